@@ -7,13 +7,13 @@ first of an id only sets the counter: a dead sender may repeat one frame for eve
 from dataclasses import dataclass
 from typing import Any
 
+from drivers.can_codec import crc8, crc8_begun
 from drivers.dbc import Dbc, Field
 from drivers.profile import Profile, wrong
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US
 from safety import signals
 
-CRC_POLYNOMIAL, CRC_START, CRC_XOR = 0x1D, 0xFF, 0xFF  # SAE J1850
 MODULES_PER_FRAME = 4
 # noise of the last digit, two steps, is then 0.4 K: below the threshold of row 22
 TEMPERATURE_STEP_DDEGC_MAX = 2
@@ -23,39 +23,11 @@ CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cel
 RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}
 
 
-def _crc_step(value: int) -> int:
-    for _ in range(8):
-        value = (value << 1 ^ CRC_POLYNOMIAL if value & 0x80 else value << 1) & 0xFF
-    return value
-
-
-def _crc_tables() -> list[bytes]:
-    """Table k: effect of a byte when k more follow. The CRC is linear: all combine by XOR."""
-    tables = [bytes(_crc_step(byte) for byte in range(256))]
-    for _ in range(8):
-        tables.append(bytes(tables[0][entry] for entry in tables[-1]))
-    return tables
-
-
-_T0, _T1, _T2, _T3, _T4, _T5, _T6, _T7, _T8 = _crc_tables()
-
-
-def crc_seed(can_id: int) -> int:
-    """The part of the CRC from the id and the start value, the same for every frame of this id."""
-    return _T8[CRC_START ^ can_id & 0xFF] ^ _T7[can_id >> 8] ^ CRC_XOR
-
-
-def crc8(seed: int, data: bytes) -> int:
-    """CRC-8 SAE J1850 over id low byte, id high byte, data[0..6]; seed from crc_seed(can_id)."""
-    first = seed ^ _T6[data[0]] ^ _T5[data[1]] ^ _T4[data[2]] ^ _T3[data[3]]
-    return first ^ _T2[data[4]] ^ _T1[data[5]] ^ _T0[data[6]]
-
-
 @dataclass(slots=True, eq=False)
 class _Message:
     """One id of a native rack: its fields and its last frame."""
 
-    seed: int  # of crc_seed
+    seed: int  # of crc8_begun
     group: int
     fields: tuple[Field, ...]
     indexes: tuple[int, ...]  # into the sink, one per field; () for temperatures
@@ -77,6 +49,7 @@ class _Message:
 class NativeBms:
     """The BMS of one rack. Counters: `frames` accepted, `bad_frames` (CRC, length, repeated
     counter), `refused` (out of range), `commands`. `command_echo`: the last confirmed, or -1.
+    `misfit`: (signal, value, lowest, highest) of the last that was refused.
     """
 
     command_period_us = 100_000
@@ -96,6 +69,7 @@ class NativeBms:
         self.modules = layout.modules if modules is None else modules
         self.frames = self.bad_frames = self.refused = self.commands = 0
         self.command_echo = -1
+        self.misfit: tuple[str, int, int, int] | None = None
         self._inp, self._fresh = sink.inp, sink.fresh
         self._first = layout.rack_input(rack, 0)
         self._groups = layout.rack_group(rack, 0)
@@ -113,7 +87,7 @@ class NativeBms:
         self._window_us = profile.settings["temperatures_ms_max"] * 1000
         self._echo_byte = dbc.signal("STATE", "command_echo").start // 8
         self._command_id = dbc.message("COMMAND").can_id + self._id_offset
-        self._command_seed = crc_seed(self._command_id)
+        self._command_seed = crc8_begun(self._command_id)
 
     def _add_message(self, dbc: Dbc, name: str, rows: dict[str, dict[str, Any]]) -> None:
         path = self.profile.path
@@ -129,7 +103,7 @@ class NativeBms:
         fields = tuple(dbc.field(name, row) for row in rows.values())
         indexes = tuple(self._first + RACK_ROWS[target][0] for target in rows)
         can_id = dbc.message(name).can_id + self._id_offset
-        message = self._messages[can_id] = _Message(crc_seed(can_id), group, fields, indexes)
+        message = self._messages[can_id] = _Message(crc8_begun(can_id), group, fields, indexes)
         if set(CELLS) <= set(rows):
             message.cells = tuple(list(rows).index(target) for target in CELLS)
 
@@ -147,7 +121,7 @@ class NativeBms:
             )
             self._check_step(name, fields)
             can_id = dbc.message(name).can_id + self._id_offset
-            seed, group = crc_seed(can_id), self._temperature_group
+            seed, group = crc8_begun(can_id), self._temperature_group
             message = _Message(seed, group, fields, (), position)
             self._messages[can_id] = message
             self._temperatures.append(message)
@@ -171,12 +145,20 @@ class NativeBms:
         """The ids that this BMS sends."""
         return tuple(self._messages)
 
+    def sent_ids(self) -> tuple[int, ...]:
+        """The id of the command to this BMS."""
+        return (self._command_id,)
+
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
         """Take one frame. True when the id belongs to this BMS, also for a bad frame."""
         message = self._messages.get(can_id)
         if message is None:
             return False
-        if len(data) != 8 or crc8(message.seed, data) != data[7] or data[6] & 15 == message.counter:
+        if (
+            len(data) != 8
+            or crc8(message.seed, data[:7]) != data[7]
+            or data[6] & 15 == message.counter
+        ):
             self.bad_frames += 1
             return True
         is_first, message.counter = message.counter < 0, data[6] & 15
@@ -199,10 +181,13 @@ class NativeBms:
     def _decode(self, message: _Message, payload: bytes) -> bool:
         """Store the values (keep temperatures until complete). False: a value is out of range."""
         word = int.from_bytes(payload, "little")
-        values = []
+        values: list[int] = []
         for shift, mask, sign, low, high, multiply, divide, add in message.fields:
             raw = (word >> shift & mask ^ sign) - sign
             if raw < low or raw > high:
+                name = self._name(message, len(values))
+                value, least, most = [each * multiply // divide + add for each in (raw, low, high)]
+                self.misfit = name, value, least, most
                 return False
             values.append(raw * multiply // divide + add)
         if message.cells and not self._cells_ok(message.cells, values):
@@ -219,8 +204,21 @@ class NativeBms:
         """False when the lowest cell is above the highest, or a cell is in a missing module."""
         lowest, highest, lowest_at, highest_at = places
         end = self.modules * CELLS_PER_MODULE_MAX
-        is_fitted = values[lowest_at] < end and values[highest_at] < end
-        return is_fitted and values[lowest] <= values[highest]
+        for name, at, most in (
+            (CELLS[0], lowest, values[highest]),
+            (CELLS[2], lowest_at, end - 1),
+            (CELLS[3], highest_at, end - 1),
+        ):
+            if values[at] > most:
+                self.misfit = name, values[at], 0, most
+                return False
+        return True
+
+    def _name(self, message: _Message, place: int) -> str:
+        """The name of a field by its place in a frame."""
+        if message.position < 0:
+            return signals.RACK_INPUTS[message.indexes[place] - self._first][0]
+        return f"module_temperature_ddegC_{message.position * MODULES_PER_FRAME + place + 1}"
 
     def _temperatures_arrived(self, message: _Message, now_us: int) -> None:
         """Store all module temperatures when every frame has come again, all within the window."""

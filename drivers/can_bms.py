@@ -56,11 +56,17 @@ class CanBms(RackBms):
         found = []
         for row in self.profile.sent.values():
             if self._commands % (row["period_ms"] * 1000 // self.command_period_us) == 0:
-                can_id = row["id"] + (self._offset if row["addressed"] else 0)
                 data = row["data_close"] if close_ok and row["data_close"] else row["data"]
-                can_id |= EXTENDED if row["extended"] else 0
-                found.append((can_id, bytes.fromhex(data)))
+                found.append((self._sent_id(row), bytes.fromhex(data)))
         return found
+
+    def sent_ids(self) -> tuple[int, ...]:
+        """The ids of the frames to the BMS."""
+        return tuple(map(self._sent_id, self.profile.sent.values()))
+
+    def _sent_id(self, row: dict[str, Any]) -> int:
+        can_id: int = row["id"] + (self._offset if row["addressed"] else 0)
+        return can_id | (EXTENDED if row["extended"] else 0)
 
     def report(self, now_us: int) -> tuple[int, int]:
         """(state of can_dialect.py, id that it is about or 0) for the page of the links."""

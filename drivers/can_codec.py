@@ -97,14 +97,25 @@ class Fault(Raw):
         return raw << self._bit
 
 
-def _crc8_j1850(can_id: int, data: bytes) -> int:
-    """SAE J1850 over id low byte, id high byte and the bytes before it."""
-    value = 0xFF
-    for byte in (can_id & 0xFF, can_id >> 8 & 0xFF, *data[:-1]):
-        value ^= byte
-        for _ in range(8):
-            value = (value << 1 ^ 0x1D if value & 0x80 else value << 1) & 0xFF
-    return value ^ 0xFF
+def _crc8_step(value: int) -> int:
+    for _ in range(8):
+        value = (value << 1 ^ 0x1D if value & 0x80 else value << 1) & 0xFF
+    return value
+
+
+_CRC8 = bytes(map(_crc8_step, range(256)))
+
+
+def crc8_begun(can_id: int) -> int:
+    """The CRC-8 SAE J1850 after both low bytes of an id, low byte first, before the data."""
+    return _CRC8[_CRC8[0xFF ^ can_id & 0xFF] ^ can_id >> 8 & 0xFF]
+
+
+def crc8(begun: int, data: bytes) -> int:
+    """CRC-8 SAE J1850 over an id and the data."""
+    for byte in data:
+        begun = _CRC8[begun ^ byte]
+    return begun ^ 0xFF
 
 
 def _sum8(can_id: int, data: bytes) -> int:
@@ -112,4 +123,5 @@ def _sum8(can_id: int, data: bytes) -> int:
     return ((can_id & ~EXTENDED) + len(data) + sum(data[:-1])) & 0xFF
 
 
-CHECKS = {"crc8_j1850": _crc8_j1850, "sum8": _sum8}  # of the last byte of a frame
+# of the last byte of a frame
+CHECKS = {"crc8_j1850": lambda can_id, data: crc8(crc8_begun(can_id), data[:-1]), "sum8": _sum8}

@@ -112,6 +112,8 @@ class Profile(SimpleNamespace):
     model: str
     family: str
     documents: list[str]
+    evidence: str
+    evidence_of: list[str]  # names that a reading proves, see profile_evidence.py
     period_ms: int
     turnaround_ms: int
     timeout_ms: int

@@ -27,6 +27,7 @@ EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 class RackBms:
     """One rack. Counters: `frames` accepted, `bad_frames` (damaged), `refused`. `is_sign_wrong`:
     the converter has contradicted the direction of the current, until the controller restarts.
+    `misfit`: (signal, value, lowest, highest) that last did not fit the others.
     """
 
     _sources: Sources  # `_set_up` makes it
@@ -50,6 +51,7 @@ class RackBms:
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
         self.is_sign_wrong, self._against, self._against_us = False, 0, 0
+        self.misfit: tuple[str, int, int, int] | None = None
         self._flow, self._sign_mA, self._rated_mA = flow, sign_mA, rated_mA
         self._inp, self._fresh = sink.inp, sink.fresh
         self._first, self._groups_at = layout.rack_input(rack, 0), layout.rack_group(rack, 0)
@@ -113,13 +115,17 @@ class RackBms:
         """
         lowest, highest = [values.get(name, 0) for name in EXTREMES]
         current_mA = values.get("rack_current_mA", 0)
-        if lowest > highest or self._contradicts(current_mA, now_us):
+        if lowest > highest:
+            self.misfit = EXTREMES[0], lowest, 0, highest
+            return False
+        if self._contradicts(current_mA, now_us):
             return False
         if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
             return True
         low_mV, high_mV = self._window(self._values | values)
         is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
         if not low_mV <= values["rack_voltage_mV"] <= high_mV and not is_short:
+            self.misfit = "rack_voltage_mV", values["rack_voltage_mV"], low_mV, high_mV
             return False
         values["rack_voltage_mV"] = min(max(values["rack_voltage_mV"], 0), high_mV)
         return True

@@ -129,7 +129,7 @@ class PcsReadings:
         self.has_measured = True
         if not self._held and "setpoint_W" not in self._profile.registers:
             # it can only tell by its acknowledgement
-            self._publish_control(self._writer.held_W, now_us)
+            self._publish_control(self._writer.acknowledged_W(), now_us)
 
     def _commanded_state(self) -> int:
         """The state of a device that reports none: what it was told and has acknowledged."""

@@ -18,7 +18,7 @@ EARLY_MS = 10  # a tick may begin so early
 
 
 class SetpointWriter:
-    """`held_W`: the set-point whose frames have all been acknowledged last, None before."""
+    """`held_W`: the set-point whose frames have all been acknowledged last, None on the way."""
 
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
         """settings: for `scale_by`, and `setpoint_ms`, the least time between two frames."""
@@ -41,6 +41,7 @@ class SetpointWriter:
     def forget(self) -> None:
         """The device may be another one, or have lost what was written."""
         self.held_W: int | None = None
+        self._told_W: int | None = None  # of the last acknowledged frame
         self._holds: list[Words | None] = [None] * len(self.frames)
         self._is_due = [True] * len(self.frames)
         self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
@@ -131,6 +132,8 @@ class SetpointWriter:
     ) -> None:
         self._holds[number], self._is_due[number] = words, False
         self._end(words)
+        if None not in self._holds:
+            self._told_W = target_W
         if self._holds == self._words(target_W) and not any(self._is_due):
             self.held_W, self._acknowledged_us = target_W, now_us
         if self._holds == self._zero:
@@ -140,8 +143,15 @@ class SetpointWriter:
         """A frame without an answer may have been taken all the same."""
         self._is_due[number] = True
         if words != self._holds[number]:
-            self._holds[number] = self.held_W = None
+            self._holds[number] = self.held_W = self._told_W = None
         self._end(words)
+
+    def acknowledged_W(self) -> int | None:
+        """The set-point on the way to which a frame was acknowledged since the last call; else
+        `held_W`. One that changes in each tick is never held whole.
+        """
+        told_W, self._told_W = self._told_W, self.held_W
+        return told_W
 
     def _end(self, words: Words) -> None:
         if words == self._waits_for:

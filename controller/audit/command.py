@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 
@@ -56,6 +57,9 @@ def run(arguments: Namespace) -> int:
         _write(found, arguments.json, lambda found: json.dumps(report.document(found), indent=1))
         _write(found, arguments.html, page.html_page)
     print(report.text(found))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s, memory_MiB = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    print(f"{found.steady.samples} samples; {cpu_s:.1f} s of CPU, at most {memory_MiB:.0f} MiB")
     return DONE if found.is_met else NOT_DONE
 
 

@@ -28,7 +28,8 @@ def html_page(found: Found) -> str:
     """The page."""
     spans = {at: _span(each) for at, each in enumerate(found.verdicts) if each.at_s is not None}
     curves = _curves(found, spans)
-    title, *lines = report.text(found).split("\n\n", 1)[0].split("\n")
+    first, *_, last = report.text(found).split("\n\n")
+    title, *lines = [*first.split("\n"), *last.split("\n")]
     blocks: list[Block] = [Heading(1, "Audit by the rules of grid operators"), Text(title)]
     blocks += [Text(line) for line in lines]
     each = enumerate(found.verdicts)

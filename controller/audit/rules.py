@@ -34,7 +34,12 @@ HEAD: Form = {
     "from_MW": number(0, 1e5, 0.0),
     "rule": passing(lambda value: isinstance(value, dict), "tables [rule.NAME]"),
 }
-COMMON: Form = {"note": text(""), "from_MW": number(0, 1e5, None)}
+COMMON: Form = {
+    "note": text(""),
+    "from_MW": number(0, 1e5, None),
+    "document": text(None),
+    "date": _date._replace(default=None),
+}
 LIMITS: Form = {MW: _MW, PERCENT: _PERCENT}
 FORMS: dict[str, Form] = {
     RANGE: {"window_s": _window, "band_Hz": numbers(0.001, 1000, None, (2,)), **LIMITS},
@@ -143,5 +148,6 @@ def _rule(path: str, top: dict[str, Any], name: str, table: dict[str, Any]) -> R
     if band_Hz and band_Hz[0] >= band_Hz[1]:
         refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
     from_MW = top["from_MW"] if from_MW is None else from_MW
-    head = top["operator"], top["document"], top["date"].isoformat(), top["provenance"]
+    document, date = found.pop("document") or top["document"], found.pop("date") or top["date"]
+    head = top["operator"], document, date.isoformat(), top["provenance"]
     return Rule(*head, name, quantity, from_MW, note, found)

@@ -111,7 +111,7 @@ class Steady:
         edges = [0, *(np.flatnonzero(is_gap) + 1), len(times_s)]
         for first, end in zip(edges, edges[1:]):
             part = {key: each[first:end] for key, each in values.items()}
-            is_begin = first > 0 or last is None
+            is_begin = bool(first > 0 or last is None)
             block = self._even(is_begin, times_s[first:end], part)
             if len(block.times_s):
                 yield block

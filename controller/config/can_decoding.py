@@ -1,17 +1,21 @@
-"""What the frames of a BMS on CAN say by its profile: values, refusals, what the driver does."""
+"""Frames of a BMS on CAN by its profile: values, refusals, the values that the driver stores."""
 
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from controller.config import profile_bench
-from controller.config.decoding import Refusal, Value
+from controller.config import can_profile, profile_bench
+from controller.config.can_fits import shown
+from controller.config.findings import Found, Refusal, Refused, Value, of_misfit, unit_of
 from controller.config.profile_form import CAN_BMS
 from drivers import can_dialect
-from drivers.can_codec import EXTENDED, Word, word
+from drivers.can_codec import Word, word
 from drivers.can_messages import UNUSED, Message, Messages
 from drivers.profile import Profile
-from drivers.rack_sources import CELLS, TEMPERATURES
+from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
+from safety.signals import RACK_INPUTS
 
+OTHERS_MAX = 1000  # ids of 29 bits in a damaged capture
 STATES = {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
     can_dialect.MISSING: "the required id {id} is missing",
@@ -23,76 +27,93 @@ STATES = {
 
 
 class Frames:
-    """The values of a rack of a profile. `found`: in their order; `others`: ids of no message."""
+    """The values of a rack of a profile. `refused`: counted; `others`: ids of no message."""
 
     def __init__(self, profile: Profile, node: int) -> None:
-        self.found: list[Value | Refusal] = []
-        self.others: set[int] = set()
-        self._profile = profile
+        self.refused, self.others = Refused(), set[int]()
+        self.profile = profile
         self.device, self._shelf = profile_bench.build(profile, node=node)
-        self._stored: dict[str, tuple[int, str]] = {}
-        self._last: dict[str, Any] = {}
+        self.last: dict[str, Found] = {}
+        self._before: dict[int, tuple[bytes, list[Found]]] = {}
         self._messages: Messages | None = None
+        self._own_frames = 0
         if profile.family == CAN_BMS:
             cells, modules = profile_bench.sizes_of(profile)
             offset = node * profile.settings["node_stride"]
             self._messages = Messages(profile, offset, {CELLS: cells, TEMPERATURES: modules})
 
-    def take(self, time_us: int, can_id: int, data: bytes) -> None:
-        """A frame of the bus."""
-        bad = self.device.bad_frames
+    def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
+        """A frame of the bus: what has changed by it."""
+        bad, misfit = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
-            self.others.add(can_id)
-            return
+            if len(self.others) < OTHERS_MAX:
+                self.others.add(can_id)
+            return []
+        self._own_frames += 1
         message = self._messages.by_id.get(can_id) if self._messages else None
-        if message:
-            self._values(time_us, message, data)
+        found = self._values(time_us, message, data) if message else []
         if self.device.bad_frames > bad:
-            self._add(Refusal(time_us, _name(message), _bad_frame(message, data), shown(can_id)))
-        self._stored |= self._shelf.taken()
+            reason = _bad_frame(message, data)
+            found = [*found, Refusal(time_us, _name(message), reason, shown(can_id))]
+        if self.device.misfit is not misfit:
+            refusal = of_misfit(time_us, self.device.misfit, shown(can_id))
+            found = [*[each for each in found if each.name != refusal.name], refusal]
+        return [each for each in found if self._is_new(each)]
 
-    def end(self, time_us: int) -> dict[str, tuple[int, str]]:
+    def end(self) -> dict[str, tuple[int, str]]:
         """{signal: (value, unit)} of what the driver stores; each signal's last value."""
-        return self._stored
+        return self._shelf.taken()
 
-    def fault(self, time_us: int) -> str:
-        """Why the driver stores nothing at that time."""
+    def fault(self, time_us: int, has_stored: bool) -> str:
+        """Why the driver stores nothing at that time; "" if it has stored and still does."""
+        if not self._own_frames:
+            return "none of its ids came"
         if not self._messages:
-            return "no frame has a good CRC and a counter that moves"
+            return "" if has_stored else "no frame has a good CRC and a counter that moves"
         state, can_id = self.device.report(time_us)
+        if has_stored and state == can_dialect.OK:
+            return ""
         return STATES.get(state, "no group of values is whole").format(id=shown(can_id))
 
-    def _values(self, time_us: int, message: Message, data: bytes) -> None:
+    def _values(self, time_us: int, message: Message, data: bytes) -> list[Found]:
+        """The values of a frame; of a frame that repeats itself only what was refused."""
+        before, refused = self._before.get(message.can_id, (b"", []))
+        if data == before:
+            return refused
+        found = list(self._decoded(time_us, message, data))
+        self._before[message.can_id] = data, [each for each in found if isinstance(each, Refusal)]
+        return found
+
+    def _decoded(self, time_us: int, message: Message, data: bytes) -> Iterator[Found]:
         frame = word(data)
         source = message.source(frame, data)
         if source is None or source is UNUSED:
             return
-        place = shown(message.can_id)
+        place, profile = shown(message.can_id), self.profile
         for name, field, is_optional in source.fields:
             if not (is_optional and frame.length < field.bytes):
-                self._add(_value(time_us, name, field, frame, self._profile.signals[name], place))
+                yield _value(time_us, name, field, frame, profile.signals[name], place)
         for name, first, fields in source.arrays:
-            for at, field in enumerate(fields, first):
-                row = self._profile.arrays[name]
-                self._add(_value(time_us, f"{name}_{at + 1}", field, frame, row, place))
+            for at, field in enumerate(fields, first + 1):
+                yield _value(time_us, f"{name}_{at}", field, frame, profile.arrays[name], place)
         for name, fault in source.faults:
             bits = fault.bits(frame)
-            self._add(Value(time_us, f"fault {name}", bits, self._bits(bits), place))
+            yield Value(time_us, f"fault {name}", bits, self._bits(bits), place)
 
     def _bits(self, bits: int) -> str:
         """The names of fault bits, as a unit."""
-        every = [each for table in self._profile.fault_bits.values() for each in table.items()]
+        if not bits:
+            return "bits"
+        every = [each for table in self.profile.fault_bits.values() for each in table.items()]
         return " ".join(["bits", *[name for name, bit in every if bits >> bit & 1]])
 
-    def _add(self, found: Value | Refusal) -> None:
-        if self._last.get(found.name) != found[1:]:
-            self._last[found.name] = found[1:]
-            self.found.append(found)
-
-
-def shown(can_id: int) -> str:
-    """An id as candump prints it."""
-    return f"{can_id & ~EXTENDED:08X}" if can_id & EXTENDED else f"{can_id:03X}"
+    def _is_new(self, found: Found) -> bool:
+        """Whether it differs from the last one of its name; a refusal is counted."""
+        if isinstance(found, Refusal):
+            self.refused.add(found)
+        last = self.last.get(found.name)
+        self.last[found.name] = found
+        return last is None or last[1:] != found[1:]
 
 
 def _name(message: Message | None) -> str:
@@ -111,8 +132,7 @@ def _value(
 ) -> Value | Refusal:
     value = field.value(frame)
     if value is not None:
-        unit = next((unit for unit in ("mV", "mA", "permille", "ddegC") if f"_{unit}" in name), "")
-        return Value(time_us, name, value, unit, place)
+        return Value(time_us, name, value, unit_of(name), place)
     raw = field.of(frame)
     if raw in row["invalid"]:
         return Refusal(time_us, name, f"raw {raw} is no value", place)
@@ -121,3 +141,19 @@ def _value(
     value = Fraction(str(row["scale"])) * raw + Fraction(str(row["offset"]))
     problem = f"{float(value):.10g} (raw {raw}) is out of range {row['range']}"
     return Refusal(time_us, name, problem, place)
+
+
+def notes(profile: Profile, last: Mapping[str, Found]) -> list[str]:
+    """The current limits that a rack does not report: the value that a cabinet takes instead."""
+    found = []
+    for allowed, index in ALLOWED.items():
+        name = RACK_INPUTS[index][0]
+        if not can_profile.lacks_limits(profile) or name in {*profile.signals, *profile.registers}:
+            continue
+        line = f"{name}: not reported; the rated current of the rack (not_fitted.bms_limits)"
+        if allowed in {*profile.signals, *profile.registers}:
+            now = last.get(allowed)
+            is_now = f"it is {now.value:g}" if isinstance(now, Value) else "it did not come"
+            line += f", and 0 while {allowed} is 0: {is_now}"
+        found.append(line)
+    return found

@@ -35,6 +35,19 @@ class Heard(NamedTuple):
     lengths: list[int]
 
 
+class _Id:
+    """One id while its frames come."""
+
+    def __init__(self, first_us: int) -> None:
+        self.first_us, self.last_us, self.frames = first_us, first_us, 0
+        self.lengths: set[int] = set()
+
+    def heard(self, can_id: int) -> Heard:
+        """The id as `heard` reports it."""
+        period_us = (self.last_us - self.first_us) // max(1, self.frames - 1)
+        return Heard(can_id, self.frames, period_us, sorted(self.lengths))
+
+
 class CanFit(NamedTuple):
     """A profile at a node. known: ids of its messages that came; taken: frames that its driver
     took; reason: why it does not fit, "" if it does.
@@ -52,32 +65,35 @@ def shown(can_id: int) -> str:
     return f"{can_id & ~EXTENDED:08X}" if can_id & EXTENDED else f"{can_id:03X}"
 
 
-def heard(frames: Sequence[Frame]) -> list[Heard]:
+def heard(frames: Iterable[Frame]) -> list[Heard]:
     """Every id on the bus."""
-    times: dict[int, list[int]] = {}
-    lengths: dict[int, set[int]] = {}
+    ids: dict[int, _Id] = {}
     for time_us, can_id, data in frames:
-        times.setdefault(can_id, []).append(time_us)
-        lengths.setdefault(can_id, set()).add(len(data))
-    return [
-        Heard(
-            each,
-            len(times[each]),
-            (times[each][-1] - times[each][0]) // max(1, len(times[each]) - 1),
-            sorted(lengths[each]),
-        )
-        for each in sorted(times)
-    ]
+        known = ids.get(can_id)
+        if known is None:
+            known = ids[can_id] = _Id(time_us)
+        known.last_us = time_us
+        known.frames += 1
+        known.lengths.add(len(data))
+    return [ids[each].heard(each) for each in sorted(ids)]
 
 
-def fits(profiles: Iterable[Profile], frames: Sequence[Frame]) -> list[CanFit]:
-    """Every profile; of one with addresses each node that fits, else the nearest."""
+def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
+    """Every profile; of one with addresses each node that fits, else the nearest. The frames are
+    read several times.
+    """
     found: list[CanFit] = []
+    ids = {each.can_id: each for each in heard(frames)}
     for profile in profiles:
-        every = [judged(profile, node, frames) for node in _nodes(profile)]
+        every = [_judged(profile, node, frames, ids) for node in _nodes(profile)]
         best = max(every, key=lambda fit: len(fit.known))
         found += [fit for fit in every if not fit.reason] or [best]
     return sorted(found, key=lambda fit: (bool(fit.reason), -len(fit.known), -fit.taken))
+
+
+def best(found: Sequence[CanFit]) -> list[CanFit]:
+    """The fits with the most ids of the bus; nothing tells them apart."""
+    return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
 
 
 def _nodes(profile: Profile) -> Iterable[int]:
@@ -86,19 +102,22 @@ def _nodes(profile: Profile) -> Iterable[int]:
     return can_dialects.NODES if profile.family == CAN_BMS else can_dialects.NODES[1:]
 
 
-def judged(profile: Profile, node: int, frames: Sequence[Frame]) -> CanFit:
+def judged(profile: Profile, node: int, frames: Iterable[Frame]) -> CanFit:
     """One profile at one node."""
-    driver = _driver(profile, node)
-    ids = {each.can_id: each for each in heard(frames)}
-    known = sorted((set(driver.can_ids()) - set(_forbidden(profile))) & set(ids))
+    return _judged(profile, node, frames, {each.can_id: each for each in heard(frames)})
+
+
+def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int, Heard]) -> CanFit:
+    known = sorted(_own_ids(profile, node) & set(ids))
     reason = next(_reasons(profile, node, ids), "")
-    taken = 0
+    taken = time_us = 0
     if not reason:
-        for time_us, can_id, data in frames:
+        driver = _driver(profile, node)
+        for time_us, can_id, data in frames if known else ():
             driver.on_frame(can_id, data, time_us)
         taken = driver.frames
         if not taken:
-            reason = _refusal(driver, frames[-1][0])
+            reason = _refusal(driver, time_us)
     return CanFit(profile, node, known, taken, reason)
 
 
@@ -108,6 +127,12 @@ def _driver(profile: Profile, node: int) -> CanBms | NativeBms:
     if profile.family == CAN_BMS:
         return CanBms(profile, 0, node, sink, layout)
     return NativeBms(profile, 0, node, sink, layout, MODULES)
+
+
+def _own_ids(profile: Profile, node: int) -> set[int]:
+    if profile.family == CAN_BMS:
+        return {can_id for can_id, _ in can_profile.ids(profile, node)}
+    return set(_driver(profile, node).can_ids())
 
 
 def _forbidden(profile: Profile) -> list[int]:

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from typing import NoReturn
 
 from controller.config import (
@@ -36,6 +37,7 @@ def check(values: Values, config: Config) -> None:
         _check_rating(values, config, number, table)
     for number, table in enumerate(config.rack_tables, 1):
         _check_ends(values, number, table)
+        _check_reach(values, config, number, table)
     checks = (
         converters.check,
         maps.check,
@@ -57,6 +59,21 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
     if register is not None and register.high is not None and table["rated_W"] > register.high:
         allowed = f"1000..{round(register.high)} by {profile.path.name}"
         _refuse_number(values, "unit", number, "rated_W", table, allowed)
+
+
+def _check_reach(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
+    """Refuse a rack whose full voltage or rated current the profile of its BMS does not take."""
+    profile = config.topology.required("bms", number - 1).profile
+    for key, name, each in (
+        ("cells", "rack_voltage_mV", table["charge_end_mV"]),
+        ("rated_current_mA", "rack_current_mA", 1),
+    ):
+        high = profile.signals[name]["range"][1] if profile.signals else math.inf
+        if table[key] * each > high:
+            ends = f"its {name} ends at {round(high)}"
+            full = f", and a cell is full at {each} mV" if each > 1 else ""
+            allowed = f"at most {high // each:.0f} by {profile.path.name}: {ends}{full}"
+            _refuse_number(values, "rack", number, key, table, allowed)
 
 
 def _check_forming(values: Values, config: Config) -> None:

@@ -1,5 +1,5 @@
-"""The messages and signals (BO_, SG_) of a DBC file. Floating-point signals are refused; of the
-native rack also big-endian and multiplexed ones.
+"""The messages and signals (BO_, SG_) of a DBC file. The file of the native rack is refused when a
+signal of it cannot be read. Another file has foreign messages: such a signal is left out.
 """
 
 import pathlib
@@ -10,19 +10,21 @@ from controller.forms.refusal import refuse
 from drivers.profile import Message, Signal
 
 FRAME_BITS = 64
+_SIGNAL_START = "SG_ "
 _STRING = re.compile(r'"[^"]*"')
 _MESSAGE = re.compile(r"BO_ +(\d+) +(\w+) *: *\d+ +\w+")
 _SIGNAL = re.compile(
     r"SG_ +(\w+)(?: +(M|m\d+))? *: *(\d+) *\| *(\d+) *@ *([01]) *([+-]) *"
     r"\( *([\d.eE+-]+) *, *([\d.eE+-]+) *\) *\[[^\]]*\] *\"\" .*"
 )
+_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d+) +(\w+) .*")  # on a signal above it
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
 READABLE = "a message, or a little-endian integer that is not multiplexed"
 
 
 def messages(text: str, every: bool = False) -> dict[str, Message]:
-    """{name: Message} of a DBC. every: also big-endian and multiplexed signals. Raises ValueError
-    in one line.
+    """{name: Message} of a DBC. every: also big-endian and multiplexed signals, and signals that
+    share bits; what cannot be read is left out. Raises ValueError in one line.
     """
     found: dict[str, Message] = {}
     message, used = None, 0
@@ -33,17 +35,25 @@ def messages(text: str, every: bool = False) -> dict[str, Message]:
             message, used = Message(int(head[1]), {}), 0
             found[head[2]] = message
             continue
+        if every and (later := _LATER.fullmatch(line)):
+            for each in found.values():
+                each.signals.pop(later[2] if each.can_id == int(later[1]) else "", None)
+            continue
         parts = _SIGNAL.fullmatch(line)
+        if every and message and not parts and line.startswith(_SIGNAL_START):
+            continue
         if not parts or message is None or not every and (parts[2] or parts[5] == "0"):
             raise ValueError(f"{line}: allowed {READABLE}")
         signal = _signal(parts)
         mask = _bits(signal)
-        if signal.factor <= 0 or not 0 < mask < 1 << FRAME_BITS or mask & used:
+        is_whole = signal.factor > 0 and 0 < mask < 1 << FRAME_BITS
+        if not every and (not is_whole or mask & used):
             raise ValueError(
                 f"{line}: allowed a factor above 0, and bits of its own within {FRAME_BITS}"
             )
-        used |= mask if signal.mux is None else 0
-        message.signals[parts[1]] = signal
+        used |= mask
+        if is_whole:
+            message.signals[parts[1]] = signal
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a device held or sent, as named values by its profile, or why a value is refused.
+"""Registers of a device as named values by its profile, or why a value is refused.
 
 The codecs and the drivers of the box decode, and nothing else. A register is decoded alone as soon
 as its words are known. Beside that the driver itself reads the capture as if it were the device:
@@ -6,11 +6,10 @@ what the driver stores is what a cabinet would use.
 """
 
 import contextlib
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from controller.config import profile_bench
+from controller.config import profile_bench, profile_evidence
+from controller.config.findings import Found, Misfit, Refusal, Refused, Value, of_misfit, unit_of
 from controller.config.sunspec_places import placed, rescaled
 from drivers import meter_reads
 from drivers.buses import rtu
@@ -26,28 +25,7 @@ BITS = (1, 2)
 HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: that reads the same}
 ANY = 0  # function of words whose function is not known
 MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # after the last event
-
-
-class Value(NamedTuple):
-    """One value at a time. place: where it was."""
-
-    time_us: int
-    name: str
-    value: float
-    unit: str
-    place: str
-
-
-class Refusal(NamedTuple):
-    """A value, or a whole reading, that does not count."""
-
-    time_us: int
-    name: str
-    reason: str
-    place: str = ""
-
-
-Found = Value | Refusal
+GAP_US = 60_000_000  # of a longer silence the driver reads the last minute only
 
 
 class Memory:
@@ -89,7 +67,7 @@ class Decoder:
     def take(
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
-        """What the device holds from now on."""
+        """Take what the device holds from now on."""
         function = HOLDS.get(function, function)
         self.memory.put(function, address, words)
         if self.profile.models:
@@ -120,7 +98,7 @@ class Decoder:
             return
         place = f"{register.function}:{register.address}"
         value, reason = self._value(register, data)
-        unit = register.unit or _unit_of(register.name)
+        unit = register.unit or unit_of(register.name)
         if reason:
             yield Refusal(time_us, register.name, reason, place)
         else:
@@ -177,34 +155,45 @@ class Decoder:
 
 
 class Registers:
-    """The values of a Modbus device of a profile. `found`: values and refusals in their order."""
+    """The values of a Modbus device of a profile. `refused`: counted."""
 
     def __init__(self, profile: Profile, rated_W: int) -> None:
-        self.found: list[Found] = []
+        self.refused = Refused()
         self._decoder, self._profile = Decoder(profile, rated_W), profile
         self.memory = self._decoder.memory
-        self._last: dict[str, Found] = {}
+        self.last: dict[str, Found] = {}
         self._bench = Bench(profile, rated_W, self.memory)
 
-    def take(self, time_us: int, function: int, address: int, words: tuple[int, ...]) -> None:
-        """What the device holds from now on."""
+    def take(
+        self, time_us: int, function: int, address: int, words: tuple[int, ...]
+    ) -> Iterator[Found]:
+        """Take what the device holds from now on; give each value that has changed."""
         for found in self._decoder.take(time_us, function, address, words):
-            if found[1:] != self._last.get(found.name, ((),))[1:]:
-                self._last[found.name] = found
-                self.found.append(found)
-        self._bench.run_until(time_us)
+            if isinstance(found, Refusal):
+                self.refused.add(found)
+            if found[1:] != self.last.get(found.name, ((),))[1:]:
+                self.last[found.name] = found
+                yield found
+        self._run_until(time_us)
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
         """{signal: (value, unit)} of what the driver stores of the capture; each signal's last."""
-        self._bench.run_until(time_us + MORE_STEPS * STEP_US)
-        return self._bench.stored
+        self._run_until(time_us + MORE_STEPS * STEP_US)
+        stored = self._bench.shelf.taken()
+        return {name: each for name, each in stored.items() if name[-5:] != "_hash"}
+
+    def _run_until(self, time_us: int) -> None:
+        for misfit in self._bench.run_until(time_us):
+            self.refused.add(of_misfit(time_us, misfit, ""))
 
     def fault(self) -> str:
         """Why the driver stores nothing, as far as it says; "" if it does not."""
         device = self._bench.device
+        seldom = profile_evidence.seldom(self._profile)
+        needed = [each for name, each in self._profile.registers.items() if name not in seldom]
         missing = [
             f"{each.name} ({each.address})"
-            for each in self._profile.registers.values()
+            for each in needed
             if hasattr(each, "function") and "read" in each.direction and not self._has(each)
         ]
         if missing:
@@ -238,24 +227,20 @@ def _each(register: Register) -> Iterator[Register]:
         yield Register(**vars(register) | own | {"address": register.address + at * register.words})
 
 
-def _unit_of(name: str) -> str:
-    last = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
-    return last if last in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
-
-
 class Bench:
     """The driver of a profile beside a memory that answers its reads; writes are not answered."""
 
     def __init__(self, profile: Profile, rated_W: int, memory: Memory) -> None:
         self.device, self.shelf = profile_bench.build(profile, rated_W)
-        self.stored: dict[str, tuple[int, str]] = {}
         self._memory, self._profile = memory, profile
         self._due_us = [(request, period_us, 0) for request, period_us in self.device.periodic()]
         self._now_us = 0
 
-    def run_until(self, time_us: int) -> None:
-        """Let the driver read until then."""
+    def run_until(self, time_us: int) -> Iterator[Misfit]:
+        """Let the driver read until then; values of a rack that do not fit its limits."""
+        self._now_us = max(self._now_us, time_us - GAP_US)
         while self._now_us <= time_us:
+            before = getattr(self.device, "misfit", None)
             service = getattr(self.device, "service", None)
             for request in service(self._now_us) if service else ():
                 self._answer(request)
@@ -263,8 +248,9 @@ class Bench:
                 if self._now_us >= due_us:
                     self._due_us[at] = request, period_us, self._now_us + period_us
                     self._answer(request)
-            taken = self.shelf.taken()
-            self.stored |= {name: each for name, each in taken.items() if name[-5:] != "_hash"}
+            misfit = getattr(self.device, "misfit", None)
+            if misfit is not None and misfit is not before:
+                yield misfit
             self._now_us += STEP_US
 
     def _answer(self, request: rtu.Request) -> None:
@@ -272,26 +258,25 @@ class Bench:
         if function not in (1, 2, 3, 4):
             return
         address, count = [int.from_bytes(request.frame[at : at + 2], "big") for at in (2, 4)]
-        if not self._is_known(function, address, count):
+        data = held(self._profile, self._memory, function, address, count)
+        if data is None:
             request.on_failure(rtu.EXCEPTION, 2, self._now_us)
-            return
-        data = self._memory.data(function, address, count, True) or b""
-        if function in BITS:
-            packed = sum([bit << at for at, bit in enumerate(data)])
-            data = packed.to_bytes((count + 7) // 8, "little")
-        request.on_reply(bytes((function, len(data))) + data, self._now_us)
+        else:
+            request.on_reply(bytes((function, len(data))) + data, self._now_us)
 
-    def _is_known(self, function: int, address: int, count: int) -> bool:
-        """Whether each word of a read that a register of the profile has is known, and one is."""
-        every = range(address, address + count)
-        if not any([self._memory.data(function, at, 1) is not None for at in every]):
-            return False
-        registers = [*self._profile.registers.values(), *self._profile.identity.values()]
-        own = [each for each in registers if getattr(each, "function", 0) == function]
-        return all(
-            [
-                self._memory.data(function, each.address, extent(each)) is not None
-                for each in own
-                if each.address in every
-            ]
-        )
+
+def held(profile: Profile, memory: Memory, function: int, address: int, count: int) -> bytes | None:
+    """The data of the reply to a read. None: no word of it is known, or not each that a register of
+    the profile has.
+    """
+    every = range(address, address + count)
+    if not any([memory.data(function, at, 1) is not None for at in every]):
+        return None
+    for each in (*profile.registers.values(), *profile.identity.values()):
+        is_asked = getattr(each, "function", 0) == function and each.address in every
+        if is_asked and memory.data(function, each.address, extent(each)) is None:
+            return None
+    data = memory.data(function, address, count, True) or b""
+    if function not in BITS:
+        return data
+    return sum([bit << at for at, bit in enumerate(data)]).to_bytes((count + 7) // 8, "little")

@@ -24,7 +24,8 @@ from drivers.steps import StepError
 
 # data of the reply, or in words why there is none
 Answer = bytes | str
-Read = Callable[[int, int, int], Answer]  # function, address, count
+Place = tuple[int, int, int]  # function, address, count
+Read = Callable[[int, int, int], Answer]
 HEAD = bytes(2)  # of a PDU before its data
 ZEROS = "all that it reads is 0, which says nothing"
 RATED_W = 100_000  # for a value that is a part of the rating
@@ -66,7 +67,11 @@ class Fit(NamedTuple):
 
 def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
     """Every profile, those that fit first, the best of them first."""
-    found = [judged(profile, read) for profile in profiles]
+    return ranked([judged(profile, read) for profile in profiles])
+
+
+def ranked(found: Iterable[Fit]) -> list[Fit]:
+    """Those that fit first, the best of them first."""
     return sorted(found, key=lambda fit: (bool(fit.reason), *[-each for each in fit.rank]))
 
 

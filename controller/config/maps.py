@@ -6,7 +6,7 @@ Nothing finds that before the device runs, so a person accepts it by name, for e
 
 from collections.abc import Iterable
 
-from controller.config import can_profile, equipment
+from controller.config import can_profile, equipment, profile_evidence
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.config.profile_form import MAP_ONLY
@@ -19,8 +19,8 @@ NO_READING = "no captured or documented reading proves the map"
 
 
 def is_map_only(profile: Profile) -> bool:
-    """Whether no reading of a device, or of its document, proves the map."""
-    return profile.evidence in MAP_ONLY
+    """Whether no reading of a device, or of its document, proves the map or the set-point."""
+    return profile.evidence in MAP_ONLY or profile_evidence.is_set_point_bare(profile)
 
 
 def acceptance_of(role: str) -> str:

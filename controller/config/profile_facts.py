@@ -10,6 +10,7 @@ from controller.config import (
     maps,
     meter_profile,
     profile_bench,
+    profile_evidence,
     stage_states,
 )
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
@@ -41,6 +42,8 @@ def facts(name: str, profile: Profile) -> Facts:
         "documents": profile.documents,
         "proven": profile.proven,
         "evidence": profile.evidence,
+        "evidence_of": profile_evidence.proven(profile),
+        "rested_on": profile_evidence.rested_on(profile),
         "map_only": maps.is_map_only(profile),
         "missing": list(lacks(profile)),
         "acceptances": acceptances(profile),
@@ -195,8 +198,11 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
 
 
 def writes(profile: Profile) -> list[str]:
-    """What a converter by registers is sent, in words: each frame with what stands in it."""
-    found = [_step(profile, "setup", each) for each in profile.setup]
+    """What a converter by registers or a BMS is sent, in words: each frame with what stands in
+    it.
+    """
+    found = [_command(profile, name, row) for name, row in profile.sent.items()]
+    found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]
     for way, power_W in (("discharge", POWER_W), ("charge", -POWER_W)):
         for frame in [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]:
@@ -212,6 +218,21 @@ def writes(profile: Profile) -> list[str]:
             f"heartbeat: 1 to {beat['count_max']} to {place}, every {beat['period_ms']} ms"
         )
     return found + [_step(profile, "stop", each) for each in profile.stop]
+
+
+def _command(profile: Profile, name: str, row: Facts) -> str:
+    """A frame to a BMS: its data, and those while the contactors shall be closed."""
+    data, close = [_data(row[key]) for key in ("data", "data_close")]
+    if row.get("count_max"):
+        data = f"1 to {row['count_max']}"
+    place = f"0x{row['id']:X}" if "id" in row else _place(profile, row["address"])
+    when = f"every {row['period_ms']} ms" if row["period_ms"] else "at each change"
+    return f"{name}: {data}{f', to close {close},' if close else ''} to {place}, {when}"
+
+
+def _data(data: str | list[int]) -> str:
+    """Bytes in hexadecimal, or words."""
+    return data if isinstance(data, str) else " ".join([f"0x{word:04X}" for word in data])
 
 
 def _step(profile: Profile, what: str, step: Step) -> str:

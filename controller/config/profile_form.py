@@ -25,6 +25,18 @@ SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 
+def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
+    """(lowest raw value, highest, why) of a register; is_masked: behind its mask."""
+    kind, mask = fields["type"], fields.get("mask", 0)
+    size = 1 << 16 * ALL_TYPES[kind][1]
+    if is_masked and mask:
+        return 0, mask // (mask & -mask), "the bits of mask from the lowest of them on"
+    if kind == "bit":
+        return 0, fields.get("count", 1), f"as {kind} reads"
+    below = size // 2 if kind.startswith("s") else 0
+    return -below, size - 1 - below, f"as {kind} reads"
+
+
 def _is_said(value: Any) -> bool:
     return forms.is_text(value) and bool(value.strip("? "))
 
@@ -243,6 +255,7 @@ TOP: dict[str, forms.Field] = {
     "documents": forms.passing(lambda value: forms.is_list(value, _is_said), "a list of texts"),
     "proven": forms.choice(PROVEN, PROVEN[0]),
     "evidence": forms.choice(EVIDENCE, EVIDENCE[-1]),
+    "evidence_of": forms.texts([]),
     **dict.fromkeys(TABLES, forms.table(default={})),
     **dict.fromkeys(converter_form.SEQUENCES, forms.tables(default=[])),
     "timing": forms.table(TIMING, {}),

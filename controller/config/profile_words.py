@@ -16,6 +16,7 @@ family | the code that serves it
 documents | the papers that the values are from
 proven | the profile was tried against the rig alone, or on a device
 evidence | what proves the map: a reading of a device, of its document, made by the map, none
+evidence_of | the names that a reading of a device or of its document proves, also "setpoint"
 timing.period_ms | between two reads; of CAN: of a message without a period of its own
 turnaround_ms | from request to reply, for the load of the bus
 timing.timeout_ms | then a request counts as lost
@@ -113,7 +114,7 @@ with_words | registers that follow the value in the same write
 complement | the next register is 65535 less the value's
 repeat_ms | a value is written again so often
 pause_ms | between two writes of a value that changes
-mask | bits that count; 0: all
+mask | bits that count, as a number from the lowest of them on; 0: all
 values | {raw = value} of states
 setpoint.values | the values of the frame, one behind the other
 identity.NAME.equals | the raw value must be one of these

@@ -15,6 +15,7 @@ from controller.config import (
     converter_profile,
     dbc,
     meter_profile,
+    profile_evidence,
     profile_form as form,
     register_bms_profile,
     sunspec_places,
@@ -43,7 +44,7 @@ def load(name: str) -> Profile:
 @functools.lru_cache(maxsize=32)
 def _pickled(path: pathlib.Path, text: str) -> bytes:
     """The checked profile of a text, pickled. Raises toml_text.TomlError, ConfigError."""
-    return pickle.dumps(_checked(path, toml_text.loads(text)))
+    return pickle.dumps(profile_evidence.checked(_checked(path, toml_text.loads(text))))
 
 
 def _path_of(name: str) -> pathlib.Path:
@@ -203,7 +204,8 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
     """Bits are read and written as bits; a scale of 0 loses the value; kW would count as W."""
-    _check_raws(file, path, "invalid", fields)
+    for raws in ("invalid", "values"):
+        _check_raws(file, path, raws, fields)
     is_bit, unit = fields["type"] == "bit", path[-1].rpartition("_")[2]
     is_float = fields["type"] in form.FLOATS
     for key, is_wrong, allowed in (
@@ -240,14 +242,11 @@ def _check_equals(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
-    """Refuse a raw value that the type cannot have: it would never be found."""
-    kind, words = fields["type"], form.ALL_TYPES[fields["type"]][1]
-    low, high = (0, 1) if kind == "bit" else (0, (1 << 16 * words) - 1)
-    if kind.startswith("s"):
-        low, high = -(1 << 16 * words - 1), (1 << 16 * words - 1) - 1
-    for value in fields[key] if kind not in form.FLOATS else ():
+    """Refuse a raw value that the type or the mask cannot have: it would never be found."""
+    low, high, why = form.raw_range(fields, is_masked=key != "invalid")
+    for value in map(int, fields[key]) if fields["type"] not in form.FLOATS else ():
         if not low <= value <= high:
-            not_allowed(file, (*path, key), value, f"{low}..{high}, as {kind} reads")
+            not_allowed(file, (*path, key), value, f"{low}..{high}, {why}")
 
 
 def _check_sensor(file: str, path: Path, fields: Table) -> None:
@@ -283,9 +282,7 @@ def _check_range(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale or a saturation where the driver takes the raw value: it would have no effect,
-    and with a saturated date no calibration would be due.
-    """
+    """Refuse a scale or a saturation of a raw value: no calibration would be due by such a date."""
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = form.SENSOR_REGISTER[key].default
         if fields.get(key, plain) != plain:

@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
+from drivers.bms import NativeBms
 from drivers.buses import rtu
+from drivers.can_bms import CanBms
+from drivers.can_codec import EXTENDED
 from drivers.io import IoModule
-from drivers.profile import Register, Step
+from drivers.pcs import NOMINAL_MODEL, SunSpecPcs
+from drivers.profile import Profile, Register, Step
 from drivers.register_bms import RegisterBms
 from drivers.register_codec import Codec
 from drivers.register_pcs import RegisterPcs
@@ -15,6 +19,15 @@ from drivers.site_device import SiteDevice
 from drivers.sunspec import Places
 
 UNIT_ID = 1
+STANDARD_MAX, EXTENDED_MAX = 0x7FF, 0x1FFF_FFFF
+# the points of each write of a SunSpec converter: they follow each other
+SUNSPEC_WRITES = (
+    ("704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetRvrt"),
+    ("704.WSetEnaRvrt", "704.WSetRvrtTms"),
+    ("704.WSet",),
+    ("715.ControllerHb",),
+    ("715.OpCtl",),
+)
 READS = (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS)
 
 
@@ -26,6 +39,12 @@ def check(driver: Any) -> None:
         SerialNumber(driver.profile, UNIT_ID)
     if isinstance(driver, RegisterPcs):
         _check_converter(driver)
+    if isinstance(driver, SunSpecPcs):
+        for names in SUNSPEC_WRITES:
+            _check_points(driver.profile, names)
+    if isinstance(driver, NativeBms | CanBms):
+        for can_id in (*driver.can_ids(), *driver.sent_ids()):
+            _check_id(can_id)
     if isinstance(driver, SiteDevice):
         for each in driver.profile.registers.values():
             if "write" in each.direction:
@@ -48,6 +67,26 @@ def _check_converter(driver: RegisterPcs) -> None:
         _read(each.function, places, each)
     for step in (*profile.setup, *profile.start, *profile.stop):
         _check_step(step, places)
+
+
+def _check_points(profile: Profile, names: tuple[str, ...]) -> None:
+    points = [profile.registers[name] for name in names]
+    first = at = points[0].address
+    for name, point in zip(names, points):
+        if point.address != at:
+            line = f"offset {point.address}: allowed {at}, behind {names[0]} in one write"
+            raise ValueError(f"registers.{name}: {line}")
+        at += point.words
+    values = [0] * (at - first)
+    rtu.write_request(rtu.WRITE_REGISTERS, names[0], UNIT_ID, NOMINAL_MODEL[0] + first, values)
+
+
+def _check_id(can_id: int) -> None:
+    """An id with the offset of its node; a port would send the low bits of a larger one."""
+    is_extended, number = can_id >= EXTENDED, can_id & ~EXTENDED
+    most = EXTENDED_MAX if is_extended else STANDARD_MAX
+    if number > most:
+        raise ValueError(f"CAN id 0x{number:X}: allowed 0 to 0x{most:X}: see node and node_stride")
 
 
 def _check_step(step: Step, places: Places) -> None:

@@ -18,6 +18,7 @@ TICK_TYPICAL_US = 1000  # from the freeze to the bytes of the set-point, in a ca
 TYPICAL_STEP_PERMILLE = 200
 ROOM_PERMILLE = 200  # tolerance beyond least and most for a measured delay
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
+LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
@@ -128,16 +129,19 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
     return [
         PathPart(f"bus {device.bus}", *sent_us, sent),
         PathPart("dead time", dead_us, dead_us, dead_us, f"of {device.name}, by its profile"),
-        PathPart("ramp", 0, typical_us, ramp_us // 2, moves),
+        PathPart(RAMP, 0, typical_us, ramp_us // 2, moves),
     ]
 
 
 def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
     """{parameter of load tracking: ms} that follow from the path. every: as in path_delay."""
-    least_us, typical_us, most_us = totals_us(path_delay(config, every))
+    parts = path_delay(config, every)
+    least_us, typical_us, most_us = totals_us(parts)
+    lag_us = sum([part.typical_us for part in parts if part.what == RAMP])
     found = {
         SAMPLE: sample_ms(source(config)),
         DELAY: round(typical_us / 1000),
+        LAG: round(lag_us / 1000),
         DELAY_MIN: least_us * (1000 - ROOM_PERMILLE) // 1_000_000,
         DELAY_MAX: -(-most_us * (1000 + ROOM_PERMILLE) // 1_000_000),
         DIFFERENCE: _difference_ms(config, every),

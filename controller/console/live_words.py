@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from controller.config import can_fits
 from controller.config.can_decoding import Frames
-from controller.config.decoding import Decoder, Found, Value
+from controller.config.decoding import Decoder
+from controller.config.findings import Found, Value
 from controller.config.profile_form import CAN_BMS
-from controller.config.rtu_stream import READS, REQUEST, Piece
-from controller.console.captures import words_of
+from controller.config.rtu_stream import REPLY, REQUEST, Piece
+from controller.console.exchanges import Exchanges, Failure, Told
 from drivers.profile import Profile
 
 
@@ -27,10 +28,7 @@ class CanWords:
         self._last[can_id, len(data)] = data
         said = []
         for node, rack in self._racks:
-            first = len(rack.found)
-            rack.take(time_us, can_id, data)
-            said += [f"{_said(each)} (node {node})" for each in rack.found[first:]]
-            del rack.found[first:]
+            said += [f"{_said(each)} (node {node})" for each in rack.take(time_us, can_id, data)]
         if is_same and not said:
             return []
         text = ", ".join(said) or data.hex(" ").upper()
@@ -49,35 +47,35 @@ class ModbusWords:
     def __init__(self, known: dict[int, Profile] | Profile) -> None:
         self._known = known
         self._decoders: dict[int, Decoder] = {}
-        self._asked: dict[
-            tuple[int, int], tuple[int, int]
-        ] = {}  # (address, count) by unit, function
+        self._exchanges = Exchanges()
 
     def take(self, time_us: int, piece: Piece) -> list[str]:
-        """The line for one frame."""
-        head = f"{_clock(time_us)} {piece.direction} "
-        if piece.direction == "?":
-            shown = piece.data.hex(" ").upper()
-            return [f"{head}{shown}: no frame: noise, another baud rate, or two that speak at once"]
-        unit_id, function = piece.data[:2]
-        key = unit_id, function & 0x7F
+        """The lines for one frame."""
+        clock, data = _clock(time_us), piece.data
+        if piece.direction not in (REQUEST, REPLY):
+            shown = f"{clock} ? {data.hex(' ').upper()}"
+            return [f"{shown}: no frame: noise, another baud rate, or two that speak at once"]
+        events = self._exchanges.take(time_us, piece.direction, data)
+        lines = [f"{clock} < {self._words(each, data)}" for each in events]
         if piece.direction == REQUEST:
-            address, count = [int.from_bytes(piece.data[at : at + 2], "big") for at in (2, 4)]
-            self._asked[key] = address, count
-            return [f"{head}unit {unit_id}: function {function}, {address}, {count}"]
-        if function & 0x80:
-            return [f"{head}unit {unit_id}: exception {piece.data[2]} of function {key[1]}"]
-        return [f"{head}unit {unit_id}: {self._reply(key, piece.data)}"]
+            address, count = [int.from_bytes(data[at : at + 2], "big") for at in (2, 4)]
+            lines.append(f"{clock} > unit {data[0]}: function {data[1]}, {address}, {count}")
+        return lines
 
-    def _reply(self, key: tuple[int, int], data: bytes) -> str:
-        unit_id, function = key
-        address, count = self._asked.get(key, (0, 0))
-        if function not in READS or key not in self._asked:
-            return data[2:-2].hex(" ").upper()
-        words = words_of(function, count, data[3:-2])
-        decoder = self._decoder(unit_id)
-        found = decoder.take(0, function, address, words) if decoder else ()
-        return ", ".join(map(_said, found)) or f"{address}: {data[3:-2].hex(' ', 2).upper()}"
+    def _words(self, event: Told, data: bytes) -> str:
+        if isinstance(event, Failure):
+            place = f" of {event.place}" if event.place else ""
+            return f"unit {event.unit_id}{place}: {event.reason}" if place else event.reason
+        decoder = self._decoder(event.unit_id)
+        found = (
+            decoder.take(event.time_us, event.function, event.address, event.words)
+            if decoder
+            else ()
+        )
+        said = ", ".join(map(_said, found)) or f"{event.address}: {data[3:-2].hex(' ', 2).upper()}"
+        if decoder and decoder.profile.models:
+            said += " (its SunSpec chain was not heard from its beginning)"
+        return f"unit {event.unit_id}: {said}"
 
     def _decoder(self, unit_id: int) -> Decoder | None:
         profile = self._known if isinstance(self._known, Profile) else self._known.get(unit_id)

@@ -16,19 +16,13 @@ from typing import Any
 
 from controller.config import can_fits, fits, profiles
 from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
-from controller.config.fits import Answer
-from controller.console import bus_access, probe_words
+from controller.console import bus_access, greetings, probe_words
 from controller.console.can_listening import listen
 from controller.forms.refusal import ConfigError
 from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
 from drivers.profile import FOLDER, Profile
 
-# one of them gets an answer, at least an exception, from nearly every Modbus device: holding
-# registers, input registers, contacts, SunSpec
-GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
-OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
-SILENT = "no answer"
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
 UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
 REFUSED_SHOWN = 5
@@ -122,14 +116,19 @@ def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str
     report = probe_words.head(bus)
     is_held = bus.name != bus_access.DIRECT and bus_access.is_running(arguments.run_dir)
     report["through"] = "the running controller" if is_held else "this process"
+    bauds_Bd = (bus.baud_Bd,) if is_held else _bauds(bus, arguments)
+    longest = greetings.longest(len(units), len(bauds_Bd), arguments.timeout_ms, known)
     if is_held:
+        say(longest)
         read = bus_access.through_controller(bus, arguments.run_dir)
         report["devices"], report["notes"] = _asked(bus, units, read, known)
         return report
     bus_access.lock(arguments.run_dir)
-    for baud_Bd in _bauds(bus, arguments):
+    for baud_Bd in bauds_Bd:
         own = Bus(**{**_keys(bus), "baud_Bd": baud_Bd, "characters": arguments.characters})
         with contextlib.closing(bus_access.Opened(own, arguments.timeout_ms * 1000)) as opened:
+            if baud_Bd == bauds_Bd[0]:
+                say(longest)
             found, notes = _asked(own, units, opened.read, known)
         report["notes"] += notes
         if found:
@@ -151,20 +150,29 @@ def _asked(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """(devices, notes): each unit that answers, against every profile."""
     found: list[dict[str, Any]] = []
-    damaged, answers = dict[int, str](), dict[int, list[Answer]]()
-    for unit_id in units:
-        own = _remembering(partial(read, unit_id))
-        greeting = [own(*each) for each in GREETINGS]
-        answers[unit_id] = greeting
-        if not any(map(_is_answer, greeting)):
-            if set(greeting) != {SILENT}:
-                damaged[unit_id] = next(str(each) for each in greeting if each != SILENT)
+    damaged = dict[int, str]()
+    reads = {unit_id: greetings.remembering(partial(read, unit_id)) for unit_id in units}
+    answers = {
+        unit_id: [own(*each) for each in greetings.GREETINGS] for unit_id, own in reads.items()
+    }
+    notes = greetings.ask_silent(reads, answers, greetings.first_reads(every))
+    for unit_id, own in reads.items():
+        greeting = answers[unit_id]
+        code = greetings.code(greeting)
+        if not any(map(greetings.is_answer, greeting)) and not code:
+            if set(greeting) != {greetings.SILENT}:
+                damaged[unit_id] = next(str(each) for each in greeting if each != greetings.SILENT)
             continue
         same = [each for each in found if answers[each["unit_id"]] == greeting]
-        if bus.kind == "tcp" and same and any(map(_is_telling, greeting)):
+        if same and (code or bus.kind == "tcp" and any(map(greetings.is_telling, greeting))):
             same[0]["also"].append(unit_id)
             continue
-        found.append(_device(unit_id, own, every))
+        found.append(_coded(unit_id, code) if code else _device(unit_id, own, every))
+    return found, _trouble(bus, found, damaged) + notes
+
+
+def _trouble(bus: Bus, found: list[dict[str, Any]], damaged: dict[int, str]) -> list[str]:
+    """Notes about what is no answer. damaged: by unit."""
     at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
     notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
     if len(set(damaged.values())) == 1 and len(damaged) > 1:
@@ -173,35 +181,16 @@ def _asked(
         notes = [f"{len(damaged)} units{at}: {next(iter(damaged.values()))}: a wrong baud rate?"]
     if not found and not damaged:
         notes = [f"nobody answers{at}: another baud rate, unit id, or A and B swapped?"]
-    return found, notes
+    return notes
 
 
-def _is_answer(answer: Answer) -> bool:
-    """Data, or an exception about a function or register: another one may be of a gateway."""
-    return isinstance(answer, bytes) or answer in OF_A_DEVICE
-
-
-def _is_telling(answer: Answer) -> bool:
-    """Data that is not 0: devices of any kind have their exceptions and zeros in common."""
-    return isinstance(answer, bytes) and any(answer)
-
-
-def _remembering(read: fits.Read) -> fits.Read:
-    """Each place is read once."""
-    known: dict[tuple[int, int, int], Answer] = {}
-
-    def own(*place: int) -> Answer:
-        function, address, count = place
-        key = function, address, count
-        if key not in known:
-            known[key] = read(*key)
-        return known[key]
-
-    return own
+def _coded(unit_id: int, code: int) -> dict[str, Any]:
+    """A unit that answers with an exception code alone."""
+    return {"unit_id": unit_id, "also": [], "sunspec": "", "code": code, "fits": [], "refused": {}}
 
 
 def _device(unit_id: int, read: fits.Read, every: list[Profile]) -> dict[str, Any]:
-    found: dict[str, Any] = {"unit_id": unit_id, "also": [], "sunspec": ""}
+    found: dict[str, Any] = {"unit_id": unit_id, "also": [], "sunspec": "", "code": 0}
     with contextlib.suppress(fits.Unfit, fits.StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)

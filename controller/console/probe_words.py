@@ -18,6 +18,14 @@ CERTAINTY = {"identity": "fits", "plausible": "fits by its values", WEAK: "is po
 ROLES = {"meter": "meter_grid", "gas": "gas_1", "offgas": "offgas_1", "io": "io_1"}
 PLACES = {"pcs": "unit", "bms": "rack"}
 VALUES_SHOWN = 8
+# exception codes of the Modbus application protocol V1.1b3, 7
+CODES = {
+    4: ": it has failed",
+    5: ": it still works on a request",
+    6: ": it is busy, ask again",
+    10: ": a gateway that has no way to it",
+    11: ": a gateway, and the device behind it does not answer",
+}
 Report = dict[str, Any]
 
 
@@ -48,7 +56,8 @@ def _role(family: str) -> str:
 def lines(report: Report, refused: int | None) -> Iterator[str]:
     """The report for a person. refused: so many profiles that do not fit; None: each."""
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
-    yield f"{report['bus']} ({report['port']}){baud}, read by {report['through']}"
+    place = f"({report['port']}){baud}, read by {report['through']}"
+    yield from wrapped(f"{report['bus']} ", place)
     for each in report["notes"]:
         yield from wrapped("  ", each)
     for each in report.get("ids", ()):
@@ -65,6 +74,11 @@ def _device(
 ) -> Iterator[str]:
     """roles: how many devices of each have lines to paste before."""
     yield ""
+    if device.get("code"):
+        code, also = device["code"], ", ".join(map(str, device["also"]))
+        why = CODES.get(code, "") + (f"; so do {also}" if also else "")
+        yield from wrapped(f"unit {device['unit_id']} answers with code {code}", why)
+        return
     if "unit_id" in device:
         also = ", ".join(map(str, device["also"]))
         same = f"; the same answers as {also}: it may ignore the unit id"
@@ -95,8 +109,8 @@ def _device(
 
 def _fit(fit: dict[str, Any]) -> Iterator[str]:
     node = f", node {fit['node']}" if fit.get("node") else ""
-    name = f"  {fit['profile']} ({fit['maker']} {fit['model']}){node}"
-    yield ascii_only(f"{name} {CERTAINTY[fit['certainty']]}")
+    name = f"{fit['profile']} ({fit['maker']} {fit['model']}){node}"
+    yield from wrapped("  ", ascii_only(f"{name} {CERTAINTY[fit['certainty']]}"))
     why = [*fit["proofs"], *fit["signs"], *fit["values"][:VALUES_SHOWN]]
     yield from wrapped("      ", "; ".join(why) or "it answers, and nothing else")
     if fit["evidence"] in MAP_ONLY:

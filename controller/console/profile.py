@@ -77,13 +77,20 @@ def _lines(each: Facts) -> Iterator[str]:
 
 
 def _states(each: Facts) -> Iterator[str]:
-    yield f"{each['evidence']}, {each['proven']}{', MAP ONLY' * each['map_only']}"
+    words = f"{each['evidence']}{_counted(each)}, {each['proven']}"
+    yield f"{words}{', MAP ONLY' * each['map_only']}"
     needs = ", ".join(each["acceptances"])
     yield f"needs not_fitted {needs}" if needs else "needs no acceptance"
     if each["watchdog"] == profile_facts.NO_WATCHDOG:
         yield "NO WATCHDOG"
     if each["stored"]:
         yield f"stored in flash: {each['writes_per_day_max']} writes a day, no load tracking"
+
+
+def _counted(each: Facts) -> str:
+    """How many of the values that rows and actuators rest on a reading proves, in words."""
+    number, every = len(each["evidence_of"]), len(each["rested_on"])
+    return f": {number} of {every} values" if number or not each["map_only"] else ""
 
 
 @cli.command(
@@ -142,7 +149,8 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
         ("device", f"{facts['maker']} {facts['model']}"),
         ("family", f"{facts['family']}, for {roles} on a bus of kind {kinds}"),
         ("documents", "; ".join(facts["documents"])),
-        ("evidence", f"{facts['evidence']}; proven: {facts['proven']}"),
+        ("evidence", f"{facts['evidence']}{_counted(facts)}; proven: {facts['proven']}"),
+        ("a reading", f"has {', '.join(facts['evidence_of'])}" if facts["evidence_of"] else ""),
         ("signals", ", ".join(signals)),
         *[("read", _read_words(each, baud_Bd)) for each in facts.get("reads", ())],
         *[("message", _message_words(each)) for each in facts.get("messages", ())],

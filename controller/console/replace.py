@@ -84,6 +84,8 @@ def _replace(arguments: Namespace) -> int:
             Namespace(**{**vars(arguments), "name": arguments.by}),
             functools.partial(operator.sent, arguments, operator_client.reach),
         )
+        arguments.device = case.device
+        case = _case(arguments)  # again: while a person typed the password, it may have changed
         with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
             return (_end if case.begun else _begin)(arguments, case)
     print(json.dumps(case.facts, indent=1) if arguments.json else "\n".join(lines(case.facts)))
@@ -168,6 +170,8 @@ def _begin(arguments: Namespace, case: Case) -> int:
     if holder not in (None, name):
         raise cli.Ended(NOT_DONE, f"{holder} has locked it out: {holder} ends that first")
     identity = replacements.identity(facts["profile"], facts["serial"] or facts["serial_before"])
+    # first, because a ledger that this user may not write must leave no lock-out behind
+    proof_tests.Ledger(arguments.state_dir).commission(proof_test.moment())
     if holder is None:
         answer = operator.sent(arguments, operator_client.lock_out, name, True)
         if answer != operator_commands.ACCEPTED:
@@ -187,14 +191,15 @@ def _end(arguments: Namespace, case: Case) -> int:
     assert begun is not None
     serial = _new_serial(arguments, facts)
     if arguments.cancel:
+        _check_cancel(facts, serial)
         after = "not exchanged"
     else:
         _check_end(facts, serial)
         after = replacements.identity(facts["profile"], serial)
         for kind, row in replacements.tests_of(facts["tests"]):
-            _note(arguments, kind, row, replacements.due_remark(case.device))
             if kind == pl.SIGN:
-                operator.sent(arguments, operator_client.sign, sign_tests.unit_of(row), True)
+                _hold(arguments, sign_tests.unit_of(row))
+            _note(arguments, kind, row, replacements.due_remark(case.device))
     _note(arguments, pl.REPLACED, case.device, after)
     _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
     print(f"{case.device}: {facts['before']} -> {after}")
@@ -203,6 +208,24 @@ def _end(arguments: Namespace, case: Case) -> int:
         print(f"due again: {due} (firebreak proof-test list)")
         print("\n".join(KINDS[facts["kind"]].after))
     return _unlock(arguments, case, begun)
+
+
+def _hold(arguments: Namespace, unit: int) -> None:
+    """Let a start wait for the sign test, before the ledger says so: an interruption between both
+    must not leave a start free.
+    """
+    answer = operator.sent(arguments, operator_client.sign, unit, True)
+    if answer != operator_commands.ACCEPTED:
+        line = f"sign test of unit {unit}: {operator_commands.words(answer)}"
+        raise cli.Ended(NOT_DONE, f"{line}; the replacement stays open")
+
+
+def _check_cancel(facts: Facts, serial: str) -> None:
+    """Ends the command if another device is there: its tests would be forgotten."""
+    before = facts["serial_before"]
+    if serial and before and serial != before:
+        line = f"{facts['device']} has the serial number {serial}, before {before}: it is exchanged"
+        raise cli.Ended(NOT_DONE, f"{line}; end it without --cancel")
 
 
 def _new_serial(arguments: Namespace, facts: Facts) -> str:

@@ -15,9 +15,19 @@ REMOTE = (
     "The converter accepts the set-point and does nothing: see remote control, operating mode and "
     "enable input."
 )
+READINGS = (
+    "Only the converter's readings disagree: racks and grid meter agree with each other. See the "
+    "signs of the readings in its profile."
+)
 METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
+ODD = READINGS, BATTERY, METER  # of converter, racks, grid meter: the one against two
+UNTOLD = (
+    "Converter and racks disagree, and no grid meter tells which is right: test again with a "
+    "steadier load."
+)
 HALF = "The converter's own readings disagree with each other: see their signs in its profile."
+DIRECTIONS = signs.AGREES, signs.OPPOSITE
 LOAD_MOVES = "The load meter also measures the battery: it must sit behind the load alone."
 
 
@@ -52,17 +62,29 @@ def diagnosis(facts: Facts) -> str:
     meter = verdicts.pop(GRID, "")
     converter = [verdicts.pop(AC), verdicts.pop(DC)]
     racks = list(verdicts.values())
-    if {*converter, *racks} == {signs.OPPOSITE}:
-        return CONVERTER
     if {*converter, *racks} == {signs.NOTHING}:
         return REMOTE
     if load == signs.MOVES:
         return LOAD_MOVES
+    if odd := _against_two({*converter}, {*racks}, meter):
+        return odd
     if set(converter) == {signs.AGREES} and any([each in signs.BAD for each in racks]):
         return BATTERY
     if meter in signs.BAD and not any([each in signs.BAD for each in (*converter, *racks)]):
         return METER
     return HALF if any([each in signs.BAD for each in converter]) else ""
+
+
+def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
+    """The cause if each of both has one direction: the one that disagrees with the other two."""
+    if len(converter) > 1 or len(racks) > 1 or not converter | racks <= {*DIRECTIONS}:
+        return ""
+    if meter not in DIRECTIONS:
+        return UNTOLD if converter != racks else CONVERTER if signs.OPPOSITE in racks else ""
+    ways = *converter, *racks, meter
+    by_two = max(DIRECTIONS, key=ways.count)
+    parts = [text for way, text in zip(ways, ODD, strict=True) if way != by_two]
+    return " ".join(parts + [CONVERTER] * (by_two == signs.OPPOSITE))
 
 
 def remark(facts: Facts) -> str:
@@ -81,6 +103,15 @@ def step_lines(facts: Facts) -> Iterator[str]:
         yield from _point_lines(each, facts["stated"] if each["point"] == AC else {})
     yield from _held(facts)
     yield from _profile_lines(facts)
+
+
+def summary(facts: Facts) -> str:
+    """The figures at the converter in one line, for the record."""
+    point = facts["points"][0]
+    if point["too_little"]:
+        return f"too little to tell, {point['too_little']}"
+    delay, rise, gain = [_figure(point[key]) for key in ("dead_time_ms", "ramp_ms", "gain")]
+    return f"dead time {delay} ms, ramp {rise} ms, gain {gain}"
 
 
 def _point_lines(point: Facts, stated: Facts) -> Iterator[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
-from controller.config.devices import key_of_address
 from controller.core.base import hint_codes, hint_sources
 from controller.documents import check_functions, check_rows, check_tables, effect_words
 from controller.documents.document import wrapped
@@ -108,6 +107,7 @@ def report(
         *check_tables.network(config),
         *check_tables.latencies(config, schedule),
         *check_tables.path(config, schedule, measured_ms),
+        *check_tables.range_5s(config),
     ]
     return ascii_only("\n".join(lines))
 
@@ -162,14 +162,7 @@ def _topology(config: Config) -> Iterator[str]:
         yield from [_rack(rack, config.rack_tables[rack]) for rack in racks]
         apart_A = _apart_A(config, unit, racks)
         yield f"    row 55 acts if the currents of PCS and racks differ by more than {apart_A:g} A"
-    yield "  device          role        profile           bus       address   period"
-    for device in config.devices:
-        role = device.role if device.index < 0 else f"{device.role} {device.index + 1}"
-        address = device.address if key_of_address(device.profile) else "-"
-        yield (
-            f"  {device.name[:15]:15} {role:11} {device.profile.path.stem[:17]:17} "
-            f"{device.bus[:9]:9} {address:>7} {device.profile.period_ms:5} ms"
-        )
+    yield from check_tables.devices(config)
 
 
 def _apart_A(config: Config, unit: int, racks: list[int]) -> float:

@@ -20,7 +20,14 @@ from controller.documents.document import Facts
 from controller.forms.refusal import ConfigError
 from controller.rows import proof_intervals, records
 from controller.run import sign_hold
-from controller.store import proof_lines, proof_state, proof_tests, sign_tests, two_copies
+from controller.store import (
+    proof_lines,
+    proof_state,
+    proof_tests,
+    replacements,
+    sign_tests,
+    two_copies,
+)
 from controller.store.two_copies import Loaded
 from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT
@@ -156,6 +163,8 @@ def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded)
         if sign["state"] != sign_tests.DONE:
             by = f" without a test by {sign['tester']}" * (sign["state"] == sign_tests.ACCEPTED)
             yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak sign-test)"
+    for each in replacements.open_of(ledger.records).values():
+        yield f"{replacements.words(each)} (firebreak replace)"
     yield from [f"ledger of proof tests: {line}" for line in ledger.lines]
     given = made["approval"]
     if given["state"] != APPROVED:

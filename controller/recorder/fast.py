@@ -10,6 +10,7 @@ synced: a power cut costs at most a minute, and what it leaves half-written is c
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -48,9 +49,18 @@ def _packed(values: "array[int]") -> bytes:
 class Fast:
     """Writes the ring."""
 
-    def __init__(self, state_directory: str, days: int, say: Callable[[str], object]) -> None:
-        """days: kept; 0: nothing is written. say: tells the operator."""
+    def __init__(
+        self,
+        state_directory: str,
+        days: int,
+        say: Callable[[str], object],
+        has_room: Callable[[int], bool] = lambda wanted_bytes: True,
+    ) -> None:
+        """days: kept; 0: nothing is written. say: tells the operator. has_room: for so many bytes
+        beside the room that is kept for events.
+        """
         self._folder, self.days, self._say = os.path.join(state_directory, FOLDER), days, say
+        self._has_room = has_room
         self._rows = array("i")
         self._told = ""
         self._number, self._previous = -1, START
@@ -62,13 +72,16 @@ class Fast:
     def _begin(self) -> None:
         """Go on after the newest block; cut off what a power cut left behind it."""
         os.makedirs(self._folder, mode=0o750, exist_ok=True)
-        for name in files(self._folder)[-1:]:
-            path = os.path.join(self._folder, name)
-            end, self._number = 0, number_of(name) - 1
+        newest = files(self._folder)[-2:]  # the last one may hold no whole block
+        self._number = number_of(newest[0]) - 1 if newest else -1
+        for name in newest:
+            path, end = os.path.join(self._folder, name), 0
             for block in blocks_of(path):
                 end, self._number, self._previous = block.end, block.header["number"], block.digest
                 self._last = block.header["inode"], block.header["sequence"]
-            if end < os.path.getsize(path):
+            if not end:
+                os.unlink(path)
+            elif end < os.path.getsize(path):
                 os.truncate(path, end)
 
     def has(self, inode: int, sequence: int) -> bool:
@@ -90,23 +103,25 @@ class Fast:
         rows, self._rows = self._rows, array("i")
         if not rows or not self.days:
             return
-        width = len(COLUMNS)
-        content = b"".join([_packed(rows[at::width]) for at in range(width)])
         number = self._number + 1
-        whole = {
-            "number": number,
-            **header,
-            "count": len(rows) // width,
-            "columns": COLUMNS,
-            "previous": self._previous.hex(),
-        }
-        head, packed = json.dumps(whole).encode("ascii"), zlib.compress(content, LEVEL)
-        digest = hashlib.sha256(self._previous + head + packed).digest()
+        content, digest = self._block({"number": number, **header}, rows)
         with self._telling():
-            self._append(number, HEAD.pack(MAGIC, len(head), len(packed), digest) + head + packed)
+            if not self._has_room(len(content)):
+                self._drop_oldest(files(self._folder))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._append(number, content)
             self._number, self._previous = number, digest
             self._last = header["inode"], header["sequence"]
             self._trim()
+
+    def _block(self, header: dict[str, Any], rows: "array[int]") -> tuple[bytes, bytes]:
+        """(bytes of a block, its hash)."""
+        width = len(COLUMNS)
+        content = b"".join([_packed(rows[at::width]) for at in range(width)])
+        more = {"count": len(rows) // width, "columns": COLUMNS, "previous": self._previous.hex()}
+        head, packed = json.dumps(header | more).encode("ascii"), zlib.compress(content, LEVEL)
+        digest = hashlib.sha256(self._previous + head + packed).digest()
+        return HEAD.pack(MAGIC, len(head), len(packed), digest) + head + packed, digest
 
     def _append(self, number: int, content: bytes) -> None:
         newest = files(self._folder)[-1:]
@@ -129,7 +144,12 @@ class Fast:
         """Remove the oldest files."""
         names = files(self._folder)
         while len(names) > 1 and self._number - number_of(names[1]) >= self.days * BLOCKS_A_DAY:
-            os.unlink(os.path.join(self._folder, names.pop(0)))
+            self._drop_oldest(names)
+            names.pop(0)
+
+    def _drop_oldest(self, names: list[str]) -> None:
+        if len(names) > 1:
+            os.unlink(os.path.join(self._folder, names[0]))
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:

@@ -19,7 +19,8 @@ HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
 BLOCKS_A_DAY = 1440
 WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
-BYTES_MAX = 16 << 20  # of a header or the columns of one block
+COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
+FILE_BYTES_MAX = 64 << 20  # a file has an hour: about 2 MB
 MASK = (1 << 32) - 1
 # a file system writes about so much beside each block: its last page, the inode, its journal
 BESIDE_BYTES = 12 << 10
@@ -27,12 +28,13 @@ BESIDE_BYTES = 12 << 10
 
 class Block(NamedTuple):
     """A block as it is stored. header: number, utc_us and uptime_ms of its end, tick_ms, meter_ms,
-    count, inode and sequence of its last frame, columns, previous. end: its place in the file.
+    count, inode and sequence of its last frame, columns, previous. begin, end: in the file.
     """
 
     header: dict[str, Any]
     packed: bytes
     digest: bytes
+    begin: int
     end: int
 
     def columns(self) -> dict[str, bytes]:
@@ -74,25 +76,34 @@ def files(folder: str) -> list[str]:
 
 
 def blocks_of(path: str) -> Iterator[Block]:
-    """The whole blocks of a file, up to the first that is damaged. OSError."""
+    """The whole blocks of a file; what is damaged between them is left out. OSError."""
     with open(path, "rb", opener=regular_file.opener) as file:
-        end = 0
-        while len(start := file.read(HEAD.size)) == HEAD.size:
-            magic, head_bytes, packed_bytes, digest = HEAD.unpack(start)
-            if magic != MAGIC or max(head_bytes, packed_bytes) > BYTES_MAX:
-                return
-            head, packed = file.read(head_bytes), file.read(packed_bytes)
-            try:
-                header = json.loads(head)
-                previous = bytes.fromhex(header["previous"])
-            except (ValueError, KeyError, TypeError):
-                return
-            if not all([type(header.get(name)) is int for name in WHOLE]):
-                return
-            if hashlib.sha256(previous + head + packed).digest() != digest:
-                return
-            end += HEAD.size + head_bytes + packed_bytes
-            yield Block(header, packed, digest, end)
+        data = file.read(FILE_BYTES_MAX)
+    at = data.find(MAGIC)
+    while at >= 0:
+        block = _block_at(data, at)
+        if block is not None:
+            yield block
+        at = data.find(MAGIC, at + 1 if block is None else block.end)
+
+
+def _block_at(data: bytes, begin: int) -> Block | None:
+    """The block that begins here; None: it is not whole."""
+    if begin + HEAD.size > len(data):
+        return None
+    _, head_bytes, packed_bytes, digest = HEAD.unpack_from(data, begin)
+    packed_at = begin + HEAD.size + head_bytes
+    head, packed = data[begin + HEAD.size : packed_at], data[packed_at : packed_at + packed_bytes]
+    try:
+        header = json.loads(head)
+        previous = bytes.fromhex(header["previous"])
+        is_right = all([type(header[name]) is int for name in WHOLE])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    is_right = is_right and 0 < header["count"] <= COUNT_MAX
+    if not is_right or hashlib.sha256(previous + head + packed).digest() != digest:
+        return None
+    return Block(header, packed, digest, begin, packed_at + len(packed))
 
 
 class Placed(NamedTuple):
@@ -159,7 +170,9 @@ def verify(folder: str) -> Ring:
         path, end = os.path.join(folder, name), 0
         for block in blocks_of(path):
             number, previous = block.header["number"], block.header["previous"]
-            if not end and number != number_of(name):
+            if block.begin != end:
+                breaks.append(f"{name}: is damaged from byte {end} to {block.begin}")
+            elif not end and number != number_of(name):
                 breaks.append(f"{name}: block {number} is not the first of this file")
             elif before not in (None, (number, previous)):
                 breaks.append(f"{name}: block {number} does not follow the block before")

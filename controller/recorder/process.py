@@ -56,7 +56,7 @@ class Recorder:
         self.archive = Archive(*bounds, self._label_now, say, folder.kept)
         self.batch.lifetime.take(self.archive.meta("lifetime"))
         self.captures = Captures(folder, self.archive, limits, say)
-        self.fast = Fast(state_directory, limits.fast_days, say)
+        self.fast = Fast(state_directory, limits.fast_days, say, self.archive.has_room)
         self._follower, self._hints = Follower(run_directory), HintWatch(run_directory)
         told = self.archive.meta("proof_tests")
         self._proof_tests = ProofWatch(state_directory, told, run_directory)

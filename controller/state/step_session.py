@@ -18,6 +18,7 @@ SETTLE_MS, SPARE_MS = 1000, 1000  # at 0 W before the steps; a request outlasts 
 SWEEP_MS = 20  # by which each step is longer: it ends at another moment of a refresh
 NO_TEST = "the cabinet is not in TEST mode: `firebreak test-mode`, then turn the key to RUN"
 OVER = "TEST mode ended before all steps were done: ask for it again"
+KEY = "the key was turned out of RUN during the test: ask for TEST mode again"
 TRIPPED = "the cabinet is tripped: `firebreak alarms` names the row"
 STOPPED = "the cabinet stopped during the test: `firebreak alarms` and `why` say why"
 ISLAND = "the site is off the grid: the converter does not follow set-points there"
@@ -74,6 +75,8 @@ class Session:
 
     def _trouble(self, inp: Sequence[int], out: Sequence[int]) -> str:
         state, has_begun = out[s.STATE], bool(self.samples)
+        if has_begun and not inp[s.KEY_RUN_OK]:
+            return KEY  # first, because it also trips the cabinet
         if state == s.TRIPPED:
             return TRIPPED
         if not inp[s.TEST_REQUEST] or state == s.STOPPING:

@@ -15,13 +15,16 @@ COUNTED_MAX = 3  # time-outs in a row
 
 
 class _Late:
-    """Late replies of one unit and function until `until_us`; `frame` None: of different reads."""
+    """Late replies of one unit and function until `until_us`; `frame` None: of different reads.
+    `reply_id`: the unit id in the replies.
+    """
 
-    __slots__ = ("count", "until_us", "frame")
+    __slots__ = ("count", "until_us", "frame", "reply_id")
 
-    def __init__(self, frame: bytes) -> None:
+    def __init__(self, request: Request) -> None:
         self.count = self.until_us = 0
-        self.frame: bytes | None = frame
+        self.frame: bytes | None = request.frame
+        self.reply_id = request.reply_id
 
 
 class LateReplies:
@@ -35,7 +38,7 @@ class LateReplies:
     def note(self, request: Request, now_us: int) -> None:
         """Count a read that has timed out."""
         key = (request.unit_id, request.function)
-        late = self.expected.setdefault(key, _Late(request.frame))
+        late = self.expected.setdefault(key, _Late(request))
         late.count = min(late.count + 1, COUNTED_MAX)
         late.until_us = now_us + LATE_US
         if late.frame != request.frame:
@@ -54,3 +57,10 @@ class LateReplies:
         if late.count <= 0 or now_us >= late.until_us:
             del self.expected[key]
         return now_us < late.until_us
+
+    def may_be_of(self, reply_id: int, function: int, now_us: int) -> bool:
+        """True when a reply with this unit id may belong to an earlier read of that unit."""
+        return any(
+            late.reply_id == reply_id and key[1] == function and now_us < late.until_us
+            for key, late in self.expected.items()
+        )

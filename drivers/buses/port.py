@@ -213,7 +213,8 @@ class RtuPort:
         if received:
             unit.note_bad(now_us)
             other_id = self._receiver.other_id()
-            if other_id is not None:
+            function, late = request.function, self._late
+            if other_id is not None and not late.may_be_of(other_id, function, now_us):
                 unit.other_unit += 1
                 unit.answered_by = other_id
             request.on_failure(BAD_REPLY, 0, now_us)

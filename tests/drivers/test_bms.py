@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from controller.config import profiles
 from controller.forms.refusal import ConfigError
-from drivers import bms, profile
+from drivers import bms, can_codec, profile
 from safety import signals as s
 from tests.tables import cases, table
 
@@ -114,7 +114,7 @@ def test_values_of_every_signal():
 def test_crc(data, can_id):
     """The published check value of CRC-8 SAE J1850 is 0x4B over "123456789"."""
     assert slow_crc(0x3231, b"3456789") == 0x4B
-    assert bms.crc8(bms.crc_seed(can_id), data) == slow_crc(can_id, data)
+    assert can_codec.crc8(can_codec.crc8_begun(can_id), data) == slow_crc(can_id, data)
 
 
 def test_a_good_frame_of_another_id_is_refused():
@@ -199,18 +199,25 @@ def test_values_at_the_edge_of_their_range_are_taken(name, change, index):
     assert value(sink, index) == round(expected * scale)
 
 
-@cases("""name  signal  value
-    "STATE"  "contactor_state"  4 | "CELLS"  "cell_voltage_max"  5001
-    "CELLS"  "cell_voltage_min"  3400
-    "CELLS"  "cell_position_min"  480 | "CELLS"  "cell_position_max"  2047
-    "PACK"  "voltage"  1500.1
-    "LIMITS"  "charge_current_max"  6553.5 | "LIMITS"  "discharge_current_max"  1000.1
-    "CHARGE"  "soc"  100.1 | "CHARGE"  "soh"  655.35""")
-def test_values_out_of_range_are_refused_whole_and_silence_no_other_group(name, signal, value):
+@cases("""name  signal  value  misfit
+    "STATE"  "contactor_state"  4  ("contactor_state", 4, 0, 3)
+    "CELLS"  "cell_voltage_max"  5001  ("cell_voltage_mV_max", 5001, 0, 5000)
+    "CELLS"  "cell_voltage_min"  3400  ("cell_voltage_mV_min", 3400, 0, 3399)
+    "CELLS"  "cell_position_min"  480  ("cell_position_min", 480, 0, 479)
+    "CELLS"  "cell_position_max"  2047  ("cell_position_max", 2047, 0, 479)
+    "PACK"  "voltage"  1500.1  ("rack_voltage_mV", 1_500_100, 0, 1_500_000)
+    "LIMITS"  "charge_current_max"  6553.5  ("charge_current_mA_max", 6_553_500, 0, 1_000_000)
+    "LIMITS"  "discharge_current_max"  1000.1  ("discharge_current_mA_max", 1_000_100, 0, 1_000_000)
+    "CHARGE"  "soc"  100.1  ("soc_permille", 1001, 0, 1000)
+    "CHARGE"  "soh"  655.35  ("soh_permille", 6553, 0, 1000)""")
+def test_values_out_of_range_are_refused_whole_and_silence_no_other_group(
+    name, signal, value, misfit
+):
     """diyBMSv4ESP32 194: SOC > 100 % stopped everything and the inverter went on discharging."""
     device, sink = warm(*VALUES)
     device.on_frame(*frame(name, 1, {signal: value}), 0)
     assert device.refused == 1 and device.bad_frames == 0 and not sink.taken() and not any(sink.inp)
+    assert device.misfit == misfit
     # said again it is refused again
     device.on_frame(*frame(name, 2, {signal: value}), 0)
     assert device.refused == 2 and not sink.taken()
@@ -289,6 +296,7 @@ def test_a_fitted_module_without_a_temperature_leaves_the_group_stale(degC):
     bad = frame("TEMPERATURES_0", 2, {f"temperature_{i}": (25, degC, 25, 25)[i] for i in range(4)})
     feed(device, [bad] + temperatures(2)[1:], 200_000)
     assert not sink.taken() and device.refused == 1
+    assert device.misfit[:2] == ("module_temperature_ddegC_2", round(10 * degC))
     feed(device, temperatures(3), 300_000)
     assert sink.taken()
 

@@ -12,7 +12,7 @@ import cantools
 import pytest
 from device_suite import CanSuite, Sink
 
-from controller.config import can_dialects, can_profile, profiles
+from controller.config import can_dialects, can_fits, can_profile, profiles
 from drivers import can_dialect, profile
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED, Fault, Value, word
@@ -253,22 +253,55 @@ def test_a_capture_decodes_right_or_is_refused_at_every_moment_of_joining(captur
                 assert state != can_dialect.MISSING or can_id not in frames
 
 
+@pytest.fixture(scope="module")
+def shipped():
+    return [profiles.load(name) for name in (*NAMES, "firebreak_rack")]
+
+
+def fitting(shipped, frames):
+    """(profile, node) of the best by the frames of eight cycles."""
+    heard = [
+        (second * SECOND_US + at * 1000, can_id, data)
+        for second in range(8)
+        for at, (can_id, data) in enumerate(frames)
+    ]
+    found = can_fits.best(can_fits.fits(shipped, heard))
+    return [(each.profile.path.stem, each.node) for each in found]
+
+
+def test_the_evidence_of_each_profile_is_what_its_captures_hold(captures):
+    told = {name: set() for name in NAMES}
+    for key, (name, _) in FITTING.items():
+        for shots in captures[key].values() if name else ():
+            indexes = [index for values in shots.values() for index in values if values[index]]
+            told[name].update([s.RACK_INPUTS[index][0] for index in indexes])
+    told["seplos"] = {"cell_voltage_mV_min", "cell_voltage_mV_max"}  # a frame of its document
+    assert {name: set(profiles.load(name).evidence_of) for name in NAMES} == told
+
+
 @pytest.mark.parametrize("key", FITTING)
-def test_a_refusal_names_the_profile_that_fits(captures, key):
+def test_a_refusal_names_the_profile_that_fits(captures, shipped, key):
+    name = FITTING[key][0]
     number = can_dialects.number_of(captures[key])
-    assert (can_dialects.names()[number - 1] if number else None) == FITTING[key][0]
+    assert (can_dialects.names()[number - 1] if number else None) == name
+    frames = [(can_id, next(iter(shots))) for can_id, shots in captures[key].items()]
+    for join in range(len(frames)):
+        found = fitting(shipped, frames[join:] + frames[:join])
+        assert found == ([(name, 0)] if name else []), join
 
 
 # -- dialects
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_frames_of_each_dialect_are_decoded_by_none_that_reads_them_wrongly(name):
+def test_frames_of_each_dialect_are_decoded_by_none_that_reads_them_wrongly(name, shipped):
     """Each simulated dialect is fed to every profile."""
     burst = bursts(name)
     frames = burst()
     number = can_dialects.number_of([can_id for can_id, _ in frames])
     assert can_dialects.names()[number - 1] == name
+    stride = profiles.load(name).settings["node_stride"]
+    assert fitting(shipped, frames) == [(name, 1 if stride else 0)]
     for other in NAMES:
         device, sink = made(other)
         for second in range(6):
@@ -400,6 +433,7 @@ def test_a_lowest_cell_above_the_highest_is_refused(monkeypatch):
     for can_id, data in burst():
         device.on_frame(can_id, data, SECOND_US)
     assert sink.layout.rack_group(0, s.G_BMS_CELLS) not in sink.taken() and device.refused
+    assert device.misfit == ("cell_voltage_mV_min", 3313, 0, 3312)
 
 
 # -- the codec, judged by cantools

@@ -1,7 +1,5 @@
 """Every meter profile: the suite of all drivers, each public reading, refusals of the loader."""
 
-import csv
-import math
 import re
 import struct
 import types
@@ -14,7 +12,6 @@ from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
 from drivers import meter_reads, profile
 from drivers.meter import Meter
-from drivers.register_numbers import Numbers
 from hil.devices.mirrored_sensors import MirroredMeter
 from safety import signals
 from tests.tables import cases
@@ -129,75 +126,6 @@ def test_every_profile_has_its_facts():
         assert "Pitfall: " in text or name == "firebreak_fast_meter", name
 
 
-# -- readings of others
-
-OF_READINGS = {
-    "CG EM24 Ethernet": "em24_ethernet",
-    "ABB B23": "abb_b23",
-    "Eastron SDM630": "sdm630",
-    "Phoenix Contact EEM": "eem",
-    "Siemens PAC1600": "pac1600",
-    "Socomec Countis": "countis",
-    "Chint DTSU666": "dtsu666",
-    "Accuenergy Acuvim": "acuvim2",
-    "DTSD3366D": "dtsd3366d",
-    "SunSpec 201-204 meter": "sunspec_meter_203",
-}
-# quantities that no meter profile has
-OTHERS = ("A (", "V_LN", "V_L12", "VA", "VAR", "PF")
-
-
-def readings(shared):
-    with (shared / "protocols/maps/readings.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            for start, name in OF_READINGS.items():
-                if row["device"].startswith(start):
-                    yield name, row
-
-
-def place_of(name, row):
-    offset = profile.SLOT if name == "sunspec_meter_203" else 0
-    return int(row["fc"]), int(row["addr"]) + offset
-
-
-def decoded(found, register, row):
-    """The driver's value of a reading; a scale factor by the row's scale, read twice."""
-    both, words = [register], bytes.fromhex(row["words_hex"])
-    if register.scale_from:
-        both.append(found.registers[register.scale_from])
-        exponent = round(math.log10(float(row["scale"])))
-    reads = meter_reads.grouped(both, {"registers_per_read_max": 125, "gap_registers_max": 125})
-    (block,) = reads
-    data = bytearray(2 + 2 * block.length)
-    for at, start, size in block.places:
-        part = words if at == 0 else struct.pack(">h", exponent)
-        data[2 + start : 2 + start + size] = part
-    numbers = Numbers(both, reads)
-    numbers.read(bytes(data))
-    return numbers.read(bytes(data))[numbers.names.index(register.name)]
-
-
-def test_every_public_reading_of_a_device_with_a_profile_has_its_value(shared):
-    done, left_out = 0, []
-    for name, row in readings(shared):
-        found = profiles.load(name)
-        places = {(each.function, each.address): each for each in found.registers.values()}
-        register = places.get(place_of(name, row))
-        if register is None:
-            left_out.append(row["point"])
-            continue
-        if register.name in meter_reads.SINGLE[1:]:  # energies are in kWh here
-            row["value"] = float(row["value"]) / (1000 if row["unit"] == "Wh" else 1)
-        value = decoded(found, register, row)
-        wanted = float(row["value"])
-        # readings have the digits that their device shows
-        assert value == pytest.approx(wanted, rel=1e-6, abs=0.051), (name, row["point"])
-        done += 1
-    assert done >= 25
-    others = [each for each in left_out if not each.startswith(OTHERS)]
-    assert others == ["P"], "the total of the SDM630, which its one read does not reach"
-
-
 # -- what the loader refuses
 
 ALL = phased("power", 0) + phased("current", 10) + phased("voltage", 20)
@@ -248,6 +176,14 @@ def test_evidence_is_one_of_its_words(tmp_path, key, value):
     path = own(tmp_path, ALL)
     (tmp_path / "own.toml").write_text(f'{key} = "{value}"\n' + (tmp_path / "own.toml").read_text())
     with pytest.raises(ConfigError, match=f'{key}: "{value}" is not allowed; allowed '):
+        profiles.load(path)
+
+
+def test_evidence_names_values_that_the_profile_has(tmp_path):
+    path = own(tmp_path, ALL)
+    text = (tmp_path / "own.toml").read_text()
+    (tmp_path / "own.toml").write_text('evidence_of = ["current_1", "curent_2"]\n' + text)
+    with pytest.raises(ConfigError, match='evidence_of: "curent_2" .*nearest key "current_2"'):
         profiles.load(path)
 
 

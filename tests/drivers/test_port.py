@@ -17,6 +17,8 @@ REQUEST_US = 695  # 8 characters, rounded up
 REPLY_US = 782  # 9 characters: the reply to a read of 2 registers
 SPENT_US = REQUEST_US + TIMEOUT_US + REPLY_US  # an exchange without a reply
 
+LOST = {"unit_id": 2, "function": 3, "address": 0, "count": 2}
+
 
 def answer(frame, value=0):
     if frame[1] in (3, 4):
@@ -386,6 +388,29 @@ def test_late_replies_are_expected_for_one_second(bench, port, age_us, taken):
     bench.ask("b", address=500)
     port.receive(answer(port.poll(failed_us + age_us - 5000)), failed_us + age_us)
     assert bench.outcomes("b") == taken
+
+
+@cases("""
+    lost  age_us  size  other
+    {}  0  9  0  # the late reply to the same block of unit 2
+    {}  LATE_US - 1  9  0 | {}  LATE_US  9  1
+    {}  0  8  0 | {}  0  10  0  # cut short, and with noise behind it: the frame alone counts
+    {"function": 4}  0  9  1 | {"unit_id": 3}  0  9  1
+    {"head": 7}  0  9  1 | {"unit_id": 3, "head": 2}  0  9  0  # a reply by another unit id
+""")
+def test_a_late_reply_is_not_called_one_of_another_unit(bench, port, lost, age_us, size, other):
+    head = lost.pop("head", None)
+    port.submit(rtu.read_request("lost", **{**LOST, **lost}, reply_id=head))
+    port.poll(0)
+    port.poll(failed_us := port.wake_us)
+    bench.ask("asked")
+    end_us = failed_us + age_us
+    sent_us = max(end_us - 60_000, failed_us)
+    frame = port.poll(sent_us)
+    port.receive((answer(b"\2" + frame[1:]) + b"\0")[:size], sent_us + 5000)
+    port.poll(max(end_us, port.wake_us))
+    assert bench.outcomes("asked") == ["bad reply"]
+    assert port.statistics[1].other_unit == other
 
 
 def test_late_replies_are_expected_by_unit_and_function(bench, port):

@@ -1,6 +1,5 @@
 """Rack BMS by registers: the suite of each profile, readings, heartbeat, other unit id."""
 
-import csv
 import tomllib
 from types import SimpleNamespace
 
@@ -15,7 +14,6 @@ from drivers.buses.crc import seal
 from drivers.rack_bms import NO_POSITION
 from drivers.rack_sources import ARRAYS
 from drivers.register_bms import RegisterBms
-from drivers.register_codec import Codec
 from hil.devices.mirrored_register_bms import MirroredRegisterBms
 from safety import signals as s
 from tests.tables import cases
@@ -226,27 +224,6 @@ def test_more_cells_than_the_device_has_are_refused():
     sink, found = Sink(modules=MODULES), profiles.load("seplos_v3")
     with pytest.raises(profile.ProfileError, match="has 16 values for the 17 of the rack"):
         RegisterBms(found, 0, 1, sink, sink.layout, (17, MODULES))
-
-
-OF_READINGS = {"BCU-EMS": "bcu_ems", "SEPLOS": "seplos_v3", "JK PB": "jk_pb"}
-PER_UNIT = {"V": 1000, "A": 1000, "degC": 10, "%": 10}
-
-
-def test_every_public_reading_of_a_rack_with_a_profile_has_its_value(shared):
-    done = []
-    with (shared / "protocols/maps/readings.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        names = [name for start, name in OF_READINGS.items() if row["device"].startswith(start)]
-        for register in profiles.load(names[0]).registers.values() if names else ():
-            at = int(row["addr"]) - register.address
-            size = register.count if register.name in ARRAYS else 1
-            if register.function == int(row["fc"]) and 0 <= at < size:
-                value, _ = Codec(register, {}).read(bytes.fromhex(row["words_hex"]))
-                sign = 1 if register.scale > 0 else -1
-                assert value == float(row["value"]) * PER_UNIT[row["unit"]] * sign, row
-                done.append(register.name)
-    assert sorted(done) == ["rack_current_mA"] * 3 + ["rack_voltage_mV"]
 
 
 # -- SunSpec model 802: scale factors, and writes to the BMS

@@ -259,6 +259,20 @@ def test_a_setting_that_is_lost_begins_all_again(bench):
     assert registers(bus, 100, 2) == [0, 0] and not device.readings.is_started
 
 
+@pytest.mark.parametrize("mute, fresh", [(b"", True), (b"\x01\x10", False)])
+def test_six_frames_that_never_hold_one_set_point_are_known_while_each_is_acknowledged(mute, fresh):
+    """The set-point changes in each tick. Row 41 allows 2 s."""
+    bus, sink, groups = started("sma_storage")
+    follow(bus, 3000, 2000)
+    bus.slave.mute, found = mute, []
+    for from_W in range(3000, 3400, 100):
+        sink.taken()
+        for power_W in range(from_W, from_W + 100, 2):
+            follow(bus, power_W, 20)
+        found.append(groups[1] in sink.taken())
+    assert found[1:] == [fresh] * 3 and bus.device.writer.held_W is None
+
+
 def test_another_set_point_in_the_device_is_written_again(bench):
     bus, sink, groups = bench(started)
     follow(bus, 4000, 400)
@@ -380,6 +394,7 @@ def test_a_zero_goes_behind_a_frame_that_waits_on_the_bus(bench):
     writer = bench(built)[0].writer
     writer.request(0, rtu.WRITE, 0).on_reply(b"", 0)
     assert writer.held_W == 0 and writer.request(5000, rtu.WRITE, 20_000)
+    assert [writer.acknowledged_W(), writer.acknowledged_W()] == [0, None]
     assert writer.request(5000, rtu.WRITE, 40_000) is None
     behind = writer.request(0, rtu.STOP, 60_000)
     assert behind is not None and behind.frame[7:11] == bytes(4)

@@ -14,6 +14,7 @@ from controller.journal.ring import JournalError
 from controller.sites import EXAMPLE, FOLDER as SITES
 from hil import __main__ as cli
 from hil.engine import rig_command, virtual_controller, virtual_run
+from hil.results import audited
 from hil.scenarios import scenario
 from tests.repository import ROOT
 from tests.tables import cases
@@ -153,12 +154,23 @@ def test_a_journal_without_room_is_code_3_and_one_line(capsys, monkeypatch, tmp_
 
 
 def test_a_run_of_a_file_in_virtual_time(capsys, trace):
-    code = cli.main([*VIRTUAL, *FILE[:3], "run02_kW", "--scale", "0.5", "--json", "out.json"])
+    more = "--scale", "0.5", "--json", "out.json", "--audit", "50"
+    code = cli.main([*VIRTUAL, *FILE[:3], "run02_kW", *more])
     with open("out.json", encoding="ascii") as file:
         doc = json.load(file)
     assert code == 0 and doc["load"]["file"] == trace and doc["load"]["column"] == "run02_kW"
     assert (doc["ticks"], doc["measured_from_s"], doc["load_W_max"]) == (48 * 50, 30.0, 100_000.0)
-    assert doc["speed"] > 0 and "written    out.json" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert doc["speed"] > 0 and "written    out.json" in out
+    assert "this run: 18.0 s at 20 ms, highest load 0.1 MW; judged as a site of 50 MW" in out
+    words = {each["verdict"] for each in doc["audit"]["verdicts"]}
+    assert words == {"met", "not judged"} and doc["audit"]["is_met"]
+
+
+def test_a_bench_without_the_office_has_no_audit(capsys, monkeypatch):
+    monkeypatch.setattr(audited, "is_installed", lambda: False)
+    line = "--audit: install the package firebreak-office"
+    assert refused(capsys, "--virtual", "--audit") == (2, line)
 
 
 def test_a_scenario_on_a_screen_that_is_a_pipe_and_one_cut_short(capsys, tmp_path):

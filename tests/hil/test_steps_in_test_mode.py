@@ -7,13 +7,15 @@ from controller.sites import EXAMPLE, FOLDER, PYLONTECH
 from controller.state import sign_verdicts, step_response, step_samples, step_session
 from hil.engine.simulate import VirtualRig
 from safety import signals as s
+from tests.controller.run.cabinet_bench import believed
 from tests.slow import whole
 
 SIGN, STEPS = (-1, 1, -1, 1), (-1, 1) * 4
 
 
-def in_test(path, load_W):
-    rig = VirtualRig(configuration.load(path), lambda t_s: load_W, 1, (), {"soc": 0.55}).run(0.5)
+def in_test(path, load_W, config=lambda loaded: loaded):
+    config = config(configuration.load(path))
+    rig = VirtualRig(config, lambda t_s: load_W, 1, (), {"soc": 0.55}).run(0.5)
     rig.plant.key_run = False
     rig.run(1.5)
     assert rig.controller.cabinet.request_test() == 100
@@ -22,8 +24,14 @@ def in_test(path, load_W):
     return rig
 
 
-def session(rig, signs, hold_ms, units=(0,)):
-    """Run a session to its end; the power never passes 5 % of the rating."""
+def NOTHING(rig):
+    """No trouble comes."""
+
+
+def session(rig, signs, hold_ms, units=(0,), trouble=NOTHING):
+    """Run a session to its end; the power never passes 5 % of the rating. trouble: comes in the
+    second step of the last unit.
+    """
     config, core = rig.config, rig.core
     roles = [device.role for device in config.devices]
     images = config.safety_image, config.control_image
@@ -33,6 +41,9 @@ def session(rig, signs, hold_ms, units=(0,)):
     meter_at, mode_at = core.out_at["meter_sign"], core.out_at["modes"]
     made = step_session.Session(places, signs, hold_ms, meter_at, mode_at)
     while not made.ended:
+        if made.phases.get(units[-1], ())[2:]:
+            trouble(rig)
+            trouble = NOTHING
         rig.step()
         core = rig.core
         ask = made.take(core.inp, core.out, core.fresh, rig.tick_us // 1000)
@@ -65,11 +76,28 @@ STILL = ["nothing moved"] * 6 + ["unchanged"]
 AGAINST = ["opposite"] * 6 + ["unchanged"]
 
 
+def test_one_wrong_sign_after_the_other_is_found_at_its_device():
+    """One minute of TEST mode, because a rig of its own for each would take minutes."""
+    rig = in_test(EXAMPLE, 60_000.0)
+    pcs, meter = rig.plant.pcs[0], rig.cabinet.devices["meter_grid"]
+
+    def found():
+        return list(verdicts(session(rig, SIGN, 1200))[1].values())
+
+    pcs.is_reversed = True
+    assert found() == AGAINST
+    pcs.is_reversed, meter.reversed_phases = False, 3
+    assert found() == [*RIGHT[:5], "opposite", "unchanged"]
+    meter.reversed_phases = 0
+    turn_current(rig, 1)
+    assert found() == [*RIGHT[:3], "opposite", *RIGHT[4:]]
+
+
 @pytest.mark.parametrize(
     "plant, found",
     [
-        (lambda rig: turn_current(rig, 1), [*RIGHT[:3], "opposite", *RIGHT[4:]]),
         *whole(
+            (lambda rig: turn_current(rig, 1), [*RIGHT[:3], "opposite", *RIGHT[4:]]),
             (lambda rig: None, RIGHT),
             (lambda rig: setattr(rig.plant.pcs[0], "is_reversed", True), AGAINST),
             (lambda rig: setattr(rig.plant.pcs[0], "is_stuck", True), STILL),
@@ -77,7 +105,7 @@ AGAINST = ["opposite"] * 6 + ["unchanged"]
                 lambda rig: setattr(rig.cabinet.devices["meter_grid"], "reversed_phases", 3),
                 [*RIGHT[:5], "opposite", "unchanged"],
             ),
-        ),
+        )
     ],
     ids=["rack current", "right", "converter", "converter does nothing", "grid meter"],
 )
@@ -124,3 +152,46 @@ def test_a_step_ends_with_its_time_and_with_test_mode():
     assert list(rig.core.setpoints()) != [-9000]
     rig.controller.cabinet.run_request.test = rig.core.inp[s.TEST_REQUEST] = 0
     assert cabinet.request_step(1, -9000, 1000) == 119
+
+
+def turn_key(rig):
+    rig.plant.key_run = False
+
+
+def press_estop(rig):
+    rig.plant.relays.estop_closed = [False, False]
+
+
+def silence(rig):
+    rig.cabinet.devices["pcs_2"].silent = True
+
+
+def stop(rig):
+    rig.controller.cabinet.request_run(False)
+
+
+def let_time_pass(rig):
+    rig.run(61)
+
+
+@pytest.mark.parametrize(
+    "units, trouble, why",
+    [
+        ((1,), stop, step_session.OVER),
+        *whole(
+            ((1,), turn_key, step_session.KEY),
+            ((0, 1, 2), let_time_pass, step_session.OVER),
+            ((0, 1, 2), turn_key, step_session.KEY),
+            ((1,), press_estop, step_session.TRIPPED),
+            ((1,), silence, step_session.TRIPPED),
+        ),
+    ],
+)
+def test_whatever_ends_the_steps_of_three_units_the_power_returns_to_0(units, trouble, why):
+    rig = in_test(FOLDER / "three_units" / "cabinet.toml", 3e5, believed)
+    assert session(rig, (-1, 1), 300, units).ended == step_session.DONE
+    made = session(rig, (-1, 1), 4000, units, trouble)
+    assert made.ended == why
+    rig.run(rig.now_us / 1e6 + 6)
+    assert not any(rig.core.setpoints()) and rig.core.out[s.STATE] != s.RUNNING
+    assert all(abs(pcs.ac_power_W) < 1 for pcs in rig.plant.pcs)

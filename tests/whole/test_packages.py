@@ -158,7 +158,8 @@ def test_the_office_audits_a_plan(lab):
 
 def test_the_office_audits_a_load(lab, tmp_path):
     load = tmp_path / "load.csv"
-    load.write_text("t_s,load_MW\n" + "\n".join([f"{at / 50},{20 + at % 2}" for at in range(500)]))
+    rows = [f"{at / 50},{20 + 19 * (at % 2)}" for at in range(500)]
+    load.write_text("\n".join(["t_s,load_MW", *rows]))
     done = wheels.outside(lab, "-m", "controller", "audit", load, libraries=True)
     assert done.returncode == 1 and "ERCOT range_5s (?)" in done.stdout, done.stderr
 

@@ -75,7 +75,11 @@ def test_the_loop_keeps_its_size_while_everything_happens(soaked, tmp_path, turn
 
 @pytest.mark.whole
 @pytest.mark.parametrize(
-    "turns, file", [(300, everything_on), *whole((20_000, everything_on), (1400, by_registers))]
+    "turns, file",
+    [
+        (300, everything_on),
+        *whole((20_000, everything_on), (1400, by_registers), (1400, rack_by_registers)),
+    ],
 )
 def test_a_running_cabinet_keeps_its_size(tmp_path, turns, file):
     """The rig records all that happens: only memory that the box's own lines take counts."""

@@ -22,7 +22,7 @@ PAGES = {
     "?": "help",
 }
 # columns of the page of tests where a folded line continues
-WORDS_AT, ROW_WORDS_AT = 21, 42
+WORDS_AT, HAND_AT, ROW_WORDS_AT = 21, 26, 42
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests D Devices ?Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = (
@@ -55,11 +55,11 @@ HELP = [
     "       anywhere:  V shows changes of limits and rows; V again approves them",
     "       anywhere:  K lock out: the cabinet stops, opens and cannot start, also",
     "       after a restart. K ends it: the same person, or any user with the key",
-    "       out of RUN. Then G starts it. Use padlock and tag too.",
-    "       Every login, failed login and action goes into the record.",
+    "       out of RUN. Then G starts it. Use padlock and tag too. All is recorded.",
+    "SHELL  firebreak test-mode, then sign-test or step-test; replace: exchange of a",
+    "       device (page 7 shows what is open); probe, sniff: who answers on a bus.",
     "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
-    "       terminal is given back; on a serial line it logs out).",
-    "NOTE   The controller runs on if this console stops.",
+    "       terminal is given back; a serial line logs out). The controller runs on.",
 ]
 
 EXPORT = [
@@ -98,7 +98,24 @@ def tests(facts: Facts) -> list[str]:
         "BY HAND",
         "  proof tests             firebreak checklist --site FILE has the steps; page 2",
         "                          shows the row, page 9 its time",
+        *_bench(facts["proof_tests"] or {"signs": [], "replacing": []}),
         *_due_tests(facts["proof_tests"]),
+    ]
+
+
+def _bench(found: Facts) -> list[str]:
+    """The last sign test of each unit, where the step test is, and open replacements."""
+    rows = [
+        (f"sign test, unit {each['unit']}", " ".join([each["state"], each["date"] or ""]).strip())
+        for each in found["signs"]
+    ]
+    how = "firebreak test-mode, key to RUN, sign-test, step-test"
+    rows += [("TEST mode", how), ("step test", "page 9 has the figures of the last ones")]
+    rows += [("replacement", f"{each}; firebreak replace") for each in found["replacing"]]
+    if not found["replacing"]:
+        rows += [("replacement", "none is open; firebreak replace meter, pcs, bms or io")]
+    return [
+        part for label, text in rows for part in wrapped(f"  {label:<{HAND_AT - 2}}{text}", HAND_AT)
     ]
 
 

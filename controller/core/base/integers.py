@@ -16,6 +16,15 @@ def approach(value: int, towards: int, part: int, ticks: int) -> int:
     return value + ((towards - value) * min(part * ticks, 1 << 24) >> 24)
 
 
+def decay(tick_ms: int, time_ms: int) -> int:
+    """exp(-tick_ms / time_ms) in 1/65536: 64 short steps, each (1 - x / 2) / (1 + x / 2)."""
+    double = 128 * time_ms
+    part = (max(0, double - tick_ms) << 32) // (double + tick_ms)
+    for _ in range(6):
+        part = part * part >> 32
+    return part >> 16
+
+
 def lasting(
     ms: int, counts: int, is_now: bool, passed_ms: int, times: tuple[int, int, int]
 ) -> tuple[int, int]:

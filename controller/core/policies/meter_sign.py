@@ -12,9 +12,10 @@ on the connection follows:
 
 A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay. Long chips,
 which fit the largest believed delay, begin when the short ones can no longer decide within 32 s: on
-a slow path after 4 or 5 symbols. The test is undecided when the long ones cannot decide within
-32 s, or 25 symbols where these take longer. One of three current transformers reversed shows a
-third of the change: a miss.
+a slow path after 4 or 5 symbols. Short ones that are ahead then take the time of the long ones too:
+the path fits them, and a load that no meter sees costs a symbol now and then. The test is undecided
+when it cannot decide within 32 s more, or 25 symbols where these take longer. One of three current
+transformers reversed shows a third of the change: a miss.
 
 The steps of a test that ends proven give the path delay (path_delay.py). A meter that looks
 reversed later is in doubt (meter_watch.py): a test that proves it then still ends undecided.
@@ -113,7 +114,7 @@ class MeterSign(Function):
         self.state.code = SEED
         self.watch = meter_watch.MeterWatch(self._second_ticks, setup.rated_W, self._load_fitted)
         self.steps = path_delay.PathDelay(tick_ms, self._code_W)
-        self.drift = meter_drift.MeterDrift(self._code_W)
+        self.drift = meter_drift.MeterDrift(self._code_W, self._load_fitted)
         self.statistics = Statistics.zero()
         self._right_W, self._wrong_W = [array("q", [0] * self._window_ticks) for _ in range(2)]
         parts = self.statistics, self.watch.state, self.steps.state, self.drift.state
@@ -240,9 +241,11 @@ class MeterSign(Function):
         if not state.is_void and abs(own_W) >= self._code_W:
             # a converter that is a chip late steps against the code: a miss
             is_late = (own_W > 0) != state.is_up
-            right_W, wrong_W = self.drift.removed_W(state.right, state.wrong)
-            seen_W = (0, 0) if is_late else (right_W, wrong_W)
-            self.statistics.take(*seen_W, own_W)
+            seen_W = self.drift.removed_W(state.right, state.wrong)
+            if is_late:
+                seen_W = 0, 0
+            if seen_W is not None:
+                self.statistics.take(*seen_W, own_W)
         self.drift.end_symbol(state.is_void)
         if self.statistics.is_right:
             self._take_delay(self.steps.mean_ms())
@@ -252,7 +255,7 @@ class MeterSign(Function):
             self.watch.doubt()
             self._end(REVERSED)
         elif not self._can_decide(ticks):
-            if state.is_long or self._chips[1] <= self._chips[0]:
+            if state.is_long or ticks >= self._lasts_ticks(0) or self._chips[1] <= self._chips[0]:
                 self._end(UNDECIDED)
             else:
                 self._begin(self._wait_ticks - 1, is_long=1)
@@ -264,9 +267,15 @@ class MeterSign(Function):
 
     def _can_decide(self, ticks: int) -> bool:
         """True while a test of nothing but matches from now on would still decide in time."""
-        symbol_ticks = 2 * self._chips[self.state.is_long]
-        test_ticks = max(TEST_S * self._second_ticks, SYMBOLS * symbol_ticks)
-        return self.statistics.can_decide((test_ticks - ticks - 1) // symbol_ticks)
+        is_long = self.state.is_long
+        test_ticks = self._lasts_ticks(is_long)
+        if not is_long and self.statistics.is_ahead:
+            test_ticks += self._lasts_ticks(1)
+        return self.statistics.can_decide((test_ticks - ticks - 1) // (2 * self._chips[is_long]))
+
+    def _lasts_ticks(self, is_long: int) -> int:
+        """The longest time of the short chips, or of the long ones."""
+        return max(TEST_S * self._second_ticks, SYMBOLS * 2 * self._chips[is_long])
 
     def _end(self, result: int) -> None:
         self.out[O_RESULT], self.state.ticks = result, 0

@@ -46,6 +46,11 @@ class Statistics(Words):
         """The meter is proven to be reversed."""
         return self.reversed >= ONE * ERROR_PARTS
 
+    @property
+    def is_ahead(self) -> bool:
+        """One of both found more in its favour than against it."""
+        return max(self.right, self.reversed) > ONE
+
     def can_decide(self, symbols: int) -> bool:
         """True if nothing but matches in so many symbols would decide."""
         statistic = max(self.right, self.reversed)

@@ -22,8 +22,10 @@ from controller.core.policies.contract import FAST, Found, Function, Known, Setu
 from controller.core.policies.modes import GRID, RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.guess import FAST_DELAYS, Guess
+from controller.core.tracking.judge import Bounds
 from controller.core.tracking.reference import Reference
 from controller.core.tracking.sag import Sag
+from controller.core.tracking.strict import NO_RULE_W
 
 # A meter that is silent for less does not change the power that the grid should draw.
 LOST_MS_MAX = 10_000
@@ -67,6 +69,10 @@ class Track(Function):
         ("track_path_delay_ms_max", "ms", 20, 2000, 500, "free"),
         # how often the load meter has a new value
         ("track_sample_ms", "ms", 10, 2000, 100, "free"),
+        # time constant of the converter, a part of the path delay
+        ("track_lag_ms", "ms", 1, 1000, 20, "free"),
+        # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule
+        ("range_5s_W_max", "W", 0, NO_RULE_W, NO_RULE_W, "down"),
         ("track_dead_band_W", "W", 0, 100_000, 100, "free"),
         ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
     )
@@ -84,7 +90,9 @@ class Track(Function):
         self._delay_ms = settings["track_path_delay_ms"]
         delay_ms_max = max(settings["track_path_delay_ms_max"], self._delay_ms)
         self._tick_ms = tick_ms
-        self.guess = Guess(tick_ms, settings["track_sample_ms"], delay_ms_max)
+        sample_ms, lag_ms = settings["track_sample_ms"], settings["track_lag_ms"]
+        bounds_W = Bounds(setup.rated_W, settings["range_5s_W_max"])
+        self.guess = Guess(tick_ms, sample_ms, delay_ms_max, lag_ms, bounds_W)
         energy_Wh, share = settings["energy_Wh"], settings["track_energy_share_permille"]
         self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
         self.sag = Sag(tick_ms)

@@ -3,46 +3,54 @@
 1. Follow: the last sample. If its last three changes agree, the slope goes on.
 2. Repetition: if the load repeats itself, what came next the last two times comes again.
 3. Choice: the guess that has been better over the last seconds gets the weight.
-4. Guard: if even that choice made fast movement worse, only slow movement is followed.
+4. Judge (judge.py): what would make the grid move more than the load does is not followed.
 
 No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
-scales with the path delay. Source: load tracking study, chapter 4.
+scales with the path delay. Sources: load tracking study, chapter 4; second
+study, chapter 3 (three changes of 1.5 path delays, or short ramps are led past their end).
 """
 
 from array import array
 
 from controller.core.base.integers import low_pass, within
+from controller.core.tracking.judge import Bounds, Judge
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 
 JUDGED_MS = 10_000  # memory of the errors
-SPAN_MS_MIN, SPAN_TENTHS = 80, 6  # of one change of the slope: 0.6 path delays, at least 80 ms
+SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
 # the load must have come three times as far within these 2 s as a slope may lead
 COME_MS, LEAD_PART = 2000, 3
-FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the guard
+FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the hold and of slow movement
 ONE = 256  # of weights
-# the guard lets go from 0.95 to 1.10 of the fast movement, in 1/256
-GUARD_ZERO, GUARD_SPAN = 282, 38
 # caps of the grid hold on means over the path delay and this; an error is remembered for so long
 SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
+NO_BOUNDS = Bounds()
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
-G_AGE_TICKS, G_SLOPE_W, G_SLOPE_W_MAX, G_SLOW, G_LOAD_LOW, G_ERROR_LOW = range(6)
-G_ERROR_FOLLOW, G_ERROR_REPEAT, G_ERROR_FAST, G_LOAD_FAST = range(6, 10)
-G_WEIGHT, G_GUARD, G_ERROR_MEAN, G_ERROR_PEAK = range(10, 14)
+G_AGE_TICKS, G_SLOPE_W, G_SLOPE_W_MAX, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT = range(6)
+G_WEIGHT, G_ERROR_MEAN, G_ERROR_PEAK = range(6, 9)
 FOLLOW, REPEAT, MIX = range(3)
 
 
 class Guess:
     """Powers with 16 fractional bits in `words`; guesses made at each sample in `made`."""
 
-    def __init__(self, tick_ms: int, sample_ms: int, delay_ms_max: int):
+    def __init__(
+        self,
+        tick_ms: int,
+        sample_ms: int,
+        delay_ms_max: int,
+        lag_ms: int = 20,
+        bounds_W: Bounds = NO_BOUNDS,
+    ):
         """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
         self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
         self.samples = Samples(kept_samples(self._sample_ms, 2 * delay_ms_max))
         self.repetition = Repetition(self.samples, self._sample_ms)
-        self.words = array("q", [0] * 14)
+        self.words = array("q", [0] * 9)
+        self.judge = Judge(tick_ms, self._sample_ms, delay_ms_max, lag_ms, bounds_W)
         self._made_count = delay_ms_max // self._sample_ms + 3
         self.made = array("i", [0] * (3 * self._made_count))
         self._delay_ms = 0
@@ -51,7 +59,7 @@ class Guess:
         """Every array that carries over to the next tick."""
         repetition, samples = self.repetition, self.samples
         past = samples.words, samples.ring, repetition.words, repetition.correlation
-        return self.words, self.made, *past
+        return self.words, self.made, *self.judge.arrays(), *past
 
     @property
     def error_W(self) -> int:
@@ -64,8 +72,8 @@ class Guess:
         self.repetition.begin()
         words = self.words
         words[:] = array("q", bytes(8 * len(words)))
-        words[G_SLOW] = words[G_LOAD_LOW] = load_W << 16
-        words[G_GUARD] = ONE
+        words[G_SLOW] = load_W << 16
+        self.judge.begin(load_W)
         self.made[:] = array("i", [load_W]) * len(self.made)
 
     def step(
@@ -88,7 +96,8 @@ class Guess:
         mix_W = follow_W + ((repeat_W - follow_W) * words[G_WEIGHT] >> 8)
         self._remember(follow_W, repeat_W, mix_W)
         slow_W = words[G_SLOW] >> 16
-        return slow_W + ((mix_W - slow_W) * words[G_GUARD] >> 8) if is_own else slow_W
+        judged_W = self.judge.guess_W(slow_W, mix_W, elapsed_ticks)
+        return judged_W if is_own else slow_W
 
     def _tune(self, delay_ms: int) -> None:
         """Everything that scales with the path delay."""
@@ -99,7 +108,7 @@ class Guess:
         self._come = COME_MS // sample_ms
         self._first_ms = max(0, delay_ms - (sample_ms - tick_ms) // 2)
         self._mean_256 = delay_ms * FRACTION // sample_ms
-        self._fast = low_pass(sample_ms, FAST_DELAYS * delay_ms)
+        self.judge.tune(delay_ms)
         self._slow = low_pass(sample_ms, SLOW_DELAYS * delay_ms)
         self._judged = low_pass(sample_ms, JUDGED_MS)
         self._settled = low_pass(sample_ms, delay_ms + SETTLED_MS)
@@ -116,6 +125,7 @@ class Guess:
         self.repetition.learn(periods)
         self._shift_made(periods)
         self._judge(load_W)
+        self.judge.judge(load_W)
         self._leak(G_SLOW, load_W << 16, self._slow)
 
     def _lost_W(self, load_W: int, periods: int) -> list:
@@ -181,14 +191,9 @@ class Guess:
     def _judge(self, load_W: int) -> None:
         """Compare the newest sample with what was guessed for it one path delay ago."""
         words = self.words
-        load = load_W << 16
-        self._leak(G_LOAD_LOW, load, self._fast)
-        self._leak(G_LOAD_FAST, abs(load - words[G_LOAD_LOW]), self._judged)
         for kind, slot in ((FOLLOW, G_ERROR_FOLLOW), (REPEAT, G_ERROR_REPEAT)):
             self._leak(slot, abs(load_W - self._made_W(kind)) << 16, self._judged)
         error = load_W - self._made_W(MIX) << 16
-        self._leak(G_ERROR_LOW, error, self._fast)
-        self._leak(G_ERROR_FAST, abs(error - words[G_ERROR_LOW]), self._judged)
         self._leak(G_ERROR_MEAN, error, self._settled)
         if abs(words[G_ERROR_MEAN]) >= words[G_ERROR_PEAK]:
             words[G_ERROR_PEAK] = abs(words[G_ERROR_MEAN])
@@ -197,9 +202,6 @@ class Guess:
         follow, repeat = words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT]
         gained = 2 * ONE * (follow - repeat) // (follow + (1 << 16))
         words[G_WEIGHT] = within(gained, 0, ONE) if self.repetition.is_found else 0
-        fast, error = words[G_LOAD_FAST], words[G_ERROR_FAST]
-        kept = (GUARD_ZERO * fast - ONE * error) * ONE // (GUARD_SPAN * fast + (1 << 16))
-        words[G_GUARD] = within(kept, 0, ONE)
 
     def _made_W(self, kind: int) -> int:
         """The guess of this kind that was made one path delay ago."""

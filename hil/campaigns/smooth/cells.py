@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.campaigns.smooth import followers, loads, metrics, predictor, simulator
+from hil.campaigns.smooth import followers, loads, metrics, predictor, rules, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.results import ratio
@@ -15,11 +15,15 @@ QUIET_kW = 1.0  # a load with a smaller range has none that could get less
 
 
 class Cell(NamedTuple):
-    """source: the load; paths: names of PATHS; seed: of the jitter."""
+    """source: the load; paths: names of PATHS; seed: of the jitter. is_joined: samples joined by
+    lines, else its other kinds; range_W_max: a stated 5 s range.
+    """
 
     source: loads.Source
     paths: tuple
     seed: int
+    is_joined: bool = False
+    range_W_max: int | None = None
 
 
 def played(cell: Cell) -> list:
@@ -27,17 +31,23 @@ def played(cell: Cell) -> list:
     load, rows = loads.read(cell.source), []
     others = [loads.read(source) for source in cell.source.runs()[: predictor.RUNS_MAX]]
     for kind in load.kinds:
+        if (kind == loads.JOINED) != cell.is_joined:
+            continue
         load_W = loads.ticks_W(load, kind, f"{cell.seed}/{cell.source.name}")
         others_W = [loads.ticks_W(each, kind, f"{cell.seed}/other") for each in others]
         about = {
             "load": cell.source.name,
             "kind": kind,
+            "is_joined": cell.is_joined,
             "scale": load.scale,
             "seconds": len(load_W) * TICK_S,
             "is_cut": load.trace.duration_s > loads.LENGTH_S,
             "rows_refused": load.trace.rows_refused,
         }
-        rows += [about | _row(load_W, others_W, PATHS[name]) for name in cell.paths]
+        for name in cell.paths:
+            rows.append(about | _row(load_W, others_W, PATHS[name]))
+            if cell.range_W_max is not None:
+                rows[-1]["strict"] = _strict(load_W, PATHS[name], cell.range_W_max)
     return rows
 
 
@@ -50,13 +60,27 @@ def _row(load_W: np.ndarray, others_W: list, path: Path) -> dict:
         *[followers.Guessed(each_W, seen_W, path) for each_W in guesses_W],
     ]
     results = [simulator.run(follower, load_W, path) for follower in ways]
+    peak_W = float(np.abs(load_W).max())
     return {
         "path": path.name,
         "delay_ms": path.delay_ms,
+        "rules": {
+            "no_battery": rules.figures_pct(load_W, peak_W),
+            "ours": rules.figures_pct(results[0].grid_W, peak_W),
+        },
         "no_battery": {"changes_W": _by_window(load_W), "range_300s_kW": metrics.range_kW(load_W)},
         "ways": {name: _figures(load_W, result, path) for name, result in zip(WAYS, results)},
         "picture": picture(load_W, results[0]),
     }
+
+
+def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
+    """What a stated 5 s range costs: 2 s residual and figures of the rules, both in %."""
+    seen_W, track = simulator.seen_W(load_W, path), followers.function(path, None, range_W_max)
+    grid_W = simulator.run(followers.Ours(seen_W, path, track), load_W, path).grid_W
+    changes_W = [metrics.changes_W(power_W, 2) for power_W in (load_W, grid_W)]
+    figures = rules.figures_pct(grid_W, float(np.abs(load_W).max()))
+    return {"residual_pct": metrics.residual_pct(*changes_W), "rules": figures}
 
 
 def _by_window(power_W: np.ndarray) -> dict:

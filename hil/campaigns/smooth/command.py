@@ -3,7 +3,18 @@
 import argparse
 
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import cells, expected, loads, page, rig, robust, steps, tones
+from hil.campaigns.smooth import (
+    cells,
+    expected,
+    loads,
+    page,
+    rig,
+    robust,
+    rules,
+    spectra,
+    steps,
+    tones,
+)
 from hil.campaigns.smooth.paths import PATHS
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
@@ -31,6 +42,8 @@ OPTIONS = {
     ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
     "--signals": options.flag("tones, squares, noise and steps as well"),
+    "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
+    "--range-kW": options.value(whole(0, 100_000), "KW", "a 5 s range that the site states"),
     "--robust": options.flag("wrong delay, noise, lost samples as well"),
     "--rig": options.flag("some loads in the byte-accurate rig as well"),
     "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
@@ -63,6 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.signals:
             document["signals"] = tones.run(arguments.delays, arguments.seed, runner)
             document["steps"] = steps.run(arguments.delays, runner)
+        if arguments.spectra:
+            document["spectra"] = spectra.run(arguments.delays, arguments.seed, runner)
         if arguments.robust:
             given = arguments.loads, arguments.seeds, arguments.seed
             document["robust"] = robust.run(*given, runner)
@@ -78,22 +93,36 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _rows(arguments: argparse.Namespace, runner: Runner) -> list:
-    todo = [cells.Cell(each, arguments.delays, arguments.seed) for each in sources(arguments)]
+    allowed_W = None if arguments.range_kW is None else 1000 * arguments.range_kW
+    given = arguments.delays, arguments.seed
+    todo = [
+        cells.Cell(each, *given, is_joined, allowed_W)
+        for is_joined in (False, True)
+        for each in sources(arguments)
+    ]
     print(HEAD, flush=True)
-    found = runner.play(todo, cells.played, _lines, lambda cell: f"load {cell.source.name}")
+    found = runner.play(todo, cells.played, _lines, _name)
     return sorted(
         [row for rows in found for row in rows],
-        key=lambda row: (arguments.delays.index(row["path"]), row["load"], row["kind"]),
+        key=lambda row: (
+            arguments.delays.index(row["path"]),
+            *(row["is_joined"], row["load"], row["kind"]),
+        ),
     )
 
 
-def _lines(rows: list) -> str:
-    return "\n".join(map(table_line, rows))
+def _name(cell: cells.Cell) -> str:
+    return f"load {cell.source.name}{', joined' * cell.is_joined}"
+
+
+def _lines(rows: list) -> str | None:
+    return "\n".join(map(table_line, rows)) or None
 
 
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain, predictor,"
-    " held back; ours: 2 s p99, 10 s rms, 300 s range less, charge, worst gain"
+    " held back; range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
+    " ours/no battery; ours: 2 s p99, 10 s rms, 300 s range less, charge, worst gain"
 )
 
 
@@ -106,12 +135,30 @@ def table_line(row: dict) -> str:
     low, high = ours["soc_pct"]
     gain = ours["worst_gain"]
     return (
-        f"{row['load']:38}{row['kind']:6}{row['path']:>5}{row['scale']:7.4g} {''.join(rms)} |{p99}"
+        f"{row['load']:38}{row['kind']:6}{row['path']:>5}{row['scale']:7.4g} {''.join(rms)} |"
+        f"{_rules(row)} |{p99}"
         f"{ten_s}{'-' if less is None else format(-less, '.0f'):>6} %  {low:.1f} to {high:.1f} %"
         + (f"  {gain[0]:.2f} at {gain[1]:.2g} Hz" if gain else "")
+        + _strict(row)
+        + ("  joined samples: no evidence of slopes" if row["is_joined"] else "")
         + ("  first hour" if row["is_cut"] else "")
         + (f"  {row['rows_refused']} rows refused" if row["rows_refused"] else "")
     )
+
+
+def _rules(row: dict) -> str:
+    found = rules.pairs(row["rules"]["ours"], row["rules"]["no_battery"])
+    return "".join([f"{pair:>12}" for pair in found])
+
+
+def _strict(row: dict) -> str:
+    """What the stated 5 s range costs."""
+    if "strict" not in row:
+        return ""
+    rms = _pct(row["strict"]["residual_pct"], "rms").strip()
+    range_pct = row["strict"]["rules"]["range_5s"]
+    range_text = "-" if range_pct is None else f"{range_pct:.1f} %"
+    return f"  with the stated range: 2 s rms {rms} %, range in 5 s {range_text}"
 
 
 def _pct(residual: dict | None, figure: str) -> str:
@@ -128,7 +175,7 @@ def misses(document: dict) -> list:
         if not each["is_met"]
     ] + [
         text
-        for part in ("signals", "steps", "robust")
+        for part in ("signals", "steps", "spectra", "robust")
         for row in document.get(part, ())
         for text in row["missed"]
     ]

@@ -18,15 +18,20 @@ SOC_TARGET_permille = 550
 SHARE = 0.25  # of the energy that the largest step costs
 
 
-def function(path: Path, believed_ms: int | None = None) -> Track:
-    """Load tracking as a site with this path has it; believed_ms: the delay in its settings."""
+def function(path: Path, believed_ms: int | None = None, range_W_max: int | None = None) -> Track:
+    """Load tracking as a site with this path has it. believed_ms: the delay in its settings;
+    range_W_max: the 5 s range that it states.
+    """
     settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     settings |= {
         "track_path_delay_ms": believed_ms or path.delay_ms,
         "track_sample_ms": path.sample_ms,
         "energy_Wh": ENERGY_Wh,
         "soc_target_permille": SOC_TARGET_permille,
+        "track_lag_ms": path.lag_ms,
     }
+    if range_W_max is not None:
+        settings["range_5s_W_max"] = range_W_max
     return Track(contract.Setup(settings, TICK_MS, RATED_W, hint_sources.image(())))
 
 

@@ -14,12 +14,14 @@ from hil.loads.trace import Trace, synthetic_load
 LENGTH_S = 3600.0  # a longer file ends here
 EDGE_S = 0.05  # of a held load
 JITTER = 0.35  # of the time between two samples, each way
-FINE_S = 0.1  # a file that is sampled as often is taken as it was measured
+FINE_S = 0.2  # a file that is sampled as often is taken as it was measured
 SHORT_S, REPEATS = 20.0, 8  # a file shorter than this is played as often
 PEAK_W = 150_000.0, 500_000.0  # a load whose peak lies between is not scaled
 SCALED_PEAK_W = 350_000.0
 FINE = ("as is",)
-COARSE = ("held", "lin", "jit")
+COARSE = ("held", "jit", "lin")
+# Samples of 1 to 2 s joined by lines are ramps that no load has: no evidence of slopes.
+JOINED = "lin"
 
 
 # kind of the synthetic cluster and its peak; both are as steep as a measured load
@@ -66,7 +68,7 @@ def read(source: Source) -> Load:
     if peak_W and not PEAK_W[0] <= peak_W <= PEAK_W[1]:
         scale = SCALED_PEAK_W / peak_W
     typical_s = float(np.median(np.diff(trace.times_s)))
-    return Load(trace, scale, FINE if typical_s <= FINE_S else COARSE)
+    return Load(trace, scale, FINE if round(typical_s, 3) <= FINE_S else COARSE)
 
 
 def ticks_W(load: Load, kind: str, seed: str) -> np.ndarray:

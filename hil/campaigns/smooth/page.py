@@ -1,13 +1,16 @@
-"""The HTML page of the campaign: one table for each path, worst load first, in plain words."""
+"""The HTML page of the campaign: a table for each path. The worst load comes first, loads of joined
+samples last.
+"""
 
-from hil.campaigns.smooth import cells, loads
+from hil.campaigns.smooth import cells, loads, rules
 from hil.results import template
 
 WIDTH, HEIGHT = 300, 70  # of a picture
 COLOURS = {"load": "#9aa4b2", "battery": "#2f6fde", "grid": "#00745a"}
 HEAD = (
     *("load", "kind", "factor", "no battery, rms kW", "ours, rms", "plain", "predictor"),
-    *("held back", "ours, p99", "range", "charge", "its worst minute"),
+    *("held back", "range in 5 s, % of the peak: ours/no battery", "change in 15 s", "line"),
+    *("ramp of 1 s (T4)", "ours, p99", "range", "charge", "its worst minute"),
 )
 
 
@@ -46,7 +49,10 @@ def summary(document: dict) -> str:
 
 def _rows(document: dict, path: str) -> list[dict]:
     """The loads on a path, the worst first; each has its picture once."""
-    rows = sorted([row for row in document["rows"] if row["path"] == path], key=_rms, reverse=True)
+    rows = sorted(
+        [row for row in document["rows"] if row["path"] == path],
+        key=lambda row: (row["is_joined"], -_rms(row)),
+    )
     firsts = {row["load"]: row for row in reversed(rows)}
     return [
         _row(row) | {"lines": _lines(row) if firsts[row["load"]] is row else {}} for row in rows
@@ -66,11 +72,13 @@ def _row(row: dict) -> dict:
     rms = [f"{each['rms']:.1f} %" if each else "-" for each in two_s]
     less, (low, high) = ours["range_300s_less_pct"], ours["soc_pct"]
     without = f"{changes_W['rms'] / 1000:.1f}" if changes_W else "-"
+    kind = row["kind"] + ", joined samples: no evidence of slopes" * row["is_joined"]
     return {
-        "about": [row["load"], row["kind"], f"{row['scale']:.4g}", without],
+        "about": [row["load"], kind, f"{row['scale']:.4g}", without],
         "ours": rms[0],
         "others": [
             *rms[1:],
+            *rules.pairs(row["rules"]["ours"], row["rules"]["no_battery"]),
             f"{two_s[0]['p99']:.1f} %" if two_s[0] else "-",
             "-" if less is None else f"{-less:.0f} %",
             f"{low:.1f} to {high:.1f} %",

@@ -34,6 +34,7 @@ PATHS = {
     path.name: path
     for path in (
         Path("50", 20, 20, 10),
+        Path("60", 20, 20, 20),
         Path("100", 40, 40, 20),
         Path("100f", 20, 60, 20),
         Path("170", 100, 40, 30),

@@ -75,6 +75,19 @@ def test_unsupported_lines_are_refused(line):
     assert "\n" not in str(error.value)
 
 
+def test_foreign_signals_of_a_file_do_not_refuse_it():
+    whole = signal("x : 7|8@0+ (1,0)"), signal("y m1 : 4|4@1+ (1,0)")
+    left_out = (
+        *map(signal, ("f : 0|8@1+ (0,0)", "l : 57|8@1+ (1,0)", "t m1M : 0|8@1+ (1,0)")),
+        *map(signal, ("v : 0|32@1- (1,0)", "z : 0|8@1+ (1,0)")),
+        *("SIG_VALTYPE_ 16 v : 1;", "SG_MUL_VAL_ 16 z y 1-1;", "SIG_VALTYPE_ 17 x : 1;"),
+    )
+    text = "\n".join(["BO_ 16 STATE: 8 A", *whole, *left_out])
+    assert list(dbc.messages(text, every=True)["STATE"].signals) == ["x", "y"]
+    with pytest.raises(ValueError, match="allowed a message"):  # its signals would be of STATE
+        dbc.messages(text + "\nBO_ LATER: 8 A", every=True)
+
+
 def test_a_signal_without_a_message_is_refused():
     with pytest.raises(ValueError, match="allowed a message"):
         dbc.messages(' SG_ x : 0|8@1+ (1,0) [0|0] "" B')

@@ -1,11 +1,12 @@
 """A map that no reading proves: its acceptance by name, and what rests on it."""
 
-from controller.config import configuration, equipment, families, maps
+from controller.config import configuration, equipment, families, maps, profile_evidence, profiles
 from controller.config.schema import ROLES
 from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import CLOCK
 from controller.documents import check
 from controller.sites import FOLDER
+from drivers.profile import FOLDER as FOLDER_OF_PROFILES
 from tests.tables import cases
 
 
@@ -46,6 +47,17 @@ def test_a_reading_replaces_the_acceptance(files):
     files.say("site", "not_fitted.meter_map", "nothing")
     files.with_profile("firebreak_fast_meter", 'evidence = "constructed"', 'evidence = "captured"')
     assert "meter_map" not in maps.map_only(files.load().devices)
+
+
+def test_a_set_point_that_no_reading_proves_needs_the_acceptance(tmp_path):
+    text = (FOLDER_OF_PROFILES / "foxess_h3_smart.toml").read_text()
+    assert maps.is_map_only(profiles.load("foxess_h3_smart")), "of its captures none is a write"
+    path = tmp_path / "own.toml"
+    path.write_text(text.replace("evidence_of = [", 'evidence_of = ["setpoint", '))
+    assert not maps.is_map_only(profiles.load(str(path)))
+    assert profile_evidence.rested_on(profiles.load(str(path))) == [
+        *("power_W", "dc_power_W", "dc_voltage_mV", "setup", "setpoint", "start")
+    ]
 
 
 def test_check_says_what_rests_on_each_map_and_who_accepted_it(files):

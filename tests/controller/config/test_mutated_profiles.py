@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from controller.config import profile_bench, profile_facts
+from controller.config import profile_bench, profile_facts, profiles, sends
 from controller.console.profile import checked
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
@@ -19,6 +19,7 @@ DBC = "firebreak_rack.dbc"
 NAMES = sorted(each.stem for each in FOLDER.glob("*.toml"))
 PATTERN = re.compile(r'(?<=[=\[ ])(?:"\w+"|true|false|-?(?:0x)?\d[\w.-]*)')
 LONG_STEP = '\\1\naddress = 65535\ntype = "u32"\nfunction = 16'
+BEAT = "\n[heartbeat]\nmodel = 123\naddress = 65530\nfunction = 6\nperiod_ms = 1000\n\\1"
 VALUES = "-1 0 1 2 5 6 15 16 23 124 255 65534 65535 65536 -70000 4294967295 1e-9 0.001 0.3 -1e9 "
 VALUES += '"u16" "s32" "u64" "float64" "bit" "little" "write" "read" "rated_W" true [1] [65535,1]'
 
@@ -101,6 +102,9 @@ def test_a_mutation_is_refused_in_one_line_or_all_its_frames_fit(tmp_path, count
     "sunspec_pv"  "write_function = 16"  "write_function = 6"
     "chiller_contact"  "write_function = 5"  "write_function = 5\\ncount = 2"
     "io_8in_8out"  "(address = 64,)"  r"\\1 scale = 1e-3,"
+    "fronius_gen24"  r"(\\n..setpoint)"  BEAT
+    "sunspec_pcs"  "(WSetEna = .offset =) 22"  r"\\1 20"
+    "pylontech_hv"  "extended = true, data"  "extended = false, data"
 """)
 def test_a_write_that_no_frame_can_hold_is_refused(tmp_path, name, old, new):
     path, text = tmp_path / "own.toml", (FOLDER / f"{name}.toml").read_text()
@@ -109,3 +113,28 @@ def test_a_write_that_no_frame_can_hold_is_refused(tmp_path, name, old, new):
     with pytest.raises(ConfigError, match="own.toml.*allowed") as error:
         checked(str(path))
     assert changed and "\n" not in str(error.value)
+
+
+@cases("""name  old  new  allowed
+    "sunspec_pv"  "write_function = 16"  "write_function = 6"  16
+    "chiller_contact"  "write_function = 5"  "write_function = 5\\ncount = 2"  15
+""")
+def test_a_write_of_one_with_more_than_one_names_the_function_for_more(
+    tmp_path, name, old, new, allowed
+):
+    path = tmp_path / "own.toml"
+    path.write_text((FOLDER / f"{name}.toml").read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=rf"_function: \d .*allowed {allowed} for more than one"):
+        checked(str(path))
+
+
+@pytest.mark.parametrize("name, stride", [("pylontech_hv", 1 << 29), ("firebreak_rack", 1 << 11)])
+def test_an_id_that_its_node_moves_out_of_range_is_refused(name, stride):
+    """A port would send the low bits, which may be the id of another message."""
+    profile = profiles.load(name)
+    profile.settings["node_stride"] = stride
+    for row in profile.sent.values():
+        row["addressed"] = True
+    driver = profile_bench.MAKERS[profile.family](profile, 0, 1)[0]
+    with pytest.raises(ValueError, match="CAN id 0x.*allowed 0 to 0x"):
+        sends.check(driver)

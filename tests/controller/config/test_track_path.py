@@ -58,12 +58,13 @@ def test_each_part_with_an_sdm630(files):
     found, read_ms = parts_ms(config), 10 + 77 * CHARACTER_US[38_400] / 1000 + 1
     assert found["hold"] == (0, 50, 100) and found["meter window"] == (50, 50, 50)
     assert found["meter wait"] == (0, 50, 100)
-    assert found["bus meter_grid"] == near(read_ms, read_ms, read_ms)
+    # the energies of the other meter, 10 s apart, may cost a tick
+    assert found["bus meter_grid"] == near(read_ms, read_ms, read_ms + 20)
     times_us = track_path.totals_us(track_path.path_delay(config))
-    assert [time_us / 1000 for time_us in times_us] == pytest.approx([142.2, 253.2, 422.3], abs=0.1)
+    assert [time_us / 1000 for time_us in times_us] == pytest.approx([142.2, 253.2, 442.3], abs=0.1)
     control = config.control
     assert (control["track_sample_ms"], control["track_path_delay_ms"]) == (100, 253)
-    assert (control["track_path_delay_ms_min"], control["track_path_delay_ms_max"]) == (113, 507)
+    assert (control["track_path_delay_ms_min"], control["track_path_delay_ms_max"]) == (113, 531)
 
 
 def test_a_meter_that_is_not_read_in_phase_waits_half_a_tick(pylontech):
@@ -72,7 +73,8 @@ def test_a_meter_that_is_not_read_in_phase_waits_half_a_tick(pylontech):
     read_ms = 10 + 77 * CHARACTER_US[9600] / 1000
     all_ms = 85 * CHARACTER_US[9600] / 1000 + 10
     gap_ms = 3.5 * CHARACTER_US[9600] / 1000
-    latest_ms = all_ms + gap_ms - 8 * CHARACTER_US[9600] / 1000 + 20
+    slow_ms = 25 * CHARACTER_US[9600] / 1000 + 10 + gap_ms  # the read of the energies
+    latest_ms = all_ms + gap_ms - 8 * CHARACTER_US[9600] / 1000 + 20 + slow_ms
     assert found["bus meter"] == near(read_ms, read_ms + 10, latest_ms)
     assert found["hold"] == (0, 125, 250) and found["meter wait"] == (0, 50, 100)
     # a set-point each 100 ms: up to 80 ms more than with one in each tick

@@ -1,6 +1,7 @@
 """`firebreak decode`: captures of each form, the reason of each refusal, the public readings."""
 
 import json
+import tracemalloc
 
 import pytest
 from command_line import refused, run
@@ -85,7 +86,23 @@ READ, REPLY = "010400000002", "01040443668000"
 """)
 def test_a_reply_that_is_none_is_refused(decoded, lines, reason):
     code, report = decoded("sdm630", framed(*lines))
-    assert code == 1 and report["refused"][0]["reason"] == f"the request of 0 {reason}"
+    (first, *_) = report["refused"]
+    assert code == 1 and (first["place"], first["reason"]) == ("4:0", f"the request {reason}")
+
+
+def test_a_line_longer_than_a_frame_is_no_reply(decoded):
+    text = f"{framed((0, '>', READ))}\n1 < {'01 ' * 600}\n2 > {'01 ' * 600}\n{'01 ' * 600}"
+    start = f"{'01 ' * 20}... (600 bytes)"
+    assert [each["reason"] for each in decoded("sdm630", text)[1]["refused"]] == [
+        "the request has no good reply",
+        f"{start} has a wrong CRC",
+        f"the request {start} has a wrong CRC",
+    ]
+
+
+def test_a_silence_of_years_is_no_longer_than_a_minute(decoded):
+    text = framed((0, ">", READ), (9e9, ">", READ), (9e9, "<", REPLY))
+    assert values(decoded("sdm630", text)[1]) == {"voltage_1": (230.5, "V")}
 
 
 def test_frames_have_their_time_and_a_reply_may_come_in_pieces(decoded):
@@ -100,6 +117,7 @@ def test_a_bus_with_several_units_needs_the_wanted_one(decoded, capsys, tmp_path
     other = [(2, ">", "020400000002"), (2.1, "<", "02040443670000")]
     text = framed((0, ">", READ), (0.1, "<", REPLY), *other)
     assert values(decoded("sdm630", text, "--unit-id 2")[1]) == {"voltage_1": (231, "V")}
+    assert values(decoded("sdm630", text, "--unit-id 0")[1]) == {}
     words = "has several units; allowed --unit-id of 1, 2"
     refused(capsys, 2, words, "decode --profile sdm630", tmp_path / "capture.txt")
 
@@ -208,7 +226,108 @@ def test_a_refused_frame_has_its_reason(decoded, text, words):
     assert any(each.startswith(words) for each in found), found
 
 
+HIGH = "80000 mV is outside its limits; allowed 31500..66500 mV"
+UNJUDGED = "50000 mV: no charge voltage has come, by which it is judged"
+
+
+@pytest.mark.parametrize(
+    "old, new, reason, times",
+    [("8813", "401F", HIGH, 3), ("351#1402", "351#0000", UNJUDGED, 4), ("8813", "8813", "", 0)],
+    ids=["high", "no limit", "good"],
+)
+def test_a_voltage_beyond_its_limits_is_refused_once_with_a_count(decoded, old, new, reason, times):
+    report = decoded("pylontech_lv", frames(6, CAN.replace(old, new)))[1]
+    found = [(each["name"], each["reason"], each["times"]) for each in report["refused"]]
+    assert found[-1:] == [("rack_voltage_mV", reason, times)] * bool(reason)
+    assert ("rack_voltage_mV" in report["stored"]) is not bool(reason)
+
+
+def test_refusals_of_a_kind_are_counted_and_kinds_are_kept_apart(decoded):
+    text = frames(3, CAN.replace("5A00", "FFFF")) + frames(2, CAN.replace("5A00", "FEFF"))
+    report = decoded("pylontech_lv", text + frames(1, CAN.replace("5A006400", "5A")))[1]
+    assert [(each["name"], each["times"]) for each in report["refused"]] == [
+        ("soc_permille", 5),
+        ("charge", 1),
+    ]
+
+
+def test_a_rack_that_only_allows_a_current_has_that_in_words(decoded):
+    report = decoded("jk_can", "(1.0) can0 2F4#F40100003200\n(1.1) can0 18F528F4#01")[1]
+    assert report["notes"] == [
+        "charge_current_mA_max: not reported; the rated current of the rack "
+        "(not_fitted.bms_limits), and 0 while charge_allowed is 0: it is 1",
+        "discharge_current_mA_max: not reported; the rated current of the rack "
+        "(not_fitted.bms_limits), and 0 while discharge_allowed is 0: it is 0",
+    ]
+
+
+@cases("""profile  line  fits
+    "victron_cells"  "pylontech_lv fits it"  [{"profile": "pylontech_lv", "node": 0}]
+    "firebreak_rack"  "pylontech_lv fits it"  [{"profile": "pylontech_lv", "node": 0}]
+""")
+def test_the_profile_that_fits_is_named(decoded, profile, line, fits):
+    report = decoded(profile, frames(6))[1]
+    assert (report["fitting"], report["fits"], report["stored"]) == (line, fits, {})
+    own = "the required id 35A is missing" if profile == "victron_cells" else "none of its ids came"
+    assert report["fault"] == own
+
+
+def test_a_short_or_foreign_capture_fits_none(decoded):
+    line = decoded("victron_cells", frames(1))[1]["fitting"]
+    assert line == (
+        "no shipped profile fits it; by its ids it is of pylontech_lv: two periods were not heard, "
+        "or no value is in range"
+    )
+    assert decoded("victron_cells", "can0 123#00")[1]["fitting"] == "no shipped profile fits it"
+
+
+def test_a_meter_is_named_where_another_one_is_wanted(decoded):
+    report = decoded("em340", METER)[1]
+    assert {"profile": "sdm630"} in report["fits"] and "sdm630" in report["fitting"]
+
+
+def test_what_stops_at_the_end_is_said(decoded):
+    late = "(1700000020.00) can0 355#5A006400\n"
+    report = decoded("pylontech_lv", frames(4) + late)[1]
+    assert report["stored"] and report["fault"].startswith("two periods of the dialect")
+
+
+CUT = "line 5, the last, is cut off: left out"
+
+
+@cases("""more  refused_  notes
+    "(1700000001) can0 20000080#00\\n"  [("20000080", "an error frame: the bus is disturbed")]  []
+    "(1700000001) can0 351##1AABB\\n"   [("351", "a frame of CAN FD has no value")]          []
+    "(1700000001) can0 351#R\\n"        [("351", "a frame that asks for one has no value")]  []
+    "(1700000001) can0 35"             []  [CUT]
+""")
+def test_frames_without_a_value_and_a_last_line_that_is_cut(decoded, more, refused_, notes):
+    report = decoded("pylontech_lv", frames(1) + more)[1]
+    found = [(each["place"], each["reason"]) for each in report["refused"]]
+    assert (found, report["notes"]) == (refused_, notes)
+
+
+def test_memory_does_not_grow_with_a_capture(capsys, tmp_path):
+    path, peaks = tmp_path / "capture.txt", []
+    for seconds in (20, 20, 150):
+        path.write_text(frames(seconds))
+        tracemalloc.start()
+        assert run(capsys, "decode --profile pylontech_lv", path)[0] == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 10_000
+
+
+@pytest.mark.parametrize("data", [b"\x1f\x8b\x08\0", b"\x7fELF\1\0\0", "can0".encode("utf-16")])
+def test_a_file_that_is_no_text_is_refused_in_one_line(capsys, tmp_path, data):
+    (tmp_path / "capture.txt").write_bytes(data)
+    words = "line 1: is not text, but binary or compressed; allowed frames as candump"
+    refused(capsys, 2, words, "decode --profile pylontech_lv", tmp_path / "capture.txt")
+
+
 @cases("""profile  text  words
+    "sdm630"   frames(6)     "has no registers or frames of Modbus, .*; pylontech_lv fits it"
+    "pytes"    "x y\\n1 2"    'line 1: "x y" is not a capture; allowed'
     "sdm630"   "x y"         'line 1: "x y" is not a capture; allowed'
     "sdm630"   "3:1 99999"   "line 1: 99999 is not allowed; allowed 0..65535"
     "sdm630"   "# nothing"   "has no registers or frames of Modbus, which sdm630 needs"
@@ -217,13 +336,7 @@ def test_a_refused_frame_has_its_reason(decoded, text, words):
 """)
 def test_a_wrong_capture_is_refused_in_one_line(capsys, tmp_path, profile, text, words):
     (tmp_path / "capture.txt").write_text(text)
-    refused(
-        capsys,
-        2,
-        words.replace("(", r"\("),
-        f"decode --profile {profile}",
-        tmp_path / "capture.txt",
-    )
+    refused(capsys, 2, words, f"decode --profile {profile}", tmp_path / "capture.txt")
 
 
 def test_the_page_for_a_person(capsys, tmp_path):

@@ -11,10 +11,10 @@ import tty
 import pytest
 
 from controller import __main__
-from controller.config import profiles
+from controller.config import fits, profiles
 from controller.config.bus_schema import Bus
 from controller.config.rtu_stream import Piece
-from controller.console import bus_access, probe, probe_words, sniff
+from controller.console import bus_access, greetings, probe, probe_words, sniff
 from controller.system.cli import Ended
 from drivers.buses.rtu import seal
 
@@ -70,7 +70,7 @@ def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, tty_o
     port = tty_of(answer)
     given = "probe", port, "--units", "2-3", "--baud", "115200", "--timeout-ms", "20"
     code, said, error = run(capsys, tmp_path, *given)
-    assert (code, error) == (0, "")
+    assert code == 0 and error.endswith("probe of 2 addresses: about 5 s if nothing answers\n")
     assert "unit 2 answers\n  sdm630 (Eastron SDM630) fits by its values\n" in said
     assert "not told apart from firebreak_fast_meter: look at its nameplate" in said
     pasted = tomllib.loads(said[said.index("[bus.new]") :])
@@ -89,16 +89,20 @@ def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, tty_o
         (lambda _: b"", "nobody answers at 9600 Bd"),
         (lambda _: b"\xfe\xfe\xfe\xfe\xfe\xfe\xfe", "3 units at 9600 Bd: a damaged reply, or"),
         (lambda frame: answer(b"\2" + frame[1:]), "2 units at 9600 Bd: a reply of unit 2"),
-        (lambda frame: seal(bytes((frame[0], frame[1] | 0x80, 11))), "3 units at 9600 Bd: excep"),
+        (lambda frame: seal(bytes((frame[0], frame[1] | 0x80, 11))), "unit 1 answers with code 11"),
         (lambda frame: frame[:3] * 40, "3 units at 9600 Bd: a damaged reply"),
     ],
     ids=["silent", "wrong baud", "other unit", "gateway", "babbling"],
 )
-def test_a_device_that_does_not_answer_gets_one_line(capsys, tmp_path, tty_of, reply, note):
+def test_a_device_that_does_not_answer_gets_one_line(
+    capsys, tmp_path, monkeypatch, tty_of, reply, note
+):
+    monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
     given = "--units", "1-3", "--baud", "9600", "--timeout-ms", "20"
     code, said, error = run(capsys, tmp_path, "probe", tty_of(reply), *given)
-    assert code == (0 if "unit 2" in note else 1) and error == ""
-    assert said.splitlines()[1].strip().startswith(note)
+    assert code == (0 if "unit 2" in note else 1) and error.count("\n") == 1
+    assert [line for line in said.splitlines()[1:] if line][0].strip().startswith(note)
+    assert "11" not in note or "does not answer; so do 2, 3" in said
 
 
 def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
@@ -109,6 +113,43 @@ def test_a_gateway_that_ignores_the_unit_id_is_judged_once():
         bus, (1, 2, 3), lambda unit, *at: read.get(at, "exception 2"), every
     )
     assert [(each["unit_id"], each["also"]) for each in found] == [(1, [2, 3])] and notes == []
+
+
+def silent_but(place, reply):
+    """Unit 2 answers one read alone."""
+    return lambda unit, *at: reply if (unit, at) == (2, place) else "no answer"
+
+
+def test_a_unit_that_answers_the_first_read_of_its_profile_alone_is_found(monkeypatch):
+    bus, every = Bus("b", "rtu", port="p", baud_Bd=9600), [profiles.load("sdm630")] * 2
+    read = silent_but((4, 0, 36), WORDS)
+    assert greetings.first_reads(every) == [(4, 0, 36)]
+    found, notes = probe._asked(bus, (1, 2, 3), read, every)
+    assert [(each["unit_id"], each["code"]) for each in found] == [(2, 0)] and notes == []
+    assert found[0]["fits"] or "36" not in found[0]["refused"]["sdm630"]
+    answers = {2: ["no answer"], 3: ["damaged"]}
+    places = [(4, 0, 36), (3, 11, 1)]
+    assert greetings.ask_silent({2: lambda *_: WORDS, 3: None}, answers, places) == []
+    assert answers == {2: ["no answer", WORDS], 3: ["damaged"]}, "no more after an answer"
+    monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
+    found, notes = probe._asked(bus, (1, 2, 3), read, every)
+    assert found == [] and notes[1].startswith("0 of 1 first reads of profiles in 0 s: --units")
+
+
+def test_first_reads_are_reads_and_each_is_asked_once():
+    every, _ = probe._profiles(None)
+    places = greetings.first_reads([each for each in every if each.family in fits.FAMILIES])
+    assert 50 < len(places) == len(set(places)) and {each[0] for each in places} <= {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("code", [4, 6, 10])
+def test_a_unit_that_answers_with_a_code_alone_is_shown(code):
+    bus = Bus("b", "tcp", address="127.0.0.1:502")
+    read = silent_but((3, 0, 1), f"exception {code}")
+    found, notes = probe._asked(bus, (1, 2), read, [profiles.load("sdm630")])
+    assert (found[0]["unit_id"], found[0]["code"], notes) == (2, code, [])
+    text = "\n".join(probe_words.lines({**probe_words.head(bus), "devices": found}, None))
+    assert f"unit 2 answers with code {code}: " in text and "no profile fits" not in text
 
 
 @pytest.mark.parametrize(

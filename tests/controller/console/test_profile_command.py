@@ -24,6 +24,7 @@ def test_the_list_has_every_profile_in_both_forms(capsys, listed):
     assert (code, said) == (0, []) and json.loads("\n".join(lines)) == [*listed.values()]
     text = "\n".join(run(capsys, "profile list")[1])
     assert all(f"{name} " in text for name in NAMES) and "NO WATCHDOG" in text
+    assert "captured: 4 of 12 values, simulated only; needs no" in text  # sdm630
 
 
 @cases("""name  key  value
@@ -38,6 +39,7 @@ def test_the_list_has_every_profile_in_both_forms(capsys, listed):
     "deye_native"  "buses"  ["can"]
     "sunspec_pcs"  "acceptances"  ["pcs_map"]
     "em24_rs485"   "tracking"  None
+    "goodwe_meter"  "rested_on"  ["power_1", "power_2", "power_3", "power_W"]
 """)
 def test_facts_of_a_profile(listed, name, key, value):
     assert listed[name][key] == value
@@ -106,8 +108,9 @@ def test_the_check_of_a_meter_says_what_it_gives(capsys):
     "fronius_gen24"  "discharge 10000 W of 100000 W: 0x0000 0xFC18 to 12 of SunSpec model 124 (fun"
     "sungrow_sh"     "start: 0x0002 to 13049 (function 6)"
     "ejpcs"          "setup: "
+    "pytes"          "alive: 0000000000000000 to 0x305, every 1000 ms"
 """)
-def test_the_check_of_a_converter_says_what_it_is_sent(capsys, name, words):
+def test_the_check_of_a_device_says_what_it_is_sent(capsys, name, words):
     text = " ".join(" ".join(run(capsys, f"profile check {name}")[1]).split())
     assert f" write {words}" in text
 
@@ -117,6 +120,16 @@ def test_the_check_shows_the_heartbeat_that_a_converter_is_sent(tmp_path):
     (tmp_path / "own.toml").write_text((FOLDER / "foxess_h3.toml").read_text() + beat)
     found = profile_facts.writes(profiles.load(str(tmp_path / "own.toml")))
     assert "heartbeat: 1 to 9 to 46229, every 5000 ms" in found
+
+
+def test_the_check_shows_what_a_rack_by_registers_is_sent(tmp_path):
+    close = "close = {address = 50, function = 6, data = [2], data_close = [1], period_ms = 0}\n"
+    beat = "beat = {address = 19, function = 16, count_max = 9}\n"
+    text = (FOLDER / "bcu_ems.toml").read_text() + "[sent]\n" + close + beat
+    (tmp_path / "own.toml").write_text(text)
+    found = profile_facts.writes(profiles.load(str(tmp_path / "own.toml")))
+    close = "close: 0x0002, to close 0x0001, to 50, at each change"
+    assert found == [close, "beat: 1 to 9 to 19, every 1000 ms"]
 
 
 def test_the_check_of_a_rack_names_each_signal_once():

@@ -108,6 +108,21 @@ def test_the_page_of_tests_lists_near_and_late_tests(quiet, rig, tmp_path):
     assert rows == ["row 1 overdue, 35 d late".split(), "row 15 due in 12 d".split()]
 
 
+def test_the_page_of_tests_shows_sign_tests_and_what_is_being_replaced():
+    sign, due = {"unit": 1, "state": "passed", "date": "2026-03-14"}, {"unit": 12, "date": None}
+    found = {"signs": [sign, {**due, "state": "never done"}], "replacing": []}
+    lines = fits(words._bench(found))
+    assert lines[:2] == [
+        "  sign test, unit 1       passed 2026-03-14",
+        "  sign test, unit 12      never done",
+    ]
+    assert lines[-1].endswith("none is open; firebreak replace meter, pcs, bms or io")
+    assert "sign-test, step-test" in lines[2] and "page 9" in lines[3]
+    opened = "replacement of meter_grid open since 2026-03-14T02:07:31Z by anna"
+    line = " ".join(fits(words._bench({**found, "replacing": [opened]}))[-2:])
+    assert " ".join(line.split()) == f"replacement {opened}; firebreak replace"
+
+
 def test_a_damaged_or_missing_ledger_breaks_no_page(quiet, tmp_path):
     path = Path(pt.path_of(str(tmp_path)))
     path.write_bytes(b"x\n")

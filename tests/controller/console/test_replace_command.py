@@ -1,5 +1,6 @@
 """`firebreak replace` on the journal of a cabinet in virtual time: begin, interruption, end."""
 
+import contextlib
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from command_line import answered, refused, run
 from watched import CONFIG, SECOND_US, Watched, check
 
 from controller.config import configuration, proof_plan
-from controller.console import person, proof_test
+from controller.console import person, proof_test, replace
 from controller.console.replace_steps import KINDS
 from controller.run import operator_client, operator_commands
 from controller.sites import FOLDER as SITES
@@ -130,6 +131,73 @@ def test_two_replacements_share_a_lock_out_that_ends_with_the_last(box):
     assert box.cabinet.sign_held == {1}, "no sign rests on io_1"
 
 
+@contextlib.contextmanager
+def interrupted(monkeypatch, at):
+    """Ctrl-C at the so-manieth effect of a command: a record, a command to the controller."""
+    left = [at]
+
+    def counted(effect):
+        def effected(*given):
+            left[0] -= 1
+            if not left[0]:
+                raise KeyboardInterrupt
+            return effect(*given)
+
+        return effected
+
+    with monkeypatch.context() as patch:
+        patch.setattr(replace, "_note", counted(replace._note))
+        patch.setattr(operator_client, "sign", counted(operator_client.sign))
+        patch.setattr(operator_client, "lock_out", counted(operator_client.lock_out))
+        yield
+
+
+def test_an_interruption_at_each_step_forgets_nothing(box, monkeypatch):
+    """What a kill or a power cut leaves is the same: nothing is done after an interruption."""
+    box.stop()
+    for at in (1, 2):
+        with interrupted(monkeypatch, at):
+            assert box.ask(f"{METER} --by anna")[::2] == (130, ["firebreak: interrupted"])
+        assert box.known()["open"] is None and len(box.locked) == at - 1
+    assert box.known()["locked_out_by"] == "anna" and box.ask(f"{METER} --by anna")[0] == 1
+    box.serial = "B2"
+    for at in (1, 6, 7, 8):  # of five tests, the hold of a start, the sign, the end
+        with interrupted(monkeypatch, at):
+            assert box.ask(f"{METER} --by anna")[::2] == (130, ["firebreak: interrupted"])
+        known = box.known()
+        assert known["open"] and known["locked_out_by"] == "anna"
+        assert (at < 7) == (not box.cabinet.sign_held)
+    code, out, _ = box.ask(f"{METER} --by anna")
+    assert code == 0 and out[-1] == "the lock-out by anna stays: firebreak lock-out anna --end"
+    due = {row for row, words in box.states().items() if words.startswith("due again")}
+    assert due == {*DUE_OF_METER} and box.cabinet.sign_held == {1}
+
+
+def test_a_cancel_after_the_exchange_is_refused_and_so_is_a_hold_that_is(box, monkeypatch):
+    box.stop().ask(f"{METER} --by anna")
+    box.serial = "B2"
+    box.refuse(1, "has the serial number B2, before A1: it is exch", f"{METER} --by anna --cancel")
+    answered(monkeypatch, operator_client, "sign", operator_commands.REFUSED_FORM)
+    box.refuse(1, "sign test of unit 1: .*; the replacement stays open", f"{METER} --by anna")
+    assert box.known()["open"] and not box.cabinet.sign_held
+
+
+def test_a_ledger_that_this_user_may_not_write_begins_no_lock_out(box, monkeypatch):
+    refusal = pt.NotWrittenError("proof_tests.jsonl: nothing is recorded: Permission denied")
+    answered(monkeypatch, pt.Ledger, "commission", refusal)
+    box.stop().refuse(3, "nothing is recorded: Permission denied", f"{METER} --by anna")
+    assert box.locked == []
+
+
+def test_what_changes_while_a_person_types_the_password_counts(box, monkeypatch):
+    monkeypatch.setattr(person, "prove", lambda *_: box.cabinet.request_run(True) or box.later(2))
+    box.stop().cabinet.sign_held.clear()
+    box.refuse(1, "cabinet is closing", f"{METER} --by anna")
+    assert box.locked == []
+    monkeypatch.setattr(person, "prove", lambda *_: box.lock_out(0, "bert", True))
+    box.stop().refuse(1, "bert has locked it out: bert ends", f"{METER} --by anna")
+
+
 @cases("""
     serial  state  more  words
     ""  "ok"  ""  "reports no serial number: add --serial TEXT"
@@ -197,3 +265,12 @@ def test_every_device_of_the_kinds_has_tests_in_every_shipped_cabinet(site):
     assert [
         each.name for each in found.devices if each.role in roles and not tests[each.name]
     ] == []
+
+
+@cases("""
+    device  units
+    "pcs_2"  ["u2"] | "bms_4"  ["u2"] | "meter_grid"  ["u1", "u2", "u3"]
+""")
+def test_a_part_of_one_unit_holds_that_unit_alone(device, units):
+    tests = proof_plan.resting(configuration.load(SITES / "three_units" / "cabinet.toml"))[device]
+    assert [key for key in tests if key.startswith("u")] == units

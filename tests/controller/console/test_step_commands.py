@@ -10,7 +10,7 @@ from controller.console import step_test
 from controller.journal import snapshot
 from controller.run import operator_client, sign_hold
 from controller.sites import EXAMPLE
-from controller.store import proof_tests, sign_tests
+from controller.store import proof_tests, sign_tests, spool
 from hil.engine.simulate import VirtualRig
 from safety import signals as s
 
@@ -74,6 +74,8 @@ def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, 
     code, out, err = run(capsys, "step-test", "--run-dir", tmp_path)
     assert code == 0 and "\n".join(out).startswith(STEP) and err[-1].endswith("have begun")
     assert [line for line in out if line.startswith("    dead_time_ms ")][0].endswith("60, fits")
+    told = {each.code: each.text for each in spool.Inbox(str(tmp_path), ()).take(5)}
+    assert told["STEP"].startswith("step test of unit 1: dead time ")
     for name in PASTE:
         lines = f"    {name} = ", f"    # {name}: at most "
         assert sum([line.startswith(lines) for line in out]) == 1

@@ -79,6 +79,35 @@ def test_a_drift_of_two_codes_in_a_chip_still_decides(sign, result, drift_W, is_
     assert site.proof.state.delay_ms == 0
 
 
+@pytest.mark.parametrize("sign, result", [(1, mp.PROVEN), (-1, mp.REVERSED)])
+def test_a_training_job_that_no_load_meter_sees_costs_symbols_and_not_the_test(sign, result):
+    """Each 10.9 s the load rises by 5 codes within 2 s, and falls at once for 2 s: symbols
+    beside the ramps are void, and short chips that are ahead take the time of the long ones too.
+    """
+    site = Site(sign, load_meter_fitted=0, track_path_delay_ms=500, track_path_delay_ms_max=700)
+    while site.tick().result == mp.TESTING:
+        phase_s = site.proof.state.ticks / TICKS_PER_S % 10.9
+        site.hidden_W = 25_000 * min(phase_s / 2, 1) * (phase_s < 8.9)
+    assert (site.result, site.proof.state.is_long) == (result, 0)
+
+
+@pytest.mark.parametrize("fitted", [0, 1])
+@pytest.mark.parametrize(
+    "tick_W, edge_W, taken", [(200, 0, "00011"), (50, 0, "11111"), (0, 8000, "00111")]
+)
+def test_without_a_load_meter_a_ramp_counts_from_its_fourth_symbol_on(
+    tick_W, edge_W, taken, fitted
+):
+    """A drift of 1 code in a chip, one of 1 / 4, and an edge between two chips."""
+    site, found = Site(load_meter_fitted=fitted).tick(SYMBOL_TICKS * 2), ""
+    site.drift_W = tick_W
+    for moved_W in (edge_W, 0, 0, 0, 0):
+        before = site.proof.statistics.right
+        site.tick(SYMBOL_TICKS // 2).hidden_W += moved_W
+        found += str(int(site.tick(SYMBOL_TICKS // 2).proof.statistics.right != before))
+    assert found == ("11111" if fitted else taken)
+
+
 def test_no_drift_is_known_from_a_symbol_with_a_gap():
     """The gap covers the end of the first symbol and the begin of the second."""
     site = Site()

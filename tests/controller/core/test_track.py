@@ -31,8 +31,8 @@ from tests.tables import cases
 
 LORA = "lora_512xh100_2s"
 GPT3 = "gpt3_512xh100_2s"
-OF_GPT3 = whole((GPT3, "dc_total_kW", 170, 600, 0.045))
-OF_GPT3 += slow((GPT3, "ac_total_kW", 100, 3400, 0.024))
+OF_GPT3 = whole((GPT3, "dc_total_kW", 170, 600, 0.095))
+OF_GPT3 += slow((GPT3, "ac_total_kW", 100, 3400, 0.034))
 DELAYS_MS = tuple(PATHS)
 SWING = [300_000 + power_W for power_W in (0, 40_000, 0, -40_000)]
 # before a step: nothing, ramps of 2 s
@@ -66,12 +66,12 @@ def test_a_step_is_taken_without_overshoot(delay_ms, edge_ms, phase, history):
 
 @cases("""
     name  column  delay_ms  seconds  most
-    LORA  "run01_kW"  170  300  0.032
-    LORA  "run01_kW"  100  300  0.015
+    LORA  "run01_kW"  170  300  0.055
+    LORA  "run01_kW"  100  300  0.019
     *OF_GPT3
 """)
 def test_measured_traces_are_smoothed(shared, name, column, delay_ms, seconds, most):
-    """Load tracking study, chapters 7 and 8: 2.1, 0.8, 3.5 and 1.4 % of the load's 2 s changes."""
+    """Second study of load tracking, chapter 3: 5.3, 1.6, 8.2 and 2.5 % of the 2 s changes."""
     load = measured(shared, name, column, 1000)[: seconds * SECOND]
     plant = Plant(load, delay_ms).run()
     print(f"{name} {column} {delay_ms} ms: {change_W(plant.grid) / change_W(plant.load):.4f}")
@@ -222,7 +222,7 @@ def test_it_begins_without_a_bump():
 @pytest.mark.parametrize("known", ({"is_meter_tested": True}, {"is_shed": True}, {"mode": RETURN}))
 def test_after_a_meter_test_and_an_outage_the_battery_begins_at_zero(known):
     """The code of the test, or a stage of the load that comes back, is no swing to go on with."""
-    control, power_W = tracking(), 5000
+    control, power_W = tracking(track_sample_ms=20), 5000
     step(control, 300_000, power_W)
     for _ in range(SECOND):
         code_W = (power_W, power_W)

@@ -122,6 +122,10 @@ LACKS = {
         lambda done: done.ledger.accept(NOW, "u1", "A. Roe", done.remark()),
         r"sign test of unit 1: accepted without a test by A. Roe \(firebreak sign-test\)$",
     ),
+    "a device on its way": (
+        lambda done: done.ledger.add(NOW, "replacing", "pcs_1", "anna", "serial A1"),
+        r"replacement of pcs_1 open since .* by anna \(firebreak replace\)$",
+    ),
     "a wrong sign": (lambda done: done.sign(result="failed"), "sign test of unit 1: failed "),
     "failed": (lambda done: done.test("12", 5, "failed"), "1 test failed: 12$"),
     "damaged": (

@@ -73,7 +73,9 @@ def test_a_changed_byte_breaks_the_chain(tmp_path, damage, words):
     path = the_file(tmp_path)
     end = [each.end for each in fast_ring.blocks_of(str(path))][0] - 1
     path.write_bytes(damage(path.read_bytes(), end))
+    fill(ring(tmp_path), 1, 3)  # keeps what is whole behind the damage
     assert words in fast_ring.verify(str(tmp_path / "fast")).breaks[0]
+    assert read(tmp_path) == list(range(3, 12))
 
 
 def test_a_removed_block_breaks_the_chain(tmp_path):
@@ -96,6 +98,22 @@ def test_the_oldest_hours_go(tmp_path, monkeypatch):
     assert ring(tmp_path / "none", 0).days == 0 and not (tmp_path / "none").exists()
 
 
+def test_a_file_without_a_whole_block_is_begun_again(tmp_path):
+    fill(ring(tmp_path), 60, ticks=1)
+    (tmp_path / "fast" / "fast_0000000060.ticks").write_bytes(b"FBT")
+    fill(ring(tmp_path), 1, 60, ticks=1)
+    found = fast_ring.verify(str(tmp_path / "fast"))
+    assert (found.blocks, found.breaks) == (61, [])
+
+
+def test_without_room_the_oldest_hour_gives_way(tmp_path):
+    made = ring(tmp_path)
+    fill(made, 61, ticks=1)
+    made._has_room = lambda wanted_bytes: False
+    fill(made, 2, 61, ticks=1)
+    assert fast_ring.files(str(tmp_path / "fast")) == ["fast_0000000060.ticks"]
+
+
 def test_a_full_disk_costs_its_minute_and_is_said_once(tmp_path, monkeypatch):
     made = ring(tmp_path)
     fill(made, 1)
@@ -109,7 +127,12 @@ def test_a_full_disk_costs_its_minute_and_is_said_once(tmp_path, monkeypatch):
         fill(made, 2, 1)
     fill(made, 1, 3)
     assert read(tmp_path) == [0, 1, 2, 9, 10, 11]
-    assert ["No space left" in line for line in made.said] == [True, False]
+    made._has_room = lambda wanted_bytes: False
+    fill(made, 1, 4)
+    made._has_room = lambda wanted_bytes: True
+    fill(made, 1, 5)
+    assert read(tmp_path) == [0, 1, 2, 9, 10, 11, 15, 16, 17]
+    assert ["No space left" in line for line in made.said] == [True, False] * 2
     assert fast_ring.verify(str(tmp_path / "fast")).breaks == []
 
 

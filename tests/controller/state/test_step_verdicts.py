@@ -22,6 +22,8 @@ POWERS_W = 0, -12_500, 12_500, -12_500, 12_500
 RACKS = "rack 1", "rack 2", "rack 3"
 # share of the set-point that each point shows
 RIGHT = {AC: 1, DC: 1, **dict.fromkeys(RACKS, 1 / 3), GRID: -1, LOAD: 0}
+TURNED = {name: -share for name, share in RIGHT.items()}
+TURNED_RACKS = dict.fromkeys(RACKS, -1 / 3)
 
 
 def samples(shares=RIGHT, noise_W=0, step_ms=20, response=lambda ms: 1.0, powers_W=POWERS_W):
@@ -90,10 +92,18 @@ def test_steps_that_limits_hold_at_zero_decide_nothing_and_a_silent_device_fails
 @cases("""
     changed  words
     {}  ""
-    {name: -share for name, share in RIGHT.items()}  step_words.CONVERTER
+    TURNED  step_words.CONVERTER
     dict.fromkeys(RIGHT, 0)  step_words.REMOTE
     {"rack 1": -1}  step_words.BATTERY
+    TURNED_RACKS  step_words.BATTERY
     {GRID: 1}  step_words.METER
+    {AC: -1, DC: -1}  step_words.READINGS
+    {**TURNED, GRID: -1}  f"{step_words.METER} {step_words.CONVERTER}"
+    {**TURNED_RACKS, GRID: 1}  f"{step_words.READINGS} {step_words.CONVERTER}"
+    {AC: -1, DC: -1, GRID: 1}  f"{step_words.BATTERY} {step_words.CONVERTER}"
+    {**TURNED_RACKS, GRID: 0}  step_words.UNTOLD
+    {**TURNED, GRID: 0}  step_words.CONVERTER
+    {AC: -1, DC: -1, "rack 1": -1}  step_words.HALF
     {DC: -1}  step_words.HALF
     {LOAD: -1, GRID: 0}  step_words.LOAD_MOVES
 """)
@@ -146,10 +156,10 @@ INPUTS, OUTPUTS = array("i", bytes(4 * 4000)), array("i", bytes(4 * 4000))
 METER_AT, MODE_AT = 3000, 3002
 
 
-def ticked(state, is_test=1, mode=reasons.MODE_GRID, testing=0, made=None):
+def ticked(state, is_test=1, mode=reasons.MODE_GRID, testing=0, made=None, key=1):
     made = made or sessions.Session([PLACE], (-1, 1), 1000, METER_AT, MODE_AT)
     inp, out = INPUTS[:], OUTPUTS[:]
-    inp[s.TEST_REQUEST], out[s.STATE] = is_test, state
+    inp[s.TEST_REQUEST], inp[s.KEY_RUN_OK], out[s.STATE] = is_test, key, state
     out[MODE_AT], out[METER_AT] = mode, testing
     return made, made.take(inp, out, bytes(4000), 20)
 
@@ -181,6 +191,9 @@ def test_the_steps_in_turn_and_their_end():
     assert ticked(s.STOPPING, made=made)[0].ended == sessions.OVER and made.whole(0) == []
     made, _ = ticked(s.RUNNING)
     assert ticked(s.INHIBITED, made=made)[0].ended == sessions.STOPPED
+    made, _ = ticked(s.RUNNING)
+    assert ticked(s.TRIPPED, made=made, key=0)[0].ended == sessions.KEY
+    assert ticked(s.TRIPPED, key=0)[0].ended == sessions.TRIPPED, "before the first step"
 
 
 def test_a_figure_that_does_not_fit_is_named_and_one_below_its_uncertainty_is_not_pasted():

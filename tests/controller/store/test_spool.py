@@ -72,9 +72,8 @@ def test_a_file_that_is_not_an_act_is_removed(tmp_path, content):
 
 
 def test_every_act_of_a_person_has_a_code_and_no_other_file_is_removed(tmp_path):
-    codes = (
-        "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP APPROVE REPLACE"
-    )
+    codes = "LOGIN OUT FAIL GLASS RESET ACK FILES LAMPS LOCK UNLOCK PROOF START STOP APPROVE "
+    codes += "REPLACE STEP"
     for moment_us, code in enumerate(codes.split()):
         spool.put(str(tmp_path), moment_us, code, "a")
     (tmp_path / "record.db").touch()

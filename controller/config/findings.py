@@ -1,0 +1,81 @@
+"""Values of a capture by a profile, and refusals, which are counted."""
+
+import re
+from collections.abc import Container
+from typing import NamedTuple
+
+from drivers.rack_bms import EXTREMES
+
+NO_LIMITS = "no charge voltage has come, by which it is judged"
+KINDS_MAX = 1000  # a foreign file may have a new kind in each line
+_NUMBER = re.compile(r"\b[-+.\dA-F]+\b")
+
+
+class Value(NamedTuple):
+    """One value at a time. place: where it was."""
+
+    time_us: int
+    name: str
+    value: float
+    unit: str
+    place: str
+
+
+class Refusal(NamedTuple):
+    """A value, or a whole reading, that does not count; the first of `times`."""
+
+    time_us: int
+    name: str
+    reason: str
+    place: str = ""
+    times: int = 1
+
+
+Found = Value | Refusal
+Misfit = tuple[str, int, int, int]  # signal, value, lowest, highest
+
+
+class Refused:
+    """Refusals: of each signal each kind of reason once, with the numbers of the first."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str, str], Refusal] = {}
+
+    def add(self, refusal: Refusal) -> None:
+        """Count a refusal."""
+        key = refusal.name, refusal.place, _NUMBER.sub("", refusal.reason)
+        if key in self._kinds:
+            known = self._kinds[key]
+            self._kinds[key] = known._replace(times=known.times + 1)
+        elif len(self._kinds) < KINDS_MAX:
+            self._kinds[key] = refusal
+
+    def every(self, stored: Container[str]) -> list[Refusal]:
+        """The refusals, in the order in which each came first. A voltage that
+        came before its limits is left out if one was stored later.
+        """
+        return [
+            each
+            for each in self._kinds.values()
+            if not (each.reason.endswith(NO_LIMITS) and each.name in stored)
+        ]
+
+
+def unit_of(name: str) -> str:
+    """The unit at the end of a name, as far as the number of a cell or module follows it."""
+    last = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
+    return last if last in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
+
+
+def of_misfit(time_us: int, misfit: Misfit, place: str) -> Refusal:
+    """The refusal of a value of a rack that does not fit its limits."""
+    name, value, low, high = misfit
+    unit = unit_of(name)
+    shown = f"{value} {unit}".rstrip()
+    if name == EXTREMES[0] and low < value:
+        reason = f"{shown} is above the highest cell, {high} mV"
+    elif high < low:
+        reason = f"{shown}: {NO_LIMITS}"
+    else:
+        reason = f"{shown} is outside its limits; allowed {low}..{high} {unit}".rstrip()
+    return Refusal(time_us, name, reason, place)

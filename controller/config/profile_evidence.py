@@ -1,0 +1,49 @@
+"""Which values of a profile a reading proves, of those that rows and actuators rest on.
+
+`evidence` is the word for the whole profile. `evidence_of` names each value that a reading of the
+device, or of its document, holds; the others are as the map has them.
+"""
+
+from controller.forms.field import few
+from controller.forms.refusal import not_allowed
+from drivers import meter_reads
+from drivers.profile import Profile
+
+SETPOINT = "setpoint"
+WRITTEN = ("setup", SETPOINT, "start", "stop", "heartbeat")
+
+
+def rested_on(profile: Profile) -> list[str]:
+    """Names of the values that rows or actuators rest on, then of what is written."""
+    values = [*profile.registers, *profile.signals, *profile.arrays, *profile.faults]
+    values += [name for row in profile.frames.values() for name in row]
+    written = [name for name in WRITTEN if getattr(profile, name)]
+    unused = {*profile.factors, *seldom(profile)}
+    return [
+        each for each in dict.fromkeys([*values, *written, *profile.sent]) if each not in unused
+    ]
+
+
+def proven(profile: Profile) -> list[str]:
+    """Those of them that a reading proves."""
+    return [name for name in rested_on(profile) if name in profile.evidence_of]
+
+
+def is_set_point_bare(profile: Profile) -> bool:
+    """Whether the device takes a set-point that no reading proves."""
+    return bool(profile.setpoint) and SETPOINT not in profile.evidence_of
+
+
+def checked(profile: Profile) -> Profile:
+    """The profile. Refuses a name in `evidence_of` that it does not have."""
+    names = [*rested_on(profile), *seldom(profile)]
+    for name in profile.evidence_of:
+        if name not in names:
+            not_allowed(profile.path.name, ("evidence_of",), name, few(names), names)
+    return profile
+
+
+def seldom(profile: Profile) -> list[str]:
+    """What of a meter no decision depends on."""
+    is_meter = profile.family == "meter"
+    return meter_reads.slow_names(profile.registers, profile.settings) if is_meter else []

@@ -1,0 +1,76 @@
+"""Which shipped profiles fit a capture that the named profile refuses."""
+
+import functools
+from typing import Any, NamedTuple
+
+from controller.config import can_dialects, can_fits, fits, profiles
+from controller.config.decoding import Memory, held
+from controller.console import captures
+from drivers.profile import FOLDER, Profile
+
+NONE = "no shipped profile fits it"
+
+
+class Fitting(NamedTuple):
+    """Profiles, each with its node where it has addresses, and one line about them."""
+
+    profiles: list[dict[str, Any]]
+    line: str
+
+
+def of_can(path: str, *named: Profile) -> Fitting:
+    """The profiles of racks on CAN whose driver takes the frames of a capture."""
+    frames = captures.Frames(path)
+    every = {each.path: each for each in [*_shipped(), *named] if is_can(each)}
+    judged = can_fits.fits(every.values(), frames)
+    found = [
+        {"profile": each.profile.path.stem, "node": each.node} for each in can_fits.best(judged)
+    ]
+    if found:
+        return Fitting(found, _line([_named(each) for each in found]))
+    number = can_dialects.number_of([each.can_id for each in can_fits.heard(frames)])
+    if not number:
+        return Fitting([], NONE)
+    name = can_dialects.names()[number - 1]
+    reason = next(each.reason for each in judged if each.profile.path.stem == name)
+    return Fitting([], f"{NONE}; by its ids it is of {name}: {reason}")
+
+
+def of_registers(memory: Memory) -> Fitting:
+    """The profiles of Modbus devices whose registers are in the capture, with fitting values."""
+
+    every = [each for each in _shipped() if each.family in fits.FAMILIES]
+    judged = fits.ranked([fits.judged(each, _read(each, memory)) for each in every])
+    judged = [each for each in judged if not each.reason]
+    best = [each for each in judged if each.rank[:2] == judged[0].rank[:2]]
+    if not best or best[0].certainty == "weak":
+        return Fitting([], NONE)
+    names = [each.profile.path.stem for each in best]
+    return Fitting([{"profile": each} for each in names], _line(names))
+
+
+def _read(profile: Profile, memory: Memory) -> fits.Read:
+    def read(*place: int) -> fits.Answer:
+        data = held(profile, memory, *place)
+        return "not in the capture" if data is None else data
+
+    return read
+
+
+def is_can(profile: Profile) -> bool:
+    """Whether its device speaks CAN."""
+    return profile.family.endswith("_bms") and not profile.registers
+
+
+@functools.cache
+def _shipped() -> list[Profile]:
+    return [profiles.load(path.stem) for path in sorted(FOLDER.glob("*.toml"))]
+
+
+def _named(found: dict[str, Any]) -> str:
+    name, node = found["profile"], found["node"]
+    return f"{name} at node {node} (--node {node})" if node else name
+
+
+def _line(names: list[str]) -> str:
+    return f"{' or '.join(names)} fit{'s' * (len(names) == 1)} it"

@@ -1,0 +1,143 @@
+"""Requests of a Modbus RTU line with their replies, of a capture or live."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from controller.config.rtu_stream import LEAST_BYTES, READS, REPLY, REQUEST
+from drivers.buses import rtu
+from drivers.buses.crc import FRAME_BYTES_MAX, crc16
+from drivers.buses.receiver import Receiver
+
+WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER, rtu.WRITE_COILS, rtu.WRITE_REGISTERS)
+ON_CAN = -2
+SHOWN_BYTES = 20
+
+
+class Words(NamedTuple):
+    """Registers, or bits, that a device holds. function: that reads or writes them, 0 for each;
+    unit_id: -1 where the capture has none.
+    """
+
+    time_us: int
+    unit_id: int
+    function: int
+    address: int
+    words: tuple[int, ...]
+
+
+class Failure(NamedTuple):
+    """A frame that holds nothing, and why. unit_id: ON_CAN of CAN. place: id, or function and
+    address of its request.
+    """
+
+    time_us: int
+    unit_id: int
+    reason: str
+    place: str = ""
+
+
+Told = Words | Failure
+
+
+class Exchanges:
+    """The requests of a line, each with its reply."""
+
+    def __init__(self) -> None:
+        self._exchange: Exchange | None = None
+
+    def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Told]:
+        """What a frame says; of a request, whether the one before it had no good reply."""
+        if direction == REQUEST:
+            found = self.end()
+            self._exchange = Exchange(at_us, data)
+            return found
+        if direction == REPLY and self._exchange and not self._exchange.is_answered:
+            return self._exchange.take(at_us, data)
+        words = "a reply without its request" if direction == REPLY else "a frame of no function"
+        return [Failure(at_us, -1, f"{hexed(data)}: {words}")]
+
+    def end(self) -> Iterable[Told]:
+        """No more of the reply comes."""
+        exchange, self._exchange = self._exchange, None
+        return exchange.end() if exchange else ()
+
+
+class Exchange:
+    """A request, and what its reply says the device holds, judged by the receiver of the box."""
+
+    def __init__(self, at_us: int, request: bytes) -> None:
+        self.unit_id, self.function, self.address, self.count = -1, 0, 0, 0
+        self._at_us, self._receiver, self._written = at_us, Receiver(), tuple[int, ...]()
+        self._problem = self._begin(request)
+        self._place = "" if self._problem else f"{self.function}:{self.address}"
+        self._is_open = not self._problem
+        self.is_answered = False
+
+    def _begin(self, data: bytes) -> str:
+        """Wait for the reply, or say why nothing can be told of it."""
+        if not has_crc(data):
+            return f"the request {hexed(data)} has a wrong CRC"
+        self.unit_id, self.function = data[:2]
+        if self.function not in READS + WRITES:
+            return f"a request of function {self.function}, which is not decoded"
+        self.address, self.count = [int.from_bytes(data[at : at + 2], "big") for at in (2, 4)]
+        try:
+            request = self._request(data)
+        except ValueError as error:
+            return str(error)
+        if request.frame != data:
+            return f"the request {hexed(data)} has a wrong form"
+        self._receiver.expect(request)
+        return ""
+
+    def _request(self, data: bytes) -> rtu.Request:
+        place = self.unit_id, self.address
+        if self.function in READS:
+            return rtu.read_request("capture", place[0], self.function, place[1], self.count)
+        if self.function in (rtu.WRITE_COIL, rtu.WRITE_REGISTER):
+            level = data[4] // 0xFF if self.function == rtu.WRITE_COIL else self.count
+            self._written = (level,)
+        else:
+            self._written = words_of(self.function, self.count, data[7:-2])
+        return rtu.write_request(self.function, "capture", *place, self._written)
+
+    def take(self, at_us: int, data: bytes) -> Iterator[Told]:
+        """The next piece of the reply."""
+        pdu = self._receiver.feed(data) if self._is_open else None
+        if pdu is None:
+            return
+        self._is_open, self.is_answered = False, True
+        if pdu[0] & 0x80:
+            reason = f"the request is answered by exception {pdu[1]}"
+            yield Failure(at_us, self.unit_id, reason, self._place)
+        else:
+            words = self._written or words_of(self.function, self.count, pdu[2:])
+            yield Words(at_us, self.unit_id, self.function, self.address, words)
+
+    def end(self) -> Iterator[Told]:
+        """No more pieces come."""
+        reason = self._problem
+        if self._is_open:
+            other_id = self._receiver.other_id()
+            by = f"is answered by unit {other_id}" if other_id is not None else "has no good reply"
+            reason = f"the request {by}"
+        if reason:
+            yield Failure(self._at_us, self.unit_id, reason, self._place)
+
+
+def has_crc(data: bytes) -> bool:
+    """Whether it is a whole frame."""
+    return LEAST_BYTES <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0
+
+
+def hexed(data: bytes) -> str:
+    """Bytes for a person; of a long frame its beginning."""
+    more = f" ... ({len(data)} bytes)" if len(data) > SHOWN_BYTES else ""
+    return data[:SHOWN_BYTES].hex(" ").upper() + more
+
+
+def words_of(function: int, count: int, data: bytes) -> tuple[int, ...]:
+    """The registers, or `count` bits, of the data of a reply or a write."""
+    if function in (rtu.READ_COILS, rtu.READ_DISCRETE_INPUTS, rtu.WRITE_COILS):
+        return tuple([data[at // 8] >> at % 8 & 1 for at in range(min(count, 8 * len(data)))])
+    return tuple([int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)])

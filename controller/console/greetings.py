@@ -1,0 +1,97 @@
+"""The reads by which `firebreak probe` finds who answers on a Modbus bus. Only reads leave it.
+
+GREETINGS get an answer from nearly every device. A unit that is silent to them gets the first read
+of each profile, because some devices answer nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from controller.config import fits
+from controller.config.fits import Answer
+from controller.system import clock
+from drivers.profile import Profile
+
+# one of them gets an answer, at least an exception, from nearly every Modbus device: holding
+# registers, input registers, contacts, SunSpec
+GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
+OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
+SILENT = "no answer"
+FIRST_READS_S = 30  # most time of them at one baud rate: 10 units of 53 reads take 90 s
+WIRE_MS = 20  # of a read beside its time-out, at 9600 Bd
+
+
+def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
+    """The read with which each profile begins, each once, those of the most profiles first."""
+    found = Counter[fits.Place]()
+
+    def silent(*place: int) -> Answer:
+        function, address, count = place
+        found[function, address, count] += 1
+        return SILENT
+
+    for each in profiles:
+        fits.judged(each, silent)
+    return [place for place, _ in found.most_common()]
+
+
+def ask_silent(
+    reads: dict[int, fits.Read], answers: dict[int, list[Answer]], places: list[fits.Place]
+) -> list[str]:
+    """Ask each silent unit for the first read of each profile, until one is answered or the time is
+    over. Some devices answer nothing else. A note if the time was too short.
+    """
+    silent = [unit_id for unit_id in reads if set(answers[unit_id]) == {SILENT}]
+    end_us = clock.now_us() + FIRST_READS_S * 1_000_000
+    for asked, place in enumerate(places):
+        for unit_id in list(silent):
+            if clock.now_us() >= end_us:
+                line = f"{asked} of {len(places)} first reads of profiles"
+                return [f"{line} in {FIRST_READS_S} s: --units and --baud ask more of fewer"]
+            answers[unit_id] += [reads[unit_id](*place)]
+            if answers[unit_id][-1] != SILENT:
+                silent.remove(unit_id)
+    return []
+
+
+def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]) -> str:
+    """How long the probe takes if nothing answers."""
+    read_s = (timeout_ms + WIRE_MS) / 1000
+    first_s = min(FIRST_READS_S, units * len(first_reads(profiles)) * read_s)
+    whole_s = bauds * (units * len(GREETINGS) * read_s + first_s)
+    at = f" at {bauds} baud rates" if bauds > 1 else ""
+    return f"probe of {units} addresses{at}: about {whole_s:.0f} s if nothing answers"
+
+
+def code(greeting: list[Answer]) -> int:
+    """The exception code if the unit answers with codes of another thing than a register; else 0.
+    A gateway answers so for a device that is missing, and a device that is busy.
+    """
+    if any(map(is_answer, greeting)):
+        return 0
+    codes = [str(each) for each in greeting if str(each).startswith(fits.EXCEPTION)]
+    return int(codes[0].removeprefix(fits.EXCEPTION)) if codes else 0
+
+
+def is_answer(answer: Answer) -> bool:
+    """Data, or an exception about a function or register: another one may be of a gateway."""
+    return isinstance(answer, bytes) or answer in OF_A_DEVICE
+
+
+def is_telling(answer: Answer) -> bool:
+    """Data that is not 0: devices of any kind have their exceptions and zeros in common."""
+    return isinstance(answer, bytes) and any(answer)
+
+
+def remembering(read: fits.Read) -> fits.Read:
+    """Each place is read once."""
+    known: dict[tuple[int, int, int], Answer] = {}
+
+    def own(*place: int) -> Answer:
+        function, address, count = place
+        key = function, address, count
+        if key not in known:
+            known[key] = read(*key)
+        return known[key]
+
+    return own

@@ -1,0 +1,209 @@
+"""The judge: how much of the load's movement the battery may follow without harm to the grid.
+
+The guess has three parts: still (the mean of the last 30 s), slow (a low-pass of three path delays)
+and fast (the rest). Following a part that the path delays too much moves the grid more than the
+load does. The naive way compares errors of the guess with the load, and knows no converter. The
+judge plays each part through a model of the path, and counts what the grid would have won:
+
+    load s ---------------------------------(-)--> residual r of each choice
+    part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s
+
+All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
+compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
+close at each edge. Source: second study of load tracking, chapter 4.
+"""
+
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controller.core.base.integers import decay, low_pass, within
+from controller.core.tracking.samples import FRACTION
+from controller.core.tracking.strict import NO_RULE_W, Strict
+
+ABOVE_MS = 1592  # time constant of 0.1 Hz
+JUDGED_MS, LAGGED_MS = 10_000, 1000
+STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
+UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
+# Below one of both the load is calm, and calm ends nothing: 300 W rms, a part of the largest
+CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
+CALM = CALM_W**2 >> 4
+# Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
+GAIN_PCT, KEEP_PCT, LOSS_PCT = 20, 10, 2
+ONE = 256
+# (share of slow, share of fast) of each choice, in 1/256
+STILL, ALL = 0, 4
+SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
+
+J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
+J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
+J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
+WORDS = J_WON + len(SHARES)
+
+
+class Bounds(NamedTuple):
+    """rated_W: of the battery; one wrong sample beyond it must not count as much as it shows.
+    range_W_max: peak to peak that the operator allows in 5 s.
+    """
+
+    rated_W: int = NO_RULE_W
+    range_W_max: int = NO_RULE_W
+
+
+class Judge:
+    """Powers with 16 fractional bits, energies in 16 W^2."""
+
+    def __init__(
+        self, tick_ms: int, sample_ms: int, delay_ms_max: int, lag_ms: int, bounds_W: Bounds
+    ):
+        """lag_ms: time constant of the converter."""
+        self._tick_ms, self._sample_ms, self._lag_ms = tick_ms, sample_ms, lag_ms
+        rest = decay(tick_ms, lag_ms)
+        self._moves = (1 << 16) - rest  # part of the missing power after a tick, in 1/65536
+        self._moved = (1 << 16) - lag_ms * ((1 << 16) - rest) // tick_ms  # its mean over the tick
+        self._count = delay_ms_max // tick_ms + 2
+        self.words = array("q", [0] * WORDS)
+        self.ring = array("q", [0] * (3 * self._count))
+        self._rated_W, range_W_max = bounds_W
+        is_strict = range_W_max < NO_RULE_W
+        self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
+        self._above = low_pass(sample_ms, ABOVE_MS)
+        self._judged = low_pass(sample_ms, JUDGED_MS)
+        self._lagged = low_pass(sample_ms, LAGGED_MS)
+        self._forget = low_pass(sample_ms, LARGEST_MS)
+        self._up, self._down = low_pass(tick_ms, UP_MS), low_pass(tick_ms, DOWN_MS)
+        self._strict_up = low_pass(tick_ms, STRICT_UP_MS)
+
+    def tune(self, delay_ms: int) -> None:
+        """The rest of the path delay is dead time."""
+        dead_256 = max(0, delay_ms - self._sample_ms - self._lag_ms) * FRACTION // self._tick_ms
+        self._dead, part = divmod(dead_256, FRACTION)
+        self._between = part * (1 << 16) // FRACTION
+
+    def arrays(self) -> tuple[array, ...]:
+        """Every array that carries over to the next tick."""
+        return self.words, self.ring, *(self.strict.arrays() if self.strict else ())
+
+    def begin(self, load_W: int) -> None:
+        """Forget everything: the load has always been this. A first step is followed at once."""
+        words, count = self.words, self._count
+        words[:] = array("q", bytes(8 * len(words)))
+        words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
+        if self.strict:
+            self.strict.begin()
+        words[J_CHOICE], words[J_MOST] = ALL, self.strict.share if self.strict else ONE
+        words[J_SLOW] = words[J_FAST] = words[J_MOST] << 16
+        self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
+
+    def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
+        """The guess of this tick; the model takes its parts in."""
+        words = self.words
+        still_W = words[J_STILL] >> 16
+        slow, fast = slow_W - still_W, mix_W - slow_W
+        if words[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
+            fast = 0  # noise of the meter does not reach the wire
+        for _ in range(min(ticks, self._count)):
+            self._model(still_W, slow, fast)
+        self._move(ticks)
+        return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
+
+    def _model(self, *parts_W: int) -> None:
+        """One tick of dead time and lag."""
+        words, ring, count = self.words, self.ring, self._count
+        words[J_RING] = at = (words[J_RING] + 1) % count
+        words[J_TICKS] += 1
+        newer, older = (at - self._dead) % count, (at - self._dead - 1) % count
+        for kind, part_W in enumerate(parts_W):
+            base, slot = kind * count, J_LAG + kind
+            ring[base + at] = part_W
+            newer_W = ring[base + newer]
+            acts = (newer_W << 16) + (ring[base + older] - newer_W) * self._between
+            missing = acts - words[slot]
+            words[J_SUM + kind] += words[slot] + (missing * self._moved >> 16) >> 16
+            words[slot] += missing * self._moves >> 16
+
+    def _move(self, ticks: int) -> None:
+        """The shares go to those of the choice."""
+        words = self.words
+        most, up = words[J_MOST], self._up if words[J_MOST] == ONE else self._strict_up
+        for slot, share in zip((J_SLOW, J_FAST), SHARES[words[J_CHOICE]]):
+            if words[slot] > most << 16:
+                words[slot] = most << 16
+            away = (min(share, most) << 16) - words[slot]
+            if away:
+                part = up if away > 0 else self._down
+                words[slot] += away * min(part * ticks, 1 << 24) >> 24
+
+    def judge(self, load_W: int) -> None:
+        """Take a new sample in: what would each choice have left of it?"""
+        words = self.words
+        ticks, words[J_TICKS] = words[J_TICKS], 0
+        load = load_W << 16
+        words[J_AGE_MS] = age = min(words[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
+        away = within(load - words[J_STILL], -self._rated_W << 16, self._rated_W << 16)
+        words[J_STILL] += away * self._sample_ms // max(age, STILL_MS_MIN)
+        if not ticks:  # the model has not run yet
+            return
+        above = []
+        for kind in range(3):
+            above.append(self._above_W(kind, (words[J_SUM + kind] << 16) // ticks))
+            words[J_SUM + kind] = 0
+        self._count_won(self._above_W(3, load), *above)
+        self._choose()
+
+    def _above_W(self, kind: int, power_65536: int) -> int:
+        """Power above 0.1 Hz."""
+        words, slot = self.words, J_LOW + kind
+        words[slot] += (power_65536 - words[slot]) * self._above >> 24
+        return power_65536 - words[slot] >> 16
+
+    def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
+        words, part, rated_W = self.words, self._judged, self._rated_W
+        energy = within(load_W, -rated_W, rated_W) ** 2 >> 4
+        words[J_ENERGY] += (energy - words[J_ENERGY]) * part >> 24
+        words[J_LAGGED] += (words[J_ENERGY] - words[J_LAGGED]) * self._lagged >> 24
+        words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
+        words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
+        rest_W = load_W - still_W
+        left = []
+        for choice, (slow, fast) in enumerate(SHARES):
+            left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
+            won = energy - (within(left_W, -rated_W, rated_W) ** 2 >> 4)
+            words[J_WON + choice] += (won - words[J_WON + choice]) * part >> 24
+            left.append(left_W)
+        if self.strict:
+            self.strict.take((load_W, *left[1:]))
+
+    def _choose(self) -> None:
+        """What has won most is followed, what has won a little stays, a loss ends it."""
+        words, strict = self.words, self.strict
+        energy = words[J_ENERGY]
+        is_calm = energy < words[J_LARGEST] // CALM_PART
+        if energy >= CALM and (words[J_CHOICE] == STILL or not is_calm):
+            if best := self._best(range(1, len(SHARES))):
+                words[J_CHOICE] = best
+            elif self._has_lost():
+                words[J_CHOICE] = STILL
+        words[J_MOST] = ONE
+        if strict and strict.share < ONE:
+            proven = [each for each in range(1, len(SHARES)) if strict.is_proven(each)]
+            if best := self._best(proven):
+                words[J_CHOICE] = best
+            else:
+                words[J_MOST] = strict.share
+
+    def _best(self, choices: Sequence[int]) -> int:
+        """The choice that has won most, STILL without a clear gain. A gain counts beside the energy
+        of a second ago, because the gain from an edge comes a path delay after its energy.
+        """
+        won = self.words[J_WON:]
+        best = max(choices, key=won.__getitem__, default=STILL)
+        return best if 100 * won[best] > GAIN_PCT * self.words[J_LAGGED] else STILL
+
+    def _has_lost(self) -> bool:
+        """A clear loss, or hardly a gain in a load whose energy does not rise just now."""
+        words = self.words
+        won, energy = 100 * words[J_WON + words[J_CHOICE]], words[J_ENERGY]
+        return won < -LOSS_PCT * energy or (
+            2 * words[J_LAGGED] > energy and won < KEEP_PCT * energy
+        )

@@ -1,0 +1,110 @@
+"""The strict judge: a site whose operator limits the peak to peak in 5 s to W.
+
+Steps up and down that nobody foresees show twice: once as the load's edge, then as the battery's.
+A battery that takes the share v of swings h leaves (1 + v) h in 5 s. So
+
+    v = 4/5 W / (largest range of the load lately) - 1
+
+is safe unless a swing is more than a quarter larger than all before. A choice of the judge that has
+left a clearly smaller range than the load is proven, and is followed whole. All powers are those
+above 0.1 Hz. Source: second study of load tracking, chapters 2 and 5.
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from controller.core.base.integers import within
+
+BLOCK_MS, BLOCKS = 500, 10
+KEPT_BLOCKS = 240  # the largest range in 5 s is forgotten with a time constant of two minutes
+FEARED, FEARED_OF = 4, 5  # the next swing may be a quarter larger than any before
+# A swing a 16th larger than before proves nothing for so long: its end has not been seen
+GROWN_PARTS, LIKE_MS = 16, 1000
+CLEAR_PARTS = 16  # so much smaller than that of the load is a proof: to begin to follow moves too
+NO_RULE_W = 100_000_000
+ONE = 256
+
+S_MS, S_BLOCK, S_FULL, S_SHARE, S_RANGE_W, S_LIKE_MS = range(6)
+
+
+def share(range_W_max: int, range_W: int) -> int:
+    """Share of the load's movement in 1/256 that may be followed without proof."""
+    free_W = within(FEARED * range_W_max // FEARED_OF - range_W, 0, range_W)
+    return ONE * free_W // range_W if range_W else ONE * (range_W_max > 0)
+
+
+class Strict:
+    """Extremes of each signal in W: that of the load comes first, then what each share leaves."""
+
+    def __init__(self, range_W_max: int, sample_ms: int, shares: int):
+        self._range_W_max, self._sample_ms, self._signals = range_W_max, sample_ms, shares + 1
+        self.words = array("q", [0] * 6)
+        self.lows = array("q", [0] * (BLOCKS * self._signals))
+        self.highs = array("q", [0] * (BLOCKS * self._signals))
+        self.kept = array("q", [0] * self._signals)
+
+    def arrays(self) -> tuple[array, ...]:
+        """Every array that carries over to the next tick."""
+        return self.words, self.lows, self.highs, self.kept
+
+    def begin(self) -> None:
+        """Forget everything."""
+        for block in self.arrays():
+            block[:] = array("q", bytes(8 * len(block)))
+        self._allow()
+
+    @property
+    def share(self) -> int:
+        """The share of the load's movement that may be followed without proof, in 1/256."""
+        return self.words[S_SHARE]
+
+    def take(self, powers_W: Sequence[int]) -> None:
+        """Powers above 0.1 Hz of a new sample: the load, and what each share leaves of it."""
+        words = self.words
+        words[S_MS] += self._sample_ms
+        if words[S_MS] >= BLOCK_MS:
+            words[S_MS] = 0
+            self._next_block(powers_W)
+        at = words[S_BLOCK]
+        lows, highs = self.lows, self.highs
+        for power_W in powers_W:
+            if power_W < lows[at]:
+                lows[at] = power_W
+            if power_W > highs[at]:
+                highs[at] = power_W
+            at += BLOCKS
+        self._allow()
+
+    def _next_block(self, powers_W: Sequence[int]) -> None:
+        """Keep the ranges of the last 5 s, and begin a new block."""
+        words = self.words
+        words[S_BLOCK] = (words[S_BLOCK] + 1) % BLOCKS
+        words[S_FULL] |= not words[S_BLOCK]
+        for signal, power_W in enumerate(powers_W):
+            largest_W = self._largest_W(signal)
+            self.kept[signal] = largest_W - largest_W // KEPT_BLOCKS
+            at = signal * BLOCKS + words[S_BLOCK]
+            self.lows[at] = self.highs[at] = power_W
+
+    def _range_W(self, signal: int) -> int:
+        part = slice(signal * BLOCKS, (signal + 1) * BLOCKS)
+        return max(self.highs[part]) - min(self.lows[part])
+
+    def _largest_W(self, signal: int) -> int:
+        """The largest range in 5 s lately."""
+        return max(self.kept[signal], self._range_W(signal))
+
+    def _allow(self) -> None:
+        words = self.words
+        words[S_RANGE_W] = self._largest_W(0)
+        before_W = self.kept[0]
+        is_grown = words[S_RANGE_W] > before_W + before_W // GROWN_PARTS
+        words[S_LIKE_MS] = 0 if is_grown else min(words[S_LIKE_MS] + self._sample_ms, LIKE_MS)
+        words[S_SHARE] = share(self._range_W_max, words[S_RANGE_W])
+
+    def is_proven(self, choice: int) -> bool:
+        """The choice, counted from 1, has left a clearly smaller range for 5 s at least."""
+        words = self.words
+        is_seen = words[S_FULL] and words[S_LIKE_MS] >= LIKE_MS
+        clear_W = words[S_RANGE_W] - words[S_RANGE_W] // CLEAR_PARTS
+        return bool(is_seen) and self._largest_W(choice) <= clear_W

@@ -1,0 +1,83 @@
+"""Figures of a grid operator's rules: 5 s range, 15 s change, strongest line, ramp of 1 s.
+
+Powers are means of a tick, W; the filter has one pole. ERCOT limits the range, IESO change and
+lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp (second-hand).
+"""
+
+import numpy as np
+
+from hil.campaigns.smooth.simulator import TICK_S
+
+LOW_Hz = 0.1  # power below it does not count in the 5 s range
+FROM_S = 10  # the figures begin here
+RANGE_S, CHANGE_S, RAMP_S, LINE_S = 5, 15, 1, 60
+DIGITS = {"range_5s": 1, "change_15s": 1, "line": 2, "t4": 1}  # printed of each figure
+
+
+def high_passed_W(power_W: np.ndarray) -> np.ndarray:
+    """Power above LOW_Hz; before its first tick the power was the same."""
+    keep = float(np.exp(-2 * np.pi * LOW_Hz * TICK_S))
+    found, above, before = np.empty(len(power_W)), 0.0, float(power_W[0])
+    for at, power in enumerate(power_W.tolist()):
+        above = keep * (above + power - before)
+        before = power
+        found[at] = above
+    return found
+
+
+def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
+    """The largest range within any so many seconds."""
+    ticks = min(round(within_s / TICK_S), len(power_W))
+    return float(
+        (_rolling(np.maximum, power_W, ticks) - _rolling(np.minimum, power_W, ticks)).max()
+    )
+
+
+def _rolling(pick: np.ufunc, values: np.ndarray, count: int) -> np.ndarray:
+    """pick over each window of count values; the window doubles until it is long enough."""
+    size = 1
+    while 2 * size <= count:
+        values, size = pick(values[:-size], values[size:]), 2 * size
+    rest = count - size
+    return pick(values[: len(values) - rest], values[rest:])
+
+
+def range_5s_W(power_W: np.ndarray) -> float:
+    """The largest range in 5 s of the power above LOW_Hz, from FROM_S on."""
+    return largest_range_W(high_passed_W(power_W)[round(FROM_S / TICK_S) :], RANGE_S)
+
+
+def line_W(power_W: np.ndarray) -> float:
+    """Amplitude of the strongest line from LOW_Hz up, in Hann windows of 60 s, half of them new."""
+    ticks = min(round(LINE_S / TICK_S), len(power_W))
+    shape = np.hanning(ticks)
+    lowest = int(np.ceil(LOW_Hz * ticks * TICK_S))
+    strongest = 0.0
+    for first in range(0, len(power_W) - ticks + 1, max(1, ticks // 2)):
+        part = power_W[first : first + ticks]
+        found = np.abs(np.fft.rfft(shape * (part - part.mean())))[lowest:]
+        strongest = max(strongest, 2 * float(found.max()) / float(shape.sum()))
+    return strongest
+
+
+def figures_pct(power_W: np.ndarray, peak_W: float) -> dict:
+    """{figure: % of the load's peak} from FROM_S on; all of a shorter load."""
+    judged_W = power_W[round(FROM_S / TICK_S) :]
+    if len(judged_W) < round(RAMP_S / TICK_S) + 1 or not peak_W:
+        return dict.fromkeys(DIGITS)
+    ramp = round(RAMP_S / TICK_S)
+    found_W = (
+        range_5s_W(power_W),
+        largest_range_W(judged_W, CHANGE_S),
+        line_W(judged_W),
+        float(np.abs(judged_W[ramp:] - judged_W[:-ramp]).max()),
+    )
+    return {name: 100 * each_W / peak_W for name, each_W in zip(DIGITS, found_W)}
+
+
+def pairs(of_grid: dict, of_load: dict) -> list[str]:
+    """Each figure as "grid/load"; "-" for a load that is too short."""
+    return [
+        "-" if of_grid[name] is None else f"{of_grid[name]:.{digits}f}/{of_load[name]:.{digits}f}"
+        for name, digits in DIGITS.items()
+    ]

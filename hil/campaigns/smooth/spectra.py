@@ -1,0 +1,193 @@
+"""Spectra and ramps drawn from a seed, judged by the 5 s range that the grid keeps of the load's.
+
+Tones, pairs and noise bands can be foreseen or left alone, so no battery may make them larger.
+Steps that nobody foresees cannot be followed and stay below the load at once: each edge shows
+twice. Their bound is twice the load's movement within 5 s.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from hil.campaigns.smooth import followers, loads, rules, simulator
+from hil.campaigns.smooth.paths import PATHS
+from hil.campaigns.smooth.simulator import TICK_S
+from hil.runner.cases import Runner
+
+LEVEL_W, AMPLITUDE_W = 300_000.0, 60_000.0
+LOW_Hz, HIGH_Hz = 0.1, 24.0
+SECONDS, SUBTICKS = 72, 20
+
+
+def _frequency(draw: np.random.Generator, high_Hz: float = HIGH_Hz) -> float:
+    """Uniform on a logarithmic scale."""
+    return float(np.exp(draw.uniform(np.log(LOW_Hz), np.log(high_Hz))))
+
+
+def _tone(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    return np.sin(2 * np.pi * (_frequency(draw) * t_s + draw.random()))
+
+
+def _pair(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    share = draw.uniform(0.2, 0.8)
+    return share * _tone(draw, t_s) + (1 - share) * _tone(draw, t_s)
+
+
+def _noise_band(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    low_Hz, high_Hz = sorted((_frequency(draw), _frequency(draw)))
+    at_Hz = np.fft.rfftfreq(len(t_s), t_s[1] - t_s[0])
+    parts = np.fft.rfft(draw.standard_normal(len(t_s)))
+    is_in = (at_Hz >= low_Hz) & (at_Hz <= max(high_Hz, 1.05 * low_Hz))
+    noise = np.fft.irfft(parts * is_in, len(t_s))
+    return noise / np.abs(noise).max()
+
+
+def _square(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    return np.sign(_tone(draw, t_s))
+
+
+def _square_and_tone(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    share = draw.uniform(0.2, 0.8)
+    return share * _square(draw, t_s) + (1 - share) * _tone(draw, t_s)
+
+
+def _steps(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    mean_s = 1 / _frequency(draw)
+    ends_s = np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
+    return draw.uniform(-1, 1, len(ends_s))[np.searchsorted(ends_s, t_s)]
+
+
+def _telegraph(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    mean_s = 1 / _frequency(draw)
+    ends_s = np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
+    return np.where(np.searchsorted(ends_s, t_s) % 2, 1.0, -1.0)
+
+
+KINDS: dict[str, Callable] = {
+    "tone": _tone,
+    "pair": _pair,
+    "noise band": _noise_band,
+    "square": _square,
+    "square+tone": _square_and_tone,
+    "steps": _steps,
+    "telegraph": _telegraph,
+}
+SMOOTH = ("tone", "pair", "noise band")
+NUMBER = 30  # of each kind
+SMOOTH_MAX, JUDGED_DELAY_ms = 1.05, 100
+# Of the load's peak: a rise of 1.9 pu/s to 0.475 pu, 10 s later back, each 20 s. NERC measured the
+# first length; the others are as high.
+RAMPS_ms = (250, *range(300, 701, 50))
+RAMP_HIGH, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
+RAMP_PCT_MAX = {60: 12.6, 100: 21.0}
+
+
+class Job(NamedTuple):
+    """One spectrum of a kind, or a ramp of so many ms, on one path."""
+
+    kind: str
+    number: int
+    path: str
+    seed: int
+
+
+def run(paths: tuple, seed: int, runner: Runner) -> list:
+    """Rows of each kind and each ramp on each path; prints them."""
+    todo = [Job(kind, at, path, seed) for path in paths for kind in KINDS for at in range(NUMBER)]
+    todo += [Job("ramp", ms, path, seed) for path in paths for ms in RAMPS_ms]
+    found = runner.play(todo, played, name=lambda job: f"{job.kind} {job.number}, {job.path} ms")
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for job, figures in zip(todo, found):
+        groups.setdefault((job.kind, job.path), []).append(figures)
+    rows = [
+        row
+        for (kind, path), each in groups.items()
+        for row in (_ramp_rows(path, each) if kind == "ramp" else [_row(kind, path, each)])
+    ]
+    print(f"{NUMBER} spectra of a kind, seed {seed}, from 10 s on; 5 s range of the grid / load")
+    print(f"{'':14}{'ms':>5}  highest   above 1.00   bound   strongest line   worst number")
+    for row in rows:
+        print(_line(row), flush=True)
+    return rows
+
+
+def played(job: Job) -> dict:
+    """{number, ratio, line, bound, pct} of one spectrum."""
+    path = PATHS[job.path]
+    is_ramp = job.kind == "ramp"
+    load_W = ramp_W(job.number) if is_ramp else power_W(job.kind, job.number, job.seed)
+    seen_W = simulator.seen_W(load_W, path)
+    grid_W = simulator.run(followers.Ours(seen_W, path), load_W, path).grid_W
+    judged = slice(round(rules.FROM_S / TICK_S), None)
+    # the filter of 0.1 Hz undershoots behind an edge that stays for one path delay
+    shown = 3 - math.exp(-2 * math.pi * rules.LOW_Hz * path.delay_ms / 1000)
+    of_load_W, of_grid_W = rules.range_5s_W(load_W), rules.range_5s_W(grid_W)
+    return {
+        "number": job.number,
+        "ratio": of_grid_W / of_load_W,
+        "line": rules.line_W(grid_W[judged]) / rules.line_W(load_W[judged]),
+        "bound": shown * rules.largest_range_W(load_W[judged], rules.RANGE_S) / of_load_W,
+        "pct": 100 * of_grid_W / float(load_W.max()),
+    }
+
+
+def ramp_W(rise_ms: int) -> np.ndarray:
+    """A load that rises and falls within rise_ms, W."""
+    starts_s = [
+        RAMP_TURN_S * (turn + 0.25 + half) for turn in range(RAMP_TURNS) for half in (0, 0.5)
+    ]
+    times_s = np.array([0.0, *[at for start in starts_s for at in (start, start + rise_ms / 1000)]])
+    high = [0.0, *[0.0, 1.0, 1.0, 0.0] * RAMP_TURNS]
+    powers_W = LEVEL_W * (RAMP_PEAK - RAMP_HIGH + RAMP_HIGH * np.array(high))
+    return loads.means_W(times_s, powers_W, RAMP_TURN_S * RAMP_TURNS)
+
+
+def _row(kind: str, path: str, found: list) -> dict:
+    worst = max(found, key=lambda each: each["ratio"])
+    row = {
+        "kind": kind,
+        "path": path,
+        "highest": worst["ratio"],
+        "above": sum(each["ratio"] > 1.005 for each in found),
+        "bound": None if kind in SMOOTH else worst["bound"],
+        "line": max(each["line"] for each in found),
+        "worst": worst["number"],
+        "missed": [],
+    }
+    is_judged = kind in SMOOTH and PATHS[path].delay_ms <= JUDGED_DELAY_ms
+    if is_judged and worst["ratio"] > SMOOTH_MAX:
+        name = f"{kind} {worst['number']}, {path} ms"
+        row["missed"].append(f"{name}: 5 s range {worst['ratio']:.3f}, at most {SMOOTH_MAX}")
+    return row
+
+
+def _ramp_rows(path: str, found: list) -> list:
+    most_pct, rows = RAMP_PCT_MAX.get(PATHS[path].delay_ms), []
+    for each in found:
+        row = {"kind": f"ramp {each['number']} ms", "path": path, "pct": each["pct"], "missed": []}
+        if most_pct and each["pct"] > most_pct:
+            line = f"{row['kind']}, {path} ms: 5 s range {each['pct']:.1f} %, at most {most_pct} %"
+            row["missed"].append(line)
+        rows.append(row)
+    return rows
+
+
+def _line(row: dict) -> str:
+    about = f"{row['kind']:14}{row['path']:>5}"
+    if "pct" in row:
+        return f"{about}  {row['pct']:.2f} % of the load's peak"
+    bound = "-" if row["bound"] is None else f"{row['bound']:.2f}"
+    share = f"{row['above']} of {NUMBER}"
+    return (
+        f"{about}  {row['highest']:7.3f}{share:>13}{bound:>8}{row['line']:17.2f}{row['worst']:15}"
+    )
+
+
+def power_W(kind: str, number: int, seed: int) -> np.ndarray:
+    """Mean power of each tick, W."""
+    draw = np.random.default_rng([seed, number, *kind.encode()])
+    points_s = (np.arange(round(SECONDS / TICK_S) * SUBTICKS) + 0.5) * TICK_S / SUBTICKS
+    shape = KINDS[kind](draw, points_s)
+    return LEVEL_W + AMPLITUDE_W * shape.reshape(-1, SUBTICKS).mean(axis=1)
