@@ -105,6 +105,8 @@ class Bounds:
         self.signature = array("i", [-1] * layout.units)
         self.tick_ms = image[p.H_TICK_MS]
         self.recovery_permille_per_s = image[image_map.cabinet + p.P_LIMIT_RECOVERY_PERMILLE_PER_S]
+        # a pause of the loop is no recovery: a step counts as 160 ms at most, as eight ticks of 20
+        self.rise_ticks_max = max(8, p.ticks(160, self.tick_ms))
         self.ramp_ticks = max(1, image[image_map.cabinet + p.P_RAMP_TO_ZERO_MS] // self.tick_ms)
         self._set_constants()
 
@@ -241,9 +243,7 @@ class Bounds:
     def _publish(self, place: int, elapsed: int) -> None:
         """Lower the published limit to the binding limit at once; raise it slowly."""
         rated = self.limit_W[place * LIMIT_COUNT]
-        step_W = (
-            scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms) * min(elapsed, 8)
-            + 1
-        )
+        step_W = scale_W(scale_W(rated, self.recovery_permille_per_s), self.tick_ms)
+        step_W = step_W * min(elapsed, self.rise_ticks_max) + 1
         self.published_W[place] = min(self.lowest_W[place], self.published_W[place] + step_W)
         self.out[self.publish_at[place]] = self.published_W[place]

@@ -25,8 +25,8 @@ from safety.frame import (
 )
 
 # How far a sequence may be ahead of the last one. A peer is silent after 500 ms, in which it can
-# send at most 25 frames (one in 20 ms). A much larger number would accept an old frame as a new
-# one.
+# send at most 25 frames (one in two ticks of 10 ms). A much larger number would accept an old frame
+# as a new one.
 SEQUENCE_AHEAD_MAX = 25
 
 REFUSALS = (

@@ -17,7 +17,7 @@ from safety.racks import Racks
 from safety.units import Units
 from safety.witness import Witness
 
-NOC_TICKS_MAX = 10_000_000  # two days at 20 ms; keeps the time in ms a small int
+NOC_TICKS_MAX = 10_000_000  # a day at 10 ms; keeps the time in ms a small int
 # places in `boot`
 NOT_CLEAN, STORE_UNREADABLE = range(2)
 

@@ -100,7 +100,7 @@ AT = _places()
 FIELD_BYTES_END = AT[len(FIELDS)]
 FRAME_BYTES = FIELD_BYTES_END + CRC_BYTES
 SEQUENCE_MASK = 0xFFFF
-UPTIME_MASK = s.INT_MAX  # 30 bits: 248 days of 20 ms, then from 0 again
+UPTIME_MASK = s.INT_MAX  # 30 bits: 124 days at 10 ms, then from 0 again
 
 
 def index_of(name: str) -> int:

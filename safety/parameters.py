@@ -154,6 +154,11 @@ class ImageMap:
         self.words = self.armed + self.instances
 
 
+def spare_ticks(least: int, tick_ms: int) -> int:
+    """Ticks before an expiry, so that a relay of 20 ms follows in time after an uneven tick."""
+    return max(least, 1 + ticks(20, tick_ms))
+
+
 def ticks(duration_ms: int, tick_ms: int) -> int:
     """Ticks that last at least duration_ms. They are rounded up, so no debounce gets shorter."""
     return -(-duration_ms // tick_ms)

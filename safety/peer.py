@@ -69,14 +69,14 @@ REASONS = (
     CONTACT_OPEN,
 ) = range(11)
 DISAGREE_MS = 500  # as for the two contacts of row 1
-# The other channel counts as silent two ticks before permit_expiry_ms. One tick, because a frame
-# may come just after a step, so an age of n ticks is up to n + 1 ticks of time. One tick for the
-# relay, which takes 20 ms.
+# The other channel counts as silent some ticks before permit_expiry_ms. One tick, because a frame
+# may come just after a step, so an age of n ticks is up to n + 1 ticks of time. The others for the
+# relay, which takes 20 ms (p.spare_ticks): at least one.
 EXPIRY_SPARE_TICKS = 2
 # Clocks are compared over windows of 5 s. An RC oscillator trimmed at the factory is within 1 %, a
-# crystal within 0.01 %, so 2 % is a fault. In 5 s that is five ticks of 20 ms, more than a frame is
-# late. A delayed frame makes one window too long and the next too short, so only two windows in a
-# row with the same sign count.
+# crystal within 0.01 %, so 2 % is a fault. In 5 s that is 100 ms, more than a frame is late. A
+# delayed frame makes one window too long and the next too short, so only two windows in a row with
+# the same sign count.
 CLOCK_WINDOW_MS = 5000
 CLOCK_PERMILLE_MAX = 20
 # Names, many to a line.
@@ -130,9 +130,8 @@ class Peer:
         tick_ms = image[p.H_TICK_MS]
         self.receiver = receiver
         self.own_image_crc, self.own_table_crc = own_image_crc, own_table_crc
-        self.expiry_ticks = (
-            image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS] // tick_ms - EXPIRY_SPARE_TICKS
-        )
+        expiry_ms = image[image_map.cabinet + p.P_PERMIT_EXPIRY_MS]
+        self.expiry_ticks = expiry_ms // tick_ms - p.spare_ticks(EXPIRY_SPARE_TICKS, tick_ms)
         self.disagree_ticks_max = p.ticks(DISAGREE_MS, tick_ms)
         self.window_ticks = p.ticks(CLOCK_WINDOW_MS, tick_ms)
         self.reason, self.subject = NOT_HEARD, 0

@@ -20,12 +20,12 @@ from controller.config.silence import BUDGETS, entry_of, period_ms
 from controller.config.thresholds import STAGE_SET_FROM, levels
 from controller.config.values import Values
 from controller.forms.refusal import in_unit, not_allowed
-from safety import frame, matrix, peer
+from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
 # Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
 LOST_FRAMES_MIN = 3
-EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1) + peer.EXPIRY_SPARE_TICKS
+EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # and the spare ticks
 
 
 def check(values: Values, config: Config) -> None:
@@ -149,16 +149,20 @@ def _check_expiry(values: Values, config: Config) -> None:
 def _check_frames(values: Values, config: Config) -> None:
     """Refuse an expiry that is too short: one or two lost frames would drop channel B's permit."""
     tick_ms = config.tick_ms
-    least_ms, most_ms = EXPIRY_TICKS_MIN * tick_ms, schema.CABINET["permit_expiry_ms"].allowed[1]
+    least_ms, most_ms = _expiry_ms_min(tick_ms), schema.CABINET["permit_expiry_ms"].allowed[1]
     if not config.topology.second_channel or config.cabinet["permit_expiry_ms"] >= least_ms:
         return
     key, allowed = "permit_expiry_ms", f"{least_ms}..{most_ms} with tick_ms = {tick_ms}"
     if least_ms > most_ms:
-        slow_ms = [each_ms for each_ms in schema.TICKS_MS if EXPIRY_TICKS_MIN * each_ms <= most_ms]
+        slow_ms = [each_ms for each_ms in schema.TICKS_MS if _expiry_ms_min(each_ms) <= most_ms]
         key, allowed = "tick_ms", ", ".join(map(str, slow_ms))
     lost = f"{LOST_FRAMES_MIN} lost frames in a row, one every {frame.FRAME_EVERY_TICKS} ticks"
     why = f"the permit of channel B must outlast {lost}"
     values.not_allowed(("cabinet", key), f"{allowed}: {why}")
+
+
+def _expiry_ms_min(tick_ms: int) -> int:
+    return (EXPIRY_TICKS_MIN + parameters.spare_ticks(peer.EXPIRY_SPARE_TICKS, tick_ms)) * tick_ms
 
 
 def _check_link(values: Values, config: Config) -> None:

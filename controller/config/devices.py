@@ -120,7 +120,7 @@ def read(
     settings = _settings(values, name, role)
     every = filter(None, ("role", "profile", "bus", address_key, index_key, *own, *settings))
     what = f"a device with role {role} and this profile"
-    values.check_no_more(("device", name), what, (*every, "period_ms"))
+    values.check_no_more(("device", name), what, (*every, "period_ms", *facts_of(role)))
     setpoint_ms = values.get("device", name, "setpoint_ms")
     return Device(name, role, profile, bus, address, index, inputs, outputs, setpoint_ms, settings)
 
@@ -145,7 +145,7 @@ def _settings(values: Values, name: str, role: str) -> dict[str, int]:
 
 
 def _profile(values: Values, name: str, role: str) -> Profile:
-    """The device's profile, with the period of this configuration."""
+    """The device's profile, with the period and the facts of this configuration."""
     key = ("device", name, "profile")
     stated = values.need(*key)
     if stated.endswith(".toml"):  # a profile in the folder of the file that names it
@@ -161,7 +161,18 @@ def _profile(values: Values, name: str, role: str) -> Profile:
         wanted = f"{' or '.join(schema.ROLES[role])} for role {role}"
         values.not_allowed(key, f"a profile of family {wanted} (this one is {profile.family})")
     profile.period_ms = values.get("device", name, "period_ms") or profile.period_ms
+    for fact in facts_of(role):
+        number = values.get("device", name, fact)
+        if number is not None and fact in profile.settings:
+            profile.settings[fact] = number
+        elif number is not None:
+            setattr(profile, fact, number)
     return profile
+
+
+def facts_of(role: str) -> list[str]:
+    """Keys of a device with this role that its data sheet states instead of its profile."""
+    return [key for key, (_, of_roles) in schema.FACTS_OF_DEVICE.items() if role in of_roles]
 
 
 def _bus_of(values: Values, name: str, role: str, family: str, buses: Iterable[Bus]) -> str:

@@ -56,7 +56,13 @@ _PROFILE_WORDS = "the name of a device profile, or a file that ends in .toml"
 _ASCII = "on one line of ASCII"
 _ACCEPTED = f"who accepted it, when (YYYY-MM-DD) and why, {_ASCII}"
 _COILS = [f"{inverted}{name}" for inverted in ("", "!") for name in OUTPUT_NAMES]
-
+# Times that the data sheet of one device states, instead of its profile: range, roles.
+FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
+    "turnaround_ms": ((0, 1000), ("pcs", "meter_grid", "meter_load")),
+    "refresh_ms": ((5, 60_000), ("meter_grid", "meter_load")),
+    "dead_time_ms": ((0, 5000), ("pcs",)),
+    "ramp_ms": ((0, 60_000), ("pcs",)),
+}
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
     "profile": matching(_PROFILE, _PROFILE_WORDS, None),
@@ -67,6 +73,7 @@ DEVICE = {
     "rack": Field("int", (1, INDEX_MAX)),
     "period_ms": Field("int", (10, 60_000)),
     "setpoint_ms": Field("int", (10, SETPOINT_MS_MAX), 20, "down"),
+    **{key: Field("int", allowed) for key, (allowed, _) in FACTS_OF_DEVICE.items()},
     "inputs": Field("list", (IO_BITS, ("", *itertools.chain(*INPUT_NAMES.values())))),
     "outputs": Field("list", (IO_BITS, ("", *_COILS))),
 }

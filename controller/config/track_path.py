@@ -22,17 +22,22 @@ LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
+PHASES = 40  # of one device, from which the spread of the delay is computed
 REFRESH = "the meter refreshes at any phase of a read"
 
 
 class PathPart(NamedTuple):
-    """One part of the path: its name, its least, mean and greatest time, and their reason."""
+    """One part of the path: its name, its least, mean and greatest time, and their reason.
+
+    phase_us: width of the even spread around the mean that the phases of the devices cause.
+    """
 
     what: str
     least_us: int
     typical_us: int
     most_us: int
     basis: str
+    phase_us: int = 0
 
 
 def source(config: Config) -> Device:
@@ -63,6 +68,19 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
     return sum(least), sum(typical), sum(most)
 
 
+def phases_us(parts: list[PathPart]) -> tuple[int, int]:
+    """Median and p95 of the delay of a change at any phase. A window and a hold together delay
+    every change equally: the earlier it comes, the less of it the first value shows.
+    """
+    median_us = totals_us(parts)[1]
+    sums_us = [float(median_us)]
+    for width_us in [part.phase_us for part in parts if part.phase_us]:
+        steps_us = [width_us * (2 * step + 1 - PHASES) / (2 * PHASES) for step in range(PHASES)]
+        sums_us = [each_us + step_us for each_us in sums_us for step_us in steps_us]
+    sums_us.sort()
+    return median_us, round(sums_us[len(sums_us) * 95 // 100])
+
+
 def sample_ms(meter: Device) -> int:
     """Time between two new values of a meter."""
     return max(int(meter.profile.settings["refresh_ms"]), meter.profile.period_ms)
@@ -91,7 +109,7 @@ def _meter(meter: Device) -> list[PathPart]:
     return [
         PathPart(HOLD, 0, held_us // 2, held_us, holds),
         PathPart("meter window", half_us, half_us, half_us, window),
-        PathPart("meter wait", 0, half_us, refresh_us, REFRESH),
+        PathPart("meter wait", 0, half_us, refresh_us, REFRESH, refresh_us),
     ]
 
 
@@ -106,7 +124,7 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
     if read.period_us % tick_us:
         latest_us = bus_times.response_us(read, exchanges) - read.frame_us + tick_us
         basis = "read at any phase of the tick: its period is not a whole number of ticks"
-        return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis)
+        return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
     # with the other reads of the same reading, whose power comes last
     is_alone = all([one.what.startswith(read.what) for one in exchanges])
@@ -127,8 +145,8 @@ def _converter(config: Config, every: bus_times.Schedule, unit: int) -> list[Pat
     typical_us, typical_pct = ramp_us * TYPICAL_STEP_PERMILLE // 2000, TYPICAL_STEP_PERMILLE // 10
     moves = f"middle of the movement: no step, {typical_pct} % of the rating, all of it"
     return [
-        PathPart(f"bus {device.bus}", *sent_us, sent),
-        PathPart("dead time", dead_us, dead_us, dead_us, f"of {device.name}, by its profile"),
+        PathPart(f"bus {device.bus}", *sent_us, sent, rarer_us),
+        PathPart("dead time", dead_us, dead_us, dead_us, f"of {device.name}, as stated for it"),
         PathPart(RAMP, 0, typical_us, ramp_us // 2, moves),
     ]
 

@@ -106,7 +106,8 @@ def _verify(arguments: Namespace) -> int:
         ring = fast_ring.verify(os.path.join(os.path.dirname(path), fast_ring.FOLDER))
     except (OSError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
-    for line in (*_lines(path, verdict), *_ring_lines(ring)):
+    first, *others = _lines(path, verdict)
+    for line in (first, *_ring_lines(ring), *others):
         print(line)
     return DONE if verdict.intact and not ring.breaks else NOT_DONE
 

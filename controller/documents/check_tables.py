@@ -179,6 +179,8 @@ def path(config: Config, schedule: dict[str, list[Exchange]], measured_ms: int) 
     yield f"  {'sum':18} {_columns(track_path.totals_us(parts))}"
     totals = _columns(track_path.totals_us(of_value))
     yield f"  {'of one value':18} {totals}  the sum without {track_path.HOLD}"
+    median_us, late_us = track_path.phases_us(parts)
+    yield f"  {'at any phase':18} median {median_us / 1000:.1f}, p95 {late_us / 1000:.1f}"
     yield from wrapped(
         "  ",
         f"Load tracking uses a delay of {control[track_path.DELAY]} ms and a new value every "

@@ -15,7 +15,7 @@ from controller.system.paths import plain
 PERIOD_S, LINES_MAX = 0.2, 20
 OLD_S, HANGS_S = 5.0, 15.0  # a reading that hangs makes no old values
 UPDATES_MAX = 18_000  # an hour
-BEHIND_FRAMES_MAX = 30_000  # beyond, a new watch costs less than what it has not read
+BEHIND_MS_MAX = 600_000  # beyond, a new watch costs less than what it has not read
 NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
 Facts = dict[str, Any]
 
@@ -31,7 +31,7 @@ class Feed:
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
         self._run_directory = run_directory
-        self._kept = Kept(run_directory, state_directory, UPDATES_MAX, BEHIND_FRAMES_MAX)
+        self._kept = Kept(run_directory, state_directory, UPDATES_MAX, BEHIND_MS_MAX)
         self._last = caught.Last("doors: no state", LINES_MAX)
         self._pool = concurrent.futures.ThreadPoolExecutor(1, "feed")  # the watch is for one thread
         self._reading = asyncio.Lock()

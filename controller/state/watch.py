@@ -32,8 +32,8 @@ from controller.system import utc
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
 # one that is further behind skips to the newest keyframe
-BEHIND_FRAMES_MAX = 1500
-JUMP_FRAMES = 500  # so many ticks lie behind the newest keyframe at most
+BEHIND_MS_MAX = 30_000
+JUMP_MS = 10_000  # so much lies behind the newest keyframe at most
 UPDATES_MAX = 3600  # of one each second: a new watch every hour, because its history grows
 
 
@@ -63,15 +63,17 @@ class Watch:
         tick behind the newest keyframe; alarms and run state are those of the newest tick too.
         """
         self.is_live = snapshot.ticks(self.shadow.reader, pause)
-        if is_rough or self.behind() > JUMP_FRAMES:
+        if is_rough or self.behind_ms() > JUMP_MS:
             self._jump()
         if not (is_rough and self.shadow.settled or self.shadow.update() and self.shadow.settled):
             raise JournalError(f"{self._run_directory}: the controller has not made two ticks yet")
 
-    def behind(self) -> int:
-        """Ticks that are not read yet."""
+    def behind_ms(self) -> int:
+        """Time of the ticks that are not read yet."""
         newest, own = self.shadow.reader.newest(), self.shadow.sequence
-        return 0 if newest is None or own is None else newest - own
+        if newest is None or own is None:
+            return 0
+        return (newest - own) * self.shadow.core.facts.tick_ms
 
     def _jump(self) -> None:
         """Go to the tick behind the newest keyframe, if that is ahead."""
@@ -172,7 +174,7 @@ class Watch:
 
 class Kept:
     """A watch for a process that stays: opened again when a restarted controller has made another
-    journal, when it is `behind_max` ticks behind, and after `updates_max`. watch: None while no
+    journal, when it is `behind_ms_max` behind, and after `updates_max`. watch: None while no
     controller is there.
     """
 
@@ -181,10 +183,10 @@ class Kept:
         run_directory: str,
         state_directory: str,
         updates_max: int | None = None,
-        behind_max: int | None = None,
+        behind_ms_max: int | None = None,
     ) -> None:
         self._directories, self._updates_max = (run_directory, state_directory), updates_max
-        self._behind_max = behind_max
+        self._behind_ms_max = behind_ms_max
         self._inode = self._updates = 0
         self.watch: Watch | None = None
 
@@ -194,8 +196,9 @@ class Kept:
             inode = os.stat(os.path.join(self._directories[0], "journal")).st_ino
             updates_max = UPDATES_MAX if self._updates_max is None else self._updates_max
             is_old = inode != self._inode or self._updates >= updates_max
-            behind_max = BEHIND_FRAMES_MAX if self._behind_max is None else self._behind_max
-            if self.watch is None or is_old or self.watch.behind() > behind_max:
+            own_ms = self._behind_ms_max
+            behind_ms_max = BEHIND_MS_MAX if own_ms is None else own_ms
+            if self.watch is None or is_old or self.watch.behind_ms() > behind_ms_max:
                 self.close()
                 self.watch = Watch(*self._directories)
                 self._inode, self._updates = inode, 0

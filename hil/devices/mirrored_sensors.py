@@ -81,7 +81,9 @@ class MirroredMeter(PowerMeter):
 
     TURNAROUND_US = 2000
 
-    def __init__(self, plant: CabinetPlant, shows: str, seed: int | str, path: Path) -> None:
+    def __init__(
+        self, plant: CabinetPlant, shows: str, seed: int | str, path: Path, refresh_us: int = 0
+    ) -> None:
         profile = sunspec_chain.read(path)
         self._map, self._phases = profile["registers"], profile["settings"]["phases"] or 3
         self._sign = -1 if profile["settings"].get("inverted") else 1
@@ -98,7 +100,7 @@ class MirroredMeter(PowerMeter):
         }
         for register in profile.get("identity", {}).values():
             self._put(register, register["equals"][0])
-        super().__init__(plant, shows, seed)
+        super().__init__(plant, shows, seed, refresh_us)
 
     def payload(self, function: int, address: int, count: int) -> bytes:
         """The registers of the last refresh, by the profile's function."""

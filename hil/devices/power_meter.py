@@ -44,11 +44,14 @@ class PowerMeter(RegisterDevice):
     REFRESH_US = READ_REGISTERS_MAX = REGISTERS = 0  # of the subclass
     ratio = 1.0  # of its voltage to that of the grid
 
-    def __init__(self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1) -> None:
+    def __init__(
+        self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1, refresh_us: int = 0
+    ) -> None:
+        """refresh_us: of this meter, 0: as its model."""
         super().__init__()
         self.cabinet = cabinet
         self.shows_load = shows == "load"
-        self.refresh_us, self.power_factor = self.REFRESH_US, 0.98
+        self.refresh_us, self.power_factor = refresh_us or self.REFRESH_US, 0.98
         self.frozen = False
         self.reversed_phases = 0
         self.image = bytearray(self.REGISTERS * 2)
@@ -145,8 +148,10 @@ class Sdm630(PowerMeter):
 
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 100_000, 80, 0x15A
 
-    def __init__(self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1) -> None:
-        super().__init__(cabinet, shows, seed)
+    def __init__(
+        self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1, refresh_us: int = 0
+    ) -> None:
+        super().__init__(cabinet, shows, seed, refresh_us)
         self._energy_kWh = [0.0, 0.0]  # import, export
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:

@@ -131,6 +131,8 @@ class SimulatedCabinet:
         for device in devices:
             name = coverage.simulated_name(device)
             unit = self.devices[name] = units[device.address] = self._device(device, seed)
+            stated_us = device.profile.turnaround_ms * 1000
+            unit.TURNAROUND_US = min(unit.TURNAROUND_US, stated_us)  # one device's data sheet
             if device.profile.serial["registers"]:
                 unit.serial_at = sunspec_chain.serial_at(device.profile.path)
             self.places[name] = (bus.name, device.address)
@@ -164,11 +166,12 @@ class SimulatedCabinet:
         return SunSpecPcs(plant, device.index, racks)
 
     def _meter(self, device: Device, seed: int) -> RegisterDevice:
-        path, seed_of_meter = device.profile.path, f"{seed}/{device.role}"
+        path, refresh_us = device.profile.path, device.profile.settings["refresh_ms"] * 1000
         shows = device.role.removeprefix("meter_")
+        place = self.plant, shows, f"{seed}/{device.role}"
         if coverage.is_documented(device):
-            return METERS[path.stem](self.plant, shows, seed_of_meter)
-        return mirrored_sensors.MirroredMeter(self.plant, shows, seed_of_meter, path)
+            return METERS[path.stem](*place, refresh_us)
+        return mirrored_sensors.MirroredMeter(*place, path, refresh_us)
 
     def _add_bms(self, device: Device) -> NativeBms | PylontechBms | MirroredBms:
         rack = self.plant.racks[device.index]

@@ -122,6 +122,8 @@ class DirectMeter:
             self._count += 1
             driver._inp[driver._power_index] = round(power_W) * driver._sign
             driver._inp[driver._hash_index] = self._count & HASH_MASK
+            sum_V = voltage_V * len(driver._volts)
+            driver.quality = round(sum_V * driver._per_nominal), driver.quality[1]
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:

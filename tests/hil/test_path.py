@@ -3,7 +3,7 @@
 import pytest
 
 from controller.config import configuration
-from controller.sites import EXAMPLE
+from controller.sites import EXAMPLE, FOLDER
 from hil.campaigns.benchmarks import path
 from hil.engine.simulate import VirtualRig
 from hil.wires.virtual import DOWN
@@ -56,10 +56,13 @@ def test_nothing_is_under_way_to_the_converter_when_a_tick_begins(rig):
 
 
 @pytest.mark.whole
-def test_the_pure_path_is_the_sum_of_its_parts():
-    """20 ms of window and hold, 0 to 20 ms of wait, 7.6 ms of bus, 60 ms dead, 10 ms ramp."""
-    for seed in (1, 3):
-        delays_ms = path.delays_ms(CONFIG, 5, seed)
-        assert len(delays_ms) == 5
-        assert 97.6 - 1 < min(delays_ms) <= max(delays_ms) < 117.6 + 1
-        assert max(delays_ms) - min(delays_ms) < 2, "the phases stay within a run"
+@pytest.mark.parametrize("cabinet, least_ms, wait_ms", [("example", 97.7, 20), ("fast", 43.7, 10)])
+def test_the_pure_path_is_the_sum_of_its_parts(cabinet, least_ms, wait_ms):
+    """Window and hold, 0 to one refresh of wait, bus, dead time, ramp. A step that two windows
+    share has two smaller ramps: up to 5 ms less.
+    """
+    config = configuration.load(FOLDER / cabinet / "cabinet.toml")
+    delays_ms = path.delays_ms(config, 24, 1)
+    assert len(delays_ms) == 24
+    assert least_ms - 5 - 1 < min(delays_ms) <= max(delays_ms) < least_ms + wait_ms + 1
+    assert max(delays_ms) - min(delays_ms) > wait_ms / 2, "each edge has a phase of its own"

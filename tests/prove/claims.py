@@ -822,6 +822,11 @@ def every_value_stays_small_bare():
     return _stays_small(0)
 
 
+def every_value_stays_small_at_10_ms():
+    """Kernel.step at a tick of 10 ms: every value in +-2^30, every index in its array; all high"""
+    return _stays_small(1, 10)
+
+
 def every_copy_stays_small():
     """ImageCheck.as_image, each instance: every value stays in +-2^30, every index in its array"""
     cabinet = Cabinet()
@@ -841,9 +846,9 @@ def _compared(evaluator):
     return answer
 
 
-def _stays_small(end):
+def _stays_small(end, tick_ms=20):
     """Ranges grow from the start until a step leaves them; then every obligation is asked."""
-    cabinet = Cabinet(1, 1, end, tick_ms=20)
+    cabinet = Cabinet(1, 1, end, tick_ms=tick_ms)
     machine, kernel = cabinet.machine, cabinet.kernel
     machine.stubs[image_check.ImageCheck.as_image] = _compared(kernel.evaluator)
     why = machine.refute(claims_of_the_start(machine, kernel))

@@ -19,14 +19,14 @@ MICROPYTHON = "MicroPython"
 RUN = """import sys
 sys.path.insert(0, '/input')
 import parity_steps
-parity_steps.main(*[int(word) for word in sys.argv[1:5]])
+parity_steps.main(*[int(word) for word in sys.argv[1:6]])
 """
-# seed, steps, racks, modules: 1e6 steps of one rack in ten courses, 2e4 of sixteen racks in four
+# seed, steps, racks, modules, tick in ms: 1e6 steps of one rack in ten courses, 2e4 of sixteen
 FULL = (
-    *((seed, 100_000, 1, 15) for seed in range(101, 111)),
-    *((seed, 5000, 16, 64) for seed in range(201, 205)),
+    *((seed, 100_000, 1, 15, 20 - seed % 2 * 10) for seed in range(101, 111)),
+    *((seed, 5000, 16, 64, 20 - seed % 2 * 10) for seed in range(201, 205)),
 )
-QUICK = ((101, 8000, 1, 15), (102, 8000, 1, 15), (201, 200, 16, 64))
+QUICK = ((101, 8000, 1, 15, 10), (102, 8000, 1, 15, 20), (201, 200, 16, 64, 10))
 
 
 def interpreters():

@@ -7,7 +7,11 @@ from symbolic import Unknown
 from hil.engine import forks
 
 # minutes each; left out of --quick
-SLOW = (claims.every_value_stays_small, claims.every_value_stays_small_bare)
+SLOW = (
+    claims.every_value_stays_small,
+    claims.every_value_stays_small_at_10_ms,
+    claims.every_value_stays_small_bare,
+)
 PROOFS = (
     claims.scale_is_within,
     claims.taper_is_within,

@@ -22,8 +22,8 @@ CYCLE, CALM = 1200, 900  # steps: the cabinet must have time to start before it 
 
 
 class Walk:
-    def __init__(self, seed, racks, modules):
-        self.kernel = Kernel(default_image(1, racks, modules))
+    def __init__(self, seed, racks, modules, tick_ms):
+        self.kernel = Kernel(default_image(1, racks, modules, tick_ms))
         self.state = array("i", [seed & 0xFFFFF, 0])
         self.count = array("i", [0])
         layout = self.kernel.layout
@@ -102,8 +102,8 @@ class Walk:
         inp[s.RESET_MASK] = out[s.CAUSE_MASK]
 
 
-def main(seed, steps, racks, modules):
-    walk = Walk(seed, racks, modules)
+def main(seed, steps, racks, modules, tick_ms=20):
+    walk = Walk(seed, racks, modules, tick_ms)
     seen = array("i", [0] * len(s.STATES))
     heap_lock()
     for _ in range(steps):
@@ -116,4 +116,4 @@ def main(seed, steps, racks, modules):
 
 
 if __name__ == "__main__":
-    main(*[int(word) for word in sys.argv[1:5]])
+    main(*[int(word) for word in sys.argv[1:6]])

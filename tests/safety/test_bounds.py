@@ -344,6 +344,17 @@ def test_recovers_in_twenty_seconds_and_a_late_step_wins_little(elapsed, steps):
     assert steps - 10 < count < steps
 
 
+@cases("tick_ms ticks | 10 16 | 20 8 | 25 8 | 100 8")
+def test_a_pause_wins_160_ms_or_eight_ticks(tick_ms, ticks):
+    kernel = Kernel(default_image(tick_ms=tick_ms))
+    kernel.bounds.lowest_W[0] = kernel.bounds.limit_W[0] = RATED_W
+    step_W = RATED_W * 50 // 1000 * tick_ms // 1000
+    for elapsed, risen in ((1, 1), (ticks, ticks), (1000, ticks)):
+        kernel.bounds.published_W[0] = 0
+        kernel.bounds._publish(0, elapsed)
+        assert kernel.bounds.published_W[0] == step_W * risen + 1
+
+
 @pytest.mark.parametrize("elapsed", [1, 3, 100, 101, 1_000_000])
 def test_a_ramp_takes_at_most_its_time_however_it_is_stepped(elapsed):
     bench = running(racks=3)

@@ -14,7 +14,8 @@ from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire  # it waits once, for the threads of the WebAssembly runtime
 
-CASES = ((11, 1200, 1, 15), (12, 400, 3, 15), (13, 80, 16, 64))  # seed, steps, racks, modules
+# seed, steps, racks, modules, tick in ms
+CASES = ((11, 1200, 1, 15, 20), (12, 400, 3, 15, 10), (13, 80, 16, 64, 20))
 COURSES = ((2, 3200), (5, 3200))  # seed, steps: together they visit every state that matters
 SCRIPT = """import sys
 sys.path.insert(0, "/input")
@@ -23,7 +24,7 @@ if not words:
     from micropython import heap_lock, heap_unlock
     import loop_on_board
     loop_on_board.main(heap_lock, heap_unlock)
-elif len(words) == 4:
+elif len(words) == 5:
     import parity_steps
     parity_steps.main(*words)
 else:

@@ -69,6 +69,15 @@ def test_silent_at_its_tick_and_not_before(expiry_ms, ticks, elapsed):
     assert pair.peer.age_ticks == age + elapsed and not pair.peer.trusted()
 
 
+@pytest.mark.parametrize("tick_ms, spare", [(10, 3), (20, 2), (25, 2), (50, 2)])
+def test_the_relay_has_its_20_ms_at_every_tick(tick_ms, spare):
+    """The permit ends within permit_expiry_ms: a tick for the frame, and the relay's own time."""
+    assert p.spare_ticks(pe.EXPIRY_SPARE_TICKS, tick_ms) == spare
+    image = default_image(tick_ms=tick_ms)
+    pair = pe.Peer(image, p.ImageMap(1, 1, m.STAGES_PER_SCOPE), c.Receiver(f.CHANNEL_A), 0, 0)
+    assert pair.expiry_ticks == 500 // tick_ms - spare
+
+
 @pytest.mark.parametrize("gap, reason", [(EXPIRY_TICKS - 1, pe.OK), (EXPIRY_TICKS, pe.SILENT)])
 def test_a_frame_ends_silence_only_if_it_is_in_order(gap, reason):
     pair = _paired()

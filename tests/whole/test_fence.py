@@ -36,8 +36,9 @@ OTHERS = [path for path in CABINETS if str(path) != str(EXAMPLE)]
 
 @pytest.fixture(params=[EXAMPLE, *whole(*OTHERS)], ids=lambda path: Path(path).parent.name)
 def fenced(tmp_path, request):
-    made = Fenced(tmp_path, settings(request.param))
-    made.bench.tick(20).tick(198, elapsed=10)  # until its limits are open
+    config = settings(request.param)
+    made = Fenced(tmp_path, config)
+    made.bench.tick(20).tick(198, elapsed=200 // config.tick_ms)  # until its limits are open
     yield made
     made.close()
 

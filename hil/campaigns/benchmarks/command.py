@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
+from controller.sites import EXAMPLE
 from hil.campaigns.benchmarks import document, page
 from hil.engine.arguments import number, whole
 from hil.runner import options, report
@@ -30,6 +32,8 @@ BENCHMARKS = {
     "start": "from exec to the first tick; memory; how long a page takes",
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
+    "path": "from a change of the load to the battery's power, 20 and 10 ms, in virtual time",
+    "tick": "a whole tick of 10 ms, 3 and 16 racks",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
     "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile ones",
@@ -41,7 +45,10 @@ PAGE = "BENCHMARKS.md"
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 OPTIONS: dict[str, dict[str, Any]] = {
-    "loop": {"--for": SECONDS | {"default": 60.0}},
+    "loop": {
+        "--for": SECONDS | {"default": 60.0},
+        "--cabinet": {"default": EXAMPLE, "metavar": "FILE", "help": "(the example cabinet)"},
+    },
     "devices": {"--for": SECONDS | {"default": 20.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
@@ -58,6 +65,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "stop": {**options.SEED, "--count": COUNT},
     "hint": {**options.SEED, "--count": COUNT},
+    "path": {**options.SEED, "--count": COUNT},
     "planner": {
         **options.SEED,
         "--days": {"type": whole(1, 28), "default": 28, "help": "of each month (%(default)s)"},
@@ -88,6 +96,7 @@ LENGTHS = {
     "devices": ("--for", "20", "5"),
     "stop": ("--count", "200", "3"),
     "hint": ("--count", "200", "3"),
+    "path": ("--count", "200", "3"),
     "rig": ("--for", "3600", "60"),
     "pod": ("--for", "300", "30"),
     "doors": ("--for", "300", "10"),
@@ -119,7 +128,7 @@ def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Mea
     """Print the lines of a benchmark, write its JSON. The exit code. Raises OSError."""
     try:
         found = run()
-    except JournalError as error:
+    except (JournalError, ConfigError) as error:
         return report.refuse("bench", error)
     except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
         return report.refuse("bench", error, report.NO_START)

@@ -30,9 +30,11 @@ CALM, CYCLE = 320, 400
 CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # what is disturbed in a cycle
 
 
-def default_image(units: int = 1, racks: int = 1, modules: int = 15) -> "array[int]":
+def default_image(
+    units: int = 1, racks: int = 1, modules: int = 15, tick_ms: int = TICK_MS
+) -> "array[int]":
     """Limit image of channel A: each parameter at its default, each stage armed."""
-    words = [p.IMAGE_SCHEMA, units, racks, modules, TICK_MS]
+    words = [p.IMAGE_SCHEMA, units, racks, modules, tick_ms]
     words += [row[4] for row in p.CABINET_PARAMETERS]
     for _ in range(units):
         words += [row[4] for row in p.UNIT_PARAMETERS]
@@ -44,8 +46,8 @@ def default_image(units: int = 1, racks: int = 1, modules: int = 15) -> "array[i
         words += [
             stage[m.S_SET],
             stage[m.S_CLEAR],
-            p.ticks(stage[m.S_SET_MS], TICK_MS),
-            p.ticks(stage[m.S_CLEAR_MS], TICK_MS),
+            p.ticks(stage[m.S_SET_MS], tick_ms),
+            p.ticks(stage[m.S_CLEAR_MS], tick_ms),
         ]
     words += [1] * (p.ImageMap(units, racks, m.STAGES_PER_SCOPE).words - len(words))
     return array("i", words)

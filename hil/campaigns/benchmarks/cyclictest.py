@@ -22,8 +22,9 @@ END_S = 10
 class Cyclictest:
     """Runs cyclictest; then `result`: {p50, p99, p99_9, max, cycles, stalls}, us, else `notes`."""
 
-    def __init__(self, program: str = NAME) -> None:
-        self.program = program
+    def __init__(self, program: str = NAME, tick_ms: int = 20) -> None:
+        """tick_ms: between two wake-ups, as in the loop beside it."""
+        self.program, self._tick_ms = program, tick_ms
         self.result: dict[str, int] | None = None
         self.notes: list[str] = []
         self._process: subprocess.Popen[str] | None = None
@@ -39,7 +40,7 @@ class Cyclictest:
                 self.program,
                 "--mlockall",
                 f"--priority={FIFO_PRIORITY}",
-                "--interval=20000",
+                f"--interval={self._tick_ms * 1000}",
                 "--quiet",
                 "--default-system",
                 "--histogram=200000",

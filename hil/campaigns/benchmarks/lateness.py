@@ -1,8 +1,11 @@
 """`python -m hil bench loop`: how late the real loop wakes up, idle and under CPU stress."""
 
+import pathlib
 from typing import Any
 
+from controller.config import configuration
 from controller.run.loop_statistics import BUCKETS
+from controller.sites import EXAMPLE
 from hil.campaigns.benchmarks.cyclictest import NAME, Cyclictest
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet
@@ -18,18 +21,21 @@ NO_FIFO = (
 SHOWN = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 
 
-def run(seconds: float = 60) -> Measured:
-    """The findings; seconds of each condition."""
+def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
+    """The findings; seconds of each condition. cabinet: its file. Raises ConfigError."""
     figures: list[Figure] = []
+    config = configuration.load(cabinet)
     details: dict[str, Any] = {}
     for name, count, budget in (
         ("idle", 0, "lateness_idle"),
         ("CPU stress", None, "lateness_stress"),
     ):
-        with hogs(count) as stress, Cyclictest() as rival, SilentCabinet() as cabinet:
-            cabinet.wait(seconds)
-            found, priority = cabinet.lateness(), cabinet.priority()
-        figures += figures_of(f"loop lateness, {name}", found, rival, judged(budget, priority))
+        rival = Cyclictest(tick_ms=config.tick_ms)
+        with hogs(count) as stress, rival, SilentCabinet(file=cabinet) as process:
+            process.wait(seconds)
+            found, priority = process.lateness(), process.priority()
+        what = f"loop lateness, {name}" + f", tick of {config.tick_ms} ms" * (cabinet != EXAMPLE)
+        figures += figures_of(what, found, rival, judged(budget, priority))
         details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress}
     notes = [
         *rival.notes,

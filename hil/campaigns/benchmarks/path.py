@@ -1,58 +1,102 @@
-"""How long a change of the load takes to the battery: the pure path, in virtual time.
+"""`python -m hil bench path`: how long a change of the load takes to the battery, in virtual time.
 
 Load tracking is replaced by a function that follows the last sample, so that no lead, filter or
 overshoot of it counts. The delay of an edge is the mean time of the battery's movement: the area
-between the load's step and the battery's answer, over the height of the step.
+between the load's step and the battery's answer, over the height of the step. Each edge comes at
+any moment of a tick and of the meter's refresh.
 """
 
+import bisect
 import random
+from typing import Any
 
+from controller.config import configuration, track_path
 from controller.config.configuration import Config
 from controller.core.base import reasons
 from controller.core.base.answers import FastRequest
 from controller.core.policies.found import Found
 from controller.core.policies.known import Known
+from controller.sites import FOLDER
+from hil.campaigns.benchmarks import machine
+from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
+from hil.devices.power_meter import PowerMeter
+from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 
 BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
 START_S = 40.0  # the contactors are closed and the grid meter is proven
-APART_TICKS = 45, 65  # between two edges
-ANSWERED_TICKS = 40  # the battery has moved by then
+APART_US = 900_000, 1_300_000  # between two edges
+ANSWERED_MS = 800  # the battery has moved by then
+CABINETS = {"example": "", "fast": "short_path"}  # cabinet: its budget
+
+
+def run(count: int = 200, seed: int = 1) -> Measured:
+    """The findings; count of edges of each cabinet."""
+    figures: list[Figure] = []
+    details: dict[str, Any] = {}
+    for name, budget in CABINETS.items():
+        config = configuration.load(FOLDER / name / "cabinet.toml")
+        found_ms = details[name] = [round(each, 2) for each in delays_ms(config, count, seed)]
+        median_us, late_us = track_path.phases_us(track_path.path_delay(config))
+        for words, permille, us in (("median", 500, median_us), ("p95", 950, late_us)):
+            what = f"from a change of the load to the battery's power, cabinet {name}, {words}"
+            found = round(percentile(found_ms, permille), 1)
+            judged = f"{budget}_{words}" if budget else None
+            figures.append(figure(what, found, "ms", "by `check`", round(us / 1000, 1), judged))
+    notes = [f"{count} steps of {STEP_W / 1000:g} kW of each, in virtual time, seed {seed}"]
+    return Measured(figures, notes, details, machine.priority())
 
 
 class _Load:
-    """t_s -> W: BASE_W until START_S, then up and down by STEP_W at random ticks."""
+    """t_s -> W: BASE_W until START_S, then up and down by STEP_W at any moment."""
 
-    def __init__(self, tick_us: int, edges: int, seed: int) -> None:
-        draw = random.Random(f"{seed}/path")
-        self.tick_us = tick_us
-        self.edges: list[int] = []  # ticks
-        tick = round(START_S * 1e6) // tick_us
+    def __init__(self, edges: int, seed: int) -> None:
+        self.draw = random.Random(f"{seed}/path")
+        self.edges_us: list[int] = []
+        at_us = round(START_S * 1e6)
         for _ in range(edges):
-            tick += draw.randint(*APART_TICKS)
-            self.edges.append(tick)
-        self._passed = 0
+            at_us += self.draw.randint(*APART_US)
+            self.edges_us.append(at_us)
 
     def __call__(self, t_s: float) -> float:
-        tick = round(t_s * 1e6) // self.tick_us
-        while self._passed < len(self.edges) and self.edges[self._passed] <= tick:
-            self._passed += 1
-        return float(BASE_W + STEP_W * (self._passed & 1))
+        return float(BASE_W + STEP_W * (self.passed(round(t_s * 1e6)) & 1))
+
+    def passed(self, now_us: int) -> int:
+        """Number of edges until now_us."""
+        return bisect.bisect_right(self.edges_us, now_us)
 
 
 def delays_ms(config: Config, edges: int, seed: int) -> list[float]:
-    """Delay of each edge in ms, in virtual time. The phases of the meters follow from the seed."""
-    tick_us = config.tick_ms * 1000
-    load = _Load(tick_us, edges, seed)
+    """Delay of each edge in ms, in virtual time."""
+    load = _Load(edges, seed)
     rig = VirtualRig(config, load, seed)
     assert rig.controller.cabinet is not None, "it has just started"
     track = rig.controller.cabinet.core.functions["track"]
     track.step = follow  # type: ignore[method-assign]
-    battery_W = []
-    for _ in range(load.edges[-1] + ANSWERED_TICKS + 1):
+    meter = rig.cabinet.devices[coverage.simulated_name(track_path.source(config))]
+    _see_edges(meter, load)
+    battery_W, passed = [], 0
+    while rig.now_us < load.edges_us[-1] + ANSWERED_MS * 1000 + rig.tick_us:
         rig.step()
         battery_W.append(sum([pcs.ac_power_W for pcs in rig.plant.pcs]))
-    return [_delay_ms(battery_W[tick - 1 :], config.tick_ms) for tick in load.edges]
+        if load.passed(rig.now_us - ANSWERED_MS * 1000) > passed:
+            passed += 1
+            meter.phase_us = load.draw.randrange(meter.refresh_us)
+    return [_delay_ms(battery_W, edge_us, rig.tick_us) for edge_us in load.edges_us]
+
+
+def _see_edges(meter: PowerMeter, load: _Load) -> None:
+    """Let a meter integrate up to each edge. The plant's load changes with the tick alone."""
+    integrate = meter.tick
+
+    def tick(now_us: int) -> None:
+        passed = slice(load.passed(meter._seen_us), load.passed(now_us))
+        for edge_us in load.edges_us[passed]:
+            integrate(edge_us)
+        integrate(now_us)
+
+    meter.tick = tick  # type: ignore[method-assign]
+    meter._power_W = lambda: load(meter._seen_us / 1e6)  # type: ignore[method-assign]
 
 
 def follow(known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest]:
@@ -61,8 +105,10 @@ def follow(known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest]
     return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 
 
-def _delay_ms(battery_W: list[float], tick_ms: int) -> float:
-    """battery_W: from the tick of the edge on."""
-    before_W, after_W = battery_W[0], battery_W[ANSWERED_TICKS]
-    missing = [(after_W - power_W) / (after_W - before_W) for power_W in battery_W[:ANSWERED_TICKS]]
-    return (sum(missing) - missing[0] / 2) * tick_ms
+def _delay_ms(battery_W: list[float], edge_us: int, tick_us: int) -> float:
+    """Delay of the edge. battery_W: at the end of each tick from the start of the run on."""
+    first = -(-edge_us // tick_us)
+    battery_W = battery_W[first - 1 : first + ANSWERED_MS * 1000 // tick_us]
+    before_W, after_W = battery_W[0], battery_W[-1]
+    missing = [(after_W - power_W) / (after_W - before_W) for power_W in battery_W]
+    return ((sum(missing) - missing[0] / 2) * tick_us + first * tick_us - edge_us) / 1000

@@ -22,7 +22,7 @@ from hil.scenarios.scenario import Scenario
 
 SETTLED_S = 60.0  # the memory of the first minute is that of the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
-PATH_SEEDS, PATH_EDGES = 12, 20  # the phases of the meters follow from the seed
+PATH_EDGES = 240
 EDGE_SAMPLES = 12  # growth is between the median of the first and of the last minute
 Sample = list[float]  # [s, rss_kB, anonymous_kB]
 Spent = tuple[float, float]  # (wall s, CPU s)
@@ -123,8 +123,7 @@ def virtual_figures(config: Config, seed: int) -> list[Figure]:
 
 def path_figures(config: Config, seed: int) -> list[Figure]:
     """Delays in ms of load steps of a fifth of the rating, with no control function in the way."""
-    seeds = range(seed, seed + PATH_SEEDS)
-    delays_ms = [ms for each in seeds for ms in path.delays_ms(config, PATH_EDGES, each)]
+    delays_ms = path.delays_ms(config, PATH_EDGES, seed)
     hold_ms = track_path.sample_ms(track_path.source(config)) / 2
     names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
     return [

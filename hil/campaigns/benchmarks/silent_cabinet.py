@@ -1,9 +1,12 @@
-"""The real controller as a process on wires where no device answers: ptys and a virtual CAN bus."""
+"""The real controller as a process on wires where no device answers: ptys, connections to a socket
+that nobody reads, and a virtual CAN bus.
+"""
 
 import contextlib
 import os
 import pathlib
 import select
+import socket
 import tempfile
 import tty
 from collections.abc import Mapping
@@ -24,10 +27,12 @@ class StartError(RuntimeError):
 class SilentCabinet(contextlib.ExitStack):
     """A context: the controller ticks inside. first_tick_ms: from exec on; _cpu_ms: on a core."""
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
-        """environment: of the process, this one's when None."""
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, file: str | pathlib.Path = EXAMPLE
+    ) -> None:
+        """environment: of the process, this one's when None. file: of the cabinet."""
         super().__init__()
-        self._environment = environment
+        self._environment, self._file = environment, file
         self._masters: list[int] = []
 
     def __enter__(self) -> "SilentCabinet":
@@ -43,10 +48,14 @@ class SilentCabinet(contextlib.ExitStack):
 
     def _write_files(self) -> None:
         wires: dict[str, dict[str, str]] = {"ports": {}, "cans": {}}
-        example = configuration.load(str(EXAMPLE))
-        for bus in example.buses:
+        config = configuration.load(self._file)
+        for bus in config.buses:
             if bus.kind == "can":
                 wires["cans"][bus.name] = bus.name
+                continue
+            if bus.kind == "tcp":
+                server = self.enter_context(socket.create_server(("127.0.0.1", 0)))
+                wires["ports"][bus.name] = f"127.0.0.1:{server.getsockname()[1]}"
                 continue
             master, slave = os.openpty()
             self.callback(os.close, master)
@@ -54,9 +63,9 @@ class SilentCabinet(contextlib.ExitStack):
             tty.setraw(slave)
             self._masters.append(master)
             wires["ports"][bus.name] = os.ttyname(slave)
-        text = cabinet_file.text({"site": EXAMPLE, "can_interface": "virtual"}, wires)
+        text = cabinet_file.text({"site": self._file, "can_interface": "virtual"}, wires)
         pathlib.Path(self.directory, "cabinet.toml").write_text(text, encoding="ascii")
-        run_directory.commission(self.directory, example)
+        run_directory.commission(self.directory, config)
 
     def _start(self) -> None:
         state = os.path.join(self.directory, "state")

@@ -41,14 +41,14 @@ def after_lost(loaded, frames):
 
 
 @cases("""tick_ms  expiry_ms
-    10  100 | 10  101 | 20  200 | 20  201 | 40  400 | 50  500""")
+    10  110 | 10  111 | 20  200 | 20  201 | 40  400 | 50  500""")
 def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry_ms):
     loaded = paced(files, tick_ms, expiry_ms).load()
     assert after_lost(loaded, cross_checks.LOST_FRAMES_MIN) == peer.OK
 
 
 @cases("""tick_ms  expiry_ms  line
-    10  99  "permit_expiry_ms: 99 is not allowed; allowed 100..500 with tick_ms = 10"
+    10  109  "permit_expiry_ms: 109 is not allowed; allowed 110..500 with tick_ms = 10"
     20  199  "permit_expiry_ms: 199 is not allowed; allowed 200..500 with tick_ms = 20"
     20  40  "permit_expiry_ms: 40 is not allowed; allowed 200..500 with tick_ms = 20"
     50  499  "permit_expiry_ms: 499 is not allowed; allowed 500..500 with tick_ms = 50"
@@ -58,7 +58,7 @@ def test_permit_that_outlasts_three_lost_frames(files, unloaded, tick_ms, expiry
 def test_permit_too_short(files, unloaded, monkeypatch, tick_ms, expiry_ms, line):
     said = paced(files, tick_ms, expiry_ms).refusal()
     assert said == f"types/firebreak_645.toml:cabinet.{line}: {LOST}"
-    monkeypatch.setattr(cross_checks, "EXPIRY_TICKS_MIN", 0)
+    monkeypatch.setattr(cross_checks, "_expiry_ms_min", lambda tick_ms: 0)
     lost = after_lost(files.load(), cross_checks.LOST_FRAMES_MIN)
     assert lost in (peer.SILENT, peer.NOT_HEARD), "it would not have held"
 

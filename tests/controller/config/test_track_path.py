@@ -2,8 +2,9 @@
 
 import pytest
 
-from controller.config import bus_times, families, track_path
+from controller.config import bus_times, configuration, families, track_path
 from controller.core.image import ProcessImage
+from controller.sites import FOLDER
 
 CHARACTER_US = {9600: 1e7 / 9600, 38_400: 1e7 / 38_400, 115_200: 1e7 / 115_200}
 NEAR = 0.003  # ms: each frame is rounded up to whole us
@@ -127,3 +128,48 @@ def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
     assert files.load().control[difference] == -130
     files.replace("site", "grid_export_W_max = 0", f"grid_export_W_max = 0\n{difference} = 7")
     assert files.load().control[difference] == 7
+
+
+def test_the_short_path_of_the_fast_cabinet():
+    """10 ms of window and hold, 0 to 10 of wait, 3.6 of both buses, 1 of tick, 20 dead, 10 ramp."""
+    config = configuration.load(FOLDER / "fast" / "cabinet.toml")
+    found = parts_ms(config)
+    assert (found["hold"], found["meter window"]) == ((0, 5, 10), (5, 5, 5))
+    assert (found["dead time"], found["ramp"]) == ((20, 20, 20), (0, 10, 50))
+    median_us, late_us = track_path.phases_us(track_path.path_delay(config))
+    assert (median_us / 1000, late_us / 1000) == pytest.approx((49.7, 54.3), abs=0.1)
+    assert median_us / 1000 <= 55 and late_us / 1000 <= 60
+    assert config.control["track_path_delay_ms"] == 50 and config.control["track_sample_ms"] == 10
+
+
+@pytest.mark.parametrize(
+    "spreads_us, late_us", [((0,), 0), ((10_000,), 4500), ((10_000, 10_000), 6840)]
+)
+def test_the_late_end_of_even_spreads(spreads_us, late_us):
+    """One: 0.45 of its width. Two: the corner that holds 5 % of the square."""
+    parts = [track_path.PathPart("x", 0, 50_000, 0, "", each) for each in spreads_us]
+    median_us, found_us = track_path.phases_us(parts)
+    assert median_us == 50_000 * len(parts)
+    assert found_us - median_us == pytest.approx(late_us, abs=200)
+
+
+@pytest.mark.parametrize(
+    "role, key, value, part, found",
+    [
+        ("pcs", "dead_time_ms", 20, "dead time", (20, 20, 20)),
+        ("pcs", "ramp_ms", 0, "ramp", (0, 0, 0)),
+        ("meter_load", "refresh_ms", 40, "meter window", (20, 20, 20)),
+        ("meter_load", "turnaround_ms", 5, "bus meter_load", near(10.6, 10.6, 10.6)),
+    ],
+)
+def test_a_device_states_a_time_of_its_data_sheet(files, role, key, value, part, found):
+    layer = "type" if role == "pcs" else "site"
+    files.replace(layer, f'role = "{role}"\n', f'role = "{role}"\n{key} = {value}\n')
+    assert parts_ms(files.load())[part] == found
+
+
+@pytest.mark.parametrize("role, key", [("pcs", "refresh_ms"), ("meter_grid", "ramp_ms")])
+def test_a_time_of_another_role_is_refused(files, role, key):
+    layer = "type" if role == "pcs" else "site"
+    files.replace(layer, f'role = "{role}"\n', f'role = "{role}"\n{key} = 20\n')
+    assert f"{key}: is not a key of a device with role {role}" in files.refusal()

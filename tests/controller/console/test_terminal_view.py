@@ -110,9 +110,9 @@ def test_no_controller_then_one_then_another(tmp_path):
 
 def test_the_view_makes_a_new_watch_every_hour_and_after_a_sleep(tripped, monkeypatch):
     """Its history grows; after a sleep it begins with the newest keyframe."""
-    hour_of_looks, half_a_minute_of_ticks = 3600, 1500
-    limits = watch.UPDATES_MAX, watch.BEHIND_FRAMES_MAX
-    assert limits == (hour_of_looks, half_a_minute_of_ticks)
+    hour_of_looks, half_a_minute_ms = 3600, 30_000
+    limits = watch.UPDATES_MAX, watch.BEHIND_MS_MAX
+    assert limits == (hour_of_looks, half_a_minute_ms)
     made = look(tripped)
     before = made._watch
     monkeypatch.setattr(watch, "UPDATES_MAX", 3)
@@ -122,7 +122,7 @@ def test_the_view_makes_a_new_watch_every_hour_and_after_a_sleep(tripped, monkey
     made.update()
     assert made._watch is not before and made.is_live
     monkeypatch.undo()
-    monkeypatch.setattr(watch, "BEHIND_FRAMES_MAX", 100)
+    monkeypatch.setattr(watch, "BEHIND_MS_MAX", 2000)
     now_s, before = tripped.rig.now_us / 1e6, made._watch
     tripped.run(now_s + 1)
     made.update()

@@ -218,7 +218,7 @@ def test_after_a_pause_the_state_is_the_same_as_that_of_a_reader_that_saw_all(tm
     for second in range(2, 14):
         box.run(second)
         seen[0].update(box.rig.step)
-    assert seen[1].behind() > watch.JUMP_FRAMES
+    assert seen[1].behind_ms() > watch.JUMP_MS
     for each, is_rough in zip(seen, (False, False, True)):
         each.update(lambda: None, is_rough=is_rough)
     every, jumped, rough = [each.facts("status") for each in seen]

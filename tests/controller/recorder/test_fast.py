@@ -175,6 +175,6 @@ def test_the_ring_is_exported_and_verified(bench, capsys, tmp_path):
     code, out, _ = run(capsys, "audit", tmp_path / "firebreak_ticks_begin_end.csv")
     assert code == 0 and "at 20 ms, highest load 0.3001 MW" in out[0]
     code, out, _ = run(capsys, "verify", *state)
-    assert code == 0 and "ticks: 1 minutes, 2027-01-15T08:00:0" in out[2]
-    assert out[3].startswith("their writes to the flash: ")
+    assert code == 0 and "ticks: 1 minutes, 2027-01-15T08:00:0" in out[1]
+    assert out[2].startswith("their writes to the flash: ")
     assert run(capsys, "export --what ticks --from 2030-01-01 --out", tmp_path, *state)[0] == 1

@@ -105,7 +105,7 @@ def test_all_runs_each_benchmark_as_its_own_command(short):
         given = vars(cli.parser().parse_args(argv[3:]))
         assert (given["json"], given["beside"]) == ("a.json", "a build")
         assert given.get("seconds") == (SECONDS[name][short] if name in SECONDS else None)
-        counts = (200, 3) if name in ("stop", "hint") else (None, None)
+        counts = (200, 3) if name in ("stop", "hint", "path") else (None, None)
         assert given.get("count") == counts[short]
 
 

@@ -175,6 +175,18 @@ def test_a_choice_is_taken_for_a_fifth_of_the_energy(won_pct, is_taken):
     assert (words[J_CHOICE] == 2) is is_taken
 
 
+def test_a_gain_counts_beside_the_energy_of_a_second_ago():
+    """The gain from an edge comes a path delay after its energy."""
+    judge, energy = made(), 10**9
+    judge.begin(LEVEL_W)
+    words = judge.words
+    words[J_CHOICE] = judges.STILL
+    words[J_ENERGY] = words[judges.J_LARGEST] = energy
+    words[judges.J_LAGGED], words[J_WON + ALL] = energy // 10, energy // 20
+    judge._choose()
+    assert words[J_CHOICE] == ALL
+
+
 def test_while_the_energy_rises_only_a_loss_ends_a_choice():
     """The energy of an edge comes a path delay before what following won of it."""
     judge, energy = made(), 10**9

@@ -1,0 +1,58 @@
+"""The same scenario at a tick of 10 and of 20 ms: the same times, whatever is counted in ticks."""
+
+import numpy as np
+import pytest
+from slow import whole
+
+from controller.config import configuration
+from controller.sites import EXAMPLE
+from hil.engine.simulate import VirtualRig
+from hil.loads.selection import load_of
+from hil.scenarios import scenario
+
+# polls of devices have other phases, and each step of the relay test waits for a poll
+NEAR_S, POWER_W = 0.25, 4000.0
+MEAN_S = 2.0
+
+
+def played(name, tick_ms):
+    """(stages with their scopes and times, run states with theirs, mean powers of the battery)."""
+    chosen, config = scenario.load(name), configuration.load(EXAMPLE, tick_ms=tick_ms)
+    load = load_of({"duration_s": chosen.duration_s, "seed": chosen.seed}, chosen)
+    rig = VirtualRig(
+        config, load.power, chosen.seed, chosen.actions, {"soc": chosen.soc_pct / 100}
+    ).run(chosen.duration_s)
+    assert rig.observer.violations == []
+    rows = rig.recorder.rows()
+    trips = {(each["stage"], each["scope"]): each["t_s"] for each in rig.trips.trips}
+    changes = [0, *np.flatnonzero(np.diff(rows["state"])) + 1]
+    lasted_s = np.diff([*rows["t_us"][changes], rows["t_us"][-1]]) / 1e6
+    # READY and INHIBITED last a tick on the way to CLOSING
+    states = [
+        (int(rows["state"][at]), rows["t_us"][at] / 1e6)
+        for at, s in zip(changes, lasted_s)
+        if s > NEAR_S
+    ]
+    bins = (rows["t_us"] / 1e6 // MEAN_S).astype(int)
+    means_W = np.bincount(bins, rows["battery_W"]) / np.bincount(bins)
+    return trips, states, means_W
+
+
+@pytest.mark.parametrize(
+    "name",
+    whole(
+        *("pcs_silent", "bms_silent", "estop", "hint_request", "contact_chatters", "reset_rests")
+    ),
+)
+def test_a_scenario_has_the_same_times_at_10_and_at_20_ms(name):
+    (trips, states, means_W), (twin_trips, twin_states, twin_means_W) = [
+        played(name, tick_ms) for tick_ms in (10, 20)
+    ]
+    assert set(trips) == set(twin_trips)
+    assert trips == pytest.approx(twin_trips, abs=NEAR_S)
+    assert [state for state, _ in states] == [state for state, _ in twin_states]
+    assert np.array([at_s for _, at_s in states]) == pytest.approx(
+        np.array([at_s for _, at_s in twin_states]), abs=2 * NEAR_S
+    )
+    off_W = np.abs(means_W - twin_means_W[: len(means_W)])
+    assert np.median(off_W) < POWER_W / 4 and np.quantile(off_W, 0.9) < POWER_W
