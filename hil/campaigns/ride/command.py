@@ -10,6 +10,7 @@ from typing import Any
 
 from hil.campaigns.ride import codes, course
 from hil.campaigns.ride.codes import CODES, Case
+from hil.campaigns.rows import start
 from hil.engine import coverage
 from hil.engine.arguments import whole
 from hil.results import words
@@ -32,6 +33,11 @@ COLUMNS = (
 def run(arguments: Namespace) -> int:
     """Play, print and judge. Returns the exit code."""
     config = coverage.loaded(arguments.cabinet)
+    source = start.REQUEST["source"]
+    if source not in [each.name for each in config.sources]:
+        raise options.WrongOptionError(
+            f"--cabinet {arguments.cabinet}: has no [source.{source}], whose requests are played"
+        )
     print(f"seed       {arguments.seed}\nmode       byte, {config.tick_ms} ms", flush=True)
     cases = drawn(arguments)
     for request_kW in {each.request_kW for each in cases}:

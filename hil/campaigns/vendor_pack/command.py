@@ -6,6 +6,7 @@ Exit codes: 0 all that was played is met, 1 not, 2 wrong input, 3 could not star
 from argparse import Namespace
 from typing import Any
 
+from controller.core.base import hint_codes
 from hil.campaigns.vendor_pack import page, plays, verdicts
 from hil.engine import coverage
 from hil.engine.arguments import output_file
@@ -13,6 +14,7 @@ from hil.results import words
 from hil.runner import options, report
 from hil.runner.cases import Runner
 
+GRID_CAP_RANK = hint_codes.ROLES.index("grid_cap")
 OPTIONS: dict[str, dict[str, Any]] = {
     **options.CASES,
     **options.CABINET,
@@ -26,6 +28,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 def run(arguments: Namespace) -> int:
     """Play, print, write. Returns the exit code."""
     config = coverage.loaded(arguments.cabinet)
+    if not any([each.rank >= GRID_CAP_RANK for each in config.sources]):
+        raise options.WrongOptionError(
+            f"--cabinet {arguments.cabinet}: has no source that may limit the import; T1 and T6 "
+            f"need its hints"
+        )
     names = [arguments.test] if arguments.test else [*plays.PLAYS]
     about = f"seed {arguments.seed}, byte mode, {config.tick_ms} ms; T11 chain only"
     print(f"pack       {about}", flush=True)
