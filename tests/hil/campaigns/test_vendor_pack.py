@@ -1,4 +1,4 @@
-"""The pack: verdicts of planted runs, the page, and what is answered for tests that no rig plays."""
+"""The pack: verdicts of planted runs, its page, and the tests that no rig answers."""
 
 import pytest
 
