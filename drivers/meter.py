@@ -1,6 +1,6 @@
 """Meter family: any register map of power, of each phase or in total. A reading is taken whole or
 refused. Real error readings carry -1 or -2 in every channel, and a shifted read gives absurd
-phases. So every phase must have 0.5 to 1.5 times the nominal voltage, a power factor from -1 to 1,
+phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a power factor from -1 to 1,
 and no more power than voltage times current allows; a total must agree with its phases. NaN fails
 each check. What a profile does not read is not compared (`check` says so).
 
@@ -26,8 +26,10 @@ from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
-# of nominal: outside this range the grid has tripped long ago, or the value is no voltage
-VOLTAGE_LOW, VOLTAGE_HIGH = 0.5, 1.5
+# Of nominal: outside this range the value is no voltage, or so deep a sag that no known
+# ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
+VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
+HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX
 CHANGES = 17  # moments of a change that are kept, for the time between two
 UNKNOWN = -1
@@ -106,6 +108,7 @@ class Meter:
         }
         volts, amps, self._powers = place["voltage"], place["current"], place["power"]
         self._volts = volts
+        self._volts_max = settings["nominal_voltage_V"] * VOLTAGE_HIGH if volts else 0.0
         self._per_nominal = 1000 / settings["nominal_voltage_V"] / len(volts) if volts else 0.0
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None
@@ -187,15 +190,25 @@ class Meter:
 
     def _store(self, words: bytes) -> bool:
         values = self._numbers.read(words)
-        power_W = None if values is None else self._power_W(values)
-        if values is None or power_W is None:
+        if values is None:
+            return False
+        self._see_quality(values)
+        power_W = self._power_W(values)
+        if power_W is None:
             return False
         self._inp[self._power_index] = power_W
         self._inp[self._hash_index] = zlib.crc32(words) & HASH_MASK
-        sum_V = sum([values[each] for each in self._volts])
-        frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
-        self.quality = round(sum_V * self._per_nominal), round(frequency_Hz * 1000)
         return True
+
+    def _see_quality(self, values: Sequence[float]) -> None:
+        """Voltage and frequency, also of a sag so deep that the reading is refused."""
+        volts = [values[each] for each in self._volts]
+        if not all([0.0 <= volt <= self._volts_max for volt in volts]):
+            return
+        permille = max(1, round(sum(volts) * self._per_nominal)) if volts else 0
+        frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
+        is_known = 0.0 <= frequency_Hz <= HIGHEST_HZ
+        self.quality = permille, round(frequency_Hz * 1000) if is_known else 0
 
     def _power_W(self, values: Sequence[float]) -> int | None:
         """The power, W, or None when a value fails a check."""

@@ -11,6 +11,7 @@ VOLTAGE = "voltage"
 PHASED = (VOLTAGE, "current", "power", "power_factor")
 TOTAL = "power_W"
 FREQUENCY, IMPORTED, EXPORTED = SINGLE = ("frequency", "energy_import", "energy_export")
+FAST_MS = 20  # refresh of a meter that sees a sag of one period of the grid
 SLOW_US = 10_000_000  # between two reads of what no decision depends on
 
 
@@ -20,12 +21,15 @@ def phases_of(quantity: str, settings: Mapping[str, Any]) -> list[str]:
 
 
 def fast_names(registers: Mapping[str, Register], settings: Mapping[str, Any]) -> list[str]:
-    """The registers of each period: power and what tests it, and their scale factors. Without a
-    voltage the frequency too: a steady load may repeat the power, and the meter would look frozen.
+    """The registers of each period: power and what tests it, and their scale factors. The frequency
+    too without a voltage: a steady load may repeat the power, and the meter would look frozen. And
+    of a fast meter, because grid operators judge sags by it.
     """
     wanted = [*[name for each in PHASED for name in phases_of(each, settings)], TOTAL]
     found = [name for name in wanted if name in registers]
-    if not any(name in found for name in phases_of(VOLTAGE, settings)) and FREQUENCY in registers:
+    has_voltage = any(name in found for name in phases_of(VOLTAGE, settings))
+    is_fast = settings["refresh_ms"] <= FAST_MS
+    if FREQUENCY in registers and (is_fast or not has_voltage):
         found.append(FREQUENCY)
     return with_factors(registers, found)
 

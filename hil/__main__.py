@@ -43,6 +43,8 @@ LAB = {
     "plan": "systems.plan_command",
     "ask": "campaigns.ask.command",
     "windows": "campaigns.windows.command",
+    "ride": "campaigns.ride.command",
+    "vendor-pack": "campaigns.vendor_pack.command",
 }
 ON_RIG = "hil.systems.on_rig"  # adds the systems to the command `rig`
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")

@@ -37,6 +37,7 @@ class Look:
         self._rest_at, self._delay_at = places["rest"].start, places["path_delay"].start
         self._peak_at = places["peak"].start
         self._step_at = places["step_test"].start
+        self._voltage_at = places["grid_quality"].start
         self._slots = (inp, places["hints"].start), (inp, places["schedule"].start)
         self._site = setup.site
 
@@ -76,4 +77,5 @@ class Look:
             *self._slots,
             (inp[self._step_at], inp[self._step_at + 1]),
             self._site,
+            inp[self._voltage_at],
         )

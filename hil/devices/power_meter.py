@@ -128,16 +128,18 @@ class PowerMeter(RegisterDevice):
 
 class FastMeter(PowerMeter):
     """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml): voltage, current,
-    power and power factor of three phases, 24 registers without a gap, new every 20 ms.
+    power and power factor of three phases, frequency, 26 registers without a gap, new every 20 ms.
     """
 
     TURNAROUND_US = 2000
-    REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 20_000, 24, 24
+    REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 20_000, 26, 26
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
         powers_W, *others = phases
         volts_V, amps_A, factors = others
-        struct.pack_into(">12f", self.image, 0, *volts_V, *amps_A, *powers_W, *factors)
+        frequency_Hz = self.cabinet.grid_frequency_Hz
+        values = *volts_V, *amps_A, *powers_W, *factors, frequency_Hz
+        struct.pack_into(">13f", self.image, 0, *values)
 
 
 class Sdm630(PowerMeter):

@@ -27,6 +27,7 @@ CHARGING, DISCHARGING = 4, 3  # 802 ChaSt
 RUNNING, THROTTLED = 3, 4  # 701 InvSt
 FOLLOWING, FORMING = 1 << 0, 1 << 1  # 701 DERMode
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
+CURRENT_DA_MAX = 32_767  # 701 A: int16 with one decimal
 # contactors open, pre-charge, closed, fault -> 802 State
 BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
 _S32 = struct.Struct(">i").unpack_from
@@ -224,6 +225,7 @@ class SunSpecPcs(RegisterDevice):
         states = int(running), pcs.state, int(running), alarms, mode
         powers = power, abs(power), 0, 1000  # W, VA, Var, PF
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
+        current_dA = max(-CURRENT_DA_MAX, min(CURRENT_DA_MAX, current_dA))  # near 0 V
         volts_dV = round(phase_dV * 1.7320508), phase_dV
         frequency = round(cabinet.grid_frequency_Hz * 1000)
         pack(self.image.data, offset, *states, *powers, current_dA, *volts_dV, frequency)

@@ -11,6 +11,8 @@ from hil.plant.config import CabinetConfig
 
 OFF, SLEEPING, STARTING, RUNNING, THROTTLED, SHUTTING_DOWN, FAULT, STANDBY = range(8)
 ALARM_DC_OVER_VOLT, ALARM_DC_DISCONNECT = 1 << 1, 1 << 3
+ALARM_OVER_FREQUENCY, ALARM_UNDER_FREQUENCY = 1 << 8, 1 << 9
+ALARM_AC_OVER_VOLT, ALARM_AC_UNDER_VOLT = 1 << 10, 1 << 11
 
 # per cell in series: the window of a converter chosen for this rack
 DC_V_MIN, DC_V_MAX = 2.45, 3.75
@@ -133,6 +135,11 @@ class Pcs:
         self.dc_power_W = 0.0
         if self.state in (RUNNING, THROTTLED, SHUTTING_DOWN):
             self._trip(ALARM_DC_DISCONNECT)
+
+    def protect(self, alarm_bit: int) -> None:
+        """The protection of the grid has tripped."""
+        if self.state in (STARTING, RUNNING, THROTTLED, SHUTTING_DOWN):
+            self._trip(alarm_bit)
 
     def _take_run(self, run: bool) -> None:
         self._run = run

@@ -80,7 +80,7 @@ def test_more_than_the_rating_is_refused_both_ways(power_W_max, power_W, refused
 
 
 @cases("""name  count  every_us
-    "sdm630"  36  100_000 | "firebreak_fast_meter"  24  20_000""")
+    "sdm630"  36  100_000 | "firebreak_fast_meter"  26  20_000""")
 def test_one_read_of_input_registers(name, count, every_us):
     device, _ = meter(name=name)
     (request, period_us), *slow = device.periodic()
@@ -93,7 +93,7 @@ def test_one_read_of_input_registers(name, count, every_us):
 @pytest.mark.parametrize(
     "change",
     [
-        {"voltage_V": (114.9, 230.0, 230.0), "power_W": (0.0,) * 3},
+        {"voltage_V": (45.9, 230.0, 230.0), "power_W": (0.0,) * 3},
         {"voltage_V": (230.0, 345.1, 230.0)},
         {"voltage_V": (230.0, 230.0, 0.0), "power_W": (0.0,) * 3},
         dict.fromkeys(("voltage_V", "current_A", "power_W", "factor"), (-1.0,) * 3),
@@ -197,10 +197,11 @@ def test_captured_sdm230_reading(shared):
 
 
 def fast_words(**change):
-    """The same values in the map of the fast meter: registers 0..23 without a gap."""
+    """The same values in the map of the fast meter: registers 0..25 without a gap."""
     registers = words(**change)
     places = [*range(18), *range(30, 36)]
-    return {at: registers[register] for at, register in enumerate(places)}
+    frequency = dict(zip((24, 25), struct.unpack(">2H", struct.pack(">f", 49.98))))
+    return {at: registers[register] for at, register in enumerate(places)} | frequency
 
 
 class TestFastSuite(ModbusSuite):
@@ -215,9 +216,21 @@ def test_the_registers_of_the_fast_meter():
     device, sink = meter(name="firebreak_fast_meter")
     ((request, _),) = device.periodic()
     registers = fast_words(power_W=(1000.0, -250.0, 0.4), factor=(0.97, -0.96, 1.0))
-    data = struct.pack(">24H", *[registers[at] for at in range(24)])
+    data = struct.pack(">26H", *[registers[at] for at in range(26)])
     request.on_reply(bytes((4, len(data))) + data, 0)
     assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
+    assert device.quality == (1000, 49_980)
+
+
+def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():
+    device, sink = meter(name="firebreak_fast_meter")
+    ((request, _),) = device.periodic()
+    for volt, refused in ((46.1, 0), (23.0, 1), (0.0, 2)):
+        registers = fast_words(voltage_V=(volt,) * 3, power_W=(0.0,) * 3)
+        data = struct.pack(">26H", *[registers[at] for at in range(26)])
+        request.on_reply(bytes((4, len(data))) + data, 0)
+        assert device.quality == (max(1, round(volt / 0.23)), 49_980)
+        assert device.refused == refused
 
 
 @cases("""name  refresh_ms

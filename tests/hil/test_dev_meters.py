@@ -43,6 +43,7 @@ def test_the_map_of_the_fast_meter_has_no_gap_and_is_consistent_with_itself():
     one, _ = meter(FastMeter, "load")
     volts_V, amps_A, watts_W, factors = (values(one, at, 3) for at in (0, 6, 12, 18))
     assert sum(watts_W) == pytest.approx(300_000, rel=1e-3)
+    assert values(one, 24, 1) == pytest.approx((50.0,), abs=0.05)
     assert factors == pytest.approx((0.98,) * 3) and volts_V == pytest.approx((230,) * 3, abs=0.2)
     for phase in range(3):
         apparent_VA = volts_V[phase] * amps_A[phase]
@@ -52,7 +53,7 @@ def test_the_map_of_the_fast_meter_has_no_gap_and_is_consistent_with_itself():
 
 @cases("""kind  asked  code
     FastMeter  (FC3, 0, 2)  1 | FastMeter  (FC4, 1, 2)  2 | FastMeter  (FC4, 0, 3)  2
-    FastMeter  (FC4, 2, 24)  2 | FastMeter  (FC4, 0, 26)  3 | Sdm630  (FC3, 0, 2)  1
+    FastMeter  (FC4, 2, 26)  2 | FastMeter  (FC4, 0, 28)  3 | Sdm630  (FC3, 0, 2)  1
     Sdm630  (FC4, 1, 2)  2 | Sdm630  (FC4, 0, 3)  2 | Sdm630  (FC4, 0, 82)  3
     Sdm630  (FC4, 0x158, 4)  2""")
 def test_refused_requests(kind, asked, code):

@@ -103,7 +103,7 @@ class Modes(Function):
 
     def _off_grid_bus(self, known: Known, found: Found) -> int:
         """Anything that shows a voltage counts, because a dead bus sheds all load. The driver of
-        a load meter refuses a reading with a phase below half the voltage (drivers/meter.py).
+        a load meter refuses a reading with a phase below a fifth of the voltage (drivers/meter.py).
         """
         is_measured = known.load_meter_W is not None
         is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W

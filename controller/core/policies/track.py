@@ -19,12 +19,13 @@ from controller.core.base.answers import FastRequest
 from controller.core.base.integers import low_pass, within
 from controller.core.base.words import Words
 from controller.core.policies.contract import FAST, Found, Function, Known, Setup
-from controller.core.policies.modes import RETURN
+from controller.core.policies.modes import GRID, RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.announced import Announced
 from controller.core.tracking.guess import FAST_DELAYS, Guess
 from controller.core.tracking.judge import Bounds
 from controller.core.tracking.reference import Reference
+from controller.core.tracking.sag import Sag
 from controller.core.tracking.strict import NO_RULE_W
 
 # A meter that is silent for less does not change the power that the grid should draw.
@@ -51,17 +52,10 @@ class Track(Function):
     state: State
     NAME, STAGE = "track", FAST
     READS = (
-        *("is_exact", "is_high_obliged", "is_load_new", "is_low_obliged", "is_meter_tested"),
-        *("is_requested", "is_shed", "left_high_W", "left_low_W", "left_setpoint_W", "load_W"),
-        *(
-            "load_source",
-            "mode",
-            "notices",
-            "path_delay_ms",
-            "scheduled_source",
-            "soc_permille",
-            "source",
-        ),
+        *("grid_voltage_permille", "is_exact", "is_high_obliged", "is_load_new"),
+        *("is_low_obliged", "is_meter_tested", "is_requested", "is_shed", "left_high_W"),
+        *("left_low_W", "left_setpoint_W", "load_W", "load_source", "mode", "notices"),
+        *("path_delay_ms", "scheduled_source", "soc_permille", "source"),
     )
     PARAMETERS = (
         # Target: the middle of what lies between the peaks reserve and the taper near full.
@@ -104,6 +98,7 @@ class Track(Function):
         self.reference = Reference(tick_ms, energy_Wh, share, setup.rated_W)
         sources, share = len(setup.sources), settings["share_permille"]
         self.announced = Announced(tick_ms, settings["track_sample_ms"], sources, share)
+        self.sag = Sag(tick_ms)
         self._soc_target = settings["soc_target_permille"]
         self._dead_band_W = settings["track_dead_band_W"]
         self._quantum_W = settings["setpoint_quantum_W"]
@@ -112,10 +107,16 @@ class Track(Function):
 
     def arrays(self) -> list[array]:
         """See Function."""
-        return [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
+        own = [self.state, *self.guess.arrays(), self.reference.words, self.announced.words]
+        return [*own, *self.sag.arrays()]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """The power it asks for, in whole quanta."""
+        voltage_permille = known.grid_voltage_permille if found.mode == GRID else 0
+        is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
+        if is_sag and self.state.lost_ms == 0:
+            self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference goes on
+            return (FastRequest(self.state.out_W, reasons.LOAD_TRACKING),)
         if found.is_exact:
             return (self._paused(known, found, elapsed_ticks),)
         if found.load_W is None:

@@ -22,7 +22,7 @@ def parts(found):
 
 
 def test_meter_freezes_after_one_more_read(files):
-    """The read comes every 20 ms and takes 9.05 ms, in whole ms."""
+    """The read comes every 20 ms and takes 9.39 ms, in whole ms."""
     found = parts(files.load())
     of_frozen, of_silent = found["50b"], found["50a"]
     assert of_frozen["silence"] == 5000 and of_frozen["bus"] == 30

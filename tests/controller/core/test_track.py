@@ -395,3 +395,19 @@ def test_after_a_surplus_the_grid_goes_back_at_once_and_after_a_peak_it_stays(av
         asked_W = step(function, 300_000, forced_W)
     assert (abs(asked_W - before_W) < 2000) == is_back
     assert is_back or abs(asked_W - forced_W) < 20_000
+
+
+def test_in_a_sag_the_power_stays_and_the_grid_comes_back_to_what_it_drew():
+    """The load leaves for 3 s: followed, it would leave the grid at the power of the sag."""
+
+    def played(permille):
+        control, power_W = tracking(), 0
+        for load_W, voltage, ticks in (300, 1000, 200), (0, permille, 150), (300, 1000, 25):
+            for _ in range(ticks):
+                power_W = step(control, load_W * 1000, power_W, grid_voltage_permille=voltage)
+            yield power_W
+
+    before_W, in_sag_W, after_W = played(600)
+    assert in_sag_W == before_W and abs(after_W - before_W) <= 2000
+    *_, followed_W = played(1000)
+    assert abs(followed_W - before_W) > 5000

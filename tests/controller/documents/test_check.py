@@ -35,7 +35,7 @@ def _ms(parts, what):
 EXCHANGES = """
 io | io_1 | read inputs | 14 | 115_200 | 3000 | 1750 | 25
 io | io_2 | write coils | 18 | 115_200 | 3000 | 1750 | 100
-meter_load | meter_load | read meter | 61 | 115_200 | 2000 | 1750 | 20
+meter_load | meter_load | read meter | 65 | 115_200 | 2000 | 1750 | 20
 gas | gas_2 | read gas | 21 | 38_400 | 20_000 | 6750 | 500
 pcs | pcs_1 | write setpoint | 21 | 115_200 | 5000 | 1750 | 20
 pcs | pcs_1 | write heartbeat | 21 | 115_200 | 5000 | 1750 | 1000
@@ -53,7 +53,7 @@ def test_the_time_of_an_exchange(files):
     before = _exchange(files.load(), "meter_grid", "meter_grid", "read meter").time_us
     files.say("site", "bus.meter_grid.characters", '"8E1"')
     after = _exchange(files.load(), "meter_grid", "meter_grid", "read meter").time_us
-    assert after - before == pytest.approx(61 * 1e6 / 115_200, abs=4)
+    assert after - before == pytest.approx(65 * 1e6 / 115_200, abs=4)
     # a base frame of 8 bytes has at most 135 bits with its intermission, an empty one 55
     for data_bytes, bitrate_bps, us in (8, 500_000, 270), (8, 125_000, 1080), (0, 1_000_000, 55):
         assert bus_times.can_frame_us(data_bytes, bitrate_bps) == us
@@ -324,7 +324,7 @@ def test_every_key_is_listed(capsys):
     [
         (0, "  Each start measures the delay; no measured delay of this path is stored."),
         (112, "  Each start measures the delay; stored: 112 ms."),
-        (240, "  Each start measures the delay; stored: 240 ms, outside this range and not used."),
+        (241, "  Each start measures the delay; stored: 241 ms, outside this range and not used."),
     ],
 )
 def test_the_report_has_the_stored_delay_of_this_path(files, tmp_path, capsys, stored_ms, words):

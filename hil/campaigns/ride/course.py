@@ -1,0 +1,210 @@
+"""One case in the rig, byte by byte in virtual time, and what the controller did in it.
+
+The converter gives at most its current: its power falls with the voltage. Its own protection is set
+to the curve of the code: it trips at the first moment outside. It is not simulated otherwise.
+"""
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+from controller.core.image import GRID_QUALITY
+from controller.recorder.ticks import ISLAND, SHED, STOP
+from hil.campaigns.ride import codes
+from hil.campaigns.ride.codes import Case
+from hil.campaigns.rows import start
+from hil.engine import coverage
+from hil.engine.simulate import VirtualRig
+from hil.plant import pcs
+from hil.site.grid import PHASE_V, Grid
+from hil.site.site import Site
+from safety import signals as s
+
+BASE_W = start.LOAD_W
+BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
+BACK_SHARE, NOISE_SHARE, SEEN_S = 0.9, 0.01, 0.1
+FULL_PU, LEAVES_PU = 0.9, 0.7
+TOLD, TOLD_S = "59d", 0.5  # the row of a converter that protects itself: debounce 200 ms, two reads
+ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
+
+
+class Weather(Grid):
+    """A grid with the sags of a case. begin_s: of the case in the run."""
+
+    case: Case | None = None
+    begin_s = 0.0
+
+    def _t_s(self) -> float:
+        return self._now_s - self.begin_s
+
+    _now_s = 0.0
+
+    def look(self, now_us: int) -> None:
+        """See Grid."""
+        super().look(now_us)
+        self._now_s = now_us / 1e6
+
+    @property
+    def pu(self) -> float:
+        """The voltage, of nominal."""
+        return codes.voltage_pu(self.case.sags, self._t_s()) if self.case else 1.0
+
+    @property
+    def voltage_V(self) -> float:
+        """See Grid."""
+        return PHASE_V * self.pu
+
+    @property
+    def frequency_Hz(self) -> float:
+        """See Grid."""
+        if self.case is None:
+            return super().frequency_Hz
+        return codes.frequency_Hz(self.case.sags, codes.CODES[self.case.code], self._t_s())
+
+    def load_W(self, t_s: float) -> float:
+        """The load, as its supply takes the sag."""
+        if self.case is None:
+            return BASE_W
+        share, period_s = self.case.wave
+        power_W = BASE_W * (1 + share * math.sin(2 * math.pi * (t_s - self.begin_s) / period_s))
+        pu = codes.voltage_pu(self.case.sags, t_s - self.begin_s)
+        if self.case.load == codes.FALLS:
+            return power_W * min(1.0, pu / FULL_PU)
+        return 0.0 if self.case.load == codes.LEAVES and pu < LEAVES_PU else power_W
+
+
+class Tick(NamedTuple):
+    """What is kept of a tick. t_s: of the case. seen: voltage and frequency of the grid meter."""
+
+    t_s: float
+    grid_W: float
+    battery_W: float
+    acts: int
+    seen: tuple[float, float]
+
+
+@functools.cache
+def started(cabinet: str, seed: int, request_kW: int) -> VirtualRig:
+    """A running cabinet at this power. A case is played in a copy of the process."""
+    config = coverage.loaded(cabinet)
+    weather = Weather(seed, config.cabinet["grid_import_W_max"])
+    site = Site(weather.load_W, seed, weather)
+    rig = VirtualRig(config, None, seed, (), {"soc": 0.5}, None, site)
+    start.ask(rig, request_kW, start.START_S, wait_s=start.SETTLED_S)
+    rig.run(start.START_S)
+    return rig
+
+
+def play(case: Case, cabinet: str, seed: int) -> dict[str, Any]:
+    """The figures of a case."""
+    rig = started(cabinet, seed, case.request_kW)
+    weather = rig.plant.site.grid
+    assert isinstance(weather, Weather)  # `started` made it
+    weather.case, weather.begin_s = case, rig.now_us / 1e6
+    trips = len(rig.trips.trips)
+    ticks: list[Tick] = []
+    while not ticks or ticks[-1].t_s < case.end_s + AFTER_S:
+        _protect(rig, case, weather)
+        rig.step()
+        ticks.append(_tick(rig, rig.now_us / 1e6 - weather.begin_s))
+    stages = [
+        (each["stage"], round(each["t_s"] - weather.begin_s, 2)) for each in rig.trips.trips[trips:]
+    ]
+    found = {"case": case.name, "stages": stages, **figures(case, ticks)}
+    return found | {"faults": faults(case, found)}
+
+
+def _protect(rig: VirtualRig, case: Case, weather: Weather) -> None:
+    """Give the converters the voltage of the next step; trip them outside the curve."""
+    t_s = rig.now_us / 1e6 - weather.begin_s + rig.tick_us / 1e6
+    is_outside = case.outside_s is not None and case.outside_s <= t_s < case.end_s
+    for unit in rig.plant.pcs:
+        pu = codes.voltage_pu(case.sags, t_s)
+        unit.derated_W = unit.rated_W * min(1.0, pu / FULL_PU)
+        if is_outside and not unit.alarm_bits:
+            unit.protect(_alarm(case))
+
+
+def _alarm(case: Case) -> int:
+    sag = case.sags[0]
+    if sag.kind == "voltage":
+        return pcs.ALARM_AC_UNDER_VOLT if sag.value < 1 else pcs.ALARM_AC_OVER_VOLT
+    is_low = sag.value < codes.CODES[case.code]
+    return pcs.ALARM_UNDER_FREQUENCY if is_low else pcs.ALARM_OVER_FREQUENCY
+
+
+def _tick(rig: VirtualRig, t_s: float) -> Tick:
+    core, plant = rig.core, rig.plant
+    units = range(core.layout.units)
+    forming = any([core.inp[core.layout.unit_input(at, s.PCS_FORMING)] for at in units])
+    is_island = forming or core.inp[s.SOURCE_CODE] != s.SOURCE_GRID
+    is_shed = any([p.asked.get("stages", 0) for p in plant.site.parts if p.kind == "load_shed"])
+    is_stop = core.out[s.STATE] != s.RUNNING
+    image = rig.controller.cabinet.image  # type: ignore[union-attr]
+    first = image.places["grid_quality"].start
+    permille, mHz = core.inp[first : first + len(GRID_QUALITY)]
+    battery_W = sum([unit.ac_power_W for unit in plant.pcs])
+    acts = STOP * is_stop + ISLAND * is_island + SHED * is_shed
+    return Tick(t_s, plant.grid_power_W, battery_W, acts, (permille / 1000, mHz / 1000))
+
+
+def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
+    """acts: what was commanded, with its time after the begin of the first sag.
+    back_s: from the end of the last sag until the import is back for good; settled_s: until it is
+    near what it was, so the battery too. apart_pu: error of the lowest voltage that the meter saw.
+    stop_s: from the first moment outside until the battery gave nothing any more.
+    """
+    begin_s = case.sags[0].at_s
+    acts = {
+        word: round(next(t.t_s for t in ticks if t.acts & bit) - begin_s, 2)
+        for bit, word in ACTS.items()
+        if any([t.acts & bit for t in ticks])
+    }
+    found: dict[str, Any] = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
+    if case.outside_s is None:
+        found["back_s"], found["settled_s"] = _back_s(ticks, begin_s, case.end_s)
+    else:
+        found["stop_s"] = _stop_s(ticks, case.outside_s, case.end_s)
+    return found
+
+
+def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
+    lowest = min(case.sags, key=lambda sag: sag.value if sag.kind == "voltage" else 1.0)
+    if lowest.kind != "voltage" or lowest.value > 1 or lowest.for_s < SEEN_S:
+        return None
+    return round(abs(min([t.seen[0] for t in ticks]) - lowest.value), 3)
+
+
+def _back_s(ticks: list[Tick], begin_s: float, end_s: float) -> tuple[float, float]:
+    """Time until the import stays above its share of before; and within as much, both ways. What
+    the wave of the load leaves on the grid before the sag may be left after it.
+    """
+    before_W = [t.grid_W for t in ticks if t.t_s < begin_s]
+    last_W = before_W[-round(BEFORE_S / codes.TICK_S) :]
+    mean_W = sum(last_W) / len(last_W)
+    low_W = min(BACK_SHARE * mean_W, min(before_W) - NOISE_SHARE * mean_W)
+    high_W = max((2 - BACK_SHARE) * mean_W, max(before_W) + NOISE_SHARE * mean_W)
+    after = [t for t in ticks if t.t_s >= end_s]
+    low = [t.t_s for t in after if t.grid_W < low_W]
+    far = [t.t_s for t in after if not low_W <= t.grid_W <= high_W]
+    low_s, far_s = ((each[-1] - end_s + codes.TICK_S if each else 0.0) for each in (low, far))
+    return round(max(0.0, low_s), 2), round(max(0.0, far_s), 2)
+
+
+def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
+    """Time until the battery gives nothing, up to the end of the sag; None: it does not."""
+    fed = [t.t_s for t in ticks if outside_s <= t.t_s < end_s and abs(t.battery_W) > 1.0]
+    if fed and fed[-1] >= end_s - 2 * codes.TICK_S:
+        return None
+    return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
+
+
+def faults(case: Case, found: dict[str, Any]) -> list[str]:
+    """Each promise that this case broke."""
+    if case.outside_s is None:
+        is_back = found["back_s"] <= BACK_S
+        return [*found["acts"], *["power not back"] * (not is_back)]
+    is_late = found["stop_s"] is None or found["stop_s"] > STILL_S
+    told_s = [at_s - case.outside_s for name, at_s in found["stages"] if name == TOLD]
+    is_untold = not told_s or told_s[0] > TOLD_S
+    return ["power outside the curve"] * is_late + ["row 59 silent"] * is_untold

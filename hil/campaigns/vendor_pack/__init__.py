@@ -1,0 +1,1 @@
+"""`python -m hil vendor-pack`: what a GPU vendor's battery guide asks and this rig can answer."""

@@ -1,0 +1,193 @@
+"""The runs behind the tests of the pack: byte mode in virtual time, T11 chain only."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from controller.config import configuration
+from controller.config.configuration import Config
+from controller.config.sources import Source
+from controller.core.base import hint_codes
+from controller.core.base.hint_codes import GRID_CAP, IMPORT_W_MAX, POWER_W, REQUEST
+from hil.campaigns.vendor_pack import verdicts
+from hil.campaigns.vendor_pack.verdicts import Found
+from hil.engine import coverage
+from hil.engine.simulate import VirtualRig
+from hil.loads import selection
+from hil.loads.trace import step_load, synthetic_load
+from hil.site.grid import Grid
+from hil.site.site import Site
+from hil.site.transfer_switch import TransferSwitch
+from hil.values.chain_only import ChainOnly
+from safety import signals as s
+
+START_S = selection.START_S
+SHARES = (0.1, 0.5, 0.75, 1.0)  # of the rated power, T1
+HOLD_S = 6.0  # at each power
+STEPS = (0.1, 0.25, 0.5)  # of the rated power, T10
+BASE, STEP_S, OUTAGE_S = 0.1, 5.0, 60.0
+T4_S, T6_S, T11_H = 180.0, 30.0, 24
+VALID_MS = 119_000
+RESPONSE = 0.4  # of the rated power, T6
+Rows = list[tuple[float, ...]]
+GRID = s.GRID_POWER_W
+
+
+def played(name: str, cabinet: str, seed: int) -> Found:
+    """The findings of one test."""
+    return PLAYS[name](coverage.loaded(cabinet), cabinet, seed)
+
+
+def _rated_W(config: Config) -> float:
+    return sum([unit["rated_W"] for unit in config.unit_tables])
+
+
+def _rig(
+    config: Config, load: Callable[[float], Any] | None, seed: int, site: Site | None = None
+) -> VirtualRig:
+    return VirtualRig(config, load, seed, (), {"soc": 0.55}, None, site)
+
+
+def _source(config: Config, kind: int) -> Source:
+    """The source of the least role that may send hints of this kind."""
+    rank = hint_codes.ROLES.index(hint_codes.KINDS[kind])
+    return min([each for each in config.sources if each.rank >= rank], key=lambda each: each.rank)
+
+
+def _ask(rig: VirtualRig, kind: int, quantity: int, power_W: float) -> None:
+    name = _source(rig.config, kind).name
+    rig.controller.hint(name, kind, quantity, round(power_W), VALID_MS)
+
+
+def _follow(rig: VirtualRig, end_s: float, row: Callable[[], tuple[float, ...]]) -> Rows:
+    """A row for each tick, with its time first."""
+    rows: Rows = []
+    while rig.now_us < round(end_s * 1e6):
+        rig.step()
+        rows.append((rig.now_us / 1e6, *row()))
+    return rows
+
+
+def _t1(config: Config, cabinet: str, seed: int) -> Found:
+    """Discharge at each share, then charge in a second run. The load of each leaves room for it."""
+    rated_W = _rated_W(config)
+    high_W = 1.12 * rated_W
+    low_W = max(0.0, selection.connection_W(config, False)["import"] - 1.1 * rated_W)
+    rows, ends_s = _shares(config, seed, [share * rated_W for share in SHARES], high_W)
+    after_s = ends_s[-1] - START_S
+    more, later_s = _shares(config, seed, [-share * rated_W for share in SHARES], low_W)
+    rows += [(row[0] + after_s, *row[1:]) for row in more]
+    ends_s += [end_s + after_s for end_s in later_s]
+    return verdicts.t1(rows, rated_W, config.tick_ms, ends_s)
+
+
+def _shares(
+    config: Config, seed: int, powers_W: Sequence[float], load_W: float
+) -> tuple[Rows, list[float]]:
+    """(rows, end of each power) of requests one after the other."""
+    ramp_W_per_s = _source(config, REQUEST).request_ramp_W_per_s
+    rig = _rig(config, lambda t_s: load_W, seed)
+    rig.run(START_S)
+    core, wanted_W, end_s = rig.core, 0.0, START_S
+    at = [core.layout.unit_input(unit, s.PCS_POWER_W) for unit in range(config.units)]
+
+    def row() -> tuple[float, ...]:
+        reported_W = sum([core.inp[each] for each in at])
+        return wanted_W, _battery_W(rig), reported_W, rig.plant.grid_power_W, core.inp[GRID]
+
+    rows, ends_s = list[tuple[float, ...]](), []
+    for power_W in powers_W:
+        end_s += abs(power_W - wanted_W) / ramp_W_per_s + HOLD_S
+        ends_s.append(end_s)
+        wanted_W = power_W
+        _ask(rig, REQUEST, POWER_W, power_W)
+        rows += _follow(rig, end_s, row)
+    return rows, ends_s
+
+
+def _battery_W(rig: VirtualRig) -> float:
+    return sum([unit.ac_power_W for unit in rig.plant.pcs])
+
+
+def _t4(config: Config, cabinet: str, seed: int) -> Found:
+    peak_W = selection.peak_W(config)
+    rig = _rig(config, synthetic_load(seed, START_S + T4_S, peak_W, "training"), seed)
+    rig.run(START_S)
+
+    def row() -> tuple[float, ...]:
+        cabinet = rig.controller.cabinet
+        setpoint_W = cabinet.summary()[2] if cabinet else 0
+        battery_W = _battery_W(rig)
+        return rig.plant.load_power_W, rig.plant.grid_power_W, battery_W, setpoint_W
+
+    rows = _follow(rig, START_S + T4_S, row)
+    return verdicts.t4(rows, rig.recorder.rows(), START_S, _rated_W(config))
+
+
+def _t6(config: Config, cabinet: str, seed: int) -> Found:
+    """Fast: a limit of the import. Slow: a request, which rises at the ramp of its source."""
+    rated_W, rows = _rated_W(config), list[tuple[float, ...]]()
+    load_W = 0.8 * config.cabinet["grid_import_W_max"]
+    steps_W = RESPONSE * rated_W
+
+    def play(act: Callable[[VirtualRig], None]) -> Rows:
+        rig = _rig(config, lambda t_s: load_W, seed)
+        rig.run(START_S)
+        before_s = rig.now_us / 1e6
+        act(rig)
+        found = _follow(rig, START_S + T6_S, lambda: (rig.plant.grid_power_W,))
+        return [(t_s - before_s, grid_W) for t_s, grid_W in found]
+
+    fast = play(lambda rig: _ask(rig, GRID_CAP, IMPORT_W_MAX, load_W - steps_W))
+    slow = play(lambda rig: _ask(rig, REQUEST, POWER_W, steps_W))
+    rows = [(t_s, grid_W, other_W) for (t_s, grid_W), (_, other_W) in zip(fast, slow)]
+    return verdicts.t6(rows, load_W, steps_W)
+
+
+def _t10(config: Config, cabinet: str, seed: int) -> Found:
+    """Steps of the load in an island, one after the other, each back to the base."""
+    rated_W, begin_s = _rated_W(config), START_S + 2.0
+    base_kW = BASE * rated_W / 1000
+    steps: list[list[float]] = [[0.0, base_kW]]
+    for place, share in enumerate(STEPS):
+        at_s = begin_s + 10 + 2 * STEP_S * place
+        steps += [[at_s, base_kW + share * rated_W / 1000], [at_s + STEP_S, base_kW]]
+    grid = Grid(seed, config.cabinet["grid_import_W_max"], [(begin_s, OUTAGE_S)])
+    site = Site(step_load(steps), seed, grid, [TransferSwitch({"open_s": 0.1})])
+    rig = _rig(config, None, seed, site)
+    for unit in rig.plant.pcs:
+        unit.can_form = True
+    rig.run(begin_s)
+    trips = len(rig.trips.trips)
+    end_s = begin_s + 10 + 2 * STEP_S * len(STEPS)
+
+    def row() -> tuple[float, ...]:
+        battery_W = _battery_W(rig)
+        return site.load_wanted_W, site.load_power_W, battery_W, float(site.is_live)
+
+    rows = _follow(rig, end_s, row)
+    stages = [each["stage"] for each in rig.trips.trips[trips:]]
+    is_running = rig.core.out[s.STATE] == s.RUNNING
+    return verdicts.t10(rows, [at_s for at_s, _ in steps[1:]], stages, is_running)
+
+
+def _t11(config: Config, cabinet: str, seed: int) -> Found:
+    """A day of the built-in training job."""
+    seconds = T11_H * 3600
+    job = synthetic_load(seed, float(seconds), selection.peak_W(config), "training")
+
+    def load(t_s: float) -> float:
+        power_W = job(t_s)
+        assert isinstance(power_W, float)  # the built-in load has no channels
+        return power_W
+
+    soc = config.control["soc_target_permille"] / 1000
+    chain = ChainOnly(configuration.load(cabinet, tick_ms=100), load, soc)
+    rows: Rows = [(0.0, soc, chain.load_W, chain.grid_W)]
+    for now_s in range(1, seconds + 1):
+        chain.step()
+        if now_s % 60 == 0:
+            rows.append((float(now_s), chain.soc, chain.load_W, chain.grid_W))
+    return verdicts.t11(rows, ChainOnly.MODE)
+
+
+PLAYS = {"T1": _t1, "T4": _t4, "T6": _t6, "T10": _t10, "T11": _t11}

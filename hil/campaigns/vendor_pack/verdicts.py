@@ -1,0 +1,191 @@
+"""What each run says: figures beside the guide's limits, and one line.
+
+The limits of T1 are of the guide v1.0, of which a part was read; those of the others are a third
+party's reading of v0.4. So each is printed with (?).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from controller.audit import judge, rules
+from hil.results.audited import RunSource
+
+T1_PERCENT, SETTLED_S = 0.5, 3.0
+T4_PERCENT_PER_S, TRACKING_PERCENT = 20.0, 2.0
+FAST_S, SLOW_S, REACHED = 2.0, 60.0, 0.02
+DRIFT_PERCENT, SOC_LOW, SOC_HIGH = 5.0, 0.2, 0.8
+Rows = Sequence[tuple[float, ...]]
+
+
+class Found(NamedTuple):
+    """Findings of a test. answers: [(what is asked, what there is, whether it is met)]. columns:
+    names of the values of a row, the time first; drawn: those of the picture, with their factor.
+    """
+
+    is_met: bool
+    line: str
+    answers: list[tuple[str, str, bool]]
+    columns: tuple[str, ...]
+    rows: Rows
+    drawn: tuple[tuple[str, float, str], ...]  # (column, factor, label with unit)
+
+
+def t1(rows: Rows, rated_W: float, tick_ms: int, ends_s: Sequence[float]) -> Found:
+    """Power at each share: asked, at the terminals, as reported; then what is logged."""
+    control, reported, metered = _errors(rows, rated_W, ends_s)
+    flat = _longest_flat([row[5] for row in rows])
+    gaps = sum([b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:])])
+    tick = f"one tick of {tick_ms} ms"
+    limit = f"{T1_PERCENT} % (?)"
+    answers = [
+        (
+            f"active power as asked, within {limit}",
+            f"{max(control):.2f} %",
+            max(control) <= T1_PERCENT,
+        ),
+        (
+            f"as the converter reports it, {limit}",
+            f"{max(reported):.2f} %",
+            max(reported) <= T1_PERCENT,
+        ),
+        (
+            f"as the grid meter reports it, {limit}",
+            f"{max(metered):.2f} %",
+            max(metered) <= T1_PERCENT,
+        ),
+        ("reactive power within 0.5 % (?)", "no: the controller commands none", False),
+        ("time stamps within 5 ms (?)", f"no: {tick}", False),
+        ("event stamps of 1 ms (?)", f"no: {tick}", False),
+        (
+            "7 days without a gap or a flat line (?)",
+            f"not played: {rows[-1][0] - rows[0][0]:.0f} s with {gaps} gaps, the grid meter at "
+            f"most {flat} ticks flat",
+            False,
+        ),
+    ]
+    line = f"power within {max(control + reported):.2f} % of rated; stamps: no: {tick}"
+    columns = "t_s", "asked_W", "battery_W", "reported_W", "grid_W", "grid_meter_W"
+    drawn = ("asked_W", 1e-3, "asked, kW"), ("battery_W", 1e-3, "battery, kW")
+    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+
+
+def _errors(rows: Rows, rated_W: float, ends_s: Sequence[float]) -> tuple[list[float], ...]:
+    """Errors at each power, percent of rated: of the battery, the converter's report, the meter."""
+    control, reported, metered = [], [], []
+    for end_s in ends_s:
+        part = [row for row in rows if end_s - SETTLED_S < row[0] <= end_s]
+        wanted, given, told, grid, meter = np.mean([row[1:] for row in part], axis=0).tolist()
+        control.append(100 * abs(given - wanted) / rated_W)
+        reported.append(100 * abs(told - given) / rated_W)
+        metered.append(100 * abs(meter - grid) / rated_W)
+    return control, reported, metered
+
+
+def _longest_flat(values: Sequence[float]) -> int:
+    longest = count = 0
+    for before, value in zip(values, values[1:]):
+        count = count + 1 if value == before else 0
+        longest = max(longest, count)
+    return longest
+
+
+def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found:
+    """The ramp of the grid by the rule `nvidia_t4` of the audit; tracking as 1 s means of the
+    battery beside those of its set-point.
+    """
+    found = judge.audit(RunSource(recorded, from_s), rules.load("nvidia_t4"), None)
+    shares = {
+        each.series: 100 * each.value / found.site_MW
+        for each in found.verdicts
+        if each.value is not None
+    }
+    grid, load = shares[judge.SERIES[judge.GRID]], shares[judge.SERIES[judge.LOAD]]
+    seconds = round(1 / (rows[1][0] - rows[0][0]))
+    means = [
+        np.convolve([row[at] for row in rows], np.ones(seconds) / seconds, "valid") for at in (3, 4)
+    ]
+    error = float(100 * np.abs(means[0] - means[1]).max() / rated_W)
+    asked = f"grid at most {T4_PERCENT_PER_S:g} % of the load's peak per second (?)"
+    answers = [
+        (asked, f"{grid:.1f} % (load alone {load:.1f} %)", grid <= T4_PERCENT_PER_S),
+        (
+            f"tracking within {TRACKING_PERCENT:g} % (?): 1 s means of battery and set-point",
+            f"{error:.1f} % of rated",
+            error <= TRACKING_PERCENT,
+        ),
+    ]
+    line = f"steepest second of the grid {grid:.1f} %/s, load alone {load:.1f} %/s"
+    columns = "t_s", "load_W", "grid_W", "battery_W", "setpoint_W"
+    drawn = ("load_W", 1e-3, "load, kW"), ("grid_W", 1e-3, "grid, kW")
+    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+
+
+def t6(rows: Rows, load_W: float, less_W: float) -> Found:
+    """The time until the grid has fallen by less_W: by a limit, and by a request."""
+    answers = []
+    texts = []
+    for at, asked, most_s in ((1, "fast: a limit of the import", FAST_S), (2, "slow", SLOW_S)):
+        goal_W = load_W - (1 - REACHED) * less_W
+        late = [row[0] for row in rows if row[at] > goal_W + 0.02 * less_W + 2000]
+        took_s = late[-1] if late else 0.0
+        name = asked if at == 1 else "slow: a request, at the ramp of its source"
+        is_met = took_s <= most_s and took_s < rows[-1][0] - 1
+        answers.append((f"{name}, within {most_s:g} s (?)", f"{took_s:.2f} s", is_met))
+        texts.append(f"{took_s:.2f} s")
+    line = f"grid lower by {less_W / 1000:.0f} kW after {texts[0]} by limit, {texts[1]} by request"
+    columns = "t_s", "grid_by_limit_W", "grid_by_request_W"
+    drawn = (
+        ("grid_by_limit_W", 1e-3, "grid, by limit, kW"),
+        ("grid_by_request_W", 1e-3, "grid, by request, kW"),
+    )
+    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+
+
+def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: bool) -> Found:
+    """Whether the island carried each step."""
+    dark = [row for row in rows if not row[4] and row[0] >= moments_s[0]]
+    short_W = max([row[1] - row[2] for row in rows if row[0] >= moments_s[0]])
+    gap_ms = 1000 * sum([not row[4] for row in rows]) * (rows[1][0] - rows[0][0])
+    is_carried = not dark and short_W < 1 and is_running
+    answers = [
+        ("steps of 10, 25 and 50 % of rated in an island (?)", "carried", is_carried),
+        ("no stop, no stage of the matrix", ", ".join(stages) or "none", not stages),
+        ("voltage and frequency in the step", "EMT: not provable here", False),
+        ("start from a dark bus", f"not played: the island forms after {gap_ms:.0f} ms", False),
+    ]
+    if not is_carried:
+        answers[0] = (answers[0][0], f"not carried: up to {short_W / 1000:.0f} kW short", False)
+    line = f"three steps {answers[0][1]}, power alone: the rig has no dynamics of the voltage"
+    columns = "t_s", "load_wanted_W", "load_W", "battery_W", "is_live"
+    drawn = ("load_W", 1e-3, "load, kW"), ("battery_W", 1e-3, "battery, kW")
+    return Found(is_carried and not stages, line, answers, columns, rows, drawn)
+
+
+def t11(rows: Rows, mode: str) -> Found:
+    """The charge of a day."""
+    charges = [row[1] for row in rows]
+    drift = 100 * (charges[-1] - charges[0])
+    low, high = min(charges), max(charges)
+    answers = [
+        (
+            f"charge within {DRIFT_PERCENT:g} % after 24 h (?)",
+            f"{drift:+.1f} %",
+            abs(drift) <= DRIFT_PERCENT,
+        ),
+        (
+            "between 20 and 80 % (?)",
+            f"{100 * low:.1f} .. {100 * high:.1f} %",
+            low >= SOC_LOW and high <= SOC_HIGH,
+        ),
+    ]
+    line = f"charge {drift:+.1f} % in 24 h, {100 * low:.1f} .. {100 * high:.1f} % ({mode})"
+    columns, drawn = ("t_s", "charge", "load_W", "grid_W"), (("charge", 100.0, "charge, %"),)
+    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+
+
+def plain(found: Found) -> dict[str, Any]:
+    """The findings as plain data, as the runner keeps them."""
+    rows = [[round(float(value), 6) for value in row] for row in found.rows]
+    return found._asdict() | {"rows": rows}
