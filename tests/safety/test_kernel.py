@@ -191,7 +191,7 @@ def test_the_image_is_checked_in_slices_of_the_same_size():
 
 
 def test_every_array_that_changes_is_carried_over():
-    walk = Walk(5, 2, 3)
+    walk = Walk(5, 2, 3, 20)
     walk.count[0] = 880  # its cabinet runs and is about to be disturbed
     held = arrays(walk.kernel)
     before, changed = {path: bytes(value) for path, value in held.items()}, set()

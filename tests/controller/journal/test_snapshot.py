@@ -92,7 +92,7 @@ def test_both_follow_tick_by_tick_and_a_shadow_has_the_controllers_core(rig, tmp
 
 def test_after_a_loss_a_snapshot_waits_for_a_keyframe(tmp_path):
     """A small ring overwrites unread frames; later frames build on the lost ones."""
-    journal = writer(tmp_path / "small", 138_000)
+    journal = writer(tmp_path / "small", 140_000)
     rig = started(journal)
     rig.controller.cabinet.keyframe_ticks = 1700  # the smallest ring holds fewer quiet frames
     rig.run(0.1)
