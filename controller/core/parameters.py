@@ -13,6 +13,7 @@ high, default, tighter direction.
 from array import array
 
 from controller.core import functions, units
+from controller.core.policies import track
 
 SETPOINT_PARAMETERS = (
     # The connection: obligations of the highest rank. Export 0 until somebody says that exporting
@@ -29,7 +30,7 @@ SHARE = "share_permille"
 SHARE_PARAMETERS = ((SHARE, "permille", 0, 1000, 1000, "down"),)
 SHARED = ("grid_import_W_max", "grid_export_W_max")
 CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS
-CONTROL_PARAMETERS += SHARE_PARAMETERS + units.PARAMETERS
+CONTROL_PARAMETERS += SHARE_PARAMETERS + units.PARAMETERS + track.LATER_PARAMETERS
 
 # Keys of [control] of before, and what became of them.
 RETIRED = dict.fromkeys(

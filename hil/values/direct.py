@@ -123,7 +123,9 @@ class DirectMeter:
             driver._inp[driver._power_index] = round(power_W) * driver._sign
             driver._inp[driver._hash_index] = self._count & HASH_MASK
             sum_V = voltage_V * len(driver._volts)
-            driver.quality = round(sum_V * driver._per_nominal), driver.quality[1]
+            frequency_mHz = round(device.cabinet.grid_frequency_Hz * 1000)
+            is_read = driver._frequency is not None
+            driver.quality = round(sum_V * driver._per_nominal), frequency_mHz if is_read else 0
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:

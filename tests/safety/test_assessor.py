@@ -22,7 +22,7 @@ CHAPTERS = {
 ALL = "\n".join([PAGE, *CHAPTERS.values()])
 # 17 minutes at 120 words a minute (tables, a second language), three of looking back
 WORDS_MAX = 2080
-TYPES = ("firebreak_1935", "firebreak_645", "market_100", "pylontech_14")
+TYPES = ("firebreak_1935", "firebreak_645", "firebreak_645_fast", "market_100", "pylontech_14")
 STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 
 

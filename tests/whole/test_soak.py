@@ -131,6 +131,7 @@ NOT_PERIODIC = {
     "controller/store/two_copies.py": ("_pause", "hold"),
     "drivers/can_dialect.py": ("report",),  # for the counters of the loop: it keeps nothing
     "drivers/meter.py": ("periodic",),
+    "drivers/meter_reads.py": ("fast_names",),  # it compares the refresh time of a profile
     "drivers/pcs.py": ("_requests_per_tick",),
     # likewise; `command` and `_on_lost` keep the last words of each row of [sent]
     "drivers/register_bms.py": ("_set_up", "report", "_state_of", "command", "_on_lost"),

@@ -45,6 +45,14 @@ class State(Words):
 
 BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 
+# A journal holds the values by place: these came later, so they are behind all others.
+LATER_PARAMETERS = (
+    # time constant of the converter, a part of the path delay
+    ("track_lag_ms", "ms", 1, 1000, 20, "free"),
+    # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule
+    ("range_5s_W_max", "W", 0, NO_RULE_W, NO_RULE_W, "down"),
+)
+
 
 class Track(Function):
     """Load tracking."""
@@ -70,10 +78,6 @@ class Track(Function):
         ("track_path_delay_ms_max", "ms", 20, 2000, 500, "free"),
         # how often the load meter has a new value
         ("track_sample_ms", "ms", 10, 2000, 100, "free"),
-        # time constant of the converter, a part of the path delay
-        ("track_lag_ms", "ms", 1, 1000, 20, "free"),
-        # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule
-        ("range_5s_W_max", "W", 0, NO_RULE_W, NO_RULE_W, "down"),
         ("track_dead_band_W", "W", 0, 100_000, 100, "free"),
         ("track_fall_ramp_W_per_s", "W/s", 100, 100_000_000, 25_000, "free"),
     )

@@ -10,7 +10,8 @@ judge plays each part through a model of the path, and counts what the grid woul
 
 All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
 compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
-close at each edge. Source: second study of load tracking, chapter 4.
+close at each edge. A tick longer than the path judges nothing: all is followed. Source: second
+study of load tracking, chapter 4.
 """
 
 from array import array
@@ -78,6 +79,8 @@ class Judge:
         """The rest of the path delay is dead time."""
         dead_256 = max(0, delay_ms - self._sample_ms - self._lag_ms) * FRACTION // self._tick_ms
         self._dead, part = divmod(dead_256, FRACTION)
+        # It would see a whole tick of delay where there is less: a tick of 1 s of the lab.
+        self._is_blind = delay_ms < self._tick_ms
         self._between = part * (1 << 16) // FRACTION
 
     def arrays(self) -> tuple[array, ...]:
@@ -97,6 +100,8 @@ class Judge:
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
         """The guess of this tick; the model takes its parts in."""
+        if self._is_blind:
+            return mix_W
         words = self.words
         still_W = words[J_STILL] >> 16
         slow, fast = slow_W - still_W, mix_W - slow_W
@@ -136,6 +141,8 @@ class Judge:
 
     def judge(self, load_W: int) -> None:
         """Take a new sample in: what would each choice have left of it?"""
+        if self._is_blind:
+            return
         words = self.words
         ticks, words[J_TICKS] = words[J_TICKS], 0
         load = load_W << 16

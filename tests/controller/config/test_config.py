@@ -31,7 +31,7 @@ def test_the_default_cabinet_is_the_default_of_the_tables(files):
     for each in loaded.rack_tables:
         assert list(each.values()) == [row[4] for row in p.RACK_PARAMETERS]
     path = {"track_sample_ms": 20, "track_path_delay_ms": 110, "track_lag_ms": 10}
-    path |= {"track_path_delay_ms_min": 62, "track_path_delay_ms_max": 239}
+    path |= {"track_path_delay_ms_min": 63, "track_path_delay_ms_max": 240}
     assert loaded.control == parameters.settings_of(parameters.default_image()) | path
     assert list(loaded.control_image) == list(loaded.control.values())
 

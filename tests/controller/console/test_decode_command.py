@@ -54,8 +54,8 @@ def test_a_whole_reading_is_what_a_cabinet_would_store(decoded):
 
 
 @cases("""old  new  name  reason
-    "4:0 0x4366 0x8000"  "4:0 0 0"       "voltage_1"  "0 is out of range [115, 345]"
-    "4:0 0x4366 0x8000"  "4:0 0x7FC0 0"  "voltage_1"  "nan is out of range [115, 345]"
+    "4:0 0x4366 0x8000"  "4:0 0 0"       "voltage_1"  "0 is out of range [46, 345]"
+    "4:0 0x4366 0x8000"  "4:0 0x7FC0 0"  "voltage_1"  "nan is out of range [46, 345]"
 """)
 def test_a_refused_value_has_its_reason_and_stores_nothing(decoded, old, new, name, reason):
     code, report = decoded("sdm630", METER.replace(old, new))
