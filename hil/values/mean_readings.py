@@ -21,6 +21,7 @@ NOT_KNOWN = {
     "module_temperature_ddegC": "the mean of a unit",
     "full_Wh": "all racks have the same state of health",
     "stored_path_delay_ms": "none: the meter's test needs ticks of milliseconds",
+    "grid_voltage_permille": "0, not known: no meter has it, so there is no sag",
     "path_delay_ms": "none: the meter is believed without a test",
     "is_meter_tested": "never",
     "is_load_meter_new": "in each tick",
