@@ -118,7 +118,7 @@ class Track(Function):
         """The power it asks for, in whole quanta."""
         voltage_permille = known.grid_voltage_permille if found.mode == GRID else 0
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
-        if is_sag and self.state.lost_ms == 0:
+        if is_sag and found.load_W is not None and self.state.lost_ms == 0:
             self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference goes on
             return (FastRequest(self.state.out_W, reasons.LOAD_TRACKING),)
         if found.is_exact:

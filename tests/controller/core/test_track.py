@@ -411,3 +411,13 @@ def test_in_a_sag_the_power_stays_and_the_grid_comes_back_to_what_it_drew():
     assert in_sag_W == before_W and abs(after_W - before_W) <= 2000
     *_, followed_W = played(1000)
     assert abs(followed_W - before_W) > 5000
+
+
+def test_an_unknown_load_ends_the_hold_of_a_sag():
+    """The voltage of a meter that fell silent in a sag stays as it was."""
+    control, power_W, sag = tracking(), 0, {"grid_voltage_permille": 600}
+    for load_W in [300_000] * 200 + [400_000]:
+        power_W = step(control, load_W, power_W)
+    held_W = step(control, 400_000, power_W, **sag)
+    asked_W = [step(control, 0, held_W, source=0, **sag) for _ in range(150)]
+    assert held_W and abs(asked_W[-1]) < abs(held_W)
