@@ -1,8 +1,14 @@
 """A load that repeats itself: its period, and what came next the last two times.
 
 The period is the lag of the highest local maximum of the autocorrelation of the load's changes, on
-a grid of about 100 ms. The autocorrelation forgets with 512 grid steps (51 s). Source: load
-tracking study, chapter 4.2.
+a grid of about 100 ms. The autocorrelation forgets with 512 grid steps (51 s). The grid shows what
+is faster than 5 Hz as slow movement, and a parabola through it refines a period to a wrong phase:
+
+    tone of 9.8 Hz on the grid: 0.24 Hz, period 4.17 s; 4.17 s are 40.7 periods of the tone
+
+So the samples around the maximum are compared with the last 2 s. A repetition that is lost and found
+again moves the grid more than the load does, so a period stays until another one is more alike.
+Source: load tracking study, chapter 4.2.
 """
 
 from array import array
@@ -17,6 +23,8 @@ MEMORY_BITS = 9
 # a period is believed from this part of the changes' power on
 LIKENESS_TENTHS = 4
 SEARCH_STEPS = 5  # grid steps from one search for the period to the next
+# A period is refined by so long a part of the load, with a sample each 20 ms
+FINE_MS, FINE_STEP_MS = 2000, 20
 
 # samples since the last grid step, grid steps since the last search, period, range of the load
 R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W = range(5)
@@ -38,6 +46,8 @@ class Repetition:
 
     def __init__(self, samples: Samples, sample_ms: int):
         self._samples, self._step = samples, grid_step(sample_ms)
+        self._fine = max(1, FINE_STEP_MS // sample_ms)
+        self._count = FINE_MS // (sample_ms * self._fine)
         self.words = array("q", [0] * 5)
         self.correlation = array("q", [0] * (LAG_MAX + 2))
 
@@ -99,17 +109,48 @@ class Repetition:
         self.correlation[:] = array("q", moved)
 
     def _find(self) -> None:
-        """Period from the highest local maximum, refined by a parabola through its neighbours."""
+        """The period of the highest local maximum."""
         words, lags = self.words, self.correlation
-        words[R_PERIOD] = 0
+        before, words[R_PERIOD] = words[R_PERIOD], 0
         at = _highest_peak(lags)
         if not at or 10 * lags[at] <= LIKENESS_TENTHS * lags[0]:
             return
-        bend = lags[at - 1] - 2 * lags[at] + lags[at + 1]
-        half = FRACTION // 2 * (lags[at - 1] - lags[at + 1])
-        words[R_PERIOD] = ((at * FRACTION) + (half // bend if bend else 0)) * self._step
+        offset = _vertex(*lags[at - 1 : at + 2])
+        words[R_PERIOD] = self._refined(at * self._step, offset * self._step, before)
         seen = self._samples.every(1, 2 * words[R_PERIOD] // FRACTION + 2)
         words[R_LOW_W], words[R_HIGH_W] = min(seen), max(seen)
+
+    def _refined(self, at: int, offset_256: int, before_256: int) -> int:
+        """The period near `at` samples. offset_256: by the grid, where the samples do not decide;
+        before_256: the last one, which stays if it is as alike. A meter as slow as the grid has no
+        samples between.
+        """
+        period, reach = at * FRACTION + offset_256, self._step // 2
+        if not reach:
+            return period
+        first = at - reach - 1
+        unlike = [self._unlike(first + place) for place in range(2 * reach + 3)]
+        least = unlike[(period + FRACTION // 2) // FRACTION - first]
+        best = min(range(1, 2 * reach + 2), key=unlike.__getitem__)
+        near = unlike[best - 1 : best + 2]
+        if near[1] == min(least, *near):
+            least, period = near[1], (first + best) * FRACTION + _vertex(*near)
+        if not before_256 or abs(before_256 - period) < FRACTION:
+            return period
+        is_kept = self._unlike((before_256 + FRACTION // 2) // FRACTION) <= least
+        return before_256 if is_kept else period
+
+    def _unlike(self, lag: int) -> int:
+        """How much the load of the last 2 s differs from that of `lag` samples before."""
+        newer = self._samples.every(self._fine, self._count)
+        older = self._samples.every(self._fine, self._count, lag)
+        return sum([(now - then) * (now - then) for now, then in zip(newer, older)])
+
+
+def _vertex(before: int, middle: int, after: int) -> int:
+    """Place of a parabola's vertex in 1/256, from the middle one of three points."""
+    bend = before - 2 * middle + after
+    return FRACTION // 2 * (before - after) // bend if bend else 0
 
 
 def _highest_peak(lags: Sequence[int]) -> int:

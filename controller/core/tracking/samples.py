@@ -42,9 +42,10 @@ class Samples:
             return newer_W
         return newer_W + ((self.back_W(count + 1) - newer_W) * part >> 8)
 
-    def every(self, step: int, count: int) -> array:
-        """`count` samples (array), `step` apart, from the newest one back."""
-        ring, at = self.ring, self.words[S_NEWEST]
+    def every(self, step: int, count: int, back: int = 0) -> array:
+        """`count` samples (array), `step` apart, from the one `back` before the newest on."""
+        ring = self.ring
+        at = (self.words[S_NEWEST] - back) % len(ring)
         inside = min(count, at // step + 1)
         found = ring[at : at - inside * step if at >= inside * step else None : -step]
         if inside < count:

@@ -39,7 +39,8 @@ def _noise_band(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
     low_Hz, high_Hz = sorted((_frequency(draw), _frequency(draw)))
     at_Hz = np.fft.rfftfreq(len(t_s), t_s[1] - t_s[0])
     parts = np.fft.rfft(draw.standard_normal(len(t_s)))
-    is_in = (at_Hz >= low_Hz) & (at_Hz <= max(high_Hz, 1.05 * low_Hz))
+    first = int(np.searchsorted(at_Hz, low_Hz))  # a narrow band still holds one line
+    is_in = (at_Hz >= low_Hz) & (at_Hz <= max(high_Hz, 1.05 * low_Hz, at_Hz[first]))
     noise = np.fft.irfft(parts * is_in, len(t_s))
     return noise / np.abs(noise).max()
 
