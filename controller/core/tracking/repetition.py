@@ -6,8 +6,8 @@ is faster than 5 Hz as slow movement, and a parabola through it refines a period
 
     tone of 9.8 Hz on the grid: 0.24 Hz, period 4.17 s; 4.17 s are 40.7 periods of the tone
 
-So the samples around the maximum are compared with the last 2 s. A repetition that is lost and found
-again moves the grid more than the load does, so a period stays until another one is more alike.
+So the samples around the maximum are compared with the last 2 s. A repetition that is lost and
+found again moves the grid more than the load does, so a period stays until another is more alike.
 Source: load tracking study, chapter 4.2.
 """
 

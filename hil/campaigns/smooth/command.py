@@ -5,6 +5,7 @@ import argparse
 from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import (
     cells,
+    cost,
     expected,
     loads,
     notices,
@@ -45,8 +46,12 @@ OPTIONS = {
     "--signals": options.flag("tones, squares, noise and steps as well"),
     "--notices": options.flag("announced steps as well"),
     "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
+    "--spectra-seeds": options.value(
+        whole(1, 1000), "NUMBER", "seeds of --spectra (%(default)s)", 1
+    ),
     "--range-kW": options.value(whole(0, 100_000), "KW", "a 5 s range that the site states"),
     "--robust": options.flag("wrong delay, noise, lost samples as well"),
+    "--cost": options.flag("microseconds of a tick of load tracking as well"),
     "--rig": options.flag("some loads in the byte-accurate rig as well"),
     "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
     "--html": options.value(output_file(), "FILE", "write a page there"),
@@ -81,7 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.notices:
             document["notices"] = notices.run(arguments.delays, runner)
         if arguments.spectra:
-            document["spectra"] = spectra.run(arguments.delays, arguments.seed, runner)
+            document["spectra"] = spectra.run(
+                arguments.delays, arguments.seed, runner, arguments.spectra_seeds
+            )
+        if arguments.cost:
+            document["cost"] = cost.run()
         if arguments.robust:
             given = arguments.loads, arguments.seeds, arguments.seed
             document["robust"] = robust.run(*given, runner)

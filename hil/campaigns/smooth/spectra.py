@@ -2,7 +2,8 @@
 
 Tones, pairs and noise bands can be foreseen or left alone, so no battery may make them larger.
 Steps that nobody foresees cannot be followed and stay below the load at once: each edge shows
-twice. Their bound is twice the load's movement within 5 s.
+twice. Their bound is twice the load's movement within 5 s. What is faster than half the meter's
+rate looks slower to the meter: the battery follows that alias, up to its height beside the load.
 """
 
 import math
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hil.campaigns.smooth import followers, loads, rules, simulator
-from hil.campaigns.smooth.paths import PATHS
+from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
 
@@ -77,7 +78,9 @@ KINDS: dict[str, Callable] = {
 }
 SMOOTH = ("tone", "pair", "noise band")
 NUMBER = 30  # of each kind
-SMOOTH_MAX, JUDGED_DELAY_ms = 1.05, 100
+STILL_W = 1000.0  # a load that moves by less for 10 s has no first ratio
+SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100  # of the first seed, of others
+BEYOND, BEYOND_PART = ", beyond", 0.01  # of the energy: so much is faster than the meter shows
 # Of the load's peak: a rise of 1.9 pu/s to 0.475 pu, 10 s later back, each 20 s. NERC measured the
 # first length; the others are as high.
 RAMPS_ms = (250, *range(300, 701, 50))
@@ -94,44 +97,64 @@ class Job(NamedTuple):
     seed: int
 
 
-def run(paths: tuple, seed: int, runner: Runner) -> list:
-    """Rows of each kind and each ramp on each path; prints them."""
-    todo = [Job(kind, at, path, seed) for path in paths for kind in KINDS for at in range(NUMBER)]
+def run(paths: tuple, seed: int, runner: Runner, seeds: int = 1) -> list:
+    """Rows of each kind and each ramp on each path; prints them. seeds: so many from seed on."""
+    todo = [
+        Job(kind, at, path, seed + turn)
+        for path in paths
+        for kind in KINDS
+        for turn in range(seeds)
+        for at in range(NUMBER)
+    ]
     todo += [Job("ramp", ms, path, seed) for path in paths for ms in RAMPS_ms]
     found = runner.play(todo, played, name=lambda job: f"{job.kind} {job.number}, {job.path} ms")
     groups: dict[tuple[str, str], list[dict]] = {}
     for job, figures in zip(todo, found):
-        groups.setdefault((job.kind, job.path), []).append(figures)
+        groups.setdefault((job.kind + figures["beyond"], job.path), []).append(figures)
     rows = [
         row
         for (kind, path), each in groups.items()
-        for row in (_ramp_rows(path, each) if kind == "ramp" else [_row(kind, path, each)])
+        for row in (_ramp_rows(path, each) if kind == "ramp" else [_row(kind, path, each, seed)])
     ]
-    print(f"{NUMBER} spectra of a kind, seed {seed}, from 10 s on; 5 s range of the grid / load")
-    print(f"{'':14}{'ms':>5}  highest   above 1.00   bound   strongest line   worst number")
+    print(f"{NUMBER} spectra of a kind, {seeds} seeds from {seed} on; 5 s range of the grid / load")
+    print(HEAD)
     for row in rows:
         print(_line(row), flush=True)
     return rows
 
 
 def played(job: Job) -> dict:
-    """{number, ratio, line, bound, pct} of one spectrum."""
+    """{seed, number, ratio, first, line, bound, pct, beyond} of one spectrum."""
     path = PATHS[job.path]
     is_ramp = job.kind == "ramp"
     load_W = ramp_W(job.number) if is_ramp else power_W(job.kind, job.number, job.seed)
     seen_W = simulator.seen_W(load_W, path)
     grid_W = simulator.run(followers.Ours(seen_W, path), load_W, path).grid_W
-    judged = slice(round(rules.FROM_S / TICK_S), None)
+    begin = round(rules.FROM_S / TICK_S)
     # the filter of 0.1 Hz undershoots behind an edge that stays for one path delay
     shown = 3 - math.exp(-2 * math.pi * rules.LOW_Hz * path.delay_ms / 1000)
     of_load_W, of_grid_W = rules.range_5s_W(load_W), rules.range_5s_W(grid_W)
+    first_W = [
+        rules.largest_range_W(rules.high_passed_W(power_W)[:begin], rules.RANGE_S)
+        for power_W in (grid_W, load_W)
+    ]
     return {
+        "seed": job.seed,
         "number": job.number,
         "ratio": of_grid_W / of_load_W,
-        "line": rules.line_W(grid_W[judged]) / rules.line_W(load_W[judged]),
-        "bound": shown * rules.largest_range_W(load_W[judged], rules.RANGE_S) / of_load_W,
+        "first": first_W[0] / max(first_W[1], STILL_W),
+        "line": rules.line_W(grid_W[begin:]) / rules.line_W(load_W[begin:]),
+        "bound": shown * rules.largest_range_W(load_W[begin:], rules.RANGE_S) / of_load_W,
         "pct": 100 * of_grid_W / float(load_W.max()),
+        "beyond": BEYOND * (job.kind in SMOOTH and _is_beyond(load_W, path)),
     }
+
+
+def _is_beyond(load_W: np.ndarray, path: Path) -> bool:
+    """More than BEYOND_PART of the movement is faster than half the meter's rate."""
+    energy = np.abs(np.fft.rfft(load_W - load_W.mean())) ** 2
+    is_fast = np.fft.rfftfreq(len(load_W), TICK_S) > 500 / path.sample_ms
+    return bool(energy[is_fast].sum() > BEYOND_PART * energy.sum())
 
 
 def ramp_W(rise_ms: int) -> np.ndarray:
@@ -145,22 +168,29 @@ def ramp_W(rise_ms: int) -> np.ndarray:
     return loads.means_W(times_s, powers_W, RAMP_TURN_S * RAMP_TURNS)
 
 
-def _row(kind: str, path: str, found: list) -> dict:
+def _row(kind: str, path: str, found: list, seed: int) -> dict:
     worst = max(found, key=lambda each: each["ratio"])
     row = {
         "kind": kind,
         "path": path,
+        "count": len(found),
         "highest": worst["ratio"],
-        "above": sum(each["ratio"] > 1.005 for each in found),
-        "bound": None if kind in SMOOTH else worst["bound"],
+        "above": [
+            sum(each["ratio"] > most + 0.005 for each in found) for most in (1.0, SMOOTH_MAX)
+        ],
+        "first": max(each["first"] for each in found),
+        "bound": None if kind.removesuffix(BEYOND) in SMOOTH else worst["bound"],
         "line": max(each["line"] for each in found),
         "worst": worst["number"],
+        "seed": worst["seed"],
         "missed": [],
     }
-    is_judged = kind in SMOOTH and PATHS[path].delay_ms <= JUDGED_DELAY_ms
-    if is_judged and worst["ratio"] > SMOOTH_MAX:
-        name = f"{kind} {worst['number']}, {path} ms"
-        row["missed"].append(f"{name}: 5 s range {worst['ratio']:.3f}, at most {SMOOTH_MAX}")
+    if kind in SMOOTH and PATHS[path].delay_ms <= JUDGED_DELAY_ms:
+        for each in found:
+            most = SMOOTH_MAX if each["seed"] == seed else ANY_MAX
+            if each["ratio"] > most:
+                name = f"{kind} {each['number']} of seed {each['seed']}, {path} ms"
+                row["missed"].append(f"{name}: 5 s range {each['ratio']:.3f}, at most {most}")
     return row
 
 
@@ -175,14 +205,21 @@ def _ramp_rows(path: str, found: list) -> list:
     return rows
 
 
+HEAD = (
+    f"{'':20}{'ms':>5}  highest  first 10 s  above 1.00  1.05  bound  strongest line"
+    "  worst: number, seed"
+)
+
+
 def _line(row: dict) -> str:
-    about = f"{row['kind']:14}{row['path']:>5}"
+    about = f"{row['kind']:20}{row['path']:>5}"
     if "pct" in row:
         return f"{about}  {row['pct']:.2f} % of the load's peak"
     bound = "-" if row["bound"] is None else f"{row['bound']:.2f}"
-    share = f"{row['above']} of {NUMBER}"
+    harmed, more = row["above"]
     return (
-        f"{about}  {row['highest']:7.3f}{share:>13}{bound:>8}{row['line']:17.2f}{row['worst']:15}"
+        f"{about}{row['highest']:9.3f}{row['first']:12.2f}{harmed:6} of {row['count']:<4}{more:4}"
+        f"{bound:>7}{row['line']:16.2f}{row['worst']:15}, {row['seed']}"
     )
 
 

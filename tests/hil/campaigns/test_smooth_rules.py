@@ -130,11 +130,45 @@ def test_steps_that_are_followed_whole_stay_below_their_bound(monkeypatch):
     "steps"       "100f"  1.600  False
 """)
 def test_only_what_can_be_foreseen_or_left_alone_is_judged(kind, path, ratio, is_off):
-    found = {"number": 4, "ratio": ratio, "line": 1.0, "bound": 1.7, "pct": 1.0}
-    row = spectra._row(kind, path, [found, found | {"ratio": 0.5, "number": 5}])
+    found = {"seed": 1, "number": 4, "ratio": ratio, "first": 1.3, "line": 1.0, "bound": 1.7}
+    row = spectra._row(kind, path, [found, found | {"ratio": 0.5, "number": 5}], 1)
     assert bool(row["missed"]) is is_off and (row["worst"], row["highest"]) == (4, ratio)
     assert row["bound"] == (1.7 if kind == "steps" else None)
     assert len(spectra._line(row)) > 60
+
+
+def test_spectra_of_other_seeds_may_be_a_little_higher_and_each_miss_is_named():
+    found = {"number": 4, "first": 1.3, "line": 1.0, "bound": 1.7}
+    seeds = [
+        found | {"seed": seed, "ratio": ratio} for seed, ratio in ((1, 1.06), (2, 1.07), (3, 1.09))
+    ]
+    row = spectra._row("tone", "60", seeds, 1)
+    assert [line.partition(",")[0] for line in row["missed"]] == [
+        f"tone 4 of seed {n}" for n in (1, 3)
+    ]
+    assert row["above"] == [3, 3] and (row["seed"], row["first"]) == (3, 1.3)
+
+
+@cases("""
+    at_Hz  path    is_beyond
+    12     "100"   False
+    13     "100"   True
+    24     "100f"  False
+""")
+def test_what_the_meter_shows_as_slower_is_beyond_it(at_Hz, path, is_beyond):
+    load_W = np.sin(2 * np.pi * at_Hz * np.arange(3600) / SECOND)
+    assert spectra._is_beyond(load_W, PATHS[path]) is is_beyond
+
+
+def test_a_narrow_band_at_the_lowest_frequency_still_holds_a_line():
+    class Narrow:
+        def uniform(self, low, high):
+            return low
+
+        def standard_normal(self, count):
+            return np.random.default_rng(1).standard_normal(count)
+
+    assert np.abs(spectra._noise_band(Narrow(), np.arange(3600) / SECOND)).max() == 1.0
 
 
 @cases("""
@@ -208,4 +242,7 @@ def test_spectra_are_printed_with_their_seed(monkeypatch, capsys):
     given = "--delays", "100f", "--seed", "3", "--spectra", "--processes", "1"
     assert main(["smooth", *given]) == 0
     printed = capsys.readouterr().out
-    assert "1 spectra of a kind, seed 3" in printed and "ramp 250 ms    100f  20." in printed
+    assert (
+        "1 spectra of a kind, 1 seeds from 3 on" in printed
+        and "ramp 250 ms          100f  20." in printed
+    )

@@ -48,6 +48,22 @@ def test_the_period_of_a_wave_or_a_multiple_is_found(wave, period_s, sample_ms):
     assert turns >= 1 and abs(found_s - turns * period_s) <= max(0.02, 0.012 * period_s)
 
 
+@pytest.mark.parametrize("sample_ms", (10, 20, 40))
+@pytest.mark.parametrize("at_Hz", (6.3, 8.547, 9.76))
+def test_a_tone_that_the_grid_shows_as_slow_gets_whole_periods(at_Hz, sample_ms):
+    """On the grid 9.76 Hz is 0.24 Hz, and its 4.17 s are 40.7 periods of the tone."""
+    turns = at_Hz * found_period_s(learned(sine(1 / at_Hz), 20, sample_ms), sample_ms)
+    assert turns > 1 and turns == pytest.approx(round(turns), abs=0.06)
+
+
+@pytest.mark.parametrize("before_s, kept_s", ((2.0, 2.0), (1.0, 1.0), (1.3, 1.0)))
+def test_a_period_stays_until_another_one_is_more_alike(before_s, kept_s):
+    repetition = learned(sine(1.0), 20, 20)
+    repetition.words[R_PERIOD] = round(before_s * 50 * 256)
+    repetition._find()
+    assert found_period_s(repetition, 20) == pytest.approx(kept_s, abs=0.005)
+
+
 @pytest.mark.parametrize("sample_ms", SAMPLES_MS)
 def test_what_came_next_comes_again(sample_ms):
     """20 s after its start a square of 2 s is at its rising edge: half a second before it, too."""

@@ -67,12 +67,12 @@ def taken(strict, seconds, *powers_W):
         strict.take([tick % 2 * power_W for power_W in powers_W])
 
 
-def test_a_proof_needs_five_seconds_and_a_range_that_is_clearly_smaller():
+def test_a_proof_needs_twenty_seconds_and_half_the_range():
     strict = Strict(100_000, 20, 2)
     strict.begin()
-    taken(strict, 4, 1600, 1500, 1501)
+    taken(strict, 19, 1600, 800, 802)
     assert not strict.is_proven(1)
-    taken(strict, 2, 1600, 1500, 1501)
+    taken(strict, 2, 1600, 800, 802)
     assert strict.is_proven(1) and not strict.is_proven(2)
 
 
@@ -85,7 +85,7 @@ def test_a_larger_swing_proves_nothing_until_its_end_is_seen(swing_W, is_proven)
     """A 16th more than 1594 W, of which 6 W were forgotten."""
     strict = Strict(100_000, 20, 1)
     strict.begin()
-    taken(strict, 6, 1600, 0)
+    taken(strict, 21, 1600, 0)
     strict.take((swing_W, swing_W // 2))
     assert strict.is_proven(1) is is_proven
     taken(strict, 2, 0, 0)
