@@ -9,9 +9,9 @@ is safe unless a swing is more than a quarter larger than all before. The share 
 which a larger swing shows, but the battery is still where the larger share had left it: a swing
 that grows by g from a share v leaves up to (3/2 - 1/(2 g)) times the range, 1.2 at g = 1.8. So a
 reserve of a fifth is needed. A choice of the judge that has left at most half of the load's range
-for 20 s is proven, and is followed whole. All powers are those above 0.1 Hz. Source: second study of
-load tracking, chapters 2 and 5; the proof from 180 random steps, of which a sixteenth less in 5 s
-let six exceed the bound.
+for 20 s is proven, and is followed whole. All powers are those above 0.1 Hz. Source: second study
+of load tracking, chapters 2 and 5; the proof from 180 random steps, of which a sixteenth less in
+5 s let six exceed the bound.
 """
 
 from array import array

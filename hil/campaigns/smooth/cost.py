@@ -1,4 +1,4 @@
-"""What load tracking costs: microseconds a tick and words of state, with and without a stated range.
+"""What load tracking costs: microseconds a tick and words, with and without a stated range.
 
 Time of the processor, so its figures change from run to run: the least of some turns counts.
 """
@@ -16,7 +16,7 @@ US_MAX = {"judge": 40, "strict judge": 65}
 
 
 def run() -> list:
-    """Rows {way, us, words, most_us}; prints them. They are no misses: other work takes time too."""
+    """Rows {way, us, words, most_us}; prints them. No misses: other work takes time too."""
     rows = [measured(way) for way in WAYS]
     for row in rows:
         print(
