@@ -25,6 +25,7 @@ LIKENESS_TENTHS = 4
 SEARCH_STEPS = 5  # grid steps from one search for the period to the next
 # A period is refined by so long a part of the load, with a sample each 20 ms
 FINE_MS, FINE_STEP_MS = 2000, 20
+FINE_LAG_MS = 5000  # of a longer period this part says too little
 
 # samples since the last grid step, grid steps since the last search, period, range of the load
 R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W = range(5)
@@ -47,6 +48,7 @@ class Repetition:
     def __init__(self, samples: Samples, sample_ms: int):
         self._samples, self._step = samples, grid_step(sample_ms)
         self._fine = max(1, FINE_STEP_MS // sample_ms)
+        self._fine_lag = FINE_LAG_MS // sample_ms
         self._count = FINE_MS // (sample_ms * self._fine)
         self.words = array("q", [0] * 5)
         self.correlation = array("q", [0] * (LAG_MAX + 2))
@@ -121,30 +123,34 @@ class Repetition:
         words[R_LOW_W], words[R_HIGH_W] = min(seen), max(seen)
 
     def _refined(self, at: int, offset_256: int, before_256: int) -> int:
-        """The period near `at` samples. offset_256: by the grid, where the samples do not decide;
+        """The period near `at` samples. offset_256: by the grid, where the samples do not decide.
         before_256: the last one, which stays if it is as alike. A meter as slow as the grid has no
         samples between.
         """
         period, reach = at * FRACTION + offset_256, self._step // 2
         if not reach:
             return period
-        first = at - reach - 1
-        unlike = [self._unlike(first + place) for place in range(2 * reach + 3)]
-        least = unlike[(period + FRACTION // 2) // FRACTION - first]
-        best = min(range(1, 2 * reach + 2), key=unlike.__getitem__)
-        near = unlike[best - 1 : best + 2]
-        if near[1] == min(least, *near):
-            least, period = near[1], (first + best) * FRACTION + _vertex(*near)
-        if not before_256 or abs(before_256 - period) < FRACTION:
-            return period
-        is_kept = self._unlike((before_256 + FRACTION // 2) // FRACTION) <= least
-        return before_256 if is_kept else period
+        least = self._unlike(_rounded(period))
+        if at <= self._fine_lag:
+            first = at - reach - 1
+            unlike = [self._unlike(first + place) for place in range(2 * reach + 3)]
+            best = min(range(1, 2 * reach + 2), key=unlike.__getitem__)
+            near = unlike[best - 1 : best + 2]
+            if near[1] == min(least, *near):
+                least, period = near[1], (first + best) * FRACTION + _vertex(*near)
+        is_other = before_256 > 0 and abs(before_256 - period) >= FRACTION
+        return before_256 if is_other and self._unlike(_rounded(before_256)) <= least else period
 
     def _unlike(self, lag: int) -> int:
         """How much the load of the last 2 s differs from that of `lag` samples before."""
         newer = self._samples.every(self._fine, self._count)
         older = self._samples.every(self._fine, self._count, lag)
         return sum([(now - then) * (now - then) for now, then in zip(newer, older)])
+
+
+def _rounded(period_256: int) -> int:
+    """In whole samples."""
+    return (period_256 + FRACTION // 2) // FRACTION
 
 
 def _vertex(before: int, middle: int, after: int) -> int:
