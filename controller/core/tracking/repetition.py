@@ -149,7 +149,7 @@ class Repetition:
 
 
 def _rounded(period_256: int) -> int:
-    """In whole samples."""
+    """The period in whole samples."""
     return (period_256 + FRACTION // 2) // FRACTION
 
 

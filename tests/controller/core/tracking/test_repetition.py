@@ -51,7 +51,7 @@ def test_the_period_of_a_wave_or_a_multiple_is_found(wave, period_s, sample_ms):
 @pytest.mark.parametrize("sample_ms", (10, 20, 40))
 @pytest.mark.parametrize("at_Hz", (6.3, 8.547, 9.76))
 def test_a_tone_that_the_grid_shows_as_slow_gets_whole_periods(at_Hz, sample_ms):
-    """On the grid 9.76 Hz is 0.24 Hz, and its 4.17 s are 40.7 periods of the tone."""
+    """9.76 Hz are 0.24 Hz on the grid, and its 4.17 s are 40.7 periods of the tone."""
     turns = at_Hz * found_period_s(learned(sine(1 / at_Hz), 20, sample_ms), sample_ms)
     assert turns > 1 and turns == pytest.approx(round(turns), abs=0.06)
 
