@@ -1,20 +1,23 @@
 """Largest: NERC's ramp against hand-made sizes, the ways of the racks, the command."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
+from controller.__main__ import main as firebreak
 from hil.__main__ import main
-from hil.campaigns.largest import course
-from hil.campaigns.largest.course import FEED, RACKS, Case, Racks
+from hil.campaigns.largest import course, tables
+from hil.campaigns.largest.course import FEED, RACKS, Case, Racks, Way
 
 PLAIN = Racks(50.0, 0.0, 0.0, 0.0, RACKS)
 
 
 def grids(monkeypatch, racks=PLAIN):
     monkeypatch.setattr(course, "REPEATS", 1)
-    return course.nerc_W(), course.grids_W(course.nerc_W(), Case(None, ("55",), racks))
+    ways = course.ways_of(course.nerc_W(), Case(None, ("55",), racks))
+    return course.nerc_W(), {name: way.grid_W for name, way in ways.items()}
 
 
 def test_sizes_of_a_load_without_battery():
@@ -42,14 +45,14 @@ def test_a_capacitor_of_the_length_of_the_path_leaves_least_behind_a_meter_at_th
 def test_tracking_believes_in_a_path_that_is_shorter_by_the_capacitor(monkeypatch):
     believed_ms, function = [], course.followers.function
 
-    def kept(path, delay_ms):
+    def kept(path, delay_ms, allowed_W):
         believed_ms.append(delay_ms)
-        return function(path, delay_ms)
+        return function(path, delay_ms, allowed_W)
 
     monkeypatch.setattr(course.followers, "function", kept)
     monkeypatch.setattr(course, "REPEATS", 1)
     for racks in (PLAIN, PLAIN._replace(meter=FEED)):
-        course.grids_W(course.nerc_W(), Case(None, ("100f", "55"), racks))
+        course.ways_of(course.nerc_W(), Case(None, ("100f", "55"), racks))
     assert believed_ms == [100, 50, 55, 20, 100, 100, 55, 55]
 
 
@@ -58,6 +61,53 @@ def test_the_floor_of_the_smoothing_is_of_the_highest_power():
     smooth_W, feed_W = course.racks_W(load_W, Racks(0.0, 80.0, 0.0, 60.0, FEED))
     assert smooth_W[600:].min() == pytest.approx(0.8 * load_W.max(), rel=1e-3)
     assert feed_W.tolist() == smooth_W.tolist()
+
+
+def test_losses_of_the_floor_and_of_the_battery():
+    case = Case(None, ("55",), PLAIN)
+    gpus_W = np.array([100.0, 300.0])
+    ways = {"alone": Way(gpus_W, gpus_W), "55 ms": Way(np.array([200.0, 200.0]), gpus_W)}
+    found = course.lost_pct(gpus_W, ways, case)
+    assert found["floor"] == found["withheld"] == pytest.approx(100 * 100 / 400)
+    lost_W = 100 * (1 / 0.97 - 1) + 100 * 0.03
+    assert found["alone"] == 0 and found["55 ms"] == pytest.approx(100 * lost_W / 400)
+
+
+def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path, capsys):
+    _, found = grids(monkeypatch)
+    load_W, grid_W = course.nerc_W(), found["55 ms"]
+    rows = [f"{at * 0.02:.2f},{load_W[at]},{grid_W[at]}" for at in range(500, len(load_W))]
+    path, page = tmp_path / "a.csv", tmp_path / "a.json"
+    path.write_text("\n".join(["t_s,load_W,grid_W", *rows]))
+    assert firebreak(["audit", str(path), "--site-MW", "50", "--json", str(page)]) == 1
+    verdicts = json.loads(page.read_text())["verdicts"]
+    audited = {
+        f"{each['operator']} {each['rule']} (?)": math.inf
+        if each["any_site"]
+        else each["site_MW_max"]
+        for each in verdicts
+        if each["series"] == "with battery" and each["rule"] != "ride_through"
+    }
+    sizes = course.sizes(load_W, grid_W)
+    assert len(sizes) == 11 and audited == pytest.approx(sizes, rel=1e-6)
+
+
+def test_the_worst_load_of_each_rule_and_loads_that_a_battery_makes_worse():
+    titles = [rule.title for rule in course.chosen_rules()]
+
+    def row(load, alone_MW, path_MW):
+        ways = {"alone": alone_MW, "55 ms": path_MW}
+        return {"load": load, "ways": {way: dict.fromkeys(titles, ways[way]) for way in ways}}
+
+    rows = [row("a", 20.0, 15.0), row("b", 10.0, math.inf), row("c", None, None)]
+    found = tables.worst(rows)["Southern range_6s (?)"]
+    assert found["alone"] == {"site_MW": 10.0, "load": "b", "smaller": []}
+    assert found["55 ms"] == {"site_MW": 15.0, "load": "a", "smaller": ["a"]}
+    text = tables.of_worst(tables.worst(rows), 3)
+    lines = [line for line in text.splitlines() if line.startswith("Southern")]
+    assert lines[0].split()[-3:] == ["10", "15", "<1"]
+    assert lines[1].endswith("  b (alone); a (55 ms)")
+    assert tables.plain({"a": [math.inf, 1.0]}) == {"a": ["any", 1.0]}
 
 
 def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, capsys, tmp_path):
