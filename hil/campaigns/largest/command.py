@@ -25,13 +25,14 @@ OPTIONS = {
     "--floor": options.value(number(0, 100), "PERCENT", "power smoothing of the GPUs: floor", 0.0),
     "--ramp": options.value(number(0, 1e6), "PERCENT", "its change per s (no limit)", 0.0),
     "--range": options.value(number(0, 100), "PERCENT", "a 5 s range that the site states"),
+    "--table": options.flag("the table of README as well"),
     "--hysteresis": options.value(number(0, 1e6), "S", "its time at the floor (2)", 2.0),
 }
 
 
 def cases(arguments: argparse.Namespace) -> list[course.Case]:
     """NERC's ramp, the built-in job, and measured loads. LoadError."""
-    found: list[loads.Source | None] = [None, loads.Source("", "training")]
+    found: list[loads.Source | None] = [None, loads.Source("", course.BUILT_IN[1])]
     if arguments.loads:
         found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
     given = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
         rows = runner.play(todo, course.played, tables.of_load, lambda case: f"load {case.name}")
     worst = tables.worst(rows)
     document = {"racks": todo[0].racks._asdict(), "rows": rows, "worst": worst}
-    closing = [tables.of_worst(worst, len(rows)), report.verdict(f"{len(rows)} loads judged")]
+    closing = [*tables.markdown(rows), ""] if arguments.table else []
+    closing += [tables.of_worst(worst, len(rows)), report.verdict(f"{len(rows)} loads judged")]
     return report.finish(arguments, tables.plain(document), closing, True)
 
 

@@ -23,6 +23,7 @@ from hil.campaigns.smooth.simulator import EFFICIENCY, RATED_W, TICK_S
 from hil.site.racks import DEFAULTS, Capacitor, Smoothing
 
 NERC = "NERC's ramp"
+BUILT_IN = (NERC, "training")
 RISE_ms, REPEATS = 250, 8  # 640 s
 FROM_S = 10.0  # tracking and filters have begun
 BELIEVED_MS_MIN = 20

@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from controller.audit import report
 from hil.campaigns.largest import course
 from hil.campaigns.largest.course import ALONE
+from hil.runner import report as tables
 
 WIDTH, WHOLE_MW, ANY_MW = 14, 100, 1e5
 SMALLER = "<"
@@ -93,6 +95,34 @@ def _deciding(found: dict[str, dict[str, Any]]) -> str:
     if len(ways) == 1:
         return next(iter(ways)) or "-"
     return "; ".join([f"{load} ({', '.join(names)})" for load, names in ways.items()])
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The table of README: the smallest site of the built-in loads, in brackets that of all loads.
+    Bold: smaller than alone. A rule that no way changes is left out.
+    """
+    built_in = [row for row in rows if row["load"] in course.BUILT_IN]
+    ways = [*rows[0]["ways"]]
+    names = [ALONE, *[name for name in ways if name.endswith("ms")], ways[-1]]
+    sets = [worst(each) for each in (built_in or rows, rows)]
+    lines = []
+    for rule in course.chosen_rules():
+        cells = [
+            _pair([found[rule.title] for found in sets], name, rule.from_MW) for name in names
+        ]
+        if len(set(cells)) > 1:
+            lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
+    heads = ["load alone, MW", *[f"battery at {name}" for name in names[1:]]]
+    return tables.table(("your operator asks", *heads), lines)
+
+
+def _pair(found: Sequence[dict[str, Any]], name: str, from_MW: float) -> str:
+    first, second = [
+        f"**{text}**" if is_smaller(each[name]["site_MW"], each[ALONE]["site_MW"]) else text
+        for each in found
+        for text in [_cell(each[name]["site_MW"], from_MW, 0)]
+    ]
+    return first if first == second else f"{first} ({second})"
 
 
 def is_smaller(size_MW: float | None, alone_MW: float | None) -> bool:
