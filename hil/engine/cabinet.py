@@ -113,7 +113,7 @@ class SimulatedCabinet:
         buses without simulated devices (external.py).
         """
         topology, self.foreign = config.topology, frozenset(foreign)
-        sizes = {
+        sizes: dict[str, Any] = {
             "units": topology.units,
             "racks": topology.racks,
             "unit_of_rack": topology.rack_units,
@@ -121,8 +121,8 @@ class SimulatedCabinet:
             "of_units": unit_sizes(config),
             "wired_rows": tuple(wired.rows(config)),
         }
-        load = _behind_capacitors(config, load)
-        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
+        sizes |= plant_config or {}
+        self.plant = CabinetPlant(sizes, _behind_capacitors(config, load), seed, site)
         for unit, forms in zip(self.plant.pcs, topology.forming):
             unit.can_form = forms
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]

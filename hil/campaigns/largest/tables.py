@@ -107,9 +107,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
     sets = [worst(each) for each in (built_in or rows, rows)]
     lines = []
     for rule in course.chosen_rules():
-        cells = [
-            _pair([found[rule.title] for found in sets], name, rule.from_MW) for name in names
-        ]
+        cells = [_pair([found[rule.title] for found in sets], name, rule.from_MW) for name in names]
         if len(set(cells)) > 1:
             lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
     heads = ["load alone, MW", *[f"battery at {name}" for name in names[1:]]]

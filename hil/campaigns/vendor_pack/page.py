@@ -40,8 +40,9 @@ def html_page(found: dict[str, dict[str, Any]], about: str, numbers: Sequence[Ga
             for asked, answer, is_met in each["answers"]
         ]
         blocks += [Table(("asked", "answer"), rows), Picture(picture(each), "curve")]
-    rows = [(each.name, f"{each.value:g}", each.unit) for each in numbers]
-    blocks += [Heading(2, "T12: gains of the controller"), Table(("name", "value", "unit"), rows)]
+    gains_rows = [(each.name, f"{each.value:g}", each.unit) for each in numbers]
+    blocks.append(Heading(2, "T12: gains of the controller"))
+    blocks.append(Table(("name", "value", "unit"), gains_rows))
     return document.page(blocks, STYLE)
 
 

@@ -136,7 +136,7 @@ def _t4(config: Config, cabinet: str, seed: int) -> Found:
     J_per_kW = min(BUFFER_J_per_kW, config.control["track_path_delay_ms"] - PATH_MS_MIN)
     other = verdicts.t4(*_t4_rows(buffered(config, J_per_kW), load, seed), START_S, rated_W)
     name = f"the same with {schema.BUFFER} = {J_per_kW} at meter_load"
-    answers = [(f"{name}: {asked}", *answer) for asked, *answer in other.answers]
+    answers = [(f"{name}: {asked}", answer, is_met) for asked, answer, is_met in other.answers]
     return found._replace(
         line=f"{found.line}; with capacitors {other.line}", answers=[*found.answers, *answers]
     )

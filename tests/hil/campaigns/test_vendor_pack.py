@@ -92,7 +92,7 @@ def test_t4_plays_around_the_edge_that_is_sharpest_for_the_path(monkeypatch):
     def job(t_s):
         return 1e5 * min(max(t_s - 20, 0), 2) + 5e4 * (t_s >= 41)
 
-    assert plays.sharpest_s(job, 0.1) == pytest.approx(41, abs=0.1)
+    assert plays.sharpest_s(job, 0.1) == pytest.approx(41, abs=0.15)
     assert plays.sharpest_s(job, 2) == pytest.approx(20, abs=0.1)
 
 
