@@ -6,12 +6,13 @@ import pytest
 from full_site import CONFIG
 
 from controller.config import configuration
-from controller.sites import PV_GENSET
 from hil.engine import cabinet
 from hil.plant import relays
 from hil.plant.cabinet import CONTACTS
 from safety import signals as s
+from tests.repository import ROOT
 
+RACKS = ROOT / "hil/site/examples/racks/cabinet.toml"
 IO = [CONFIG.topology.device(f"io_{number}") for number in (1, 2, 3)]
 
 
@@ -54,7 +55,7 @@ def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
 
 
 def test_a_load_meter_at_the_racks_sees_a_step_before_their_feed_does():
-    config = configuration.load(PV_GENSET)
+    config = configuration.load(RACKS)
     one = cabinet.SimulatedCabinet(config, lambda t_s: (1e5 if t_s < 1 else 2e5, ()), 1)
     for _ in range(52):
         one.plant.step(0.02)

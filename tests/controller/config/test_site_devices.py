@@ -80,11 +80,8 @@ def test_the_highest_write_is_the_limit_in_percent_of_the_rating(tmp_path, line,
 
 def test_the_range_of_each_power_follows_the_rating(tmp_path):
     """A converter that forms an island gives more than its rated power for seconds."""
-    lines = "rated_W = 50000\n[unit.1]\nrated_W = 100000"
-    with_line(tmp_path, 'profile = "em24"\nbus = "lan"\nunit_id = 1', lines)
-    cabinet = tmp_path / "sites" / "pv_genset" / PV_GENSET.name
-    cabinet.write_text(cabinet.read_text().replace("buffer_J_per_kW = 54", "rated_W = 600000"))
-    config = configuration.load(cabinet)
+    lines = "rated_W = 50000\n[device.meter_load]\nrated_W = 600000\n[unit.1]\nrated_W = 100000"
+    config = with_line(tmp_path, 'profile = "em24"\nbus = "lan"\nunit_id = 1', lines)
     image = ProcessImage(config.layout(), config.site_devices)
     found = families.build(config, image)
     bounds = {
