@@ -83,9 +83,7 @@ def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
     )
 
 
-def _behind_capacitors(
-    config: Config, load: Callable[[float], Any] | None
-) -> Callable[[float], Any] | None:
+def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
     """The load behind the capacitors of its racks, where the load meter is said to be at them."""
     meter = config.topology.device("meter_load")
     J_per_kW = meter.settings.get(schema.BUFFER, 0) if meter else 0
@@ -113,7 +111,7 @@ class SimulatedCabinet:
         buses without simulated devices (external.py).
         """
         topology, self.foreign = config.topology, frozenset(foreign)
-        sizes: dict[str, Any] = {
+        sizes = {
             "units": topology.units,
             "racks": topology.racks,
             "unit_of_rack": topology.rack_units,
@@ -121,8 +119,9 @@ class SimulatedCabinet:
             "of_units": unit_sizes(config),
             "wired_rows": tuple(wired.rows(config)),
         }
-        sizes |= plant_config or {}
-        self.plant = CabinetPlant(sizes, _behind_capacitors(config, load), seed, site)
+        self.plant = CabinetPlant(
+            {**sizes, **(plant_config or {})}, _feed(config, load), seed, site
+        )
         for unit, forms in zip(self.plant.pcs, topology.forming):
             unit.can_form = forms
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
