@@ -83,6 +83,19 @@ def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
     )
 
 
+def _sizes(config: Config) -> dict[str, Any]:
+    """Keys of the plant's config that follow from the cabinet."""
+    topology = config.topology
+    return {
+        "units": topology.units,
+        "racks": topology.racks,
+        "unit_of_rack": topology.rack_units,
+        "of_racks": rack_sizes(config),
+        "of_units": unit_sizes(config),
+        "wired_rows": tuple(wired.rows(config)),
+    }
+
+
 def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
     """The load behind the capacitors of its racks, where the load meter is said to be at them."""
     meter = config.topology.device("meter_load")
@@ -111,17 +124,8 @@ class SimulatedCabinet:
         buses without simulated devices (external.py).
         """
         topology, self.foreign = config.topology, frozenset(foreign)
-        sizes = {
-            "units": topology.units,
-            "racks": topology.racks,
-            "unit_of_rack": topology.rack_units,
-            "of_racks": rack_sizes(config),
-            "of_units": unit_sizes(config),
-            "wired_rows": tuple(wired.rows(config)),
-        }
-        self.plant = CabinetPlant(
-            {**sizes, **(plant_config or {})}, _feed(config, load), seed, site
-        )
+        sizes = {**_sizes(config), **(plant_config or {})}
+        self.plant = CabinetPlant(sizes, _feed(config, load), seed, site)
         for unit, forms in zip(self.plant.pcs, topology.forming):
             unit.can_form = forms
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
