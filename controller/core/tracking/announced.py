@@ -20,7 +20,7 @@ often the source must be right before the next one. After n notices at most abou
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from controller.core.base.integers import within
@@ -55,6 +55,11 @@ class Notice(Protocol):
         """Time until the step."""
 
 
+def whole_W(step_W: int) -> int:
+    """All of a step, where no range in 5 s is stated."""
+    return step_W
+
+
 class Announced:
     """words: A_WORDS of each source. The age counts from the announced time."""
 
@@ -77,9 +82,10 @@ class Announced:
         notices: Sequence[Notice],
         elapsed_ticks: int,
         delay_ms: int,
+        room_W: Callable[[int], int] = whole_W,
     ) -> int:
         """The guess, moved to the load that is announced. Two sources that announce one moment
-        count once, as the larger step.
+        count once, as the larger step. room_W: the part of a step that may be wrong.
         """
         if not notices and not any(self.words[A_STEP_W::A_WORDS]):
             return guess_W
@@ -94,7 +100,8 @@ class Announced:
             self._keep(notice, load_W, reaction_ms)
         for first in self._firsts:
             if self.words[first + A_STEP_W]:
-                guess_W = self._moved_W(first, load_W, guess_W, delay_ms, reaction_ms)
+                most_W = room_W(abs(self.words[first + A_STEP_W]))
+                guess_W = self._moved_W(first, load_W, guess_W, (delay_ms, reaction_ms, most_W))
         return guess_W
 
     def _drop(self, first: int, near: Sequence[Notice], reaction_ms: int) -> None:
@@ -115,10 +122,9 @@ class Announced:
         words[first + A_AGE_MS] = -notice.start_ms
         words[first + A_STEP_W] = notice.step_W * self._share_permille // 1000
 
-    def _moved_W(
-        self, first: int, load_W: int, guess_W: int, delay_ms: int, reaction_ms: int
-    ) -> int:
-        words = self.words
+    def _moved_W(self, first: int, load_W: int, guess_W: int, limits: tuple[int, int, int]) -> int:
+        """limits: delay_ms, reaction_ms, W of the step that may act."""
+        words, (delay_ms, reaction_ms, most_W) = self.words, limits
         step_W, age_ms = words[first + A_STEP_W], words[first + A_AGE_MS]
         size_W, before_W = abs(step_W), words[first + A_BEFORE_W]
         come_W = max(words[first + A_COME_W], _come_W(load_W - before_W, step_W))
@@ -132,7 +138,7 @@ class Announced:
         late_ms = 0 if self._has_patience(first) else FIRST_MS
         if age_ms < late_ms - reaction_ms or not self._acts(first, is_begun):
             return guess_W
-        ahead_W = size_W if age_ms >= 2 * late_ms - reaction_ms else size_W // 2
+        ahead_W = most_W if age_ms >= 2 * late_ms - reaction_ms else most_W // 2
         missing_W = max(0, ahead_W - _come_W(guess_W - before_W, step_W))
         words[first + A_ADDED_W_MS] += missing_W * self._tick_ms
         return guess_W + (missing_W if step_W > 0 else -missing_W)

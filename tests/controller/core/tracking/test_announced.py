@@ -13,6 +13,7 @@ from controller.core.tracking.announced import (
     A_WORDS,
     Announced,
 )
+from controller.core.tracking.strict import S_RANGE_W, Strict
 
 KW, TICK_MS, DELAY_MS = 1000, 20, 100  # meter of 20 ms: the battery acts 80 ms after a decision
 
@@ -157,6 +158,19 @@ def test_load_tracking_forgets_a_step_when_another_meter_shows_the_load():
         seen.notices, seen.load_source = (Notice(0, 100 * KW, left_ms, 1000),), source
         control.step(seen, seen, 1)
         assert bool(control.announced.words[A_STEP_W]) is is_kept
+
+
+@pytest.mark.parametrize("range_kW, kW", [(150, 0), (199, 0), (250, 50), (300, 100)])
+def test_under_a_stated_range_a_step_moves_what_may_be_wrong(range_kW, kW):
+    """The step shows twice at most, and the load has swung by 100 kW before."""
+    strict = Strict(range_kW * KW, 20, 4)
+    assert strict.room_W(100 * KW) == kW * KW
+    strict.words[S_RANGE_W] = 120 * KW
+    assert strict.room_W(100 * KW) == max(0, kW - 40) * KW
+    one, notice = Announced(TICK_MS, 20, 1, 1000), Notice(0, 100 * KW, 40, 1000)
+    strict.words[S_RANGE_W] = 0
+    found_W = one.ahead_W(200 * KW, 200 * KW, (notice,), 1, DELAY_MS, strict.room_W)
+    assert found_W == (200 + kW) * KW
 
 
 def test_two_sources_that_announce_one_moment_count_once():
