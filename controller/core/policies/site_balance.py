@@ -221,7 +221,7 @@ class SiteBalance(Function):
         state.is_learnt = 1
 
     def _load_W(self, known: Known) -> int | None:
-        """In a deep sag the meter reads on, but shows no bus that a source carries."""
+        """The load, while its meter shows a live bus: a meter reads on in a deep sag."""
         is_shown = self._is_load_fitted and self._is_whole and not known.is_load_low
         return known.load_meter_W if is_shown else None
 
