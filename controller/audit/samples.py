@@ -2,7 +2,8 @@
 
 A source gives pieces: times that rise, and a column for each name, NaN where a value is unknown.
 A straight line bridges a gap of at most GAP_S. After a longer gap a new segment begins, and no
-window reaches over the gap. So a lost sample cannot look like a change of the load.
+window reaches over the gap. So a lost sample cannot look like a change of the load. Samples at
+uneven times are replaced by points of the straight lines between them.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ VOLTAGE, FREQUENCY, COMMANDED = "voltage_pu", "frequency_Hz", "commanded"
 POWERS = LOAD, GRID
 GAP_S, GAP_STEPS = 1.0, 3
 LOST_PERCENT_MAX = 20.0
+UNEVEN = 0.05  # steps that differ by less from the usual one are even
 Values = dict[str, np.ndarray]
 
 
@@ -118,22 +120,31 @@ class Steady:
 
     def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
         """One sample for each step. Without a begin the first one is of the block before."""
-        counts = np.rint(np.diff(times_s) / self.step_s).astype(int)
-        if (counts == 1).all():
-            begin = 0 if is_begin else 1
+        begin, steps_s = 0 if is_begin else 1, np.diff(times_s)
+        if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
             return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
-        places = np.append(0, np.cumsum(counts))
-        self.lost += int(np.maximum(counts - 1, 0).sum())
-        even = np.arange(0 if is_begin else 1, places[-1] + 1)
-        kept = np.append(counts > 0, True)  # of two samples in one step, the last
-        found = {k: np.interp(even, places[kept], v[kept]) for k, v in values.items()}
-        return Block(is_begin, np.interp(even, places[kept], times_s[kept]), found)
+        steps = max(1, round(float(times_s[-1] - times_s[0]) / self.step_s))
+        self.lost += max(0, steps - len(steps_s))
+        even_s = np.linspace(times_s[0], times_s[-1], steps + 1)[begin:]
+        return Block(is_begin, even_s, {k: _at(k, even_s, times_s, v) for k, v in values.items()})
+
+
+def _at(name: str, even_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A column at other times: straight lines between its values. Commands hold."""
+    if name == COMMANDED:
+        return values[np.searchsorted(times_s, even_s, side="right") - 1]
+    return np.interp(even_s, times_s, values)
 
 
 def _step_s(times_s: np.ndarray, path: str) -> float:
+    """The mean step. It is found from pairs of steps, which jitter changes little."""
     if len(times_s) < 2:
         raise AuditError(f"{path}: fewer than two samples of the load at its begin")
-    return float(np.median(np.diff(times_s)))
+    pair = min(2, len(times_s) - 1)
+    pairs_s = times_s[pair:] - times_s[:-pair]
+    middle_s = float(np.median(pairs_s)) / pair
+    usual_s = pairs_s[pairs_s < GAP_STEPS * pair * middle_s]
+    return float(usual_s.sum() / np.rint(usual_s / middle_s).sum())
 
 
 def _joined(before: Values, after: Values) -> Values:

@@ -41,7 +41,7 @@ def test_a_step_is_judged_for_its_size(audit, tmp_path):
     assert audit(step, "--rules", "southern", "--site-MW", "39.9")[0] == 0
     code, out, _ = audit(step, "--rules", "atc_spp", "--site-MW", "49")
     assert code == 0 and "does not apply" in out[-5]
-    words = "largest site below 50 MW, where the rule begins"
+    words = "largest site up to 50 MW, where the rule begins"
     assert [words in line for line in audit(step, "--rules", "atc_spp")[1]].count(True) == 1
 
 
@@ -86,7 +86,7 @@ def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
             blocks.append(each)
     assert [each.is_begin for each in blocks] == [True, False, True, False]
     found = np.concatenate([each.values["load_W"] for each in blocks])
-    assert found.tolist() == pytest.approx([0, 1, 3, 4, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
+    assert found.tolist() == pytest.approx([0, 1.025, 3, 4.025, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
 
 
 BAD = """
