@@ -25,10 +25,13 @@ class AuditError(ValueError):
 
 
 class Piece(NamedTuple):
-    """Some samples of a source."""
+    """Some samples of a source. is_begin: nothing was recorded just before them, so nothing of it
+    is missing.
+    """
 
     times_s: np.ndarray
     values: Values
+    is_begin: bool = False
 
 
 class Source(Protocol):
@@ -41,7 +44,7 @@ class Source(Protocol):
 
     @property
     def begin_utc_s(self) -> float | None:
-        """UTC of time 0, s since 1970; known once the first samples are read."""
+        """UTC of time 0, s since 1970; known once the samples are read."""
 
     def pieces(self) -> Iterator[Piece]:
         """The samples from the first one on. Raises AuditError, SeriesError."""
@@ -61,7 +64,7 @@ class Steady:
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
         self.samples = self.lost = self.gaps = 0
-        self.gap_s = self.length_s = 0.0
+        self.gap_s = self.length_s = self._pause_s = 0.0
         self._before: Piece | None = None
 
     def blocks(self) -> Iterator[Block]:
@@ -73,6 +76,10 @@ class Steady:
                 continue
             if not self.step_s:
                 self.step_s, begin_s = _step_s(kept.times_s, self.source.path), kept.times_s[0]
+            if piece.is_begin and self._before is not None:
+                pause_s = float(kept.times_s[0] - end_s)
+                self.gaps, self.gap_s = self.gaps + 1, self.gap_s + pause_s
+                self._pause_s, self._before = self._pause_s + pause_s, None
             end_s = kept.times_s[-1]
             for block in self._split(kept):
                 self.samples += len(block.times_s)
@@ -80,7 +87,8 @@ class Steady:
         if self.samples < 2:
             raise AuditError(f"{self.source.path}: fewer than two samples of the load")
         self.length_s = end_s - begin_s
-        missing = 100 * (self.lost + self.gap_s / self.step_s) / (self.length_s / self.step_s + 1)
+        missing_s = self.lost * self.step_s + self.gap_s - self._pause_s
+        missing = 100 * missing_s / (self.length_s - self._pause_s + self.step_s)
         if missing > LOST_PERCENT_MAX:
             raise AuditError(
                 f"{self.source.path}: {missing:.0f} % of the samples of {self.step_s * 1000:g} ms "
@@ -98,7 +106,8 @@ class Steady:
         known = ~np.isnan(sum(powers))
         if known.all():
             return piece
-        return Piece(piece.times_s[known], {key: each[known] for key, each in piece.values.items()})
+        found = {key: each[known] for key, each in piece.values.items()}
+        return Piece(piece.times_s[known], found, piece.is_begin)
 
     def _split(self, piece: Piece) -> Iterator[Block]:
         """The blocks of a piece: cut at long gaps, short gaps bridged."""

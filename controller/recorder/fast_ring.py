@@ -22,6 +22,7 @@ WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split() 
 COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
 FILE_BYTES_MAX = 64 << 20  # a file has an hour: about 2 MB
 MASK = (1 << 32) - 1
+SET_US = 2_000_000  # a larger difference between clock and ticks: the clock was set
 # a file system writes about so much beside each block: its last page, the inode, its journal
 BESIDE_BYTES = 12 << 10
 
@@ -107,18 +108,21 @@ def _block_at(data: bytes, begin: int) -> Block | None:
 
 
 class Placed(NamedTuple):
-    """A block with its columns and the UTC, us, of its first tick; elapsed: ticks before each."""
+    """A block with its columns and the UTC, us, of its first tick. elapsed: ticks before each one.
+    follows: no tick is missing after the block before.
+    """
 
     block: Block
     columns: dict[str, bytes]
     elapsed: array
     begin_us: int
+    follows: bool
 
 
 def placed(folder: str) -> Iterator[Placed]:
     """The blocks of a ring. One goes on from the block before if no frame is missing between them,
-    because the wall clock is read once a block and is less even than the ticks. OSError,
-    ValueError.
+    because the wall clock is read once a block and is less even than the ticks. A difference above
+    SET_US shows that the clock was set: the block then has the new time. OSError, ValueError.
     """
     end_us, follows = 0, (0, -1)
     for name in files(folder):
@@ -141,8 +145,8 @@ def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
     before = header["inode"], header["sequence"] - header["count"]
     on_us = end_us + elapsed[0] * step_us
     by_clock_us = header["utc_us"] - (sum(elapsed) - elapsed[0]) * step_us
-    begin_us = on_us if before == follows else max(by_clock_us, on_us)
-    return Placed(block, columns, elapsed, begin_us)
+    is_next, is_set = before == follows, abs(by_clock_us - on_us) > SET_US
+    return Placed(block, columns, elapsed, by_clock_us if is_set or not is_next else on_us, is_next)
 
 
 class Ring(NamedTuple):

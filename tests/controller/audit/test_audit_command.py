@@ -78,15 +78,15 @@ def test_a_gap_is_no_change(audit):
 
 
 def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
-    times_s = np.array([0.0, 0.02, 0.04, 0.041, 0.06, 0.08, 5.0, 5.02, 5.08])
-    pieces = Given(times_s, {"load_W": np.arange(9.0)}, 4)
+    times_s = np.array([0.0, 0.02, 0.04, 0.06, 0.061, 0.08, 0.1, 5.0, 5.02, 5.08])
+    pieces = Given(times_s, {"load_W": np.arange(10.0)}, 4)
     blocks = []
     with pytest.raises(samples.AuditError, match="are missing"):
         for each in samples.Steady(pieces).blocks():
             blocks.append(each)
     assert [each.is_begin for each in blocks] == [True, False, True, False]
     found = np.concatenate([each.values["load_W"] for each in blocks])
-    assert found.tolist() == pytest.approx([0, 1.025, 3, 4.025, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
+    assert found.tolist() == pytest.approx([0, 1, 2, 3, 5, 6, 7, 8, 8 + 1 / 3, 8 + 2 / 3, 9])
 
 
 BAD = """
