@@ -8,9 +8,10 @@ import re
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from controller.recorder.fast_anchor import Anchor
 from controller.system import regular_file
 
 FOLDER = "fast"
@@ -165,10 +166,12 @@ class Ring(NamedTuple):
         return (self.stored_bytes / max(1, self.blocks) + BESIDE_BYTES) * BLOCKS_A_DAY
 
 
-def verify(folder: str) -> Ring:
-    """Check the chain of a ring. OSError."""
+def verify(folder: str, anchors: Sequence[Anchor] = ()) -> Ring:
+    """Check the chain of a ring, and the blocks that the record names. OSError."""
     count, stored, breaks = 0, 0, list[str]()
     times_us: list[int] = []
+    named, oldest, newest = {each.number for each in anchors}, None, -1
+    digests: dict[int, str] = {}
     before: tuple[int, str] | None = None  # number and hash that the next block must name
     for name in files(folder):
         path, end = os.path.join(folder, name), 0
@@ -182,7 +185,15 @@ def verify(folder: str) -> Ring:
                 breaks.append(f"{name}: block {number} does not follow the block before")
             before, end = (number + 1, block.digest.hex()), block.end
             times_us, count = [*times_us[:1], block.header["utc_us"]], count + 1
+            oldest, newest = number if oldest is None else oldest, number
+            if number in named:
+                digests[number] = block.digest.hex()
         stored += end
         if end < os.path.getsize(path):
             breaks.append(f"{name}: is damaged from byte {end} on")
+    for who, number, digest in anchors:
+        if number > newest:
+            breaks.append(f"{who} names minute {number}; the ring ends at minute {newest}")
+        elif number >= (oldest or 0) and digests.get(number) != digest:
+            breaks.append(f"{who} names another minute {number}")
     return Ring(count, times_us, stored, breaks)
