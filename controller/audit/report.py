@@ -33,7 +33,8 @@ def text(found: Found) -> str:
         if not at or found.verdicts[at - 1].rule is not verdict.rule:
             lines += ["", *_head(found, verdict.rule)]
         lines.append(f"  {verdict.series:13} {verdict.word:14} {details(found, verdict)}")
-    return ascii_only("\n".join([*lines, "", *_end(found)]))
+    whole = ascii_only("\n".join([*lines, "", *_end(found)]))
+    return "".join([each if each.isprintable() or each == "\n" else "?" for each in whole])
 
 
 def _head(found: Found, rule: Rule) -> Iterator[str]:

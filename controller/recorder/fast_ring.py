@@ -95,6 +95,8 @@ def _block_at(data: bytes, begin: int) -> Block | None:
         return None
     _, head_bytes, packed_bytes, digest = HEAD.unpack_from(data, begin)
     packed_at = begin + HEAD.size + head_bytes
+    if packed_at + packed_bytes > len(data):
+        return None
     head, packed = data[begin + HEAD.size : packed_at], data[packed_at : packed_at + packed_bytes]
     try:
         header = json.loads(head)

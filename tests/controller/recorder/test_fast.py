@@ -79,6 +79,19 @@ def test_a_changed_byte_breaks_the_chain(tmp_path, damage, words):
     assert read(tmp_path) == list(range(3, 12))
 
 
+def test_each_changed_byte_and_each_cut_is_found(tmp_path):
+    fill(ring(tmp_path), 2)
+    path, folder = the_file(tmp_path), str(tmp_path / "fast")
+    whole = path.read_bytes()
+    middle, _ = [each.end for each in fast_ring.blocks_of(str(path))]
+    for at in range(middle, len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        assert fast_ring.verify(folder).breaks, at
+        path.write_bytes(whole[:at])
+        fast.Fast(str(tmp_path), 7, print)
+        assert path.stat().st_size == middle, at
+
+
 def test_a_removed_block_breaks_the_chain(tmp_path):
     fill(ring(tmp_path), 3)
     path = the_file(tmp_path)
