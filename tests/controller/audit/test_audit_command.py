@@ -105,8 +105,8 @@ def test_windows_end_between_samples_and_uneven_samples_are_exact(step_s, jitter
 def test_commands_are_held_between_uneven_samples():
     times_s = np.arange(0, 2, 0.02)
     times_s[1::2] += 0.004
-    found = {"load_W": times_s, "commanded": np.where(times_s < 1, 1.0, 4.0)}
-    blocks = list(samples.Steady(Given(times_s, found, 50)).blocks())
+    found = {"load_W": times_s, "commanded": np.where(times_s < 0.5, 1.0, 4.0)}
+    blocks = list(samples.Steady(Given(times_s, found, 1000)).blocks())
     assert {*np.concatenate([each.values["commanded"] for each in blocks])} == {1.0, 4.0}
 
 
@@ -309,6 +309,9 @@ def test_a_stop_that_was_there_before_is_no_command_in_the_sag():
     times_s = np.arange(3000) * 0.02
     first = ridden(times_s, in_span(times_s, -1, 0.4, 0.6, 1.0), np.full(3000, 1e8), STOP)
     assert first.word == judge.NOTHING
+    sag = in_span(times_s, 29.99, 30.29, 0.6, 1.0)
+    at_once = ridden(times_s, sag, np.full(3000, 1e8), in_span(times_s, 29.99, 31, STOP, 0))
+    assert (at_once.word, "stop commanded 0.00 s" in at_once.why) == (judge.BROKEN, True)
     # judged for 600 s of a longer sag, once
     longer_s = np.arange(40_000) * 0.02
     load_W, acts = np.full(40_000, 1e8), in_span(longer_s, 30, 9999, STOP, 0)

@@ -54,6 +54,8 @@ def test_a_ring_that_was_removed_is_found(bench, capsys):
         "BROKEN: event 7 names minute 0; the ring ends at minute -1",
         "BROKEN: the record names minute 3; the ring ends at minute -1",
     ]
+    bench.start_recorder().run(1).recorder.close()
+    assert verified(capsys, bench) == (0, []) and len(bench.events(LOSS)) == 1
 
 
 def test_a_chain_that_was_made_anew_is_found(bench, capsys):
