@@ -45,7 +45,7 @@ def _head(found: Found, rule: Rule) -> Iterator[str]:
 
 
 def limit_words(rule: Rule) -> str:
-    """What the rule allows, in words."""
+    """The limit of the rule, in words."""
     values, unit = rule.values, rule.unit
     size = f", {rule.size_words}" if rule.size_words else ""
     if rule.quantity == RIDE:

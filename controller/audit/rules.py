@@ -122,8 +122,8 @@ class Rule(NamedTuple):
 
     @property
     def sample_s_max(self) -> float:
-        """A meter with a longer time between its values cannot see what this rule limits: less than
-        half of the octaves of a band, less than SAMPLES_MIN values of a window.
+        """The longest time between two values of a meter that can judge the rule. The meter must
+        see half of the octaves of a band, and SAMPLES_MIN values of a window.
         """
         values = self.values
         if self.quantity == LINE:

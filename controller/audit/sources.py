@@ -1,4 +1,4 @@
-"""What a path holds: a CSV file, a capture or journal, the ring of ticks of a recorder."""
+"""The source of a path: a CSV file, a capture or journal, the ring of ticks of a recorder."""
 
 import math
 import os
@@ -128,7 +128,7 @@ class JournalSource:
     """A capture or a whole journal. Its ticks have no UTC."""
 
     def __init__(self, path: str) -> None:
-        """AuditError: it is none of this version."""
+        """AuditError: the file is no journal of this version."""
         self.path = path
         self.begin_utc_s: float | None = None
         seen = self._opened()

@@ -1,9 +1,9 @@
 """A foreign CSV file as a source, read by the reader of series.
 
-`load_kW` (any column of a power with "load" in its name, else the only one that is neither of the
-grid nor of the battery), `grid_kW` or `battery_kW` (above 0 discharges), `voltage_pu`,
-`frequency_Hz`, `commanded`. Grid and battery give the load too. A cell that is no number is a lost
-sample.
+`load_kW` is any power column with "load" in its name, else the only one that is neither of the
+grid nor of the battery. Beside it: `grid_kW` or `battery_kW` (above 0 discharges), `voltage_pu`,
+`frequency_Hz`, `commanded`. Grid and battery together give the load. A cell that is no number is a
+lost sample.
 """
 
 import contextlib
@@ -111,7 +111,7 @@ def _one(names: Sequence[str]) -> str:
 
 
 def with_grid(values: Values) -> Values:
-    """The load and the grid. Each follows from the other one and the battery, unless measured."""
+    """Add the load or the grid, if it was not measured: they differ by the battery."""
     battery_W = values.pop(BATTERY, None)
     if battery_W is not None and GRID not in values:
         values[GRID] = values[LOAD] - battery_W

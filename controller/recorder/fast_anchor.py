@@ -50,7 +50,7 @@ def lost(told: object, newest: Newest) -> Event | None:
 
 
 def anchors(connection: sqlite3.Connection) -> list[Anchor]:
-    """What the record says of the ring. sqlite3.Error."""
+    """The blocks that the record names. sqlite3.Error."""
     found: list[Anchor] = []
     for number, kind, scope, text in connection.execute(
         "SELECT id, kind, scope, text FROM events WHERE code = ? ORDER BY id", (CODE,)

@@ -153,7 +153,7 @@ def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
 
 
 class Ring(NamedTuple):
-    """What a check of the ring found. times_us: UTC of the first and the last block; breaks: one
+    """Findings of a check of the ring. times_us: UTC of the first and the last block; breaks: one
     line each.
     """
 
