@@ -280,8 +280,8 @@ def test_a_sag_is_judged_by_the_curve(name, sag, verdict, why):
     assert (found.word, why in found.why) == (verdict, True), found
 
 
-def ridden(times_s, voltage, load_W, commanded=0.0, piece=1400):
-    columns = {"load_W": load_W, "voltage_pu": voltage}
+def ridden(times_s, voltage_pu, load_W, commanded=0.0, piece=1400):
+    columns = {"load_W": load_W, "voltage_pu": voltage_pu}
     columns["commanded"] = np.broadcast_to(commanded, times_s.shape).astype(float)
     rule = [each for each in rules.load("ercot") if each.quantity == "ride_through"]
     return judge.audit(Given(times_s, columns, piece), rule, 100.0).verdicts[0]

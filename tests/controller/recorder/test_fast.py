@@ -224,7 +224,7 @@ def test_a_clock_that_is_set_is_no_pause_of_the_load(tmp_path, set_s, ticks_s, u
 def test_days_without_a_recorder_are_no_missing_samples(tmp_path):
     made = ring(tmp_path)
     for number in range(2):
-        for at in range(3000):
+        for _ in range(3000):
             made.take((1, 10**6, 10**6 * (1 + number), NONE, NONE, NONE, 0))
         utc_us = UTC_US + number * 86_400_000_000
         header = {"inode": number, "utc_us": utc_us, "sequence": 3000, "meters": METERS}
