@@ -102,15 +102,19 @@ class Band:
 
 
 class Window:
-    """The last values before a block, with their times. steps: so many."""
+    """The last values before a block, with their times. steps: so many. A straight line bridges a
+    gap that is shorter than bridge_s.
+    """
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, steps: int, step_s: float, bridge_s: float) -> None:
+        self.steps, self._step_s, self._bridge_s = steps, step_s, bridge_s
         self._values = self._times_s = np.empty(0)
 
     def feed(self, block: Block, values: np.ndarray, pad: bool) -> tuple[np.ndarray, np.ndarray]:
         """(times, values) with those before in front. pad: a segment begins with its first one."""
-        if block.is_begin:
+        if block.gap_s < self._bridge_s and len(self._values):
+            self._bridge(block, float(values[0]))
+        elif block.is_begin:
             count = self.steps if pad else 0
             self._values = np.full(count, values[0])
             self._times_s = np.full(count, block.times_s[0])
@@ -119,6 +123,12 @@ class Window:
         keep = max(0, len(found) - self.steps)
         self._times_s, self._values = times_s[keep:], found[keep:]
         return times_s, found
+
+    def _bridge(self, block: Block, value: float) -> None:
+        count, last, last_s = round(block.gap_s / self._step_s), self._values[-1], self._times_s[-1]
+        share = np.arange(1, count) / count
+        self._values = np.append(self._values, last + share * (value - last))
+        self._times_s = np.append(self._times_s, last_s + share * block.gap_s)
 
 
 class Range:
@@ -133,7 +143,8 @@ class Range:
         self._steps = math.floor(steps + NEAR)
         self._rest = max(0.0, steps - self._steps) if steps - self._steps > NEAR else 0.0
         self._count = self._steps + 1 + bool(self._rest)  # samples that a window touches
-        self._band, self._window = Band(band_Hz, step_s), Window(self._count - 1)
+        bridge_s = 0.0 if band_Hz else window_s
+        self._band, self._window = Band(band_Hz, step_s), Window(self._count - 1, step_s, bridge_s)
         self._fed = 0
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
@@ -182,7 +193,7 @@ class Ramp:
         self.worst: Worst | None = None
         self._steps = max(1, round(window_s / step_s))
         self._factor, self._direction = per_s / (self._steps * step_s), direction
-        self._window = Window(self._steps)
+        self._window = Window(self._steps, step_s, window_s)
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""

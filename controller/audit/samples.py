@@ -1,11 +1,12 @@
 """Samples of a source on an even grid of time, in blocks: what the measures read.
 
 A source gives pieces: times that rise, and a column for each name, NaN where a value is unknown.
-A straight line bridges a gap of at most GAP_S. After a longer gap a new segment begins, and no
-window reaches over the gap. So a lost sample cannot look like a change of the load. Samples at
+A straight line bridges a gap of at most GAP_S. A new segment begins after a longer gap. Filters and
+spectra begin anew there, so that a lost sample cannot look like a change of the load. Samples at
 uneven times are replaced by points of the straight lines between them.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -51,11 +52,12 @@ class Source(Protocol):
 
 
 class Block(NamedTuple):
-    """Even samples. is_begin: they do not follow the block before."""
+    """Even samples. is_begin: they do not follow the block before. gap_s: the time between them."""
 
     is_begin: bool
     times_s: np.ndarray
     values: Values
+    gap_s: float = math.inf
 
 
 class Steady:
@@ -125,7 +127,7 @@ class Steady:
             is_begin = bool(first > 0 or last is None)
             block = self._even(is_begin, times_s[first:end], part)
             if len(block.times_s):
-                yield block
+                yield block._replace(gap_s=float(steps_s[first - 1]) if first else math.inf)
 
     def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
         """One sample for each step. Without a begin the first one is of the block before."""

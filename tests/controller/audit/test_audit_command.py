@@ -102,6 +102,18 @@ def test_windows_end_between_samples_and_uneven_samples_are_exact(step_s, jitter
     assert slope.value == pytest.approx(40, rel=0.01)
 
 
+@pytest.mark.parametrize("gap_s, slope, change", [(0.0, 40, 20), (3.0, 40, 20), (20.0, 40, None)])
+def test_a_gap_inside_a_window_hides_no_change(gap_s, slope, change):
+    every_s = np.arange(0, 400, 0.5)
+    times_s = every_s[(every_s < 150) | (every_s >= 150 + gap_s)]
+    ramp = np.clip(times_s - 120, 0, 80) * 40 / 60
+    step = np.where(times_s < 150, 0.0, 20.0)
+    for load, rule, value in ((ramp, 1, slope), (step, 0, change)):
+        given = Given(times_s, {"load_W": 1e6 * (80 + load)}, 301)
+        (found,) = judge.audit(given, [rules.load("ieso")[rule]], None).verdicts
+        assert found.value == pytest.approx(value or 0, rel=0.01)
+
+
 def test_commands_are_held_between_uneven_samples():
     times_s = np.arange(0, 2, 0.02)
     times_s[1::2] += 0.004
