@@ -24,6 +24,7 @@ SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
+NEAR = 1.01  # a meter that is slower than a rule needs by less than 1 % can see it
 CHANGE_S, AGAINST = 1.0, -0.3  # a battery that acts in a second; below this correlation: against
 
 
@@ -136,7 +137,7 @@ def _measures(
 
 def _verdict(found: Found, rule: Rule, series: str, measure: Measure | Rides) -> Verdict:
     meter_s = found.steady.meter_s
-    if meter_s > rule.sample_s_max * 1.001:
+    if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         why = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
         return Verdict(rule, series, REFUSED, why)
