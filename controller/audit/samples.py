@@ -154,6 +154,8 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
     pair = min(2, len(times_s) - 1)
     pairs_s = times_s[pair:] - times_s[:-pair]
     middle_s = float(np.median(pairs_s)) / pair
+    if not middle_s > 0:
+        raise AuditError(f"{path}: its first samples have one time")
     usual_s = pairs_s[pairs_s < GAP_STEPS * pair * middle_s]
     return float(usual_s.sum() / np.rint(usual_s / middle_s).sum())
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from controller.recorder.fast_anchor import Anchor
+from controller.recorder.ticks import COLUMNS
 from controller.system import regular_file
+from controller.system.utc import UTC_US_MAX
 
 FOLDER = "fast"
 NAME = re.compile(r"fast_(\d{10})\.ticks")
@@ -20,6 +22,7 @@ HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
 BLOCKS_A_DAY = 1440
 WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
+BOUNDS = {"tick_ms": (1, 1000), "meter_ms": (0, 60_000), "utc_us": (0, UTC_US_MAX)}
 COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
 FILE_BYTES_MAX = 64 << 20  # a file has an hour: about 2 MB
 MASK = (1 << 32) - 1
@@ -143,7 +146,13 @@ def placed(folder: str) -> Iterator[Placed]:
 
 def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
     header, columns = block.header, block.columns()
+    lacks = [name for name in COLUMNS if name not in columns]
+    wrong = [name for name, (low, most) in BOUNDS.items() if not low <= header[name] <= most]
+    if lacks or wrong or not isinstance(header["meters"], list):
+        raise ValueError(f"{' '.join([*lacks, *wrong]) or 'meters'} missing or wrong")
     elapsed = unpacked(columns["elapsed_ticks"])
+    if min(elapsed) < 0:
+        raise ValueError("its time goes back")
     step_us = header["tick_ms"] * 1000
     before = header["inode"], header["sequence"] - header["count"]
     on_us = end_us + elapsed[0] * step_us

@@ -8,7 +8,7 @@ from command_line import run
 from recorder_bench import UTC_US, Bench
 
 from controller.audit import judge, rules, sources
-from controller.recorder import fast, fast_ring
+from controller.recorder import fast, fast_csv, fast_ring
 from controller.recorder.ticks import NONE, STOP
 from tests.tables import cases
 
@@ -90,6 +90,25 @@ def test_each_changed_byte_and_each_cut_is_found(tmp_path):
         path.write_bytes(whole[:at])
         fast.Fast(str(tmp_path), 7, print)
         assert path.stat().st_size == middle, at
+
+
+@cases("""
+change                           words
+{"tick_ms": 0}                   "tick_ms missing or wrong"
+{"utc_us": 1 << 80}              "utc_us missing or wrong"
+{"utc_us": -1}                   "utc_us missing or wrong"
+{"meter_ms": 1 << 70}            "meter_ms missing or wrong"
+{"meters": 5}                    "meters missing or wrong"
+{"elapsed": -1}                  "its time goes back"
+""")
+def test_a_forged_block_is_one_line(tmp_path, capsys, change, words):
+    made = ring(tmp_path)
+    made.take((change.get("elapsed", 1), 5, 5, NONE, NONE, NONE, 0))
+    made.write({**HEADER, "sequence": 0, "meters": METERS, **change})
+    with pytest.raises(ValueError, match=words):
+        list(fast_csv.pieces(str(tmp_path / "fast"), 0, 1 << 62))
+    code, out, err = run(capsys, "audit", tmp_path)
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0]
 
 
 def test_a_removed_block_breaks_the_chain(tmp_path):
