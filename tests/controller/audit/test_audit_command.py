@@ -53,6 +53,12 @@ def test_the_battery_is_judged_beside_the_load(audit):
     assert code == 0 and ["NOT MET" in line for line in verdicts] == [True, False]
 
 
+def test_a_page_that_cannot_be_written_is_named(audit):
+    for path, expected in (("/dev/full", 3), ("/nowhere/a.html", 2)):
+        code, _, err = audit(rows(400), "--rules", "southern", "--html", path)
+        assert (code, len(err), path in err[0]) == (expected, 1, True)
+
+
 def battery_rows(sign):
     return [
         f"{at * 0.02:.2f},{60 + 30 * (at >= 500)},{sign * 30 * (at >= 510)}" for at in range(1000)
