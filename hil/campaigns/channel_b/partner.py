@@ -1,4 +1,4 @@
-"""Channel A as a channel B under test sees it: a frame in every second tick, with the content of a trial."""
+"""Channel A as a channel B under test sees it: a frame in every second tick, as a trial asks."""
 
 import os
 import select
