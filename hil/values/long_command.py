@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
     option("--scale", type=number(0.001, 1000), default=1.0, metavar="FACTOR", help="of the load")
     option("--seed", type=whole(0, 2**31 - 1), default=1, metavar="NUMBER", help="(1)")
     option("--soc", type=number(5, 95), metavar="PERCENT", help="at the start (the target)")
-    option("--tick", type=whole(10, 100), metavar="MS", help="of the controller (100; byte: its own)")
+    option("--tick", type=whole(10, 100), metavar="MS", help="of the run (100; byte: its own)")
     option("--segments", type=whole(1, 10_000), metavar="N", help="parts (one per process)")
     option("--processes", type=whole(1, 1024), default=1, metavar="N", help="(1)")
     option("--skip-quiet", action="store_true", help="skip the kernel while nothing happens")
