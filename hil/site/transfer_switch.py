@@ -23,12 +23,11 @@ class TransferSwitch(SitePart):
         self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0
         if self.is_stuck:
             return
-        away_s = self._away_s + _EPSILON_S
-        if self._away_s and away_s >= given["open_s"]:
+        if self._away_s and self._away_s + _EPSILON_S >= given["open_s"]:
             self.is_on_grid = False
         elif not self.is_on_grid and self._back_s >= given["return_s"]:
             self.is_on_grid = True
-        self.calls = not self.is_on_grid and (self.calls or away_s >= given["call_s"])
+        self.calls = not self.is_on_grid and (self.calls or self._away_s >= given["call_s"])
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
