@@ -32,6 +32,7 @@ def _above_0(text: str) -> float:
 @cli.command(
     "audit",
     cli.option("record", help="a CSV file with t_s and load_kW, or a capture (a journal)"),
+    cli.option("--site-MW", type=_above_0, metavar="X", help="scale the load's peak to this size"),
     cli.option(
         "--rules",
         nargs="+",
@@ -39,7 +40,6 @@ def _above_0(text: str) -> float:
         metavar="FILE",
         help=f"shipped: {', '.join(rules.names())}; or files of your own (all, no template)",
     ),
-    cli.option("--site-MW", type=_above_0, metavar="X", help="scale the load's peak to this size"),
     cli.option("--column", metavar="NAME", help="column of the load, of a CSV file"),
     cli.option("--meter-ms", type=_above_0, metavar="N", help="time between values of the meter"),
     cli.option("--zone", default="UTC", help="of times without an offset (%(default)s)"),

@@ -77,6 +77,16 @@ class Rule(NamedTuple):
     note: str
     values: dict[str, Any]
 
+    def limit(self, site_MW: float) -> float:
+        """The limit of a site of this size, in `unit`."""
+        if self.quantity == RIDE:
+            return float(self.values["back_s"])
+        if self.quantity == ENERGY:
+            return float(self.values[PERCENT])
+        percent = self.values[PERCENT]
+        of_size_MW = math.inf if percent is None else percent / 100 * site_MW
+        return min(of_size_MW, math.inf if self.values[MW] is None else self.values[MW])
+
     @property
     def title(self) -> str:
         """Operator and name; (?) marks what was not read in the document."""
@@ -89,16 +99,6 @@ class Rule(NamedTuple):
         if self.quantity in (ENERGY, RIDE):
             return {ENERGY: "%", RIDE: "s"}[self.quantity]
         return f"MW/{self.values['per']}" if self.quantity == RAMP else "MW"
-
-    def limit(self, site_MW: float) -> float:
-        """The limit of a site of this size, in `unit`."""
-        if self.quantity == RIDE:
-            return float(self.values["back_s"])
-        if self.quantity == ENERGY:
-            return float(self.values[PERCENT])
-        percent = self.values[PERCENT]
-        of_size_MW = math.inf if percent is None else percent / 100 * site_MW
-        return min(of_size_MW, math.inf if self.values[MW] is None else self.values[MW])
 
     @property
     def sample_s_max(self) -> float:

@@ -7,18 +7,8 @@ from datetime import tzinfo
 
 import numpy as np
 
-from controller.audit.samples import (
-    BATTERY,
-    COMMANDED,
-    FREQUENCY,
-    GRID,
-    LOAD,
-    VOLTAGE,
-    AuditError,
-    Piece,
-    Source,
-    Values,
-)
+from controller.audit import samples
+from controller.audit.samples import AuditError, Piece, Source, Values
 from controller.audit.table import CsvSource
 from controller.journal.ring import MAGIC, JournalError
 from controller.journal.snapshot import Snapshot
@@ -30,12 +20,12 @@ from safety import parameters as p
 
 # column of the ring: (name here, factor)
 NAMES = {
-    "load_W": (LOAD, 1.0),
-    "grid_W": (GRID, 1.0),
-    "battery_W": (BATTERY, 1.0),
-    "voltage_permille": (VOLTAGE, 1e-3),
-    "frequency_mHz": (FREQUENCY, 1e-3),
-    "commanded": (COMMANDED, 1.0),
+    "load_W": (samples.LOAD, 1.0),
+    "grid_W": (samples.GRID, 1.0),
+    "battery_W": (samples.BATTERY, 1.0),
+    "voltage_permille": (samples.VOLTAGE, 1e-3),
+    "frequency_mHz": (samples.FREQUENCY, 1e-3),
+    "commanded": (samples.COMMANDED, 1.0),
 }
 GRID_METER, LOAD_METER = "meter_grid", "meter_load"
 ELAPSED = COLUMNS[0]
@@ -105,11 +95,11 @@ def _piece(
         found = np.array(columns[name], float)
         found[found == NONE] = np.nan
         values[here] = found * factor
-    battery_W = values.pop(BATTERY)
+    battery_W = values.pop(samples.BATTERY)
     if LOAD_METER not in meters:
-        values[LOAD] = values[GRID] + battery_W
+        values[samples.LOAD] = values[samples.GRID] + battery_W
     if GRID_METER not in meters:
-        values[GRID] = values[LOAD] - battery_W
+        values[samples.GRID] = values[samples.LOAD] - battery_W
     return Piece(np.cumsum(np.array(columns[ELAPSED], float)) * step_s, values)
 
 

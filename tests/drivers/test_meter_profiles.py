@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
 from drivers import meter_reads, profile
+from drivers.buses import rtu
 from drivers.meter import Meter
 from hil.devices.mirrored_sensors import MirroredMeter
 from safety import signals
@@ -458,3 +459,5 @@ def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):
     report = dict(zip(Meter.REPORT, device.report(), strict=True))
     found = report["frequency_mHz"], report["import_Wh"], report["export_Wh"]
     assert found == (50_010, 1_234_600, -1) and device.refused == 0
+    slow_read.on_failure(rtu.TIMEOUT, 0, 0)
+    assert device.report()[-3:] == (-1, -1, -1)

@@ -8,8 +8,10 @@ from command_line import run
 from recorder_bench import UTC_US, Bench
 
 from controller.audit import sources
+from controller.journal.snapshot import Snapshot
 from controller.recorder import fast, fast_ring
-from controller.recorder.ticks import NONE, STOP
+from controller.recorder.seconds import Seconds
+from controller.recorder.ticks import NONE, STOP, Ticks
 
 HEADER = {"utc_us": UTC_US, "uptime_ms": 0, "tick_ms": 20, "meter_ms": 20, "inode": 7}
 METERS = ["meter_grid", "meter_load"]
@@ -153,6 +155,17 @@ def test_each_tick_is_kept_once_through_a_kill(tmp_path, monkeypatch):
     assert [each.block.header["sequence"] for each in found] == [49, 99, 149, 199]
     begins = [each.begin_us - found[0].begin_us for each in found]
     assert begins == [0, 1_000_000, 2_000_000, 3_000_000]
+
+
+@pytest.mark.parametrize("permille, kept", [(0, NONE), (1, 1), (400, 400)])
+def test_the_ring_keeps_a_voltage_while_the_power_is_unknown(bench, permille, kept):
+    """A meter refuses the power of a sag below a fifth; 0: it is silent."""
+    seconds = Seconds(Snapshot(str(bench.run_dir / "journal")))
+    made = Ticks(seconds)
+    frame = next(seconds.seen.follow())
+    seconds.now = [], [], [], []
+    seconds.seen.inp[made._quality[0]], seconds.seen.inp[made._quality[1]] = permille, 0
+    assert made.row(frame)[1:6] == (NONE, NONE, NONE, kept, NONE)
 
 
 def test_the_audit_reads_the_ring(bench):
