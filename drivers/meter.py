@@ -286,7 +286,7 @@ class Meter:
         between_us = [after - before for before, after in zip(times_us, times_us[1:])]
         mean_ms, least_ms = UNKNOWN, UNKNOWN
         if len(times_us) == CHANGES:
-            mean_ms = (times_us[-1] - times_us[0]) // len(between_us) // 1000
+            mean_ms = round((times_us[-1] - times_us[0]) / len(between_us) / 1000)
             least_ms = min(between_us) // 1000
         other = self._identity.other_device if self._identity else 0
         stated_ms = max(self.profile.settings["refresh_ms"], self.profile.period_ms)

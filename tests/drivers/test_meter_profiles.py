@@ -398,6 +398,14 @@ def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
     assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
 
 
+def test_a_measured_refresh_of_almost_10_ms_is_one_of_10_ms(tmp_path):
+    device, sink = made(own(tmp_path, ALL))
+    for number in range(60):
+        words = low_first(GOOD | {0: 1000 + number})
+        fed(device.profile.path, words, number * 9_960, (device, sink))
+    assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == 10
+
+
 def test_no_value_of_another_device_counts():
     device, sink = made("em24_ethernet")
     bus = Bus(device, slave_of(device))

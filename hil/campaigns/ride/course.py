@@ -186,21 +186,22 @@ def _back_s(ticks: list[Tick], begin_s: float, end_s: float) -> tuple[float, flo
     the wave of the load leaves on the grid before the sag may be left after it.
     """
     before_W = [t.grid_W for t in ticks if t.t_s < begin_s]
-    last_W = before_W[-round(BEFORE_S / codes.TICK_S) :]
+    tick_s = ticks[1].t_s - ticks[0].t_s
+    last_W = before_W[-round(BEFORE_S / tick_s) :]
     mean_W = sum(last_W) / len(last_W)
     low_W = min(BACK_SHARE * mean_W, min(before_W) - NOISE_SHARE * mean_W)
     high_W = max((2 - BACK_SHARE) * mean_W, max(before_W) + NOISE_SHARE * mean_W)
     after = [t for t in ticks if t.t_s >= end_s]
     low = [t.t_s for t in after if t.grid_W < low_W]
     far = [t.t_s for t in after if not low_W <= t.grid_W <= high_W]
-    low_s, far_s = ((each[-1] - end_s + codes.TICK_S if each else 0.0) for each in (low, far))
+    low_s, far_s = ((each[-1] - end_s + tick_s if each else 0.0) for each in (low, far))
     return round(max(0.0, low_s), 2), round(max(0.0, far_s), 2)
 
 
 def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
     """Time until the battery gives nothing, up to the end of the sag; None: it does not."""
     fed = [t.t_s for t in ticks if outside_s <= t.t_s < end_s and abs(t.battery_W) > 1.0]
-    if fed and fed[-1] >= end_s - 2 * codes.TICK_S:
+    if fed and fed[-1] >= end_s - 2 * (ticks[1].t_s - ticks[0].t_s):
         return None
     return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
 
