@@ -33,6 +33,8 @@ HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX
 CHANGES = 17  # moments of a change that are kept, for the time between two
 UNKNOWN = -1
+QUALITY_READS = 3  # voltage and frequency are unknown after so many periods without a reading
+FROZEN_US = 5_000_000  # the longest that row 50b allows for the same registers
 
 
 def limits_of(profile: Profile, name: str) -> tuple[float, float]:
@@ -47,8 +49,7 @@ def limits_of(profile: Profile, name: str) -> tuple[float, float]:
 class Meter:
     """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
     shows a frozen meter: a working one never repeats all of them for seconds. `refused` counts the
-    readings that are not taken. `slow`: {name: value} of what is read seldom. `quality`: mean
-    voltage, permille of nominal, and frequency, mHz, of the last reading; 0 of what it has not.
+    readings that are not taken. `slow`: {name: value} of what is read seldom.
     """
 
     # of `report`, for the page `links`
@@ -70,7 +71,7 @@ class Meter:
         """power_W_max: of all phases, both ways."""
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}
-        self.quality = (0, 0)
+        self._quality, self._quality_us, self._moved_us = (0, 0, 0), 0, 0
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
         self._power_W_max = power_W_max
@@ -83,7 +84,8 @@ class Meter:
         self.places = self._identity.places if self._identity else Places(profile)
         self._pdus: list[bytes] = []
         self._first_us = 0  # when the first read of this reading came
-        self._words: bytes | None = None
+        self._seen: bytes | None = None  # of the newest reading
+        self._words: bytes | None = None  # likewise, None when it was refused
         self._changes_us: deque[int] = deque(maxlen=CHANGES)
 
     def _set_reads(self, profile: Profile) -> None:
@@ -100,16 +102,19 @@ class Meter:
         """Set the places of the values in a reading, and their limits."""
         names, settings = self._numbers.names, profile.settings
         self._slack = 1 + settings["power_tolerance_permille"] / 1000
+        self._quality_max_us = QUALITY_READS * self._period_us
         self._slack_W = settings["power_tolerance_W"]
-        self._limits = [limits_of(profile, name) for name in names]
+        limits = [limits_of(profile, name) for name in names]
         place = {
             quantity: [names.index(name) for name in phases_of(quantity, settings) if name in names]
             for quantity in PHASED
         }
         volts, amps, self._powers = place["voltage"], place["current"], place["power"]
-        self._volts = volts
-        self._volts_max = settings["nominal_voltage_V"] * VOLTAGE_HIGH if volts else 0.0
-        self._per_nominal = 1000 / settings["nominal_voltage_V"] / len(volts) if volts else 0.0
+        self._volts, self._nominal_V = volts, settings["nominal_voltage_V"] if volts else 0.0
+        self._volts_min = [limits[at][0] for at in volts]
+        self._limits = [
+            (0.0, high) if at in volts else (low, high) for at, (low, high) in enumerate(limits)
+        ]
         self._frequency = names.index(FREQUENCY) if FREQUENCY in names else None
         self._total = names.index(TOTAL) if TOTAL in names else None
         self._apparent = list(zip(volts, amps)) if volts and amps else []
@@ -129,7 +134,12 @@ class Meter:
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the reads of each period, then those that come seldom."""
         slow = [
-            self._request(f"slow {number + 1}", block, self._slow_taker(numbers))
+            self._request(
+                f"slow {number + 1}",
+                block,
+                self._slow_taker(numbers),
+                self._slow_forgetter(numbers),
+            )
             for number, (block, numbers) in enumerate(self._slow)
         ]
         return [
@@ -180,35 +190,50 @@ class Meter:
             self._identity.note_answer(now_us)
             if not self._identity.is_identified:
                 return
+        if words != self._seen:
+            self._seen, self._moved_us = words, now_us
         if words != self._words:
-            if not self._store(words):
+            self._words = None
+            if not self._store(words, now_us):
                 self.refused += 1
                 return
             self._words = words
             self._changes_us.append(now_us)
+        self._quality_us = now_us
         self._fresh[self._group] = 1
 
-    def _store(self, words: bytes) -> bool:
+    def _store(self, words: bytes, now_us: int) -> bool:
         values = self._numbers.read(words)
-        if values is None:
+        power_W = None if values is None else self._power_W(values)
+        if values is None or power_W is None:
             return False
-        self._see_quality(values)
-        power_W = self._power_W(values)
-        if power_W is None:
+        self.see(*self._quality_of(values), now_us)
+        if any([values[at] < low for at, low in zip(self._volts, self._volts_min)]):
             return False
         self._inp[self._power_index] = power_W
         self._inp[self._hash_index] = zlib.crc32(words) & HASH_MASK
         return True
 
-    def _see_quality(self, values: Sequence[float]) -> None:
-        """Voltage and frequency, also of a sag so deep that the reading is refused."""
-        volts = [values[each] for each in self._volts]
-        if not all([0.0 <= volt <= self._volts_max for volt in volts]):
-            return
-        permille = max(1, round(sum(volts) * self._per_nominal)) if volts else 0
+    def _quality_of(self, values: Sequence[float]) -> tuple[list[float], float]:
         frequency_Hz = values[self._frequency] if self._frequency is not None else 0.0
+        return [values[each] for each in self._volts], frequency_Hz
+
+    def see(self, volts: Sequence[float], frequency_Hz: float, now_us: int) -> None:
+        """Take the quality of a reading, also of a sag so deep that the reading is refused."""
+        mean, lowest = 0, 0
+        if volts:
+            mean = max(1, round(sum(volts) / len(volts) * 1000 / self._nominal_V))
+            lowest = max(1, int(min(volts) * 1000 / self._nominal_V))
         is_known = 0.0 <= frequency_Hz <= HIGHEST_HZ
-        self.quality = permille, round(frequency_Hz * 1000) if is_known else 0
+        self._quality = mean, round(frequency_Hz * 1000) if is_known else 0, lowest
+        self._quality_us = now_us
+
+    def quality(self, now_us: int) -> tuple[int, int, int]:
+        """Mean voltage, permille of nominal; frequency, mHz; voltage of the lowest phase, permille.
+        0: not read, or unknown because the meter is silent or frozen.
+        """
+        is_old = now_us - self._quality_us >= self._quality_max_us
+        return (0, 0, 0) if is_old or now_us - self._moved_us >= FROZEN_US else self._quality
 
     def _power_W(self, values: Sequence[float]) -> int | None:
         """The power, W, or None when a value fails a check."""
@@ -248,13 +273,20 @@ class Meter:
 
         return take
 
+    def _slow_forgetter(self, numbers: Numbers) -> rtu.OnFailure:
+        def forget(*_: int) -> None:
+            for name in numbers.names:
+                self.slow.pop(name, None)
+
+        return forget
+
     def report(self) -> tuple[int, ...]:
         """The numbers of REPORT; UNKNOWN before they are."""
         times_us = list(self._changes_us)
         between_us = [after - before for before, after in zip(times_us, times_us[1:])]
         mean_ms, least_ms = UNKNOWN, UNKNOWN
         if len(times_us) == CHANGES:
-            mean_ms = (times_us[-1] - times_us[0]) // len(between_us) // 1000
+            mean_ms = round((times_us[-1] - times_us[0]) / len(between_us) / 1000)
             least_ms = min(between_us) // 1000
         other = self._identity.other_device if self._identity else 0
         stated_ms = max(self.profile.settings["refresh_ms"], self.profile.period_ms)

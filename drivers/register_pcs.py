@@ -37,7 +37,7 @@ class RegisterPcs:
         settings: dict[str, int],
     ) -> None:
         """places: of the unit's first signal, its measure group and its control group; settings:
-        `rated_W`, `setpoint_ms`.
+        `rated_W`, `setpoint_ms`, `tick_ms`.
         """
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0

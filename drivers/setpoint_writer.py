@@ -14,14 +14,15 @@ from drivers.steps import LONG_AGO_US, LOST_US
 from drivers.sunspec import Places
 
 DAY_US = 86_400_000_000
-EARLY_MS = 10  # a tick may begin so early
 
 
 class SetpointWriter:
     """`held_W`: the set-point whose frames have all been acknowledged last, None on the way."""
 
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
-        """settings: for `scale_by`, and `setpoint_ms`, the least time between two frames."""
+        """settings: for `scale_by`; `setpoint_ms`, the least time between two frames, which may
+        end half of `tick_ms` early: an uneven tick must not skip its turn.
+        """
         self.unit_id = unit_id
         self.places = Places(profile)
         self.frames = [Frame(each, settings, self.places) for each in profile.setpoint]
@@ -30,7 +31,7 @@ class SetpointWriter:
         self._modes = {number for number, each in enumerate(roles) if "mode" in each}
         self._encoded_W, self._encoded = 0, self._zero
         self._repeat_us = profile.settings["repeat_ms"] * 1000
-        spare_ms = settings["setpoint_ms"] - EARLY_MS
+        spare_ms = settings["setpoint_ms"] - settings["tick_ms"] // 2
         self._pause_us = max(profile.settings["setpoint_pause_ms"], spare_ms) * 1000
         self._writes_max: int | None = None
         if profile.settings["stored"]:

@@ -13,7 +13,7 @@ from controller.forms.refusal import ConfigError
 from controller.series import times
 from controller.series.refusal import SeriesError
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain
 
 NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
@@ -32,6 +32,7 @@ def _above_0(text: str) -> float:
 @cli.command(
     "audit",
     cli.option("record", help="a CSV file with t_s and load_kW, or a capture (a journal)"),
+    cli.option("--site-MW", type=_above_0, metavar="X", help="scale the load's peak to this size"),
     cli.option(
         "--rules",
         nargs="+",
@@ -39,7 +40,6 @@ def _above_0(text: str) -> float:
         metavar="FILE",
         help=f"shipped: {', '.join(rules.names())}; or files of your own (all, no template)",
     ),
-    cli.option("--site-MW", type=_above_0, metavar="X", help="scale the load's peak to this size"),
     cli.option("--column", metavar="NAME", help="column of the load, of a CSV file"),
     cli.option("--meter-ms", type=_above_0, metavar="N", help="time between values of the meter"),
     cli.option("--zone", default="UTC", help="of times without an offset (%(default)s)"),
@@ -68,9 +68,9 @@ def _write(found: Found, path: str | None, content: Callable[[Found], str]) -> N
         return
     if os.path.realpath(path) == os.path.realpath(found.source.path):
         raise AuditError(f"{path}: is the record; allowed is another file")
-    with (
-        cli.ends(NO_START, OSError),
-        cli.ends(WRONG_INPUT, *NO_PLACE),
-        open(path, "w", encoding="ascii") as file,
-    ):
-        file.write(content(found) + "\n")
+    try:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(content(found) + "\n")
+    except OSError as error:
+        code = WRONG_INPUT if isinstance(error, NO_PLACE) else NO_START
+        raise cli.Ended(code, plain(error, path)) from error

@@ -15,6 +15,7 @@ from controller.audit.samples import (
     POWERS,
     VOLTAGE,
     AuditError,
+    Block,
     Source,
     Steady,
 )
@@ -23,6 +24,8 @@ SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
+NEAR = 1.01  # a meter that is slower than a rule needs by less than 1 % can see it
+CHANGE_S, AGAINST = 1.0, -0.3  # a battery that acts in a second; below this correlation: against
 
 
 class Verdict(NamedTuple):
@@ -42,13 +45,16 @@ class Verdict(NamedTuple):
 
 
 class Found(NamedTuple):
-    """All of an audit. seen_Hz: a third of the rate of the meter."""
+    """All of an audit. seen_Hz: a third of the rate of the meter. is_against: the battery's power
+    falls when the load rises.
+    """
 
     source: Source
     steady: Steady
     peak_W: float
     site_MW: float
     verdicts: list[Verdict]
+    is_against: bool = False
 
     @property
     def seen_Hz(self) -> float:
@@ -62,23 +68,46 @@ class Found(NamedTuple):
 
     @property
     def is_met(self) -> bool:
-        """No rule is broken or refused."""
-        words = [each.word for each in self.verdicts if each.series == self.judged]
-        return not {BROKEN, REFUSED} & set(words)
+        """No rule is broken or refused, and at least one says something."""
+        words = {each.word for each in self.verdicts if each.series == self.judged}
+        return not {BROKEN, REFUSED} & words and words != {NOTHING}
+
+
+class Likeness:
+    """Correlation of the changes of load and battery in a second: below 0 with a wrong sign."""
+
+    def __init__(self) -> None:
+        self._load = self._battery = self._both = 0.0
+
+    def feed(self, block: Block, step_s: float) -> None:
+        """Take a block."""
+        steps = max(1, round(CHANGE_S / step_s))
+        load_W, grid_W = block.values[LOAD], block.values[GRID]
+        load, battery = (each[steps:] - each[:-steps] for each in (load_W, load_W - grid_W))
+        self._load += float(load @ load)
+        self._battery += float(battery @ battery)
+        self._both += float(load @ battery)
+
+    @property
+    def is_against(self) -> bool:
+        """The battery's power falls when the load rises."""
+        return self._both < AGAINST * math.sqrt(self._load * self._battery)
 
 
 def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found:
     """Read the source once and judge it. site_MW: None for the size that was measured.
     AuditError, SeriesError.
     """
-    steady, peak_W = Steady(source), -math.inf
+    steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
     making: dict[tuple[str, int], Measure | Rides] = {}
     names: list[str] = []
     for block in steady.blocks():
         if not making:
             names = [name for name in POWERS if name in block.values]
             making = _measures(rules, names, steady.step_s)
-        peak_W = max(peak_W, float(block.values[names[0]].max()))
+        peak_W = max(peak_W, float(block.values[LOAD].max()))
+        if GRID in names:
+            likeness.feed(block, steady.step_s)
         for (name, _), each in making.items():
             if isinstance(each, Rides):
                 each.feed(block)
@@ -87,7 +116,7 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
     size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
-    found = Found(source, steady, peak_W, size_MW, [])
+    found = Found(source, steady, peak_W, size_MW, [], likeness.is_against)
     for at, rule in enumerate(rules):
         for name in names:
             found.verdicts.append(_verdict(found, rule, SERIES[name], making[name, at]))
@@ -108,23 +137,28 @@ def _measures(
 
 def _verdict(found: Found, rule: Rule, series: str, measure: Measure | Rides) -> Verdict:
     meter_s = found.steady.meter_s
-    if meter_s > rule.sample_s_max * 1.001:
+    if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         why = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
         return Verdict(rule, series, REFUSED, why)
     if isinstance(measure, Rides):
         measure.close()
         made = _of_rides(rule, series, measure)
-    elif measure.worst is None:
-        window_s = rule.values["window_s"]
-        why = f"no {window_s:g} s without a gap of {found.steady.length_s:.0f} s"
-        made = Verdict(rule, series, NOTHING, why)
     else:
-        made = _of_worst(found, rule, series, measure, measure.worst)
-    if found.site_MW < rule.from_MW and made.word in (MET, BROKEN):
-        why = f"from {rule.from_MW:g} MW; {made.why}" if made.why else f"from {rule.from_MW:g} MW"
+        made = _of_measure(found, rule, series, measure)
+    if not rule.applies(found.site_MW) and made.word in (MET, BROKEN):
+        why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
         return made._replace(word=BELOW, why=why)
     return made
+
+
+def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
+    if measure.worst is not None:
+        made = _of_worst(found, rule, series, measure, measure.worst)
+        if measure.is_whole or made.word == BROKEN:
+            return made
+    why = f"no {rule.values['window_s']:g} s without a gap in {found.steady.length_s:.3g} s"
+    return Verdict(rule, series, NOTHING, why)
 
 
 def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Worst) -> Verdict:
@@ -134,7 +168,7 @@ def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Wo
         share = worst.value / found.peak_W
         value, site_MW_max = share * found.site_MW, _largest(rule, share)
     limit = rule.limit(found.site_MW)
-    word = MET if value <= limit else BROKEN
+    word = MET if rule.allows(value, found.site_MW) else BROKEN
     return Verdict(rule, series, word, "", value, limit, worst.begin_s, worst.at_s, site_MW_max)
 
 
@@ -161,8 +195,14 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
         word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
     elif worst.back_s is not None and worst.back_s > limit:
         word = BROKEN
+    elif all([_is_cut(each) for each in rides.rides]):
+        word, why = NOTHING, f"no power before the sag, or the record ends in {limit:g} s; {why}"
     value = worst.back_s
     return Verdict(rule, series, word, why, value, limit, worst.begin_s, worst.end_s)
+
+
+def _is_cut(ride: Ride) -> bool:
+    return ride.is_inside and not ride.is_back
 
 
 def _badness(ride: Ride) -> tuple[bool, float]:

@@ -14,6 +14,7 @@ from controller.audit.rules import ENERGY, LINE, RAMP, RANGE, Rule
 from controller.audit.samples import Block
 
 TINY = 1e-16
+NEAR = 1e-3  # of a step: a window that is this near to whole steps has whole steps
 NYQUIST_SHARE = 0.9  # an upper edge above this share of half the rate is no filter
 PADDING = 8  # a line between two frequencies of the transform loses at most 0.3 %
 
@@ -27,9 +28,10 @@ class Worst(NamedTuple):
 
 
 class Measure(Protocol):
-    """Takes the blocks of one power."""
+    """Takes the blocks of one power. is_whole: without a worse value, the rule is met."""
 
     worst: Worst | None
+    is_whole: bool
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """Take the power of a block."""
@@ -100,15 +102,19 @@ class Band:
 
 
 class Window:
-    """The last values before a block, with their times. steps: so many."""
+    """The last values before a block, with their times. steps: so many. A straight line bridges a
+    gap that is shorter than bridge_s.
+    """
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, steps: int, step_s: float, bridge_s: float) -> None:
+        self.steps, self._step_s, self._bridge_s = steps, step_s, bridge_s
         self._values = self._times_s = np.empty(0)
 
     def feed(self, block: Block, values: np.ndarray, pad: bool) -> tuple[np.ndarray, np.ndarray]:
         """(times, values) with those before in front. pad: a segment begins with its first one."""
-        if block.is_begin:
+        if block.gap_s < self._bridge_s and len(self._values):
+            self._bridge(block, float(values[0]))
+        elif block.is_begin:
             count = self.steps if pad else 0
             self._values = np.full(count, values[0])
             self._times_s = np.full(count, block.times_s[0])
@@ -118,25 +124,54 @@ class Window:
         self._times_s, self._values = times_s[keep:], found[keep:]
         return times_s, found
 
+    def _bridge(self, block: Block, value: float) -> None:
+        count, last, last_s = round(block.gap_s / self._step_s), self._values[-1], self._times_s[-1]
+        share = np.arange(1, count) / count
+        self._values = np.append(self._values, last + share * (value - last))
+        self._times_s = np.append(self._times_s, last_s + share * block.gap_s)
+
 
 class Range:
-    """Highest less lowest value in any window."""
+    """Highest less lowest value in any window. Straight lines join the samples, so a window that is
+    no whole number of steps ends between two of them. is_whole: a whole window was seen.
+    """
 
     def __init__(self, window_s: float, band_Hz: list[float] | None, step_s: float) -> None:
         self.worst: Worst | None = None
-        self._count = math.floor(window_s / step_s + 1e-6) + 1
-        self._band, self._window = Band(band_Hz, step_s), Window(self._count - 1)
+        self.is_whole = False
+        steps = window_s / step_s
+        self._steps = math.floor(steps + NEAR)
+        self._rest = max(0.0, steps - self._steps) if steps - self._steps > NEAR else 0.0
+        self._count = self._steps + 1 + bool(self._rest)  # samples that a window touches
+        bridge_s = 0.0 if band_Hz else window_s
+        self._band, self._window = Band(band_Hz, step_s), Window(self._count - 1, step_s, bridge_s)
+        self._fed = 0
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
+        self._fed = len(power_W) + (0 if block.is_begin else self._fed)
+        self.is_whole = self.is_whole or self._fed >= self._count
         filtered = self._band.feed(block.is_begin, power_W)
         times_s, values = self._window.feed(block, filtered, True)
-        spans = rolling_max(values, self._count) + rolling_max(-values, self._count)
+        spans = self._spans(values)
         place = int(spans.argmax())
         if self.worst is None or spans[place] > self.worst.value:
             part = values[place : place + self._count]
             ends = sorted((place + int(part.argmax()), place + int(part.argmin())))
             self.worst = Worst(float(spans[place]), *(float(times_s[each]) for each in ends))
+
+    def _spans(self, values: np.ndarray) -> np.ndarray:
+        """The range of each window, by the first sample that it touches."""
+        if not self._rest:
+            return rolling_max(values, self._count) + rolling_max(-values, self._count)
+        first, last = values[: 1 - self._count], values[self._count - 1 :]
+        begins = first + (1 - self._rest) * (values[1 : len(first) + 1] - first)
+        ends = last + (1 - self._rest) * (values[self._count - 2 : -1] - last)
+        inner = self._count - 1
+        highs, lows = rolling_max(values, inner), rolling_max(-values, inner)
+        early = np.maximum(highs[:-1], ends) + np.maximum(lows[:-1], -ends)
+        late = np.maximum(highs[1:], begins) + np.maximum(lows[1:], -begins)
+        return np.maximum(early, late)
 
 
 def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
@@ -152,11 +187,13 @@ def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
 class Ramp:
     """The largest mean slope over a window."""
 
+    is_whole = True
+
     def __init__(self, window_s: float, per_s: float, direction: str, step_s: float) -> None:
         self.worst: Worst | None = None
         self._steps = max(1, round(window_s / step_s))
         self._factor, self._direction = per_s / (self._steps * step_s), direction
-        self._window = Window(self._steps)
+        self._window = Window(self._steps, step_s, window_s)
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
@@ -183,7 +220,7 @@ class Spectra:
         turns_Hz = np.fft.rfftfreq(size, step_s)
         self._size, self._is_in = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
 
-    PADDED = 1
+    PADDED, is_whole = 1, True
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""

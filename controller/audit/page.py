@@ -8,6 +8,7 @@ import numpy as np
 
 from controller.audit import judge, report
 from controller.audit.judge import Found, Verdict
+from controller.audit.rules import RIDE
 from controller.audit.samples import GRID, LOAD, POWERS, Steady
 from controller.documents import document
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
@@ -60,7 +61,8 @@ def _rule(
 def _span(verdict: Verdict) -> Span_s:
     assert verdict.begin_s is not None and verdict.at_s is not None
     beside_s = max(BESIDE_S_MIN, BESIDE * (verdict.at_s - verdict.begin_s))
-    return verdict.begin_s - beside_s, verdict.at_s + beside_s
+    back_s = verdict.value or 0.0 if verdict.rule.quantity == RIDE else 0.0
+    return verdict.begin_s - beside_s, verdict.at_s + beside_s + back_s
 
 
 def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:

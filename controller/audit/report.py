@@ -27,11 +27,14 @@ def text(found: Found) -> str:
         )
     if found.peak_W < LOW_W:
         lines.append(f"its highest load is {found.peak_W:g} W: is the unit right?")
+    if found.is_against:
+        lines.append("the battery takes more when the load rises: above 0 must be discharging")
     for at, verdict in enumerate(found.verdicts):
         if not at or found.verdicts[at - 1].rule is not verdict.rule:
             lines += ["", *_head(found, verdict.rule)]
         lines.append(f"  {verdict.series:13} {verdict.word:14} {details(found, verdict)}")
-    return ascii_only("\n".join([*lines, "", *_end(found)]))
+    whole = ascii_only("\n".join([*lines, "", *_end(found)]))
+    return "".join([each if each.isprintable() or each == "\n" else "?" for each in whole])
 
 
 def _head(found: Found, rule: Rule) -> Iterator[str]:
@@ -42,10 +45,11 @@ def _head(found: Found, rule: Rule) -> Iterator[str]:
 
 
 def limit_words(rule: Rule) -> str:
-    """What the rule allows, in words."""
+    """The limit of the rule, in words."""
     values, unit = rule.values, rule.unit
+    size = f", {rule.size_words}" if rule.size_words else ""
     if rule.quantity == RIDE:
-        return f"{values['back_percent']:g} % of the power back in {values['back_s']:g} s"
+        return f"{values['back_percent']:g} % of the power back in {values['back_s']:g} s{size}"
     per = unit.removeprefix("MW")
     if rule.quantity == ENERGY:
         band_Hz, percent = values["band_Hz"], values["limit_percent"]
@@ -60,8 +64,7 @@ def limit_words(rule: Rule) -> str:
         LINE: f"each line from {values.get('low_Hz') or 0:g} Hz up, ",
     }
     window = what.get(rule.quantity, f"range in any {values['window_s']:g} s, ")
-    size = f", from {rule.from_MW:g} MW" if rule.from_MW else ""
-    return f"{band}{window}at most {' and '.join(most)}{size}"
+    return f"{band}{window}{values['limit_is']} {' and '.join(most)}{size}"
 
 
 def _limits(per: str) -> tuple[tuple[str, str], ...]:
@@ -84,7 +87,8 @@ def _size(rule: Rule, size_MW: float) -> str:
     if size_MW == math.inf:
         return "any"
     if size_MW and size_MW == rule.from_MW:
-        return f"below {size_MW:.4g} MW, where the rule begins"
+        begins = "up to" if rule.is_above else "below"
+        return f"{begins} {size_MW:.4g} MW, where the rule begins"
     return f"{size_MW:.4g} MW" if size_MW else "none"
 
 
@@ -121,6 +125,7 @@ def document(found: Found) -> dict[str, Any]:
         "gaps": steady.gaps,
         "gap_s": round(steady.gap_s, 3),
         "peak_W": found.peak_W,
+        "battery_is_against": found.is_against,
         "site_MW": found.site_MW,
         "judged": found.judged,
         "is_met": found.is_met,
@@ -139,6 +144,7 @@ def _verdict(found: Found, verdict: Verdict) -> dict[str, Any]:
         "limit_words": limit_words(rule),
         "note": rule.note,
         "from_MW": rule.from_MW,
+        "is_above": rule.is_above,
         "not_seen": judge.unseen(found, rule) or None,
         "series": verdict.series,
         "verdict": verdict.word,

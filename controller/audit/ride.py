@@ -3,8 +3,11 @@
 A sag begins when voltage or frequency leaves the normal range. It is inside the curve until the
 time beyond one edge is longer than the curve allows. Inside, no stop, island or shed may be
 commanded, and after it the power has to come back in time. Outside, the load may do as it likes.
+A rule whose curve of the voltage is not known does not say when a command is wrong: after its sags
+of voltage only the power is judged.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +22,9 @@ RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an 
 
 
 class Ride(NamedTuple):
-    """One sag. back_s: until the power was back; None: outside the curve, or nothing to judge."""
+    """One sag. back_s: until the power was back; None: outside the curve, or not known. is_back:
+    the power came back before the record ended.
+    """
 
     begin_s: float
     end_s: float
@@ -27,6 +32,7 @@ class Ride(NamedTuple):
     act: str
     act_s: float
     back_s: float | None
+    is_back: bool
 
 
 class Rides:
@@ -39,6 +45,9 @@ class Rides:
         self._rule, self._power, self._step_s = values, column, step_s
         self._after_s = max(AFTER_S, 3 * values["back_s"])
         self._times_s, self._kept = np.empty(0), Values()
+        self._judged_s = -np.inf  # end of the newest sag that was judged
+        self._before = round(BEFORE_S / step_s)
+        self._kept_before = self._before + round(values["rate_window_s"] / step_s)
 
     def feed(self, block: Block) -> None:
         """Take a block."""
@@ -63,22 +72,21 @@ class Rides:
         self._times_s, self._kept = np.empty(0), {}
 
     def _judge(self, is_end: bool) -> None:
-        """Judge each sag whose time after it is there, and forget it."""
-        while True:
-            times_s = self._times_s
-            away = self._away()
-            places = np.flatnonzero(away)
-            if not len(places):
-                self._forget(len(times_s) - round(BEFORE_S / self._step_s))
-                return
-            first = int(places[0])
-            ends = np.flatnonzero(np.diff(places) > 1)
-            last = int(places[ends[0]] if len(ends) else places[-1])
-            until = min(last, first + round(SAG_S_MAX / self._step_s))
-            if not is_end and times_s[-1] - times_s[until] < self._after_s and not len(ends):
-                return
-            self.rides.append(self._ride(first, until))
-            self._forget(until + 1)
+        """Judge each sag whose time after it is there, then forget what no later sag needs."""
+        times_s, self._rate_Hz_per_s = self._times_s, self._rates()
+        away = self._away()
+        edges = np.flatnonzero(np.diff(away, prepend=False, append=False))
+        self._acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(times_s)))).astype(int)
+        forget = len(times_s)
+        for first, end in zip(edges[::2].tolist(), edges[1::2].tolist()):
+            last = min(end - 1, first + round(SAG_S_MAX / self._step_s))
+            if not is_end and times_s[-1] - times_s[last] < self._after_s:
+                forget = first
+                break
+            if times_s[first] > self._judged_s:
+                self.rides.append(self._ride(first, last))
+            self._judged_s = float(times_s[end - 1])
+        self._forget(forget - self._kept_before)
 
     def _forget(self, count: int) -> None:
         if count > 0:
@@ -90,10 +98,9 @@ class Rides:
         rule, found = self._rule, np.zeros(len(self._times_s), bool)
         for key, column in (("normal_pu", VOLTAGE), ("normal_Hz", FREQUENCY)):
             if rule[key] and column in self._kept:
-                low, high = rule[key]
-                found |= (self._kept[column] < low) | (self._kept[column] > high)
+                found |= _is_out(self._kept[column], rule[key])
         if rule["rate_Hz_per_s"]:
-            found |= self._rates() > RATE_SHARE * rule["rate_Hz_per_s"]
+            found |= self._rate_Hz_per_s > RATE_SHARE * rule["rate_Hz_per_s"]
         return found
 
     def _rates(self) -> np.ndarray:
@@ -110,17 +117,22 @@ class Rides:
         sag = slice(first, last + 1)
         is_within = self._within(sag)
         is_inside = bool(is_within.all())
-        acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(self._times_s)))).astype(int)
-        before = int(acts[first - 1]) if first else 0
-        new = (acts[sag] & ~before) * is_within
+        before = int(self._acts[max(0, first - 1)])
+        new = (self._acts[sag] & ~before) * (is_within & self._has_curve(sag))
         act, act_s = "", 0.0
         if new.any():
             place = int(np.flatnonzero(new)[0])
             act = next(word for bit, word in ACTS.items() if new[place] & bit)
             act_s = float(self._times_s[first + place] - self._times_s[first])
-        back_s = self._back_s(first, last) if is_inside else None
+        back_s, is_back = self._back(first, last) if is_inside else (None, False)
         begin_s, end_s = (float(self._times_s[each]) for each in (first, last))
-        return Ride(begin_s, end_s, is_inside, act, act_s, back_s)
+        return Ride(begin_s, end_s, is_inside, act, act_s, back_s, is_back)
+
+    def _has_curve(self, sag: slice) -> np.ndarray:
+        """Which samples of a sag the curve speaks of."""
+        if self._rule["voltage_pu_s"] or VOLTAGE not in self._kept:
+            return np.ones(sag.stop - sag.start, bool)
+        return ~_is_out(self._kept[VOLTAGE][sag], self._rule["normal_pu"])
 
     def _within(self, sag: slice) -> np.ndarray:
         """Which samples of a sag are inside the curve: no edge has been passed for too long."""
@@ -134,17 +146,24 @@ class Rides:
                 beyond = values < high if is_low else values > low
                 found &= np.cumsum(beyond) * self._step_s <= most_s + self._step_s / 2
         if rule["rate_Hz_per_s"]:
-            found &= np.cumsum(self._rates()[sag] > rule["rate_Hz_per_s"]) == 0
+            found &= np.cumsum(self._rate_Hz_per_s[sag] > rule["rate_Hz_per_s"]) == 0
         return found
 
-    def _back_s(self, first: int, last: int) -> float | None:
-        """Time after the sag until the share of the power is back; None: there was none before."""
-        power_W = self._kept[self._power]
-        before_W = power_W[:first][-max(1, round(BEFORE_S / self._step_s)) :]
+    def _back(self, first: int, last: int) -> tuple[float | None, bool]:
+        """(time after the sag until the share of the power is back; whether it came back). None:
+        there was no power before.
+        """
+        power_W, times_s = self._kept[self._power], self._times_s
+        before_W = power_W[max(0, first - max(1, self._before)) : first]
         if not len(before_W) or not np.mean(before_W) > 0:
-            return None
+            return None, False
         needed_W = float(np.mean(before_W)) * self._rule["back_percent"] / 100
-        short = np.flatnonzero(power_W[last + 1 :] >= needed_W)
-        if len(short):
-            return float(self._times_s[last + 1 + short[0]] - self._times_s[last + 1])
-        return float(self._times_s[-1] - self._times_s[last])
+        end = last + 2 + round(self._after_s / self._step_s)
+        back = np.flatnonzero(power_W[last + 1 : end] >= needed_W)
+        if len(back):
+            return float(times_s[last + 1 + back[0]] - times_s[last + 1]), True
+        return float(times_s[min(end, len(times_s)) - 1] - times_s[last]), False
+
+
+def _is_out(values: np.ndarray, normal: Sequence[float]) -> np.ndarray:
+    return (values < normal[0]) | (values > normal[1])

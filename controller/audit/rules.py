@@ -21,6 +21,7 @@ RANGE, RAMP, LINE, ENERGY, RIDE = "range", "ramp", "line", "energy_share", "ride
 MW, PERCENT = "limit_MW", "limit_percent"
 SAMPLES_MIN = 10  # of a window, below that its range is not seen
 RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
+AT_MOST, BELOW = "at most", "below"
 DECADE = 10.0  # a line needs frequencies up to so many times its lowest
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
@@ -31,16 +32,18 @@ HEAD: Form = {
     "document": text(),
     "date": _date,
     "provenance": choice(PROVENANCE),
-    "from_MW": number(0, 1e5, 0.0),
+    "from_MW": number(0, 1e5, None),
+    "above_MW": number(0, 1e5, None),
     "rule": passing(lambda value: isinstance(value, dict), "tables [rule.NAME]"),
 }
 COMMON: Form = {
     "note": text(""),
     "from_MW": number(0, 1e5, None),
+    "above_MW": number(0, 1e5, None),
     "document": text(None),
     "date": _date._replace(default=None),
 }
-LIMITS: Form = {MW: _MW, PERCENT: _PERCENT}
+LIMITS: Form = {MW: _MW, PERCENT: _PERCENT, "limit_is": choice((AT_MOST, BELOW), AT_MOST)}
 FORMS: dict[str, Form] = {
     RANGE: {"window_s": _window, "band_Hz": numbers(0.001, 1000, None, (2,)), **LIMITS},
     RAMP: {
@@ -65,7 +68,9 @@ FORMS: dict[str, Form] = {
 
 
 class Rule(NamedTuple):
-    """One rule. values: the keys of its quantity, as FORMS."""
+    """One rule. values: the keys of its quantity, as FORMS. is_above: a site of exactly from_MW is
+    free.
+    """
 
     operator: str
     document: str
@@ -74,8 +79,19 @@ class Rule(NamedTuple):
     name: str
     quantity: str
     from_MW: float
+    is_above: bool
     note: str
     values: dict[str, Any]
+
+    def limit(self, site_MW: float) -> float:
+        """The limit of a site of this size, in `unit`."""
+        if self.quantity == RIDE:
+            return float(self.values["back_s"])
+        if self.quantity == ENERGY:
+            return float(self.values[PERCENT])
+        percent = self.values[PERCENT]
+        of_size_MW = math.inf if percent is None else percent / 100 * site_MW
+        return min(of_size_MW, math.inf if self.values[MW] is None else self.values[MW])
 
     @property
     def title(self) -> str:
@@ -90,20 +106,24 @@ class Rule(NamedTuple):
             return {ENERGY: "%", RIDE: "s"}[self.quantity]
         return f"MW/{self.values['per']}" if self.quantity == RAMP else "MW"
 
-    def limit(self, site_MW: float) -> float:
-        """The limit of a site of this size, in `unit`."""
-        if self.quantity == RIDE:
-            return float(self.values["back_s"])
-        if self.quantity == ENERGY:
-            return float(self.values[PERCENT])
-        percent = self.values[PERCENT]
-        of_size_MW = math.inf if percent is None else percent / 100 * site_MW
-        return min(of_size_MW, math.inf if self.values[MW] is None else self.values[MW])
+    @property
+    def size_words(self) -> str:
+        """The sizes of a site that it applies to; "" for each."""
+        return f"{'above' if self.is_above else 'from'} {self.from_MW:g} MW" * bool(self.from_MW)
+
+    def applies(self, site_MW: float) -> bool:
+        """It applies to a site of this size."""
+        return site_MW > self.from_MW if self.is_above else site_MW >= self.from_MW
+
+    def allows(self, value: float, site_MW: float) -> bool:
+        """A site of this size may have this value."""
+        limit = self.limit(site_MW)
+        return value < limit if self.values.get("limit_is") == BELOW else value <= limit
 
     @property
     def sample_s_max(self) -> float:
-        """A meter with a longer time between its values cannot see what this rule limits: less than
-        half of the octaves of a band, less than SAMPLES_MIN values of a window.
+        """The longest time between two values of a meter that can judge the rule. The meter must
+        see half of the octaves of a band, and SAMPLES_MIN values of a window.
         """
         values = self.values
         if self.quantity == LINE:
@@ -141,13 +161,25 @@ def load(name: str) -> list[Rule]:
 def _rule(path: str, top: dict[str, Any], name: str, table: dict[str, Any]) -> Rule:
     where = ("rule", name)
     found = read_variant(path, where, table, "quantity", FORMS, COMMON)
-    quantity, note, from_MW = (found.pop(key) for key in ("quantity", "note", "from_MW"))
+    quantity, note = found.pop("quantity"), found.pop("note")
     if quantity != RIDE and found.get(MW) is None and found[PERCENT] is None:
         refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
     band_Hz = found.get("band_Hz")
     if band_Hz and band_Hz[0] >= band_Hz[1]:
         refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
-    from_MW = top["from_MW"] if from_MW is None else from_MW
+    own = _size(path, where, found.pop("from_MW"), found.pop("above_MW"))
+    size = own or _size(path, (), top["from_MW"], top["above_MW"]) or (0.0, False)
     document, date = found.pop("document") or top["document"], found.pop("date") or top["date"]
     head = top["operator"], document, date.isoformat(), top["provenance"]
-    return Rule(*head, name, quantity, from_MW, note, found)
+    return Rule(*head, name, quantity, *size, note, found)
+
+
+def _size(
+    path: str, where: tuple[str, ...], from_MW: float | None, above_MW: float | None
+) -> tuple[float, bool] | None:
+    """(size, whether the rule begins above it); None: no size is given."""
+    if from_MW is not None and above_MW is not None:
+        refuse(path, (*where, "above_MW"), "is not allowed beside from_MW", "one of the two")
+    if above_MW is not None:
+        return above_MW, True
+    return None if from_MW is None else (from_MW, False)

@@ -1,10 +1,12 @@
 """Samples of a source on an even grid of time, in blocks: what the measures read.
 
 A source gives pieces: times that rise, and a column for each name, NaN where a value is unknown.
-A straight line bridges a gap of at most GAP_S. After a longer gap a new segment begins, and no
-window reaches over the gap. So a lost sample cannot look like a change of the load.
+A straight line bridges a gap of at most GAP_S. A new segment begins after a longer gap. Filters and
+spectra begin anew there, so that a lost sample cannot look like a change of the load. Samples at
+uneven times are replaced by points of the straight lines between them.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -15,6 +17,7 @@ VOLTAGE, FREQUENCY, COMMANDED = "voltage_pu", "frequency_Hz", "commanded"
 POWERS = LOAD, GRID
 GAP_S, GAP_STEPS = 1.0, 3
 LOST_PERCENT_MAX = 20.0
+UNEVEN = 0.05  # steps that differ by less from the usual one are even
 Values = dict[str, np.ndarray]
 
 
@@ -23,10 +26,13 @@ class AuditError(ValueError):
 
 
 class Piece(NamedTuple):
-    """Some samples of a source."""
+    """Some samples of a source. is_begin: nothing was recorded just before them, so nothing of it
+    is missing.
+    """
 
     times_s: np.ndarray
     values: Values
+    is_begin: bool = False
 
 
 class Source(Protocol):
@@ -39,18 +45,19 @@ class Source(Protocol):
 
     @property
     def begin_utc_s(self) -> float | None:
-        """UTC of time 0, s since 1970; known once the first samples are read."""
+        """UTC of time 0, s since 1970; known once the samples are read."""
 
     def pieces(self) -> Iterator[Piece]:
         """The samples from the first one on. Raises AuditError, SeriesError."""
 
 
 class Block(NamedTuple):
-    """Even samples. is_begin: they do not follow the block before."""
+    """Even samples. is_begin: they do not follow the block before. gap_s: the time between them."""
 
     is_begin: bool
     times_s: np.ndarray
     values: Values
+    gap_s: float = math.inf
 
 
 class Steady:
@@ -59,7 +66,7 @@ class Steady:
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
         self.samples = self.lost = self.gaps = 0
-        self.gap_s = self.length_s = 0.0
+        self.gap_s = self.length_s = self._pause_s = 0.0
         self._before: Piece | None = None
 
     def blocks(self) -> Iterator[Block]:
@@ -71,6 +78,10 @@ class Steady:
                 continue
             if not self.step_s:
                 self.step_s, begin_s = _step_s(kept.times_s, self.source.path), kept.times_s[0]
+            if piece.is_begin and self._before is not None:
+                pause_s = float(kept.times_s[0] - end_s)
+                self.gaps, self.gap_s = self.gaps + 1, self.gap_s + pause_s
+                self._pause_s, self._before = self._pause_s + pause_s, None
             end_s = kept.times_s[-1]
             for block in self._split(kept):
                 self.samples += len(block.times_s)
@@ -78,7 +89,8 @@ class Steady:
         if self.samples < 2:
             raise AuditError(f"{self.source.path}: fewer than two samples of the load")
         self.length_s = end_s - begin_s
-        missing = 100 * (self.lost + self.gap_s / self.step_s) / (self.length_s / self.step_s + 1)
+        missing_s = self.lost * self.step_s + self.gap_s - self._pause_s
+        missing = 100 * missing_s / (self.length_s - self._pause_s + self.step_s)
         if missing > LOST_PERCENT_MAX:
             raise AuditError(
                 f"{self.source.path}: {missing:.0f} % of the samples of {self.step_s * 1000:g} ms "
@@ -96,7 +108,8 @@ class Steady:
         known = ~np.isnan(sum(powers))
         if known.all():
             return piece
-        return Piece(piece.times_s[known], {key: each[known] for key, each in piece.values.items()})
+        found = {key: each[known] for key, each in piece.values.items()}
+        return Piece(piece.times_s[known], found, piece.is_begin)
 
     def _split(self, piece: Piece) -> Iterator[Block]:
         """The blocks of a piece: cut at long gaps, short gaps bridged."""
@@ -114,26 +127,37 @@ class Steady:
             is_begin = bool(first > 0 or last is None)
             block = self._even(is_begin, times_s[first:end], part)
             if len(block.times_s):
-                yield block
+                yield block._replace(gap_s=float(steps_s[first - 1]) if first else math.inf)
 
     def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
         """One sample for each step. Without a begin the first one is of the block before."""
-        counts = np.rint(np.diff(times_s) / self.step_s).astype(int)
-        if (counts == 1).all():
-            begin = 0 if is_begin else 1
+        begin, steps_s = 0 if is_begin else 1, np.diff(times_s)
+        if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
             return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
-        places = np.append(0, np.cumsum(counts))
-        self.lost += int(np.maximum(counts - 1, 0).sum())
-        even = np.arange(0 if is_begin else 1, places[-1] + 1)
-        kept = np.append(counts > 0, True)  # of two samples in one step, the last
-        found = {k: np.interp(even, places[kept], v[kept]) for k, v in values.items()}
-        return Block(is_begin, np.interp(even, places[kept], times_s[kept]), found)
+        steps = max(1, round(float(times_s[-1] - times_s[0]) / self.step_s))
+        self.lost += max(0, steps - len(steps_s))
+        even_s = np.linspace(times_s[0], times_s[-1], steps + 1)[begin:]
+        return Block(is_begin, even_s, {k: _at(k, even_s, times_s, v) for k, v in values.items()})
+
+
+def _at(name: str, even_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A column at other times: straight lines between its values. Commands hold."""
+    if name == COMMANDED:
+        return values[np.searchsorted(times_s, even_s, side="right") - 1]
+    return np.interp(even_s, times_s, values)
 
 
 def _step_s(times_s: np.ndarray, path: str) -> float:
+    """The mean step. It is found from pairs of steps, which jitter changes little."""
     if len(times_s) < 2:
         raise AuditError(f"{path}: fewer than two samples of the load at its begin")
-    return float(np.median(np.diff(times_s)))
+    pair = min(2, len(times_s) - 1)
+    pairs_s = times_s[pair:] - times_s[:-pair]
+    middle_s = float(np.median(pairs_s)) / pair
+    if not middle_s > 0:
+        raise AuditError(f"{path}: its first samples have one time")
+    usual_s = pairs_s[pairs_s < GAP_STEPS * pair * middle_s]
+    return float(usual_s.sum() / np.rint(usual_s / middle_s).sum())
 
 
 def _joined(before: Values, after: Values) -> Values:

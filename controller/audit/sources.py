@@ -1,5 +1,6 @@
-"""What a path holds: a CSV file, a capture or journal, the ring of ticks of a recorder."""
+"""The source of a path: a CSV file, a capture or journal, the ring of ticks of a recorder."""
 
+import math
 import os
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,18 +8,8 @@ from datetime import tzinfo
 
 import numpy as np
 
-from controller.audit.samples import (
-    BATTERY,
-    COMMANDED,
-    FREQUENCY,
-    GRID,
-    LOAD,
-    VOLTAGE,
-    AuditError,
-    Piece,
-    Source,
-    Values,
-)
+from controller.audit import samples
+from controller.audit.samples import AuditError, Piece, Source, Values
 from controller.audit.table import CsvSource
 from controller.journal.ring import MAGIC, JournalError
 from controller.journal.snapshot import Snapshot
@@ -30,17 +21,18 @@ from safety import parameters as p
 
 # column of the ring: (name here, factor)
 NAMES = {
-    "load_W": (LOAD, 1.0),
-    "grid_W": (GRID, 1.0),
-    "battery_W": (BATTERY, 1.0),
-    "voltage_permille": (VOLTAGE, 1e-3),
-    "frequency_mHz": (FREQUENCY, 1e-3),
-    "commanded": (COMMANDED, 1.0),
+    "load_W": (samples.LOAD, 1.0),
+    "grid_W": (samples.GRID, 1.0),
+    "battery_W": (samples.BATTERY, 1.0),
+    "voltage_permille": (samples.VOLTAGE, 1e-3),
+    "frequency_mHz": (samples.FREQUENCY, 1e-3),
+    "commanded": (samples.COMMANDED, 1.0),
 }
 GRID_METER, LOAD_METER = "meter_grid", "meter_load"
 ELAPSED = COLUMNS[0]
 FRAMES = 1 << 14
 US = 1e6
+PAUSE_S_MIN = 1.0
 
 
 def opened(path: str, column: str | None, meter_s: float, zone: tzinfo) -> Source:
@@ -63,7 +55,9 @@ def _is_journal(path: str) -> bool:
 
 
 class RingSource:
-    """The ring of ticks; time 0 is its first tick."""
+    """The ring of ticks; time 0 is its first tick. Time counts the ticks, so that a clock that is
+    set is no change of the load. UTC is that of the newest block.
+    """
 
     def __init__(self, folder: str) -> None:
         """AuditError: it has no block."""
@@ -78,15 +72,22 @@ class RingSource:
 
     def pieces(self) -> Iterator[Piece]:
         """See Source."""
+        end_s, end_utc_s = 0.0, math.inf
         try:
             for found in fast_ring.placed(self.path):
-                header, begin_s = found.block.header, found.begin_us / US
-                if self.begin_utc_s is None:
-                    self.begin_utc_s = begin_s
+                header, begin_utc_s = found.block.header, found.begin_us / US
                 columns = {name: _unpacked(each) for name, each in found.columns.items()}
+                step_s = header["tick_ms"] / 1000
+                if found.follows:
+                    end_s += float(columns[ELAPSED][0]) * step_s
+                elif end_utc_s < math.inf:  # after a pause, or a clock that was set back
+                    end_s += max(PAUSE_S_MIN, begin_utc_s - end_utc_s)
                 columns[ELAPSED][0] = 0
-                piece = _piece(columns, header["tick_ms"] / 1000, header["meters"])
-                yield Piece(piece.times_s + begin_s - self.begin_utc_s, piece.values)
+                piece = _piece(columns, step_s, header["meters"])
+                self.begin_utc_s = begin_utc_s - end_s
+                yield Piece(piece.times_s + end_s, piece.values, not found.follows)
+                end_s += float(piece.times_s[-1])
+                end_utc_s = begin_utc_s + float(piece.times_s[-1])
         except (ValueError, KeyError, OSError) as error:
             raise AuditError(f"{self.path}: {error}") from None
 
@@ -105,11 +106,11 @@ def _piece(
         found = np.array(columns[name], float)
         found[found == NONE] = np.nan
         values[here] = found * factor
-    battery_W = values.pop(BATTERY)
+    battery_W = values.pop(samples.BATTERY)
     if LOAD_METER not in meters:
-        values[LOAD] = values[GRID] + battery_W
+        values[samples.LOAD] = values[samples.GRID] + battery_W
     if GRID_METER not in meters:
-        values[GRID] = values[LOAD] - battery_W
+        values[samples.GRID] = values[samples.LOAD] - battery_W
     return Piece(np.cumsum(np.array(columns[ELAPSED], float)) * step_s, values)
 
 
@@ -117,7 +118,7 @@ class JournalSource:
     """A capture or a whole journal. Its ticks have no UTC."""
 
     def __init__(self, path: str) -> None:
-        """AuditError: it is none of this version."""
+        """AuditError: the file is no journal of this version."""
         self.path = path
         self.begin_utc_s: float | None = None
         seen = self._opened()

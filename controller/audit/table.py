@@ -1,8 +1,9 @@
 """A foreign CSV file as a source, read by the reader of series.
 
-`load_kW` (any column of a power with "load" in its name, else the only one), `grid_kW` or
-`battery_kW` (above 0 discharges), `voltage_pu`, `frequency_Hz`, `commanded`. A cell that is no
-number is a lost sample.
+`load_kW` is any power column with "load" in its name, else the only one that is neither of the
+grid nor of the battery. Beside it: `grid_kW` or `battery_kW` (above 0 discharges), `voltage_pu`,
+`frequency_Hz`, `commanded`. Grid and battery together give the load. A cell that is no number is a
+lost sample.
 """
 
 import contextlib
@@ -79,18 +80,17 @@ class CsvSource:
     def _columns(self, rows: Table) -> list[Column]:
         """The columns of the file, the load first. SeriesError: no load."""
         every = powers.columns(rows)
-        found: dict[str, str] = {}
+        given = powers.chosen(rows, self._given) if self._given else ""
+        found = {LOAD: given} if given else {}
         for name, word in WORDS.items():
-            fitting = [each for each in every if word in each.lower()]
-            if name == LOAD and self._given:
-                fitting = [powers.chosen(rows, self._given)]
-            if len(fitting) > 1:
+            fitting = [each for each in every if word in each.lower() and each != given]
+            if name not in found and len(fitting) > 1:
                 raise SeriesError(f"several columns of the {word}: {listed(fitting)}; --column")
-            if fitting:
+            if name not in found and fitting:
                 found[name] = fitting[0]
-        if LOAD not in found:
+        if LOAD not in found and not {GRID, BATTERY} <= set(found):
             others = [each for each in every if each not in found.values()]
-            found = {LOAD: powers.chosen(rows, None) if len(every) < 2 else _one(others), **found}
+            found[LOAD] = _one(others) if every else powers.chosen(rows, None)
         made = []
         for name, column in found.items():
             unit = POWER.unit_of(column)
@@ -111,10 +111,12 @@ def _one(names: Sequence[str]) -> str:
 
 
 def with_grid(values: Values) -> Values:
-    """The grid as the load less the battery, unless it was measured."""
+    """Add the load or the grid, if it was not measured: they differ by the battery."""
     battery_W = values.pop(BATTERY, None)
     if battery_W is not None and GRID not in values:
         values[GRID] = values[LOAD] - battery_W
+    if battery_W is not None and LOAD not in values:
+        values[LOAD] = values[GRID] + battery_W
     return values
 
 

@@ -21,6 +21,7 @@ from controller.config import (
     silence,
     site_plan,
     sources,
+    tick_fit,
     topology,
     track_path,
 )
@@ -61,9 +62,9 @@ def load(
 
 
 def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
-    """(Config, lines of pairs.doubts) of the file at `path`. Raises ConfigError."""
+    """(Config, lines of its doubts) of the file at `path`. Raises ConfigError."""
     values, config = _read(path)
-    return config, pairs.doubts(values, config)
+    return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config))
 
 
 def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:

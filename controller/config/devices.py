@@ -18,6 +18,7 @@ from safety import signals
 # is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
+OF_METERS = {"meter_grid": ("rated_W",), "meter_load": ("rated_W", schema.BUFFER)}
 ON_CAN = ("native_bms", profile_form.CAN_BMS)
 SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
@@ -126,10 +127,11 @@ def read(
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device, `rated_W` of a meter of the cabinet where given."""
+    """{parameter: integer} of a site device, what is given of a meter of the cabinet."""
     found: dict[str, int] = {}
-    if role in METERS and ("device", name, "rated_W") in values.entries:
-        found["rated_W"] = values.need("device", name, "rated_W")
+    for key in OF_METERS.get(role, ()):
+        if ("device", name, key) in values.entries:
+            found[key] = values.need("device", name, key)
     if role not in roles.ROLES:
         return found
     for key, unit, low, high, default, _ in roles.ROLES[role].parameters:

@@ -79,6 +79,7 @@ def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpe
     places = layout.unit_input(unit, 0), measure, layout.unit_group(unit, s.G_PCS_CONTROL)
     if is_by_registers:
         settings = {"rated_W": rated_W, "setpoint_ms": device.setpoint_ms}
+        settings["tick_ms"] = config.tick_ms
         return RegisterPcs(device.profile, device.address, sink, places, settings)
     return SunSpecPcs(device.profile, device.address, sink, places, config.tick_ms * 1000)
 

@@ -22,7 +22,7 @@ from drivers.register_codec import Codec
 from drivers.register_numbers import Numbers
 from drivers.steps import StepError
 
-# data of the reply, or in words why there is none
+# data of the reply, or a sentence that says why it is missing
 Answer = bytes | str
 Place = tuple[int, int, int]  # function, address, count
 Read = Callable[[int, int, int], Answer]
@@ -71,7 +71,7 @@ def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
 
 
 def ranked(found: Iterable[Fit]) -> list[Fit]:
-    """Those that fit first, the best of them first."""
+    """Sort the fits: profiles that fit come first, and the best one leads."""
     return sorted(found, key=lambda fit: (bool(fit.reason), *[-each for each in fit.rank]))
 
 

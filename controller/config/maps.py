@@ -38,7 +38,7 @@ def map_only(devices: Iterable[Device]) -> dict[str, list[Device]]:
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse a map that no reading proves and nobody accepts."""
+    """Refuse a register map that is neither proven by a reading nor accepted by a person."""
     found = map_only(config.devices)
     missing = [name for name in found if name not in config.topology.not_fitted]
     for name in missing[:1]:
@@ -71,7 +71,7 @@ def rests_on(devices: Iterable[Device]) -> str:
 
 
 def actuators(device: Device) -> list[str]:
-    """What the controller moves by this device, in words."""
+    """Names of the outputs that the controller moves by this device."""
     if device.role == "pcs":
         return ["set-point"]
     if device.role == "bms":

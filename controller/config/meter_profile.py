@@ -125,7 +125,7 @@ def lacks(profile: Profile) -> Iterator[str]:
         for quantity in reads.PHASED
     }
     if not known["voltage"]:
-        yield "no voltage: a phase that has lost it is not refused"
+        yield "no voltage: a phase that has lost it is not refused, no sag of it is seen"
     if not known["current"] or not known["voltage"]:
         lacking = "voltage" if known["current"] else "current"
         yield f"no {lacking}: the power is not compared with voltage x current"
@@ -133,6 +133,8 @@ def lacks(profile: Profile) -> Iterator[str]:
         yield "the total alone: a phase that is reversed or lost stays unseen"
     if not known["power_factor"]:
         yield "no power factor: it is not tested for -1 to 1"
+    if reads.FREQUENCY not in reads.fast_names(registers, settings):
+        yield "frequency at most each 10 s: the ring of ticks and `audit` do not have it"
     step_W = _step_W(registers)
     moves = known["voltage"] or known["current"] or reads.FREQUENCY in registers
     if not moves and step_W >= COARSE_W:

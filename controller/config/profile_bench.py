@@ -126,7 +126,7 @@ def _meter(profile: Profile, rated_W: int, node: int) -> Made:
 
 def _register_pcs(profile: Profile, rated_W: int, node: int) -> Made:
     shelf, layout = shelf_of_cabinet()
-    settings = {"rated_W": rated_W, "setpoint_ms": 100}
+    settings = {"rated_W": rated_W, "setpoint_ms": 100, "tick_ms": TICK_US // 1000}
     return RegisterPcs(profile, UNIT_ID, shelf, _unit_places(layout), settings), shelf
 
 

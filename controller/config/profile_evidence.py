@@ -14,7 +14,7 @@ WRITTEN = ("setup", SETPOINT, "start", "stop", "heartbeat")
 
 
 def rested_on(profile: Profile) -> list[str]:
-    """Names of the values that rows or actuators rest on, then of what is written."""
+    """Names of the values that rows or actuators use, then of those that the driver writes."""
     values = [*profile.registers, *profile.signals, *profile.arrays, *profile.faults]
     values += [name for row in profile.frames.values() for name in row]
     written = [name for name in WRITTEN if getattr(profile, name)]
@@ -44,6 +44,6 @@ def checked(profile: Profile) -> Profile:
 
 
 def seldom(profile: Profile) -> list[str]:
-    """What of a meter no decision depends on."""
+    """Names of the values of a meter that no decision uses."""
     is_meter = profile.family == "meter"
     return meter_reads.slow_names(profile.registers, profile.settings) if is_meter else []

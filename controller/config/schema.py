@@ -63,6 +63,8 @@ FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
     "dead_time_ms": ((0, 5000), ("pcs",)),
     "ramp_ms": ((0, 60_000), ("pcs",)),
 }
+# Energy of the capacitors between a load meter at the racks and their feed: the feed follows later.
+BUFFER = "buffer_J_per_kW"
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
     "profile": matching(_PROFILE, _PROFILE_WORDS, None),
@@ -74,6 +76,7 @@ DEVICE = {
     "period_ms": Field("int", (10, 60_000)),
     "setpoint_ms": Field("int", (10, SETPOINT_MS_MAX), 20, "down"),
     **{key: Field("int", allowed) for key, (allowed, _) in FACTS_OF_DEVICE.items()},
+    BUFFER: Field("int", (1, 1000)),
     "inputs": Field("list", (IO_BITS, ("", *itertools.chain(*INPUT_NAMES.values())))),
     "outputs": Field("list", (IO_BITS, ("", *_COILS))),
 }

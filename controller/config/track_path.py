@@ -110,7 +110,16 @@ def _meter(meter: Device) -> list[PathPart]:
         PathPart(HOLD, 0, held_us // 2, held_us, holds),
         PathPart("meter window", half_us, half_us, half_us, window),
         PathPart("meter wait", 0, half_us, refresh_us, REFRESH, refresh_us),
+        *_buffer(meter),
     ]
+
+
+def _buffer(meter: Device) -> list[PathPart]:
+    """Capacitors of the racks behind the meter: their feed follows behind one lag of J per kW."""
+    buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
+    lead_us = -1000 * buffer_J_per_kW
+    basis = f"{meter.name} is at the racks; their {buffer_J_per_kW} J per kW delay the feed"
+    return [PathPart("capacitors", lead_us, lead_us, lead_us, basis)] if buffer_J_per_kW else []
 
 
 def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
@@ -174,6 +183,7 @@ def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
     """The Config with the parameters of its path, after those of a file. Refuses a nominal delay
     outside its bounds.
     """
+    _check_buffer(values, config, every)
     found = parameters(config, every)
     in_files = {key for key in found if ("control", key) in values.entries}
     control = config.control | {key: found[key] for key in found if key not in in_files}
@@ -186,6 +196,19 @@ def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
     if not low_ms <= control[DELAY] <= high_ms:
         _refuse(values, control, in_files)
     return dataclasses.replace(config, control=control, control_image=array("i", control.values()))
+
+
+def _check_buffer(values: Values, config: Config, every: bus_times.Schedule) -> None:
+    """Refuse capacitors that are slower than the rest of the path: the battery would act before
+    the feed does.
+    """
+    meter, least_ms = source(config), schema.CONTROL[DELAY].allowed[0]
+    buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
+    typical_us = totals_us(path_delay(config, every))[1]
+    if buffer_J_per_kW and typical_us < least_ms * 1000:
+        most = buffer_J_per_kW - -(-(least_ms * 1000 - typical_us) // 1000)
+        words = f"at most {most}, as this path is short; or a meter at the feed of the racks"
+        values.not_allowed(("device", meter.name, schema.BUFFER), words)
 
 
 def _refuse(values: Values, control: dict[str, int], in_files: set[str]) -> NoReturn:

@@ -8,7 +8,7 @@ import sqlite3
 from argparse import Namespace
 from collections.abc import Iterator
 
-from controller.recorder import csv_files, fast_ring, reading
+from controller.recorder import csv_files, fast_anchor, fast_ring, reading
 from controller.recorder.database import DatabaseError
 from controller.recorder.limits import RANGES, Limits
 from controller.recorder.process import Recorder
@@ -103,7 +103,8 @@ def _verify(arguments: Namespace) -> int:
     try:
         with reading.opened(path) as connection:
             verdict = chain.verify(connection, arguments.head)
-        ring = fast_ring.verify(os.path.join(os.path.dirname(path), fast_ring.FOLDER))
+            anchors = fast_anchor.anchors(connection)
+        ring = fast_ring.verify(os.path.join(os.path.dirname(path), fast_ring.FOLDER), anchors)
     except (OSError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
     first, *others = _lines(path, verdict)

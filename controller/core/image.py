@@ -7,7 +7,7 @@ hints, schedules, lamp test, step test, site devices, and path delay and peak im
 run. The other blocks are for readers of the journal. They hold the set-point sent last (sent.py),
 standby reason (standby.py), lock-out, channel B, the units whose sign test holds a start and the
 end of the process. They also hold a reset that the kernel was not given, and the person who
-approved the limit image. Voltage and frequency of the grid meter are for the recorder.
+approved the limit image. The core reads voltages of the meters; the recorder the frequency too.
 """
 
 from array import array
@@ -33,7 +33,9 @@ APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
 STEP_TEST = ("step_test_unit", "step_test_W")  # unit from 1, 0: no unit is asked
 SIGN_HELD = "sign_held_units"  # bit 0: unit 1; the sign test of these units holds a start
-GRID_QUALITY = ("grid_voltage_permille", "grid_frequency_mHz")  # 0: not read, or not fast
+# 0: not read, not fast, or too old; the load's: of the lowest phase
+GRID_QUALITY = ("grid_voltage_permille", "grid_frequency_mHz")
+LOAD_QUALITY = ("load_voltage_permille",)
 STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
 PEER_EMPTY = (-1, 0)  # nothing is active or latched; also without channel B and while it is silent
 
@@ -56,6 +58,7 @@ def own_blocks(units: int, devices: Iterable[SiteDevice]) -> dict:
         "step_test": STEP_TEST,
         "sign_held": [SIGN_HELD],
         "grid_quality": GRID_QUALITY,
+        "load_quality": LOAD_QUALITY,
         "site": [name for device in devices for name in words(device)],
     }
 

@@ -16,6 +16,8 @@ from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
 from safety.signals import Layout
 
+LIVE_PERMILLE = 500  # of nominal; each phase of a bus that a source carries has as much
+
 
 class Look:
     """Call it once a tick. `units` gets the weights that follow from the racks."""
@@ -38,6 +40,7 @@ class Look:
         self._peak_at = places["peak"].start
         self._step_at = places["step_test"].start
         self._voltage_at = places["grid_quality"].start
+        self._load_voltage_at = places["load_quality"].start
         self._slots = (inp, places["hints"].start), (inp, places["schedule"].start)
         self._site = setup.site
 
@@ -78,4 +81,5 @@ class Look:
             (inp[self._step_at], inp[self._step_at + 1]),
             self._site,
             inp[self._voltage_at],
+            0 < inp[self._load_voltage_at] < LIVE_PERMILLE,
         )

@@ -16,7 +16,7 @@ from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
 STATED = "dead_time_ms", "ramp_ms"  # of a converter: `step-test` shows them beside its own
-JOURNAL_BYTES = 64 << 20  # at about 150 bytes a tick of 20 ms: two and a half hours
+JOURNAL_BYTES = 64 << 20  # about 150 bytes a tick: two and a half hours at 20 ms
 
 
 def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:

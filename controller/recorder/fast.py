@@ -6,7 +6,8 @@
 A column is the differences between its values as u32, the low bytes first, then the next ones. Most
 high bytes are 0, so this halves the size. The hash is SHA-256 over the hash of the block before,
 the header and the columns; the header repeats the former. A block is written once, at its end, and
-synced: a power cut costs at most a minute, and what it leaves half-written is cut off.
+synced: a power cut costs at most a minute, and what it leaves half-written is cut off. The record
+anchors the newest hash (fast_anchor.py).
 """
 
 import contextlib
@@ -83,6 +84,11 @@ class Fast:
                 os.unlink(path)
             elif end < os.path.getsize(path):
                 os.truncate(path, end)
+
+    @property
+    def newest(self) -> tuple[int, str]:
+        """Number and hash of the newest block; -1 without one."""
+        return self._number, self._previous.hex()
 
     def has(self, inode: int, sequence: int) -> bool:
         """A frame of a journal was stored by an earlier process."""

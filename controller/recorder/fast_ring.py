@@ -8,10 +8,13 @@ import re
 import struct
 import zlib
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from controller.recorder.fast_anchor import Anchor
+from controller.recorder.ticks import COLUMNS
 from controller.system import regular_file
+from controller.system.utc import UTC_US_MAX
 
 FOLDER = "fast"
 NAME = re.compile(r"fast_(\d{10})\.ticks")
@@ -19,9 +22,11 @@ HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
 BLOCKS_A_DAY = 1440
 WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
+BOUNDS = {"tick_ms": (1, 1000), "meter_ms": (0, 60_000), "utc_us": (0, UTC_US_MAX)}
 COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
 FILE_BYTES_MAX = 64 << 20  # a file has an hour: about 2 MB
 MASK = (1 << 32) - 1
+SET_US = 2_000_000  # a larger difference between clock and ticks: the clock was set
 # a file system writes about so much beside each block: its last page, the inode, its journal
 BESIDE_BYTES = 12 << 10
 
@@ -93,6 +98,8 @@ def _block_at(data: bytes, begin: int) -> Block | None:
         return None
     _, head_bytes, packed_bytes, digest = HEAD.unpack_from(data, begin)
     packed_at = begin + HEAD.size + head_bytes
+    if packed_at + packed_bytes > len(data):
+        return None
     head, packed = data[begin + HEAD.size : packed_at], data[packed_at : packed_at + packed_bytes]
     try:
         header = json.loads(head)
@@ -107,18 +114,21 @@ def _block_at(data: bytes, begin: int) -> Block | None:
 
 
 class Placed(NamedTuple):
-    """A block with its columns and the UTC, us, of its first tick; elapsed: ticks before each."""
+    """A block with its columns and the UTC, us, of its first tick. elapsed: ticks before each one.
+    follows: no tick is missing after the block before.
+    """
 
     block: Block
     columns: dict[str, bytes]
     elapsed: array
     begin_us: int
+    follows: bool
 
 
 def placed(folder: str) -> Iterator[Placed]:
     """The blocks of a ring. One goes on from the block before if no frame is missing between them,
-    because the wall clock is read once a block and is less even than the ticks. OSError,
-    ValueError.
+    because the wall clock is read once a block and is less even than the ticks. A difference above
+    SET_US shows that the clock was set: the block then has the new time. OSError, ValueError.
     """
     end_us, follows = 0, (0, -1)
     for name in files(folder):
@@ -136,17 +146,23 @@ def placed(folder: str) -> Iterator[Placed]:
 
 def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
     header, columns = block.header, block.columns()
+    lacks = [name for name in COLUMNS if name not in columns]
+    wrong = [name for name, (low, most) in BOUNDS.items() if not low <= header[name] <= most]
+    if lacks or wrong or not isinstance(header["meters"], list):
+        raise ValueError(f"{' '.join([*lacks, *wrong]) or 'meters'} missing or wrong")
     elapsed = unpacked(columns["elapsed_ticks"])
+    if min(elapsed) < 0:
+        raise ValueError("its time goes back")
     step_us = header["tick_ms"] * 1000
     before = header["inode"], header["sequence"] - header["count"]
     on_us = end_us + elapsed[0] * step_us
     by_clock_us = header["utc_us"] - (sum(elapsed) - elapsed[0]) * step_us
-    begin_us = on_us if before == follows else max(by_clock_us, on_us)
-    return Placed(block, columns, elapsed, begin_us)
+    is_next, is_set = before == follows, abs(by_clock_us - on_us) > SET_US
+    return Placed(block, columns, elapsed, by_clock_us if is_set or not is_next else on_us, is_next)
 
 
 class Ring(NamedTuple):
-    """What a check of the ring found. times_us: UTC of the first and the last block; breaks: one
+    """Findings of a check of the ring. times_us: UTC of the first and the last block; breaks: one
     line each.
     """
 
@@ -161,10 +177,12 @@ class Ring(NamedTuple):
         return (self.stored_bytes / max(1, self.blocks) + BESIDE_BYTES) * BLOCKS_A_DAY
 
 
-def verify(folder: str) -> Ring:
-    """Check the chain of a ring. OSError."""
+def verify(folder: str, anchors: Sequence[Anchor] = ()) -> Ring:
+    """Check the chain of a ring, and the blocks that the record names. OSError."""
     count, stored, breaks = 0, 0, list[str]()
     times_us: list[int] = []
+    named, oldest, newest = {each.number for each in anchors}, None, -1
+    digests: dict[int, str] = {}
     before: tuple[int, str] | None = None  # number and hash that the next block must name
     for name in files(folder):
         path, end = os.path.join(folder, name), 0
@@ -178,7 +196,15 @@ def verify(folder: str) -> Ring:
                 breaks.append(f"{name}: block {number} does not follow the block before")
             before, end = (number + 1, block.digest.hex()), block.end
             times_us, count = [*times_us[:1], block.header["utc_us"]], count + 1
+            oldest, newest = number if oldest is None else oldest, number
+            if number in named:
+                digests[number] = block.digest.hex()
         stored += end
         if end < os.path.getsize(path):
             breaks.append(f"{name}: is damaged from byte {end} on")
+    for who, number, digest in anchors:
+        if number > newest:
+            breaks.append(f"{who} names minute {number}; the ring ends at minute {newest}")
+        elif number >= (oldest or 0) and digests.get(number) != digest:
+            breaks.append(f"{who} names another minute {number}")
     return Ring(count, times_us, stored, breaks)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.journal.frame import Frame
-from controller.recorder import events
+from controller.recorder import events, fast_anchor
 from controller.recorder.archive import Archive
 from controller.recorder.batch import Batch
 from controller.recorder.capture import Folder
@@ -16,6 +16,7 @@ from controller.recorder.captures import Captures
 from controller.recorder.database import DatabaseError, Row
 from controller.recorder.events import event
 from controller.recorder.fast import Fast
+from controller.recorder.fast_ring import BLOCKS_A_DAY
 from controller.recorder.follow import Follower, Run
 from controller.recorder.hint_watch import HintWatch
 from controller.recorder.limits import Limits
@@ -67,6 +68,7 @@ class Recorder:
         self._retry_us: int | None = None  # set while the disk takes nothing
         self._waits, self._boot = False, boot_id()
         self._note("the recorder has started")
+        self._compare_ticks()
 
     def _label_now(self, kind: str, code: str, scope: str, text: str) -> Row:
         return self.batch.label(event(kind, text, scope, code), self._now_us)
@@ -148,8 +150,18 @@ class Recorder:
             self.batch.add(each, *moment)
         self.batch.history(second, minute, moment[0], reading.seconds)
 
+    def _compare_ticks(self) -> None:
+        """The end of the ring of ticks was removed while no recorder ran: an event."""
+        told = self.archive.meta(fast_anchor.META) if self.fast.days else None
+        if lost := fast_anchor.lost(told, self.fast.newest):
+            self._say(lost.text)
+            self.batch.add(lost, self._now_us)
+
     def _store_ticks(self, reading: Reading) -> None:
+        before = self.fast.newest
         self.fast.write(reading.fast_header(self.wall.offset_us))
+        if self.fast.newest != before and self.fast.newest[0] % BLOCKS_A_DAY == 0:
+            self.batch.add(fast_anchor.daily(self.fast.newest), self._now_us)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -234,6 +246,8 @@ class Recorder:
     def _store(self) -> bool:
         """Commit the batch. False: it was not taken, and nothing more is read until it is."""
         batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
+        if self.fast.days:
+            meta[fast_anchor.META] = self.fast.newest
         # so that another process does not take them again before they are removed
         if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
@@ -277,9 +291,10 @@ class Recorder:
     def close(self) -> None:
         """Make durable what there is, and end; a growing capture goes on with the next recorder."""
         self._note("the recorder ends")
+        if self._reading is not None:
+            self._store_ticks(self._reading)
         self._store()
         self.captures.close()
         if self._reading is not None:
-            self._store_ticks(self._reading)
             self._reading.run.close()
         self.archive.close()

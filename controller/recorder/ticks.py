@@ -37,11 +37,10 @@ class Ticks:
     def row(self, frame: Frame) -> tuple[int, ...]:
         """The values of COLUMNS of this frame."""
         now, seen = self._seconds.now, self._seen
-        is_known = bool(now[0])
         return (
             frame.elapsed_ticks,
             *[each[0] if each else NONE for each in now[:POWERS]],
-            *[_quality(seen, each) if is_known else NONE for each in self._quality],
+            *[_quality(seen, each) for each in self._quality],
             self._commanded(),
         )
 
@@ -55,5 +54,5 @@ class Ticks:
 
 
 def _quality(seen: Snapshot, place: int | None) -> int:
-    """A word of the grid meter; 0 means that it reads none."""
+    """A word of the grid meter; 0: it reads none, or it is silent."""
     return (seen.inp[place] if place is not None else 0) or NONE

@@ -27,7 +27,7 @@ class Source(NamedTuple):
 
 # code | because ...
 REASONS = """
-wire | an open wire of the emergency stop acts in one tick
+wire | an open wire of the emergency stop acts within 20 ms, one tick of the example
 pair | two good contacts of one button open within that time
 bounce | a contact bounces for less
 one | one of them alone is a reason to act

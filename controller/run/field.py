@@ -96,13 +96,15 @@ class Field:
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
         self._image = image
-        grid = config.topology.device("meter_grid")
-        self._grid = cast(Meter, self.drivers[grid.name]) if grid else None
+        self._grid, self._load = [self._meter(config.topology.device(role)) for role in METERS]
         phases_us = bus_times.meter_phases(config, self.drivers)
         for device in config.devices:
             self._add(
                 device, self.drivers[device.name], config, image, phases_us.get(device.name, 0)
             )
+
+    def _meter(self, device: Device | None) -> Meter | None:
+        return cast(Meter, self.drivers[device.name]) if device else None
 
     def _add(
         self,
@@ -195,11 +197,15 @@ class Field:
             channel.write([each for each in actuators if each.view.device.name == name], now_us)
 
     def read(self, now_us: int) -> None:
-        """Take the frames of the CAN buses. RTU replies were taken on arrival."""
+        """Take the frames of the CAN buses, and the age of what the meters read. RTU replies were
+        taken on arrival.
+        """
         for bus in self.can.values():
             bus.read(now_us)
         if self._grid is not None:
-            self._image.put("grid_quality", self._grid.quality)
+            self._image.put("grid_quality", self._grid.quality(now_us)[:2])
+        if self._load is not None:
+            self._image.put("load_quality", self._load.quality(now_us)[2:])
 
     def write(
         self, inp: Sequence[int], out: Sequence[int], setpoints_W: Sequence[int], now_us: int

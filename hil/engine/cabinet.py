@@ -5,7 +5,7 @@ are one per RTU bus, `bms` one list per CAN bus; the wires are of simulate.py an
 from collections.abc import Callable, Collection
 from typing import Any
 
-from controller.config import wired
+from controller.config import schema, wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
@@ -25,6 +25,7 @@ from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, UNSEEN, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
+from hil.site.racks import Racks
 from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
 
@@ -82,6 +83,31 @@ def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
     )
 
 
+def _sizes(config: Config) -> dict[str, Any]:
+    """Keys of the plant's config that follow from the cabinet."""
+    topology = config.topology
+    return {
+        "units": topology.units,
+        "racks": topology.racks,
+        "unit_of_rack": topology.rack_units,
+        "of_racks": rack_sizes(config),
+        "of_units": unit_sizes(config),
+        "wired_rows": tuple(wired.rows(config)),
+    }
+
+
+def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
+    """The load behind the capacitors of its racks, where the load meter is said to be at them."""
+    meter = config.topology.device("meter_load")
+    J_per_kW = meter.settings.get(schema.BUFFER, 0) if meter else 0
+    if load is None or not J_per_kW:
+        return load
+    rated_W = config.cabinet["grid_import_W_max"] + sum(
+        [unit["rated_W"] for unit in config.unit_tables]
+    )
+    return Racks(load, {"rated_W": rated_W, "J_per_kW": J_per_kW}, True)
+
+
 class SimulatedCabinet:
     """`plant`, `devices` by scenario name, `slaves` by RTU bus name, `bms` by CAN bus name."""
 
@@ -98,15 +124,8 @@ class SimulatedCabinet:
         buses without simulated devices (external.py).
         """
         topology, self.foreign = config.topology, frozenset(foreign)
-        sizes = {
-            "units": topology.units,
-            "racks": topology.racks,
-            "unit_of_rack": topology.rack_units,
-            "of_racks": rack_sizes(config),
-            "of_units": unit_sizes(config),
-            "wired_rows": tuple(wired.rows(config)),
-        }
-        self.plant = CabinetPlant({**sizes, **(plant_config or {})}, load, seed, site)
+        sizes = {**_sizes(config), **(plant_config or {})}
+        self.plant = CabinetPlant(sizes, _feed(config, load), seed, site)
         for unit, forms in zip(self.plant.pcs, topology.forming):
             unit.can_form = forms
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]

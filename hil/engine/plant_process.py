@@ -104,7 +104,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
     def _watch(self, now_us: int) -> None:
         self.observer.sample(now_us, self.plant)
         if now_us >= self.sample_due_us:
-            self.sample_due_us += SAMPLE_US * (1 + (now_us - self.sample_due_us) // SAMPLE_US)
+            sample_us = min(SAMPLE_US, self.config.tick_ms * 1000)
+            self.sample_due_us += sample_us * (1 + (now_us - self.sample_due_us) // sample_us)
             self.record(now_us)
         if now_us >= self.view_due_us:
             self.view_due_us = now_us + VIEW_US

@@ -35,7 +35,7 @@ from hil.wires.virtual import RealWire
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
-STEP_US = 10_000  # of the plant: half a tick, so reactions are measured to 10 ms
+STEP_US = 10_000  # of the plant, and half a tick at most: reactions are measured to 10 ms
 ORPHAN_S = 20.0  # after the rig has died, the wires are served so long for the controlled stop
 
 
@@ -143,6 +143,7 @@ class PlantLoop:
         self.connection, self._cabinets, self.site = connection, cabinets, site
         self.recording = True
         self.start_ns = self.last_us = self.step_due_us = 0
+        self._step_us = min([STEP_US, *[each.config.tick_ms * 500 for each in cabinets]])
         # Edge-triggered, because a read of an empty tty waits for a kernel worker of low priority.
         self._heard = select.epoll()
         for each in cabinets:
@@ -187,7 +188,8 @@ class PlantLoop:
         """Step plants and devices. After a stall of this process, one step is longer."""
         elapsed_us = min(now_us - self.last_us, 1_000_000)
         self.last_us = now_us
-        self.step_due_us += STEP_US * (1 + (now_us - self.step_due_us) // STEP_US)
+        step_us = self._step_us
+        self.step_due_us += step_us * (1 + (now_us - self.step_due_us) // step_us)
         if elapsed_us > 0:
             self.site.step(elapsed_us / 1e6)
         for each in self._cabinets:

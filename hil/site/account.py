@@ -5,13 +5,13 @@ from hil.site.parts import FEEDING
 QUARTER_S = 900.0
 FLOWS = (
     *("load", "other", "auxiliaries", "imported", "exported", *FEEDING),
-    *("discharged", "charged", "unserved", "shed"),
+    *("discharged", "charged", "unserved", "shed", "burnt", "withheld"),
 )
 
 
 class Account:
-    """energy_J: of each of FLOWS; import_W_max: of a step; quarter_W_max: mean of a quarter of an
-    hour, the unfinished last one too.
+    """energy_J: of each of FLOWS; burnt, withheld: by the smoothing of racks. import_W_max: of a
+    step; quarter_W_max: mean of a quarter of an hour, the unfinished last one too.
     """
 
     def __init__(self) -> None:

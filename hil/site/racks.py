@@ -11,6 +11,7 @@ energy tells the power of the feed, which follows the GPUs behind one lag of J p
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 # J_per_kW: 65 J per GPU of 1.0 to 1.4 kW are 46 to 65 (second-hand, 2026).
 DEFAULTS = {
@@ -79,13 +80,14 @@ class Capacitor:
 
 
 class Racks:
-    """load: t_s -> W that the GPUs ask for. parameters: rated_W, and any of DEFAULTS. inside_W:
-    what a meter at the racks shows beside the power of the feed; 0 for a meter at the feed.
+    """load: t_s -> W that the GPUs ask for, or (W, channels). parameters: rated_W, and any of
+    DEFAULTS. inside_W: what a meter at the racks shows beside the power of the feed; 0 for a meter
+    at the feed.
     """
 
     def __init__(
         self,
-        load: Callable[[float], float],
+        load: Callable[[float], Any],
         parameters: Mapping[str, float],
         is_metered_inside: bool = False,
     ) -> None:
@@ -98,6 +100,8 @@ class Racks:
         """The power of the feed since the call before."""
         dt_s, self._before_s = t_s - self._before_s, t_s
         asked_W = self._load(t_s)
+        if isinstance(asked_W, tuple):
+            asked_W = asked_W[0]
         if dt_s <= 0.0:
             return asked_W
         power_W = self.smoothing.step(dt_s, asked_W)

@@ -270,6 +270,9 @@ class Site:
         is_live, ups = self.source != DARK, self.load_ups
         energy_J = self.account.energy_J
         energy_J["load"] += self.load_power_W * dt_s
+        if isinstance(self.load, Racks):
+            energy_J["burnt"] = self.load.smoothing.burnt_J
+            energy_J["withheld"] = self.load.smoothing.withheld_J
         if is_live:
             energy_J["other"] += self.other_load_W * dt_s
             energy_J["auxiliaries"] += sum([member.drawn_W for member in self.members]) * dt_s

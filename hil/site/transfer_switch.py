@@ -5,6 +5,7 @@ synchronised when the grid has been there for a while.
 from hil.site.part import SitePart
 
 DEFAULTS = {"open_s": 0.1, "call_s": 1.0, "return_s": 30.0}
+_EPSILON_S = 1e-9  # sums of steps of 10 ms are not exact in binary
 
 
 class TransferSwitch(SitePart):
@@ -22,7 +23,7 @@ class TransferSwitch(SitePart):
         self._back_s = self._back_s + dt_s if self.is_grid_present else 0.0
         if self.is_stuck:
             return
-        if self._away_s and self._away_s >= given["open_s"]:
+        if self._away_s and self._away_s + _EPSILON_S >= given["open_s"]:
             self.is_on_grid = False
         elif not self.is_on_grid and self._back_s >= given["return_s"]:
             self.is_on_grid = True

@@ -114,6 +114,10 @@ class DirectMeter:
             return
         driver, device = self._driver, self._device
         voltage_V = device.cabinet.grid_voltage_V * device.ratio
+        is_read = driver._frequency is not None
+        frequency_Hz = device.cabinet.grid_frequency_Hz if is_read else 0.0
+        driver.see([voltage_V] * len(driver._volts), frequency_Hz, end_us)
+        driver._moved_us = driver._moved_us if device.frozen else end_us
         if not all([low <= voltage_V <= high for low, high in self._ends_V]):
             driver.refused += 1
             return
@@ -122,10 +126,6 @@ class DirectMeter:
             self._count += 1
             driver._inp[driver._power_index] = round(power_W) * driver._sign
             driver._inp[driver._hash_index] = self._count & HASH_MASK
-            sum_V = voltage_V * len(driver._volts)
-            frequency_mHz = round(device.cabinet.grid_frequency_Hz * 1000)
-            is_read = driver._frequency is not None
-            driver.quality = round(sum_V * driver._per_nominal), frequency_mHz if is_read else 0
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:

@@ -31,7 +31,7 @@ SHORTEST_S, LONGEST_S = 60, 400 * 86_400
 PART_S_MIN = 3600
 WALL_S_MAX = 30 * 86_400
 ORDER_FILE = "order.json"
-MODES = {segment.VALUE: 100, segment.CHAIN: 1000, segment.BYTE: 20}  # and their usual tick, ms
+MODES = {segment.VALUE: 100, segment.CHAIN: 1000, segment.BYTE: 0}  # usual tick, ms; 0: its own
 ENERGIES = ("import", "export", "charge", "discharge")
 
 
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
     option("--scale", type=number(0.001, 1000), default=1.0, metavar="FACTOR", help="of the load")
     option("--seed", type=whole(0, 2**31 - 1), default=1, metavar="NUMBER", help="(1)")
     option("--soc", type=number(5, 95), metavar="PERCENT", help="at the start (the target)")
-    option("--tick", type=whole(10, 100), metavar="MS", help="of the controller (100; byte: 20)")
+    option("--tick", type=whole(10, 100), metavar="MS", help="of the run (100; byte: its own)")
     option("--segments", type=whole(1, 10_000), metavar="N", help="parts (one per process)")
     option("--processes", type=whole(1, 1024), default=1, metavar="N", help="(1)")
     option("--skip-quiet", action="store_true", help="skip the kernel while nothing happens")
@@ -93,7 +93,7 @@ def main(arguments: argparse.Namespace) -> int:
 def order_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The order of a run: plain values."""
     config = configuration.load(arguments.cabinet)
-    tick_ms = arguments.tick or MODES[arguments.mode]
+    tick_ms = arguments.tick or MODES[arguments.mode] or config.tick_ms
     count = arguments.segments or min(arguments.processes, arguments.seconds // PART_S_MIN) or 1
     soc = arguments.soc or config.control["soc_target_permille"] / 10
     return {

@@ -114,7 +114,7 @@ def built(name, data=None, **settings):
     loaded.settings.update(settings)
     layout = sink.layout
     groups = [layout.unit_group(0, each) for each in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
-    own = {"rated_W": RATED_W, "setpoint_ms": 20}
+    own = {"rated_W": RATED_W, "setpoint_ms": 20, "tick_ms": 20}
     places = (layout.unit_input(0, 0), *groups)
     device = register_pcs.RegisterPcs(loaded, 1, sink, places, own)
     return device, Converter(data or data_of(name)), sink, groups

@@ -28,8 +28,9 @@ def words(
     return dict(enumerate(struct.unpack(">36H", struct.pack(">18f", *values))))
 
 
-def meter(inverted=False, name="sdm630", unit_id=1, **rating):
+def meter(inverted=False, name="sdm630", unit_id=1, period_ms=None, **rating):
     profile_ = profiles.load(name)
+    profile_.period_ms = period_ms or profile_.period_ms
     profile_.settings["inverted"] = inverted
     sink = Sink()
     places = signals.GRID_POWER_W, signals.GRID_RAW_HASH, signals.G_METER_GRID
@@ -66,7 +67,7 @@ def test_power_is_the_sum_of_the_phases(power_W, inverted, total_W):
     device, sink = fed(words(power_W=power_W), inverted=inverted)
     assert sink.inp[signals.GRID_POWER_W] == total_W
     assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
-    assert device.quality == (1000, 0)  # 230 V of 230 V; the frequency is read seldom
+    assert device.quality(0) == (1000, 0, 995)  # 230 V of 230 V; the frequency is read seldom
 
 
 @cases("""
@@ -219,7 +220,7 @@ def test_the_registers_of_the_fast_meter():
     data = struct.pack(">26H", *[registers[at] for at in range(26)])
     request.on_reply(bytes((4, len(data))) + data, 0)
     assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
-    assert device.quality == (1000, 49_980)
+    assert device.quality(0) == (1000, 49_980, 995)
 
 
 def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():
@@ -229,8 +230,44 @@ def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():
         registers = fast_words(voltage_V=(volt,) * 3, power_W=(0.0,) * 3)
         data = struct.pack(">26H", *[registers[at] for at in range(26)])
         request.on_reply(bytes((4, len(data))) + data, 0)
-        assert device.quality == (max(1, round(volt / 0.23)), 49_980)
+        permille = volt * 1000 / 230
+        assert device.quality(0) == (max(1, round(permille)), 49_980, max(1, int(permille)))
         assert device.refused == refused
+
+
+def fast_reading(device, now_us, **change):
+    registers = fast_words(**change)
+    data = struct.pack(">26H", *[registers[at] for at in range(26)])
+    device.fast()[0].on_reply(bytes((4, len(data))) + data, now_us)
+
+
+@cases("""tick_ms  ticks  known
+    10  2  True | 10  3  False | 10  4  False | 20  2  True | 20  3  False | 20  4  False""")
+def test_voltage_and_frequency_are_unknown_after_three_silent_periods(tick_ms, ticks, known):
+    device, _ = meter(name="firebreak_fast_meter", period_ms=tick_ms)
+    fast_reading(device, 7_000_000)
+    found = device.quality(7_000_000 + ticks * tick_ms * 1000)
+    assert found == ((1000, 49_980, 995) if known else (0, 0, 0))
+
+
+@cases("""volt  refused
+    230.0  0 | 23.0  1""")
+def test_a_frozen_meter_shows_no_voltage_after_5_s(volt, refused):
+    device, _ = meter(name="firebreak_fast_meter")
+    for now_us in range(1_000_000, 6_020_000, 20_000):
+        assert any(device.quality(now_us)) == (1_000_000 < now_us < 6_000_000)
+        fast_reading(device, now_us, voltage_V=(volt,) * 3, power_W=(0.0,) * 3)
+    assert bool(device.refused) == refused
+
+
+def test_a_reading_refused_for_more_than_its_voltage_shows_no_sag():
+    device, _ = meter(name="firebreak_fast_meter")
+    fast_reading(device, 0)
+    fast_reading(device, 20_000, voltage_V=(100.0,) * 3, power_W=(0.0, math.nan, 0.0))
+    assert device.quality(20_000) == (1000, 49_980, 995)
+    fast_reading(device, 20_000, voltage_V=(23.0,) * 3, power_W=(0.0,) * 3)
+    fast_reading(device, 40_000)
+    assert device.quality(40_000) == (1000, 49_980, 995) and device.refused == 2
 
 
 @cases("""name  refresh_ms

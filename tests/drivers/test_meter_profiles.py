@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 from controller.config import meter_profile, profiles
 from controller.forms.refusal import ConfigError
 from drivers import meter_reads, profile
+from drivers.buses import rtu
 from drivers.meter import Meter
 from hil.devices.mirrored_sensors import MirroredMeter
 from safety import signals
@@ -397,6 +398,14 @@ def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
     assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
 
 
+def test_a_measured_refresh_of_almost_10_ms_is_one_of_10_ms(tmp_path):
+    device, sink = made(own(tmp_path, ALL))
+    for number in range(60):
+        words = low_first(GOOD | {0: 1000 + number})
+        fed(device.profile.path, words, number * 9_960, (device, sink))
+    assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == 10
+
+
 def test_no_value_of_another_device_counts():
     device, sink = made("em24_ethernet")
     bus = Bus(device, slave_of(device))
@@ -450,3 +459,5 @@ def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):
     report = dict(zip(Meter.REPORT, device.report(), strict=True))
     found = report["frequency_mHz"], report["import_Wh"], report["export_Wh"]
     assert found == (50_010, 1_234_600, -1) and device.refused == 0
+    slow_read.on_failure(rtu.TIMEOUT, 0, 0)
+    assert device.report()[-3:] == (-1, -1, -1)

@@ -1,12 +1,18 @@
 """The simulated cabinet: devices, contacts and coils of a topology; the wiring for an observer."""
 
+import math
+
+import pytest
 from full_site import CONFIG
 
+from controller.config import configuration
 from hil.engine import cabinet
 from hil.plant import relays
 from hil.plant.cabinet import CONTACTS
 from safety import signals as s
+from tests.repository import ROOT
 
+RACKS = ROOT / "hil/site/examples/racks/cabinet.toml"
 IO = [CONFIG.topology.device(f"io_{number}") for number in (1, 2, 3)]
 
 
@@ -46,3 +52,14 @@ def test_the_devices_are_connected_to_the_plant_and_known_to_the_observer():
     assert wiring.checklist_contacts == masks
     on_gas = [("gas", unit_id) for unit_id in (8, 1, 2, 3, 4, 5)]
     assert list(wiring.checklist_units) == [("io", 1), ("io", 2), *on_gas]
+
+
+def test_a_load_meter_at_the_racks_sees_a_step_before_their_feed_does():
+    config = configuration.load(RACKS)
+    one = cabinet.SimulatedCabinet(config, lambda t_s: (1e5 if t_s < 1 else 2e5, ()), 1)
+    for _ in range(52):
+        one.plant.step(0.02)
+    lag_s, passed_s = 0.054, 0.04
+    left_W = 1e5 * math.exp(-passed_s / lag_s)
+    assert one.plant.load_power_W + one.plant.inside_W == pytest.approx(2e5)
+    assert one.plant.inside_W == pytest.approx(left_W, rel=0.5) and one.plant.inside_W > 3e4

@@ -9,10 +9,12 @@ from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
+from safety import signals as s
 
 # polls of devices have other phases, and each step of the relay test waits for a poll
 NEAR_S, POWER_W = 0.25, 4000.0
 MEAN_S = 2.0
+DEEPEST = 8  # parts of parts that are looked into
 
 
 def played(name, tick_ms):
@@ -30,12 +32,42 @@ def played(name, tick_ms):
     # READY and INHIBITED last a tick on the way to CLOSING
     states = [
         (int(rows["state"][at]), rows["t_us"][at] / 1e6)
-        for at, s in zip(changes, lasted_s)
-        if s > NEAR_S
+        for at, each_s in zip(changes, lasted_s)
+        if each_s > NEAR_S
     ]
     bins = (rows["t_us"] / 1e6 // MEAN_S).astype(int)
     means_W = np.bincount(bins, rows["battery_W"]) / np.bincount(bins)
     return trips, states, means_W
+
+
+def counts(one, place, found):
+    """Put each number of `one` whose name says that it counts ticks into `found`, by its place."""
+    parts = dict(enumerate(one)) if isinstance(one, (list, tuple)) else {}
+    parts |= one if isinstance(one, dict) else getattr(one, "__dict__", {})
+    for name, part in parts.items():
+        at = f"{place}.{name}"
+        if at.count(".") > DEEPEST or name in ("config", "before"):
+            continue
+        if isinstance(part, int) and "ticks" in at:
+            found[at] = part
+        elif type(part).__module__.split(".")[0] in ("safety", "controller", "drivers", "builtins"):
+            counts(part, at, found)
+    return found
+
+
+def test_every_count_of_ticks_of_a_started_controller_follows_the_tick():
+    """A count that does not is a time that is half as long at 10 ms."""
+    short, long = [
+        counts(started(tick_ms).controller.cabinet, "cabinet", {}) for tick_ms in (10, 20)
+    ]
+    times = {at: number for at, number in short.items() if 0 < number < s.INT_MAX}
+    assert len(times) > 50 and short.keys() == long.keys()
+    apart = {at: (number, long[at]) for at, number in times.items()}
+    assert not {at: pair for at, pair in apart.items() if abs(pair[0] - 2 * pair[1]) > 1}
+
+
+def started(tick_ms):
+    return VirtualRig(configuration.load(EXAMPLE, tick_ms=tick_ms), lambda t_s: POWER_W, 1)
 
 
 @pytest.mark.parametrize(

@@ -12,18 +12,19 @@ from controller.run import operator_client, operator_commands, peer_words
 from controller.sites import FOLDER as SITES
 from hil.engine.simulate import VirtualRig
 from safety import peer, signals as s, start_checklist
+from tests.slow import whole
 from tests.tables import cases
 
 LINK = '[channel_b]\nport = "/dev/serial/by-path/b"'
 
 
-def site_with(folder, fitted="fitted", link=LINK, wired="[1, 2, 3, 12, 30, 44]"):
+def site_with(folder, fitted="fitted", link=LINK, wired="[1, 2, 3, 12, 30, 44]", tick_ms=20):
     shutil.copytree(SITES, folder)
     path = folder / "types" / "firebreak_645.toml"
     text = path.read_text().replace('second_channel = "none"', f'second_channel = "{fitted}"')
     text = text.replace("= [1, 2, 3, 12, 30, 44]", f"= {wired}")
     path.write_text(text.replace("[unit.1]\n", f"{link}\n\n[unit.1]\n", 1))
-    return configuration.load(folder / "example" / "cabinet.toml")
+    return configuration.load(folder / "example" / "cabinet.toml", tick_ms=tick_ms)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,9 @@ def test_b_opens_where_no_wire_and_no_output_of_a_does(tmp_path, contact, reason
     assert reason in rig.trips.active()
 
 
-def test_both_channels_permit_until_one_of_them_alone_sees_a_stop(site):
+@pytest.mark.parametrize("tick_ms", [20, *whole(10)])
+def test_both_channels_permit_until_one_of_them_alone_sees_a_stop(tmp_path, tick_ms):
+    site = site_with(tmp_path / "sites", tick_ms=tick_ms)
     rig = rig_of(site).run(4)
     assert out(rig)[s.STATE] == s.RUNNING and rig.channel_b.second.permit == 1
     assert said(rig) == "" and rig.observer.violations == []
@@ -119,7 +122,7 @@ def causes(path):
 
 
 def answer(rig):
-    for _ in range(100):
+    for _ in range(2_000_000 // rig.tick_us):
         rig.step()
         cabinet = rig.controller.cabinet
         if cabinet.answer:

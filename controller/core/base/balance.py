@@ -47,7 +47,7 @@ class Readings(NamedTuple):
 
     is_off_grid: bool  # by the contact of the transfer switch
     is_forming: bool
-    is_dead: bool  # a fitted load meter does not answer: no voltage, or the meter has failed
+    is_dead: bool  # a fitted load meter does not answer, or reads less than half the voltage
     # the load has not moved for as long as a reading may be old: different moments add up
     is_calm: bool
     grid_W: int | None  # > 0 imports

@@ -50,4 +50,5 @@ class Known(NamedTuple):
     # (unit from 1, W) that a person asks for in TEST mode; unit 0: nothing is asked
     step_test: tuple[int, int] = (0, 0)
     site: Site = without_devices()  # the site devices and their signals
-    grid_voltage_permille: int = 0  # of nominal; 0: the grid meter does not read it, or seldom
+    grid_voltage_permille: int = 0  # of nominal; 0: the grid meter does not read it, or is silent
+    is_load_low: bool = False  # a phase of the load meter has so little voltage: the bus is dead

@@ -54,7 +54,7 @@ class Modes(Function):
 
     state: State
     NAME, STAGE = "modes", MODE
-    READS = ("battery_W", "is_forming", "load_meter_W", "source")
+    READS = ("battery_W", "is_forming", "is_load_low", "load_meter_W", "source")
     WRITES = ("is_off_grid", "mode")
     OUTPUTS = ("mode_reason",)  # reason code of the mode
     PARAMETERS = (
@@ -102,10 +102,10 @@ class Modes(Function):
             state.mode = following
 
     def _off_grid_bus(self, known: Known, found: Found) -> int:
-        """Anything that shows a voltage counts, because a dead bus sheds all load. The driver of
-        a load meter refuses a reading with a phase below a fifth of the voltage (drivers/meter.py).
+        """Anything that shows a voltage counts, because a dead bus sheds all load. A load meter
+        reads on in a deep sag, so a phase below half the voltage shows no live bus.
         """
-        is_measured = known.load_meter_W is not None
+        is_measured = known.load_meter_W is not None and not known.is_load_low
         is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W
         if is_live or any([runs(each) or gives(each) for each in self._engines]):
             return CARRIED

@@ -78,8 +78,8 @@ class SiteBalance(Function):
     state: State
     NAME, STAGE = "site_balance", BALANCE
     READS = (
-        *("battery_W", "contact", "grid_meter_W", "is_reported_forming", "load_meter_W"),
-        *("reported_forming_W", "setpoint_W", "shown_W"),
+        *("battery_W", "contact", "grid_meter_W", "is_load_low", "is_reported_forming"),
+        *("load_meter_W", "reported_forming_W", "setpoint_W", "shown_W"),
     )
     BEFORE = ("is_off_grid",)
     WRITES = (
@@ -176,7 +176,7 @@ class SiteBalance(Function):
         return Readings(
             is_off_grid,
             known.is_reported_forming,
-            is_fitted and known.load_meter_W is None,
+            is_fitted and (known.load_meter_W is None or known.is_load_low),
             state.calm_ms >= CALM_MS,
             # a meter without current keeps its last value
             known.grid_meter_W if self._is_grid_seen(is_off_grid) else None,
@@ -221,7 +221,9 @@ class SiteBalance(Function):
         state.is_learnt = 1
 
     def _load_W(self, known: Known) -> int | None:
-        return known.load_meter_W if self._is_load_fitted and self._is_whole else None
+        """The load, while its meter shows a live bus: a meter reads on in a deep sag."""
+        is_shown = self._is_load_fitted and self._is_whole and not known.is_load_low
+        return known.load_meter_W if is_shown else None
 
     def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)

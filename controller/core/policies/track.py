@@ -155,7 +155,7 @@ class Track(Function):
         delay_ms = found.path_delay_ms or self._delay_ms
         is_own = found.load_source == MEASURED
         guess_W = self.guess.step(load_W, found.is_load_new, elapsed_ticks, delay_ms, is_own)
-        announced = found.notices, elapsed_ticks, delay_ms
+        announced = found.notices, elapsed_ticks, delay_ms, self.guess.room_W
         ahead_W = self.announced.ahead_W(load_W, guess_W, *announced) if is_own else guess_W
         # The code of a meter test moves the battery, and a stage of the load that comes back is no
         # swing: tracking begins at 0 behind both. A return is over for it once the grid is certain.

@@ -11,25 +11,32 @@ A step that comes 50 ms late then moves the battery three times. So the step is 
                   ahead
 
 A wrong notice costs at most what a right one saves, one path delay of the step. So a step of a
-source without credit ends when the meter should show it. A right notice gives credit, from which
-patience for late steps is paid. A source in debt is only watched until it was right as often.
+source without credit ends when the meter should show it. It also begins late, the first half by
+FIRST_MS and the other by twice as much, because a late step leaves two pulses then. What a notice
+saved is credit, which pays for patience. A source in debt is watched until it was right as often.
+
+An adversary is right while watched, and wrong otherwise. So each debt that was forgiven doubles how
+often the source must be right before the next one. After n notices at most about log2(n) were lost.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from controller.core.base.integers import within
 
 EARLY_MS = LATE_MS = 50  # a notice may be wrong by so much
+FIRST_MS = 20  # by which the first half of a step without credit acts later
 BEGUN_PART = 8  # of the step: it has begun to come
 EDGE_MS = 150  # in which a step that has begun comes
 RIGHT_QUARTERS = 3  # of a right step have come
 CREDIT_NOTICES_MAX = 4
 
-# words of a source; without a step it is free
-A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_CREDIT_W_MS = range(6)
-A_WORDS = 6
+# words of a source; without a step it is free. shown: of right steps while it is in debt;
+# forgiven: each debt, doubled with each next one
+A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_IS_STOPPED, A_BEGUN_MS = range(7)
+A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS = range(7, 10)
+A_WORDS = 10
 
 
 class Notice(Protocol):
@@ -46,6 +53,11 @@ class Notice(Protocol):
     @property
     def start_ms(self) -> int:
         """Time until the step."""
+
+
+def whole_W(step_W: int) -> int:
+    """All of a step, where no range in 5 s is stated."""
+    return step_W
 
 
 class Announced:
@@ -70,9 +82,10 @@ class Announced:
         notices: Sequence[Notice],
         elapsed_ticks: int,
         delay_ms: int,
+        room_W: Callable[[int], int] = whole_W,
     ) -> int:
         """The guess, moved to the load that is announced. Two sources that announce one moment
-        count once, as the larger step.
+        count once, as the larger step. room_W: the part of a step that may be wrong.
         """
         if not notices and not any(self.words[A_STEP_W::A_WORDS]):
             return guess_W
@@ -87,7 +100,8 @@ class Announced:
             self._keep(notice, load_W, reaction_ms)
         for first in self._firsts:
             if self.words[first + A_STEP_W]:
-                guess_W = self._moved_W(first, load_W, guess_W, delay_ms, reaction_ms)
+                most_W = room_W(abs(self.words[first + A_STEP_W]))
+                guess_W = self._moved_W(first, load_W, guess_W, (delay_ms, reaction_ms, most_W))
         return guess_W
 
     def _drop(self, first: int, near: Sequence[Notice], reaction_ms: int) -> None:
@@ -102,51 +116,93 @@ class Announced:
         if not words[first + A_STEP_W]:
             words[first + A_BEFORE_W] = load_W
             words[first + A_COME_W] = words[first + A_ADDED_W_MS] = 0
+            words[first + A_IS_STOPPED] = 0
         elif words[first + A_AGE_MS] >= -reaction_ms:
             return
         words[first + A_AGE_MS] = -notice.start_ms
         words[first + A_STEP_W] = notice.step_W * self._share_permille // 1000
 
-    def _moved_W(
-        self, first: int, load_W: int, guess_W: int, delay_ms: int, reaction_ms: int
-    ) -> int:
-        words = self.words
+    def _moved_W(self, first: int, load_W: int, guess_W: int, limits: tuple[int, int, int]) -> int:
+        """limits: delay_ms, reaction_ms, W of the step that may act."""
+        words, (delay_ms, reaction_ms, most_W) = self.words, limits
         step_W, age_ms = words[first + A_STEP_W], words[first + A_AGE_MS]
         size_W, before_W = abs(step_W), words[first + A_BEFORE_W]
         come_W = max(words[first + A_COME_W], _come_W(load_W - before_W, step_W))
+        is_begun = BEGUN_PART * come_W >= size_W
+        if is_begun and BEGUN_PART * words[first + A_COME_W] < size_W:
+            words[first + A_BEGUN_MS] = age_ms
         words[first + A_COME_W] = come_W
-        if age_ms >= EDGE_MS + 2 * self._sample_ms:
-            self._close(first, delay_ms)
+        if age_ms >= 2 * self._sample_ms + (EDGE_MS if is_begun else LATE_MS):
+            self._close(first, size_W * delay_ms)
             return guess_W
-        if age_ms < -reaction_ms or not self._acts(first):
+        late_ms = 0 if self._has_patience(first) else FIRST_MS
+        if age_ms < late_ms - reaction_ms or not self._acts(first, is_begun):
             return guess_W
-        missing_W = size_W - _come_W(guess_W - before_W, step_W)
+        ahead_W = most_W if age_ms >= 2 * late_ms - reaction_ms else most_W // 2
+        missing_W = max(0, ahead_W - _come_W(guess_W - before_W, step_W))
         words[first + A_ADDED_W_MS] += missing_W * self._tick_ms
         return guess_W + (missing_W if step_W > 0 else -missing_W)
 
-    def _acts(self, first: int) -> bool:
+    def _has_patience(self, first: int) -> bool:
+        """The credit of the source pays for a late step."""
+        size_W = abs(self.words[first + A_STEP_W])
+        return self.words[first + A_CREDIT_W_MS] >= size_W * (LATE_MS + self._sample_ms)
+
+    def _acts(self, first: int, is_begun: bool) -> bool:
         """Whether the step still counts: it is to come, has begun, or its source has credit."""
         words = self.words
-        size_W, credit_W_ms = abs(words[first + A_STEP_W]), words[first + A_CREDIT_W_MS]
-        if credit_W_ms < 0:
+        if words[first + A_CREDIT_W_MS] < 0:
             return False
-        age_ms, patience_ms = words[first + A_AGE_MS], LATE_MS + self._sample_ms
-        if BEGUN_PART * words[first + A_COME_W] >= size_W or age_ms < self._sample_ms:
+        is_due = words[first + A_AGE_MS] < self._sample_ms
+        if is_begun or is_due or self._has_patience(first):
             return True
-        return age_ms < self._sample_ms + patience_ms and credit_W_ms >= size_W * patience_ms
+        words[first + A_IS_STOPPED] = 1
+        return False
 
-    def _close(self, first: int, delay_ms: int) -> None:
-        """Judge a step and free its words."""
+    def _close(self, first: int, whole_W_ms: int) -> None:
+        """Judge a step and free its words. whole_W_ms: what it leaves without a notice."""
         words = self.words
-        size_W = abs(words[first + A_STEP_W])
-        saved_W_ms = size_W * delay_ms
-        if 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W:
-            credit_W_ms = words[first + A_CREDIT_W_MS]
-            most_W_ms = max(credit_W_ms, CREDIT_NOTICES_MAX * saved_W_ms)
-            words[first + A_CREDIT_W_MS] = min(most_W_ms, credit_W_ms + saved_W_ms)
+        size_W, added_W_ms = abs(words[first + A_STEP_W]), words[first + A_ADDED_W_MS]
+        is_right = 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W
+        if words[first + A_CREDIT_W_MS] < 0:
+            self._watch(first, whole_W_ms if is_right else -whole_W_ms)
+        elif is_right:
+            begun_W_ms = size_W * (words[first + A_BEGUN_MS] - self._sample_ms)
+            is_stopped = words[first + A_IS_STOPPED] != 0
+            saved_W_ms = _saved_W_ms(whole_W_ms, added_W_ms, begun_W_ms, is_stopped)
+            self._earn(first, saved_W_ms, whole_W_ms)
         else:
-            words[first + A_CREDIT_W_MS] -= words[first + A_ADDED_W_MS]
+            words[first + A_CREDIT_W_MS] -= added_W_ms
         words[first + A_STEP_W] = 0
+
+    def _watch(self, first: int, shown_W_ms: int) -> None:
+        """A source in debt shows right steps until the debt is forgiven."""
+        words = self.words
+        debt_W_ms, forgiven_W_ms = -words[first + A_CREDIT_W_MS], words[first + A_FORGIVEN_W_MS]
+        words[first + A_SHOWN_W_MS] = max(0, words[first + A_SHOWN_W_MS] + shown_W_ms)
+        if words[first + A_SHOWN_W_MS] >= debt_W_ms + forgiven_W_ms:
+            words[first + A_FORGIVEN_W_MS] = 2 * forgiven_W_ms + debt_W_ms
+            words[first + A_CREDIT_W_MS] = words[first + A_SHOWN_W_MS] = 0
+
+    def _earn(self, first: int, saved_W_ms: int, whole_W_ms: int) -> None:
+        """Add what a step saved to the credit. What is too much for it pays forgiven debts."""
+        words = self.words
+        before_W_ms = words[first + A_CREDIT_W_MS]
+        most_W_ms = max(before_W_ms, CREDIT_NOTICES_MAX * whole_W_ms)
+        credit_W_ms = min(most_W_ms, before_W_ms + saved_W_ms)
+        left_W_ms = before_W_ms + saved_W_ms - credit_W_ms
+        words[first + A_CREDIT_W_MS] = credit_W_ms
+        words[first + A_FORGIVEN_W_MS] = max(0, words[first + A_FORGIVEN_W_MS] - left_W_ms)
+
+
+def _saved_W_ms(whole_W_ms: int, added_W_ms: int, begun_W_ms: int, is_stopped: bool) -> int:
+    """What an announced step saved, < 0 when it came too late. begun_W_ms: its time after the
+    announced one, times its size. A pulse that was stopped acts until one path delay after it.
+    """
+    if not is_stopped:
+        return whole_W_ms - abs(added_W_ms - whole_W_ms)
+    early_W_ms = within(begun_W_ms - (whole_W_ms - added_W_ms), 0, added_W_ms)
+    return added_W_ms - 2 * early_W_ms
 
 
 def _come_W(moved_W: int, step_W: int) -> int:

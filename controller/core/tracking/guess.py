@@ -66,6 +66,11 @@ class Guess:
         """Largest error of the guess lately, as a mean over the path delay and SETTLED_MS."""
         return self.words[G_ERROR_PEAK] >> 16
 
+    def room_W(self, step_W: int) -> int:
+        """The part of an announced step that may be wrong under a stated range in 5 s."""
+        strict = self.judge.strict
+        return min(step_W, strict.room_W(step_W)) if strict else step_W
+
     def begin(self, load_W: int) -> None:
         """Forget everything: the load has always been this."""
         self.samples.begin(load_W)

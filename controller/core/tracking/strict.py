@@ -62,6 +62,10 @@ class Strict:
         """The share of the load's movement that may be followed without proof, in 1/256."""
         return self.words[S_SHARE]
 
+    def room_W(self, step_W: int) -> int:
+        """What the battery may add to a step. It and the load's swings show twice at most."""
+        return max(0, self._range_W_max - 2 * max(self.words[S_RANGE_W], step_W))
+
     def take(self, powers_W: Sequence[int]) -> None:
         """Powers above 0.1 Hz of a new sample: the load, and what each share leaves of it."""
         words = self.words

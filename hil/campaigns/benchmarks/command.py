@@ -44,11 +44,13 @@ PAGE = "BENCHMARKS.md"
 # Options of a benchmark: what its function takes, and the keywords of argparse.
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
+ONE = {"--cabinet": {"metavar": "FILE", "help": "of this cabinet alone"}}
 OPTIONS: dict[str, dict[str, Any]] = {
     "loop": {
         "--for": SECONDS | {"default": 60.0},
         "--cabinet": {"default": EXAMPLE, "metavar": "FILE", "help": "(the example cabinet)"},
     },
+    "tick": ONE,
     "devices": {"--for": SECONDS | {"default": 20.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
@@ -65,7 +67,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "stop": {**options.SEED, "--count": COUNT},
     "hint": {**options.SEED, "--count": COUNT},
-    "path": {**options.SEED, "--count": COUNT},
+    "path": {**options.SEED, "--count": COUNT, **ONE},
     "planner": {
         **options.SEED,
         "--days": {"type": whole(1, 28), "default": 28, "help": "of each month (%(default)s)"},

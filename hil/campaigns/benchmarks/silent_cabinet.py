@@ -102,6 +102,17 @@ class SilentCabinet(contextlib.ExitStack):
             for master in select.select(self._masters, (), (), 0)[0]:
                 os.read(master, 65_536)
 
+    def pin(self, core: int) -> None:
+        """Let the loop run on this core alone; its threads that store stay free."""
+        os.sched_setaffinity(self.pid, {core})
+
+    def statistics(self) -> bytes:
+        """The file of controller.run.loop_statistics. StartError without one."""
+        found = loop_statistics.content(os.path.join(self.directory, "loop.stats"))
+        if found is None:
+            raise StartError("the controller does not tick")
+        return found
+
     def lateness(self) -> Any:
         """The figures of controller.run.loop_statistics; None before the first tick."""
         return loop_statistics.read(os.path.join(self.directory, "loop.stats"))

@@ -1,10 +1,13 @@
-"""`python -m hil bench tick`: what a whole tick of 10 ms costs with 3 and 16 racks, beside devices
-in virtual time. Only this process's use of a core counts.
+"""`python -m hil bench tick`: what a whole tick of 10 ms costs with 3 and 16 racks, or that of a
+cabinet, beside devices in virtual time. Only this process's use of a core counts.
 """
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from controller.config import configuration
+from controller.config.configuration import Config
 from controller.system import realtime
 from hil.campaigns.benchmarks import machine, timing
 from hil.campaigns.benchmarks.document import Measured, figure, percentile
@@ -16,40 +19,50 @@ TICK_MS, CLOSED_S, SECONDS = 10, 8.0, 12.0
 TOPOLOGIES = ((1, 3, None), (1, 16, "tick_16"), (16, 1, None))
 
 
-def run() -> Measured:
-    """The findings."""
+def run(cabinet: str | None = None) -> Measured:
+    """The findings. cabinet: a file, in place of TOPOLOGIES. Raises ConfigError."""
     realtime.freeze_collector()
     figures = []
-    for units, racks, budget in TOPOLOGIES:
-        taken_us = ticks_us(units, racks)
-        what = f"whole tick of {TICK_MS} ms, {units * racks} racks, converters: {units}"
-        figures.append(figure(f"{what}, median", percentile(taken_us, 500), "us", budget=budget))
-        figures.append(figure(f"{what}, p99", percentile(taken_us, 990), "us"))
+    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
+        for config, budget in _configs(cabinet, Path(folder)):
+            taken_us = ticks_us(config, Path(folder))
+            sizes = f"{config.racks} racks, converters: {config.units}"
+            what = f"whole tick of {config.tick_ms} ms, {sizes}"
+            middle_us, late_us = (percentile(taken_us, each) for each in (500, 990))
+            figures.append(figure(f"{what}, median", middle_us, "us", budget=budget))
+            figures.append(figure(f"{what}, p99", late_us, "us"))
     notes = [f"{SECONDS:g} s in virtual time, power flows, with journal, bytes not counted"]
     return Measured(figures, notes, {}, machine.priority())
 
 
-def ticks_us(units: int, racks: int) -> list[float]:
+def _configs(cabinet: str | None, folder: Path) -> Iterator[tuple[Config, str | None]]:
+    """Yield (Config, budget)."""
+    if cabinet:
+        yield configuration.load(cabinet), None
+        return
+    for units, racks, budget in TOPOLOGIES:
+        energy_Wh = 215_000 * units * racks
+        size = sized.Size(units, racks, sized.REAL_UNIT_W, energy_Wh, import_W=10_000_000)
+        yield sized.load(size, folder, TICK_MS), budget
+
+
+def ticks_us(config: Config, folder: Path) -> list[float]:
     """Use of a core of each tick, us, once the contactors are closed."""
-    energy_Wh = 215_000 * units * racks
-    size = sized.Size(units, racks, sized.REAL_UNIT_W, energy_Wh, import_W=10_000_000)
-    with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
-        config = sized.load(size, Path(folder), TICK_MS)
-        plant, journal = {"soc": 0.55}, str(Path(folder) / "journal")
-        rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)
-        cabinet, taken_ns = rig.controller.cabinet, []
-        assert cabinet is not None, "it has started"
-        whole = cabinet.tick
+    plant, journal = {"soc": 0.55}, str(folder / "journal")
+    rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)
+    cabinet, taken_ns = rig.controller.cabinet, []
+    assert cabinet is not None, "it has started"
+    whole = cabinet.tick
 
-        def tick(now_us: int, elapsed_ticks: int) -> None:
-            began_ns = timing.cpu_ns()
-            whole(now_us, elapsed_ticks)
-            taken_ns.append(timing.cpu_ns() - began_ns)
+    def tick(now_us: int, elapsed_ticks: int) -> None:
+        began_ns = timing.cpu_ns()
+        whole(now_us, elapsed_ticks)
+        taken_ns.append(timing.cpu_ns() - began_ns)
 
-        cabinet.tick = tick  # type: ignore[method-assign]
-        rig.run(CLOSED_S + SECONDS)
-        if rig.shown[0] != "running":
-            raise RuntimeError(f"the cabinet of {units} units is {rig.shown[0]}, not running")
+    cabinet.tick = tick  # type: ignore[method-assign]
+    rig.run(CLOSED_S + SECONDS)
+    if rig.shown[0] != "running":
+        raise RuntimeError(f"the cabinet of {config.units} units is {rig.shown[0]}, not running")
     return [each_ns / 1000 for each_ns in taken_ns]
 
 

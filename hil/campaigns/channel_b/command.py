@@ -54,6 +54,13 @@ OPTIONS: options.Options = {
         "default": 10,
         "help": "E-stops, silences and hangs each (10)",
     },
+    "--tick": {
+        "type": int,
+        "choices": (10, 20),
+        "default": course.TICK_MS,
+        "metavar": "MS",
+        "help": "of both channels, 10 or 20 (%(default)s)",
+    },
     "--standin": options.flag("the same program as a process instead of QEMU"),
     "--cache": {
         "metavar": "DIR",
@@ -84,20 +91,25 @@ def run(given: argparse.Namespace) -> int:
             made = None if given.standin else firmware.build(given.cache)
         except firmware.FirmwareError as error:
             return report.refuse("mcu", error, report.NO_START)
-        figures = measured(Lab(given.count, folder, made), checks)
+        figures = measured(Lab(given.count, folder, made, given.tick), checks)
     notes = STANDIN_NOTES if given.standin else EMULATOR_NOTES
     found = Measured(figures, notes, {"checks": checks.rows}, machine.priority())
-    code = finish(document("mcu", f"python -m hil mcu --count {given.count}", found), given)
+    code = finish(
+        document("mcu", f"python -m hil mcu --tick {given.tick} --count {given.count}", found),
+        given,
+    )
     return code if checks.ok else report.NOT_MET
 
 
 class Lab:
     """The tools of the trials. `live`: the board; `partner`: from its start on."""
 
-    def __init__(self, count: int, folder: str, made: pathlib.Path | None) -> None:
+    def __init__(
+        self, count: int, folder: str, made: pathlib.Path | None, tick_ms: int = course.TICK_MS
+    ) -> None:
         """made: the firmware, or None for the stand-in."""
         self.count, self.folder, self.made = count, folder, made
-        self.image = course.default_image(1, 3)
+        self.image = course.default_image(1, 3, tick_ms=tick_ms)
         self.live: Emulator | Standin
         self.live = Emulator(made, folder, self.image) if made else Standin(folder, self.image)
         self.partner: Partner | None = None

@@ -10,13 +10,13 @@ import course
 from machine import mem32
 from micropython import heap_lock
 
-from safety import crc, second as sc, second_image as si
+from safety import crc, parameters as p, second as sc, second_image as si
 from safety.mcu import board_qemu
 
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-HELD_STEPS, HELD_TICKS = 3, 10  # 0.6 s: what waits 0.5 s (rows 1 and 44) has tripped by then
+HELD_STEPS, HELD_MS = 3, 200  # 0.6 s: what waits 0.5 s (rows 1 and 44) has tripped by then
 
 
 def take(board: board_qemu.Board, one: bytearray) -> int:
@@ -96,6 +96,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
 def combinations(second: sc.Second, way: course.Course) -> None:
     """Print the time of the kernel's half in the first step of each combination of contacts."""
     least, most, total = 1 << 29, 0, 0
+    held_ticks = HELD_MS // second.kernel.image[p.H_TICK_MS]
     for open_bits in range(sc.RELAY_BIT):
         contacts = course.ALL_CLOSED & ~open_bits
         second.see(contacts)
@@ -106,7 +107,7 @@ def combinations(second: sc.Second, way: course.Course) -> None:
             way.count &= 1
             way.next(second)
             second.receive(way.line, way.length)
-            second.step(HELD_TICKS, contacts)
+            second.step(held_ticks, contacts)
             if second.frame_due:
                 second.report()
         least, most, total = min(least, taken), max(most, taken), total + taken

@@ -1,4 +1,4 @@
-"""Channel A as a channel B under test sees it: frames every 40 ms with the content of a trial."""
+"""Channel A as a channel B under test sees it: a frame in every second tick, as a trial asks."""
 
 import os
 import select
@@ -6,12 +6,10 @@ import time
 from array import array
 from collections.abc import Callable
 
-from hil.campaigns.benchmarks import course
 from hil.campaigns.channel_b.emulator import Emulator
 from hil.campaigns.channel_b.standin import Standin
 from safety import channel as c, frame as f, parameters as p, peer as pe, second as sc
 
-TICK_S = course.TICK_MS / 1000
 GUARD_S = 20.0
 CLOSED = sc.KEY_BIT - 1
 CALM_S = 0.3  # between two trials
@@ -26,7 +24,7 @@ class Partner:
 
     def __init__(self, board: Emulator | Standin, image: "array[int]") -> None:
         """board: started."""
-        self.board = board
+        self.board, self.tick_s = board, image[p.H_TICK_MS] / 1000
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(f.CHANNEL_B)
         self.sending, self.vote = True, 0
@@ -46,7 +44,7 @@ class Partner:
         self.late_s = max(self.late_s, now_s - self._turned_s)
         self._turned_s = now_s
         if now_s >= self._due_s:
-            self._due_s = max(self._due_s + TICK_S, now_s - TICK_S)
+            self._due_s = max(self._due_s + self.tick_s, now_s - self.tick_s)
             data = self._frame()
             if data:
                 os.write(self.board.link, data)

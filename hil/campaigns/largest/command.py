@@ -2,11 +2,10 @@
 
 import argparse
 
-from hil.campaigns.largest import course
+from hil.campaigns.largest import course, tables
 from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import command as smooth, loads
 from hil.engine.arguments import number
-from hil.loads.trace import LoadError
 from hil.runner import options, report
 from hil.runner.cases import Runner
 
@@ -25,72 +24,35 @@ OPTIONS = {
     },
     "--floor": options.value(number(0, 100), "PERCENT", "power smoothing of the GPUs: floor", 0.0),
     "--ramp": options.value(number(0, 1e6), "PERCENT", "its change per s (no limit)", 0.0),
+    "--range": options.value(number(0, 100), "PERCENT", "a 5 s range that the site states"),
+    "--table": options.flag("the table of README as well"),
     "--hysteresis": options.value(number(0, 1e6), "S", "its time at the floor (2)", 2.0),
 }
-WIDTH, WHOLE_MW, ANY_MW = 14, 100, 1e5
 
 
 def cases(arguments: argparse.Namespace) -> list[course.Case]:
     """NERC's ramp, the built-in job, and measured loads. LoadError."""
-    found: list[loads.Source | None] = [None, loads.Source("", "training")]
+    found: list[loads.Source | None] = [None, loads.Source("", course.BUILT_IN[1])]
     if arguments.loads:
         found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
     given = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
-    racks = course.Racks(*given, arguments.meter)
-    every = [course.Case(source, arguments.delays, racks) for source in found]
-    chosen = [
-        each
-        for each in every
-        if not arguments.only or any(part in each.name for part in arguments.only)
-    ]
-    if not chosen:
-        allowed = ", ".join([each.name for each in every])
-        raise LoadError(f"--only {' '.join(arguments.only)}: allowed are parts of {allowed}")
-    return chosen
+    racks = course.Racks(*given, arguments.meter, arguments.range)
+    return loads.chosen(
+        [course.Case(source, arguments.delays, racks) for source in found], arguments.only
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Play all and print one table for each load."""
     todo = cases(arguments)
-    print("\n".join(_head(todo[0].racks)), flush=True)
+    print("\n".join(tables.head(todo[0].racks)), flush=True)
     with Runner(arguments) as runner:
-        rows = runner.play(todo, course.played, table, lambda case: f"load {case.name}")
-    document = {"racks": todo[0].racks._asdict(), "rows": rows}
-    return report.finish(arguments, document, [report.verdict(f"{len(rows)} loads judged")], True)
-
-
-def _head(racks: course.Racks) -> list[str]:
-    smoothing = f"floor {racks.floor_pct:g} %, {racks.ramp_pct_per_s:g} % per s"
-    return [
-        "largest    site in MW, by the load's peak, that passes each rule, from 10 s on; "
-        "(?): nobody here has read the rule in its document",
-        f"racks      racks, + c: capacitor of {racks.J_per_kW:g} J per kW, load meter at the "
-        f"{racks.meter}; power smoothing "
-        + (f"{smoothing}, {racks.hysteresis_s:g} s" if racks.floor_pct else "off"),
-        "columns    alone: no battery; racks: no battery; a path delay: load tracking",
-    ]
-
-
-def table(row: dict) -> str:
-    """The table of one load: a line for each rule, a column for each way."""
-    ways = row["ways"]
-    lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s"]
-    lines.append(f"{'':26}" + "".join([f"{way:>{WIDTH}}" for way in ways]))
-    for rule in course.chosen_rules():
-        cells = [_cell(found[rule.title], rule.from_MW) for found in ways.values()]
-        lines.append(f"{rule.title:26}" + "".join([f"{each:>{WIDTH}}" for each in cells]))
-    return "\n".join(lines)
-
-
-def _cell(size_MW: float | None, from_MW: float) -> str:
-    """none: no size passes; below: only a site that the rule does not apply to."""
-    if size_MW is None:
-        return "-"
-    if size_MW == from_MW:
-        return f"below {size_MW:g}" if size_MW else "none"
-    if size_MW >= ANY_MW:
-        return "any"
-    return f"{size_MW:.3g}" if size_MW < WHOLE_MW else f"{size_MW:.0f}"
+        rows = runner.play(todo, course.played, tables.of_load, lambda case: f"load {case.name}")
+    worst = tables.worst(rows)
+    document = {"racks": todo[0].racks._asdict(), "rows": rows, "worst": worst}
+    closing = [*tables.markdown(rows), ""] if arguments.table else []
+    closing += [tables.of_worst(worst, len(rows)), report.verdict(f"{len(rows)} loads judged")]
+    return report.finish(arguments, tables.plain(document), closing, True)
 
 
 add = options.command(

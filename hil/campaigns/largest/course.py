@@ -3,6 +3,9 @@
 The load is that of the GPUs, smoothed if asked. A capacitor (hil/site/racks.py) makes the power of
 the feed of it. The battery follows a meter at the feed, or at the racks. Then the capacitor covers
 its own lag, and load tracking believes in the rest of the path delay alone.
+
+The capacitor gives at most the load's peak, without losses: nobody states its efficiency. The
+battery of the simulator gives at most RATED_W and loses 1 - EFFICIENCY each way.
 """
 
 import functools
@@ -15,20 +18,22 @@ from controller.audit import judge, rules
 from controller.audit.rules import Rule
 from controller.audit.samples import GRID, LOAD, Piece
 from hil.campaigns.smooth import followers, loads, simulator, spectra
-from hil.campaigns.smooth.paths import PATHS
-from hil.campaigns.smooth.simulator import TICK_S
+from hil.campaigns.smooth.paths import PATHS, Path
+from hil.campaigns.smooth.simulator import EFFICIENCY, RATED_W, TICK_S
 from hil.site.racks import DEFAULTS, Capacitor, Smoothing
 
 NERC = "NERC's ramp"
+BUILT_IN = (NERC, "training")
 RISE_ms, REPEATS = 250, 8  # 640 s
 FROM_S = 10.0  # tracking and filters have begun
 BELIEVED_MS_MIN = 20
 RACKS, FEED = "racks", "feed"
+ALONE = "alone"  # the way without anything
 
 
 class Racks(NamedTuple):
     """J_per_kW, floor_pct, ramp_pct_per_s, hysteresis_s: see hil/site/racks.py; of the highest
-    power of the load. meter: RACKS or FEED.
+    power of the load. meter: RACKS or FEED. range_pct: of the 5 s range that the site states.
     """
 
     J_per_kW: float
@@ -36,6 +41,14 @@ class Racks(NamedTuple):
     ramp_pct_per_s: float
     hysteresis_s: float
     meter: str
+    range_pct: float | None = None
+
+
+class Way(NamedTuple):
+    """feed_W: what the battery calms, grid_W: what the grid sees, in each tick."""
+
+    feed_W: np.ndarray
+    grid_W: np.ndarray
 
 
 class Case(NamedTuple):
@@ -80,26 +93,46 @@ def load_of(source: loads.Source | None) -> tuple[str, np.ndarray]:
 
 
 def played(case: Case) -> dict:
-    """Figures of the load: {load, kind, ways: {way: {rule: largest site in MW}}}."""
+    """Figures of the load: ways: {way: {rule: largest site in MW}}; lost_pct: of its energy."""
     kind, gpus_W = load_of(case.source)
-    powers_W = grids_W(gpus_W, case)
-    ways = {name: sizes(gpus_W, grid_W) for name, grid_W in powers_W.items()}
-    return {"load": case.name, "kind": kind, "seconds": len(gpus_W) * TICK_S, "ways": ways}
+    ways = ways_of(gpus_W, case)
+    return {
+        "load": case.name,
+        "kind": kind,
+        "seconds": len(gpus_W) * TICK_S,
+        "peak_W": float(gpus_W.max()),
+        "battery_W": RATED_W,
+        "lost_pct": lost_pct(gpus_W, ways, case),
+        "ways": {name: sizes(gpus_W, way.grid_W) for name, way in ways.items()},
+    }
 
 
-def grids_W(gpus_W: np.ndarray, case: Case) -> dict[str, np.ndarray]:
-    """{way: power that the grid sees}."""
+def ways_of(gpus_W: np.ndarray, case: Case) -> dict[str, Way]:
+    """The ways to calm the load, by name."""
     smooth_W, feed_W = racks_W(gpus_W, case.racks)
-    found = {"alone": gpus_W, "racks": feed_W}
+    found = {ALONE: Way(gpus_W, gpus_W), "racks": Way(feed_W, feed_W)}
     for name in case.paths:
         path = PATHS[name]
-        found[f"{name} ms"] = _tracked_W(smooth_W, smooth_W, name, path.delay_ms)
+        found[f"{name} ms"] = _tracked(smooth_W, smooth_W, path, path.delay_ms, case.racks)
         is_inside = case.racks.meter == RACKS
         covered_ms = round(case.racks.J_per_kW) if is_inside else 0
         believed_ms = max(BELIEVED_MS_MIN, path.delay_ms - covered_ms)
         metered_W = smooth_W if is_inside else feed_W
-        found[f"{name} ms + c"] = _tracked_W(metered_W, feed_W, name, believed_ms)
+        found[f"{name} ms + c"] = _tracked(metered_W, feed_W, path, believed_ms, case.racks)
     return found
+
+
+def lost_pct(gpus_W: np.ndarray, ways: dict[str, Way], case: Case) -> dict[str, float]:
+    """Percent of the load's energy: kept up at the floor, withheld by its rates, lost in the
+    battery of each path.
+    """
+    added_W = ways[f"{case.paths[0]} ms"].feed_W - gpus_W
+    found = {"floor": added_W.clip(0).sum(), "withheld": (-added_W).clip(0).sum()}
+    for name, (feed_W, grid_W) in ways.items():
+        battery_W = feed_W - grid_W
+        shares = np.where(battery_W > 0, 1 / EFFICIENCY - 1, EFFICIENCY - 1)
+        found[name] = (battery_W * shares).sum()
+    return {name: 100 * float(each / gpus_W.sum()) for name, each in found.items()}
 
 
 def racks_W(gpus_W: np.ndarray, racks: Racks) -> tuple[np.ndarray, np.ndarray]:
@@ -114,13 +147,15 @@ def racks_W(gpus_W: np.ndarray, racks: Racks) -> tuple[np.ndarray, np.ndarray]:
     return smooth_W, np.array([capacitor.step(TICK_S, each_W) for each_W in smooth_W.tolist()])
 
 
-def _tracked_W(
-    metered_W: np.ndarray, feed_W: np.ndarray, path_name: str, believed_ms: int
-) -> np.ndarray:
-    path = PATHS[path_name]
+def _tracked(
+    metered_W: np.ndarray, feed_W: np.ndarray, path: Path, believed_ms: int, racks: Racks
+) -> Way:
+    allowed_W = None
+    if racks.range_pct is not None:
+        allowed_W = round(float(metered_W.max()) * racks.range_pct / 100)
     seen_W = simulator.seen_W(metered_W, path)
-    track = followers.function(path, believed_ms)
-    return simulator.run(followers.Ours(seen_W, path, track), feed_W, path).grid_W
+    track = followers.function(path, believed_ms, allowed_W)
+    return Way(feed_W, simulator.run(followers.Ours(seen_W, path, track), feed_W, path).grid_W)
 
 
 def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:

@@ -20,9 +20,9 @@ from hil.site.grid import PHASE_V, Grid
 from hil.site.site import Site
 from safety import signals as s
 
-BASE_W = start.LOAD_W
+BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; of the connection at most
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
-BACK_SHARE, NOISE_SHARE, SEEN_S = 0.9, 0.01, 0.1
+BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
 FULL_PU, LEAVES_PU = 0.9, 0.7
 TOLD, TOLD_S = "59d", 0.5  # the row of a converter that protects itself: debounce 200 ms, two reads
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
@@ -32,7 +32,7 @@ class Weather(Grid):
     """A grid with the sags of a case. begin_s: of the case in the run."""
 
     case: Case | None = None
-    begin_s = 0.0
+    begin_s, base_W = 0.0, float(BASE_W)
 
     def _t_s(self) -> float:
         return self._now_s - self.begin_s
@@ -64,9 +64,11 @@ class Weather(Grid):
     def load_W(self, t_s: float) -> float:
         """The load, as its supply takes the sag."""
         if self.case is None:
-            return BASE_W
+            return self.base_W
         share, period_s = self.case.wave
-        power_W = BASE_W * (1 + share * math.sin(2 * math.pi * (t_s - self.begin_s) / period_s))
+        power_W = self.base_W * (
+            1 + share * math.sin(2 * math.pi * (t_s - self.begin_s) / period_s)
+        )
         pu = codes.voltage_pu(self.case.sags, t_s - self.begin_s)
         if self.case.load == codes.FALLS:
             return power_W * min(1.0, pu / FULL_PU)
@@ -88,9 +90,11 @@ def started(cabinet: str, seed: int, request_kW: int) -> VirtualRig:
     """A running cabinet at this power. A case is played in a copy of the process."""
     config = coverage.loaded(cabinet)
     weather = Weather(seed, config.cabinet["grid_import_W_max"])
+    weather.base_W = min(BASE_W, BASE_SHARE * config.cabinet["grid_import_W_max"])
     site = Site(weather.load_W, seed, weather)
     rig = VirtualRig(config, None, seed, (), {"soc": 0.5}, None, site)
-    start.ask(rig, request_kW, start.START_S, wait_s=start.SETTLED_S)
+    if request_kW:
+        start.ask(rig, request_kW, start.START_S, wait_s=start.SETTLED_S)
     rig.run(start.START_S)
     return rig
 
@@ -100,7 +104,9 @@ def play(case: Case, cabinet: str, seed: int) -> dict[str, Any]:
     rig = started(cabinet, seed, case.request_kW)
     weather = rig.plant.site.grid
     assert isinstance(weather, Weather)  # `started` made it
-    weather.case, weather.begin_s = case, rig.now_us / 1e6
+    share, period_s = case.wave
+    # a cabinet without a fast meter leaves the wave on the grid: all of it counts as before
+    weather.case, weather.begin_s = case, rig.now_us / 1e6 + period_s * (share > WAVE_SHARE)
     trips = len(rig.trips.trips)
     ticks: list[Tick] = []
     while not ticks or ticks[-1].t_s < case.end_s + AFTER_S:
@@ -180,21 +186,22 @@ def _back_s(ticks: list[Tick], begin_s: float, end_s: float) -> tuple[float, flo
     the wave of the load leaves on the grid before the sag may be left after it.
     """
     before_W = [t.grid_W for t in ticks if t.t_s < begin_s]
-    last_W = before_W[-round(BEFORE_S / codes.TICK_S) :]
+    tick_s = ticks[1].t_s - ticks[0].t_s
+    last_W = before_W[-round(BEFORE_S / tick_s) :]
     mean_W = sum(last_W) / len(last_W)
     low_W = min(BACK_SHARE * mean_W, min(before_W) - NOISE_SHARE * mean_W)
     high_W = max((2 - BACK_SHARE) * mean_W, max(before_W) + NOISE_SHARE * mean_W)
     after = [t for t in ticks if t.t_s >= end_s]
     low = [t.t_s for t in after if t.grid_W < low_W]
     far = [t.t_s for t in after if not low_W <= t.grid_W <= high_W]
-    low_s, far_s = ((each[-1] - end_s + codes.TICK_S if each else 0.0) for each in (low, far))
+    low_s, far_s = ((each[-1] - end_s + tick_s if each else 0.0) for each in (low, far))
     return round(max(0.0, low_s), 2), round(max(0.0, far_s), 2)
 
 
 def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
     """Time until the battery gives nothing, up to the end of the sag; None: it does not."""
     fed = [t.t_s for t in ticks if outside_s <= t.t_s < end_s and abs(t.battery_W) > 1.0]
-    if fed and fed[-1] >= end_s - 2 * codes.TICK_S:
+    if fed and fed[-1] >= end_s - 2 * (ticks[1].t_s - ticks[0].t_s):
         return None
     return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
 

@@ -7,15 +7,17 @@ from typing import Any
 
 from controller.config import configuration
 from controller.config.configuration import Config
+from controller.forms.refusal import ConfigError
 from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.campaigns.rows import measured, page, play, verdict
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.limits import Limits
-from hil.campaigns.rows.real import NOT_DONE, REAL as IN_REAL, Campaign, STEP_ms
+from hil.campaigns.rows.real import CHANNEL_B, NOT_DONE, REAL as IN_REAL, Campaign, STEP_ms
+from hil.campaigns.rows.start import REQUEST
 from hil.campaigns.rows.verdict import Row
 from hil.engine import forks
-from hil.engine.arguments import output_file, whole
+from hil.engine.arguments import CABINET, output_file, whole
 from hil.runner import options, report
 from hil.runner.cases import Engine, Runner, on_processes
 
@@ -47,7 +49,8 @@ def add(commands: Any) -> None:
         "--disarmed": options.flag(DISARMED),
         "--real": options.flag(REAL),
     }
-    options.add(commands, "rows", words, main, options.JSON | options.SEED | own | options.KEPT)
+    shared = options.JSON | options.SEED | CABINET
+    options.add(commands, "rows", words, main, shared | own | options.KEPT)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -56,12 +59,20 @@ def main(arguments: argparse.Namespace) -> int:
     refusal = _refusal(arguments, wanted)
     if refusal:
         return report.refuse("rows", refusal)
+    try:
+        config = configuration.load(arguments.cabinet)
+    except ConfigError as error:
+        return report.refuse("rows", error)
+    if refusal := _unknown(config, wanted):
+        return report.refuse("rows", refusal)
     print(f"seed       {arguments.seed}", flush=True)
-    return _run(configuration.load(str(EXAMPLE)), arguments, wanted)
+    return _run(config, arguments, wanted)
 
 
 def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
     """Refusal of options that exclude each other, or None."""
+    if arguments.cabinet != str(EXAMPLE) and (arguments.real or arguments.measured):
+        return "--cabinet: --real and --measured are of the example cabinet; leave one out"
     if arguments.real and arguments.dask:
         return "--real: in real processes the courses run on this machine; leave --dask out"
     if arguments.real and arguments.disarmed:
@@ -77,6 +88,18 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
             f"any other than {', '.join(NOT_DONE)}"
         )
     return None
+
+
+def _unknown(config: Config, wanted: list[str]) -> str | None:
+    """Refusal of a cabinet without a device or a source that these courses name, or None."""
+    courses = [EVERY[label] for label in wanted]
+    acts = [do for each in courses for do in each.at_start + each.before + each.cause]
+    named = {str(each.arguments["device"]) for each in acts if "device" in each.arguments}
+    known = {CHANNEL_B, *[each.name for each in config.devices]}
+    missing = sorted(named - known)
+    if REQUEST["source"] not in [each.name for each in config.sources]:
+        missing.append(f"source.{REQUEST['source']}")
+    return f"--cabinet: {config.path} has no {', '.join(missing)}" if missing else None
 
 
 def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> int:

@@ -19,7 +19,6 @@ from hil.campaigns.smooth import (
 )
 from hil.campaigns.smooth.paths import PATHS
 from hil.engine.arguments import output_file, whole
-from hil.loads.trace import LoadError
 from hil.runner import options, report
 from hil.runner.cases import Runner
 
@@ -63,15 +62,7 @@ def sources(arguments: argparse.Namespace) -> list:
     found = [loads.Source("", name) for name in loads.BUILT_IN]
     if arguments.loads:
         found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
-    chosen = [
-        each
-        for each in found
-        if not arguments.only or any(part in each.name for part in arguments.only)
-    ]
-    if not chosen:
-        allowed = ", ".join([each.name for each in found])
-        raise LoadError(f"--only {' '.join(arguments.only)}: allowed are parts of {allowed}")
-    return chosen
+    return loads.chosen(found, arguments.only)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -3,13 +3,13 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.loads import reader
-from hil.loads.trace import Trace, synthetic_load
+from hil.loads.trace import LoadError, Trace, synthetic_load
 
 LENGTH_S = 3600.0  # a longer file ends here
 EDGE_S = 0.05  # of a held load
@@ -47,6 +47,26 @@ class Source(NamedTuple):
             return []
         columns = [name for name in reader.power_columns(self.file) if re.match(r"run_?\d", name)]
         return [Source(self.file, name) for name in columns if name != self.column]
+
+
+class Named(Protocol):
+    """What an option can choose."""
+
+    @property
+    def name(self) -> str:
+        """Its name in a table."""
+
+
+_Chosen = TypeVar("_Chosen", bound=Named)
+
+
+def chosen(every: Sequence[_Chosen], parts: Sequence[str] | None) -> list[_Chosen]:
+    """Those whose name contains one of the parts of --only; None: all. LoadError: none does."""
+    found = [each for each in every if not parts or any(part in each.name for part in parts)]
+    if not found:
+        allowed = ", ".join([each.name for each in every])
+        raise LoadError(f"--only {' '.join(parts or ())}: allowed are parts of {allowed}")
+    return found
 
 
 class Load(NamedTuple):

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import Any
 
 from controller.core.base import hint_codes
-from hil.campaigns.vendor_pack import page, plays, verdicts
+from hil.campaigns.vendor_pack import gains, page, plays, verdicts
 from hil.engine import coverage
 from hil.engine.arguments import output_file
 from hil.results import words
@@ -46,15 +46,17 @@ def run(arguments: Namespace) -> int:
             _line,
         )
     found = {name: each for name, each in zip(names, played)}
+    numbers = gains.of_config(config)
     if arguments.html:
-        report.write(arguments.html, page.html_page(found, about) + "\n")
-        for path, content in page.csv_files(arguments.html, found):
+        report.write(arguments.html, page.html_page(found, about, numbers) + "\n")
+        for path, content in page.csv_files(arguments.html, found, numbers):
             report.write(path, content)
     document = {
         "about": about,
         "mirrored": coverage.about(config),
         "tests": found,
         "others": dict(page.OTHERS),
+        "gains": [each._asdict() for each in numbers],
     }
     closing = [
         *words.mirrored_lines(document),

@@ -6,6 +6,8 @@ from typing import Any
 
 from controller.documents import document
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
+from hil.campaigns.vendor_pack import gains
+from hil.campaigns.vendor_pack.gains import Gain
 
 COLOURS = "#0072b2", "#d55e00"
 WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px, COLUMNS_MAX = 900, 220, 60, 24, 900
@@ -16,19 +18,19 @@ OTHERS = (
     ("T3", "hardware"),
     ("T5", "EMT: not provable here"),
     ("T7", "hardware"),
-    ("T8", "text not public"),
+    ("T8", "text not known here"),
     ("T9", "EMT: not provable here"),
-    ("T12", "EMT: not provable here"),
+    ("T12", "gains of the controller: see the table; model and impedance: EMT, not provable here"),
 )
 SOURCE = (
-    "Limits: NVIDIA BESS self-qualification guide v1.0 of 28 May 2026 for T1, of which a part was "
+    "Limits: NVIDIA BESS self-qualification guide v1.0 of 28 May 2026 for T1, which was "
     "read; a third party's reading of v0.4 for the others. (?) marks what was not read in the "
     "document. Nothing here is a certificate: the cabinet is simulated."
 )
 
 
-def html_page(found: dict[str, dict[str, Any]], about: str) -> str:
-    """The page. found: by test; about: of the run."""
+def html_page(found: dict[str, dict[str, Any]], about: str, numbers: Sequence[Gain]) -> str:
+    """The page. found: by test; about: of the run; numbers: of T12."""
     blocks: list[Block] = [Heading(1, "Pack for the GPU vendor's battery guide"), Text(SOURCE)]
     blocks += [Text(about), Table(("test", "verdict", ""), _summary(found))]
     for name, each in found.items():
@@ -38,6 +40,9 @@ def html_page(found: dict[str, dict[str, Any]], about: str) -> str:
             for asked, answer, is_met in each["answers"]
         ]
         blocks += [Table(("asked", "answer"), rows), Picture(picture(each), "curve")]
+    gains_rows = [(each.name, f"{each.value:g}", each.unit) for each in numbers]
+    blocks.append(Heading(2, "T12: gains of the controller"))
+    blocks.append(Table(("name", "value", "unit"), gains_rows))
     return document.page(blocks, STYLE)
 
 
@@ -89,10 +94,13 @@ def _y(value: float, high: float, span: float) -> float:
     return 10 + (HEIGHT_px - 20) * (high - value) / span
 
 
-def csv_files(path: str, found: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+def csv_files(
+    path: str, found: dict[str, dict[str, Any]], numbers: list[Gain]
+) -> list[tuple[str, str]]:
     """[(path, content)] of the CSV of each test, beside the page."""
     stem = Path(path).with_suffix("")
-    return [(f"{stem}_{name}.csv", _csv(each)) for name, each in found.items()]
+    files = [(f"{stem}_{name}.csv", _csv(each)) for name, each in found.items()]
+    return [*files, (f"{stem}_T12.csv", gains.csv(numbers))]
 
 
 def _csv(found: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ def test_a_step_is_judged_for_its_size(audit, tmp_path):
     assert audit(step, "--rules", "southern", "--site-MW", "39.9")[0] == 0
     code, out, _ = audit(step, "--rules", "atc_spp", "--site-MW", "49")
     assert code == 0 and "does not apply" in out[-5]
-    words = "largest site below 50 MW, where the rule begins"
+    words = "largest site up to 50 MW, where the rule begins"
     assert [words in line for line in audit(step, "--rules", "atc_spp")[1]].count(True) == 1
 
 
@@ -51,6 +51,101 @@ def test_the_battery_is_judged_beside_the_load(audit):
     code, out, _ = audit(lines, "--rules", "southern", head=head)
     verdicts = [line for line in out if line.startswith("  ") and "MW of" in line]
     assert code == 0 and ["NOT MET" in line for line in verdicts] == [True, False]
+
+
+def test_a_page_that_cannot_be_written_is_named(audit):
+    for path, expected in (("/dev/full", 3), ("/nowhere/a.html", 2)):
+        code, _, err = audit(rows(400), "--rules", "southern", "--html", path)
+        assert (code, len(err), path in err[0]) == (expected, 1, True)
+
+
+def battery_rows(sign):
+    return [
+        f"{at * 0.02:.2f},{60 + 30 * (at >= 500)},{sign * 30 * (at >= 510)}" for at in range(1000)
+    ]
+
+
+def test_a_battery_with_the_wrong_sign_is_named(audit):
+    words = "the battery takes more when the load rises: above 0 must be discharging"
+    for sign in (1, -1):
+        lines = battery_rows(sign)
+        out = audit(lines, "--rules", "southern", head="t_s,load_MW,battery_MW")[1]
+        assert (words in out) == (sign < 0)
+
+
+def test_a_grid_is_no_load(audit):
+    code, _, err = audit(rows(1000), "--rules", "southern", head="t_s,grid_MW")
+    assert code == 2 and "no column of the load among" in err[0]
+    code, out, _ = audit(
+        rows(1000), "--rules", "southern", "--column", "grid_MW", head="t_s,grid_MW"
+    )
+    assert code == 0 and not [line for line in out if "with battery" in line]
+    head = "t_s,grid_MW,battery_MW"
+    out = audit(battery_rows(1), "--rules", "southern", head=head)[1]
+    verdicts = [line.split(" of ")[0] for line in out if "MW of" in line]
+    assert [each.split()[-2] for each in verdicts] == ["60", "30"]  # load, grid
+
+
+def test_a_record_shorter_than_its_window_is_not_met(audit):
+    code, out, _ = audit(rows(299), "--rules", "southern")
+    assert code == 1 and "not judged     no 6 s without a gap in 5.96 s" in out[5]
+    assert audit(rows(301), "--rules", "southern")[0] == 0
+    step = rows(150, MW_at=lambda t_s: 60.0 if t_s < 1 else 80.0)
+    code, out, _ = audit(step, "--rules", "southern")
+    assert code == 1 and "NOT MET        20 MW of 10" in out[5]
+
+
+@pytest.mark.parametrize("step_s, jitter", [(0.02, 0.2), (0.3, 0.0), (0.3, 0.2), (0.7, 0.0)])
+def test_windows_end_between_samples_and_uneven_samples_are_exact(step_s, jitter):
+    rng = np.random.default_rng(5)
+    times_s = np.arange(round(120 / step_s)) * step_s
+    times_s += jitter * step_s * rng.uniform(-1, 1, len(times_s))
+    load_W = 1e6 * (60 + np.clip(times_s - 30, 0, 40))
+    given = Given(times_s, {"load_W": load_W}, 977)
+    rule = rules.load("ieso")[:2]
+    window, slope = judge.audit(given, rule, None).verdicts
+    assert window.value == pytest.approx(15, rel=0.005)
+    assert slope.value == pytest.approx(40, rel=0.01)
+
+
+@pytest.mark.parametrize("gap_s, slope, change", [(0.0, 40, 20), (3.0, 40, 20), (20.0, 40, None)])
+def test_a_gap_inside_a_window_hides_no_change(gap_s, slope, change):
+    every_s = np.arange(0, 400, 0.5)
+    times_s = every_s[(every_s < 150) | (every_s >= 150 + gap_s)]
+    ramp = np.clip(times_s - 120, 0, 80) * 40 / 60
+    step = np.where(times_s < 150, 0.0, 20.0)
+    for load, rule, value in ((ramp, 1, slope), (step, 0, change)):
+        given = Given(times_s, {"load_W": 1e6 * (80 + load)}, 301)
+        (found,) = judge.audit(given, [rules.load("ieso")[rule]], None).verdicts
+        assert found.value == pytest.approx(value or 0, rel=0.01)
+
+
+def test_commands_are_held_between_uneven_samples():
+    times_s = np.arange(0, 2, 0.02)
+    times_s[1::2] += 0.004
+    found = {"load_W": times_s, "commanded": np.where(times_s < 0.5, 1.0, 4.0)}
+    blocks = list(samples.Steady(Given(times_s, found, 1000)).blocks())
+    assert {*np.concatenate([each.values["commanded"] for each in blocks])} == {1.0, 4.0}
+
+
+@cases("""
+begins             limit_is     size    word
+"from_MW = 20"     "at most"    19.9    judge.BELOW
+"from_MW = 20"     "at most"    20      judge.MET
+"above_MW = 20"    "at most"    20      judge.BELOW
+"above_MW = 20"    "at most"    20.1    judge.BROKEN
+"above_MW = 10"    "at most"    20      judge.MET
+"above_MW = 10"    "below"      20      judge.BROKEN
+"above_MW = 10"    "below"      19.9    judge.MET
+""")
+def test_edges_of_size_and_limit(tmp_path, begins, limit_is, size, word):
+    head = f'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"\n{begins}\n'
+    mine = f"[rule.a]\nquantity = 'range'\nwindow_s = 5.0\nlimit_MW = 10\nlimit_is = '{limit_is}'\n"
+    (tmp_path / "mine.toml").write_text(head + mine)
+    times_s = np.arange(0, 20, 0.1)
+    given = Given(times_s, {"load_W": np.where(times_s < 10, 1e7, 2e7)}, 1000)
+    (found,) = judge.audit(given, rules.load(str(tmp_path / "mine.toml")), size).verdicts
+    assert found.word == word
 
 
 def test_a_rule_that_the_meter_cannot_see_is_refused(audit):
@@ -78,15 +173,15 @@ def test_a_gap_is_no_change(audit):
 
 
 def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
-    times_s = np.array([0.0, 0.02, 0.04, 0.041, 0.06, 0.08, 5.0, 5.02, 5.08])
-    pieces = Given(times_s, {"load_W": np.arange(9.0)}, 4)
+    times_s = np.array([0.0, 0.02, 0.04, 0.06, 0.061, 0.08, 0.1, 5.0, 5.02, 5.08])
+    pieces = Given(times_s, {"load_W": np.arange(10.0)}, 4)
     blocks = []
     with pytest.raises(samples.AuditError, match="are missing"):
         for each in samples.Steady(pieces).blocks():
             blocks.append(each)
     assert [each.is_begin for each in blocks] == [True, False, True, False]
     found = np.concatenate([each.values["load_W"] for each in blocks])
-    assert found.tolist() == pytest.approx([0, 1, 3, 4, 5, 6, 7, 7 + 1 / 3, 7 + 2 / 3, 8])
+    assert found.tolist() == pytest.approx([0, 1, 2, 3, 5, 6, 7, 8, 8 + 1 / 3, 8 + 2 / 3, 9])
 
 
 BAD = """
@@ -122,6 +217,7 @@ def test_wrong_rules_are_one_line(capsys, audit, tmp_path):
         (top + mine + "limit_MW = 'x'\n", 'rule.a.limit_MW: "x" is not allowed'),
         (top + mine + "limit_MW = 1.0\nband_Hz = [5.0, 1.0]\n", "rule.a.band_Hz"),
         (top + "[rule.a]\nquantity = 'rang'\n", "rule.a.quantity"),
+        (top + "from_MW = 1\nabove_MW = 1\n" + mine + "limit_MW = 1\n", "above_MW: is not"),
     ):
         path.write_text(content)
         code, out, err = audit(rows(10), "--rules", path)
@@ -187,6 +283,9 @@ name         sag                                verdict         why
 "ercot"    (VOLTAGE, 1.25, STOP)              judge.MET       OUTSIDE
 "ercot"    (VOLTAGE, 0.95, STOP)              judge.NOTHING   "no sag in this record"
 "caiso"    (VOLTAGE, 0.85, 0, 3.0)            judge.MET       INSIDE
+"caiso"    (VOLTAGE, 1.3, STOP)               judge.NOTHING   "no sag in this record"
+"eirgrid"  (VOLTAGE, 0.1, STOP)               judge.MET       INSIDE
+"ercot"    (VOLTAGE, 0.6, 0, 60.0)            judge.MET       OUTSIDE
 "ercot"    (FREQUENCY, 58.5, STOP, 20.0)      judge.BROKEN    "stop commanded"
 "ercot"    (FREQUENCY, 56.9, STOP)            judge.MET       OUTSIDE
 "eirgrid"  (FREQUENCY, 59.5, STOP, 0.4, 0.6)  judge.BROKEN    "no voltage"
@@ -197,3 +296,42 @@ def test_a_sag_is_judged_by_the_curve(name, sag, verdict, why):
     rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
     (found,) = judge.audit(Sag(*sag), rule, 100.0).verdicts
     assert (found.word, why in found.why) == (verdict, True), found
+
+
+def ridden(times_s, voltage_pu, load_W, commanded=0.0, piece=1400):
+    columns = {"load_W": load_W, "voltage_pu": voltage_pu}
+    columns["commanded"] = np.broadcast_to(commanded, times_s.shape).astype(float)
+    rule = [each for each in rules.load("ercot") if each.quantity == "ride_through"]
+    return judge.audit(Given(times_s, columns, piece), rule, 100.0).verdicts[0]
+
+
+def in_span(times_s, from_s, to_s, inside, outside):
+    return np.where((times_s > from_s) & (times_s < to_s), inside, outside)
+
+
+def test_a_power_that_is_not_back_is_late_or_unknown():
+    times_s = np.arange(3000) * 0.02
+    sag = in_span(times_s, 29.99, 30.29, 0.6, 1.0)
+    gone = in_span(times_s, 29.99, 99, 2e7, 1e8)
+    late = ridden(times_s, sag, gone)
+    assert (late.word, late.value > 2) == (judge.BROKEN, True)
+    cut = ridden(times_s[:1550], sag[:1550], gone[:1550])
+    assert (cut.word, "the record ends in 2 s" in cut.why) == (judge.NOTHING, True)
+    # a second sag before the power is back, at the end of a piece
+    twice = np.where((times_s > 31.49) & (times_s < 31.69), 0.6, sag)
+    again = ridden(times_s, twice, gone, piece=1580)
+    assert (again.word, "2 of 2 sags" in again.why) == (judge.BROKEN, True)
+
+
+def test_a_stop_that_was_there_before_is_no_command_in_the_sag():
+    times_s = np.arange(3000) * 0.02
+    first = ridden(times_s, in_span(times_s, -1, 0.4, 0.6, 1.0), np.full(3000, 1e8), STOP)
+    assert first.word == judge.NOTHING
+    sag = in_span(times_s, 29.99, 30.29, 0.6, 1.0)
+    at_once = ridden(times_s, sag, np.full(3000, 1e8), in_span(times_s, 29.99, 31, STOP, 0))
+    assert (at_once.word, "stop commanded 0.00 s" in at_once.why) == (judge.BROKEN, True)
+    # judged for 600 s of a longer sag, once
+    longer_s = np.arange(40_000) * 0.02
+    load_W, acts = np.full(40_000, 1e8), in_span(longer_s, 30, 9999, STOP, 0)
+    long = ridden(longer_s, in_span(longer_s, 20, 750, 0.85, 1.0), load_W, acts)
+    assert (long.word, OUTSIDE in long.why) == (judge.MET, True)

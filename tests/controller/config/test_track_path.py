@@ -4,6 +4,7 @@ import pytest
 
 from controller.config import bus_times, configuration, families, track_path
 from controller.core.image import ProcessImage
+from controller.forms.refusal import ConfigError
 from controller.sites import FOLDER
 
 CHARACTER_US = {9600: 1e7 / 9600, 38_400: 1e7 / 38_400, 115_200: 1e7 / 115_200}
@@ -128,6 +129,31 @@ def test_a_slower_grid_meter_beside_a_fast_load_meter(files):
     assert files.load().control[difference] == -130
     files.replace("site", "grid_export_W_max = 0", f"grid_export_W_max = 0\n{difference} = 7")
     assert files.load().control[difference] == 7
+
+
+METER_LOAD = 'role = "meter_load"'
+
+
+def test_capacitors_behind_the_load_meter_shorten_its_path(files):
+    """54 J per kW are a lag of 54 ms, which the path to the grid meter does not have."""
+    plain = files.load()
+    files.replace("site", METER_LOAD, f"{METER_LOAD}\nbuffer_J_per_kW = 54")
+    config = files.load()
+    assert parts_ms(config)["capacitors"] == (-54, -54, -54)
+    for key, less in (("", 54), ("_min", 43), ("_max", 65)):  # a fifth more at the bounds
+        name = f"track_path_delay_ms{key}"
+        assert max(20, plain.control[name] - less) == config.control[name]
+    assert config.control["meter_delay_difference_ms"] == -54
+
+
+@pytest.mark.parametrize("role, J_per_kW", [("load", 91), ("load", 0), ("grid", 54)])
+def test_capacitors_that_no_path_has_are_refused(files, role, J_per_kW):
+    meter = METER_LOAD.replace("load", role)
+    files.replace("site", meter, f"{meter}\nbuffer_J_per_kW = {J_per_kW}")
+    with pytest.raises(ConfigError) as error:
+        files.load()
+    words = {91: "allowed at most 90, as", 0: "allowed 1..1000", 54: "buffer_J_per_kW"}
+    assert words[J_per_kW] in str(error.value) and "\n" not in str(error.value)
 
 
 def test_the_short_path_of_the_fast_cabinet():

@@ -346,6 +346,17 @@ def test_the_functions_see_what_is_known_and_nothing_that_is_silent(name):
         assert getattr(core.known, each) == (None if each == name else value), each
 
 
+@pytest.mark.parametrize("permille, is_low", [(0, False), (1, True), (499, True), (500, False)])
+def test_a_load_meter_below_half_its_voltage_shows_no_live_bus(permille, is_low):
+    """0: unknown. A sag counts by the grid meter, at any depth."""
+    core = core_of(FIREBREAK)
+    places = image.places(core.layout, [])
+    core.inp[places["load_quality"].start] = permille
+    core.inp[places["grid_quality"].start] = permille
+    core.tick(1)
+    assert (core.known.is_load_low, core.known.grid_voltage_permille) == (is_low, permille)
+
+
 @pytest.mark.parametrize("unit", range(2))
 def test_one_converter_that_gives_less_is_enough_for_upstream(files, unit):
     core = core_of(believed(files.two_units().load()))

@@ -70,6 +70,7 @@ def test_an_unknown_contact_counts_as_grid_but_ends_no_return():
 @cases("""
     shown  mode
     {"battery_W": -999}  BLACK_START | {"load_meter_W": 0}  ISLAND
+    {"load_meter_W": 0, "is_load_low": True}  BLACK_START
     {"battery_W": -1000}  ISLAND
     {"battery_W": None}  HAND_OVER
 """)

@@ -7,9 +7,12 @@ import pytest
 from command_line import run
 from recorder_bench import UTC_US, Bench
 
-from controller.audit import sources
-from controller.recorder import fast, fast_ring
-from controller.recorder.ticks import NONE, STOP
+from controller.audit import judge, rules, sources
+from controller.journal.snapshot import Snapshot
+from controller.recorder import fast, fast_csv, fast_ring
+from controller.recorder.seconds import Seconds
+from controller.recorder.ticks import NONE, STOP, Ticks
+from tests.tables import cases
 
 HEADER = {"utc_us": UTC_US, "uptime_ms": 0, "tick_ms": 20, "meter_ms": 20, "inode": 7}
 METERS = ["meter_grid", "meter_load"]
@@ -76,6 +79,38 @@ def test_a_changed_byte_breaks_the_chain(tmp_path, damage, words):
     fill(ring(tmp_path), 1, 3)  # keeps what is whole behind the damage
     assert words in fast_ring.verify(str(tmp_path / "fast")).breaks[0]
     assert read(tmp_path) == list(range(3, 12))
+
+
+def test_each_changed_byte_and_each_cut_is_found(tmp_path):
+    fill(ring(tmp_path), 2)
+    path, folder = the_file(tmp_path), str(tmp_path / "fast")
+    whole = path.read_bytes()
+    middle, _ = [each.end for each in fast_ring.blocks_of(str(path))]
+    for at in range(middle, len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << at % 8]) + whole[at + 1 :])
+        assert fast_ring.verify(folder).breaks, at
+        path.write_bytes(whole[:at])
+        fast.Fast(str(tmp_path), 7, print)
+        assert path.stat().st_size == middle, at
+
+
+@cases("""
+change                           words
+{"tick_ms": 0}                   "tick_ms missing or wrong"
+{"utc_us": 1 << 80}              "utc_us missing or wrong"
+{"utc_us": -1}                   "utc_us missing or wrong"
+{"meter_ms": 1 << 70}            "meter_ms missing or wrong"
+{"meters": 5}                    "meters missing or wrong"
+{"elapsed": -1}                  "its time goes back"
+""")
+def test_a_forged_block_is_one_line(tmp_path, capsys, change, words):
+    made = ring(tmp_path)
+    made.take((change.get("elapsed", 1), 5, 5, NONE, NONE, NONE, 0))
+    made.write({**HEADER, "sequence": 0, "meters": METERS, **change})
+    with pytest.raises(ValueError, match=words):
+        list(fast_csv.pieces(str(tmp_path / "fast"), 0, 1 << 62))
+    code, out, err = run(capsys, "audit", tmp_path)
+    assert (code, out, len(err)) == (2, [], 1) and words in err[0]
 
 
 def test_a_removed_block_breaks_the_chain(tmp_path):
@@ -155,6 +190,17 @@ def test_each_tick_is_kept_once_through_a_kill(tmp_path, monkeypatch):
     assert begins == [0, 1_000_000, 2_000_000, 3_000_000]
 
 
+@pytest.mark.parametrize("permille, kept", [(0, NONE), (1, 1), (400, 400)])
+def test_the_ring_keeps_a_voltage_while_the_power_is_unknown(bench, permille, kept):
+    """A meter refuses the power of a sag below a fifth; 0: it is silent."""
+    seconds = Seconds(Snapshot(str(bench.run_dir / "journal")))
+    made = Ticks(seconds)
+    frame = next(seconds.seen.follow())
+    seconds.now = [], [], [], []
+    seconds.seen.inp[made._quality[0]], seconds.seen.inp[made._quality[1]] = permille, 0
+    assert made.row(frame)[1:6] == (NONE, NONE, NONE, kept, NONE)
+
+
 def test_the_audit_reads_the_ring(bench):
     source = sources.opened(str(bench.state_dir), None, 0.0, None)
     (piece,) = source.pieces()
@@ -178,3 +224,44 @@ def test_the_ring_is_exported_and_verified(bench, capsys, tmp_path):
     assert code == 0 and "ticks: 1 minutes, 2027-01-15T08:00:0" in out[1]
     assert out[2].startswith("their writes to the flash: ")
     assert run(capsys, "export --what ticks --from 2030-01-01 --out", tmp_path, *state)[0] == 1
+
+
+def placed(folder):
+    return list(fast_ring.placed(str(folder / "fast")))
+
+
+@cases("""
+set_s   ticks_s  utc_s
+1000.0   60   1060
+-1000.0   60   -940
+0.5   60   60
+""")
+def test_a_clock_that_is_set_is_no_pause_of_the_load(tmp_path, set_s, ticks_s, utc_s):
+    made = ring(tmp_path)
+    for number in range(2):
+        for _ in range(3000):
+            made.take((1, 0, 5, NONE, NONE, NONE, 0))
+        utc_us = UTC_US + number * (60_000_000 + round(set_s * 1e6))
+        made.write({**HEADER, "utc_us": utc_us, "sequence": 3000 * number, "meters": METERS})
+    first, second = placed(tmp_path)
+    assert second.follows and not first.follows
+    assert second.begin_us - first.begin_us == utc_s * 1_000_000
+    source = sources.opened(str(tmp_path), None, 0.0, None)
+    pieces = list(source.pieces())
+    assert pieces[1].times_s[0] - pieces[0].times_s[0] == pytest.approx(ticks_s)
+    newest_s = source.begin_utc_s + pieces[1].times_s[0]
+    assert newest_s == pytest.approx(second.begin_us / 1e6)
+
+
+def test_days_without_a_recorder_are_no_missing_samples(tmp_path):
+    made = ring(tmp_path)
+    for number in range(2):
+        for _ in range(3000):
+            made.take((1, 10**6, 10**6 * (1 + number), NONE, NONE, NONE, 0))
+        utc_us = UTC_US + number * 86_400_000_000
+        header = {"inode": number, "utc_us": utc_us, "sequence": 3000, "meters": METERS}
+        made.write({**HEADER, **header})
+    source = sources.opened(str(tmp_path), None, 0.0, None)
+    found = judge.audit(source, rules.load("southern"), 100.0)
+    assert [each.value for each in found.verdicts] == [0, 0]
+    assert (found.steady.gaps, round(found.steady.gap_s)) == (1, 86_340)

@@ -33,7 +33,8 @@ value = 0
 class Bench:
     """One converter in virtual time, a tick after the other."""
 
-    def __init__(self, tmp_path, form, **own):
+    def __init__(self, tmp_path, form, setpoint_ms=TICK_MS, tick_ms=TICK_MS, **own):
+        self.tick_ms = tick_ms
         path = tmp_path / "own.toml"
         path.write_text(toml(form, **own))
         self.data = tomllib.loads(path.read_text())
@@ -41,7 +42,7 @@ class Bench:
         layout = self.sink.layout
         base = layout.unit_input(0, 0)
         groups = [layout.unit_group(0, each) for each in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
-        settings = {"rated_W": RATED_W, "setpoint_ms": TICK_MS}
+        settings = {"rated_W": RATED_W, "setpoint_ms": setpoint_ms, "tick_ms": tick_ms}
         self.pcs = RegisterPcs(profile, 1, self.sink, (base, *groups), settings)
         self.slave = Converter(self.data)
         self.bus = Bus(self.pcs, self.slave, baud_Bd=460_800)
@@ -50,7 +51,8 @@ class Bench:
         inp = _Words(self.sink.inp, self.code)
         sent = FormSent(gate, inp, base + s.PCS_SENT_W, len(self.sink.inp))
         self.bus.port.watch[1] = sent.see
-        self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, TICK_MS, TICK_MS, sent, gate)
+        periods_ms = setpoint_ms, tick_ms
+        self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, *periods_ms, sent, gate)
         self.bus.device = SimpleNamespace()  # the channel serves the driver
         self.out = [0] * layout.outputs
         self.limit(10_000, 10_000)
@@ -63,9 +65,9 @@ class Bench:
         self.out[layout.unit_output(0, s.DISCHARGE_W_MAX)] = discharge_W
 
     def run(self, setpoint_W, ms):
-        for _ in range(ms // TICK_MS):
+        for _ in range(ms // self.tick_ms):
             self.channel.write(self.sink.inp, self.out, setpoint_W, self.bus.now_us)
-            self.bus.run(TICK_MS)
+            self.bus.run(self.tick_ms)
         return self
 
     @property
@@ -129,6 +131,17 @@ def test_a_set_point_that_changes_in_each_tick_reaches_every_frame(tmp_path, for
     numbers = values_of(bench.data, bench.slave.holding, RATED_W)
     held = [number for value, number in numbers if value["role"] in ("power", "discharge")]
     assert bench.reach_W[1] >= 1800 and min(held) >= 1800
+
+
+@pytest.mark.parametrize("tick_ms, setpoint_ms", [(10, 20), (20, 20), (10, 40), (20, 40)])
+@pytest.mark.parametrize("form", ["signed", "crossed_apart"])
+def test_no_more_frames_than_the_bus_plan_counts(tmp_path, form, tick_ms, setpoint_ms):
+    """One frame in each setpoint_ms, at a tick of 10 ms too."""
+    bench = Bench(tmp_path, form, setpoint_ms, tick_ms).run(0, 3000)
+    bench.slave.writes.clear()
+    for number in range(2000 // tick_ms):
+        bench.run(1000 + 20 * number, tick_ms)
+    assert len(bench.slave.writes) == pytest.approx(2000 / setpoint_ms, rel=0.1)
 
 
 @pytest.mark.parametrize("form", ["signed", "two_registers"])

@@ -42,11 +42,17 @@ def test_without_cyclictest_one_line_says_how_to_get_it():
     assert "apt-get install rt-tests" in rival.notes[0]
 
 
-def stand_in(folder, script):
+@pytest.mark.parametrize("tick_ms, stalls", [(10, 2), (20, 1)])
+def test_a_stall_is_a_quarter_of_the_tick(tick_ms, stalls):
+    found = cyclictest.parse(report({2500: 1, 2501: 1, 5001: 1}), tick_ms)
+    assert found["stalls"] == stalls
+
+
+def stand_in(folder, script, **settings):
     path = folder / "stand-in"
     path.write_text(f"#!{sys.executable}\nimport json, signal, sys\n{script}")
     path.chmod(0o700)
-    return cyclictest.Cyclictest(program=str(path))
+    return cyclictest.Cyclictest(program=str(path), **settings)
 
 
 @pytest.mark.wire
@@ -69,9 +75,11 @@ path = next(word for word in sys.argv if word.startswith("--json=")).removeprefi
 json.dump({report({30: 5, 6000: 1})!r}, open(path, "w"))
 """
     os.mkfifo(tmp_path / "ready")
-    with stand_in(tmp_path, script) as rival, open(tmp_path / "ready"):
+    settings = {"tick_ms": 10, "core": 1}
+    with stand_in(tmp_path, script, **settings) as rival, open(tmp_path / "ready"):
         pass
     assert rival.notes == [] and rival.result["max"] == 6000 and rival.value("stalls") == 1
+    assert {"--interval=10000", "--affinity=1", "--priority=50"} <= set(rival._process.args)
 
 
 FOUND = {"ticks": 100, "missed": 1, "late": 2, "runs": 0} | {

@@ -99,14 +99,14 @@ class Unclocked(channel_a.Partner):
         self.receiver.feed(data, len(data))
 
     def wait(self, condition, what):
-        for tick in range(round(channel_a.GUARD_S / channel_a.TICK_S)):
+        for tick in range(round(channel_a.GUARD_S / self.tick_s)):
             if condition():
-                return tick * channel_a.TICK_S
+                return tick * self.tick_s
             self.turn()
         raise channel_a.TrialError(what)
 
     def rest(self, seconds):
-        for _ in range(round(seconds / channel_a.TICK_S)):
+        for _ in range(round(seconds / self.tick_s)):
             self.turn()
 
 

@@ -8,6 +8,7 @@ from unittest.mock import Mock, call
 import pytest
 
 from controller.journal.ring import JournalError
+from controller.sites import FOLDER
 from hil.__main__ import main, parser
 from hil.campaigns import course, process
 from hil.engine.rig import RigError
@@ -23,6 +24,7 @@ chaos --json /nowhere/o.json: argument --json: /nowhere: no such folder
 hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 10000000
 hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from 0 to
 mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
+mcu --tick 30: argument --tick: invalid choice: 30
 mcu --json /: argument --json: / is a folder; allowed is a file
 rows --only 99: argument --only: no course '99'; allowed: 1a
 rows --only 1a,12stoped: argument --only: no course '12stoped', did you mean 12 stopped; allowed:
@@ -32,6 +34,9 @@ rows --real --only 44a: --real: 44a is not done in real processes: inside the co
 rows --real --disarmed: --real: in real processes every required stage is armed; leave
 rows --real --measured --only 1a: --measured: its figures are of virtual time; leave
 rows --disarmed --measured --only 1a: --measured: its figures are of virtual time; leave
+rows --cabinet nowhere: nowhere: cannot be read
+rows --cabinet SITES/fast/cabinet.toml --real: --cabinet: --real and --measured are of the example
+rows --cabinet SITES/pylontech/cabinet.toml: --cabinet: SITES/pylontech/cabinet.toml has no bms_2,
 rows --disarmed: --disarmed: allowed are stages; 1 stopped, 12 stopped, 30 stopped, 44 stopped: the
 runaway --json nowhere/a.json: argument --json: nowhere: no such folder
 runaway --png curve.xyz: argument --png: curve.xyz: allowed endings are .png
@@ -43,6 +48,7 @@ runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
 bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
 bench lop: argument WHAT: invalid choice: 'lop', nearest 'loop'
 bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
+bench tick --cabinet nowhere: nowhere: cannot be read
 bench step --json /nowhere/a.json: argument --json: /nowhere: no such folder
 bench replay /nowhere/journal: /nowhere/journal: No such file
 bench all: the following arguments are required: --json
@@ -83,7 +89,7 @@ def test_each_command_shows_its_help(capsys):
 
 @pytest.mark.parametrize("line", REFUSED.strip().splitlines())
 def test_wrong_words_are_one_line(line, capsys):
-    given, _, words = line.partition(": ")
+    given, _, words = line.replace("SITES", str(FOLDER)).partition(": ")
     name, *options = given.split()
     options += WITH_STOPPED if given == "rows --disarmed" else []
     try:

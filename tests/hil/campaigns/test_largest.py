@@ -1,20 +1,25 @@
 """Largest: NERC's ramp against hand-made sizes, the ways of the racks, the command."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 
+from controller.__main__ import main as firebreak
+from controller.audit import report
 from hil.__main__ import main
-from hil.campaigns.largest import course
-from hil.campaigns.largest.course import FEED, RACKS, Case, Racks
+from hil.campaigns.largest import course, tables
+from hil.campaigns.largest.course import FEED, RACKS, Case, Racks, Way
+from tests.repository import ROOT
 
 PLAIN = Racks(50.0, 0.0, 0.0, 0.0, RACKS)
 
 
 def grids(monkeypatch, racks=PLAIN):
     monkeypatch.setattr(course, "REPEATS", 1)
-    return course.nerc_W(), course.grids_W(course.nerc_W(), Case(None, ("55",), racks))
+    ways = course.ways_of(course.nerc_W(), Case(None, ("55",), racks))
+    return course.nerc_W(), {name: way.grid_W for name, way in ways.items()}
 
 
 def test_sizes_of_a_load_without_battery():
@@ -42,14 +47,14 @@ def test_a_capacitor_of_the_length_of_the_path_leaves_least_behind_a_meter_at_th
 def test_tracking_believes_in_a_path_that_is_shorter_by_the_capacitor(monkeypatch):
     believed_ms, function = [], course.followers.function
 
-    def kept(path, delay_ms):
+    def kept(path, delay_ms, allowed_W):
         believed_ms.append(delay_ms)
-        return function(path, delay_ms)
+        return function(path, delay_ms, allowed_W)
 
     monkeypatch.setattr(course.followers, "function", kept)
     monkeypatch.setattr(course, "REPEATS", 1)
     for racks in (PLAIN, PLAIN._replace(meter=FEED)):
-        course.grids_W(course.nerc_W(), Case(None, ("100f", "55"), racks))
+        course.ways_of(course.nerc_W(), Case(None, ("100f", "55"), racks))
     assert believed_ms == [100, 50, 55, 20, 100, 100, 55, 55]
 
 
@@ -60,11 +65,61 @@ def test_the_floor_of_the_smoothing_is_of_the_highest_power():
     assert feed_W.tolist() == smooth_W.tolist()
 
 
+def test_losses_of_the_floor_and_of_the_battery():
+    case = Case(None, ("55",), PLAIN)
+    gpus_W = np.array([100.0, 300.0])
+    ways = {"alone": Way(gpus_W, gpus_W), "55 ms": Way(np.array([200.0, 200.0]), gpus_W)}
+    found = course.lost_pct(gpus_W, ways, case)
+    assert found["floor"] == found["withheld"] == pytest.approx(100 * 100 / 400)
+    lost_W = 100 * (1 / 0.97 - 1) + 100 * 0.03
+    assert found["alone"] == 0 and found["55 ms"] == pytest.approx(100 * lost_W / 400)
+
+
+def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path, capsys):
+    _, found = grids(monkeypatch)
+    load_W, grid_W = course.nerc_W(), found["55 ms"]
+    rows = [f"{at * 0.02:.2f},{load_W[at]},{grid_W[at]}" for at in range(500, len(load_W))]
+    path, page = tmp_path / "a.csv", tmp_path / "a.json"
+    path.write_text("\n".join(["t_s,load_W,grid_W", *rows]))
+    assert firebreak(["audit", str(path), "--site-MW", "50", "--json", str(page)]) == 1
+    verdicts = json.loads(page.read_text())["verdicts"]
+    audited = {
+        f"{each['operator']} {each['rule']} (?)": math.inf
+        if each["any_site"]
+        else each["site_MW_max"]
+        for each in verdicts
+        if each["series"] == "with battery" and each["rule"] != "ride_through"
+    }
+    sizes = course.sizes(load_W, grid_W)
+    judged = {name: size_MW for name, size_MW in sizes.items() if size_MW is not None}
+    assert len(sizes) == 11 and {*sizes} - {*judged} == {"CAISO ramp_10min (?)"}
+    assert {name: audited[name] for name in judged} == pytest.approx(judged, rel=1e-6)
+
+
+def test_the_worst_load_of_each_rule_and_loads_that_a_battery_makes_worse():
+    titles = [rule.title for rule in course.chosen_rules()]
+
+    def row(load, alone_MW, path_MW):
+        ways = {"alone": alone_MW, "55 ms": path_MW}
+        return {"load": load, "ways": {way: dict.fromkeys(titles, ways[way]) for way in ways}}
+
+    rows = [row("a", 20.0, 15.0), row("b", 10.0, math.inf), row("c", None, None)]
+    found = tables.worst(rows)["Southern range_6s (?)"]
+    assert found["alone"] == {"site_MW": 10.0, "load": "b", "smaller": []}
+    assert found["55 ms"] == {"site_MW": 15.0, "load": "a", "smaller": ["a"]}
+    text = tables.of_worst(tables.worst(rows), 3)
+    lines = [line for line in text.splitlines() if line.startswith("Southern")]
+    assert lines[0].split()[-3:] == ["10", "15", "<1"]
+    assert lines[1].endswith("  b (alone); a (55 ms)")
+    assert tables.plain({"a": [math.inf, 1.0]}) == {"a": ["any", 1.0]}
+
+
 def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(course, "REPEATS", 1)
     written = str(tmp_path / "a.json")
     assert main(["largest", "--only", "NERC", "--processes", "1", "--json", written]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    first, smallest = capsys.readouterr().out.split("\nthe smallest site of 1 loads")
+    lines = first.splitlines()
     cells = {line[:26].strip(): line[26:].split() for line in lines}
     assert cells[""] == "alone racks 100f ms 100f ms + c 55 ms 55 ms + c".split()
     assert (
@@ -72,7 +127,41 @@ def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, c
         and cells["NVIDIA T4 ramp (?)"][:2] == ["none"] * 2
     )
     assert "below 50" in next(line for line in lines if line.startswith("ATC/SPP ramp"))
+    assert "which load that is" in smallest
+    assert cells["energy lost in the battery"][:4] == ["0.00", "%", "0.00", "%"]
     (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
     assert row["load"] == "NERC's ramp" and len(row["ways"]["55 ms"]) == 11
     assert main(["largest", "--only", "nothing"]) == 2
     assert "allowed are parts of NERC's ramp, training" in capsys.readouterr().err
+
+
+def in_readme():
+    """{rule: cells} of the operators' table."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text[text.index("| your operator asks |") :].split("\n\n")[0].splitlines()[2:]
+    rows = [line.strip("| ").split(" | ") for line in table]
+    return {name: cells for name, *cells in rows}
+
+
+def test_the_readme_has_the_rules_in_the_words_of_the_audit():
+    every = {
+        f"{rule.title}: {report.limit_words(rule)}": rule.title for rule in course.chosen_rules()
+    }
+    assert [every[name] for name in in_readme()] == [
+        title
+        for title in every.values()
+        if title != "ATC/SPP ramp (?)"  # passes at no size
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_readme_has_the_sizes_of_the_built_in_loads():
+    racks = PLAIN._replace(J_per_kW=54.0)
+    sources = None, course.loads.Source("", "training")
+    rows = [course.played(Case(source, ("100f", "55"), racks)) for source in sources]
+    lines = [line.strip("| ").split(" | ") for line in tables.markdown(rows)[2:]]
+    found = {name: cells for name, *cells in lines}
+    assert {
+        name: [each.split(" (")[0] for each in cells] for name, cells in in_readme().items()
+    } == {name: found[name] for name in in_readme()}

@@ -69,3 +69,13 @@ def test_a_meter_at_the_racks_shows_the_gpus(is_inside, shown_W):
     assert one.load_power_W == one.grid_power_W == pytest.approx(36_788, abs=1)
     assert FastMeter(one, "load")._power_W() == pytest.approx(shown_W, abs=1)
     assert FastMeter(one, "grid")._power_W() == one.grid_power_W
+
+
+def test_the_account_of_the_site_has_what_the_floor_burns_and_the_rate_withholds():
+    """40 kW at the floor for 0.9 s; on the way up 40, 30 and 20 kW too little for 0.1 s each."""
+    keys = {"floor_permille": 400.0, "hysteresis_s": 60.0, "up_W_per_s": 100_000.0}
+    one = run(site(Racks(lambda t_s: 40_000.0 * (t_s < 0.15), RATED | keys)), 1.0)
+    assert one.account.energy_J["burnt"] == pytest.approx(36_000)
+    rising = Racks(lambda t_s: 50_000.0 * (t_s > 0.15), RATED | keys)
+    account = run(site(rising), 1.0).account
+    assert account.energy_J["withheld"] == pytest.approx(0.1 * (40 + 30 + 20) * 1000)

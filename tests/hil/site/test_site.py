@@ -78,6 +78,16 @@ def test_an_outage_without_a_transfer_switch_is_dark_and_ends():
     assert one.account.energy_J["unserved"] == pytest.approx(60 * 100_000)
 
 
+@pytest.mark.parametrize("tick_s", [0.01, 0.02])
+def test_a_transfer_switch_opens_at_its_time_at_every_tick(tick_s):
+    switch, opened_s = TransferSwitch({}), 0.0
+    switch.is_grid_present = False
+    while switch.is_on_grid:
+        switch.step(opened_s, tick_s, 0.0)
+        opened_s += tick_s
+    assert opened_s == pytest.approx(0.1)
+
+
 def course(one, seconds):
     """[(source, until when)] of a run."""
     found = []

@@ -6,7 +6,14 @@ from views import Tick, setup
 from controller.core.policies.notices import Notice
 from controller.core.policies.site_load import CALCULATED, MEASURED
 from controller.core.policies.track import Track
-from controller.core.tracking.announced import A_CREDIT_W_MS, A_STEP_W, Announced
+from controller.core.tracking.announced import (
+    A_CREDIT_W_MS,
+    A_FORGIVEN_W_MS,
+    A_STEP_W,
+    A_WORDS,
+    Announced,
+)
+from controller.core.tracking.strict import S_RANGE_W, Strict
 
 KW, TICK_MS, DELAY_MS = 1000, 20, 100  # meter of 20 ms: the battery acts 80 ms after a decision
 
@@ -29,51 +36,108 @@ class Bench:
         return found
 
     def credit(self, source=0):
-        return self.one.words[6 * source + A_CREDIT_W_MS] / KW / 100  # in ms of the step
+        return self.one.words[A_WORDS * source + A_CREDIT_W_MS] / KW / 100  # in ms of the step
 
 
 def step_at(late_ms, size_kW=100):
     return lambda at_ms: 200 + size_kW * (at_ms >= late_ms)
 
 
+# a source without credit: the first half 20 ms late, the other 40 ms
+FIRST = {-60: 50.0, -40: 100.0, -20: 100.0, 0: 100.0}
+
+
+def trusted(**about):
+    """A bench whose source has credit for its first step."""
+    bench = Bench(**about)
+    bench.one.words[A_CREDIT_W_MS] = 100 * 100 * KW
+    return bench
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_guess_moves_one_reaction_ahead_and_hands_over_to_the_load(sign):
-    found = Bench().moves(step_at(20, 100 * sign), 100 * sign)
+    found = trusted().moves(step_at(20, 100 * sign), 100 * sign)
     assert found == dict.fromkeys(range(-80, 20, 20), 100.0 * sign)
+    first = Bench().moves(step_at(20, 100 * sign), 100 * sign)
+    assert first == {at_ms: sign * each for at_ms, each in FIRST.items()}
 
 
 def test_what_has_come_before_its_time_is_not_added_again():
-    assert Bench().moves(step_at(-60)) == {-80: 100.0}
-    halfway = Bench().moves(lambda at_ms: 200 + min(100, max(0, at_ms + 50)))
+    assert trusted().moves(step_at(-60)) == {-80: 100.0}
+    halfway = trusted().moves(lambda at_ms: 200 + min(100, max(0, at_ms + 50)))
     assert halfway == {-80: 100, -60: 100, -40: 90, -20: 70, 0: 50, 20: 30, 40: 10}
+
+
+def test_a_step_that_comes_in_two_parts_keeps_what_is_missing():
+    bench = trusted()
+    found = bench.moves(lambda at_ms: 200 + 60 * (at_ms >= 0) + 40 * (at_ms >= 100))
+    assert found == dict.fromkeys(range(-80, 0, 20), 100) | dict.fromkeys(range(0, 100, 20), 40)
+    assert bench.credit() == 180  # as 20 ms early
+
+
+def test_a_step_of_the_other_sign_is_wrong():
+    bench = Bench()
+    assert bench.moves(step_at(20, -100)) == {-60: 50, -40: 100, -20: 100, 0: 100}
+    assert bench.credit() == -70
 
 
 def test_a_wrong_notice_ends_when_the_meter_should_show_it_and_puts_its_source_in_debt():
     bench = Bench()
-    assert list(bench.moves()) == list(range(-80, 20, 20))  # a path delay
-    assert bench.credit() == -100
-    assert bench.moves() == {} and bench.credit() == -100  # only watched
+    assert bench.moves() == FIRST
+    assert bench.credit() == -70
+    assert bench.moves() == {} and bench.credit() == -70  # only watched
     assert bench.moves(step_at(20)) == {} and bench.credit() == 0
-    assert len(bench.moves()) == 5 and bench.credit() == -100
+    assert bench.moves() == FIRST and bench.credit() == -70
+
+
+def test_each_forgiven_debt_doubles_how_often_its_source_must_be_right():
+    bench, watched = Bench(), []
+    for _ in range(6):
+        bench.moves()
+        watched.append(0)
+        while bench.credit() < 0:
+            bench.moves(step_at(20))
+            watched[-1] += 1
+    assert watched == [1, 2, 3, 6, 12, 23]  # 70 ms are forgiven, then 140, 280 ...
+    for _ in range(40):
+        bench.moves(step_at(20))  # what does not fit into the credit pays them
+    assert bench.one.words[A_FORGIVEN_W_MS] == 70 * 63 * 100 * KW - (40 * 100 - 430) * 100 * KW
+
+
+def test_a_wrong_step_while_watched_takes_back_a_right_one():
+    bench = Bench()
+    bench.moves(), bench.moves(step_at(20)), bench.moves()
+    for load in (step_at(20), step_at(300), step_at(20)):
+        bench.moves(load)
+        assert bench.credit() == -70
+    bench.moves(step_at(20))
+    assert bench.credit() == 0
 
 
 def test_a_source_with_credit_may_be_late():
-    bench = Bench()
-    assert max(bench.moves(step_at(70))) == 0 and bench.credit() == 100
-    assert max(bench.moves(step_at(70))) == 60 and bench.credit() == 200
-    assert max(bench.moves()) == 80 and bench.credit() == 20  # 180 ms of the step
+    bench = trusted()
+    assert max(bench.moves(step_at(70))) == 60 and bench.credit() == 140  # 60 ms late: ticks
+    assert max(bench.moves()) == 80 and bench.credit() == -40  # 180 ms of the step
+    assert bench.moves(step_at(20)) == {} and bench.credit() == 0
     for _ in range(9):
         bench.moves(step_at(20))
     assert bench.credit() == 400
 
 
+@pytest.mark.parametrize("at_ms, kms", [(20, 70), (60, 50), (70, 10), (90, -30), (160, -70)])
+def test_a_first_step_that_comes_late_saves_little_or_costs(at_ms, kms):
+    bench = Bench()
+    bench.moves(step_at(at_ms))
+    assert bench.credit() == kms
+
+
 def test_a_step_that_is_too_small_is_wrong():
     bench = Bench()
     bench.moves(step_at(20, 70))
-    assert bench.credit() == -154  # 100 before it came, 0.3 of 180 after
-    larger = Bench()
+    assert bench.credit() == -124  # 70 before it came, 0.3 of 180 after
+    larger = trusted()
     larger.moves(step_at(20, 150))
-    assert larger.credit() == 100
+    assert larger.credit() == 200
 
 
 def test_a_notice_that_goes_or_comes_at_once_does_not_act():
@@ -96,7 +160,20 @@ def test_load_tracking_forgets_a_step_when_another_meter_shows_the_load():
         assert bool(control.announced.words[A_STEP_W]) is is_kept
 
 
+@pytest.mark.parametrize("range_kW, kW", [(150, 0), (199, 0), (250, 50), (300, 100)])
+def test_under_a_stated_range_a_step_moves_what_may_be_wrong(range_kW, kW):
+    """The step shows twice at most, and the load has swung by 100 kW before."""
+    strict = Strict(range_kW * KW, 20, 4)
+    assert strict.room_W(100 * KW) == kW * KW
+    strict.words[S_RANGE_W] = 120 * KW
+    assert strict.room_W(100 * KW) == max(0, kW - 40) * KW
+    one, notice = Announced(TICK_MS, 20, 1, 1000), Notice(0, 100 * KW, 40, 1000)
+    strict.words[S_RANGE_W] = 0
+    found_W = one.ahead_W(200 * KW, 200 * KW, (notice,), 1, DELAY_MS, strict.room_W)
+    assert found_W == (200 + kW) * KW
+
+
 def test_two_sources_that_announce_one_moment_count_once():
     one = Announced(TICK_MS, 20, 2, 500)
-    notices = [Notice(source, 100 * KW, 60, 1000) for source in (1, 0)]
+    notices = [Notice(source, 100 * KW, 40, 1000) for source in (1, 0)]
     assert one.ahead_W(200 * KW, 200 * KW, notices, 1, DELAY_MS) == 250 * KW  # half of the load

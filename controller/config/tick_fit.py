@@ -1,0 +1,53 @@
+"""Doubts of `firebreak check` about a short tick: its cost, set-points that wait on their bus."""
+
+from collections.abc import Iterator
+
+from controller.config import bus_times, families, schema
+from controller.config.cabinet_config import Config
+from controller.config.silence import entry_of
+from controller.config.values import Values
+from controller.forms.refusal import Path, dotted
+
+# median of a whole tick on one core of a server (`python -m hil bench tick`), without its bytes
+BASE_US, RACK_US, UNIT_US = 250, 22, 37
+SHARE = 10  # a tenth of the tick: the processor of a small box takes several times as long
+
+
+def cost_us(config: Config) -> int:
+    """Estimate of what a tick costs on one core of a server."""
+    return BASE_US + RACK_US * config.racks + UNIT_US * config.units
+
+
+def doubts(values: Values, config: Config) -> tuple[str, ...]:
+    """One line for each doubt."""
+    return (*_cost(values, config), *_waits(values, config))
+
+
+def _cost(values: Values, config: Config) -> Iterator[str]:
+    found_us = cost_us(config)
+    fitting_ms = [each for each in schema.TICKS_MS if found_us * SHARE <= each * 1000]
+    if config.tick_ms not in fitting_ms:
+        sizes = f"{config.racks} racks and {config.units} converters"
+        why = f"a tick of {sizes} takes about {found_us / 1000:.1f} ms on one core of a server"
+        path, least_ms = ("cabinet", "tick_ms"), fitting_ms[0]
+        yield _line(values, path, config.tick_ms, why, f"at least {least_ms}")
+
+
+def _waits(values: Values, config: Config) -> Iterator[str]:
+    """Each set-point must end before the next one, also behind the longest exchange."""
+    every = bus_times.schedule(config)
+    for device in [each for each in config.devices if each.role == "pcs"]:
+        exchanges = every[device.bus]
+        own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
+        before_us = max([each.time_us for each in exchanges if each is not own], default=0)
+        whole_us = own.time_us + before_us
+        if whole_us > device.setpoint_ms * 1000:
+            why = f"a set-point behind another exchange takes {whole_us / 1000:.1f} ms"
+            path, least_ms = ("device", device.name, "setpoint_ms"), -(-whole_us // 1000)
+            yield _line(values, path, device.setpoint_ms, why, f"at least {least_ms}")
+
+
+def _line(values: Values, path: Path, value: int, why: str, expected: str) -> str:
+    entry = entry_of(values, path)[1]
+    where = f"{entry.file if entry else values.last_file}:{dotted(path)}"
+    return f"doubt: {where}: {value} is doubtful: {why}; expected {expected}"

@@ -1,0 +1,79 @@
+"""Anchors of the ring of ticks: so that a removed end is found, which a chain alone cannot show.
+
+`meta` of the record has number and hash of the newest block, stored every 10 s. An event names both
+once a day, so that they are in the chain of events, whose head systems upstream keep. Another event
+says that the end of the ring was lost. Not found: blocks that somebody removes together with the
+key of `meta`, if they are newer than the newest such event.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controller.recorder import events
+from controller.recorder.events import Event, event
+
+CODE, META = "TICKS", "ticks"
+Newest = Sequence[int | str]  # number and hash of a block
+_SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
+
+
+class Anchor(NamedTuple):
+    """A block that must be in the ring, unless it is too old. who: names it."""
+
+    who: str
+    number: int
+    digest: str
+
+
+def daily(newest: Newest) -> Event:
+    """The event of a day."""
+    number, digest = newest
+    text = f"the ring of ticks has minute {number}: {digest}"
+    return event(events.NOTE, text, f"minute {number}", CODE)
+
+
+def lost(told: object, newest: Newest) -> Event | None:
+    """The event of a ring that ends before the block that was stored last; None: it does not."""
+    known = _anchor("the record", told)
+    number, digest = newest
+    if known is None or (known.number, known.digest) == (number, digest):
+        return None
+    if int(number) > known.number:
+        return None
+    text = (
+        f"the ring of ticks had minute {known.number}; it ends at minute {number}: the rest is lost"
+    )
+    return event(events.LOSS, text, f"minute {number}", CODE)
+
+
+def anchors(connection: sqlite3.Connection) -> list[Anchor]:
+    """The blocks that the record names. sqlite3.Error."""
+    found: list[Anchor] = []
+    for number, kind, scope, text in connection.execute(
+        "SELECT id, kind, scope, text FROM events WHERE code = ? ORDER BY id", (CODE,)
+    ):
+        at, digest = _SCOPE.fullmatch(str(scope)), _HASH.search(str(text))
+        if at and kind == events.LOSS:
+            found = [each for each in found if each.number <= int(at[1])]
+        elif at and digest:
+            found.append(Anchor(f"event {number}", int(at[1]), digest[0]))
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (META,)).fetchone()
+    known = _anchor("the record", _value(row[0])) if row else None
+    return [*found, known] if known else found
+
+
+def _value(text: object) -> object:
+    try:
+        return json.loads(str(text))
+    except ValueError:
+        return None
+
+
+def _anchor(who: str, value: object) -> Anchor | None:
+    match value:
+        case [int(number), str(digest)]:
+            return Anchor(who, number, digest)
+    return None

@@ -1,0 +1,33 @@
+"""The part of T12 that a controller has: each of its gains, limits and times.
+
+The electric model and the impedance of the terminals are the converter maker's.
+"""
+
+from typing import NamedTuple
+
+from controller.config import track_path
+from controller.config.configuration import Config
+from controller.core import parameters
+
+
+class Gain(NamedTuple):
+    """One number of the controller."""
+
+    name: str
+    value: float
+    unit: str
+
+
+def of_config(config: Config) -> list[Gain]:
+    """The parameters of [control], and the path of load tracking: typical times."""
+    units = {row[0]: row[1] for row in parameters.CONTROL_PARAMETERS}
+    found = [Gain("tick_ms", config.tick_ms, "ms")]
+    found += [Gain(name, value, units[name]) for name, value in config.control.items()]
+    parts = track_path.path_delay(config)
+    return found + [Gain(f"path: {part.what}", part.typical_us / 1000, "ms") for part in parts]
+
+
+def csv(gains: list[Gain]) -> str:
+    """The CSV of T12."""
+    rows = [f"{each.name},{each.value:g},{each.unit}" for each in gains]
+    return "\n".join(["name,value,unit", *rows]) + "\n"
