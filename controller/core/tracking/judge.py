@@ -30,7 +30,7 @@ UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
 CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
 CALM = CALM_W**2 >> 4
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
-GAIN_PCT, KEEP_PCT, LOSS_PCT = 50, 30, 2
+GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
 ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
 STILL, ALL = 0, 4

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from controller.audit import report
+from controller.audit.rules import Rule
 from hil.campaigns.largest import course
 from hil.campaigns.largest.course import ALONE
 from hil.runner import report as tables
@@ -36,7 +37,7 @@ def of_load(row: dict[str, Any]) -> str:
     lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}", _names(ways)]
     for rule in course.chosen_rules():
         found = [each[rule.title] for each in ways.values()]
-        cells = [_cell(size_MW, rule.from_MW, is_smaller(size_MW, found[0])) for size_MW in found]
+        cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
         lines.append(_line(rule.title, cells))
     lost = [f"{row['lost_pct'][name]:.2f} %" for name in ways]
     lines.append(_line("energy lost in the battery", lost))
@@ -80,9 +81,7 @@ def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
     deciding = ["which load that is"]
     for rule in course.chosen_rules():
         found = worst[rule.title]
-        cells = [
-            _cell(each["site_MW"], rule.from_MW, len(each["smaller"])) for each in found.values()
-        ]
+        cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
         lines.append(_line(rule.title, cells))
         deciding.append(f"{rule.title:26}  {_deciding(found)}")
     return "\n".join([*lines, *deciding])
@@ -107,18 +106,18 @@ def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
     sets = [worst(each) for each in (built_in or rows, rows)]
     lines = []
     for rule in course.chosen_rules():
-        cells = [_pair([found[rule.title] for found in sets], name, rule.from_MW) for name in names]
+        cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
         if len(set(cells)) > 1:
             lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
     heads = ["load alone, MW", *[f"battery at {name}" for name in names[1:]]]
     return tables.table(("your operator asks", *heads), lines)
 
 
-def _pair(found: Sequence[dict[str, Any]], name: str, from_MW: float) -> str:
+def _pair(found: Sequence[dict[str, Any]], name: str, rule: Rule) -> str:
     first, second = [
         f"**{text}**" if is_smaller(each[name]["site_MW"], each[ALONE]["site_MW"]) else text
         for each in found
-        for text in [_cell(each[name]["site_MW"], from_MW, 0)]
+        for text in [_cell(each[name]["site_MW"], rule, 0)]
     ]
     return first if first == second else f"{first} ({second})"
 
@@ -145,13 +144,14 @@ def _line(name: str, cells: Sequence[str]) -> str:
     return f"{name:26}" + "".join([f"{each:>{WIDTH}}" for each in cells])
 
 
-def _cell(size_MW: float | None, from_MW: float, smaller: int) -> str:
-    """none: no size passes; below: only a site that the rule does not apply to."""
+def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:
+    """none: no size passes; below, up to: only a site that the rule does not apply to."""
     mark = "" if not smaller else f" {SMALLER}" if smaller is True else f" {SMALLER}{smaller}"
     if size_MW is None:
         return "-"
-    if size_MW == from_MW:
-        return (f"below {size_MW:g}" if size_MW else "none") + mark
+    if size_MW == rule.from_MW:
+        words = "up to" if rule.is_above else "below"
+        return (f"{words} {size_MW:g}" if size_MW else "none") + mark
     if size_MW >= ANY_MW:
         return "any"
     return (f"{size_MW:.3g}" if size_MW < WHOLE_MW else f"{size_MW:.0f}") + mark

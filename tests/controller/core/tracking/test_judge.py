@@ -152,7 +152,7 @@ def test_without_a_meter_of_its_own_only_slow_movement_is_followed():
     assert answers_W[0] == LEVEL_W and answers_W[1] - LEVEL_W < 10_000
 
 
-@pytest.mark.parametrize("won_pct, is_left", ((-3, True), (29, True), (31, False)))
+@pytest.mark.parametrize("won_pct, is_left", ((-3, True), (14, True), (16, False)))
 def test_a_choice_stays_until_it_has_lost_or_hardly_wins(won_pct, is_left):
     judge, energy = made(), 10**9
     judge.begin(LEVEL_W)
@@ -163,8 +163,8 @@ def test_a_choice_stays_until_it_has_lost_or_hardly_wins(won_pct, is_left):
     assert (words[J_CHOICE] == judges.STILL) is is_left
 
 
-@pytest.mark.parametrize("won_pct, is_taken", ((49, False), (50, False), (51, True)))
-def test_a_choice_is_taken_for_half_of_the_energy(won_pct, is_taken):
+@pytest.mark.parametrize("won_pct, is_taken", ((29, False), (30, False), (31, True)))
+def test_a_choice_is_taken_for_three_tenths_of_the_energy(won_pct, is_taken):
     judge, energy = made(), 10**9
     judge.begin(LEVEL_W)
     words = judge.words
@@ -182,7 +182,7 @@ def test_a_gain_counts_beside_the_energy_of_a_second_ago():
     words = judge.words
     words[J_CHOICE] = judges.STILL
     words[J_ENERGY] = words[judges.J_LARGEST] = energy
-    words[judges.J_LAGGED], words[J_WON + ALL] = energy // 10, energy // 16
+    words[judges.J_LAGGED], words[J_WON + ALL] = energy // 10, energy // 20
     judge._choose()
     assert words[J_CHOICE] == ALL
 
