@@ -126,7 +126,7 @@ def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, c
         cells["CAISO ramp_10min (?)"] == ["-"] * 6
         and cells["NVIDIA T4 ramp (?)"][:2] == ["none"] * 2
     )
-    assert "below 50" in next(line for line in lines if line.startswith("ATC/SPP ramp"))
+    assert "up to 50" in next(line for line in lines if line.startswith("ATC/SPP ramp"))
     assert "which load that is" in smallest
     assert cells["energy lost in the battery"][:4] == ["0.00", "%", "0.00", "%"]
     (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
