@@ -99,4 +99,4 @@ def test_t4_plays_around_the_edge_that_is_sharpest_for_the_path(monkeypatch):
 def test_a_cabinet_without_sources_is_refused_in_one_line(capsys):
     assert main(["vendor-pack", "--cabinet", "controller/sites/pylontech/cabinet.toml"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"{command}: --cabinet ") and "source" in line
+    assert line.startswith("vendor-pack: --cabinet ") and "source" in line
