@@ -85,7 +85,7 @@ def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> lis
     if hint.kind == h.EXACT:
         asked = f"exact {asked}"
     if hint.start_ms:
-        asked += f" in {max(0, hint.start_ms - hint.sent_ms) // 1000} s"
+        asked += f" in {max(0, hint.start_ms - hint.sent_ms + 50) // 100 / 10:g} s"
     label = h.label(reply.code)
     verdict = f"GRANTED {label} {asked}" if granted else f"REFUSED {label} {name}"
     sent = f"valid for {hint.valid_ms / 1000:g} s"
@@ -136,6 +136,8 @@ def _remedy(reply: w.Reply, hint: w.Hint, own: dict | None, remedy: str) -> str:
     if reply.code == h.VALID_LONG and own:
         most_s = own["valid_s_max"]
         return f"send valid for <= {most_s} s, renew every {max(1, most_s // 3)} s"
+    if reply.code == h.GRANTED and hint.quantity == h.STEP_W:
+        return "nothing more; announce it again after a restart of the controller"
     if reply.code == h.GRANTED:
         return f"renew every {max(1, hint.valid_ms // 3000)} s"
     return remedy

@@ -33,7 +33,7 @@ def site(devices: list[Facts]) -> list[str]:
         if value
     ]
     words = [*silent, *powers, *asked]
-    if not devices:
+    if not words:
         return []
     for shown in range(len(words), 0, -1):
         more = f"  +{len(words) - shown}: firebreak devices" if shown < len(words) else ""

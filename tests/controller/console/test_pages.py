@@ -11,7 +11,7 @@ from slow import slow
 from watched import Watched, action, check, of_scenario
 
 from controller.console import pages
-from controller.console.pages import causes, text
+from controller.console.pages import around, causes, text
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import Slot
 from controller.state import watch
@@ -128,6 +128,12 @@ def test_every_value_is_unknown_before_the_first_frame(tmp_path):
     line, (vapour, _) = watched.run(20).lines("status")[2], watched.facts("status")["vapour_ppm"]
     assert vapour > 0 and f"  Vapour {vapour} 0 ppm  " in line and "H2/CO" not in line
     assert "H2/CO - ppm" in watched.lines("status", toxic_ppm=[None])[2]
+
+
+def test_a_device_that_is_asked_for_nothing_has_no_line():
+    asked = {"device": "load_cap_1", "is_known": True, "asked": {"load_cap_1.lower_W": 0}}
+    assert around.site([asked]) == []
+    assert around.site([asked | {"is_known": False}]) == ["SITE     load_cap_1 NOT HEARD"]
 
 
 def test_each_open_contact_is_named(tmp_path):
