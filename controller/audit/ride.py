@@ -17,6 +17,7 @@ from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
 SAG_S_MAX = 600.0  # a longer one is judged up to here
+HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
 
@@ -62,7 +63,8 @@ class Rides:
             for key, each in block.values.items()
         }
         self._times_s = np.concatenate((self._times_s, block.times_s))
-        self._kept = joined
+        most = round(HELD_S / self._step_s)
+        self._kept = joined | {name: _held(joined[name], most) for name in signs}
         self._judge(False)
 
     def close(self) -> None:
@@ -163,6 +165,16 @@ class Rides:
         if len(back):
             return float(times_s[last + 1 + back[0]] - times_s[last + 1]), True
         return float(times_s[min(end, len(times_s)) - 1] - times_s[last]), False
+
+
+def _held(values: np.ndarray, most: int) -> np.ndarray:
+    """The values; at most so many unknown ones in a row are the value before them."""
+    unknown = np.isnan(values)
+    if not unknown.any():
+        return values
+    places = np.arange(len(values))
+    last = np.maximum.accumulate(np.where(unknown, 0, places))
+    return np.where(unknown & (places - last <= most), values[last], values)
 
 
 def _is_out(values: np.ndarray, normal: Sequence[float]) -> np.ndarray:

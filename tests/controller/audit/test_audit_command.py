@@ -335,3 +335,16 @@ def test_a_stop_that_was_there_before_is_no_command_in_the_sag():
     load_W, acts = np.full(40_000, 1e8), in_span(longer_s, 30, 9999, STOP, 0)
     long = ridden(longer_s, in_span(longer_s, 20, 750, 0.85, 1.0), load_W, acts)
     assert (long.word, OUTSIDE in long.why) == (judge.MET, True)
+
+
+@cases("""
+unknown_s  why
+0.05       OUTSIDE
+0.4        "stop commanded 0.08 s into the sag"
+""")
+def test_a_voltage_that_is_unknown_for_a_moment_ends_no_sag(unknown_s, why):
+    times_s = np.arange(3000) * 0.02
+    sag = in_span(times_s, 29.99, 30.69, 0.6, 1.0)
+    sag[in_span(times_s, 30.15, 30.15 + unknown_s, True, False)] = np.nan
+    stop = in_span(times_s, 30.63, 31, STOP, 0)
+    assert why in ridden(times_s, sag, np.full(3000, 1e8), stop).why
