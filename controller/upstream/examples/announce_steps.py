@@ -11,7 +11,8 @@ URL: the HTTP door, as http://127.0.0.1:8643. A loop of your own needs the class
             load.ends("checkpoint", load.step_s + write_s)
 
 Announce a step 0.5 s ahead or more. The battery moves with a step that comes within 50 ms of its
-time. A wrong notice moves the battery too. Then its source must be right before another one acts.
+time. A wrong notice moves the battery too. What a source has saved pays for it;
+without that it must be right before another one acts.
 Nothing here waits for the door or stops the training: an error is one line on stderr.
 """
 
@@ -60,11 +61,19 @@ class Announcer:
 
     def begins(self, event: str, in_s: float) -> None:
         """The event begins in so many seconds."""
-        self._todo.put((self._changes_W.get(event, 0), time.monotonic() + in_s))
+        self._announce(event, 1, in_s)
 
     def ends(self, event: str, in_s: float) -> None:
         """The event ends: the load comes back."""
-        self._todo.put((-self._changes_W.get(event, 0), time.monotonic() + in_s))
+        self._announce(event, -1, in_s)
+
+    def _announce(self, event: str, sign: int, in_s: float) -> None:
+        """0 W would remove the step of that moment: an event without W is left out."""
+        if event in self._changes_W:
+            self._todo.put((sign * self._changes_W[event], time.monotonic() + in_s))
+        else:
+            known = ", ".join(self._changes_W)
+            print(f"announce_steps: {event}: given are {known}", file=sys.stderr)
 
     def withdraw(self, in_s: float) -> None:
         """The step of that moment does not come."""

@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from controller import upstream
 from controller.core.policies.notices import Notices
 from controller.upstream import asking
+from controller.upstream.examples import announce_steps
 from controller.watch import jobs as j
 from controller.watch.__main__ import turned
 from controller.watch.cabinet import Cabinet
@@ -144,6 +145,15 @@ def test_the_example_of_a_training_loop_announces_its_steps(tmp_path):
         assert code == 1 and answers == [] and len(errors) == 2 and "refused" in errors[0], errors
         code, _, errors = ran(door, CAP_TOKEN, "much", "3")
         assert code == 1 and len(errors) == 1 and errors[0].endswith("URL TOKENFILE WATTS STEPS")
+
+
+def test_an_event_without_watts_is_one_line_and_removes_no_step(capsys):
+    load = announce_steps.Announcer("http://127.0.0.1:1", "no token", {"end": -1000})
+    load.begins("chekpoint", 1.0)
+    load.ends("start", 1.0)
+    load.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [f"announce_steps: {event}: given are end" for event in ("chekpoint", "start")]
 
 
 @pytest.mark.wire
