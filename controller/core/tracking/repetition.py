@@ -13,6 +13,7 @@ Source: load tracking study, chapter 4.2.
 
 from array import array
 from collections.abc import Sequence
+from operator import mul, sub
 
 from controller.core.base.integers import within
 from controller.core.tracking.samples import FRACTION, Samples
@@ -145,7 +146,8 @@ class Repetition:
         """How much the load of the last 2 s differs from that of `lag` samples before."""
         newer = self._samples.every(self._fine, self._count)
         older = self._samples.every(self._fine, self._count, lag)
-        return sum([(now - then) * (now - then) for now, then in zip(newer, older)])
+        away = list(map(sub, newer, older))
+        return sum(map(mul, away, away))
 
 
 def _rounded(period_256: int) -> int:

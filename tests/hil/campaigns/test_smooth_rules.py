@@ -239,7 +239,7 @@ def test_the_cost_of_a_tick_is_printed_with_and_without_a_stated_range(monkeypat
     monkeypatch.setattr(cost, "TURNS", 2)
     judge, strict = cost.run()
     assert judge["us"] > 0 and judge["words"] < strict["words"] <= judge["words"] + 450
-    assert "us a tick (budget 65)" in capsys.readouterr().out
+    assert "us a tick, budget 65: " in capsys.readouterr().out
 
 
 def test_spectra_are_printed_with_their_seed(monkeypatch, capsys):
