@@ -53,7 +53,7 @@ def test_the_model_has_the_path_s_dead_time_and_lag(delay_ms, parts):
     judge.begin(0)
     for turn in range(8):
         judge.guess_W(100_000, 100_000, 1)
-        found_W.append(judge.words[J_SUM + 1] - sum(found_W))
+        found_W.append(judge.words[J_SUM] - sum(found_W))
         target = parts[min(turn, len(parts) - 1)]
         expected_W.append(100_000 * (target + (state - target) * (1 - math.exp(-1))))
         state = target + (state - target) * math.exp(-1)
