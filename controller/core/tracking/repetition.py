@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from operator import mul, sub
 
 from controller.core.base.integers import within
+from controller.core.tracking.packed import Products
 from controller.core.tracking.samples import FRACTION, Samples
 
 GRID_MS = 100
@@ -32,10 +33,9 @@ FINE_LAG_MS = 5000  # of a longer period this part says too little
 R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W = range(5)
 
 
-def kept_samples(sample_ms: int, horizon_ms: int) -> int:
-    """How many samples a repetition needs: two of its longest periods and the horizon."""
-    step = grid_step(sample_ms)
-    return 2 * (LAG_MAX + 1) * step + horizon_ms // sample_ms + 2
+def kept_samples(sample_ms: int) -> int:
+    """How many samples a repetition needs: two of its longest periods."""
+    return 2 * (LAG_MAX + 1) * grid_step(sample_ms) + 2
 
 
 def grid_step(sample_ms: int) -> int:
@@ -53,6 +53,7 @@ class Repetition:
         self._count = FINE_MS // (sample_ms * self._fine)
         self.words = array("q", [0] * 5)
         self.correlation = array("q", [0] * (LAG_MAX + 2))
+        self._products = Products(LAG_MAX + 2, MEMORY_BITS)
 
     @property
     def is_found(self) -> bool:
@@ -104,12 +105,8 @@ class Repetition:
         return self._samples.between_W(later_256) - self._samples.between_W(age_256)
 
     def _correlate(self) -> None:
-        at = self._samples.every(self._step, LAG_MAX + 3)
-        changes = [newer - older for newer, older in zip(at, at[1:])]
-        newest = changes[0]
-        sums = zip(self.correlation, changes)
-        moved = [old + ((newest * change - old) >> MEMORY_BITS) for old, change in sums]
-        self.correlation[:] = array("q", moved)
+        powers_W = self._samples.every(self._step, LAG_MAX + 3)
+        self.correlation[:] = self._products.moved(self.correlation, powers_W)
 
     def _find(self) -> None:
         """The period of the highest local maximum."""
@@ -120,8 +117,8 @@ class Repetition:
             return
         offset = _vertex(*lags[at - 1 : at + 2])
         words[R_PERIOD] = self._refined(at * self._step, offset * self._step, before)
-        seen = self._samples.every(1, 2 * words[R_PERIOD] // FRACTION + 2)
-        words[R_LOW_W], words[R_HIGH_W] = min(seen), max(seen)
+        seen = 2 * words[R_PERIOD] // FRACTION + 2
+        words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
 
     def _refined(self, at: int, offset_256: int, before_256: int) -> int:
         """The period near `at` samples. offset_256: by the grid, where the samples do not decide.

@@ -12,7 +12,7 @@ SAMPLES_MS = (20, 100)
 
 def learned(load_W, seconds, sample_ms, lost=()):
     """Repetition after `seconds` of a load (s -> W); lost: numbers of samples that never came."""
-    samples = Samples(kept_samples(sample_ms, 500))
+    samples = Samples(kept_samples(sample_ms))
     repetition = Repetition(samples, sample_ms)
     samples.begin(round(load_W(0)))
     periods = 1
