@@ -8,11 +8,13 @@ is faster than 5 Hz as slow movement, and a parabola through it refines a period
 
 So the samples around the maximum are compared with the last 2 s. A repetition that is lost and
 found again moves the grid more than the load does, so a period stays until another is more alike.
+Each of the next samples takes one step of a search, or one tick would take five times the others.
 Source: load tracking study, chapter 4.2.
 """
 
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 from operator import mul, sub
 
 from controller.core.base.integers import within
@@ -29,8 +31,9 @@ SEARCH_STEPS = 5  # grid steps from one search for the period to the next
 FINE_MS, FINE_STEP_MS = 2000, 20
 FINE_LAG_MS = 5000  # of a longer period this part says too little
 
-# samples since the last grid step, grid steps since the last search, period, range of the load
-R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W = range(5)
+# samples since the last grid step, grid steps since the last search, period, range of the load,
+# of a search: lag of the maximum in grid steps until it is refined, then the period until it counts
+R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W, R_LAG, R_NEXT = range(7)
 
 
 def kept_samples(sample_ms: int) -> int:
@@ -51,7 +54,7 @@ class Repetition:
         self._fine = max(1, FINE_STEP_MS // sample_ms)
         self._fine_lag = FINE_LAG_MS // sample_ms
         self._count = FINE_MS // (sample_ms * self._fine)
-        self.words = array("q", [0] * 5)
+        self.words = array("q", [0] * 7)
         self.correlation = array("q", [0] * (LAG_MAX + 2))
         self._products = Products(LAG_MAX + 2, MEMORY_BITS)
 
@@ -71,8 +74,14 @@ class Repetition:
         out.
         """
         words, newest_W = self.words, self._samples.newest_W()
-        words[R_LOW_W] = min(words[R_LOW_W], newest_W)
-        words[R_HIGH_W] = max(words[R_HIGH_W], newest_W)
+        if words[R_NEXT]:
+            self._choose()
+        elif words[R_LAG]:
+            self._refine()
+        if newest_W < words[R_LOW_W]:
+            words[R_LOW_W] = newest_W
+        elif newest_W > words[R_HIGH_W]:
+            words[R_HIGH_W] = newest_W
         words[R_GRID] += periods
         if words[R_GRID] < self._step:
             return
@@ -109,42 +118,59 @@ class Repetition:
         self.correlation[:] = self._products.moved(self.correlation, powers_W)
 
     def _find(self) -> None:
-        """The period of the highest local maximum."""
+        """The highest local maximum. A meter as slow as the grid has no samples to refine it."""
         words, lags = self.words, self.correlation
-        before, words[R_PERIOD] = words[R_PERIOD], 0
-        at = _highest_peak(lags)
-        if not at or 10 * lags[at] <= LIKENESS_TENTHS * lags[0]:
-            return
-        offset = _vertex(*lags[at - 1 : at + 2])
-        words[R_PERIOD] = self._refined(at * self._step, offset * self._step, before)
-        seen = 2 * words[R_PERIOD] // FRACTION + 2
-        words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
+        words[R_NEXT], words[R_LAG] = 0, _highest_peak(lags.tolist())
+        if not words[R_LAG] or 10 * lags[words[R_LAG]] <= LIKENESS_TENTHS * lags[0]:
+            words[R_LAG] = words[R_PERIOD] = 0
+        elif self._step == 1:
+            self._refine()
+            self._choose()
 
-    def _refined(self, at: int, offset_256: int, before_256: int) -> int:
-        """The period near `at` samples. offset_256: by the grid, where the samples do not decide.
-        before_256: the last one, which stays if it is as alike. A meter as slow as the grid has no
-        samples between.
-        """
-        period, reach = at * FRACTION + offset_256, self._step // 2
-        if not reach:
-            return period
-        least = self._unlike(_rounded(period))
-        if at <= self._fine_lag:
-            first = at - reach - 1
-            unlike = [self._unlike(first + place) for place in range(2 * reach + 3)]
-            best = min(range(1, 2 * reach + 2), key=unlike.__getitem__)
+    def _refine(self) -> None:
+        """The period of the maximum, by the samples around it if they decide, else by the grid."""
+        words, at, step, fine = self.words, self.words[R_LAG], self._step, self._fine
+        period = (at * FRACTION + _vertex(*self.correlation[at - 1 : at + 2])) * step
+        reach = step // (2 * fine)
+        if reach and at * step <= self._fine_lag:
+            first, places = at * step - (reach + 1) * fine, 2 * reach + 3
+            unlike = self._all_unlike(first, places)
+            least = unlike[(_rounded(period) - first) // fine]
+            best = min(range(1, places - 1), key=unlike.__getitem__)
             near = unlike[best - 1 : best + 2]
             if near[1] == min(least, *near):
-                least, period = near[1], (first + best) * FRACTION + _vertex(*near)
-        is_other = before_256 > 0 and abs(before_256 - period) >= FRACTION
-        return before_256 if is_other and self._unlike(_rounded(before_256)) <= least else period
+                period = (first + best * fine) * FRACTION + _vertex(*near) * fine
+        words[R_LAG], words[R_NEXT] = 0, period
 
-    def _unlike(self, lag: int) -> int:
-        """How much the load of the last 2 s differs from that of `lag` samples before."""
+    def _choose(self) -> None:
+        """The refined period, unless the last one is as alike; the range of the load in two."""
+        words = self.words
+        before, period, words[R_NEXT] = words[R_PERIOD], words[R_NEXT], 0
+        is_other = self._step > 1 and before > 0 and abs(before - period) >= FRACTION
+        if is_other and self._unlike(before) <= self._unlike(period):
+            period = before
+        words[R_PERIOD] = period
+        seen = 2 * period // FRACTION + 2
+        words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
+
+    def _unlike(self, period: int) -> int:
+        """How much the load of the last 2 s differs from that of a period before."""
         newer = self._samples.every(self._fine, self._count)
-        older = self._samples.every(self._fine, self._count, lag)
+        older = self._samples.every(self._fine, self._count, _rounded(period))
         away = list(map(sub, newer, older))
         return sum(map(mul, away, away))
+
+    def _all_unlike(self, lag: int, places: int) -> list[int]:
+        """The same for `lag` samples and each further place, less the square of the newer part:
+        older^2 - 2 * newer * older needs the fewest products.
+        """
+        every, fine, count = self._samples.every, self._fine, self._count
+        newer, older = every(fine, count).tolist(), every(fine, count + places - 1, lag).tolist()
+        squares = list(accumulate(map(mul, older, older), initial=0))
+        return [
+            end - begin - 2 * sum(map(mul, newer, older[place:]))
+            for place, (begin, end) in enumerate(zip(squares, squares[count:]))
+        ]
 
 
 def _rounded(period_256: int) -> int:
@@ -158,15 +184,11 @@ def _vertex(before: int, middle: int, after: int) -> int:
     return FRACTION // 2 * (before - after) // bend if bend else 0
 
 
-def _highest_peak(lags: Sequence[int]) -> int:
-    """Lag of the highest local maximum from LAG_MIN on, 0 without a maximum."""
-    searched = lags[LAG_MIN : LAG_MAX + 1]
-    at = searched.index(max(searched)) + LAG_MIN
-    if lags[at - 1] < lags[at] >= lags[at + 1]:
-        return at
-    peaks = [
-        (height, lag)
-        for lag, (before, height, after) in enumerate(zip(lags[3:], lags[4:], lags[5:]), LAG_MIN)
-        if before < height >= after
-    ]
-    return max(peaks)[1] if peaks else 0
+def _highest_peak(heights: Sequence[int]) -> int:
+    """Lag of the highest local maximum from LAG_MIN on, 0 without one: a flank at an end is none."""
+    first, last = LAG_MIN, LAG_MAX
+    while first <= last and heights[first] <= heights[first - 1]:
+        first += 1
+    while first <= last and heights[last] < heights[last + 1]:
+        last -= 1
+    return heights.index(max(heights[first : last + 1]), first) if first <= last else 0
