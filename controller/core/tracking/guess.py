@@ -35,8 +35,8 @@ KINDS = 3  # of guesses: follow, repeat, mix
 
 
 class Guess:
-    """Powers with 16 fractional bits in `words`; the KINDS made at each sample in `made`, the newest
-    first.
+    """Powers with 16 fractional bits in `words`; the KINDS made in the middle of each sample's
+    life in `made`, the newest first: they are judged later.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class Guess:
         """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
         self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
+        self._middle_ticks = (self._sample_ticks - 1) // 2
+        self._periods_max = max(GAP_MS_MAX // self._sample_ms, 2)
         self.samples = Samples(kept_samples(self._sample_ms))
         self.repetition = Repetition(self.samples, self._sample_ms)
         self.words = array("q", [0] * 8)
@@ -93,15 +95,16 @@ class Guess:
             self._tune(delay_ms)
         words = self.words
         words[G_AGE_TICKS] += elapsed_ticks
-        periods = max(1, (words[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks)
-        is_gap = is_new and periods * self._sample_ms > max(GAP_MS_MAX, 2 * self._sample_ms)
-        if is_gap or not self.samples.words[S_FILLED]:
+        periods = (words[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks
+        if is_new and periods > self._periods_max or not self.samples.words[S_FILLED]:
             self.begin(load_W)
         elif is_new:
-            self._take(load_W, periods)
+            self._take(load_W, max(1, periods))
         follow_W, repeat_W = self._guesses_W()
         mix_W = follow_W + ((repeat_W - follow_W) * words[G_WEIGHT] >> 8)
-        self._remember(follow_W, repeat_W, mix_W)
+        if words[G_AGE_TICKS] == self._middle_ticks:
+            made = self.made
+            made[0], made[1], made[2] = follow_W, repeat_W, mix_W
         slow_W = words[G_SLOW] >> 16
         judged_W = self.judge.guess_W(slow_W, mix_W, elapsed_ticks)
         return judged_W if is_own else slow_W
@@ -188,11 +191,6 @@ class Guess:
         come_W = passed[0] - min(passed) if slope_W > 0 else max(passed) - passed[0]
         return within(lead_W, -(come_W // LEAD_PART), come_W // LEAD_PART)
 
-    def _remember(self, *guesses_W: int) -> None:
-        """Keep the guesses of the tick in the middle of a sample's life: they are judged later."""
-        if self.words[G_AGE_TICKS] == (self._sample_ticks - 1) // 2:
-            self.made[:KINDS] = array("i", guesses_W)
-
     def _judge(self, load_W: int, periods: int) -> None:
         """Compare the newest sample with what was guessed for it one path delay ago. The last
         guesses stand for those of lost samples.
@@ -205,10 +203,12 @@ class Guess:
             newer_W + ((older_W - newer_W) * part >> 8)
             for newer_W, older_W in zip(made[at : at + KINDS], made[at + KINDS :])
         ]
-        self._leak(G_ERROR_FOLLOW, abs(load_W - follow_W) << 16, self._judged)
-        self._leak(G_ERROR_REPEAT, abs(load_W - repeat_W) << 16, self._judged)
+        follow, repeat = words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT]
+        follow += ((abs(load_W - follow_W) << 16) - follow) * self._judged >> 24
+        repeat += ((abs(load_W - repeat_W) << 16) - repeat) * self._judged >> 24
+        words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT] = follow, repeat
         self._leak(G_ERROR_MEAN, load_W - mix_W << 16, self._settled)
-        mean, follow, repeat = abs(words[G_ERROR_MEAN]), *words[G_ERROR_FOLLOW : G_ERROR_REPEAT + 1]
+        mean = abs(words[G_ERROR_MEAN])
         if mean >= words[G_ERROR_PEAK]:
             words[G_ERROR_PEAK] = mean
         else:

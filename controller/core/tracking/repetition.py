@@ -97,7 +97,8 @@ class Repetition:
         two times, as far as both agree, and within the range of the last two periods.
         """
         period, newest_W = self.words[R_PERIOD], self._samples.newest_W()
-        first_W, second_W = (self._came_next_W(turn * period, horizon_256) for turn in (1, 2))
+        first_W = self._came_next_W(period, horizon_256)
+        second_W = self._came_next_W(2 * period, horizon_256)
         agreed_W = 0
         if first_W > 0 < second_W:
             agreed_W = min(first_W, second_W)
@@ -111,7 +112,7 @@ class Repetition:
         later_256 = age_256 - horizon_256
         if later_256 < 0:  # beyond the newest sample: as many periods before that
             later_256 %= self.words[R_PERIOD]
-        return self._samples.between_W(later_256) - self._samples.between_W(age_256)
+        return self._samples.change_W(age_256, later_256)
 
     def _correlate(self) -> None:
         powers_W = self._samples.every(self._step, LAG_MAX + 3)

@@ -52,12 +52,15 @@ class Samples:
         """The sample `count` before the newest one."""
         return self.ring[(self.words[S_NEWEST] - count) % len(self.ring)]
 
-    def between_W(self, age_256: int) -> int:
-        """The load at an age in 1/256 sample, on a straight line between two samples."""
-        ring = self.ring
-        at = (self.words[S_NEWEST] - age_256 // FRACTION) % len(ring)
-        newer_W = ring[at]
-        return newer_W + ((ring[at - 1] - newer_W) * (age_256 % FRACTION) >> 8)
+    def change_W(self, older_256: int, newer_256: int) -> int:
+        """Between two ages in 1/256 sample, each on a straight line between two samples."""
+        ring, newest, count = self.ring, self.words[S_NEWEST], len(self.ring)
+        at = (newest - older_256 // FRACTION) % count
+        from_W = ring[at]
+        from_W += (ring[at - 1] - from_W) * (older_256 % FRACTION) >> 8
+        at = (newest - newer_256 // FRACTION) % count
+        to_W = ring[at]
+        return to_W + ((ring[at - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
 
     def every(self, step: int, count: int, back: int = 0) -> array:
         """`count` samples (array), `step` apart, from the one `back` before the newest on."""
