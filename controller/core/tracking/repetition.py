@@ -154,10 +154,10 @@ class Repetition:
         seen = 2 * period // FRACTION + 2
         words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
 
-    def _unlike(self, period: int) -> int:
+    def _unlike(self, period_256: int) -> int:
         """How much the load of the last 2 s differs from that of a period before."""
         newer = self._samples.every(self._fine, self._count)
-        older = self._samples.every(self._fine, self._count, _rounded(period))
+        older = self._samples.every(self._fine, self._count, _rounded(period_256))
         away = list(map(sub, newer, older))
         return sum(map(mul, away, away))
 
@@ -186,7 +186,7 @@ def _vertex(before: int, middle: int, after: int) -> int:
 
 
 def _highest_peak(heights: Sequence[int]) -> int:
-    """Lag of the highest local maximum from LAG_MIN on, 0 without one: a flank at an end is none."""
+    """Lag of the highest local maximum from LAG_MIN on; a flank at an end is none: then 0."""
     first, last = LAG_MIN, LAG_MAX
     while first <= last and heights[first] <= heights[first - 1]:
         first += 1

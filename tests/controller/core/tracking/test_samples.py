@@ -27,8 +27,20 @@ def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
     assert [samples.back_W(age) for age in range(count)] == values[::-1][:count]
 
 
+@given(st.integers(1, 600), st.integers(0, 900), st.data())
+def test_the_range_is_that_of_the_newest_samples(count, more, data):
+    draw = data.draw(st.randoms(use_true_random=False))
+    values = [draw.randrange(-500, 500) for _ in range(count + more)]
+    seen = data.draw(st.integers(1, count))
+    assert filled(count, values).range_W(seen) == (min(values[-seen:]), max(values[-seen:]))
+
+
 @pytest.mark.parametrize(
     "age_256, value", ((0, 300), (64, 275), (128, 250), (256, 200), (384, 150))
 )
 def test_between_two_samples_lies_a_straight_line(age_256, value):
-    assert filled(8, [100, 200, 300]).between_W(age_256) == value
+    samples = filled(8, [100, 200, 300])
+    assert (samples.change_W(256, age_256), samples.change_W(age_256, 256)) == (
+        value - 200,
+        200 - value,
+    )
