@@ -44,8 +44,8 @@ def line(row: dict) -> str:
         "met" if is_met else "missed" for is_met in (row["us"] <= most_us, row["p99_us"] <= p99_us)
     )
     return (
-        f"{row['way']:14} {row['load']:5} {row['us']:5.1f} us a tick, budget {most_us}: {mean_text};"
-        f" 99 of 100 at most {row['p99_us']:5.1f} us, budget {DEAREST_MAX} means: {p99_text};"
+        f"{row['way']:14} {row['load']:5} {row['us']:5.1f} us a tick, budget {most_us}: {mean_text}"
+        f"; 99 of 100 at most {row['p99_us']:5.1f} us, budget {DEAREST_MAX} means: {p99_text};"
         f" {row['words']} words of the judge"
     )
 
