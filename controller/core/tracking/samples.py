@@ -53,7 +53,7 @@ class Samples:
         return self.ring[(self.words[S_NEWEST] - count) % len(self.ring)]
 
     def change_W(self, older_256: int, newer_256: int) -> int:
-        """Between two ages in 1/256 sample, each on a straight line between two samples."""
+        """Change of the load between two ages in 1/256 sample, on lines between two samples."""
         ring, newest, count = self.ring, self.words[S_NEWEST], len(self.ring)
         at = (newest - older_256 // FRACTION) % count
         from_W = ring[at]
