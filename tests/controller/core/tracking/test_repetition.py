@@ -64,6 +64,12 @@ def test_a_tone_that_the_grid_shows_as_slow_gets_whole_periods(at_Hz, sample_ms)
     assert turns > 1 and turns == pytest.approx(round(turns), abs=0.06)
 
 
+@pytest.mark.parametrize("sample_ms, period_s", ((10, 1.013), (20, 1.013), (40, 1.023)))
+def test_a_period_between_two_samples_is_refined(sample_ms, period_s):
+    found_s = found_period_s(learned(sine(period_s), 20, sample_ms), sample_ms)
+    assert found_s == pytest.approx(period_s, abs=0.001)
+
+
 @pytest.mark.parametrize("before_s, kept_s", ((2.0, 2.0), (1.0, 1.0), (1.3, 1.0)))
 def test_a_period_stays_until_another_one_is_more_alike(before_s, kept_s):
     repetition = learned(sine(1.0), 20, 20)
@@ -113,6 +119,7 @@ def test_the_highest_maximum_is_found_beside_higher_ends(heights, has_flanks):
 def test_a_falling_and_a_rising_likeness_have_no_maximum():
     rising = list(range(LAG_MAX + 2))
     assert _highest_peak(rising) == _highest_peak(rising[::-1]) == 0
+    assert _highest_peak([0] * LAG_MAX + [1, 1]) == LAG_MAX
 
 
 @pytest.mark.parametrize("sample_ms", SAMPLES_MS)
