@@ -1,7 +1,7 @@
 """The ring of samples: ages, places between samples, lost samples, the wrap of the ring."""
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from controller.core.tracking.samples import Samples
 
@@ -27,6 +27,7 @@ def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
     assert [samples.back_W(age) for age in range(count)] == values[::-1][:count]
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 600), st.integers(0, 900), st.data())
 def test_the_range_is_that_of_the_newest_samples(count, more, data):
     draw = data.draw(st.randoms(use_true_random=False))
