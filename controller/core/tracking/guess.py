@@ -118,6 +118,7 @@ class Guess:
         self._come = COME_MS // sample_ms
         self._first_ms = max(0, delay_ms - (sample_ms - tick_ms) // 2)
         self._mean_256 = delay_ms * FRACTION // sample_ms
+        self.fast = low_pass(tick_ms, FAST_DELAYS * delay_ms)
         self.judge.tune(delay_ms)
         self._slow = low_pass(sample_ms, SLOW_DELAYS * delay_ms)
         self._judged = low_pass(sample_ms, JUDGED_MS)
@@ -135,7 +136,7 @@ class Guess:
         self.repetition.learn(periods)
         self._judge(load_W, periods)
         self.judge.judge(load_W)
-        self._leak(G_SLOW, load_W << 16, self._slow)
+        words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24
 
     def _lost_W(self, load_W: int, periods: int) -> list:
         """Values in place of lost samples, so that a place in the ring stays a time: on a straight
@@ -207,15 +208,9 @@ class Guess:
         follow += ((abs(load_W - follow_W) << 16) - follow) * self._judged >> 24
         repeat += ((abs(load_W - repeat_W) << 16) - repeat) * self._judged >> 24
         words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT] = follow, repeat
-        self._leak(G_ERROR_MEAN, load_W - mix_W << 16, self._settled)
-        mean = abs(words[G_ERROR_MEAN])
-        if mean >= words[G_ERROR_PEAK]:
-            words[G_ERROR_PEAK] = mean
-        else:
-            self._leak(G_ERROR_PEAK, mean, self._kept)
+        mean, peak = words[G_ERROR_MEAN], words[G_ERROR_PEAK]
+        words[G_ERROR_MEAN] = mean = mean + (((load_W - mix_W << 16) - mean) * self._settled >> 24)
+        mean = abs(mean)
+        words[G_ERROR_PEAK] = max(mean, peak + ((mean - peak) * self._kept >> 24))
         gained = 2 * ONE * (follow - repeat) // (follow + (1 << 16))
         words[G_WEIGHT] = within(gained, 0, ONE) if self.repetition.is_found else 0
-
-    def _leak(self, slot: int, towards: int, part: int) -> None:
-        """First-order low-pass of a word."""
-        self.words[slot] += (towards - self.words[slot]) * part >> 24

@@ -104,8 +104,7 @@ class Repetition:
             agreed_W = min(first_W, second_W)
         elif first_W < 0 > second_W:
             agreed_W = max(first_W, second_W)
-        low_W, high_W = self.words[R_LOW_W], self.words[R_HIGH_W]
-        return within(newest_W + agreed_W, min(low_W, newest_W), max(high_W, newest_W))
+        return within(newest_W + agreed_W, self.words[R_LOW_W], self.words[R_HIGH_W])
 
     def _came_next_W(self, age_256: int, horizon_256: int) -> int:
         """Change of the load from this age to one horizon later."""

@@ -30,7 +30,7 @@ def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
 @pytest.mark.parametrize("sign", (1, -1))
 @pytest.mark.parametrize("more", (0, 40, 130, 300, 420))
 def test_the_range_is_that_of_the_newest_samples(sign, more):
-    """Over the wrap of 300 samples in blocks of 128, the last of which is short."""
+    """The ring of 300 samples wraps, in blocks of 128, the last of which is short."""
     values = [sign * value for value in range(300 + more)]
     samples = filled(300, values)
     for seen in range(1, 301):
