@@ -200,10 +200,10 @@ class Guess:
         for _ in range(periods):
             made[KINDS:] = made[:-KINDS]
         at, part = KINDS * (self._mean_256 // FRACTION), self._mean_256 % FRACTION
-        follow_W, repeat_W, mix_W = [
-            newer_W + ((older_W - newer_W) * part >> 8)
-            for newer_W, older_W in zip(made[at : at + KINDS], made[at + KINDS :])
-        ]
+        follow_W, repeat_W, mix_W, *older_W = made[at : at + 2 * KINDS]
+        follow_W += (older_W[0] - follow_W) * part >> 8
+        repeat_W += (older_W[1] - repeat_W) * part >> 8
+        mix_W += (older_W[2] - mix_W) * part >> 8
         follow, repeat = words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT]
         follow += ((abs(load_W - follow_W) << 16) - follow) * self._judged >> 24
         repeat += ((abs(load_W - repeat_W) << 16) - repeat) * self._judged >> 24
