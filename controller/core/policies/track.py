@@ -16,13 +16,13 @@ from array import array
 
 from controller.core.base import reasons
 from controller.core.base.answers import FastRequest
-from controller.core.base.integers import low_pass, within
+from controller.core.base.integers import within
 from controller.core.base.words import Words
 from controller.core.policies.contract import FAST, Found, Function, Known, Setup
 from controller.core.policies.modes import GRID, RETURN
 from controller.core.policies.site_load import MEASURED, UNKNOWN
 from controller.core.tracking.announced import Announced
-from controller.core.tracking.guess import FAST_DELAYS, Guess
+from controller.core.tracking.guess import Guess
 from controller.core.tracking.judge import Bounds
 from controller.core.tracking.reference import Reference
 from controller.core.tracking.sag import Sag
@@ -166,8 +166,8 @@ class Track(Function):
         is_sun, is_surplus = _stores_sun(found), _is_surplus(found)
         error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
         reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
-        part = low_pass(self._tick_ms, FAST_DELAYS * delay_ms)
-        reference.hold(low_W, high_W, part, elapsed_ticks, not is_surplus, is_sun)
+        fast = self.guess.fast
+        reference.hold(low_W, high_W, fast, elapsed_ticks, not is_surplus, is_sun)
         return self._settle(self._request_W(ahead_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:

@@ -11,6 +11,7 @@ study, chapter 3 (three changes of 1.5 path delays, or short ramps are led past 
 """
 
 from array import array
+from operator import sub
 
 from controller.core.base.integers import low_pass, within
 from controller.core.tracking.judge import Bounds, Judge
@@ -28,13 +29,15 @@ SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 NO_BOUNDS = Bounds()
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
-G_AGE_TICKS, G_SLOPE_W, G_SLOPE_W_MAX, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT = range(6)
-G_WEIGHT, G_ERROR_MEAN, G_ERROR_PEAK = range(6, 9)
-FOLLOW, REPEAT, MIX = range(3)
+G_AGE_TICKS, G_SLOPE_W, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT = range(5)
+G_WEIGHT, G_ERROR_MEAN, G_ERROR_PEAK = range(5, 8)
+KINDS = 3  # of guesses: follow, repeat, mix
 
 
 class Guess:
-    """Powers with 16 fractional bits in `words`; guesses made at each sample in `made`."""
+    """Powers with 16 fractional bits in `words`; the KINDS made in the middle of each sample's
+    life in `made`, the newest first: they are judged later.
+    """
 
     def __init__(
         self,
@@ -47,18 +50,19 @@ class Guess:
         """sample_ms: period of the meter; delay_ms_max: the longest path delay that is believed."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
         self._sample_ticks = max(1, (self._sample_ms + tick_ms // 2) // tick_ms)
-        self.samples = Samples(kept_samples(self._sample_ms, 2 * delay_ms_max))
+        self._middle_ticks = (self._sample_ticks - 1) // 2
+        self._periods_max = max(GAP_MS_MAX // self._sample_ms, 2)
+        self.samples = Samples(kept_samples(self._sample_ms))
         self.repetition = Repetition(self.samples, self._sample_ms)
-        self.words = array("q", [0] * 9)
+        self.words = array("q", [0] * 8)
         self.judge = Judge(tick_ms, self._sample_ms, delay_ms_max, lag_ms, bounds_W)
-        self._made_count = delay_ms_max // self._sample_ms + 3
-        self.made = array("i", [0] * (3 * self._made_count))
+        self.made = array("i", [0] * (KINDS * (delay_ms_max // self._sample_ms + 3)))
         self._delay_ms = 0
 
     def arrays(self) -> tuple:
         """Every array that carries over to the next tick."""
         repetition, samples = self.repetition, self.samples
-        past = samples.words, samples.ring, repetition.words, repetition.correlation
+        past = *samples.arrays(), repetition.words, repetition.correlation
         return self.words, self.made, *self.judge.arrays(), *past
 
     @property
@@ -91,15 +95,16 @@ class Guess:
             self._tune(delay_ms)
         words = self.words
         words[G_AGE_TICKS] += elapsed_ticks
-        periods = max(1, (words[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks)
-        is_gap = is_new and periods * self._sample_ms > max(GAP_MS_MAX, 2 * self._sample_ms)
-        if is_gap or not self.samples.words[S_FILLED]:
+        periods = (words[G_AGE_TICKS] + self._sample_ticks // 2) // self._sample_ticks
+        if is_new and periods > self._periods_max or not self.samples.words[S_FILLED]:
             self.begin(load_W)
         elif is_new:
-            self._take(load_W, periods)
+            self._take(load_W, max(1, periods))
         follow_W, repeat_W = self._guesses_W()
         mix_W = follow_W + ((repeat_W - follow_W) * words[G_WEIGHT] >> 8)
-        self._remember(follow_W, repeat_W, mix_W)
+        if words[G_AGE_TICKS] == self._middle_ticks:
+            made = self.made
+            made[0], made[1], made[2] = follow_W, repeat_W, mix_W
         slow_W = words[G_SLOW] >> 16
         judged_W = self.judge.guess_W(slow_W, mix_W, elapsed_ticks)
         return judged_W if is_own else slow_W
@@ -113,6 +118,7 @@ class Guess:
         self._come = COME_MS // sample_ms
         self._first_ms = max(0, delay_ms - (sample_ms - tick_ms) // 2)
         self._mean_256 = delay_ms * FRACTION // sample_ms
+        self.fast = low_pass(tick_ms, FAST_DELAYS * delay_ms)
         self.judge.tune(delay_ms)
         self._slow = low_pass(sample_ms, SLOW_DELAYS * delay_ms)
         self._judged = low_pass(sample_ms, JUDGED_MS)
@@ -123,15 +129,14 @@ class Guess:
         """Take a new sample in: slope, repetition, judgement."""
         words = self.words
         words[G_AGE_TICKS] = 0
-        for lost_W in self._lost_W(load_W, periods):
+        for lost_W in self._lost_W(load_W, periods) if periods > 1 else ():
             self.samples.append(lost_W)
         self.samples.append(load_W)
         self._find_slope(periods)
         self.repetition.learn(periods)
-        self._shift_made(periods)
-        self._judge(load_W)
+        self._judge(load_W, periods)
         self.judge.judge(load_W)
-        self._leak(G_SLOW, load_W << 16, self._slow)
+        words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24
 
     def _lost_W(self, load_W: int, periods: int) -> list:
         """Values in place of lost samples, so that a place in the ring stays a time: on a straight
@@ -148,25 +153,22 @@ class Guess:
 
     def _find_slope(self, periods: int) -> None:
         """Three changes of one sign confirm it, the last not much smaller. A gap ends it."""
-        words, samples, span = self.words, self.samples, self._span
+        words, span = self.words, self._span
         words[G_SLOPE_W] = 0
-        at_W = [samples.back_W(turn * span) for turn in range(4)]
-        last_W, *before_W = [newer - older for newer, older in zip(at_W, at_W[1:])]
-        sign = 1 if last_W > 0 else -1
-        last_W, before_W = sign * last_W, [sign * change_W for change_W in before_W]
-        if periods > 1 or min(before_W) <= 0 or 4 * last_W < 3 * max(before_W):
+        passed = self.samples.every(1, 3 * span + 1)
+        newest_W, second_W, third_W, oldest_W = passed[::span]
+        sign = 1 if newest_W > second_W else -1
+        last_W = sign * (newest_W - second_W)
+        middle_W, first_W = sign * (second_W - third_W), sign * (third_W - oldest_W)
+        least_W, largest_W = min(middle_W, first_W), max(middle_W, first_W)
+        if periods > 1 or least_W <= 0 or 4 * last_W < 3 * largest_W:
             return
-        least_W = min(last_W, *before_W)
-        passed = samples.every(1, 3 * span + 1)
-        largest_W = max([sign * (newer - older) for newer, older in zip(passed, passed[1:])])
+        least_W = min(last_W, least_W)
+        ends = (passed, passed[1:]) if sign > 0 else (passed[1:], passed)
         # a staircase stands still between its steps, a ramp moves with each sample. A span of one
         # sample cannot tell them apart.
-        if span > 1 and 4 * span * largest_W > (4 + span) * least_W:
-            return
-        words[G_SLOPE_W] = sign * least_W
-        passed = samples.every(1, self._come + 1)
-        come_W = passed[0] - min(passed) if sign > 0 else max(passed) - passed[0]
-        words[G_SLOPE_W_MAX] = come_W // LEAD_PART
+        if span == 1 or 4 * span * max(map(sub, *ends)) <= (4 + span) * least_W:
+            words[G_SLOPE_W] = sign * least_W
 
     def _guesses_W(self) -> tuple:
         """(by the last sample and its slope, by repetition), for one horizon from now."""
@@ -175,45 +177,40 @@ class Guess:
         horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
         repeat_W = self.repetition.guess_W(horizon_256) if self.repetition.is_found else follow_W
         if words[G_SLOPE_W]:
-            lead_W = words[G_SLOPE_W] * horizon_256 // (FRACTION * self._span)
-            follow_W += within(lead_W, -words[G_SLOPE_W_MAX], words[G_SLOPE_W_MAX])
+            follow_W += self._lead_W(horizon_256)
         return follow_W, repeat_W
 
-    def _remember(self, *guesses_W: int) -> None:
-        """Keep the guesses of the tick in the middle of a sample's life: they are judged later."""
-        if self.words[G_AGE_TICKS] == (self._sample_ticks - 1) // 2:
-            for kind, guess_W in enumerate(guesses_W):
-                self.made[kind * self._made_count] = guess_W
+    def _lead_W(self, horizon_256: int) -> int:
+        """The slope over this horizon. Over a span it leads by a third of its three changes at
+        most, so it is held only beyond that.
+        """
+        slope_W, span_256 = self.words[G_SLOPE_W], FRACTION * self._span
+        lead_W = slope_W * horizon_256 // span_256
+        if horizon_256 <= span_256 and LEAD_PART * self._span <= self._come:
+            return lead_W
+        passed = self.samples.every(1, self._come + 1)
+        come_W = passed[0] - min(passed) if slope_W > 0 else max(passed) - passed[0]
+        return within(lead_W, -(come_W // LEAD_PART), come_W // LEAD_PART)
 
-    def _shift_made(self, periods: int) -> None:
-        """Make room for the guesses of a new sample; the last ones stand for lost samples."""
-        made, count = self.made, self._made_count
-        newest_W = made[::count]
+    def _judge(self, load_W: int, periods: int) -> None:
+        """Compare the newest sample with what was guessed for it one path delay ago. The last
+        guesses stand for those of lost samples.
+        """
+        words, made = self.words, self.made
         for _ in range(periods):
-            made[1:] = made[:-1]
-            made[::count] = newest_W
-
-    def _judge(self, load_W: int) -> None:
-        """Compare the newest sample with what was guessed for it one path delay ago."""
-        words = self.words
-        for kind, slot in ((FOLLOW, G_ERROR_FOLLOW), (REPEAT, G_ERROR_REPEAT)):
-            self._leak(slot, abs(load_W - self._made_W(kind)) << 16, self._judged)
-        error = load_W - self._made_W(MIX) << 16
-        self._leak(G_ERROR_MEAN, error, self._settled)
-        if abs(words[G_ERROR_MEAN]) >= words[G_ERROR_PEAK]:
-            words[G_ERROR_PEAK] = abs(words[G_ERROR_MEAN])
-        else:
-            self._leak(G_ERROR_PEAK, abs(words[G_ERROR_MEAN]), self._kept)
+            made[KINDS:] = made[:-KINDS]
+        at, part = KINDS * (self._mean_256 // FRACTION), self._mean_256 % FRACTION
+        follow_W, repeat_W, mix_W, *older_W = made[at : at + 2 * KINDS]
+        follow_W += (older_W[0] - follow_W) * part >> 8
+        repeat_W += (older_W[1] - repeat_W) * part >> 8
+        mix_W += (older_W[2] - mix_W) * part >> 8
         follow, repeat = words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT]
+        follow += ((abs(load_W - follow_W) << 16) - follow) * self._judged >> 24
+        repeat += ((abs(load_W - repeat_W) << 16) - repeat) * self._judged >> 24
+        words[G_ERROR_FOLLOW], words[G_ERROR_REPEAT] = follow, repeat
+        mean, peak = words[G_ERROR_MEAN], words[G_ERROR_PEAK]
+        words[G_ERROR_MEAN] = mean = mean + (((load_W - mix_W << 16) - mean) * self._settled >> 24)
+        mean = abs(mean)
+        words[G_ERROR_PEAK] = max(mean, peak + ((mean - peak) * self._kept >> 24))
         gained = 2 * ONE * (follow - repeat) // (follow + (1 << 16))
         words[G_WEIGHT] = within(gained, 0, ONE) if self.repetition.is_found else 0
-
-    def _made_W(self, kind: int) -> int:
-        """The guess of this kind that was made one path delay ago."""
-        age, part = divmod(self._mean_256, FRACTION)
-        at = kind * self._made_count + age
-        return self.made[at] + ((self.made[at + 1] - self.made[at]) * part >> 8)
-
-    def _leak(self, slot: int, towards: int, part: int) -> None:
-        """First-order low-pass of a word."""
-        self.words[slot] += (towards - self.words[slot]) * part >> 24

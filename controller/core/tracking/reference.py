@@ -90,8 +90,9 @@ class Reference:
         words = self.words
         is_own = words[R_OWNER] == CABINET
         towards = words[R_MEAN if is_own else R_BASE] + self._recovery()
-        for slot in (R_WANTED, R_FREE):
-            words[slot] += (towards - words[slot]) * self._quick * elapsed_ticks >> 32
+        speed = self._quick * elapsed_ticks
+        words[R_WANTED] += (towards - words[R_WANTED]) * speed >> 32
+        words[R_FREE] += (towards - words[R_FREE]) * speed >> 32
         if is_own and learns:
             words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
 
@@ -111,19 +112,20 @@ class Reference:
         has to store a surplus, and takes no more: it would charge from the grid in each cloud.
         """
         words = self.words
-        for slot, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
-            words[slot] = approach(words[slot], end_W << 16, part, elapsed_ticks)
+        speed, free = min(part * elapsed_ticks, 1 << 24), words[R_FREE]
+        words[R_LOW] += ((low_W << 16) - words[R_LOW]) * speed >> 24
+        words[R_HIGH] += ((high_W << 16) - words[R_HIGH]) * speed >> 24
         if is_sun:
             words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
         words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])
         elapsed_ms = self._tick_ms * elapsed_ticks
-        if low_W << 16 <= words[R_FREE] <= high_W << 16:
+        if low_W << 16 <= free <= high_W << 16:
             self._let_go(part, elapsed_ticks)
         elif leaves_trace:
             words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
         is_closed = low_W == high_W and not is_sun
-        words[R_CLOSED_MS] = words[R_CLOSED_MS] + elapsed_ms if is_closed else 0
-        if words[R_CLOSED_MS] >= CLOSED_MS:  # the mean of before says nothing of the load now
+        words[R_CLOSED_MS] = closed_ms = words[R_CLOSED_MS] + elapsed_ms if is_closed else 0
+        if closed_ms >= CLOSED_MS:  # the mean of before says nothing of the load now
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
 
     def _let_go(self, part: int, elapsed_ticks: int) -> None:
@@ -132,10 +134,10 @@ class Reference:
         """
         words = self.words
         before_ms = words[R_HELD_MS]
-        words[R_HELD_MS] = max(0, before_ms - elapsed_ticks * self._tick_ms)
-        if words[R_HELD_MS] < LONG_HELD_MS <= before_ms:
+        words[R_HELD_MS] = held_ms = max(0, before_ms - elapsed_ticks * self._tick_ms)
+        if held_ms < LONG_HELD_MS <= before_ms:
             words[R_FREE] = words[R_WANTED]
-        elif words[R_HELD_MS] < LONG_HELD_MS:
+        elif held_ms < LONG_HELD_MS:
             words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
 
     def _recovery(self) -> int:

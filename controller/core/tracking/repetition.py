@@ -8,14 +8,17 @@ is faster than 5 Hz as slow movement, and a parabola through it refines a period
 
 So the samples around the maximum are compared with the last 2 s. A repetition that is lost and
 found again moves the grid more than the load does, so a period stays until another is more alike.
+Each of the next samples takes one step of a search, or one tick would take five times the others.
 Source: load tracking study, chapter 4.2.
 """
 
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 from operator import mul, sub
 
 from controller.core.base.integers import within
+from controller.core.tracking.packed import Products
 from controller.core.tracking.samples import FRACTION, Samples
 
 GRID_MS = 100
@@ -28,14 +31,14 @@ SEARCH_STEPS = 5  # grid steps from one search for the period to the next
 FINE_MS, FINE_STEP_MS = 2000, 20
 FINE_LAG_MS = 5000  # of a longer period this part says too little
 
-# samples since the last grid step, grid steps since the last search, period, range of the load
-R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W = range(5)
+# samples since the last grid step, grid steps since the last search, period, range of the load,
+# of a search: lag of the maximum in grid steps until it is refined, then the period until it counts
+R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W, R_LAG, R_NEXT = range(7)
 
 
-def kept_samples(sample_ms: int, horizon_ms: int) -> int:
-    """How many samples a repetition needs: two of its longest periods and the horizon."""
-    step = grid_step(sample_ms)
-    return 2 * (LAG_MAX + 1) * step + horizon_ms // sample_ms + 2
+def kept_samples(sample_ms: int) -> int:
+    """How many samples a repetition needs: two of its longest periods."""
+    return 2 * (LAG_MAX + 1) * grid_step(sample_ms) + 2
 
 
 def grid_step(sample_ms: int) -> int:
@@ -51,8 +54,9 @@ class Repetition:
         self._fine = max(1, FINE_STEP_MS // sample_ms)
         self._fine_lag = FINE_LAG_MS // sample_ms
         self._count = FINE_MS // (sample_ms * self._fine)
-        self.words = array("q", [0] * 5)
+        self.words = array("q", [0] * 7)
         self.correlation = array("q", [0] * (LAG_MAX + 2))
+        self._products = Products(LAG_MAX + 2, MEMORY_BITS)
 
     @property
     def is_found(self) -> bool:
@@ -70,8 +74,14 @@ class Repetition:
         out.
         """
         words, newest_W = self.words, self._samples.newest_W()
-        words[R_LOW_W] = min(words[R_LOW_W], newest_W)
-        words[R_HIGH_W] = max(words[R_HIGH_W], newest_W)
+        if words[R_NEXT]:
+            self._choose()
+        elif words[R_LAG]:
+            self._refine()
+        if newest_W < words[R_LOW_W]:
+            words[R_LOW_W] = newest_W
+        elif newest_W > words[R_HIGH_W]:
+            words[R_HIGH_W] = newest_W
         words[R_GRID] += periods
         if words[R_GRID] < self._step:
             return
@@ -87,67 +97,80 @@ class Repetition:
         two times, as far as both agree, and within the range of the last two periods.
         """
         period, newest_W = self.words[R_PERIOD], self._samples.newest_W()
-        first_W, second_W = (self._came_next_W(turn * period, horizon_256) for turn in (1, 2))
+        first_W = self._came_next_W(period, horizon_256)
+        second_W = self._came_next_W(2 * period, horizon_256)
         agreed_W = 0
         if first_W > 0 < second_W:
             agreed_W = min(first_W, second_W)
         elif first_W < 0 > second_W:
             agreed_W = max(first_W, second_W)
-        low_W, high_W = self.words[R_LOW_W], self.words[R_HIGH_W]
-        return within(newest_W + agreed_W, min(low_W, newest_W), max(high_W, newest_W))
+        return within(newest_W + agreed_W, self.words[R_LOW_W], self.words[R_HIGH_W])
 
     def _came_next_W(self, age_256: int, horizon_256: int) -> int:
         """Change of the load from this age to one horizon later."""
         later_256 = age_256 - horizon_256
         if later_256 < 0:  # beyond the newest sample: as many periods before that
             later_256 %= self.words[R_PERIOD]
-        return self._samples.between_W(later_256) - self._samples.between_W(age_256)
+        return self._samples.change_W(age_256, later_256)
 
     def _correlate(self) -> None:
-        at = self._samples.every(self._step, LAG_MAX + 3)
-        changes = [newer - older for newer, older in zip(at, at[1:])]
-        newest = changes[0]
-        sums = zip(self.correlation, changes)
-        moved = [old + ((newest * change - old) >> MEMORY_BITS) for old, change in sums]
-        self.correlation[:] = array("q", moved)
+        powers_W = self._samples.every(self._step, LAG_MAX + 3)
+        self.correlation[:] = self._products.moved(self.correlation, powers_W)
 
     def _find(self) -> None:
-        """The period of the highest local maximum."""
+        """The highest local maximum. A meter as slow as the grid has no samples to refine it."""
         words, lags = self.words, self.correlation
-        before, words[R_PERIOD] = words[R_PERIOD], 0
-        at = _highest_peak(lags)
-        if not at or 10 * lags[at] <= LIKENESS_TENTHS * lags[0]:
-            return
-        offset = _vertex(*lags[at - 1 : at + 2])
-        words[R_PERIOD] = self._refined(at * self._step, offset * self._step, before)
-        seen = self._samples.every(1, 2 * words[R_PERIOD] // FRACTION + 2)
-        words[R_LOW_W], words[R_HIGH_W] = min(seen), max(seen)
+        words[R_NEXT], words[R_LAG] = 0, _highest_peak(lags.tolist())
+        if not words[R_LAG] or 10 * lags[words[R_LAG]] <= LIKENESS_TENTHS * lags[0]:
+            words[R_LAG] = words[R_PERIOD] = 0
+        elif self._step == 1:
+            self._refine()
+            self._choose()
 
-    def _refined(self, at: int, offset_256: int, before_256: int) -> int:
-        """The period near `at` samples. offset_256: by the grid, where the samples do not decide.
-        before_256: the last one, which stays if it is as alike. A meter as slow as the grid has no
-        samples between.
-        """
-        period, reach = at * FRACTION + offset_256, self._step // 2
-        if not reach:
-            return period
-        least = self._unlike(_rounded(period))
-        if at <= self._fine_lag:
-            first = at - reach - 1
-            unlike = [self._unlike(first + place) for place in range(2 * reach + 3)]
-            best = min(range(1, 2 * reach + 2), key=unlike.__getitem__)
+    def _refine(self) -> None:
+        """The period of the maximum, by the samples around it if they decide, else by the grid."""
+        words, at, step, fine = self.words, self.words[R_LAG], self._step, self._fine
+        period = (at * FRACTION + _vertex(*self.correlation[at - 1 : at + 2])) * step
+        reach = step // (2 * fine)
+        if reach and at * step <= self._fine_lag:
+            first, places = at * step - (reach + 1) * fine, 2 * reach + 3
+            unlike = self._all_unlike(first, places)
+            least = unlike[(_rounded(period) - first) // fine]
+            best = min(range(1, places - 1), key=unlike.__getitem__)
             near = unlike[best - 1 : best + 2]
             if near[1] == min(least, *near):
-                least, period = near[1], (first + best) * FRACTION + _vertex(*near)
-        is_other = before_256 > 0 and abs(before_256 - period) >= FRACTION
-        return before_256 if is_other and self._unlike(_rounded(before_256)) <= least else period
+                period = (first + best * fine) * FRACTION + _vertex(*near) * fine
+        words[R_LAG], words[R_NEXT] = 0, period
 
-    def _unlike(self, lag: int) -> int:
-        """How much the load of the last 2 s differs from that of `lag` samples before."""
+    def _choose(self) -> None:
+        """The refined period, unless the last one is as alike; the range of the load in two."""
+        words = self.words
+        before, period, words[R_NEXT] = words[R_PERIOD], words[R_NEXT], 0
+        is_other = self._step > 1 and before > 0 and abs(before - period) >= FRACTION
+        if is_other and self._unlike(before) <= self._unlike(period):
+            period = before
+        words[R_PERIOD] = period
+        seen = 2 * period // FRACTION + 2
+        words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
+
+    def _unlike(self, period_256: int) -> int:
+        """How much the load of the last 2 s differs from that of a period before."""
         newer = self._samples.every(self._fine, self._count)
-        older = self._samples.every(self._fine, self._count, lag)
+        older = self._samples.every(self._fine, self._count, _rounded(period_256))
         away = list(map(sub, newer, older))
         return sum(map(mul, away, away))
+
+    def _all_unlike(self, lag: int, places: int) -> list[int]:
+        """The same for `lag` samples and each further place, less the square of the newer part:
+        older^2 - 2 * newer * older needs the fewest products.
+        """
+        every, fine, count = self._samples.every, self._fine, self._count
+        newer, older = every(fine, count).tolist(), every(fine, count + places - 1, lag).tolist()
+        squares = list(accumulate(map(mul, older, older), initial=0))
+        return [
+            end - begin - 2 * sum(map(mul, newer, older[place:]))
+            for place, (begin, end) in enumerate(zip(squares, squares[count:]))
+        ]
 
 
 def _rounded(period_256: int) -> int:
@@ -161,15 +184,11 @@ def _vertex(before: int, middle: int, after: int) -> int:
     return FRACTION // 2 * (before - after) // bend if bend else 0
 
 
-def _highest_peak(lags: Sequence[int]) -> int:
-    """Lag of the highest local maximum from LAG_MIN on, 0 without a maximum."""
-    searched = lags[LAG_MIN : LAG_MAX + 1]
-    at = searched.index(max(searched)) + LAG_MIN
-    if lags[at - 1] < lags[at] >= lags[at + 1]:
-        return at
-    peaks = [
-        (height, lag)
-        for lag, (before, height, after) in enumerate(zip(lags[3:], lags[4:], lags[5:]), LAG_MIN)
-        if before < height >= after
-    ]
-    return max(peaks)[1] if peaks else 0
+def _highest_peak(heights: Sequence[int]) -> int:
+    """Lag of the highest local maximum from LAG_MIN on; a flank at an end is none: then 0."""
+    first, last = LAG_MIN, LAG_MAX
+    while first <= last and heights[first] <= heights[first - 1]:
+        first += 1
+    while first <= last and heights[last] < heights[last + 1]:
+        last -= 1
+    return heights.index(max(heights[first : last + 1]), first) if first <= last else 0

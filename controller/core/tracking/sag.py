@@ -40,11 +40,13 @@ class Sag:
     def step(self, voltage_permille: int, elapsed_ticks: int) -> bool:
         """Whether load tracking keeps its power. voltage_permille: 0 if no meter reads it."""
         state, elapsed_ms = self.state, elapsed_ticks * self._tick_ms
-        inward = HYSTERESIS_PERMILLE * (state.age_ms > 0)
+        age_ms, left_ms = state
+        inward = HYSTERESIS_PERMILLE * (age_ms > 0)
         is_normal = LOW_PERMILLE + inward <= voltage_permille <= HIGH_PERMILLE - inward
         if voltage_permille == 0 or is_normal:
-            state.age_ms, state.left_ms = 0, max(0, state.left_ms - elapsed_ms)
-            return state.left_ms > 0
+            if age_ms or left_ms:
+                state.age_ms, state.left_ms = 0, max(0, left_ms - elapsed_ms)
+            return left_ms > elapsed_ms
         state.age_ms = min(SAG_MS_MAX, state.age_ms + elapsed_ms)
         state.left_ms = AFTER_MS if state.age_ms < SAG_MS_MAX else 0
         return state.left_ms > 0

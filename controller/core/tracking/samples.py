@@ -1,8 +1,13 @@
-"""The samples of the load meter that load tracking remembers: a ring at the meter's own rate."""
+"""The samples of the load meter that load tracking remembers: a ring at the meter's own rate.
+
+A range over all samples takes 0.1 ms. So each block of the ring keeps its least and largest sample.
+"""
 
 from array import array
 
 FRACTION = 256  # positions between two samples are in 1/256 sample
+
+BLOCK = 128
 
 S_FILLED, S_NEWEST = range(2)  # 1 after the first sample; place of the newest one in the ring
 
@@ -13,18 +18,31 @@ class Samples:
     def __init__(self, count: int):
         """count: how many samples the ring keeps."""
         self.ring = array("i", [0] * count)
+        self.lows, self.highs = (array("i", [0] * -(-count // BLOCK)) for _ in range(2))
         self.words = array("q", [0, 0])
+
+    def arrays(self) -> tuple[array, ...]:
+        """Every array that carries over to the next tick."""
+        return self.words, self.ring, self.lows, self.highs
 
     def begin(self, load_W: int) -> None:
         """Forget everything: the past is one constant load."""
-        self.ring[:] = array("i", [load_W]) * len(self.ring)
+        for block in self.ring, self.lows, self.highs:
+            block[:] = array("i", [load_W]) * len(block)
         self.words[S_FILLED] = 1
 
     def append(self, load_W: int) -> None:
         """Add the newest sample."""
-        words = self.words
-        words[S_NEWEST] = (words[S_NEWEST] + 1) % len(self.ring)
-        self.ring[words[S_NEWEST]] = load_W
+        words, lows, highs = self.words, self.lows, self.highs
+        words[S_NEWEST] = at = (words[S_NEWEST] + 1) % len(self.ring)
+        self.ring[at] = load_W
+        block = at // BLOCK
+        if not at % BLOCK:
+            lows[block] = highs[block] = load_W
+        elif load_W < lows[block]:
+            lows[block] = load_W
+        elif load_W > highs[block]:
+            highs[block] = load_W
 
     def newest_W(self) -> int:
         """The newest sample."""
@@ -34,13 +52,15 @@ class Samples:
         """The sample `count` before the newest one."""
         return self.ring[(self.words[S_NEWEST] - count) % len(self.ring)]
 
-    def between_W(self, age_256: int) -> int:
-        """The load at an age in 1/256 sample, on a straight line between two samples."""
-        count, part = divmod(age_256, FRACTION)
-        newer_W = self.back_W(count)
-        if not part:
-            return newer_W
-        return newer_W + ((self.back_W(count + 1) - newer_W) * part >> 8)
+    def change_W(self, older_256: int, newer_256: int) -> int:
+        """Change of the load between two ages in 1/256 sample, on lines between two samples."""
+        ring, newest, count = self.ring, self.words[S_NEWEST], len(self.ring)
+        at = (newest - older_256 // FRACTION) % count
+        from_W = ring[at]
+        from_W += (ring[at - 1] - from_W) * (older_256 % FRACTION) >> 8
+        at = (newest - newer_256 // FRACTION) % count
+        to_W = ring[at]
+        return to_W + ((ring[at - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
 
     def every(self, step: int, count: int, back: int = 0) -> array:
         """`count` samples (array), `step` apart, from the one `back` before the newest on."""
@@ -53,3 +73,16 @@ class Samples:
             end = at - (count - inside) * step
             found += ring[at : end if end >= 0 else None : -step]
         return found
+
+    def range_W(self, count: int) -> tuple[int, int]:
+        """The least and the largest of the `count` newest samples."""
+        newest = self.words[S_NEWEST]
+        first = newest + 1 - count
+        at = first % len(self.ring)
+        block, end = at // BLOCK + 1, newest // BLOCK + 1
+        seen = self.ring[at : min(block * BLOCK, newest + 1) if first >= 0 else block * BLOCK]
+        lows, highs = (
+            each[block:end] if first >= 0 else each[block:] + each[:end]
+            for each in (self.lows, self.highs)
+        )
+        return min(seen + lows), max(seen + highs)

@@ -235,11 +235,25 @@ def test_samples_of_a_fifth_of_a_second_are_taken_as_they_are(tmp_path, step_s, 
 
 
 def test_the_cost_of_a_tick_is_printed_with_and_without_a_stated_range(monkeypatch, capsys):
-    monkeypatch.setattr(cost, "TICKS", 3)
-    monkeypatch.setattr(cost, "TURNS", 2)
-    judge, strict = cost.run()
-    assert judge["us"] > 0 and judge["words"] < strict["words"] <= judge["words"] + 450
+    for name, value in {"TICKS": 4, "LEARNED": 1, "PLAYS": 2}.items():
+        monkeypatch.setattr(cost, name, value)
+    tone, saw, strict, _ = cost.run()
+    assert 0 < tone["us"] <= tone["p99_us"] and (tone["load"], saw["load"]) == ("tone", "saw")
+    assert tone["words"] < strict["words"] <= tone["words"] + 450
     assert "us a tick, budget 65: " in capsys.readouterr().out
+
+
+def test_the_least_time_of_each_tick_counts_and_the_dearest_may_cost_three_means(monkeypatch):
+    """Four ticks, the first of which does not count; the second play is slower at the second."""
+    plays = iter(([9.0, 20.0, 30.0, 90.0], [1.0, 60.0, 20.0, 99.0]))
+    monkeypatch.setattr(cost, "TICKS", 4)
+    monkeypatch.setattr(cost, "LEARNED", 1)
+    monkeypatch.setattr(cost, "PLAYS", 2)
+    monkeypatch.setattr(cost, "played_us", lambda follower: np.array(next(plays)))
+    row = cost.measured("judge", "saw", np.full(4, 300_000.0))
+    assert row["us"] == pytest.approx((20 + 20 + 90) / 3) and 85 < row["p99_us"] < 90
+    assert "43.3 us a tick, budget 40: missed; 99 of 100 at most  88.6 us" in cost.line(row)
+    assert "3 means: met" in cost.line(row) and "missed" in cost.line(row | {"p99_us": 131.0})[60:]
 
 
 def test_spectra_are_printed_with_their_seed(monkeypatch, capsys):

@@ -3,8 +3,16 @@
 import math
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
-from controller.core.tracking.repetition import R_PERIOD, Repetition, kept_samples
+from controller.core.tracking.repetition import (
+    LAG_MAX,
+    LAG_MIN,
+    R_PERIOD,
+    Repetition,
+    _highest_peak,
+    kept_samples,
+)
 from controller.core.tracking.samples import Samples
 
 SAMPLES_MS = (20, 100)
@@ -12,7 +20,7 @@ SAMPLES_MS = (20, 100)
 
 def learned(load_W, seconds, sample_ms, lost=()):
     """Repetition after `seconds` of a load (s -> W); lost: numbers of samples that never came."""
-    samples = Samples(kept_samples(sample_ms, 500))
+    samples = Samples(kept_samples(sample_ms))
     repetition = Repetition(samples, sample_ms)
     samples.begin(round(load_W(0)))
     periods = 1
@@ -56,12 +64,63 @@ def test_a_tone_that_the_grid_shows_as_slow_gets_whole_periods(at_Hz, sample_ms)
     assert turns > 1 and turns == pytest.approx(round(turns), abs=0.06)
 
 
+@pytest.mark.parametrize("sample_ms", (10, 20))
+def test_a_period_between_two_samples_is_refined(sample_ms):
+    found_s = found_period_s(learned(sine(1.013), 20, sample_ms), sample_ms)
+    assert found_s == pytest.approx(1.013, abs=0.001)
+
+
 @pytest.mark.parametrize("before_s, kept_s", ((2.0, 2.0), (1.0, 1.0), (1.3, 1.0)))
 def test_a_period_stays_until_another_one_is_more_alike(before_s, kept_s):
     repetition = learned(sine(1.0), 20, 20)
     repetition.words[R_PERIOD] = round(before_s * 50 * 256)
-    repetition._find()
+    for step in (repetition._find, repetition._refine, repetition._choose):
+        step()
     assert found_period_s(repetition, 20) == pytest.approx(kept_s, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "sample_ms, lost, steps", ((20, 0, 3), (10, 0, 3), (40, 0, 3), (20, 1, 3), (100, 0, 1))
+)
+def test_a_search_takes_a_step_a_sample(monkeypatch, sample_ms, lost, steps):
+    """`lost` samples come after the first step. A meter of 100 ms has nothing to refine it."""
+    repetition = learned(sine(1.0), 20, sample_ms)
+    taken, samples = [], repetition._samples
+    for name in ("_find", "_refine", "_choose"):
+        step = getattr(repetition, name)
+        monkeypatch.setattr(
+            repetition, name, lambda step=step, name=name: [taken.append(name), step()]
+        )
+    repetition.words[R_PERIOD] = 0
+    at = []
+    while not repetition.is_found:
+        before = len(taken)
+        periods = 1 + lost * (taken == ["_find"])
+        for _ in range(periods):
+            samples.append(samples.back_W(1000 // sample_ms - 1))
+        repetition.learn(periods)
+        at.append(len(taken) - before)
+    assert taken == ["_find", "_refine", "_choose"] and at[-steps:] == [3 // steps] * steps
+    assert found_period_s(repetition, sample_ms) == pytest.approx(1.0, abs=0.005)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(0, 9), min_size=LAG_MAX + 2, max_size=LAG_MAX + 2), st.booleans())
+def test_the_highest_maximum_is_found_beside_higher_ends(heights, has_flanks):
+    if has_flanks:
+        heights = [*range(40, 20, -1), *heights[20:-20], *range(20, 40)]
+    peaks = [
+        (heights[lag], -lag)
+        for lag in range(LAG_MIN, LAG_MAX + 1)
+        if heights[lag - 1] < heights[lag] >= heights[lag + 1]
+    ]
+    assert _highest_peak(heights) == (-max(peaks)[1] if peaks else 0)
+
+
+def test_a_falling_and_a_rising_likeness_have_no_maximum():
+    rising = list(range(LAG_MAX + 2))
+    assert _highest_peak(rising) == _highest_peak(rising[::-1]) == 0
+    assert _highest_peak([0] * LAG_MAX + [1, 1]) == LAG_MAX
 
 
 @pytest.mark.parametrize("sample_ms", SAMPLES_MS)

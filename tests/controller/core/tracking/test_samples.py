@@ -27,8 +27,22 @@ def test_samples_come_back_by_age_over_the_wrap(count, more, step, data):
     assert [samples.back_W(age) for age in range(count)] == values[::-1][:count]
 
 
+@pytest.mark.parametrize("sign", (1, -1))
+@pytest.mark.parametrize("more", (0, 40, 130, 300, 420))
+def test_the_range_is_that_of_the_newest_samples(sign, more):
+    """The ring of 300 samples wraps, in blocks of 128, the last of which is short."""
+    values = [sign * value for value in range(300 + more)]
+    samples = filled(300, values)
+    for seen in range(1, 301):
+        assert samples.range_W(seen) == (min(values[-seen:]), max(values[-seen:]))
+
+
 @pytest.mark.parametrize(
     "age_256, value", ((0, 300), (64, 275), (128, 250), (256, 200), (384, 150))
 )
 def test_between_two_samples_lies_a_straight_line(age_256, value):
-    assert filled(8, [100, 200, 300]).between_W(age_256) == value
+    samples = filled(8, [100, 200, 300])
+    assert (samples.change_W(256, age_256), samples.change_W(age_256, 256)) == (
+        value - 200,
+        200 - value,
+    )
