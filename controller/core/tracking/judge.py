@@ -41,10 +41,11 @@ ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
 STILL, ALL = 0, 4
 SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
+FOLLOWING = SHARES[1:]
 
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
-J_LAG, J_SUM, J_LOW = 7, 9, 11  # of slow and fast each; J_LOW: of still and the load too
-J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 15, 16, 17, 18, 19
+J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
+J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
 J_PEAK = J_WON + len(SHARES)  # of the load, then of what each choice leaves, W
 WORDS = J_PEAK + len(SHARES)
 
@@ -69,9 +70,9 @@ class Judge:
         rest = decay(tick_ms, lag_ms)
         self._moves = (1 << 16) - rest  # part of the missing power after a tick, in 1/65536
         self._moved = (1 << 16) - lag_ms * ((1 << 16) - rest) // tick_ms  # its mean over the tick
-        self._count = delay_ms_max // tick_ms + 2
+        self._count = max(0, delay_ms_max - sample_ms - lag_ms) // tick_ms + 2
         self.words = array("q", [0] * WORDS)
-        self.ring = array("q", [0] * (2 * self._count))
+        self.ring = array("q", [0] * (3 * self._count))
         self._rated_W, range_W_max = bounds_W
         is_strict = range_W_max < NO_RULE_W
         self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
@@ -98,12 +99,12 @@ class Judge:
         """Forget everything: the load has always been this. A first step is followed at once."""
         words, count = self.words, self._count
         words[:] = array("q", bytes(8 * len(words)))
-        words[J_STILL] = words[J_LOW + 2] = words[J_LOW + 3] = load_W << 16
+        words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
         if self.strict:
             self.strict.begin()
         words[J_CHOICE], words[J_MOST] = ALL, self.strict.share if self.strict else ONE
         words[J_SLOW] = words[J_FAST] = words[J_MOST] << 16
-        self.ring[:] = array("q", bytes(16 * count))
+        self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
         """The guess of this tick; the model takes its parts in."""
@@ -115,7 +116,7 @@ class Judge:
         if words[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
             fast = 0  # noise of the meter does not reach the wire
         for _ in range(min(ticks, self._count)):
-            self._model(slow, fast)
+            self._model(still_W, slow, fast)
         self._move(ticks)
         return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
 
@@ -125,14 +126,13 @@ class Judge:
         words[J_RING] = at = (words[J_RING] + 1) % count
         words[J_TICKS] += 1
         newer, older = (at - self._dead) % count, (at - self._dead - 1) % count
-        for kind, part_W in enumerate(parts_W):
-            base, slot = kind * count, J_LAG + kind
-            ring[base + at] = part_W
-            newer_W = ring[base + newer]
-            acts = (newer_W << 16) + (ring[base + older] - newer_W) * self._between
-            missing = acts - words[slot]
-            words[J_SUM + kind] += words[slot] + (missing * self._moved >> 16) >> 16
-            words[slot] += missing * self._moves >> 16
+        for slot, part_W in enumerate(parts_W, J_LAG):
+            ring[at] = part_W
+            newer_W, lag = ring[newer], words[slot]
+            missing = (newer_W << 16) + (ring[older] - newer_W) * self._between - lag
+            words[slot + J_SUM - J_LAG] += lag + (missing * self._moved >> 16) >> 16
+            words[slot] = lag + (missing * self._moves >> 16)
+            at, newer, older = at + count, newer + count, older + count
 
     def _move(self, ticks: int) -> None:
         """The shares go to those of the choice."""
@@ -153,17 +153,16 @@ class Judge:
         words = self.words
         ticks, words[J_TICKS] = words[J_TICKS], 0
         load = load_W << 16
-        still = words[J_STILL]
         words[J_AGE_MS] = age = min(words[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
-        away = within(load - still, -self._rated_W << 16, self._rated_W << 16)
+        away = within(load - words[J_STILL], -self._rated_W << 16, self._rated_W << 16)
         words[J_STILL] += away * self._sample_ms // max(age, STILL_MS_MIN)
         if not ticks:  # the model has not run yet
             return
-        above = []
-        for kind in range(2):
-            above.append(self._above_W(kind, (words[J_SUM + kind] << 16) // ticks))
+        above_W = []
+        for kind in range(3):
+            above_W.append(self._above_W(kind, (words[J_SUM + kind] << 16) // ticks))
             words[J_SUM + kind] = 0
-        self._count_won(self._above_W(3, load), self._above_W(2, still), *above)
+        self._count_won(self._above_W(3, load), *above_W)
         self._choose()
 
     def _above_W(self, kind: int, power_65536: int) -> int:
@@ -173,19 +172,18 @@ class Judge:
         return power_65536 - words[slot] >> 16
 
     def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
-        words, part, rated_W = self.words, self._judged, self._rated_W
-        energy = within(load_W, -rated_W, rated_W) ** 2 >> 4
+        words, part, most = self.words, self._judged, self._rated_W**2
+        energy = min(load_W * load_W, most) >> 4
         words[J_ENERGY] += (energy - words[J_ENERGY]) * part >> 24
         words[J_LAGGED] += (words[J_ENERGY] - words[J_LAGGED]) * self._lagged >> 24
         words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
         words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
         rest_W = load_W - still_W
-        still = within(rest_W, -rated_W, rated_W) ** 2 >> 4
         seen = [load_W]
-        for choice, (slow, fast) in enumerate(SHARES[1:], J_WON + 1):
+        for slot, (slow, fast) in enumerate(FOLLOWING, J_WON + 1):
             left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
-            won = still - (within(left_W, -rated_W, rated_W) ** 2 >> 4)
-            words[choice] += (won - words[choice]) * part >> 24
+            left, won = min(left_W * left_W, most) >> 4, words[slot]
+            words[slot] = won + ((energy - left - won) * part >> 24)
             seen.append(left_W)
         self._see_peaks(seen)
         if self.strict:

@@ -53,7 +53,7 @@ def test_the_model_has_the_path_s_dead_time_and_lag(delay_ms, parts):
     judge.begin(0)
     for turn in range(8):
         judge.guess_W(100_000, 100_000, 1)
-        found_W.append(judge.words[J_SUM] - sum(found_W))
+        found_W.append(judge.words[J_SUM + 1] - sum(found_W))
         target = parts[min(turn, len(parts) - 1)]
         expected_W.append(100_000 * (target + (state - target) * (1 - math.exp(-1))))
         state = target + (state - target) * math.exp(-1)
@@ -199,7 +199,7 @@ def test_all_movement_is_followed_unless_a_share_has_won_clearly_more(share_pct,
 
 @pytest.mark.parametrize("before, share_pct, choice", ((ALL, 41, ALL), (ALL, 43, 3), (0, 41, 3)))
 def test_another_choice_must_have_won_clearly_more(before, share_pct, choice):
-    """At an edge all choices win, one after the other; the loads beside them come back slowly."""
+    """Each edge lets all choices win, one after the other; a share comes back slowly."""
     assert decided(before, {ALL: 40, 3: share_pct}) == choice
 
 
