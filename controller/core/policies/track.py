@@ -49,8 +49,9 @@ BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 LATER_PARAMETERS = (
     # time constant of the converter, a part of the path delay
     ("track_lag_ms", "ms", 1, 1000, 20, "free"),
-    # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule
-    ("range_5s_W_max", "W", 0, NO_RULE_W, NO_RULE_W, "down"),
+    # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule. Noise of
+    # 300 W rms (judge.CALM_W) alone shows 1 kW.
+    ("range_5s_W_max", "W", 1000, NO_RULE_W, NO_RULE_W, "down"),
 )
 
 
