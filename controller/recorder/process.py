@@ -161,7 +161,11 @@ class Recorder:
         before = self.fast.newest
         self.fast.write(reading.fast_header(self.wall.offset_us))
         if self.fast.newest != before and self.fast.newest[0] % BLOCKS_A_DAY == 0:
-            self.batch.add(fast_anchor.daily(self.fast.newest), self._now_us)
+            self._name_ticks()
+
+    def _name_ticks(self) -> None:
+        """The chain of events names the newest block: each day, and at an end in order."""
+        self.batch.add(fast_anchor.named(self.fast.newest), self._now_us)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -290,9 +294,11 @@ class Recorder:
 
     def close(self) -> None:
         """Make durable what there is, and end; a growing capture goes on with the next recorder."""
-        self._note("the recorder ends")
         if self._reading is not None:
             self._store_ticks(self._reading)
+        if self.fast.newest[0] >= 0:
+            self._name_ticks()
+        self._note("the recorder ends")
         self._store()
         self.captures.close()
         if self._reading is not None:
