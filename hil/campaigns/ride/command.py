@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from controller.config.cabinet_config import Config
+from controller.config.track_path import DELAY
 from hil.campaigns.ride import codes, course
 from hil.campaigns.ride.codes import CODES, Case
 from hil.campaigns.rows import start
@@ -60,6 +62,7 @@ def run(arguments: Namespace) -> int:
     closing = [
         *words.mirrored_lines(document),
         *table(cases, found),
+        *_wave_notes(config, found),
         *_notes(cases, found),
         report.verdict(report.counted(len(found), wrong, "cases as the codes ask")),
     ]
@@ -120,6 +123,17 @@ def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
 def _told_s(case: Case, found: dict[str, Any]) -> float:
     at_s = next(at_s for name, at_s in found["stages"] if name == course.TOLD)
     return float(at_s - (case.outside_s or 0.0))
+
+
+def _wave_notes(config: Config, found: Sequence[dict[str, Any]]) -> list[str]:
+    """What a slow meter leaves unproven."""
+    count, delay_ms = sum([each.get("is_wave", False) for each in found]), config.control[DELAY]
+    if not count:
+        return []
+    return [
+        f"wave       {count} cases: a path of {delay_ms} ms leaves the load's wave on the grid.",
+        "           There 90 % of before is not provable: what follows the wave is back",
+    ]
 
 
 def _notes(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
