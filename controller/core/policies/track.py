@@ -121,7 +121,8 @@ class Track(Function):
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
         if is_sag and found.load_W is not None and self.state.lost_ms == 0:
             self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference goes on
-            return (FastRequest(self.state.out_W, reasons.LOAD_TRACKING),)
+            held_W = self._settle(self.state.out_W - self.announced.begin())
+            return (FastRequest(held_W, reasons.LOAD_TRACKING),)
         if found.is_exact:
             return (self._paused(known, found, elapsed_ticks),)
         if found.load_W is None:
