@@ -17,6 +17,7 @@ from controller.recorder import events
 from controller.recorder.events import Event, event
 
 CODE, META = "TICKS", "ticks"
+BLOCKS_A_DAY = 1440
 Newest = Sequence[int | str]  # number and hash of a block
 _SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
 
@@ -29,9 +30,12 @@ class Anchor(NamedTuple):
     digest: str
 
 
-def named(newest: Newest) -> Event:
-    """The event of a day, and of an end."""
+def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
+    """The event of a day, and of an end in order; None without a block, or between them."""
     number, digest = newest
+    is_day = newest != before and int(number) % BLOCKS_A_DAY == 0
+    if int(number) < 0 or not (is_day or is_end):
+        return None
     text = f"the ring of ticks has minute {number}: {digest}"
     return event(events.NOTE, text, f"minute {number}", CODE)
 

@@ -126,7 +126,7 @@ def _told_s(case: Case, found: dict[str, Any]) -> float:
 
 
 def _wave_notes(config: Config, found: Sequence[dict[str, Any]]) -> list[str]:
-    """What a slow meter leaves unproven."""
+    """Cases in which a slow meter leaves the share of before unproven."""
     count, delay_ms = sum([each.get("is_wave", False) for each in found]), config.control[DELAY]
     if not count:
         return []

@@ -198,9 +198,9 @@ def _is_wave(before: list[Tick]) -> bool:
 def _back_s(
     before: list[Tick], after: list[Tick], is_wave: bool, end_s: float
 ) -> tuple[float, float]:
-    """Time until the import stays above its share of before; and within as much, both ways. What
-    the wave of the load leaves on the grid before the sag may be left after it: is_wave: the import
-    is back where it follows the wave, however deep the wave goes.
+    """Time until the import stays above its share of before; and within as much, both ways. A wave
+    that was on the grid before the sag may be there after it, and then be deeper. is_wave: such an
+    import is back where it follows the load.
     """
     tick_s = after[1].t_s - after[0].t_s
     last = before[-round(BEFORE_S / tick_s) :]

@@ -10,7 +10,6 @@ from recorder_bench import Bench
 from controller.recorder import fast, fast_anchor, fast_ring
 from controller.recorder.events import LOSS
 
-
 NAMING = "event 11", "the record"  # the event of the end in order
 
 
