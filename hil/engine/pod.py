@@ -67,8 +67,8 @@ def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> 
     stated = meter.settings.get(schema.BUFFER, 0) if meter else built
     if meter and abs(stated - built) >= 1:
         raise ConfigError(
-            f"{os.path.basename(path)}: racks: the load meter is behind {built:g} J per kW (0: it "
-            f"is not is_metered_inside), but device.{meter.name}.{schema.BUFFER} of {config.path} "
+            f"{os.path.basename(path)}: racks: the load meter is behind {built:g} J per kW (0 "
+            f"without is_metered_inside), but device.{meter.name}.{schema.BUFFER} of {config.path} "
             f"is {stated}: allowed is the same number"
         )
 
