@@ -59,12 +59,14 @@ def run(arguments: Namespace) -> int:
         "cases": [{**case._asdict(), **each} for case, each in zip(cases, found)],
     }
     wrong = [each["case"] for each in found if each["faults"]]
+    waves = sum([each.get("is_wave", False) for each in found])
+    unproven = f"; in {waves} of them 90 % of before is not provable" if waves else ""
     closing = [
         *words.mirrored_lines(document),
         *table(cases, found),
-        *_wave_notes(config, found),
+        *_wave_notes(config, waves),
         *_notes(cases, found),
-        report.verdict(report.counted(len(found), wrong, "cases as the codes ask")),
+        report.verdict(report.counted(len(found), wrong, "cases as the codes ask") + unproven),
     ]
     return report.finish(arguments, document, closing, not wrong)
 
@@ -125,15 +127,13 @@ def _told_s(case: Case, found: dict[str, Any]) -> float:
     return float(at_s - (case.outside_s or 0.0))
 
 
-def _wave_notes(config: Config, found: Sequence[dict[str, Any]]) -> list[str]:
+def _wave_notes(config: Config, waves: int) -> list[str]:
     """Cases in which a slow meter leaves the share of before unproven."""
-    count, delay_ms = sum([each.get("is_wave", False) for each in found]), config.control[DELAY]
-    if not count:
-        return []
+    delay_ms = config.control[DELAY]
     return [
-        f"wave       {count} cases: a path of {delay_ms} ms leaves the load's wave on the grid.",
-        "           There 90 % of before is not provable: what follows the wave is back",
-    ]
+        f"wave       in {waves} cases the path of {delay_ms} ms left the load's wave on the grid:",
+        "           90 % of before is not provable there; what follows the wave counts as back",
+    ] * bool(waves)
 
 
 def _notes(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
