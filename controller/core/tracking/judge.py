@@ -35,6 +35,8 @@ GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
 # The same for a choice whose peaks are lower than the load's by one of so many parts; all of the
 # movement is taken then in place of a share that has won this much more
 LOW_GAIN_PCT, LOW_KEEP_PCT, WHOLE_PCT, LOWER_PARTS = 10, 4, 15, 16
+# Another choice must have won so much more of the energy: at an edge all win, one after the other
+CHANGE_PCT = 2
 ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
 STILL, ALL = 0, 4
@@ -220,6 +222,8 @@ class Judge:
         """
         words = self.words
         won, lagged = words[J_WON:J_PEAK], words[J_LAGGED]
+        if words[J_CHOICE] != STILL:
+            won[words[J_CHOICE]] += CHANGE_PCT * words[J_ENERGY] // 100
         if self._is_lower(ALL):
             won[ALL] += WHOLE_PCT * lagged // 100
         best = max(choices, key=won.__getitem__, default=STILL)

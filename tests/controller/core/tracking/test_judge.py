@@ -197,6 +197,12 @@ def test_all_movement_is_followed_unless_a_share_has_won_clearly_more(share_pct,
     assert (decided(judges.STILL, won_pct, ((ALL, peak),)) == ALL) is is_all
 
 
+@pytest.mark.parametrize("before, share_pct, choice", ((ALL, 41, ALL), (ALL, 43, 3), (0, 41, 3)))
+def test_another_choice_must_have_won_clearly_more(before, share_pct, choice):
+    """At an edge all choices win, one after the other; the loads beside them come back slowly."""
+    assert decided(before, {ALL: 40, 3: share_pct}) == choice
+
+
 def test_a_gain_counts_beside_the_energy_of_a_second_ago():
     """The gain from an edge comes a path delay after its energy."""
     judge, energy = made(), 10**9
