@@ -71,7 +71,8 @@ class Meter:
         """power_W_max: of all phases, both ways."""
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}
-        self._quality, self._quality_us, self._moved_us = (0, 0, 0), 0, 0
+        self._quality, self._quality_us, self._moved_us = (0, 0), 0, 0
+        self.lowest_permille = 0  # of the lowest phase, as read last; 0: not read yet
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
         self._power_W_max = power_W_max
@@ -225,15 +226,15 @@ class Meter:
             mean = max(1, round(sum(volts) / len(volts) * 1000 / self._nominal_V))
             lowest = max(1, int(min(volts) * 1000 / self._nominal_V))
         is_known = 0.0 <= frequency_Hz <= HIGHEST_HZ
-        self._quality = mean, round(frequency_Hz * 1000) if is_known else 0, lowest
-        self._quality_us = now_us
+        self._quality = mean, round(frequency_Hz * 1000) if is_known else 0
+        self.lowest_permille, self._quality_us = lowest, now_us
 
-    def quality(self, now_us: int) -> tuple[int, int, int]:
-        """Mean voltage, permille of nominal; frequency, mHz; voltage of the lowest phase, permille.
-        0: not read, or unknown because the meter is silent or frozen.
+    def quality(self, now_us: int) -> tuple[int, int]:
+        """Mean voltage, permille of nominal; frequency, mHz. 0: not read, or unknown because the
+        meter is silent or frozen. `lowest_permille` lasts: a dead bus must not become live by age.
         """
         is_old = now_us - self._quality_us >= self._quality_max_us
-        return (0, 0, 0) if is_old or now_us - self._moved_us >= FROZEN_US else self._quality
+        return (0, 0) if is_old or now_us - self._moved_us >= FROZEN_US else self._quality
 
     def _power_W(self, values: Sequence[float]) -> int | None:
         """The power, W, or None when a value fails a check."""

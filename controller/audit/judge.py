@@ -186,6 +186,9 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     lacks = f"the record has no {' and no '.join(missing)}" if missing else ""
     if len(missing) == len(SIGNS):
         return Verdict(rule, series, NOTHING, lacks)
+    if rides.other_Hz:
+        why = f"the rule is for another grid: this one has {rides.other_Hz:.0f} Hz"
+        return Verdict(rule, series, NOTHING, why)
     if not rides.rides:
         return Verdict(rule, series, NOTHING, _words([], lacks))
     limit = rule.limit(0)

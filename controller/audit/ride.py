@@ -18,6 +18,7 @@ from controller.recorder.ticks import ISLAND, SHED, STOP
 BEFORE_S, AFTER_S = 1.0, 10.0
 SAG_S_MAX = 600.0  # a longer one is judged up to here
 HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
+OTHER_HZ = 5.0  # no grid is so far from its nominal frequency in the mean
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
 
@@ -43,6 +44,7 @@ class Rides:
         """values: of the rule; column: of the power."""
         self.rides: list[Ride] = []
         self.seen: set[str] = set()  # columns with values
+        self._sum_Hz, self._count = 0.0, 0
         self._rule, self._power, self._step_s = values, column, step_s
         self._after_s = max(AFTER_S, 3 * values["back_s"])
         self._times_s, self._kept = np.empty(0), Values()
@@ -50,8 +52,18 @@ class Rides:
         self._before = round(BEFORE_S / step_s)
         self._kept_before = self._before + round(values["rate_window_s"] / step_s)
 
+    @property
+    def other_Hz(self) -> float | None:
+        """The mean frequency of a grid that is not the rule's: 50 Hz for a rule of 60 Hz."""
+        normal_Hz, mean_Hz = self._rule["normal_Hz"], self._sum_Hz / max(1, self._count)
+        is_other = normal_Hz and self._count and abs(mean_Hz - sum(normal_Hz) / 2) > OTHER_HZ
+        return mean_Hz if is_other else None
+
     def feed(self, block: Block) -> None:
         """Take a block."""
+        if FREQUENCY in block.values:
+            self._sum_Hz += float(np.nansum(block.values[FREQUENCY]))
+            self._count += int(np.count_nonzero(~np.isnan(block.values[FREQUENCY])))
         signs = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
         if not signs:
             return

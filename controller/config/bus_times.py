@@ -13,6 +13,7 @@ from controller.config.devices import Device
 from controller.config.topology import Bus
 from controller.config.values import Values
 from controller.core.image import ProcessImage
+from controller.forms.refusal import Path
 from drivers.buses.port import RtuPort
 from drivers.meter import Meter
 
@@ -133,14 +134,24 @@ def check(values: Values, every: Schedule) -> None:
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
             key = SPEED_KEYS[values.get("bus", name, "kind")]
-            speed, busy_pct = values.get("bus", name, key), f"{busy_permille / 10:.1f} %"
-            problem = f"{speed} is not allowed: the bus would be busy {busy_pct} of the time"
+            path = _slowest(values, exchanges, ("bus", name, key))
+            value, busy_pct = values.get(*path), f"{busy_permille / 10:.1f} %"
+            which = "the bus" if path[0] == "bus" else f"bus {name}"
+            problem = f"{value} is not allowed: {which} would be busy {busy_pct} of the time"
             remedies = "longer periods, fewer reads (gap_registers_max), or fewer devices on it"
             if key != "address":
                 remedies = "a faster bus, longer periods, or fewer devices on it"
-            values.refuse(
-                ("bus", name, key), problem, f"{UTILISATION_PERMILLE_MAX // 10} %: {remedies}"
-            )
+            values.refuse(path, problem, f"{UTILISATION_PERMILLE_MAX // 10} %: {remedies}")
+
+
+def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Path:
+    """The turn-around that a later layer states for the device with the longest exchange, else the
+    speed of the bus.
+    """
+    device = max(exchanges, key=lambda each: each.time_us).device
+    own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
+    is_later = own in values.entries and speed and values.entries[own].rank > speed.rank
+    return own if is_later else of_bus
 
 
 # -- the way from an emergency stop contact to the bytes that drop the permit

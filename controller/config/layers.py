@@ -118,11 +118,23 @@ def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
                     refuse(layer.file, path, f"{shown(value)} is not allowed", "a section")
                 values.setdefault(path, forms.Entry({}, layer.file, layer.rank))
                 continue
+            _check_role(layer.file, path, values)
             forms.check_value(layer.file, path, value, spec)
             if path in values:
                 forms.check_tighter(layer.file, path, value, values[path], spec)
             values[path] = forms.Entry(value, layer.file, layer.rank)
     return values
+
+
+PLAIN = ("cabinet", "control")  # sections whose keys are also looked for in other places
+
+
+def _check_role(file: str, path: Path, values: dict[Path, forms.Entry]) -> None:
+    """Refuse a key of a device that its role does not have, before its value."""
+    role, of_roles = values.get((*path[:-1], "role")), schema.OF_ROLES.get(path[-1])
+    if path[0] == "device" and role and of_roles and role.value not in of_roles:
+        problem = f"is not a key of a device with role {role.value}"
+        refuse(file, path, problem, f"with role {', '.join(of_roles)}")
 
 
 def _check_names(file: str, path: Path) -> None:
@@ -137,5 +149,7 @@ def _check_names(file: str, path: Path) -> None:
             wrong = path[depth - 1]
             near = [] if wrong.isdigit() else difflib.get_close_matches(wrong, names, 1, 0.5)
             nearest = [dotted((*path[: depth - 1], near[0]))] if near else []
+            here = [each for each in PLAIN if wrong in schema.names_at((each, wrong))]
+            nearest = [f"{each}.{wrong}" for each in here[:1]] or nearest
             allowed = "" if nearest else forms.few(names) or FREE_NAME
             refuse(file, path[:depth], "is not a known key", allowed, nearest, *nearest)

@@ -85,6 +85,13 @@ for _row in roles.PARAMETERS:
     _before = DEVICE.get(_row[0], Field("int", _row[2:4], None, _row[5]))
     _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
     DEVICE[_row[0]] = _before._replace(allowed=_range)
+# {key of a device: the roles that have it}, of the keys that not every role has
+OF_ROLES: dict[str, tuple[str, ...]] = {key: of for key, (_, of) in FACTS_OF_DEVICE.items()}
+OF_ROLES |= {BUFFER: ("meter_load",), "setpoint_ms": ("pcs",)}
+for _role in roles.OF_DEVICES:
+    for _row in roles.ROLES[_role].parameters:
+        if _row[0] != "rated_W":  # meters have it too
+            OF_ROLES[_row[0]] = (*OF_ROLES.get(_row[0], ()), _role)
 _DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 
 # Facts about the equipment have no default, which would make a small cabinet with a missing line

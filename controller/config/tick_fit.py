@@ -1,8 +1,10 @@
-"""Doubts of `firebreak check` about a short tick: its cost, set-points that wait on their bus."""
+"""Doubts of `firebreak check` about times: the cost of a short tick, set-points that wait on their
+bus, a stated path delay that leaves capacitors out.
+"""
 
 from collections.abc import Iterator
 
-from controller.config import bus_times, families, schema
+from controller.config import bus_times, families, schema, track_path
 from controller.config.cabinet_config import Config
 from controller.config.silence import entry_of
 from controller.config.values import Values
@@ -20,7 +22,7 @@ def cost_us(config: Config) -> int:
 
 def doubts(values: Values, config: Config) -> tuple[str, ...]:
     """One line for each doubt."""
-    return (*_cost(values, config), *_waits(values, config))
+    return (*_cost(values, config), *_waits(values, config), *_buffered(values, config))
 
 
 def _cost(values: Values, config: Config) -> Iterator[str]:
@@ -45,6 +47,17 @@ def _waits(values: Values, config: Config) -> Iterator[str]:
             why = f"a set-point behind another exchange takes {whole_us / 1000:.1f} ms"
             path, least_ms = ("device", device.name, "setpoint_ms"), -(-whole_us // 1000)
             yield _line(values, path, device.setpoint_ms, why, f"at least {least_ms}")
+
+
+def _buffered(values: Values, config: Config) -> Iterator[str]:
+    """A stated path delay is nearer to the path without the capacitors at the racks."""
+    meter, path = track_path.source(config), ("control", track_path.DELAY)
+    buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]
+    found_ms = track_path.parameters(config, bus_times.schedule(config))[track_path.DELAY]
+    if buffer_ms and path in values.entries and 2 * (stated_ms - found_ms) > buffer_ms:
+        capacitors = f"{schema.BUFFER} = {buffer_ms} of {meter.name}"
+        why = f"{capacitors} shortens the path from {found_ms + buffer_ms} to {found_ms} ms"
+        yield _line(values, path, stated_ms, why, f"about {found_ms}, or no such key")
 
 
 def _line(values: Values, path: Path, value: int, why: str, expected: str) -> str:

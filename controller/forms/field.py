@@ -224,10 +224,10 @@ def check_value(file: str, path: Path, value: Any, field: Field) -> None:
     elif field.kind == "list":
         _check_list(file, path, value, field)
     elif not _fits(value, field):
-        options = field.allowed if field.kind == "choice" and isinstance(value, str) else ()
+        options = field.allowed if field.kind == "choice" else ()
         whole = "a whole number " if field.kind == "int" and type(value) is not int else ""
-        words = whole + allowed_text(field)
-        not_allowed(file, path, value, words, [str(option) for option in options], field.unit)
+        words = whole + allowed_text(field) + _unquoted(value, options)
+        not_allowed(file, path, value, words, _texts(options), field.unit)
     elif field.kind in ("as", "named") and field.allowed[2](value):
         refuse(file, path, *field.allowed[2](value))
 
@@ -249,13 +249,23 @@ def _fits(value: Any, field: Field) -> bool:
     return bool(allowed[0](value))
 
 
+def _texts(options: Collection[Any]) -> list[str]:
+    return [option for option in options if isinstance(option, str)]
+
+
+def _unquoted(value: Any, options: Collection[Any]) -> str:
+    """The remedy for a text where only numbers are allowed."""
+    return ", without quotes" * (isinstance(value, str) and bool(options) and not _texts(options))
+
+
 def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
     length, options = field.allowed
     if not isinstance(value, list) or length and len(value) != length:
         not_allowed(file, path, value, allowed_text(field))
     for item in value:
         if type(item) is not type(options[-1]) or item not in options:
-            not_allowed(file, path, item, allowed_text(field), [str(option) for option in options])
+            words = allowed_text(field) + _unquoted(item, options)
+            not_allowed(file, path, item, words, _texts(options))
     twice = next((item for index, item in enumerate(value) if item in value[:index]), None)
     if not length and twice is not None:  # a list of a fixed length has an entry for each place
         refuse(file, path, f"contains {shown(twice)} twice", f"{allowed_text(field)}, each once")

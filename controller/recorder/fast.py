@@ -20,16 +20,8 @@ from array import array
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from controller.recorder.fast_ring import (
-    BLOCKS_A_DAY,
-    FOLDER,
-    HEAD,
-    MAGIC,
-    MASK,
-    blocks_of,
-    files,
-    number_of,
-)
+from controller.recorder.fast_anchor import BLOCKS_A_DAY
+from controller.recorder.fast_ring import FOLDER, HEAD, MAGIC, MASK, blocks_of, files, number_of
 from controller.recorder.ticks import COLUMNS
 from controller.store import durable
 

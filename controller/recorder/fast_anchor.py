@@ -1,9 +1,10 @@
 """Anchors of the ring of ticks: so that a removed end is found, which a chain alone cannot show.
 
 `meta` of the record has number and hash of the newest block, stored every 10 s. An event names both
-once a day, so that they are in the chain of events, whose head systems upstream keep. Another event
-says that the end of the ring was lost. Not found: blocks that somebody removes together with the
-key of `meta`, if they are newer than the newest such event.
+once a day and when the recorder ends, so that they are in the chain of events, whose head systems
+upstream keep. Another event says that the end of the ring was lost. Not found: blocks that somebody
+removes together with the key of `meta` after a power cut or a kill, if they are newer than the
+newest such event. While the recorder runs, its next block shows that others are missing.
 """
 
 import json
@@ -16,6 +17,7 @@ from controller.recorder import events
 from controller.recorder.events import Event, event
 
 CODE, META = "TICKS", "ticks"
+BLOCKS_A_DAY = 1440
 Newest = Sequence[int | str]  # number and hash of a block
 _SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
 
@@ -28,9 +30,12 @@ class Anchor(NamedTuple):
     digest: str
 
 
-def daily(newest: Newest) -> Event:
-    """The event of a day."""
+def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
+    """The event of a day, and of an end in order; None without a block, or between them."""
     number, digest = newest
+    is_day = newest != before and int(number) % BLOCKS_A_DAY == 0
+    if int(number) < 0 or not (is_day or is_end):
+        return None
     text = f"the ring of ticks has minute {number}: {digest}"
     return event(events.NOTE, text, f"minute {number}", CODE)
 

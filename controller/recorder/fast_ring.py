@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from controller.recorder.fast_anchor import Anchor
+from controller.recorder.fast_anchor import BLOCKS_A_DAY, Anchor
 from controller.recorder.ticks import COLUMNS
 from controller.system import regular_file
 from controller.system.utc import UTC_US_MAX
@@ -20,7 +20,6 @@ FOLDER = "fast"
 NAME = re.compile(r"fast_(\d{10})\.ticks")
 HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
-BLOCKS_A_DAY = 1440
 WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
 BOUNDS = {"tick_ms": (1, 1000), "meter_ms": (0, 60_000), "utc_us": (0, UTC_US_MAX)}
 COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms

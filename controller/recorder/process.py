@@ -16,7 +16,6 @@ from controller.recorder.captures import Captures
 from controller.recorder.database import DatabaseError, Row
 from controller.recorder.events import event
 from controller.recorder.fast import Fast
-from controller.recorder.fast_ring import BLOCKS_A_DAY
 from controller.recorder.follow import Follower, Run
 from controller.recorder.hint_watch import HintWatch
 from controller.recorder.limits import Limits
@@ -157,11 +156,11 @@ class Recorder:
             self._say(lost.text)
             self.batch.add(lost, self._now_us)
 
-    def _store_ticks(self, reading: Reading) -> None:
+    def _store_ticks(self, reading: Reading, is_end: bool = False) -> None:
         before = self.fast.newest
         self.fast.write(reading.fast_header(self.wall.offset_us))
-        if self.fast.newest != before and self.fast.newest[0] % BLOCKS_A_DAY == 0:
-            self.batch.add(fast_anchor.daily(self.fast.newest), self._now_us)
+        if named := fast_anchor.due(before, self.fast.newest, is_end):
+            self.batch.add(named, self._now_us)
 
     def _notice_silence(self, reading: Reading, taken: int) -> None:
         quiet_us = reading.timeline.quiet_us(self._now_us)
@@ -290,9 +289,9 @@ class Recorder:
 
     def close(self) -> None:
         """Make durable what there is, and end; a growing capture goes on with the next recorder."""
-        self._note("the recorder ends")
         if self._reading is not None:
-            self._store_ticks(self._reading)
+            self._store_ticks(self._reading, is_end=True)
+        self._note("the recorder ends")
         self._store()
         self.captures.close()
         if self._reading is not None:

@@ -197,15 +197,15 @@ class Field:
             channel.write([each for each in actuators if each.view.device.name == name], now_us)
 
     def read(self, now_us: int) -> None:
-        """Take the frames of the CAN buses, and the age of what the meters read. RTU replies were
-        taken on arrival.
+        """Take the frames of the CAN buses, and the voltages of the meters. RTU replies were taken
+        on arrival.
         """
         for bus in self.can.values():
             bus.read(now_us)
         if self._grid is not None:
-            self._image.put("grid_quality", self._grid.quality(now_us)[:2])
+            self._image.put("grid_quality", self._grid.quality(now_us))
         if self._load is not None:
-            self._image.put("load_quality", self._load.quality(now_us)[2:])
+            self._image.put("load_quality", [self._load.lowest_permille])
 
     def write(
         self, inp: Sequence[int], out: Sequence[int], setpoints_W: Sequence[int], now_us: int

@@ -4,6 +4,9 @@ from controller.core.base import reasons, setpoint
 from controller.core.base.sent import NOTHING, SENT
 from controller.core.policies.hint_table import GRID_CAP_HINT
 from controller.core.policies.site_load import CALCULATED, MEASURED, UNKNOWN
+from controller.core.policies.track import Track
+from controller.core.tracking.judge import J_CHOICE, J_MOST, ONE, SHARES
+from controller.core.tracking.strict import S_RANGE_W
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base, hints, limits
 from controller.state.base import Facts
@@ -30,6 +33,7 @@ def facts(shadow: Shadow) -> Facts:
             "load_from": LOAD_SOURCES[found.load_source],
             "load_W": found.load_W,
         },
+        "range": _range(shadow),
         "caps": _interval(
             shadow, setpoint.O_CAPS_LOW_W, setpoint.O_AFTER_CAPS_W, setpoint.O_CAPS_REASON
         ),
@@ -49,6 +53,21 @@ def facts(shadow: Shadow) -> Facts:
         "standing_count": len(shadow.standing),
         "differs": shadow.differs,
         "is_off_grid": found.is_off_grid,
+    }
+
+
+def _range(shadow: Shadow) -> Facts | None:
+    """The share of the load's swings that the strict judge allows, while it decides."""
+    judge, chain = shadow.core.control.functions[Track.NAME].guess.judge, shadow.chain
+    share, wanted = judge.words[J_MOST], max(SHARES[judge.words[J_CHOICE]])
+    is_tracking = chain(setpoint.O_REQUEST_FAST_REASON) == reasons.LOAD_TRACKING
+    is_own = shadow.core.found.load_source == MEASURED
+    if judge.strict is None or share >= wanted or not (is_tracking and is_own):
+        return None
+    return {
+        "share_permille": share * 1000 // ONE,
+        "load_W": judge.strict.words[S_RANGE_W],
+        "allowed_W": shadow.core.settings["range_5s_W_max"],
     }
 
 

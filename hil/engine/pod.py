@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol, Self
 
-from controller.config import configuration
+from controller.config import configuration, schema
 from controller.config.configuration import Config
 from controller.core.policies.meter_sign import TEST_S
 from controller.forms.refusal import ConfigError
@@ -46,6 +46,7 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
         file = os.path.normpath(os.path.join(os.path.dirname(path), member["cabinet"]))
         share_permille = 1000 if whole else member["share_permille"]
         config = configuration.load(file, tick_ms=tick_ms)
+        _check_racks(path, site["racks"], config)
         given = {"share_permille": share_permille, "meter_code_wait_s": turn * TURN_S}
         control = config.control | given
         image = array("i", control.values())
@@ -57,6 +58,19 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
             f"for all members"
         )
     return configs
+
+
+def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> None:
+    """Refuse capacitors of which the load meter of a member does not know, or knows too much."""
+    meter = config.topology.device("meter_load")
+    built = racks["J_per_kW"] if racks and racks["is_metered_inside"] else 0
+    stated = meter.settings.get(schema.BUFFER, 0) if meter else built
+    if meter and abs(stated - built) >= 1:
+        raise ConfigError(
+            f"{os.path.basename(path)}: racks: the load meter is behind {built:g} J per kW (0 "
+            f"without is_metered_inside), but device.{meter.name}.{schema.BUFFER} of {config.path} "
+            f"is {stated}: allowed is the same number"
+        )
 
 
 def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None:

@@ -16,7 +16,9 @@ MISSING = "--audit: install the package firebreak-office"
 
 
 class RunSource:
-    """Load and grid of the plant from a time on, each tick a value."""
+    """Load and grid of the plant from a time on, with what ride-through is judged by, each tick a
+    value.
+    """
 
     path, meter_s, begin_utc_s = "this run", 0.0, None
 
@@ -25,13 +27,13 @@ class RunSource:
 
     def pieces(self) -> Iterator["Piece"]:
         """See Source. Two rows of one time count once."""
-        from controller.audit.samples import GRID, LOAD, Piece
+        from controller.audit.samples import COMMANDED, FREQUENCY, GRID, LOAD, VOLTAGE, Piece
 
         for first in range(0, len(self._rows), ROWS):
             part = self._rows[first : first + ROWS]
             part = part[np.append(True, np.diff(part["t_us"]) > 0)]
-            powers = {LOAD: part["load_W"], GRID: part["grid_W"]}
-            yield Piece(part["t_us"] / 1e6, powers)
+            names = LOAD, GRID, VOLTAGE, FREQUENCY, COMMANDED
+            yield Piece(part["t_us"] / 1e6, {name: part[name].astype(float) for name in names})
 
 
 def is_installed() -> bool:

@@ -6,11 +6,14 @@ from typing import Any, Protocol
 import msgpack
 import numpy as np
 
+from controller.recorder.ticks import ISLAND, SHED, STOP
 from hil.observer.observer import Observer
 from hil.observer.run import Run
 from hil.observer.trips import TripWatch
 from hil.plant.cabinet import CabinetPlant
 from hil.results.units import UnitTotals
+from hil.site.grid import PHASE_V
+from safety import signals as s
 
 SAMPLE = np.dtype(
     [
@@ -23,6 +26,10 @@ SAMPLE = np.dtype(
         ("temperature_degC_max", "<f8"),
         ("limit_reason", "<i4"),
         ("state", "<i4"),
+        # at the connection, also in an island; bits of what the controller commanded
+        ("voltage_pu", "<f4"),
+        ("frequency_Hz", "<f4"),
+        ("commanded", "<i4"),
     ]
 )
 
@@ -67,6 +74,14 @@ def flows(plant: CabinetPlant) -> tuple[float, float, float, float]:
     return plant.load_power_W, plant.grid_power_W, power_W, 1000.0 * soc / len(plant.racks)
 
 
+def commanded(plant: CabinetPlant, state: int) -> int:
+    """Bits, as in the recorder's ring of ticks. state: of the controller."""
+    site = plant.site
+    is_island = site.is_off_grid or any([unit.forms for unit in plant.pcs])
+    is_shed = any([part.asked.get("stages") for part in site.parts])
+    return STOP * (state != s.RUNNING) + ISLAND * is_island + SHED * is_shed
+
+
 class Recorder:
     """Rows of SAMPLE in a buffer that grows."""
 
@@ -78,15 +93,23 @@ class Recorder:
         """Store one tick, in the order of SAMPLE. t_us counts from the start of the run, never
         decreases.
         """
-        self._buffer += struct.pack("<qddddddii", *values)
+        self._buffer += struct.pack("<qddddddiiffi", *values)
 
     def sample(
-        self, t_us: int, plant: CabinetPlant, setpoint_W: float, hottest_degC: float, *code: int
+        self,
+        t_us: int,
+        plant: CabinetPlant,
+        setpoint_W: float,
+        hottest_degC: float,
+        reason: int,
+        state: int,
     ) -> None:
-        """Store one tick of the plant. code: reason of the limit, state of the controller."""
+        """Store one tick of the plant. reason: of the limit; state: of the controller."""
         self.units.see(t_us, plant)
         *powers_W, soc_permille = flows(plant)
-        self.append(t_us, *powers_W, setpoint_W, soc_permille, hottest_degC, *code)
+        decided = setpoint_W, soc_permille, hottest_degC, reason, state
+        grid, acts = plant.site.grid, commanded(plant, state)
+        self.append(t_us, *powers_W, *decided, grid.voltage_V / PHASE_V, grid.frequency_Hz, acts)
 
     def rows(self) -> np.ndarray:
         """Array of SAMPLE, one row per tick; a copy, so that recording may continue."""

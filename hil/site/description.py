@@ -89,6 +89,7 @@ RACKS = (
     RATED
     | {"is_metered_inside": forms.flag(False)}  # the load meter lies behind the capacitors
     | _defaults(racks.DEFAULTS, 1e9)
+    | dict.fromkeys(("up_W_per_s", "down_W_per_s"), forms.number(1, 1e9, None))
 )
 TOP = {
     "name": forms.text(),

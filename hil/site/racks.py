@@ -21,8 +21,8 @@ DEFAULTS = {
 
 
 class Smoothing:
-    """Power of the GPUs. Rates of 0 hold nothing back. burnt_J: kept up at the floor; withheld_J:
-    asked for and not given.
+    """Power of the GPUs. A rate of 0 or None holds nothing back. burnt_J: kept up at the floor;
+    withheld_J: asked for and not given.
     """
 
     def __init__(self, parameters: Mapping[str, float]) -> None:

@@ -67,7 +67,8 @@ def test_power_is_the_sum_of_the_phases(power_W, inverted, total_W):
     device, sink = fed(words(power_W=power_W), inverted=inverted)
     assert sink.inp[signals.GRID_POWER_W] == total_W
     assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
-    assert device.quality(0) == (1000, 0, 995)  # 230 V of 230 V; the frequency is read seldom
+    assert device.quality(0) == (1000, 0)  # 230 V of 230 V; the frequency is read seldom
+    assert device.lowest_permille == 995
 
 
 @cases("""
@@ -220,7 +221,7 @@ def test_the_registers_of_the_fast_meter():
     data = struct.pack(">26H", *[registers[at] for at in range(26)])
     request.on_reply(bytes((4, len(data))) + data, 0)
     assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
-    assert device.quality(0) == (1000, 49_980, 995)
+    assert device.quality(0) == (1000, 49_980) and device.lowest_permille == 995
 
 
 def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():
@@ -231,8 +232,8 @@ def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():
         data = struct.pack(">26H", *[registers[at] for at in range(26)])
         request.on_reply(bytes((4, len(data))) + data, 0)
         permille = volt * 1000 / 230
-        assert device.quality(0) == (max(1, round(permille)), 49_980, max(1, int(permille)))
-        assert device.refused == refused
+        assert device.quality(0) == (max(1, round(permille)), 49_980)
+        assert (device.lowest_permille, device.refused) == (max(1, int(permille)), refused)
 
 
 def fast_reading(device, now_us, **change):
@@ -247,7 +248,7 @@ def test_voltage_and_frequency_are_unknown_after_three_silent_periods(tick_ms, t
     device, _ = meter(name="firebreak_fast_meter", period_ms=tick_ms)
     fast_reading(device, 7_000_000)
     found = device.quality(7_000_000 + ticks * tick_ms * 1000)
-    assert found == ((1000, 49_980, 995) if known else (0, 0, 0))
+    assert found == ((1000, 49_980) if known else (0, 0)) and device.lowest_permille == 995
 
 
 @cases("""volt  refused
@@ -257,17 +258,18 @@ def test_a_frozen_meter_shows_no_voltage_after_5_s(volt, refused):
     for now_us in range(1_000_000, 6_020_000, 20_000):
         assert any(device.quality(now_us)) == (1_000_000 < now_us < 6_000_000)
         fast_reading(device, now_us, voltage_V=(volt,) * 3, power_W=(0.0,) * 3)
-    assert bool(device.refused) == refused
+    assert bool(device.refused) == refused and device.lowest_permille == 1000 * volt // 230
 
 
 def test_a_reading_refused_for_more_than_its_voltage_shows_no_sag():
     device, _ = meter(name="firebreak_fast_meter")
     fast_reading(device, 0)
     fast_reading(device, 20_000, voltage_V=(100.0,) * 3, power_W=(0.0, math.nan, 0.0))
-    assert device.quality(20_000) == (1000, 49_980, 995)
+    assert device.quality(20_000) == (1000, 49_980) and device.lowest_permille == 995
     fast_reading(device, 20_000, voltage_V=(23.0,) * 3, power_W=(0.0,) * 3)
     fast_reading(device, 40_000)
-    assert device.quality(40_000) == (1000, 49_980, 995) and device.refused == 2
+    assert device.quality(40_000) == (1000, 49_980)
+    assert (device.lowest_permille, device.refused) == (995, 2)
 
 
 @cases("""name  refresh_ms

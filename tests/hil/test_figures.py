@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from hil.results import figures, files, units
+from hil.results import audited, figures, files, units
 from hil.results.recorder import Recorder, Run
 
 TICK_US = 20_000
@@ -20,7 +20,7 @@ def recorded(load_W, grid_W=None, battery_W=None, soc=500.0, reason=0):
     grid_W = load_W if grid_W is None else grid_W
     battery_W = np.zeros(len(load_W)) if battery_W is None else battery_W
     for tick, powers_W in enumerate(zip(load_W, grid_W, battery_W)):
-        recorder.append(tick * TICK_US, *powers_W, 1.0, soc, 25.0, reason, 3)
+        recorder.append(tick * TICK_US, *powers_W, 1.0, soc, 25.0, reason, 3, 1.0, 50.0, 0)
     return recorder.rows()
 
 
@@ -30,7 +30,7 @@ def document(rows, from_us=None, timeline=(), trips=(), extra=(), **loop):
 
 
 def test_rows_are_samples_of_the_plant_kept_as_a_copy():
-    recorder, row = Recorder(), (20_000, *(n / 2 for n in range(6)), 213, 3)
+    recorder, row = Recorder(), (20_000, *(n / 2 for n in range(6)), 213, 3, 1.0, 50.0, 0)
     assert recorder.rows().tolist() == []
     recorder.append(*row)
     kept = recorder.rows()
@@ -38,14 +38,16 @@ def test_rows_are_samples_of_the_plant_kept_as_a_copy():
     assert kept.tolist() == [row] and recorder.rows().tolist() == [row, row]
     things = SimpleNamespace
     pcs, racks = (
-        [things(ac_power_W=4e4), things(ac_power_W=6e4)],
+        [things(ac_power_W=4e4, forms=False), things(ac_power_W=6e4, forms=True)],
         [things(soc=0.5), things(soc=0.25)],
     )
     links = [things(pcs=each, racks=[rack]) for each, rack in zip(pcs, racks)]
     plant = things(load_power_W=9e5, grid_power_W=8e5, pcs=pcs, racks=racks, buses=links)
+    grid, shed = things(voltage_V=115.0, frequency_Hz=49.5), things(asked={"stages": 1})
+    plant.site = things(is_off_grid=False, parts=[shed], grid=grid)
     recorder = Recorder()
     recorder.sample(20, plant, 1e5, 25.5, 213, 3)
-    assert recorder.rows().tolist() == [(20, 9e5, 8e5, 1e5, 1e5, 375.0, 25.5, 213, 3)]
+    assert recorder.rows().tolist() == [(20, 9e5, 8e5, 1e5, 1e5, 375.0, 25.5, 213, 3, 0.5, 49.5, 6)]
     pcs[1].ac_power_W, racks[1].soc = -3e4, 0.2
     for t_us in (36_000_020, 72_000_020):  # 4e4 W for 0.02 h; 6e4 W, then -3e4 W, for 0.01 h each
         recorder.sample(t_us, plant, 1e5, 25.5, 213, 3)
@@ -175,3 +177,17 @@ def test_json_is_readable_again_or_refused_by_name(tmp_path):
     with pytest.raises(OSError) as failure, files.naming("x"):
         raise OSError(errno.EIO, "input/output error")
     assert failure.value.errno == errno.EIO
+
+
+@pytest.mark.parametrize("stop, word", [(0, "met"), (1, "NOT MET")])
+def test_the_audit_of_a_run_judges_its_sags(stop, word):
+    """ERCOT's rule is for 60 Hz. No curve allows a stop 60 ms into a sag to 0.6 of the voltage."""
+    recorder = Recorder()
+    for tick in range(1000):
+        is_sag = 500 <= tick < 510
+        signs = 0.6 if is_sag else 1.0, 50.0, stop * (tick >= 503)
+        recorder.append(tick * TICK_US, 9e4, 9e4, 0.0, 0.0, 500, 25, 0, 3, *signs)
+    verdicts = audited.judged(recorder.rows(), 0, 80.0)[0]["verdicts"]
+    found = {each["operator"]: each for each in verdicts if each["rule"] == "ride_through"}
+    assert found["CAISO"]["verdict"] == word
+    assert found["ERCOT"]["why"] == "the rule is for another grid: this one has 50 Hz"

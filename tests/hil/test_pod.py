@@ -35,6 +35,9 @@ def test_members_get_their_share_and_their_turn():
     assert [config.control["share_permille"] for config in whole] == [1000, 1000]
 
 
+EXAMPLE_CABINET = ROOT / "controller/sites/example/cabinet.toml"
+RACKS_CABINET = ROOT / "hil/site/examples/racks/cabinet.toml"
+RACKS = "[racks]\nrated_W = 90000\nJ_per_kW = {}\nis_metered_inside = {}\n".format
 PV = "[pv]\nrated_W = 1000\n"
 MEMBER = "[[pod.member]]\nshare_permille = 500\ncabinet = "
 
@@ -43,6 +46,10 @@ MEMBER = "[[pod.member]]\nshare_permille = 500\ncabinet = "
     ""  "one.toml: [pod] is missing: it names the cabinets"
     MEMBER + "'none.toml'"  "none.toml: cannot be read: No such file or directory"
     PV + MEMBER + f"'{PV_CABINET}'"  "one.toml: site: pv.rated_W = 1000, but a cabinet's device "
+    MEMBER + f"'{RACKS_CABINET}'"  "one.toml: racks: the load meter is behind 0 J per kW (0 with"
+    RACKS(54, "false") + MEMBER + f"'{RACKS_CABINET}'"  "racks: the load meter is behind 0 J per kW"
+    RACKS(55, "true") + MEMBER + f"'{RACKS_CABINET}'"  "meter is behind 55 J per kW (0 without i"
+    RACKS(9, "true") + MEMBER + f"'{EXAMPLE_CABINET}'"  f"{EXAMPLE_CABINET} is 0: allowed"
     MEMBER + "'one.toml'"  "one.toml:schema: is missing"
 """)
 def test_a_pod_that_cannot_be_is_refused_in_one_line(tmp_path, capsys, text, line):

@@ -32,7 +32,9 @@ TRIP = {"row": 1, "stage": "1a", "scope": "cabinet", "t_s": 1.02}
 def run(ticks=250, off_us=1_020_000, trips=(), violations=(), load=LOAD, timeline=(), pauses=()):
     recorder = Recorder()
     for tick in range(ticks):
-        recorder.append(tick * 20_000, 300e3 + tick % 100, 290e3, 10e3, 10e3, 550, 25, 213, 3)
+        recorder.append(
+            tick * 20_000, 300e3 + tick % 100, 290e3, 10e3, 10e3, 550, 25, 213, 3, 1, 50, 0
+        )
     timeline = [*timeline, (1_000_000, "estop_press", "")]
     timeline += [(off_us, "pcs_enable_off", "")] if off_us else []
     loop = {"ticks": ticks, "missed": 2}

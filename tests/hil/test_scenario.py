@@ -246,7 +246,7 @@ def evaluated(expects, violations=()):
     for t_us in range(0, 30_000_000, 20_000):
         battery_W = 1e5 if t_us < 10_100_000 else 0.0
         state = 3 if t_us < 10_060_000 else 5
-        recorder.append(t_us, 3e5, 2e5, battery_W, 0.0, 500, 25, 0, state)
+        recorder.append(t_us, 3e5, 2e5, battery_W, 0.0, 500, 25, 0, state, 1, 50, 0)
     run = Run(recorder.rows(), TIMELINE, list(violations), TRIPS, {}, {})
     doc = {"reaction_ms": {"estop": 43.2, "bms_open": None}, "soc_pct": {"end": 50.0}}
     return expectations.evaluate(expects, run, doc)

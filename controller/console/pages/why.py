@@ -199,6 +199,10 @@ def _notes(facts: Facts) -> list[str]:
     for each in facts.get("contradicted", ())[:1]:
         wrong = each["reason"]
         out += folded("Wrong", f"{contradicted(facts)}. {wrong['sentence']} {wrong['remedy']}", 3)
+    if found := facts["range"]:
+        share, load_W = f"{found['share_permille'] / 10:.0f} %", kilowatt(found["load_W"])
+        allowed = f"range_5s_W_max is {kilowatt(found['allowed_W'])} kW"
+        out += folded("Range", f"Follows {share} of swings of {load_W} kW in 5 s: {allowed}.")
     if facts["short_W"]:
         short = facts["short_reason"]
         out += folded(

@@ -49,8 +49,9 @@ BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 LATER_PARAMETERS = (
     # time constant of the converter, a part of the path delay
     ("track_lag_ms", "ms", 1, 1000, 20, "free"),
-    # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule
-    ("range_5s_W_max", "W", 0, NO_RULE_W, NO_RULE_W, "down"),
+    # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule. Noise of
+    # 300 W rms (judge.CALM_W) alone shows 1 kW.
+    ("range_5s_W_max", "W", 1000, NO_RULE_W, NO_RULE_W, "down"),
 )
 
 
@@ -120,7 +121,8 @@ class Track(Function):
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
         if is_sag and found.load_W is not None and self.state.lost_ms == 0:
             self.state.source = UNKNOWN  # the guess begins anew afterwards, the reference goes on
-            return (FastRequest(self.state.out_W, reasons.LOAD_TRACKING),)
+            held_W = self._settle(self.state.out_W - self.announced.begin())
+            return (FastRequest(held_W, reasons.LOAD_TRACKING),)
         if found.is_exact:
             return (self._paused(known, found, elapsed_ticks),)
         if found.load_W is None:

@@ -15,6 +15,10 @@ source without credit ends when the meter should show it. It also begins late, t
 FIRST_MS and the other by twice as much, because a late step leaves two pulses then. What a notice
 saved is credit, which pays for patience. A source in debt is watched until it was right as often.
 
+Two sources may announce steps of opposite signs at nearly one time: a pulse that is shorter than
+the error of a notice, or a contradiction. Neither step acts then. In a sag the power of load
+tracking stays, so what a step adds that has not come is withdrawn. It would stay for the whole sag.
+
 An adversary is right while watched, and wrong otherwise. So each debt that was forgiven doubles how
 often the source must be right before the next one. After n notices at most about log2(n) were lost.
 """
@@ -31,12 +35,13 @@ BEGUN_PART = 8  # of the step: it has begun to come
 EDGE_MS = 150  # in which a step that has begun comes
 RIGHT_QUARTERS = 3  # of a right step have come
 CREDIT_NOTICES_MAX = 4
+STOPPED, CROSSED = 1, 2  # a step that acts no more: it did not come in time; see _is_crossed
 
 # words of a source; without a step it is free. shown: of right steps while it is in debt;
-# forgiven: each debt, doubled with each next one
-A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_IS_STOPPED, A_BEGUN_MS = range(7)
-A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS = range(7, 10)
-A_WORDS = 10
+# forgiven: each debt, doubled with each next one; missing: what the step adds to the guess now
+A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_STOPPED_BY, A_BEGUN_MS = range(7)
+A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS, A_MISSING_W = range(7, 11)
+A_WORDS = 11
 
 
 class Notice(Protocol):
@@ -70,10 +75,12 @@ class Announced:
         self.words = array("q", bytes(8 * A_WORDS * count))
         self._firsts = range(0, len(self.words), A_WORDS)
 
-    def begin(self) -> None:
-        """Forget the steps, not the credits."""
+    def begin(self) -> int:
+        """Forget the steps, not the credits. Returns what they added to the guess."""
+        added_W = sum(self.words[A_MISSING_W::A_WORDS])
         for first in self._firsts:
-            self.words[first + A_STEP_W] = 0
+            self.words[first + A_STEP_W] = self.words[first + A_MISSING_W] = 0
+        return added_W
 
     def ahead_W(
         self,
@@ -101,7 +108,9 @@ class Announced:
         for first in self._firsts:
             if self.words[first + A_STEP_W]:
                 most_W = room_W(abs(self.words[first + A_STEP_W]))
-                guess_W = self._moved_W(first, load_W, guess_W, (delay_ms, reaction_ms, most_W))
+                limits = delay_ms, reaction_ms, most_W
+                moved_W = self._moved_W(first, load_W, guess_W, limits)
+                self.words[first + A_MISSING_W], guess_W = moved_W - guess_W, moved_W
         return guess_W
 
     def _drop(self, first: int, near: Sequence[Notice], reaction_ms: int) -> None:
@@ -116,7 +125,7 @@ class Announced:
         if not words[first + A_STEP_W]:
             words[first + A_BEFORE_W] = load_W
             words[first + A_COME_W] = words[first + A_ADDED_W_MS] = 0
-            words[first + A_IS_STOPPED] = 0
+            words[first + A_STOPPED_BY] = 0
         elif words[first + A_AGE_MS] >= -reaction_ms:
             return
         words[first + A_AGE_MS] = -notice.start_ms
@@ -136,12 +145,25 @@ class Announced:
             self._close(first, size_W * delay_ms)
             return guess_W
         late_ms = 0 if self._has_patience(first) else FIRST_MS
+        if self._is_crossed(first):
+            words[first + A_STOPPED_BY] = CROSSED
         if age_ms < late_ms - reaction_ms or not self._acts(first, is_begun):
             return guess_W
         ahead_W = most_W if age_ms >= 2 * late_ms - reaction_ms else most_W // 2
         missing_W = max(0, ahead_W - _come_W(guess_W - before_W, step_W))
         words[first + A_ADDED_W_MS] += missing_W * self._tick_ms
         return guess_W + (missing_W if step_W > 0 else -missing_W)
+
+    def _is_crossed(self, first: int) -> bool:
+        """A step of the other sign, of a source that is not in debt, comes at nearly that time."""
+        words = self.words
+        sign = 1 if words[first + A_STEP_W] > 0 else -1
+        return any(
+            -sign * words[each + A_STEP_W] * BEGUN_PART >= sign * words[first + A_STEP_W]
+            and words[each + A_CREDIT_W_MS] >= 0
+            and abs(words[each + A_AGE_MS] - words[first + A_AGE_MS]) <= EARLY_MS + LATE_MS
+            for each in self._firsts
+        )
 
     def _has_patience(self, first: int) -> bool:
         """The credit of the source pays for a late step."""
@@ -151,12 +173,12 @@ class Announced:
     def _acts(self, first: int, is_begun: bool) -> bool:
         """Whether the step still counts: it is to come, has begun, or its source has credit."""
         words = self.words
-        if words[first + A_CREDIT_W_MS] < 0:
+        if words[first + A_CREDIT_W_MS] < 0 or words[first + A_STOPPED_BY] == CROSSED:
             return False
         is_due = words[first + A_AGE_MS] < self._sample_ms
         if is_begun or is_due or self._has_patience(first):
             return True
-        words[first + A_IS_STOPPED] = 1
+        words[first + A_STOPPED_BY] = STOPPED
         return False
 
     def _close(self, first: int, whole_W_ms: int) -> None:
@@ -164,16 +186,18 @@ class Announced:
         words = self.words
         size_W, added_W_ms = abs(words[first + A_STEP_W]), words[first + A_ADDED_W_MS]
         is_right = 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W
+        words[first + A_STEP_W] = 0
+        if words[first + A_STOPPED_BY] == CROSSED and is_right:
+            return
         if words[first + A_CREDIT_W_MS] < 0:
             self._watch(first, whole_W_ms if is_right else -whole_W_ms)
         elif is_right:
             begun_W_ms = size_W * (words[first + A_BEGUN_MS] - self._sample_ms)
-            is_stopped = words[first + A_IS_STOPPED] != 0
+            is_stopped = words[first + A_STOPPED_BY] != 0
             saved_W_ms = _saved_W_ms(whole_W_ms, added_W_ms, begun_W_ms, is_stopped)
             self._earn(first, saved_W_ms, whole_W_ms)
         else:
             words[first + A_CREDIT_W_MS] -= added_W_ms
-        words[first + A_STEP_W] = 0
 
     def _watch(self, first: int, shown_W_ms: int) -> None:
         """A source in debt shows right steps until the debt is forgiven."""

@@ -23,6 +23,7 @@ from safety import signals as s
 BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; of the connection at most
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
 BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
+POWERS = "grid_W", "load_W"
 FULL_PU, LEAVES_PU = 0.9, 0.7
 TOLD, TOLD_S = "59d", 0.5  # the row of a converter that protects itself: debounce 200 ms, two reads
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
@@ -83,6 +84,7 @@ class Tick(NamedTuple):
     battery_W: float
     acts: int
     seen: tuple[float, float]
+    load_W: float
 
 
 @functools.cache
@@ -151,14 +153,16 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
     permille, mHz = core.inp[first : first + len(GRID_QUALITY)]
     battery_W = sum([unit.ac_power_W for unit in plant.pcs])
     acts = STOP * is_stop + ISLAND * is_island + SHED * is_shed
-    return Tick(t_s, plant.grid_power_W, battery_W, acts, (permille / 1000, mHz / 1000))
+    seen = permille / 1000, mHz / 1000
+    return Tick(t_s, plant.grid_power_W, battery_W, acts, seen, plant.load_power_W)
 
 
 def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
     """acts: what was commanded, with its time after the begin of the first sag.
     back_s: from the end of the last sag until the import is back for good; settled_s: until it is
     near what it was, so the battery too. apart_pu: error of the lowest voltage that the meter saw.
-    stop_s: from the first moment outside until the battery gave nothing any more.
+    stop_s: from the first moment outside until the battery gave nothing any more. is_wave: the
+    wave of the load was on the grid before.
     """
     begin_s = case.sags[0].at_s
     acts = {
@@ -168,7 +172,10 @@ def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
     }
     found: dict[str, Any] = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
     if case.outside_s is None:
-        found["back_s"], found["settled_s"] = _back_s(ticks, begin_s, case.end_s)
+        before = [t for t in ticks if t.t_s < begin_s]
+        found["is_wave"] = is_wave = _is_wave(before)
+        after = [t for t in ticks if t.t_s >= case.end_s]
+        found["back_s"], found["settled_s"] = _back_s(before, after, is_wave, case.end_s)
     else:
         found["stop_s"] = _stop_s(ticks, case.outside_s, case.end_s)
     return found
@@ -181,21 +188,34 @@ def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
     return round(abs(min([t.seen[0] for t in ticks]) - lowest.value), 3)
 
 
-def _back_s(ticks: list[Tick], begin_s: float, end_s: float) -> tuple[float, float]:
-    """Time until the import stays above its share of before; and within as much, both ways. What
-    the wave of the load leaves on the grid before the sag may be left after it.
+def _is_wave(before: list[Tick]) -> bool:
+    """Half of what the load moved by was on the grid: a slow meter does not see it in time."""
+    grid_W, load_W = ([getattr(t, name) for t in before] for name in POWERS)
+    moved_W = max(load_W) - min(load_W)
+    return moved_W > NOISE_SHARE * max(load_W) and 2 * (max(grid_W) - min(grid_W)) > moved_W
+
+
+def _back_s(
+    before: list[Tick], after: list[Tick], is_wave: bool, end_s: float
+) -> tuple[float, float]:
+    """Time until the import stays above its share of before; and within as much, both ways. A wave
+    that was on the grid before the sag may be there after it, and then be deeper. is_wave: such an
+    import is back where it follows the load.
     """
-    before_W = [t.grid_W for t in ticks if t.t_s < begin_s]
-    tick_s = ticks[1].t_s - ticks[0].t_s
-    last_W = before_W[-round(BEFORE_S / tick_s) :]
-    mean_W = sum(last_W) / len(last_W)
-    low_W = min(BACK_SHARE * mean_W, min(before_W) - NOISE_SHARE * mean_W)
-    high_W = max((2 - BACK_SHARE) * mean_W, max(before_W) + NOISE_SHARE * mean_W)
-    after = [t for t in ticks if t.t_s >= end_s]
-    low = [t.t_s for t in after if t.grid_W < low_W]
-    far = [t.t_s for t in after if not low_W <= t.grid_W <= high_W]
-    low_s, far_s = ((each[-1] - end_s + tick_s if each else 0.0) for each in (low, far))
-    return round(max(0.0, low_s), 2), round(max(0.0, far_s), 2)
+    tick_s = after[1].t_s - after[0].t_s
+    last = before[-round(BEFORE_S / tick_s) :]
+    mean_W, load_W = (sum([getattr(t, name) for t in last]) / len(last) for name in POWERS)
+    grid_W = [t.grid_W for t in before]
+    low_W = min(BACK_SHARE * mean_W, min(grid_W) - NOISE_SHARE * mean_W)
+    high_W = max((2 - BACK_SHARE) * mean_W, max(grid_W) + NOISE_SHARE * mean_W)
+    low_s = far_s = end_s
+    for t in after:
+        share = t.load_W / load_W if is_wave else 1.0
+        is_low = t.grid_W < low_W and t.grid_W < BACK_SHARE * mean_W * share
+        is_high = t.grid_W > high_W and t.grid_W > (2 - BACK_SHARE) * mean_W * share
+        low_s = t.t_s + tick_s if is_low else low_s
+        far_s = t.t_s + tick_s if is_low or is_high else far_s
+    return round(low_s - end_s, 2), round(far_s - end_s, 2)
 
 
 def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:

@@ -48,7 +48,7 @@ OPTIONS = {
     "--spectra-seeds": options.value(
         whole(1, 1000), "NUMBER", "seeds of --spectra (%(default)s)", 1
     ),
-    "--range-kW": options.value(whole(0, 100_000), "KW", "a 5 s range that the site states"),
+    "--range-kW": options.value(whole(1, 100_000), "KW", "a 5 s range that the site states"),
     "--robust": options.flag("wrong delay, noise, lost samples as well"),
     "--cost": options.flag("microseconds of a tick of load tracking as well"),
     "--rig": options.flag("some loads in the byte-accurate rig as well"),

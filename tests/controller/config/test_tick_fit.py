@@ -1,4 +1,6 @@
-"""`check` doubts a tick that a large cabinet, or the bus of a converter, cannot hold."""
+"""`check` doubts a tick that a large cabinet, or the bus of a converter, cannot hold, and a path
+delay without the capacitors.
+"""
 
 from types import SimpleNamespace
 
@@ -28,3 +30,18 @@ def test_a_set_point_ends_before_the_next(files, turnaround_ms, least_ms):
     wanted = "setpoint_ms: 20 is doubtful: a set-point behind another exchange takes 20.7 ms; "
     assert len(found) == (least_ms is not None)
     assert all(f"{wanted}expected at least {least_ms}" in each for each in found)
+
+
+@cases("""buffer  delay_ms  is_doubted
+    "buffer_J_per_kW = 54"  110  True | "buffer_J_per_kW = 54"  84  True
+    "buffer_J_per_kW = 54"  83  False | "buffer_J_per_kW = 54"  56  False
+    ""  110  False | "buffer_J_per_kW = 54"  None  False""")
+def test_a_stated_path_delay_without_the_capacitors_is_doubted(files, buffer, delay_ms, is_doubted):
+    files.replace("site", 'role = "meter_load"', f'role = "meter_load"\n{buffer}')
+    if delay_ms:
+        files.say("site", "control.track_path_delay_ms", str(delay_ms))
+    line = (
+        f"{files.paths[1]}:control.track_path_delay_ms: {delay_ms} is doubtful: buffer_J_per_kW = "
+        "54 of meter_load shortens the path from 110 to 56 ms; expected about 56, or no such key"
+    )
+    assert list(configuration.with_doubts(files.paths[2])[1]) == [f"doubt: {line}"] * is_doubted

@@ -1,6 +1,7 @@
 """The record names blocks of the ring of ticks: an end that was removed is found."""
 
 import os
+import sqlite3
 
 import pytest
 from command_line import run
@@ -8,6 +9,8 @@ from recorder_bench import Bench
 
 from controller.recorder import fast, fast_anchor, fast_ring
 from controller.recorder.events import LOSS
+
+NAMING = "event 11", "the record"  # the event of the end in order
 
 
 @pytest.fixture
@@ -36,8 +39,8 @@ def verified(capsys, bench):
 def test_a_removed_end_is_found_and_recorded_once(bench, capsys):
     assert verified(capsys, bench) == (0, [])
     cut(bench, 2)
-    words = "BROKEN: the record names minute 3; the ring ends at minute 1"
-    assert verified(capsys, bench) == (1, [words])
+    lines = [f"BROKEN: {who} names minute 3; the ring ends at minute 1" for who in NAMING]
+    assert verified(capsys, bench) == (1, lines)
     bench.start_recorder().run(1).recorder.close()
     (_, code, scope, text), *others = bench.events(LOSS)
     assert (code, scope, others) == ("TICKS", "minute 1", [])
@@ -47,12 +50,21 @@ def test_a_removed_end_is_found_and_recorded_once(bench, capsys):
     assert len(bench.events(LOSS)) == 1
 
 
+def test_an_end_that_was_removed_with_its_key_is_found(bench, capsys):
+    """An end in order has put the newest block into the chain of events."""
+    with sqlite3.connect(bench.state_dir / "record.db") as connection:
+        connection.execute("DELETE FROM meta WHERE key = 'ticks'")
+    cut(bench, 2)
+    code, (line,) = verified(capsys, bench)
+    assert code == 1 and line.endswith(" names minute 3; the ring ends at minute 1")
+
+
 def test_a_ring_that_was_removed_is_found(bench, capsys):
     (path,) = (bench.state_dir / "fast").iterdir()
     path.unlink()
     assert verified(capsys, bench)[1] == [
         "BROKEN: event 7 names minute 0; the ring ends at minute -1",
-        "BROKEN: the record names minute 3; the ring ends at minute -1",
+        *[f"BROKEN: {who} names minute 3; the ring ends at minute -1" for who in NAMING],
     ]
     bench.start_recorder().run(1).recorder.close()
     assert verified(capsys, bench) == (0, []) and len(bench.events(LOSS)) == 1

@@ -43,10 +43,12 @@ def test_the_same_seed_draws_the_same_case_and_sags_come_in_rows():
     assert {each.load for each in drawn} == {"holds", "falls", "leaves"}
 
 
-def ticks(grid_W, acts=lambda t_s: 0, battery_W=lambda t_s: 0.0):
+def ticks(grid_W, acts=lambda t_s: 0, battery_W=lambda t_s: 0.0, load_W=lambda t_s: 90e3):
     times_s = [round(at * TICK_S, 3) for at in range(1, 250)]
     return [
-        course.Tick(t, grid_W(t), battery_W(t), acts(t), (codes.voltage_pu([SAG], t), 60.0))
+        course.Tick(
+            *(t, grid_W(t), battery_W(t), acts(t), (codes.voltage_pu([SAG], t), 60.0)), load_W(t)
+        )
         for t in times_s
     ]
 
@@ -64,6 +66,26 @@ def test_the_import_has_half_a_second_to_come_back(back_s, faults):
     found, broken = judged(ticks(lambda t_s: 89e3 if 2.0 <= t_s < back_s else 100e3))
     assert broken == faults and found["apart_pu"] == 0
     assert found["back_s"] == pytest.approx(max(0.0, back_s - 2.4), abs=0.021)
+
+
+def wave_W(t_s):
+    return 100e3 * (1 + 0.2 * np.sin(2 * np.pi * t_s / 4))
+
+
+@pytest.mark.parametrize(
+    "grid_W, is_wave, faults",
+    [
+        (wave_W, True, []),
+        (lambda t_s: wave_W(t_s) - 12e3 * (t_s > 2.4), True, ["power not back"]),
+        (lambda t_s: 100e3 - 12e3 * (t_s > 2.4), False, ["power not back"]),
+        (lambda t_s: 100e3 + 0.4 * (wave_W(t_s) - 100e3), False, ["power not back"]),
+    ],
+    ids=("follows", "less", "hidden", "half"),
+)
+def test_a_wave_that_was_on_the_grid_before_may_be_there_after(grid_W, is_wave, faults):
+    """The load's crest is before the sag, its trough after it."""
+    found, broken = judged(ticks(grid_W, load_W=wave_W))
+    assert (found["is_wave"], broken) == (is_wave, faults)
 
 
 def test_a_stop_inside_the_curve_is_a_fault():

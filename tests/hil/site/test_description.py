@@ -37,6 +37,7 @@ def built(tmp_path, text, seed=1):
     LOAD + "[genset]\nrated_W = 1\nstarts = 1"  "genset.starts: is not a known key; nearest key \"s"
     LOAD + "[genset]\nrated_W = 1\nbase_permille = 1001"  "base_permille: 1001 is not allowed; allo"
     LOAD + "[racks]\nrated_W = 1\nJ_per_kw = 1"  "racks.J_per_kw: is not a known key; nearest key"
+    LOAD + "[racks]\nrated_W = 1\nup_W_per_s = 0"  "racks.up_W_per_s: 0 is not allowed; allowed a n"
     LOAD + "[load_cap]\nlower_W_max = 1\nfollows_s = 0"  "load_cap.follows_s: 0 is not allowed; all"
     LOAD + "[weather]\nday = 0"  "weather.day: 0 is not allowed; allowed 1..366"
     LOAD + "[connection]\noutages = [[1]]"  "connection.outages: [1] is not allowed; allowed [0..3."

@@ -76,7 +76,7 @@ def test_at_100_ms_only_the_noise_of_the_meters_differs(file):
 
 def are_near(words):
     """A meter's noise is 0.04 % of a load that a set-point follows in part. 0: with a fault, value
-    mode reads a meter once in 100 ms, so its voltage is older than three periods.
+    mode reads a meter once in 100 ms, so a grid voltage is older than three periods.
     """
     return all(other == 0 or abs(one - other) <= 0.005 * abs(one) for _, one, other in words)
 

@@ -96,6 +96,8 @@ export function why(facts) {
     found.push(p(`No power is permitted: ${reason(shown, cause)}.`), p(shown.sentence), p(because(cause)),
       h("p", {}, h("b", {}, "Do: "), remedy(shown, cause)));
   } else found.push(p("Nothing holds it back."));
+  const held = facts.range;
+  if (held) found.push(p(`Load tracking follows ${scaled(held.share_permille, 10)} % of the swings of ${kilowatt(held.load_W)} kW in 5 s: range_5s_W_max is ${kilowatt(held.allowed_W)} kW.`));
   if (facts.without) found.push(p(`Without ${binding.label} the set-point would be ${directed(facts.without.setpoint_W)}.`));
   const duties = facts.obligations.standing.map((each) => {
     const own = [...new Set([each.low_reason, each.high_reason].filter((e) => e).map((e) => reason(e)))].join("; ");

@@ -177,3 +177,46 @@ def test_two_sources_that_announce_one_moment_count_once():
     one = Announced(TICK_MS, 20, 2, 500)
     notices = [Notice(source, 100 * KW, 40, 1000) for source in (1, 0)]
     assert one.ahead_W(200 * KW, 200 * KW, notices, 1, DELAY_MS) == 250 * KW  # half of the load
+
+
+def crossed(other_kW, apart_ms, later_kW=0, other_credit=0):
+    """{ms: kW by which the guess leads}, credits: 100 kW at 0, another source's step later."""
+    bench, found = Bench(sources=2), {}
+    bench.one.words[A_WORDS + A_CREDIT_W_MS] = other_credit
+    for at_ms in range(-300, 500, TICK_MS):
+        load_W = (200 + 100 * (at_ms >= 20) + later_kW * (at_ms >= apart_ms + 20)) * KW
+        steps = enumerate(((100, 0), (other_kW, apart_ms)))
+        notices = [Notice(at, kW * KW, max(0, on - at_ms), 1000) for at, (kW, on) in steps]
+        if guess_W := bench.one.ahead_W(load_W, load_W, notices, 1, DELAY_MS) - load_W:
+            found[at_ms] = guess_W / KW
+    return found, [bench.credit(source) for source in range(2)]
+
+
+@pytest.mark.parametrize("apart_ms", [0, 20, 60])
+def test_opposite_steps_of_two_sources_at_nearly_one_time_do_not_act(apart_ms):
+    """Both right: a pulse shorter than the error of a notice moved the battery for 240 ms."""
+    assert crossed(-100, apart_ms, -100) == ({}, [0, 0])
+
+
+def test_steps_that_are_apart_small_or_of_a_source_in_debt_stop_no_other():
+    assert crossed(-100, 200, -100)[1] == [70, 70]
+    alone = crossed(0, 0)
+    assert alone == (FIRST, [70, 0])
+    for other in (-12, 0), (-100, 0, 0, -1):
+        found, (credit, _) = crossed(*other)
+        assert (found, credit) == (alone[0], alone[1][0])
+    assert crossed(-13, 0)[0] == {}
+
+
+def test_a_sag_withdraws_what_a_step_adds_before_it_has_come():
+    """It would stay for the whole sag: of a wrong notice 32 path delays of the step."""
+    control = Track(setup())
+    control.announced = Announced(TICK_MS, 20, 1, 1000)
+    seen = Tick(load_W=200 * KW, load_source=MEASURED, left_low_W=-250 * KW, left_high_W=250 * KW)
+    seen.soc_permille, asked_W = (550, 550), []
+    for at_ms in range(-300, 20, TICK_MS):
+        seen.notices = (Notice(0, 100 * KW, max(0, -at_ms), 1000),)
+        seen.grid_voltage_permille = 600 if at_ms >= 0 else 1000
+        asked_W.append(control.step(seen, seen, 1)[0].power_W)
+    *_, before_W, in_sag_W = asked_W
+    assert before_W - asked_W[0] == 100 * KW and abs(in_sag_W - asked_W[0]) <= KW
