@@ -24,7 +24,7 @@ from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.system import toml_text
-from drivers.profile import FOLDER, Profile, Register, Wanted
+from drivers.profile import FOLDER, Message, Profile, Register, Wanted
 
 Table = dict[str, Any]
 Names = Iterable[str]
@@ -35,16 +35,24 @@ def load(name: str) -> Profile:
     path = _path_of(name)
     try:
         text = file_text(str(path), toml_text.BYTES_MAX, "one device", path.name)
-        return cast(Profile, pickle.loads(_pickled(path, text)))
+        pickled, messages = _pickled(path, text)
+        profile = cast(Profile, pickle.loads(pickled))
+        profile.dbc = messages
+        return profile
     except toml_text.TomlError as error:
         raise ConfigError(f"{path.name}: is {error}") from None
 
 
-# up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy
+# Up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy.
+# All share the messages, which nothing changes: their fractions are slow to unpickle.
 @functools.lru_cache(maxsize=32)
-def _pickled(path: pathlib.Path, text: str) -> bytes:
-    """The checked profile of a text, pickled. Raises toml_text.TomlError, ConfigError."""
-    return pickle.dumps(profile_evidence.checked(_checked(path, toml_text.loads(text))))
+def _pickled(path: pathlib.Path, text: str) -> tuple[bytes, dict[str, Message]]:
+    """(The checked profile of a text without the messages of its DBC file, pickled; these). Raises
+    toml_text.TomlError, ConfigError.
+    """
+    profile = profile_evidence.checked(_checked(path, toml_text.loads(text)))
+    messages, profile.dbc = profile.dbc, {}
+    return pickle.dumps(profile), messages
 
 
 def _path_of(name: str) -> pathlib.Path:
@@ -101,7 +109,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
     """The tables of a BMS on CAN; of other families they are refused."""
     if family == form.CAN_BMS:
-        return can_profile.read(path, top, settings)
+        return {"dbc": {}, **can_profile.read(path, top, settings)}
     others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
     for name in filter(top.get, others):
         refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
