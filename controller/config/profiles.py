@@ -6,7 +6,7 @@ import math
 import pathlib
 import pickle
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from controller.config import (
     can_form,
@@ -35,24 +35,19 @@ def load(name: str) -> Profile:
     path = _path_of(name)
     try:
         text = file_text(str(path), toml_text.BYTES_MAX, "one device", path.name)
-        pickled, messages = _pickled(path, text)
-        profile = cast(Profile, pickle.loads(pickled))
-        profile.dbc = messages
-        return profile
+        profile, messages = _pickled(path, text)
+        return Profile(**pickle.loads(profile), dbc=messages)
     except toml_text.TomlError as error:
         raise ConfigError(f"{path.name}: is {error}") from None
 
 
-# Up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy.
-# All share the messages, which nothing changes: their fractions are slow to unpickle.
+# Each device gets its own copy, by unpickling. All share the DBC, whose fractions unpickle slowly.
 @functools.lru_cache(maxsize=32)
 def _pickled(path: pathlib.Path, text: str) -> tuple[bytes, dict[str, Message]]:
-    """(The checked profile of a text without the messages of its DBC file, pickled; these). Raises
-    toml_text.TomlError, ConfigError.
-    """
-    profile = profile_evidence.checked(_checked(path, toml_text.loads(text)))
-    messages, profile.dbc = profile.dbc, {}
-    return pickle.dumps(profile), messages
+    """(Checked profile, pickled; messages of its DBC). Raises toml_text.TomlError, ConfigError."""
+    found = vars(profile_evidence.checked(_checked(path, toml_text.loads(text))))
+    messages = found.pop("dbc")
+    return pickle.dumps(found), messages
 
 
 def _path_of(name: str) -> pathlib.Path:
