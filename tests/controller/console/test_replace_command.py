@@ -52,7 +52,7 @@ class Box:
 
     def stop(self):
         self.cabinet.request_run(False)
-        self.later(3)
+        self.later(8)
         return self
 
     def where(self):
@@ -190,7 +190,7 @@ def test_a_ledger_that_this_user_may_not_write_begins_no_lock_out(box, monkeypat
 
 
 def test_what_changes_while_a_person_types_the_password_counts(box, monkeypatch):
-    monkeypatch.setattr(person, "prove", lambda *_: box.cabinet.request_run(True) or box.later(7))
+    monkeypatch.setattr(person, "prove", lambda *_: box.cabinet.request_run(True) or box.later(2))
     box.stop().cabinet.sign_held.clear()
     box.refuse(1, "cabinet is closing", f"{METER} --by anna")
     assert box.locked == []
