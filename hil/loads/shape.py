@@ -1,7 +1,8 @@
 """The shape of the synthetic loads: a synchronous GPU training cluster, as in published data. A
 plateau with a sawtooth at the training step: 10.9 s, about 10 % peak to peak; a dip of 13 s every
 142 s (evaluation); now and then below half the power (checkpoint); idle between jobs. `cluster`
-begins idle, `training` within a job.
+begins idle, `training` within a job. `iterations` trains a small model: steps of 0.4 to 2.5 s, none
+as long as the one before, with a wait at the end of each (no measurement of it is public).
 """
 
 import random
@@ -21,6 +22,9 @@ FIRST_EVALUATION_S = (40.0, 50.0)
 FIRST_CHECKPOINT_S = (75.0, 90.0)
 # GPUs move most of their power within 10 ms, the sum of a cluster within 0.1 s.
 EDGE_S = (0.05, 0.2)
+# Small models: one job after the other, each with its own iteration.
+ITERATION_S, ITERATION_JITTER = (0.4, 2.5), (0.01, 0.1)
+ITERATIONS_S, WAIT, WAIT_SHARE = (60.0, 180.0), (0.1, 0.35), (0.3, 0.7)
 
 
 class _Curve:
@@ -80,6 +84,24 @@ def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
         _job(curve, deal, curve.now_s + deal.uniform(*JOB_S))
 
 
+def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+    """(times_s, powers_W) of short iterations whose length jitters; each job has its own."""
+    deal = random.Random(f"{seed}/iterations")
+    curve = _Curve(0.97)
+    while curve.now_s < duration_s:
+        iteration_s, jitter = deal.uniform(*ITERATION_S), deal.uniform(*ITERATION_JITTER)
+        wait, share, edge_s = deal.uniform(*WAIT), deal.uniform(*WAIT_SHARE), EDGE_S[0]
+        end_s = curve.now_s + deal.uniform(*ITERATIONS_S)
+        while curve.now_s < end_s:
+            length_s = iteration_s * max(0.5, deal.gauss(1.0, jitter)) - 2 * edge_s
+            curve.hold(length_s * (1 - wait))
+            curve.line(edge_s, share + deal.uniform(0.0, 0.05))
+            curve.hold(length_s * wait)
+            curve.line(edge_s, deal.uniform(0.95, 1.0))
+        curve.hold(deal.uniform(2.0, EVALUATION_S))
+    return _cut(curve, duration_s, peak_W)
+
+
 def _idle(curve: _Curve, deal: random.Random, until_s: float) -> None:
     while curve.now_s < until_s:
         curve.line(deal.uniform(3.0, 10.0), deal.uniform(*IDLE))
@@ -133,7 +155,7 @@ def _checkpoint(curve: _Curve, deal: random.Random) -> None:
         curve.line(duration_s, share)
 
 
-CURVES = {"synthetic": cluster, "training": training}
+CURVES = {"synthetic": cluster, "training": training, "iterations": iterations}
 
 
 def _cut(curve: _Curve, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:

@@ -211,7 +211,11 @@ def test_synthetic_loads_keep_their_shape_seed_and_length():
     assert periods and all(10.7 < period < 11.1 for period in periods)
     assert 0.09 <= (max(quiet) - min(quiet)) / 400e3 <= 0.115
     # Figures that were published with the cluster are reproduced.
-    digests = {shape.cluster: "8d931a688cbe2f75", shape.training: "cd6553fb9137c160"}
+    digests = {
+        shape.cluster: "8d931a688cbe2f75",
+        shape.training: "cd6553fb9137c160",
+        shape.iterations: "902a09a12f49ab60",
+    }
     for curve, digest in digests.items():
         points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(*curve(1, 1500.0, 1e5)))
         assert hashlib.sha256(points.encode()).hexdigest()[:16] == digest

@@ -10,8 +10,9 @@ judge plays each part through a model of the path, and counts what the grid woul
 
 All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
 compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
-close at each edge. A tick longer than the path judges nothing: all is followed. Source: second
-study of load tracking, chapter 4.
+close at each edge. Edges show twice and need a clear gain; a choice whose peaks are lower than the
+load's harms nobody, and a small gain is enough for it. A tick longer than the path judges nothing:
+all is followed. Source: second study of load tracking, chapter 4.
 """
 
 from array import array
@@ -31,15 +32,19 @@ CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
 CALM = CALM_W**2 >> 4
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
+# The same for a choice whose peaks are lower than the load's by one of so many parts; all of the
+# movement is taken then in place of a share that has won this much more
+LOW_GAIN_PCT, LOW_KEEP_PCT, WHOLE_PCT, LOWER_PARTS = 10, 4, 15, 16
 ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
 STILL, ALL = 0, 4
 SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
 
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
-J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
-J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
-WORDS = J_WON + len(SHARES)
+J_LAG, J_SUM, J_LOW = 7, 9, 11  # of slow and fast each; J_LOW: of still and the load too
+J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 15, 16, 17, 18, 19
+J_PEAK = J_WON + len(SHARES)  # of the load, then of what each choice leaves, W
+WORDS = J_PEAK + len(SHARES)
 
 
 class Bounds(NamedTuple):
@@ -64,7 +69,7 @@ class Judge:
         self._moved = (1 << 16) - lag_ms * ((1 << 16) - rest) // tick_ms  # its mean over the tick
         self._count = delay_ms_max // tick_ms + 2
         self.words = array("q", [0] * WORDS)
-        self.ring = array("q", [0] * (3 * self._count))
+        self.ring = array("q", [0] * (2 * self._count))
         self._rated_W, range_W_max = bounds_W
         is_strict = range_W_max < NO_RULE_W
         self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
@@ -91,12 +96,12 @@ class Judge:
         """Forget everything: the load has always been this. A first step is followed at once."""
         words, count = self.words, self._count
         words[:] = array("q", bytes(8 * len(words)))
-        words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
+        words[J_STILL] = words[J_LOW + 2] = words[J_LOW + 3] = load_W << 16
         if self.strict:
             self.strict.begin()
         words[J_CHOICE], words[J_MOST] = ALL, self.strict.share if self.strict else ONE
         words[J_SLOW] = words[J_FAST] = words[J_MOST] << 16
-        self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
+        self.ring[:] = array("q", bytes(16 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
         """The guess of this tick; the model takes its parts in."""
@@ -108,7 +113,7 @@ class Judge:
         if words[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
             fast = 0  # noise of the meter does not reach the wire
         for _ in range(min(ticks, self._count)):
-            self._model(still_W, slow, fast)
+            self._model(slow, fast)
         self._move(ticks)
         return still_W + (slow * words[J_SLOW] + fast * words[J_FAST] >> 24)
 
@@ -146,16 +151,17 @@ class Judge:
         words = self.words
         ticks, words[J_TICKS] = words[J_TICKS], 0
         load = load_W << 16
+        still = words[J_STILL]
         words[J_AGE_MS] = age = min(words[J_AGE_MS] + self._sample_ms, STILL_MS_MAX)
-        away = within(load - words[J_STILL], -self._rated_W << 16, self._rated_W << 16)
+        away = within(load - still, -self._rated_W << 16, self._rated_W << 16)
         words[J_STILL] += away * self._sample_ms // max(age, STILL_MS_MIN)
         if not ticks:  # the model has not run yet
             return
         above = []
-        for kind in range(3):
+        for kind in range(2):
             above.append(self._above_W(kind, (words[J_SUM + kind] << 16) // ticks))
             words[J_SUM + kind] = 0
-        self._count_won(self._above_W(3, load), *above)
+        self._count_won(self._above_W(3, load), self._above_W(2, still), *above)
         self._choose()
 
     def _above_W(self, kind: int, power_65536: int) -> int:
@@ -172,14 +178,23 @@ class Judge:
         words[J_LARGEST] -= words[J_LARGEST] * self._forget >> 24
         words[J_LARGEST] = max(words[J_LARGEST], words[J_ENERGY])
         rest_W = load_W - still_W
-        left = []
-        for choice, (slow, fast) in enumerate(SHARES):
+        still = within(rest_W, -rated_W, rated_W) ** 2 >> 4
+        seen = [load_W]
+        for choice, (slow, fast) in enumerate(SHARES[1:], J_WON + 1):
             left_W = rest_W - (slow * slow_W + fast * fast_W >> 8)
-            won = energy - (within(left_W, -rated_W, rated_W) ** 2 >> 4)
-            words[J_WON + choice] += (won - words[J_WON + choice]) * part >> 24
-            left.append(left_W)
+            won = still - (within(left_W, -rated_W, rated_W) ** 2 >> 4)
+            words[choice] += (won - words[choice]) * part >> 24
+            seen.append(left_W)
+        self._see_peaks(seen)
         if self.strict:
-            self.strict.take((load_W, *left[1:]))
+            self.strict.take(seen)
+
+    def _see_peaks(self, seen_W: Sequence[int]) -> None:
+        """The largest power lately, up or down, with 16 fractional bits."""
+        words, part = self.words, self._judged
+        for slot, power_W in enumerate(seen_W, J_PEAK):
+            peak, power = words[slot], abs(power_W) << 16
+            words[slot] = power if power > peak else peak - (peak * part >> 24)
 
     def _choose(self) -> None:
         """What has won most is followed, what has won a little stays, a loss ends it."""
@@ -203,14 +218,24 @@ class Judge:
         """The choice that has won most, STILL without a clear gain. A gain counts beside the energy
         of a second ago, because the gain from an edge comes a path delay after its energy.
         """
-        won = self.words[J_WON:]
+        words = self.words
+        won, lagged = words[J_WON:J_PEAK], words[J_LAGGED]
+        if self._is_lower(ALL):
+            won[ALL] += WHOLE_PCT * lagged // 100
         best = max(choices, key=won.__getitem__, default=STILL)
-        return best if 100 * won[best] > GAIN_PCT * self.words[J_LAGGED] else STILL
+        least = LOW_GAIN_PCT if self._is_lower(best) else GAIN_PCT
+        return best if 100 * words[J_WON + best] > least * lagged else STILL
+
+    def _is_lower(self, choice: int) -> bool:
+        """The choice leaves clearly lower peaks than the load has."""
+        peak = self.words[J_PEAK]
+        return self.words[J_PEAK + choice] < peak - peak // LOWER_PARTS
 
     def _has_lost(self) -> bool:
         """A clear loss, or hardly a gain in a load whose energy does not rise just now."""
         words = self.words
-        won, energy = 100 * words[J_WON + words[J_CHOICE]], words[J_ENERGY]
-        return won < -LOSS_PCT * energy or (
-            2 * words[J_LAGGED] > energy and won < KEEP_PCT * energy
-        )
+        choice, energy = words[J_CHOICE], words[J_ENERGY]
+        won, keep = 100 * words[J_WON + choice], KEEP_PCT
+        if self._is_lower(choice):
+            keep = LOW_KEEP_PCT
+        return won < -LOSS_PCT * energy or (2 * words[J_LAGGED] > energy and won < keep * energy)

@@ -24,8 +24,12 @@ COARSE = ("held", "jit", "lin")
 JOINED = "lin"
 
 
-# kind of the synthetic cluster and its peak; both are as steep as a measured load
-BUILT_IN = {"training": ("training", 284_000.0), "cluster": ("synthetic", 280_000.0)}
+# kind of the synthetic cluster and its peak; all are as steep as a measured load
+BUILT_IN = {
+    "training": ("training", 284_000.0),
+    "cluster": ("synthetic", 280_000.0),
+    "iterations": ("iterations", 284_000.0),
+}
 BUILT_IN_SEED = 1
 
 

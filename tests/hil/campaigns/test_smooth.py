@@ -319,7 +319,7 @@ def test_the_study_expects_every_figure_under_a_name_that_is_measured():
     assert names == {"rms_2s", "p99_2s", "rms_10s", "less_300s", "over_plain", "line"}
     key = "lora_512xh100_2s run01_kW", "held", "170"
     assert found[key] == {"rms_2s": 9.8, "p99_2s": 6.7, "rms_10s": 3.4, "less_300s": 81}
-    assert len(found) == 71 and {path for _, _, path in found} <= PATHS.keys()
+    assert len(found) == 74 and {path for _, _, path in found} <= PATHS.keys()
 
 
 def follow(monkeypatch, factor):
@@ -483,7 +483,7 @@ def test_a_row_that_is_worse_than_the_study_s_is_off(folder, monkeypatch, capsys
 
 def test_a_name_that_no_load_has_is_refused_in_one_line(folder, capsys):
     assert main(["smooth", "--loads", str(folder), "--only", "nothing"]) == 2
-    words = "--only nothing: allowed are parts of training, cluster, b total_kW"
+    words = "--only nothing: allowed are parts of training, cluster, iterations, b total_kW"
     assert capsys.readouterr().err == f"smooth: {words}\n"
 
 

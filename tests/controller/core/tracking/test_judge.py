@@ -53,7 +53,7 @@ def test_the_model_has_the_path_s_dead_time_and_lag(delay_ms, parts):
     judge.begin(0)
     for turn in range(8):
         judge.guess_W(100_000, 100_000, 1)
-        found_W.append(judge.words[J_SUM + 1] - sum(found_W))
+        found_W.append(judge.words[J_SUM] - sum(found_W))
         target = parts[min(turn, len(parts) - 1)]
         expected_W.append(100_000 * (target + (state - target) * (1 - math.exp(-1))))
         state = target + (state - target) * math.exp(-1)
@@ -152,27 +152,49 @@ def test_without_a_meter_of_its_own_only_slow_movement_is_followed():
     assert answers_W[0] == LEVEL_W and answers_W[1] - LEVEL_W < 10_000
 
 
-@pytest.mark.parametrize("won_pct, is_left", ((-3, True), (14, True), (16, False)))
-def test_a_choice_stays_until_it_has_lost_or_hardly_wins(won_pct, is_left):
+def decided(choice, won_pct, peaks=()):
+    """The choice after these gains and peaks of 10^6 (2: a lower one); energy stays the same."""
     judge, energy = made(), 10**9
     judge.begin(LEVEL_W)
     words = judge.words
+    words[J_CHOICE] = choice
     words[J_ENERGY] = words[judges.J_LAGGED] = words[judges.J_LARGEST] = energy
-    words[J_WON + ALL] = won_pct * energy // 100
+    for other, pct in won_pct.items():
+        words[J_WON + other] = pct * energy // 100
+    for other in range(len(judges.SHARES)):
+        words[judges.J_PEAK + other] = 10**6
+    for other, peak in peaks:
+        words[judges.J_PEAK + other] = peak
     judge._choose()
-    assert (words[J_CHOICE] == judges.STILL) is is_left
+    return words[J_CHOICE]
 
 
-@pytest.mark.parametrize("won_pct, is_taken", ((29, False), (30, False), (31, True)))
-def test_a_choice_is_taken_for_three_tenths_of_the_energy(won_pct, is_taken):
-    judge, energy = made(), 10**9
-    judge.begin(LEVEL_W)
-    words = judge.words
-    words[J_CHOICE] = judges.STILL
-    words[J_ENERGY] = words[judges.J_LAGGED] = words[judges.J_LARGEST] = energy
-    words[J_WON + 2] = won_pct * energy // 100
-    judge._choose()
-    assert (words[J_CHOICE] == 2) is is_taken
+SAME, LOWER = 937_500, 937_499  # a 16th less than the load's peak, and lower
+
+
+@pytest.mark.parametrize(
+    "won_pct, peak, is_left",
+    ((-3, SAME, True), (14, SAME, True), (16, SAME, False), (3, LOWER, True), (5, LOWER, False)),
+)
+def test_a_choice_stays_until_it_has_lost_or_hardly_wins(won_pct, peak, is_left):
+    assert (decided(ALL, {ALL: won_pct}, ((ALL, peak),)) == judges.STILL) is is_left
+
+
+@pytest.mark.parametrize(
+    "won_pct, peak, is_taken",
+    ((29, SAME, False), (30, SAME, False), (31, SAME, True), (10, LOWER, False), (11, LOWER, True)),
+)
+def test_a_choice_is_taken_for_a_gain_that_is_smaller_below_lower_peaks(won_pct, peak, is_taken):
+    assert (decided(judges.STILL, {2: won_pct}, ((2, peak),)) == 2) is is_taken
+
+
+@pytest.mark.parametrize(
+    "share_pct, peak, is_all", ((54, LOWER, True), (56, LOWER, False), (41, SAME, False))
+)
+def test_all_movement_is_followed_unless_a_share_has_won_clearly_more(share_pct, peak, is_all):
+    """Half of a smooth load leaves half of its slow swing."""
+    won_pct = {ALL: 40, 3: share_pct}
+    assert (decided(judges.STILL, won_pct, ((ALL, peak),)) == ALL) is is_all
 
 
 def test_a_gain_counts_beside_the_energy_of_a_second_ago():
