@@ -10,6 +10,7 @@ from typing import Any
 from drivers.can_codec import crc8, crc8_begun
 from drivers.dbc import Dbc, Field
 from drivers.profile import Profile, wrong
+from drivers.rack_sources import CELLS_PER_MODULE_MAX, TEMPERATURES as TEMPERATURE
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US
 from safety import signals
@@ -17,7 +18,6 @@ from safety import signals
 MODULES_PER_FRAME = 4
 # noise of the last digit, two steps, is then 0.4 K: below the threshold of row 22
 TEMPERATURE_STEP_DDEGC_MAX = 2
-CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 CELLS = ("cell_voltage_mV_min", "cell_voltage_mV_max", "cell_position_min", "cell_position_max")
 # name: (index, group)
 RACK_ROWS = {row[0]: (index, row[4]) for index, row in enumerate(signals.RACK_INPUTS)}
@@ -64,8 +64,7 @@ class NativeBms:
         modules: int | None = None,
     ) -> None:
         """rack: index in layout; node: from 1 on; modules: of this rack, else layout.modules."""
-        self.profile = profile
-        self.rack, self.node = rack, node
+        self.profile, self.rack, self.node = profile, rack, node
         self.modules = layout.modules if modules is None else modules
         self.frames = self.bad_frames = self.refused = self.commands = 0
         self.command_echo = -1
@@ -108,22 +107,19 @@ class NativeBms:
             message.cells = tuple(list(rows).index(target) for target in CELLS)
 
     def _add_temperatures(self, dbc: Dbc) -> None:
-        row = self.profile.frames["TEMPERATURES_0"].get("module_temperature_ddegC")
+        row = self.profile.frames["TEMPERATURES_0"].get(TEMPERATURE)
         if row is None:
-            key = "frames.TEMPERATURES_0.module_temperature_ddegC"
+            key = f"frames.TEMPERATURES_0.{TEMPERATURE}"
             raise wrong(self.profile.path, f"{key}: is missing; the family needs it")
         for position in range(-(-self.modules // MODULES_PER_FRAME)):
             name = f"TEMPERATURES_{position}"
             fitted = min(MODULES_PER_FRAME, self.modules - position * MODULES_PER_FRAME)
-            fields = tuple(
-                dbc.field(name, {**row, "signal": f"temperature_{place}"})
-                for place in range(fitted)
-            )
+            rows = [{**row, "signal": f"temperature_{place}"} for place in range(fitted)]
+            fields = tuple([dbc.field(name, each) for each in rows])
             self._check_step(name, fields)
             can_id = dbc.message(name).can_id + self._id_offset
-            seed, group = crc8_begun(can_id), self._temperature_group
-            message = _Message(seed, group, fields, (), position)
-            self._messages[can_id] = message
+            place = crc8_begun(can_id), self._temperature_group
+            self._messages[can_id] = message = _Message(*place, fields, (), position)
             self._temperatures.append(message)
 
     def _check_step(self, name: str, fields: tuple[Field, ...]) -> None:
@@ -131,11 +127,9 @@ class NativeBms:
         finest_K = TEMPERATURE_STEP_DDEGC_MAX / 10
         for *_, multiply, divide, _ in fields:
             if multiply > TEMPERATURE_STEP_DDEGC_MAX * divide:
-                raise wrong(
-                    self.profile.path,
-                    f"frames.{name}: its temperatures come in steps of {multiply / divide / 10:g} "
-                    f"K; allowed {finest_K:g} K and finer, or a profile without temperatures",
-                )
+                steps = f"its temperatures come in steps of {multiply / divide / 10:g} K"
+                allowed = f"{finest_K:g} K and finer, or a profile without temperatures"
+                raise wrong(self.profile.path, f"frames.{name}: {steps}; allowed {allowed}")
 
     def periodic(self) -> list[Any]:
         """[]: a BMS is not polled."""
@@ -154,11 +148,8 @@ class NativeBms:
         message = self._messages.get(can_id)
         if message is None:
             return False
-        if (
-            len(data) != 8
-            or crc8(message.seed, data[:7]) != data[7]
-            or data[6] & 15 == message.counter
-        ):
+        is_whole = len(data) == 8 and crc8(message.seed, data[:7]) == data[7]
+        if not is_whole or data[6] & 15 == message.counter:
             self.bad_frames += 1
             return True
         is_first, message.counter = message.counter < 0, data[6] & 15
@@ -195,20 +186,15 @@ class NativeBms:
         inp = self._inp
         for index, value in zip(message.indexes, values):
             inp[index] = value
-        message.values = values
-        message.stored_ok = False
-        message.payload = payload
+        message.values, message.stored_ok, message.payload = values, False, payload
         return True
 
     def _cells_ok(self, places: tuple[int, ...], values: list[int]) -> bool:
         """False when the lowest cell is above the highest, or a cell is in a missing module."""
         lowest, highest, lowest_at, highest_at = places
         end = self.modules * CELLS_PER_MODULE_MAX
-        for name, at, most in (
-            (CELLS[0], lowest, values[highest]),
-            (CELLS[2], lowest_at, end - 1),
-            (CELLS[3], highest_at, end - 1),
-        ):
+        positions = (CELLS[2], lowest_at, end - 1), (CELLS[3], highest_at, end - 1)
+        for name, at, most in ((CELLS[0], lowest, values[highest]), *positions):
             if values[at] > most:
                 self.misfit = name, values[at], 0, most
                 return False
@@ -218,7 +204,7 @@ class NativeBms:
         """The name of a field by its place in a frame."""
         if message.position < 0:
             return signals.RACK_INPUTS[message.indexes[place] - self._first][0]
-        return f"module_temperature_ddegC_{message.position * MODULES_PER_FRAME + place + 1}"
+        return f"{TEMPERATURE}_{message.position * MODULES_PER_FRAME + place + 1}"
 
     def _temperatures_arrived(self, message: _Message, now_us: int) -> None:
         """Store all module temperatures when every frame has come again, all within the window."""

@@ -21,8 +21,7 @@ class Dialect:
         required = [row for row in profile.messages.values() if row["use"] == "required"]
         self._confirm_us = 2000 * max([row["period_ms"] or profile.period_ms for row in required])
         self.silent_us = max([each.stopped_us for each in self._sources])
-        self._first_us = self._last_us = LONG_AGO_US
-        self._is_confirmed = False
+        self._first_us, self._last_us, self._is_confirmed = LONG_AGO_US, LONG_AGO_US, False
 
     def hear(self, source: Source, now_us: int) -> None:
         """Note a frame; after a silence of all ids the dialect must be confirmed again."""

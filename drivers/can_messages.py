@@ -18,17 +18,15 @@ class Message:
     def __init__(self, name: str, can_id: int, row: Mapping[str, Any], number: int) -> None:
         """number: of this id among the ids of the message."""
         self.name, self.can_id, self.row, self.number = name, can_id, row, number
+        parts = row["mux"], row["counter"]
         self.mux, self._counter = [
-            None if row[key]["start"] is None else Raw(row[key]) for key in ("mux", "counter")
+            Raw(each) if each["start"] is not None else None for each in parts
         ]
-        self._count = -1
-        self._check = CHECKS.get(row["check"])
+        self._count, self._check = -1, CHECKS.get(row["check"])
         self.sources: dict[int | None, Source] = {}
 
     def source(self, frame: Word, data: bytes) -> Source | None:
-        """The source of a frame, UNUSED of one without a value. None: a wrong length, check byte or
-        counter.
-        """
+        """The source of a frame (UNUSED: no value), None if length, check or counter is wrong."""
         if not self.row["bytes"] <= frame.length <= self.row["bytes_max"]:
             return None
         if self._check and self._check(self.can_id, data) != data[-1]:
@@ -59,9 +57,8 @@ class Messages(Sources):
                     self._source(message, None)
         for table in (profile.signals, profile.faults, profile.arrays):
             for name, row in table.items():
-                for message in [
-                    each for each in self.by_id.values() if each.name == row["message"]
-                ]:
+                found = [each for each in self.by_id.values() if each.name == row["message"]]
+                for message in found:
                     self._add(message, name, row)
 
     def _add(self, message: Message, name: str, row: dict[str, Any]) -> None:

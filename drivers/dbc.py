@@ -52,13 +52,7 @@ class Dbc:
 def _field(signal: Signal, scale: float, low: float, high: float) -> Field:
     multiplier = Fraction(str(scale))
     factor, add = signal.factor * multiplier, signal.add * multiplier
-    return Field(
-        signal.start,
-        (1 << signal.bits) - 1,
-        1 << signal.bits - 1 if signal.is_signed else 0,
-        math.ceil((Fraction(str(low)) - add) / factor),
-        math.floor((Fraction(str(high)) - add) / factor),
-        factor.numerator,
-        factor.denominator,
-        int(add),
-    )
+    form = signal.start, (1 << signal.bits) - 1, 1 << signal.bits - 1 if signal.is_signed else 0
+    lowest, highest = [(Fraction(str(end)) - add) / factor for end in (low, high)]
+    ends = math.ceil(lowest), math.floor(highest)
+    return Field(*form, *ends, *factor.as_integer_ratio(), int(add))

@@ -37,8 +37,7 @@ class IoModule:
         outputs: tuple[str, ...],
     ) -> None:
         """input_indexes: into sink.inp, -1 = spare. outputs: "" = spare, "!x" = inverse of x."""
-        self.profile = profile
-        self.unit_id = unit_id
+        self.profile, self.unit_id = profile, unit_id
         self.refused = self.writes = 0
         self.expiry_ok, self.fault = False, ""
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
@@ -113,9 +112,8 @@ class IoModule:
             data = yield read
         if data is None or int.from_bytes(data, "big") != wanted:
             self.refused += 1
-            raise StepError(
-                f"output expiry reads {int.from_bytes(data or b'', 'big')}, written {wanted}"
-            )
+            found = int.from_bytes(data or b"", "big")
+            raise StepError(f"output expiry reads {found}, written {wanted}")
 
     def _on_expiry_end(self, error: str, now_us: int) -> None:
         """Check again after check_period_ms. A failed check proves nothing: repeat it soon."""

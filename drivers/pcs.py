@@ -42,10 +42,8 @@ class SunSpecPcs:
         """places: of the unit's first signal, its measure group and its control group. tick_us:
         between two calls of `service`.
         """
-        self.profile = profile
-        self.unit_id = unit_id
+        self.profile, self.unit_id, self.restarts = profile, unit_id, 0
         self.state, self.fault = DISCOVER, ""
-        self.restarts = 0
         self.setpoint_address: int | None = None
         self.readings = Readings(profile, unit_id, sink, places, self._supervise)
         self._reversion_s = profile.settings["reversion_s"]
@@ -158,9 +156,8 @@ class SunSpecPcs:
     def heartbeat(self) -> rtu.Request:
         """Request that writes the next controller heartbeat; due each second while ready."""
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
-        return self._write(
-            "heartbeat", self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
-        )
+        place, words = self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
+        return self._write("heartbeat", place, words)
 
     # -- start-up
 
@@ -260,12 +257,8 @@ class SunSpecPcs:
     def _rearm(self, left_s: int, now_us: int) -> None:
         """Write the reversion time again if the device counts down although set-points arrive."""
         half_us = self._reversion_s * SECOND_US // 2
-        if left_s == NOT_IMPLEMENTED_U32:
-            left_s = 0
-        if (
-            left_s * 2 <= self._reversion_s
-            and now_us - self._acknowledged_us < half_us
-            and now_us - self._rearmed_us >= half_us // 2
-        ):
+        is_late = left_s == NOT_IMPLEMENTED_U32 or left_s * 2 <= self._reversion_s
+        is_rearmed = now_us - self._rearmed_us < half_us // 2
+        if is_late and not is_rearmed and now_us - self._acknowledged_us < half_us:
             self._rearmed_us = now_us
             self._extra.append(self._write("reversion", *self._reversion()))

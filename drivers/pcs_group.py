@@ -28,8 +28,7 @@ class ReadingGroup:
         self.refused = 0
         self.values: dict[str, int] = {}
         self._unit_id, self._name, period_ms, self._registers, self._take = row
-        self._period_us, self._heard = period_ms * 1000, heard
-        self._places = places
+        self._period_us, self._heard, self._places = period_ms * 1000, heard, places
         self._codecs = [Codec(each, settings) for each in self._registers]
         self._factors = {
             at: ScaleFactor([codec for codec in self._codecs if codec.factor == each.name])
@@ -52,10 +51,8 @@ class ReadingGroup:
 
     def reads(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]."""
-        return [
-            (self._read(number, block), self._period_us)
-            for number, block in enumerate(self._blocks)
-        ]
+        reads = [self._read(number, block) for number, block in enumerate(self._blocks)]
+        return [(each, self._period_us) for each in reads]
 
     def _read(self, number: int, block: Block) -> rtu.Request:
         key = self._unit_id, f"{self._name} {number + 1}"

@@ -50,14 +50,11 @@ class Readings:
         """places: as of SunSpecPcs. on_control(values of the 704 block, now_us): called for each
         good set-point read-back.
         """
-        self.refused = 0
-        self.alive_us = LONG_AGO_US
-        self.local = False
+        self.refused, self.alive_us, self.local = 0, LONG_AGO_US, False
         self._profile, self._unit_id = profile, unit_id
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
-        self._on_control = on_control
-        self._measure_us = profile.period_ms * 1000
+        self._on_control, self._measure_us = on_control, profile.period_ms * 1000
         self._control_us = profile.settings["control_period_ms"] * 1000
         self._heartbeat_us_max = profile.settings["heartbeat_ms_max"] * 1000
         self._build_blocks(profile)
@@ -97,8 +94,7 @@ class Readings:
         self._ac_us = self._dc_us = self._setpoint_us = self._remote_us = LONG_AGO_US
         self._setpoint_W = 0
         self._heartbeat: int | None = None
-        self._heartbeat_us = LONG_AGO_US
-        self.controller_heartbeat = 0
+        self._heartbeat_us, self.controller_heartbeat = LONG_AGO_US, 0
         self.measured = self.controlled = False
 
     def discovered(self, models: sunspec.Chain) -> None:
@@ -248,8 +244,7 @@ class Readings:
         self.local = local != REMOTE
         if self._heartbeat is not None and heartbeat != self._heartbeat:
             self._heartbeat_us = now_us
-        self._heartbeat = heartbeat
-        self._remote_us = now_us
+        self._heartbeat, self._remote_us = heartbeat, now_us
         self._publish_control(now_us)
         return True
 

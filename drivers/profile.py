@@ -177,19 +177,15 @@ class Profile(SimpleNamespace):
         """
         for name in names:
             if name not in self.registers:
-                raise wrong(
-                    self.path, f"registers.{name}: missing; it is read with the others of its block"
-                )
+                words = "missing; it is read with the others of its block"
+                raise wrong(self.path, f"registers.{name}: {words}")
         first = end = self.registers[names[0]].address
         layout = ">"
         for name in names:
             register = self.registers[name]
             if register.address < end:
-                raise wrong(
-                    self.path,
-                    f"registers.{name}: address {register.address} must be "
-                    f"{end} or more to be read with registers.{names[0]}",
-                )
+                words = f"must be {end} or more to be read with registers.{names[0]}"
+                raise wrong(self.path, f"registers.{name}: address {register.address} {words}")
             layout += f"{(register.address - end) * 2}x{register.code}"
             end = register.address + register.words
         return first, end - first, struct.Struct(layout)

@@ -7,6 +7,7 @@ from drivers.profile import Profile
 from drivers.rack_sources import (
     ALLOWED,
     CELLS,
+    CELLS_PER_MODULE_MAX,
     CHARGE_MV,
     CUTOFF_MV,
     GROUPS,
@@ -18,7 +19,6 @@ from drivers.rack_sources import (
 from drivers.sink import Sink
 from safety import signals as s
 
-CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 NO_POSITION = 4095
 SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")

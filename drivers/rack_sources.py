@@ -7,12 +7,14 @@ from typing import Any
 from drivers.steps import LONG_AGO_US
 from safety import signals as s
 
+FAULT = "fault_"  # begins the names of registers with fault bits
 CHARGE_MV, CUTOFF_MV = "charge_voltage_mV_max", "discharge_voltage_mV_min"
 ALLOWED = {
     "charge_allowed": s.CHARGE_CURRENT_MA_MAX,
     "discharge_allowed": s.DISCHARGE_CURRENT_MA_MAX,
 }
 CELLS, TEMPERATURES = "cell_voltage_mV", "module_temperature_ddegC"
+CELLS_PER_MODULE_MAX = 32  # a position is module x 32 + cell
 ARRAYS = {CELLS: s.G_BMS_CELLS, TEMPERATURES: s.G_BMS_TEMPERATURES}
 INDEX = {row[0]: index for index, row in enumerate(s.RACK_INPUTS)}
 GROUPS = {row[0]: row[4] for row in s.RACK_INPUTS} | ARRAYS
@@ -23,8 +25,8 @@ class Source:
     """The frames of one id and value of the multiplexer, or the replies to one read."""
 
     def __init__(self, can_id: int, is_required: bool, stopped_us: int, bit: int) -> None:
-        self.can_id, self.is_required, self.bit = can_id, is_required, bit
-        self.stopped_us = stopped_us
+        self.can_id, self.is_required = can_id, is_required
+        self.stopped_us, self.bit = stopped_us, bit
         self.fields: list[tuple[str, Any, bool]] = []  # the last: a short frame may lack it
         self.faults: list[tuple[str, Any]] = []
         self.arrays: list[tuple[str, int, Sequence[Any]]] = []

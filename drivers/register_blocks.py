@@ -25,7 +25,12 @@ class Block(NamedTuple):
         """The data of a reply by which `places` count: a byte for each bit."""
         if self.function not in BITS_FUNCTIONS:
             return data
-        return bytes([data[at // 8] >> at % 8 & 1 for at in range(self.length)])
+        return bits(data, self.length)
+
+
+def bits(data: bytes, count: int) -> bytes:
+    """A byte for each of the first bits of a reply."""
+    return bytes([data[at // 8] >> at % 8 & 1 for at in range(count)])
 
 
 def extent(register: Register) -> int:
@@ -38,9 +43,8 @@ def blocks(registers: Sequence[Register], settings: Mapping[str, Any]) -> list[B
     between two neighbours.
     """
     count_max, gap_max = settings["registers_per_read_max"], settings["gap_registers_max"]
-    order = sorted(
-        range(len(registers)), key=lambda at: (registers[at].function, registers[at].address)
-    )
+    places = [(each.function, each.address) for each in registers]
+    order = sorted(range(len(registers)), key=places.__getitem__)
     groups: list[list[int]] = []
     for at in order:
         register, group = registers[at], groups[-1] if groups else []

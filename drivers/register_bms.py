@@ -12,7 +12,7 @@ from drivers.buses import rtu
 from drivers.can_dialect import OK, OTHER, READ, SIGN, STUCK, WAITING
 from drivers.profile import Register, wrong
 from drivers.rack_bms import RackBms
-from drivers.rack_sources import ARRAYS, GROUPS, Source, Sources
+from drivers.rack_sources import ARRAYS, FAULT, GROUPS, Source, Sources
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec, ScaleFactor
 from drivers.sink import Sink
@@ -24,7 +24,6 @@ CURRENT = "rack_current_mA"
 RETRY_US = 1_000_000  # after a write without an answer
 DIRECTION = "current_direction"  # 1 or -1; then the current counts without its sign
 HEARTBEAT = "heartbeat"
-FAULT = "fault_"  # begins the names of registers with fault bits
 FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
 
 
@@ -64,12 +63,8 @@ class RegisterBms(RackBms):
     def _add_reads(self) -> None:
         registers, settings = self.profile.registers.values(), self.profile.settings
         for period_ms in dict.fromkeys([self._period_ms(each) for each in registers]):
-            every = [
-                place
-                for each in registers
-                if self._period_ms(each) == period_ms
-                for place in self._expanded(each)
-            ]
+            own = [each for each in registers if self._period_ms(each) == period_ms]
+            every = [place for each in own for place in self._expanded(each)]
             for block in blocks([each for _, each in every], settings):
                 source = self._sources.make(block.address, True, settings["stopped_ms"] * 1000)
                 self._reads.append((source, block, period_ms * 1000))

@@ -10,6 +10,7 @@ from struct import Struct
 from drivers.buses import rtu
 from drivers.pcs_group import ReadingGroup
 from drivers.profile import Profile, Register
+from drivers.rack_sources import FAULT
 from drivers.setpoint_form import power_W
 from drivers.setpoint_writer import SetpointWriter
 from drivers.sink import Sink
@@ -18,7 +19,6 @@ from safety import signals
 
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # of phases: their sum
-FAULT = "fault_"  # begins the names of registers with fault bits
 DIFFERENCES = 2  # in a row: one reading may be older than a write
 VOLTAGE_MV_MIN = 1000  # below it no current follows from power and voltage
 
@@ -59,14 +59,12 @@ class PcsReadings:
         measure = [e for e in registers if e.name in factors or e.name not in names]
         unit_id = self._writer.unit_id
         control_ms = self._profile.settings["control_period_ms"]
-        self._groups = [
+        of_measure = "measure", self._profile.period_ms, measure, self._measured
+        of_control = "control", control_ms, control, self._controlled
+        self._measure, self._control = self._groups = [
             ReadingGroup(self._writer.places, self._profile, settings, (unit_id, *row), self.heard)
-            for row in (
-                ("measure", self._profile.period_ms, measure, self._measured),
-                ("control", control_ms, control, self._controlled),
-            )
+            for row in (of_measure, of_control)
         ]
-        self._measure, self._control = self._groups
 
     def forget(self) -> None:
         """Drop all values: the device may be another one."""
@@ -74,8 +72,7 @@ class PcsReadings:
         self.is_started = self.is_commanded = False
         self.heard_us = self._heartbeat_us = LONG_AGO_US
         self._heartbeat: int | None = None
-        self._is_local = False
-        self._differs = 0
+        self._is_local, self._differs = False, 0
         for group in self._groups:
             group.forget()
 

@@ -5,6 +5,7 @@ from struct import Struct
 
 from drivers.buses import rtu
 from drivers.profile import Register
+from drivers.register_blocks import bits
 from drivers.register_codec import Codec
 from drivers.sunspec import Places
 
@@ -34,8 +35,7 @@ class RegisterWrite:
         self.limit = Register(**place, words=size) if register.fixed_words else None
         self._sent: int | None = None
         self._expected: tuple[int, ...] = ()  # registers or levels of the last write
-        self._due_us = self._free_us = 0
-        self._is_unread = False
+        self._due_us, self._free_us, self._is_unread = 0, 0, False
 
     def request(self, value: int, now_us: int) -> rtu.Request | None:
         """Same as SiteDevice.write."""
@@ -113,7 +113,7 @@ class RegisterWrite:
         """pdu: function, byte count, then the registers or bits."""
         data, count = pdu[2:], len(self._expected)
         if self._register.write_function in COIL_WRITES:
-            found = tuple([data[at // 8] >> at % 8 & 1 for at in range(count)])
+            found = tuple(bits(data, count))
         else:
             found = Struct(f">{count}H").unpack(data)
         if found != self._expected:

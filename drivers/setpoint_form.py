@@ -87,10 +87,8 @@ def _asked(register: Register, power_W: int) -> int:
     if role == "mode":
         way = way_of(power_W)
         return int(getattr(register, next(name for name in WAYS if WAYS[name] == way)))
-    if role == CHARGE:
-        return max(0, -power_W)
-    if role == DISCHARGE:
-        return max(0, power_W)
+    if role in (CHARGE, DISCHARGE):
+        return max(0, power_W if role == DISCHARGE else -power_W)
     return abs(power_W) if role == "magnitude" else power_W
 
 

@@ -65,8 +65,7 @@ class SiteDevice:
         of the role; bounds: {signal: (lowest, highest)} by the rating. Others stay 0.
         """
         self.profile, self.unit_id = profile, unit_id
-        self.refused = self.failures = 0
-        self.refused_mask = self.refused_value = 0
+        self.refused = self.failures = self.refused_mask = self.refused_value = 0
         self._sink, (self._first, self._group) = sink, place
         registers = profile.registers.values()
         for each in registers:
@@ -96,11 +95,10 @@ class SiteDevice:
         writes = self._writes.values()
         codecs = [each.codec for each in self._signals] + [each.codec for each in writes]
         telling = [*device_checks.telling(self.profile, settings)]
-        limits: list[device_checks.Check] = [
-            (each.limit, partial(self._see, each)) for each in writes if each.limit
-        ]
+        limits = [(limit, partial(self._see, each)) for each in writes if (limit := each.limit)]
         self._telling = len(telling)
-        self._checks = [*telling, *device_checks.factors(self.profile, codecs), *limits]
+        found = device_checks.factors(self.profile, codecs)
+        self._checks: list[device_checks.Check] = [*telling, *found, *limits]
         self._unfound, self._differing = set(range(len(self._checks))), set[int]()
 
     def _see(self, write: RegisterWrite, part: bytes) -> bool:

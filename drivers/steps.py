@@ -14,7 +14,6 @@ LOST_US, NO_ANSWER = 3_000_000, "no answer"
 NOW_US = LONG_AGO_US = -(1 << 62)  # due at once; before any clock
 NEVER_US = 1 << 62
 
-
 # ("read", function, address, count), ("write", address, values), ("write one", address, (value,))
 Step = tuple[Any, ...] | None
 Result = TypeVar("Result")
@@ -34,12 +33,10 @@ class Steps:
     def __init__(self, unit_id: int, end: Callable[[str, int], object]) -> None:
         """end(error, now_us): the sequence has ended, "" without an error."""
         self.due_us = NEVER_US
-        self._unit_id = unit_id
-        self._end = end
+        self._unit_id, self._end = unit_id, end
         self._generator: Sequence[Any] | None = None
         self._answer: bytes | None = None
-        self._is_sent = False
-        self._count = 0
+        self._is_sent, self._count = False, 0
 
     def begin(self, generator: Sequence[Any], due_us: int = NOW_US) -> None:
         """Start `generator` at due_us and end the sequence before it; its late answers are lost."""
@@ -56,11 +53,8 @@ class Steps:
             return None
         try:
             step = self._generator.send(self._answer)
-        except StepError as error:
-            self._finish(str(error), now_us)
-            return None
-        except StopIteration:
-            self._finish("", now_us)
+        except (StepError, StopIteration) as end:
+            self._finish(str(end) if isinstance(end, StepError) else "", now_us)
             return None
         self._answer = None
         if step is None:

@@ -82,9 +82,9 @@ class Places:
         self._bases: list[int] = profile.settings.get("base_addresses", [0])
         self._wanted: list[Wanted] = profile.models
         self._needed = len(profile.needed)
-        self._first: list[int | None] = []
         self._followers: list[rtu.Request] = []
         self.missing = 0
+        self.forget()
 
     @property
     def is_found(self) -> bool:
@@ -113,7 +113,7 @@ class Places:
 
     def forget(self) -> None:
         """The device may be another one."""
-        self._first = []
+        self._first: list[int | None] = []
 
     def walk(self) -> Sequence[None]:
         """Steps that find all places. StepError."""
@@ -155,15 +155,12 @@ class Block:
         """
         self.scale_us = profile.settings["scale_period_ms"] * 1000
         full_names = [f"{model}.{name}" for name in names]
-        self.model = model
         self.offset, self.count, layout = profile.block(full_names)
         if self.count > REGISTERS_PER_READ_MAX:
-            raise wrong(
-                profile.path,
-                f"registers.{model}: {names[0]} to {names[-1]} take {self.count} registers; "
-                f"allowed {REGISTERS_PER_READ_MAX} in one read",
-            )
-        self.offset += shift
+            taken = f"{names[0]} to {names[-1]} take {self.count} registers"
+            allowed = f"allowed {REGISTERS_PER_READ_MAX} in one read"
+            raise wrong(profile.path, f"registers.{model}: {taken}; {allowed}")
+        self.model, self.offset = model, self.offset + shift
         self.points = [profile.registers[name] for name in full_names]
         self._required = [
             (index, point.sentinel)

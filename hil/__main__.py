@@ -10,20 +10,22 @@ from typing import NoReturn
 from controller.forms.refusal import ConfigError
 from controller.journal.ring import JournalError
 from controller.system import cli
-from hil.engine import coverage, rig_command
-from hil.engine.coverage import NotSimulatedError
-from hil.engine.rig import RigError
+from hil.engine.refusals import CaseError, InputError, NotSimulatedError, RigError
 from hil.loads.trace import LoadError
-from hil.results import keys
 from hil.runner import report
-from hil.runner.cases import CaseError
 from hil.runner.options import WrongOptionError
-from hil.values import long_command, pod_options, speeds
 
 PROGRAM = "python -m hil"
-WRONG = LoadError, ConfigError, NotSimulatedError, rig_command.InputError, WrongOptionError
-BENCH = (rig_command, coverage, pod_options, long_command, speeds, keys)
+WRONG = LoadError, ConfigError, NotSimulatedError, InputError, WrongOptionError
 # command: its module in hil/
+BENCH = {
+    "rig": "engine.rig_command",
+    "covers": "engine.coverage",
+    "pod": "values.pod_options",
+    "long": "values.long_command",
+    "speeds": "values.speeds",
+    "keys": "results.keys",
+}
 LAB = {
     "hint-attack": "campaigns.hint_attack.command",
     "golden": "campaigns.golden",
@@ -61,10 +63,11 @@ def main(argv: list[str] | None = None) -> int:
     }
     name = PROGRAM.split()[-1]
     try:
-        arguments, left = parser().parse_known_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        arguments, left = parser(*words[:1]).parse_known_args(words)
         name = arguments.program
         if left:  # argparse would name the program here, not the command
-            raise rig_command.InputError(f"unrecognized arguments: {' '.join(left)}")
+            raise InputError(f"unrecognized arguments: {' '.join(left)}")
         _check_apart(arguments)
         return arguments.run(arguments)
     except WRONG as error:
@@ -88,19 +91,18 @@ class _Parser(argparse.ArgumentParser):
         self.exit(report.WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
 
 
-def parser() -> _Parser:
-    """The parser of all commands."""
+def parser(word: str = "") -> _Parser:
+    """The parser of the command; if the word is no command, the parser of all."""
     made = _Parser(prog=PROGRAM)
     commands = made.add_subparsers(required=True, metavar="COMMAND", dest="program")
-    for module in BENCH:
-        module.add(commands)
-    if has_lab():
-        for name in LAB.values():
-            importlib.import_module(f"hil.{name}").add(commands)
-        importlib.import_module(ON_RIG).extend(commands.choices["rig"])
-    else:
-        for name in LAB:
+    known = BENCH | LAB
+    for name in (word,) if word in known else known:
+        if name in BENCH or has_lab():  # imports the module of a given command only
+            importlib.import_module(f"hil.{known[name]}").add(commands)
+        else:
             commands.add_parser(name, help="of the package firebreak-lab").set_defaults(run=_absent)
+        if name == "rig" and has_lab():
+            importlib.import_module(ON_RIG).extend(commands.choices[name])
     return made
 
 
@@ -110,7 +112,7 @@ def has_lab() -> bool:
 
 
 def _absent(arguments: argparse.Namespace) -> int:
-    raise rig_command.InputError("a command of the lab: install firebreak-lab")
+    raise InputError("a command of the lab: install firebreak-lab")
 
 
 def _check_apart(arguments: argparse.Namespace) -> None:
@@ -120,7 +122,7 @@ def _check_apart(arguments: argparse.Namespace) -> None:
         path = getattr(arguments, option, None)
         other = seen.setdefault(os.path.realpath(path), option) if path else option
         if other != option:
-            raise rig_command.InputError(
+            raise InputError(
                 f"--{option} {path}: --{other} names the same file; give each option its own file"
             )
 

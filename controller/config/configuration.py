@@ -63,8 +63,8 @@ def load(
 
 def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
     """(Config, lines of its doubts) of the file at `path`. Raises ConfigError."""
-    values, config = _read(path)
-    return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config))
+    values, config, every = _read(path)
+    return config, (*pairs.doubts(values, config), *tick_fit.doubts(values, config, every))
 
 
 def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
@@ -98,7 +98,7 @@ def _read(
     tick_ms: int | None = None,
     left_out: Sequence[tuple[str, Path]] = (),
     earlier: list[str] | None = None,
-) -> tuple[Values, Config]:
+) -> tuple[Values, Config, bus_times.Schedule]:
     chain = layers.read_chain(str(path))
     if earlier is not None:
         earlier += layers.carry_over(chain)
@@ -119,7 +119,7 @@ def _read(
     except ConfigError as error:
         error.built = config
         raise
-    return values, config
+    return values, config, every
 
 
 def _config(chain: list[layers.Layer], values: Values, plan: topology.Topology) -> Config:

@@ -1,4 +1,4 @@
-"""What the profile of a meter must have together, and what a meter that lacks some of it costs."""
+"""Checks the profile of a meter: registers that need each other, and the cost of missing ones."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -118,7 +118,7 @@ def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]
 
 
 def lacks(profile: Profile) -> Iterator[str]:
-    """What a meter of this profile does not compare, each with what that costs."""
+    """One line for each quantity that a meter of this profile does not compare, with its cost."""
     registers, settings = profile.registers, profile.settings
     known = {
         quantity: any(name in registers for name in reads.phases_of(quantity, settings))

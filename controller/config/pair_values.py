@@ -1,5 +1,6 @@
 """The numbers that pairs.py compares: keys of the files, and sums of them with their words."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 class Number(NamedTuple):
     """One side of a pair. rank: of its layer, NO_RANK without one; is_key: a file may change it;
-    words: name, value and file; text: of a wrong value.
+    sum_of: its words in WORDS, "" for the value of a key.
     """
 
     path: Path
@@ -51,8 +52,22 @@ class Number(NamedTuple):
     rank: int
     unit: tuple[int, str] | None
     is_key: bool
-    words: str
-    text: str
+    sum_of: str
+
+    @property
+    def text(self) -> str:
+        """Text of a wrong value."""
+        value = in_unit(self.value, self.unit)
+        return f"{value} ({self.sum_of})" if self.sum_of else value
+
+    @property
+    def words(self) -> str:
+        """Name, value and file."""
+        if not self.is_key:
+            return f"{self.sum_of} is {self.value}"
+        said = "by its profile" if self.path[-1] == "period_ms" else "in no file"
+        said = f"in {self.file.rpartition('/')[2]}" if self.rank != NO_RANK else said
+        return f"{self.sum_of or dotted(self.path)} is {in_unit(self.value, self.unit)} ({said})"
 
 
 class Tables:
@@ -61,10 +76,11 @@ class Tables:
     def __init__(self, values: Values, config: Config) -> None:
         self._values, self._config = values, config
         self._whole = _whole(config)
+        self._of_scope = functools.cache(self._tables)
 
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
         """(low, high) of each table of the scope that has both."""
-        for path, table in self._tables(scope):
+        for path, table in self._of_scope(scope):
             found = [self._number(path, table, name) for name in (low, high)]
             if found[0] is not None and found[1] is not None:
                 yield found[0], found[1]
@@ -92,22 +108,17 @@ class Tables:
         if value is None:
             return None
         if name in WORDS and name not in KEY_OF:
-            words = f"{WORDS[name]} is {value}"
-            return Number((), value, "", NO_RANK, None, False, words, "")
-        return self._key(own, value, WORDS.get(name))
+            return Number((), value, "", NO_RANK, None, False, WORDS[name])
+        return self._key(own, value, WORDS.get(name, ""))
 
-    def _key(self, own: Path, value: int, sum_of: str | None) -> Number:
+    def _key(self, own: Path, value: int, sum_of: str) -> Number:
         where, entry = own, self._values.entries.get(own)
         if own[0] in ("unit", "rack"):
             where, entry = entry_of(self._values, own)
         unit = None if sum_of else self._values.spec(own).unit
         file = entry.file if entry else self._values.last_file
-        said = "by its profile" if own[-1] == "period_ms" else "in no file"
-        said = f"in {entry.file.rpartition('/')[2]}" if entry else said
-        text = f"{value} ({sum_of})" if sum_of else in_unit(value, unit)
-        words = f"{sum_of or dotted(where)} is {in_unit(value, unit)} ({said})"
         rank = entry.rank if entry else NO_RANK
-        return Number(where, value, file, rank, unit, True, words, text)
+        return Number(where, value, file, rank, unit, True, sum_of)
 
 
 def _whole(config: Config) -> Table:

@@ -197,7 +197,8 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
     tables = pair_values.Tables(values, config)
     for pair in PAIRS:
         for low, high in tables.numbers(pair.scope, pair.low, pair.high):
-            is_kept = low.value + pair.room <= pair.times * high.value
+            left, right = pair.times.denominator, pair.times.numerator
+            is_kept = (low.value + pair.room) * left <= right * high.value
             if not is_kept and not _is_meant(pair, low, high):
                 yield pair, low, high
 

@@ -45,13 +45,13 @@ MAKING = (profile_form.CAN_BMS, profile_form.REGISTER_BMS, profile_form.REGISTER
 
 
 class Shelf:
-    """What a driver stores: `inp` with a (name, unit) for each value, `fresh` for each group."""
+    """The sink of a driver: `inp` with a (name, unit) for each value, `fresh` for each group."""
 
     def __init__(self, names: list[tuple[str, str, int]], groups: int) -> None:
         """names: (name, unit, group) of each value."""
         self.names = names
         self.inp: list[Any] = [None] * len(names)
-        self.absent: set[str] = set()  # made by the driver, of nothing that the device says
+        self.absent: set[str] = set()  # values of the driver that no device reports
         self.fresh = [0] * groups
 
     def taken(self) -> dict[str, tuple[int, str]]:

@@ -6,7 +6,7 @@ import math
 import pathlib
 import pickle
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
 from controller.config import (
     can_form,
@@ -24,7 +24,7 @@ from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.system import toml_text
-from drivers.profile import FOLDER, Profile, Register, Wanted
+from drivers.profile import FOLDER, Message, Profile, Register, Wanted
 
 Table = dict[str, Any]
 Names = Iterable[str]
@@ -35,16 +35,19 @@ def load(name: str) -> Profile:
     path = _path_of(name)
     try:
         text = file_text(str(path), toml_text.BYTES_MAX, "one device", path.name)
-        return cast(Profile, pickle.loads(_pickled(path, text)))
+        profile, messages = _pickled(path, text)
+        return Profile(**pickle.loads(profile), dbc=messages)
     except toml_text.TomlError as error:
         raise ConfigError(f"{path.name}: is {error}") from None
 
 
-# up to 16 racks share a profile, and each device gets its own copy: unpickling is the fastest copy
+# Each device gets its own copy, by unpickling. All share the DBC, whose fractions unpickle slowly.
 @functools.lru_cache(maxsize=32)
-def _pickled(path: pathlib.Path, text: str) -> bytes:
-    """The checked profile of a text, pickled. Raises toml_text.TomlError, ConfigError."""
-    return pickle.dumps(profile_evidence.checked(_checked(path, toml_text.loads(text))))
+def _pickled(path: pathlib.Path, text: str) -> tuple[bytes, dict[str, Message]]:
+    """(Checked profile, pickled; messages of its DBC). Raises toml_text.TomlError, ConfigError."""
+    found = vars(profile_evidence.checked(_checked(path, toml_text.loads(text))))
+    messages = found.pop("dbc")
+    return pickle.dumps(found), messages
 
 
 def _path_of(name: str) -> pathlib.Path:
@@ -101,7 +104,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
     """The tables of a BMS on CAN; of other families they are refused."""
     if family == form.CAN_BMS:
-        return can_profile.read(path, top, settings)
+        return {"dbc": {}, **can_profile.read(path, top, settings)}
     others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
     for name in filter(top.get, others):
         refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)

@@ -31,8 +31,12 @@ LACKING = {
 
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
     """{parameter of LACKING: bool} of each rack: its BMS reports the values, by its profile."""
-    bms = [topology.required("bms", rack) for rack in range(topology.racks)]
-    return [{fact: is_given(each.profile, fact) for fact in LACKING} for each in bms]
+    return [_facts_of(topology, rack) for rack in range(topology.racks)]
+
+
+def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
+    profile = topology.required("bms", rack).profile
+    return {fact: is_given(profile, fact) for fact in LACKING}
 
 
 def is_given(profile: Profile, fact: str) -> bool:
@@ -45,7 +49,7 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
     cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
-        return _rack_state(stage, rack_facts(topology)[rack], topology.not_fitted)
+        return _rack_state(stage, _facts_of(topology, rack), topology.not_fitted)
     if stage[matrix.S_SCOPE] == signals.UNIT:
         return _unit_state(stage, topology, rack)
     if "noc" in records.feature(stage).equipment:

@@ -20,9 +20,9 @@ def cost_us(config: Config) -> int:
     return BASE_US + RACK_US * config.racks + UNIT_US * config.units
 
 
-def doubts(values: Values, config: Config) -> tuple[str, ...]:
-    """One line for each doubt."""
-    return (*_cost(values, config), *_waits(values, config), *_buffered(values, config))
+def doubts(values: Values, config: Config, every: bus_times.Schedule) -> tuple[str, ...]:
+    """One line for each doubt. every: the exchanges of each bus."""
+    return (*_cost(values, config), *_waits(values, config, every), *_buffered(values, config))
 
 
 def _cost(values: Values, config: Config) -> Iterator[str]:
@@ -35,9 +35,8 @@ def _cost(values: Values, config: Config) -> Iterator[str]:
         yield _line(values, path, config.tick_ms, why, f"at least {least_ms}")
 
 
-def _waits(values: Values, config: Config) -> Iterator[str]:
+def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
     """Each set-point must end before the next one, also behind the longest exchange."""
-    every = bus_times.schedule(config)
     for device in [each for each in config.devices if each.role == "pcs"]:
         exchanges = every[device.bus]
         own = bus_times.exchange_of(exchanges, device, families.SETPOINT)

@@ -1,13 +1,13 @@
-"""Every number that the control functions take from configuration, as data.
+"""Parameters of the control functions that a configuration may set, as data.
 
-The control image has their values in this order: first the numbers that several functions share,
-then those that each function declares. A row is a tuple as in safety.parameters: name, unit, low,
+The control image has the values in this order: first the parameters that several functions share,
+then the parameters of each function. A row is a tuple as in safety.parameters: name, unit, low,
 high, default, tighter direction.
 
-    "up" "down"   a later layer of configuration may only go that way
-    "fixed"       no later layer may differ from the one that sets it
-    "free"        a later layer may change it either way: it bounds nothing, because every bound is
-                  a limit, a cap or an obligation of its own
+    "up" "down"   a later layer of configuration may change the value in this direction only
+    "fixed"       a later layer may not change the value
+    "free"        a later layer may raise or lower the value: it is no limit, because each limit,
+                  cap and obligation has a parameter of its own
 """
 
 from array import array

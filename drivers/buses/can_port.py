@@ -61,15 +61,12 @@ class CanPort:
     def __init__(
         self, bus: Bus, ids: Iterable[int] | None = None, reopen: Callable[[], Bus] | None = None
     ) -> None:
-        self.state = ACTIVE
-        self.error = ""
+        self.state, self.error = ACTIVE, ""
         self.received = self.foreign = self.error_frames = self.bus_offs = self.losses = 0
         self.sent = self.full = 0
         self._ids = None if ids is None else frozenset(ids)
-        self._reopen = reopen
-        self._retry_us = 0
-        self._wait_us = RETRY_US
-        self._bus = bus
+        self._bus, self._reopen = bus, reopen
+        self._retry_us, self._wait_us = 0, RETRY_US
 
     def accept(self, ids: Iterable[int]) -> None:
         """Take only these ids from now on (29-bit ids with EXTENDED added)."""
@@ -100,11 +97,8 @@ class CanPort:
         if message.is_error_frame:
             return self._note_error(message)
         if self.state >= BUS_OFF:  # a received frame shows that the bus works again
-            self.state = ACTIVE
-            self.error = ""
-        can_id = message.arbitration_id
-        if message.is_extended_id:
-            can_id |= EXTENDED
+            self.state, self.error = ACTIVE, ""
+        can_id = message.arbitration_id | EXTENDED * message.is_extended_id
         if message.is_remote_frame or (self._ids is not None and can_id not in self._ids):
             self.foreign += 1
         else:
@@ -129,9 +123,8 @@ class CanPort:
 
     def send(self, can_id: int, data: bytes) -> bool:
         """Hand one frame to the interface. False: queue full or interface gone; try again later."""
-        message = can.Message(
-            arbitration_id=can_id & ~EXTENDED, is_extended_id=can_id >= EXTENDED, data=data
-        )
+        plain, is_long = can_id & ~EXTENDED, can_id >= EXTENDED
+        message = can.Message(arbitration_id=plain, is_extended_id=is_long, data=data)
         try:
             self._bus.send(message)
         except (can.CanError, OSError) as failure:
@@ -207,11 +200,10 @@ def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> Can
 class _NoBus:
     """A bus on a machine without CAN."""
 
-    def recv(self, timeout: float | None = None) -> None:
+    def recv(self, *given: object, **more: object) -> None:
         raise OSError(errno.EAFNOSUPPORT, "")
 
-    def send(self, msg: can.Message, timeout: float | None = None) -> None:
-        raise OSError(errno.EAFNOSUPPORT, "")
+    send = recv
 
     def fileno(self) -> int:
         return -1

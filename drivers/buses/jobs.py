@@ -17,11 +17,8 @@ class Job:
     __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
 
     def __init__(self, request: Request, unit: UnitStatistics, period_us: int, due_us: int) -> None:
-        self.request = request
-        self.unit = unit
-        self.period_us = period_us
-        self.due_us = due_us
-        self.deadline_us = due_us + period_us
+        self.request, self.unit, self.period_us = request, unit, period_us
+        self.due_us, self.deadline_us = due_us, due_us + period_us
 
 
 def chosen(once: Mapping[Hashable, Job], periodic: Iterable[Job], now_us: int) -> Job | None:

@@ -42,9 +42,8 @@ class RtuPort:
         turnaround_us: int = 0,
         echo: bool = False,
     ) -> None:
-        self.name = name
+        self.name, self.turnaround_us = name, turnaround_us
         self.first_byte_timeout_us = first_byte_timeout_us
-        self.turnaround_us = turnaround_us
         self.statistics: dict[int, UnitStatistics] = {}
         # unit id: callable that gets each frame to that unit just before it is sent
         self.watch: dict[int, Callable[[bytes], object]] = {}
@@ -159,8 +158,7 @@ class RtuPort:
             del self._once[request.key]
         self._job = job
         job.unit.sent += 1
-        self._hold_us = 0
-        self._late_dropped = False
+        self._hold_us, self._late_dropped = 0, False
         self._receiver.expect(request)
         frame = request.frame
         if request.unit_id in self.watch:
@@ -179,9 +177,8 @@ class RtuPort:
         if missing <= 0:
             self.wake_us = min(self.wake_us, until_us)
         else:
-            self.wake_us = max(
-                self.wake_us, min(until_us + self._time_us(missing), self._deadline_us_max)
-            )
+            until_us = min(until_us + self._time_us(missing), self._deadline_us_max)
+            self.wake_us = max(self.wake_us, until_us)
 
     # -- ends of a request
 
@@ -213,8 +210,8 @@ class RtuPort:
         if received:
             unit.note_bad(now_us)
             other_id = self._receiver.other_id()
-            function, late = request.function, self._late
-            if other_id is not None and not late.may_be_of(other_id, function, now_us):
+            asked = request.function, now_us
+            if other_id is not None and not self._late.may_be_of(other_id, *asked):
                 unit.other_unit += 1
                 unit.answered_by = other_id
             request.on_failure(BAD_REPLY, 0, now_us)
@@ -223,8 +220,7 @@ class RtuPort:
             request.on_failure(TIMEOUT, 0, now_us)
 
     def _release(self, ready_us: int) -> None:
-        self._job = None
-        self._ready_us = ready_us
+        self._job, self._ready_us = None, ready_us
         self._plan()
 
     def _may_be_late(self, job: Job, now_us: int) -> bool:

@@ -19,9 +19,8 @@ class Receiver:
     _request: Request  # of expect()
 
     def __init__(self, echo: bool = False) -> None:
-        self.echo = echo
+        self.echo, self._echo = echo, b""
         self.received = 0  # bytes since expect(), without the echo
-        self._echo = b""
         self._buffer = bytearray()
         self._seen = b""  # the first bytes since expect(), as long as no reply was found
 
@@ -53,10 +52,8 @@ class Receiver:
     def other_id(self) -> int | None:
         """The unit id of a whole reply, or exception, from another unit than the asked one."""
         request, seen = self._request, self._seen
-        for code, size in (
-            (request.function, request.reply_bytes),
-            (request.function | 0x80, EXCEPTION_BYTES),
-        ):
+        function = request.function
+        for code, size in (function, request.reply_bytes), (function | 0x80, EXCEPTION_BYTES):
             for at in range(len(seen) - size + 1):
                 is_code = seen[at + 1] == code and seen[at] != request.reply_id
                 if is_code and crc16(seen[at : at + size]) == 0:

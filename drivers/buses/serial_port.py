@@ -36,19 +36,15 @@ class SerialPort:
     """
 
     def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
-        self.path = path
-        self.error = ""
-        self.generation = 0
+        self.path, self.error = path, ""
         self.low_latency_ok = False  # without it a USB adapter may hold received bytes up to 16 ms
-        self.losses = 0
+        self.generation = self.losses = 0
         self.dropped_bytes = 0  # rests of frames that the port had not taken at the next frame
         self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
         self._serial: serial.Serial | None = None
-        self._fd = -1
-        self._rest = b""
+        self._fd, self._rest = -1, b""
         self._waiting = array("i", [0])
-        self._retry_us = 0
-        self._wait_us = RETRY_US
+        self._retry_us, self._wait_us = 0, RETRY_US
 
     def fileno(self) -> int:
         """Descriptor, -1 while closed."""
@@ -111,9 +107,8 @@ class SerialPort:
         """Send `data`; False: the port is gone. Bytes that the tty does not take wait for the next
         frame, which drops and counts them: the rest of an old frame would spoil the new one.
         """
-        if data and self._rest:
+        if data:
             self.dropped_bytes += len(self._rest)
-            self._rest = b""
         data = data or self._rest
         if self._fd < 0:
             self._rest = b""

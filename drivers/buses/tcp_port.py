@@ -38,17 +38,15 @@ class TcpPort:
     low_latency_ok = True
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path, self.error = path, ""
         host, _, port = path.rpartition(":")
         self._address = host, int(port)
-        self.error = ""
         self.generation = self.losses = self.dropped_bytes = self.strays = 0
         self._unanswered = 0  # requests in a row, with the one that is under way
         self._unit = 0  # that was asked last
         self._answering = set[int]()  # units that have answered the last request to them
         self._socket: socket.socket | None = None
-        self._is_connected = False
-        self._transaction = 0
+        self._is_connected, self._transaction = False, 0
         self._rest = self._received = b""
         self._retry_us = self._give_up_us = 0
         self._wait_us = RETRY_US

@@ -7,11 +7,12 @@ import functools
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
-
-import cantools
+from typing import TYPE_CHECKING, Any
 
 from hil.plant.rack import Rack
+
+if TYPE_CHECKING:
+    from cantools.database.can import Message, Signal
 
 DBC = Path(__file__).resolve().parents[2] / "drivers" / "profiles" / "firebreak_rack.dbc"
 NODE_STRIDE = 0x20
@@ -73,6 +74,8 @@ def crc8(data: bytes | tuple[int, int], value: int = 0xFF) -> int:
 @functools.lru_cache(maxsize=8)
 def load(path: str) -> Any:
     """The cantools Database in the file at `path`; each file is read once."""
+    import cantools  # 0.1 s that a rig without such a rack does not need
+
     return cantools.database.load_file(path)
 
 
@@ -82,9 +85,7 @@ class MessageEncoder:
     """
 
     def __init__(
-        self,
-        message: cantools.database.can.message.Message,
-        signal_names: dict[str, tuple[str, int]] | list[str],
+        self, message: "Message", signal_names: dict[str, tuple[str, int]] | list[str]
     ) -> None:
         """signal_names: the order in which encode() takes the values."""
         self.last_values: list[float] = []
@@ -111,7 +112,7 @@ class MessageEncoder:
         return self.last_payload
 
 
-def _limits(signal: cantools.database.can.signal.Signal) -> tuple[int, int]:
+def _limits(signal: "Signal") -> tuple[int, int]:
     """Smallest and largest raw value of a signal."""
     if signal.is_signed:
         return -1 << signal.length - 1, (1 << signal.length - 1) - 1

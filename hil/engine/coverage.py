@@ -12,6 +12,7 @@ from controller.config.configuration import Config
 from controller.config.devices import Device
 from drivers.profile import Profile
 from hil.devices.native_bms import DBC
+from hil.engine.refusals import NotSimulatedError as NotSimulatedError
 from hil.plant.config import KEYS
 from hil.results.words import MIRRORED as MIRRORED_NOTE
 from hil.scenarios.scenario import Scenario
@@ -44,10 +45,6 @@ WANTED = {
 }
 CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
-
-
-class NotSimulatedError(ValueError):
-    """A configuration that the rig cannot simulate; one line."""
 
 
 def loaded(path: str, is_virtual: bool = True) -> Config:

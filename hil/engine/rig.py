@@ -31,6 +31,7 @@ from hil.engine import (
     processes,
     run_directory,
 )
+from hil.engine.refusals import RigError as RigError
 from hil.engine.scenario_operator import ScenarioOperator
 from hil.loads.trace import Load
 from hil.results import files, recorder, run_result, view
@@ -41,10 +42,6 @@ ROOT = pathlib.Path(__file__).parents[2]
 CONTROLLER_STOP_S = 20.0
 PLANT_STOP_S = 10.0
 HANG_GUARD_S = 30.0
-
-
-class RigError(RuntimeError):
-    """The rig could not be set up; one line."""
 
 
 class Rig(ScenarioOperator):

@@ -19,6 +19,7 @@ from hil.engine import (
     virtual_run,
 )
 from hil.engine.arguments import CABINET, number, output_file, run_options
+from hil.engine.refusals import InputError as InputError
 from hil.loads import selection
 from hil.results import audited, run_result, words
 from hil.scenarios import scenario
@@ -37,10 +38,6 @@ EXTERNAL = "a foreign device or simulator answers on this bus; each bus once, in
 OPTIONS = {"beside": "with"}
 REAL_TIME = {"run_dir": "--run-dir", "beside": "--with", "external": "--external"}
 OF_PODS = {"run_dir": "--run-dir", "scenario": "--scenario"}
-
-
-class InputError(ValueError):
-    """A wrong command line; one line."""
 
 
 def add(commands: Any) -> None:

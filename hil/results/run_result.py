@@ -4,6 +4,7 @@ import platform
 import sys
 
 from controller.config.configuration import Config
+from controller.system.paths import DONE as MET, INTERRUPTED, NOT_DONE as NOT_MET
 from hil.loads import selection
 from hil.observer.reactions import first
 from hil.results import bands, figures, words
@@ -13,7 +14,6 @@ from hil.scenarios.scenario import Scenario
 from safety import parameters, signals as s
 
 SETTLED_MS = 250  # the battery answers an unannounced step one path delay and this time later
-MET, NOT_MET, INTERRUPTED = 0, 1, 130  # exit codes; 128 + SIGINT, as in shells
 
 
 class Outcome:

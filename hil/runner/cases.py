@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hil.engine import forks
+from hil.engine.refusals import CaseError as CaseError
 from hil.runner.kept import Kept
 from hil.runner.options import WrongOptionError
 
@@ -34,10 +35,6 @@ Ended = tuple[int, Any]  # (place of a case among the cases, its result or a Fai
 # (cases, work, workers): yields Ended as the cases end
 Results = Generator[Ended, None, None]
 Engine = Callable[[Sequence, Work, int], Results]
-
-
-class CaseError(RuntimeError):
-    """Cases without a result; one line."""
 
 
 class Failure(NamedTuple):

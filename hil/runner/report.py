@@ -7,11 +7,15 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from controller.system.paths import (
+    DONE as MET,
+    INTERRUPTED as INTERRUPTED,
+    NO_START as NO_START,
+    NOT_DONE as NOT_MET,
+    WRONG_INPUT as WRONG_INPUT,
+)
 from hil.engine import forks
 from hil.results import files
-from hil.results.run_result import INTERRUPTED as INTERRUPTED, MET as MET, NOT_MET as NOT_MET
-
-WRONG_INPUT, NO_START = 2, 3
 
 
 class CheckError(RuntimeError):

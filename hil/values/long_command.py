@@ -21,7 +21,7 @@ from controller.sites import EXAMPLE
 from controller.system import realtime
 from hil.engine import forks
 from hil.engine.arguments import number, output_file, whole
-from hil.engine.rig_command import InputError
+from hil.engine.refusals import InputError
 from hil.loads import selection
 from hil.results import figures, run_result, template
 from hil.values import segment

@@ -30,7 +30,8 @@ from hil.engine import pod
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 
-WIDTH, BOOTED_S, FAULT_S, SEEN_S = 79, 0.06, 5, 20
+WIDTH, BOOTED_S, FAULT_S = 79, 0.06, 5
+SEEN_S = 20.1  # behind a keyframe, from which each command reads on
 SOON_S = 12  # a frozen meter and a silent PCS set their last row after 5 s
 LATE_ROLES = ("gas_", "offgas_", "toxic", "climate", "ups")  # after 10 s; a gas detector: 13 s
 GIVEN = {"--power": "20kW", "--for": "10min", "--source": "site_ems", "name": "anna"}

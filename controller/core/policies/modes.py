@@ -1,18 +1,18 @@
-"""The mode of the site, from the grid through an island and back: one table (../ISLAND.md).
+"""The mode of the site: grid, hand-over, island, black start or return (../ISLAND.md).
 
-Control functions act differently off the grid (functions.py). The naive way asks the contact of the
-transfer switch alone. But the contact may be unknown or wrong, and it does not show whether an
-island has a voltage. So a table gives the next mode from the state of the bus. Each change waits
-for its time:
+Control functions act differently off the grid (functions.py). The naive way reads only the contact
+of the transfer switch. But the contact may be unknown or wrong, and it does not show whether an
+island has a voltage. So a table gives the next mode from the state of the bus. A mode changes only
+after the state has lasted for its time:
 
     grid --> hand-over --> island       a source carries the bus for 2 s
      ^           +-------> black start  no voltage for 2 s
      +-- return <-- the switch is back
 
-Off the grid are hand-over, island and black start. An unknown contact of the transfer switch counts
-as grid, as it does for row 56, and so does one that the other measurements contradict
-(site_balance.py). But an unknown contact ends no return: stages that are shed stay so, and a
-generator set runs on, until the grid is certain.
+The site is off the grid in hand-over, island and black start. An unknown contact of the transfer
+switch counts as grid, as in row 56. A contact that other measurements contradict also counts as
+grid (site_balance.py). But a return does not end while the contact is unknown: stages of the load
+stay shed, and a generator set runs on, until the grid is certain.
 """
 
 from array import array

@@ -1,18 +1,18 @@
-"""The balance of the site in each tick: signals that the others contradict are unknown and named.
+"""The balance of the site in each tick: a signal that contradicts the others becomes unknown.
 
-A broken contact of the transfer switch, or an engine that reports "stopped" while it carries the
-bus, would choose the wrong mode. The naive check adds all powers up and doubts a signal as soon as
-the sum is open. But readings of different moments do not add up while a load moves.
+A broken contact of the transfer switch would choose the wrong mode. So would an engine that reports
+"stopped" while it carries the bus. The naive check adds up all powers and doubts a signal as soon
+as the sum is not 0. But readings of different moments do not add up while a load moves.
 
-    grid + PV + sets + battery = load + draw that no meter sees (the algebra: ../base/balance.py)
+    grid + PV + sets + battery = load + unmetered draw (the algebra: ../base/balance.py)
 
-    sum open in one direction, or rating passed --> the time runs     SET_MS --> contradicted
-    no contradiction                            --> the time goes back more slowly than it ran
-    contradicted, then without one for CLEAR_MS --> believed again
+    sum not 0 in one direction, or above a rating --> a timer counts up; SET_MS: contradicted
+    no contradiction                              --> the timer counts down, more slowly
+    no contradiction for CLEAR_MS                 --> the signal counts again
 
-A contradicted signal of a device is unknown to every other function (DeviceView.doubted). A wrong
-contact of the transfer switch makes the source the grid, a doubtful one makes it unknown: then the
-limits of the connection act.
+A contradicted signal of a device is unknown to every other function (DeviceView.doubted). With a
+wrong contact of the transfer switch the source is the grid. With a doubtful contact the source is
+unknown, and the limits of the connection act.
 """
 
 from array import array

@@ -148,7 +148,8 @@ class Track(Function):
         if found.load_source != state.source:
             self.guess.begin(load_W)
             self.announced.begin()
-            # What an island leaves (formed.py) goes to the grid: held, it would hide the grid.
+            # The battery's power at the end of an island (formed.py) goes to the grid. If tracking
+            # held this power, the grid would stay without it.
             own_W = found.left_setpoint_W if found.mode != RETURN else 0
             if state.lost_ms >= LOST_MS_MAX:
                 reference.begin(load_W - own_W, low_W, high_W)
@@ -186,10 +187,10 @@ class Track(Function):
         return low_W, high_W
 
     def _soc_error(self, known: Known, found: Found) -> int | None:
-        """Charge missing up to the target, permille. While a request is in force the state of
-        charge is its sender's. Between the requests of a schedule the charge stays as it is, and
-        a surplus that the export limit stores stays too. What tracking itself took before comes
-        back all the same, or clouds would fill the battery from the grid.
+        """Target of the charge less the charge, permille. During a request, its sender controls the
+        charge. Between the requests of a schedule the charge stays, and so does a surplus that the
+        export limit stores. But tracking returns the energy that it took from the grid: otherwise
+        each cloud would add some of it to the battery.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:

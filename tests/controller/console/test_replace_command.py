@@ -40,7 +40,7 @@ class Box:
     def lock_out(self, _, name, is_locked):
         self.locked.append((name, is_locked))
         answer = self.cabinet.request_lock_out(name, is_locked)
-        self.later(4)
+        self.later(1)
         return answer or operator_commands.ACCEPTED
 
     @property

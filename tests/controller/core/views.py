@@ -44,6 +44,7 @@ def setup(tick_ms=20, rated_W=RATED_W, known=(), site=None, **settings):
     return contract.Setup(names | settings, tick_ms, rated_W, hint_sources.image(known), site)
 
 
+KNOWN = Known()._asdict()
 WIDE = Limit(RATED_W, 212, RATED_W, 213)
 
 
@@ -52,7 +53,7 @@ class Tick(Found):
 
     def __init__(self, **fields):
         super().__init__()
-        vars(self).update(Known()._asdict())
+        vars(self).update(KNOWN)
         assert fields.keys() <= vars(self).keys(), fields.keys() - vars(self).keys()
         vars(self).update(fields)
 
