@@ -22,7 +22,7 @@ def cost_us(config: Config) -> int:
 
 def doubts(values: Values, config: Config, every: bus_times.Schedule) -> tuple[str, ...]:
     """One line for each doubt. every: the exchanges of each bus."""
-    return (*_cost(values, config), *_waits(values, config, every), *_buffered(values, config))
+    return (*_cost(values, config), *_waits(values, config, every), *_buffered(values, config, every))
 
 
 def _cost(values: Values, config: Config) -> Iterator[str]:
@@ -48,11 +48,11 @@ def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterato
             yield _line(values, path, device.setpoint_ms, why, f"at least {least_ms}")
 
 
-def _buffered(values: Values, config: Config) -> Iterator[str]:
+def _buffered(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
     """A stated path delay is nearer to the path without the capacitors at the racks."""
     meter, path = track_path.source(config), ("control", track_path.DELAY)
     buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]
-    found_ms = track_path.parameters(config, bus_times.schedule(config))[track_path.DELAY]
+    found_ms = track_path.parameters(config, every)[track_path.DELAY]
     if buffer_ms and path in values.entries and 2 * (stated_ms - found_ms) > buffer_ms:
         capacitors = f"{schema.BUFFER} = {buffer_ms} of {meter.name}"
         why = f"{capacitors} shortens the path from {found_ms + buffer_ms} to {found_ms} ms"
