@@ -29,7 +29,7 @@ from controller.store.stored_record import Record, StoreError
 from tests.repository import ROOT
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(3600)]  # a long form takes minutes
-TURNS = [250, *whole(5000)]  # each event in every 13th: 24 bytes lost each time are 9 kB
+TURNS = [250, *whole(10_000)]  # each event in every 13th: 24 bytes lost each time are 18 kB
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_running_cabinet_keeps_its_size(tmp_path, turns, file):
     assert_stays(made.turn, turns, warm_up, only=ours)
 
 
-@pytest.mark.parametrize("turns", [100, *whole(1000)])  # 24 bytes lost in each are 24 kB
+@pytest.mark.parametrize("turns", [100, *whole(10_000)])
 def test_the_process_that_saves_the_store_keeps_its_size(turns, tmp_path, monkeypatch):
     """Every other record meets a full disk."""
     replace, refused = os.replace, []
