@@ -22,7 +22,11 @@ def cost_us(config: Config) -> int:
 
 def doubts(values: Values, config: Config, every: bus_times.Schedule) -> tuple[str, ...]:
     """One line for each doubt. every: the exchanges of each bus."""
-    return (*_cost(values, config), *_waits(values, config, every), *_buffered(values, config, every))
+    return (
+        *_cost(values, config),
+        *_waits(values, config, every),
+        *_buffered(values, config, every),
+    )
 
 
 def _cost(values: Values, config: Config) -> Iterator[str]:
