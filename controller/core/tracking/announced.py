@@ -12,8 +12,9 @@ A step that comes 50 ms late then moves the battery three times. So the step is 
 
 A wrong notice costs at most what a right one saves, one path delay of the step. So a step of a
 source without credit ends when the meter should show it. It also begins late, the first half by
-FIRST_MS and the other by twice as much, because a late step leaves two pulses then. What a notice
-saved is credit, which pays for patience. A source in debt is watched until it was right as often.
+FIRST_MS and the other by twice as much, because a late step leaves two pulses then. The
+saved energy is the credit of the source. With credit, a step may come later. A source in debt is
+watched until it was right as often.
 
 Two sources may announce steps of opposite signs at nearly one time: a pulse that is shorter than
 the error of a notice, or a contradiction. Neither step acts then. In a sag the power of load
@@ -209,7 +210,7 @@ class Announced:
             words[first + A_CREDIT_W_MS] = words[first + A_SHOWN_W_MS] = 0
 
     def _earn(self, first: int, saved_W_ms: int, whole_W_ms: int) -> None:
-        """Add what a step saved to the credit. What is too much for it pays forgiven debts."""
+        """Add the saved energy to the credit. The part above its limit pays forgiven debts."""
         words = self.words
         before_W_ms = words[first + A_CREDIT_W_MS]
         most_W_ms = max(before_W_ms, CREDIT_NOTICES_MAX * whole_W_ms)
@@ -220,7 +221,7 @@ class Announced:
 
 
 def _saved_W_ms(whole_W_ms: int, added_W_ms: int, begun_W_ms: int, is_stopped: bool) -> int:
-    """What an announced step saved, < 0 when it came too late. begun_W_ms: its time after the
+    """Energy that a step saved, < 0 when it came too late. begun_W_ms: its time after the
     announced one, times its size. A pulse that was stopped acts until one path delay after it.
     """
     if not is_stopped:

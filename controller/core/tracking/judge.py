@@ -10,9 +10,9 @@ judge plays each part through a model of the path, and counts what the grid woul
 
 All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
 compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
-close at each edge. Edges show twice and need a clear gain; a choice whose peaks are lower than the
-load's harms nobody, and a small gain is enough for it. A tick longer than the path judges nothing:
-all is followed. Source: second study of load tracking, chapter 4.
+close at each edge. A followed edge appears twice on the grid, so it needs a clear gain. A choice
+with lower peaks than the load's needs a small gain only. A tick longer than the path judges
+nothing: all is followed. Source: second study of load tracking, chapter 4.
 """
 
 from array import array
@@ -32,10 +32,10 @@ CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
 CALM = CALM_W**2 >> 4
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
-# The same for a choice whose peaks are lower than the load's by one of so many parts; all of the
-# movement is taken then in place of a share that has won this much more
+# The same for a choice whose peaks are lower than the load's by one of LOWER_PARTS. A share must
+# then have won WHOLE_PCT more than all of the movement
 LOW_GAIN_PCT, LOW_KEEP_PCT, WHOLE_PCT, LOWER_PARTS = 10, 4, 15, 16
-# Another choice must have won so much more of the energy: at an edge all win, one after the other
+# Another choice must have won so much more of the energy: at an edge each wins for one sample
 CHANGE_PCT = 2
 ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
@@ -74,6 +74,7 @@ class Judge:
         self.words = array("q", [0] * WORDS)
         self.ring = array("q", [0] * (3 * self._count))
         self._rated_W, range_W_max = bounds_W
+        self._square_max = self._rated_W**2
         is_strict = range_W_max < NO_RULE_W
         self.strict = Strict(range_W_max, sample_ms, len(SHARES) - 1) if is_strict else None
         self._above = low_pass(sample_ms, ABOVE_MS)
@@ -172,7 +173,7 @@ class Judge:
         return power_65536 - words[slot] >> 16
 
     def _count_won(self, load_W: int, still_W: int, slow_W: int, fast_W: int) -> None:
-        words, part, most = self.words, self._judged, self._rated_W**2
+        words, part, most = self.words, self._judged, self._square_max
         energy = min(load_W * load_W, most) >> 4
         words[J_ENERGY] += (energy - words[J_ENERGY]) * part >> 24
         words[J_LAGGED] += (words[J_ENERGY] - words[J_LAGGED]) * self._lagged >> 24
@@ -197,7 +198,7 @@ class Judge:
             words[slot] = power if power > peak else peak - (peak * part >> 24)
 
     def _choose(self) -> None:
-        """What has won most is followed, what has won a little stays, a loss ends it."""
+        """Follow the choice that has won most. A small gain keeps it, and a loss ends it."""
         words, strict = self.words, self.strict
         energy = words[J_ENERGY]
         is_calm = energy < words[J_LARGEST] // CALM_PART

@@ -185,7 +185,9 @@ def _vertex(before: int, middle: int, after: int) -> int:
 
 
 def _highest_peak(heights: Sequence[int]) -> int:
-    """Lag of the highest local maximum from LAG_MIN on; a flank at an end is none: then 0."""
+    """Lag of the highest local maximum from LAG_MIN on, 0 without one. A value that still rises at
+    an end of the range is no maximum.
+    """
     first, last = LAG_MIN, LAG_MAX
     while first <= last and heights[first] <= heights[first - 1]:
         first += 1
