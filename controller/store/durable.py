@@ -1,4 +1,6 @@
-"""Writes files and folders that a power cut must not damage. Every function raises OSError."""
+"""Writes files and folders that a power cut must not damage. Every function raises OSError, except
+`kept`: an act that needs no disk goes on without it, and says what could not be kept.
+"""
 
 import contextlib
 import os
@@ -40,3 +42,15 @@ def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files
             write(descriptor, piece, files)
         files.fsync(descriptor)
     files.replace(new, path)
+
+
+def kept(
+    path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os
+) -> str | None:
+    """`put`, and its folder if that is missing. None, or one line that says why it is not kept."""
+    try:
+        os.makedirs(os.path.dirname(path) or ".", mode=0o750, exist_ok=True)
+        put(path, suffix, pieces, mode, files)
+    except OSError as error:
+        return f"{path} is not kept: {error.strerror}"
+    return None

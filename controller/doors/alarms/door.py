@@ -1,6 +1,7 @@
 """Alarms leave the cabinet: each in one letter with its words, tried until taken."""
 
 import asyncio
+import collections
 import concurrent.futures
 import contextlib
 from typing import Any
@@ -15,6 +16,9 @@ from controller.system.paths import say
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
+# A relay that knows no sender of a first letter (greylisting) takes the letter some minutes later.
+LATER_US, LATER_MAX = 300 * SECOND_US, 20
+PERMANENT = 500  # answers of SMTP from here on say that another try is in vain
 PERIOD_S = 1.0
 UNKNOWN = "a cabinet without an answer yet"
 
@@ -36,15 +40,22 @@ class Door:
         self._heard_us = self._due_us = clock.now_us()
         self._sent_us = Recent(HOUR_US)
         self._cabinet, self._pause_s = UNKNOWN, PAUSE_S
+        # letters that others have got, with the addresses to try again, and when
+        self._later: collections.deque[tuple[int, letter.Letter, list[str]]]
+        self._later = collections.deque(maxlen=LATER_MAX)
 
     def turn(self, now_us: int) -> None:
         """Take the state in, and begin to send if something waits and it is time."""
         if (standing := self._standing(now_us)) is not None:
             self._outbox.seen(standing, now_us)
+        if self._outbox.trouble:
+            self._told.say(self._outbox.trouble)
         is_busy = self._sending is not None and not self._sending.done()
         has_room = self._sent_us.has_room(self._values["letters_per_h_max"], 1, now_us)
         if self._outbox.waiting and not is_busy and has_room and now_us >= self._due_us:
             self._sending = asyncio.create_task(self._tried())
+        elif self._later and not is_busy and has_room and now_us >= self._later[0][0]:
+            self._sending = asyncio.create_task(self._tried_later())
 
     def _standing(self, now_us: int) -> dict[str, Row] | None:
         """{instance: row}; None while it is not known, which ends no alarm."""
@@ -63,22 +74,41 @@ class Door:
     async def _tried(self) -> None:
         """Send all that waits as one letter. After a failure the pause grows."""
         rows = dict(self._outbox.waiting)
-        made = letter.letter(self._cabinet, list(rows.values()))
         try:
-            await asyncio.get_running_loop().run_in_executor(
-                self._pool, self._send, self._values, self._secret, made
-            )
+            made = letter.letter(self._cabinet, list(rows.values()))
+            await self._handed(made, self._values["to"])
         except Exception as error:  # noqa: BLE001  a library's: the letter stays, the pause grows
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
             self._told.say(f"{line}; tried again")
             return
-        now_us = clock.now_us()
-        self._sent_us.append(now_us)
-        self._outbox.taken(list(rows), now_us)
+        self._outbox.taken(list(rows), clock.now_us())
         self._pause_s = PAUSE_S
+
+    async def _tried_later(self) -> None:
+        """Send one letter to the addresses that the relay has put off."""
+        _, made, to = self._later.popleft()
+        try:
+            await self._handed(made, to)
+        except Exception:  # noqa: BLE001  a library's; the line of the first refusal has been said
+            self._put_off(made, to)
+
+    async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
+        """Have the relay take a letter, and note who does not get it. Raises what `post` raises."""
+        refused = await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._send, {**self._values, "to": to}, self._secret, made
+        )
+        self._sent_us.append(clock.now_us())
         say(f"door {self._title}: letter taken: {made.subject}")
+        for address, code in sorted(refused.items()):
+            end = "gets no letter" if code >= PERMANENT else "is tried again"
+            self._told.say(f"the relay refuses {address} (answer {code}), which {end}")
+        if later := [address for address, code in refused.items() if code < PERMANENT]:
+            self._put_off(made, later)
+
+    def _put_off(self, made: letter.Letter, to: list[str]) -> None:
+        self._later.append((clock.now_us() + LATER_US, made, to))
 
     async def close(self) -> None:
         """Wait for nothing: a letter that is not taken yet stays in the outbox."""

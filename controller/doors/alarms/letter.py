@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from controller.state.record import utc_text
 
-SUBJECT_MAX, WIDTH = 120, 78
+SUBJECT_MAX, WIDTH, RAW_MAX = 120, 78, 300
 Row = dict[str, Any]
 
 
@@ -31,6 +31,30 @@ def silent(cabinet: str, trouble: str) -> Row:
             "remedy": "Look at the cabinet, then at `firebreak status`.",
         },
         "cabinet": cabinet,
+    }
+
+
+def is_row(found: object) -> bool:
+    """True if a letter can be made of a stored row."""
+    reason = found.get("reason") if isinstance(found, dict) else None
+    return (
+        isinstance(found, dict)
+        and isinstance(reason, dict)
+        and all(isinstance(each, str) for each in map(reason.get, ("name", "sentence", "remedy")))
+        and isinstance(found.get("danger"), str)
+    )
+
+
+def odd(instance: str, found: object) -> Row:
+    """The row of a stored alarm that this release does not understand: its receiver sees it raw."""
+    return {
+        "instance": instance,
+        "danger": "unknown",
+        "reason": {
+            "name": f"{instance}: an alarm that another release has stored",
+            "sentence": f"It could not be understood: {json.dumps(found)[:RAW_MAX]}",
+            "remedy": "Look at `firebreak alarms`.",
+        },
     }
 
 

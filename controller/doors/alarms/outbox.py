@@ -1,14 +1,16 @@
 """The alarms that a receiver knows and those that wait, on the disk: a restart sends none twice.
 
 An alarm waits until the receiver has taken a letter with it. Then it is told while it stands. When
-it comes again, the next letter leaves `again_us` after the last one at the earliest.
+it comes again, the next letter leaves `again_us` after the last one at the earliest. A letter needs
+no disk: without one, everything goes on in memory, and `trouble` says what a restart would repeat.
 """
 
 import json
-import os
 from typing import Any
 
+from controller.doors.alarms import letter
 from controller.store import durable
+from controller.system import json_text, regular_file
 
 ROWS_MAX = 200  # of a letter and of the file; a cabinet has fewer instances that can stand at once
 BYTES_MAX = 1 << 20
@@ -16,17 +18,23 @@ Row = dict[str, Any]
 
 
 class Outbox:
-    """waiting: {instance: row} in order of their begin. OSError: the disk does not take it."""
+    """waiting: {instance: row} in order of their begin. trouble: what the disk did not keep or give
+    back, one line, or "".
+    """
 
     def __init__(self, path: str, again_us: int) -> None:
         self._path, self._again_us = path, again_us
         self._sent_us: dict[str, int] = {}
         self.told: set[str] = set()
         self.waiting: dict[str, Row] = {}
+        self.trouble, self._is_kept = "", True
+        self._odd: set[str] = set()  # names of waiting rows that are not understood
         self._read()
 
     def seen(self, standing: dict[str, Row], now_us: int) -> None:
-        """Take in the alarms that stand now. Stores a change."""
+        """Take in the alarms that stand now. Stores a change, and one that was not kept before."""
+        for name in self._odd & self.waiting.keys() & standing.keys():
+            self.waiting[name] = standing[name]
         gone = self.told - standing.keys()
         new = {
             name: row
@@ -35,11 +43,10 @@ class Outbox:
             and name not in self.waiting
             and not self._is_early(name, now_us)
         }
-        if not gone and not new:
-            return
-        self.told -= gone
-        self.waiting |= dict(list(new.items())[: ROWS_MAX - len(self.waiting)])
-        self._write()
+        if gone or new or not self._is_kept:
+            self.told -= gone
+            self.waiting |= dict(list(new.items())[: max(0, ROWS_MAX - len(self.waiting))])
+            self._write()
 
     def taken(self, names: list[str], now_us: int) -> None:
         """These rows have been taken by the relay."""
@@ -54,17 +61,28 @@ class Outbox:
 
     def _write(self) -> None:
         content = json.dumps({"told": sorted(self.told), "waiting": self.waiting})
-        durable.put(self._path, ".new", [content.encode()], 0o600)
+        line = durable.kept(self._path, ".new", [content.encode()], 0o600)
+        self._is_kept = line is None
+        self.trouble = f"{line}: after a restart some letters may come twice" if line else ""
 
     def _read(self) -> None:
-        """A damaged file counts as no file: then a standing alarm is sent once more."""
+        """A row that this release does not understand is told as such: it may be a fire. A damaged
+        file counts as no file: then a standing alarm is sent once more.
+        """
         try:
-            with open(self._path, "rb") as file:
-                found = json.loads(file.read(BYTES_MAX))
+            with open(self._path, "rb", opener=regular_file.opener) as file:
+                found = json_text.loads(file.read(BYTES_MAX))
             told, waiting = set(found["told"]), dict(found["waiting"])
-            if all(isinstance(each, str) for each in (*told, *waiting)):
-                self.told, self.waiting = told, waiting
+            if not all(isinstance(each, str) for each in (*told, *waiting)):
+                raise ValueError("names are texts")
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(self._path), mode=0o750, exist_ok=True)
-        except (ValueError, TypeError, KeyError, OSError):
             return
+        except (ValueError, TypeError, KeyError, OSError):
+            self.trouble = f"{self._path} is damaged: an alarm that is active may be sent twice"
+            return
+        self._odd = {name for name, row in waiting.items() if not letter.is_row(row)}
+        self.told = told
+        self.waiting = waiting | {name: letter.odd(name, waiting[name]) for name in self._odd}
+        if self._odd:
+            names = ", ".join(sorted(self._odd))[:200]
+            self.trouble = f"{self._path}: not understood, and told as such: {names}"

@@ -1,8 +1,10 @@
 """Hands a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both block, with time limits.
 
-Only an answer that says "taken" counts. Raises DoorError, one line without a secret.
+Only an answer that says "taken" counts. Raises DoorError, one line without a secret. A relay may
+take a letter for some of its addresses and refuse the others: `mail` returns the refused ones.
 """
 
+import contextlib
 import email.message
 import email.utils
 import http.client
@@ -10,6 +12,7 @@ import json
 import smtplib
 import ssl
 import urllib.parse
+from collections.abc import Iterator
 from typing import Any
 
 from controller.doors.alarms.letter import Letter
@@ -21,8 +24,8 @@ TIMEOUT_S = 20.0
 ANSWER_BYTES_MAX = 1 << 16
 
 
-def mail(values: dict[str, Any], secret: str, letter: Letter) -> None:
-    """Send by the site's relay."""
+def mail(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
+    """Send by the site's relay. {address: its answer} of those for whom it took no letter."""
     host, _, port = values["server"].rpartition(":")
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
@@ -37,11 +40,24 @@ def mail(values: dict[str, Any], secret: str, letter: Letter) -> None:
             refused = relay.send_message(made)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         raise DoorError(f"relay {values['server']}: {_words(error)}") from None
-    if refused:
-        raise DoorError(f"relay {values['server']}: refuses {', '.join(sorted(refused))}")
+    return {address: code for address, (code, _) in refused.items()}
 
 
-def _relay(values: dict[str, Any], host: str, port: int) -> smtplib.SMTP:
+@contextlib.contextmanager
+def _relay(values: dict[str, Any], host: str, port: int) -> Iterator[smtplib.SMTP]:
+    """A connection. The relay has taken a letter once it answers DATA, whatever it answers QUIT:
+    a letter counted as lost then would be sent again and again.
+    """
+    relay = _connected(values, host, port)
+    try:
+        yield relay
+    finally:
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            relay.quit()
+        relay.close()
+
+
+def _connected(values: dict[str, Any], host: str, port: int) -> smtplib.SMTP:
     context = _context(values)
     if values["tls"] == "tls":
         return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
@@ -55,8 +71,8 @@ def _relay(values: dict[str, Any], host: str, port: int) -> smtplib.SMTP:
     return made
 
 
-def webhook(values: dict[str, Any], secret: str, letter: Letter) -> None:
-    """POST {cabinet, alarms, text} with an Idempotency-Key; 2xx means taken."""
+def webhook(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
+    """POST {cabinet, alarms, text} with an Idempotency-Key; 2xx means taken. It refuses nobody."""
     parts = urllib.parse.urlsplit(values["url"])
     headers = {"Content-Type": "application/json", "Idempotency-Key": letter.identity}
     if secret:
@@ -76,6 +92,7 @@ def webhook(values: dict[str, Any], secret: str, letter: Letter) -> None:
             link.close()
     if not 200 <= answer.status < 300:
         raise DoorError(f"webhook {parts.netloc}: answers {answer.status}, not 2xx")
+    return {}
 
 
 def _connection(

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
 import http.server
 import json
 import os
+import re
 import socket
 import threading
 
@@ -19,6 +21,7 @@ from controller.doors.alarms.outbox import Outbox
 from controller.doors.process import DoorError, House
 from controller.doors.secrets import secret
 from controller.forms.refusal import ConfigError
+from controller.store import durable
 from tests.controller.doors.doors_site import written
 
 pytestmark = pytest.mark.wire
@@ -81,10 +84,20 @@ class Place:
 
 
 class Inbox:
-    """Takes mails; `refusals` answers come first."""
+    """Takes mails; `refusals` answers come first, `of_address` and `at_quit` in their place."""
 
     def __init__(self):
-        self.mails, self.refusals = [], []
+        self.mails, self.refusals, self.of_address = [], [], {}
+        self.at_quit = "221 bye"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if answers := self.of_address.get(address):
+            return answers.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):
+        return self.at_quit
 
     async def handle_DATA(self, server, session, envelope):
         if self.refusals:
@@ -178,6 +191,87 @@ def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
     ]
 
 
+@pytest.mark.parametrize("answer", ["421 busy", "250 bye", "500 what"])
+def test_a_letter_is_taken_once_the_relay_answers_data_whatever_it_answers_quit(
+    answer, inbox, tmp_path
+):
+    inbox.at_quit = answer
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns(*[(state("12a"),)] * 3)
+    assert len(inbox.mails) == 1 and not place.door._outbox.waiting
+
+
+def test_an_address_that_the_relay_refuses_is_named_and_the_others_get_one_letter(
+    inbox, tmp_path, capfd
+):
+    inbox.of_address = {"g@h.i": ["550 no such user"] * 9}
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    place.turns(*[(state("12a"),)] * 2, *[(state("12a"), 600)] * 3)
+    assert [mail.rcpt_tos for mail in inbox.mails] == [["d@e.f"]]
+    assert len(place.door._sent_us) == 1, "the quota counts it"
+    _, line = capfd.readouterr().err.splitlines()
+    assert line.endswith("the relay refuses g@h.i (answer 550), which gets no letter")
+
+
+def test_an_address_that_the_relay_puts_off_gets_the_letter_later(inbox, tmp_path):
+    """The relay knows no sender of a first letter (greylisting)."""
+    inbox.of_address = {"g@h.i": ["450 later", "450 later"]}
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+
+    def due(seconds):
+        """Each reading moves the clock to `seconds` after the relay put the address off."""
+        place.now_us = place.door._later[0][0] + (seconds - 301) * SECOND_US
+        place.turns((state("12a"),))
+
+    place.turns((state("12a"),))
+    due(299)
+    assert [mail.rcpt_tos for mail in inbox.mails] == [["d@e.f"]]
+    due(300)
+    due(300)
+    assert [mail.rcpt_tos for mail in inbox.mails] == [["d@e.f"], ["g@h.i"]]
+    first, second = [re.search(b"Message-ID: .*", mail.content)[0] for mail in inbox.mails]
+    assert first == second and not place.door._later
+
+
+def test_letters_leave_with_a_full_disk_and_the_door_says_what_it_could_not_keep(
+    inbox, tmp_path, monkeypatch, capfd
+):
+    """Once the disk takes files again, what waits and what was told is kept."""
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(durable, "put", full)
+        place.turns((state("12a"),), (state("12a"),), (state("12a", "3b"),))
+    assert len(inbox.mails) == 2
+    lines = [line for line in capfd.readouterr().err.splitlines() if "letter taken" not in line]
+    words = "x.json is not kept: No space left on device: after a restart some letters may come"
+    assert len(lines) == 1 and words in lines[0]
+    place.turns((state("12a", "3b"),))
+    place.open()
+    place.turns((state("12a", "3b"),))
+    assert len(inbox.mails) == 2, "kept as told"
+
+
+@pytest.mark.parametrize("row", [{"reason": {"name": "n"}}, None, 3, {"danger": "x", "reason": ""}])
+def test_a_stored_alarm_of_another_release_is_told_as_such_and_holds_up_no_other(
+    row, inbox, tmp_path, capfd
+):
+    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
+    (tmp_path / "own").mkdir()
+    kept = {"told": ["3b"], "waiting": {"9z": row, "12a": row}}
+    (tmp_path / "own/x.json").write_text(json.dumps(kept))
+    place.open()
+    place.turns((state("12a", "3b"),), (state("12a", "3b"),))
+    (mail,) = inbox.mails
+    text = mail.content.decode()
+    assert "9z: an alarm that another release has stored" in text and "look at" not in text
+    assert text.count("What   A cell is hot.") == 1, "12a is active, in this release's words"
+    assert "told as such: 12a, 9z" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(("wait_min", "letters"), [(14, 1), (15, 2)])
 def test_an_alarm_that_comes_and_goes_is_told_again_after_a_pause(
     wait_min, letters, inbox, tmp_path
@@ -240,10 +334,13 @@ def test_a_wrong_outbox_file_is_none(tmp_path):
         '{"told": [1], "waiting": {}}',
         '{"told": 3, "waiting": {}}',
         "{" * 9,
+        '{"told": [',
+        "[" * 100_000,
     ):
         (tmp_path / "x.json").write_text(content)
         made = Outbox(str(tmp_path / "x.json"), MINUTE_US)
         assert (made.told, made.waiting) == (set(), {})
+        assert "x.json is damaged" in made.trouble
 
 
 def test_no_line_of_an_alarm_becomes_a_header():
