@@ -4,7 +4,8 @@ A backup has configuration, keys, console users, the proof-test ledger and the t
 latches and lock-out of the store. It has no record: `firebreak export` writes that. A restore puts
 back what is missing and replaces nothing; on a box with a store only cabinet and types, so that no
 revoked key, user or door returns to a cabinet in use. The restored store is never better than
-the old one: latches and lock-out stand, it needs the key and a new approval.
+the old one: latches and lock-out stand, it needs the key and a new approval. The store comes last:
+a restore that broke off finds none, and the same command puts back what is still missing.
 
 Root keeps its rights for the configuration, which has a key of the planner's user; in the state
 folder it works as the service's user.
@@ -76,26 +77,30 @@ def _backup(arguments: Namespace) -> int:
     cli.option("--dry-run", action="store_true", help="print what would be done"),
 )
 def _restore(arguments: Namespace) -> int:
-    """Exit code 1: a file that is there differs from the backup's."""
+    """Exit code 1: a file that is there differs from the backup's, or is left out."""
     with cli.ends(WRONG_INPUT, ConfigError, OSError, at=arguments.file):
         manifest, files = backup_file.unpacked(arguments.file)
         _check_cabinet(manifest, arguments)
     roots = {"etc": arguments.etc_dir, "state": arguments.state}
+    is_whole = True
     with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
         with identity.serving(arguments.state):
             is_used = two_copies.Store(arguments.state).load().state != two_copies.MISSING
-            print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
-        differs = False
+            if not arguments.dry_run:
+                os.makedirs(arguments.state, mode=0o700, exist_ok=True)
         for each in files:
             is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
             with contextlib.ExitStack() as stack:
                 if each.name.startswith("state/"):
                     stack.enter_context(identity.serving(arguments.state))
-                word = LEFT if is_left else _put(each, roots, arguments.dry_run)
-            differs = differs or word == DIFFERS
+                word = _put(each, roots, is_left, arguments.dry_run)
+            is_whole = is_whole and word in (MADE, WOULD, SAME)
             print(ascii_only(f"{word:<9} {_path(each, roots)}"))
-    print("next: firebreak check, approve (key out of RUN), and a start with the key")
-    return NOT_DONE if differs else DONE
+        with identity.serving(arguments.state):
+            print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
+    if not arguments.dry_run:
+        print("next: firebreak check, approve (key out of RUN), and a start with the key")
+    return DONE if is_whole else NOT_DONE
 
 
 def _files(part: str, root: str, folders: Iterable[str]) -> Iterator[Kept]:
@@ -170,7 +175,8 @@ def _check_cabinet(manifest: dict[str, Any], arguments: Namespace) -> None:
         )
 
 
-MADE, SAME, DIFFERS, LEFT = "restored", "is there", "differs", "left out"
+MADE, WOULD, SAME = "restored", "would restore", "is there"
+DIFFERS, LEFT = "differs", "left out"
 
 
 def _path(each: Kept, roots: dict[str, str]) -> str:
@@ -178,17 +184,23 @@ def _path(each: Kept, roots: dict[str, str]) -> str:
     return os.path.join(roots[part], rest)
 
 
-def _put(each: Kept, roots: dict[str, str], is_dry: bool) -> str:
-    """MADE for a new file. A file that is there stays: SAME or DIFFERS from the backup's."""
+def _put(each: Kept, roots: dict[str, str], is_left: bool, is_dry: bool) -> str:
+    """MADE for a new file. A file that is there stays: SAME or DIFFERS from the backup's. is_left:
+    a new file is LEFT out.
+    """
     path = _path(each, roots)
     if os.path.lexists(path):
         with open(path, "rb") as file:
-            return SAME if file.read(backup_file.BYTES_MAX) == each.content else DIFFERS
-    if not is_dry:
-        _make_folders(os.path.dirname(path))
-        durable.put(path, ".part", [each.content], each.mode)
-        _give(path, each.owner)
-        durable.sync_directory(os.path.dirname(path))
+            is_same = file.read(backup_file.BYTES_MAX) == each.content
+        if is_same and not is_left and not is_dry:
+            _give(path, each.owner)  # a power cut may have come before
+        return SAME if is_same else LEFT if is_left else DIFFERS
+    if is_left or is_dry:
+        return LEFT if is_left else WOULD
+    _make_folders(os.path.dirname(path))
+    durable.put(path, ".part", [each.content], each.mode)
+    _give(path, each.owner)
+    durable.sync_directory(os.path.dirname(path))
     return MADE
 
 
@@ -224,7 +236,6 @@ def _put_store(held: dict[str, Any] | None, arguments: Namespace, is_used: bool)
     latches = KEY_NEEDED | {name: number for number, name in enumerate(names, 2)}
     locked_out = "" if held is None else held["locked_out"]
     if not arguments.dry_run:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
         place = two_copies.Store(directory)
         place.save(
             Record(
@@ -237,6 +248,5 @@ def _put_store(held: dict[str, Any] | None, arguments: Namespace, is_used: bool)
         for path in place.paths:
             _give(path, "")
     words = f", locked out by {locked_out}" if locked_out else ""
-    return (
-        f"{MADE:<9} the store: latches {', '.join(names) or 'none'}{words}; the start needs the key"
-    )
+    word, latched = WOULD if arguments.dry_run else MADE, ", ".join(names) or "none"
+    return f"{word:<9} the store: latches {latched}{words}; the start needs the key"
