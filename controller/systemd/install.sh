@@ -210,6 +210,14 @@ make_release() {
     say "installed" "release $name in /$opt"
 }
 
+# Puts the stamp of a bundle (signed_bundle.py) into its release before `current` leads there. Without a stamp any older
+# bundle of this version could be installed: a power cut after the switch must not lose it.
+stamp() {
+    [ -f "$tree/release.json" ] || return 0
+    place "$tree/release.json" "$opt/releases/$1/release.json"
+    sync -f "$root/$opt/releases/$1"
+}
+
 # Removes `complete` first: half a release must not count as complete when its sources are installed again.
 remove_release() {
     rm -f -- "$1/complete"
@@ -519,6 +527,7 @@ do_install() {
     make_release "$release"
     rm -rf -- "$root/$opt/releases/$release/files.part" # of an interrupted installation
     install_user
+    stamp "$release"
     switch_to "$release"
     install_configuration
     install_services

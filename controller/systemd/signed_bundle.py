@@ -19,6 +19,7 @@ import tempfile
 from argparse import Namespace
 from typing import Any, NamedTuple
 
+from controller.store import durable
 from controller.system import cli, regular_file
 from controller.system.paths import DONE, NO_START, ROOT, WRONG_INPUT
 from controller.systemd.box_tree import OPT
@@ -208,7 +209,8 @@ def _numbers(version: str) -> list[int]:
 def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
     """Write the files into a folder of root and start the bundle's own installer."""
     with tempfile.TemporaryDirectory(prefix="firebreak-", dir="/var/tmp") as folder:
-        for name, content in bundle.files.items():
+        stamp = {f"tree/{RELEASE}": bundle.files[RELEASE]}  # for the installer
+        for name, content in {**bundle.files, **stamp}.items():
             place = os.path.join(folder, name)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             with open(place, "wb") as file:
@@ -218,7 +220,8 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
         # of flash.sh; the commands of the installed release must not see it
         environment = {key: each for key, each in os.environ.items() if key != "PYTHONPATH"}
         code = subprocess.run(["bash", script, *words, *more], env=environment).returncode
-    if code == DONE:
-        with open(os.path.join(root, OPT, "current", RELEASE), "wb") as file:
-            file.write(bundle.files[RELEASE])
+    if code == DONE:  # the installer of an older bundle writes no stamp
+        current = os.path.realpath(os.path.join(root, OPT, "current"))
+        durable.put(os.path.join(current, RELEASE), ".part", [bundle.files[RELEASE]], 0o644)
+        durable.sync_directory(current)
     return code

@@ -122,6 +122,20 @@ def test_a_set_up_reports_that_another_one_runs(tmp_path):
     assert len(err) == 2 and all("another one" in line and f"{copy}/.venv" in line for line in err)
 
 
+def test_the_stamp_of_a_bundle_is_in_its_release_before_current_leads_there(tmp_path):
+    """A power cut at the switch must not leave a release that an older bundle may replace."""
+    source, box = tmp_path / "source", tmp_path / "box"
+    (box / "opt/firebreak/releases/new").mkdir(parents=True)
+    source.mkdir()
+    (source / "release.json").write_text("stamp")
+    others = "check_target lock record_previous make_release install_user"
+    command = f"tree={quote(str(source))}; release_name() {{ echo new; }}; "
+    command += "".join([f"{name}() {{ :; }}; " for name in others.split()])
+    command += 'switch_to() { cat "$root/$opt/releases/$1/release.json"; exit; }; do_install'
+    assert bash(command, box) == (0, ["stamp"])
+    assert os.listdir(box / "opt/firebreak/releases/new") == ["release.json"]
+
+
 TYPE = "etc/firebreak/types/firebreak_645.toml"
 
 

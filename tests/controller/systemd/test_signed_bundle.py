@@ -18,6 +18,7 @@ from tests.tables import cases
 SCRIPT = "tree/controller/systemd/install.sh"
 INSTALLER = b"""printf '%s|' "$@" >"$5/asked"; ls "$3" >>"$5/asked"; echo "${PYTHONPATH-none}"
 mkdir -p "$5/opt/firebreak/releases/0.4.0-x" && ln -sfn releases/0.4.0-x "$5/opt/firebreak/current"
+[ -s "${0%/controller/*}/release.json" ] || exit 9  # the stamp, for the release
 exit "$(cat "$5/code")"
 """
 
