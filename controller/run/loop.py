@@ -6,7 +6,6 @@ ports, notify the service manager, switch to real-time priority last.
 import os
 import select
 import signal
-import sys
 from types import FrameType
 
 from controller.config import unit_access
@@ -18,7 +17,7 @@ from controller.run.cabinet import Cabinet
 from controller.run.channel_link import ChannelLink
 from controller.run.link_statistics import LinkStatistics
 from controller.run.loop_statistics import LoopStatistics
-from controller.store import two_copies
+from controller.run.store_watch import StoreWatch
 from controller.store.keeper import Keeper
 from controller.system import clock, realtime, regular_file
 from drivers.buses.can_port import CanPort, open_can
@@ -97,8 +96,7 @@ class Loop:
             *(field.racks, field.serials),
         )
         self.stopping_us: int | None = None
-        # the mark may be left from an earlier run
-        self._run_directory, self._told, self._marked = run_directory, False, True
+        self._store = StoreWatch(cabinet.keeper, run_directory)
         self._arrivals = Arrivals()
         self._wire_of: dict[Watched, Wire] = {wire.serial: wire for wire in self.wires}
         for wire in self.wires:
@@ -129,7 +127,7 @@ class Loop:
         self.cabinet.tick(now_us, elapsed_ticks)
         self._after(now_us)
         deadlines.end(clock.now_us())
-        self.statistics.note(deadlines)
+        self.statistics.note(deadlines, self._store.unsaved_ms)
         self.links.note(now_us)
         if deadlines.late_in_a_row < clock.LATE_IN_A_ROW_MAX:
             self.notifier.alive()
@@ -173,25 +171,7 @@ class Loop:
             port.service(now_us)
         self.commands.answer(self.cabinet.answer, self.cabinet.peer_answer)
         self.hints.answer(now_us)
-        self._watch_store(now_us)
-
-    def _watch_store(self, now_us: int) -> None:
-        """Report a store that cannot save, and mark the folder until a record is saved."""
-        keeper = self.cabinet.keeper
-        keeper.watch(now_us)
-        if not keeper.ok and not self._told:
-            self._told = self._marked = True
-            two_copies.mark_failed(self._run_directory, True)
-            print(
-                f"firebreak: {keeper.line}; no contactor closes and no reset is accepted until a "
-                "restart; free disk space before the restart, or what is not stored is lost",
-                file=sys.stderr,
-                flush=True,
-            )
-        # the first record of this run contains what was loaded at the start
-        elif self._marked and keeper.poll() and keeper.ok:
-            self._marked = False
-            two_copies.mark_failed(self._run_directory, False)
+        self._store.step(now_us)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         """Signal handler: ask for a controlled stop."""

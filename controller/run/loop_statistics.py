@@ -1,5 +1,5 @@
-"""How punctual the loop is: counters and a histogram in a mapped file, written by the loop, read by
-anybody.
+"""How punctual the loop is, and for how long its store was not saved: counters and a histogram in a
+mapped file, written by the loop, read by anybody.
 """
 
 import struct
@@ -9,10 +9,11 @@ from typing import Any
 from controller.system import clock, regular_file
 
 BUCKETS = 20_001  # 1 us each; the last holds everything later
-# magic, ticks, missed, late, runs, latest lateness in us, maximum
-HEAD = struct.Struct("<8sQQQQQQ")
+# magic, ticks, missed, late, runs, latest lateness in us, maximum; ms for which the store has not
+# been saved until now, and before in this run
+HEAD = struct.Struct("<8sQQQQQQQQ")
 COUNT_MAX = 2**32 - 1  # of one bucket: the ticks of 2.7 years
-MAGIC = b"FBLOOP\x00\x02"
+MAGIC = b"FBLOOP\x00\x03"
 COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS
 PERCENTILES = (("p50", 500), ("p99", 990), ("p99_9", 999))  # permille
@@ -27,8 +28,8 @@ class LoopStatistics:
         self._counts = memoryview(self._map)[HEAD.size :].cast("I")
         self._ticks = self._maximum_us = 0
 
-    def note(self, deadlines: clock.Deadlines) -> None:
-        """One tick has ended; deadlines: the loop's clock.Deadlines."""
+    def note(self, deadlines: clock.Deadlines, unsaved_ms: tuple[int, int] = (0, 0)) -> None:
+        """One tick has ended; deadlines: the loop's clock.Deadlines; unsaved_ms: of StoreWatch."""
         lateness_us = max(0, deadlines.lateness_us)
         self._ticks += 1
         self._maximum_us = max(self._maximum_us, lateness_us)
@@ -44,6 +45,7 @@ class LoopStatistics:
             deadlines.runs,
             lateness_us,
             self._maximum_us,
+            *unsaved_ms,
         )
 
     def close(self) -> None:
@@ -65,9 +67,18 @@ def read(path: str) -> dict[str, Any] | None:
     return None if found is None else figures(found)
 
 
+def unsaved_ms(path: str) -> tuple[int, int]:
+    """(ms for which the store has not been saved until now, 0: it is; ms before in this run)."""
+    found = content(path)
+    if found is None:
+        return 0, 0
+    *_, now_ms, before_ms = HEAD.unpack_from(found)
+    return now_ms, before_ms
+
+
 def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
     """Same as `read`, of a content; earlier: only the ticks since that content of the file."""
-    _, *counted, _, maximum_us = HEAD.unpack_from(found)
+    _, *counted, _, maximum_us, _, _ = HEAD.unpack_from(found)
     counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")
     if earlier is not None:
         counted = [after - before for after, before in zip(counted, HEAD.unpack_from(earlier)[1:])]

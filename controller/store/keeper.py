@@ -1,7 +1,8 @@
 """The keeper: a process that saves the loop's records, and the loop's end of its socket.
 
 The loop does not save records itself, because it must never wait for a disk. It hands records over
-and receives acknowledgements.
+and receives acknowledgements. Each record holds everything that must survive, so a store that has
+failed is whole again once the newest record is durable: it holds what the failed ones held too.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ HANG_US = 5_000_000
 # Before the first acknowledgement: the process starts beside the controller, maybe on a slow box.
 START_US = 30_000_000
 RETRY_S = 1  # between two attempts to save a record
-SAVED = b"saved"
+SAVED = b"saved "  # then the number of the record
 
 
 class _Progress(NamedTuple):
@@ -33,8 +34,8 @@ class _Progress(NamedTuple):
 
 class Keeper:
     """The loop's end; only the constructor and `close` wait. Record number n of `submit` is durable
-    when `saved` is n. `ok` is False for good, with the reason in `line`, once the process has died,
-    could not save or does not answer.
+    when `saved` is n or more. `ok` is False, with the reason in `line`, from a failure until every
+    record is durable; for good (`is_gone`) once the process has died.
     """
 
     def __init__(self, directory: str, held: int | None = None):
@@ -49,7 +50,8 @@ class Keeper:
         self.submitted = self.saved = 0
         self._directory = directory
         self._progress = _Progress(None, 0)
-        self.ok = True
+        self._unsent = b""
+        self.ok, self.is_gone = True, False
         self.line = ""
 
     def fileno(self) -> int:
@@ -58,12 +60,19 @@ class Keeper:
 
     def submit(self, record: Record) -> int:
         """Hand over a record; its number, to compare with `saved`. StoreError: wrong values."""
-        try:
-            self._socket.send(encode(0, record))
-        except OSError as error:
-            self._fail(f"the process that saves the store takes no record: {error.strerror}")
+        self._unsent = encode(self.submitted + 1, record)
         self.submitted += 1
+        self._send()
         return self.submitted
+
+    def _send(self) -> None:
+        """Send the newest record, which `watch` tries again: the older ones are not needed."""
+        try:
+            self._socket.send(self._unsent)
+            self._unsent = b""
+        except OSError as error:
+            self.is_gone = self.is_gone or not isinstance(error, BlockingIOError)
+            self._fail(f"the process that saves the store takes no record: {error.strerror}")
 
     def poll(self) -> int:
         """Receive acknowledgements. Returns `saved`."""
@@ -74,20 +83,30 @@ class Keeper:
             except BlockingIOError:
                 return self.saved
             except OSError as error:
+                self.is_gone = True
                 self._fail(f"the process that saves the store is gone: {error.strerror}")
                 return self.saved
-            if answer == SAVED:
-                self.saved += self.ok
+            if answer.startswith(SAVED):
+                self._take(int(answer[len(SAVED) :]))
             else:
+                self.is_gone = self.is_gone or not answer
                 self._fail(answer.decode() or "the process that saves the store has ended")
             if not answer:
                 return self.saved
+
+    def _take(self, number: int) -> None:
+        """A record is durable, perhaps after failures."""
+        self.saved = number
+        if number >= self.submitted and not self.is_gone:
+            self.ok, self.line = True, ""
 
     def watch(self, now_us: int) -> None:
         """Once a tick: a store that saves nothing for HANG_US while a record waits has failed. A
         frozen disk reports no error, and a restart would lose these records.
         """
         saved = self.poll()
+        if self._unsent and not self.is_gone:
+            self._send()
         if saved != self._progress.saved or saved >= self.submitted:
             self._progress = _Progress(saved, now_us)
         elif now_us - self._progress.since_us > (HANG_US if saved else START_US):
@@ -105,31 +124,31 @@ class Keeper:
 
 def serve(directory: str, connection: socket.socket) -> None:
     """The process's end: save each record and answer, until the other side closes. A record that
-    fails is tried again, but its late success is not told: `ok` stays False.
+    fails is tried again until it is saved, or another one comes; only the first failure is told.
     """
     store = Store(directory)
     store.load()
-    record: Record | None = None
+    pending: tuple[int, Record] | None = None
     while True:
         is_new = False
-        if record is None or select.select([connection], [], [], RETRY_S)[0]:
+        if pending is None or select.select([connection], [], [], RETRY_S)[0]:
             content = _received(connection, RECORD_BYTES_MAX)
             if not content:
                 return
-            record, is_new = _record(content), True
-        answer = _answer(store, record)
-        record = None if answer == SAVED else record
-        if is_new:
+            pending, is_new = _record(content), True
+        answer, is_saved = _answer(store, *pending)
+        pending = None if is_saved else pending
+        if is_new or is_saved:
             # The controller may be gone. Its last records are saved anyway.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.send(answer)
 
 
-def _record(content: bytes) -> Record:
+def _record(content: bytes) -> tuple[int, Record]:
     copy = decode(content)
     if copy is None:
         raise StoreError("a record arrived damaged")
-    return copy[1]
+    return copy
 
 
 def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> bytes:
@@ -140,12 +159,13 @@ def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> byte
             return connection.recv(bytes_max, flags)
 
 
-def _answer(store: Store, record: Record) -> bytes:
+def _answer(store: Store, number: int, record: Record) -> tuple[bytes, bool]:
+    """(answer, whether the record is saved)."""
     try:
         store.save(record)
-        return SAVED
     except StoreError as error:
-        return str(error).encode()
+        return str(error).encode(), False
+    return SAVED + str(number).encode(), True
 
 
 def main(directory: str, descriptor: int) -> None:

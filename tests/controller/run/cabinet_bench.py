@@ -44,7 +44,7 @@ RATED = dict(zip(WORDS[::2], map(int, WORDS[1::2])))
 class Keeper:
     """Takes records; acknowledges the first `durable` of them."""
 
-    ok, line = True, ""
+    ok, is_gone, line = True, False, ""
 
     def __init__(self, log, durable=1 << 30):
         self.log, self.durable, self.records = log, durable, []

@@ -198,7 +198,7 @@ def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
 
 
 def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(silent):
-    told, watched, notifier, folder = [], [], silent.loop.notifier, silent.loop._run_directory
+    told, watched, notifier, folder = [], [], silent.loop.notifier, silent.loop._store._run_directory
     served, (can_port,) = [], silent.loop.can_ports.values()
     can_port.service = served.append
     notifier.alive = lambda: told.append(silent.ticks)
@@ -240,11 +240,11 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
     words = "firebreak: the process that saves the store has ended; no contactor closes and no "
     assert line.startswith(words)
     # the next start here reads it
-    assert two_copies.of_run(CLEAN, silent.loop._run_directory).state == two_copies.UNREADABLE
+    assert two_copies.of_run(CLEAN, silent.loop._store._run_directory).state == two_copies.UNREADABLE
 
 
 def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_saved_record(silent):
-    place, seen, keeper = silent.loop._run_directory, [], silent.cabinet.keeper
+    place, seen, keeper = silent.loop._store._run_directory, [], silent.cabinet.keeper
     two_copies.mark_failed(place, True)
     number, keeper.poll = [0], lambda: number[0]
 

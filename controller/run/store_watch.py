@@ -1,0 +1,59 @@
+"""Watches the store of a run: reports when it cannot save, and when it saves again.
+
+While it cannot save, a file marks the run directory, so that the next start does not trust a store
+that may lack a latch. A store is whole again once everything that it missed is durable.
+"""
+
+import sys
+from typing import Protocol
+
+from controller.store import two_copies
+
+REMEDY = "free disk space before the restart, or what is not stored is lost"
+
+
+class Kept(Protocol):
+    """The part of store.keeper.Keeper that is watched."""
+
+    ok: bool
+    is_gone: bool
+    line: str
+
+    def watch(self, now_us: int) -> None:
+        """Once a tick."""
+
+    def poll(self) -> int:
+        """Number of the last durable record."""
+
+
+class StoreWatch:
+    """`unsaved_ms`: (ms for which the store has not been saved until now, ms before)."""
+
+    def __init__(self, keeper: Kept, run_directory: str) -> None:
+        self._keeper, self._run_directory = keeper, run_directory
+        self._since_us: int | None = None
+        self._is_marked = True  # the mark may be left from an earlier run
+        self.unsaved_ms = (0, 0)
+
+    def step(self, now_us: int) -> None:
+        """Once a tick."""
+        keeper, (now_ms, before_ms) = self._keeper, self.unsaved_ms
+        keeper.watch(now_us)
+        if not keeper.ok and self._since_us is None:
+            self._since_us, self._is_marked = now_us, True
+            two_copies.mark_failed(self._run_directory, True)
+            until = f"a restart; {REMEDY}" if keeper.is_gone else "it is saved again"
+            _say(f"{keeper.line}; no contactor closes and no reset is accepted until {until}")
+        elif keeper.ok and self._since_us is not None:
+            self._since_us, self.unsaved_ms = None, (0, before_ms + now_ms)
+            _say(f"the store is saved again, with what it missed in {now_ms / 1000:.1f} s")
+        if self._since_us is not None:
+            self.unsaved_ms = max(1, (now_us - self._since_us) // 1000), before_ms
+        # The first record of this run contains what was loaded at the start.
+        elif self._is_marked and keeper.poll() and keeper.ok:
+            self._is_marked = False
+            two_copies.mark_failed(self._run_directory, False)
+
+
+def _say(line: str) -> None:
+    print(f"firebreak: {line}", file=sys.stderr, flush=True)
