@@ -161,6 +161,9 @@ loop.lateness_us.p50 | int | us, of half of them at most
 loop.lateness_us.p99 | int | us, of 99 % at most
 loop.lateness_us.p99_9 | int | us, of 99.9 % at most
 loop.lateness_us.max | int | us, of all
+store | object | for how long it was not saved: latches of that time would be lost at a restart
+store.unsaved_ms | int | until now; 0: it is saved
+store.unsaved_before_ms | int | before, since the start of the controller
 record | object? | the newest of the recorder
 record.events | int | how many are kept
 record.first_utc_us | int? | of the oldest event

@@ -135,14 +135,15 @@ class Watch:
         return os.path.join(self._run_directory, name)
 
     def _status(self, recorded: record.Record | None) -> Facts:
-        loop = loop_statistics.read(self._path("loop.stats"))
+        loop = loop_statistics.read(path := self._path("loop.stats"))
+        store = dict(zip(("unsaved_ms", "unsaved_before_ms"), loop_statistics.unsaved_ms(path)))
         now_us, _ = self._wall.poll()
         utc_us, _, _ = self._wall.label(now_us)
         tests = self._tests()
         summary = recorded.summary() if recorded else None
         made = status.facts(self.shadow, self.history(), loop, summary)
         plan = plan_seen.summary(self._run_directory, utc_us / 1e6)
-        return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan}
+        return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan, "store": store}
 
     def _replacing(self) -> list[str]:
         return (self._tests() or {"replacing": []})["replacing"]

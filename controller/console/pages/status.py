@@ -97,7 +97,7 @@ def _safety(facts: Facts) -> list[str]:
             f"Key: {KEY_WORDS[contacts['key_run']]}",
         ),
         *_rows(facts),
-        *[cut(f" ! {words}") for words in [contradicted(facts)] if words],
+        *[cut(f" ! {words}") for words in (contradicted(facts), _unsaved(facts)) if words],
     ]
 
 
@@ -221,6 +221,17 @@ def _bands(bands: Facts) -> list[str]:
         f"RMS kW   battery/grid/load, last {bands['window_s']} s: {texts[0]}",
         f"         {', '.join(texts[1:])}{why}",
     ]
+
+
+def _unsaved(facts: Facts) -> str:
+    """For how long the store was not saved."""
+    store = facts.get("store") or {"unsaved_ms": 0, "unsaved_before_ms": 0}
+    if store["unsaved_ms"]:
+        for_ = duration(store["unsaved_ms"])
+        return f"the store is not saved for {for_} now: no start, no reset; free disk space"
+    if store["unsaved_before_ms"]:
+        return f"the store was not saved for {duration(store['unsaved_before_ms'])}; now it is"
+    return ""
 
 
 def _racks(racks: list[Facts]) -> list[str]:

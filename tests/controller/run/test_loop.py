@@ -198,7 +198,12 @@ def test_the_slack_is_spent_waiting_for_arrivals_not_spinning(silent):
 
 
 def test_the_watchdog_is_told_by_completed_ticks_and_the_store_watched_in_each(silent):
-    told, watched, notifier, folder = [], [], silent.loop.notifier, silent.loop._store._run_directory
+    told, watched, notifier, folder = (
+        [],
+        [],
+        silent.loop.notifier,
+        silent.loop._store._run_directory,
+    )
     served, (can_port,) = [], silent.loop.can_ports.values()
     can_port.service = served.append
     notifier.alive = lambda: told.append(silent.ticks)
@@ -240,7 +245,29 @@ def test_a_keeper_that_has_died_is_reported_once_and_the_stop_is_not_clean(silen
     words = "firebreak: the process that saves the store has ended; no contactor closes and no "
     assert line.startswith(words)
     # the next start here reads it
-    assert two_copies.of_run(CLEAN, silent.loop._store._run_directory).state == two_copies.UNREADABLE
+    assert (
+        two_copies.of_run(CLEAN, silent.loop._store._run_directory).state == two_copies.UNREADABLE
+    )
+
+
+def test_a_store_that_saves_again_is_reported_with_the_time_and_loses_its_mark(silent, capsys):
+    keeper, place = silent.cabinet.keeper, silent.loop._store._run_directory
+    seen, path = [], os.path.join(place, "loop.stats")
+
+    def on_tick(ticks):
+        seen.append((two_copies.of_run(CLEAN, place).state, loop_statistics.unsaved_ms(path)))
+        keeper.ok, keeper.line = not 3 <= ticks < 8, "the store could not be saved"
+        if ticks == 12:
+            end()
+
+    assert silent.run(on_tick) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("no reset is accepted until it is saved again") and "could not" in first
+    assert second.startswith("firebreak: the store is saved again, with what it missed in 0.")
+    states, times_ms = zip(*seen)
+    assert states[4] == two_copies.UNREADABLE and states[-2] == two_copies.CLEAN
+    assert [now_ms > 0 for now_ms, _ in times_ms[4:7]] == [True] * 3
+    assert times_ms[-1][0] == 0 < times_ms[-1][1]
 
 
 def test_the_mark_of_a_run_that_could_not_save_goes_with_the_first_saved_record(silent):
