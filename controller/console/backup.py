@@ -55,14 +55,10 @@ def _backup(arguments: Namespace) -> int:
             paths = [os.path.join(arguments.state, name) for name in backup_file.STATE_FILES]
             files += _kept("state", arguments.state, paths)
             manifest = _manifest(files, arguments)
-        with cli.ends(WRONG_INPUT, FileExistsError, before="exists already: ", at=arguments.file):
-            descriptor = os.open(arguments.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(
-                backup_file.packed([Kept(backup_file.MANIFEST, 0o600, "", manifest), *files])
-            )
-            file.flush()
-            os.fsync(file.fileno())
+        if os.path.lexists(arguments.file):
+            raise cli.Ended(WRONG_INPUT, f"exists already: {arguments.file}")
+        content = backup_file.packed([Kept(backup_file.MANIFEST, 0o600, "", manifest), *files])
+        durable.put(arguments.file, ".part", [content], 0o600)
     print(
         ascii_only(f"{arguments.file}: {len(files)} files; it has the keys, so keep it like a key")
     )

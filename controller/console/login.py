@@ -101,8 +101,9 @@ class Actor:
         except OSError:
             return False
         self.is_held = True
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, who.encode("ascii", "replace"), 0)
+        with contextlib.suppress(OSError):  # on a full disk the others see no name
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, who.encode("ascii", "replace"), 0)
         return True
 
     def other(self) -> str | None:
@@ -122,7 +123,8 @@ class Actor:
     def give_back(self) -> None:
         """Act no more."""
         if self.is_held:
-            os.ftruncate(self._descriptor, 0)
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
             os.lockf(self._descriptor, os.F_ULOCK, 0)
             self.is_held = False

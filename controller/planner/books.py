@@ -26,6 +26,7 @@ class Books:
         self._path, self._zone = os.path.join(state_directory, FILE), zone
         found = dict(filter(None, map(self._of_line, self._lines())))
         self.rows = [found[at] for at in sorted(found)][-KEPT:]
+        self._is_whole = True
 
     @property
     def newest(self) -> int:
@@ -33,19 +34,20 @@ class Books:
         return number_of(self.rows[-1]) if self.rows else -1
 
     def add(self, rows: Sequence[Quarter]) -> None:
-        """Take quarters that follow the newest one. Raises OSError; then they count until the end
-        of this process.
+        """Take quarters that follow the newest one. Raises OSError: they count in this process, and
+        the next call makes the file anew with them.
         """
         self.rows += rows
-        if len(self.rows) > KEPT + SPARE:
+        is_whole, self._is_whole = self._is_whole, False
+        if len(self.rows) > KEPT + SPARE or not is_whole:
             self.rows = self.rows[-KEPT:]
-            pieces = [_line(each) for each in self.rows]
-            durable.put(self._path, ".new", pieces, 0o600)
-            return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with durable.opened(self._path, flags) as descriptor:
-            durable.write(descriptor, b"".join(map(_line, rows)))
-            os.fsync(descriptor)
+            durable.put(self._path, ".new", map(_line, self.rows), 0o600)
+        else:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            with durable.opened(self._path, flags) as descriptor:
+                durable.write(descriptor, b"".join(map(_line, rows)))
+                os.fsync(descriptor)
+        self._is_whole = True
 
     def _lines(self) -> list[bytes]:
         with (

@@ -268,7 +268,13 @@ class Process:
             actual=report.actual(self._site, self._books.rows),
             month=month,
         )
-        plan_file.written(os.path.join(self._places.out_directory, plan_file.FILE), content)
+        line = ""
+        try:
+            plan_file.written(os.path.join(self._places.out_directory, plan_file.FILE), content)
+        except OSError as error:
+            line = f"plan.json: {self._places.out_directory}: {why(error)}"
+        self._wait("file", line)
+        self._is_changed |= bool(line)
 
 
 def _iso(at_s: float, now: datetime) -> str:

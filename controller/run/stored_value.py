@@ -3,8 +3,8 @@
 A change that makes the cabinet safer takes effect first and is stored then. A change that removes a
 protection is stored first: a power cut may lose the change, never the protection. If it is not
 stored within operator_commands.STORED_MS it is void, or it would take effect after the sender has
-read "no answer". Any other change stays in effect; a restart loses it unless the store is saved again
-before.
+read "no answer". Any other change stays in effect, but a restart loses it while the store is not
+saved.
 """
 
 from collections.abc import Callable

@@ -33,13 +33,15 @@ class Files:
         """SeriesError: load.csv there is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
         self._quarter, self._at_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
-        self._past_W, self._written = dict[int, float](), ""
+        self._past_W, self._written = dict[int, float](), dict[str, str]()
         if os.path.exists(path := os.path.join(folder, MEASURED)):
             past = rows.read(path, OWN, 0.0)
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
     def add(self, now: Now, jobs: Iterable[Job]) -> None:
-        """A scrape counts from the one before it on. Write what has changed. Raises OSError."""
+        """A scrape counts from the one before it on. Write what has changed. Raises OSError: the
+        next scrape writes it again.
+        """
         quarter, step_s, self._at_s = int(now.at_s // QUARTER_S), now.at_s - self._at_s, now.at_s
         if quarter != self._quarter:
             self._end(quarter)
@@ -49,10 +51,8 @@ class Files:
             self._known_s += step_s
         past_W = [self._past_W.get(at, math.nan) for at in range(quarter - KEPT, quarter)]
         ahead_W = expected(past_W, quarter * QUARTER_S, jobs, now.at_s)
-        text = HEADER + "".join([_row(quarter + at, each) for at, each in enumerate(ahead_W)])
-        if ahead_W and text != self._written:
-            self._put(EXPECTED, text)
-            self._written = text
+        self._put(MEASURED, self._past_W.items())
+        self._put(EXPECTED, enumerate(ahead_W, quarter))
 
     def _end(self, quarter: int) -> None:
         """The quarter before is over; it counts if it was known for long enough."""
@@ -60,11 +60,13 @@ class Files:
             self._past_W[self._quarter] = self._sum_J / self._known_s
             kept = sorted([at for at in self._past_W if quarter - KEPT <= at < quarter])
             self._past_W = {at: self._past_W[at] for at in kept}
-            self._put(MEASURED, HEADER + "".join([_row(*each) for each in self._past_W.items()]))
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
 
-    def _put(self, name: str, text: str) -> None:
-        durable.put(os.path.join(self._folder, name), ".new", [text.encode()], 0o644)
+    def _put(self, name: str, quarters: Iterable[tuple[int, float]]) -> None:
+        rows = "".join([_row(*each) for each in quarters])
+        if rows and rows != self._written.get(name):
+            durable.put(os.path.join(self._folder, name), ".new", [(HEADER + rows).encode()], 0o644)
+            self._written[name] = rows
 
 
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:

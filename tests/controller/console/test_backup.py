@@ -151,6 +151,19 @@ def test_a_file_that_exists_is_not_overwritten(box, capsys):
     assert code == 2 and "exists already" in line and path.read_bytes() == data
 
 
+def test_a_backup_that_met_a_full_disk_leaves_no_file_under_its_name(box, capsys, monkeypatch):
+    """Half a backup would look like one, and the same command would find it there."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "No space left" in line and not (box.parent / "one.tar").exists()
+    backed_up(box, capsys)
+
+
 def entry(name, data=b"x", kind=tarfile.REGTYPE):
     made = tarfile.TarInfo(name)
     made.size, made.type, made.linkname = len(data), kind, "/etc/passwd"

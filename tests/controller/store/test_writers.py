@@ -1,0 +1,404 @@
+"""Every place of the box that writes a file, found in the syntax tree, and what becomes of its act
+when the disk takes nothing.
+
+A place that is not in PLACES fails here: say there how it ends, and if its act needs no disk, add
+its case to GOES_ON.
+"""
+
+import ast
+import errno
+import itertools
+import os
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from controller.console import login
+from controller.console.terminal.actions import Actions
+from controller.doors.alarms.outbox import Outbox
+from controller.planner.accounts import Quarter
+from controller.planner.books import Books
+from controller.recorder import fast, fast_ring
+from controller.recorder.quarters import Quarters
+from controller.recorder.room import Reserve
+from controller.store import keeper, two_copies
+from controller.store.stored_record import Record
+from controller.store.two_copies import mark_failed
+from controller.watch import load_files
+from controller.watch.dcgm import Now
+from tests.controller.recorder.test_fast import fill
+from tests.repository import ROOT
+
+WRITES = {"put", "kept", "write", "mapped"}  # of durable, regular_file
+RENAMES = {"replace", "rename", "truncate", "ftruncate", "pwrite", "link", "symlink"}  # of os
+FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND"}
+ENDS = """
+goes on   its act needs no disk; a case of CASES shows that
+told      a companion whose act is the file: it says so, goes on and tries again
+one line  a command of a person: one line and exit code 3; the same command again completes it
+start     a process does not start; its service tries again
+inside    a part of the other places: it raises OSError, sqlite3.Error or StoreError
+reads     it opens a database for reading, or removes a name
+"""
+PLACES = """
+__main__.py __init__ | reads
+__main__.py main | reads
+audit/command.py _write | one line
+console/backup.py _backup | one line
+console/backup.py _put | one line
+console/login.py __init__ | start
+console/login.py _store | goes on
+console/login.py give_back | goes on
+console/login.py take | goes on
+console/plan_page.py write | one line
+console/planner.py _lock | start
+console/profile.py _new | one line
+console/provision.py _fill | one line
+console/provision.py _made | one line
+console/provision.py _pack | one line
+console/provision.py _provision | one line
+console/record.py _lock | start
+console/sniff.py _sniff | one line
+console/terminal/actions.py acknowledge | goes on
+console/terminal/line.py _opened | reads
+console/users.py add | one line
+doors/alarms/outbox.py _write | goes on
+hints/hint_statistics.py __init__ | start
+hints/keys.py _write_new | inside
+hints/keys.py create | one line
+hints/keys.py rotate | one line
+hints/keys.py withdraw | one line
+journal/writer.py __init__ | start
+journal/writer.py _cut | start
+journal/writer.py _new_map | start
+planner/books.py add | told
+recorder/capture.py _begin | inside
+recorder/capture.py _put | inside
+recorder/capture.py _rename | inside
+recorder/capture.py finish | inside
+recorder/csv_files.py write_whole | one line
+recorder/database.py _close_to_others | inside
+recorder/database.py _open | inside
+recorder/database.py own_columns | reads
+recorder/fast.py _append | told
+recorder/fast.py _begin | told
+recorder/head.py publish | inside
+recorder/quarters.py _publish | told
+recorder/reading.py opened | reads
+recorder/rescue.py _old | reads
+recorder/rescue.py begin_anew | inside
+recorder/rescue.py put_aside | inside
+recorder/rescue.py settle | inside
+recorder/room.py lay | goes on
+run/link_statistics.py __init__ | start
+run/loop.py lock | start
+run/loop_statistics.py __init__ | start
+siting/command.py run | one line
+state/plan_file.py written | told
+state/record.py _rows | reads
+store/durable.py put | inside
+store/proof_tests.py _add | one line
+store/proof_tests.py _opened | inside
+store/spool.py put | inside
+store/trips.py append | inside
+store/two_copies.py _leave_one | inside
+store/two_copies.py hold | start
+store/two_copies.py mark_failed | goes on
+store/two_copies.py save | told
+system/own_names.py _remove | reads
+system/regular_file.py mapped | inside
+system/sockets.py ready | start
+systemd/box_tree.py link | one line
+systemd/box_tree.py put | one line
+systemd/flash_mcu.py lay_out | one line
+systemd/make_bundle.py main | one line
+systemd/make_bundle.py signed | one line
+systemd/rollback.py _remember | one line
+systemd/rollback.py _try_configuration | one line
+systemd/signed_bundle.py _signer | one line
+systemd/signed_bundle.py _unpacked | one line
+watch/load_files.py _put | told
+"""
+
+
+def _name(node):
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _owner(node):
+    return _name(node.value) if isinstance(node, ast.Attribute) else ""
+
+
+def is_write(call):
+    """True for a call that makes, changes or renames a file."""
+    name, owner = _name(call.func), _owner(call.func)
+    if name == "open" and owner in ("", "os", "io"):
+        mode = [*call.args[1:2], *[each.value for each in call.keywords if each.arg == "mode"]]
+        texts = [each.value for each in mode if isinstance(each, ast.Constant)]
+        if any(isinstance(each, str) and set(each) & set("wax+") for each in texts):
+            return True
+    inner = {each.attr for part in call.args for each in ast.walk(part) if hasattr(each, "attr")}
+    if name in ("open", "opened") and inner & FLAGS:
+        return True
+    if name in WRITES and owner in ("durable", "regular_file"):
+        return True
+    if name in RENAMES and owner in ("os", "files", "_files"):
+        return True
+    return name in ("write_text", "write_bytes", "copytree") or (name, owner) == (
+        "connect",
+        "sqlite3",
+    )
+
+
+def places(path):
+    """Names of the functions of a file that write."""
+    tree, found = ast.parse(path.read_text()), set()
+    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
+    for function in functions:
+        if any(is_write(each) for each in ast.walk(function) if isinstance(each, ast.Call)):
+            found.add(function.name)
+    return found
+
+
+def all_places(folder=ROOT / "controller"):
+    return {
+        f"{path.relative_to(folder)} {name}"
+        for path in sorted(folder.rglob("*.py"))
+        for name in places(path)
+    }
+
+
+def found_and_listed(folder=ROOT / "controller"):
+    listed = dict(line.split(" | ") for line in PLACES.strip().splitlines())
+    return all_places(folder), listed
+
+
+def test_every_place_that_writes_says_how_its_act_ends_without_a_disk():
+    found, listed = found_and_listed()
+    assert found == set(listed), "see the first lines of this file"
+    assert set(listed.values()) == {line.split("  ")[0] for line in ENDS.strip().splitlines()}
+    shown = {place for place, end in listed.items() if end in ("goes on", "told")}
+    assert shown - {place for places in CASES.values() for place in places[1]} == ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'open(path, "w")',
+        'open(path, mode="ab")',
+        "os.open(path, os.O_WRONLY | os.O_CREAT)",
+        "durable.put(path, '.new', [b''], 0o600)",
+        "os.replace(old, new)",
+        "Path(path).write_text('')",
+        "sqlite3.connect(path)",
+        "durable.opened(path, os.O_RDWR)",
+    ],
+)
+def test_a_new_place_that_writes_is_found(text, tmp_path):
+    (tmp_path / "room").mkdir()
+    (tmp_path / "room/new.py").write_text(f"def writes(path):\n    return {text}\n")
+    (tmp_path / "reads.py").write_text("def reads(path):\n    return open(path, 'rb')\n")
+    assert all_places(tmp_path) == {"room/new.py writes"}
+
+
+ELSEWHERE = {"state/plan_file.py written"}  # tests/controller/planner/test_process.py
+ROW = {"danger": "fire", "reason": {"name": "n", "sentence": "s", "remedy": "r"}}
+LATCHED = Record(latches={"12a.1": 1})
+QUARTERS = [Quarter(datetime(2026, 5, 1, 12, minute, tzinfo=UTC), 5.0) for minute in (0, 15, 30)]
+FAST = ("recorder/fast.py _append", "recorder/fast.py _begin")
+
+
+def outbox(folder, say):
+    made = Outbox(str(folder / "own/k.json"), 0)
+
+    def act(number):
+        made.seen({f"{each}a": ROW for each in range(number + 1)}, number)
+        say(made.trouble)
+        return len(made.waiting) == number + 1
+
+    return act, lambda: Outbox(str(folder / "own/k.json"), 0).waiting == made.waiting
+
+
+def failures(folder, say):
+    made = login.Failures(str(folder / "a.failed"))
+
+    def act(number):
+        made.failed(100)
+        return made.count == number + 1
+
+    return act, lambda: login.Failures(str(folder / "a.failed")).count == made.count
+
+
+def actor(folder, say):
+    made = login.Actor(str(folder / "actor"))
+    return lambda number: made.take("anna") and not made.give_back(), lambda: made.take("eva")
+
+
+def acknowledged(folder, say):
+    (folder / "console").mkdir(mode=0o700)
+    made = Actions(str(folder), str(folder), str(folder), "tty")
+    seen = SimpleNamespace(causes=(1, 2, -1, 0), words="row 1")
+
+    def act(number):
+        line = made.acknowledge(number, "anna", seen)
+        say(line if "not " in line.lower() else "")
+        return line
+
+    return act, lambda: "anna" in made.acknowledged(seen.causes)
+
+
+def books(folder, say):
+    made = Books(str(folder), UTC)
+
+    def act(number):
+        try:
+            made.add([QUARTERS[number]])
+        except OSError as error:
+            say(error.strerror)
+        return made.rows == QUARTERS[: number + 1]
+
+    return act, lambda: Books(str(folder), UTC).rows == made.rows
+
+
+def load(folder, say):
+    made, times_s = load_files.Files(str(folder), 0.0, 1.0), itertools.count(60.0, 60.0)
+
+    def act(number):
+        for _ in range(16):
+            try:
+                made.add(Now(1_790_000_100.0 + next(times_s), 1, 5.0, 5.0), [])
+            except OSError as error:
+                say(error.strerror)
+        return len(made._past_W) == number + 1
+
+    def again():
+        return len((folder / "load.csv").read_text().splitlines()) == len(made._past_W) + 1
+
+    return act, again
+
+
+def ticks(folder, say):
+    made = fast.Fast(str(folder), 7, say)
+
+    def act(number):
+        fill(made, 1, number)
+        return True
+
+    return act, lambda: len([*fast_ring.blocks_of(next((folder / "fast").glob("*")))]) > 0
+
+
+def reserve(folder, say):
+    made = Reserve(str(folder))
+
+    def act(number):
+        return made.lay() in (False, True)
+
+    return act, lambda: made.laid
+
+
+def mark(folder, say):
+    return lambda number: mark_failed(str(folder), True) in (False, True), lambda: True
+
+
+def store(folder, say):
+    made = two_copies.Store(str(folder))
+
+    def act(number):
+        answer, is_saved = keeper._answer(made, number, LATCHED)
+        say("" if is_saved else answer.decode())
+        return True
+
+    return act, lambda: two_copies.Store(str(folder)).load().record == LATCHED
+
+
+def quarters(folder, say):
+    made = Quarters(str(folder), str(folder), say)
+
+    def act(number):
+        made._at = number
+        made._sums_W, made._counts = [900.0] * 5, [900] * 5
+        made._end()
+        return len(made._rows) == number + 1
+
+    return act, lambda: len(Quarters(str(folder), str(folder), say)._rows) == 3
+
+
+CASES = {
+    outbox: ("k.json", ("doors/alarms/outbox.py _write",), True),
+    failures: ("a.failed", ("console/login.py _store",), False),
+    actor: ("actor", ("console/login.py take", "console/login.py give_back"), False),
+    acknowledged: ("console/acknowledged", ("console/terminal/actions.py acknowledge",), True),
+    books: ("books.csv", ("planner/books.py add",), True),
+    load: ("none", ("watch/load_files.py _put",), True),
+    ticks: ("fast/fast_0000000000.ticks", FAST, True),
+    reserve: ("record.reserve", ("recorder/room.py lay",), False),
+    mark: ("store.failed", ("store/two_copies.py mark_failed",), False),
+    store: ("store.a", ("store/two_copies.py save",), True),
+    quarters: ("quarters.csv", ("recorder/quarters.py _publish",), True),
+}
+
+
+class Disk:
+    """Breaks the calls of the system that a full or read-only disk refuses."""
+
+    def __init__(self, patch, kind):
+        self.writes = 0
+        words = {"full": "fallocate write pwrite", "cut": "fallocate write pwrite"}
+        self._write, self._open = os.write, os.open
+        if kind == "read-only":
+            patch.setattr(os, "open", self.opens)
+            for name in ("replace", "rename", "unlink", "mkdir", "ftruncate", "truncate"):
+                patch.setattr(os, name, self.refuses)
+            return
+        assert kind in words
+        patch.setattr(os, "posix_fallocate", self.is_full)
+        patch.setattr(os, "pwrite", self.is_full)
+        patch.setattr(os, "write", self.cuts if kind == "cut" else self.is_full)
+
+    def opens(self, path, flags, *mode, **place):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            self.refuses()
+        return self._open(path, flags, *mode, **place)
+
+    def cuts(self, descriptor, content):
+        """Take the first half, then nothing more."""
+        self.writes += 1
+        if self.writes % 2 == 0:
+            self.is_full()
+        return self._write(descriptor, content[: max(1, len(content) // 2)])
+
+    @staticmethod
+    def refuses(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    @staticmethod
+    def is_full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("kind", ["full", "cut", "read-only"])
+@pytest.mark.parametrize("case", CASES, ids=lambda each: each.__name__)
+def test_an_act_goes_on_without_a_disk_and_is_kept_whole_once_the_disk_takes_files(
+    case, kind, tmp_path, monkeypatch
+):
+    said = []
+    act, is_kept = case(tmp_path, said.append)
+    assert act(0), "on a healthy disk"
+    assert not any(said), said
+    with monkeypatch.context() as patch:
+        Disk(patch, kind)
+        assert act(1)
+    assert any(said) == CASES[case][2], said
+    assert act(2) and is_kept(), "with what it missed"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff{[", b'{"version": 99}\n', bytes(5000)])
+@pytest.mark.parametrize("case", CASES, ids=lambda each: each.__name__)
+def test_a_file_of_another_release_or_a_damaged_one_ends_no_act(case, content, tmp_path):
+    path = tmp_path / ("own" if case is outbox else "") / CASES[case][0]
+    if case is not acknowledged:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    act, _ = case(tmp_path, list().append)
+    assert act(0)
