@@ -256,7 +256,9 @@ class Line(Spectra):
 
     def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
         """See Spectra."""
-        self.worse(2 * float(found[self._is_in].max()) / float(self._hann.sum()), begin_s, end_s)
+        in_band = found[self._is_in]
+        if len(in_band):  # none if the samples are too far apart: the rule is refused
+            self.worse(2 * float(in_band.max()) / float(self._hann.sum()), begin_s, end_s)
 
 
 class Energy(Spectra):

@@ -16,7 +16,9 @@ LOAD, GRID, BATTERY = "load_W", "grid_W", "battery_W"
 VOLTAGE, FREQUENCY, COMMANDED = "voltage_pu", "frequency_Hz", "commanded"
 POWERS = LOAD, GRID
 GAP_S, GAP_STEPS = 1.0, 3
+STEP_S_MIN = 1e-4  # every window of a rule has one value for each step in memory
 LOST_PERCENT_MAX = 20.0
+BRIDGED_MAX = 1 << 20  # lost samples of one piece, which would each take memory
 UNEVEN = 0.05  # steps that differ by less from the usual one are even
 Values = dict[str, np.ndarray]
 
@@ -135,7 +137,13 @@ class Steady:
         if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
             return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
         steps = max(1, round(float(times_s[-1] - times_s[0]) / self.step_s))
-        self.lost += max(0, steps - len(steps_s))
+        lost = max(0, steps - len(steps_s))
+        if lost > BRIDGED_MAX:
+            raise AuditError(
+                f"{self.source.path}: more than {BRIDGED_MAX} samples of {self.step_s:.3g} s are "
+                f"missing after {times_s[0]:.10g} s"
+            )
+        self.lost += lost
         even_s = np.linspace(times_s[0], times_s[-1], steps + 1)[begin:]
         return Block(is_begin, even_s, {k: _at(k, even_s, times_s, v) for k, v in values.items()})
 
@@ -157,7 +165,12 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
     if not middle_s > 0:
         raise AuditError(f"{path}: its first samples have one time")
     usual_s = pairs_s[pairs_s < GAP_STEPS * pair * middle_s]
-    return float(usual_s.sum() / np.rint(usual_s / middle_s).sum())
+    step_s = float(usual_s.sum() / np.rint(usual_s / middle_s).sum())
+    if step_s < STEP_S_MIN:
+        raise AuditError(
+            f"{path}: its first samples are {step_s:.3g} s apart; allowed at least {STEP_S_MIN:g} s"
+        )
+    return step_s
 
 
 def _joined(before: Values, after: Values) -> Values:

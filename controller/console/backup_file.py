@@ -65,7 +65,8 @@ def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
 
 
 def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
-    file = archive.extractfile(entry) if entry.isreg() else None
+    # A sparse entry of a few bytes claims any size.
+    file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
     part, _, rest = entry.name.partition("/")
     allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())
     is_right = entry.name == MANIFEST or (

@@ -17,6 +17,7 @@ from controller.series.text import Path
 SEPARATORS = ",;\t"
 SAMPLED = 200  # lines that show the decimal mark
 COLUMNS_MAX = 1000
+BLANKS_MAX = 1 << 20  # empty lines: the rows of a whole sheet
 BLANK = " ,;\t\r\n"  # a spreadsheet leaves rows of separators behind
 Row = tuple[int, list[str]]  # number of the line, cells
 
@@ -32,7 +33,7 @@ class Table:
     """first: cells of the first row; has_comma: decimal commas are proven. Iterate once."""
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
-        numbered = ((at, line) for at, line in enumerate(lines, 1) if line.strip(BLANK))
+        numbered = _filled(lines)
         sample = list(itertools.islice(numbered, SAMPLED))
         if sample and (found := _SEPARATOR_LINE.match(sample[0][1])):
             self.separator, sample = found[1], sample[1:]
@@ -111,6 +112,18 @@ def opened(path: Path, separators: str = SEPARATORS) -> Iterator[Table]:
     """The table of a file or its gzip. SeriesError inside or outside begins with the path."""
     with text.opened(path) as lines:
         yield Table(lines, separators)
+
+
+def _filled(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
+    """Lines with something in them, and their numbers. A bomb of empty lines is not read on."""
+    blanks = 0
+    for number, line in enumerate(lines, 1):
+        if line.strip(BLANK):
+            yield number, line
+            continue
+        blanks += 1
+        if blanks > BLANKS_MAX:
+            raise SeriesError(f"line {number}: has more than {BLANKS_MAX} empty lines")
 
 
 def _separator(lines: Sequence[str]) -> str:

@@ -15,10 +15,13 @@ from controller.series.refusal import SeriesError, shown
 from controller.series.units import PER_MWH, PRICE
 
 QUARTERS = {"PT15M": 1, "PT30M": 2, "PT60M": 4, "PT1H": 4}  # of each resolution
-QUARTERS_MAX = 400 * 96
+QUARTERS_MAX = 400 * 96  # of a period
+QUARTERS_SUM_MAX = 2 * QUARTERS_MAX  # of all periods: a year in two steps
+TAGS_MAX = 100_000  # a document of 1 MiB of prices has 84 000
 DAY_AHEAD, FILLED = "A01", "A03"
 Element = ElementTree.Element
 Block = tuple[int, dict[int, float]]  # quarters of a step; price per kWh by quarter since 1970
+Period = tuple[Element, int, int, int]  # quarters: first since 1970, of a step, in all
 
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
@@ -26,7 +29,12 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
     series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
     first = min(map(_sequence, series), default=0)
     kept = [each for each in series if _sequence(each) == first]
-    blocks = [block for each in kept for block in _blocks(each, currency)]
+    periods = [(each, period) for each in kept for period in _periods(each, currency)]
+    if sum([quarters for _, (*_, quarters) in periods]) > QUARTERS_SUM_MAX:
+        raise SeriesError(
+            f"its periods have more than {QUARTERS_SUM_MAX} quarters of an hour in all"
+        )
+    blocks = [_block(each, period) for each, period in periods]
     found, steps, twice = dict[int, float](), dict[int, int](), 0
     for step, prices in sorted(blocks, key=lambda block: -block[0]):
         for at, price in prices.items():
@@ -42,6 +50,8 @@ def _root(data: bytes) -> Element:
     """The document. It may define no entities, which could grow without a bound."""
     if b"<!DOCTYPE" in data or b"\0" in data:
         raise SeriesError("has a DOCTYPE or is no UTF-8: allowed is a plain ENTSO-E document")
+    if data.count(b"<") > TAGS_MAX:
+        raise SeriesError(f"has more than {TAGS_MAX} ends of elements: needed is a shorter span")
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError):
@@ -67,7 +77,7 @@ def _text(element: Element, way: str) -> str:
     return (element.findtext(f"{{*}}{way}") or "").strip()
 
 
-def _blocks(series: Element, currency: str) -> Iterator[Block]:
+def _periods(series: Element, currency: str) -> Iterator[Period]:
     for name, wanted in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
         if _text(series, name) != wanted:
             raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {wanted}")
@@ -81,7 +91,12 @@ def _blocks(series: Element, currency: str) -> Iterator[Block]:
                 f"{shown(resolution)} over {span} quarters of an hour: allowed are "
                 f"{', '.join(QUARTERS)}, and a period of whole steps"
             )
-        yield step, _prices(block, ends[0], step, span // step, _text(series, "curveType"))
+        yield block, ends[0], step, span
+
+
+def _block(series: Element, period: Period) -> Block:
+    block, first, step, span = period
+    return step, _prices(block, first, step, span // step, _text(series, "curveType"))
 
 
 def _prices(block: Element, start: int, step: int, count: int, curve: str) -> dict[int, float]:

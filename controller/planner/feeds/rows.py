@@ -13,6 +13,7 @@ from controller.series.units import Unit
 
 LINE_ENDS = b"\r\n\0"  # the last byte of a line in UTF-8 and UTF-16
 GZIP = b"\x1f\x8b"
+ROWS_MAX = 600_000  # a year of minutes
 CUT = "the last line has no end, so it may be cut and does not count"
 
 
@@ -31,7 +32,9 @@ def _readings(
     found: table.Table, at: tuple[int, ...], place: int, is_cut: bool
 ) -> Iterator[Reading]:
     before: list[Reading] = []
-    for line, cells in found:
+    for count, (line, cells) in enumerate(found):
+        if count >= ROWS_MAX:
+            raise SeriesError(f"line {line}: has more than {ROWS_MAX} rows: shorten it")
         yield from before
         time = " ".join([cells[each] for each in at if each < len(cells)])
         before = [(f"line {line}", time, cells[place] if place < len(cells) else "")]

@@ -206,6 +206,30 @@ def test_a_wrong_file_is_one_line(audit, head, lines, words):
     assert (code, out, len(err)) == (2, [], 1) and words in err[0] and "load.csv" in err[0]
 
 
+@pytest.mark.parametrize(
+    "later_s, words",
+    [(0.02, "are 1e-09 s apart; allowed at least 0.0001 s"), (0.5, "are 1e-09 s apart")],
+)
+def test_samples_that_would_take_any_memory_are_refused_in_one_line(audit, later_s, words):
+    near = [f"{at * 1e-9:.9f},{800 + at % 7}" for at in range(3000)]
+    far = [f"{0.5 + at * later_s:.9f},{800 + at % 7}" for at in range(600)]
+    code, out, err = audit([*near, *far], head="t_s,load_kW")
+    assert code == 2 and not out and len(err) == 1 and words in err[0]
+
+
+def test_a_bridge_over_more_samples_than_memory_holds_is_refused(monkeypatch, audit):
+    monkeypatch.setattr(samples, "BRIDGED_MAX", 100)
+    lines = [*rows(200, 0.005), *rows(3, 0.9, begin_s=1.9)]
+    code, out, err = audit(lines, "--rules", "southern")
+    assert code == 2 and not out and "more than 100 samples of 0.005 s are missing" in err[0]
+
+
+def test_a_band_that_no_sample_can_show_is_refused(audit):
+    """Samples are farther apart than half a turn of the band, as after many lost ones."""
+    code, out, _ = audit(rows(60, 60.0), "--rules", "ieso")
+    assert code == 1 and sum(" refused " in line for line in out) == 4
+
+
 def test_wrong_rules_are_one_line(capsys, audit, tmp_path):
     path = tmp_path / "mine.toml"
     top = 'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"\n'

@@ -176,6 +176,13 @@ def archive(path, *entries):
             file.addfile(made, data)
 
 
+def sparse(name):
+    """A file of one byte that claims 64 GiB."""
+    made, data = entry(name)
+    made.pax_headers = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(1 << 36)}
+    return made, data
+
+
 LIST = {"version": backup_file.VERSION, "cabinet": None, "store": None, "sha256": {}}
 FIRST = entry(backup_file.MANIFEST, json.dumps(LIST).encode())
 
@@ -212,6 +219,7 @@ FIRST = entry(backup_file.MANIFEST, json.dumps(LIST).encode())
         ],
         [entry(backup_file.MANIFEST, b"[" * 200_000)],
         [FIRST, entry("etc/cabinet/" + "a/" * 1500 + "b")],
+        [FIRST, sparse("etc/cabinet/a")],
         [FIRST, entry("state/keys")],
         [FIRST, entry("etc/cabinet")],
         [FIRST, entry("etc/cabinet/a", b"", tarfile.SYMTYPE)],

@@ -101,7 +101,7 @@ def test_a_file_that_cannot_be_opened_is_one_line(tmp_path):
 def test_the_text_of_a_whole_file_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr(text, "CHARACTERS_MAX", 1 << 10)
     refused = answer(rows, written(tmp_path, "t_s,load_W\n" * 99))[1]
-    assert refused.startswith("has more than 0 GiB of text")
+    assert refused.startswith("has more than 0 MiB of text")
 
 
 def test_only_the_allowed_separators_are_taken(tmp_path):
