@@ -8,6 +8,7 @@ import os
 import zlib
 from collections.abc import Iterator
 from os import PathLike
+from typing import Any
 
 from controller.series.refusal import SeriesError
 
@@ -48,7 +49,7 @@ def _file(path: Path) -> io.BufferedReader:
         raise OSError(0, "its name has a character that no file has") from None
 
 
-def _lines(file: io.BufferedReader, characters_max: int) -> Iterator[str]:
+def _lines(file: "io.BufferedReader[Any]", characters_max: int) -> Iterator[str]:
     encoding = ENCODINGS.get(file.peek(2)[:2], "utf-8-sig")
     text = io.TextIOWrapper(file, encoding, errors="replace")
     read = 0

@@ -224,14 +224,11 @@ def _bands(bands: Facts) -> list[str]:
 
 
 def _unsaved(facts: Facts) -> str:
-    """For how long the store was not saved."""
-    store = facts.get("store") or {"unsaved_ms": 0, "unsaved_before_ms": 0}
-    if store["unsaved_ms"]:
-        for_ = duration(store["unsaved_ms"])
-        return f"the store is not saved for {for_} now: no start, no reset; free disk space"
-    if store["unsaved_before_ms"]:
-        return f"the store was not saved for {duration(store['unsaved_before_ms'])}; now it is"
-    return ""
+    """The time for which the store was not saved, in words."""
+    now_ms, before_ms = (facts["store"][name] for name in ("unsaved_ms", "unsaved_before_ms"))
+    if now_ms:
+        return f"store not saved for {duration(now_ms)}: no start, no reset; free disk space"
+    return f"store was not saved for {duration(before_ms)}; now it is" if before_ms else ""
 
 
 def _racks(racks: list[Facts]) -> list[str]:

@@ -21,7 +21,7 @@ TAGS_MAX = 100_000  # a document of 1 MiB of prices has 84 000
 DAY_AHEAD, FILLED = "A01", "A03"
 Element = ElementTree.Element
 Block = tuple[int, dict[int, float]]  # quarters of a step; price per kWh by quarter since 1970
-Period = tuple[Element, int, int, int]  # quarters: first since 1970, of a step, in all
+Span = tuple[Element, int, int, int]  # quarters: first since 1970, of a step, in all
 
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
@@ -29,12 +29,12 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
     series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
     first = min(map(_sequence, series), default=0)
     kept = [each for each in series if _sequence(each) == first]
-    periods = [(each, period) for each in kept for period in _periods(each, currency)]
-    if sum([quarters for _, (*_, quarters) in periods]) > QUARTERS_SUM_MAX:
+    periods = [(each, *found) for each in kept for found in _periods(each, currency)]
+    if sum([quarters for *_, quarters in periods]) > QUARTERS_SUM_MAX:
         raise SeriesError(
             f"its periods have more than {QUARTERS_SUM_MAX} quarters of an hour in all"
         )
-    blocks = [_block(each, period) for each, period in periods]
+    blocks = [_block(*each) for each in periods]
     found, steps, twice = dict[int, float](), dict[int, int](), 0
     for step, prices in sorted(blocks, key=lambda block: -block[0]):
         for at, price in prices.items():
@@ -77,7 +77,7 @@ def _text(element: Element, way: str) -> str:
     return (element.findtext(f"{{*}}{way}") or "").strip()
 
 
-def _periods(series: Element, currency: str) -> Iterator[Period]:
+def _periods(series: Element, currency: str) -> Iterator[Span]:
     for name, wanted in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
         if _text(series, name) != wanted:
             raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {wanted}")
@@ -94,8 +94,7 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
         yield block, ends[0], step, span
 
 
-def _block(series: Element, period: Period) -> Block:
-    block, first, step, span = period
+def _block(series: Element, block: Element, first: int, step: int, span: int) -> Block:
     return step, _prices(block, first, step, span // step, _text(series, "curveType"))
 
 

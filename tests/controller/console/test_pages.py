@@ -114,6 +114,21 @@ def test_the_loop_line_is_shortened_by_whole_figures(quiet):
         assert [line for line in lines if line.startswith("LOOP")][0].endswith(shown)
 
 
+@pytest.mark.parametrize(
+    "now_ms, before_ms, words",
+    [
+        (12_000, 0, " ! store not saved for 12 s: no start, no reset; free disk space"),
+        (0, 6000, " ! store was not saved for 6.00 s; now it is"),
+        (0, 0, None),
+    ],
+)
+def test_the_status_says_for_how_long_the_store_was_not_saved(quiet, now_ms, before_ms, words):
+    store = {"unsaved_ms": now_ms, "unsaved_before_ms": before_ms}
+    lines = quiet.lines("status", store=store)
+    check(lines, "status")
+    assert [line for line in lines if "store" in line] == [words] * bool(words)
+
+
 def test_every_value_is_unknown_before_the_first_frame(tmp_path):
     """Vapour and carbon monoxide are shown unless zero."""
     watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(0.04)
