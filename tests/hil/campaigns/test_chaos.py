@@ -112,7 +112,7 @@ def stats(ticks, missed, buckets):
     counts = np.zeros(loop_statistics.BUCKETS, np.uint32)
     for lateness_us, count in buckets.items():
         counts[lateness_us] = count
-    head = (loop_statistics.MAGIC, ticks, missed, 0, 0, 0, 900)
+    head = (loop_statistics.MAGIC, ticks, missed, 0, 0, 0, 900, 0, 0)
     return loop_statistics.HEAD.pack(*head) + counts.tobytes()
 
 
