@@ -92,6 +92,12 @@ class PcsReadings:
         """Whether each reading has had a value."""
         return self.has_measured and self._control.is_answered
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the last reading shows it running."""
+        state = self._inp[self._base + signals.PCS_STATE]
+        return self.has_measured and state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
+
     def rated_W(self, stated_W: int) -> int:
         """The rating that the device reports; of another device the stated one."""
         return self._control.values.get("rated_W", stated_W)

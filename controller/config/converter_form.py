@@ -58,6 +58,7 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     "scale_by": forms.choice(("", "rated_W"), ""),
     **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
     "equals": _RAW,  # of a constant
+    "release": _RAW,  # it gives the power back to the device: never written
 }
 SETPOINT: dict[str, forms.Field] = {
     **PLACE,
@@ -73,6 +74,8 @@ STEP: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "value": _RAW,
     "read_back": forms.flag(False),
+    "release": _RAW,
+    "repeat_ms": forms.integer(0, 600_000, 0),  # of a start; 0: it is written once
     "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
     "timeout_ms": forms.integer(100, 600_000, 10_000),
     "fault": forms.text(""),

@@ -95,12 +95,21 @@ def _check_role(file: str, path: Path, value: Table) -> None:
             refuse(
                 file, (*path, key), f"{has}: role {role}", ", ".join(needed) or "scale, scale_by"
             )
+    _check_release(file, path, value, ("idle", "charge", "discharge", "equals"))
     if role == "mode" and value["charge"] == value["discharge"]:
         not_allowed(file, (*path, "discharge"), value["discharge"], "another raw value than charge")
     if needed and value["type"] in FLOATS:
         not_allowed(file, (*path, "type"), value["type"], f"an integer type for role {role}")
     if not needed and value["scale"] == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
+
+
+def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -> None:
+    """Refuse a written value that gives the power back to the device: 0 W must be held."""
+    for key in keys:
+        if value["release"] is not None and value[key] == value["release"]:
+            allowed = "a value that holds the power; this one is `release`"
+            not_allowed(file, (*path, key), value[key], allowed)
 
 
 def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
@@ -141,6 +150,9 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     is_write = fields["function"] in WRITES
     if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
         refuse(file, path, "is not clear", "value to write (6, 16), equals to wait for (3, 4)")
+    _check_release(file, path, fields, ("value",))
+    if fields["repeat_ms"] and (path[0] != "start" or not is_write):
+        not_allowed(file, (*path, "repeat_ms"), fields["repeat_ms"], "it of a write of [[start]]")
     own_keys = {key: fields[key] for key in ("type", "mask")}
     register = made(".".join(path), own_keys | _placed(fields))
     register.function, register.word_order = fields["function"], fields["word_order"]
@@ -150,7 +162,7 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
     raws = {"value": [fields["value"]], "equals": fields["equals"]}
     _check_fit(file, path, register, raws)
-    own = ("value", "equals", "timeout_ms", "read_back", "fault")
+    own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)
 

@@ -204,9 +204,9 @@ def writes(profile: Profile) -> list[str]:
     found = [_command(profile, name, row) for name, row in profile.sent.items()]
     found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]
-    for way, power_W in (("discharge", POWER_W), ("charge", -POWER_W)):
+    for way, power_W in (("discharge ", POWER_W), ("charge ", -POWER_W), ("", 0)):
         for frame in [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]:
-            what = f"{way} {POWER_W} W of {RATED_W} W"
+            what = f"{way}{abs(power_W)} W of {RATED_W} W"
             try:
                 words = frame.words(power_W)
             except ValueError as error:
@@ -241,9 +241,9 @@ def _step(profile: Profile, what: str, step: Step) -> str:
         place = _place(profile, step.register.address)
         return f"{what}: wait until {place} reads {allowed} (function {step.function})"
     words = Codec(step.register, {}).words(step.value)
-    return _written(
-        profile, what, SetpointFrame(function=step.function, address=step.register.address), words
-    )
+    frame = SetpointFrame(function=step.function, address=step.register.address)
+    again = f", every {step.repeat_ms} ms while it runs" if step.repeat_ms else ""
+    return _written(profile, what, frame, words) + again
 
 
 def _written(

@@ -123,6 +123,8 @@ setpoint.values.charge | raw value of the mode
 setpoint.values.discharge | raw value of the mode
 setpoint.values.idle | raw value of a mode that gives 0 W, or of one that does so with a power of 0
 setpoint.values.equals | raw value of a constant
+release | raw value that gives the power back to the device: it is never written, 0 W is held
+start.repeat_ms | the write is repeated so often while the converter runs; 0: not
 value | raw value to write
 equals | raw values to wait for
 timeout_ms | of the wait
