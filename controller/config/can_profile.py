@@ -31,7 +31,9 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
     by_dbc = dbc.read(path, settings["dbc"], every=True) if settings["dbc"] else {}
     for name, row in found["messages"].items():
         _fill_message(file, ("messages", name), row, by_dbc)
-    for row in found["sent"].values():
+    for name, row in found["sent"].items():
+        if row["asks"] and row["data_close"]:
+            not_allowed(file, ("sent", name, "asks"), True, "false: data_close commands")
         if row["extended"] is None:
             row["extended"] = row["id"] > STANDARD_MAX
     for table in ("signals", "arrays", "faults"):

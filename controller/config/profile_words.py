@@ -166,6 +166,7 @@ form | "zeros": 0 is active; "any": one bit for all; "pairs", "any pair": 01 is 
 addressed | the node is added to the id
 data | bytes in hexadecimal
 data_close | bytes while the contactors shall be closed
+asks | it only asks, and goes out before the rack was heard
 sent.NAME.period_ms | between two frames
 register_bms.sent.NAME.function | of the write
 register_bms.sent.NAME.data | words that are written
