@@ -5,6 +5,7 @@ from typing import Any
 from controller.forms import field as forms
 
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
+POSITIVE = ("discharge", "charge", "both")  # what a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
 ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "little"), "big"))
 

@@ -8,12 +8,13 @@ from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
 from drivers.register_codec import FLOATS, Codec
-from drivers.register_pcs_readings import CONTROLLED, FAULT, POWERS
+from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
 
 Table = dict[str, Any]
 Made = Callable[[str, Table], Register]
 CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
-OPTIONAL = (*CURRENTS, "dc_charge_W", "state", "forming", *POWERS[1:], *CONTROLLED)
+SIGNED = CURRENTS[:2]
+OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", "state", "forming", *POWERS[1:], *CONTROLLED)
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)
@@ -33,6 +34,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
         refuse(file, ("registers", CURRENTS[0]), problem, f"it, or {' or '.join(CURRENTS[1:])}")
     if ("dc_discharge_W" in registers) != ("dc_charge_W" in registers):
         refuse(file, ("registers", "dc_charge_W"), "is missing", "both ways, or neither")
+    _check_signs(file, registers)
     named = [name for table in top["fault_bits"].values() for name in table]
     for name in registers:
         if name.startswith(FAULT) and name.removeprefix(FAULT) not in named:
@@ -56,6 +58,30 @@ def parts(file: str, top: Table, made: Made) -> Table:
         found["heartbeat"] = beat
     _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
     return found
+
+
+def _check_signs(file: str, registers: dict[str, Register]) -> None:
+    """Refuse a current or power of the DC side whose direction is not stated: a magnitude looks
+    like a current that always discharges.
+    """
+    has_way, is_way = DIRECTION in registers, False
+    for name in SIGNED:
+        if name not in registers:
+            continue
+        register, path = registers[name], ("registers", name, "positive")
+        allowed = f'"discharge", "charge" with a negative scale, "both" with {DIRECTION}'
+        if not register.positive:
+            refuse(file, path, "is missing: it says which direction is positive", allowed)
+        is_both = register.positive == "both"
+        is_way |= is_both
+        if (register.scale < 0) != (register.positive == "charge") or is_both > has_way:
+            not_allowed(file, path, register.positive, allowed)
+        if is_both and register.low < 0:
+            not_allowed(file, path[:2], f"range from {register.low:g}", "from 0: it has no sign")
+    ways = set(registers[DIRECTION].values.values()) if has_way else {1}
+    if has_way > is_way or not ways <= {1, -1}:
+        allowed = '{raw value = 1 (discharge) or -1 (charge)}, beside positive = "both"'
+        refuse(file, ("registers", DIRECTION, "values"), "is not clear", allowed)
 
 
 def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:

@@ -100,6 +100,7 @@ untrusted_mask | bits of `status`: the value counts as 0
 write_address | as `address`
 write_function | of the write
 read_back | what was written is read and compared
+positive | of the current or power of the DC side: the way that its maker counts as positive; "both": `current_direction` says the way
 count_by | a parameter of the role: so many of the `count` bits
 NAME.model | SunSpec model in which `address` counts; a list: one of them
 setpoint.model | SunSpec model in which `address` counts; a list: one of them
