@@ -77,7 +77,7 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
         if (register.scale < 0) != (register.positive == "charge") or is_both > has_way:
             not_allowed(file, path, register.positive, allowed)
         if is_both and register.low < 0:
-            not_allowed(file, path[:2], f"range from {register.low:g}", "from 0: it has no sign")
+            not_allowed(file, (*path[:2], "range"), register.low, "from 0 on: it has no sign")
     ways = set(registers[DIRECTION].values.values()) if has_way else {1}
     if has_way > is_way or not ways <= {1, -1}:
         allowed = '{raw value = 1 (discharge) or -1 (charge)}, beside positive = "both"'

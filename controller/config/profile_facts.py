@@ -17,8 +17,9 @@ from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, 
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
 from drivers.buses.port import RtuPort
-from drivers.profile import SLOT, Profile, SetpointFrame, Step
+from drivers.profile import SLOT, Profile, Register, SetpointFrame, Step
 from drivers.register_codec import Codec
+from drivers.register_pcs_readings import DIRECTION
 from drivers.setpoint_form import WAYS, Frame
 
 Facts = dict[str, Any]
@@ -108,13 +109,16 @@ def _of_converter(profile: Profile) -> str:
     found = {name: profile.registers[name] for name in names if name in profile.registers}
     values = [each for frame in profile.setpoint for each in frame.values]
     found |= {f"{each.name} (set-point)": each for each in values if each.role == "power"}
-    ways = [
-        f"{'charge' if each.scale < 0 else 'discharge'} as positive in {name}"
-        for name, each in found.items()
-    ]
+    ways = [f"{_way(each)} as positive in {name}" for name, each in found.items()]
     turned = [each.role for each in values if each.role in WAYS and each.scale < 0]
     takes = f"; its set-point is a negative number for {' and for '.join(turned)}" if turned else ""
     return f"the device counts {', '.join(ways)}{takes}; prove each with a small charge"
+
+
+def _way(register: Register) -> str:
+    if getattr(register, "positive", "") == "both":
+        return f"both ways ({DIRECTION})"
+    return "charge" if register.scale < 0 else "discharge"
 
 
 def _of_scale(scale: float, what: str) -> str:

@@ -100,7 +100,7 @@ untrusted_mask | bits of `status`: the value counts as 0
 write_address | as `address`
 write_function | of the write
 read_back | what was written is read and compared
-positive | of the current or power of the DC side: the way that its maker counts as positive; "both": `current_direction` says the way
+positive | which way is positive, of the DC current or power; "both": see `current_direction`
 count_by | a parameter of the role: so many of the `count` bits
 NAME.model | SunSpec model in which `address` counts; a list: one of them
 setpoint.model | SunSpec model in which `address` counts; a list: one of them
@@ -125,7 +125,7 @@ setpoint.values.discharge | raw value of the mode
 setpoint.values.idle | raw value of a mode that gives 0 W, or of one that does so with a power of 0
 setpoint.values.equals | raw value of a constant
 release | raw value that gives the power back to the device: it is never written, 0 W is held
-start.repeat_ms | the write is repeated so often while the converter runs; 0: not
+setup,start,stop.repeat_ms | of a start: the write is repeated while the converter runs; 0: not
 value | raw value to write
 equals | raw values to wait for
 timeout_ms | of the wait

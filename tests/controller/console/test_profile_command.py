@@ -185,6 +185,7 @@ FILLED = {
     "watchdog": '"none"',
     "watchdog_s": "0",
     "on_loss": '"goes on"',
+    "positive": '"discharge"',
     "read_back": "true",
     "repeat_ms": "0",
     "maker": '"a maker"',
