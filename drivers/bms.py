@@ -228,7 +228,11 @@ class NativeBms:
         frame.stored_ok = True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] for each `command_period_us`; without one for 1 s a rack opens."""
+        """[(can_id, data)] for each `command_period_us`; without one for 1 s a rack opens. None
+        goes out before a good frame of the rack: another device may be on the bus.
+        """
+        if not self.frames:
+            return []
         self.commands += 1
         body = bytes((1 if close_ok else 0, 0, 0, 0, 0, 0, self.commands & 15))
         return [(self._command_id, body + bytes((crc8(self._command_seed, body),)))]

@@ -51,10 +51,18 @@ class CanBms(RackBms):
         return True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(id, data)] that are due, each `command_period_us`."""
+        """[(id, data)] that are due, each `command_period_us`. Nothing goes out while the bus is
+        listened to, and after an id of another dialect. Later a frame that only asks goes out, and
+        others once the rack is identified.
+        """
         self._commands += 1
+        is_silent = self._commands * self.command_period_us <= self.dialect.confirm_us
+        if self.dialect.foreign_id is not None or is_silent and not self.dialect.is_confirmed:
+            return []
         found = []
         for row in self.profile.sent.values():
+            if not (row["asks"] or self.dialect.is_confirmed):
+                continue
             if self._commands % (row["period_ms"] * 1000 // self.command_period_us) == 0:
                 data = row["data_close"] if close_ok and row["data_close"] else row["data"]
                 found.append((self._sent_id(row), bytes.fromhex(data)))

@@ -13,20 +13,22 @@ REPORT = ("state", "can_id", "fits")
 
 
 class Dialect:
-    """`foreign_id`: that showed another dialect, or None, until the controller restarts."""
+    """`foreign_id`: that showed another dialect, or None, until the controller restarts.
+    `is_confirmed`: the frames are those of the profile. `confirm_us`: they are heard so long first.
+    """
 
     def __init__(self, profile: Profile, messages: Messages) -> None:
         self.foreign_id: int | None = None
         self._messages, self._sources = messages, messages.sources
         required = [row for row in profile.messages.values() if row["use"] == "required"]
-        self._confirm_us = 2000 * max([row["period_ms"] or profile.period_ms for row in required])
+        self.confirm_us = 2000 * max([row["period_ms"] or profile.period_ms for row in required])
         self.silent_us = max([each.stopped_us for each in self._sources])
-        self._first_us, self._last_us, self._is_confirmed = LONG_AGO_US, LONG_AGO_US, False
+        self._first_us, self._last_us, self.is_confirmed = LONG_AGO_US, LONG_AGO_US, False
 
     def hear(self, source: Source, now_us: int) -> None:
         """Note a frame; after a silence of all ids the dialect must be confirmed again."""
         if now_us - self._last_us > self.silent_us:
-            self._is_confirmed, self._first_us = False, now_us
+            self.is_confirmed, self._first_us = False, now_us
             for each in self._sources:
                 each.forget()
             for group in self._messages.groups.values():
@@ -38,9 +40,9 @@ class Dialect:
         """Whether values count: the dialect is confirmed, and no id that came has stopped."""
         if self.foreign_id is not None:
             return False
-        if not self._is_confirmed:
-            in_time = now_us - self._first_us >= self._confirm_us
-            self._is_confirmed = in_time and self._missing() is None
+        if not self.is_confirmed:
+            in_time = now_us - self._first_us >= self.confirm_us
+            self.is_confirmed = in_time and self._missing() is None
             return False
         return self._stopped(now_us) is None
 
@@ -59,7 +61,7 @@ class Dialect:
         """(state, id that it is about or 0)."""
         if self.foreign_id is not None:
             return FOREIGN, self.foreign_id
-        if self._is_confirmed:
+        if self.is_confirmed:
             if stopped := self._stopped(now_us):
                 return STOPPED, stopped.can_id
             refused = [
@@ -70,6 +72,6 @@ class Dialect:
             ]
             return (REFUSED, refused[0]) if refused else (OK, 0)
         missing = self._missing()
-        if missing and self._first_us != LONG_AGO_US and now_us - self._first_us > self._confirm_us:
+        if missing and self._first_us != LONG_AGO_US and now_us - self._first_us > self.confirm_us:
             return MISSING, missing.can_id
         return WAITING, 0

@@ -101,6 +101,7 @@ class Step(SimpleNamespace):
     equals: list[int]
     timeout_ms: int
     read_back: bool
+    repeat_ms: int  # of a start; 0: it is written once
     fault: str
 
 

@@ -51,6 +51,7 @@ class RegisterPcs:
     def _forget(self) -> None:
         self.state, self._is_wanted, self._is_starting = READING, False, False
         self._beat_us, self._asked_W = LONG_AGO_US, 0
+        self._repeat_us = LONG_AGO_US
         self._extra: list[rtu.Request] = []
         self._unstopped: set[int] = set()
         self.writer.forget()
@@ -111,6 +112,7 @@ class RegisterPcs:
         request = self._steps.next_request(now_us)
         if request:
             requests.append(request)
+        requests += self._repeated_start(now_us)
         if self.state == READY and self.profile.heartbeat and now_us >= self._beat_us:
             self._beat_us = now_us + self.profile.heartbeat["period_ms"] * 1000
             requests.append(self._beat())
@@ -150,7 +152,10 @@ class RegisterPcs:
             return None
         self._unstopped = set(range(len(self.profile.stop)))
         self.readings.is_commanded = bool(self._unstopped)
-        requests = [self._stop_request(at, each) for at, each in enumerate(self.profile.stop)]
+        requests = [
+            self._write(at, each, partial(self._on_stop, at), rtu.STOP)
+            for at, each in enumerate(self.profile.stop)
+        ]
         if not requests:
             return self.writer.request(0, rtu.STOP, self._now_us)
         self._extra = requests[1:]
@@ -196,6 +201,18 @@ class RegisterPcs:
             yield from self._step(step)
         self.readings.is_started, self._is_starting = True, False
 
+    def _repeated_start(self, now_us: int) -> list[rtu.Request]:
+        """Writes of [[start]] that a converter which runs gets again and again. Their keys are
+        those of [[stop]], so that a stop takes the place of one that still waits for the bus.
+        """
+        every = [each for each in self.profile.start if each.repeat_ms]
+        if not (self.readings.is_started and self.readings.is_running):
+            self._repeat_us = now_us
+        if not every or now_us - self._repeat_us < min([each.repeat_ms for each in every]) * 1000:
+            return []
+        self._repeat_us = now_us
+        return [self._write(at, each, self._on_beat) for at, each in enumerate(every)]
+
     def _step(self, step: Step) -> steps.Sequence[None]:
         """Write and read back, or read until the register has one of the values."""
         place = self.places.of(step.register.address)
@@ -235,11 +252,13 @@ class RegisterPcs:
             self.state, self.readings.is_identified = READING, False
             self._steps.begin(self._start_up(), retry_us)
 
-    def _stop_request(self, number: int, step: Step) -> rtu.Request:
+    def _write(
+        self, number: int, step: Step, taken: rtu.OnReply, priority: int = rtu.WRITE
+    ) -> rtu.Request:
         codec = Codec(step.register, self._settings)
         place = self.places.of(step.register.address), codec.words(step.value)
-        key, taken = (self.unit_id, f"stop {number + 1}"), partial(self._on_stop, number)
-        return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=rtu.STOP)
+        key = self.unit_id, f"stop {number + 1}"
+        return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=priority)
 
     def _on_stop(self, number: int, pdu: bytes, now_us: int) -> None:
         self.readings.heard(now_us)

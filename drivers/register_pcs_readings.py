@@ -17,6 +17,7 @@ from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US
 from safety import signals
 
+DIRECTION = "current_direction"  # 1 discharge, -1 charge, of a current without a sign
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # of phases: their sum
 DIFFERENCES = 2  # in a row: one reading may be older than a write
@@ -92,6 +93,12 @@ class PcsReadings:
         """Whether each reading has had a value."""
         return self.has_measured and self._control.is_answered
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the last reading shows it running."""
+        state = self._inp[self._base + signals.PCS_STATE]
+        return self.has_measured and state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
+
     def rated_W(self, stated_W: int) -> int:
         """The rating that the device reports; of another device the stated one."""
         return self._control.values.get("rated_W", stated_W)
@@ -118,7 +125,7 @@ class PcsReadings:
         inp, base = self._inp, self._base
         inp[base + signals.PCS_POWER_W] = sum([values.get(name, 0) for name in POWERS])
         inp[base + signals.PCS_DC_VOLTAGE_MV] = values["dc_voltage_mV"]
-        inp[base + signals.PCS_DC_CURRENT_MA] = current_mA
+        inp[base + signals.PCS_DC_CURRENT_MA] = current_mA * values.get(DIRECTION, 1)
         inp[base + signals.PCS_STATE] = values.get("state", self._commanded_state())
         inp[base + signals.PCS_ALARM_BITS] = self._alarm_bits(values)
         inp[base + signals.PCS_FORMING] = values.get("forming", 0)

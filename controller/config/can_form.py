@@ -107,6 +107,7 @@ SENT: dict[str, forms.Field] = {
     "addressed": forms.flag(False),
     "data": _hex(),
     "data_close": _hex(""),
+    "asks": forms.flag(False),  # it commands nothing, and may go before the first frame of the rack
     "period_ms": forms.integer(10, 60_000, 1000),
 }
 TABLES = {"messages": MESSAGE, "signals": SIGNAL, "arrays": ARRAY, "faults": FAULT, "sent": SENT}

@@ -31,7 +31,9 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
     by_dbc = dbc.read(path, settings["dbc"], every=True) if settings["dbc"] else {}
     for name, row in found["messages"].items():
         _fill_message(file, ("messages", name), row, by_dbc)
-    for row in found["sent"].values():
+    for name, row in found["sent"].items():
+        if row["asks"] and row["data_close"]:
+            not_allowed(file, ("sent", name, "asks"), True, "false: data_close commands")
         if row["extended"] is None:
             row["extended"] = row["id"] > STANDARD_MAX
     for table in ("signals", "arrays", "faults"):
@@ -125,8 +127,12 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
         if not low <= row["range"][0] <= row["range"][1] <= high:
             not_allowed(file, (table, name, "range"), row["range"], f"within {low}..{high}")
     ends = [name for name in CELL_ENDS if name in signals]
-    if len(ends) == 1 or ends and rack_sources.CELLS in arrays:
-        allowed = f"both of {' and '.join(CELL_ENDS)}, or {of_arrays}.{rack_sources.CELLS}"
+    array = f"{of_arrays}.{rack_sources.CELLS}"
+    if ends and rack_sources.CELLS in arrays:
+        allowed = f"keep {array} or the two, {' and '.join(CELL_ENDS)}"
+        refuse(file, (table, ends[0]), f"stands beside {array}, which gives it too", allowed)
+    if len(ends) == 1:
+        allowed = f"both of {' and '.join(CELL_ENDS)}, or {array}"
         refuse(file, (table, ends[0]), "is alone", allowed)
     steps = arrays.get(rack_sources.TEMPERATURES, {"scale": 0})["scale"]
     if abs(steps) > STEP_DDEGC_MAX:

@@ -5,6 +5,7 @@ from typing import Any
 from controller.forms import field as forms
 
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
+POSITIVE = ("discharge", "charge", "both")  # what a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
 ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "little"), "big"))
 
@@ -58,6 +59,7 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     "scale_by": forms.choice(("", "rated_W"), ""),
     **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
     "equals": _RAW,  # of a constant
+    "release": _RAW,  # it gives the power back to the device: never written
 }
 SETPOINT: dict[str, forms.Field] = {
     **PLACE,
@@ -73,6 +75,8 @@ STEP: dict[str, forms.Field] = {
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "value": _RAW,
     "read_back": forms.flag(False),
+    "release": _RAW,
+    "repeat_ms": forms.integer(0, 600_000, 0),  # of a start; 0: it is written once
     "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
     "timeout_ms": forms.integer(100, 600_000, 10_000),
     "fault": forms.text(""),

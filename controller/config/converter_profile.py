@@ -8,12 +8,13 @@ from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
 from drivers.register_codec import FLOATS, Codec
-from drivers.register_pcs_readings import CONTROLLED, FAULT, POWERS
+from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
 
 Table = dict[str, Any]
 Made = Callable[[str, Table], Register]
 CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
-OPTIONAL = (*CURRENTS, "dc_charge_W", "state", "forming", *POWERS[1:], *CONTROLLED)
+SIGNED = CURRENTS[:2]
+OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", "state", "forming", *POWERS[1:], *CONTROLLED)
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)
@@ -33,6 +34,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
         refuse(file, ("registers", CURRENTS[0]), problem, f"it, or {' or '.join(CURRENTS[1:])}")
     if ("dc_discharge_W" in registers) != ("dc_charge_W" in registers):
         refuse(file, ("registers", "dc_charge_W"), "is missing", "both ways, or neither")
+    _check_signs(file, registers)
     named = [name for table in top["fault_bits"].values() for name in table]
     for name in registers:
         if name.startswith(FAULT) and name.removeprefix(FAULT) not in named:
@@ -56,6 +58,30 @@ def parts(file: str, top: Table, made: Made) -> Table:
         found["heartbeat"] = beat
     _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
     return found
+
+
+def _check_signs(file: str, registers: dict[str, Register]) -> None:
+    """Refuse a current or power of the DC side whose direction is not stated: a magnitude looks
+    like a current that always discharges.
+    """
+    has_way, is_way = DIRECTION in registers, False
+    for name in SIGNED:
+        if name not in registers:
+            continue
+        register, path = registers[name], ("registers", name, "positive")
+        allowed = f'"discharge", "charge" with a negative scale, "both" with {DIRECTION}'
+        if not register.positive:
+            refuse(file, path, "is missing: it says which direction is positive", allowed)
+        is_both = register.positive == "both"
+        is_way |= is_both
+        if (register.scale < 0) != (register.positive == "charge") or is_both > has_way:
+            not_allowed(file, path, register.positive, allowed)
+        if is_both and register.low < 0:
+            not_allowed(file, (*path[:2], "range"), register.low, "from 0 on: it has no sign")
+    ways = set(registers[DIRECTION].values.values()) if has_way else {1}
+    if has_way > is_way or not ways <= {1, -1}:
+        allowed = '{raw value = 1 (discharge) or -1 (charge)}, beside positive = "both"'
+        refuse(file, ("registers", DIRECTION, "values"), "is not clear", allowed)
 
 
 def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:
@@ -95,12 +121,21 @@ def _check_role(file: str, path: Path, value: Table) -> None:
             refuse(
                 file, (*path, key), f"{has}: role {role}", ", ".join(needed) or "scale, scale_by"
             )
+    _check_release(file, path, value, ("idle", "charge", "discharge", "equals"))
     if role == "mode" and value["charge"] == value["discharge"]:
         not_allowed(file, (*path, "discharge"), value["discharge"], "another raw value than charge")
     if needed and value["type"] in FLOATS:
         not_allowed(file, (*path, "type"), value["type"], f"an integer type for role {role}")
     if not needed and value["scale"] == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
+
+
+def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -> None:
+    """Refuse a written value that gives the power back to the device: 0 W must be held."""
+    for key in keys:
+        if value["release"] is not None and value[key] == value["release"]:
+            allowed = "a value that holds the power; this one is `release`"
+            not_allowed(file, (*path, key), value[key], allowed)
 
 
 def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
@@ -141,6 +176,9 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     is_write = fields["function"] in WRITES
     if is_write == (fields["value"] is None) or is_write == bool(fields["equals"]):
         refuse(file, path, "is not clear", "value to write (6, 16), equals to wait for (3, 4)")
+    _check_release(file, path, fields, ("value",))
+    if fields["repeat_ms"] and (path[0] != "start" or not is_write):
+        not_allowed(file, (*path, "repeat_ms"), fields["repeat_ms"], "it of a write of [[start]]")
     own_keys = {key: fields[key] for key in ("type", "mask")}
     register = made(".".join(path), own_keys | _placed(fields))
     register.function, register.word_order = fields["function"], fields["word_order"]
@@ -150,7 +188,7 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
     raws = {"value": [fields["value"]], "equals": fields["equals"]}
     _check_fit(file, path, register, raws)
-    own = ("value", "equals", "timeout_ms", "read_back", "fault")
+    own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)
 

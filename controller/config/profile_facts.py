@@ -17,8 +17,9 @@ from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, 
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
 from drivers.buses.port import RtuPort
-from drivers.profile import SLOT, Profile, SetpointFrame, Step
+from drivers.profile import SLOT, Profile, Register, SetpointFrame, Step
 from drivers.register_codec import Codec
+from drivers.register_pcs_readings import DIRECTION
 from drivers.setpoint_form import WAYS, Frame
 
 Facts = dict[str, Any]
@@ -108,13 +109,16 @@ def _of_converter(profile: Profile) -> str:
     found = {name: profile.registers[name] for name in names if name in profile.registers}
     values = [each for frame in profile.setpoint for each in frame.values]
     found |= {f"{each.name} (set-point)": each for each in values if each.role == "power"}
-    ways = [
-        f"{'charge' if each.scale < 0 else 'discharge'} as positive in {name}"
-        for name, each in found.items()
-    ]
+    ways = [f"{_way(each)} as positive in {name}" for name, each in found.items()]
     turned = [each.role for each in values if each.role in WAYS and each.scale < 0]
     takes = f"; its set-point is a negative number for {' and for '.join(turned)}" if turned else ""
     return f"the device counts {', '.join(ways)}{takes}; prove each with a small charge"
+
+
+def _way(register: Register) -> str:
+    if getattr(register, "positive", "") == "both":
+        return f"both ways ({DIRECTION})"
+    return "charge" if register.scale < 0 else "discharge"
 
 
 def _of_scale(scale: float, what: str) -> str:
@@ -204,9 +208,9 @@ def writes(profile: Profile) -> list[str]:
     found = [_command(profile, name, row) for name, row in profile.sent.items()]
     found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]
-    for way, power_W in (("discharge", POWER_W), ("charge", -POWER_W)):
+    for way, power_W in (("discharge ", POWER_W), ("charge ", -POWER_W), ("", 0)):
         for frame in [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]:
-            what = f"{way} {POWER_W} W of {RATED_W} W"
+            what = f"{way}{abs(power_W)} W of {RATED_W} W"
             try:
                 words = frame.words(power_W)
             except ValueError as error:
@@ -241,9 +245,9 @@ def _step(profile: Profile, what: str, step: Step) -> str:
         place = _place(profile, step.register.address)
         return f"{what}: wait until {place} reads {allowed} (function {step.function})"
     words = Codec(step.register, {}).words(step.value)
-    return _written(
-        profile, what, SetpointFrame(function=step.function, address=step.register.address), words
-    )
+    frame = SetpointFrame(function=step.function, address=step.register.address)
+    again = f", every {step.repeat_ms} ms while it runs" if step.repeat_ms else ""
+    return _written(profile, what, frame, words) + again
 
 
 def _written(

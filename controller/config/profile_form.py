@@ -99,12 +99,13 @@ _WRITTEN = (
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
 PCS_REGISTER |= {"direction": forms.choice(("read",), "read")}
 PCS_REGISTER |= {"scale_by": converter_form.SETPOINT_VALUE["scale_by"]}
+PCS_REGISTER |= {"positive": forms.choice(("", *converter_form.POSITIVE), "")}
 # of a BMS: `count` of an array is the most values that the device has
 BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),
     "period_ms": forms.integer(10, 60_000, 0),
 }
-del BMS_REGISTER["scale_by"]
+del BMS_REGISTER["scale_by"], BMS_REGISTER["positive"]
 # what a register has that its form does not name
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {

@@ -7,7 +7,7 @@ a table may have, is a comment.
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 
-from controller.config import meter_profile, profile_form as form
+from controller.config import converter_profile, meter_profile, profile_form as form
 from controller.config.profile_words import words_of
 from controller.core.site_devices.roles import ROLES
 from controller.forms.field import REQUIRED, Field, Form, allowed_text
@@ -120,7 +120,8 @@ def _rows(family: str, head: str, role: str) -> Iterable[str]:
 
 def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
     """A row: every key that it must have. A role says which values are read and written."""
-    also = ("range",) if family in form.SENSORS else ()
+    also: tuple[str, ...] = ("range",) if family in form.SENSORS else ()
+    also += ("positive",) if name in converter_profile.SIGNED else ()
     keys = _must(head, table, also)
     if role and head == "registers":
         read = [each.name for each in ROLES[role].signals]

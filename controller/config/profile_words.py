@@ -100,6 +100,7 @@ untrusted_mask | bits of `status`: the value counts as 0
 write_address | as `address`
 write_function | of the write
 read_back | what was written is read and compared
+positive | which way is positive, of the DC current or power; "both": see `current_direction`
 count_by | a parameter of the role: so many of the `count` bits
 NAME.model | SunSpec model in which `address` counts; a list: one of them
 setpoint.model | SunSpec model in which `address` counts; a list: one of them
@@ -123,6 +124,8 @@ setpoint.values.charge | raw value of the mode
 setpoint.values.discharge | raw value of the mode
 setpoint.values.idle | raw value of a mode that gives 0 W, or of one that does so with a power of 0
 setpoint.values.equals | raw value of a constant
+release | raw value that gives the power back to the device: it is never written, 0 W is held
+setup,start,stop.repeat_ms | of a start: the write is repeated while the converter runs; 0: not
 value | raw value to write
 equals | raw values to wait for
 timeout_ms | of the wait
@@ -164,6 +167,7 @@ form | "zeros": 0 is active; "any": one bit for all; "pairs", "any pair": 01 is 
 addressed | the node is added to the id
 data | bytes in hexadecimal
 data_close | bytes while the contactors shall be closed
+asks | it only asks, and goes out before the rack was heard
 sent.NAME.period_ms | between two frames
 register_bms.sent.NAME.function | of the write
 register_bms.sent.NAME.data | words that are written

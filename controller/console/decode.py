@@ -12,12 +12,13 @@ from controller.config import can_decoding
 from controller.config.decoding import Memory, Registers
 from controller.config.findings import Found, Refusal, Value
 from controller.config.profile_bench import RATED_W
+from controller.config.profile_files import checked
 from controller.config.sunspec_places import placed
 from controller.console import decode_fits
 from controller.console.captures import Capture, Frame
 from controller.console.decode_page import Json, Text
 from controller.console.exchanges import ON_CAN, Failure, Words
-from controller.console.profile import JSON, checked
+from controller.console.profile import JSON
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT

@@ -14,14 +14,14 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from controller.config import can_fits, fits, profiles
+from controller.config import can_fits, fits, profile_files
 from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
 from controller.console import bus_access, greetings, probe_words
 from controller.console.can_listening import listen
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
-from drivers.profile import FOLDER, Profile
+from drivers.profile import Profile
 
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
 UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
@@ -87,24 +87,14 @@ def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
     """The shipped profiles, and those of a folder, which may replace them; a note about each bad
     one, which is left out. Raises ConfigError.
     """
-    paths = {path.stem: str(path) for path in sorted(FOLDER.glob("*.toml"))}
+    paths = {name: name for name in profile_files.shipped()}
     if folder is not None:
-        own = sorted(pathlib.Path(folder).glob("*.toml"))
+        own = profile_files.of_folder(folder)
         if not own:
             raise ConfigError(f"{folder}: has no profile; allowed is a folder with NAME.toml")
-        paths |= {path.stem: str(path) for path in own if _is_profile(path)}
-    found, left_out = list[Profile](), list[str]()
-    for each in paths.values():
-        try:
-            found.append(profiles.load(each))
-        except ConfigError as error:
-            left_out.append(f"left out: {' '.join(str(error).split())}")
-    return found, left_out
-
-
-def _is_profile(path: pathlib.Path) -> bool:
-    """Site files lie in the same folder."""
-    return bool(re.search(r"(?m)^family *=", path.read_text("ascii", "replace")))
+        paths |= {pathlib.Path(each).stem: each for each in own}
+    found, left_out = profile_files.usable(paths.values())
+    return list(found.values()), left_out
 
 
 # -- Modbus

@@ -5,27 +5,14 @@ import os
 from argparse import Namespace
 from collections.abc import Iterator
 
-from controller.config import (
-    layers,
-    maps,
-    profile_bench,
-    profile_facts,
-    profile_skeleton,
-    profiles,
-    sends,
-    silence,
-    site_devices,
-)
-from controller.config.devices import Device
+from controller.config import layers, maps, profile_facts, profile_files, profile_skeleton, silence
 from controller.config.profile_facts import Facts
 from controller.config.profile_form import SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
-from controller.forms import reading
 from controller.forms.refusal import ConfigError
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
-from drivers.profile import FOLDER, Profile
+from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
 
 JSON = cli.option("--json", action="store_true", help="as JSON")
 BAUD = cli.option(
@@ -46,28 +33,25 @@ cli.group("profile", "ACTION")
     help="every profile: what it serves, what proves it, what it lacks and costs",
 )
 def _list(arguments: Namespace) -> int:
+    names = profile_files.shipped()
     with cli.ends(WRONG_INPUT, ConfigError):
-        names = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
         names += _beside(arguments.site) if arguments.site else []
-        found = [profile_facts.facts(name, profiles.load(name)) for name in names]
+    every, left_out = profile_files.usable(names)
+    found = [profile_facts.facts(name, profile) for name, profile in every.items()]
+    for line in left_out:
+        say(line)
     if arguments.json:
         print(json.dumps(found, indent=1))
     else:
         for each in found:
             print(ascii_only("\n".join(_lines(each))))
-    return DONE
+    return WRONG_INPUT if left_out else DONE
 
 
 def _beside(path: str) -> list[str]:
     """The files beside a site file and its layers that are profiles."""
     folders = dict.fromkeys([os.path.dirname(each.file) for each in layers.read_chain(path)])
-    found = [
-        os.path.join(folder, name)
-        for folder in folders
-        for name in sorted(os.listdir(folder or "."))
-        if name.endswith(".toml")
-    ]
-    return [each for each in found if "family" in reading.tables_of(each, "one device")]
+    return [each for folder in folders for each in profile_files.of_folder(folder)]
 
 
 def _lines(each: Facts) -> Iterator[str]:
@@ -102,7 +86,7 @@ def _counted(each: Facts) -> str:
 )
 def _check(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
-        profile = checked(arguments.name)
+        profile = profile_files.checked(arguments.name)
         facts = profile_facts.facts(arguments.name, profile)
         silence.check(profile, facts["roles"])
         facts["signals"] = profile_facts.signals(profile)
@@ -118,27 +102,6 @@ def _check(arguments: Namespace) -> int:
     else:
         print(ascii_only("\n".join(_summary(facts, arguments.baud_Bd))))
     return DONE
-
-
-def checked(name: str) -> Profile:
-    """The profile, tried with its driver and its role. Raises ConfigError."""
-    profile = profiles.load(name)
-    file = profile.path.name
-    if profile.family == SITE_DEVICE:
-        role = profile.settings["role"]
-        if role not in OF_DEVICES:
-            raise ConfigError(f"{file}: settings.role: {role!r}; allowed {', '.join(OF_DEVICES)}")
-        settings = profile_bench.parameters_of(role)
-        device = Device("x", role, profile, "", 1, 0, (), (), 0, settings)
-        site_devices.check(file, device)
-    try:
-        driver, _ = profile_bench.build(profile)
-        sends.check(driver)
-    except ValueError as error:
-        raise ConfigError(
-            str(error) if str(error).startswith(file) else f"{file}: {error}"
-        ) from None
-    return profile
 
 
 def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:

@@ -32,7 +32,7 @@ on_loss = "goes to 0 W"
 [registers]
 power_W = {{type = "s32", address = 10, range = [-400000, 400000]}}
 dc_voltage_mV = {{type = "u16", address = 12, scale = 100, range = [0, 1000000]}}
-dc_current_mA = {{type = "s16", address = 13, scale = 100, range = [-1000000, 1000000]}}
+dc_current_mA = {{type = "s16", address = 13, scale=100, range=[-1e6, 1e6], positive = "discharge"}}
 state = {{type = "u16", address = 14, range = [0, 7], values = {{1 = 7, 2 = 3, 3 = 6}}}}
 {registers}
 """

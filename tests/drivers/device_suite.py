@@ -213,10 +213,23 @@ class ModbusSuite:
             assert group in sink.taken()
 
 
+def sent(device, times, close_ok=1):
+    """[(id, data)] of so many commands of a BMS."""
+    return [each for _ in range(times) for each in device.command(close_ok)]
+
+
 class CanSuite:
-    """Needs build() -> (device, sink), frames(counter) -> [(id, data)], groups, short_bytes(id)."""
+    """Needs build() -> (device, sink), frames(counter) -> [(id, data)], groups, short_bytes(id),
+    unheard() -> a device of which no frame has come, asking() -> ids of frames that only ask.
+    """
 
     cycle_us = 100_000
+
+    def unheard(self):
+        return self.build()[0]
+
+    def asking(self):
+        return set()
 
     def fed(self):
         """(device, sink) after three good cycles; the fresh groups are not reset yet."""
@@ -226,6 +239,14 @@ class CanSuite:
             for can_id, data in self.frames(counter):
                 assert device.on_frame(can_id, data, counter * self.cycle_us)
         return device, sink
+
+    def test_before_the_rack_was_heard_goes_out_what_only_asks(self):
+        """Another device may be on the bus; a BMS that must be asked first is silent until then."""
+        device = self.unheard()
+        assert device.command(1) == [], "before it has listened"
+        assert {can_id for can_id, _ in sent(device, 100)} == self.asking()
+        device, _ = self.fed()
+        assert {can_id for can_id, _ in sent(device, 100)} == set(device.sent_ids())
 
     def test_all_groups_become_fresh(self):
         device, sink = self.fed()

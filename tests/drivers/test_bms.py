@@ -316,6 +316,10 @@ def test_a_rack_with_fewer_modules_than_another():
 
 def test_command_frames_follow_the_dbc():
     device, _ = built()
+    assert device.command(1) == []
+    feed(device, [frame("PACK", 0)], 0)
+    assert device.command(1) == [], "the first frame may be of a dead sender"
+    feed(device, [frame("PACK", 1)], 100_000)
     counters = []
     for close_ok in (True, False, 1, 0) * 5:
         ((can_id, data),) = device.command(close_ok)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import cantools
 import pytest
-from device_suite import CanSuite, Sink
+from device_suite import CanSuite, Sink, sent
 
 from controller.config import can_dialects, can_fits, can_profile, profiles
 from drivers import can_dialect, profile
@@ -91,7 +91,7 @@ def joined(name, **more):
     """(device, sink, bursts) that has just confirmed its dialect."""
     device, sink = made(name, **more)
     burst = bursts(name)
-    for early_us in (device.dialect._confirm_us, device.dialect._confirm_us // 2):
+    for early_us in (device.dialect.confirm_us, device.dialect.confirm_us // 2):
         for can_id, data in burst():
             device.on_frame(can_id, data, -early_us)
     device.on_frame(*burst()[0], 0)
@@ -125,6 +125,18 @@ class TestEach(CanSuite):
 
     def frames(self, counter):
         return self.burst()
+
+    def unheard(self):
+        return made(self.profile.path.stem)[0]
+
+    def asking(self):
+        return {marked(row["id"]) for row in self.profile.sent.values() if row["asks"]}
+
+    def test_an_id_of_another_dialect_ends_all_that_is_sent(self):
+        for foreign in self.profile.settings["forbidden"]:
+            device, _ = self.fed()
+            device.on_frame(foreign, bytes(8), 3 * SECOND_US)
+            assert sent(device, 20) == []
 
     def short_bytes(self, can_id):
         plain = can_id & ~EXTENDED

@@ -237,6 +237,8 @@ em24 power_W: no row | its document reads it by function 3
 em112 *: invalid 2147483647 | as the other meters of the maker; the map has none
 abb_b23 energy_*: invalid 18446744073709551615 | all ones, as the text of the map has it
 abb_b23 frequency: invalid 65535 | all ones
+growatt_vpp fault_alarm: no row | the document of the maker has it, not the map
+victron_vebus fault_error: no row | the table of the maker has it, not the map
 foxess_h3 dc_voltage_mV: no row | one source, not in the map
 foxess_h3_smart dc_voltage_mV: no row | one source, not in the map
 goodwe_et dc_current_mA: invalid -1 | -0.1 A is a value: the current would be lost in standby

@@ -69,6 +69,13 @@ class _Suite(CanSuite):
     def build(self):
         return built()
 
+    def unheard(self):
+        sink = Sink()
+        return CanBms(profiles.load("pylontech_lv"), 0, 0, sink, sink.layout)
+
+    def asking(self):
+        return {0x305}
+
     def frames(self, counter):
         return [(can_id, bytes.fromhex(data)) for can_id, data in self.burst]
 

@@ -128,6 +128,9 @@ address = 213
 function = 16
 value = 7
 """
+WAY_REGISTER = (
+    'current_direction = {type = "u16", address = 15, values = {0 = -1, 1 = 1}, range = [-1, 1]}'
+)
 HEARTBEAT = 'heartbeat = {type = "u16", address = 20, range = [0, 65535]}'
 
 
@@ -219,6 +222,60 @@ def test_steps_of_set_up_start_and_stop_in_order(bench):
     follow(bus, 4000, 200)
     assert registers(bus, 211) + registers(bus, 213) == [0, 7]
     assert registers(bus, 100, 2) == [0, 0]  # no power without a start
+
+
+REPEATED = """
+[[start]]
+address = 211
+function = 6
+value = 64
+repeat_ms = 3000
+[[stop]]
+address = 211
+function = 6
+value = 4
+"""
+
+
+def test_a_start_is_repeated_while_the_converter_runs_and_never_after_a_stop(bench):
+    bus, _, _ = bench(started, tail=REPEATED)
+    times = []
+    for _ in range(95):
+        before = len(bus.slave.writes)
+        bus.run(100)
+        times += [bus.now_us // 100_000 for each in bus.slave.writes[before:] if each[1] == 211]
+    assert len(times) == 3 and {after - one for one, after in zip(times, times[1:])} == {30}
+    bus.slave.reading("state", 1)  # in standby: a repeated start would be a start of its own
+    bus.run(10_000)
+    bus.slave.reading("state", 2)
+    bus.run(2900)
+    assert len([each for each in bus.slave.writes if each[1] == 211]) == 3
+    bus.run(400)
+    assert len([each for each in bus.slave.writes if each[1] == 211]) == 4
+    assert bus.slave.writes[-1][1:] == (211, b"\0\x40")
+    bus.port.submit(bus.device.stop())
+    bus.run(20_000)
+    assert bus.slave.writes[-1][1:] == (211, b"\0\x04")
+
+
+def test_a_stop_takes_the_place_of_a_repeated_start_that_waits_for_the_bus(bench):
+    device = bench(started, tail=REPEATED)[0].device
+    device.readings.heard(20_000_000)
+    (start,) = [each for each in device.service(20_000_000) if each.function == 6]
+    assert start.frame[2:6] == b"\0\xd3\0\x40" and device.stop().key == start.key
+
+
+@pytest.mark.parametrize("way, current_mA", [(0, -7000), (1, 7000), (2, None)])
+def test_the_direction_of_a_current_may_stand_in_another_register(bench, tmp_path, way, current_mA):
+    text = toml("signed", registers=WAY_REGISTER)
+    text = text.replace('[-1e6, 1e6], positive = "discharge"', '[0, 1000000], positive = "both"')
+    (tmp_path / "way.toml").write_text(text)
+    device, slave, sink, groups = built(str(tmp_path / "way.toml"), tomllib.loads(text))
+    slave.holding.update({13: 70, 15: way})
+    bus = Bus(device, slave, baud_Bd=460_800)
+    bus.run(3000)
+    assert sink.fresh[groups[0]] == (current_mA is not None)
+    assert value(sink, s.PCS_DC_CURRENT_MA) == (current_mA or 0)
 
 
 @pytest.mark.parametrize("ready_ms, starts", [(1900, True), (2200, False)])

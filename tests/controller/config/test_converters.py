@@ -17,7 +17,7 @@ STORED = "stored = true\nwrites_per_day_max = 9"
 MODE = toml("mode_first")
 
 # the charge behind a mode whose idle value is that of the charge
-LATE = toml("idle_is_charge").replace('"charge"', '"x"').replace('"discharge"', '"charge"')
+LATE = toml("idle_is_charge").replace('"charge"', '"x"').replace('= "discharge",', '= "charge",')
 LATE = LATE.replace('"x"', '"discharge"')
 STEP = "\n[[start]]\naddress = 200\nfunction = 6\n"
 BEAT = "[heartbeat]\naddress = 101\nfunction = 6\nperiod_ms = 100"

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from controller.config import profile_bench, profile_facts, profiles, sends
-from controller.console.profile import checked
+from controller.config.profile_files import checked
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
 from drivers.profile import FOLDER

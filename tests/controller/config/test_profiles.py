@@ -1,5 +1,6 @@
 """Profiles: every shipped one loads; each mistake is one line: file, key, what is allowed."""
 
+import ast
 import copy
 import pathlib
 import re
@@ -143,3 +144,33 @@ def test_registers_that_are_no_block(names, line):
     with pytest.raises(profile.ProfileError) as error:
         profiles.load("sdm630").block(names)
     assert str(error.value) == f"sdm630.toml: registers.{line}"
+
+
+# the shipped profiles alone: each of them is read by other tests
+LOOPS = {("can_dialects.py", "shipped"), ("decode_fits.py", "_shipped")}
+MANY = (ast.For, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
+
+
+def loops_over_profiles(text):
+    """Names of the functions that load profiles in a loop."""
+    for function in ast.walk(ast.parse(text)):
+        if isinstance(function, ast.FunctionDef):
+            many = [each for each in ast.walk(function) if isinstance(each, MANY)]
+            calls = [ast.unparse(each) for loop in many for each in ast.walk(loop)]
+            if any(
+                re.match(r"(profiles\.load|(profile_files\.)?checked)\(", each) for each in calls
+            ):
+                yield function.name
+
+
+def test_one_refused_profile_ends_no_loop_over_others():
+    """Everything else takes profile_files.usable, which names a bad one and goes on."""
+    code = pathlib.Path(profiles.__file__).parent.parent
+    found = {
+        (path.name, name)
+        for path in code.rglob("*.py")
+        for name in loops_over_profiles(path.read_text())
+    }
+    assert found == {*LOOPS, ("profile_files.py", "usable")}
+    planted = "def report(names):\n    return [facts(profiles.load(name)) for name in names]\n"
+    assert list(loops_over_profiles(planted)) == ["report"]

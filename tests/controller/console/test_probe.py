@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import struct
 import threading
@@ -17,6 +18,7 @@ from controller.config.rtu_stream import Piece
 from controller.console import bus_access, greetings, probe, probe_words, sniff
 from controller.system.cli import Ended
 from drivers.buses.rtu import seal
+from drivers.profile import FOLDER
 
 FLOATS = (231, 232, 230.5, 10, 11, 12, 2300, 2500, 2700, *[0] * 6, 0.99, 0.99, 0.99)
 WORDS = struct.pack(">18f", *FLOATS)
@@ -234,9 +236,16 @@ def test_a_line_is_heard_and_saved():
 
 def test_a_bad_profile_of_a_folder_is_named_and_left_out(tmp_path):
     (tmp_path / "bad.toml").write_text('family = "meter"\nmaker = 5\n')
-    every, (note,) = probe._profiles(str(tmp_path))
-    assert len(every) == len(probe._profiles(None)[0]) > 50
-    assert note.startswith("left out: ") and "bad.toml" in note and "\n" not in note
+    text = (FOLDER / "ups_monitor.toml").read_text()  # two registers, too far apart for one read
+    (tmp_path / "far.toml").write_text(re.sub("address = [0-9]+", "address = 9999", text, count=1))
+    (tmp_path / "good.toml").write_text((FOLDER / "sdm630.toml").read_text())
+    (tmp_path / "site.toml").write_text('[site]\nname = "no profile"\n')
+    (tmp_path / "folder.toml").mkdir()
+    every, notes = probe._profiles(str(tmp_path))
+    assert len(every) == len(probe._profiles(None)[0]) + 1 > 50
+    assert len(notes) == 2
+    for name, note in zip(("bad", "far"), notes):
+        assert note.startswith("left out: ") and f"{name}.toml" in note and "\n" not in note
 
 
 @pytest.mark.parametrize("where, name", [(__main__.cli, "add"), (bus_access, "find")])

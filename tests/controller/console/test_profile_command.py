@@ -75,6 +75,10 @@ def test_the_profiles_beside_a_site_file_are_listed_too(capsys, tmp_path, files)
     found = json.loads("\n".join(run(capsys, "profile list --json --site", files.paths[2])[1]))
     assert [each["name"] for each in found[len(NAMES) :]] == [str(site / "own.toml")]
     refused(capsys, 2, "cannot be read", "profile list --site", tmp_path / "none.toml")
+    (site / "bad.toml").write_text('family = "meter"\nmaker = 5\n')
+    code, lines, said = run(capsys, "profile list --site", files.paths[2])
+    assert code == 2 and len(said) == 1 and "left out: " in said[0] and "bad.toml" in said[0]
+    assert any(line.startswith(str(site / "own.toml")) for line in lines)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -181,6 +185,7 @@ FILLED = {
     "watchdog": '"none"',
     "watchdog_s": "0",
     "on_loss": '"goes on"',
+    "positive": '"discharge"',
     "read_back": "true",
     "repeat_ms": "0",
     "maker": '"a maker"',

@@ -1,0 +1,56 @@
+"""Profiles by their files: each is tried with its driver, and a bad one costs itself alone."""
+
+import pathlib
+import re
+from collections.abc import Iterable
+
+from controller.config import profile_bench, profiles, sends, site_devices
+from controller.config.devices import Device
+from controller.config.profile_form import SITE_DEVICE
+from controller.core.site_devices.roles import OF_DEVICES
+from controller.forms.refusal import ConfigError
+from drivers.profile import FOLDER, Profile
+
+
+def shipped() -> list[str]:
+    """The names of all shipped profiles."""
+    return [path.stem for path in sorted(FOLDER.glob("*.toml"))]
+
+
+def of_folder(folder: str) -> list[str]:
+    """The files of a folder that name a family: site files lie in the same folder."""
+    paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
+    texts = {str(path): path.read_text("ascii", "replace") for path in paths}
+    return [path for path, text in texts.items() if re.search(r"(?m)^family *=", text)]
+
+
+def usable(names: Iterable[str]) -> tuple[dict[str, Profile], list[str]]:
+    """({name: its profile}, a line about each that is left out)."""
+    found, left_out = dict[str, Profile](), list[str]()
+    for name in names:
+        try:
+            found[name] = checked(name)
+        except ConfigError as error:
+            left_out.append(f"left out: {' '.join(str(error).split())}")
+    return found, left_out
+
+
+def checked(name: str) -> Profile:
+    """The profile, tried with its driver and its role. Raises ConfigError."""
+    profile = profiles.load(name)
+    file = profile.path.name
+    if profile.family == SITE_DEVICE:
+        role = profile.settings["role"]
+        if role not in OF_DEVICES:
+            raise ConfigError(f"{file}: settings.role: {role!r}; allowed {', '.join(OF_DEVICES)}")
+        settings = profile_bench.parameters_of(role)
+        device = Device("x", role, profile, "", 1, 0, (), (), 0, settings)
+        site_devices.check(file, device)
+    try:
+        driver, _ = profile_bench.build(profile)
+        sends.check(driver)
+    except ValueError as error:
+        raise ConfigError(
+            str(error) if str(error).startswith(file) else f"{file}: {error}"
+        ) from None
+    return profile
