@@ -7,8 +7,9 @@ from typing import Any
 
 from controller.planner.accounts import J_PER_WH, Quarter
 from controller.planner.inputs import Given
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site, adder_per_kWh
+from controller.planner.planning import SLOT_S, Site, adder_per_kWh
 from controller.recorder import quarters
+from controller.system.local_days import day_before
 from controller.system.paths import why
 
 STORED_OLD = 3  # quarters of an hour, after which the state of charge is unknown
@@ -83,7 +84,7 @@ class Measured:
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),
             forecast_load_W=slot.get("load_W"),
-            yesterday_load_W=self._rows.get(at - SLOTS_PER_DAY, NONE).load_W,
+            yesterday_load_W=self._rows.get(day_before(self._zone, at), NONE).load_W,
             carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
             lowered_W=own.lowered_W,
         )

@@ -17,10 +17,11 @@ from controller.planner.feeds.points import KNOWN_PART, QUARTER_S, Feed
 from controller.planner.inputs import filled
 from controller.series.units import POWER
 from controller.store import durable
+from controller.system.local_days import before_of
 from controller.watch.dcgm import Now
 from controller.watch.jobs import Job, edge
 
-DAY, KEPT, AHEAD, RECENT = 96, 8 * 96, 16, 4  # quarters of an hour
+KEPT, AHEAD, RECENT = 8 * 96, 16, 4  # quarters of an hour
 GAP_S = 120.0  # two scrapes farther apart leave a hole
 OWN = Feed("load.csv", "load", "csv", 0.0, UTC, "", {"column": "", "unit": ""})
 MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "time_utc,load_W\n"
@@ -72,7 +73,8 @@ def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: fl
     begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
     if not any([each == each for each in past_W[-RECENT:]]):
         return []
-    ahead_W = forecast.load(filled(past_W)[begin:], DAY, AHEAD)
+    before = before_of(None)  # a cluster runs by no local time
+    ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)
     for job in jobs:
         at_s, power_W = edge(job)  # a start that is late is now, and an end too
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:

@@ -15,7 +15,7 @@ from controller.forms.refusal import ConfigError
 from controller.planner import inputs, site_file
 from controller.planner.backtest import Past, Way
 from controller.planner.feeds import points, rows
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site, later
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site, before_of, later
 from controller.series.refusal import SeriesError
 from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
@@ -152,7 +152,7 @@ def _month(
             values = points.slots(known, start.astimezone(UTC).timestamp(), count)
             holes = sum([value != value for value in values])
             doubts += [f"{kind}: {holes} of {count} quarters unknown"] * (holes > 0)
-            values = inputs.filled(values)
+            values = inputs.filled(values, before_of(start))
         if values[0] != values[0]:
             raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
         each.append(values)
