@@ -20,27 +20,49 @@ BYTES_MAX, NUMBER_MAX = 2 << 20, 1e12
 
 
 class Books:
-    """`rows`: in order of time."""
+    """`rows`: in order of time, up to the present quarter."""
 
     def __init__(self, state_directory: str, zone: tzinfo) -> None:
         self._path, self._zone = os.path.join(state_directory, FILE), zone
-        found = dict(filter(None, map(self._of_line, self._lines())))
-        self.rows = [found[at] for at in sorted(found)][-KEPT:]
+        # in the order of the file, in which they were measured
+        self._found = dict(filter(None, map(self._of_line, self._lines())))
+        self._early = set[int]()  # have been later than now
+        self.rows = list[Quarter]()
+
+    def look(self, now: int) -> None:
+        """Call with the number of each new quarter, before the rest. A quarter that is later is of
+        a clock that was ahead, or the clock is behind now: it stays aside.
+        """
+        self._early |= {at for at in self._found if at >= now}
+        self.rows = [self._found[at] for at in sorted(self._found) if at < now]
+
+    def lacks(self, at: int, powers_W: tuple[float | None, ...]) -> bool:
+        """The books have not this quarter, or have another one of a clock that was ahead in its
+        place. powers_W: as measured, the first ones of a Quarter.
+        """
+        before = self._found.get(at)
+        is_other = before is not None and before[1 : 1 + len(powers_W)] != powers_W
+        return before is None or (is_other and at in self._early)
 
     @property
     def newest(self) -> int:
-        """Number of the newest quarter since 1970, UTC; -1 without any."""
+        """Number of the newest quarter of `rows` since 1970, UTC; -1 without any."""
         return number_of(self.rows[-1]) if self.rows else -1
 
-    def add(self, rows: Sequence[Quarter]) -> None:
-        """Take quarters that follow the newest one. Raises OSError; then they count until the end
-        of this process.
+    def add(self, rows: Sequence[Quarter], now: int) -> None:
+        """Take measured quarters that it lacks. Raises OSError; then they count until the end of
+        this process. Without room those that were measured first give way.
         """
-        self.rows += rows
-        if len(self.rows) > KEPT + SPARE:
-            self.rows = self.rows[-KEPT:]
-            pieces = [_line(each) for each in self.rows]
-            durable.put(self._path, ".new", pieces, 0o600)
+        for each in rows:
+            self._found.pop(number_of(each), None)
+            self._found[number_of(each)] = each
+        self._early -= set(map(number_of, rows))
+        is_full = len(self._found) > KEPT + SPARE
+        if is_full:
+            self._found = dict(list(self._found.items())[-KEPT:])
+        self.look(now)
+        if is_full:
+            durable.put(self._path, ".new", list(map(_line, self._found.values())), 0o600)
             return
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with durable.opened(self._path, flags) as descriptor:

@@ -70,12 +70,18 @@ class Inputs:
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
         self._held = [Held(each) for each in planner.feeds]
+        self._uptime_s = 0.0  # of the reading that is under way
 
-    def read(self, now_s: float) -> Given:
-        """Everything known at this time, UTC in s since 1970."""
+    def read(self, now_s: float, uptime_s: float | None = None) -> Given:
+        """Everything known at this time, UTC in s since 1970. uptime_s: of the monotonic clock, by
+        which values age between two readings; a single reading needs none.
+        """
+        self._uptime_s = now_s if uptime_s is None else uptime_s
         now = int(now_s // QUARTER_S)
         first, count = now - PAST, PAST + AHEAD
-        doubts = [line for each in self._held for line in each.update(first, count, now_s)]
+        doubts = [
+            line for each in self._held for line in each.update(first, count, now_s, self._uptime_s)
+        ]
         load_W = self._of_kind("load", first, now_s)
         pv_W = self._pv_W(first, now_s)
         prices = self._of_kind("prices", first, now_s) if self._has("prices") else [0.0] * count
@@ -113,7 +119,7 @@ class Inputs:
         found = [math.nan] * (PAST + AHEAD)
         for each in self._held:
             if each.feed.kind == kind:
-                found = _or(found, each.window(first, len(found), now_s))
+                found = _or(found, each.window(first, len(found), now_s, self._uptime_s))
         return found
 
     def _cooling_W(self, first: int, now_s: float) -> list[float]:

@@ -12,6 +12,7 @@ from controller.recorder import quarters
 from controller.system.local_days import day_before
 from controller.system.paths import why
 
+KEPT = 2 * 100  # two days, also those of 25 hours
 STORED_OLD = 3  # quarters of an hour, after which the state of charge is unknown
 NONE = quarters.Quarter(0, None, None, None, None, None)
 
@@ -23,10 +24,9 @@ class Measured:
         self._path, self._site, self._zone = os.path.join(run_directory, quarters.FILE), site, zone
         self._seen, self._rows, self.line = 0, dict[int, quarters.Quarter](), ""
 
-    @property
-    def newest(self) -> int:
-        """Number of the newest quarter since 1970, UTC; -1 without any."""
-        return max(self._rows, default=-1)
+    def newest(self, now: int) -> int:
+        """Number of the newest quarter before now since 1970, UTC; -1 without any."""
+        return max(self.ended(now), default=-1)
 
     def look(self) -> bool:
         """Read the file if it is another one. True if it was read."""
@@ -44,13 +44,17 @@ class Measured:
         self._seen, self.line = seen, ""
         return True
 
-    def since(self, newest: int, now: int) -> list[int]:
-        """Numbers of the quarters that are later than `newest` and have ended."""
-        return [at for at in self._rows if newest < at < now]
+    def ended(self, now: int) -> list[int]:
+        """Numbers of the quarters that have ended."""
+        return [at for at in self._rows if at < now]
 
-    def forget(self, before: int) -> None:
-        """The quarters before this one are in the books."""
-        self._rows = {at: each for at, each in self._rows.items() if at >= before}
+    def powers_W(self, at: int) -> tuple[float | None, ...]:
+        """Load, PV, grid and battery of a quarter."""
+        return self._rows[at][1:5]
+
+    def forget(self) -> None:
+        """The quarters before the newest KEPT are in the books."""
+        self._rows = {at: self._rows[at] for at in sorted(self._rows)[-KEPT:]}
 
     def stored_Wh(self, now: int) -> float | None:
         """Energy at the end of the newest quarter; None: unknown, or too long ago."""

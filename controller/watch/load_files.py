@@ -18,6 +18,7 @@ from controller.planner.inputs import filled
 from controller.series.units import POWER
 from controller.store import durable
 from controller.system.local_days import before_of
+from controller.system.utc import elapsed_s
 from controller.watch.dcgm import Now
 from controller.watch.jobs import Job, edge
 
@@ -58,10 +59,13 @@ class Files:
     def _end(self, quarter: int) -> None:
         """The quarter before is over; it counts if it was known for long enough."""
         if self._known_s >= KNOWN_PART * QUARTER_S:
+            self._past_W.pop(self._quarter, None)
             self._past_W[self._quarter] = self._sum_J / self._known_s
-            kept = sorted([at for at in self._past_W if quarter - KEPT <= at < quarter])
-            self._past_W = {at: self._past_W[at] for at in kept}
-            self._put(MEASURED, HEADER + "".join([_row(*each) for each in self._past_W.items()]))
+            # what was measured first gives way: the clock may be ahead by days
+            while len(self._past_W) > KEPT:
+                del self._past_W[next(iter(self._past_W))]
+            rows = [_row(*each) for each in sorted(self._past_W.items())]
+            self._put(MEASURED, HEADER + "".join(rows))
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
 
     def _put(self, name: str, text: str) -> None:
@@ -79,7 +83,8 @@ def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: fl
         at_s, power_W = edge(job)  # a start that is late is now, and an end too
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
             for at in range(AHEAD) if power_W else ():
-                part = (first_s + (at + 1) * QUARTER_S - max(step_s, now_s)) / QUARTER_S
+                late_s = max(0.0, elapsed_s(now_s, step_s))
+                part = (elapsed_s(now_s, first_s + (at + 1) * QUARTER_S) - late_s) / QUARTER_S
                 ahead_W[at] += step_W * min(1.0, max(0.0, part))
     return [max(0.0, each) for each in ahead_W]
 

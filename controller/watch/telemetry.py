@@ -48,9 +48,9 @@ class Telemetry:
         """Jobs whose starts and ends belong to the forecast."""
         self._jobs = jobs
 
-    def turn(self, now_s: float) -> None:
+    def turn(self, now_s: float, uptime_s: float | None = None) -> None:
         """One scrape; a line when the power becomes unknown, or known again."""
-        now = self._cluster.now(now_s)
+        now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
             self._files.add(now, self._jobs)
