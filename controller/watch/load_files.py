@@ -25,7 +25,7 @@ from controller.watch.jobs import Job, edge
 KEPT, AHEAD, RECENT = 8 * 96, 16, 4  # quarters of an hour
 GAP_S = 120.0  # two scrapes farther apart leave a hole
 OWN = Feed("load.csv", "load", "csv", 0.0, UTC, "", {"column": "", "unit": ""})
-MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "time_utc,load_W\n"
+MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "begin_utc,load_W\n"
 
 
 class Files:
