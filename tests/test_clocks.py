@@ -185,3 +185,72 @@ def test_mypy_refuses_a_difference_and_an_order_of_two_readings(tmp_path):
     first = UTC.count("\n") + 1
     lines = {int(line.split(":")[1]) for line in told.splitlines() if ": error:" in line}
     assert lines == set(range(first, first + len(REFUSED))), told
+
+
+# ---- local days
+
+CALENDAR_FILE = "controller/system/local_days.py"
+# 24 hours, whatever a local clock shows
+DAYS_OF_24_H = {
+    "controller/config/converter_form.py": "a range",
+    "controller/console/key.py": "words for an age",
+    "controller/console/pages/text.py": "words for an age",
+    "controller/console/sniff.py": "a range",
+    "controller/core/policies/peak_shaving.py": "days of UTC, of the words of the tick",
+    "controller/core/policies/schedule.py": "days of UTC, of the words of the tick",
+    "controller/core/site_devices/roles.py": "a range",
+    "controller/planner/feeds/sun.py": "mean days of the almanac",
+    "controller/planner/tariff.py": "a mean month",
+    "controller/recorder/process.py": "a range",
+    "controller/recorder/rescue.py": "seconds that are rescued",
+    "controller/run/site_clock.py": "days of UTC",
+    "controller/series/survey.py": "a length of a file",
+    "controller/series/units.py": "a range",
+    "controller/state/ask.py": "a range",
+    "controller/state/situation.py": "days of UTC, of the words of the tick",
+    "controller/store/proof_state.py": "days of the UTC calendar, in dates",
+    "controller/watch/jobs.py": "a range",
+    "controller/watch/settings.py": "a range",
+}
+DAYS = {86_400, 86_400_000, 86_400_000_000}
+
+
+def is_day(node):
+    """The length of a day, or a step by days."""
+    if isinstance(node, ast.Constant):
+        return type(node.value) in (int, float) and node.value in DAYS
+    if isinstance(node, ast.BinOp):
+        parts = [node.left, node.right]
+        numbers = sorted([getattr(each, "value", 0) for each in parts], key=str)
+        is_product = isinstance(node.op, ast.Mult) and numbers in ([24, 3600], [900, 96])
+        is_step = isinstance(node.op, (ast.Add, ast.Sub))
+        return is_product or is_step and "SLOTS_PER_DAY" in [getattr(e, "id", "") for e in parts]
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "timedelta":
+        return bool(node.args or {"days", "weeks"} & {each.arg for each in node.keywords})
+    return False
+
+
+def days_in(text):
+    return [node.lineno for node in ast.walk(ast.parse(text)) if is_day(node)]
+
+
+def test_one_calendar_has_the_local_days():
+    """A step by days passes system/local_days.py; a day of 24 hours is named here."""
+    found = {path: days_in((ROOT / path).read_text()) for path in sources()}
+    found.pop(CALENDAR_FILE)
+    assert {path for path, lines in found.items() if lines} == set(DAYS_OF_24_H), found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "before = at_s - 86400",
+        "DAY_S = 24 * 3600",
+        "tomorrow = day + timedelta(days=1)",
+        "tomorrow = day + timedelta(1)",
+        "before = past[at - SLOTS_PER_DAY]",
+        "DAY_US = 86_400_000_000",
+    ],
+)
+def test_the_syntax_tree_finds_a_step_by_days(line):
+    assert days_in(line)

@@ -34,15 +34,19 @@ class Files:
     def __init__(self, folder: str, base_W: float, factor: float) -> None:
         """SeriesError: load.csv there is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
-        self._quarter, self._at_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
+        self._quarter, self._uptime_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
         self._past_W, self._written = dict[int, float](), ""
         if os.path.exists(path := os.path.join(folder, MEASURED)):
             past = rows.read(path, OWN, 0.0)
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
-    def add(self, now: Now, jobs: Iterable[Job]) -> None:
-        """A scrape counts from the one before it on. Write what has changed. Raises OSError."""
-        quarter, step_s, self._at_s = int(now.at_s // QUARTER_S), now.at_s - self._at_s, now.at_s
+    def add(self, now: Now, jobs: Iterable[Job], uptime_s: float | None = None) -> None:
+        """A scrape counts from the one before it on, by the monotonic clock; None: scrapes of a
+        clock that nobody sets. Write what has changed. Raises OSError.
+        """
+        uptime_s = now.at_s if uptime_s is None else uptime_s
+        quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
+        self._uptime_s = uptime_s
         if quarter != self._quarter:
             self._end(quarter)
         load_W = self._base_W + self._factor * now.power_W

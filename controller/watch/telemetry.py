@@ -53,7 +53,7 @@ class Telemetry:
         now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
-            self._files.add(now, self._jobs)
+            self._files.add(now, self._jobs, uptime_s)
         except OSError as error:
             words = why = f"{error.filename}: cannot be written: {error.strerror}"
         why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason
