@@ -7,6 +7,7 @@ nobody says is a doubt, a line that the user of the series prints.
 """
 
 import itertools
+import math
 import re
 import statistics
 from array import array
@@ -96,7 +97,7 @@ def steps_s(times_s: Sequence[float]) -> array:
 
 def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
     """Doubts where numbers contradict their unit. SeriesError: too low without a unit."""
-    sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh]
+    sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
     is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
     if unit is None and is_low:
         raise SeriesError(

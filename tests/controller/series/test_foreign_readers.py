@@ -1,0 +1,165 @@
+"""Every reader of foreign text is known here: it passes the suite, or a word says why not."""
+
+import ast
+import json
+from array import array
+
+import pytest
+from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPrices
+
+from controller.planner.feeds import json_rows
+from controller.planner.feeds.points import Feed
+from controller.series import meaning
+from controller.series.units import PRICE
+from tests.repository import ROOT, tree
+
+
+class TestCsvFeed(CsvFeed):
+    pass
+
+
+class TestRunPrices(RunPrices):
+    pass
+
+
+class TestJsonFeed(JsonFeed):
+    pass
+
+
+class TestEntsoeXml(EntsoeXml):
+    pass
+
+
+# of each file that parses text: the suite that it passes, or whose text it is
+READERS = {
+    "controller/planner/feeds/rows.py": TestCsvFeed,
+    "controller/planner/feeds/json_rows.py": TestJsonFeed,
+    "controller/planner/feeds/entsoe.py": TestEntsoeXml,
+    "controller/series/prices.py": TestRunPrices,
+    # other series of controller/series: no price, and a time from any zero or without a period
+    "controller/audit/table.py": "test_samples",
+    "controller/hints/schedule_file.py": "begins of slots, in a form of its own",
+    "controller/series/jobs.py": "test_series_fence",
+    "controller/series/survey.py": "test_series_powers",
+    "controller/series/table.py": "the reader of all tables",
+    "controller/series/weather.py": "hours of a year, without a zone",
+    # messages, which have no series
+    "controller/console/provision.py": "a list of cabinets",
+    "controller/doors/http/pages.py": "a message",
+    "controller/doors/mqtt/commands.py": "a message",
+    "controller/upstream/framing.py": "a message",
+    "controller/watch/cabinet.py": "an answer of the cabinet",
+    "controller/watch/kube_api.py": "an answer of the scheduler",
+    "controller/watch/slurm.py": "an answer of the scheduler",
+    # of this program
+    "controller/console/backup_file.py": "own",
+    "controller/console/terminal/actions.py": "own",
+    "controller/documents/hazard_log.py": "own",
+    "controller/doors/alarms/outbox.py": "own",
+    "controller/hints/hint_statistics.py": "own",
+    "controller/recorder/database.py": "own",
+    "controller/recorder/fast_anchor.py": "own",
+    "controller/recorder/fast_ring.py": "own",
+    "controller/recorder/head.py": "own",
+    "controller/recorder/rescue.py": "own",
+    "controller/siting/live.py": "own",
+    "controller/state/plan_file.py": "own",
+    "controller/state/record.py": "own",
+    "controller/store/chain.py": "own",
+    "controller/store/proof_lines.py": "own",
+    "controller/store/spool.py": "own",
+    "controller/store/trips.py": "own",
+    "controller/system/child.py": "own",
+    "controller/system/json_text.py": "the reader of all JSON",
+    "controller/system/toml_text.py": "the reader of all TOML",
+    "controller/systemd/signed_bundle.py": "own",
+    "controller/upstream/examples/announce_steps.py": "an example for others",
+}
+PARSERS = {
+    *("json.loads", "json.load", "json_text.loads", "csv.reader", "csv.DictReader"),
+    *("ElementTree.fromstring", "ElementTree.parse", "ElementTree.iterparse", "minidom.parse"),
+    *("table.opened", "text.opened", "tomllib.loads", "tomllib.load", "yaml.safe_load"),
+}
+
+
+def parses(text):
+    """The parsers that a file calls."""
+    return {
+        f"{node.func.value.id}.{node.func.attr}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+    } & PARSERS
+
+
+def test_every_reader_of_text_is_known():
+    files = {path.relative_to(ROOT).as_posix(): path for path in tree() if path.suffix == ".py"}
+    found = {
+        name
+        for name, path in files.items()
+        if name.startswith("controller/") and parses(path.read_text())
+    }
+    assert found == set(READERS)
+
+
+@pytest.mark.parametrize(
+    "line", ["x = json.loads(data)", "for row in csv.reader(file): pass", "ElementTree.parse(f)"]
+)
+def test_the_syntax_tree_finds_a_reader(line):
+    assert parses(line)
+
+
+def pv(time, **keys):
+    """Begin of the first value and doubts of a PV forecast with half hours."""
+    rows = [
+        {time: at, "kW": 1.0}
+        for at in ("2026-06-01T04:00:00.0000000Z", "2026-06-01T04:30:00.0000000Z")
+    ]
+    own = {"list": "", "time": time, "value": "kW", "unit": "kW", **keys}
+    feed = Feed("x", "pv", "json", 1e6, BERLIN, "EUR", own)
+    found = json_rows.parsed(json.dumps(rows).encode(), feed, 2e9)
+    return found.utc_s[0] - 1_780_286_400, found.doubts  # 04:00Z
+
+
+def test_a_key_says_what_the_file_does_not():
+    assert pv("period_end") == (-1800, [])
+    assert pv("time", time_is="end") == (-1800, [])
+    assert pv("time", time_is="begin") == (0, []) == pv("period_start")
+    assert pv("period_end", time_is="begin") == (0, [])
+    begin_s, (doubt,) = pv("time")
+    assert begin_s == 0 and doubt.startswith("time: taken as the begin") and '"end"' in doubt
+
+
+@pytest.mark.parametrize(
+    "name, said",
+    [
+        *[
+            (each, "end")
+            for each in ("period_end", "Ende", "endTime", "to.end", "bis", "valid until")
+        ],
+        *[(each, "begin") for each in ("start", "startsAt", "von", "period_begin", "Beginn")],
+        *[(each, "") for each in ("time", "weekend", "unix", "start_end", "calendar", "trend")],
+    ],
+)
+def test_names_of_times(name, said):
+    assert meaning.said_by(name) == said
+
+
+@pytest.mark.parametrize(
+    "name, other",
+    [
+        *[("price EUR/MWh", ""), ("SEK_per_kWh", "SEK"), ("price_sek", "SEK"), ("ct/kWh", "")],
+        *[("EUR/MWh SEK", "SEK"), ("eur/mwh", ""), ("nokia", ""), ("value NOK/MWh", "NOK")],
+    ],
+)
+def test_currencies_of_names(name, other):
+    assert meaning.other_currency(name, "EUR") == other
+
+
+def test_ends_keep_a_hole():
+    """An hour is missing: the value after it holds for an hour, and not for two."""
+    times_s = array("d", [FIRST_S + 3600 * at for at in (1, 2, 4, 5)])
+    asked = meaning.Asked(PRICE, "", "end")
+    found = meaning.taken(times_s, [80.0] * 4, ("t", "p"), None, asked)
+    assert [each - FIRST_S for each in found.begins_s] == [0, 3600, 3 * 3600, 4 * 3600]
