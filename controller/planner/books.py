@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from controller.planner.accounts import Quarter
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY
 from controller.store import durable
 from controller.system import regular_file
+from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, number_of
 
 FILE = "books.csv"
 KEPT, SPARE = 42 * SLOTS_PER_DAY, SLOTS_PER_DAY  # SPARE: lines more, before the file is made anew
@@ -47,16 +47,17 @@ class Books:
     @property
     def newest(self) -> int:
         """Number of the newest quarter of `rows` since 1970, UTC; -1 without any."""
-        return number_of(self.rows[-1]) if self.rows else -1
+        return number_of(self.rows[-1].at) if self.rows else -1
 
     def add(self, rows: Sequence[Quarter], now: int) -> None:
         """Take measured quarters that it lacks. Raises OSError; then they count until the end of
         this process. Without room those that were measured first give way.
         """
         for each in rows:
-            self._found.pop(number_of(each), None)
-            self._found[number_of(each)] = each
-        self._early -= set(map(number_of, rows))
+            at = number_of(each.at)
+            self._found.pop(at, None)
+            self._found[at] = each
+            self._early.discard(at)
         is_full = len(self._found) > KEPT + SPARE
         if is_full:
             self._found = dict(list(self._found.items())[-KEPT:])
@@ -89,11 +90,6 @@ class Books:
         if len(values) not in (len(Quarter._fields) - 2, len(Quarter._fields) - 1) or not is_good:
             return None
         return int(time) // SLOT_S, Quarter(at, *values)
-
-
-def number_of(row: Quarter) -> int:
-    """Number of a quarter since 1970, UTC."""
-    return int(row.at.timestamp()) // SLOT_S
 
 
 def _line(row: Quarter) -> bytes:

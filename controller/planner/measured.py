@@ -9,7 +9,7 @@ from controller.planner.accounts import J_PER_WH, Quarter
 from controller.planner.inputs import Given
 from controller.planner.planning import SLOT_S, Site, adder_per_kWh
 from controller.recorder import quarters
-from controller.system.local_days import day_before
+from controller.system.local_days import day_before, number_of
 from controller.system.paths import why
 
 KEPT = 2 * 100  # two days, also those of 25 hours
@@ -74,7 +74,7 @@ class Measured:
         time = datetime.fromtimestamp(at * SLOT_S, self._zone)
         if price is not None:
             price -= adder_per_kWh(self._site, time)
-        ago = int(given.time.timestamp()) // SLOT_S - at
+        ago = number_of(given.time) - at
         if 0 < ago <= len(given.past_price_per_kWh):
             price = given.past_price_per_kWh[-ago]
         return Quarter(

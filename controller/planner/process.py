@@ -21,6 +21,7 @@ from controller.planner.sender import Sender
 from controller.planner.shadows import HABITS, Shadows
 from controller.state import plan_file
 from controller.system import caught
+from controller.system.local_days import number_of
 from controller.system.paths import why
 from controller.system.utc import Clocks, WallClock, is_set
 
@@ -245,7 +246,7 @@ class Process:
             self._share, self._share_day = accounts.share(self._site, found), now.day
             self._is_changed = True
             return True
-        missing = int(given.time.timestamp()) // SLOT_S - self._books.newest - 1
+        missing = number_of(given.time) - self._books.newest - 1
         before = given.past_price_per_kWh[-missing:] if missing > 0 else []
         return self._shadows.step(found, [*before, *given.price_per_kWh])
 
