@@ -80,14 +80,14 @@ class Gate:
         return max(job.since_s, job.start_s - int(self._values["horizon_s"]))
 
     def _first_s(self, job: Job) -> float:
-        """Since when the job waits, by the monotonic clock; before this process by its stamps."""
+        """Begin of its wait by the monotonic clock; before this process its stamps count."""
         return self._first.get(job.name, self._uptime_s() - self._by_stamps_s(job))
 
     def _by_stamps_s(self, job: Job) -> float:
         return elapsed_s(self._asked_from_s(job), self._now_s())
 
     def _waited_s(self, job: Job) -> float:
-        """By both clocks, the shorter one: a clock of the day that is ahead releases no job."""
+        """The shorter wait of both clocks: a clock of the day that is ahead releases no job."""
         both_s = self._by_stamps_s(job), self._uptime_s() - self._first_s(job)
         return min(both_s) if job.since_s else 0  # unknown is not for ever
 
