@@ -30,50 +30,52 @@ class TestEntsoeXml(EntsoeXml):
     pass
 
 
-# of each file that parses text: the suite that it passes, or whose text it is
+# of each file and its parser of text: the suite that it passes, or whose text it is
 READERS = {
-    "controller/planner/feeds/rows.py": TestCsvFeed,
-    "controller/planner/feeds/json_rows.py": TestJsonFeed,
-    "controller/planner/feeds/entsoe.py": TestEntsoeXml,
-    "controller/series/prices.py": TestRunPrices,
+    "controller/planner/feeds/rows.py table.opened": TestCsvFeed,
+    "controller/planner/feeds/json_rows.py json_text.loads": TestJsonFeed,
+    "controller/planner/feeds/entsoe.py ElementTree.fromstring": TestEntsoeXml,
+    "controller/series/prices.py table.opened": TestRunPrices,
     # other series of controller/series: no price, and a time from any zero or without a period
-    "controller/audit/table.py": "test_samples",
-    "controller/hints/schedule_file.py": "begins of slots, in a form of its own",
-    "controller/series/jobs.py": "test_series_fence",
-    "controller/series/survey.py": "test_series_powers",
-    "controller/series/table.py": "the reader of all tables",
-    "controller/series/weather.py": "hours of a year, without a zone",
+    "controller/audit/table.py table.opened": "test_samples",
+    "controller/hints/schedule_file.py table.opened": "begins of slots, in a form of its own",
+    "controller/series/jobs.py table.opened": "test_series_fence",
+    "controller/series/survey.py table.opened": "test_series_powers",
+    "controller/series/table.py csv.reader": "the reader of all tables",
+    "controller/series/table.py text.opened": "the reader of all tables",
+    "controller/series/weather.py table.opened": "hours of a year, without a zone",
     # messages, which have no series
-    "controller/console/provision.py": "a list of cabinets",
-    "controller/doors/http/pages.py": "a message",
-    "controller/doors/mqtt/commands.py": "a message",
-    "controller/upstream/framing.py": "a message",
-    "controller/watch/cabinet.py": "an answer of the cabinet",
-    "controller/watch/kube_api.py": "an answer of the scheduler",
-    "controller/watch/slurm.py": "an answer of the scheduler",
+    "controller/console/provision.py csv.reader": "a list of cabinets",
+    "controller/doors/http/pages.py json_text.loads": "a message",
+    "controller/doors/mqtt/commands.py json_text.loads": "a message",
+    "controller/upstream/framing.py json_text.loads": "a message",
+    "controller/watch/cabinet.py json_text.loads": "an answer of the cabinet",
+    "controller/watch/kube_api.py json_text.loads": "an answer of the scheduler",
+    "controller/watch/slurm.py json_text.loads": "an answer of the scheduler",
     # of this program
-    "controller/console/backup_file.py": "own",
-    "controller/console/terminal/actions.py": "own",
-    "controller/documents/hazard_log.py": "own",
-    "controller/doors/alarms/outbox.py": "own",
-    "controller/hints/hint_statistics.py": "own",
-    "controller/recorder/database.py": "own",
-    "controller/recorder/fast_anchor.py": "own",
-    "controller/recorder/fast_ring.py": "own",
-    "controller/recorder/head.py": "own",
-    "controller/recorder/rescue.py": "own",
-    "controller/siting/live.py": "own",
-    "controller/state/plan_file.py": "own",
-    "controller/state/record.py": "own",
-    "controller/store/chain.py": "own",
-    "controller/store/proof_lines.py": "own",
-    "controller/store/spool.py": "own",
-    "controller/store/trips.py": "own",
-    "controller/system/child.py": "own",
-    "controller/system/json_text.py": "the reader of all JSON",
-    "controller/system/toml_text.py": "the reader of all TOML",
-    "controller/systemd/signed_bundle.py": "own",
-    "controller/upstream/examples/announce_steps.py": "an example for others",
+    "controller/console/backup_file.py json.loads": "own",
+    "controller/console/terminal/actions.py json_text.loads": "own",
+    "controller/documents/hazard_log.py json.loads": "own",
+    "controller/doors/alarms/outbox.py json.loads": "own",
+    "controller/hints/hint_statistics.py json_text.loads": "own",
+    "controller/recorder/database.py json_text.loads": "own",
+    "controller/recorder/fast_anchor.py json.loads": "own",
+    "controller/recorder/fast_ring.py json.loads": "own",
+    "controller/recorder/head.py json_text.loads": "own",
+    "controller/recorder/rescue.py json_text.loads": "own",
+    "controller/siting/live.py json_text.loads": "own",
+    "controller/state/plan_file.py json_text.loads": "own",
+    "controller/state/record.py json_text.loads": "own",
+    "controller/store/chain.py json_text.loads": "own",
+    "controller/store/proof_lines.py json_text.loads": "own",
+    "controller/store/spool.py json_text.loads": "own",
+    "controller/store/trips.py json_text.loads": "own",
+    "controller/system/child.py json_text.loads": "own",
+    "controller/system/json_text.py json.loads": "the reader of all JSON",
+    "controller/system/toml_text.py tomllib.loads": "the reader of all TOML",
+    "controller/systemd/signed_bundle.py json.load": "own",
+    "controller/systemd/signed_bundle.py json.loads": "own",
+    "controller/upstream/examples/announce_steps.py json.loads": "an example for others",
 }
 PARSERS = {
     *("json.loads", "json.load", "json_text.loads", "csv.reader", "csv.DictReader"),
@@ -96,9 +98,10 @@ def parses(text):
 def test_every_reader_of_text_is_known():
     files = {path.relative_to(ROOT).as_posix(): path for path in tree() if path.suffix == ".py"}
     found = {
-        name
+        f"{name} {parser}"
         for name, path in files.items()
-        if name.startswith("controller/") and parses(path.read_text())
+        if name.startswith("controller/")
+        for parser in parses(path.read_text())
     }
     assert found == set(READERS)
 
