@@ -42,7 +42,7 @@ def _run(arguments: Namespace) -> int:
     job, path = job_of(arguments), os.path.join(arguments.run_dir, "journal")
     try:
         given = situation.of_journal(path, watch.wait)
-        plan, now_s = job_in_plan.read(arguments.run_dir), clock.utc_us() / SECOND_US
+        plan, now_s = job_in_plan.read(arguments.run_dir), int(clock.utc_us()) / SECOND_US
         found = job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
     except (JournalError, OSError) as error:
         found = ask.not_known(job, [f"no controller found: {plain(error, path)}"])

@@ -145,7 +145,7 @@ def _manifest(files: list[Kept], arguments: Namespace) -> bytes:
     content = {
         "version": backup_file.VERSION,
         "cabinet": _cabinet(arguments.etc_dir),
-        "utc_s": clock.utc_us() // 1_000_000,
+        "utc_s": int(clock.utc_us()) // 1_000_000,
         "store": store or None,
         "sha256": {each.name: hashlib.sha256(each.content).hexdigest() for each in files},
     }

@@ -19,6 +19,6 @@ def listen(port: CanPort, seconds: float | None) -> Iterator[Frame]:
         if end_us is not None:
             wait_us = max(0, min(wait_us, end_us - clock.now_us()))
         select.select((descriptor,) if descriptor >= 0 else (), (), (), wait_us / 1e6)
-        now_us = clock.utc_us()
+        utc_us = int(clock.utc_us())
         for can_id, data in port.drain():
-            yield now_us, can_id, data
+            yield utc_us, can_id, data

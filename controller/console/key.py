@@ -12,6 +12,7 @@ from controller.hints import admission, hint_statistics, keys, wire as w
 from controller.run import operator_client, operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
+from controller.system.utc import elapsed_s
 
 # {action: (command to the controller, function of the store, help)}
 _ACTIONS = {
@@ -81,7 +82,7 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
     path = os.path.join(run_directory, "command.sock")
     try:
         answer = operator_client.change_key(
-            path, command, w.name_field(name), key, clock.utc_us() // 1_000_000
+            path, command, w.name_field(name), key, int(clock.utc_us()) // 1_000_000
         )
     except (FileNotFoundError, ConnectionRefusedError):
         say(f"no controller runs in {run_directory}; its next start reads the keys")
@@ -104,7 +105,7 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
 )
 def _list(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
-    utc_s = clock.utc_us() // 1_000_000
+    utc_s = int(clock.utc_us()) // 1_000_000
     with cli.ends(NO_START, keys.KeyStoreError):
         found, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
     ended = _ended(arguments.run_dir)
@@ -112,7 +113,7 @@ def _list(arguments: Namespace) -> int:
     for name, each in found.items():
         old = _old(each[1], (name, each[0].fingerprint) in ended) if each[1:] else "-"
         own = fingerprint(each[0].fingerprint)
-        print(f"{name:16}  {own:11}  {span(utc_s - each[0].made_s):5}  {old}")
+        print(f"{name:16}  {own:11}  {span(elapsed_s(each[0].made_s, utc_s)):5}  {old}")
     if not found and not lines:
         folder = os.path.join(arguments.state_dir, keys.DIRECTORY)
         say(f"no keys in {folder}; --state-dir DIR reads another folder")

@@ -56,7 +56,7 @@ def _seen(arguments: Namespace) -> dict[str, Any]:
     for name in ("series", "at"):
         if getattr(arguments, name) is not None:
             raise cli.Ended(WRONG_INPUT, f"--{name}: allowed is with --once --site FILE alone")
-    facts = plan_seen.facts(arguments.run_dir, clock.utc_us() / 1e6)
+    facts = plan_seen.facts(arguments.run_dir, int(clock.utc_us()) / 1e6)
     if facts["plan"] is None:
         raise cli.Ended(NO_START, facts["trouble"])
     return facts
@@ -67,7 +67,7 @@ def _once(arguments: Namespace) -> dict[str, Any]:
 
     if not (arguments.once and arguments.site):
         raise cli.Ended(WRONG_INPUT, "--once and --site FILE: allowed are both together")
-    at = arguments.at or clock.utc_us() / 1e6
+    at = arguments.at or int(clock.utc_us()) / 1e6
     with (
         cli.ends(WRONG_INPUT, ConfigError, SeriesError),
         cli.ends(NO_START, plan_once.NoPlan, before="no plan: "),

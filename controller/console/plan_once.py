@@ -64,7 +64,7 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
     found = [
         Feed(
             *(f"series_{kind}", kind, "csv", math.inf, zone, currency),
-            {"path": os.path.join(folder, name), "column": "", "unit": ""},
+            {"path": os.path.join(folder, name), "column": "", "unit": "", "time_is": ""},
         )
         for kind, name in names
         if os.path.isfile(os.path.join(folder, name))

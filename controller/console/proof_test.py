@@ -18,6 +18,7 @@ from controller.store import chain, proof_lines, proof_state, proof_tests, spool
 from controller.store.proof_lines import FAILED, PASSED
 from controller.store.proof_tests import LedgerError, NotWrittenError
 from controller.system import cli, clock, utc
+from controller.system.clock import Utc
 from controller.system.paths import (
     DONE,
     NO_START,
@@ -79,12 +80,11 @@ def check_folder(directory: str) -> None:
         raise cli.Ended(WRONG_INPUT, line)
 
 
-def moment() -> tuple[int, str]:
-    """(utc_us, source) of now."""
+def moment() -> tuple[Utc, str]:
+    """(UTC, source) of now."""
     wall = utc.WallClock(None)
     now_us, _ = wall.poll()
-    utc_us, source, _ = wall.label(now_us)
-    return utc_us, source
+    return wall.label(now_us)[:2]
 
 
 # -- record
@@ -118,7 +118,7 @@ def _record(arguments: Namespace) -> int:
         proof_tests.check_test(*test)
         _check_words(arguments)
         _check_possible(_plan(arguments), arguments.row, arguments.reaction_ms, arguments.result)
-        if now[0] < utc.EARLIEST_US:
+        if not utc.is_set(now[0]):
             shown = proof_lines.utc_text(now[0])
             raise LedgerError(f"the clock shows {shown}, which is impossible: set the clock first")
     with (
@@ -194,10 +194,10 @@ def _list(arguments: Namespace) -> int:
     planned = _plan(arguments)
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         found = proof_tests.read(arguments.state_dir)
-    utc_us, source = moment()
-    facts = _facts(planned, found, proof_lines.utc_text(utc_us), source)
+    at, source = moment()
+    facts = _facts(planned, found, proof_lines.utc_text(at), source)
     print(proof_list.MADE[arguments.format](facts))
-    is_timeless = utc_us < utc.EARLIEST_US
+    is_timeless = not utc.is_set(at)
     lines = [] if arguments.format == "text" else [*found.lines]  # the text has them
     if is_timeless:
         impossible = f"the clock shows {facts['utc']}, which is impossible"

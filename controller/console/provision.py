@@ -215,7 +215,7 @@ def _pack(path: str, name: str, kept: list[Kept]) -> None:
     content: dict[str, Any] = {
         "version": backup_file.VERSION,
         "cabinet": name,
-        "utc_s": clock.utc_us() // 1_000_000,
+        "utc_s": int(clock.utc_us()) // 1_000_000,
         "store": None,
         "sha256": {each.name: hashlib.sha256(each.content).hexdigest() for each in kept},
     }
@@ -227,7 +227,7 @@ def _pack(path: str, name: str, kept: list[Kept]) -> None:
 def _row(folder: str, each: Line) -> list[str]:
     """The line of a cabinet in the table."""
     state = os.path.join(folder, "state")
-    found, _ = keys.load(state, keys.names(state), clock.utc_us() // 1_000_000, 0)
+    found, _ = keys.load(state, keys.names(state), int(clock.utc_us()) // 1_000_000, 0)
     prints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in found.items()]
     tar = _there(os.path.join(folder, f"{each.serial}.tar")) or b""
     return [each.serial, each.name, hashlib.sha256(tar).hexdigest(), "; ".join(prints)]

@@ -139,7 +139,7 @@ def pieces(
         if port.fileno() < 0:
             raise cli.Ended(NO_START, port.error)
         is_ready = wait(port.fileno(), SILENCE_S)
-        now_us = clock.utc_us()
+        utc_us = int(clock.utc_us())
         found = stream.feed(port.read()) if is_ready else stream.flush()
         for piece in found:
-            yield now_us, piece
+            yield utc_us, piece

@@ -17,6 +17,7 @@ from controller.state import watch
 from controller.state.base import Facts
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE
+from controller.system.utc import elapsed_s
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
 _STOPPED = "NOT TICKING: no hint is in force; this is the last state of the controller."
@@ -37,7 +38,7 @@ def _run(arguments: Namespace) -> int:
     with contextlib.closing(frame), cli.ends(NO_START, JournalError, before=f"{place}: "):
         is_live = snapshot.ticks(frame.reader, watch.wait)
         frame.update()
-        now_ms, utc_s = clock.now_us() // 1000, clock.utc_us() // 1_000_000
+        now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
         found = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)
     print(json.dumps(found) if arguments.json else "\n".join(lines(found)))
     return DONE if is_live else NOT_DONE
@@ -50,7 +51,8 @@ def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) ->
         raise JournalError("the counters of hints are of other sources than the journal")
     for index, each in enumerate(sources):
         seen_ms, until_ms = each["last_seen_ms"], each["old_key_until_ms"]
-        each["key_age_s"] = utc_s - each["key_made_s"] if each["key_made_s"] else None
+        made_s = each["key_made_s"]
+        each["key_age_s"] = elapsed_s(made_s, utc_s) if made_s else None
         each["seen_s_ago"] = (uptime_ms - seen_ms) // 1000 if seen_ms else None
         each["old_key_left_s"] = max(0, until_ms - uptime_ms) // 1000 if until_ms else None
         each["in_force"] = [_in_force(frame.out, base, index, number) for number in h.QUANTITIES]

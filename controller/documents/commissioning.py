@@ -30,6 +30,7 @@ from controller.store import (
 )
 from controller.store.two_copies import Loaded
 from controller.system import cli, utc
+from controller.system.clock import Utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT
 from safety import matrix as m
 
@@ -55,12 +56,11 @@ def _run(arguments: argparse.Namespace) -> int:
     return NOT_DONE if made["open"] else DONE
 
 
-def moment() -> tuple[int, str]:
-    """(utc_us, source) of now."""
+def moment() -> tuple[Utc, str]:
+    """(UTC, source) of now."""
     wall = utc.WallClock(None)
     now_us, _ = wall.poll()
-    utc_us, source, _ = wall.label(now_us)
-    return utc_us, source
+    return wall.label(now_us)[:2]
 
 
 def facts(
@@ -68,7 +68,7 @@ def facts(
     missing: list[str],
     ledger: proof_lines.Found,
     stored: Loaded,
-    now: tuple[int, str],
+    now: proof_tests.Moment,
 ) -> Facts:
     """The report as plain data. missing: lines of configuration.survey."""
     utc_text = proof_lines.utc_text(now[0])

@@ -14,6 +14,7 @@ from controller.config.schema import SOURCE_NAME
 from controller.hints import admission, wire as w
 from controller.hints.key_file import REMEDY, KeyStoreError, explained, read
 from controller.store import durable
+from controller.system.utc import elapsed_s
 
 DIRECTORY, SUFFIX, OLD_SUFFIX = "keys", ".key", ".key.old"
 OLD_S = admission.OLD_KEY_MS // 1000
@@ -132,7 +133,7 @@ def load(
 def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[admission.Key, ...]:
     path, old_path, _ = _paths(state_directory, name)
     key, made_s = read(path)
-    left_s, kept = made_s + OLD_S - utc_s, list[admission.Key]()
+    left_s, kept = OLD_S - elapsed_s(made_s, utc_s), list[admission.Key]()
     if 0 < left_s <= OLD_S:
         with contextlib.suppress(FileNotFoundError):
             kept = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]

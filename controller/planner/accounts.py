@@ -15,6 +15,7 @@ from controller.planner import backtest, exact, planning
 from controller.planner.backtest import HOUR_SLOTS, Outcome, Past
 from controller.planner.exact import J_PER_WH
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
+from controller.system.local_days import day_begin, number_of, slots_between
 
 SHARE_DAYS = 28
 LEAST_PART = 0.001  # of the bill: below it, what perfect foresight saves has no share
@@ -58,7 +59,7 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     """The quarters in order of time, holes filled; None while load, energy or prices are unknown
     in all of them.
     """
-    by_index = {int(each.at.timestamp() // SLOT_S): each for each in quarters}
+    by_index = {number_of(each.at): each for each in quarters}
     if not by_index:
         return None
     first, end = min(by_index), max(by_index) + 1
@@ -114,8 +115,7 @@ def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
 def month_begin(found: Series) -> int:
     """The first quarter of the month of the newest one."""
     last = planning.later(found.start, len(found.load_W) - 1)
-    begin = last.replace(day=1, hour=0, minute=0)
-    return max(0, round((begin.timestamp() - found.start.timestamp()) / SLOT_S))
+    return max(0, slots_between(found.start, day_begin(last.replace(day=1))))
 
 
 def share(site: Site, found: Series) -> tuple[float | None, int]:

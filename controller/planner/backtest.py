@@ -6,7 +6,7 @@ the battery has, and follows the schedule between them. It sees means of a quart
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
@@ -23,6 +23,7 @@ from controller.planner.planning import (
     billed_of,
     later,
 )
+from controller.system.local_days import day_begin, slots_between
 
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 # of the energy: charge that load tracking aims at, and what the rated power moves in its time
@@ -167,10 +168,7 @@ def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
 
 def _midnight(start: datetime, time: datetime, days: int) -> int:
     """The slot since the start at which the days end that begin with that of this time."""
-    end = time.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=days)
-    if start.tzinfo:
-        start, end = start.astimezone(UTC), end.astimezone(UTC)
-    return round((end - start).total_seconds() / SLOT_S)
+    return slots_between(start, day_begin(time, days))
 
 
 class Peaks:

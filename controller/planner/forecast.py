@@ -8,32 +8,38 @@ week, and the load of now alone, are both far worse.
 import math
 from collections.abc import Sequence
 
+from controller.system.local_days import SLOTS_PER_DAY, Before
+
 FADES_SLOTS = 16
 
 
 def load(
-    past_W: Sequence[float], per_day: int, count: int, cooling_W: Sequence[float] = ()
+    past_W: Sequence[float], before: Before, count: int, cooling_W: Sequence[float] = ()
 ) -> list[float]:
-    """The next `count` slots. past_W: slots until now, the newest last; none: 0. cooling_W: of
-    the past slots and the next ones; empty: unknown.
+    """The next `count` slots. past_W: slots until now, the newest last; none: 0. before: of the
+    calendar, from now on. cooling_W: of the past slots and the next ones; empty: unknown.
     """
     if cooling_W:
         rest_W = [each - own for each, own in zip(past_W, cooling_W)]
-        ahead_W = repeated(cooling_W, per_day, len(past_W) + count)
-        ahead_W[: len(cooling_W)] = cooling_W
-        return [
-            own + more for own, more in zip(load(rest_W, per_day, count), ahead_W[len(past_W) :])
-        ]
-    found = repeated(past_W, per_day, count)
-    if len(past_W) > per_day:
-        gap_W = past_W[-1] - past_W[-1 - per_day]
+        ahead_W = list(cooling_W[len(past_W) :])
+        ahead_W += repeated(cooling_W, before, count - len(ahead_W), len(ahead_W))
+        return [own + more for own, more in zip(load(rest_W, before, count), ahead_W)]
+    found, yesterday = repeated(past_W, before, count), len(past_W) + before(-1)
+    if len(past_W) > SLOTS_PER_DAY and yesterday >= 0:
+        gap_W = past_W[-1] - past_W[yesterday]
         return [each_W + gap_W * math.exp(-at / FADES_SLOTS) for at, each_W in enumerate(found)]
     return found
 
 
-def repeated(past: Sequence[float], per_day: int, count: int) -> list[float]:
-    """The last day again and again; less than a day: its last value."""
-    if len(past) < per_day:
+def repeated(past: Sequence[float], before: Before, count: int, first: int = 0) -> list[float]:
+    """The last day again and again, by local time; less than a day: its last value. The past ends
+    before the slot `first` from now on, with which the next `count` begin.
+    """
+    if len(past) < SLOTS_PER_DAY:
         return [past[-1] if past else 0.0] * count
-    day = past[len(past) - per_day :]
-    return [float(day[at % per_day]) for at in range(count)]
+    found = list[float]()
+    for at in range(first, first + count):
+        while at >= first:
+            at = before(at)
+        found.append(float(past[max(0, len(past) + at - first)]))
+    return found

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.planner.places import SLOT_S, SLOTS_PER_DAY, slot_of
+from controller.system.local_days import SLOT_S, day_begin, slots_between
 
 
 def charge_to_W(
@@ -27,7 +27,7 @@ def charge_to_W(
         return math.inf
     net_W, billed = past
     count = round(tariff["demand_interval_min"] * 60 / SLOT_S)
-    begin = len(net_W) - (time.day - 1) * SLOTS_PER_DAY - slot_of(time)  # of the month
+    begin = len(net_W) - slots_between(day_begin(time.replace(day=1)), time)  # of the month
     first = begin if begin >= 0 else begin % count
     intervals = range(first, len(net_W) - count + 1, count)
     paid_W = [sum(net_W[at : at + count]) / count for at in intervals if billed[at]]

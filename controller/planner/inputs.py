@@ -12,8 +12,9 @@ from typing import NamedTuple
 from controller.planner.feeds import sun
 from controller.planner.feeds.held import Held
 from controller.planner.feeds.points import QUARTER_S
-from controller.planner.planning import PAST_DAYS, SLOTS_PER_DAY, Known
+from controller.planner.planning import PAST_DAYS, Known
 from controller.planner.site_file import Planner
+from controller.system.local_days import SLOTS_PER_DAY, Before, before_of, number_of
 
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
 NEEDED = {
@@ -48,7 +49,8 @@ def known(given: Given, stored_J: float, peak_W: float = 0.0) -> Known | None:
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
-    ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh)
+    before = before_of(given.time.tzinfo, number_of(given.time))
+    ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh, before)
     return Known(given.time, *series, stored_J, peak_W, {}, *ahead, given.cooling_W)
 
 
@@ -56,10 +58,10 @@ def _first_known(values: list[float]) -> int:
     return next((at for at, each in enumerate(values) if each == each), PAST)
 
 
-def _known_part(values: list[float]) -> list[float]:
+def _known_part(values: list[float], before: Before) -> list[float]:
     """The values until the last known one, holes filled."""
     end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
-    return filled(values[:end])
+    return filled(values[:end], before)
 
 
 class Inputs:
@@ -68,19 +70,26 @@ class Inputs:
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
         self._held = [Held(each) for each in planner.feeds]
+        self._uptime_s = 0.0  # of the reading that is under way
 
-    def read(self, now_s: float) -> Given:
-        """Everything known at this time, UTC in s since 1970."""
+    def read(self, now_s: float, uptime_s: float | None = None) -> Given:
+        """Everything known at this time, UTC in s since 1970. uptime_s: of the monotonic clock, by
+        which values age between two readings; a single reading needs none.
+        """
+        self._uptime_s = now_s if uptime_s is None else uptime_s
         now = int(now_s // QUARTER_S)
         first, count = now - PAST, PAST + AHEAD
-        doubts = [line for each in self._held for line in each.update(first, count, now_s)]
+        doubts = [
+            line for each in self._held for line in each.update(first, count, now_s, self._uptime_s)
+        ]
         load_W = self._of_kind("load", first, now_s)
         pv_W = self._pv_W(first, now_s)
         prices = self._of_kind("prices", first, now_s) if self._has("prices") else [0.0] * count
         found = {"load": load_W, "pv": pv_W, "prices": prices}
-        past = {name: filled(each[:PAST]) for name, each in found.items()}
+        before = before_of(self._planner.zone, first)
+        past = {name: filled(each[:PAST], before) for name, each in found.items()}
         lacks = [name for name, each in past.items() if math.isnan(each[-1])]
-        price_per_kWh = _ahead(prices)
+        price_per_kWh = _ahead(prices, before)
         if price_per_kWh and "prices" in lacks:
             lacks.remove("prices")
         doubts += [f"{each}: never known, so there is no plan; {NEEDED[each]}" for each in lacks]
@@ -94,8 +103,8 @@ class Inputs:
             past_pv_W=past["pv"][begin:],
             past_price_per_kWh=past["prices"][_first_known(prices) :],
             price_per_kWh=price_per_kWh,
-            load_W=_ahead(self._of_kind("jobs", first, now_s)),
-            pv_W=_ahead(pv_W),
+            load_W=_ahead(self._of_kind("jobs", first, now_s), before),
+            pv_W=_ahead(pv_W, before),
             cooling_W=self._cooling_W(first, now_s)[begin:],
             carbon_g_per_kWh=self._of_kind("carbon", first, now_s)[PAST:],
             lacks=lacks,
@@ -110,12 +119,12 @@ class Inputs:
         found = [math.nan] * (PAST + AHEAD)
         for each in self._held:
             if each.feed.kind == kind:
-                found = _or(found, each.window(first, len(found), now_s))
+                found = _or(found, each.window(first, len(found), now_s, self._uptime_s))
         return found
 
     def _cooling_W(self, first: int, now_s: float) -> list[float]:
         """What the cooling takes at the air of each slot; empty if that was never known."""
-        air_degC = filled(self._of_kind("air", first, now_s))
+        air_degC = filled(self._of_kind("air", first, now_s), before_of(self._planner.zone, first))
         per_K, from_degC = self._planner.cooling_W_per_K, self._planner.cooling_from_degC
         if not per_K or math.isnan(air_degC[0]):
             return []
@@ -140,19 +149,23 @@ def _or(found: list[float], other: list[float]) -> list[float]:
     return [each if each == each else second for each, second in zip(found, other)]
 
 
-def filled(values: list[float]) -> list[float]:
-    """Unknown values from the day before, then the day after, then the value beside."""
-    found = list(values)
-    for step in (SLOTS_PER_DAY, -SLOTS_PER_DAY, 1, -1):
-        for at in range(len(found)) if step > 0 else reversed(range(len(found))):
-            if math.isnan(found[at]) and 0 <= at - step < len(found):
-                found[at] = found[at - step]
+def filled(values: list[float], before: Before) -> list[float]:
+    """Unknown values from the day before, then the day after, then the value beside. before: of the
+    calendar, from the first value on.
+    """
+    found, every = list(values), range(len(values))
+    days = [(before(at), at) for at in every]
+    pairs = [*days, *[(at, past) for past, at in reversed(days)]]
+    pairs += [(at - 1, at) for at in every] + [(at + 1, at) for at in reversed(every)]
+    for own, at in pairs:
+        if 0 <= own < len(found) and at >= 0 and math.isnan(found[at]):
+            found[at] = found[own]
     return found
 
 
-def _ahead(values: list[float]) -> list[float]:
+def _ahead(values: list[float], before: Before) -> list[float]:
     """The values from now to the last known one."""
-    return _known_part(values)[PAST:]
+    return _known_part(values, before)[PAST:]
 
 
 def _holes(name: str, values: list[float]) -> list[str]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from controller.planner.accounts import J_PER_WH, Quarter
 from controller.planner.inputs import Given
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site, adder_per_kWh
+from controller.planner.planning import SLOT_S, Site, adder_per_kWh
 from controller.recorder import quarters
+from controller.system.local_days import day_before, number_of
 from controller.system.paths import why
 
+KEPT = 2 * 100  # two days, also those of 25 hours
 STORED_OLD = 3  # quarters of an hour, after which the state of charge is unknown
 NONE = quarters.Quarter(0, None, None, None, None, None)
 
@@ -22,10 +24,9 @@ class Measured:
         self._path, self._site, self._zone = os.path.join(run_directory, quarters.FILE), site, zone
         self._seen, self._rows, self.line = 0, dict[int, quarters.Quarter](), ""
 
-    @property
-    def newest(self) -> int:
-        """Number of the newest quarter since 1970, UTC; -1 without any."""
-        return max(self._rows, default=-1)
+    def newest(self, now: int) -> int:
+        """Number of the newest quarter before now since 1970, UTC; -1 without any."""
+        return max(self.ended(now), default=-1)
 
     def look(self) -> bool:
         """Read the file if it is another one. True if it was read."""
@@ -43,13 +44,17 @@ class Measured:
         self._seen, self.line = seen, ""
         return True
 
-    def since(self, newest: int, now: int) -> list[int]:
-        """Numbers of the quarters that are later than `newest` and have ended."""
-        return [at for at in self._rows if newest < at < now]
+    def ended(self, now: int) -> list[int]:
+        """Numbers of the quarters that have ended."""
+        return [at for at in self._rows if at < now]
 
-    def forget(self, before: int) -> None:
-        """The quarters before this one are in the books."""
-        self._rows = {at: each for at, each in self._rows.items() if at >= before}
+    def powers_W(self, at: int) -> tuple[float | None, ...]:
+        """Load, PV, grid and battery of a quarter."""
+        return self._rows[at][1:5]
+
+    def forget(self) -> None:
+        """The quarters before the newest KEPT are in the books."""
+        self._rows = {at: self._rows[at] for at in sorted(self._rows)[-KEPT:]}
 
     def stored_Wh(self, now: int) -> float | None:
         """Energy at the end of the newest quarter; None: unknown, or too long ago."""
@@ -69,7 +74,7 @@ class Measured:
         time = datetime.fromtimestamp(at * SLOT_S, self._zone)
         if price is not None:
             price -= adder_per_kWh(self._site, time)
-        ago = int(given.time.timestamp()) // SLOT_S - at
+        ago = number_of(given.time) - at
         if 0 < ago <= len(given.past_price_per_kWh):
             price = given.past_price_per_kWh[-ago]
         return Quarter(
@@ -83,7 +88,7 @@ class Measured:
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),
             forecast_load_W=slot.get("load_W"),
-            yesterday_load_W=self._rows.get(at - SLOTS_PER_DAY, NONE).load_W,
+            yesterday_load_W=self._rows.get(day_before(self._zone, at), NONE).load_W,
             carbon_g_per_kWh=slot.get("carbon_g_per_kWh"),
             lowered_W=own.lowered_W,
         )

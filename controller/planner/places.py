@@ -8,9 +8,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from controller.planner import tariff
-
-SLOT_S, SLOTS_PER_DAY, HOUR_SLOTS = 900, 96, 4
-REMEMBERED = 4096  # four weeks and two days
+from controller.system.local_days import (
+    HOUR_SLOTS,
+    REMEMBERED,
+    SLOT_S,
+    SLOTS_PER_DAY,
+    number_of,
+    slot_of,
+)
 
 
 class Place(NamedTuple):
@@ -26,17 +31,8 @@ class Place(NamedTuple):
 
 def of(time: datetime, first: int, count: int) -> list[Place]:
     """Places of `count` slots, from `first` slots after this time on."""
-    zone = time.tzinfo
-    if zone is None:
-        now = time.toordinal() * SLOTS_PER_DAY + slot_of(time)
-    else:
-        now = int(time.timestamp() // SLOT_S)
-    return [_place(zone, each) for each in range(now + first, now + first + count)]
-
-
-def slot_of(time: datetime) -> int:
-    """The slot of the day at a local time."""
-    return (time.hour * 3600 + time.minute * 60 + time.second) // SLOT_S
+    now = number_of(time)
+    return [_place(time.tzinfo, each) for each in range(now + first, now + first + count)]
 
 
 @lru_cache(REMEMBERED)

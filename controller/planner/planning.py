@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
-from controller.planner.places import SLOT_S, SLOTS_PER_DAY
 from controller.planner.rows import rows_of
 from controller.planner.tariff import W_PER_KW
+from controller.system import local_days
+from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, Before
 
 PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
 PRICE_DAYS = 14  # whose prices show what the battery earns
@@ -182,7 +183,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     """The schedule from this slot until the end of tomorrow, with this cap, or the lowest one that
     the battery can hold from now on.
     """
-    count = 2 * SLOTS_PER_DAY - places.slot_of(known.time)
+    count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count)
     billed = billed_of(site, known.time, 0, count)
     store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
@@ -220,7 +221,12 @@ def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: fl
 
 def later(time: datetime, slots: int) -> datetime:
     """The local time so many slots later, also in the nights in which the clock changes."""
-    return tariff.later(time, SLOT_S * slots)
+    return local_days.later(time, SLOT_S * slots)
+
+
+def before_of(time: datetime) -> Before:
+    """The slot from this time on that has the local time of another one on the day before."""
+    return local_days.before_of(time.tzinfo, local_days.number_of(time))
 
 
 def net_ahead_W(known: Known, count: int) -> list[float]:
@@ -230,9 +236,10 @@ def net_ahead_W(known: Known, count: int) -> list[float]:
 
 def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
     """Forecast of load and PV of the next slots."""
-    load_W = forecast.load(known.past_load_W, SLOTS_PER_DAY, count, known.cooling_W)
+    before = before_of(known.time)
+    load_W = forecast.load(known.past_load_W, before, count, known.cooling_W)
     load_W[: len(known.load_W)] = known.load_W[:count]
-    pv_W = forecast.repeated(known.past_pv_W, SLOTS_PER_DAY, count)
+    pv_W = forecast.repeated(known.past_pv_W, before, count)
     pv_W[: len(known.pv_W)] = known.pv_W[:count]
     return load_W, pv_W
 
@@ -240,8 +247,8 @@ def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
 def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
     """The slots to come, at the prices that are known, or at those of the day before."""
     price = [*known.price_per_kWh[: len(net_W)]]
-    before = [*known.past_price_per_kWh, *price]
-    price += forecast.repeated(before, SLOTS_PER_DAY, len(net_W) - len(price))
+    past, lacks = [*known.past_price_per_kWh, *price], len(net_W) - len(price)
+    price += forecast.repeated(past, before_of(known.time), lacks, len(price))
     feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
         own = price[at] + adder(site, known, at)

@@ -21,8 +21,9 @@ from controller.planner.sender import Sender
 from controller.planner.shadows import HABITS, Shadows
 from controller.state import plan_file
 from controller.system import caught
+from controller.system.local_days import number_of
 from controller.system.paths import why
-from controller.system.utc import EARLIEST_US, Clocks, WallClock
+from controller.system.utc import Clocks, WallClock, is_set
 
 HOUR_S, SECOND_US = 3600, 1_000_000
 CHECK_US, RETRY_US = 300 * SECOND_US, 60 * SECOND_US
@@ -75,9 +76,10 @@ class Process:
         self._measured = Measured(places.run_directory, own.site, own.zone)
         self._sender = Sender(places.run_directory, places.source, places.key_path)
         self._last = caught.Last("planner: tried again", LINES_MAX, say)
-        self._series = accounts.series_of(self._books.rows)
+        self._series: accounts.Series | None = None
         self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
-        self._now_us = self._check_us = self._retry_us = self._hour = self._written = 0
+        self._now_us = self._check_us = self._retry_us = self._hour = 0
+        self._written = self._looked = 0  # quarters
         self._now_s = 0.0
         self._made: Made | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
@@ -87,7 +89,7 @@ class Process:
     def step(self) -> bool:
         """One poll. True when more work of the shadows waits."""
         self._now_us, step_us = self._wall.poll()
-        self._now_s = (self._now_us + self._wall.offset_us) / SECOND_US
+        self._now_s = int(self._wall.utc(self._now_us)) / SECOND_US
         if step_us:  # the slots of a plan count by the clock
             self._made, self._retry_us, self._hour = None, 0, 0
         for do in (self._measure, self._plan, self._speak):
@@ -124,34 +126,39 @@ class Process:
         """Take new quarters of the recorder into the books."""
         is_new = self._measured.look()
         self._wait("measured", self._measured.line)
-        fresh = self._measured.since(self._books.newest, self._now) if is_new else []
+        if not is_new and self._now == self._looked:
+            return
+        self._looked = self._now
+        self._books.look(self._now)
+        ended = self._measured.ended(self._now)
+        fresh = [at for at in ended if self._books.lacks(at, self._measured.powers_W(at))]
         if fresh:
             self._enter(fresh)
-        if is_new:
-            self._measured.forget(self._now - 2 * planning.SLOTS_PER_DAY)
+        self._series = accounts.series_of(self._books.rows)
+        self._measured.forget()
 
     def _enter(self, fresh: list[int]) -> None:
         given, line = self._read(), ""
         rows = [self._measured.quarter(at, given, self._expected.pop(at, {})) for at in fresh]
         try:
-            self._books.add(rows)
+            self._books.add(rows, self._now)
         except OSError as error:
             line = f"books: {self._places.state_directory}: {why(error)}"
         self._wait("books", line)
-        self._series, self._is_changed = accounts.series_of(self._books.rows), True
+        self._is_changed = True
 
     # -- the plan
 
     def _read(self) -> inputs.Given:
-        self._given = given = self._inputs.read(self._now_s)
+        self._given = given = self._inputs.read(self._now_s, self._now_us / SECOND_US)
         self._check_us = self._now_us + CHECK_US
         return given
 
     def _plan(self) -> None:
         """Plan at the full hour, after a change of prices or jobs, and again after a failure."""
-        is_set = self._now_s * SECOND_US >= EARLIEST_US
-        self._wait("day", "" if is_set else f"the clock of this box is not set: {REMEDY}")
-        if not is_set or not self._is_due():
+        is_day = is_set(self._wall.utc(self._now_us))
+        self._wait("day", "" if is_day else f"the clock of this box is not set: {REMEDY}")
+        if not is_day or not self._is_due():
             return
         self._hour, self._retry_us = -1, self._now_us + RETRY_US
         self._is_changed, made = True, self._planned(self._read())
@@ -169,7 +176,7 @@ class Process:
         hour, since_s = divmod(self._now_s, HOUR_S)
         if hour == self._hour or self._now_us < self._retry_us:
             return False
-        return self._measured.newest >= self._now - 1 or since_s >= LATE_S
+        return self._measured.newest(self._now) >= self._now - 1 or since_s >= LATE_S
 
     def _is_news(self, made: Made, given: inputs.Given) -> bool:
         """Prices or jobs differ from those of the last plan, within its slots."""
@@ -239,7 +246,7 @@ class Process:
             self._share, self._share_day = accounts.share(self._site, found), now.day
             self._is_changed = True
             return True
-        missing = int(given.time.timestamp()) // SLOT_S - self._books.newest - 1
+        missing = number_of(given.time) - self._books.newest - 1
         before = given.past_price_per_kWh[-missing:] if missing > 0 else []
         return self._shadows.step(found, [*before, *given.price_per_kWh])
 

@@ -16,6 +16,7 @@ from controller.planner.exact import J_PER_WH, Store
 from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import Site
 from controller.series import times
+from controller.series.meaning import BEGIN, END
 from controller.series.refusal import SeriesError
 from controller.system import child
 
@@ -62,7 +63,8 @@ LOAD: Form = {  # what a scheduler has agreed to, and of its load_cap in the cab
     "start_soc_permille": integer(0, 1000, 200),
 }
 COMMON: Form = {"kind": choice(tuple(KINDS)), "max_age_h": number(0.25, 8760, None)}
-WAY: Form = {"list": text(""), "time": text(), "value": text(), "unit": text()}
+TIME_IS: Form = {"time_is": choice(("", BEGIN, END), "")}
+WAY: Form = {"list": text(""), "time": text(), "value": text(), "unit": text(), **TIME_IS}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 TIME_FORM, TIME = re.compile(r"[%\w:.+-]{1,40}"), re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d)?")
 
@@ -81,7 +83,7 @@ WEB: Form = {
     "every_min": number(5, 1440, 30.0),
 }
 FORMATS: Mapping[str, Form] = {
-    "csv": {"path": text(), "column": text(""), "unit": text("")},
+    "csv": {"path": text(), "column": text(""), "unit": text(""), **TIME_IS},
     "json": {"path": text(), **WAY},
     "http_json": {**WEB, **WAY},
     "entsoe_xml": {**WEB, "path": text(""), "url": WEB["url"]._replace(default=None)},

@@ -7,11 +7,12 @@ Money is relative: no tariff here is a contract.
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
 from controller.forms.field import choice, integer, number, numbers, text
 from controller.planner.exact import J_PER_KWH
+from controller.system.local_days import later
 
 W_PER_KW = 1000.0
 MONTH_S = 30.4375 * 86_400
@@ -103,14 +104,6 @@ def _demand(
         ]
     )
     return money, max(peaks_W.values(), default=0.0)
-
-
-def later(time: datetime, seconds: float) -> datetime:
-    """The local time so much later, also in the nights in which the clock changes."""
-    step = timedelta(seconds=seconds)
-    if time.tzinfo is None:
-        return time + step
-    return (time.astimezone(UTC) + step).astimezone(time.tzinfo)
 
 
 def means(values: Values, count: int) -> list[float]:

@@ -37,9 +37,8 @@ class Batch:
 
     def label(self, event: Event, moment_us: int, within_us: int | None = 0) -> Row:
         """The Row of an event at a moment."""
-        return Row(
-            event.sequence, moment_us // 1000, *self._wall.label(moment_us, within_us), *event[1:]
-        )
+        utc, *source = self._wall.label(moment_us, within_us)
+        return Row._make((event.sequence, moment_us // 1000, int(utc), *source, *event[1:]))
 
     def add(self, event: Event, moment_us: int, within_us: int | None = 0) -> None:
         """Take an event, unless there are too many of a kind that may be many."""
@@ -72,10 +71,10 @@ class Batch:
     ) -> None:
         """Take the rows of the two histories, of those that have one at this moment."""
         if second is not None:
-            utc_us, health_permille = moment_us + self._wall.offset_us, beside.health_permille()
-            self._quarters.feed(second, utc_us, beside.lowered_W)
+            utc, health_permille = self._wall.utc(moment_us), beside.health_permille()
+            self._quarters.feed(second, utc, beside.lowered_W)
             battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
-            self.lifetime.second(battery_W, is_running, utc_us, health_permille)
+            self.lifetime.second(battery_W, is_running, utc, health_permille)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):
             if values is not None:
-                rows.append((moment_us // 1000, moment_us + self._wall.offset_us, *values))
+                rows.append((moment_us // 1000, int(self._wall.utc(moment_us)), *values))

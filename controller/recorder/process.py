@@ -158,7 +158,7 @@ class Recorder:
 
     def _store_ticks(self, reading: Reading, is_end: bool = False) -> None:
         before = self.fast.newest
-        self.fast.write(reading.fast_header(self.wall.offset_us))
+        self.fast.write(reading.fast_header(self.wall.utc(reading.fast_moment_us)))
         if named := fast_anchor.due(before, self.fast.newest, is_end):
             self.batch.add(named, self._now_us)
 
@@ -212,7 +212,7 @@ class Recorder:
     def _begin(self, run: Run, silent_until: int | None) -> tuple[Reading, int | None]:
         """Read this run from now on; (its Reading, as of Captures.open)."""
         anchor = self.archive.meta("anchor")
-        over_us = max(0, run.changed_utc_us - self.wall.offset_us)
+        over_us = self.wall.moment_us(run.changed_utc_us)
         ended_us = None if self._follower.is_newest(run) else over_us
         is_of_boot = anchor and anchor.get("boot") == self._boot
         timeline = Timeline(run, anchor if is_of_boot else None, ended_us)

@@ -8,7 +8,7 @@ that rest on the device are then due again.
 
 import contextlib
 import os
-from typing import Any
+from typing import Any, SupportsInt
 
 from controller.recorder.events import NOTE, Event, event
 from controller.run import link_statistics, operator_client
@@ -35,7 +35,7 @@ class ProofWatch:
         self._due_us: int | None = None
 
     def look(
-        self, now_us: int, label: tuple[int, str, int | None], header: dict[str, Any] | None
+        self, now_us: int, label: tuple[SupportsInt, str, int | None], header: dict[str, Any] | None
     ) -> list[Event]:
         """Events since the last look, at most each LOOK_US. label: (utc_us, source, within)."""
         self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us

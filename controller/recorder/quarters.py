@@ -1,21 +1,25 @@
 """`quarters.csv`: means of quarters of an hour, for the planner: its user may not open the record.
 
 The recorder keeps the last 28 days in the state directory, so that a restart of the box loses none,
-and publishes the same file in the run directory, for the group. PV is what the balance leaves, load
-less battery less grid, so a generator set counts as PV. A balance below 0 is what the load meter
-does not see, and the site pays it: it counts as load. Without a load meter the load is grid and
-battery. An empty cell is unknown: less than half of the quarter is known. lowered_W is what
-schedulers report by which they have lowered the load (role load_cap), unknown while one of them is
-silent; a file of an earlier version has no such column.
+and publishes them in the run directory, for the group. The quarter that was measured first gives
+way, whatever the clock says: the clock may be set by days. A quarter that is later than the present
+one is of a clock that was ahead, or the clock is behind now. It stays aside in the state directory,
+is not published, and the next measurement of the same quarter replaces it.
+
+PV is what the balance leaves, load less battery less grid, so a generator set counts as PV. A
+balance below 0 is what the load meter does not see, and the site pays it: it counts as load.
+Without a load meter the load is grid and battery. An empty cell is unknown: less than half of the
+quarter is known. lowered_W is what schedulers report by which they have lowered the load (role
+load_cap), unknown while one of them is silent; a file of an earlier version has no such column.
 """
 
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, SupportsInt
 
 from controller.store import durable
 from controller.system import regular_file
-from controller.system.utc import EARLIEST_US
+from controller.system.utc import is_set
 
 FILE, BYTES_MAX = "quarters.csv", 1 << 20
 QUARTER_S, KEPT = 900, 28 * 96
@@ -54,16 +58,20 @@ class QuartersError(Exception):
 
 def read(path: str) -> list[Quarter]:
     """The quarters of a file, in order of time. QuartersError, OSError."""
+    return sorted(_measured(path))
+
+
+def _measured(path: str) -> list[Quarter]:
+    """The same in the order of the file, in which they were measured."""
     with open(path, "rb", opener=regular_file.link_opener) as file:
         data = file.read(BYTES_MAX + 1)
     lines = data.decode("ascii", "replace").splitlines()
     if len(data) > BYTES_MAX or not lines or lines[0] not in HEADERS:
         raise QuartersError(f"{path}: is no quarters.csv of the recorder: its header is another")
     try:
-        found = {each.at: each for each in map(_of_line, lines[1:])}
+        return list({each.at: each for each in map(_of_line, lines[1:])}.values())
     except ValueError:
         raise QuartersError(f"{path}: a line has no time or a wrong number") from None
-    return [found[at] for at in sorted(found)]
 
 
 def _of_line(line: str) -> Quarter:
@@ -97,18 +105,18 @@ class Quarters:
     def _kept(self) -> dict[int, Quarter]:
         """The quarters of an earlier run. A damaged file is left: the next quarter replaces it."""
         try:
-            return {each.at: each for each in read(self._paths[0])}
+            return {each.at: each for each in _measured(self._paths[0])}
         except FileNotFoundError:
             return {}
         except (OSError, QuartersError) as error:
             self._say(f"{error}; quarters of an hour begin anew")
             return {}
 
-    def feed(self, second: Sequence, utc_us: int, lowered_W: int | None = None) -> None:
-        """second: in the order of seconds.COLUMNS; utc_us: its label."""
-        if utc_us < EARLIEST_US:
+    def feed(self, second: Sequence, utc: SupportsInt, lowered_W: int | None = None) -> None:
+        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970."""
+        if not is_set(utc):
             return
-        at = utc_us // (QUARTER_S * 1_000_000)
+        at = int(utc) // (QUARTER_S * 1_000_000)
         if at != self._at:
             self._end()
             self._begin(at)
@@ -129,7 +137,7 @@ class Quarters:
         self._soc_permille = None
 
     def _end(self) -> None:
-        """Keep the finished quarter. Later ones are of a clock that was wrong."""
+        """Keep the finished quarter. The one that was measured first gives way."""
         means = [
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums_W, self._counts)
@@ -141,16 +149,19 @@ class Quarters:
             load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
         pv_W = None if pv_W is None else max(0.0, pv_W)
         found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille, means[4])
+        self._rows.pop(self._at, None)
         self._rows[self._at] = found
-        kept = range(self._at - KEPT + 1, self._at + 1)
-        self._rows = {at: each for at, each in sorted(self._rows.items()) if at in kept}
+        while len(self._rows) > KEPT:
+            del self._rows[next(iter(self._rows))]
         self._publish()
 
     def _publish(self) -> None:
         """Write both files. A failure is said once, and the record goes on."""
-        text = "\n".join([HEADER, *map(_line, self._rows.values()), ""]).encode("ascii")
+        now = self._at or next(reversed(self._rows))
+        past = sorted([each for at, each in self._rows.items() if at <= now])
         line = ""
-        for path in self._paths:
+        for path, rows in zip(self._paths, (self._rows.values(), past)):
+            text = "\n".join([HEADER, *map(_line, rows), ""]).encode("ascii")
             try:
                 durable.put(path, ".new", [text], 0o640)
             except OSError as error:

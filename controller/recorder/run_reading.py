@@ -9,6 +9,7 @@ from controller.recorder.minutes import Minutes
 from controller.recorder.seconds import Seconds
 from controller.recorder.ticks import Ticks, meters_of
 from controller.recorder.timeline import Timeline
+from controller.system.clock import Utc
 
 
 class Reading:
@@ -23,10 +24,10 @@ class Reading:
         self._meter_ms, self._meters = meters_of(run.reader.header)
         self.began = self.quiet = False
 
-    def fast_header(self, utc_offset_us: int) -> dict[str, Any]:
-        """Header of a block of ticks that ends with the newest frame."""
+    def fast_header(self, utc: Utc) -> dict[str, Any]:
+        """Header of a block of ticks that ends with the newest frame. utc: of that moment."""
         return {
-            "utc_us": self.fast_moment_us + utc_offset_us,
+            "utc_us": int(utc),
             "uptime_ms": self.fast_moment_us // 1000,
             "tick_ms": self.run.tick_ms,
             "meter_ms": self._meter_ms,

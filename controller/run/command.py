@@ -117,7 +117,7 @@ def _keys(
 ) -> dict[str, tuple[admission.Key, ...]]:
     names = [source.name for source in settings.sources]
     found, lines = keys.load(
-        state_directory, names, clock.utc_us() // 1_000_000, clock.now_us() // 1000
+        state_directory, names, int(clock.utc_us()) // 1_000_000, clock.now_us() // 1000
     )
     _say(lines)
     return found

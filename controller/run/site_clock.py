@@ -4,7 +4,7 @@ While the clock's error is not known, or a word is outside its range, nothing is
 words grow old.
 """
 
-from typing import Protocol
+from typing import Protocol, SupportsInt
 
 from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import CLOCK
@@ -19,7 +19,7 @@ class Wall(Protocol):
     def poll(self) -> tuple[int, int | None]:
         """(moment of the look, us by which the clock was set or None)."""
 
-    def label(self, moment_us: int) -> tuple[int, str, int | None]:
+    def label(self, moment_us: int) -> tuple[SupportsInt, str, int | None]:
         """(UTC in us, its source, its error in us or None) of a moment."""
 
 
@@ -37,10 +37,10 @@ class SiteClock:
             return
         self._due_us = now_us + EVERY_US
         polled_us, _ = self._wall.poll()
-        utc_us, _, uncertainty_us = self._wall.label(polled_us)
+        utc, _, uncertainty_us = self._wall.label(polled_us)
         if uncertainty_us is None:
             return
-        day_d, time_of_day_s = divmod(utc_us // SECOND_US, DAY_S)
+        day_d, time_of_day_s = divmod(int(utc) // SECOND_US, DAY_S)
         words = day_d, time_of_day_s, -(-uncertainty_us // 1000)
         if not all([each.low <= word <= each.high for each, word in zip(CLOCK.signals, words)]):
             return

@@ -14,17 +14,15 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from controller.series import table, times
+from controller.series import meaning, table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.text import Path
-from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Unit, price_unit
+from controller.series.units import PER_MWH, PRICE, Unit, price_unit
 
 HOUR_S = 3600.0
 ROWS_MAX = 200_000  # 366 days of 5 min are 105 408
 STEPS_S = (300.0, 600.0, 900.0, 1800.0, 3600.0)
-LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh that are rather per kWh
 _PRICE = re.compile("price|preis|pris|cost|tarif")
-NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
 
 
 class Prices(NamedTuple):
@@ -58,10 +56,12 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
         at = times.columns(found.names, found.first) or (0,)
         place, unit = _column(found, at)
         rows = _rows(found, at, place, unit or PER_MWH, zone, span_s)
-        holds_s = _holds_s(rows, zone)
-        slots = _means(rows, holds_s, from_s, slot_s, count, zone)
         column = found.names[place]
-        return Prices(column, slots, _doubts(column, unit, slots))
+        names, known = (found.names[at[0]], column), [each for each in rows.per_kWh if each == each]
+        taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
+        rows = rows._replace(times_s=taken.begins_s)
+        slots = _means(rows, _holds_s(rows, zone), from_s, slot_s, count, zone)
+        return Prices(column, slots, taken.doubts)
 
 
 def _column(found: table.Table, at: Sequence[int]) -> tuple[int, Unit | None]:
@@ -142,21 +142,3 @@ def _means(
             missing, first, last = [times.local(each, zone) for each in named]
             raise SeriesError(f"no price for {missing}; the file has {first} .. {last}")
     return means
-
-
-def _doubts(column: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
-    """Doubts where numbers contradict their unit. SeriesError: too low without a unit."""
-    sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh]
-    is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
-    if unit is None and is_low:
-        raise SeriesError(
-            f"{column} reaches {max(sizes):g}, which is too low for money per MWh: allowed is a "
-            f"unit in the name, as {NAMES}"
-        )
-    if unit is None:
-        return [f"{column}: no unit in its name, taken as money per MWh; it may be {NAMES}"]
-    if (is_low and unit is PER_MWH) or (max(sizes) < 1 and unit is CENT_PER_KWH):
-        return [f"{column} reaches only {max(sizes):g} {unit.name}: is the unit right?"]
-    if unit is PER_KWH and max(sizes) < 1e-3:
-        return [f"{column} reaches only {max(sizes):g} {unit.name}: is the unit right?"]
-    return []

@@ -5,6 +5,7 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from controller.series import powers, table
+from controller.series.meaning import END, said_by
 from controller.series.refusal import SeriesError
 from controller.series.text import Path
 from controller.series.times import UNIX_S_MIN, local
@@ -27,6 +28,7 @@ class Survey(NamedTuple):
     highest_W: float
     above_J: float
     below_J: float
+    time: str = ""  # name of its column
 
     def remarks(
         self, run_s: float, rated_W: float = math.inf, start_s: float = math.nan
@@ -44,6 +46,9 @@ class Survey(NamedTuple):
             ),
             "most steps are long: are its times milliseconds? Then their column is t_ms": (
                 self.held_s > self.usable * HOUR_S or self.held_s > YEAR_S
+            ),
+            f"{self.time} names the end of each period: its powers come a period late": (
+                said_by(self.time) == END
             ),
             end: self.length_s < run_s,
             f"its first time {begin} is taken as the begin of the run": begin,
@@ -79,6 +84,7 @@ def survey(
         made = Survey(
             *(usable, found.refused + found.empty, found.first, below, begin_s),
             *(before_s - begin_s, held_s, highest_W, above_J, below_J),
+            rows.names[found.time_at[0]],
         )
         _check(made, blank, found.column)
         return made

@@ -20,6 +20,7 @@ UNIX_MS_MAX = 1e14
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
 BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
+SPAN = " - "  # between begin and end of a period
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?"
 )
@@ -81,7 +82,7 @@ def hour_of_year(cell: str) -> int | None:
 
 def _plain(cell: str) -> str:
     """The cell in ISO form, if it is 25.11.2026 12:00, 2026/11/25, a span or has UTC behind it."""
-    text = cell.strip().partition(" - ")[0]
+    text = cell.strip().partition(SPAN)[0]
     if text.endswith(("z", " UTC")):
         text = text.removesuffix("z").removesuffix(" UTC") + "Z"
     if text[4:8:3] == "//":

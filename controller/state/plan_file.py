@@ -24,6 +24,7 @@ from controller.forms.field import (
 from controller.forms.refusal import ConfigError, refuse
 from controller.store import durable
 from controller.system import json_text, paths
+from controller.system.utc import elapsed_s
 
 RUN_DIRECTORY, FILE = "/run/firebreak-planner", "plan.json"
 VERSION, BYTES_MAX, OLD_S, EARLY_S = 1, 256 << 10, 7200.0, 300.0
@@ -166,7 +167,7 @@ def written(path: str, content: dict[str, Any]) -> None:
 
 def age_s(plan: dict[str, Any], now_s: float) -> float:
     """Age of a read file at a time, UTC in s since 1970."""
-    return now_s - datetime.fromisoformat(plan["at"]).timestamp()
+    return elapsed_s(datetime.fromisoformat(plan["at"]).timestamp(), now_s)
 
 
 def is_old(plan: dict[str, Any], now_s: float) -> bool:

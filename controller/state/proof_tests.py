@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from typing import SupportsInt
 
 from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
@@ -28,7 +29,7 @@ class Ledger:
         return self._found
 
 
-def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | None:
+def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Facts | None:
     """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
     signs: {unit, state, date} of sign_tests.units; summary: the next due; replacing: devices that
@@ -44,7 +45,7 @@ def facts(header: Facts, ledger: Ledger, utc_us: int, clock: str) -> Facts | Non
         wrong = [plain(error, proof_tests.FILE)]
         nothing: Facts = {"rows": [], "signs": [], "replacing": []}
         return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
-    rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(utc_us)))
+    rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(moment)))
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"

@@ -79,10 +79,11 @@ class Record:
 
     def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
         """UTC of the last row as text; None while a recorder writes. boot_ms: since the boot."""
-        newest = max(self.seconds(1) + self.events(1), key=lambda row: row["utc_us"], default=None)
-        quiet_ms = uptime_ms
-        if newest is not None and newest["uptime_ms"] <= boot_ms:  # not a row of another boot
-            quiet_ms = min(uptime_ms, boot_ms - newest["uptime_ms"])
+        rows = self.seconds(1) + self.events(1)
+        # not a row of another boot; the clock of the day may have been set between two of this one
+        own = [row for row in rows if row["uptime_ms"] <= boot_ms]
+        newest = max(own or rows, key=lambda row: row["uptime_ms"], default=None)
+        quiet_ms = min([uptime_ms, *[boot_ms - row["uptime_ms"] for row in own]])
         if quiet_ms <= SILENT_MS:
             return None
         return "the controller's start" if newest is None else utc_text(newest["utc_us"])

@@ -27,6 +27,7 @@ from controller.state.situation_forms import (
     Step,
     Tracking,
 )
+from controller.system.utc import elapsed_s
 from safety import parameters as p, signals as s
 
 LOOK_BACK_MS = 300_000
@@ -256,7 +257,7 @@ def _slots(control: Control) -> tuple[tuple[int, int, Slot], ...]:
     if function.out[of_slots.O_STATE] not in (of_slots.ACTS, of_slots.LATER):
         return ()
     now_s = _clock(control, "day_d") * DAY_S + _clock(control, "time_of_day_s")
-    start_s = function.state.start_min * 60 - now_s
+    start_s = elapsed_s(now_s, function.state.start_min * 60)
     slot_s = function.state.slot_min * 60
     found = enumerate(function.slots())
     begins = [(start_s + index * slot_s, slot) for index, slot in found]

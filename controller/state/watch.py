@@ -137,12 +137,10 @@ class Watch:
     def _status(self, recorded: record.Record | None) -> Facts:
         loop = loop_statistics.read(path := self._path("loop.stats"))
         store = dict(zip(("unsaved_ms", "unsaved_before_ms"), loop_statistics.unsaved_ms(path)))
-        now_us, _ = self._wall.poll()
-        utc_us, _, _ = self._wall.label(now_us)
         tests = self._tests()
         summary = recorded.summary() if recorded else None
         made = status.facts(self.shadow, self.history(), loop, summary)
-        plan = plan_seen.summary(self._run_directory, utc_us / 1e6)
+        plan = plan_seen.summary(self._run_directory, self._utc_s())
         return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan, "store": store}
 
     def _replacing(self) -> list[str]:
@@ -150,24 +148,25 @@ class Watch:
 
     def _tests(self) -> Facts | None:
         now_us, _ = self._wall.poll()
-        utc_us, source, _ = self._wall.label(now_us)
-        return proof_tests.facts(self.shadow.reader.header, self._ledger, utc_us, source)
+        return proof_tests.facts(
+            self.shadow.reader.header, self._ledger, *self._wall.label(now_us)[:2]
+        )
 
     def _utc_s(self) -> float:
         now_us, _ = self._wall.poll()
-        return self._wall.label(now_us)[0] / 1e6
+        return int(self._wall.utc(now_us)) / 1e6
 
     def _utc(self, recorded: record.Record | None) -> Facts:
         """The UTC of now, and since when the recorder is silent; {} without a record."""
         if recorded is None:
             return {}
         now_us, _ = self._wall.poll()
-        utc_us, source, uncertainty_us = self._wall.label(now_us)
+        utc, source, uncertainty_us = self._wall.label(now_us)
         uptime_ms = base.uptime_ms(self.shadow)
         since = recorded.silent_since(now_us // 1000, uptime_ms) if self.is_live else None
         return {
-            "utc_text": record.utc_text(utc_us, source),
-            "utc_us": utc_us,
+            "utc_text": record.utc_text(int(utc), source),
+            "utc_us": int(utc),
             "utc_uncertainty_us": uncertainty_us,
             "recorder_silent_since": since,
         }

@@ -5,9 +5,9 @@ second without a known power counts no energy.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, SupportsInt
 
-from controller.system.utc import EARLIEST_US
+from controller.system.utc import is_set
 
 COUNTERS = ("given_J", "taken_J", "running_s", "recorded_s", "starts", "trips")
 MONTHS_MAX = 600  # of 50 years; a clock that jumps must not fill the row
@@ -35,7 +35,7 @@ class Lifetime:
         self.content[name] += 1
 
     def second(
-        self, battery_W: int | None, is_running: bool, utc_us: int, health_permille: int | None
+        self, battery_W: int | None, is_running: bool, utc: SupportsInt, health_permille: int | None
     ) -> None:
         """A recorded second. health_permille: of the most worn rack."""
         content = self.content
@@ -43,11 +43,11 @@ class Lifetime:
         content["running_s"] += is_running
         if battery_W is not None:
             content["given_J" if battery_W > 0 else "taken_J"] += abs(battery_W)
-        if utc_us < EARLIEST_US:
+        if not is_set(utc):
             return
         if content["since_utc_us"] is None:
-            content["since_utc_us"] = utc_us
-        month, health = f"{datetime.fromtimestamp(utc_us / 1e6, UTC):%Y-%m}", content["health"]
+            content["since_utc_us"] = int(utc)
+        month, health = f"{datetime.fromtimestamp(int(utc) / 1e6, UTC):%Y-%m}", content["health"]
         if health_permille is not None and (month in health or len(health) < MONTHS_MAX):
             health[month] = health_permille
 

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsInt
 
 from controller.forms.acceptance_text import DAY_MAX
 from controller.store import chain
@@ -83,9 +83,9 @@ class Found(NamedTuple):
         return found
 
 
-def utc_text(utc_us: int) -> str:
+def utc_text(utc: SupportsInt) -> str:
     """2026-03-14T02:07:31Z of microseconds since 1970."""
-    return (EPOCH + timedelta(seconds=utc_us // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (EPOCH + timedelta(seconds=int(utc) // 1_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def day(text: str) -> date:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from typing import SupportsInt
 
 from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
@@ -17,8 +18,8 @@ from controller.system.regular_file import Files
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
 
 
-# (utc_us, source of the clock)
-Moment = tuple[int, str]
+# (UTC, us since 1970; source of the clock)
+Moment = tuple[SupportsInt, str]
 
 
 class LedgerError(Exception):
@@ -217,9 +218,9 @@ def _shown(text: str) -> str:
     return json.dumps(text[: pl.TEXT_CHARACTERS_MAX])
 
 
-def check_date(found: pl.Found, utc_us: int, row: str, date: str | None = None) -> None:
+def check_date(found: pl.Found, utc: SupportsInt, row: str, date: str | None = None) -> None:
     """LedgerError for a clock before the last record, or a date before the row's last test."""
-    now = pl.utc_text(utc_us)
+    now = pl.utc_text(utc)
     newest = max([record.recorded_utc for record in found.records], default=now)
     rules = [
         (now < DAY_MAX, f"the clock says {now}, which is impossible: set the clock first"),

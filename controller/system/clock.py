@@ -24,9 +24,25 @@ def raw_us() -> int:
     return time.clock_gettime_ns(getattr(time, "CLOCK_MONOTONIC_RAW", time.CLOCK_MONOTONIC)) // 1000
 
 
-def utc_us() -> int:
-    """Microseconds since 1970-01-01 UTC by the system's clock, which may be wrong and may jump."""
-    return time.time_ns() // 1000
+class Utc:
+    """A reading of the clock of the day. The clock may be wrong, and a person or NTP may set it by
+    days at any moment. So readings have neither a difference nor an order: an age or a timer made
+    of them would be wrong by those days. Ages and timers come from `now_us`. `int` gives the us
+    since 1970, for a label that is stored, shown or sent.
+    """
+
+    __slots__ = ("_us",)
+
+    def __init__(self, us: int) -> None:
+        self._us = us
+
+    def __int__(self) -> int:
+        return self._us
+
+
+def utc_us() -> Utc:
+    """The time of the day, UTC."""
+    return Utc(time.time_ns() // 1000)
 
 
 class Deadlines:

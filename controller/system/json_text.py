@@ -16,7 +16,7 @@ def loads(data: bytes | str) -> Any:
     """The value of a text. ValueError: not JSON, or nested too deeply. TypeError: not a text."""
     if not isinstance(data, (str, bytes)):
         raise TypeError("not a text")
-    text = data if isinstance(data, str) else data.decode("utf-8")
+    text = data if isinstance(data, str) else data.decode("utf-8-sig")
     depth = 0
     for token in _TOKEN.finditer(text):
         mark = token[0]

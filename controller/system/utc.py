@@ -7,9 +7,12 @@ clock set it at the start. "unknown": neither, or the day is impossible.
 import contextlib
 import ctypes
 import glob
+from typing import SupportsInt, TypeVar
 
 from controller.system import clock
+from controller.system.clock import Utc
 
+Stamp = TypeVar("Stamp", int, float)
 NTP, RTC, UNKNOWN = "ntp", "rtc", "unknown"
 STA_UNSYNC, TIME_ERROR = 0x40, 5
 # 2026-01-01: an earlier day is before this program was written
@@ -60,6 +63,21 @@ def started_from_rtc() -> bool:
     return "1" in found
 
 
+def is_set(moment: SupportsInt) -> bool:
+    """True unless the day is one before this program was written."""
+    return int(moment) >= EARLIEST_US
+
+
+def elapsed_s(begin_s: Stamp, end_s: Stamp) -> Stamp:
+    """Span from one stamp of data to another one, s; negative if it is earlier.
+
+    The one subtraction of times of the day. Both are stamps: of a file, of a plan's slot, of a
+    scheduler's job, or the time for which a plan is made. An age counts from its begin by the
+    monotonic clock, and a span that a set clock makes longer may end nothing that is kept.
+    """
+    return end_s - begin_s
+
+
 class Clocks:
     """The clocks of the system; a test passes its own."""
 
@@ -70,7 +88,7 @@ class Clocks:
 
 
 class WallClock:
-    """Labels for moments of the monotonic clock. `offset_us`: UTC less it, at the last `poll`."""
+    """Labels for moments of the monotonic clock, by the clock of the day at the last `poll`."""
 
     def __init__(self, clocks: Clocks | None = None):
         """Call `poll` before `label`."""
@@ -78,15 +96,15 @@ class WallClock:
         self._rtc = self.clocks.started_from_rtc()
         self._refreshed_us: int | None = None
         self._steered_at_us: int | None = None
-        self._error_us = 0
-        self.offset_us = 0
+        self._error_us = self._polled_us = 0
+        self._offset_us = 0  # UTC less the monotonic clock
         self.source = UNKNOWN
 
     def poll(self) -> tuple[int, int]:
         """(now_us, step in us if the wall clock was set since the last call, else 0)."""
-        now_us = self.clocks.now_us()
-        before_us, self.offset_us = self.offset_us, self.clocks.utc_us() - now_us
-        step_us = 0 if self._refreshed_us is None else self.offset_us - before_us
+        now_us = self._polled_us = self.clocks.now_us()
+        before_us, self._offset_us = self._offset_us, int(self.clocks.utc_us()) - now_us
+        step_us = 0 if self._refreshed_us is None else self._offset_us - before_us
         is_set = abs(step_us) > STEP_US
         if is_set or self._refreshed_us is None or now_us - self._refreshed_us >= REFRESH_US:
             self._refresh(now_us)
@@ -101,16 +119,26 @@ class WallClock:
         else:
             self.source = RTC if self._rtc or self._steered_at_us is not None else UNKNOWN
 
-    def label(self, moment_us: int, within_us: int | None = 0) -> tuple[int, str, int | None]:
-        """(UTC us, source, uncertainty us or None) of a moment of the monotonic clock.
+    def utc(self, moment_us: int) -> Utc:
+        """The label of a moment of the monotonic clock."""
+        return Utc(moment_us + self._offset_us)
+
+    def moment_us(self, stamp_us: int) -> int:
+        """The moment of the monotonic clock at which the clock of the day showed a past stamp: at
+        the earliest its begin, at the latest the last `poll`.
+        """
+        return min(max(0, stamp_us - self._offset_us), self._polled_us)
+
+    def label(self, moment_us: int, within_us: int | None = 0) -> tuple[Utc, str, int | None]:
+        """(UTC, source, uncertainty us or None) of a moment of the monotonic clock.
 
         within_us: uncertainty of the moment itself; None: unknown, and so is the day.
         """
-        utc_us = moment_us + self.offset_us
-        if within_us is None or self.source == UNKNOWN or utc_us < EARLIEST_US:
-            return utc_us, UNKNOWN, None
+        utc = self.utc(moment_us)
+        if within_us is None or self.source == UNKNOWN or not is_set(utc):
+            return utc, UNKNOWN, None
         if self._steered_at_us is None:
-            return utc_us, self.source, None
+            return utc, self.source, None
         # drift of the clock since it was last steered
         held_us = ((self._refreshed_us or 0) - self._steered_at_us) * HELD_PPM // 1_000_000
-        return utc_us, self.source, self._error_us + within_us + held_us
+        return utc, self.source, self._error_us + within_us + held_us

@@ -75,7 +75,7 @@ def release() -> bytes:
     setup.read(TREE / "setup.cfg", encoding="ascii")
     made = {
         "version": setup["metadata"]["version"],
-        "made_utc_s": clock.utc_us() // 1_000_000,
+        "made_utc_s": int(clock.utc_us()) // 1_000_000,
         "python": signed_bundle.python_version(),
         "machine": platform.machine(),
     }

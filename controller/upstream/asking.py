@@ -33,7 +33,7 @@ def answer(run_directory: str, asked: object, now_us: int) -> Message:
     given = _situation(os.path.join(run_directory, "journal"), second)
     if isinstance(given, str):
         return ask.not_known(job, [given])
-    plan, now_s = _plan(run_directory, second), clock.utc_us() / SECOND_US
+    plan, now_s = _plan(run_directory, second), int(clock.utc_us()) / SECOND_US
     return job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
 
 

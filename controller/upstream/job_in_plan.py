@@ -17,6 +17,7 @@ from controller.state import plan_file
 from controller.state.base import Facts
 from controller.state.forecast import Job
 from controller.state.situation_forms import Situation
+from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
 NOT_WORTH = 0.5  # W or Wh
@@ -94,14 +95,19 @@ def _answer(plan: dict[str, Any], given: Situation, job: Job, now_s: float) -> F
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE
     battery = Battery(own.charge_W_max, own.discharge_W_max, one_way, given.ramp_W_per_s)
-    begins_s = [first_s, *[each for each in slots if each > first_s]]
+    begins_s = [first_s, *[each for each in slots if elapsed_s(first_s, each) > 0]]
     trials = [tried(slots, battery, job, each) for each in begins_s]
     earliest = next((each for each in trials if each.fits), None)
     zone = datetime.fromisoformat(plan["at"]).tzinfo
 
     def words(trial: Trial) -> Facts:
         at = datetime.fromtimestamp(int(trial.begin_s), zone).isoformat()
-        return {"at_s": round(trial.begin_s - now_s), "at": at, **trial.lacks(), "cost": trial.cost}
+        return {
+            "at_s": round(elapsed_s(now_s, trial.begin_s)),
+            "at": at,
+            **trial.lacks(),
+            "cost": trial.cost,
+        }
 
     return {
         "made_at": plan["made_at"],

@@ -31,7 +31,12 @@ ORDER = {GATED: 0, PENDING: 1, RELEASED: 2, RUNNING: 3}
 
 def now_s() -> float:
     """Unix time, by which schedulers plan."""
-    return clock.utc_us() / 1e6
+    return int(clock.utc_us()) / 1e6
+
+
+def uptime_s() -> float:
+    """The monotonic clock, for all ages and waits."""
+    return clock.now_us() / 1e6
 
 
 def say(line: str) -> None:
@@ -131,7 +136,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gate = Gate(scheduler, cabinet, values, now_s, say) if values["gate"] else None
+    gate = Gate(scheduler, cabinet, values, now_s, say, uptime_s) if values["gate"] else None
     gpus = found.telemetry(say)
     turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
     last, before = Last("a turn ended here", LINES_MAX, say), ""
@@ -143,7 +148,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
             before = trouble
         with last:
             if gpus:
-                gpus.turn(now_s())
+                gpus.turn(now_s(), uptime_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE

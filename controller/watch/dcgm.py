@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from controller.planner.feeds import fetch
 from controller.series.refusal import SeriesError
+from controller.system.utc import elapsed_s
 
 POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
@@ -58,7 +59,8 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
         host = labels.get("Hostname") or labels.get("instance") or where
         values = found[labels.get("UUID") or f"{host} {labels.get('gpu') or row['labels']}"]
         with contextlib.suppress(ValueError):
-            value, age_s = float(row["value"]), now_s - int(row["ms"] or now_s * 1000) / 1000
+            value = float(row["value"])
+            age_s = elapsed_s(int(row["ms"] or now_s * 1000) / 1000, now_s)
             if 0 <= value <= MOST[name] and -EARLY_S <= age_s <= STALE_S:
                 values[name] = max(value, values.get(name, value))
     return dict(found)
@@ -71,8 +73,10 @@ class Cluster:
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # mJ, when
 
-    def now(self, now_s: float) -> Now:
-        """Scrape all exporters."""
+    def now(self, now_s: float, uptime_s: float | None = None) -> Now:
+        """Scrape all exporters. uptime_s: of the monotonic clock, for the mean since the last
+        scrape; a single one needs none.
+        """
         found: Gpus = {}
         try:
             for url in self._urls:
@@ -84,10 +88,10 @@ class Cluster:
                     found[gpu] = found.get(gpu, {}) | values
         except SeriesError as error:
             return Now(now_s, len(found), math.nan, math.nan, str(error))
-        return self._total(found, now_s)
+        return self._total(found, now_s, now_s if uptime_s is None else uptime_s)
 
-    def _total(self, found: Gpus, now_s: float) -> Now:
-        powers_W = [self._mean_W(gpu, values, now_s) for gpu, values in found.items()]
+    def _total(self, found: Gpus, now_s: float, uptime_s: float) -> Now:
+        powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in found.items()]
         self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
         utils = [values.get(UTIL, math.nan) for values in found.values()]
         known, needed = sum([each == each for each in powers_W]), max(len(found), self._gpus)
@@ -97,12 +101,12 @@ class Cluster:
         power_W = math.nan if why else sum(powers_W)
         return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
 
-    def _mean_W(self, gpu: str, values: dict[str, float], now_s: float) -> float:
+    def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
         """The mean since the counter was another one, else the power reported now."""
         before_mJ, before_s = self._energy.get(gpu, (math.inf, 0.0))
         energy_mJ, mean_W = values.get(ENERGY, before_mJ), math.inf
         if energy_mJ != before_mJ:
-            self._energy[gpu] = energy_mJ, now_s
-        if energy_mJ > before_mJ and 1 <= now_s - before_s <= STALE_S:
-            mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (now_s - before_s)
+            self._energy[gpu] = energy_mJ, uptime_s
+        if energy_mJ > before_mJ and 1 <= uptime_s - before_s <= STALE_S:
+            mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (uptime_s - before_s)
         return mean_W if mean_W <= MOST[POWER] else values.get(POWER, math.nan)

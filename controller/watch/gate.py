@@ -11,6 +11,7 @@ are released (default: a dead box must not stop the cluster) one at a time, each
 from collections.abc import Iterable
 from typing import Any
 
+from controller.system.utc import elapsed_s
 from controller.watch.cabinet import Cabinet
 from controller.watch.jobs import GATED, RELEASED, RUNNING, Away, Job, Scheduler
 from controller.watch.watcher import Clock, Told, reply
@@ -24,8 +25,8 @@ def coming_W(jobs: Iterable[Job], now_s: float, values: Values) -> int:
     horizon_s, settle_s = values["horizon_s"], (values["gate"] or {}).get("settle_s", 0)
     total_W = 0
     for job in jobs:
-        is_announced = now_s < job.start_s <= now_s + horizon_s
-        is_new = job.state == RUNNING and now_s - job.start_s < settle_s
+        is_announced = 0 < elapsed_s(now_s, job.start_s) <= horizon_s
+        is_new = job.state == RUNNING and elapsed_s(job.start_s, now_s) < settle_s
         if is_new or job.state == RELEASED and not is_announced:
             total_W += job.power_W or 0
     return total_W
@@ -35,10 +36,17 @@ class Gate:
     """Call `turn` with each reading of the queue, after its steps are announced."""
 
     def __init__(
-        self, scheduler: Scheduler, cabinet: Cabinet, values: Values, now_s: Clock, told: Told
+        self,
+        scheduler: Scheduler,
+        cabinet: Cabinet,
+        values: Values,
+        now_s: Clock,
+        told: Told,
+        uptime_s: Clock,
     ) -> None:
-        """values: of watch.toml."""
+        """values: of watch.toml. now_s, uptime_s: the clock of the day, and the monotonic one."""
         self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
+        self._uptime_s, self._first = uptime_s, dict[str, float]()
         self._values, self._rules = values, values["gate"]
         self._dark_since_s: float | None = None
         self._forced_s = float("-inf")
@@ -49,13 +57,13 @@ class Gate:
     def turn(self, jobs: Iterable[Job]) -> None:
         """Ask for each gated job. Raises Away if the scheduler is."""
         jobs, now_s = list(jobs), self._now_s()
-        gated = [job for job in jobs if job.state == GATED and self._asked_from_s(job) <= now_s]
+        gated = [job for job in jobs if job.state == GATED and self._is_asked_for(job)]
         gated.sort(key=lambda job: (job.name in self._failed, job.since_s, job.name))
         self._said = {job.name: self._said[job.name] for job in gated if job.name in self._said}
         self._refused, away = [], ""
         if not gated:
             self._dark_since_s = None
-        self._set_back(now_s)
+        self._first = {job.name: self._first_s(job) for job in gated}
         before_W = coming_W(jobs, now_s, self._values)
         for job in gated:
             answer, words = (AWAY, away) if away else self._answer(job, before_W)
@@ -64,16 +72,24 @@ class Gate:
                 before_W += job.power_W or 0
                 self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
 
-    def _asked_from_s(self, job: Job) -> int:
+    def _is_asked_for(self, job: Job) -> bool:
         """Released days before its begin (`--begin`), a job would take the margin for as long."""
+        return job.start_s <= job.since_s or self._by_stamps_s(job) >= 0
+
+    def _asked_from_s(self, job: Job) -> int:
         return max(job.since_s, job.start_s - int(self._values["horizon_s"]))
 
-    def _set_back(self, now_s: float) -> None:
-        """A clock that was set back: no moment of before lies ahead, or all would wait for it."""
-        self._forced_s = min(self._forced_s, now_s)
-        self._said = {name: (key, min(at_s, now_s)) for name, (key, at_s) in self._said.items()}
-        if self._dark_since_s is not None:
-            self._dark_since_s = min(self._dark_since_s, now_s)
+    def _first_s(self, job: Job) -> float:
+        """Begin of its wait by the monotonic clock; before this process its stamps count."""
+        return self._first.get(job.name, self._uptime_s() - self._by_stamps_s(job))
+
+    def _by_stamps_s(self, job: Job) -> float:
+        return elapsed_s(self._asked_from_s(job), self._now_s())
+
+    def _waited_s(self, job: Job) -> float:
+        """The shorter wait of both clocks: a clock of the day that is ahead releases no job."""
+        both_s = self._by_stamps_s(job), self._uptime_s() - self._first_s(job)
+        return min(both_s) if job.since_s else 0  # unknown is not for ever
 
     def _release(self, job: Job, words: str) -> None:
         self._failed.add(job.name)
@@ -102,7 +118,7 @@ class Gate:
         if answer in (YES, NO):
             self._dark_since_s = None
         elif self._dark_since_s is None:
-            self._dark_since_s = self._now_s()
+            self._dark_since_s = self._uptime_s()
         return answer, words
 
     def _is_forced(self, job: Job, answer: str, words: str) -> bool:
@@ -110,22 +126,21 @@ class Gate:
 
         A line, and words for the job's user: when the answer changes, and each wait_max_s.
         """
-        now_s, rules = self._now_s(), self._rules
-        waited_s = now_s - self._asked_from_s(job) if job.since_s else 0  # unknown is not for ever
+        uptime_s, rules, waited_s = self._uptime_s(), self._rules, self._waited_s(job)
         said, at_s = self._said.get(job.name, ("", 0.0))
         is_late = waited_s > rules["wait_max_s"]
         key = f"{answer == NO} {is_late}"
-        if said != key or now_s - at_s > rules["wait_max_s"]:
-            self._said[job.name] = key, now_s
+        if said != key or uptime_s - at_s > rules["wait_max_s"]:
+            self._said[job.name] = key, uptime_s
             waits = f"waits for {waited_s / 3600:.1f} h" if is_late else "waits"
             self._told(f"job {job.name}: {job.power_W} W: {waits}: {words}")
             self._scheduler.explain(job.name, words)
         if answer == NO:
             is_due = is_late and rules["after_wait"] == "release"
         else:
-            dark_s = now_s - (now_s if self._dark_since_s is None else self._dark_since_s)
+            dark_s = 0.0 if self._dark_since_s is None else uptime_s - self._dark_since_s
             is_due = dark_s > rules["dark_max_s"] and rules["after_dark"] == "release"
-        if is_due and now_s - self._forced_s >= rules["settle_s"]:
-            self._forced_s = now_s
+        if is_due and uptime_s - self._forced_s >= rules["settle_s"]:
+            self._forced_s = uptime_s
             return True
         return False

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
+from controller.system.utc import elapsed_s
+
 STEPS_MAX = 4  # the controller knows so many of a source
 TOGETHER_S = 30  # starts and ends of one half minute are one step
 # State of a job: pending also while it is held by others; gated: held until the cabinet says yes;
@@ -76,6 +78,6 @@ def steps_of(jobs: Iterable[Job], now_s: float, horizon_s: int) -> dict[int, int
     """{Unix time: W} of the nearest steps within the horizon, at most STEPS_MAX."""
     steps: dict[int, int] = defaultdict(int)
     for at_s, power_W in map(edge, jobs):
-        if now_s < at_s <= now_s + horizon_s:
+        if 0 < elapsed_s(now_s, at_s) <= horizon_s:
             steps[-(-at_s // TOGETHER_S) * TOGETHER_S] += power_W
     return dict(sorted((at_s, power_W) for at_s, power_W in steps.items() if power_W)[:STEPS_MAX])

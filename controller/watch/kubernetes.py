@@ -13,6 +13,7 @@ from typing import Any
 
 from controller.forms.field import Form, integer, is_list, is_text, matching, passing, text
 from controller.system import clock
+from controller.system.utc import elapsed_s
 from controller.watch import jobs as j, settings
 from controller.watch.jobs import Job, Table
 from controller.watch.kube_api import Api, KubeError
@@ -103,14 +104,14 @@ class Kubernetes:
 
 
 def _now_s() -> int:
-    return clock.utc_us() // 1_000_000
+    return int(clock.utc_us()) // 1_000_000
 
 
 def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], now_s: int) -> Job:
     since_s = min([pod.created_s for pod in pods])
     if state == j.GATED:
         length_s = max([pod.length_s or UNLIMITED_S for pod in pods])
-        state = j.PENDING if abs(now_s - since_s) < COMPLETE_S else state
+        state = j.PENDING if abs(elapsed_s(since_s, now_s)) < COMPLETE_S else state
     powers = [pod.power_W for pod in pods if pod.power_W is not None]
     power_W = sum(powers) if len(powers) == len(pods) else None
     return Job(group, state, power_W, start_s, length_s, since_s)

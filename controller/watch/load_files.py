@@ -17,13 +17,15 @@ from controller.planner.feeds.points import KNOWN_PART, QUARTER_S, Feed
 from controller.planner.inputs import filled
 from controller.series.units import POWER
 from controller.store import durable
+from controller.system.local_days import before_of
+from controller.system.utc import elapsed_s
 from controller.watch.dcgm import Now
 from controller.watch.jobs import Job, edge
 
-DAY, KEPT, AHEAD, RECENT = 96, 8 * 96, 16, 4  # quarters of an hour
+KEPT, AHEAD, RECENT = 8 * 96, 16, 4  # quarters of an hour
 GAP_S = 120.0  # two scrapes farther apart leave a hole
 OWN = Feed("load.csv", "load", "csv", 0.0, UTC, "", {"column": "", "unit": ""})
-MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "time_utc,load_W\n"
+MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "begin_utc,load_W\n"
 
 
 class Files:
@@ -32,17 +34,20 @@ class Files:
     def __init__(self, folder: str, base_W: float, factor: float) -> None:
         """SeriesError: load.csv there is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
-        self._quarter, self._at_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
+        self._quarter, self._uptime_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
         self._past_W, self._written = dict[int, float](), dict[str, str]()
         if os.path.exists(path := os.path.join(folder, MEASURED)):
             past = rows.read(path, OWN, 0.0)
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
-    def add(self, now: Now, jobs: Iterable[Job]) -> None:
-        """A scrape counts from the one before it on. Write what has changed. Raises OSError: the
-        next scrape writes it again.
+    def add(self, now: Now, jobs: Iterable[Job], uptime_s: float | None = None) -> None:
+        """A scrape counts from the one before it on, by the monotonic clock; None: scrapes of a
+        clock that nobody sets. Write what has changed. Raises OSError: the next scrape writes it
+        again.
         """
-        quarter, step_s, self._at_s = int(now.at_s // QUARTER_S), now.at_s - self._at_s, now.at_s
+        uptime_s = now.at_s if uptime_s is None else uptime_s
+        quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
+        self._uptime_s = uptime_s
         if quarter != self._quarter:
             self._end(quarter)
         load_W = self._base_W + self._factor * now.power_W
@@ -51,15 +56,17 @@ class Files:
             self._known_s += step_s
         past_W = [self._past_W.get(at, math.nan) for at in range(quarter - KEPT, quarter)]
         ahead_W = expected(past_W, quarter * QUARTER_S, jobs, now.at_s)
-        self._put(MEASURED, self._past_W.items())
+        self._put(MEASURED, sorted(self._past_W.items()))
         self._put(EXPECTED, enumerate(ahead_W, quarter))
 
     def _end(self, quarter: int) -> None:
         """The quarter before is over; it counts if it was known for long enough."""
         if self._known_s >= KNOWN_PART * QUARTER_S:
+            self._past_W.pop(self._quarter, None)
             self._past_W[self._quarter] = self._sum_J / self._known_s
-            kept = sorted([at for at in self._past_W if quarter - KEPT <= at < quarter])
-            self._past_W = {at: self._past_W[at] for at in kept}
+            # what was measured first gives way: the clock may be ahead by days
+            while len(self._past_W) > KEPT:
+                del self._past_W[next(iter(self._past_W))]
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
 
     def _put(self, name: str, quarters: Iterable[tuple[int, float]]) -> None:
@@ -74,12 +81,14 @@ def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: fl
     begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
     if not any([each == each for each in past_W[-RECENT:]]):
         return []
-    ahead_W = forecast.load(filled(past_W)[begin:], DAY, AHEAD)
+    before = before_of(None)  # a cluster runs by no local time
+    ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)
     for job in jobs:
         at_s, power_W = edge(job)  # a start that is late is now, and an end too
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
             for at in range(AHEAD) if power_W else ():
-                part = (first_s + (at + 1) * QUARTER_S - max(step_s, now_s)) / QUARTER_S
+                late_s = max(0.0, elapsed_s(now_s, step_s))
+                part = (elapsed_s(now_s, first_s + (at + 1) * QUARTER_S) - late_s) / QUARTER_S
                 ahead_W[at] += step_W * min(1.0, max(0.0, part))
     return [max(0.0, each) for each in ahead_W]
 

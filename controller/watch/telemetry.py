@@ -48,12 +48,12 @@ class Telemetry:
         """Jobs whose starts and ends belong to the forecast."""
         self._jobs = jobs
 
-    def turn(self, now_s: float) -> None:
+    def turn(self, now_s: float, uptime_s: float | None = None) -> None:
         """One scrape; a line when the power becomes unknown, or known again."""
-        now = self._cluster.now(now_s)
+        now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
-            self._files.add(now, self._jobs)
+            self._files.add(now, self._jobs, uptime_s)
         except OSError as error:
             words = why = f"{error.filename}: cannot be written: {error.strerror}"
         why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from controller.system.paths import ascii_only
+from controller.system.utc import elapsed_s
 from controller.watch.cabinet import Answer, Cabinet
 from controller.watch.jobs import PENDING, Away, Job, steps_of
 
@@ -55,7 +56,7 @@ class Watcher:
         now_s = self._now_s()
         steps = steps_of(jobs, now_s, self._horizon_s)
         for at_s in [each for each in self.sent if each not in steps]:
-            if at_s > now_s:
+            if elapsed_s(now_s, at_s) > 0:
                 self._send(at_s, 0)
             del self.sent[at_s]
         for at_s, power_W in steps.items():
@@ -70,7 +71,7 @@ class Watcher:
         """Ask once for each job that will start within the horizon; the answer is a line."""
         self._asked &= {job.name for job in jobs}
         for job in jobs:
-            ahead_s = job.start_s - self._now_s()
+            ahead_s = elapsed_s(self._now_s(), job.start_s)
             is_near = job.state == PENDING and 0 < ahead_s <= self._horizon_s
             if not is_near or job.name in self._asked:
                 continue
@@ -82,7 +83,7 @@ class Watcher:
             self._asked.add(job.name)
 
     def _send(self, at_s: int, power_W: int) -> None:
-        ahead_s, before_W = at_s - self._now_s(), self.sent.get(at_s)
+        ahead_s, before_W = elapsed_s(self._now_s(), at_s), self.sent.get(at_s)
         answer = self._cabinet.announce(power_W, ahead_s)
         if not answer["granted"]:
             label, words = answer.get("label"), answer.get("remedy")

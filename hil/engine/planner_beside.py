@@ -89,7 +89,7 @@ class Beside(processes.Processes):
         super().__init__(directory)
         self._own = os.path.join(directory, NAME)
         os.makedirs(self._own, exist_ok=True)
-        now_s, soc_permille = clock.utc_us() // 1_000_000, round(10 * soc_pct)
+        now_s, soc_permille = int(clock.utc_us()) // 1_000_000, round(10 * soc_pct)
         past = history(now_s, mean_W, soc_permille)
         own = {"planner.toml": planner_toml(config), "prices.csv": prices(now_s)}
         for path, text in {**own, f"../state/{quarters.FILE}": past}.items():

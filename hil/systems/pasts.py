@@ -15,8 +15,9 @@ from controller.forms.refusal import ConfigError
 from controller.planner import inputs, site_file
 from controller.planner.backtest import Past, Way
 from controller.planner.feeds import points, rows
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site, later
+from controller.planner.planning import SLOTS_PER_DAY, Known, Site, before_of, later
 from controller.series.refusal import SeriesError
+from controller.system.local_days import day_begin, slots_between
 from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
 from hil.systems.spec import Spec
@@ -128,7 +129,7 @@ def _months(
 ) -> Iterator[tuple[datetime, datetime]]:
     """The first days of each month that have a history, at most `days`; (begin, end)."""
     start, end = (datetime.fromtimestamp(each, zone) for each in (start_s, end_s))
-    day = start.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=BEFORE_DAYS + 1)
+    day = day_begin(start, BEFORE_DAYS + 1)
     if day - timedelta(days=1) - timedelta(days=BEFORE_DAYS) == start:
         day -= timedelta(days=1)
     while day < end:
@@ -144,7 +145,7 @@ def _month(
 ) -> Case:
     """The case of one month; a hole has the values of the day before, as the planner takes it."""
     start = first - timedelta(days=BEFORE_DAYS)
-    before, count = (_slots(start, each) for each in (first, end))
+    before, count = (slots_between(start, each) for each in (first, end))
     each, doubts = [], []
     for kind, known in read.items():
         values = [0.0] * count
@@ -152,7 +153,7 @@ def _month(
             values = points.slots(known, start.astimezone(UTC).timestamp(), count)
             holes = sum([value != value for value in values])
             doubts += [f"{kind}: {holes} of {count} quarters unknown"] * (holes > 0)
-            values = inputs.filled(values)
+            values = inputs.filled(values, before_of(start))
         if values[0] != values[0]:
             raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
         each.append(values)
@@ -160,10 +161,6 @@ def _month(
     past = Past(start, load_W, pv_W, prices, before)
     currency, label = found.site.tariff["currency"], f"{first:%Y-%m}"
     return Case("site", label, found.site, past, currency, False, tuple(doubts))
-
-
-def _slots(start: datetime, end: datetime) -> int:
-    return round((end.astimezone(UTC) - start.astimezone(UTC)).total_seconds() / SLOT_S)
 
 
 def begin_of(past: Past) -> datetime:

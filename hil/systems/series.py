@@ -3,7 +3,6 @@
 import calendar
 import math
 import random
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 
 from controller.planner.places import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from controller.series import jobs, prices as market, weather
+from controller.series.meaning import other_currency
 from controller.series.survey import LOW_W
 from controller.series.times import zone_of
 from hil.loads import stream
@@ -24,7 +24,6 @@ from hil.systems.spec import Spec
 SAMPLE_S, KWH_PER_W_SLOT = 60, SLOT_S / 3.6e6
 BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # a run has so many days before it
 EARLIER = 1 << 30  # makes another seed of the run's
-CURRENCIES = {"EUR", "USD", "CNY", "NOK", "SEK", "DKK", "GBP", "CHF", "PLN", "CZK", "JPY"}
 LEAP_DAY = 60  # of a leap year: 29 February
 
 
@@ -118,10 +117,10 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
             found["jobs"].append(f"no job takes {LOW_W:g} W: is the unit of power_W right?")
     if inputs.get("prices"):
         made = _of_market(spec, inputs)
-        others = set(re.findall("[A-Z]{3}", made.column)) & CURRENCIES - {spec.tariff["currency"]}
-        found["prices"] = made.doubts + [
-            f"{made.column}: the tariff is in {spec.tariff['currency']}" for _ in others
-        ]
+        currency = spec.tariff["currency"]
+        found["prices"] = made.doubts + [f"{made.column}: the tariff is in {currency}"] * bool(
+            other_currency(made.column, currency)
+        )
     if inputs.get("weather"):
         found["weather"] = weather.read(inputs["weather"]).doubts
     return [f"--{key} {inputs[key]}: {'; '.join(each)}" for key, each in found.items() if each]

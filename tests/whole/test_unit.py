@@ -155,7 +155,7 @@ def planner_files(made):
     assert unit_box.run("bash", "-c", stub).returncode == 0
     folder, user = tree / "etc/firebreak/planner", "firebreak-planner"
     os.chown(folder / "planner.key", unit_box.UIDS[user], unit_box.GIDS[user])
-    now = clock.utc_us() // (QUARTER_S * 1_000_000)
+    now = int(clock.utc_us()) // (QUARTER_S * 1_000_000)
     rows = [f"{at * QUARTER_S},300000,0,300000,0,600" for at in range(now - 192, now)]
     prices = [f"{at * QUARTER_S},{80 + at % 96}" for at in range(now - 192, now + 96)]
     for path, lines in (

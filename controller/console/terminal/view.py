@@ -119,7 +119,7 @@ class View:
             found = hint_statistics.read(os.path.join(self._run_directory, "hints.stats"))
             lines = ["The controller has written no counters of hints yet."]
             if found is not None:
-                now_ms, utc_s = clock.now_us() // 1000, clock.utc_us() // 1_000_000
+                now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
                 lines = sources.lines(sources.gather(found, seen.shadow, now_ms, utc_s))
             return _cut(head, [*lines, *extra], part)
         if name == "tests":

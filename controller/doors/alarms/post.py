@@ -29,7 +29,7 @@ def mail(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
     host, _, port = values["server"].rpartition(":")
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
-    made["Date"] = email.utils.formatdate(clock.utc_us() / 1e6, usegmt=True)
+    made["Date"] = email.utils.formatdate(int(clock.utc_us()) / 1e6, usegmt=True)
     made["Message-ID"] = f"<{letter.identity}@firebreak>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(letter.text)

@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """Hints in force by a master. until_s: end of its reversion time, on the clock of `now_s`."""
+    """Hints in force by a master. until_s: end of its reversion time, on the clock of `now`."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -135,45 +135,45 @@ class Controls:
 
     async def _hold(self, group: Group, value_W: int) -> int:
         asked_s = self.stored.get(f"{group.prefix}RvrtTms", 0)
-        now_s = now()
+        uptime_s = now()
         valid_s = min(asked_s or self._valid_s, self.valid_s_max)
         hints = [self._hint(quantity, value_W) for quantity in group.quantities]
         code = await self._say(group.kind, hints, valid_s)
         if not code:
             self._waiting.discard(group)
-            until_s = now_s + asked_s if asked_s else math.inf
-            self.shared.held[group] = Held(self._master, hints, now_s, valid_s, until_s)
+            until_s = uptime_s + asked_s if asked_s else math.inf
+            self.shared.held[group] = Held(self._master, hints, uptime_s, valid_s, until_s)
         return code
 
     async def _beat(self, value: int) -> int:
         """A changed heartbeat: tell the loop, and send again what this master holds."""
         if value == self.heartbeat:
             return OK
-        now_s, valid_s = now(), min(self._valid_s, self.valid_s_max)
-        if now_s - self._beat_s >= valid_s / 3:
+        uptime_s, valid_s = now(), min(self._valid_s, self.valid_s_max)
+        if uptime_s - self._beat_s >= valid_s / 3:
             code = await self._say(h.HEARTBEAT, [self._hint("heartbeat", 0)], valid_s)
             if code:
                 return code
-            self._beat_s = now_s
+            self._beat_s = uptime_s
         self.heartbeat = value
         for group, held in [*self.shared.held.items()]:
-            if held.master == self._master and (code := await self._renew(group, held, now_s)):
+            if held.master == self._master and (code := await self._renew(group, held, uptime_s)):
                 return code
         return OK
 
-    async def _renew(self, group: Group, held: Held, now_s: float) -> int:
+    async def _renew(self, group: Group, held: Held, uptime_s: float) -> int:
         """Send a hint again when a third of its validity has passed, and never after its end."""
         end_s = held.sent_s + held.valid_s
-        if now_s >= min(end_s, held.until_s):
+        if uptime_s >= min(end_s, held.until_s):
             del self.shared.held[group]
             return OK
-        if now_s - held.sent_s < held.valid_s / 3 or held.until_s <= end_s:
+        if uptime_s - held.sent_s < held.valid_s / 3 or held.until_s <= end_s:
             return OK
         longest_s = held.valid_s if held.until_s == math.inf else self.valid_s_max
-        valid_s = max(1, int(min(longest_s, held.until_s - now_s)))
+        valid_s = max(1, int(min(longest_s, held.until_s - uptime_s)))
         code = await self._say(group.kind, held.hints, valid_s)
         if not code:
-            self.shared.held[group] = held._replace(sent_s=now_s, valid_s=valid_s)
+            self.shared.held[group] = held._replace(sent_s=uptime_s, valid_s=valid_s)
         return code
 
     def _hint(self, quantity: str, value_W: int) -> dict[str, Any]:

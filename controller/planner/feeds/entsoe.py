@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from controller.planner.feeds.points import QUARTER_S, Points, of_quarters
 from controller.series import table
+from controller.series.meaning import Asked, taken
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import PER_MWH, PRICE
 
@@ -43,7 +44,10 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
     if not found:
         raise SeriesError("no day-ahead price: needed is a TimeSeries with a Period")
     lines = [f"{twice} prices are twice and differ: the last one counts"] * (twice > 0)
-    return of_quarters({at * QUARTER_S: price for at, price in found.items()}, made_s, lines)
+    points = of_quarters({at * QUARTER_S: price for at, price in found.items()}, made_s)
+    names = "start", f"price.amount {currency}"
+    doubts = taken(points.utc_s, points.values, names, PER_MWH, Asked(PRICE, currency)).doubts
+    return points._replace(doubts=lines + doubts)
 
 
 def _root(data: bytes) -> Element:

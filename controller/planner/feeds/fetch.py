@@ -9,13 +9,13 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib import error, request
 from urllib.parse import quote, urlsplit
 
 from controller.series.refusal import SeriesError
-from controller.system import deadline, regular_file
+from controller.system import deadline, local_days, regular_file
 
 BYTES_MAX, PIECE_BYTES, KEY_BYTES_MAX = 1 << 20, 1 << 16, 4096
 WORDS = {
@@ -66,10 +66,10 @@ def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
 
 def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
     """The address with the key, and with yesterday's begin and tomorrow's end in UTC."""
-    day = datetime.fromtimestamp(now_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    now = datetime.fromtimestamp(now_s, zone)
     url = str(keys["url"])
     for name, days in (("{start}", -1), ("{end}", 2)):
-        time = (day + timedelta(days=days)).astimezone(UTC)
+        time = local_days.day_begin(now, days).astimezone(UTC)
         url = url.replace(name, quote(time.strftime(keys["time_form"])))
     if keys["key_file"]:
         try:

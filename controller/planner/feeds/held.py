@@ -9,65 +9,74 @@ from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUARTER_S, Feed, Span, slots
 from controller.series.refusal import SeriesError
 from controller.system.caught import Last
+from controller.system.utc import elapsed_s
 
 EARLY_S = 300.0  # another machine's clock may be ahead by so much
 HOUR_S = 3600.0
 
 
 class Held:
-    """values: by quarter of an hour since 1970; made_s: when the newest were made."""
+    """values: by quarter of an hour since 1970. Times `uptime_s` are of the monotonic clock: the
+    clock of the day may be set by days, and then no value would be read for as long.
+    """
 
     def __init__(self, feed: Feed) -> None:
         self.feed, self.values = feed, dict[int, float]()
-        self.made_s = self._tried_s = -math.inf
+        # when the newest were made, and when they were last asked for
+        self._made_s = self._tried_s = -math.inf
         self._error, self._doubts = "", list[str]()
         self._last = Last("its reader failed", told=self._fail)
 
-    def update(self, first: int, count: int, now_s: float) -> list[str]:
-        """Read what is new in these quarters. Lines: what is wrong, how old the values are."""
-        self.values = {at: each for at, each in self.values.items() if at >= first}
-        if self._is_due(now_s):
-            self._tried_s, self._error, self._doubts = now_s, "", []
+    def update(self, first: int, count: int, now_s: float, uptime_s: float) -> list[str]:
+        """Read what is new in these quarters. Lines: what is wrong, how old the values are. now_s:
+        the time for which they are wanted.
+        """
+        end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
+        # later ones are of a clock that was ahead: nobody has measured them
+        self.values = {at: each for at, each in self.values.items() if first <= at < end}
+        if self._is_due(now_s, uptime_s):
+            self._tried_s, self._error, self._doubts = uptime_s, "", []
             with self._last:
-                self._read(Span(first * QUARTER_S, count, now_s, self._newest_s()))
+                self._read(Span(first * QUARTER_S, count, now_s, self._newest_s()), uptime_s)
         lines = list(self._doubts)
-        if self._error or self.is_old(now_s):
-            lines.append("; ".join(filter(None, (self._error, self._age(now_s)))))
+        if self._error or self.is_old(uptime_s):
+            lines.append("; ".join(filter(None, (self._error, self._age(uptime_s)))))
         return [_printable(f"feed {self.feed.name}: {line}") for line in lines]
 
-    def is_old(self, now_s: float) -> bool:
+    def is_old(self, uptime_s: float) -> bool:
         """The values are older than max_age_h."""
-        return now_s - self.made_s > self.feed.max_age_s
+        return uptime_s - self._made_s > self.feed.max_age_s
 
-    def window(self, first: int, count: int, now_s: float) -> list[float]:
+    def window(self, first: int, count: int, now_s: float, uptime_s: float) -> list[float]:
         """The values of these quarters, NaN where unknown; old ones say nothing of the future."""
-        end = now_s // QUARTER_S if self.is_old(now_s) else math.inf
+        end = now_s // QUARTER_S if self.is_old(uptime_s) else math.inf
         quarters = range(first, first + count)
         return [self.values.get(at, math.nan) if at < end else math.nan for at in quarters]
 
-    def _age(self, now_s: float) -> str:
-        age_h, allowed_h = (now_s - self.made_s) / HOUR_S, self.feed.max_age_s / HOUR_S
+    def _age(self, uptime_s: float) -> str:
+        age_h, allowed_h = (uptime_s - self._made_s) / HOUR_S, self.feed.max_age_s / HOUR_S
         if age_h == math.inf:
             return "it was never read"
-        if self.is_old(now_s):
+        if self.is_old(uptime_s):
             return (
                 f"its values are {age_h:.1f} h old, allowed are {allowed_h:g} h: yesterday's count"
             )
         return f"its values are {age_h:.1f} h old and count until {allowed_h:g} h"
 
-    def _is_due(self, now_s: float) -> bool:
+    def _is_due(self, now_s: float, uptime_s: float) -> bool:
         if self.feed.format == "recorder":
-            return self._newest_s() < now_s // QUARTER_S * QUARTER_S
-        return now_s - self._tried_s >= 60 * self.feed.keys.get("every_min", 0)
+            return self._newest_s() != now_s // QUARTER_S * QUARTER_S
+        return uptime_s - self._tried_s >= 60 * self.feed.keys.get("every_min", 0)
 
     def _newest_s(self) -> float:
         return float(max(self.values) + 1) * QUARTER_S if self.values else -math.inf
 
-    def _read(self, span: Span) -> None:
+    def _read(self, span: Span, uptime_s: float) -> None:
         try:
             points = reading.read(self.feed, span)
-            if points.made_s > span.now_s + EARLY_S and self.feed.max_age_s < math.inf:
-                ahead_h = (points.made_s - span.now_s) / HOUR_S
+            age_s = elapsed_s(points.made_s, span.now_s)
+            if age_s < -EARLY_S and self.feed.max_age_s < math.inf:
+                ahead_h = -age_s / HOUR_S
                 raise SeriesError(f"it was written {ahead_h:.1f} h after now: is the clock right?")
         except SeriesError as error:
             self._fail(str(error))
@@ -76,7 +85,7 @@ class Held:
         for at, value in enumerate(slots(points, span.start_s, span.quarters), first):
             if value == value:
                 self.values[at] = value
-        self.made_s, self._doubts = points.made_s, points.doubts
+        self._made_s, self._doubts = uptime_s - max(0.0, age_s), points.doubts
 
     def _fail(self, line: str) -> None:
         self._error = line

@@ -10,14 +10,14 @@ from datetime import datetime
 from controller.planner.feeds.points import QUARTER_S, Feed, Points, Span, of_quarters, parts_s
 from controller.series import jobs, times
 from controller.series.refusal import SeriesError
+from controller.system.local_days import day_begin
 
 JOBS_MAX = 20_000
 
 
 def read(path: str, feed: Feed, span: Span, made_s: float) -> Points:
     """The points of a file. SeriesError: one line."""
-    day = datetime.fromtimestamp(made_s, feed.zone)
-    begin_s = day.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+    begin_s = day_begin(datetime.fromtimestamp(made_s, feed.zone)).timestamp()
     if feed.keys["begin"]:
         begin_s = times.TimeCells(feed.zone)(feed.keys["begin"])
     found = jobs.read(path)

@@ -4,7 +4,6 @@ A value holds until the next one. Where a row is missing, the value before it ho
 step beside it only, so that a hole stays a hole: unknown, never zero.
 """
 
-import itertools
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,17 +11,18 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from controller.series import powers, table, times
+from controller.series.meaning import BEGIN, Asked, taken
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit, price_unit
 
 QUARTER_S = 900
-STEP_S_MAX = 3600.0
 KNOWN_PART = 0.5  # of a quarter of an hour: below it, the mean is unknown
 ROWS_MAX = 100_000  # a year of quarters of an hour has 35 136
 _GRAMS = "g/kWh gCO2/kWh gCO2eq/kWh g_per_kWh gCO2_per_kWh kg/MWh kg_per_MWh".split()
 CARBON = Quantity("carbon", "g/kWh", 0.0, 5000.0, dict.fromkeys(_GRAMS, Unit("g/kWh", 1.0)))
 POWERS = dict.fromkeys(("load", "pv", "jobs"), POWER)
 QUANTITIES = POWERS | {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON}
+MAY_BE_EITHER = ("load", "pv", "weather")  # means, of which sources give begins or ends
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
 Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
 
@@ -73,9 +73,12 @@ def of_readings(
 ) -> Points:
     """Points of rows in order of time. names: of time and value. SeriesError: one line."""
     clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
+    time_is = feed.keys.get("time_is", "")
     utc_s, values, blank, first = array("d"), array("d"), 0, ""
     for where, time, cell in readings:
         name = names[0]
+        if times.SPAN in time:
+            time_is = time_is or BEGIN
         try:
             at_s, name = clock(time), names[1]
             value = table.number(cell, has_comma)
@@ -94,7 +97,11 @@ def of_readings(
     if quantity is POWER and sum(values) < 0:
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] * (blank > 0)
-    return _points(utc_s, values, _steps_s(utc_s), made_s, lines)
+    shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
+    currency = feed.currency if quantity is PRICE else ""
+    asked = Asked(quantity, currency, time_is, feed.kind in MAY_BE_EITHER)
+    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, asked)
+    return _points(begins_s, values, step_s, made_s, lines + doubts)
 
 
 def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:
@@ -109,16 +116,6 @@ def _points(
 ) -> Points:
     """Points in order of time. Values that end before made_s are as old as their end."""
     return Points(utc_s, values, step_s, min(made_s, utc_s[-1] + step_s[-1]), list(doubts))
-
-
-def _steps_s(utc_s: Sequence[float]) -> array:
-    gaps_s = [after - before for before, after in itertools.pairwise(utc_s)]
-    gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
-    found = array("d")
-    for at, gap_s in enumerate(gaps_s):
-        beside_s = gaps_s[max(0, at - 1) : at] + gaps_s[at + 1 : at + 2]
-        found.append(min(STEP_S_MAX, gap_s if gap_s in beside_s else min([gap_s, *beside_s])))
-    return found
 
 
 def slots(found: Points, start_s: float, count: int) -> list[float]:

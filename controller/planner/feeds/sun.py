@@ -17,11 +17,11 @@ LEARNT_SLOTS = 3 * 96
 LEAST_SLOTS = 16  # of daylight, to learn from
 
 
-def clear_W_per_m2(utc_s: float, latitude_deg: float, longitude_deg: float) -> float:
+def clear_W_per_m2(at_s: float, latitude_deg: float, longitude_deg: float) -> float:
     """Irradiance of a clear sky on a level surface (Haurwitz 1945; position: the Astronomical
     Almanac's short form, within 0.01 degrees).
     """
-    days = (utc_s - J2000_S) / DAY_S
+    days = (at_s - J2000_S) / DAY_S
     mean, anomaly = 280.460 + 0.9856474 * days, math.radians(357.528 + 0.9856003 * days)
     way = math.radians(mean + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly))
     tilt = math.radians(23.439 - 4e-7 * days)

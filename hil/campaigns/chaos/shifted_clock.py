@@ -17,5 +17,5 @@ OFFSET = struct.Struct("<q")
 if __name__ == "__main__":
     with open(sys.argv[1], "rb") as file:
         shown = mmap.mmap(file.fileno(), OFFSET.size, access=mmap.ACCESS_READ)
-    utc.Clocks.utc_us = staticmethod(lambda: clock.utc_us() + OFFSET.unpack_from(shown)[0])
+    utc.Clocks.utc_us = staticmethod(lambda: int(clock.utc_us()) + OFFSET.unpack_from(shown)[0])
     sys.exit(program.main(sys.argv[2:]))

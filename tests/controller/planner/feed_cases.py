@@ -11,7 +11,7 @@ from controller.planner.feeds.points import QUARTER_S, Feed, Span, slots
 from controller.series.refusal import SeriesError
 
 BERLIN = ZoneInfo("Europe/Berlin")
-KEYS = {"column": "", "unit": "", "begin": "", "base_W": None}
+KEYS = {"column": "", "unit": "", "begin": "", "base_W": None, "time_is": "begin"}
 
 
 def utc_s(local):

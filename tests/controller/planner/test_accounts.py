@@ -102,12 +102,39 @@ def test_energy_that_the_load_gets_later_is_named_and_no_saving():
         assert found["cost_without"] - found["cost"] == pytest.approx(20 * 0.0125, abs=0.02)
 
 
+def seen(folder, now):
+    """Books of a folder, looked at in this quarter."""
+    made = books.Books(str(folder), ZONE)
+    made.look(now)
+    return made
+
+
+def test_a_quarter_later_than_now_stays_aside_until_it_is_measured(tmp_path):
+    first = int(BEGIN_S) // 900
+    rows = [f"{(first + at) * 900},{at},,,,,,,,,,," for at in (0, 1, 7)]
+    (tmp_path / books.FILE).write_text("\n".join([*rows, ""]))
+    made = seen(tmp_path, first + 2)
+    assert made.newest == first + 1 and [each.load_W for each in made.rows] == [0, 1]
+    measured = [None, None, None]
+    assert made.lacks(first + 2, (2.0, *measured)) and not made.lacks(first + 1, (5.0, *measured))
+    made.look(first + 8)
+    assert made.newest == first + 7
+    assert made.lacks(first + 7, (3.0, *measured)) and not made.lacks(first + 7, (7.0, *measured))
+    made.add([made.rows[-1]._replace(load_W=3.0)], first + 8)
+    assert not made.lacks(first + 7, (4.0, *measured))
+    assert [each.load_W for each in seen(tmp_path, first + 8).rows] == [0, 1, 3]
+    made.look(first - 5760)  # 60 days behind
+    assert made.rows == []
+    made.look(first + 8)
+    assert len(made.rows) == 3
+
+
 def test_a_line_of_books_without_the_lowered_load_is_read(tmp_path):
     line = f"{int(BEGIN_S)},{','.join(['1'] * 11)}"
     (tmp_path / books.FILE).write_text(f"{line}\n{line},5\n{line},5,5\n")
-    assert [each.lowered_W for each in books.Books(str(tmp_path), ZONE).rows] == [5.0]
+    assert [each.lowered_W for each in seen(tmp_path, 10**7).rows] == [5.0]
     (tmp_path / books.FILE).write_text(f"{line}\n")
-    assert [each.lowered_W for each in books.Books(str(tmp_path), ZONE).rows] == [None]
+    assert [each.lowered_W for each in seen(tmp_path, 10**7).rows] == [None]
 
 
 def test_errors_carbon_and_a_site_without_pv():

@@ -143,14 +143,14 @@ def test_a_web_feed_is_asked_at_its_pace(monkeypatch, load):
     asked = []
 
     def read(own, wanted):
-        asked.append(wanted.now_s)
+        asked.append(minute)
         return of_quarters({NOW_S: 0.1}, wanted.now_s)
 
     monkeypatch.setattr(reading, "read", read)
     own = held.Held(feed("", url="x", every_min=30))
     for minute in (0, 10, 29, 31, 45, 62):
-        own.update(0, 1, NOW_S + 60 * minute)
-    assert [(each - NOW_S) / 60 for each in asked] == [0, 31, 62]
+        own.update(0, 1, NOW_S, NOW_S + 60 * minute)
+    assert asked == [0, 31, 62]
 
 
 def test_a_failing_reader_is_one_line_and_the_others_go_on(monkeypatch, load, prices):

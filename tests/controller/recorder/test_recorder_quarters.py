@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from controller.recorder import quarters
-from controller.recorder.quarters import KEPT, QUARTER_S, Quarter
+from controller.recorder.quarters import QUARTER_S, Quarter
 from controller.recorder.seconds import COLUMNS
 from tests.tables import table
 
@@ -32,6 +32,10 @@ def fed(places, *each, first=FIRST, said=None):
         for number in range(count):
             found.feed(second(**known), ((first + at) * QUARTER_S + number) * 1_000_000)
     return found
+
+
+def found_in(place):
+    return quarters.read(os.path.join(place, quarters.FILE))
 
 
 def published(places):
@@ -83,13 +87,14 @@ def test_a_file_of_an_earlier_version_is_read(places):
 def test_a_restart_goes_on_and_28_days_are_kept(places):
     fed(places, (900, dict(load_W=1)), (1, {}))
     os.unlink(os.path.join(places[0], quarters.FILE))  # a new boot
-    found = fed(places)
+    fed(places)
     assert [each.at for each in published(places)] == [FIRST]
-    far = FIRST + KEPT - 1
-    for at in (far, far + 1, far + 2):
-        for number in range(450):
-            found.feed(second(load_W=2), (at * QUARTER_S + number) * 1_000_000)
-    assert [each.at for each in published(places)] == [far, far + 1]
+    path = os.path.join(places[1], quarters.FILE)
+    rows = [f"{(FIRST + at) * QUARTER_S},1,,,," for at in range(2688)]  # 28 days
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join([quarters.HEADER.removesuffix(",lowered_W"), *rows, ""]))
+    fed(places, (900, dict(load_W=2)), (1, {}), first=FIRST + 2688)
+    assert [each.at - FIRST for each in published(places)] == [*range(1, 2689)]
 
 
 @pytest.mark.parametrize("grid_W, load_W, pv_W", [(115, 105, 0), (110, 100, 0), (90, 100, 20)])
@@ -98,8 +103,32 @@ def test_what_only_the_grid_meter_sees_counts_as_load(places, grid_W, load_W, pv
     assert published(places)[0][1:4] == (load_W, pv_W, grid_W)
 
 
-def test_a_clock_that_is_set_back_leaves_no_quarter_of_the_future(places):
-    fed(places, (900, dict(load_W=1)), (1, {}), first=FIRST + 50)
+@pytest.mark.parametrize("days", [60, -60, 2])
+def test_a_wrong_clock_costs_no_measured_quarter(places, days):
+    """Both files have the day before; quarters later than now are kept, and published to nobody."""
+    day, wrong = range(FIRST, FIRST + 96), FIRST + 96 + days * 96
+    fed(places, *[(900, dict(load_W=1))] * 96, (1, {}))
+    fed(places, *[(900, dict(load_W=7))] * 2, (1, {}), first=wrong)
+    assert {wrong, wrong + 1} <= {each.at for each in found_in(places[0])}
+    fed(places, *[(900, dict(load_W=2))] * 2, (1, {}), first=FIRST + 98)
+    right = [*day, FIRST + 98, FIRST + 99]
+    before = [wrong, wrong + 1] if days < 0 else []
+    assert [each.at for each in found_in(places[0])] == before + right
+    assert len(found_in(places[1])) == 100
+    assert {each.load_W for each in found_in(places[0]) if each.at in day} == {1}
+
+
+def test_a_measurement_replaces_the_quarter_of_a_clock_that_was_ahead(places):
+    fed(places, (900, dict(load_W=7)), (1, {}), first=FIRST + 2)
+    fed(places, *[(900, dict(load_W=1))] * 3, (1, {}))
+    assert [(each.at - FIRST, each.load_W) for each in published(places)] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+    ]
+
+
+def test_a_day_that_is_none_leaves_no_quarter(places):
     fed(places, (900, dict(load_W=1)), (1, {}))
     fed(places, (900, dict(load_W=1)), (1, {}), first=0)
     assert [each.at for each in published(places)] == [FIRST]

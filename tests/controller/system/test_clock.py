@@ -73,7 +73,7 @@ def test_deadlines_missed_one_after_another_are_a_run(ticks, runs):
 def test_each_function_reads_its_clock(monkeypatch):
     monkeypatch.setattr(clock.time, "clock_gettime_ns", lambda number: number * 1000)
     monkeypatch.setattr(clock.time, "time_ns", lambda: 9999)
-    read = [clock.now_us(), clock.monotonic_us(), clock.raw_us(), clock.utc_us()]
+    read = [clock.now_us(), clock.monotonic_us(), clock.raw_us(), int(clock.utc_us())]
     assert read == [clock.time.CLOCK_BOOTTIME, clock.time.CLOCK_MONOTONIC, 4, 9]
 
 

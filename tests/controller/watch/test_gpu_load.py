@@ -140,7 +140,7 @@ def filled(files, hours, power_W, begin_s=NOW_S, jobs=(), step_s=60):
 
 def series(path):
     rows = [each.split(",") for each in path.read_text().splitlines()]
-    assert rows[0] == ["time_utc", "load_W"]
+    assert rows[0] == ["begin_utc", "load_W"]
     return rows[1:]
 
 

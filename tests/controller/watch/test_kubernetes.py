@@ -495,7 +495,7 @@ def test_a_yes_of_the_loop_lifts_the_gate_and_the_node_of_a_pod_is_a_step(
         cabinet = Cabinet(f"http://127.0.0.1:{door.port}", str(token), "")
         scheduler = fake.scheduler()  # its thread lists and watches
         watcher = Watcher(cabinet, 900, lambda: NOW_S, lambda line: None)
-        gate = Gate(scheduler, cabinet, values, lambda: NOW_S, lines.append)
+        gate = Gate(scheduler, cabinet, values, lambda: NOW_S, lines.append, lambda: NOW_S)
         gate.turn(scheduler.queue())
         assert (gates(fake, "a"), gates(fake, "b")) == ([], ["firebreak/ask"])
         assert [line.partition(" (")[0] for line in lines] == [

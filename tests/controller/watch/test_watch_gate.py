@@ -18,7 +18,9 @@ class Cluster:
         self.margin_W, self.jobs, self.now_s = margin_W, list(jobs), 1000.0
         self.lines, self.asked, self.explained, self.fails = [], [], [], 0
         values = VALUES | {"gate": RULES | rules}
-        self.gate = Gate(self, self, values, lambda: self.now_s, self.lines.append)
+        self.uptime_s = 5.0
+        clocks = lambda: self.now_s, self.lines.append, lambda: self.uptime_s
+        self.gate = Gate(self, self, values, *clocks)
 
     def ask(self, power_W, at_s, for_s):
         self.asked.append(power_W)
@@ -40,6 +42,7 @@ class Cluster:
     def turn(self, after_s=30):
         """The lines of a turn so much later."""
         self.now_s += after_s
+        self.uptime_s += after_s
         self.lines.clear()
         self.asked.clear()
         self.gate.turn(self.jobs)
@@ -167,9 +170,31 @@ def test_a_clock_that_was_set_back_holds_no_job_for_ever():
     cluster.now_s += 10**8
     cluster.turn()
     assert "WITHOUT A YES" in cluster.turn(901)[0]
-    cluster.turn(-(10**8))
-    cluster.turn(400)
-    assert cluster.turn(901) and cluster.states() == "rr"
+    cluster.now_s -= 10**8
+    cluster.turn()
+    assert cluster.turn(400) and cluster.states() == "rr"
+
+
+@pytest.mark.parametrize("days", [60, -60, 2])
+@pytest.mark.parametrize("margin_W", [0, None])
+def test_a_clock_that_is_wrong_for_a_minute_releases_no_job_and_forgets_none(days, margin_W):
+    rules = {"after_wait": "release", "wait_max_s": 3600, "dark_max_s": 900}
+    cluster = Cluster(margin_W, [gated("a", 60), gated("b", 70)], **rules)
+    cluster.turn()
+    cluster.now_s += days * 86_400
+    cluster.turn()
+    cluster.turn()
+    cluster.now_s -= days * 86_400
+    cluster.turn(600)
+    assert cluster.states() == "gg"
+    waits_s = 3600 if margin_W == 0 else 900
+    assert "WITHOUT A YES" in " ".join(cluster.turn(waits_s)) and cluster.states() == "rg"
+
+
+def test_a_clock_that_is_behind_holds_no_new_job():
+    cluster = Cluster(100, [gated("a", 60)])
+    cluster.now_s -= 60 * 86_400
+    assert cluster.turn() == ["job a: 60 W: released (yes)"]
 
 
 def test_a_job_without_a_known_submission_has_not_waited_since_1970():

@@ -1,0 +1,111 @@
+"""What the times and the unit of a foreign series mean. Every reader of one passes `taken`.
+
+A time may be the begin or the end of the period of its value, and an end that is taken as a begin
+moves all values by a period: PV by an hour. A price may be in another currency or for another
+amount of energy than its name says. What the file does not say, its user can (`time_is`); what
+nobody says is a doubt, a line that the user of the series prints.
+"""
+
+import itertools
+import math
+import re
+import statistics
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controller.series.refusal import SeriesError
+from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quantity, Unit
+
+BEGIN, END = "begin", "end"
+STEP_S_MAX = 3600.0
+LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh that are rather per kWh
+PRICE_NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
+CURRENCIES = "eur usd cny nok sek dkk gbp chf pln czk jpy huf ron bgn aud nzd cad inr".split()
+_WORDS = {
+    BEGIN: re.compile("(?<![a-z])(?:begins?|starts?|beginn|from|von|ab|startzeit)(?![a-z])"),
+    END: re.compile("(?<![a-z])(?:ends?|ende|until|bis|endzeit)(?![a-z])"),
+}
+_HUMP = re.compile("(?<=[a-z])(?=[A-Z])")  # endsAt, periodEnd
+_CURRENCY = re.compile(rf"(?<![a-z])(?:{'|'.join(CURRENCIES)})(?![a-z])")
+
+
+class Asked(NamedTuple):
+    """What is asked of a series. time_is: BEGIN or END as its user says, or ""; currency: of a
+    price, "" if any will do; may_be_either: sources of this kind give begins and ends.
+    """
+
+    quantity: Quantity
+    currency: str = ""
+    time_is: str = ""
+    may_be_either: bool = False
+
+
+class Taken(NamedTuple):
+    """begins_s, step_s: of the period of each value; doubts: lines."""
+
+    begins_s: array
+    step_s: array
+    doubts: list[str]
+
+
+def taken(
+    times_s: array, values: Sequence[float], names: tuple[str, str], unit: Unit | None, asked: Asked
+) -> Taken:
+    """The periods of values in order of time. names: of the time and of the value, as the file has
+    them; unit: as read, None: nobody names one. SeriesError: another currency, a wrong unit.
+    """
+    if asked.currency and (other := other_currency(names[1], asked.currency)):
+        raise SeriesError(f"{names[1]} is in {other}: allowed is {asked.currency}, of the tariff")
+    doubts = _price_doubts(names[1], unit, values) if asked.quantity is PRICE else []
+    time_is = asked.time_is or said_by(names[0])
+    if not time_is and asked.may_be_either:
+        doubts.append(
+            f"{names[0]}: taken as the begin of each period; if it is the end: time_is = "
+            f'"{END}" of the feed, else "{BEGIN}"'
+        )
+    if time_is != END:
+        return Taken(times_s, steps_s(times_s), doubts)
+    step_s = steps_s([-each for each in reversed(times_s)])[::-1]
+    begins_s = array("d", [at_s - each for at_s, each in zip(times_s, step_s)])
+    return Taken(begins_s, step_s, doubts)
+
+
+def said_by(name: str) -> str:
+    """BEGIN or END, if the name of the time says one of both alone, as `period_end`; else ""."""
+    text = _HUMP.sub("_", name).lower()
+    found = [each for each, words in _WORDS.items() if words.search(text)]
+    return found[0] if len(found) == 1 else ""
+
+
+def other_currency(name: str, wanted: str) -> str:
+    """Another currency in a name; "": it has none."""
+    found = {each.upper() for each in _CURRENCY.findall(name.lower())}
+    return min(found - {wanted.upper()}, default="")
+
+
+def steps_s(times_s: Sequence[float]) -> array:
+    """How long each value holds: until the next one; before a hole as long as beside it."""
+    gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
+    gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
+    found = array("d")
+    for at, gap_s in enumerate(gaps_s):
+        beside_s = gaps_s[max(0, at - 1) : at] + gaps_s[at + 1 : at + 2]
+        found.append(min(STEP_S_MAX, gap_s if gap_s in beside_s else min([gap_s, *beside_s])))
+    return found
+
+
+def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
+    """Doubts where numbers contradict their unit. SeriesError: too low without a unit."""
+    sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
+    is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
+    if unit is None and is_low:
+        raise SeriesError(
+            f"{name} reaches {max(sizes):g}, which is too low for money per MWh: allowed is a "
+            f"unit in the name, as {PRICE_NAMES}"
+        )
+    if unit is None:
+        return [f"{name}: no unit in its name, taken as money per MWh; it may be {PRICE_NAMES}"]
+    is_low &= unit is PER_MWH
+    is_low |= max(sizes) < {CENT_PER_KWH: 1.0, PER_KWH: 1e-3}.get(unit, 0.0)
+    return [f"{name} reaches only {max(sizes):g} {unit.name}: is the unit right?"] * is_low

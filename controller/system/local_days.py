@@ -1,0 +1,65 @@
+"""The one calendar of local days and their quarters of an hour.
+
+A local day has 92, 96 or 100 quarters of an hour, or 94 and 98 on Lord Howe Island. Whoever adds a
+number of them, or 86 400 s, is at another local time in the nights in which the clock changes: the
+load of yesterday then comes an hour early or late. So every step by days passes this module.
+
+Quarters of an hour have numbers since 1970, UTC. A zone of None is that of simulated times, whose
+days all have 96 quarters.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+
+SLOT_S, SLOTS_PER_DAY, HOUR_SLOTS = 900, 96, 4
+REMEMBERED = 8192  # four weeks and two days, for a few zones
+Before = Callable[[int], int]
+
+
+def later(time: datetime, seconds: float) -> datetime:
+    """The local time so much later."""
+    step = timedelta(seconds=seconds)
+    if time.tzinfo is None:
+        return time + step
+    return (time.astimezone(UTC) + step).astimezone(time.tzinfo)
+
+
+def day_begin(time: datetime, days: int = 0) -> datetime:
+    """Midnight of the day of this local time, or of the day so many days later."""
+    return time.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=days)
+
+
+def slots_between(begin: datetime, end: datetime) -> int:
+    """Quarters of an hour that pass from one time to the other."""
+    if begin.tzinfo:
+        begin, end = begin.astimezone(UTC), end.astimezone(UTC)
+    return round((end - begin).total_seconds() / SLOT_S)
+
+
+def slot_of(time: datetime) -> int:
+    """The slot of the day at a local time."""
+    return (time.hour * 3600 + time.minute * 60 + time.second) // SLOT_S
+
+
+def number_of(time: datetime) -> int:
+    """Number of the quarter of an hour at this time; of a time without a zone since year 1."""
+    if time.tzinfo is None:
+        return time.toordinal() * SLOTS_PER_DAY + slot_of(time)
+    return int(time.timestamp() // SLOT_S)
+
+
+@lru_cache(REMEMBERED)
+def day_before(zone: tzinfo | None, quarter: int) -> int:
+    """The quarter at the same local time on the day before. An hour that the day before does not
+    have is the one after it.
+    """
+    if zone is None:
+        return quarter - SLOTS_PER_DAY
+    time = datetime.fromtimestamp(quarter * SLOT_S, zone) - timedelta(days=1)
+    return int(time.timestamp() // SLOT_S)
+
+
+def before_of(zone: tzinfo | None, first: int = 0) -> Before:
+    """The same for the places of a list whose place 0 is the quarter `first`."""
+    return lambda at: day_before(zone, first + at) - first

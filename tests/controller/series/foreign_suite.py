@@ -1,0 +1,157 @@
+"""What every reader of foreign prices must understand, or refuse in one line."""
+
+import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from controller.planner.feeds import entsoe, json_rows, rows
+from controller.planner.feeds.points import Feed
+from controller.series import prices
+from controller.series.refusal import SeriesError
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST_S = 1_780_264_800  # 2026-06-01T00:00 in Berlin
+MARK = b"\xef\xbb\xbf"
+LOW = (0.31, 0.28, 0.35) * 8
+
+
+class ForeignSuite:
+    """A reader's class gives `text` and `read`."""
+
+    ending = "csv"
+
+    def text(self, times, values, names):
+        """The bytes of a file with these times and values."""
+        raise NotImplementedError
+
+    def read(self, path, unit, **keys):
+        """(begin of the first value in UTC s, value per kWh, doubts). SeriesError."""
+        raise NotImplementedError
+
+    def answer(
+        self, folder, values=(80,) * 24, time="start", name="price", unit="EUR/MWh", **changed
+    ):
+        first, mark = changed.pop("first", FIRST_S), changed.pop("mark", b"")
+        times = [self.time(first + 3600 * at) for at in range(len(values))]
+        path = folder / f"foreign.{self.ending}"
+        path.write_bytes(mark + self.text(times, values, (time, name, unit)))
+        return self.read(str(path), unit, time=time, name=name, **changed)
+
+    def time(self, at_s):
+        return datetime.fromtimestamp(at_s, BERLIN).strftime("%Y-%m-%dT%H:%M")
+
+    def test_a_price_of_a_begin(self, tmp_path):
+        assert self.answer(tmp_path) == (FIRST_S, 0.08, [])
+
+    def test_the_name_of_an_end_is_understood(self, tmp_path):
+        for name in ("period_end", "Ende", "end", "endsAt"):
+            begin_s, _, doubts = self.answer(tmp_path, time=name, first=FIRST_S + 3600)
+            assert (begin_s, doubts) == (FIRST_S, []), name
+
+    def test_another_currency_is_no_price_of_the_tariff(self, tmp_path):
+        for name in ("price SEK", "SEK", "price_sek"):
+            try:
+                _, _, doubts = self.answer(tmp_path, name=name, unit="SEK/MWh")
+            except SeriesError as error:
+                doubts = [str(error)]
+            assert "SEK" in doubts[0], doubts
+
+    def test_a_price_per_kWh_under_a_name_per_MWh_is_doubted(self, tmp_path):
+        _, _, doubts = self.answer(tmp_path, LOW)
+        assert "0.35 per MWh: is the unit right?" in doubts[0]
+
+    def test_hundredths_and_money_per_kWh(self, tmp_path):
+        assert self.answer(tmp_path, (8.5,) * 24, unit="ct/kWh")[1:] == (0.085, [])
+        assert self.answer(tmp_path, (0.085,) * 24, unit="EUR/kWh")[1:] == (0.085, [])
+
+    def test_a_decimal_comma(self, tmp_path):
+        assert self.answer(tmp_path, ("80,25",) * 24)[1] == 0.08025
+
+    def test_a_byte_order_mark(self, tmp_path):
+        assert self.answer(tmp_path, mark=MARK) == (FIRST_S, 0.08, [])
+
+    def test_both_hours_of_the_night_in_which_the_clock_goes_back(self, tmp_path):
+        night_s = 1_792_879_200  # 2026-10-25T00:00 in Berlin
+        found = self.answer(tmp_path, tuple(range(1, 26)), first=night_s)
+        assert found[0] == night_s
+
+
+class ForeignCsv(ForeignSuite):
+    def text(self, times, values, names):
+        time, name, unit = names
+        lines = [f"{time};{name} {unit}", *[f"{at};{each}" for at, each in zip(times, values)]]
+        return ("\n".join(lines) + "\n").encode()
+
+
+class CsvFeed(ForeignCsv):
+    def read(self, path, unit, time, name, **keys):
+        own = {"path": path, "column": "", "unit": "", "time_is": "", **keys}
+        found = rows.read(path, Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own), 2e9)
+        return found.utc_s[0], found.values[0], found.doubts
+
+
+class RunPrices(ForeignCsv):
+    def read(self, path, unit, time, name, **keys):
+        for start in ("2026-06-01T00:00", "2026-10-25T00:00"):
+            day = datetime.fromisoformat(start)
+            try:
+                found = prices.read(path, day, "Europe/Berlin", 3600, 24)
+            except SeriesError as error:
+                if "no price" not in str(error):
+                    raise
+                failed = error
+                continue
+            others = [f"{name} is in SEK"] * ("SEK" in f"{name} {unit}".upper())
+            begin_s = day.replace(tzinfo=BERLIN).timestamp()
+            return begin_s, found.per_kWh[0], others + found.doubts
+        raise failed
+
+
+class JsonFeed(ForeignSuite):
+    ending = "json"
+
+    def text(self, times, values, names):
+        entries = [{names[0]: at, names[1]: each} for at, each in zip(times, values)]
+        return json.dumps({"d": entries}).encode()
+
+    def read(self, path, unit, time, name, **keys):
+        own = {"list": "d", "time": time, "value": name, "unit": unit, "time_is": "", **keys}
+        with open(path, "rb") as file:
+            data = file.read()
+        found = json_rows.parsed(data, Feed("x", "prices", "json", 1e6, BERLIN, "EUR", own), 2e9)
+        return found.utc_s[0], found.values[0], found.doubts
+
+
+class EntsoeXml(ForeignSuite):
+    """Its schema has begins, MWh and a decimal point alone, and times in UTC."""
+
+    ending = "xml"
+    test_the_name_of_an_end_is_understood = None
+    test_hundredths_and_money_per_kWh = None
+    test_a_decimal_comma = None
+
+    def time(self, at_s):
+        return at_s
+
+    def text(self, times, values, names):
+        ends = [
+            datetime.fromtimestamp(each, ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%MZ")
+            for each in (times[0], times[-1] + 3600)
+        ]
+        points = "".join(
+            f"<Point><position>{at}</position><price.amount>{each}</price.amount></Point>"
+            for at, each in enumerate(values, 1)
+        )
+        return (
+            f'<Publication_MarketDocument xmlns="urn:x"><type>A44</type><TimeSeries>'
+            f"<currency_Unit.name>{names[2][:3]}</currency_Unit.name>"
+            f"<price_Measure_Unit.name>MWH</price_Measure_Unit.name><Period><timeInterval>"
+            f"<start>{ends[0]}</start><end>{ends[1]}</end></timeInterval>"
+            f"<resolution>PT60M</resolution>{points}</Period></TimeSeries>"
+            f"</Publication_MarketDocument>"
+        ).encode()
+
+    def read(self, path, unit, time, name, **keys):
+        with open(path, "rb") as file:
+            found = entsoe.parsed(file.read(), "EUR", 2e9)
+        return found.utc_s[0], found.values[0], found.doubts
