@@ -46,6 +46,8 @@ class RegisterPcs:
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
         self._is_known = False  # it was identified once
+        self._extra: list[rtu.Request] = []
+        self._unstopped: set[int] = set()  # numbers of steps of [[stop]]
         self.writer = SetpointWriter(profile, unit_id, settings)
         self.places = self.writer.places
         self._steps = Steps(unit_id, self._on_steps_end)
@@ -162,7 +164,7 @@ class RegisterPcs:
             self._steps.begin(_nothing())
         self._is_wanted = self.readings.is_started = self._is_starting = False
         self._is_known = self._is_known or self.readings.has_measured
-        self._extra: list[rtu.Request] = []
+        self._extra = []
         self._unstopped = set(range(len(self.profile.stop)))
         self.stop_taken_us: int | None = None
         self.writer.refused()

@@ -143,7 +143,8 @@ def sunspec_gate(device: Device, rated_W: int, pcs: SunSpecPcs) -> ConverterGate
         Write(OTHER, "704.WSetEnaRvrt", 3, 1 << 32 | reversion_s),
     ]
     setpoint = ScaledGate(device.address, pcs)
-    return ConverterGate(device.address, writes, pcs.written_at.get, setpoint, rated_W)
+    place = cast(Callable[[int | str], int | None], pcs.written_at.get)
+    return ConverterGate(device.address, writes, place, setpoint, rated_W)
 
 
 def setpoint_gate(

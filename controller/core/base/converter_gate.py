@@ -91,9 +91,9 @@ class ConverterGate:
             return None
         address, words = int.from_bytes(frame[2:4], "big"), len(content) // 2
         for each in self._writes:
-            if (self._place(each.place), each.words) == (address, words):
-                if each.raw is None or each.raw == _raw(content, each.is_word_little):
-                    return each.does
+            is_here = (self._place(each.place), each.words) == (address, words)
+            if is_here and each.raw in (None, _raw(content, each.is_word_little)):
+                return each.does
         return None
 
 

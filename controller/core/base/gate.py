@@ -97,7 +97,8 @@ class ScaledGate:
 
     def __init__(self, unit_id: int, pcs: HasSetpoint):
         self._unit_id, self._pcs = unit_id, pcs
-        self.forget()
+        self._key: tuple[int, int] | None = None
+        self._gate: Gate | None = None
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
@@ -110,8 +111,7 @@ class ScaledGate:
 
     def forget(self) -> None:
         """The converter may be another one."""
-        self._key: tuple[int, int] | None = None
-        self._gate: Gate | None = None
+        self._gate = None
 
     def sent(self, frame: bytes) -> None:
         """One frame holds the whole set-point: nothing is left to follow."""

@@ -1,5 +1,7 @@
 """A stop at every tick of a start, for every converter profile and every state that it names."""
 
+import ast
+import pathlib
 from types import SimpleNamespace
 
 import pytest
@@ -17,6 +19,7 @@ from drivers.pcs import SunSpecPcs
 from drivers.register_pcs import RegisterPcs
 from safety import signals as s
 
+ROOT = pathlib.Path(__file__).parents[3]
 TICK_MS = 20
 SUNSPEC = "sunspec_pcs"
 EVERY = [*PROFILES, SUNSPEC]
@@ -81,7 +84,7 @@ class Bench:
             self.slave.put(entry, self.beats % 100)
 
     def frames(self, writes):
-        """By the text of the profile alone."""
+        """What writes do, judged by the text of the profile alone."""
         if self.name == SUNSPEC:
             operation, setpoint = self.slave.address("715.8"), self.slave.address("704.24")
             starts = [data for _, at, data in writes if (at, data) == (operation, b"\0\1")]
@@ -205,19 +208,35 @@ def test_a_stop_goes_to_a_converter_that_is_lost_as_soon_as_it_answers(bench):
     assert not starts and (stops or zeros)
 
 
+def test_one_function_alone_hands_frames_to_the_port_of_a_converter():
+    """It asks the gate. The rig's value mode goes through it too."""
+    for name in ("controller/run/pcs_channel.py", "hil/values/converter.py"):
+        calls = [
+            (function.name, ast.unparse(each.func))
+            for function in ast.walk(ast.parse((ROOT / name).read_text()))
+            if isinstance(function, ast.FunctionDef)
+            for each in ast.walk(function)
+            if isinstance(each, ast.Call) and ast.unparse(each.func).endswith("port.submit")
+        ]
+        assert calls == [("submit", "self.port.submit")] * (name != "hil/values/converter.py")
+
+
 def test_the_gate_refuses_what_starts_and_what_the_profile_does_not_name(bench):
     """Each write that the driver made passes with a permit. Without it the starts do not."""
     frames = {}
     check = bench.gate.check
     bench.gate.check = lambda frame, *rest: frames.setdefault(bytes(frame)) or check(frame, *rest)
-    bench.channel._budget = StartBudget()
+    bench.channel._budget, first = StartBudget(), len(bench.slave.writes)
     bench.run(3000, permitted=1)
     bench.run(3000)
     del bench.gate.check
     writes = [each for each in frames if each[1] in (6, 16)]
-    assert writes
+    passed = {(int.from_bytes(each[2:4], "big"), data(each)) for each in writes}
+    assert writes and {(at, content) for _, at, content in bench.slave.writes[first:]} <= passed
     for frame in writes:
-        is_start = bool(bench.frames([(frame[1], int.from_bytes(frame[2:4], "big"), data(frame))])[0])
+        is_start = bool(
+            bench.frames([(frame[1], int.from_bytes(frame[2:4], "big"), data(frame))])[0]
+        )
         limits = RATED_W, RATED_W
         assert bench.gate.check(frame, True, *limits) == 0
         assert bench.gate.check(frame, False, *limits) == (611 if is_start else 0)
