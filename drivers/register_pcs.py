@@ -168,8 +168,6 @@ class RegisterPcs:
         self._unstopped = set(range(len(self.profile.stop)))
         self.stop_taken_us: int | None = None
         self.writer.refused()
-        if not self._unstopped:
-            self.writer.repeat()
 
     def stop(self) -> rtu.Request | None:
         """The first step of [[stop]]; the others follow. Without any the next frame of a 0."""

@@ -158,15 +158,17 @@ def test_a_stop_at_every_tick_of_a_start_is_sent_and_nothing_starts_behind_it(be
 
 def test_a_frame_of_a_start_that_waits_for_a_busy_bus_is_not_sent_behind_the_stop(bench):
     bench.shows(code=s.PCS_STANDBY)
+    bench.bus.port.first_byte_timeout_us = 300_000
     for ticks in range(1, STARTING_TICKS):
         bench.channel._budget = StartBudget()
         bench.run((ticks - 1) * TICK_MS, permitted=1)
         bench.slave.silent = True
-        bench.run(2 * TICK_MS, permitted=1)
+        bench.run(4 * TICK_MS, permitted=1)
         bench.run(2 * TICK_MS)
         bench.slave.silent = False
         starts, stops, zeros = bench.run(1500)
         assert not starts and (stops or zeros), ticks
+    bench.bus.port.first_byte_timeout_us = 20_000
     assert bench.channel.gate_refusals == 0
 
 
