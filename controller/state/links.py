@@ -40,7 +40,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
             "meter": _meter(device, reports),
             "serial": serials.get((device["bus"], device["address"])) or None,
             "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
-            "stop": None if device.get("shows_stop", True) else UNSEEN_STOP,
+            "stop": _unseen_stop(device),
         }
         for device in header.get("devices", [])
     ]
@@ -126,6 +126,11 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
     fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
     return f"id 0x{can_id:X} {words}, no value counts; {allowed}"
+
+
+def _unseen_stop(device: Facts) -> str | None:
+    """A sentence about a converter of which no reading shows that it has stopped, else None."""
+    return None if device.get("shows_stop", True) else UNSEEN_STOP
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:

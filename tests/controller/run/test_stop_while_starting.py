@@ -10,10 +10,13 @@ from device_suite import Bus, Sink
 from register_converter import PROFILES, RATED_W, Converter, data_of, words_of
 
 from controller.config import converters, profiles
+from controller.console.pages import links as page
 from controller.core.base.form_gate import FormSent
 from controller.core.base.sent import Sent
+from controller.journal import journal_header
 from controller.run.pcs_channel import PcsChannel
 from controller.run.start_budget import StartBudget
+from controller.state import links
 from drivers.buses.crc import seal
 from drivers.pcs import SunSpecPcs
 from drivers.register_pcs import RegisterPcs
@@ -208,6 +211,23 @@ def test_a_stop_goes_to_a_converter_that_is_lost_as_soon_as_it_answers(bench):
     bench.slave.silent = False
     starts, stops, zeros = bench.run(8000)
     assert not starts and (stops or zeros)
+
+
+def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench):
+    fields = {"name": "pcs_1", "role": "pcs", "bus": "pcs", "address": 1, "index": 0}
+    stored = journal_header._device(SimpleNamespace(**fields, profile=bench.profile))
+    shown = links._unseen_stop(stored)
+    assert (shown is None) == bench.profile.shows_stop
+    said = " ".join([each.strip() for each in page._stop({"device": "pcs_1", "stop": shown})])
+    assert ("pcs_1: no reading confirms that this converter has stopped" in said) == bool(shown)
+
+
+def test_stored_writes_are_repeated_once_an_hour_alone():
+    bench = Bench("goodwe_et")
+    bench.profile.settings |= {"stored": True, "writes_per_day_max": 100}
+    bench.run(8000)
+    assert len(bench.run(60_000)[2]) == 0
+    assert bench.pcs.stop_repeat_us == 3_600_000_000
 
 
 def test_one_function_alone_hands_frames_to_the_port_of_a_converter():
