@@ -28,12 +28,15 @@ SECOND_US = 1_000_000
 SETPOINT_RAW_MAX = 0x7FFFFFFF
 # bytes of a write frame before its value: unit, function, address, registers, bytes
 SETPOINT_AT = 7
+WRITTEN = ("704.WSetEna", "704.WSetEnaRvrt", "715.ControllerHb", "715.OpCtl")
 NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedule
 
 
 class SunSpecPcs:
     """One converter. `state`: DISCOVER to READY. `fault`: why the last start-up failed, or "".
     `restarts`: how often it was lost. `setpoint_address`: of WSet here, None until discovered.
+    `stop_taken_us`: when the stop after the last `withdraw` was acknowledged. `stop_repeat_us`:
+    see RegisterPcs; its state shows a stop.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class SunSpecPcs:
         self.serial = SerialNumber(profile, unit_id, self.places)
         # kept through a rediscovery, because a stop must be possible at any time
         self._stop_request: rtu.Request | None = None
+        self.written_at: dict[str, int] = {}  # first register of each write beside the set-point
         self._forget()
         self._steps.begin(self._start_up())
 
@@ -68,6 +72,7 @@ class SunSpecPcs:
         self.places.forget()
         self._extra: list[rtu.Request] = []
         self.readings.forget()
+        self.withdraw()
 
     # -- for the loop
 
@@ -145,9 +150,15 @@ class SunSpecPcs:
         """True half the reversion time after the last acknowledged set-point write."""
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 
+    def withdraw(self) -> None:
+        """The permit is gone: what was acknowledged before does not count."""
+        self.stop_taken_us: int | None = None
+
     def stop(self) -> rtu.Request | None:
         """Request with priority STOP that stops the converter; None until it is discovered."""
         return self._stop_request
+
+    stop_repeat_us = 0
 
     def start(self) -> rtu.Request | None:
         """Request that starts the converter; None until ready."""
@@ -178,7 +189,9 @@ class SunSpecPcs:
         self.readings.discovered(self._models)
         operation = sunspec.Block(self.profile, 715, ("OpCtl",)).address(self._models)
         self._stop_request = self._write("operation", operation, (STOP,), rtu.STOP)
+        self._stop_request.on_reply = self._on_stopped
         self._start_request = self._write("operation", operation, (START,))
+        self.written_at.update({name: self._address(name) for name in WRITTEN})
         self.setpoint_address = self._address("704.WSet")
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
@@ -236,6 +249,11 @@ class SunSpecPcs:
 
     def _on_written(self, pdu: bytes, now_us: int) -> None:
         self.readings.alive_us = now_us
+
+    def _on_stopped(self, pdu: bytes, now_us: int) -> None:
+        self._on_written(pdu, now_us)
+        if self.stop_taken_us is None:
+            self.stop_taken_us = now_us
 
     def _on_setpoint_written(self, pdu: bytes, now_us: int) -> None:
         self._on_written(pdu, now_us)

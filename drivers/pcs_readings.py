@@ -36,6 +36,7 @@ Take = Callable[[bytes, int, _Read], bool]
 
 class Readings:
     """Reads of one converter. `wake_us`: when `due` must run. `alive_us`: of the last reply.
+    `measured_us`: of the last complete measurement.
     `measured`, `controlled`: these groups were complete once. `local`: it ignores set-points.
     """
 
@@ -96,6 +97,7 @@ class Readings:
         self._heartbeat: int | None = None
         self._heartbeat_us, self.controller_heartbeat = LONG_AGO_US, 0
         self.measured = self.controlled = False
+        self.measured_us = LONG_AGO_US
 
     def discovered(self, models: sunspec.Chain) -> None:
         """Begin to read a device with these models. StepError: a model is missing or too short."""
@@ -233,7 +235,7 @@ class Readings:
         inp[base + signals.PCS_FORMING] = forms
         self._fresh[self._measure_group] = 1
         self._ac_us = self._dc_us = LONG_AGO_US
-        self.measured = True
+        self.measured, self.measured_us = True, now_us
 
     def _on_remote(self, pdu: bytes, now_us: int, read: _Read) -> bool:
         """Take both heartbeats and the local or remote control."""

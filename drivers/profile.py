@@ -141,6 +141,13 @@ class Profile(SimpleNamespace):
     heartbeat: dict[str, Any]
 
     @property
+    def shows_stop(self) -> bool:
+        """Whether the state of a converter can show that it has stopped: it reports one, and has a
+        stop beside a set-point of 0.
+        """
+        return "701.InvSt" in self.registers or "state" in self.registers and bool(self.stop)
+
+    @property
     def tells(self) -> list[str]:
         """Names of what a driver compares before a value counts, in its order."""
         chain = [*[each.name for each in self.needed], "the SunSpec chain"] if self.models else []

@@ -21,7 +21,8 @@ from drivers.steps import LONG_AGO_US
 from safety import signals as s
 
 CURRENT = "rack_current_mA"
-RETRY_US = 1_000_000  # after a write without an answer
+STATE, CLOSED = "contactor_state", (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
+RETRY_US = 1_000_000  # after a write without an answer, or an opening that the BMS does not show
 DIRECTION = "current_direction"  # 1 or -1; then the current counts without its sign
 HEARTBEAT = "heartbeat"
 FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
@@ -123,7 +124,9 @@ class RegisterBms(RackBms):
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
-        """Writes to the BMS, after a reading: when the words change, and each period."""
+        """Writes to the BMS, after a reading: when the words change, and each period. An opening
+        comes again while the BMS reports closed contactors: its acknowledgement shows nothing.
+        """
         found: list[rtu.Request] = []
         is_known = self.frames and self._identity.is_identified
         for name, row in self.profile.sent.items() if is_known else ():
@@ -131,6 +134,8 @@ class RegisterBms(RackBms):
             is_close = bool(row["data_close"] and close_ok)
             words = row["data_close"] if is_close else row["data"]
             is_due = 0 < (row["period_ms"] * 1000 if before else RETRY_US) <= now_us - at_us
+            if row["data_close"] and not is_close and self._values.get(STATE, 0) in CLOSED:
+                is_due = is_due or now_us - at_us >= RETRY_US
             if row["count_max"]:
                 words = [sum(before) % row["count_max"] + 1] if is_due else before
             if is_due or before not in ([], words):

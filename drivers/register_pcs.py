@@ -4,7 +4,8 @@
                                            [[start]] and [[stop]]    begin again
 
 Nothing is written before the first complete reading. The first set-point is 0, and others follow
-only after [[start]]. Frames of the set-point: setpoint_writer.py.
+only after [[start]]. A stop does not wait for the end of a start, and goes also while a known
+converter is lost. Frames of the set-point: setpoint_writer.py.
 """
 
 from collections.abc import Sequence
@@ -21,11 +22,14 @@ from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
 
 READING, SETTING_UP, READY = range(3)
+# while nothing confirms a stop: of a profile without repeat_ms, and where each write is stored
+STOP_REPEAT_MS, STORED_REPEAT_MS = 10_000, 3_600_000
 
 
 class RegisterPcs:
     """One converter. `fault`: why the last start-up or start failed, or "". `restarts`: how often
-    it was lost. `refused`: readings refused.
+    it was lost. `refused`: readings refused. `stop_taken_us`: when each step of [[stop]] after the
+    last `withdraw` was acknowledged.
     """
 
     def __init__(
@@ -41,6 +45,9 @@ class RegisterPcs:
         """
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
+        self._is_known = False  # it was identified once
+        self._extra: list[rtu.Request] = []
+        self._unstopped: set[int] = set()  # numbers of steps of [[stop]]
         self.writer = SetpointWriter(profile, unit_id, settings)
         self.places = self.writer.places
         self._steps = Steps(unit_id, self._on_steps_end)
@@ -52,9 +59,8 @@ class RegisterPcs:
         self.state, self._is_wanted, self._is_starting = READING, False, False
         self._beat_us, self._asked_W = LONG_AGO_US, 0
         self._repeat_us = LONG_AGO_US
-        self._extra: list[rtu.Request] = []
-        self._unstopped: set[int] = set()
         self.writer.forget()
+        self.withdraw()
         self.readings.forget()
         self._steps.begin(self._start_up())
 
@@ -75,9 +81,21 @@ class RegisterPcs:
         """True after all steps of [[start]], until a stop."""
         return self.readings.is_started
 
-    def has_followed(self, running: bool) -> bool:
-        """Whether the start, or each step of the stop, was acknowledged."""
-        return self.is_started == running and not (self._unstopped and not running)
+    @property
+    def is_starting(self) -> bool:
+        """True while a start that was asked for waits or goes on."""
+        return self._is_wanted and not self.readings.is_started
+
+    @property
+    def stop_repeat_us(self) -> int:
+        """Time from a stop to the next one if no reading can show that the converter has stopped; 0
+        if one can, or while a step of the stop is not acknowledged.
+        """
+        settings = self.profile.settings
+        if self.profile.shows_stop or self._unstopped or self.state != READY:
+            return 0
+        repeat_ms = settings["repeat_ms"] or STOP_REPEAT_MS
+        return (STORED_REPEAT_MS if settings["stored"] else repeat_ms) * 1000
 
     @property
     def is_at_zero(self) -> bool:
@@ -106,7 +124,7 @@ class RegisterPcs:
         silence_us = self.profile.settings["restart_silence_ms"] * 1000
         if self.state != READING and now_us - self.readings.heard_us > silence_us:
             self.restart()
-        if self._is_wanted and not (self.readings.is_started or self._is_starting):
+        if self.is_starting and not self._is_starting:
             self._begin_start()
         requests, self._extra = self._extra, []
         request = self._steps.next_request(now_us)
@@ -142,22 +160,30 @@ class RegisterPcs:
         """True when a frame of the set-point is left, or all are to be repeated."""
         return self.state == READY and self.writer.is_due(self._allowed_W(), now_us)
 
-    def stop(self) -> rtu.Request | None:
-        """The first step of [[stop]]; the others follow. Without any the next frame of a 0."""
+    def withdraw(self) -> None:
+        """The permit is gone: a start ends, and what was acknowledged before does not count."""
         if self._is_starting:
             self._steps.begin(_nothing())
         self._is_wanted = self.readings.is_started = self._is_starting = False
-        self.writer.refused()
-        if not self.readings.has_measured:
-            return None
+        self._is_known = self._is_known or self.readings.has_measured
+        self._extra = []
         self._unstopped = set(range(len(self.profile.stop)))
+        self.stop_taken_us: int | None = None
+        self.writer.refused()
+
+    def stop(self) -> rtu.Request | None:
+        """The first step of [[stop]]; the others follow. Without any the next frame of a 0."""
+        if self._is_wanted or self.readings.is_started:
+            self.withdraw()
+        if not (self._is_known or self.readings.has_measured):
+            return None
         self.readings.is_commanded = bool(self._unstopped)
         requests = [
             self._write(at, each, partial(self._on_stop, at), rtu.STOP)
             for at, each in enumerate(self.profile.stop)
         ]
         if not requests:
-            return self.writer.request(0, rtu.STOP, self._now_us)
+            return self.writer.zero(rtu.STOP, self._now_us)
         self._extra = requests[1:]
         return requests[0]
 
@@ -213,6 +239,11 @@ class RegisterPcs:
         self._repeat_us = now_us
         return [self._write(at, each, self._on_beat) for at, each in enumerate(every)]
 
+    def _give_up(self) -> steps.Sequence[None]:
+        """A start that failed ends here: the channel decides whether another one may begin."""
+        self._is_wanted = self._is_starting = False
+        yield None
+
     def _step(self, step: Step) -> steps.Sequence[None]:
         """Write and read back, or read until the register has one of the values."""
         place = self.places.of(step.register.address)
@@ -247,7 +278,7 @@ class RegisterPcs:
         self.fault = f"converter {self.unit_id}: {error}"
         retry_us = now_us + self.profile.settings["retry_ms"] * 1000
         if self.state == READY:
-            self._steps.begin(self._start_steps() if self._is_starting else _nothing(), retry_us)
+            self._steps.begin(self._give_up(), retry_us)
         else:
             self.state, self.readings.is_identified = READING, False
             self._steps.begin(self._start_up(), retry_us)
@@ -263,6 +294,8 @@ class RegisterPcs:
     def _on_stop(self, number: int, pdu: bytes, now_us: int) -> None:
         self.readings.heard(now_us)
         self._unstopped.discard(number)
+        if not self._unstopped and self.stop_taken_us is None:
+            self.stop_taken_us = now_us
         if not self._is_wanted:
             self.readings.is_commanded = bool(self._unstopped)
 

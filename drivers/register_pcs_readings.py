@@ -25,7 +25,8 @@ VOLTAGE_MV_MIN = 1000  # below it no current follows from power and voltage
 
 
 class PcsReadings:
-    """`heard_us`: of the last answer. `has_measured`: the measurements were complete once.
+    """`heard_us`: of the last answer. `measured_us`: of the last complete measurement.
+    `has_measured`: the measurements were complete once.
     `is_identified`, `is_ready`, `is_started`, `is_commanded`: set by RegisterPcs.
     """
 
@@ -71,7 +72,7 @@ class PcsReadings:
         """Drop all values: the device may be another one."""
         self.is_identified = self.is_ready = self.has_measured = False
         self.is_started = self.is_commanded = False
-        self.heard_us = self._heartbeat_us = LONG_AGO_US
+        self.heard_us = self._heartbeat_us = self.measured_us = LONG_AGO_US
         self._heartbeat: int | None = None
         self._is_local, self._differs = False, 0
         for group in self._groups:
@@ -130,7 +131,7 @@ class PcsReadings:
         inp[base + signals.PCS_ALARM_BITS] = self._alarm_bits(values)
         inp[base + signals.PCS_FORMING] = values.get("forming", 0)
         self._fresh[self._measure_group] = 1
-        self.has_measured = True
+        self.has_measured, self.measured_us = True, now_us
         if not self._held and "setpoint_W" not in self._profile.registers:
             # it can only tell by its acknowledgement
             self._publish_control(self._writer.acknowledged_W(), now_us)

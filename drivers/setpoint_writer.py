@@ -79,6 +79,14 @@ class SetpointWriter:
             return None
         return self._sent(number, target_W, priority, now_us)
 
+    def zero(self, priority: int, now_us: int) -> rtu.Request | None:
+        """The next frame of a 0; after the last one they begin again."""
+        request = self.request(0, priority, now_us)
+        if request is None and not self._is_waiting(now_us):
+            self.repeat()
+            request = self.request(0, priority, now_us)
+        return request
+
     def _is_waiting(self, now_us: int) -> bool:
         """Whether an answer is outstanding, or the pause between two frames is not over."""
         since_us = now_us - self._sent_us

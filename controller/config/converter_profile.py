@@ -51,6 +51,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
     for at, step in enumerate(found["stop"], 1):
         if step.function not in WRITES:
             not_allowed(file, ("stop", str(at), "function"), step.function, "6 or 16: a stop waits")
+    _check_starts(file, found)
     if top["heartbeat"]:
         beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
         beat["address"] = made("heartbeat", {"type": "u16", **_placed(beat)}).address
@@ -191,6 +192,18 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
     own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)
+
+
+def _check_starts(file: str, found: Table) -> None:
+    """Refuse a start that is also a set-up or a stop. The gate tells them by register and value: it
+    would hold back the set-up, or let the start pass.
+    """
+    for at, step in enumerate(found["start"], 1):
+        for name in ("setup", "stop") if step.function in WRITES else ():
+            same = [each.register.address for each in found[name] if each.value == step.value]
+            if step.register.address in same:
+                allowed = f"a register or value that is not of [[{name}]]"
+                not_allowed(file, ("start", str(at), "value"), step.value, allowed)
 
 
 def _check_fit(file: str, path: Path, register: Register, raws: Table) -> None:

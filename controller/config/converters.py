@@ -1,13 +1,19 @@
-"""Converters by registers: the gate of their set-point, what they lack, what check says of them."""
+"""Converters: the gate of their frames. Of those by registers also what they lack, and what check
+says of them.
+"""
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import cast
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
 from controller.config.profile_form import FLOATS, REGISTER_PCS
 from controller.config.values import Values
+from controller.core.base.converter_gate import OTHER, START, STOP, ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
+from controller.core.base.gate import ScaledGate
+from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile, Register
 from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
@@ -107,8 +113,44 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
 
 def gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
+) -> ConverterGate:
+    """The gate of a converter by registers, by its profile alone. place: as of FormGate."""
+    profile = device.profile
+    sequences = (START, profile.start), (STOP, profile.stop), (OTHER, profile.setup)
+    writes = [
+        Write(does, each.register.address, words, each.value % (1 << 16 * words), is_little)
+        for does, steps in sequences
+        for each in steps
+        if each.value is not None
+        for words, is_little in [(each.register.words, each.register.word_order == "little")]
+    ]
+    if profile.heartbeat:
+        writes.append(Write(OTHER, profile.heartbeat["address"], 1))
+    setpoint = setpoint_gate(device, rated_W, place)
+    places = cast(Callable[[int | str], int | None], place)
+    return ConverterGate(device.address, writes, places, setpoint, rated_W)
+
+
+def sunspec_gate(device: Device, rated_W: int, pcs: SunSpecPcs) -> ConverterGate:
+    """The gate of a SunSpec converter: models 704 and 715 of the definitions of 2018."""
+    reversion_s = device.profile.settings["reversion_s"]
+    writes = [
+        Write(START, "715.OpCtl", 1, 1),
+        Write(STOP, "715.OpCtl", 1, 0),
+        Write(OTHER, "715.ControllerHb", 2),
+        # WSetEna on, WSetMod in watts, 0 W in WSet and in WSetRvrt
+        Write(OTHER, "704.WSetEna", 6, 0x0001_0001 << 64),
+        Write(OTHER, "704.WSetEnaRvrt", 3, 1 << 32 | reversion_s),
+    ]
+    setpoint = ScaledGate(device.address, pcs)
+    place = cast(Callable[[int | str], int | None], pcs.written_at.get)
+    return ConverterGate(device.address, writes, place, setpoint, rated_W)
+
+
+def setpoint_gate(
+    device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> FormGate:
-    """The gate of a converter's set-point, by its profile alone. place: as of FormGate."""
+    """The gate of a converter's set-point alone."""
     return FormGate(
         [
             FrameForm(

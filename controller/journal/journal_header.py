@@ -89,6 +89,8 @@ def _device(device: Device) -> dict[str, Any]:
     own: dict[str, Any] = {"fault_bits": bits, "identity": device.profile.tells}
     settings = device.profile.settings
     own["stated"] = {key: settings[key] for key in STATED if key in settings}
+    if device.role == "pcs" and not device.profile.shows_stop:
+        own["shows_stop"] = False
     return {**{name: getattr(device, name) for name in fields}, **own}
 
 

@@ -124,7 +124,8 @@ class Field:
         if device.outputs:
             self._add_io(device, cast(IoModule, driver), port, config)
         elif device.role == "pcs":
-            self._add_pcs(device, driver, port, image, config)
+            pcs = cast(SunSpecPcs | RegisterPcs, driver)
+            self._add_pcs(device, pcs, port, image, config)
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         elif device.role in METERS:
@@ -163,24 +164,24 @@ class Field:
     def _add_pcs(
         self,
         device: Device,
-        driver: families.Driver,
+        driver: SunSpecPcs | RegisterPcs,
         port: RtuPort,
         image: ProcessImage,
         config: Config,
     ) -> None:
         unit = device.index
         places = image.layout.unit_input(unit, s.PCS_SENT_W), image.places["sent"].start + unit
+        rated_W = config.unit_tables[unit]["rated_W"]
         sent: Sent | FormSent
-        form, pcs = None, cast(SunSpecPcs, driver)
         if isinstance(driver, RegisterPcs):
-            place = driver.writer.places.of
-            form = converters.gate(device, config.unit_tables[unit]["rated_W"], place)
-            sent = FormSent(form, image.inp, *places)
+            gate = converters.gate(device, rated_W, driver.writer.places.of)
+            sent = FormSent(gate, image.inp, *places)
         else:
-            sent = Sent(pcs, image.inp, *places)
+            gate = converters.sunspec_gate(device, rated_W, driver)
+            sent = Sent(driver, image.inp, *places)
         port.watch[device.address] = sent.see
         periods_ms = device.setpoint_ms, config.tick_ms
-        self.pcs.append(PcsChannel(pcs, port, image.layout, unit, *periods_ms, sent, form))
+        self.pcs.append(PcsChannel(driver, port, image.layout, unit, *periods_ms, sent, gate))
 
     def _add_site(
         self, device: Device, driver: SiteDevice, port: RtuPort, image: ProcessImage

@@ -1,13 +1,20 @@
-"""One converter on the wire: start, stop, and its set-points through the gate."""
+"""One converter on the wire: start, stop, and every frame to it through its gate.
 
-from collections.abc import Callable, Sequence
+A converter has stopped when its own reading shows it, and not because a stop was sent or
+acknowledged: a device whose start goes on reports "off" until the start is done. So a stop is sent
+as soon as the permit goes, whatever the start has reached, and again until a reading that is newer
+than its acknowledgement shows state and power of a stopped converter. Where no reading can show
+this (Profile.shows_stop) the stop is repeated as long as there is no permit.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import cast
 
 from controller.core.base import reasons
-from controller.core.base.form_gate import FormGate, FormSent
-from controller.core.base.gate import Gate
+from controller.core.base.converter_gate import START, ConverterGate
+from controller.core.base.form_gate import FormSent
 from controller.core.base.sent import Sent
+from controller.run.start_budget import StartBudget
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.pcs import SunSpecPcs
@@ -15,15 +22,18 @@ from drivers.register_pcs import RegisterPcs
 from safety import signals as s
 
 RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is repeated
+RUNS = (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)
+STOPPED = (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_FAULT, s.PCS_STANDBY)
 
 
 class PcsChannel:
-    """One converter: what was last asked of it, and the gate before every set-point.
+    """One converter: what was last asked of it, and the gate before every frame.
 
     A changed set-point waits for its period, which may end half a tick early: an uneven tick must
     not skip its turn. Zero does not wait, nor what replaces a set-point beyond a limit of this
     tick: the published limit is the enforced one. That takes the turn of the next one, so that the
-    bus carries no more than bus_times.py has computed.
+    bus carries no more than bus_times.py has computed. A repeated stop takes the turn of a
+    set-point, which does not change meanwhile.
     """
 
     def __init__(
@@ -35,43 +45,100 @@ class PcsChannel:
         period_ms: int,
         tick_ms: int,
         sent: Sent | FormSent,
-        form: FormGate | None = None,
+        gate: ConverterGate,
     ):
-        """form: of a family that states the form of its set-point; else SunSpec's is checked."""
-        self.sent, self.unit, self._form, self._restarts = sent, unit, form, 0
+        """gate: of controller.config.converters."""
+        self.sent, self.unit, self._gate, self._restarts = sent, unit, gate, 0
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
         self._early_us = tick_ms * 1000 // 2
         self.run_at = layout.unit_output(unit, s.PCS_RUN_OK)
         self.charge_at = layout.unit_output(unit, s.CHARGE_W_MAX)
         self.discharge_at = layout.unit_output(unit, s.DISCHARGE_W_MAX)
         self.state_at = layout.unit_input(unit, s.PCS_STATE)
+        self.power_at = layout.unit_input(unit, s.PCS_POWER_W)
         self.sent_W: int | None = None
         self.due_us = self.run_due_us = 0
-        self.was_running: int | None = None
+        self.is_permitted: bool | None = None
         self.gate_refusals = 0
         self.gate_verdict = reasons.NONE
-        self._gate: Gate | None = None
-        self._gate_key: tuple[int, int] | None = None
+        self._budget, self._is_asked = StartBudget(), False  # since the permit came
+        self._starts: dict[Hashable, rtu.Request] = {}  # handed to the port since then
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
         """Submit start or stop, the set-point through the gate, then the converter's own requests.
         These are asked for first: if the device is lost, a set-point has no address.
         """
-        requests = self.pcs.service(now_us)
-        if self._form is not None and self.pcs.restarts != self._restarts:
-            self._restarts = self.pcs.restarts
-            self._form.forget()
         running = out[self.run_at]
+        self.permit(bool(running) and self.gate_verdict == reasons.NONE, now_us)
+        requests = self.pcs.service(now_us)
+        if self.pcs.restarts != self._restarts:
+            self._restarts, self.run_due_us = self.pcs.restarts, now_us
+            self._gate.forget()
         if not running:
             setpoint_W = 0
-        self._run(running and self.gate_verdict == reasons.NONE, inp[self.state_at], now_us)
+        self.run(inp, now_us)
         changed = setpoint_W != self.sent_W
         if changed and self._is_due(setpoint_W, out, now_us) or self.pcs.write_due(now_us):
             self._send(
                 setpoint_W, out, now_us, rtu.STOP if changed and setpoint_W == 0 else rtu.WRITE
             )
         for request in requests:
-            self.port.submit(request)
+            self.submit(request)
+
+    def permit(self, is_permitted: bool, now_us: int) -> None:
+        """Follow the permit to run. When it goes, frames of a start that wait for the bus are taken
+        back: they would be sent behind the stop.
+        """
+        if is_permitted == self.is_permitted:
+            return
+        self.is_permitted, self.run_due_us, self._is_asked = is_permitted, now_us, False
+        if not is_permitted:
+            self._budget.stopped()
+            for request in self._starts.values():
+                self.port.withdraw(request)
+            self._starts.clear()
+            self.pcs.withdraw()
+
+    def run(self, inp: Sequence[int], now_us: int) -> None:
+        """Send the start or the stop, and again while the converter has not followed."""
+        if now_us < self.run_due_us:
+            return
+        if self.is_permitted:
+            self._start(inp[self.state_at], now_us)
+        elif not self._has_stopped(inp):
+            self._stop(now_us)
+
+    def _start(self, state: int, now_us: int) -> None:
+        pcs = self.pcs
+        if isinstance(pcs, RegisterPcs):
+            has_followed = pcs.is_started or pcs.is_starting
+        else:
+            has_followed = self._is_asked and state in RUNS
+        if has_followed or not pcs.ready:
+            return
+        if self._budget.take(now_us):
+            self._is_asked, self.run_due_us = True, now_us + RUN_REPEAT_US
+            request = pcs.start()
+            if request is not None:
+                self.submit(request)
+        elif self._budget.is_spent:
+            self.sent.refuse(reasons.STARTS_SPENT)
+
+    def _has_stopped(self, inp: Sequence[int]) -> bool:
+        """Whether readings that began after the acknowledged stop show it, state and power."""
+        pcs, taken_us = self.pcs, self.pcs.stop_taken_us
+        if taken_us is None or not pcs.profile.shows_stop:
+            return False
+        is_new = pcs.readings.measured_us > taken_us + pcs.profile.period_ms * 1000
+        is_still = abs(inp[self.power_at]) <= self._gate.still_W
+        return is_new and is_still and inp[self.state_at] in STOPPED
+
+    def _stop(self, now_us: int) -> None:
+        """The stop. Where it is a frame of the set-point, the gate passes no power in it."""
+        request = self.pcs.stop()
+        if request is not None:
+            self.run_due_us = now_us + (self.pcs.stop_repeat_us or RUN_REPEAT_US)
+            self.submit(request)
 
     def _is_due(self, setpoint_W: int, out: Sequence[int], now_us: int) -> bool:
         """Whether a changed set-point goes now."""
@@ -83,18 +150,6 @@ class PcsChannel:
         is_beyond = not -out[self.charge_at] <= self.sent_W <= out[self.discharge_at]
         return is_beyond and now_us >= self.due_us - self.period_us - self._early_us
 
-    def _run(self, running: int, state: int, now_us: int) -> None:
-        """Send start or stop when it changes, and again while the converter has not followed."""
-        followed = (state in (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)) == bool(running)
-        if isinstance(self.pcs, RegisterPcs):
-            followed = followed and self.pcs.has_followed(bool(running))
-        if running == self.was_running and (followed or now_us < self.run_due_us):
-            return
-        request = self.pcs.start() if running else self._stop()
-        if request is not None:
-            self.was_running, self.run_due_us = running, now_us + RUN_REPEAT_US
-            self._submit(request)
-
     def _send(self, setpoint_W: int, out: Sequence[int], now_us: int, priority: int) -> None:
         request = self.pcs.setpoint(setpoint_W, priority)
         if isinstance(self.pcs, RegisterPcs):
@@ -103,28 +158,13 @@ class PcsChannel:
             return
         turn_us = min(max(now_us, self.due_us), now_us + self.period_us) if setpoint_W else now_us
         self.due_us = turn_us + self.period_us
-        gate = self._form or self._gate_for_scale()
-        self.gate_verdict = gate.check(request.frame, out[self.charge_at], out[self.discharge_at])
-        if self.gate_verdict == reasons.NONE:
-            self.sent_W = setpoint_W
-            request.on_failure = partial(self._lost, request.on_failure)
-        else:
-            self.gate_refusals += 1
+        request.on_failure = partial(self._lost, request.on_failure)
+        self.gate_verdict = self.submit(request, out[self.charge_at], out[self.discharge_at])
+        self.sent_W = setpoint_W
+        if self.gate_verdict != reasons.NONE:
             self.sent_W = None
-            self.sent.refuse(self.gate_verdict)
-            request = self._stop()
-        if request is not None:
-            self._submit(request)
-
-    def _stop(self) -> rtu.Request | None:
-        """The stop. Where it is a frame of the set-point, the gate passes no power in it."""
-        request = self.pcs.stop()
-        if request is not None and self._form is not None:
-            verdict = self._form.check(request.frame, 0, 0)
-            if verdict not in (reasons.NONE, reasons.GATE_ADDRESS):  # another register: [[stop]]
-                self.gate_refusals += 1
-                return None
-        return request
+            self.permit(False, now_us)
+            self._stop(now_us)
 
     def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
         """A converter that holds 0 may start again after a refusal. A spent budget is shown."""
@@ -133,14 +173,26 @@ class PcsChannel:
         if setpoint_W and pcs.is_spent:
             self.sent.refuse(reasons.WRITE_BUDGET)
 
-    def _submit(self, request: rtu.Request) -> None:
-        """Send a request; a gate with a form hears of its acknowledgement."""
-        if self._form is not None:
-            request.on_reply = partial(self._acknowledged, request.on_reply, request.frame)
+    def submit(self, request: rtu.Request, charge_W_max: int = 0, discharge_W_max: int = 0) -> int:
+        """The one way of a frame to the converter. reasons.NONE, or why the gate refused it.
+        Without limits it may be no set-point but 0.
+        """
+        frame, is_permitted = request.frame, bool(self.is_permitted)
+        code = self._gate.check(frame, is_permitted, charge_W_max, discharge_W_max)
+        if code != reasons.NONE:
+            self.gate_refusals += 1
+            self.sent.refuse(code)
+            return code
+        does = self._gate.does(frame)
+        if does == START:
+            self._starts[request.key] = request
+        elif does is None:  # a set-point, which the driver makes anew each time
+            request.on_reply = partial(self._acknowledged, request.on_reply, frame)
         self.port.submit(request)
+        return code
 
     def _acknowledged(self, tell: rtu.OnReply, frame: bytes, pdu: bytes, now_us: int) -> None:
-        cast(FormGate, self._form).acknowledged(frame)
+        self._gate.acknowledged(frame)
         tell(pdu, now_us)
 
     def _lost(
@@ -149,12 +201,3 @@ class PcsChannel:
         """Repeat a set-point that was lost: a lost 0 W would leave the last power in effect."""
         self.sent_W = None
         tell(kind, code, now_us)
-
-    def _gate_for_scale(self) -> Gate:
-        """The gate for the register scale the converter has now (it may change at run time)."""
-        # both are known: the converter has just encoded a set-point
-        pcs = cast(SunSpecPcs, self.pcs)
-        key = cast(int, pcs.setpoint_address), cast(int, pcs.setpoint_exponent)
-        if self._gate is None or key != self._gate_key:
-            self._gate_key, self._gate = key, Gate(self.pcs.unit_id, *key)
-        return self._gate

@@ -12,6 +12,10 @@ from safety import signals as s
 SLOWER_PERCENT = 150  # of the refresh that a meter's profile states: its values come too seldom
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
 _TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
+UNSEEN_STOP = (
+    "no reading confirms that this converter has stopped; while it may not run, its stop or 0 W is "
+    "repeated"
+)
 KINDS = {
     "bms": "BMS",
     "pcs": "PCS",
@@ -36,6 +40,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
             "meter": _meter(device, reports),
             "serial": serials.get((device["bus"], device["address"])) or None,
             "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
+            "stop": _unseen_stop(device),
         }
         for device in header.get("devices", [])
     ]
@@ -121,6 +126,11 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
     fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
     return f"id 0x{can_id:X} {words}, no value counts; {allowed}"
+
+
+def _unseen_stop(device: Facts) -> str | None:
+    """A sentence about a converter of which no reading shows that it has stopped, else None."""
+    return None if device.get("shows_stop", True) else UNSEEN_STOP
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:

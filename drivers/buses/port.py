@@ -82,6 +82,13 @@ class RtuPort:
         if self._job is None and self.wake_us > self._ready_us:
             self.wake_us = self._ready_us
 
+    def withdraw(self, request: Request) -> None:
+        """Take back a submitted request that has not been sent; none of its callbacks runs."""
+        waiting = self._once.get(request.key)
+        if waiting is not None and waiting.request is request:
+            del self._once[request.key]
+            self._plan()
+
     def offer(self, request: Request, within_us: int, now_us: int, late_us: int = 0) -> bool:
         """Send a SPARE read once its worst case delays no other by more than `late_us`. After
         `within_us` without room its `on_failure` gets NO_ROOM. False: another one waits or is under

@@ -118,6 +118,12 @@ class ValuePort:
         else:
             waiting.request, waiting.times_us = request, self.times_us(request, 0)
 
+    def withdraw(self, request: Request) -> None:
+        """Take back a submitted request that has not been sent."""
+        waiting = self._once.get(request.key)
+        if waiting is not None and waiting.request is request:
+            del self._once[request.key]
+
     def advance(self, end_us: int) -> None:
         """Do every exchange that ends by end_us."""
         self._now_us = end_us

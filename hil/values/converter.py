@@ -48,7 +48,7 @@ class DirectPcs:
             inp[base + s.PCS_DC_CURRENT_MA] = round(pcs.dc_current_A * 10) * 100
             inp[base + s.PCS_STATE], inp[base + s.PCS_ALARM_BITS] = pcs.state, alarms
             inp[base + s.PCS_FORMING] = pcs.is_forming
-            fresh[readings._measure_group] = 1
+            fresh[readings._measure_group], readings.measured_us = 1, end_us
         if end_us - self._controlled_us >= readings._control_us:
             self._controlled_us = end_us
             inp[base + s.PCS_SETPOINT_W] = device.image.get("704.WSet")
@@ -87,10 +87,11 @@ class DirectPcs:
             return
         running = out[channel.run_at]
         wanted_W = setpoint_W if running else 0
-        channel._run(running, inp[channel.state_at], now_us)
+        channel.permit(bool(running), now_us)
+        channel.run(inp, now_us)
         if now_us >= driver._heartbeat_due_us:
             driver._heartbeat_due_us = max(driver._heartbeat_due_us + SECOND_US, now_us)
-            channel.port.submit(driver.heartbeat())
+            channel.submit(driver.heartbeat())
         changed = wanted_W != channel.sent_W
         if changed and channel._is_due(wanted_W, out, now_us) or driver.write_due(now_us):
             self._send(wanted_W, out, now_us)

@@ -252,6 +252,18 @@ def test_the_contactors_are_commanded_on_change_alone_and_the_heartbeat_each_per
     assert commanded(bus, 0, 20) == [(50, 2, rtu.STOP)] and closes == [False, True, False]
 
 
+def test_an_opening_comes_again_while_the_bms_reports_closed_contactors():
+    """An acknowledged write that the BMS ignores is no opening. One that opens is told once."""
+    for state, times in ((3, 4), (1, 1)):
+        device, slave, _ = built("sunspec_battery")
+        slave.bms.overrides |= {MODEL_802 + 22: state}
+        bus = Bus(device, slave)
+        bus.run(500)
+        commanded(bus, 1, 500)
+        opened = [each for each in commanded(bus, 0, 3500) if each[0] == 50]
+        assert opened == [(50, 2, rtu.STOP)] * times, state
+
+
 def test_a_write_without_an_answer_comes_again_after_a_second():
     device, slave, _ = built("sunspec_battery")
     bus = Bus(device, slave)

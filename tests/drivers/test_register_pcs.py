@@ -279,7 +279,7 @@ def test_the_direction_of_a_current_may_stand_in_another_register(bench, tmp_pat
 
 
 @pytest.mark.parametrize("ready_ms, starts", [(1900, True), (2200, False)])
-def test_a_start_that_waits_too_long_says_why_and_is_tried_again(bench, ready_ms, starts):
+def test_a_start_that_waits_too_long_says_why_and_ends(bench, ready_ms, starts):
     bus, _, _ = bench(running, tail=STEPS)
     follow(bus, 0, 100)
     bus.slave.data["start"] = []
@@ -291,7 +291,11 @@ def test_a_start_that_waits_too_long_says_why_and_is_tried_again(bench, ready_ms
     assert bus.device.readings.is_started == starts
     if not starts:
         assert bus.device.fault == "converter 1: not ready after its start"
-        follow(bus, 0, 700)
+        assert bus.device.is_starting, "the pause after a failure is not over"
+        follow(bus, 0, 600)
+        assert not bus.device.is_starting, "only the channel begins another one"
+        bus.device.start()
+        follow(bus, 0, 100)
         assert bus.device.readings.is_started
 
 

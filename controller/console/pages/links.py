@@ -27,7 +27,7 @@ def parts(facts: Facts) -> list[list[str]]:
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
     about += [line for device in devices for line in _meter(device)] + _serials(devices)
-    about += [line for device in devices for line in _refusal(device)]
+    about += [line for device in devices for line in (*_refusal(device), *_stop(device))]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
     whole = [HEADER, *rows, RULE, *buses, path, *about]
@@ -126,6 +126,11 @@ def _meter(device: Facts) -> list[str]:
 def _refusal(device: Facts) -> list[str]:
     """Why no value of a BMS counts."""
     return folded("BMS", f"{device['device']}: {device['refusal']}.") if device["refusal"] else []
+
+
+def _stop(device: Facts) -> list[str]:
+    """A converter of which no reading shows whether it has stopped."""
+    return folded("PCS", f"{device['device']}: {device['stop']}.") if device["stop"] else []
 
 
 def _faults(devices: list[Facts]) -> list[str]:

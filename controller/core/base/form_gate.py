@@ -16,6 +16,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
+from controller.core.base.converter_gate import ConverterGate
 from controller.core.base.gate import frame_crc
 from controller.core.base.sent import SENT
 from safety.signals import INT_MAX
@@ -235,7 +236,7 @@ def _ends(values: Sequence[Number]) -> tuple[Number, Number]:
 class FormSent:
     """Follows the frames to one converter, as `sent.Sent`."""
 
-    def __init__(self, gate: FormGate, inp: "array[int]", sent_at: int, code_at: int):
+    def __init__(self, gate: ConverterGate, inp: "array[int]", sent_at: int, code_at: int):
         self._gate, self._inp, self._sent_at, self._code_at = gate, inp, sent_at, code_at
 
     def see(self, frame: bytes) -> None:

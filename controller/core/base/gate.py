@@ -9,6 +9,7 @@ and the stop frame goes out instead.
 from struct import Struct
 
 from controller.core.base import reasons
+from controller.core.base.sent import HasSetpoint
 
 FRAME_BYTES = 13
 WRITE_MULTIPLE = 16
@@ -87,3 +88,33 @@ class Gate:
             if not is_right:
                 return code
         return reasons.NONE
+
+
+class ScaledGate:
+    """The Gate of a converter at the place and the scale that its set-point has now: both may
+    change at run time.
+    """
+
+    def __init__(self, unit_id: int, pcs: HasSetpoint):
+        self._unit_id, self._pcs = unit_id, pcs
+        self._key: tuple[int, int] | None = None
+        self._gate: Gate | None = None
+
+    def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
+        """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
+        address, exponent = self._pcs.setpoint_address, self._pcs.setpoint_exponent
+        if address is None or exponent is None:
+            return reasons.GATE_ADDRESS
+        if self._gate is None or (address, exponent) != self._key:
+            self._key, self._gate = (address, exponent), Gate(self._unit_id, address, exponent)
+        return self._gate.check(frame, charge_W_max, discharge_W_max)
+
+    def forget(self) -> None:
+        """The converter may be another one."""
+        self._gate = None
+
+    def sent(self, frame: bytes) -> None:
+        """One frame holds the whole set-point: nothing is left to follow."""
+
+    def acknowledged(self, frame: bytes) -> None:
+        """See sent."""

@@ -57,6 +57,8 @@ def loaded(tmp_path, text):
     GOOD + STEP + "value = -1"  "start.1.value: -1 is not allowed; allowed a value that u16"
     GOOD + STEP.replace("start", "stop") + "value = 70000"  "stop.1.value: 70000 is not allowed"
     GOOD + STEP.replace("function = 6", "function = 3") + "equals = [-1]"  "start.1.equals: -1 is"
+    GOOD + STEP + "value = 1" + STEP.replace("start", "stop") + "value = 1"  "start.1.value: 1 is"
+    GOOD + STEP + "value = 1" + STEP.replace("start", "setup") + "value = 1"  "of [[setup]]"
     MODE.replace("idle = 0xCC", "idle = 70000")  "setpoint.1.values.1.idle: 70000 is not allowed"
     GOOD.replace("dc_current_mA = {", 'dc_current_mA = {scale_by = "big", ')  "allowed rated_W"
     GOOD + BEAT  "heartbeat.address: 101 is not allowed; allowed a register that is not of"

@@ -30,7 +30,7 @@ def loaded(folder: pathlib.Path, form):
     profile = profiles.load(str(path))
     device = SimpleNamespace(address=UNIT, profile=profile)
     frames = [Frame(each, {"rated_W": RATED_W}) for each in profile.setpoint]
-    return tomllib.loads(path.read_text()), converters.gate(device, RATED_W), frames
+    return tomllib.loads(path.read_text()), converters.setpoint_gate(device, RATED_W), frames
 
 
 def frame_of(frame, words):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from controller.config import configuration
+from controller.config import configuration, converters
 from controller.core.base import reasons
 from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
@@ -22,7 +22,7 @@ WSET = 40_024
 RUN_AT, CHARGE_AT, DISCHARGE_AT = (
     LAYOUT.unit_output(0, at) for at in (s.PCS_RUN_OK, s.CHARGE_W_MAX, s.DISCHARGE_W_MAX)
 )
-STATE_AT = LAYOUT.unit_input(0, s.PCS_STATE)
+STATE_AT, POWER_AT = (LAYOUT.unit_input(0, at) for at in (s.PCS_STATE, s.PCS_POWER_W))
 
 
 class Port:
@@ -30,6 +30,9 @@ class Port:
 
     def submit(self, request):
         self.sent = [*self.sent, (request.key, request.priority)]
+
+    def withdraw(self, request):
+        """The bus is always free: nothing waits."""
 
     def take(self):
         taken, self.sent = self.sent, ()
@@ -129,11 +132,18 @@ def test_steps_of_the_module_go_out_before_its_coils():
 class Pcs:
     """A converter that is ready; `frame_W` overrides what its set-point frames carry."""
 
-    unit_id, setpoint_address, setpoint_exponent = 1, WSET, 0
+    unit_id, setpoint_address, setpoint_exponent, restarts = 1, WSET, 0, 0
     ready, due, frame_W = True, False, None
+    written_at, stop_repeat_us = {"715.OpCtl": 40_100}, 0
+    profile = SimpleNamespace(settings={"reversion_s": 4}, shows_stop=True, period_ms=100)
 
     def __init__(self):
         self.requests, self.failures = [], []
+        self.readings = SimpleNamespace(measured_us=0)
+        self.stop_taken_us = None
+
+    def withdraw(self):
+        self.stop_taken_us = None
 
     def service(self, now_us):
         return ()
@@ -170,9 +180,10 @@ class Bench:
     def __init__(self, running=1, setpoint_ms=100):
         self.pcs, self.port, self.refused = Pcs(), Port(), []
         sent = SimpleNamespace(refuse=self.refused.append)
-        self.channel = PcsChannel(
-            self.pcs, self.port, LAYOUT, 0, setpoint_ms, TICK_US // 1000, sent
-        )
+        device = SimpleNamespace(address=1, profile=self.pcs.profile)
+        gate = converters.sunspec_gate(device, 250_000, self.pcs)
+        periods_ms = setpoint_ms, TICK_US // 1000
+        self.channel = PcsChannel(self.pcs, self.port, LAYOUT, 0, *periods_ms, sent, gate)
         self.inp, self.out = [0] * LAYOUT.inputs, [0] * LAYOUT.outputs
         self.out[RUN_AT], self.out[CHARGE_AT], self.out[DISCHARGE_AT] = running, 100_000, 200_000
         self.inp[STATE_AT] = s.PCS_RUNNING if running else s.PCS_OFF
@@ -298,14 +309,53 @@ def test_zero_goes_out_at_once_and_of_a_converter_that_may_not_run_after_the_sto
 @cases("""
     running  states                                                                   word
     1        (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STOPPING, s.PCS_FAULT, s.PCS_STANDBY)  "start"
-    0        (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)                         "stop"
+    0        (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING, s.PCS_STOPPING)         "stop"
 """)
 def test_start_and_stop_are_said_again_every_half_second_until_followed(running, states, word):
     for state in range(8):
         bench = Bench(running)
         bench.inp[STATE_AT] = state
-        said = [tick for tick in range(60) if word in [key for key, _ in bench.write(0)]]
+        said = []
+        for tick in range(60):
+            said += [tick] * (word in [key for key, _ in bench.write(0)])
+            bench.pcs.stop_taken_us, bench.pcs.readings.measured_us = 0, 100_001
         assert said == ([0, 25, 50] if state in states else [0])
+
+
+@cases("""taken_us  measured_us  power_W  repeats
+    None     900_000   0       True  | 0  100_000  0        True | 0  100_001  0       False
+    200_000  300_000   0       True  | 0  900_000  -12_501  True | 0  900_000  12_500  False
+""")
+def test_a_stop_has_been_followed_when_a_newer_reading_shows_no_power(
+    taken_us, measured_us, power_W, repeats
+):
+    """250 kW, measured each 100 ms; the state is "off" all the time."""
+    bench = Bench(0)
+    bench.inp[POWER_AT] = power_W
+    bench.write(0)
+    bench.pcs.stop_taken_us, bench.pcs.readings.measured_us = taken_us, measured_us
+    bench.now_us = 1_000_000
+    assert (("stop", rtu.STOP) in bench.write(0)) == repeats
+
+
+def test_starts_are_bounded_per_hour_and_a_repeated_one_counts_once():
+    """Twelve starts, each sent at most ten times in its minute; a stop ends a start."""
+    bench, minutes = Bench(), []
+    bench.inp[STATE_AT] = s.PCS_OFF
+    for _ in range(14 * 60 * 2):
+        minutes += [bench.now_us // 60_000_000] * (("start", rtu.WRITE) in bench.write(0))
+        bench.now_us += 480_000
+    assert [minutes.count(each) for each in range(14)] == [10] * 12 + [0] * 2
+    assert bench.refused[-1] == reasons.STARTS_SPENT and bench.channel.gate_refusals == 0
+    bench.now_us = 3_600_000_000 - TICK_US
+    assert ("start", rtu.WRITE) not in bench.write(0)
+    assert ("start", rtu.WRITE) in bench.write(0)
+    bench = Bench()
+    bench.inp[STATE_AT] = s.PCS_OFF
+    for run in range(40):
+        bench.out[RUN_AT] = run % 2
+        said = [key for _ in range(50) for key, _ in bench.write(0)]
+        assert ("start" in said) == (run % 2 and run < 24) and ("stop" in said) == (run % 2 == 0)
 
 
 def test_stop_is_said_as_soon_as_the_converter_is_known_even_if_it_never_ran():
@@ -363,7 +413,7 @@ def test_what_stood_before_a_refusal_is_sent_anew_after_it():
     assert bench.write(50_000) == [("stop", rtu.STOP)]
     bench.pcs.frame_W = None
     said = [key for key, _ in sum(bench.write_all([1000] * 10), [])]
-    assert said == ["stop", ("setpoint", 1000), "start"]
+    assert said == [("setpoint", 1000), "start"]
 
 
 @pytest.mark.parametrize("change", [{"setpoint_exponent": 1}, {"setpoint_address": WSET + 2}])

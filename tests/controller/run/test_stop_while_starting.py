@@ -1,0 +1,268 @@
+"""A stop at every tick of a start, for every converter profile and every state that it names."""
+
+import ast
+import pathlib
+from types import SimpleNamespace
+
+import pytest
+from converter import Converter as SunSpec
+from device_suite import Bus, Sink
+from register_converter import PROFILES, RATED_W, Converter, data_of, words_of
+
+from controller.config import converters, profiles
+from controller.console.pages import links as page
+from controller.core.base.form_gate import FormSent
+from controller.core.base.sent import Sent
+from controller.journal import journal_header
+from controller.run.pcs_channel import PcsChannel
+from controller.run.start_budget import StartBudget
+from controller.state import links
+from drivers.buses.crc import seal
+from drivers.pcs import SunSpecPcs
+from drivers.register_pcs import RegisterPcs
+from safety import signals as s
+
+ROOT = pathlib.Path(__file__).parents[3]
+TICK_MS = 20
+SUNSPEC = "sunspec_pcs"
+EVERY = [*PROFILES, SUNSPEC]
+STARTING_TICKS = 24  # from before the first frame of each start to after its last
+
+
+def data(frame):
+    """The registers that a frame writes."""
+    return frame[4:6] if frame[1] == 6 else frame[7:-2]
+
+
+class Bench:
+    """One converter with its channel, in virtual time; it does what the test lets it do."""
+
+    def __init__(self, name):
+        self.name, self.data, self.sink = name, data_of(name), Sink()
+        self.profile, layout = profiles.load(name), self.sink.layout
+        self.base = layout.unit_input(0, 0)
+        groups = [layout.unit_group(0, each) for each in (s.G_PCS_MEASURE, s.G_PCS_CONTROL)]
+        places = (self.base, *groups)
+        device = SimpleNamespace(address=1, profile=self.profile)
+        inp, code_at = self.sink.inp, len(self.sink.inp)
+        inp.append(0)  # the code of what was sent
+        if name == SUNSPEC:
+            self.slave = SunSpec()
+            self.pcs = SunSpecPcs(self.profile, 1, self.sink, places, TICK_MS * 1000)
+            gate = converters.sunspec_gate(device, RATED_W, self.pcs)
+            sent = Sent(self.pcs, inp, self.base + s.PCS_SENT_W, code_at)
+        else:
+            self.slave = Converter(self.data)
+            self.slave._on_step = lambda address, value: None  # it does not run by itself
+            settings = {"rated_W": RATED_W, "setpoint_ms": 100, "tick_ms": TICK_MS}
+            self.pcs = RegisterPcs(self.profile, 1, self.sink, places, settings)
+            gate = converters.gate(device, RATED_W, self.pcs.writer.places.of)
+            sent = FormSent(gate, inp, self.base + s.PCS_SENT_W, code_at)
+        self.bus = Bus(self.pcs, self.slave, baud_Bd=460_800)
+        self.bus.device = SimpleNamespace()  # the channel serves the driver
+        self.bus.port.watch[1] = sent.see
+        self.gate = gate
+        self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, 100, TICK_MS, sent, gate)
+        self.out = [0] * layout.outputs
+        for limit in (s.CHARGE_W_MAX, s.DISCHARGE_W_MAX):
+            self.out[layout.unit_output(0, limit)] = RATED_W
+        self.run_at = layout.unit_output(0, s.PCS_RUN_OK)
+        self.beats = 0
+
+    def run(self, ms, permitted=0, power_W=0):
+        """(start frames, stop frames, frames of the set-point) that have left meanwhile."""
+        first = len(self.slave.writes)
+        self.out[self.run_at] = permitted
+        for _ in range(ms // TICK_MS):
+            self.beat()
+            self.channel.write(self.sink.inp, self.out, power_W, self.bus.now_us)
+            self.bus.run(TICK_MS)
+        return self.frames(self.slave.writes[first:])
+
+    def beat(self):
+        """The heartbeat of a device that has one counts."""
+        self.beats += 1
+        entry = self.data["registers"].get("heartbeat")
+        if self.name != SUNSPEC and entry:
+            self.slave.put(entry, self.beats % 100)
+
+    def frames(self, writes):
+        """What writes do, judged by the text of the profile alone."""
+        if self.name == SUNSPEC:
+            operation, setpoint = self.slave.address("715.8"), self.slave.address("704.24")
+            starts = [data for _, at, data in writes if (at, data) == (operation, b"\0\1")]
+            stops = [data for _, at, data in writes if (at, data) == (operation, b"\0\0")]
+            return starts, stops, [data for _, at, data in writes if at == setpoint]
+        found = []
+        for name in ("start", "stop"):
+            steps = [each for each in self.data.get(name, []) if "value" in each]
+            contents = [(each["address"], self.content(each)) for each in steps]
+            found.append([data for _, at, data in writes if (at, data) in contents])
+        places = {self.pcs.places.of(each.address) for each in self.profile.setpoint}
+        return *found, [at for _, at, _ in writes if at in places]
+
+    @staticmethod
+    def content(step):
+        words = words_of({"type": "u16", **step}, step["value"])
+        return b"".join([word.to_bytes(2, "big") for word in words])
+
+    def states(self):
+        """The raw values of the states that the profile names; none: [None]."""
+        if self.name == SUNSPEC:
+            return list(range(8))
+        return [int(raw) for raw in self.data["registers"].get("state", {}).get("values", {})] or [
+            None
+        ]
+
+    def shows(self, raw=None, code=None):
+        """The device reports this raw state, or one that means this code, if it names one."""
+        if self.name == SUNSPEC:
+            self.slave.put("701.4", code if raw is None else raw)
+            return
+        entry = self.data["registers"].get("state")
+        if entry is None:
+            return
+        if raw is None:
+            raws = [int(raw) for raw, means in entry["values"].items() if means == code]
+            raw = raws[0] if raws else int(next(iter(entry["values"])))
+        mask = entry.get("mask", 0xFFFF)
+        table = self.slave.holding if entry.get("function", 3) == 3 else self.slave.inputs
+        at = self.pcs.places.of(entry["address"])
+        shift = (mask & -mask).bit_length() - 1 if bin(mask).count("1") == 1 else 0
+        table[at] = table[at] & ~mask | raw << shift & mask
+
+    def has_stop(self):
+        return self.name == SUNSPEC or bool(self.data.get("stop"))
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def bench(request):
+    found = Bench(request.param)
+    found.run(8000)
+    assert found.pcs.ready, found.pcs.fault
+    return found
+
+
+def test_a_stop_at_every_tick_of_a_start_is_sent_and_nothing_starts_behind_it(bench):
+    pause_ms = 0 if bench.has_stop() else bench.profile.settings["setpoint_pause_ms"]
+    begun = 0
+    for raw in bench.states():
+        bench.shows(raw)
+        for ticks in range(1, STARTING_TICKS):
+            bench.channel._budget = StartBudget()
+            begun += bool(bench.run(ticks * TICK_MS, permitted=1)[0])
+            starts, stops, zeros = bench.run(2 * TICK_MS + pause_ms)
+            assert stops or not bench.has_stop() and zeros, (raw, ticks)
+            later = bench.run(1000)
+            assert not starts + later[0], (raw, ticks)
+    assert begun > STARTING_TICKS // 2 or not bench.run(1000, permitted=1)[0]
+    assert bench.channel.gate_refusals == 0
+
+
+def test_a_frame_of_a_start_that_waits_for_a_busy_bus_is_not_sent_behind_the_stop(bench):
+    bench.shows(code=s.PCS_STANDBY)
+    bench.bus.port.first_byte_timeout_us = 300_000
+    for ticks in range(1, STARTING_TICKS):
+        bench.channel._budget = StartBudget()
+        bench.run((ticks - 1) * TICK_MS, permitted=1)
+        bench.slave.silent = True
+        bench.run(4 * TICK_MS, permitted=1)
+        bench.run(2 * TICK_MS)
+        bench.slave.silent = False
+        starts, stops, zeros = bench.run(1500)
+        assert not starts and (stops or zeros), ticks
+    bench.bus.port.first_byte_timeout_us = 20_000
+    assert bench.channel.gate_refusals == 0
+
+
+def test_a_stop_is_repeated_until_the_reading_shows_it(bench):
+    """Where none can, it is repeated as long as there is no permit."""
+    bench.shows(code=s.PCS_RUNNING)
+    bench.run(2000, permitted=1)
+    shown = bench.profile.shows_stop
+    period_ms = 500 if shown else bench.profile.settings["repeat_ms"] or 10_000
+    for _ in range(3):
+        _, stops, zeros = bench.run(2 * period_ms)
+        frames = stops if bench.has_stop() else zeros
+        most = 5 * (len(bench.profile.stop) or len(bench.profile.setpoint)) if not shown else 5
+        assert (2 if bench.has_stop() else 1) <= len(frames) <= most
+    assert shown == (bench.has_stop() and bench.states() != [None])
+    if not shown:
+        return
+    power = "701.10" if bench.name == SUNSPEC else "power_W"
+    for power_W, repeats in ((0, False), (RATED_W, True), (-RATED_W, True), (0, False)):
+        bench.shows(code=s.PCS_OFF)
+        if bench.name == SUNSPEC:
+            bench.slave.put(power, power_W // 100)
+        else:
+            entry = bench.data["registers"][power]
+            bench.slave.reading(power, round(power_W / entry.get("scale", 1)))
+        bench.run(2000)
+        assert bool(bench.run(2000)[1]) == repeats, power_W
+    bench.shows(code=s.PCS_RUNNING)
+    assert bench.run(2000)[1], "it runs by itself"
+
+
+def test_a_stop_goes_to_a_converter_that_is_lost_as_soon_as_it_answers(bench):
+    bench.run(2000, permitted=1)
+    bench.slave.silent = True
+    bench.run(15_000, permitted=1)
+    assert bench.pcs.restarts and not bench.pcs.ready
+    bench.slave.silent = False
+    starts, stops, zeros = bench.run(8000)
+    assert not starts and (stops or zeros)
+
+
+def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench):
+    fields = {"name": "pcs_1", "role": "pcs", "bus": "pcs", "address": 1, "index": 0}
+    stored = journal_header._device(SimpleNamespace(**fields, profile=bench.profile))
+    shown = links._unseen_stop(stored)
+    assert (shown is None) == bench.profile.shows_stop
+    said = " ".join([each.strip() for each in page._stop({"device": "pcs_1", "stop": shown})])
+    assert ("pcs_1: no reading confirms that this converter has stopped" in said) == bool(shown)
+
+
+def test_stored_writes_are_repeated_once_an_hour_alone():
+    bench = Bench("goodwe_et")
+    bench.profile.settings |= {"stored": True, "writes_per_day_max": 100}
+    bench.run(8000)
+    assert len(bench.run(60_000)[2]) == 0
+    assert bench.pcs.stop_repeat_us == 3_600_000_000
+
+
+def test_one_function_alone_hands_frames_to_the_port_of_a_converter():
+    """It asks the gate. The rig's value mode goes through it too."""
+    for name in ("controller/run/pcs_channel.py", "hil/values/converter.py"):
+        calls = [
+            (function.name, ast.unparse(each.func))
+            for function in ast.walk(ast.parse((ROOT / name).read_text()))
+            if isinstance(function, ast.FunctionDef)
+            for each in ast.walk(function)
+            if isinstance(each, ast.Call) and ast.unparse(each.func).endswith("port.submit")
+        ]
+        assert calls == [("submit", "self.port.submit")] * (name != "hil/values/converter.py")
+
+
+def test_the_gate_refuses_what_starts_and_what_the_profile_does_not_name(bench):
+    """Each write that the driver made passes with a permit. Without it the starts do not."""
+    frames = {}
+    check = bench.gate.check
+    bench.gate.check = lambda frame, *rest: frames.setdefault(bytes(frame)) or check(frame, *rest)
+    bench.channel._budget, first = StartBudget(), len(bench.slave.writes)
+    bench.run(3000, permitted=1)
+    bench.run(3000)
+    del bench.gate.check
+    writes = [each for each in frames if each[1] in (6, 16)]
+    passed = {(int.from_bytes(each[2:4], "big"), data(each)) for each in writes}
+    assert writes and {(at, content) for _, at, content in bench.slave.writes[first:]} <= passed
+    for frame in writes:
+        is_start = bool(
+            bench.frames([(frame[1], int.from_bytes(frame[2:4], "big"), data(frame))])[0]
+        )
+        limits = RATED_W, RATED_W
+        assert bench.gate.check(frame, True, *limits) == 0
+        assert bench.gate.check(frame, False, *limits) == (611 if is_start else 0)
+        other = frame[:2] + (60_123).to_bytes(2, "big") + frame[4:-2]
+        assert bench.gate.check(seal(other), True, *limits) in (601, 604)
+        assert bench.gate.check(seal(bytes((2,)) + frame[1:-2]), True, *limits) == 602
+        assert bench.gate.check(frame[:-1] + bytes((frame[-1] ^ 1,)), True, *limits) == 606
