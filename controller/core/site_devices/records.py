@@ -20,6 +20,8 @@ class Signal(NamedTuple):
     # range in permille of the parameter `rated_W`, with a margin, and yet a value of the wrong sign
     # or scale lies outside; (): low .. high alone
     of_rated: tuple[int, ...] = ()
+    # a state counts after it has been reported for so long (debounce.py); 0: at once
+    settle_ms: int = 0
 
     def bounds(self, settings: dict[str, int]) -> tuple[int, int]:
         """(lowest, highest) value that a device with these parameters can report."""

@@ -21,6 +21,9 @@ STAGES_MAX = 8
 # then shed.
 PV_PERMILLE, GENSET_PERMILLE = (-50, 1200), (-200, 1500)
 HEATER_PERMILLE, METER_PERMILLE = (0, 1200), (-1200, 1200)
+# A device is read once a second. One wrong reading, or a contact that bounces for a second, then
+# looks like a state of up to 2 s. A set that is not ready may be known later than one that stops.
+READY_MS, RUNNING_MS = 3000, 2000
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
 CELLS = (
@@ -75,8 +78,14 @@ GENSET = Role(
         Signal(
             "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", GENSET_PERMILLE
         ),
-        Signal("is_running", 0, 1, "1: the engine runs and the voltage is present"),
-        Signal("is_ready_ok", 0, 1, "1: in automatic mode and without a fault"),
+        Signal(
+            "is_running",
+            0,
+            1,
+            "1: the engine runs and the voltage is present",
+            settle_ms=RUNNING_MS,
+        ),
+        Signal("is_ready_ok", 0, 1, "1: in automatic mode and without a fault", settle_ms=READY_MS),
         Signal("fuel_permille", 0, 1000, "fuel in the tank"),
     ),
     (
@@ -145,7 +154,7 @@ CHILLER = Role(
     None,
     (
         Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
-        Signal("is_ready_ok", 0, 1, "1: without a fault"),
+        Signal("is_ready_ok", 0, 1, "1: without a fault", settle_ms=READY_MS),
     ),
     (
         Actuator(
@@ -208,7 +217,7 @@ FAN = Role(
     None,
     (
         Signal("speed_permille", 0, 1000, "speed of the fan"),
-        Signal("is_ready_ok", 0, 1, "1: without a fault"),
+        Signal("is_ready_ok", 0, 1, "1: without a fault", settle_ms=READY_MS),
     ),
     (
         Actuator(
@@ -237,7 +246,7 @@ HEATER = Role(
     None,
     (
         Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", HEATER_PERMILLE),
-        Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed"),
+        Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed", settle_ms=READY_MS),
     ),
     (
         Actuator(
@@ -270,7 +279,7 @@ LOAD_CAP = Role(
     None,
     (
         Signal("lowered_W", 0, POWER_W_MAX, "power by which the scheduler has lowered the load"),
-        Signal("is_ready_ok", 0, 1, "1: the scheduler takes requests"),
+        Signal("is_ready_ok", 0, 1, "1: the scheduler takes requests", settle_ms=READY_MS),
     ),
     (
         Actuator(
