@@ -27,10 +27,12 @@ class Found:
         self.import_room_W = WIDE_W
         # site_balance: the source of the site, as far as nothing contradicts it; a converter forms
         # the voltage, and the discharge that these converters may give; sets carry the load, and
-        # nothing proves another source; others contradict the load meter; draw that no meter sees
+        # nothing proves another source; others contradict the load meter, the grid meter; one of them,
+        # for too short a time to count; draw that no meter sees
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
-        self.is_carried_by_sets = self.is_load_wrong = False
+        self.is_carried_by_sets = self.is_load_wrong = self.is_grid_wrong = False
+        self.is_meter_disputed = False
         self.others_W = 0
         # modes (policies/modes.py)
         self.mode, self.is_off_grid = 0, False
