@@ -31,7 +31,9 @@ class Control:
         asked = [each for each in every if not each.ROLES or setup.actuators(each.ROLES)]
         in_turn = functions.in_turn(asked)
         self._judging = [each for each in in_turn if each.STAGE == contract.BALANCE]
-        self._bounding = [each for each in in_turn if contract.BALANCE < each.STAGE <= contract.BOUND]
+        self._bounding = [
+            each for each in in_turn if contract.BALANCE < each.STAGE <= contract.BOUND
+        ]
         self._requesting = [each for each in in_turn if each.STAGE > contract.BOUND]
 
     def step(self, known: Known, elapsed_ticks: int) -> int:

@@ -20,7 +20,6 @@ from array import array
 
 from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
-from controller.core.base.balance import GRID as GRID_METER
 from controller.core.base.integers import approach, lasting, low_pass
 from controller.core.base.words import Words
 from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, signals
@@ -247,7 +246,7 @@ class SiteBalance(Function):
         if not (verdict.wrong | verdict.doubtful | state.is_open):
             return
         wrong = doubtful = is_open = 0
-        urgent = (SOURCE,) if is_off_grid else (SOURCE, GRID_METER, LOAD)
+        urgent = (SOURCE,) if is_off_grid else (SOURCE, balance.GRID, LOAD)
         for number, times in enumerate(self._lasting):
             set_ms, bit = URGENT_SET_MS if number in urgent else SET_MS, 1 << number
             for one, mask in zip(times, verdict):
@@ -263,8 +262,8 @@ class SiteBalance(Function):
         wrong, doubtful = self.state.wrong, self.state.doubtful
         found.is_carried_by_sets = self.state.is_carried != 0
         found.is_load_wrong = wrong >> LOAD & 1 != 0
-        found.is_grid_wrong = wrong >> GRID_METER & 1 != 0
-        meters = [self._lasting[number][0] for number in (GRID_METER, LOAD)]
+        found.is_grid_wrong = wrong >> balance.GRID & 1 != 0
+        meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
         found.is_meter_disputed = any([each.ms > 0 and not each.counts for each in meters])
         found.others_W = self.state.others >> 16
         if wrong != self._applied:

@@ -246,7 +246,9 @@ HEATER = Role(
     None,
     (
         Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", HEATER_PERMILLE),
-        Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed", settle_ms=READY_MS),
+        Signal(
+            "is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed", settle_ms=READY_MS
+        ),
     ),
     (
         Actuator(
