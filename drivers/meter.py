@@ -18,6 +18,7 @@ from typing import Any, cast
 from drivers import meter_reads
 from drivers.buses import rtu
 from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
+from drivers.plausible import EXACT, UNIT_VA_MIN, fits_apparent, plausible
 from drivers.profile import Profile
 from drivers.register_blocks import Block
 from drivers.register_numbers import Numbers
@@ -75,7 +76,7 @@ class Meter:
         self.lowest_permille = 0  # of the lowest phase, as read last; 0: not read yet
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
-        self._power_W_max = power_W_max
+        self._power_W_max, self._has_fitted = power_W_max, False
         self._sign = -1 if profile.settings["inverted"] else 1
         self._period_us = profile.period_ms * 1000
         self._set_reads(profile)
@@ -253,7 +254,20 @@ class Meter:
                 return None
             sum_W = values[self._total]
         # before it is rounded, because infinity has no whole number
-        return round(sum_W) * self._sign if abs(sum_W) <= self._power_W_max else None
+        if not plausible(sum_W, self._power_W_max, EXACT) or not self._has_unit(values, sum_W):
+            return None
+        return round(sum_W) * self._sign
+
+    def _has_unit(self, values: Sequence[float], power_W: float) -> bool:
+        """Whether the power has had the unit of voltage times current. A meter that shows kW for W
+        never has; beside a battery that follows the load, a right one may show 0 W for a while.
+        """
+        if not self._has_fitted:
+            apparent_VA = sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
+            if not fits_apparent(power_W, apparent_VA):
+                return False
+            self._has_fitted = apparent_VA >= UNIT_VA_MIN
+        return True
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
         """Whether the total agrees with its phases, or with voltage times current without them."""

@@ -27,8 +27,8 @@ class Found:
         self.import_room_W = WIDE_W
         # site_balance: the source of the site, as far as nothing contradicts it; a converter forms
         # the voltage, and the discharge that these converters may give; sets carry the load, and
-        # nothing proves another source; others contradict the load meter, or the grid meter; they do
-        # so now, but not for so long that it counts; draw that no meter sees
+        # nothing proves another source; others contradict the load meter, or the grid meter; they
+        # do so now, but not for so long that it counts; draw that no meter sees
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
         self.is_carried_by_sets = self.is_load_wrong = self.is_grid_wrong = False

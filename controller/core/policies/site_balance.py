@@ -22,7 +22,15 @@ from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
 from controller.core.base.integers import approach, lasting, low_pass
 from controller.core.base.words import Words
-from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, signals
+from controller.core.policies.balance_words import (
+    TEXTS,
+    Engine,
+    Lasting,
+    contradicted,
+    power_of,
+    set_of,
+    signals,
+)
 from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
 from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
@@ -61,16 +69,6 @@ class State(Words):
     grid_ms: int  # since then
     quiet_ms: int  # since the grid meter last showed power
     is_open: int  # any time of a signal runs
-
-
-class Engine(Words):
-    """The report of one set."""
-
-    is_heard: int
-    runs: int  # its last report
-    changes_ms: int  # CHANGE_MS for each change of it, counted down by time
-    asked_ms: int  # for which the set has been asked to run
-    warm_ms: int  # for which it has run as asked without power; 0: it does not
 
 
 class SiteBalance(Function):
@@ -137,8 +135,9 @@ class SiteBalance(Function):
         for engine, device in zip(self._engines, self._sets):
             self._watch(engine, device, passed_ms)
         self._look_at_meters(known, passed_ms)
-        site = self._readings(known, found, is_off_grid)
-        if is_off_grid or self._is_disputed(known, site):
+        others_W = self._others_W(known)
+        if is_off_grid or self._is_disputed(known, others_W):
+            site = self._readings(known, found, is_off_grid)
             self._keep(self._judged(site), is_off_grid, passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
@@ -148,13 +147,16 @@ class SiteBalance(Function):
         else:
             state.is_formed = state.is_carried = 0
             if not found.is_off_grid:
-                self._learn(known)
+                self._learn(known, others_W)
 
-    def _is_disputed(self, known: Known, site: Readings) -> bool:
+    def _is_disputed(self, known: Known, others_W: int | None) -> bool:
         """The meters differ, or a set gives power without a report of its engine, or while no meter
         shows a grid.
         """
-        if known.grid_W is not None and self.state.is_learnt and balance.meters(site):
+        state = self.state
+        if known.grid_W is None or not state.is_learnt:
+            others_W = None
+        if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
             return True
         for each in self._sets:
             power_W = each.reported("power_W") or 0
@@ -193,8 +195,8 @@ class SiteBalance(Function):
             self._rated_W,
             self._connection_W,
             state.others >> 16,
-            tuple([_set(*each) for each in zip(self._engines, self._sets)]),
-            tuple([Source(*_power(each)) for each in self._suns]),
+            tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
+            tuple([Source(*power_of(each)) for each in self._suns]),
             (state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
 
@@ -216,13 +218,19 @@ class SiteBalance(Function):
         if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
             state.quiet_ms = 0
 
-    def _learn(self, known: Known) -> None:
+    def _others_W(self, known: Known) -> int | None:
         """The sum of all powers on the grid is what no meter sees."""
-        state, load_W = self.state, self._load_W(known)
+        load_W = self._load_W(known)
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
-            return
+            return None
         sources = [each.reported("power_W") or 0 for each in self._sets + self._suns]
-        others = known.grid_meter_W + known.battery_W + sum(sources) - load_W << 16
+        return known.grid_meter_W + known.battery_W + sum(sources) - load_W
+
+    def _learn(self, known: Known, others_W: int | None) -> None:
+        state = self.state
+        if others_W is None:
+            return
+        others = others_W << 16
         slow = approach(state.others, others, self._others, 1)
         state.others = slow if state.is_learnt else others
         # a meter that is not proven may be reversed: what follows from it is not kept
@@ -283,15 +291,3 @@ class SiteBalance(Function):
             name = each.device.name
             bits = [bit for signal, bit in each.bits.items() if f"{name}.{signal}" in doubted]
             each.doubted = sum(bits)
-
-
-def _power(device: DeviceView) -> tuple[int | None, int]:
-    return device.reported("power_W"), device.settings["rated_W"]
-
-
-def _set(engine: Engine, device: DeviceView) -> Source:
-    settings = device.settings
-    accept_ms = settings["accept_after_s"] * 1000
-    is_due = engine.asked_ms >= settings["start_s_max"] * 1000 + accept_ms
-    is_warming = 0 < engine.warm_ms <= accept_ms
-    return Source(*_power(device), device.reported("is_running"), is_due, is_warming)

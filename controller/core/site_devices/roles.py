@@ -12,15 +12,10 @@ from controller.core.site_devices.records import (
     Role,
     Signal,
 )
+from drivers import plausible
 
 POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
-# Ranges of measured power in permille of the rated power, with a margin. An inverter draws little
-# at night; the edge of a cloud lifts its power above the rated one for seconds. A set without fuel
-# is motored by the bus until its protection opens, and an overloaded one must stay known: load is
-# then shed.
-PV_PERMILLE, GENSET_PERMILLE = (-50, 1200), (-200, 1500)
-HEATER_PERMILLE, METER_PERMILLE = (0, 1200), (-1200, 1200)
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
 # looks like a state of up to 2 s. A set that is not ready may be known later than one that stops.
 READY_MS, RUNNING_MS = 3000, 2000
@@ -43,9 +38,9 @@ PV = Role(
     Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
     (
         Signal(
-            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in", PV_PERMILLE
+            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in", plausible.PV
         ),
-        Signal("available_W", 0, POWER_W_MAX, "power that the sun would give"),
+        Signal("available_W", 0, POWER_W_MAX, "power that the sun would give", plausible.PANELS),
     ),
     (
         Actuator(
@@ -76,7 +71,7 @@ GENSET = Role(
     ),
     (
         Signal(
-            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", GENSET_PERMILLE
+            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", plausible.GENSET
         ),
         Signal(
             "is_running",
@@ -202,7 +197,7 @@ METER = Role(
             -POWER_W_MAX,
             POWER_W_MAX,
             "power towards the load behind the meter",
-            METER_PERMILLE,
+            plausible.METER,
         ),
     ),
     (),
@@ -245,7 +240,7 @@ HEATER = Role(
     "heater",
     None,
     (
-        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", HEATER_PERMILLE),
+        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", plausible.CONSUMER),
         Signal(
             "is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed", settle_ms=READY_MS
         ),
@@ -280,7 +275,14 @@ LOAD_CAP = Role(
     "load cap",
     None,
     (
-        Signal("lowered_W", 0, POWER_W_MAX, "power by which the scheduler has lowered the load"),
+        Signal(
+            "lowered_W",
+            0,
+            POWER_W_MAX,
+            "power by which the scheduler has lowered the load",
+            plausible.CONSUMER,
+            "lower_W_max",
+        ),
         Signal("is_ready_ok", 0, 1, "1: the scheduler takes requests", settle_ms=READY_MS),
     ),
     (

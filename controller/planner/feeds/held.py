@@ -9,15 +9,20 @@ from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUARTER_S, Feed, Span, slots
 from controller.series.refusal import SeriesError
 from controller.system.caught import Last
+from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
 EARLY_S = 300.0  # another machine's clock may be ahead by so much
-HOUR_S = 3600.0
+HOUR_S, DAY_S = 3600.0, 86_400
+Rating = tuple[float, Margin]
+NO_POWER: Rating = math.inf, EXACT
 
 
 class Held:
     """values: by quarter of an hour since 1970; made_s: when the newest were made."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, rating: Rating = NO_POWER) -> None:
+        """rating: of a feed of powers, with its margin."""
+        self._rating = rating
         self.feed, self.values = feed, dict[int, float]()
         self.made_s = self._tried_s = -math.inf
         self._error, self._doubts = "", list[str]()
@@ -72,11 +77,27 @@ class Held:
         except SeriesError as error:
             self._fail(str(error))
             return
-        first = int(span.start_s // QUARTER_S)
+        first, beyond = int(span.start_s // QUARTER_S), list[float]()
         for at, value in enumerate(slots(points, span.start_s, span.quarters), first):
-            if value == value:
+            if value == value and plausible(value, *self._rating):
                 self.values[at] = value
-        self.made_s, self._doubts = points.made_s, points.doubts
+            elif value == value:
+                beyond.append(value)
+        self.made_s, self._doubts = points.made_s, [*points.doubts, *self._unlikely(beyond, span)]
+
+    def _unlikely(self, beyond: list[float], span: Span) -> list[str]:
+        """Lines about powers that do not fit the rating."""
+        rating_W, margin = self._rating
+        rated, found = f"rated are {rating_W:g} W: is the unit right?", []
+        if beyond:
+            most_W, allowed_W = max(beyond, key=abs), rating_W * margin[1] / 1000
+            line = f"{len(beyond)} quarters of an hour are unknown: {most_W:g} W"
+            found.append(f"{line}, allowed are {allowed_W:g} W, {rated}")
+        ahead_W = [each for at, each in self.values.items() if at >= span.now_s // QUARTER_S]
+        is_of_sun = margin == PV and len(ahead_W) >= DAY_S // QUARTER_S
+        if is_of_sun and is_faint(max(ahead_W), rating_W):
+            found.append(f"reaches only {max(ahead_W):g} W in a day, {rated}")
+        return found
 
     def _fail(self, line: str) -> None:
         self._error = line
