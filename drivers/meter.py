@@ -259,14 +259,14 @@ class Meter:
         return round(sum_W) * self._sign
 
     def _has_unit(self, values: Sequence[float], power_W: float) -> bool:
-        """Whether the power has had the unit of voltage times current. A meter that shows kW for W
-        never has; beside a battery that follows the load, a right one may show 0 W for a while.
+        """Whether the power has had the unit of voltage times current once. A meter that shows kW
+        for W never has it; a right one may show a few W while a battery follows the load.
         """
         if not self._has_fitted:
             apparent_VA = sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
             if not fits_apparent(power_W, apparent_VA):
                 return False
-            self._has_fitted = apparent_VA >= UNIT_VA_MIN
+            self._has_fitted = bool(power_W) and apparent_VA >= UNIT_VA_MIN
         return True
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:

@@ -28,7 +28,8 @@ CONSUMER: Margin = (0, 1200)  # a heater; what a scheduler has agreed to lower
 EXACT: Margin = (-1000, 1000)  # the rating is a bound already
 
 # A power below this part of voltage times current has the wrong unit: kW for W is a thousandth. No
-# load has so low a power factor; an idle filter or transformer takes several parts in a hundred.
+# load has so low a power factor: an idle filter or transformer takes several parts in a hundred.
+# 0 W is a choke, a capacitor, or a battery that follows the load.
 UNIT_PARTS = 500
 UNIT_VA_MIN = 1000  # below it the current is noise of its transformers
 # A forecast of PV whose best hour stays below this part of the rating, permille. The darkest
@@ -50,7 +51,7 @@ def plausible(value: float, rating: float, margin: Margin) -> bool:
 
 def fits_apparent(power_W: float, apparent_VA: float) -> bool:
     """Whether a power can have the unit of this voltage times current."""
-    return apparent_VA < UNIT_VA_MIN or abs(power_W) * UNIT_PARTS >= apparent_VA
+    return not power_W or apparent_VA < UNIT_VA_MIN or abs(power_W) * UNIT_PARTS >= apparent_VA
 
 
 def is_faint(highest_W: float, rating_W: float) -> bool:

@@ -45,7 +45,8 @@ class Control:
         for actuator in self.actuators:
             actuator.begin(known.is_estop, elapsed_ticks)
         self._ask(self._judging, known, elapsed_ticks)
-        known = self._trusted(known)
+        if found.is_grid_wrong or found.is_load_wrong:
+            known = self._trusted(known)
         self._ask(self._bounding, known, elapsed_ticks)
         self._bound()
         self._ask(self._requesting, known, elapsed_ticks)
@@ -63,7 +64,7 @@ class Control:
         the meters themselves: a dead bus, for one, is seen by them.
         """
         found = self.found
-        if found.is_off_grid or not (found.is_grid_wrong or found.is_load_wrong):
+        if found.is_off_grid:
             return known
         if found.is_load_wrong:
             known = known._replace(load_meter_W=None)

@@ -92,6 +92,7 @@ class SiteBalance(Function):
         settings = setup.settings
         self._sets = setup.site.feeding(is_engine=True)
         self._suns = setup.site.feeding(is_engine=False)
+        self._sources = self._sets + self._suns
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
         # Several cabinets do not see each other's batteries: then the sum is not known.
@@ -223,8 +224,10 @@ class SiteBalance(Function):
         load_W = self._load_W(known)
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
             return None
-        sources = [each.reported("power_W") or 0 for each in self._sets + self._suns]
-        return known.grid_meter_W + known.battery_W + sum(sources) - load_W
+        sum_W = known.grid_meter_W + known.battery_W - load_W
+        for each in self._sources:
+            sum_W += each.reported("power_W") or 0
+        return sum_W
 
     def _learn(self, known: Known, others_W: int | None) -> None:
         state = self.state
@@ -271,8 +274,7 @@ class SiteBalance(Function):
         found.is_carried_by_sets = self.state.is_carried != 0
         found.is_load_wrong = wrong >> LOAD & 1 != 0
         found.is_grid_wrong = wrong >> balance.GRID & 1 != 0
-        meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
-        found.is_meter_disputed = any([each.ms > 0 and not each.counts for each in meters])
+        found.is_meter_disputed = self.state.is_open != 0 and self._is_meter_disputed()
         found.others_W = self.state.others >> 16
         if wrong != self._applied:
             self._doubt(wrong)
@@ -283,11 +285,16 @@ class SiteBalance(Function):
         if wrong >> FORMING & 1:
             found.is_forming, found.forming_W = False, 0
 
+    def _is_meter_disputed(self) -> bool:
+        """The other meter contradicts one, but not for so long that it counts."""
+        meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
+        return any([each.ms > 0 and not each.counts for each in meters])
+
     def _doubt(self, wrong: int) -> None:
         """Tell the devices which of their signals are unknown."""
         self._applied = wrong
         doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
-        for each in self._sets + self._suns:
+        for each in self._sources:
             name = each.device.name
             bits = [bit for signal, bit in each.bits.items() if f"{name}.{signal}" in doubted]
             each.doubted = sum(bits)

@@ -43,14 +43,14 @@ class DeviceView:
 
     def value(self, signal: str) -> int | None:
         """None while unknown or contradicted, or where this device does not report it."""
-        return None if self.is_doubted(signal) else self.settled(signal)
+        return None if self.doubted & self.bits[signal] else self.settled(signal)
 
     def settled(self, signal: str) -> int | None:
         """The `value`, contradicted or not: of a state the one that has lasted (debounce.py)."""
-        reported = self.reported(signal)
-        if reported is None or signal not in self.debounced:
-            return reported
-        return self.debounced[signal].value(reported)
+        if not self.known & self.bits[signal]:
+            return None
+        reported, one = self._inp[self._at[signal]], self.debounced.get(signal)
+        return one.value(reported) if one else reported
 
     def reported(self, signal: str) -> int | None:
         """What it reported last, contradicted or not. None: too old or refused."""

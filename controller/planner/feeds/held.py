@@ -94,7 +94,7 @@ class Held:
             line = f"{len(beyond)} quarters of an hour are unknown: {most_W:g} W"
             found.append(f"{line}, allowed are {allowed_W:g} W, {rated}")
         ahead_W = [each for at, each in self.values.items() if at >= span.now_s // QUARTER_S]
-        is_of_sun = margin == PV and len(ahead_W) >= DAY_S // QUARTER_S
+        is_of_sun = margin == PV and len(ahead_W) >= DAY_S // QUARTER_S and not beyond
         if is_of_sun and is_faint(max(ahead_W), rating_W):
             found.append(f"reaches only {max(ahead_W):g} W in a day, {rated}")
         return found
