@@ -49,9 +49,19 @@ def plausible(value: float, rating: float, margin: Margin) -> bool:
     return low * rating <= value * 1000 <= high * rating
 
 
-def fits_apparent(power_W: float, apparent_VA: float) -> bool:
-    """Whether a power can have the unit of this voltage times current."""
-    return not power_W or apparent_VA < UNIT_VA_MIN or abs(power_W) * UNIT_PARTS >= apparent_VA
+class UnitProof:
+    """Whether the power of a meter has had the unit of voltage times current once. One that shows
+    kW for W never has it; a right one may show a few W while a battery follows the load.
+    """
+
+    is_proven = False
+
+    def fits(self, power_W: float, apparent_VA: float) -> bool:
+        """Whether this power is a reading."""
+        is_shown = power_W != 0 and apparent_VA >= UNIT_VA_MIN
+        if is_shown and not self.is_proven:
+            self.is_proven = abs(power_W) * UNIT_PARTS >= apparent_VA
+        return self.is_proven or not is_shown
 
 
 def is_faint(highest_W: float, rating_W: float) -> bool:

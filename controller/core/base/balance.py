@@ -20,6 +20,8 @@ for how long a contradiction must last (policies/site_balance.py).
 
 from typing import NamedTuple
 
+from drivers.plausible import GENSET, plausible
+
 # Numbers of the signals. After FIRST follow power and report "runs" of each set, then each PV power
 GRID, LOAD, BATTERY, SOURCE, FORMING, FIRST = range(6)
 ANY_W = 1_000_000_000
@@ -27,9 +29,6 @@ ANY_W = 1_000_000_000
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
 NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
 BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
-# The driver refuses what a set gives beyond these. Motored by the sun, or overloaded, it is
-# believed beyond its rating while the sum with a load meter confirms it.
-LEAST_PERMILLE, MOST_PERMILLE = -200, 1500
 # Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it
 # may be an error of the grid meter.
 SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
@@ -159,9 +158,8 @@ def _out_of_range(site: Readings) -> tuple[int, Readings]:
 
 
 def _is_confirmed(site: Readings, one: Source) -> bool:
-    """A power that can be, and the load meter and the others fit it."""
-    permille = (one.power_W or 0) * 1000 // one.rated_W
-    if site.load_W is None or not LEAST_PERMILLE <= permille <= MOST_PERMILLE:
+    """A power that can be, of a set motored by the sun or overloaded, and the others fit it."""
+    if site.load_W is None or not plausible(one.power_W or 0, one.rated_W, GENSET):
         return False
     return closes(site._replace(grid_W=0) if site.is_off_grid else site)
 

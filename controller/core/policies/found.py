@@ -27,13 +27,12 @@ class Found:
         self.import_room_W = WIDE_W
         # site_balance: the source of the site, as far as nothing contradicts it; a converter forms
         # the voltage, and the discharge that these converters may give; sets carry the load, and
-        # nothing proves another source; others contradict the load meter, or the grid meter; they
-        # do so now, but not for so long that it counts; draw that no meter sees
+        # nothing proves another source; others contradict the load meter, the grid meter; draw that
+        # no meter sees; the meters contradict each other, not yet for so long that it counts
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
         self.is_carried_by_sets = self.is_load_wrong = self.is_grid_wrong = False
-        self.is_meter_disputed = False
-        self.others_W = 0
+        self.others_W, self.is_meter_disputed = 0, False
         # modes (policies/modes.py)
         self.mode, self.is_off_grid = 0, False
         # meter_sign: measured path delay, from a change of the load to the battery's answer, within

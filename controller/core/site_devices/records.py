@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from drivers import plausible
 
+POWER_W_MAX = 100_000_000
 # Behaviour of an actuator while an emergency stop is active.
 TO_REST, HOLD, GO_ON = range(3)
 
@@ -31,6 +32,17 @@ class Signal(NamedTuple):
             return self.low, self.high
         low, high = plausible.limits(settings[self.rating], self.margin)
         return max(self.low, low), min(self.high, high)
+
+
+def power(name: str, text: str, margin: plausible.Margin, rating: str = "rated_W") -> Signal:
+    """A power, W; rating: the parameter of the role that its margin counts from."""
+    low_W = -POWER_W_MAX if margin[0] < 0 else 0
+    return Signal(name, low_W, POWER_W_MAX, text, margin, rating)
+
+
+def state(name: str, text: str, settle_ms: int) -> Signal:
+    """A state, 0 or 1."""
+    return Signal(name, 0, 1, text, settle_ms=settle_ms)
 
 
 class Actuator(NamedTuple):

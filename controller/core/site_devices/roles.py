@@ -5,16 +5,18 @@ configuration keys, words of the journal, status, why, console, simulated counte
 from controller.core.site_devices.records import (
     GO_ON,
     HOLD,
+    POWER_W_MAX,
     STALE,
     TO_REST,
     Actuator,
     Feed,
     Role,
     Signal,
+    power,
+    state,
 )
 from drivers import plausible
 
-POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
 # looks like a state of up to 2 s. A set that is not ready may be known later than one that stops.
@@ -37,10 +39,8 @@ PV = Role(
     "PV inverter",
     Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
     (
-        Signal(
-            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in", plausible.PV
-        ),
-        Signal("available_W", 0, POWER_W_MAX, "power that the sun would give", plausible.PANELS),
+        power("power_W", "power that the inverter feeds in", plausible.PV),
+        power("available_W", "power that the sun would give", plausible.PANELS),
     ),
     (
         Actuator(
@@ -70,17 +70,9 @@ GENSET = Role(
         is_engine=True,
     ),
     (
-        Signal(
-            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", plausible.GENSET
-        ),
-        Signal(
-            "is_running",
-            0,
-            1,
-            "1: the engine runs and the voltage is present",
-            settle_ms=RUNNING_MS,
-        ),
-        Signal("is_ready_ok", 0, 1, "1: in automatic mode and without a fault", settle_ms=READY_MS),
+        power("power_W", "power that the generator gives", plausible.GENSET),
+        state("is_running", "1: the engine runs and the voltage is present", RUNNING_MS),
+        state("is_ready_ok", "1: in automatic mode and without a fault", READY_MS),
         Signal("fuel_permille", 0, 1000, "fuel in the tank"),
     ),
     (
@@ -149,7 +141,7 @@ CHILLER = Role(
     None,
     (
         Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
-        Signal("is_ready_ok", 0, 1, "1: without a fault", settle_ms=READY_MS),
+        state("is_ready_ok", "1: without a fault", READY_MS),
     ),
     (
         Actuator(
@@ -191,15 +183,7 @@ METER = Role(
     6,
     "meter",
     None,
-    (
-        Signal(
-            "power_W",
-            -POWER_W_MAX,
-            POWER_W_MAX,
-            "power towards the load behind the meter",
-            plausible.METER,
-        ),
-    ),
+    (power("power_W", "power towards the load behind the meter", plausible.METER),),
     (),
     # rated_W: of the branch, by its fuse or its current transformers
     (STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
@@ -212,7 +196,7 @@ FAN = Role(
     None,
     (
         Signal("speed_permille", 0, 1000, "speed of the fan"),
-        Signal("is_ready_ok", 0, 1, "1: without a fault", settle_ms=READY_MS),
+        state("is_ready_ok", "1: without a fault", READY_MS),
     ),
     (
         Actuator(
@@ -240,7 +224,7 @@ HEATER = Role(
     "heater",
     None,
     (
-        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", plausible.CONSUMER),
+        power("power_W", "power that the heater draws", plausible.CONSUMER),
         Signal(
             "is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed", settle_ms=READY_MS
         ),
@@ -275,15 +259,13 @@ LOAD_CAP = Role(
     "load cap",
     None,
     (
-        Signal(
+        power(
             "lowered_W",
-            0,
-            POWER_W_MAX,
             "power by which the scheduler has lowered the load",
             plausible.CONSUMER,
             "lower_W_max",
         ),
-        Signal("is_ready_ok", 0, 1, "1: the scheduler takes requests", settle_ms=READY_MS),
+        state("is_ready_ok", "1: the scheduler takes requests", READY_MS),
     ),
     (
         Actuator(

@@ -154,8 +154,7 @@ class Site:
         battery_W = self._seen("battery", self.battery_W)
         given_W = {0: battery_W} if forming and battery_W is not None else {}
         jitter_W = self.noise.randrange(-20, 21)
-        grid_W = self._seen("grid", self.grid_W + jitter_W)
-        load_W = self._seen("load", self.load_W)
+        grid_W, load_W = self._seen("grid", self.grid_W + jitter_W), self._seen("load", self.load_W)
         self.known = Known(
             is_running=True,
             limit=WIDE,
