@@ -225,9 +225,7 @@ HEATER = Role(
     None,
     (
         power("power_W", "power that the heater draws", plausible.CONSUMER),
-        Signal(
-            "is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed", settle_ms=READY_MS
-        ),
+        state("is_ready_ok", "1: without a fault, its own thermostat closed", READY_MS),
     ),
     (
         Actuator(
