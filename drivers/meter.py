@@ -18,6 +18,7 @@ from typing import Any, cast
 from drivers import meter_reads
 from drivers.buses import rtu
 from drivers.meter_reads import FREQUENCY, PHASED, SINGLE, TOTAL, VOLTAGE, phases_of
+from drivers.plausible import EXACT, UnitProof, plausible
 from drivers.profile import Profile
 from drivers.register_blocks import Block
 from drivers.register_numbers import Numbers
@@ -75,7 +76,7 @@ class Meter:
         self.lowest_permille = 0  # of the lowest phase, as read last; 0: not read yet
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
-        self._power_W_max = power_W_max
+        self._power_W_max, self._unit = power_W_max, UnitProof()
         self._sign = -1 if profile.settings["inverted"] else 1
         self._period_us = profile.period_ms * 1000
         self._set_reads(profile)
@@ -245,15 +246,19 @@ class Meter:
         for volt, amp, power in self._phases:
             if abs(values[power]) > abs(values[volt] * values[amp]) * slack + slack_W:
                 return None
-        sum_W = 0.0
-        for power in self._powers:
-            sum_W += values[power]
+        sum_W = sum([values[power] for power in self._powers])
         if self._total is not None:
             if not self._agrees(values, sum_W):
                 return None
             sum_W = values[self._total]
         # before it is rounded, because infinity has no whole number
-        return round(sum_W) * self._sign if abs(sum_W) <= self._power_W_max else None
+        has_unit = self._unit.is_proven or self._unit.fits(sum_W, self._apparent_VA(values))
+        is_fit = has_unit and plausible(sum_W, self._power_W_max, EXACT)
+        return round(sum_W) * self._sign if is_fit else None
+
+    def _apparent_VA(self, values: Sequence[float]) -> float:
+        """Voltage times current of all phases that the profile reads."""
+        return sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
         """Whether the total agrees with its phases, or with voltage times current without them."""
@@ -261,8 +266,8 @@ class Meter:
         if self._powers:
             of_phases_W = sum([abs(values[power]) for power in self._powers])
             return abs(total_W - sum_W) <= of_phases_W * (self._slack - 1) + self._slack_W
-        apparent_VA = sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
-        return not self._apparent or abs(total_W) <= apparent_VA * self._slack + self._slack_W
+        most_W = self._apparent_VA(values) * self._slack + self._slack_W
+        return not self._apparent or abs(total_W) <= most_W
 
     def _slow_taker(self, numbers: Numbers) -> rtu.OnReply:
         def take(pdu: bytes, _: int) -> None:

@@ -7,11 +7,12 @@ program repeats its last numbers. Local control makes the set-point alone not fr
 from collections.abc import Callable
 from struct import Struct
 
+from drivers import setpoint_form
 from drivers.buses import rtu
 from drivers.pcs_group import ReadingGroup
+from drivers.plausible import CONVERTER, plausible
 from drivers.profile import Profile, Register
 from drivers.rack_sources import FAULT
-from drivers.setpoint_form import power_W
 from drivers.setpoint_writer import SetpointWriter
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US
@@ -43,7 +44,7 @@ class PcsReadings:
         self._profile, self._writer, self._begin_again = profile, writer, begin_again
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
-        self._bits = profile.fault_places
+        self._bits, self._rated_W, self._implausible = profile.fault_places, settings["rated_W"], 0
         # what was written and is read again and again: frames by words, steps by value
         every = writer.frames if profile.settings["read_back"] else []
         self._held = [frame.plain_words(f"held {at} ") for at, frame in enumerate(every)]
@@ -86,8 +87,8 @@ class PcsReadings:
 
     @property
     def refused(self) -> int:
-        """Readings refused: no value, no meaning, out of range."""
-        return sum([group.refused for group in self._groups])
+        """Readings refused: no value, no meaning, out of range, a power beyond the rating."""
+        return self._implausible + sum([group.refused for group in self._groups])
 
     @property
     def is_complete(self) -> bool:
@@ -123,8 +124,12 @@ class PcsReadings:
         current_mA = values.get("dc_current_mA", _current_mA(values))
         if current_mA is None or not self._counts(now_us):
             return
+        power_W = sum([values.get(name, 0) for name in POWERS])
+        if not plausible(power_W, self._rated_W, CONVERTER):
+            self._implausible += 1
+            return
         inp, base = self._inp, self._base
-        inp[base + signals.PCS_POWER_W] = sum([values.get(name, 0) for name in POWERS])
+        inp[base + signals.PCS_POWER_W] = power_W
         inp[base + signals.PCS_DC_VOLTAGE_MV] = values["dc_voltage_mV"]
         inp[base + signals.PCS_DC_CURRENT_MA] = current_mA * values.get(DIRECTION, 1)
         inp[base + signals.PCS_STATE] = values.get("state", self._commanded_state())
@@ -185,7 +190,7 @@ class PcsReadings:
         for frame, words in zip(self._writer.frames, self._held):
             data = Struct(f">{frame.count}H").pack(*[values[each.name] for each in words])
             found += frame.values(data)
-        return power_W(found) if found else None
+        return setpoint_form.power_W(found) if found else None
 
 
 def _current_mA(values: dict[str, int]) -> int | None:

@@ -13,7 +13,7 @@ from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.forms.refusal import ConfigError
 from controller.rows import records
-from drivers import serial_number
+from drivers import plausible, serial_number
 from drivers.bms import NativeBms
 from drivers.buses import rtu
 from drivers.can_bms import CanBms
@@ -30,10 +30,6 @@ from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
-# Largest power of a converter in permille of its rated power: one that forms an island carries the
-# start of motors for seconds.
-PCS_PERMILLE = 2000
-METER_PERMILLE = 1200
 SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
 SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
@@ -72,9 +68,10 @@ def _explained(config: Config, device: Device) -> Iterator[None]:
 def _pcs(config: Config, device: Device, sink: Sink, layout: s.Layout) -> SunSpecPcs | RegisterPcs:
     unit = device.index
     rated_W, is_by_registers = config.unit_tables[unit]["rated_W"], is_register_pcs(device)
-    most_W = PCS_PERMILLE * rated_W // 1000
-    power = device.profile.registers["power_W" if is_by_registers else "701.W"]
-    power.low, power.high = max(power.low, -most_W), min(power.high, most_W)
+    if not is_by_registers:
+        low_W, high_W = plausible.limits(rated_W, plausible.CONVERTER)
+        power = device.profile.registers["701.W"]
+        power.low, power.high = max(power.low, low_W), min(power.high, high_W)
     measure = layout.unit_group(unit, s.G_PCS_MEASURE)
     places = layout.unit_input(unit, 0), measure, layout.unit_group(unit, s.G_PCS_CONTROL)
     if is_by_registers:
@@ -119,8 +116,17 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
     places = (s.GRID_POWER_W, s.GRID_RAW_HASH, s.G_METER_GRID)
     if device.role == "meter_load":
         places = (s.LOAD_POWER_W, s.LOAD_RAW_HASH, s.G_METER_LOAD)
-    most_W = min(s.INT_MAX, METER_PERMILLE * device.settings.get("rated_W", s.INT_MAX) // 1000)
+    rated_W, margin = device.settings.get("rated_W"), plausible.METER
+    if rated_W is None:
+        rated_W, margin = connection_W(config), plausible.CONNECTION
+    most_W = min(s.INT_MAX, plausible.limits(rated_W, margin)[1])
     return Meter(device.profile, device.address, sink, *places, power_W_max=most_W)
+
+
+def connection_W(config: Config) -> int:
+    """The rating of a meter that states none: what the connection and the converters carry."""
+    limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
+    return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
 
 
 def _io(config: Config, device: Device, sink: Sink, layout: s.Layout) -> IoModule:

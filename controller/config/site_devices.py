@@ -45,9 +45,9 @@ def check(path: str, device: Device) -> None:
         problem = f"registers.{signal.name}.range: [{low}, {high}]"
         if not signal.low <= low <= high <= signal.high:
             _refuse(path, device, problem, f"within {signal.low}..{signal.high}")
-        rated_W = device.settings.get("rated_W", POWER_W_MAX) if signal.of_rated else POWER_W_MAX
+        rated_W = device.settings.get(signal.rating, POWER_W_MAX) if signal.margin else POWER_W_MAX
         if rated_W < POWER_W_MAX and not low <= 0 <= rated_W <= high:
-            _refuse(path, device, problem, f"a range that contains 0..{rated_W}, rated_W")
+            _refuse(path, device, problem, f"a range that contains 0..{rated_W}, {signal.rating}")
     limit_W, rated_W = [device.settings.get(key, 0) for key in ("limit_W_max", "rated_W")]
     if limit_W > rated_W:
         problem = f"limit_W_max: {limit_W} W is above rated_W {rated_W} W"

@@ -30,8 +30,11 @@ class Control:
         every = self.functions.values()
         asked = [each for each in every if not each.ROLES or setup.actuators(each.ROLES)]
         in_turn = functions.in_turn(asked)
-        self._bounding = [function for function in in_turn if function.STAGE <= contract.BOUND]
-        self._requesting = in_turn[len(self._bounding) :]
+        self._judging = [each for each in in_turn if each.STAGE == contract.BALANCE]
+        self._bounding = [
+            each for each in in_turn if contract.BALANCE < each.STAGE <= contract.BOUND
+        ]
+        self._requesting = [each for each in in_turn if each.STAGE > contract.BOUND]
 
     def step(self, known: Known, elapsed_ticks: int) -> int:
         """Set-point of the battery, W."""
@@ -41,6 +44,9 @@ class Control:
         found.setpoint_W = chain.state[0]
         for actuator in self.actuators:
             actuator.begin(known.is_estop, elapsed_ticks)
+        self._ask(self._judging, known, elapsed_ticks)
+        if found.is_grid_wrong or found.is_load_wrong:
+            known = self._trusted(known)
         self._ask(self._bounding, known, elapsed_ticks)
         self._bound()
         self._ask(self._requesting, known, elapsed_ticks)
@@ -52,6 +58,17 @@ class Control:
             chain.tell_measured(known.battery_W)
         self.kept.store()
         return setpoint_W
+
+    def _trusted(self, known: Known) -> Known:
+        """What is known without a meter that others contradict. Off the grid the functions judge
+        the meters themselves: a dead bus, for one, is seen by them.
+        """
+        found = self.found
+        if found.is_off_grid:
+            return known
+        if found.is_load_wrong:
+            known = known._replace(load_meter_W=None)
+        return known._replace(grid_W=None, grid_meter_W=None) if found.is_grid_wrong else known
 
     def _bound(self) -> None:
         """All caps, obligations and limits are known: what they leave."""

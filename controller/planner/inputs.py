@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from controller.planner.feeds import sun
-from controller.planner.feeds.held import Held
-from controller.planner.feeds.points import QUARTER_S
+from controller.planner.feeds.held import NO_POWER, Held, Rating
+from controller.planner.feeds.points import POWERS, QUARTER_S
 from controller.planner.planning import PAST_DAYS, Known
 from controller.planner.site_file import Planner
 from controller.system.local_days import SLOTS_PER_DAY, Before, before_of, number_of
+from drivers.plausible import CONNECTION, PV
 
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
 NEEDED = {
@@ -44,6 +45,18 @@ class Given(NamedTuple):
     doubts: list[str]
 
 
+def rating_of(kind: str, planner: Planner) -> Rating:
+    """The rating of a feed of powers. Without pv_rated_W, PV has that of the connection, as a load
+    has: what the grid, the battery and the sun may give together.
+    """
+    if kind not in POWERS:
+        return NO_POWER
+    if kind == "pv" and planner.pv_rated_W:
+        return planner.pv_rated_W, PV
+    site, own_W = planner.site, planner.site.store.discharge_W
+    return max(site.import_W, site.export_W) + own_W + planner.pv_rated_W, CONNECTION
+
+
 def known(given: Given, stored_J: float, peak_W: float = 0.0) -> Known | None:
     """Inputs of a plan in its form; None while something that it needs was never known."""
     if given.lacks:
@@ -69,7 +82,7 @@ class Inputs:
 
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
-        self._held = [Held(each) for each in planner.feeds]
+        self._held = [Held(each, rating_of(each.kind, planner)) for each in planner.feeds]
         self._uptime_s = 0.0  # of the reading that is under way
 
     def read(self, now_s: float, uptime_s: float | None = None) -> Given:

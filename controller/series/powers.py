@@ -12,6 +12,7 @@ from controller.series import times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Table, number
 from controller.series.units import DURATION, POWER, Unit
+from drivers.plausible import EXACT, plausible
 
 TIME = "t_s"
 _CHANNEL = re.compile(r"ch\d")
@@ -79,7 +80,7 @@ class Powers:
                 self._leave_out(line, cells, cell)
                 return None
             power_W = found * self.unit.factor * self._scale
-            if not -self._power_W_max <= power_W <= self._power_W_max:
+            if not plausible(power_W, self._power_W_max, EXACT):
                 raise SeriesError(self._beyond(cell))
         with at_cell(line, self.table.names[self.time_at[0]]):
             return self._clock(" ".join([cells[each] for each in self.time_at])), power_W, line

@@ -279,3 +279,21 @@ def test_a_meter_profile_has_its_refresh_time(name, refresh_ms, tmp_path):
     without = edited(tmp_path, name, ("refresh_ms =", "# refresh_ms ="))
     with pytest.raises(ConfigError, match="settings.refresh_ms: is missing; allowed 5..60000"):
         profiles.load(without)
+
+
+def test_a_power_in_kW_is_refused_until_one_fits_voltage_times_current():
+    """23 kVA of each phase beside 22 W; a right meter may then show 0 W beside a battery."""
+    in_kW = words(power_W=(22.0, 20.0, 18.0))
+    device, sink = fed(in_kW)
+    assert device.refused == 1 and not sink.taken()
+    feed(device, words(power_W=(23.0, 20.0, 18.0)))
+    assert device.refused == 2
+    feed(device, words())
+    assert signals.G_METER_GRID in sink.taken()
+    feed(device, in_kW)
+    assert signals.G_METER_GRID in sink.taken() and device.refused == 2
+
+
+def test_an_idle_meter_is_believed():
+    device, sink = fed(words(current_A=(0.4, 0.5, 0.6), power_W=(0.0, 0.0, 0.0)))
+    assert signals.G_METER_GRID in sink.taken()

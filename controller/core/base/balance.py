@@ -9,6 +9,9 @@ reported the import. So each signal is compared with the others:
     3. A set that does not run gives no power. A bus without a voltage has no source.
     4. The powers add up to 0. If they do not, a single power is wrong only if another value within
        its physical range closes the sum. If this holds for several, they are doubtful.
+    5. On the grid, loads and inverters that no meter sees may be missing in the sum, but never more
+       than the connection carries. A meter that wraps around at the end of its range breaks this.
+       Of grid meter and load meter the one that shows the smaller import is then wrong.
 
 An unknown power may have any value within its range. So with few measurements the sum always
 closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
@@ -17,6 +20,8 @@ for how long a contradiction must last (policies/site_balance.py).
 
 from typing import NamedTuple
 
+from drivers.plausible import GENSET, plausible
+
 # Numbers of the signals. After FIRST follow power and report "runs" of each set, then each PV power
 GRID, LOAD, BATTERY, SOURCE, FORMING, FIRST = range(6)
 ANY_W = 1_000_000_000
@@ -24,9 +29,6 @@ ANY_W = 1_000_000_000
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
 NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
 BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
-# The driver refuses what a set gives beyond these. Motored by the sun, or overloaded, it is
-# believed beyond its rating while the sum with a load meter confirms it.
-LEAST_PERMILLE, MOST_PERMILLE = -200, 1500
 # Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it
 # may be an error of the grid meter.
 SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
@@ -107,6 +109,8 @@ def judge(site: Readings) -> Verdict:
             return Verdict(wrong | contact.wrong, contact.doubtful)
         wrong |= contact.wrong
         site = site._replace(grid_W=0)
+    else:
+        wrong |= meters(site)
     reports = _reports(site)
     if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:
         return Verdict(wrong | reports, 0)
@@ -114,6 +118,14 @@ def judge(site: Readings) -> Verdict:
     if found & found - 1:
         return Verdict(wrong, found)
     return Verdict(wrong | found, 0)
+
+
+def meters(site: Readings) -> int:
+    """The meter that the other one contradicts on the grid, as a bit; 0: none."""
+    low_W, high_W = _sum_W(_terms(site))
+    if high_W < -site.connection_W:
+        return 1 << GRID
+    return (low_W > site.connection_W) << LOAD
 
 
 def carries(site: Readings) -> bool:
@@ -125,8 +137,8 @@ def carries(site: Readings) -> bool:
 
 def closes(site: Readings) -> bool:
     """Whether the powers can add up to 0 within their tolerances."""
-    terms = _terms(site)
-    return sum([each.low_W for each in terms]) <= 0 <= sum([each.high_W for each in terms])
+    low_W, high_W = _sum_W(_terms(site))
+    return low_W <= 0 <= high_W
 
 
 def _out_of_range(site: Readings) -> tuple[int, Readings]:
@@ -146,9 +158,8 @@ def _out_of_range(site: Readings) -> tuple[int, Readings]:
 
 
 def _is_confirmed(site: Readings, one: Source) -> bool:
-    """A power that can be, and the load meter and the others fit it."""
-    permille = (one.power_W or 0) * 1000 // one.rated_W
-    if site.load_W is None or not LEAST_PERMILLE <= permille <= MOST_PERMILLE:
+    """A power that can be, of a set motored by the sun or overloaded, and the others fit it."""
+    if site.load_W is None or not plausible(one.power_W or 0, one.rated_W, GENSET):
         return False
     return closes(site._replace(grid_W=0) if site.is_off_grid else site)
 
@@ -227,7 +238,7 @@ def _is_idle(site: Readings, one: Source) -> bool:
 def _suspects(site: Readings) -> int:
     """Every power that alone may be wrong. 0: the sum closes, or several are wrong."""
     terms = _terms(site)
-    low_W, high_W = sum([each.low_W for each in terms]), sum([each.high_W for each in terms])
+    low_W, high_W = _sum_W(terms)
     found = 0
     if not low_W <= 0 <= high_W:
         for each in terms:
@@ -235,6 +246,11 @@ def _suspects(site: Readings) -> int:
             if not each.is_sure and least_W <= 0 <= high_W - each.high_W + each.most_W:
                 found |= 1 << each.signal
     return found
+
+
+def _sum_W(terms: list[Term]) -> tuple[int, int]:
+    """(lowest, highest) sum of the powers."""
+    return sum([each.low_W for each in terms]), sum([each.high_W for each in terms])
 
 
 def _terms(site: Readings) -> list[Term]:

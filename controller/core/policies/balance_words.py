@@ -1,10 +1,13 @@
-"""Names and words of the signals that other measurements contradict (site_balance.py)."""
+"""Names and words of the signals that other measurements contradict, and the sources of the sum
+(site_balance.py).
+"""
 
 from collections.abc import Sequence
 
 from controller.core.base import reasons
-from controller.core.base.balance import SOURCE
+from controller.core.base.balance import SOURCE, Source
 from controller.core.base.words import Words
+from controller.core.site_devices.signals_view import DeviceView
 
 SIGNALS_MAX = 31  # bits of a published word
 # (name, reason code) of GRID to FORMING in ../base/balance.py
@@ -29,10 +32,10 @@ TEXTS = reasons.texts("""
     PV_POWER_WRONG | PV power contradicted | The PV inverter's power does not fit its rating or the
       other powers: it is not used. | Check scale, sign and meter of the PV inverter: page Devices.
     LOAD_METER_WRONG | load meter contradicted | The load meter does not fit the powers of the
-      sources that carry the island. | Check current transformers, scale and direction of the load
-      meter.
-    GRID_METER_WRONG | grid meter contradicted | The site is off the grid and its sources carry the
-      load, but the grid meter shows power. | Check the grid meter and its current transformers.
+      sources: it is not used. | Check current transformers, scale and direction of the load meter.
+    GRID_METER_WRONG | grid meter contradicted | The grid meter does not fit the load and the powers
+      of the sources: it is not used. | Check the grid meter: its current transformers, and whether
+      its range is as large as the connection.
     FORMING_WRONG | forming report contradicted | A converter reports that it forms the voltage, but
       the bus has none. | Check the converter: its breaker, its alarms, its mode.
     BATTERY_POWER_WRONG | battery power contradicted | The converters' power does not fit the load
@@ -47,6 +50,16 @@ class Lasting(Words):
 
     ms: int  # for which it has been; while it counts: until it no longer does
     counts: int
+
+
+class Engine(Words):
+    """The report of one set."""
+
+    is_heard: int
+    runs: int  # its last report
+    changes_ms: int  # CHANGE_MS for each change of it, counted down by time
+    asked_ms: int  # for which the set has been asked to run
+    warm_ms: int  # for which it has run as asked without power; 0: it does not
 
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
@@ -68,3 +81,17 @@ def contradicted(
         if doubtful & ~wrong & 1 << number:
             found.append((name, code if number == SOURCE else reasons.POWERS_DOUBTFUL))
     return found
+
+
+def power_of(device: DeviceView) -> tuple[int | None, int]:
+    """(power, rating) of a source, W."""
+    return device.reported("power_W"), device.settings["rated_W"]
+
+
+def set_of(engine: Engine, device: DeviceView) -> Source:
+    """A generator set as the balance sees it."""
+    settings = device.settings
+    accept_ms = settings["accept_after_s"] * 1000
+    is_due = engine.asked_ms >= settings["start_s_max"] * 1000 + accept_ms
+    is_warming = 0 < engine.warm_ms <= accept_ms
+    return Source(*power_of(device), device.reported("is_running"), is_due, is_warming)

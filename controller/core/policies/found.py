@@ -25,13 +25,13 @@ class Found:
         self.setpoint_W = self.limit_W = self.low_W = self.high_W = 0
         self.is_low_obliged = self.is_high_obliged = False
         self.import_room_W = WIDE_W
-        # site_balance: the source of the site, as far as nothing contradicts it; a converter forms
-        # the voltage, and the discharge that these converters may give; sets carry the load, and
-        # nothing proves another source; others contradict the load meter; draw that no meter sees
+        # site_balance: the source of the site; a converter forms the voltage, and the discharge it
+        # may give; sets carry the load, and nothing proves another source; others contradict a
+        # meter, or the meters each other for a short time; draw that no meter sees
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
-        self.is_carried_by_sets = self.is_load_wrong = False
-        self.others_W = 0
+        self.is_carried_by_sets = self.is_load_wrong = self.is_grid_wrong = False
+        self.others_W, self.is_meter_disputed = 0, False
         # modes (policies/modes.py)
         self.mode, self.is_off_grid = 0, False
         # meter_sign: measured path delay, from a change of the load to the battery's answer, within

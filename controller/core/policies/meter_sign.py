@@ -78,8 +78,8 @@ class MeterSign(Function):
     state: State
     NAME, STAGE = "meter_sign", PROVE
     READS = (
-        *("battery_W", "grid_meter_W", "is_running", "is_stopped_by_person", "load_meter_W"),
-        *("mode", "setpoint_W", "stored_path_delay_ms"),
+        *("battery_W", "grid_meter_W", "is_grid_wrong", "is_meter_disputed", "is_running"),
+        *("is_stopped_by_person", "load_meter_W", "mode", "setpoint_W", "stored_path_delay_ms"),
     )
     WRITES = ("is_meter_tested", "path_delay_ms")
     OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
@@ -122,10 +122,11 @@ class MeterSign(Function):
         self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The power of the code while a test runs; otherwise nothing."""
+        """The power of the code while a test runs; nothing while others contradict a meter."""
         self._publish(known, found)
         found.is_meter_tested = False
-        if not self._code_W:
+        if not self._code_W or found.is_grid_wrong or found.is_meter_disputed:
+            self.hold(known, found, elapsed_ticks)
             return ()
         state, out = self.state, self.out
         if not known.is_running:
@@ -241,9 +242,8 @@ class MeterSign(Function):
         if not state.is_void and abs(own_W) >= self._code_W:
             # a converter that is a chip late steps against the code: a miss
             is_late = (own_W > 0) != state.is_up
-            seen_W = self.drift.removed_W(state.right, state.wrong)
-            if is_late:
-                seen_W = 0, 0
+            removed_W = self.drift.removed_W(state.right, state.wrong)
+            seen_W = (0, 0) if is_late else removed_W
             if seen_W is not None:
                 self.statistics.take(*seen_W, own_W)
         self.drift.end_symbol(state.is_void)

@@ -12,7 +12,8 @@ as the sum is not 0. But readings of different moments do not add up while a loa
 
 A contradicted signal of a device is unknown to every other function (DeviceView.doubted). With a
 wrong contact of the transfer switch the source is the grid. With a doubtful contact the source is
-unknown, and the limits of the connection act.
+unknown, and the limits of the connection act. A contradicted meter is unknown to the others while
+the site is on the grid; the obligation of the connection then follows the other meter.
 """
 
 from array import array
@@ -21,15 +22,23 @@ from controller.core.base import balance
 from controller.core.base.balance import FIRST, FORMING, LOAD, SOURCE, Readings, Source, Verdict
 from controller.core.base.integers import approach, lasting, low_pass
 from controller.core.base.words import Words
-from controller.core.policies.balance_words import TEXTS, Lasting, contradicted, signals
+from controller.core.policies.balance_words import (
+    TEXTS,
+    Engine,
+    Lasting,
+    contradicted,
+    power_of,
+    set_of,
+    signals,
+)
 from controller.core.policies.contract import BALANCE, DeviceView, Found, Function, Known, Setup
 from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
-# Until a contradiction counts. The limit of the connection does not act before a wrong contact
-# counts. Contact and grid meter are read every 0.1 s.
-SET_MS, SOURCE_SET_MS = 5000, 2000
+# Until a contradiction counts. The limit of the connection does not act before a wrong contact, or
+# a wrong meter on the grid, counts. Contact and meters are read every 0.1 s.
+SET_MS, URGENT_SET_MS = 5000, 2000
 CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
 LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
@@ -62,28 +71,19 @@ class State(Words):
     is_open: int  # any time of a signal runs
 
 
-class Engine(Words):
-    """The report of one set."""
-
-    is_heard: int
-    runs: int  # its last report
-    changes_ms: int  # CHANGE_MS for each change of it, counted down by time
-    asked_ms: int  # for which the set has been asked to run
-    warm_ms: int  # for which it has run as asked without power; 0: it does not
-
-
 class SiteBalance(Function):
     """The source of the site as it is believed; before the mode, which rests on it."""
 
     state: State
     NAME, STAGE = "site_balance", BALANCE
     READS = (
-        *("battery_W", "contact", "grid_meter_W", "is_load_low", "is_reported_forming"),
+        *("battery_W", "contact", "grid_W", "grid_meter_W", "is_load_low", "is_reported_forming"),
         *("load_meter_W", "reported_forming_W", "setpoint_W", "shown_W"),
     )
     BEFORE = ("is_off_grid",)
     WRITES = (
-        *("forming_W", "is_carried_by_sets", "is_forming", "is_load_wrong", "others_W", "source"),
+        *("forming_W", "is_carried_by_sets", "is_forming", "is_grid_wrong", "is_load_wrong"),
+        *("is_meter_disputed", "others_W", "source"),
     )
     OUTPUTS = "balance_wrong", "balance_doubtful"  # a bit for each of `signals`
     TEXTS = TEXTS
@@ -92,11 +92,13 @@ class SiteBalance(Function):
         settings = setup.settings
         self._sets = setup.site.feeding(is_engine=True)
         self._suns = setup.site.feeding(is_engine=False)
+        self._sources = self._sets + self._suns
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
         # Several cabinets do not see each other's batteries: then the sum is not known.
         self._is_whole = settings["share_permille"] == 1000
         self._is_load_fitted = bool(settings["load_meter_fitted"])
+        self._are_meters_compared = self._is_load_fitted and self._is_whole
         self._others = low_pass(CHECK_MS, OTHERS_MS)
         self.state = State.zero()
         self._engines = [Engine.zero() for _ in self._sets]
@@ -120,7 +122,7 @@ class SiteBalance(Function):
         found.source, found.is_forming = known.contact, known.is_reported_forming
         found.forming_W = known.reported_forming_W
         is_off_grid, state = known.contact == ISLAND, self.state
-        if not (self._sets or is_off_grid or state.is_open):
+        if not (self._sets or self._are_meters_compared or is_off_grid or state.is_open):
             return ()
         state.passed_ms += elapsed_ticks * self._tick_ms
         if state.passed_ms >= CHECK_MS:
@@ -134,9 +136,10 @@ class SiteBalance(Function):
         for engine, device in zip(self._engines, self._sets):
             self._watch(engine, device, passed_ms)
         self._look_at_meters(known, passed_ms)
-        if is_off_grid or self._is_disputed():
+        others_W = self._others_W(known)
+        if is_off_grid or self._is_disputed(known, others_W):
             site = self._readings(known, found, is_off_grid)
-            self._keep(self._judged(site), passed_ms)
+            self._keep(self._judged(site), is_off_grid, passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
             is_shown = known.shown_W is not None or not follows
@@ -145,10 +148,17 @@ class SiteBalance(Function):
         else:
             state.is_formed = state.is_carried = 0
             if not found.is_off_grid:
-                self._learn(known)
+                self._learn(known, others_W)
 
-    def _is_disputed(self) -> bool:
-        """A set gives power without a report of its engine, or while no meter shows a grid."""
+    def _is_disputed(self, known: Known, others_W: int | None) -> bool:
+        """The meters differ, or a set gives power without a report of its engine, or while no meter
+        shows a grid.
+        """
+        state = self.state
+        if known.grid_W is None or not state.is_learnt:
+            others_W = None
+        if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
+            return True
         for each in self._sets:
             power_W = each.reported("power_W") or 0
             is_known = self.state.quiet_ms < QUIET_MS and each.reported("is_running")
@@ -186,8 +196,8 @@ class SiteBalance(Function):
             self._rated_W,
             self._connection_W,
             state.others >> 16,
-            tuple([_set(*each) for each in zip(self._engines, self._sets)]),
-            tuple([Source(*_power(each)) for each in self._suns]),
+            tuple([set_of(*each) for each in zip(self._engines, self._sets)]),
+            tuple([Source(*power_of(each)) for each in self._suns]),
             (state.wrong | state.doubtful) >> SOURCE & 1 != 0,
         )
 
@@ -209,20 +219,29 @@ class SiteBalance(Function):
         if abs(grid_W) >= balance.noise_W(2 * self._connection_W):
             state.quiet_ms = 0
 
-    def _learn(self, known: Known) -> None:
+    def _others_W(self, known: Known) -> int | None:
         """The sum of all powers on the grid is what no meter sees."""
-        state, load_W = self.state, self._load_W(known)
+        load_W = self._load_W(known)
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
+            return None
+        sum_W = known.grid_meter_W + known.battery_W - load_W
+        for each in self._sources:
+            sum_W += each.reported("power_W") or 0
+        return sum_W
+
+    def _learn(self, known: Known, others_W: int | None) -> None:
+        state = self.state
+        if others_W is None:
             return
-        sources = [each.reported("power_W") or 0 for each in self._sets + self._suns]
-        others = known.grid_meter_W + known.battery_W + sum(sources) - load_W << 16
+        others = others_W << 16
         slow = approach(state.others, others, self._others, 1)
         state.others = slow if state.is_learnt else others
-        state.is_learnt = 1
+        # a meter that is not proven may be reversed: what follows from it is not kept
+        state.is_learnt = known.grid_W is not None
 
     def _load_W(self, known: Known) -> int | None:
         """The load, while its meter shows a live bus: a meter reads on in a deep sag."""
-        is_shown = self._is_load_fitted and self._is_whole and not known.is_load_low
+        is_shown = self._are_meters_compared and not known.is_load_low
         return known.load_meter_W if is_shown else None
 
     def _judged(self, site: Readings) -> Verdict:
@@ -232,14 +251,15 @@ class SiteBalance(Function):
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 
-    def _keep(self, verdict: Verdict, passed_ms: int) -> None:
+    def _keep(self, verdict: Verdict, is_off_grid: bool, passed_ms: int) -> None:
         """Count for how long each signal has been contradicted; find those that have lasted."""
         state = self.state
         if not (verdict.wrong | verdict.doubtful | state.is_open):
             return
         wrong = doubtful = is_open = 0
+        urgent = (SOURCE,) if is_off_grid else (SOURCE, balance.GRID, LOAD)
         for number, times in enumerate(self._lasting):
-            set_ms, bit = SOURCE_SET_MS if number == SOURCE else SET_MS, 1 << number
+            set_ms, bit = URGENT_SET_MS if number in urgent else SET_MS, 1 << number
             for one, mask in zip(times, verdict):
                 now = one.ms, one.counts, mask & bit != 0
                 one.ms, one.counts = lasting(*now, passed_ms, (set_ms, CLEAR_MS, LEAK_PARTS))
@@ -253,6 +273,8 @@ class SiteBalance(Function):
         wrong, doubtful = self.state.wrong, self.state.doubtful
         found.is_carried_by_sets = self.state.is_carried != 0
         found.is_load_wrong = wrong >> LOAD & 1 != 0
+        found.is_grid_wrong = wrong >> balance.GRID & 1 != 0
+        found.is_meter_disputed = self.state.is_open != 0 and self._is_meter_disputed()
         found.others_W = self.state.others >> 16
         if wrong != self._applied:
             self._doubt(wrong)
@@ -263,23 +285,16 @@ class SiteBalance(Function):
         if wrong >> FORMING & 1:
             found.is_forming, found.forming_W = False, 0
 
+    def _is_meter_disputed(self) -> bool:
+        """The other meter contradicts one, but not for so long that it counts."""
+        meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
+        return any([each.ms > 0 and not each.counts for each in meters])
+
     def _doubt(self, wrong: int) -> None:
         """Tell the devices which of their signals are unknown."""
         self._applied = wrong
         doubted = {name for number, (name, _) in enumerate(self.signals()) if wrong >> number & 1}
-        for each in self._sets + self._suns:
+        for each in self._sources:
             name = each.device.name
             bits = [bit for signal, bit in each.bits.items() if f"{name}.{signal}" in doubted]
             each.doubted = sum(bits)
-
-
-def _power(device: DeviceView) -> tuple[int | None, int]:
-    return device.reported("power_W"), device.settings["rated_W"]
-
-
-def _set(engine: Engine, device: DeviceView) -> Source:
-    settings = device.settings
-    accept_ms = settings["accept_after_s"] * 1000
-    is_due = engine.asked_ms >= settings["start_s_max"] * 1000 + accept_ms
-    is_warming = 0 < engine.warm_ms <= accept_ms
-    return Source(*_power(device), device.reported("is_running"), is_due, is_warming)

@@ -58,7 +58,7 @@ class SiteLoad(Function):
     NAME, STAGE = "site_load", MEASURE
     READS = (
         *("battery_W", "grid_W", "is_grid_meter_new", "is_load_meter_new", "load_meter_W"),
-        "setpoint_W",
+        *("is_meter_disputed", "setpoint_W"),
     )
     WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
@@ -80,7 +80,7 @@ class SiteLoad(Function):
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
         """Find load and connection; oblige the battery to keep the connection within its limits."""
-        self._estimate(known, elapsed_ticks)
+        self._estimate(known, found.is_meter_disputed, elapsed_ticks)
         state, settings = self.state, self._settings
         found.load_source = state.source
         found.load_W = state.load_W if state.source else None
@@ -139,8 +139,10 @@ class SiteLoad(Function):
         lasting_W = state.meter_off >> 16
         return lasting_W if abs(lasting_W) >= self._settings["track_dead_band_W"] else 0
 
-    def _estimate(self, known: Known, elapsed_ticks: int) -> None:
-        """Fill `state`. Without a fresh grid meter the connection is unknown."""
+    def _estimate(self, known: Known, is_disputed: bool, elapsed_ticks: int) -> None:
+        """Fill `state`. Without a fresh grid meter the connection is unknown. While the meters
+        contradict each other, what no meter sees stays as it was, and the larger import counts.
+        """
         state = self.state
         grid_W, battery_W, load_W = known.grid_W, known.battery_W, known.load_meter_W
         if load_W is not None:
@@ -153,7 +155,7 @@ class SiteLoad(Function):
         fast_W = base_W - state.sun_W if source == MEASURED else 0
         if source != state.source:
             self._begin(source, fast_W, sum_W)
-        elif sum_W is not None and source:
+        elif sum_W is not None and source and not is_disputed:
             others = sum_W - fast_W << 16
             if not state.is_seen:
                 state.others = others
@@ -166,6 +168,8 @@ class SiteLoad(Function):
         if source:
             state.connection_W = fast_W + (state.others >> 16)
             state.load_W = base_W if source == MEASURED or sum_W is None else sum_W
+        if is_disputed and source and sum_W is not None:
+            state.connection_W = max(state.connection_W, sum_W)
 
     def _source(self, load_ok: bool, grid_and_battery_ok: bool) -> int:
         if load_ok and self._settings["load_meter_fitted"]:

@@ -15,7 +15,7 @@ def runs(device: DeviceView) -> int | None:
     """Whether the engine of this set runs, None while that is unknown. An engine that reports power
     is never taken for a stopped one. If the others contradict its report, its power alone says so.
     """
-    found = device.reported("is_running")
+    found = device.settled("is_running")
     if found is not None and device.is_doubted("is_running"):
         return None if device.value("power_W") is None else int(gives(device))
     return None if found == 0 and gives(device) else found

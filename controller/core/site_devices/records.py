@@ -6,6 +6,9 @@ heat. The controller asks for 0 while the device is silent, and for nothing befo
 
 from typing import NamedTuple
 
+from drivers import plausible
+
+POWER_W_MAX = 100_000_000
 # Behaviour of an actuator while an emergency stop is active.
 TO_REST, HOLD, GO_ON = range(3)
 
@@ -17,16 +20,29 @@ class Signal(NamedTuple):
     low: int
     high: int
     text: str
-    # range in permille of the parameter `rated_W`, with a margin, and yet a value of the wrong sign
-    # or scale lies outside; (): low .. high alone
-    of_rated: tuple[int, ...] = ()
+    # margin of a power by the parameter `rating` (drivers/plausible.py); None: low .. high alone
+    margin: plausible.Margin | None = None
+    rating: str = "rated_W"
+    # a state counts after it has been reported for so long (debounce.py); 0: at once
+    settle_ms: int = 0
 
     def bounds(self, settings: dict[str, int]) -> tuple[int, int]:
         """(lowest, highest) value that a device with these parameters can report."""
-        if not self.of_rated:
+        if self.margin is None:
             return self.low, self.high
-        low, high = [permille * settings["rated_W"] // 1000 for permille in self.of_rated]
+        low, high = plausible.limits(settings[self.rating], self.margin)
         return max(self.low, low), min(self.high, high)
+
+
+def power(name: str, text: str, margin: plausible.Margin, rating: str = "rated_W") -> Signal:
+    """A power, W; rating: the parameter of the role that its margin counts from."""
+    low_W = -POWER_W_MAX if margin[0] < 0 else 0
+    return Signal(name, low_W, POWER_W_MAX, text, margin, rating)
+
+
+def state(name: str, text: str, settle_ms: int) -> Signal:
+    """A state, 0 or 1."""
+    return Signal(name, 0, 1, text, settle_ms=settle_ms)
 
 
 class Actuator(NamedTuple):

@@ -5,22 +5,22 @@ configuration keys, words of the journal, status, why, console, simulated counte
 from controller.core.site_devices.records import (
     GO_ON,
     HOLD,
+    POWER_W_MAX,
     STALE,
     TO_REST,
     Actuator,
     Feed,
     Role,
     Signal,
+    power,
+    state,
 )
+from drivers import plausible
 
-POWER_W_MAX = 100_000_000
 STAGES_MAX = 8
-# Ranges of measured power in permille of the rated power, with a margin. An inverter draws little
-# at night; the edge of a cloud lifts its power above the rated one for seconds. A set without fuel
-# is motored by the bus until its protection opens, and an overloaded one must stay known: load is
-# then shed.
-PV_PERMILLE, GENSET_PERMILLE = (-50, 1200), (-200, 1500)
-HEATER_PERMILLE, METER_PERMILLE = (0, 1200), (-1200, 1200)
+# A device is read once a second. One wrong reading, or a contact that bounces for a second, then
+# looks like a state of up to 2 s. A set that is not ready may be known later than one that stops.
+READY_MS, RUNNING_MS = 3000, 2000
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
 CELLS = (
@@ -39,10 +39,8 @@ PV = Role(
     "PV inverter",
     Feed("its DC cables are live in daylight, also with the grid and this cabinet off"),
     (
-        Signal(
-            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the inverter feeds in", PV_PERMILLE
-        ),
-        Signal("available_W", 0, POWER_W_MAX, "power that the sun would give"),
+        power("power_W", "power that the inverter feeds in", plausible.PV),
+        power("available_W", "power that the sun would give", plausible.PANELS),
     ),
     (
         Actuator(
@@ -72,11 +70,9 @@ GENSET = Role(
         is_engine=True,
     ),
     (
-        Signal(
-            "power_W", -POWER_W_MAX, POWER_W_MAX, "power that the generator gives", GENSET_PERMILLE
-        ),
-        Signal("is_running", 0, 1, "1: the engine runs and the voltage is present"),
-        Signal("is_ready_ok", 0, 1, "1: in automatic mode and without a fault"),
+        power("power_W", "power that the generator gives", plausible.GENSET),
+        state("is_running", "1: the engine runs and the voltage is present", RUNNING_MS),
+        state("is_ready_ok", "1: in automatic mode and without a fault", READY_MS),
         Signal("fuel_permille", 0, 1000, "fuel in the tank"),
     ),
     (
@@ -145,7 +141,7 @@ CHILLER = Role(
     None,
     (
         Signal("supply_temperature_ddegC", -500, 1000, "temperature of the supplied water"),
-        Signal("is_ready_ok", 0, 1, "1: without a fault"),
+        state("is_ready_ok", "1: without a fault", READY_MS),
     ),
     (
         Actuator(
@@ -187,15 +183,7 @@ METER = Role(
     6,
     "meter",
     None,
-    (
-        Signal(
-            "power_W",
-            -POWER_W_MAX,
-            POWER_W_MAX,
-            "power towards the load behind the meter",
-            METER_PERMILLE,
-        ),
-    ),
+    (power("power_W", "power towards the load behind the meter", plausible.METER),),
     (),
     # rated_W: of the branch, by its fuse or its current transformers
     (STALE, ("rated_W", "W", 1, POWER_W_MAX, POWER_W_MAX, "down")),
@@ -208,7 +196,7 @@ FAN = Role(
     None,
     (
         Signal("speed_permille", 0, 1000, "speed of the fan"),
-        Signal("is_ready_ok", 0, 1, "1: without a fault"),
+        state("is_ready_ok", "1: without a fault", READY_MS),
     ),
     (
         Actuator(
@@ -236,8 +224,8 @@ HEATER = Role(
     "heater",
     None,
     (
-        Signal("power_W", 0, POWER_W_MAX, "power that the heater draws", HEATER_PERMILLE),
-        Signal("is_ready_ok", 0, 1, "1: without a fault, its own thermostat closed"),
+        power("power_W", "power that the heater draws", plausible.CONSUMER),
+        state("is_ready_ok", "1: without a fault, its own thermostat closed", READY_MS),
     ),
     (
         Actuator(
@@ -269,8 +257,13 @@ LOAD_CAP = Role(
     "load cap",
     None,
     (
-        Signal("lowered_W", 0, POWER_W_MAX, "power by which the scheduler has lowered the load"),
-        Signal("is_ready_ok", 0, 1, "1: the scheduler takes requests"),
+        power(
+            "lowered_W",
+            "power by which the scheduler has lowered the load",
+            plausible.CONSUMER,
+            "lower_W_max",
+        ),
+        state("is_ready_ok", "1: the scheduler takes requests", READY_MS),
     ),
     (
         Actuator(

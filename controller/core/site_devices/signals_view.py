@@ -6,7 +6,8 @@ stay away while the others answer.
 
 from array import array
 
-from controller.core.site_devices import layout
+from controller.core.site_devices import debounce, layout
+from controller.core.site_devices.debounce import Debounce
 from controller.core.site_devices.layout import REFUSED, SiteDevice
 
 AGE_MS_MAX = 1_000_000_000  # an older signal, and one that was never reported, counts as this old
@@ -29,6 +30,7 @@ class DeviceView:
         signals, actuators = device.role.signals, device.role.actuators
         names = [each.name for each in signals]
         self._places = {name: place for place, name in enumerate(names)}
+        self.debounced: dict[str, Debounce] = {}
         self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
@@ -41,11 +43,17 @@ class DeviceView:
 
     def value(self, signal: str) -> int | None:
         """None while unknown or contradicted, or where this device does not report it."""
-        is_trusted = self.known & ~self.doubted & self.bits[signal]
-        return self._inp[self._at[signal]] if is_trusted else None
+        return None if self.doubted & self.bits[signal] else self.settled(signal)
+
+    def settled(self, signal: str) -> int | None:
+        """The `value`, contradicted or not: of a state the one that has lasted (debounce.py)."""
+        if not self.known & self.bits[signal]:
+            return None
+        reported, one = self._inp[self._at[signal]], self.debounced.get(signal)
+        return one.value(reported) if one else reported
 
     def reported(self, signal: str) -> int | None:
-        """The `value`, contradicted or not."""
+        """What it reported last, contradicted or not. None: too old or refused."""
         return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
     def is_doubted(self, signal: str) -> bool:
@@ -107,17 +115,32 @@ class Site:
         """inp: of the core; first: place of the first word of the first device."""
         self.inp = inp
         # 64 bits: no time of a controller reaches their end
-        self.state = array("q", [0, *[-AGE_MS_MAX] * layout.signals(devices)])
+        count = layout.signals(devices)
+        states = [each for device in devices for each in device.role.signals if each.settle_ms]
+        empty = [0] * debounce.WORDS * len(states)
+        self.state = array("q", [0, *[-AGE_MS_MAX] * count, *empty])
+        self._debounced: dict[int, Debounce] = {}  # by the place of its byte in `fresh`
         self.devices: list[DeviceView] = []
         first_time = NOW + 1
         for device in devices:
-            self.devices.append(DeviceView(device, inp, first, self.state, first_time))
+            view = DeviceView(device, inp, first, self.state, first_time)
+            self.devices.append(view)
+            self._debounce(view, first, first_time - 1, 1 + count)
             first += len(layout.words(device))
             first_time += len(device.role.signals)
         self._tick_ms = tick_ms
         self._refused_at = [view.refused_at for view in self.devices]
         self._refused: list[int] = []
         self._due_ms = NEVER_MS
+
+    def _debounce(self, view: DeviceView, first: int, fresh_at: int, words_at: int) -> None:
+        """Debounce the states of a device. fresh_at: of its first signal; words_at: of all."""
+        for place, each in enumerate(view.device.role.signals):
+            if each.settle_ms:
+                words = words_at + debounce.WORDS * len(self._debounced)
+                times_ms = each.settle_ms, view.settings["stale_ms"]
+                made = Debounce(self.state, words, first + place, *times_ms)
+                self._debounced[fresh_at + place] = view.debounced[each.name] = made
 
     def of_role(self, role: str) -> list[DeviceView]:
         """All devices of a role, in order."""
@@ -136,6 +159,9 @@ class Site:
         refused = [inp[at] for at in self._refused_at]
         is_due = place >= 0 or state[NOW] >= self._due_ms or refused != self._refused
         while place >= 0:
+            if place in self._debounced:
+                one, silence_ms = self._debounced[place], state[NOW] - state[NOW + 1 + place]
+                one.take(inp[one.at], state[NOW], silence_ms)
             state[NOW + 1 + place] = state[NOW]
             place = fresh.find(1, place + 1)
         if is_due:

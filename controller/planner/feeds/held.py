@@ -9,10 +9,14 @@ from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUARTER_S, Feed, Span, slots
 from controller.series.refusal import SeriesError
 from controller.system.caught import Last
+from controller.system.local_days import SLOTS_PER_DAY
 from controller.system.utc import elapsed_s
+from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
 EARLY_S = 300.0  # another machine's clock may be ahead by so much
 HOUR_S = 3600.0
+Rating = tuple[float, Margin]
+NO_POWER: Rating = math.inf, EXACT
 
 
 class Held:
@@ -20,7 +24,9 @@ class Held:
     clock of the day may be set by days, and then no value would be read for as long.
     """
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, rating: Rating = NO_POWER) -> None:
+        """rating: of a feed of powers, with its margin."""
+        self._rating = rating
         self.feed, self.values = feed, dict[int, float]()
         # when the newest were made, and when they were last asked for
         self._made_s = self._tried_s = -math.inf
@@ -81,11 +87,28 @@ class Held:
         except SeriesError as error:
             self._fail(str(error))
             return
-        first = int(span.start_s // QUARTER_S)
+        first, beyond = int(span.start_s // QUARTER_S), list[float]()
         for at, value in enumerate(slots(points, span.start_s, span.quarters), first):
-            if value == value:
+            if value == value and plausible(value, *self._rating):
                 self.values[at] = value
-        self._made_s, self._doubts = uptime_s - max(0.0, age_s), points.doubts
+            elif value == value:
+                beyond.append(value)
+        self._made_s = uptime_s - max(0.0, age_s)
+        self._doubts = [*points.doubts, *self._unlikely(beyond, span)]
+
+    def _unlikely(self, beyond: list[float], span: Span) -> list[str]:
+        """Lines about powers that do not fit the rating."""
+        rating_W, margin = self._rating
+        rated, found = f"rated are {rating_W:g} W: is the unit right?", []
+        if beyond:
+            most_W, allowed_W = max(beyond, key=abs), rating_W * margin[1] / 1000
+            line = f"{len(beyond)} quarters of an hour are unknown: {most_W:g} W"
+            found.append(f"{line}, allowed are {allowed_W:g} W, {rated}")
+        ahead_W = [each for at, each in self.values.items() if at >= span.now_s // QUARTER_S]
+        is_of_sun = margin == PV and len(ahead_W) >= SLOTS_PER_DAY and not beyond
+        if is_of_sun and is_faint(max(ahead_W), rating_W):
+            found.append(f"reaches only {max(ahead_W):g} W in a day, {rated}")
+        return found
 
     def _fail(self, line: str) -> None:
         self._error = line

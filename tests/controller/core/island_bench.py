@@ -16,6 +16,7 @@ from controller.core.site_devices import layout
 TICK_MS, TICK_S = 100, 0.1
 LOAD_W, OTHERS_W, SUN_W, RATED_W = 240_000, 5000, 40_000, 300_000
 STAGES, STAGE_W = 4, 50_000
+WRAP_W = 450_000  # the range of a meter, both ways
 DARK_S, START_S, IMPORT_W = 5.0, 10.0, 500_000
 BATTERY_W = 250_000
 LIMITS_W = (array("i", [BATTERY_W]),) * 2
@@ -28,10 +29,12 @@ SIGNALS = [f"{each.name}.{signal.name}" for each in DEVICES for signal in each.r
 
 
 class Fault:
-    """A signal that reports another value: stuck, negated, scaled, silent, jumping."""
+    """A signal that reports another value: stuck, negated, scaled, wrapped, silent, jumping, or 0
+    for 1 s of 5 (bounces).
+    """
 
     def __init__(self, kind, high):
-        self.kind, self.high, self.last = kind, high, None
+        self.kind, self.high, self.last, self.ticks = kind, high, None, 0
         self.draw = random.Random(1)
 
     def __call__(self, value):
@@ -42,13 +45,16 @@ class Fault:
             self.last = value if self.last is None else self.last
             return self.last
         jumping = self.draw.randrange(self.high + 1)
+        self.ticks += 1
         kinds = {"0": 0, "1": 1, "negated": -value, "x10": 10 * value, "/10": value // 10}
+        kinds["inverted"], kinds["bounces"] = 1 - value, value * (self.ticks % 50 >= 10)
+        kinds["wrapped"] = (value + WRAP_W) % (2 * WRAP_W) - WRAP_W
         return {**kinds, "jumping": jumping}[self.kind]
 
 
 class Site:
-    """`dark_s`, `over_s`, `stops` count after `begin`. can_form: of the converter. warm_s: from the
-    report of the engine until its breaker closes.
+    """`dark_s`, `over_s`, `far_over_s` (by 1 %), `stops` count after `begin`. can_form: of the
+    converter. warm_s: from the report of the engine until its breaker closes.
     """
 
     def __init__(self, load_W=LOAD_W, can_form=False, soc_permille=900, warm_s=0.0, **more):
@@ -88,7 +94,7 @@ class Site:
         return again
 
     def begin(self):
-        self.dark_s = self.over_s = 0.0
+        self.dark_s = self.over_s = self.far_over_s = 0.0
         self.stops = self.collapses = 0
         return self
 
@@ -120,6 +126,7 @@ class Site:
         self.load_W = load_W if self.is_live else None
         self.dark_s += TICK_S * (not self.is_live)
         self.over_s += TICK_S * (self.grid_W > IMPORT_W)
+        self.far_over_s += TICK_S * (self.grid_W > 505_000)
 
     def _seen(self, name, value):
         return self.faults[name](value) if name in self.faults else value
@@ -133,6 +140,7 @@ class Site:
             "genset_1.is_running": self._seen("is_running", int(self.engine_s >= START_S)),
             "genset_1.power_W": self._seen("genset_W", self.polled_W),
             "pv_1.power_W": self._seen("pv_W", self.sun_W * self.is_live),
+            "genset_1.is_ready_ok": self._seen("is_ready", 1),
             "load_shed_1.stages": self.stages,
         }
         known = {name: value for name, value in words.items() if value is not None}
@@ -146,8 +154,7 @@ class Site:
         battery_W = self._seen("battery", self.battery_W)
         given_W = {0: battery_W} if forming and battery_W is not None else {}
         jitter_W = self.noise.randrange(-20, 21)
-        grid_W = self._seen("grid", self.grid_W + jitter_W)
-        load_W = self._seen("load", self.load_W)
+        grid_W, load_W = self._seen("grid", self.grid_W + jitter_W), self._seen("load", self.load_W)
         self.known = Known(
             is_running=True,
             limit=WIDE,

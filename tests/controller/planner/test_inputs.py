@@ -242,8 +242,10 @@ def test_pv_follows_the_weather_by_what_was_measured(tmp_path, load):
     assert found.pv_W[:96] == pytest.approx([60.0 * each for each in ghi[:96]])
     found = inputs.Inputs(planner(load, weather, rated_W=1e5)).read(NOW_S)
     assert max(found.pv_W) == pytest.approx(0.8 * 0.5 * 1e5)  # before anything is measured
+    found = inputs.Inputs(planner(load, weather, pv, rated_W=2.6e4)).read(NOW_S)
+    assert max(found.pv_W[:96]) == 26_000
     found = inputs.Inputs(planner(load, weather, pv, rated_W=2e4)).read(NOW_S)
-    assert max(found.pv_W[:96]) == 2e4
+    assert max(found.pv_W[:96]) == 8000, "what was measured is beyond 1.2 times the rating"
 
 
 def test_without_weather_pv_is_a_clear_sky_as_clear_as_the_last_days(tmp_path, load):
@@ -295,3 +297,29 @@ def test_carbon_and_a_job_plan_begin_now(tmp_path, load):
     assert found.load_W == [1500.0] * 4
     assert inputs.known(found, 1e9).load_W == [1500.0] * 4
     assert BERLIN.key == found.time.tzinfo.key == "Europe/Berlin"
+
+
+def sun_of(tmp_path, load, prices, highest_W):
+    """What counts of a forecast of two days with so much from 08:00 to 16:00, of 90 kW rated."""
+    values = [highest_W if 8 <= at % 24 < 16 else 0 for at in range(72)]
+    path = table(tmp_path / "sun.csv", "pv_W", NOW_S - DAY_S, values, HOUR_S)
+    own = planner(load, prices, feed(path, "pv"), rated_W=90_000.0)
+    return inputs.Inputs(own).read(NOW_S)
+
+
+@pytest.mark.parametrize("highest_W, known_W", ((108_000, 108_000), (5_000_000, 0)))
+def test_a_forecast_of_pv_beyond_its_rating_is_unknown_and_named(
+    tmp_path, load, prices, highest_W, known_W
+):
+    found = sun_of(tmp_path, load, prices, highest_W)
+    assert max(found.pv_W) == known_W
+    lines = [each for each in found.doubts if "is the unit right?" in each]
+    assert len(lines) == (highest_W > 108_000)
+    if lines:
+        assert "5e+06 W, allowed are 108000 W, rated are 90000 W" in lines[0]
+
+
+@pytest.mark.parametrize("highest_W, is_doubted", ((62, True), (449, True), (900, False)))
+def test_a_day_of_sun_in_the_wrong_unit_is_doubted(tmp_path, load, prices, highest_W, is_doubted):
+    found = sun_of(tmp_path, load, prices, highest_W)
+    assert any("in a day, rated are 90000 W" in each for each in found.doubts) == is_doubted

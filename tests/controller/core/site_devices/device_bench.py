@@ -24,9 +24,11 @@ class Bench:
         self.hear()
 
     def hear(self, is_fresh=True, **words):
+        """A report after a silence of 4 s: every state in it counts at once."""
         for name, value in words.items():
             self.site.inp[self.place[name.replace("__", ".")]] = value
         count = layout.signals([each.device for each in self.site.devices])
+        self.site.step(bytes(count), 200)
         self.site.step(bytes([is_fresh] * count), 1 if is_fresh else 1000)
 
     def step(self, ticks=1, low_W=-250_000, high_W=250_000, **known):

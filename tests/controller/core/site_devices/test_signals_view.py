@@ -66,3 +66,36 @@ def test_a_state_that_was_loaded_says_what_is_known():
     other.site.state[:] = bench.site.state
     other.site.look()
     assert other.step() == ("power_W",)
+
+
+def reports(bench, *states):
+    """What counts of "ready" after a report of each state, one a second; 1 has counted before."""
+    bench.step(*NAMES)
+    found = []
+    for each in states:
+        bench.site.inp[bench.first + 2] = each
+        bench.step(*NAMES, ticks=50)
+        found.append(bench.view.value("is_ready_ok"))
+    return found
+
+
+def test_a_state_counts_after_all_reports_of_3_s():
+    assert reports(Bench(), 0, 1, 0, 0, 1, 0, 0, 0, 0, 0) == [1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
+    assert Bench().view.debounced.keys() == {"is_running", "is_ready_ok"}
+
+
+def test_a_state_that_bounces_once_in_5_s_counts_on_and_one_that_flaps_is_unknown():
+    assert set(reports(Bench(), *[0, 1, 1, 1, 1] * 100)) == {1}
+    flapping = Bench()
+    assert reports(flapping, *[0, 1] * 10)[-1] is None
+    assert reports(flapping, *[1] * 20)[-1] == 1
+    assert flapping.view.reported("is_ready_ok") == 1
+
+
+def test_the_first_report_after_a_silence_counts_at_once():
+    bench = Bench()
+    bench.step(*NAMES)
+    bench.site.inp[bench.first + 2] = 0
+    bench.step(ticks=200)
+    bench.step(*NAMES)
+    assert bench.view.value("is_ready_ok") == 0

@@ -1,0 +1,52 @@
+"""Debounce of a state that a site device reports, such as "ready" or "the engine runs".
+
+A contact bounces, and a single reading can be wrong. Once, one reading of "not ready" while a
+generator set cranked counted as a failed start, and the site stayed dark. So a new state counts
+only after every report has shown it for `settle_ms`:
+
+    report differs from the state that counts --> it must last for settle_ms; then it counts
+    the old state comes back sooner           --> it counts on; the report has flapped
+    it flaps again and again                  --> the state is unknown
+    first report, or the first after a silence --> counts at once
+"""
+
+from array import array
+
+WORDS = 3
+VALUE, SINCE, FLAPS = range(WORDS)  # the state that counts; when another one began; see FLAP_MS
+NONE = -1
+# Each flap counts FLAP_MS, and time counts them down. A contact that bounces once in 5 s keeps its
+# state; one that changes every second or two is no contact any more.
+FLAP_MS, FLAPS_MS_MAX = 5000, 10_000
+
+
+class Debounce:
+    """One state. Its words in `state`, of 64 bits, are in the journal."""
+
+    def __init__(self, state: array, first: int, at: int, settle_ms: int, stale_ms: int) -> None:
+        """first: place of its words in `state`; at: place of the report in the inputs."""
+        self._state, self._first, self.at = state, first, at
+        self._settle_ms, self._stale_ms = settle_ms, stale_ms
+        state[first : first + WORDS] = array("q", [NONE, NONE, 0])
+
+    def value(self, reported: int | None) -> int | None:
+        """The state that counts, beside the last report; None while it flaps."""
+        value, _, flaps_ms = self._state[self._first : self._first + WORDS]
+        if flaps_ms >= FLAPS_MS_MAX:
+            return None
+        return reported if value == NONE else value
+
+    def take(self, reported: int, now_ms: int, silence_ms: int) -> None:
+        """Take a report, which came `silence_ms` after the one before."""
+        value, since_ms, flaps_ms = self._state[self._first : self._first + WORDS]
+        flaps_ms = max(0, flaps_ms - silence_ms)
+        if value == NONE or silence_ms >= self._stale_ms:
+            value, since_ms = reported, NONE
+        elif reported == value:
+            is_flap, since_ms = since_ms != NONE, NONE
+            flaps_ms = min(flaps_ms + FLAP_MS * is_flap, 2 * FLAPS_MS_MAX)
+        elif since_ms == NONE:
+            since_ms = now_ms
+        elif now_ms - since_ms >= self._settle_ms:
+            value, since_ms = reported, NONE
+        self._state[self._first : self._first + WORDS] = array("q", [value, since_ms, flaps_ms])
