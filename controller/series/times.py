@@ -170,8 +170,8 @@ class TimeCells:
 
 
 def moment(text: str, now_s: float, zone: tzinfo) -> tuple[float, str]:
-    """(UTC in s since 1970, a remark or "") of a time that a person gives: 14:05, the next time that
-    the clock of the zone shows it, or 2026-12-01T14:05. SeriesError: no such time.
+    """(UTC in s since 1970, a remark or "") of a time that a person gives: 14:05 is the next time
+    that the clock of the zone shows it; 2026-12-01T14:05. SeriesError: no such time.
     """
     clock, read = text.strip(), TimeCells(zone)
     if not _CLOCK.fullmatch(clock):

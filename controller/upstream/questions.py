@@ -47,7 +47,7 @@ class Questions:
         return [self._child[1]] if self._child else []
 
     def put(self, asker: Asker, job: object) -> Message | None:
-        """Answer later. Returns an answer at once if too many questions wait. Raises MessageError."""
+        """Answer later; at once, with BUSY, if too many questions wait. Raises MessageError."""
         if len(self._waiting) >= WAITING_MAX:
             return messages.problem(h.BUSY, "Too many questions wait already: ask again later.")
         try:

@@ -31,7 +31,7 @@ Gpus = dict[str, dict[str, float]]  # by GPU: the highest value of each name
 
 
 class Balance(NamedTuple):
-    """Since since_s: the counter then, and the energy that the reported power would have given."""
+    """The counter at since_s, and the energy that the reported power would have given since."""
 
     since_s: float
     energy_mJ: float

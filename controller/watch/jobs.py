@@ -101,7 +101,7 @@ class Table(NamedTuple):
         return Load(most_W, f"[node_W] has no entry for {' or '.join(places) or 'it'}")
 
     def _device(self, nodes: int, device: Device, places: Sequence[str]) -> Load:
-        """Without an entry, a GPU of no stated kind has the largest W of the table."""
+        """A GPU of no stated kind and without an entry has the largest W of the table."""
         own_W = next((self.gpu_W[name] for name in device.names if name in self.gpu_W), None)
         if own_W is None and device.is_typed is None and _is_other(device.names):
             return Load(0)

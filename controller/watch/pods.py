@@ -76,9 +76,8 @@ def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | Non
         fields.get("phase", lambda: _phase(status), "Pending"),
     )
     gates = fields.get("schedulingGates", lambda: _gates(spec), list[str]())
-    load = fields.get("resources", lambda: _load(spec, resources, watts, space), None)
-    if load is None or not spec:
-        load = watts.load(1, [Device("GPUs", (), None, False)], ())
+    most = watts.load(1, [Device("GPUs", (), None, False)], ())
+    load = fields.get("resources", lambda: _load(spec, resources, watts, space), most)
     deadline_s = fields.get("activeDeadlineSeconds", lambda: _deadline_s(spec), 0)
     pod = Pod(
         uid=str(about.get("uid")),
@@ -123,6 +122,8 @@ def _deadline_s(spec: Object) -> int:
 
 def _load(spec: Object, resources: Collection[str], watts: Table, namespace: str) -> Load:
     """The power of all devices of a pod, which runs on one node."""
+    if not spec:
+        raise ValueError
     selected = spec.get("nodeSelector") or {}
     is_typed = any(part in key.lower() for key in selected for part in ("gpu", "accelerator"))
     names = *map(str, selected.values()), namespace

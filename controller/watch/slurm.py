@@ -8,7 +8,6 @@ A field that is not understood costs its record alone: the job counts with its l
 load, and is named. What is left out would make the load smaller, and the gate would open too early.
 """
 
-import contextlib
 import re
 import signal
 from collections.abc import Callable

@@ -172,7 +172,7 @@ def test_a_time_that_is_none_is_one_line(now, at, line):
 
 
 def test_every_minute_of_both_nights_is_the_next_that_the_clock_shows():
-    """In three zones: the local time is the wanted one, and no earlier moment has shown it."""
+    """The local time is the wanted one, and no earlier moment has shown it."""
     for zone in map(times.zone_of, (BERLIN, "America/New_York", "Australia/Lord_Howe")):
         for month in (3, 4, 10, 11):
             for hour in range(0, 31 * 24, 7):

@@ -1,5 +1,6 @@
 """{"ask": ...} through the gateway: the answer of `firebreak ask`, or one line."""
 
+import ast
 import json
 import os
 
@@ -14,6 +15,7 @@ from controller.journal.ring import JournalError
 from controller.state import ask as answers
 from controller.state.forecast import Job
 from controller.upstream import asking, messages
+from tests.repository import ROOT
 from tests.tables import cases
 
 JOB = {"power_W": 250_000, "at_s": 60, "for_s": 600}
@@ -26,7 +28,7 @@ JOB = {"power_W": 250_000, "at_s": 60, "for_s": 600}
     {**JOB, "power_W": 0}  "ask:power_W: 0 is not allowed; allowed 1..1000000000"
     {**JOB, "power_W": 10**9 + 1}  "power_W: 1000000001 is" | {**JOB, "power_W": True}  ": true is"
     {**JOB, "at_s": -1}  "at_s: -1 is not allowed; allowed 0..86400"
-    {**JOB, "at_s": 1.0}  "at_s: 1.0 is" | {**JOB, "at_s": None}  "at_s: null is"
+    {**JOB, "at_s": 1.5}  "at_s: 1.5 is" | {**JOB, "at_s": None}  "at_s: null is"
     {**JOB, "for_s": 0}  "for_s: 0 is" | {**JOB, "for_s": 86_401}  "for_s: 86401 is"
     "x" * 99  'ask: "x{56}... is not allowed'
 """)
@@ -187,3 +189,23 @@ def test_a_child_that_ends_costs_one_question(slow):
     assert line_of(first)["code"] == hint_codes.NO_ANSWER
     open_door()
     assert line_of(second) == {"answer": 5}
+
+
+def test_no_question_is_answered_in_the_thread_of_others():
+    """Who answers questions does so in the child of questions.py, or beside the loop of a door."""
+    found = []
+    for path in (ROOT / "controller").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                name = ast.unparse(node.func)
+                if name in ("messages.asked", "asking.answer", "job_in_plan.joined", "ask.answer"):
+                    found.append(f"{path.relative_to(ROOT / 'controller')} {name}")
+    assert sorted(found) == [
+        "console/ask.py ask.answer",
+        "console/ask.py job_in_plan.joined",
+        "upstream/asking.py ask.answer",
+        "upstream/asking.py job_in_plan.joined",
+        "upstream/messages.py asking.answer",
+        "upstream/questions.py messages.asked",
+    ], "a server hands a question to Questions, or to asyncio.to_thread"

@@ -10,6 +10,7 @@ import pytest
 from slurm_site import LUA
 
 from controller.watch import gres, slurm
+from controller.watch.jobs import NO_LOAD
 
 HERE = Path(__file__).parent
 TABLE = tomllib.loads((HERE / "gres.toml").read_text())
@@ -68,6 +69,7 @@ def test_job_submit_counts_the_same():
         for name, of in (("devices", "count"), ("at_once", "at_once"))
         for row in TABLE[of].items()
     ]
+    rows += [("devices", f"gres/{name}:1", 0) for name in NO_LOAD if name.isalpha()]
     asked = "".join([f"{name}\t{text}\n" for name, text, _ in rows])
     command = [lua(), HERE / "job_submit_test.lua", LUA]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)

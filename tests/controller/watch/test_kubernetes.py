@@ -130,15 +130,19 @@ def test_power_of_a_pod(more, power_W):
     assert (found.power_W, found.unknown) == (power_W, "")
 
 
+def one(name, count):
+    return {"containers": [{"resources": {"limits": {name: count}}}]}
+
+
 @cases("""more  power_W  words
-          {"initContainers": [{"resources": {"limits": {"amd.com/gpu": 2}}}]}  7200 + 2000  "amd.com"
-          {"resourceClaims": [{"name": "g", "resourceClaimName": "x"}]}  7200 + ALL_GPUS_W  "claim x"
+          {"initContainers": one("amd.com/gpu", 2)["containers"]}  7200 + 2000  "amd.com/gpu"
+          {"resourceClaims": [{"resourceClaimName": "x"}]}  7200 + ALL_GPUS_W  "claim x"
           {"resourceClaims": [{"name": "g"}]}  7200 + ALL_GPUS_W  "claim None"
           {"resourceClaims": 5}  ALL_GPUS_W  "resources: not understood"
-          {"containers": [{"resources": {"limits": {"nvidia.com/gpu": "8 "}}}, 5]}  ALL_GPUS_W  "reso"
-          {"containers": [{"resources": {"limits": {"habana.ai/gaudi": 8}}}]}  8000  "habana.ai/gaudi"
-          {"containers": [{"resources": {"requests": {"google.com/tpu": 8}}}]}  8000  "google.com/tpu"
-          {"containers": [{"resources": {"limits": {"nvidia.com/gpu.shared": 8}}}]}  8000  "gpu.shared"
+          {"containers": [*one("nvidia.com/gpu", "8")["containers"], 5]}  ALL_GPUS_W  "resources"
+          one("habana.ai/gaudi", 8)  8000  "habana.ai/gaudi"
+          one("google.com/tpu", "8")  8000  "google.com/tpu"
+          one("nvidia.com/gpu.shared", 8)  8000  "nvidia.com/gpu.shared"
 """)
 def test_what_a_pod_has_beside_gpus_is_named_and_counts(more, power_W, words):
     found = pods.pod_of(pod("a", **more), ("nvidia.com/gpu",), POWER)
@@ -198,7 +202,7 @@ def test_an_odd_pod_costs_itself_alone_and_counts_as_much(fake, key, value):
 
 
 def test_a_pod_whose_gate_no_gpu_explains_is_named_and_stays(fake):
-    """Without a word it would wait for ever."""
+    """It would wait for ever, without a word."""
     scheduler = fake.scheduler()
     fake.put(pod("cpu", gpus=0, at=AT, gates=[GATE]))
     (found,) = queue(scheduler)

@@ -93,7 +93,7 @@ def test_tasks_of_an_array(text, count):
 
 @cases("""changes  power_W  unknown
     {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  60_000  ""
-    {"gres_detail": ["gpu:a100-sxm4-80gb:4(IDX:0-3)"], "tres_per_node": "gres:gpu:h100:1"}  36_000  ""
+    {"gres_detail": ["gpu:a100-80gb:4(IDX:0-3)"], "tres_per_node": "gres:gpu:h100:1"}  36_000  ""
     {"tres_per_node": "gres/gpu:a100=2"}  54_000  ""
     {"tres_per_node": "gres/gpu:a100=2,gres/gpu:h100=1"}  84_000  ""  # each kind has its own W
     {"tres_per_node": "gres:gpu"}  30_000  ""
@@ -109,7 +109,7 @@ def test_tasks_of_an_array(text, count):
     {"tres_per_node": "gres/gpu:?"}  480_000  "'gres/gpu:\?' is not understood"
     {"tres_per_node": 5}  480_000  "tres_per_node: not understood"
     {"tres_per_socket": "gres:gpu:2"}  480_000  "the number of GPUs is not understood"
-    {"tres_per_socket": "gres:gpu:2", "tres_req_str": "cpu=3,mem=4G,node=3,gres/gpu=12"}  120_000  ""
+    {"tres_per_socket": "gres:gpu:2", "tres_req_str": "mem=4G,gres/gpu=12"}  120_000  ""
     {"tres_req_str": "cpu=3,gres/gpu=6,gres/gpu:h100=4"}  60_000  ""
     {"partition": "a,b", "tres_per_job": "gres:gpu:x:1"}  9500  ""  # the worst of both counts
     {"partition": "a,c", "tres_per_job": "gres:gpu:x:1"}  9500  ""
