@@ -1,10 +1,10 @@
 """Power and utilisation of GPUs now, by scrapes of dcgm-exporter or of a Prometheus that has them.
 
 The means between two scrapes come from the energy counters, where they are there and have not
-begun anew; else the power counts that each GPU reports. A counter that stands, or creeps, beside a
-power of hundreds of watts contradicts that power, so the exporter may repeat old values: the GPU is
-then unknown. A GPU of several rows (MIG, shared by pods, seen by two exporters) counts once. A
-total without one of its parts is unknown, never less.
+begun anew; else the power counts that each GPU reports. A counter that stands contradicts a power,
+so the exporter may repeat old values: the GPU is unknown. Beside a counter that creeps the reported
+power counts, which is the larger one. A GPU of several rows (MIG, shared by pods, seen by two
+exporters) counts once. A total without one of its parts is unknown, never less.
 """
 
 import contextlib
@@ -22,21 +22,11 @@ POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
 MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
 STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
-# A power that moves between two scrapes differs from its mean, and seldom by so much over STALE_S.
-CONTRADICTS = 10
+CONTRADICTS = 10  # a power between two scrapes seldom exceeds its mean so far
 _LABELS = r'\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\}'
 _LINE = re.compile(rf"(?P<name>\w++){_LABELS}\s+(?P<value>\S++)(?:\s+(?P<ms>-?\d{{1,18}}))?\s*")
 _LABEL = re.compile(r'(\w++)="((?:[^"\\]|\\.)*+)"')
 Gpus = dict[str, dict[str, float]]  # by GPU: the highest value of each name
-
-
-class Balance(NamedTuple):
-    """The counter at since_s, and the energy that the reported power would have given since."""
-
-    since_s: float
-    energy_mJ: float
-    reported_J: float = 0.0
-    is_contradicted: bool = False
 
 
 class Now(NamedTuple):
@@ -83,8 +73,6 @@ class Cluster:
     def __init__(self, urls: Iterable[str], gpus: int) -> None:
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # mJ, when
-        self._balances: dict[str, Balance] = {}
-        self._before_s = 0.0
 
     def now(self, now_s: float) -> Now:
         """Scrape all exporters."""
@@ -106,16 +94,14 @@ class Cluster:
     def _total(self, found: Gpus, now_s: float) -> Now:
         powers_W = [self._mean_W(gpu, values, now_s) for gpu, values in found.items()]
         self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
-        self._balances = {gpu: self._balance(gpu, found[gpu], now_s) for gpu in found}
-        self._before_s = now_s
-        wrong = [gpu for gpu, each in self._balances.items() if each.is_contradicted]
+        stands = [gpu for gpu, values in found.items() if self._stands(gpu, values, now_s)]
         utils = [values.get(UTIL, math.nan) for values in found.values()]
         known, needed = sum([each == each for each in powers_W]), max(len(found), self._gpus)
         why = ""
-        if wrong:
-            why = f"{wrong[0]}: the energy counter stands beside the power that it reports"
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
+        if stands:
+            why = f"{stands[0]}: the energy counter stands beside the power that it reports"
         power_W = math.nan if why else sum(powers_W)
         return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
 
@@ -127,17 +113,11 @@ class Cluster:
             self._energy[gpu] = energy_mJ, now_s
         if energy_mJ > before_mJ and 1 <= now_s - before_s <= STALE_S:
             mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (now_s - before_s)
-        return mean_W if mean_W <= MOST[POWER] else values.get(POWER, math.nan)
+        power_W = values.get(POWER, math.nan)
+        is_right = mean_W <= MOST[POWER] and not power_W > CONTRADICTS * mean_W
+        return mean_W if is_right else power_W
 
-    def _balance(self, gpu: str, values: dict[str, float], now_s: float) -> Balance:
-        """Compare counter and reported power over STALE_S; a verdict holds until the next one."""
-        begin = Balance(now_s, values.get(ENERGY, math.inf))
-        before = self._balances.get(gpu, begin)
-        step_s = now_s - self._before_s
-        if not 0 < step_s <= STALE_S or begin.energy_mJ < before.energy_mJ:  # it has begun anew
-            return begin._replace(is_contradicted=before.is_contradicted)
-        reported_J = before.reported_J + values.get(POWER, 0.0) * step_s
-        if now_s - before.since_s < STALE_S:
-            return before._replace(reported_J=reported_J)
-        counted_J = (begin.energy_mJ - before.energy_mJ) / MJ_PER_J
-        return begin._replace(is_contradicted=reported_J > CONTRADICTS * counted_J)
+    def _stands(self, gpu: str, values: dict[str, float], now_s: float) -> bool:
+        """True if the counter has not moved for STALE_S, although the GPU reports a power."""
+        _, moved_s = self._energy.get(gpu, (0.0, now_s))
+        return ENERGY in values and values.get(POWER, 0.0) > 0 and now_s - moved_s >= STALE_S

@@ -113,8 +113,8 @@ def test_a_mean_comes_from_the_counter_unless_it_begins_anew(monkeypatch):
 
 @cases("""step_J  watts  power_W
     0  700  math.nan  # an exporter that repeats old values
-    1e-3  700  math.nan  # the counter creeps
-    60  700  math.nan  # 2 W beside 700 W
+    1e-3  700  700  # the counter creeps: the larger one counts
+    60  700  700  # 2 W beside 700 W
     3000  700  100  # a power between two scrapes may be far from its mean
     21_000  700  700
     0  0  0  # a GPU that is off
@@ -138,7 +138,7 @@ def test_a_counter_that_moves_again_ends_the_contradiction(monkeypatch):
         moved = 21_000_000 * max(0, at - 8)
         scrapes.texts["a"] = row(A, 700) + row(A, 10**9 + moved, dcgm.ENERGY)
         found.append(scrapes.power_W(NOW_S + 30 * at))
-    assert found[:4] == [700] * 4 and math.isnan(found[8]) and found[-1] == 700
+    assert found[:4] == [700] * 4 and math.isnan(found[8]) and found[9:] == [700] * 11
 
 
 @given(st.text(alphabet='D{}="\\ ,1eN\n') | st.text())
