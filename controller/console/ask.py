@@ -10,10 +10,12 @@ from argparse import Namespace
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.pages import ask as page
 from controller.journal.ring import JournalError
+from controller.series import times
+from controller.series.refusal import SeriesError
 from controller.state import ask, situation, watch
 from controller.state.forecast import Job
 from controller.system import cli, clock
-from controller.system.paths import DONE, NO_START, NOT_DONE, plain
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
 from controller.upstream import job_in_plan
 
 SECOND_US = 1_000_000
@@ -22,18 +24,40 @@ CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
 
 def job_of(arguments: Namespace) -> Job:
     """The job of parsed arguments. Ends the command if they are no job."""
-    at_ms = ask.AT_S_MAX * 1000, ask.FOR_S_MAX * 1000
     return Job(
         whole("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "400kW"),
-        whole("--at", arguments.at.removeprefix("+"), TIME_UNITS, 0, at_ms[0], "+10min") // 1000,
-        whole("--for", arguments.span, TIME_UNITS, 1000, at_ms[1], "20min") // 1000,
+        _at_s(arguments),
+        whole("--for", arguments.span, TIME_UNITS, 1000, ask.FOR_S_MAX * 1000, "20min") // 1000,
     )
+
+
+def _at_s(arguments: Namespace) -> int:
+    """The begin of the job, s from now: +10min, or a local time of the site."""
+    if ":" not in arguments.at:
+        text, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
+        return whole("--at", text, TIME_UNITS, 0, at_ms_max, "+10min or 14:05") // 1000
+    plan, now_s = job_in_plan.read(arguments.run_dir), int(clock.utc_us()) / SECOND_US
+    with cli.ends(WRONG_INPUT, SeriesError, before="--at: "):
+        zone = times.zone_of(plan["zone"]) if plan else times.machine_zone()
+        at_s, remark = times.moment(arguments.at, now_s, zone)
+    if not 0 <= at_s - now_s <= ask.AT_S_MAX:
+        allowed = f"now, {times.local(now_s, zone)}, to {ask.AT_S_MAX // 3600} h later"
+        line = f"--at {arguments.at!r} is {times.local(at_s, zone)}; allowed {allowed}"
+        raise cli.Ended(WRONG_INPUT, line)
+    words = f"--at is {times.local(at_s, zone)} in {zone}, in {at_s - now_s:.0f} s"
+    say(f"{words}; {remark}" if remark else words)
+    return round(at_s - now_s)
 
 
 @cli.command(
     "ask",
     cli.option("--power", required=True, metavar="POWER", help="rise of the load, as in 400kW"),
-    cli.option("--at", default="+0s", metavar="TIME", help="from now, as in +10min (now)"),
+    cli.option(
+        "--at",
+        default="+0s",
+        metavar="TIME",
+        help="+10min, 14:05 (local time of the site) or 2026-12-01T14:05 (now)",
+    ),
     cli.option("--for", dest="span", required=True, metavar="TIME", help="as in 20min"),
     cli.option("--json", action="store_true", help="the answer as JSON, units in the names"),
     cli.RUN_DIR,

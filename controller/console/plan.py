@@ -29,7 +29,7 @@ ONCE = "with --once: "
         metavar="DIR",
         help=f"{ONCE}load.csv, prices.csv, pv.csv, carbon.csv there count before the feeds",
     ),
-    cli.option("--at", metavar="TIME", help=f"{ONCE}as 2026-11-26T13:00Z (now)"),
+    cli.option("--at", metavar="TIME", help=f"{ONCE}as 14:05 (local) or 2026-11-26T13:00Z (now)"),
     cli.option(
         "--charge",
         type=cli.whole(0, 100),

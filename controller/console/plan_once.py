@@ -18,8 +18,9 @@ from controller.planner.planning import SLOTS_PER_DAY, Known
 from controller.planner.shadows import HABITS
 from controller.planner.site_file import Planner
 from controller.series.refusal import SeriesError
-from controller.series.times import TimeCells
+from controller.series.times import moment
 from controller.state.plan_file import VERSION
+from controller.system import clock
 
 ENDINGS = (".csv", ".csv.gz")
 PERMILLE = 1000
@@ -50,7 +51,7 @@ def planned(path: str, series: str | None, at: str | float, stored_permille: int
 
 def _moment_s(text: str, planner: Planner) -> float:
     try:
-        return TimeCells(planner.zone)(text)
+        return moment(text, int(clock.utc_us()) / 1e6, planner.zone)[0]
     except SeriesError as error:
         raise SeriesError(f"--at: {error}") from None
 

@@ -15,6 +15,7 @@ from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import client, key_file
 from controller.hints.words import fields
+from controller.system import json_text
 from controller.upstream import messages
 
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
@@ -84,6 +85,7 @@ class Sender:
 
 def read_hint(message: object) -> Answer:
     """The fields of HINT. Raises ConfigError."""
+    message = json_text.whole(message)
     if not isinstance(message, dict):
         raise ConfigError(f"hint: {shown(message)} is not an object; allowed {', '.join(HINT)}")
     return read("hint", (), message, HINT)

@@ -44,6 +44,15 @@ def zone_of(name: str) -> tzinfo:
         ) from None
 
 
+def machine_zone() -> tzinfo:
+    """The zone of this machine's clock; UTC if it is not known."""
+    try:
+        with open("/etc/localtime", "rb") as file:
+            return ZoneInfo.from_file(file, key="the zone of this machine")
+    except (OSError, ValueError):
+        return UTC
+
+
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """The columns of the time, found in the first row; () if there are none.
 
@@ -159,6 +168,36 @@ class TimeCells:
                 f"{time:%Y-%m-%dT%H:%M} does not exist: the clock of {zone} goes forward then"
             )
         return first.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
+
+
+def moment(text: str, now_s: float, zone: tzinfo) -> tuple[float, str]:
+    """(UTC in s since 1970, a remark or "") of a time that a person gives: 14:05 is the next time
+    that the clock of the zone shows it; 2026-12-01T14:05. SeriesError: no such time.
+    """
+    clock, read = text.strip(), TimeCells(zone)
+    if not _CLOCK.fullmatch(clock):
+        return _first(read(clock), zone)
+    now = datetime.fromtimestamp(now_s, zone).replace(tzinfo=None, fold=0)
+    day = now.date()
+    try:
+        wanted = datetime.fromisoformat(f"{day}T{clock}")
+    except ValueError:
+        raise SeriesError(f"{shown(clock)}: allowed is a time of day as 14:05") from None
+    both_s = [wanted.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1)]
+    is_left_out = both_s[1] < both_s[0]
+    if now <= wanted if is_left_out else now_s <= both_s[0]:
+        return _first(read(wanted.isoformat()), zone)
+    if both_s[1] >= now_s:
+        return both_s[1], f"{clock} exists twice on {day}: the second one counts, the first is over"
+    return _first(read(datetime.combine(day + timedelta(days=1), wanted.time()).isoformat()), zone)
+
+
+def _first(seconds: float, zone: tzinfo) -> tuple[float, str]:
+    """A moment with a remark if the clock of the zone shows its time once more later."""
+    time = datetime.fromtimestamp(seconds, zone)
+    is_twice = not time.fold and time.replace(fold=1).timestamp() > seconds
+    remark = f"{time:%H:%M} exists twice on {time:%Y-%m-%d}: the first one counts"
+    return seconds, remark if is_twice else ""
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:

@@ -14,7 +14,7 @@ from controller.journal.ring import JournalError
 from controller.journal.snapshot import POLL_S
 from controller.state import ask, situation
 from controller.state.forecast import Job
-from controller.system import clock
+from controller.system import clock, json_text
 from controller.system.paths import plain
 from controller.upstream import job_in_plan
 from controller.upstream.framing import Message
@@ -39,6 +39,7 @@ def answer(run_directory: str, asked: object, now_us: int) -> Message:
 
 def job_of(asked: object) -> Job:
     """The job of {power_W, at_s, for_s}; at_s is optional, default 0."""
+    asked = json_text.whole(asked)
     if not isinstance(asked, dict):
         allowed = f"an object with {', '.join(JOB)}"
         raise ValueError(f"ask: {shown(asked)} is not allowed; allowed {allowed}")

@@ -16,6 +16,7 @@ from controller.core.base import hint_codes as h
 from controller.system import caught, clock, sockets
 from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
+from controller.upstream.questions import Questions
 from controller.upstream.subscription import Publisher
 from drivers.buses.serial_port import SerialPortError
 
@@ -42,11 +43,12 @@ class Gateway:
         self._listen_path = listen_path
         self._listening = _listening(listen_path)
         self._publisher = Publisher(run_directory)
+        self.questions = Questions(run_directory)
         self._last = caught.Last("upstream: a client is closed")
         self.links: list[_SocketLink] = []
         self._line: link.Link[link.SerialLine] | None = None
         if port is not None:
-            self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
+            self._line = self._linked(port, clock.now_us())
 
     def run(self) -> None:
         """Serve until an exception interrupts it (KeyboardInterrupt of a signal)."""
@@ -60,7 +62,7 @@ class Gateway:
         is_lost = self._line is not None and not self._line.stream.service(now_us)
         if self._line is not None and not is_lost:
             served.append(self._line)
-        reading: list[Any] = [self._listening]
+        reading: list[Any] = [self._listening, *self.questions.descriptors()]
         writing: list[Any] = []
         for each in served:
             to_read, to_write = each.waits_for()
@@ -73,6 +75,9 @@ class Gateway:
         self._serve(served, {*ready_in, *ready_out}, clock.now_us())
 
     def _serve(self, served: list[link.Link[Any]], ready: set[Any], now_us: int) -> None:
+        if {*self.questions.descriptors()} & ready:
+            with self._last:
+                self.questions.take()
         for each in served:
             with self._last:
                 waited = {descriptor for group in each.waits_for() for descriptor in group}
@@ -93,8 +98,11 @@ class Gateway:
         failed.ended = True
         if self._line is not None and failed is self._line:
             self._line.drop()
-            port, form = self._line.stream, framing.JsonLines()
-            self._line = link.Link(port, self._hints_path, now_us, form)
+            self._line = self._linked(self._line.stream, now_us)
+
+    def _linked(self, port: link.SerialLine, now_us: int) -> link.Link[link.SerialLine]:
+        form = framing.JsonLines()
+        return link.Link(port, self._hints_path, now_us, form, questions=self.questions)
 
     def _accept(self, now_us: int) -> None:
         try:
@@ -107,8 +115,8 @@ class Gateway:
             with contextlib.suppress(OSError), connection:
                 connection.send(refused, socket.MSG_DONTWAIT)
             return
-        made = link.Link(stream, self._hints_path, now_us, publisher=self._publisher)
-        self.links.append(made)
+        own = self._publisher, self.questions
+        self.links.append(link.Link(stream, self._hints_path, now_us, None, *own))
 
     def _make_room(self, stream: link.Stream, now_us: int) -> bool:
         """Close a connection in favour of a new one. True if one was closed.
@@ -129,6 +137,7 @@ class Gateway:
 
     def close(self) -> None:
         """Close everything and remove the socket."""
+        self.questions.close()
         for each in self.links:
             each.close()
         if self._line is not None:

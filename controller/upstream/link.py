@@ -14,6 +14,7 @@ from controller.hints.client import sender
 from controller.system import sockets
 from controller.upstream import framing, messages
 from controller.upstream.framing import Framing, Message
+from controller.upstream.questions import Questions
 from controller.upstream.subscription import Publisher, Subscription
 from drivers.buses.serial_port import SerialPort
 
@@ -86,15 +87,17 @@ class Link(Generic[S]):
         now_us: int,
         form: Framing | None = None,
         publisher: Publisher | None = None,
+        questions: Questions | None = None,
     ) -> None:
         """form: the framing, or None to recognise it by the first byte. publisher: of states for a
-        client that subscribes; None on a line too slow for them.
+        client that subscribes; None on a line too slow for them. questions: where `ask` goes.
         """
         self.stream: S = stream
         self._path, self._framing = hints_path, form
         self.out, self.due_us = b"", 0
         self.message: Message | None = None
-        self._publisher = publisher
+        self._publisher, self._questions = publisher, questions
+        self._is_asking = False
         self._subscription: Subscription | None = None
         self.ended = self._last = False
         self.heard_us = now_us
@@ -104,6 +107,8 @@ class Link(Generic[S]):
         """(descriptors to read, descriptors to write) that `service` waits for."""
         if self.out:
             return (), (self.stream,)
+        if self._is_asking:
+            return (), ()
         return ((self._answers,) if self.message is not None else (self.stream,)), ()
 
     @property
@@ -111,13 +116,13 @@ class Link(Generic[S]):
         """When `service` has work without an event; None: at an event only."""
         if self.message is not None:
             return self.due_us
-        return self._subscription.due_us if self._subscription and not self.out else None
+        return self._subscription.due_us if self._subscription and self._is_idle else None
 
     def service(self, now_us: int) -> None:
         """Do all work that is possible without waiting."""
         if self.message is not None:
             self._hear(now_us)
-        elif not self.out:
+        elif self._is_idle:
             self._read(now_us)
         while not self.ended and self._advance(now_us):
             pass
@@ -135,7 +140,7 @@ class Link(Generic[S]):
 
     @property
     def _is_idle(self) -> bool:
-        return not self.ended and not self.out and self.message is None
+        return not (self.ended or self.out or self._is_asking) and self.message is None
 
     def _read(self, now_us: int) -> None:
         data = self.stream.read()
@@ -151,7 +156,7 @@ class Link(Generic[S]):
             count = self.stream.send(self.out)
             self.ended = count is None
             self.out = self.out[count or 0 :]
-        if self.out or self.message is not None or self._framing is None:
+        if self.out or self._is_asking or self.message is not None or self._framing is None:
             return False
         self.ended = self.ended or self._last
         return not self.ended and self._next(self._framing, now_us)
@@ -176,7 +181,7 @@ class Link(Generic[S]):
                 # the recorder writes it into the folder of the socket
                 return messages.record_head(os.path.dirname(self._path))
             if message is not None and message.keys() == {"ask"}:
-                return messages.asked(os.path.dirname(self._path), message["ask"], now_us)
+                return self._ask(message["ask"])
             if message is not None and "subscribe" in message:
                 return self._subscribe(message, now_us)
             data = messages.datagram(message)
@@ -191,6 +196,21 @@ class Link(Generic[S]):
             return messages.problem(h.NO_CONTROLLER)
         self.message, self.due_us = message, now_us + ANSWER_US
         return None
+
+    def _ask(self, job: object) -> Message | None:
+        """Hand over a question; no other message of this client is read until its answer."""
+        if self._questions is None:
+            return messages.problem(h.NO_ANSWER)
+        self._is_asking = True  # put may answer at once
+        try:
+            return self._questions.put(self, job)
+        except messages.MessageError:
+            self._is_asking = False
+            raise
+
+    def answered(self, answer: Message) -> None:
+        """The answer to the question."""
+        self._answer(answer)
 
     def _subscribe(self, message: Message, now_us: int) -> Message:
         """Begin, or with null end, a subscription. Returns the answer."""
@@ -222,7 +242,7 @@ class Link(Generic[S]):
             self._answers = sender(SEND_S)
 
     def _answer(self, answer: Message) -> None:
-        self.message = None
+        self.message, self._is_asking = None, False
         self.out = (self._framing or framing.JsonLines()).packed(answer)
 
     def drop(self) -> None:
@@ -231,5 +251,6 @@ class Link(Generic[S]):
 
     def close(self) -> None:
         """Close both sockets."""
+        self.ended = True
         self.drop()
         self.stream.close()

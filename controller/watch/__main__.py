@@ -92,8 +92,8 @@ def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int
     """The answer for a job of the queue and what comes beside it."""
     queue = found.opened().queue()
     jobs = sorted([job for job in queue if job.name == name], key=lambda job: ORDER[job.state])
-    if not jobs or not jobs[0].power_W:
-        say(f"job {name}: {'watch.toml has no W for it' if jobs else 'it is not in the queue'}")
+    if not jobs or jobs[0].unknown:
+        say(f"job {name}: {jobs[0].unknown if jobs else 'it is not in the queue'}")
         return NO_START
     beside_W = coming_W([job for job in queue if job is not jobs[0]], now_s(), found.values)
     return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)

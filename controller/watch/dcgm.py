@@ -1,8 +1,10 @@
 """Power and utilisation of GPUs now, by scrapes of dcgm-exporter or of a Prometheus that has them.
 
 The means between two scrapes come from the energy counters, where they are there and have not
-begun anew; else the power counts that each GPU reports. A GPU of several rows (MIG, shared by
-pods, seen by two exporters) counts once. A total without one of its parts is unknown, never less.
+begun anew; else the power counts that each GPU reports. A counter that stands contradicts a power,
+so the exporter may repeat old values: the GPU is unknown. Beside a counter that creeps the reported
+power counts, which is the larger one. A GPU of several rows (MIG, shared by pods, seen by two
+exporters) counts once. A total without one of its parts is unknown, never less.
 """
 
 import contextlib
@@ -21,6 +23,7 @@ POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
 MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
 STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
+CONTRADICTS = 10  # a power between two scrapes seldom exceeds its mean so far
 _LABELS = r'\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\}'
 _LINE = re.compile(rf"(?P<name>\w++){_LABELS}\s+(?P<value>\S++)(?:\s+(?P<ms>-?\d{{1,18}}))?\s*")
 _LABEL = re.compile(r'(\w++)="((?:[^"\\]|\\.)*+)"')
@@ -85,7 +88,9 @@ class Cluster:
                 if not part:
                     raise SeriesError(f"{url}: shows no GPU; needed is {POWER}")
                 for gpu, values in part.items():
-                    found[gpu] = found.get(gpu, {}) | values
+                    before = found.get(gpu, {})
+                    larger = {each: max(values[each], before.get(each, 0.0)) for each in values}
+                    found[gpu] = before | larger
         except SeriesError as error:
             return Now(now_s, len(found), math.nan, math.nan, str(error))
         return self._total(found, now_s, now_s if uptime_s is None else uptime_s)
@@ -93,11 +98,14 @@ class Cluster:
     def _total(self, found: Gpus, now_s: float, uptime_s: float) -> Now:
         powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in found.items()]
         self._energy = {gpu: each for gpu, each in self._energy.items() if gpu in found}
+        stands = [gpu for gpu, values in found.items() if self._stands(gpu, values, uptime_s)]
         utils = [values.get(UTIL, math.nan) for values in found.values()]
         known, needed = sum([each == each for each in powers_W]), max(len(found), self._gpus)
         why = ""
         if known < needed:
             why = f"the power of {known} of {needed} GPUs is known"
+        if stands:
+            why = f"{stands[0]}: the energy counter stands beside the power that it reports"
         power_W = math.nan if why else sum(powers_W)
         return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
 
@@ -109,4 +117,11 @@ class Cluster:
             self._energy[gpu] = energy_mJ, uptime_s
         if energy_mJ > before_mJ and 1 <= uptime_s - before_s <= STALE_S:
             mean_W = (energy_mJ - before_mJ) / MJ_PER_J / (uptime_s - before_s)
-        return mean_W if mean_W <= MOST[POWER] else values.get(POWER, math.nan)
+        power_W = values.get(POWER, math.nan)
+        is_right = mean_W <= MOST[POWER] and not power_W > CONTRADICTS * mean_W
+        return mean_W if is_right else power_W
+
+    def _stands(self, gpu: str, values: dict[str, float], uptime_s: float) -> bool:
+        """True if the counter has not moved for STALE_S, although the GPU reports a power."""
+        _, moved_s = self._energy.get(gpu, (0.0, uptime_s))
+        return ENERGY in values and values.get(POWER, 0.0) > 0 and uptime_s - moved_s >= STALE_S

@@ -6,6 +6,7 @@ released jobs that have not begun, and jobs whose load the cabinet has not seen 
 No job waits silently for ever. After `wait_max_s` without a yes a job is reported (default: a "no"
 is known, and a person may overrule it) or released. While no answer is known for `dark_max_s`, jobs
 are released (default: a dead box must not stop the cluster) one at a time, each with its line.
+A job whose load is not understood is reported again and again, and never released.
 """
 
 from collections.abc import Iterable
@@ -28,7 +29,7 @@ def coming_W(jobs: Iterable[Job], now_s: float, values: Values) -> int:
         is_announced = 0 < elapsed_s(now_s, job.start_s) <= horizon_s
         is_new = job.state == RUNNING and elapsed_s(job.start_s, now_s) < settle_s
         if is_new or job.state == RELEASED and not is_announced:
-            total_W += job.power_W or 0
+            total_W += job.power_W
     return total_W
 
 
@@ -69,7 +70,7 @@ class Gate:
             answer, words = (AWAY, away) if away else self._answer(job, before_W)
             away = words if answer == AWAY else away
             if answer == YES or self._is_forced(job, answer, words):
-                before_W += job.power_W or 0
+                before_W += job.power_W
                 self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
 
     def _is_asked_for(self, job: Job) -> bool:
@@ -99,14 +100,14 @@ class Gate:
         self._scheduler.explain(job.name, words)
 
     def _answer(self, job: Job, before_W: int) -> tuple[str, str]:
-        """An answer with its words: NO without a W, AWAY without a cabinet."""
+        """An answer with its words: NO where the load is not understood, AWAY without a cabinet."""
         power_W, length_s = job.power_W, job.length_s
-        if power_W is None:
-            return NO, "no (watch.toml has no W for it)"
+        if job.unknown:
+            return NO, f"no ({job.unknown}; only a person releases it)"
         if not power_W:
             return YES, "it raises no load"
         for each in self._refused:
-            if power_W >= (each.power_W or 0) and length_s >= each.length_s:
+            if power_W >= each.power_W and length_s >= each.length_s:
                 return NO, "no (a smaller job before it is refused)"
         try:
             found = self._cabinet.ask(power_W + before_W, 0, length_s)
@@ -135,6 +136,8 @@ class Gate:
             waits = f"waits for {waited_s / 3600:.1f} h" if is_late else "waits"
             self._told(f"job {job.name}: {job.power_W} W: {waits}: {words}")
             self._scheduler.explain(job.name, words)
+        if job.unknown:
+            return False
         if answer == NO:
             is_due = is_late and rules["after_wait"] == "release"
         else:

@@ -91,6 +91,8 @@ class Kubernetes:
     def _when(self, pod: Pod) -> tuple[str, int, int]:
         """State, start and length; UNLIMITED_S: without a known end."""
         released_s, length_s = self._released.get(pod.uid, 0), pod.length_s or UNLIMITED_S
+        if pod.is_odd and not pod.has_gate:  # it may begin at any time
+            return j.RELEASED, 0, length_s
         if pod.is_running:
             begun_s = pod.began_s or pod.created_s
             return j.RUNNING, begun_s, pod.leaves_s - begun_s if pod.leaves_s else length_s
@@ -112,9 +114,11 @@ def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], n
     if state == j.GATED:
         length_s = max([pod.length_s or UNLIMITED_S for pod in pods])
         state = j.PENDING if abs(elapsed_s(since_s, now_s)) < COMPLETE_S else state
-    powers = [pod.power_W for pod in pods if pod.power_W is not None]
-    power_W = sum(powers) if len(powers) == len(pods) else None
-    return Job(group, state, power_W, start_s, length_s, since_s)
+    power_W = sum([pod.power_W for pod in pods])
+    unknown = "; ".join(dict.fromkeys([pod.unknown for pod in pods if pod.unknown]))
+    if state == j.GATED and not power_W:
+        unknown = unknown or f"it has {GATE}, and requests no GPU of [kubernetes] resources"
+    return Job(group, state, power_W, start_s, length_s, since_s, unknown)
 
 
 def _ungated(pod: Pod) -> list[dict[str, Any]]:

@@ -9,15 +9,17 @@ A thread does this. Of each pod only the words stay that a job needs, so 5 000 p
 are unknown, not none, before the first list and when nothing was heard for STALE_S.
 """
 
+import re
 import threading
+from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.system import clock
 from controller.system.caught import Last
-from controller.system.paths import say
-from controller.watch.jobs import Table
+from controller.watch.jobs import Device, Fields, Load, Table
 from controller.watch.kube_api import ANSWER_S, GONE, Api, KubeError, Object, version_of
 
 GATE = "firebreak/ask"
@@ -29,22 +31,25 @@ GROUP_LABELS = (
     "batch.kubernetes.io/job-name",
     "job-name",
 )
+ENDED = "Succeeded", "Failed"
 PODS_MAX, GPUS_MAX = 20_000, 1024
 STALE_S, PAUSE_S, PAUSE_S_MAX, LINES_MAX = 180, 1.0, 60.0, 20
 
 
 class Pod(NamedTuple):
-    """power_W: None: unknown. has_gate: GATE is its only gate. Times in s since 1970, 0: unknown;
-    bound_s: got its node; began_s: the node took it; leaves_s: the end of its deletion.
+    """power_W, unknown: see Job. has_gate: GATE is its only gate. Times in s since 1970, 0:
+    unknown; bound_s: got its node; began_s: the node took it; leaves_s: the end of its deletion.
     """
 
     uid: str
     namespace: str
     name: str
     group: str
-    power_W: int | None
+    power_W: int
+    unknown: str
     has_gate: bool
     is_running: bool
+    is_odd: bool
     created_s: int
     bound_s: int
     began_s: int
@@ -53,56 +58,128 @@ class Pod(NamedTuple):
 
 
 def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    """None: it has no such resource, or has ended. KubeError: its fields are not understood."""
-    try:
-        about, spec, status = found["metadata"], found["spec"], found.get("status") or {}
-        counts, phase = _counts(spec, resources), status.get("phase") or "Pending"
-        if not any(counts.values()) or phase in ("Succeeded", "Failed"):
-            return None
-        namespace, name, labels = str(about["namespace"]), about["name"], about.get("labels") or {}
-        gates = [each["name"] for each in spec.get("schedulingGates") or ()]
-        own = next((labels[key] for key in GROUP_LABELS if labels.get(key)), name)
-        return Pod(
-            uid=str(about["uid"]),
-            namespace=namespace,
-            name=str(name),
-            group=f"{namespace}/{own}",
-            power_W=_power_W(
-                counts, watts, [*(spec.get("nodeSelector") or {}).values(), namespace]
-            ),
-            has_gate=gates == [GATE],
-            is_running=phase != "Pending",
-            created_s=_seconds(about.get("creationTimestamp")),
-            bound_s=_bound_s(status) if spec.get("nodeName") else 0,
-            began_s=_seconds(status.get("startTime")),
-            leaves_s=_seconds(about.get("deletionTimestamp")),
-            length_s=int(spec.get("activeDeadlineSeconds") or 0),
-        )
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        raise KubeError("its fields are not understood") from None
+    """None: it has no GPU, no GATE and nothing unknown, or has ended. A field that is not
+    understood makes the load of the pod its largest plausible one.
+    """
+    fields = Fields()
+
+    def part(whole: Object, name: str, instead: Object | None = None) -> Object:
+        return fields.get(name, lambda: _object(whole.get(name) or instead), dict[str, Any]())
+
+    def seconds(whole: Object, name: str) -> int:
+        return fields.get(name, lambda: _seconds(whole.get(name)), 0)
+
+    about, spec, status = part(found, "metadata"), part(found, "spec"), part(found, "status", {})
+    name, space = str(about.get("name", "?")), str(about.get("namespace", "?"))
+    labels, phase = (
+        part(about, "labels", {}),
+        fields.get("phase", lambda: _phase(status), "Pending"),
+    )
+    gates = fields.get("schedulingGates", lambda: _gates(spec), list[str]())
+    most = watts.load(1, [Device("GPUs", (), None, False)], ())
+    load = fields.get("resources", lambda: _load(spec, resources, watts, space), most)
+    deadline_s = fields.get("activeDeadlineSeconds", lambda: _deadline_s(spec), 0)
+    pod = Pod(
+        uid=str(about.get("uid")),
+        namespace=space,
+        name=name,
+        group=f"{space}/{next((labels[key] for key in GROUP_LABELS if labels.get(key)), name)}",
+        power_W=load.power_W,
+        has_gate=gates == [GATE],
+        is_running=phase != "Pending",
+        created_s=seconds(about, "creationTimestamp"),
+        bound_s=fields.get("conditions", lambda: _bound_s(spec, status), 0),
+        began_s=seconds(status, "startTime"),
+        leaves_s=seconds(about, "deletionTimestamp"),
+        length_s=deadline_s,
+        is_odd=bool(fields.odd),
+        unknown=fields.unknown(load.unknown),
+    )
+    is_none = not (load.power_W or load.unknown or GATE in gates or "schedulingGates" in fields.odd)
+    return None if is_none or phase in ENDED else pod
 
 
-def _counts(spec: Object, resources: Collection[str]) -> dict[str, int]:
-    """GPUs by resource. Init containers run before the others, so the larger part counts."""
-    parts: dict[str, dict[str, int]] = {"containers": {}, "initContainers": {}}
-    for key, part in parts.items():
-        for each in spec.get(key) or ():
-            given = each.get("resources") or {}
-            asked = (given.get("limits") or {}) | (given.get("requests") or {})
-            for name in asked.keys() & set(resources):
-                before, own = part.get(name, 0), int(str(asked[name]))
-                if not 0 <= own <= GPUS_MAX:
-                    raise ValueError
-                part[name] = before + own if key == "containers" else max(before, own)
-    first, most = parts.values()
-    most |= {name: max(each, most.get(name, 0)) for name, each in first.items()}
-    return most
+def _object(value: Any) -> Object:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
 
 
-def _power_W(counts: dict[str, int], watts: Table, names: list[str]) -> int | None:
-    """The power of all GPUs; None if the table has none for one of them."""
-    parts = [watts.power_W(0, each, [*names, name]) for name, each in counts.items()]
-    return sum([each or 0 for each in parts]) if watts.gpu_W and None not in parts else None
+def _phase(status: Object) -> str:
+    found = str(status.get("phase") or "Pending")
+    if found not in ("Pending", "Running", "Unknown", *ENDED):
+        raise ValueError
+    return found
+
+
+def _gates(spec: Object) -> list[str]:
+    return [each["name"] for each in spec.get("schedulingGates") or ()]
+
+
+def _deadline_s(spec: Object) -> int:
+    return int(spec.get("activeDeadlineSeconds") or 0)
+
+
+def _load(spec: Object, resources: Collection[str], watts: Table, namespace: str) -> Load:
+    """The power of all devices of a pod, which runs on one node."""
+    if not spec:
+        raise ValueError
+    selected = spec.get("nodeSelector") or {}
+    is_typed = any(part in key.lower() for key in selected for part in ("gpu", "accelerator"))
+    names = *map(str, selected.values()), namespace
+    devices = []
+    for name, pieces in _counts(spec).items():
+        if name in resources:
+            is_slice = "/mig-" in name
+            devices.append(Device(name, (*names, name), pieces, is_typed and not is_slice))
+        else:
+            devices.append(Device(name, (name,), pieces, None))
+    for each in spec.get("resourceClaims") or ():
+        claim = str(each.get("resourceClaimTemplateName") or each.get("resourceClaimName"))
+        # A claim may be for any number of devices, unless [gpu_W] has W for the whole claim.
+        is_known = claim in watts.gpu_W
+        devices.append(Device(f"claim {claim}", (claim,), 1 if is_known else None, False))
+    return watts.load(1, devices, ())
+
+
+def _counts(spec: Object) -> dict[str, int | None]:
+    """Devices by resource; None: their number is not understood. Init containers run before the
+    others, one after the other, so the largest moment counts. A sidecar (restartPolicy Always) goes
+    on beside all that come after it.
+    """
+    beside, most = Counter[str](), Counter[str]()
+    odd = set[str]()
+
+    def asked(each: Object) -> Counter[str]:
+        found = Counter[str]()
+        for part in ("limits", "requests"):
+            for name, text in ((each.get("resources") or {}).get(part) or {}).items():
+                if "/" not in name or name.partition("/")[0].endswith("kubernetes.io"):
+                    continue
+                with suppress(ValueError):
+                    found[name] = max(found[name], _pieces(text))
+                    continue
+                odd.add(name)
+        return found
+
+    for each in spec.get("initContainers") or ():
+        own = asked(each)
+        most |= beside + own
+        if each.get("restartPolicy") == "Always":
+            beside += own
+    for each in spec.get("containers") or ():
+        beside += asked(each)
+    most |= beside
+    most |= asked(spec)
+    return {**most, **dict.fromkeys(odd)}
+
+
+def _pieces(text: Any) -> int:
+    """A number of devices, as 8 or "1k". ValueError: it is no such number."""
+    found = int(re.sub("k$", "000", str(text)))
+    if not 0 <= found <= GPUS_MAX:
+        raise ValueError
+    return found
 
 
 def _seconds(text: Any) -> int:
@@ -110,11 +187,16 @@ def _seconds(text: Any) -> int:
     return int(datetime.fromisoformat(text).timestamp()) if text else 0
 
 
-def _bound_s(status: Object) -> int:
-    for each in status.get("conditions") or ():
+def _bound_s(spec: Object, status: Object) -> int:
+    """When the pod got its node; 0: it has none."""
+    for each in (status.get("conditions") or ()) if spec.get("nodeName") else ():
         if each.get("type") == "PodScheduled" and each.get("status") == "True":
             return _seconds(each.get("lastTransitionTime"))
     return 0
+
+
+class NoUid(KubeError):
+    """An object without its own name: which pod has changed is not known."""
 
 
 class Pods:
@@ -124,7 +206,7 @@ class Pods:
         self._api, self._resources, self._watts = api, resources, watts
         self._lock, self._pods, self._version = threading.Lock(), dict[str, Pod](), ""
         self._tried, self._heard_us = threading.Event(), -STALE_S * 1_000_000 - 1
-        self._said, self._why = set[str](), "no list has arrived yet"
+        self._why = "no list has arrived yet"
 
     def now(self) -> list[Pod]:
         """The pods, the oldest first. KubeError: they are unknown."""
@@ -169,28 +251,28 @@ class Pods:
         for version, pods in self._api.listed():
             begun = version  # all pages are of one version
             for each in pods:
-                self._keep(found, each)
+                try:
+                    self._keep(found, each)
+                except NoUid:  # it costs itself alone, and counts
+                    if pod := pod_of(
+                        each if isinstance(each, dict) else {}, self._resources, self._watts
+                    ):
+                        found[f"object {len(found)}"] = pod
         with self._lock:
             self._pods, self._version = found, begun
         self._heard_us = clock.now_us()
         self._tried.set()
 
     def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "ADDED") -> None:
-        """Take in a pod. A pod that is not understood is left out, and named once."""
+        """Take in a pod."""
         if kind == "BOOKMARK":
             return
         try:
             uid = str(found["metadata"]["uid"])
         except (LookupError, TypeError):
-            raise KubeError("an object of the API server is no pod: it has no uid") from None
+            raise NoUid("an object of the API server is no pod: it has no uid") from None
         pods.pop(uid, None)
-        try:
-            pod = None if kind == "DELETED" else pod_of(found, self._resources, self._watts)
-        except KubeError as error:
-            if len(self._said) < LINES_MAX and uid not in self._said:
-                self._said.add(uid)
-                say(f"pod {uid[:64]}: {error}; it is left out")
-            return
+        pod = None if kind == "DELETED" else pod_of(found, self._resources, self._watts)
         if pod and len(pods) >= PODS_MAX:
             raise KubeError(f"more than {PODS_MAX} pods have GPUs; allowed are {PODS_MAX}")
         if pod:

@@ -19,7 +19,8 @@ _PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5
 URL = re.compile(f"(https://{_HOST}|http://{_LOCAL}){_PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
 CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
-WATTS = integer(1, 10_000_000)
+# Of a device 0 too: it takes no power.
+WATTS = {"node_W": integer(1, 10_000_000), "gpu_W": integer(0, 10_000_000)}
 GATE: Form = {
     "wait_max_s": integer(60, 30 * 86_400, 21_600),
     "after_wait": choice(("report", "release"), "report"),
@@ -32,6 +33,7 @@ FORM: Form = {
     "every_s": integer(10, 600, 30),
     "cabinet": table(CABINET),
     "node_W": table(default={}),
+    "node_gpus": integer(1, 1024, 16),
     "gpu_W": table(default={}),
     "gate": table(GATE, None),
     "telemetry": table(default=None),
@@ -71,10 +73,15 @@ def load(path: str) -> Settings:
     if values["telemetry"] is not None:
         gpus = read(path, ("telemetry",), values["telemetry"], _module("telemetry").FORM)
         values["telemetry"] = gpus | {"folder": os.path.join(folder, gpus["folder"])}
-    own_W = {key: dict.fromkeys(values[key], WATTS) for key in ("node_W", "gpu_W")}
-    watts = Table(*[read(path, (key,), values[key], own_W[key]) for key in own_W])
-    if not any(watts):
+    node_W, gpu_W = [
+        read(path, (key,), values[key], dict.fromkeys(values[key], form))
+        for key, form in WATTS.items()
+    ]
+    if not any([*node_W.values(), *gpu_W.values()]):
         refuse(path, ("node_W",), "is missing, and gpu_W too", 'W by partition, as "*" = 5600')
+    if own[0] == "kubernetes" and not any(gpu_W.values()):
+        refuse(path, ("gpu_W",), "is missing", 'W of a GPU, as "*" = 500: pods have no other W')
+    watts = Table(node_W, gpu_W, values["node_gpus"])
     form = _module(own[0]).form(folder)
     return Settings(values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
 

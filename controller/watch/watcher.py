@@ -11,6 +11,7 @@ from controller.watch.jobs import PENDING, Away, Job, steps_of
 
 LACKS = "missing_W", "missing_Wh"
 WORDS_MAX = 500
+CAUSES_MAX = 20  # lines at once about loads that are unknown
 Clock = Callable[[], float]
 Told = Callable[[str], object]
 
@@ -44,6 +45,7 @@ class Watcher:
         self._told = told
         self.sent: dict[int, int] = {}
         self._asked: set[str] = set()
+        self._named: set[str] = set()
 
     def turn(self, jobs: Iterable[Job]) -> None:
         """Ask for new jobs, then withdraw, move and announce steps. Raises Away.
@@ -52,6 +54,7 @@ class Watcher:
         that it knows already stays the same one.
         """
         jobs = list(jobs)
+        self._name(jobs)
         self._ask(jobs)
         now_s = self._now_s()
         steps = steps_of(jobs, now_s, self._horizon_s)
@@ -67,6 +70,16 @@ class Watcher:
         with contextlib.suppress(Away):
             self.turn([])
 
+    def _name(self, jobs: list[Job]) -> None:
+        """One line for each cause that makes a load unknown, with the first job that has it."""
+        causes = {job.unknown: job for job in reversed(jobs) if job.unknown}
+        for cause, job in [*causes.items()][:CAUSES_MAX]:
+            if cause not in self._named:
+                count = sum([each.unknown == cause for each in jobs])
+                more = f" and {count - 1} more" if count > 1 else ""
+                self._told(f"job {job.name}{more}: counts as {job.power_W} W: {cause}")
+        self._named = set([*causes][:CAUSES_MAX])
+
     def _ask(self, jobs: list[Job]) -> None:
         """Ask once for each job that will start within the horizon; the answer is a line."""
         self._asked &= {job.name for job in jobs}
@@ -75,9 +88,7 @@ class Watcher:
             is_near = job.state == PENDING and 0 < ahead_s <= self._horizon_s
             if not is_near or job.name in self._asked:
                 continue
-            if job.power_W is None:
-                self._told(f"job {job.name}: watch.toml has no W for it, so nothing is announced")
-            elif job.power_W:
+            if job.power_W:
                 answer = reply(self._cabinet.ask(job.power_W, ahead_s, job.length_s))
                 self._told(f"job {job.name}: {job.power_W} W in {ahead_s:.0f} s: {answer}")
             self._asked.add(job.name)

@@ -16,7 +16,7 @@ from controller.doors.listener import Connection, Dropped, within
 HEAD_MAX, BODY_BYTES_MAX, READ_BYTES = 8192, 4096, 4096
 IDLE_S, HEADER_S, BODY_S, LINGER_S = 20.0, 5.0, 5.0, 1.0
 REQUESTS_MAX, LINGER_READS_MAX = 1000, 100  # of one connection
-METHODS, METRICS = "GET, POST", "/metrics"  # a scrape has a quota of its own
+METHODS, METRICS = "GET, HEAD, POST", "/metrics"  # a scrape has a quota of its own
 JSON, PROBLEM = "application/json", "application/problem+json"
 ALWAYS = (
     ("Cache-Control", "no-store"),
@@ -63,6 +63,7 @@ class Client:
         self._connection, self._reader = connection, connection.reader
         self._rules, self._handler, self._counts = rules, handler, counts
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_MAX)
+        self._is_head = False
 
     async def serve(self) -> None:
         """Answer requests until the client goes or breaks a rule. Raises Dropped, OSError."""
@@ -94,8 +95,10 @@ class Client:
         if len(head.target) + sum(len(name) + len(value) for name, value in headers) > HEAD_MAX:
             raise Refused(431, "header", f"the header has more than {HEAD_MAX} bytes")
         method = head.method.decode("ascii")
+        self._is_head = method == "HEAD"
         if method not in METHODS.split(", "):
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
+        method = "GET" if self._is_head else method  # the same answer, without its body
         path, query = self._rules.target(head.target)
         access = self._rules.admit(
             method, headers, (self._connection.client, path * (path == METRICS))
@@ -157,6 +160,10 @@ class Client:
         if is_last:
             headers.append(("Connection", "close"))
         head = h11.Response(status_code=answer.status, headers=headers)
+        if self._is_head and answer.events is not None:
+            await answer.events.aclose()
+        if self._is_head:
+            return await self._write(head, h11.EndOfMessage())
         await self._write(head, h11.Data(data=answer.body))
         if answer.events is None:
             return await self._write(h11.EndOfMessage())

@@ -57,7 +57,7 @@ class Pages:
         make = own.get(request.path)
         if make is None:
             if request.path in self._get or request.path in self._post:
-                allowed = "POST" if request.path in self._post else "GET"
+                allowed = "POST" if request.path in self._post else "GET, HEAD"
                 raise Refused(405, "method", f"allowed {allowed}", ("Allow", allowed))
             raise Refused(404, "path", f"there is no such path; {API}openapi.json lists all")
         if request.query and request.path != TREND:

@@ -34,6 +34,7 @@ from controller.system import caught, clock
 from controller.system.paths import say
 
 HEAD = struct.Struct(">HHHB")
+DIRECT = 0, 255  # a server on TCP itself (Modbus Messaging on TCP/IP, Implementation Guide 1.0b)
 LENGTH_MAX = 254  # unit and a PDU of 253 bytes
 HALF_S = 5.0  # for the rest of a frame
 START_S = 1.0  # a write waits so long for a state
@@ -150,7 +151,7 @@ class Door:
     async def _answer(self, client: str, unit: int, pdu: bytes) -> bytes:
         """The PDU of the answer to a PDU."""
         function = pdu[0]
-        if unit != self._values["unit"]:
+        if unit not in (self._values["unit"], *DIRECT):
             return self._refused(client, function, NO_UNIT, "asks for an unknown unit")
         if function not in (READ, WRITE_ONE, WRITE):
             return self._refused(client, function, FUNCTION, "asks for an unknown function")

@@ -3,7 +3,7 @@
 -- once, a range of nodes as its end; a job without a number of nodes counts by its CPUs. Tried with Slurm 22.05.
 
 local NODES_MIN = 4 -- a job of so many nodes is big
-local GPUS_MIN = 8 -- or one of so many GPUs
+local GPUS_MIN = 8 -- or one of so many GPUs, slices of GPUs and other devices
 local CPUS_MIN = 256 -- or of so many CPUs, as -n 512: those of NODES_MIN of your smallest nodes
 local MARK = "firebreak" -- in the AdminComment, which users cannot change
 local OPERATORS = { [0] = true, [64030] = true } -- uids of root and of slurm (Debian: 64030), by which firebreak-watch runs
@@ -29,13 +29,33 @@ local function size_of(job)
 	return size, next(size) ~= nil
 end
 
--- "gres:gpu", "gres:gpu:4", "gres/gpu:h100:4,gres/gpu:a100:2"
-local function gpus(text)
+-- Devices without a load, and what is no device. All others count, as do those of an unknown form.
+local NO_LOAD = {}
+for name in string.gmatch("nic craynetwork bandwidth lustre tmpdisk tmpfs scratch nvme ssd fuse rdma", "%a+") do
+	NO_LOAD[name] = true
+end
+local NO_GRES = {}
+for name in string.gmatch("cpu mem node billing energy vmem pages fs bb ic license", "%a+") do
+	NO_GRES[name] = true
+end
+
+-- "gres:gpu", "gres:gpu:4", "gres/gpu:h100:4,gres/gpu:1g.5gb=2": the number of devices
+local function devices(text)
 	local count = 0
 	for each in string.gmatch(text or "", "[^,]+") do
-		if string.find(each, "gpu", 1, true) then
-			count = count + tonumber(string.match(each, "[:=](%d+)$") or 1)
+		local part = string.match(each, "^%s*(.-)%s*$")
+		local what, number = string.match(part, "^(.-)[:=](%d+)$")
+		local gres, rest = string.match(what or part, "^(gres[:/])(.*)$")
+		local name, kind = string.match(rest or what or part, "^(%a[%w_.-]*)([:/]?.*)$")
+		local is_plain = name and (kind == "" or string.match(kind, "^[:/][%w_.+-]+$"))
+		if not gres and NO_GRES[string.match(part, "^%a*")] then
+			number = 0
+		elseif not is_plain then
+			number = math.huge
+		elseif NO_LOAD[string.lower(name)] then
+			number = 0
 		end
+		count = count + tonumber(number or 1)
 	end
 	return count
 end
@@ -60,14 +80,14 @@ local function is_big(size)
 		nodes = math.max(nodes, math.ceil(tasks / size.ntasks_per_node))
 	end
 	local cpus = math.max(size.min_cpus or 1, tasks * (size.cpus_per_task or 1))
-	local on_socket = gpus(size.tres_per_socket)
+	local on_socket = devices(size.tres_per_socket)
 	if not size.num_tasks then -- of a job that waits it is not known
 		tasks = math.max(tasks, size.min_cpus or 1)
 	end
 	local count = math.max(
-		gpus(size.tres_per_job),
-		gpus(size.tres_per_node) * nodes,
-		gpus(size.tres_per_task) * tasks,
+		devices(size.tres_per_job),
+		devices(size.tres_per_node) * nodes,
+		devices(size.tres_per_task) * tasks,
 		on_socket > 0 and on_socket * (size.sockets_per_node or math.huge) * nodes or 0
 	)
 	local times = size.copies or (size.array_inx and at_once(size.array_inx)) or 1

@@ -1,6 +1,7 @@
 """`firebreak ask` against a running rig: text, JSON, exit codes, one line for bad input."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from command_line import run
 from plan_cases import NOW_S, plan
 from watched import Watched, action
 
+from controller.series import times
+from controller.series.refusal import SeriesError
 from controller.state import situation, watch
 from controller.system import clock
 from tests.tables import cases
@@ -120,3 +123,79 @@ def test_a_controller_that_has_stopped_or_a_silent_meter_is_not_known(capsys, li
     live.run(29)
     found, out, _ = ask(capsys, live, "--power 1kW --for 1h")
     assert found == 3 and "grid meter" in " ".join(out)
+
+
+BERLIN = "Europe/Berlin"
+FORWARD, BACK = "2027-03-28T", "2026-10-25T"  # 02:00 is 03:00, and 03:00 is 02:00
+
+
+@cases("""zone  now  at  utc  remark
+    BERLIN  "2026-12-01T09:00Z"  "14:05"  "2026-12-01T13:05Z"  ""
+    BERLIN  "2026-12-01T13:05Z"  "14:05"  "2026-12-01T13:05Z"  ""
+    BERLIN  "2026-12-01T13:06Z"  "14:05"  "2026-12-02T13:05Z"  ""
+    BERLIN  "2026-12-01T23:30Z"  "14:05"  "2026-12-02T13:05Z"  ""  # the next local day
+    BERLIN  "2026-12-01T22:30Z"  "00:15:30"  "2026-12-01T23:15:30Z"  ""
+    BERLIN  "2026-12-01T09:00Z"  "2026-12-01T14:05"  "2026-12-01T13:05Z"  ""
+    BERLIN  "2026-12-01T09:00Z"  "2026-12-01T14:05Z"  "2026-12-01T14:05Z"  ""
+    BERLIN  "2026-12-01T09:00Z"  "2026-12-01T14:05-05:00"  "2026-12-01T19:05Z"  ""
+    "UTC"  "2026-12-01T09:00Z"  "14:05"  "2026-12-01T14:05Z"  ""
+    BERLIN  FORWARD + "00:30Z"  "03:10"  FORWARD + "01:10Z"  ""
+    BERLIN  FORWARD + "00:30Z"  "01:45"  FORWARD + "00:45Z"  ""
+    BERLIN  FORWARD + "01:10Z"  "02:30"  "2027-03-29T00:30Z"  ""  # tonight it is over
+    BERLIN  BACK + "00:10Z"  "02:30"  BACK + "00:30Z"  "02:30 exists twice on 2026-10-25: the first"
+    BERLIN  BACK + "00:40Z"  "02:30"  BACK + "01:30Z"  "exists twice on 2026-10-25: the second"
+    BERLIN  BACK + "01:40Z"  "02:30"  "2026-10-26T01:30Z"  ""
+    BERLIN  "2026-10-24T20:00Z"  BACK + "02:30"  BACK + "00:30Z"  "the first one counts"
+    "America/St_Johns"  "2026-11-01T03:40Z"  "01:15"  "2026-11-01T03:45Z"  "the first one counts"
+    "Australia/Lord_Howe"  "2027-04-03T14:00Z"  "01:45"  "2027-04-03T14:45Z"  "the first one counts"
+""")
+def test_a_time_of_day_is_the_next_one_of_the_site(zone, now, at, utc, remark):
+    now_s = datetime.fromisoformat(now).timestamp()
+    found_s, found = times.moment(at, now_s, times.zone_of(zone))
+    assert found_s == datetime.fromisoformat(utc).timestamp()
+    assert remark in found and bool(remark) is bool(found)
+
+
+@cases("""now  at  line
+    FORWARD + "00:30Z"  "02:30"  "2027-03-28T02:30 does not exist: the clock of Europe/Berlin goes"
+    "2027-03-27T12:00Z"  "02:30"  "2027-03-28T02:30 does not exist"  # tomorrow morning
+    "2027-03-27T12:00Z"  FORWARD + "02:59"  "2027-03-28T02:59 does not exist"
+    "2026-12-01T09:00Z"  "25:00"  "25:00"
+    "2026-12-01T09:00Z"  "9:5"  "allowed is a time"
+    "2026-12-01T09:00Z"  "2026-13-01T09:00"  "allowed is a time"
+    "2026-12-01T09:00Z"  ":"  "allowed is a time"
+""")
+def test_a_time_that_is_none_is_one_line(now, at, line):
+    with pytest.raises(SeriesError, match=line) as error:
+        times.moment(at, datetime.fromisoformat(now).timestamp(), times.zone_of(BERLIN))
+    assert "\n" not in str(error.value)
+
+
+def test_every_minute_of_both_nights_is_the_next_that_the_clock_shows():
+    """The local time is the wanted one, and no earlier moment has shown it."""
+    for zone in map(times.zone_of, (BERLIN, "America/New_York", "Australia/Lord_Howe")):
+        for month in (3, 4, 10, 11):
+            for hour in range(0, 31 * 24, 7):
+                now_s = datetime(2026, month, 1, tzinfo=UTC).timestamp() + hour * 3600
+                try:
+                    found_s, _ = times.moment("02:20", now_s, zone)
+                except SeriesError:
+                    continue
+                shown = datetime.fromtimestamp(found_s, zone)
+                assert (shown.hour, shown.minute) == (2, 20) and 0 <= found_s - now_s <= 90_000
+                minutes = range(int(now_s), int(found_s), 600)
+                assert "02:20" not in [f"{datetime.fromtimestamp(t, zone):%H:%M}" for t in minutes]
+
+
+def test_the_command_takes_a_local_time_of_the_site(capsys, live, monkeypatch):
+    (folder := Path(live.folder, "planner")).mkdir(exist_ok=True)
+    (folder / "plan.json").write_text(json.dumps(plan()))
+    monkeypatch.setattr(clock, "utc_us", lambda: int(NOW_S * 1e6))
+    zone = times.zone_of(plan()["zone"])
+    later = datetime.fromtimestamp(NOW_S + 600, zone)
+    for text in (f"{later:%H:%M:%S}", f"{later:%Y-%m-%dT%H:%M:%S}"):
+        _, out, err = ask(capsys, live, f"--power 30kW --for 10min --at {text}", "--json")
+        assert json.loads("\n".join(out))["at_s"] == 600
+        assert err == [f"firebreak: --at is {later:%Y-%m-%d %H:%M} in {zone}, in 600 s"]
+    found, out, err = ask(capsys, live, "--power 30kW --for 10min --at 2031-01-01T10:00")
+    assert (found, out) == (2, []) and "24 h later" in err[0] and len(err) == 1

@@ -123,6 +123,38 @@ def test_the_description_fits_what_is_answered(door):
             check({})
 
 
+def test_head_has_the_answer_of_get_without_its_body(door):
+    """Also where it is refused, and of the stream, which has no end."""
+    for path, status in (("/", 200), ("/api/v1/schema", 200), ("/nothing", 404), (HINTS, 405)):
+        found, headers, body = door.ask("HEAD", path)
+        assert (found, body) == (status, b"")
+        same = door.ask("GET", path)[1]
+        assert headers["Content-Type"] == same["Content-Type"]
+        assert headers["Content-Length"] == same["Content-Length"] != "0"
+    assert door.ask("HEAD", "/api/v1/stream")[0] == 200
+    assert door.ask("HEAD", "/metrics")[::2] == (200, b"")
+    assert door.ask("HEAD", "/api/v1/state", None, "x" * 40)[0] == 401
+
+
+def test_two_heads_on_one_connection(door):
+    link = http.client.HTTPConnection("127.0.0.1", door.port, 20)
+    for method in ("HEAD", "GET", "HEAD", "GET"):
+        link.request(method, "/api/v1/schema")
+        answer = link.getresponse()
+        assert bool(answer.read()) is (method == "GET") and answer.status == 200
+    link.close()
+
+
+def test_a_whole_number_may_have_a_point(door):
+    """JSON Schema, which openapi.json names, calls 20000.0 an integer."""
+    given = CAP | {"value_W": float(CAP["value_W"]), "valid_s": 60.0}
+    assert door.ask("POST", HINTS, given, HINT_TOKEN)[0] == 200
+    job = {"power_W": 1000.0, "for_s": 60.0, "at_s": 0.0}
+    assert door.ask("POST", ASK, job, HINT_TOKEN)[0] == 200
+    for value in (20_000.5, 1e300):
+        assert door.ask("POST", HINTS, CAP | {"value_W": value}, HINT_TOKEN)[0] == 400
+
+
 def test_every_answer_forbids_foreign_content(door):
     for path in ("/", "/page.js", "/api/v1/state", "/nothing"):
         headers = door.ask("GET", path)[1]

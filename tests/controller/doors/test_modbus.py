@@ -174,6 +174,22 @@ WRONG = [
 ]
 
 
+def test_units_0_and_255_are_the_server_itself(tmp_path):
+    """A server that is reached on TCP directly (Modbus Messaging Implementation Guide 1.0b)."""
+
+    def work(door, port):
+        with Raw(port) as raw:
+            answers = [raw.ask(read(BASE, 20), unit=unit) for unit in (1, 255, 0)]
+            assert len({*answers}) == 1 and answers[0][0] == 3
+            wrong = [raw.ask(read(BASE), unit=unit) for unit in (2, 254, 247)]
+            assert {*wrong} == {b"\x83\x0b"}
+            ends = [raw.ask(write("704.WSetEna", b"\0\2"), unit=unit) for unit in (1, 255, 0)]
+            assert {*ends} == {b"\x90\x03"}
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
 def test_a_wrong_request_has_its_exception_and_is_counted(tmp_path, capsys):
     def work(door, port):
         with Raw(port) as raw:

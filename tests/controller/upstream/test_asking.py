@@ -1,15 +1,21 @@
 """{"ask": ...} through the gateway: the answer of `firebreak ask`, or one line."""
 
+import ast
+import json
+import os
+
 import pytest
 from ask_bench import situation as made
 from hinted_site import HintedSite
 from plan_cases import NOW_S, plan
-from test_upstream import Served, ask
+from test_upstream import Served, ask, line_of
 
+from controller.core.base import hint_codes
 from controller.journal.ring import JournalError
 from controller.state import ask as answers
 from controller.state.forecast import Job
-from controller.upstream import asking
+from controller.upstream import asking, messages
+from tests.repository import ROOT
 from tests.tables import cases
 
 JOB = {"power_W": 250_000, "at_s": 60, "for_s": 600}
@@ -22,7 +28,7 @@ JOB = {"power_W": 250_000, "at_s": 60, "for_s": 600}
     {**JOB, "power_W": 0}  "ask:power_W: 0 is not allowed; allowed 1..1000000000"
     {**JOB, "power_W": 10**9 + 1}  "power_W: 1000000001 is" | {**JOB, "power_W": True}  ": true is"
     {**JOB, "at_s": -1}  "at_s: -1 is not allowed; allowed 0..86400"
-    {**JOB, "at_s": 1.0}  "at_s: 1.0 is" | {**JOB, "at_s": None}  "at_s: null is"
+    {**JOB, "at_s": 1.5}  "at_s: 1.5 is" | {**JOB, "at_s": None}  "at_s: null is"
     {**JOB, "for_s": 0}  "for_s: 0 is" | {**JOB, "for_s": 86_401}  "for_s: 86401 is"
     "x" * 99  'ask: "x{56}... is not allowed'
 """)
@@ -81,9 +87,125 @@ def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch)
     refused = ask(client, {"ask": {"power_W": 1}})
     assert (refused["code"], refused["sentence"][:21]) == (41, "ask:for_s: is missing")
     monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
+    served.gateway.questions.close()  # a new child, which knows the situation of above
     asking._situation.cache_clear()
     assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
     with site.pumped():
         assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
     served.close()
     site.close()
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    """(gateway, loop, file) of questions that wait until a byte is written to the file, and then
+    answer the power that they were asked for. A job of 13 W ends the child.
+    """
+    door = tmp_path / "door"
+    os.mkfifo(door)
+    kept = os.open(door, os.O_RDWR)
+
+    def asked(run_directory, job, now_us):
+        with open(door, "rb", buffering=0) as waits:
+            waits.read(1)
+        if job == 13:
+            os._exit(1)
+        return {"answer": job}
+
+    monkeypatch.setattr(messages, "asked", asked)
+    site = HintedSite(tmp_path)
+    with site.pumped():
+        served = Served(site)
+        yield served, lambda: os.write(kept, b"x")
+        served.close()
+    site.close()
+    os.close(kept)
+
+
+def put(client, power_W):
+    client.sendall(json.dumps({"ask": power_W}).encode() + b"\n")
+
+
+@pytest.mark.wire
+def test_a_question_delays_no_other_client(slow):
+    served, open_door = slow
+    asking_clients = [served.client() for _ in range(4)]
+    for each, client in enumerate(asking_clients):
+        put(client, each)
+    other = served.client()
+    for _ in range(5):  # while no question has an answer
+        assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
+    for each, client in enumerate(asking_clients):
+        open_door()
+        assert line_of(client) == {"answer": each}
+
+
+@pytest.mark.wire
+def test_questions_are_answered_one_per_client_in_turn(slow):
+    served, open_door = slow
+    first, second = served.client(), served.client()
+    put(first, 1)
+    put(first, 2)
+    put(first, 3)
+    assert ask(served.client(), {"hello": "site_ems"})  # the gateway has read what was sent before
+    put(second, 4)
+    assert ask(served.client(), {"hello": "site_ems"})
+    open_door()
+    assert line_of(first) == {"answer": 1}
+    open_door()
+    assert line_of(second) == {"answer": 4}
+    for each in (2, 3):
+        open_door()
+        assert line_of(first) == {"answer": each}
+
+
+@pytest.mark.wire
+def test_beyond_eight_waiting_questions_the_answer_is_busy(slow):
+    served, open_door = slow
+    clients = [served.client() for _ in range(9)]
+    for each, client in enumerate(clients):
+        put(client, each)
+        assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
+        served.opened.pop().close()
+    refused = ask(served.client(), {"ask": 9})
+    assert refused["code"] == hint_codes.BUSY and not refused["granted"]
+    for each in (3, 0):  # one left before its turn, one while it is answered
+        clients[each].close()
+        served.opened.remove(clients[each])
+    for each, client in enumerate(clients):
+        open_door()
+        if each not in (3, 0):
+            assert line_of(client) == {"answer": each}
+
+
+@pytest.mark.wire
+def test_a_child_that_ends_costs_one_question(slow):
+    served, open_door = slow
+    first, second = served.client(), served.client()
+    put(first, 13)
+    assert ask(served.client(), {"hello": "site_ems"})
+    put(second, 5)
+    open_door()
+    assert line_of(first)["code"] == hint_codes.NO_ANSWER
+    open_door()
+    assert line_of(second) == {"answer": 5}
+
+
+def test_no_question_is_answered_in_the_thread_of_others():
+    """Who answers questions does so in the child of questions.py, or beside the loop of a door."""
+    found = []
+    for path in (ROOT / "controller").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                name = ast.unparse(node.func)
+                if name in ("messages.asked", "asking.answer", "job_in_plan.joined", "ask.answer"):
+                    found.append(f"{path.relative_to(ROOT / 'controller')} {name}")
+    assert sorted(found) == [
+        "console/ask.py ask.answer",
+        "console/ask.py job_in_plan.joined",
+        "upstream/asking.py ask.answer",
+        "upstream/asking.py job_in_plan.joined",
+        "upstream/messages.py asking.answer",
+        "upstream/questions.py messages.asked",
+    ], "a server hands a question to Questions, or to asyncio.to_thread"

@@ -63,7 +63,9 @@ def pod(name, gpus=8, phase="Pending", group="", gates=(), at="2026-11-24T20:00:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": about, "spec": spec, "status": status}
 
 
-SPEC = ("nodeName", "activeDeadlineSeconds", "nodeSelector", "initContainers")
+SPEC = (
+    "nodeName activeDeadlineSeconds nodeSelector initContainers resourceClaims containers".split()
+)
 
 
 class Fake:

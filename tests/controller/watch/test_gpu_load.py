@@ -111,6 +111,36 @@ def test_a_mean_comes_from_the_counter_unless_it_begins_anew(monkeypatch):
     assert scrapes.power_W(NOW_S + 430) == 300  # no GPU takes so much
 
 
+@cases("""step_J  watts  power_W
+    0  700  math.nan  # an exporter that repeats old values
+    1e-3  700  700  # the counter creeps: the larger one counts
+    60  700  700  # 2 W beside 700 W
+    3000  700  100  # a power between two scrapes may be far from its mean
+    21_000  700  700
+    0  0  0  # a GPU that is off
+""")
+def test_a_counter_that_stands_beside_watts_contradicts_them(monkeypatch, step_J, watts, power_W):
+    def text(at):
+        energy_mJ = 10**12 + at * step_J * 1000
+        return row(A, watts) + row(A, f"{energy_mJ:.0f}", dcgm.ENERGY)
+
+    scrapes = Scrapes(monkeypatch, a=text(0))
+    for at in range(20):
+        scrapes.texts["a"] = text(at)
+        now = scrapes.cluster.now(NOW_S + 30 * at)
+    assert now.power_W == pytest.approx(power_W, nan_ok=True)
+    assert ("stands beside the power" in now.why) is math.isnan(power_W)
+
+
+def test_a_counter_that_moves_again_ends_the_contradiction(monkeypatch):
+    scrapes, found = Scrapes(monkeypatch, a=""), []
+    for at in range(20):
+        moved = 21_000_000 * max(0, at - 8)
+        scrapes.texts["a"] = row(A, 700) + row(A, 10**9 + moved, dcgm.ENERGY)
+        found.append(scrapes.power_W(NOW_S + 30 * at))
+    assert found[:4] == [700] * 4 and math.isnan(found[8]) and found[9:] == [700] * 11
+
+
 @given(st.text(alphabet='D{}="\\ ,1eN\n') | st.text())
 def test_no_text_raises_but_for_one_line(text):
     for found in (BOTH + text, f"{dcgm.POWER}{{{text}", f"{dcgm.POWER}{{{text}}} 1\n"):

@@ -72,6 +72,10 @@ def job(name, state, power_W=8000, start_s=0, length_s=YEAR_S, since_s=SINCE_S):
     return Job(f"train/{name}", state, power_W, start_s, length_s, since_s)
 
 
+SIDECAR = {"restartPolicy": "Always", "resources": {"limits": {"nvidia.com/gpu": 1}}}
+ALL_GPUS_W = 16 * 1000
+
+
 def test_pods_become_jobs(fake):
     scheduler = fake.scheduler()
     fake.put(
@@ -113,35 +117,103 @@ def test_pods_become_jobs(fake):
           {"initContainers": [{"name": "has no resources"}]}  900 * 8
           {"initContainers": [{"resources": {"limits": {"nvidia.com/gpu": 9}}}]}  900 * 9
           {"initContainers": [{"resources": {"limits": {MIG: 2}}}]}  900 * 10
-          {"initContainers": [{"resources": {"limits": {"amd.com/gpu": 2}}}]}  900 * 8
+          {"initContainers": [SIDECAR]}  900 * 9
+          {"initContainers": [SIDECAR, {"resources": {"limits": {"nvidia.com/gpu": 9}}}]}  900 * 10
+          {"initContainers": [{"resources": {"limits": {"nvidia.com/gpu": 9}}}, SIDECAR]}  900 * 9
+          {"initContainers": [SIDECAR, SIDECAR]}  900 * 10
+          {"initContainers": [{"resources": {"limits": {"rdma/hca": 2}}}]}  900 * 8
+          {"resourceClaims": [{"name": "g", "resourceClaimTemplateName": "two"}]}  900 * 8 + 1500
 """)
 def test_power_of_a_pod(more, power_W):
-    found = pods.pod_of(pod("a", **more), ("nvidia.com/gpu", MIG), POWER)
-    assert found.power_W == power_W
-    assert pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({}, {"a100": 1})).power_W is None
-    assert pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({"*": 5}, {})).power_W is None
+    table = POWER._replace(gpu_W=POWER.gpu_W | {"two": 1500})
+    found = pods.pod_of(pod("a", **more), ("nvidia.com/gpu", MIG), table)
+    assert (found.power_W, found.unknown) == (power_W, "")
 
 
-@cases("""power_W  total_W
-          5  7205 | None  None
+def one(name, count):
+    return {"containers": [{"resources": {"limits": {name: count}}}]}
+
+
+@cases("""more  power_W  words
+          {"initContainers": one("amd.com/gpu", 2)["containers"]}  7200 + 2000  "amd.com/gpu"
+          {"resourceClaims": [{"resourceClaimName": "x"}]}  7200 + ALL_GPUS_W  "claim x"
+          {"resourceClaims": [{"name": "g"}]}  7200 + ALL_GPUS_W  "claim None"
+          {"resourceClaims": 5}  ALL_GPUS_W  "resources: not understood"
+          {"containers": [*one("nvidia.com/gpu", "8")["containers"], 5]}  ALL_GPUS_W  "resources"
+          one("habana.ai/gaudi", 8)  8000  "habana.ai/gaudi"
+          one("google.com/tpu", "8")  8000  "google.com/tpu"
+          one("nvidia.com/gpu.shared", 8)  8000  "nvidia.com/gpu.shared"
 """)
-def test_a_group_with_a_pod_of_unknown_power_is_unknown(power_W, total_W):
+def test_what_a_pod_has_beside_gpus_is_named_and_counts(more, power_W, words):
+    found = pods.pod_of(pod("a", **more), ("nvidia.com/gpu",), POWER)
+    assert found.power_W == power_W and words in found.unknown
+
+
+def test_a_gpu_without_an_entry_is_named():
+    found = pods.pod_of(pod("a"), ("nvidia.com/gpu",), Table({}, {"a100": 1}))
+    assert (found.power_W, found.unknown) == (8, "[gpu_W] has no entry for nvidia.com/gpu")
+
+
+def test_a_slice_without_an_entry_counts_as_the_largest_gpu():
+    slices = {"containers": [{"resources": {"limits": {MIG: 2}}}]}
+    found = pods.pod_of(pod("a", **slices), (MIG,), Table({}, {"*": 500, "h100": 700}))
+    assert (found.power_W, found.unknown) == (1400, "")
+
+
+def test_a_group_with_a_pod_of_unknown_power_is_unknown_and_the_sum():
     one = pods.pod_of(pod("a"), ("nvidia.com/gpu",), POWER)
-    several = [one, one._replace(power_W=power_W)]
-    assert kubernetes._job("g", "running", 0, 0, several, NOW_S).power_W == total_W
+    several = [one, one._replace(power_W=5, unknown="why")]
+    found = kubernetes._job("g", "running", 0, 0, several, NOW_S)
+    assert (found.power_W, found.unknown) == (7205, "why")
+
+
+GPU = pod("a")["spec"]
 
 
 @cases("""key  value
-          "metadata"  None | "spec"  [] | "spec"  {"containers": 5}
+          "metadata"  None | "metadata"  7 | "metadata"  {"uid": "u", "labels": 5}
+          "metadata"  {"uid": "u", "name": [], "namespace": {}, "creationTimestamp": "now"}
+          "metadata"  {"uid": "u", "deletionTimestamp": "soon"}
+          "spec"  [] | "spec"  None | "spec"  {} | "spec"  {"containers": 5}
+          "spec"  {**GPU, "schedulingGates": "firebreak/ask"}
+          "spec"  {**GPU, "nodeSelector": [7]}
           "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "-1"}}}]}
           "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "1e9999"}}}]}
           "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "9999999"}}}]}
-          "spec"  {**pod("a")["spec"], "activeDeadlineSeconds": 1e999}
-          "status"  {"startTime": "yesterday"}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "8000m"}}}]}
+          "spec"  {**GPU, "activeDeadlineSeconds": 1e999}
+          "status"  {"startTime": "yesterday"} | "status"  7 | "status"  {"phase": ["Running"]}
 """)
-def test_a_pod_of_wrong_fields_is_refused(key, value):
-    with pytest.raises(KubeError, match="its fields are not understood"):
-        pods.pod_of({**pod("a"), key: value}, ("nvidia.com/gpu",), POWER)
+def test_an_odd_pod_costs_itself_alone_and_counts_as_much(fake, key, value):
+    """A list of two pods: the other one stays as it is. The load of the odd one is never smaller
+    than what it requests, it counts beside each question, and it is named.
+    """
+    scheduler = fake.scheduler()
+    fake.put(pod("b", at=AT, gates=[GATE]))
+    odd = {**pod("a", at=AT), key: value}
+    pages = scheduler._pods._api.listed()
+    scheduler._pods._api.listed = lambda: [(each, [odd, *found]) for each, found in pages]
+    found = {each.name: each for each in queue(scheduler)}
+    assert found.pop("train/b") == job("b", "gated")
+    (own,) = found.values()
+    assert own.power_W >= 8 * 700 and own.unknown
+    is_number = own.unknown.startswith("the number of nvidia.com/gpu")
+    assert own.state == ("pending" if is_number else "released") and own.start_s == 0
+
+
+def test_a_pod_whose_gate_no_gpu_explains_is_named_and_stays(fake):
+    """It would wait for ever, without a word."""
+    scheduler = fake.scheduler()
+    fake.put(pod("cpu", gpus=0, at=AT, gates=[GATE]))
+    (found,) = queue(scheduler)
+    assert found.state == "gated" and "requests no GPU" in found.unknown
+
+
+def test_a_page_that_is_too_large_comes_in_parts(fake, monkeypatch):
+    monkeypatch.setattr(kube_api, "PAGE_SMALL", 2)
+    monkeypatch.setattr(kube_api, "ANSWER_BYTES_MAX", 3000)
+    fake.put(*[pod(f"p{at}") for at in range(9)])
+    assert len(names(fake.scheduler())) == 9
 
 
 def test_a_watch_follows_and_a_version_that_is_forgotten_begins_a_list(fake):

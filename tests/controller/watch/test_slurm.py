@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -70,10 +71,10 @@ def newer(queue):
 def test_starts_and_ends_of_a_queue(queue):
     """A job without a limit runs for a year; a held job of others is pending."""
     assert slurm.jobs_of(queue, Table({"*": 1000}, {"h100": 10_000, "*": 9000})) == [
-        Job("1", "running", 37_000, 100, 600, 9),
+        Job("1", "running", 41_000, 100, 600, 9),  # GPUs of no stated kind: the largest counts
         Job("2", "pending", 33_000, 700, 31_536_000, 9),
         Job("3", "pending", 2000, 0, 1200, 9),
-        Job("4", "gated", 20_000, 0, 1200, 9),
+        Job("4", "gated", 22_000, 0, 1200, 9),
         Job("5", "gated", 3000, 0, 1200, 9),
         Job("6", "released", 0, 0, 1200, 9),
     ]
@@ -90,25 +91,84 @@ def test_tasks_of_an_array(text, count):
     assert slurm.tasks_of(text) == count
 
 
-@cases("""changes  gpus
-    {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  (6, "h100")
-    {"tres_per_node": "gres/gpu:a100=2"}  (6, "a100")
-    {"tres_per_node": "gres:gpu"}  (3, "")
-    {"tres_per_task": "gres:gpu:2", "tasks": 5}  (10, "")
-    {"tres_per_job": "gres:gpu:h100:7"}  (7, "h100")
-    {"tres_per_node": "gres:nic:2"}  (0, "")
-    {"tres_per_socket": "gres:gpu:2"}  (None, "")  # unknown is not zero
+@cases("""changes  power_W  unknown
+    {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  60_000  ""
+    {"gres_detail": ["gpu:a100-80gb:4(IDX:0-3)"], "tres_per_node": "gres:gpu:h100:1"}  36_000  ""
+    {"tres_per_node": "gres/gpu:a100=2"}  54_000  ""
+    {"tres_per_node": "gres/gpu:a100=2,gres/gpu:h100=1"}  84_000  ""  # each kind has its own W
+    {"tres_per_node": "gres:gpu"}  30_000  ""
+    {"tres_per_node": "gres/gpu:3g.20gb=2"}  60_000  ""  # of which GPU is not said
+    {"tres_per_node": "gres/gpu:h100=1", "max_nodes": 5}  50_000  ""  # -N 3-5
+    {"tres_per_task": "gres:gpu:2", "tasks": 5}  100_000  ""
+    {"tres_per_task": "cpu:4,gres/gpu:2", "tasks": 0}  60_000  ""  # one task for each node
+    {"tres_per_job": "gres:gpu:h100:7"}  70_000  ""
+    {"tres_per_node": "gres:nic:2"}  0  ""
+    {"tres_per_node": "gres:gpu:h100:1", "tres_per_job": "gres:hpu:2"}  50_000  "gres hpu"
+    {"tres_per_node": "gres:hpu:2"}  60_000  "gres hpu"
+    {"tres_per_node": "gres/shard:900"}  480_000  "gres shard"  # no node has more than 16 GPUs
+    {"tres_per_node": "gres/gpu:?"}  480_000  "'gres/gpu:\?' is not understood"
+    {"tres_per_node": 5}  480_000  "tres_per_node: not understood"
+    {"tres_per_socket": "gres:gpu:2"}  480_000  "the number of GPUs is not understood"
+    {"tres_per_socket": "gres:gpu:2", "tres_req_str": "mem=4G,gres/gpu=12"}  120_000  ""
+    {"tres_req_str": "cpu=3,gres/gpu=6,gres/gpu:h100=4"}  60_000  ""
+    {"partition": "a,b", "tres_per_job": "gres:gpu:x:1"}  9500  ""  # the worst of both counts
+    {"partition": "a,c", "tres_per_job": "gres:gpu:x:1"}  9500  ""
+    {"partition": 7, "tres_per_job": "gres:gpu:x:1"}  9000  "partition: not understood"
 """)
-def test_gpus_of_a_job(changes, gpus):
-    assert slurm.gpus_of({"gres_detail": [], "node_count": 3} | changes) == gpus
+def test_power_of_the_devices_of_a_job(changes, power_W, unknown):
+    """What is not understood is named, and counts with its largest plausible load."""
+    watts = Table({}, {"h100": 10_000, "*": 9000, "a": 9500, "b": 100})
+    three = QUEUE["jobs"][2] | {"node_count": 3, "partition": "b"} | changes
+    if "partition" not in changes:
+        watts.gpu_W.pop("b")
+    (found,) = slurm.jobs_of({"jobs": [three]}, watts)
+    assert found.power_W == power_W and re.search(unknown, found.unknown)
+    assert bool(found.unknown) is bool(unknown)
 
 
-def test_a_queue_of_another_form_is_one_line(tmp_path, monkeypatch):
-    (tmp_path / "squeue").write_text("#!/bin/sh\necho '{\"jobs\": [{}]}'\n")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    with pytest.raises(Away, match="squeue --json: its output is not understood"):
-        slurm.Slurm(9, WATTS).queue()
+GOOD = QUEUE["jobs"][3]
+EMPTY = {key: None for key in GOOD}
+
+
+@cases("""odd  state
+    {**GOOD, "node_count": float("inf")}  "gated"
+    {**GOOD, "node_count": -5}  "gated"
+    {**GOOD, "node_count": 0}  "gated"
+    {**GOOD, "node_count": {"set": True, "infinite": True, "number": 0}}  "gated"
+    {**GOOD, "node_count": 2.5}  "gated"
+    {**GOOD, "node_count": None}  "gated"
+    {**GOOD, "time_limit": {"set": True, "number": -1}}  "gated"
+    {**GOOD, "start_time": "soon"}  "gated"
+    {**GOOD, "submit_time": []}  "gated"
+    {**GOOD, "partition": None}  "gated"
+    {**GOOD, "partition": ""}  "gated"
+    {**GOOD, "tres_per_node": {"gpu": 4}}  "gated"
+    {**GOOD, "tres_per_job": "gres/gpu:"}  "gated"
+    {**GOOD, "tres_per_job": "gres/hpu:1"}  "gated"
+    {**GOOD, "gres_detail": 7}  "gated"
+    {**GOOD, "array_task_string": "1,3,..."}  "gated"
+    {**GOOD, "job_id": []}  "gated"
+    {**GOOD, "priority": "high"}  "released"
+    {**GOOD, "job_state": ["SOMETHING_NEW"]}  "released"
+    {**GOOD, "job_state": 7}  "released"
+    {**GOOD, "job_state": []}  "released"
+    {**GOOD, "job_state": "RUNNING", "start_time": None}  "released"
+    EMPTY  "released"
+    {}  "released"
+    None  "released"
+    [GOOD]  "released"
+""")
+def test_an_odd_record_costs_itself_alone_and_counts_as_much(odd, state):
+    """The others stay. Its load is never smaller, and it is not let through by itself."""
+    others = slurm.jobs_of({"jobs": QUEUE["jobs"]}, Table({"*": 1000}, {"*": 9000}))
+    queue = {"jobs": [odd, *QUEUE["jobs"]]}
+    found = slurm.jobs_of(queue, Table({"*": 1000}, {"*": 9000}))
+    assert {*others} <= {*found} and len(found) == len(others) + 1
+    (own,) = [each for each in found if each not in others]
+    assert own.power_W >= 20_000 and own.state == state and own.unknown
+
+
+def test_without_squeue_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
     with pytest.raises(Away, match="squeue: No such file or directory"):
         slurm.Slurm(9, WATTS).queue()
@@ -309,14 +369,45 @@ def test_without_slurmctld_there_is_one_line_and_later_all_goes_on(place):
     place.cluster.run("scancel", job)
 
 
-@cases("""more
-    {"node_count": float("inf")}
-    {"node_count": -5}
-    {"time_limit": {"set": True, "number": -1}}
-    {"errors": [{"error": "Unable to contact slurm controller"}]}
+@cases("""output
+    ""
+    "no"
+    "{}"
+    "[]"
+    '{"jobs": {}}'
+    '{"jobs": 5}'
+    '{"jobs": [{}]}'
+    '{"jobs": [{"job_state": 7}, null]}'
+    '{"jobs": [' + "[" * 5000
+    json.dumps({"jobs": [GOOD] + [{**GOOD, "node_count": 0}] * 101})
+    json.dumps(QUEUE)[:-3]
+    json.dumps({**QUEUE, "errors": [{"error": "Unable to contact slurm controller"}]})
+    json.dumps(QUEUE)[:-1] + ";"
 """)
-def test_a_queue_that_lies_is_unknown_and_not_less(more, monkeypatch):
-    lying = {"jobs": [{**QUEUE["jobs"][3], **more}], "errors": more.get("errors", [])}
-    monkeypatch.setattr(slurm.Slurm, "_done", lambda *_: json.dumps(lying).encode())
-    with pytest.raises(Away, match="is not understood"):
-        slurm.Slurm(1, WATTS).queue()
+def test_an_output_of_another_form_is_one_line(output, tmp_path, monkeypatch):
+    (tmp_path / "output").write_text(output)
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\ncat {tmp_path}/output\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(Away, match="squeue --json: its output is not understood"):
+        slurm.Slurm(9, WATTS).queue()
+
+
+def test_a_queue_of_more_than_32_MiB_is_read_record_by_record(tmp_path, monkeypatch):
+    """3500 records of 10 kB, the bound of one record being 64 kB."""
+    monkeypatch.setattr(slurm, "RECORD_BYTES_MAX", 1 << 16)
+    text = json.dumps({**GOOD, "comment": "x" * 10_000})
+    (tmp_path / "record").write_text(text)
+    script = f"""#!/bin/sh
+        printf '{{"meta": {{"a": 1}}, "jobs": ['
+        yes "$(cat {tmp_path}/record)," | head -n 3500
+        printf '{json.dumps({**GOOD, "job_id": "last"})}], "errors": []}}'
+        """
+    (tmp_path / "squeue").write_text(script)
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    found = slurm.Slurm(60, WATTS).queue()
+    assert len(found) == 3501 and found[-1].name == "last"
+    monkeypatch.setattr(slurm, "JOBS_MAX", 3500)
+    with pytest.raises(Away, match="more than 3500 jobs"):
+        slurm.Slurm(60, WATTS).queue()

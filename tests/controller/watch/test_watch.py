@@ -26,7 +26,7 @@ from tests.tables import cases
 NOW_S = 1_795_615_800
 LACK = {"what": "power", "missing_W": 9, "from_s": 0, "limit": {"label": "R213", "name": "PCS"}}
 LACKS = "no (energy: 7 Wh are missing)"
-POWERS = st.none() | st.integers(0, 10**6)
+POWERS = st.integers(0, 10**6)
 STATES = st.sampled_from([j.PENDING, j.GATED, j.RELEASED, j.RUNNING])
 TIMES = st.just(0) | st.integers(NOW_S - 2000, NOW_S + 2000)
 JOBS = st.lists(st.builds(Job, st.just("a"), STATES, POWERS, TIMES, st.integers(1, 3000)))
@@ -46,21 +46,42 @@ def test_the_announced_steps_are_the_sum_of_the_jobs(jobs, horizon_s):
         is_end = each.state == "running"
         at_s = each.start_s + each.length_s * is_end
         is_known = each.power_W and each.start_s and each.state != "gated"
+        is_known = is_known and not (is_end and each.unknown)
         if is_known and NOW_S < at_s <= min(NOW_S + horizon_s, last_s):
             expected_W += -each.power_W if is_end else each.power_W
     assert sum(steps.values()) == expected_W
 
 
-@cases("""nodes  gpus  names  power_W
-          2  0  ('batch',)  1200
-          2  8  ('batch',)  5200
-          2  8  ('h100', 'batch')  6800
-          1  0  ('other',)  None  # unknown is not zero
-          0  0  ('batch',)  0
+H100, TYPED, UNTYPED = ("h100",), True, False
+
+
+@cases("""nodes  gpus  kind  is_typed  places  power_W  is_known
+          2  0  ()  UNTYPED  ["batch"]  1200  True
+          2  8  ("t4",)  TYPED  ["batch"]  5200  True
+          2  8  H100  TYPED  ["batch"]  6800  True
+          2  8  ()  UNTYPED  ["batch"]  6800  True  # it may be an h100
+          2  8  ()  UNTYPED  ["few"]  2800 + 1600  True
+          2  8  ("t4",)  TYPED  ["batch", "few"]  2800 + 4000  True  # the worst of both
+          1  0  ()  UNTYPED  ["other"]  1400  False  # unknown is not zero
+          1  0  ()  UNTYPED  []  1400  False
+          2  None  H100  TYPED  ["batch"]  1200 + 32 * 700  False
+          2  9  ("hpu",)  None  ["batch"]  1200 + 9 * 700  False
+          2  99  ("hpu",)  None  ["batch"]  1200 + 32 * 700  False
+          2  9  ("nic",)  None  ["batch"]  1200  True
+          2  9  ("rdma/hca",)  None  ["batch"]  1200  True
+          2  9  ("fpga",)  None  ["batch"]  1200  True  # 0 W by the table
+          0  0  ()  UNTYPED  ["batch"]  0  True
 """)
-def test_power_of_a_job(nodes, gpus, names, power_W):
-    table = Table({"batch": 600}, {"*": 500, "h100": 700})
-    assert table.power_W(nodes, gpus, names) == power_W
+def test_power_of_a_job(nodes, gpus, kind, is_typed, places, power_W, is_known):
+    given = {"*": 500, "h100": 700, "few": 200, "fpga": 0}
+    table = Table({"batch": 600, "few": 1400}, given, 16)
+    found = table.load(nodes, [j.Device("x", kind, gpus, is_typed)], places)
+    assert found.power_W == power_W and (not found.unknown) is is_known
+
+
+def test_without_W_of_gpus_a_node_is_the_whole_load():
+    found = Table({"*": 5600}, {}).load(2, [j.Device("x", (), None, False)], ["a"])
+    assert found == (11_200, "")
 
 
 @cases("""answer  words

@@ -79,20 +79,25 @@ def test_a_job_that_raises_no_load_does_not_wait():
 
 
 def test_a_job_larger_than_a_refused_one_is_not_asked_for():
-    jobs = [gated("a", 200), gated("b", 300), gated("c", 300, length_s=500), gated("d", None)]
+    jobs = [
+        gated("a", 200),
+        gated("b", 300),
+        gated("c", 300, length_s=500),
+        gated("d", 30)._replace(unknown="gres hpu: 7"),
+    ]
     cluster = Cluster(100, jobs)
     assert cluster.turn()[1:] == [
         "job b: 300 W: waits: no (a smaller job before it is refused)",
         "job c: 300 W: waits: no (power: 7 W are missing)",
-        "job d: None W: waits: no (watch.toml has no W for it)",
+        "job d: 30 W: waits: no (gres hpu: 7; only a person releases it)",
     ]
     assert cluster.asked == [200, 300] and cluster.states() == "gggg"
     assert cluster.explained[0] == ("a", "no (power: 7 W are missing)") and cluster.turn() == []
 
 
-@pytest.mark.parametrize("power_W", [200, None])
-def test_a_job_that_waits_for_too_long_is_reported_again_and_again(power_W):
-    cluster = Cluster(100, [gated("a", power_W)])
+@pytest.mark.parametrize(("power_W", "unknown"), [(200, ""), (50, "7 gates")])
+def test_a_job_that_waits_for_too_long_is_reported_again_and_again(power_W, unknown):
+    cluster = Cluster(100, [gated("a", power_W)._replace(unknown=unknown)])
     assert len(cluster.turn()) == 1 and cluster.turn() == []
     (line,) = cluster.turn(21_600)
     assert line.startswith(f"job a: {power_W} W: waits for 6.0 h: no (")
@@ -144,11 +149,24 @@ def test_a_job_that_has_just_gone_stops_no_other_one():
     with pytest.raises(Away, match="^scontrol"):
         cluster.turn()
     cluster.fails = 1  # "a" is tried last
-    cluster.jobs[1] = cluster.jobs[1]._replace(power_W=None)
+    cluster.jobs[1] = cluster.jobs[1]._replace(unknown="7 gates")
     with pytest.raises(Away, match="^scontrol"):
         cluster.turn()
     cluster.turn()
     assert cluster.states() == "rgr"
+
+
+@pytest.mark.parametrize("margin_W", [1000, 10, None])
+def test_a_load_that_is_unknown_is_never_released_by_itself_and_counts(margin_W):
+    """Neither with a yes, nor after wait_max_s, nor beside a dead cabinet. A person releases it."""
+    unknown = gated("a", 60)._replace(unknown="7 gates")
+    cluster = Cluster(margin_W, [unknown], after_wait="release", after_dark="release")
+    for _ in range(9):
+        cluster.turn(21_600)
+        assert cluster.states() == "g"
+    cluster.jobs = [unknown._replace(state=j.RELEASED), gated("b", 70)]
+    cluster.turn()
+    assert cluster.asked == [130]
 
 
 JOBS = st.lists(st.tuples(st.integers(1, 100), st.integers(0, 3)), min_size=1, max_size=6)

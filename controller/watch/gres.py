@@ -1,0 +1,53 @@
+"""Devices in the requests of Slurm: "gres:gpu:4", "gres/gpu:h100=4", "gpu:1g.5gb:7(IDX:0-6)".
+
+The same table tests this and `examples/job_submit.lua` (tests/controller/watch/gres.toml). A part
+that is not understood is a device whose number is not known, because a part that is left out makes
+the load smaller.
+"""
+
+import re
+
+from controller.watch.jobs import Device
+
+_HELD = re.compile(r"\([^)]*\)")  # which devices of its node a job has got
+_OTHER = re.compile(r"(?:cpu|mem|node|billing|energy|vmem|pages|fs|bb|ic|license)\b.*")
+# The number comes last. A kind may begin with a digit, and hold "-" and "." (AutoDetect=nvml).
+_PART = re.compile(r"(?P<what>.*?)(?:[:=](?P<pieces>\d{1,9}))?")
+_WHAT = re.compile(r"(?:gres[:/])?(?P<name>[A-Za-z][\w.-]*)(?:[:/](?P<kind>[\w.+-]+))?")
+_MIG = re.compile(r"\d+g\.\d+gb.*")  # a slice of a GPU, whose own kind is not said
+
+
+def devices(text: str) -> list[Device]:
+    """The devices of a request, part by part."""
+    parts = _HELD.sub("", text).split(",")
+    found = [_device(part.strip()) for part in parts if part.strip() not in ("", "null")]
+    return [each for each in found if each]
+
+
+def totals(text: str) -> list[Device]:
+    """The devices of tres_req_str, where "gres/gpu=8" is the sum of all kinds of GPUs."""
+    found = devices(text)
+    gpus = [each for each in found if each.is_typed is not None and each.pieces is not None]
+    typed = sum([each.pieces or 0 for each in gpus if each.names])
+    return [
+        each._replace(pieces=max(0, (each.pieces or 0) - typed))
+        if each in gpus and not each.names
+        else each
+        for each in found
+    ]
+
+
+def _device(part: str) -> Device | None:
+    """A part of a request; None: it is no device."""
+    if _OTHER.fullmatch(part):
+        return None
+    match = _PART.fullmatch(part)
+    what = match and _WHAT.fullmatch(match["what"])
+    if not (match and what):
+        return Device(f"{part[:60]!r}", (), None, False)
+    name, kind, pieces = what["name"].lower(), what["kind"] or "", int(match["pieces"] or 1)
+    if name == "gpu":
+        is_typed = bool(kind) and not _MIG.fullmatch(kind)
+        return Device(f"GPUs {kind}".strip(), (kind,) if kind else (), pieces, is_typed)
+    names = (f"{name}:{kind}", name) if kind else (name,)
+    return Device(f"gres {name}", names, pieces, None)
