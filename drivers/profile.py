@@ -88,6 +88,7 @@ class SetpointFrame(SimpleNamespace):
     function: int
     address: int
     values: list[Register]
+    stored: str  # of drivers.wear
 
 
 class Step(SimpleNamespace):
@@ -102,6 +103,7 @@ class Step(SimpleNamespace):
     timeout_ms: int
     read_back: bool
     fault: str
+    stored: str
 
 
 class Profile(SimpleNamespace):

@@ -145,7 +145,8 @@ def test_cabinets_share_the_whole_load_and_test_the_meters_in_turn(
 @cases("""said
     [("", "")] * 2 | [(500, "")] * 2 | [("equal", ""), ("own", "")] | [("equal", ""), ("", "")]
     [(500, 0), (499, 70)] | [(500, 0), (501, 70)] | [(1000, 0), (0, 70)] | [(500, 0), (500, 69)]
-    [("equal", "")] * 10 | [(500, 0), (500, 601)] | [("-500", 0), ("1500", 70)] | [("", 0), ("", 70)]
+    [("equal", "")] * 10 | [(500, 0), (500, 601)] | [("-500", 0), ("1500", 70)]
+    [("", 0), ("", 70)]
 """)
 def test_a_list_that_does_not_share_the_load_is_refused(said, sites, tmp_path, capsys):
     """Each cabinet would answer what another one answers too."""
