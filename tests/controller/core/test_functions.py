@@ -368,3 +368,21 @@ def test_what_is_unknown_for_a_year_is_as_old_as_after_a_day(name, ticks):
         power_W = [tick(one, KNOWN, WIDE_W, each) for one in (control, year)]
         assert power_W[0] == power_W[1]
         assert answers_of(control) == answers_of(year)
+
+
+@EVERY
+@pytest.mark.parametrize("name", ("known", "unknown"))
+def test_no_time_runs_below_zero_from_any_word_of_state(function, name):
+    """Each word in turn holds 1, as if it had just begun; longer blocks are rings of powers."""
+    control = running()
+    kept = [bytes(block) for block in control.state_blocks()]
+    for block in control.functions[function.NAME].arrays():
+        for place in range(len(block) if len(block) <= 64 else 0):
+            for each, data in zip(control.state_blocks(), kept):
+                memoryview(each).cast("B")[:] = data
+            control.kept.load()
+            block[place] = 1
+            jumped(control, FOUND[name], LONG_TICKS[0])
+            words = dict(zip(getattr(type(block), "__annotations__", ()), block))
+            below = {word for word, value in words.items() if value < 0}
+            assert not [word for word in below if word.endswith(("_ms", "ticks"))], place

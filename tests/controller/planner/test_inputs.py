@@ -295,3 +295,12 @@ def test_carbon_and_a_job_plan_begin_now(tmp_path, load):
     assert found.load_W == [1500.0] * 4
     assert inputs.known(found, 1e9).load_W == [1500.0] * 4
     assert BERLIN.key == found.time.tzinfo.key == "Europe/Berlin"
+
+
+def test_a_window_has_each_quarter_that_was_asked_for():
+    """One that lacks its last quarter would shorten every plan of this feed without a word."""
+    own = held.Held(feed("", url="x", every_min=30))
+    own.values, own.made_s = {7: 70.0, 8: 80.0, 9: 90.0, 10: 100.0}, 8 * 900.0
+    assert own.window(7, 3, 8 * 900.0) == [70, 80, 90]
+    found = own.window(8, 4, 8 * 900.0)
+    assert found[:3] == [80, 90, 100] and math.isnan(found[3]) and len(found) == 4
