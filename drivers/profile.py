@@ -88,6 +88,7 @@ class SetpointFrame(SimpleNamespace):
     function: int
     address: int
     values: list[Register]
+    stored: str  # of drivers.wear
 
 
 class Step(SimpleNamespace):
@@ -103,6 +104,7 @@ class Step(SimpleNamespace):
     read_back: bool
     repeat_ms: int  # of a start; 0: it is written once
     fault: str
+    stored: str
 
 
 class Profile(SimpleNamespace):

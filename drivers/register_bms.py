@@ -18,6 +18,7 @@ from drivers.register_codec import Codec, ScaleFactor
 from drivers.sink import Sink
 from drivers.site_device import identity_of
 from drivers.steps import LONG_AGO_US
+from drivers.wear import NO, Wear
 from safety import signals as s
 
 CURRENT = "rack_current_mA"
@@ -60,6 +61,7 @@ class RegisterBms(RackBms):
         self._add_reads()
         self._identity = identity_of(self.profile, self.node, sink)
         self.places = self._identity.places
+        self.wear = Wear(self.profile, self.places.of)
 
     def _add_reads(self) -> None:
         registers, settings = self.profile.registers.values(), self.profile.settings
@@ -138,6 +140,10 @@ class RegisterBms(RackBms):
                 is_due = is_due or now_us - at_us >= RETRY_US
             if row["count_max"]:
                 words = [sum(before) % row["count_max"] + 1] if is_due else before
+            # a spent budget never holds back an opening
+            is_held = row["stored"] != NO and (is_close or not row["data_close"])
+            if is_held and self.wear.is_spent(now_us):
+                continue
             if is_due or before not in ([], words):
                 self._sent[name] = words, now_us
                 found.append(self.write(name, words, bool(row["data_close"]) and not is_close))

@@ -10,16 +10,17 @@ converter is lost. Frames of the set-point: setpoint_writer.py.
 
 from collections.abc import Sequence
 from functools import partial
-from struct import Struct
 
 from drivers import steps
 from drivers.buses import rtu
 from drivers.profile import Profile, Step
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import PcsReadings
+from drivers.register_steps import RegisterSteps
 from drivers.setpoint_writer import SetpointWriter
 from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
+from drivers.wear import YES
 
 READING, SETTING_UP, READY = range(3)
 # while nothing confirms a stop: of a profile without repeat_ms, and where each write is stored
@@ -49,8 +50,9 @@ class RegisterPcs:
         self._extra: list[rtu.Request] = []
         self._unstopped: set[int] = set()  # numbers of steps of [[stop]]
         self.writer = SetpointWriter(profile, unit_id, settings)
-        self.places = self.writer.places
+        self.places, self.wear = self.writer.places, self.writer.wear
         self._steps = Steps(unit_id, self._on_steps_end)
+        self._sequence = RegisterSteps(settings, self.places, self.wear)
         self.readings = PcsReadings(profile, sink, places, settings, self.writer, self._begin_again)
         self._now_us, self._count = 0, 0
         self._forget()
@@ -95,7 +97,7 @@ class RegisterPcs:
         if self.profile.shows_stop or self._unstopped or self.state != READY:
             return 0
         repeat_ms = settings["repeat_ms"] or STOP_REPEAT_MS
-        return (STORED_REPEAT_MS if settings["stored"] else repeat_ms) * 1000
+        return (STORED_REPEAT_MS if settings["stored"] == YES else repeat_ms) * 1000
 
     @property
     def is_at_zero(self) -> bool:
@@ -120,9 +122,10 @@ class RegisterPcs:
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
         """Requests to submit now: steps of a sequence, the heartbeat."""
-        self._now_us = now_us
+        self._now_us = self._sequence.now_us = now_us
         silence_us = self.profile.settings["restart_silence_ms"] * 1000
         if self.state != READING and now_us - self.readings.heard_us > silence_us:
+            self._sequence.forget()
             self.restart()
         if self.is_starting and not self._is_starting:
             self._begin_start()
@@ -211,8 +214,8 @@ class RegisterPcs:
         if rated_W != stated_W:
             raise StepError(f"rated_W reads {rated_W}, the unit has {stated_W}")
         self.state = SETTING_UP
-        for step in self.profile.setup:
-            yield from self._step(step)
+        for number, step in enumerate(self.profile.setup):
+            yield from self._sequence.set_up(number, step)
         self.state, self.fault = READY, ""
         self.readings.is_ready = True
 
@@ -224,7 +227,7 @@ class RegisterPcs:
     def _start_steps(self) -> steps.Sequence[None]:
         self.readings.is_commanded = True
         for step in self.profile.start:
-            yield from self._step(step)
+            yield from self._sequence.run(step)
         self.readings.is_started, self._is_starting = True, False
 
     def _repeated_start(self, now_us: int) -> list[rtu.Request]:
@@ -243,34 +246,6 @@ class RegisterPcs:
         """A start that failed ends here: the channel decides whether another one may begin."""
         self._is_wanted = self._is_starting = False
         yield None
-
-    def _step(self, step: Step) -> steps.Sequence[None]:
-        """Write and read back, or read until the register has one of the values."""
-        place = self.places.of(step.register.address)
-        codec = Codec(step.register, self._settings)
-        if step.function in (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS):
-            yield from self._wait(step, codec, place)
-            return
-        kind = "write one" if step.function == rtu.WRITE_REGISTER else "write"
-        words = tuple(codec.words(step.value))
-        answer = yield kind, place, words
-        if answer is None:
-            raise StepError(step.fault or f"register {place} refuses {step.value}")
-        if step.read_back:
-            data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(words)
-            if data is None or Struct(f">{len(words)}H").unpack(data) != words:
-                raise StepError(step.fault or f"register {place} does not keep {step.value}")
-
-    def _wait(self, step: Step, codec: Codec, address: int) -> steps.Sequence[None]:
-        until_us = self._now_us + step.timeout_ms * 1000
-        while True:
-            data = yield "read", step.function, address, step.register.words
-            value = codec.value(data) if data else None
-            if value in step.equals:
-                return
-            if self._now_us >= until_us:
-                raise StepError(step.fault or f"register {address} reads {value}, not as wanted")
-            yield None
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
         if not error:

@@ -8,9 +8,11 @@ from drivers.profile import Register
 from drivers.register_blocks import bits
 from drivers.register_codec import Codec
 from drivers.sunspec import Places
+from drivers.wear import NO, Wear
 
 COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
 SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
+UNKEPT_MAX = 11  # of a pause of 250 ms: then 8.5 min
 Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 
 
@@ -24,8 +26,15 @@ class RegisterWrite:
     """
 
     def __init__(
-        self, register: Register, unit_id: int, settings: dict[str, int], places: Places, tell: Tell
+        self,
+        register: Register,
+        unit_id: int,
+        settings: dict[str, int],
+        places: Places,
+        tell: Tell,
+        wear: Wear | None = None,
     ):
+        """wear: of the device; None: its budget is not asked."""
         self._register, self._unit_id, self._tell = register, unit_id, tell
         self._device, self.codec = places, Codec(register, settings)
         self._stated = settings.get(f"{register.name}_max", 0)
@@ -36,9 +45,19 @@ class RegisterWrite:
         self._sent: int | None = None
         self._expected: tuple[int, ...] = ()  # registers or levels of the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
+        self._wear = wear if register.stored != NO else None
+        self._asked, self._unkept = 0, 0  # so often in a row the device kept another value
 
-    def request(self, value: int, now_us: int) -> rtu.Request | None:
-        """Same as SiteDevice.write."""
+    def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
+        """Same as SiteDevice.write. A spent budget holds back each new value except the rest value:
+        the old one may be beyond what is allowed now, so a safe rest value replaces it.
+        """
+        if value not in (0, self._sent) and self._wear is not None and self._wear.is_spent(now_us):
+            if not rests:
+                return None
+            value = 0
+        if value != self._asked:
+            self._asked, self._unkept = value, 0
         if self.fixed is not None and (value >= self.fixed or self.is_unstated):
             return None
         # the rest value does not wait; a lost write does, or it would keep the bus from others
@@ -47,9 +66,16 @@ class RegisterWrite:
         if now_us < wait_us and not is_rest:
             return None
         self._sent, self._due_us = value, now_us + self._register.repeat_ms * 1000
-        self._free_us = now_us + self._register.pause_ms * 1000
+        self._free_us = now_us + self._pause_us()
         self._expected = self._places(value)
         return self._write()
+
+    def _pause_us(self) -> int:
+        """The least time to the next write. It doubles while a device that may store the register
+        acknowledges and keeps another value: without a bound it would be written for ever.
+        """
+        doubled = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
+        return self._register.pause_ms * 1000 << doubled
 
     def _places(self, value: int) -> tuple[int, ...]:
         if self._register.write_function in COIL_WRITES:
@@ -116,6 +142,7 @@ class RegisterWrite:
             found = tuple(bits(data, count))
         else:
             found = Struct(f">{count}H").unpack(data)
+        self._unkept = self._unkept + 1 if found != self._expected else 0
         if found != self._expected:
             self._lost(rtu.BAD_REPLY, 0, now_us)
 

@@ -12,8 +12,7 @@ from drivers.profile import Profile
 from drivers.setpoint_form import Frame, Words, way_of
 from drivers.steps import LONG_AGO_US, LOST_US
 from drivers.sunspec import Places
-
-DAY_US = 86_400_000_000
+from drivers.wear import NO, Wear
 
 
 class SetpointWriter:
@@ -33,10 +32,8 @@ class SetpointWriter:
         self._repeat_us = profile.settings["repeat_ms"] * 1000
         spare_ms = settings["setpoint_ms"] - settings["tick_ms"] // 2
         self._pause_us = max(profile.settings["setpoint_pause_ms"], spare_ms) * 1000
-        self._writes_max: int | None = None
-        if profile.settings["stored"]:
-            self._writes_max = profile.settings["writes_per_day_max"]
-        self._day_us, self._writes = LONG_AGO_US, 0
+        self.wear = Wear(profile, self.places.of)
+        self._is_counted = any([each.stored != NO for each in profile.setpoint])
         self.forget()
 
     def forget(self) -> None:
@@ -52,9 +49,7 @@ class SetpointWriter:
 
     def is_spent(self, now_us: int) -> bool:
         """Whether the device may store no more set-points in these 24 h; 0 is always written."""
-        if now_us - self._day_us >= DAY_US:
-            self._day_us, self._writes = now_us, 0
-        return self._writes_max is not None and self._writes >= self._writes_max
+        return self._is_counted and self.wear.is_spent(now_us)
 
     def is_due(self, asked_W: int, now_us: int) -> bool:
         """Whether a frame is left to write for this set-point."""
@@ -126,7 +121,6 @@ class SetpointWriter:
         if words != self._holds[number]:
             # until it is acknowledged: a 0 that follows may have to go behind it
             self._holds[number] = self.held_W = None
-        self._writes += words != self._zero[number]
         self._turn = number + 1
         self._way = way_of(target_W) or None  # 0 only when it is there in all frames
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W

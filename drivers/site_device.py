@@ -21,6 +21,7 @@ from drivers.register_write import RegisterWrite
 from drivers.sink import Sink
 from drivers.steps import NO_ANSWER, Steps
 from drivers.sunspec import Places
+from drivers.wear import Wear
 
 # One value out of range may be a disturbance. Two in a row are a wrong sign, scale or register: the
 # signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
@@ -73,12 +74,14 @@ class SiteDevice:
         factors = profile.factors
         reads = [e for e in registers if "read" in e.direction and e.name not in factors]
         self.places, self._steps = Places(profile), Steps(unit_id, self._on_walk_end)
+        self.wear = Wear(profile, self.places.of)
+        own = settings, self.places, self._on_failure, self.wear
         self._signals = [
             _Signal(Codec(each, settings, (bounds or {}).get(each.name)), names.index(each.name))
             for each in reads
         ]
         self._writes = {
-            each.name: RegisterWrite(each, unit_id, settings, self.places, self._on_failure)
+            each.name: RegisterWrite(each, unit_id, *own)
             for each in registers
             if "write" in each.direction
         }
@@ -268,10 +271,10 @@ class SiteDevice:
             self.refused_value = max(-WORD_MAX, min(WORD_MAX, value))
             signal.held_until_us = now_us + HELD_US
 
-    def write(self, name: str, value: int, now_us: int) -> rtu.Request | None:
-        """The Request of `value`, None while it need not be sent or the device is another."""
+    def write(self, name: str, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
+        """The Request of `value`, None: not now. rests: the rest value may replace a spent one."""
         self._note_pause(now_us)
-        return self._writes[name].request(value, now_us) if self.is_identified else None
+        return self._writes[name].request(value, now_us, rests) if self.is_identified else None
 
     def written_at(self, name: str) -> tuple[int, int]:
         """(first register of the writes of `name` on this device, exponent of its scale)."""

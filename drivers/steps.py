@@ -14,8 +14,10 @@ LOST_US, NO_ANSWER = 3_000_000, "no answer"
 NOW_US = LONG_AGO_US = -(1 << 62)  # due at once; before any clock
 NEVER_US = 1 << 62
 
-# ("read", function, address, count), ("write", address, values), ("write one", address, (value,))
+# ("read", function, address, count), ("write", address, values), ("write one", address, (value,)).
+# "try" is a read that may fail: then its answer is None, and the sequence goes on.
 Step = tuple[Any, ...] | None
+READS = ("read", "try")
 Result = TypeVar("Result")
 # A generator of steps: each answer is the data of a reply, or None for an exception.
 Sequence = Generator[Step, bytes | None, Result]
@@ -66,16 +68,16 @@ class Steps:
         count, key = self._count, (self._unit_id, "step")
 
         def answered(pdu: bytes, now_us: int) -> None:
-            self._take(count, pdu[2:] if kind == "read" else b"")
+            self._take(count, pdu[2:] if kind in READS else b"")
 
         def failed(failure: int, code: int, now_us: int) -> None:
-            if failure == rtu.EXCEPTION:
+            if failure == rtu.EXCEPTION or kind == "try":
                 self._take(count, None)
             elif count == self._count:
                 self._finish(rtu.FAILURES[failure], now_us)
 
         build: Callable[..., rtu.Request] = rtu.read_request
-        if kind != "read":
+        if kind not in READS:
             one = kind == "write one"
             build = partial(rtu.write_request, rtu.WRITE_REGISTER if one else rtu.WRITE_REGISTERS)
         return build(key, self._unit_id, *detail, answered, failed)

@@ -3,7 +3,29 @@
 from typing import Any
 
 from controller.forms import field as forms
+from drivers import wear
 
+# Whether the device keeps what is written in flash or EEPROM, which wears out. true and false are
+# the words of older profiles.
+STORED = {True: wear.YES, False: wear.NO} | {each: each for each in wear.STORED}
+
+
+def _is_stored(value: Any) -> bool:
+    return type(value) in (bool, str) and value in STORED
+
+
+def _stored(default: str | None) -> forms.Field:
+    return forms.passing(_is_stored, '"yes", "no" or "not stated"', default)
+
+
+# In [settings] for all that is written; in a frame, a step, a command or a register for itself.
+WEAR: dict[str, forms.Field] = {
+    "stored": _stored(wear.NOT_STATED),
+    "writes_per_day_max": forms.integer(0, 86_400, 0),
+}
+# Of families whose writes no budget could hold back: each is a set-point or a permit.
+UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
+OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
 POSITIVE = ("discharge", "charge", "both")  # what a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
@@ -43,8 +65,7 @@ SETTINGS: dict[str, forms.Field] = {
     "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
     "on_loss": forms.text(),
     "enable_input": forms.flag(False),  # by its document it has a contact that stops it
-    "stored": forms.flag(False),  # each set-point is stored in flash
-    "writes_per_day_max": forms.integer(0, 86_400, 0),
+    **WEAR,
     **READS,
 }
 # A value in a frame of a set-point of a converter.
@@ -65,6 +86,7 @@ SETPOINT: dict[str, forms.Field] = {
     **PLACE,
     "function": forms.choice((6, 16)),
     "values": forms.tables(SETPOINT_VALUE),
+    **OWN_STORED,
 }
 # A step of the set-up, the start or the stop of a converter: 3 and 4 wait, 6 and 16 write.
 STEP: dict[str, forms.Field] = {
@@ -80,12 +102,14 @@ STEP: dict[str, forms.Field] = {
     "equals": forms.integers(-(1 << 31), (1 << 32) - 1, []),
     "timeout_ms": forms.integer(100, 600_000, 10_000),
     "fault": forms.text(""),
+    **OWN_STORED,
 }
 HEARTBEAT: dict[str, forms.Field] = {
     **PLACE,
     "function": forms.choice((6, 16)),
     "period_ms": forms.integer(100, 60_000),
     "count_max": forms.integer(2, 65535, 65535),
+    **OWN_STORED,
 }
 # A write to a BMS by registers.
 _WORDS = forms.integers(0, 65535, [])
@@ -96,6 +120,7 @@ SENT: dict[str, forms.Field] = {
     "data_close": _WORDS,
     "count_max": forms.integer(0, 65535, 0),
     "period_ms": forms.integer(0, 60_000, 1000),
+    **OWN_STORED,
 }
 TABLES = {
     "register_pcs.setpoint.": SETPOINT,

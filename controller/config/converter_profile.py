@@ -106,7 +106,8 @@ def _frame(file: str, path: Path, table: Table, made: Made) -> SetpointFrame:
         not_allowed(file, (*path, "values"), f"{words} registers", allowed)
     last = _placed(fields) | {"address": fields["address"] + words - 1}
     first = made(".".join(path), {"type": "u16", **last}).address - words + 1
-    return SetpointFrame(function=fields["function"], address=first, values=values)
+    kept = {key: fields[key] for key in ("function", "stored")}
+    return SetpointFrame(**kept, address=first, values=values)
 
 
 def _placed(table: Table) -> Table:
@@ -189,7 +190,7 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
     raws = {"value": [fields["value"]], "equals": fields["equals"]}
     _check_fit(file, path, register, raws)
-    own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault")
+    own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault", "stored")
     rest = {key: fields[key] for key in own}
     return Step(function=fields["function"], register=register, **rest)
 
@@ -235,10 +236,3 @@ def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) 
     if kind != "none" and not 0 < 2 * period_ms <= watchdog_s * 1000:
         most_ms = cast(float, watchdog_s) * 500
         refuse(file, path, f"is not fed in time: {key} is {period_ms}", f"1..{most_ms:g} ms")
-    budget = settings["writes_per_day_max"]
-    if settings["stored"] == (budget == 0):
-        allowed = "1 or more with stored = true, else 0"
-        not_allowed(file, ("settings", "writes_per_day_max"), budget, allowed)
-    if settings["stored"] and settings["repeat_ms"]:
-        allowed = "0: each repetition would be stored"
-        not_allowed(file, ("settings", "repeat_ms"), settings["repeat_ms"], allowed)

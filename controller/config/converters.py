@@ -8,11 +8,13 @@ from typing import cast
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
+from controller.config.equipment import STORED
 from controller.config.profile_form import FLOATS, REGISTER_PCS
 from controller.config.values import Values
 from controller.core.base.converter_gate import OTHER, START, STOP, ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
 from controller.core.base.gate import ScaledGate
+from drivers import wear
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile, Register
 from drivers.register_codec import INTEGERS
@@ -63,6 +65,24 @@ def check(values: Values, config: Config) -> None:
             _check_rating(values, config, device)
 
 
+def check_stored(values: Values, config: Config) -> None:
+    """Refuse load tracking by set-points of which nobody knows, or accepts, whether they are
+    stored: tracking writes several in a second, and flash wears out in a day.
+    """
+    path = ("not_fitted", STORED)
+    devices = [each for each in config.devices if each.role == "pcs"]
+    for device in devices if STORED not in config.topology.not_fitted else ():
+        is_tracked = (
+            config.control["track_dead_band_W"] <= config.unit_tables[device.index]["rated_W"]
+        )
+        if is_tracked and wear.of_setpoint(device.profile) == wear.NOT_STATED:
+            problem = (
+                f"is missing: load tracking writes many set-points of device.{device.name}, and "
+                f"{device.profile.path.stem} does not state whether the device stores them"
+            )
+            values.refuse(path, problem, values.spec(path).allowed[1], equipment=(STORED,))
+
+
 def _check_stop(values: Values, config: Config, device: Device) -> None:
     """A text stops nothing: without a contact only channel B takes the permit away."""
     if not config.topology.second_channel:
@@ -84,7 +104,8 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
     if not power.low <= -rated_W <= rated_W <= power.high:
         range_W = f"[{power.low:g}, {power.high:g}]"
         values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
-    if device.profile.settings["stored"] and config.control["track_dead_band_W"] <= rated_W:
+    stored = wear.of_setpoint(device.profile)
+    if stored == wear.YES and config.control["track_dead_band_W"] <= rated_W:
         problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
         key = ("control", "track_dead_band_W")
         values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
@@ -104,8 +125,8 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
     else:
         time_s = settings["watchdog_s"]
         yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
-    if settings["stored"]:
-        yield f"stores each set-point: at most {settings['writes_per_day_max']} in a day, then 0"
+    if most := settings["writes_per_day_max"]:
+        yield f"stores what is written: at most {most} writes in a day, then 0 W and no start"
     for name in lacks(device.profile):
         yield f"{RESTS[name]} (not_fitted.{name})"
     yield "the sign of its power is what its maker states; prove it with a small charge"

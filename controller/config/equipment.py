@@ -36,12 +36,16 @@ MAPS = {
     ),
     "site_device_map": ("site device", roles.OF_DEVICES),
 }
+STORED = "pcs_stored"  # load tracking may wear out the flash of a converter
+# A type need not permit these: its sites choose the devices.
+OF_DEVICES = (*MAPS, STORED)
 EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
     "aux_load": Equipment("relay of auxiliary loads not rated for gas", outputs=("aux_load_ok",)),
     "pre_alarm": Equipment("pre-alarm to the fire panel", outputs=("pre_alarm_on",)),
     **{name: Equipment(f"{what}, reported by the BMS") for name, what in UNREPORTED.items()},
     **{name: Equipment(f"{what} of a converter") for name, (what, _) in OF_CONVERTERS.items()},
+    STORED: Equipment("statement that set-points are not stored"),
     **{
         name: Equipment(f"reading that proves the map of a {who}")
         for name, (who, _) in MAPS.items()

@@ -7,15 +7,18 @@ from controller.config import (
     can_profile,
     converters,
     devices,
+    equipment,
     maps,
     meter_profile,
     profile_bench,
     profile_evidence,
     stage_states,
+    wear_profile,
 )
 from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
+from drivers import wear
 from drivers.buses.port import RtuPort
 from drivers.profile import SLOT, Profile, Register, SetpointFrame, Step
 from drivers.register_codec import Codec
@@ -50,7 +53,8 @@ def facts(name: str, profile: Profile) -> Facts:
         "acceptances": acceptances(profile),
         "sign": sign(profile),
         "watchdog": watchdog(profile),
-        "stored": bool(profile.settings.get("stored")),
+        "stored": wear.of_setpoint(profile) if "pcs" in roles else None,
+        "stored_unstated": wear_profile.unstated(profile),
         "writes_per_day_max": profile.settings.get("writes_per_day_max") or None,
         "tracking": tracking(profile),
     }
@@ -70,6 +74,9 @@ def acceptances(profile: Profile) -> list[str]:
         found += [name for fact, name in lacking if not stage_states.is_given(profile, fact)]
     if can_profile.lacks_limits(profile):
         found.append(maps.LIMITS)
+    is_pcs = "pcs" in profile_bench.roles_of(profile)
+    if is_pcs and wear.of_setpoint(profile) == wear.NOT_STATED:
+        found.append(equipment.STORED)
     if maps.is_map_only(profile):
         found.append(maps.acceptance_of(profile_bench.roles_of(profile)[0]))
     return found
@@ -147,7 +154,7 @@ def tracking(profile: Profile) -> bool | None:
     """Whether load tracking may ask for set-points; None of a device that takes none."""
     if "pcs" not in profile_bench.roles_of(profile):
         return None
-    return not profile.settings.get("stored")
+    return wear.of_setpoint(profile) != wear.YES
 
 
 def reads(profile: Profile, baud_Bd: int) -> list[Facts]:

@@ -79,7 +79,8 @@ SITE_REGISTER: dict[str, forms.Field] = {
     # what these words are where another has fixed the limit; -1: anything
     "fixed_words": forms.integers(-1, 65535, []),
     "complement": forms.flag(False),  # the next register is 65535 less the value's
-    "repeat_ms": forms.integer(100, 600_000, 1000),
+    "repeat_ms": forms.integer(100, 600_000, None),  # without a number: wear_profile.py
+    **converter_form.OWN_STORED,
     "pause_ms": forms.integer(20, 60_000, 250),  # between two writes of a value that changes
     "word_order": forms.choice(("big", "little"), "big"),
     "byte_order": forms.choice(("big", "little"), "big"),
@@ -93,7 +94,7 @@ SITE_REGISTER: dict[str, forms.Field] = {
 }
 _WRITTEN = (
     *("write_address", "write_function", "read_back", "with_words", "fixed_words"),
-    *("complement", "repeat_ms", "pause_ms", "count_by"),
+    *("complement", "repeat_ms", "pause_ms", "count_by", "stored"),
 )
 # of a converter: what is read
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
@@ -182,7 +183,11 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "gap_registers_max": forms.integer(0, 125, 125),
         "base_addresses": converter_form.BASE_ADDRESSES,
     },
-    "io": {"expiry_ms": forms.integer(40, 500), "check_period_ms": forms.integer(100, 60_000)},
+    "io": {
+        "expiry_ms": forms.integer(40, 500),
+        "check_period_ms": forms.integer(100, 60_000),
+        **converter_form.UNBOUNDED,
+    },
     "gas": _MASKS | {"calibrated_lfl_vol_ppm": forms.integer(1000, 1_000_000)},
     "offgas": _MASKS,
     "toxic": _MASKS,
@@ -199,8 +204,9 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "dead_time_ms": forms.integer(0, 5000),
         "ramp_ms": forms.integer(0, 60_000),
         "dc_port": forms.integer(0, 15, 0),
+        **converter_form.UNBOUNDED,
     },
-    SITE_DEVICE: {"role": forms.text(), **converter_form.READS},
+    SITE_DEVICE: {"role": forms.text(), **converter_form.READS, **converter_form.WEAR},
     REGISTER_PCS: converter_form.SETTINGS,
     "native_bms": {
         "dbc": forms.text(),
@@ -211,6 +217,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
     REGISTER_BMS: {
         **can_form.RACK_SETTINGS,
         **converter_form.READS,
+        **converter_form.WEAR,
         "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
         # unit id of its replies less that of the requests
         "reply_id_offset": forms.integer(-255, 255, 0),

@@ -56,8 +56,8 @@ watchdog | what feeds the watchdog; "none": the device has none
 watchdog_s | then the device does what `on_loss` says
 on_loss | what the device does by itself, in words
 enable_input | the device has a contact that stops it
-stored | the device keeps each set-point in flash; no load tracking
-writes_per_day_max | set-points that may be stored in a day
+stored | whether the device keeps in flash what is written; without it as in settings
+writes_per_day_max | writes in a day to registers that are not stored = "no"; 0: no bound
 native_bms.settings.dbc | a DBC file beside the profile
 can_bms.settings.dbc | a DBC file beside the profile; "": none
 node_stride | added to each id per node; 0: no address, one rack on its bus
@@ -113,7 +113,7 @@ scale_by | a parameter of the role by which `scale` is multiplied
 setpoint.values.scale_by | `scale` is multiplied by the rating
 with_words | registers that follow the value in the same write
 complement | the next register is 65535 less the value's
-repeat_ms | a value is written again so often
+repeat_ms | a value is written again so often; none: 1000, or 600000 if it may be stored
 pause_ms | between two writes of a value that changes
 mask | bits that count, as a number from the lowest of them on; 0: all
 values | {raw = value} of states

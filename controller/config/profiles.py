@@ -19,6 +19,7 @@ from controller.config import (
     profile_form as form,
     register_bms_profile,
     sunspec_places,
+    wear_profile,
 )
 from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
@@ -98,7 +99,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         own |= register_bms_profile.parts(file, top | own)
     own |= _sequences(file, family, top | own, models)
     own |= {"serial": sunspec_places.serial(file, family, top["serial"], models)}
-    return Profile(path=path, **{**top, **top.pop("timing"), **own})
+    return wear_profile.resolved(Profile(path=path, **{**top, **top.pop("timing"), **own}))
 
 
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
@@ -200,9 +201,6 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
     found = Register(code=code, words=words, sentinel=sentinel, **{**own, **fields})
     return sunspec_places.place(models, found)
-
-
-# -- what the keys of one register alone do not state
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:

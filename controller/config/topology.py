@@ -9,7 +9,7 @@ from dataclasses import replace
 from controller.config import bus_schema, device_checks, devices as device_tables, hma, schema
 from controller.config.bus_schema import Bus
 from controller.config.devices import Device, Topology
-from controller.config.equipment import MAPS
+from controller.config.equipment import OF_DEVICES
 from controller.config.values import Values
 from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
@@ -109,7 +109,7 @@ def _not_fitted(values: Values) -> dict[str, str]:
     accepted = {name: values.get("not_fitted", name) for name in schema.EQUIPMENT}
     accepted = {name: who for name, who in accepted.items() if who is not None}
     for name, who in accepted.items():
-        if name not in optional and name not in MAPS:
+        if name not in optional and name not in OF_DEVICES:
             allowed = ", ".join(optional) or "nothing (optional_equipment of the type is empty)"
             problem = "is not allowed: optional_equipment of the type does not name it"
             values.refuse(("not_fitted", name), problem, allowed)

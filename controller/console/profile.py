@@ -67,8 +67,11 @@ def _states(each: Facts) -> Iterator[str]:
     yield f"needs not_fitted {needs}" if needs else "needs no acceptance"
     if each["watchdog"] == profile_facts.NO_WATCHDOG:
         yield "NO WATCHDOG"
-    if each["stored"]:
-        yield f"stored in flash: {each['writes_per_day_max']} writes a day, no load tracking"
+    if each["writes_per_day_max"]:
+        tracking = "" if each["tracking"] else ", no load tracking"
+        yield f"stored in flash: {each['writes_per_day_max']} writes a day{tracking}"
+    if each["stored_unstated"]:
+        yield f"{len(each['stored_unstated'])} writes NOT STATED as stored or not"
 
 
 def _counted(each: Facts) -> str:
@@ -120,13 +123,22 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
         *[("write", words) for words in facts["writes"]],
         ("sign", facts["sign"]),
         ("watchdog", facts["watchdog"] or ""),
-        ("stored", f"{facts['writes_per_day_max']} writes a day" if facts["stored"] else ""),
+        ("stored", _wear_words(facts)),
         *[("lacks", words) for words in facts["missing"]],
         ("map only", f"{maps.NO_READING}" if facts["map_only"] else ""),
         ("needs", ", ".join([f"not_fitted.{name}" for name in facts["acceptances"]])),
     ):
         if words:
             yield from wrapped(f"  {label:10} ", words)
+
+
+def _wear_words(facts: Facts) -> str:
+    """The budget of writes, and of which writes the profile does not say that they are stored."""
+    most, unstated = facts["writes_per_day_max"], facts["stored_unstated"]
+    budget = f"{most} writes a day" if most else ""
+    return "; ".join(
+        filter(None, [budget, f"not stated: {', '.join(unstated)}" if unstated else ""])
+    )
 
 
 def _read_words(each: Facts, baud_Bd: int) -> str:

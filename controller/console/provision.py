@@ -1,9 +1,10 @@
 """`firebreak provision`: configuration and keys of each cabinet of a list, from one type or site.
 
 The list is a CSV file: `serial`, if wanted `name`, and each key that differs between the cabinets,
-such as `bus.pcs.port`. Each cabinet gets a folder of its own with the keys for its senders and one
-file that `firebreak restore` puts onto its box. A folder is complete or not there, and a folder
-that is there stays as it is: a second run never replaces a key.
+such as `bus.pcs.port`. A list of several cabinets says how they share the load: otherwise each of
+them would answer the whole load. Each cabinet gets a folder of its own with the keys for its
+senders and one file that `firebreak restore` puts onto its box. A folder is complete or not there,
+and a folder that is there stays as it is: a second run never replaces a key.
 """
 
 import csv
@@ -15,6 +16,7 @@ import re
 import shutil
 from argparse import Namespace
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from controller.config import configuration, layers
@@ -33,6 +35,11 @@ SERIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 COLUMN = re.compile(r"[a-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,9})|true|false")
 PLACE = re.compile(r"(cabinet|types)/[A-Za-z0-9_.-]+\.toml")
+SHARE, WAIT = "control.share_permille", "control.meter_code_wait_s"
+EQUAL, OWN = "equal", "own"  # in the column SHARE
+PERMILLE = 1000
+TURN_S = 70  # the longest test of the shared meters: the next cabinet must wait for its end
+WAIT_S_MAX = 600
 TABLE = "cabinets.csv"  # names, fingerprints and digests, no secret
 # Its key never leaves the box: the installation makes it.
 PLANNER = "planner"
@@ -90,7 +97,44 @@ def read_list(path: str) -> list[Line]:
     found = [_line(f"{path}:{at}", head, row) for at, row in enumerate(rows[1:], 2) if row]
     for column in ("serial", "name"):
         _check_once(found, column)
-    return found
+    return _dealt(path, found)
+
+
+def _dealt(path: str, lines: list[Line]) -> list[Line]:
+    """The lines with the share of each cabinet and the turn of its meter test, checked."""
+    turns_s = [TURN_S * at for at in range(len(lines))]
+    said = {each.values.get(SHARE, "") for each in lines}
+    if len(lines) < 2 and not said & {EQUAL, OWN}:
+        return lines
+    if said == {OWN}:
+        return [_with(each, {SHARE: str(PERMILLE), WAIT: "0"}) for each in lines]
+    if said == {EQUAL}:
+        part, rest = divmod(PERMILLE, len(lines))
+        shares = [part + (rest if at == 0 else 0) for at in range(len(lines))]
+        pairs = zip(lines, shares, turns_s)
+        lines = [_with(each, {SHARE: str(of), WAIT: str(wait_s)}) for each, of, wait_s in pairs]
+    shares, waits_s = [[_number(each, column) for each in lines] for column in (SHARE, WAIT)]
+    is_apart = all([late - early >= TURN_S for early, late in pairwise(sorted(waits_s))])
+    in_turn = min(waits_s) >= 0 and max(waits_s) <= WAIT_S_MAX
+    if sum(shares) != PERMILLE or min(shares) < 1 or not (in_turn and is_apart):
+        allowed = (
+            f"{SHARE} of each, with the sum {PERMILLE}, and {WAIT} of each, 0 to {WAIT_S_MAX} and "
+            f'{TURN_S} or more apart; or {SHARE} "{EQUAL}" in each line, of at most '
+            f'{WAIT_S_MAX // TURN_S + 1}; or "{OWN}" in each line: each has its own meters'
+        )
+        words = f"does not say how {len(lines)} cabinets share the load"
+        raise ConfigError(f"{path}: {words}; allowed {allowed}")
+    return lines
+
+
+def _with(each: Line, values: dict[str, str]) -> Line:
+    return each._replace(values=each.values | values)
+
+
+def _number(each: Line, column: str) -> int:
+    """The number of a column; -1 for a text or none."""
+    text = each.values.get(column, "")
+    return int(text) if text.isascii() and text.isdigit() else -1
 
 
 def _line(at: str, head: list[str], row: list[str]) -> Line:

@@ -30,7 +30,6 @@ from safety import latches, parameters as p, signals as s
 KEYFRAME_MS = 10_000
 LAMP_TEST_MS = 5000
 
-
 K = TypeVar("K", bound=Recording)
 
 
@@ -72,6 +71,7 @@ class Cabinet(Generic[K]):
         self._step_request = StepRequest(config.units)
         self.sign_held: set[int] = set()  # units (from 1) whose sign test holds a start
         self._records = RecordFeed(config, core, self.image, loaded, keeper)
+        self._records.go_on(self.field.wear, loaded)
         self.run_request, self._reset = self._records.run_request, self._records.reset
 
     @property

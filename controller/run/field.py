@@ -2,7 +2,7 @@
 the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from controller.config import bus_times, converters, families, site_devices
@@ -26,6 +26,7 @@ from drivers.register_bms import RegisterBms
 from drivers.register_pcs import RegisterPcs
 from drivers.serial_number import SerialNumber
 from drivers.site_device import SiteDevice
+from drivers.wear import Wear
 from safety import signals as s
 
 URGENT_US = 500_000  # then the coils have expired by themselves
@@ -92,6 +93,7 @@ class Field:
         self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
         self.racks: dict[tuple[str, int], RegisterBms] = {}  # likewise
         self.serials: dict[tuple[str, int], SerialNumber] = {}  # likewise
+        self.wear: dict[str, Wear] = {}  # by name of the device: how often it is written
         # meters and racks that are asked who they are
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
@@ -121,6 +123,8 @@ class Field:
             )
             return
         port = self.ports[device.bus]
+        wear = self.wear[device.name] = getattr(driver, "wear", None) or Wear(device.profile)
+        self._watch(port, device.address, wear.see)
         if device.outputs:
             self._add_io(device, cast(IoModule, driver), port, config)
         elif device.role == "pcs":
@@ -140,6 +144,17 @@ class Field:
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
             self.serials[device.bus, device.address] = self._serial(device, driver, port, phase_us)
+
+    def _watch(self, port: RtuPort, address: int, see: Callable[[bytes], object]) -> None:
+        """Have each frame to a unit seen before it is sent, also by what watches it already."""
+        before = port.watch.get(address)
+
+        def both(frame: bytes) -> None:
+            if before is not None:
+                before(frame)
+            see(frame)
+
+        port.watch[address] = both
 
     def _serial(
         self, device: Device, driver: families.Driver, port: RtuPort, phase_us: int
@@ -179,7 +194,7 @@ class Field:
         else:
             gate = converters.sunspec_gate(device, rated_W, driver)
             sent = Sent(driver, image.inp, *places)
-        port.watch[device.address] = sent.see
+        self._watch(port, device.address, sent.see)
         periods_ms = device.setpoint_ms, config.tick_ms
         self.pcs.append(PcsChannel(driver, port, image.layout, unit, *periods_ms, sent, gate))
 
@@ -212,6 +227,8 @@ class Field:
         self, inp: Sequence[int], out: Sequence[int], setpoints_W: Sequence[int], now_us: int
     ) -> None:
         """Write permits first, then set-points, then rack commands; called after the step."""
+        for wear in self.wear.values():
+            wear.step(now_us)
         for channel in self.io:
             channel.write(out, now_us)
         for meter, port in self._identified:

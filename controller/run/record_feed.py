@@ -2,7 +2,7 @@
 from the last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from controller.run.run_request import RunRequest
 from controller.run.stored_value import Acknowledging, StoredValue
 from controller.store.stored_record import AWAKE, UNMEASURED, Record, delay_of
 from controller.store.two_copies import ARMED, MISSING, UNREADABLE, Loaded
+from drivers.wear import Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
@@ -47,6 +48,7 @@ class RecordFeed:
         self._names = stage_instances(core.layout)
         self._armed = self._armed_number = 0
         self._peak = core.functions["peak_shaving"].out
+        self._wear: dict[str, Wear] = {}
         self._saved: tuple | None = None
         self._kept_ms = 0
         record = loaded.record or Record()
@@ -73,6 +75,15 @@ class RecordFeed:
         armed = config.safety_image[config.image_map().armed :]
         _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
 
+    def go_on(self, wear: Mapping[str, Wear], loaded: Loaded) -> None:
+        """Take over what the last run has spent of each device's budget of writes; all of it, if
+        the store is unreadable.
+        """
+        self._wear = {name: each for name, each in wear.items() if each.most}
+        for name, each in self._wear.items():
+            spent = each.most if loaded.state == UNREADABLE else 0
+            each.take((loaded.record or Record()).written.get(name, (spent, 0)))
+
     def armed_stored(self) -> int:
         """1 once the record that says ARMED is durable; never before."""
         keeper = self._keeper
@@ -90,7 +101,8 @@ class RecordFeed:
         measured_ms = self._core.functions["meter_sign"].state.delay_ms
         if measured_ms:
             self._path_delay = (self._path, measured_ms)
-        kept = (self.noc_verified, self._path_delay, *self._peak)
+        spent = [each.kept[0] for each in self._wear.values()]
+        kept = (self.noc_verified, self._path_delay, *self._peak, *spent)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
         is_new = any([value.is_new for value in self._values])
         if now == self._saved and not is_new and self._kept_ms < KEEP_MS:
@@ -130,6 +142,7 @@ class RecordFeed:
             path_delay=self._path_delay,
             peak_minute=self._peak[0],
             peak_used_Wh=self._peak[1],
+            written={name: each.kept for name, each in self._wear.items()},
         )
 
     def _latches(self) -> dict[str, int]:

@@ -41,7 +41,8 @@ class SiteChannel:
         for place, each in enumerate(actuators):
             if each.actuator.name not in self._gates or not _may_write(each):
                 continue
-            request = self.driver.write(each.actuator.name, each.value, now_us)
+            is_rest_safe = each.actuator.silent == TO_REST
+            request = self.driver.write(each.actuator.name, each.value, now_us, is_rest_safe)
             if request is not None:
                 self._send(request, each, place)
             read_back = self.driver.read_back(each.actuator.name)

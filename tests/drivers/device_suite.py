@@ -107,6 +107,8 @@ class Bus:
             self.port.receive(self._due.pop(0)[1], self.now_us)
         frame = self.port.poll(self.now_us)
         if frame:
+            if hasattr(self.device, "wear"):  # as controller/run/field.py watches each device
+                self.device.wear.see(frame)
             reply = self.slave.answer(frame)
             pieces = [reply[at : at + self.piece] for at in range(0, len(reply), self.piece)]
             self._due += [

@@ -127,14 +127,17 @@ def without_docstring(body):
     return body[1:] if is_docstring else body
 
 
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+
+
 def functions(tree):
     """(qualified name, definition) of the functions of a module and the methods of its classes."""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, FUNCTIONS):
             yield node.name, node
         elif isinstance(node, ast.ClassDef):
             for method in node.body:
-                if isinstance(method, ast.FunctionDef):
+                if isinstance(method, FUNCTIONS):
                     yield f"{node.name}.{method.name}", method
 
 
@@ -194,7 +197,7 @@ def in_code(source, namespace):
 def in_tables(source, namespace):
     """namespace: of its module, for the values of names."""
     for statement in without_docstring(source.tree.body):
-        if isinstance(statement, (ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)):
+        if isinstance(statement, FUNCTIONS | ast.ClassDef | ast.Import | ast.ImportFrom):
             continue
         is_named = isinstance(statement, ast.Assign)
         name = ast.unparse(statement.targets[0]) if is_named else "statement"

@@ -234,7 +234,7 @@ def _range(spot):
 def value_of(node, namespace):
     try:
         return eval(ast.unparse(node), namespace)
-    except (NameError, AttributeError):
+    except (NameError, AttributeError, RuntimeError):  # super() outside its method
         return None
 
 
@@ -265,7 +265,8 @@ class Columns:
     def _row(self, key, row):
         is_tuple = isinstance(row, ast.Tuple)
         cells = row.elts if is_tuple else [row]
-        if is_tuple and isinstance(self.value, ast.Tuple) and isinstance(cells[0], ast.Constant):
+        is_keyed = is_tuple and cells and isinstance(self.value, ast.Tuple)
+        if is_keyed and isinstance(cells[0], ast.Constant):
             key = str(cells[0].value)
         self.rows[id(row)] = f"[{key}]"
         for place, cell in enumerate(cells):
@@ -321,6 +322,7 @@ def _in_display(spot):
 def _dropped(spot):
     """A row or an element of a plain sequence left out; of texts only the last one."""
     parent = spot.parent
-    is_element = is_at(spot, "elts", ast.Tuple, ast.List) and spot.statement.value is parent
+    whole = getattr(spot.statement, "value", None)  # a loop or a condition has none
+    is_element = is_at(spot, "elts", ast.Tuple, ast.List) and whole is parent
     if is_element and (not is_text(spot.node) or spot.node is parent.elts[-1]):
         yield "element dropped", None

@@ -718,3 +718,72 @@ def test_a_listed_survivor_is_asked_of_the_likeliest_tests_only(listed, asked):
             tried.append(names)
             queue.take(MUTANT, names, is_last, dict(result))
     assert tried == asked
+
+
+EVERY_STATEMENT = '''
+from __future__ import annotations
+import asyncio
+from os import path as place
+count: int = 3
+count += 1
+name = [(), (1, 2)]
+for each in (1, 2, 3):
+    if each == 2:
+        continue
+    pass
+while count > 100:
+    break
+with open(place.devnull) as file:
+    assert file, "it is there"
+try:
+    raise ValueError("no")
+except ValueError as error:
+    said = str(error)
+try:
+    raise ExceptionGroup("several", [ValueError("no")])
+except* ValueError:
+    del said
+match count:
+    case 4 | 5:
+        found = (1, 2)
+class Base:
+    def of(self):
+        return 6
+class Next(Base):
+    def of(self):
+        return super().of() + len(str(super()))
+def counted(step):
+    kept = 0
+    def more():
+        nonlocal kept
+        global count
+        kept = count = kept + step
+        return kept
+    return more
+async def served(lines, lock):
+    """Async for, async with, await."""
+    async with lock:
+        async for line in lines:
+            await asyncio.sleep(len(line) + 1)
+class Door:
+    async def sent(self, text):
+        return await served(text, None) or 5
+'''
+
+
+def test_mutants_are_drawn_of_every_kind_of_statement(tmp_path, monkeypatch):
+    """A new kind of statement of Python is missing here until somebody adds it."""
+    import mutants
+    import outside
+
+    kinds = {type(node) for node in ast.walk(ast.parse(EVERY_STATEMENT))}
+    newer = {"TypeAlias"}  # of Python 3.12
+    assert {kind.__name__ for kind in ast.stmt.__subclasses__() if kind not in kinds} <= newer
+    path = tmp_path / "controller/every.py"
+    path.parent.mkdir()
+    path.write_text(EVERY_STATEMENT)
+    monkeypatch.setattr(outside, "ROOT", tmp_path)
+    found = outside.drawn(path, 1000, 1)
+    assert len(found) == len(list(mutants.generated(mutants.Source(path), {})))
+    for where in ("served |", "Door.sent |", "Next.of |", "counted |"):
+        assert [name for name, _ in found if f".{where}" in name], where

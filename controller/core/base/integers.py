@@ -11,9 +11,11 @@ def low_pass(tick_ms: int, time_ms: int) -> int:
     return (tick_ms << 24) // (time_ms + tick_ms)
 
 
-def approach(value: int, towards: int, part: int, ticks: int) -> int:
-    """value after `ticks` of a first-order low-pass; part: of low_pass. Never beyond `towards`."""
-    return value + ((towards - value) * min(part * ticks, 1 << 24) >> 24)
+def approach(value: int, towards: int, part: int, ticks: int, bits: int = 24) -> int:
+    """value after `ticks` of a first-order low-pass; part: of low_pass, or another factor of so
+    many bits. Never beyond `towards`: a long tick would overshoot, and overflow the next time.
+    """
+    return value + ((towards - value) * min(part * ticks, 1 << bits) >> bits)
 
 
 def decay(tick_ms: int, time_ms: int) -> int:

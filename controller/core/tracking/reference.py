@@ -73,7 +73,7 @@ class Reference:
             words[R_MISSING] = soc_error_permille * self._energy_Wh * 3600
             without_W = words[R_WANTED] + (own_W << 16)  # the grid without tracking
             if learns:
-                words[R_BASE] += (without_W - words[R_BASE]) * self._quick * elapsed_ticks >> 32
+                words[R_BASE] = self._moved(R_BASE, without_W, self._quick, elapsed_ticks)
         elif before == SENDER:
             words[R_MISSING] += own_W * self._tick_ms * elapsed_ticks
         else:
@@ -90,11 +90,13 @@ class Reference:
         words = self.words
         is_own = words[R_OWNER] == CABINET
         towards = words[R_MEAN if is_own else R_BASE] + self._recovery()
-        speed = self._quick * elapsed_ticks
-        words[R_WANTED] += (towards - words[R_WANTED]) * speed >> 32
-        words[R_FREE] += (towards - words[R_FREE]) * speed >> 32
+        for place in (R_WANTED, R_FREE):
+            words[place] = self._moved(place, towards, self._quick, elapsed_ticks)
         if is_own and learns:
-            words[R_MEAN] += (words[R_WANTED] - words[R_MEAN]) * self._mean * elapsed_ticks >> 32
+            words[R_MEAN] = self._moved(R_MEAN, words[R_WANTED], self._mean, elapsed_ticks)
+
+    def _moved(self, place: int, towards: int, part: int, elapsed_ticks: int) -> int:
+        return approach(self.words[place], towards, part, elapsed_ticks, 32)
 
     def hold(
         self,
@@ -112,9 +114,9 @@ class Reference:
         has to store a surplus, and takes no more: it would charge from the grid in each cloud.
         """
         words = self.words
-        speed, free = min(part * elapsed_ticks, 1 << 24), words[R_FREE]
-        words[R_LOW] += ((low_W << 16) - words[R_LOW]) * speed >> 24
-        words[R_HIGH] += ((high_W << 16) - words[R_HIGH]) * speed >> 24
+        free = words[R_FREE]
+        for place, end_W in ((R_LOW, low_W), (R_HIGH, high_W)):
+            words[place] = approach(words[place], end_W << 16, part, elapsed_ticks)
         if is_sun:
             words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
         words[R_WANTED] = within(words[R_WANTED], words[R_LOW], words[R_HIGH])

@@ -15,6 +15,7 @@ from hil.engine.process_memory import memory_kB
 from hil.engine.rig import Rig
 
 POLL_S = 0.1
+START_GUARD_S = 10.0  # the key is debounced, and a busy machine may be slow to read it
 
 
 class Stage:
@@ -27,6 +28,7 @@ class Stage:
         self.rig, self.companions, self.seed = rig, companions, seed
         self.directory = rig.directory
         self.state_directory = os.path.join(rig.directory, "state")
+        self._socket = os.path.join(rig.directory, "command.sock")
         self.notes: list[tuple[bool, str]] = []
         self.state: str | None = None
 
@@ -61,7 +63,9 @@ class Stage:
         self.rig.send({"what": "act", "do": what, "arguments": arguments})
 
     def runs_again(self) -> tuple[bool, str]:
-        """(ok, sentence): the cabinet runs again, if necessary after a reset with the key."""
+        """(ok, sentence): the cabinet runs again, if necessary after a reset with the key and a
+        start. The key that leaves RUN puts the cabinet into standby, which only a start ends.
+        """
         # the cause of a trip must be clear for 5 s
         if self.wait_for(lambda: self.state == "running", 6.0):
             return True, "runs again by itself"
@@ -72,14 +76,19 @@ class Stage:
             if answer.is_done:
                 break
         self.act("key", run=True)
+        self.wait_for(self._is_started, START_GUARD_S)
         ok = self.wait_for(lambda: self.state == "running")
-        return ok, f"runs again after a reset with the key: {answer.words()}"
+        return ok, f"runs again after a reset with the key and a start: {answer.words()}"
+
+    def _is_started(self) -> bool:
+        """Ask for a start. The controller refuses while it still reads the key out of RUN."""
+        answer = operator_client.ask(self._socket, operator_commands.RUN)
+        return answer == operator_commands.ACCEPTED
 
     def _reset(self) -> Any:
         """command.Answer to a reset of the present causes."""
         with contextlib.closing(snapshot.read(os.path.join(self.directory, "journal"))) as seen:
-            socket = os.path.join(self.directory, "command.sock")
-            return operator_client.reset(socket, operator_commands.KEY_RESET, *seen.causes)
+            return operator_client.reset(self._socket, operator_commands.KEY_RESET, *seen.causes)
 
     def counters(self) -> dict[str, Any]:
         """{loop: bytes of loop.stats, memory_kB: private memory of the controller}."""

@@ -14,6 +14,7 @@ from tests.tables import cases
 WHO = '"N. N., 2026-01-01: test"'
 GOOD = toml("signed")
 STORED = "stored = true\nwrites_per_day_max = 9"
+NOT_STORED = "stored = false\nwrites_per_day_max = 9"
 MODE = toml("mode_first")
 
 # the charge behind a mode whose idle value is that of the charge
@@ -67,7 +68,7 @@ def loaded(tmp_path, text):
     toml("signed", watchdog="heartbeat", watchdog_s=4)  "heartbeat.period_ms is 0"
     toml("signed", watchdog="reads", watchdog_s=0.19)  "timing.period_ms is 100; allowed 1..95 ms"
     toml("signed", settings="stored = true")  "writes_per_day_max: 0 is not allowed"
-    toml("signed", settings="writes_per_day_max = 9")  "writes_per_day_max: 9 is not allowed"
+    toml("signed", settings=NOT_STORED)  "writes_per_day_max: 9 is not allowed"
     toml("signed", repeat_ms=500, settings=STORED)  "allowed 0: each"
 """)
 def test_a_profile_is_refused_in_one_line(tmp_path, text, words):
@@ -190,4 +191,15 @@ def test_load_tracking_is_refused_where_set_points_are_stored(converter):
     line = (
         "control.track_dead_band_W: stores each set-point of device.pcs_1, and load tracking asks"
     )
+    assert line in str(error.value)
+
+
+def test_load_tracking_on_what_a_converter_may_store_needs_an_acceptance(files):
+    """Flash wears out in a day of several set-points a second; a person knows it or asks."""
+    path = files.paths[0]
+    kept = [each for each in path.read_text().splitlines() if "pcs_stored" not in each]
+    path.write_text("\n".join(kept) + "\n")
+    with pytest.raises(ConfigError) as error:
+        files.load()
+    line = "not_fitted.pcs_stored: is missing: load tracking writes many set-points of device.pcs_1"
     assert line in str(error.value)

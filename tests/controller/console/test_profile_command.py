@@ -37,7 +37,7 @@ def test_the_list_has_every_profile_in_both_forms(capsys, listed):
     "em24"         "roles"  ["meter"]
     "deye_native"  "acceptances"  ["bms_temperatures", "insulation", "bms_sensors", "bms_map"]
     "deye_native"  "buses"  ["can"]
-    "sunspec_pcs"  "acceptances"  ["pcs_map"]
+    "sunspec_pcs"  "acceptances"  ["pcs_stored", "pcs_map"]
     "em24_rs485"   "tracking"  None
     "goodwe_meter"  "rested_on"  ["power_1", "power_2", "power_3", "power_W"]
 """)
@@ -66,7 +66,7 @@ def test_a_converter_that_stores_its_set_points_is_not_tracked(tmp_path):
     text = text.replace("[settings]\n", "[settings]\nstored = true\nwrites_per_day_max = 9\n")
     (tmp_path / "own.toml").write_text(text)
     found = profile_facts.facts("own", profiles.load(str(tmp_path / "own.toml")))
-    assert (found["stored"], found["writes_per_day_max"], found["tracking"]) == (True, 9, False)
+    assert (found["stored"], found["writes_per_day_max"], found["tracking"]) == ("yes", 9, False)
 
 
 def test_the_profiles_beside_a_site_file_are_listed_too(capsys, tmp_path, files):

@@ -14,7 +14,8 @@ from controller.store import two_copies
 from tests.tables import cases
 
 PORTS = "bus.pcs.port bus.io.port bus.meter_grid.port bus.meter_load.port bus.gas.port".split()
-HEAD = ["serial", "name", "bus.can0.interface", "bus.can0.channel", *PORTS]
+SHARE, WAIT = "control.share_permille", "control.meter_code_wait_s"
+HEAD = ["serial", "name", "bus.can0.interface", "bus.can0.channel", *PORTS, SHARE]
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def sites(tmp_path):
     return tmp_path / "sites/example/site.toml"
 
 
-def row(serial, name="", pcs="/dev/pcs"):
-    return [serial, name, "socketcan", "can0", pcs, *[f"/dev/port{n}" for n in range(4)]]
+def row(serial, name="", pcs="/dev/pcs", share="own"):
+    return [serial, name, "socketcan", "can0", pcs, *[f"/dev/port{n}" for n in range(4)], share]
 
 
 def written(path, *rows):
@@ -115,6 +116,45 @@ def test_a_wrong_list_is_one_line_and_makes_no_key(rows, words, sites, tmp_path,
     code, (line,) = run(capsys, sites, listed, tmp_path / "out")
     assert code == 2 and words in line
     assert not [*tmp_path.rglob("*.key")] and not [*tmp_path.glob("out/*")]
+
+
+def shares(folder):
+    every = sorted(folder.glob("*/etc/cabinet/cabinet.toml"))
+    found = [configuration.load(each).control for each in every]
+    return [(each["share_permille"], each["meter_code_wait_s"]) for each in found]
+
+
+@cases("""said  found
+    ["equal"] * 3  [(334, 0), (333, 70), (333, 140)]
+    ["own"] * 3  [(1000, 0), (1000, 0), (1000, 0)]
+    [(500, 70), (250, 0), (250, 140)]  [(500, 70), (250, 0), (250, 140)]
+    ["equal"]  [(1000, 0)]
+    [""]  [(1000, 0)]
+""")
+def test_cabinets_share_the_whole_load_and_test_the_meters_in_turn(
+    said, found, sites, tmp_path, capsys
+):
+    rows = [row(str(at), share="") for at, _ in enumerate(said)]
+    for each, share in zip(rows, said):
+        each[-1:] = share if isinstance(share, tuple) else (share, "")
+    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
+    assert run(capsys, sites, listed, tmp_path / "out")[0] == 0
+    assert shares(tmp_path / "out") == found
+
+
+@cases("""said
+    [("", "")] * 2 | [(500, "")] * 2 | [("equal", ""), ("own", "")] | [("equal", ""), ("", "")]
+    [(500, 0), (499, 70)] | [(500, 0), (501, 70)] | [(1000, 0), (0, 70)] | [(500, 0), (500, 69)]
+    [("equal", "")] * 10 | [(500, 0), (500, 601)] | [("-500", 0), ("1500", 70)]
+    [("", 0), ("", 70)]
+""")
+def test_a_list_that_does_not_share_the_load_is_refused(said, sites, tmp_path, capsys):
+    """Each cabinet would answer what another one answers too."""
+    rows = [row(str(at))[:-1] + list(each) for at, each in enumerate(said)]
+    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
+    code, (line,) = run(capsys, sites, listed, tmp_path / "out")
+    assert code == 2 and f"does not say how {len(said)} cabinets share the load; allowed" in line
+    assert not [*tmp_path.glob("out/*")]
 
 
 def test_a_file_set_that_the_box_could_not_have_is_refused(sites, tmp_path, capsys):

@@ -320,3 +320,69 @@ def test_16_racks_and_16_units_keep_their_budget(devices, most):
     assert sum(core.setpoints()) >= 100_000
     found = max([bytecodes(core.tick, 1) for _ in range(5)])  # the balance is checked in one of 5
     assert 0 < found <= most, found
+
+
+# 2^31 ms and a year of 20 ms: a word of 32 bits overflows after 24.8 days
+LONG_TICKS = (1 << 31) // 20 + 1, 365 * 86_400 * 50
+DAY_TICKS = 86_400 * 50
+LOW, HIGH = {"grid_voltage_permille": 1000}, {"load_meter_W": 900_000, "grid_W": 870_000}
+# What a long tick may find, after which event: of a sag, a request, an island, a silence, a peak.
+FOUND = {
+    "known": {},
+    "sag": {"grid_voltage_permille": 700},
+    "no sag": LOW,
+    "asked": ASKED,
+    "island": {"contact": ISLAND, "is_reported_forming": True},
+    "unknown": UNKNOWN,
+    "peak": HIGH,
+    "calm": {"load_meter_W": 0, "grid_W": -9000, "is_load_meter_new": True},
+    "stopped": {"is_running": False},
+}
+
+
+def jumped(control, found, ticks):
+    """The control after ticks before, in and after a long one, with what it finds there."""
+    for each in (1, 1, ticks, 1, ticks, 1):
+        tick(control, KNOWN | found, WIDE_W, each)
+    return control
+
+
+@pytest.mark.parametrize("before", FOUND)
+@pytest.mark.parametrize("ticks", LONG_TICKS)
+def test_no_word_of_state_overflows_in_a_long_tick(before, ticks):
+    """An age or a sum without an end overflows after 24.8 days, and ends the controller."""
+    control = running()
+    tick(control, KNOWN | FOUND[before], WIDE_W, 3)
+    for after in FOUND:
+        jumped(control, FOUND[after], ticks)
+        jumped(control, FOUND[before], ticks)
+
+
+@pytest.mark.parametrize("ticks", LONG_TICKS)
+@pytest.mark.parametrize("name", ("unknown", "stopped", "island"))
+def test_what_is_unknown_for_a_year_is_as_old_as_after_a_day(name, ticks):
+    control, year = running(), running()
+    before = answers_of(jumped(control, FOUND[name], DAY_TICKS))
+    assert answers_of(jumped(year, FOUND[name], ticks)) == before
+    for each in (1, 50, 500):
+        power_W = [tick(one, KNOWN, WIDE_W, each) for one in (control, year)]
+        assert power_W[0] == power_W[1]
+        assert answers_of(control) == answers_of(year)
+
+
+@EVERY
+@pytest.mark.parametrize("name", ("known", "unknown"))
+def test_no_time_runs_below_zero_from_any_word_of_state(function, name):
+    """Each word in turn holds 1, as if it had just begun; longer blocks are rings of powers."""
+    control = running()
+    kept = [bytes(block) for block in control.state_blocks()]
+    for block in control.functions[function.NAME].arrays():
+        for place in range(len(block) if len(block) <= 64 else 0):
+            for each, data in zip(control.state_blocks(), kept):
+                memoryview(each).cast("B")[:] = data
+            control.kept.load()
+            block[place] = 1
+            jumped(control, FOUND[name], LONG_TICKS[0])
+            words = dict(zip(getattr(type(block), "__annotations__", ()), block))
+            below = {word for word, value in words.items() if value < 0}
+            assert not [word for word in below if word.endswith(("_ms", "ticks"))], place

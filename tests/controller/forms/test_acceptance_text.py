@@ -106,7 +106,7 @@ def test_real_papers(tmp_path, capsys):
     assert "placeholder" not in printed(capsys, ("check",), files)
 
 
-NAMES = "suppression door pcs_map bms_map meter_map io_map sensor_map"
+NAMES = "suppression door pcs_stored pcs_map bms_map meter_map io_map sensor_map"
 EVERY = ", ".join(["hma.hard_wired_accepted", *[f"not_fitted.{name}" for name in NAMES.split()]])
 
 

@@ -20,7 +20,7 @@ class Wire:
     def service(self, now_us):
         return ()
 
-    def write(self, name, value, now_us):
+    def write(self, name, value, now_us, rests=False):
         return SimpleNamespace(frame=value)
 
     def written_at(self, name):

@@ -18,7 +18,7 @@ from controller.run import loop_statistics, operator_commands as commands
 from controller.upstream import framing, messages
 from drivers import can_codec
 from hil.campaigns import process
-from hil.campaigns.chaos import command, course, floods, terminal, verdict, witness
+from hil.campaigns.chaos import command, course, floods, stage, terminal, verdict, witness
 from hil.campaigns.chaos.disturbances import DISTURBANCES, Disturbance
 from hil.campaigns.chaos.neighbours import memory_MiB
 from hil.campaigns.course import Background
@@ -167,6 +167,36 @@ def test_no_driver_takes_a_frame_of_a_flood():
     assert all(0x120 <= can_id & 0x7FF <= 0x168 and can_id < 1 << 29 for can_id, _ in malformed)
     assert floods._line(0x321, bytes((1, 255))) == b"< send 321 2 01 ff >"
     assert floods._line(0x1234568, b"") == b"< send 01234568 0  >"
+
+
+class KeyedCabinet:
+    """A cabinet that is in standby after the key left RUN, until a start; it refuses the first."""
+
+    def __init__(self, monkeypatch):
+        self.key_in_run, self.asked, self.stage = True, [], None
+        monkeypatch.setattr(stage.operator_client, "ask", self.ask)
+        monkeypatch.setattr(stage.Stage, "_reset", lambda _: self.reset())
+        self.rig = SimpleNamespace(directory="run", send=self.act)
+
+    def act(self, message):
+        self.key_in_run = message["arguments"]["run"]
+
+    def reset(self):
+        assert not self.key_in_run
+        return SimpleNamespace(is_done=True, words=lambda: "done")
+
+    def ask(self, path, what):
+        self.asked.append((path, what, self.key_in_run))
+        self.stage.state = "running" if len(self.asked) > 1 else "standby"
+        return 100 if len(self.asked) > 1 else 114  # accepted; reset first
+
+
+def test_the_cabinet_is_started_after_a_reset_with_the_key(monkeypatch):
+    cabinet = KeyedCabinet(monkeypatch)
+    cabinet.stage = judged = stage.Stage(cabinet.rig, None, 1)
+    judged.state, judged.wait = "tripped", lambda seconds: None
+    assert judged.runs_again() == (True, "runs again after a reset with the key and a start: done")
+    assert cabinet.asked == [("run/command.sock", 3, True)] * 2
 
 
 @cases("""name kinds

@@ -1,0 +1,209 @@
+"""Wear: what a device may store is read before it is written, counted, and bounded in a day."""
+
+import pytest
+from device_suite import Bus
+from register_converter import PROFILES, built, data_of, words_of
+
+from controller.config import configuration, profiles
+from controller.core.core import Core
+from controller.core.image import ProcessImage
+from controller.run.field import Field
+from controller.sites import FOLDER as SITES
+from controller.store import stored_record
+from drivers import register_write, wear
+from drivers.buses import rtu
+from drivers.profile import FOLDER
+from drivers.sunspec import Places
+from tests.tables import cases
+
+HOUR_US = 3_600_000_000
+WITH_SETUP = [name for name in PROFILES if data_of(name).get("setup")]
+
+
+def test_each_function_that_writes_is_counted():
+    """A new function code of the bus is no way past the count."""
+    assert set(wear.WRITES) == set(rtu._WRITES)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(SITES.glob("*/cabinet.toml")), ids=lambda at: at.parent.name
+)
+def test_each_frame_to_a_device_of_a_cabinet_is_counted(path):
+    """The bus counts, so a driver, a role or a family that is new cannot be left out."""
+    config = configuration.load(str(path))
+    images = config.safety_image, config.control_image, config.source_image, config.site_image
+    field = Field(config, ProcessImage(Core(*images).layout, config.site_devices))
+    devices = [each for each in config.devices if each.bus in field.ports]
+    assert {each.name for each in devices} == set(field.wear)
+    for number, device in enumerate(devices, 1):
+        frame = rtu.write_request(16, "", device.address, 65_000 + number, [0]).frame
+        before = sum(field.wear[device.name].counts.values())
+        port = field.ports[device.bus]
+        port.submit(rtu.write_request(16, "x", device.address, 65_000 + number, [0]))
+        for at_us in range(0, 60_000_000, 1000):
+            if port.poll(at_us) == frame:
+                break
+        assert sum(field.wear[device.name].counts.values()) == before + 1, device.name
+
+
+def setup_writes(slave, name):
+    places = {step["address"] for step in data_of(name)["setup"]}
+    return [address for _, address, _ in slave.writes if address in places]
+
+
+def set_up(name):
+    """(device, slave) whose registers hold what the set-up writes."""
+    device, slave, *_ = built(name)
+    for step in data_of(name)["setup"]:
+        if "value" in step:
+            slave.holding.update(
+                enumerate(words_of({"type": "u16", **step}, step["value"]), step["address"])
+            )
+    return device, slave
+
+
+@pytest.mark.parametrize("name", WITH_SETUP)
+def test_a_set_up_that_the_device_holds_is_not_written(name):
+    device, slave = set_up(name)
+    bus = Bus(device, slave, baud_Bd=460_800)
+    for _ in range(3):
+        bus.run(6000)
+        assert device.ready, device.fault
+        device.restart()
+    assert not setup_writes(slave, name)
+
+
+@pytest.mark.parametrize("name", WITH_SETUP)
+@pytest.mark.parametrize("is_read", (True, False))
+def test_a_set_up_that_does_not_stick_is_written_seldom(name, is_read):
+    """One that cannot be read once in a connection; one that is not kept ever more seldom."""
+    device, slave, *_ = built(name)
+    steps = data_of(name)["setup"]
+    # one with read_back is read all the time
+    places = {step["address"] for step in steps if is_read or not step.get("read_back")}
+    real = slave.answer
+
+    def answer(frame):
+        reply = real(frame)
+        slave.holding.update(dict.fromkeys(places & set(slave.holding), 0))
+        if frame[1] == 3 and int.from_bytes(frame[2:4], "big") in places and not is_read:
+            return b""
+        return reply
+
+    slave.answer = answer
+    Bus(device, slave, baud_Bd=460_800).run(60_000)
+    found = setup_writes(slave, name)
+    assert len(found) >= 1
+    assert max(found.count(each) for each in found) <= (3 if is_read else 1)
+    assert sum(device.wear.counts.values()) >= len(found)
+
+
+def profile_of(tmp_path, text, settings=""):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'maker = "x"\nmodel = "x"\nfamily = "site_device"\ndocuments = ["x"]\n[timing]\n'
+        "period_ms = 1000\nturnaround_ms = 50\ntimeout_ms = 500\n"
+        f'[settings]\nrole = "chiller"\n{settings}\n[registers]\n'
+        'supply_temperature_ddegC = {direction = "read", type = "s16", address = 1280, '
+        "range = [-400, 1000]}\n"
+        f'pre_cool = {{direction = "write", type = "s16", address = 1792, range = [0, 1]{text}}}\n'
+    )
+    return profiles.load(str(path))
+
+
+@cases("""text  settings  writes
+    ""  ""  6
+    ", repeat_ms = 100000"  ""  36
+    ", stored = 'no'"  ""  3600
+    ", stored = 'yes'"  "writes_per_day_max = 5"  1
+    ", write_function = 15, type = 'bit'"  ""  3600
+""")
+def test_an_unchanged_value_is_repeated_as_seldom_as_its_register_needs(
+    text, settings, writes, tmp_path
+):
+    text = text.replace("type = 'bit'", "count = 1")
+    profile = profile_of(tmp_path, text, settings) if "15" not in text else None
+    if profile is None:
+        profile = profiles.load("chiller_contact")
+        profile.registers["pre_cool"].repeat_ms = 1000
+    write = register_write.RegisterWrite(
+        profile.registers["pre_cool"], 1, {}, Places(profile), lambda *_: None
+    )
+    made = [write.request(1, at * 20_000) for at in range(3600 * 50)]
+    assert len([each for each in made if each]) == writes
+
+
+def spent(tmp_path, most=3):
+    """(write, wear) of a register whose budget is spent with the value 1."""
+    profile = profile_of(tmp_path, ", stored = 'yes'", f"writes_per_day_max = {most}")
+    worn = wear.Wear(profile)
+    register = profile.registers["pre_cool"]
+    write = register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
+    now_us = 0
+    for at in range(most):
+        now_us += 1_000_000
+        worn.see(write.request(1 - at % 2, now_us).frame)
+    return write, worn, now_us
+
+
+def test_a_spent_budget_lets_only_the_rest_value_pass(tmp_path):
+    write, worn, now_us = spent(tmp_path)
+    assert worn.counts == {"yes": 3, "no": 0, "not stated": 0} and worn.is_spent(now_us)
+    assert write.request(0, now_us + 1) is not None
+    assert write.request(1, now_us + 1_000_000) is None
+    write.forget()
+    request = write.request(1, now_us + 2_000_000, True)
+    assert request.frame[7:9] == b"\0\0", "the safe rest value replaces a value that may not go"
+    assert write.request(1, now_us + 86_400_000_000) is not None
+
+
+def test_a_restart_gives_no_fresh_budget(tmp_path):
+    _, worn, now_us = spent(tmp_path)
+    after = wear.Wear(profiles.load(str(tmp_path / "own.toml")))
+    after.take(worn.kept)
+    assert worn.kept == (3, 0) and after.is_spent(0) and after.is_spent(86_399_000_000)
+    assert not after.is_spent(86_400_000_000)
+
+
+def test_the_stored_record_keeps_what_each_device_has_spent():
+    record = stored_record.Record(written={"pcs_1": (12, 90), "roof": (3, 0)})
+    assert stored_record.decode(stored_record.encode(1, record)) == (1, record)
+    other = stored_record.Record(written={"pcs_1": (9, 100), "cold": (1, 1)})
+    assert stored_record.union(record, other).written == {
+        "pcs_1": (12, 90),
+        "roof": (3, 0),
+        "cold": (1, 1),
+    }
+
+
+@cases("""spent  kept
+    0  0 | 1  6 | 6  6 | 7  12 | 99  100 | 100  100 | 160  100
+""")
+def test_the_store_keeps_the_count_in_steps_that_are_rounded_up(spent, kept, tmp_path):
+    profile = profile_of(tmp_path, ", stored = 'yes'", "writes_per_day_max = 100")
+    worn = wear.Wear(profile)
+    worn.spent = spent
+    assert worn.kept == (kept, 0)
+
+
+@cases("""frame  counted
+    rtu.write_request(16, "", 1, 1792, [1])  "yes"
+    rtu.write_request(16, "", 1, 1791, [1, 1])  "yes"
+    rtu.write_request(6, "", 1, 4711, [1])  "not stated"
+    rtu.write_request(15, "", 1, 1792, [1])  "not stated"
+    rtu.read_request("", 1, 3, 1792, 1)  ""
+""")
+def test_a_frame_that_no_table_names_counts_as_not_stated(frame, counted, tmp_path):
+    worn = wear.Wear(profile_of(tmp_path, ", stored = 'yes'", "writes_per_day_max = 100"))
+    worn.see(frame.frame)
+    assert {name: count for name, count in worn.counts.items() if count} == (
+        {counted: 1} if counted else {}
+    )
+
+
+def test_every_write_of_a_shipped_profile_says_whether_it_is_stored():
+    every = [profiles.load(path.stem) for path in sorted(FOLDER.glob("*.toml"))]
+    found = [each for profile in every for each in wear.written(profile)]
+    assert len(found) > 60 and {each.stored for each in found} <= {"yes", "no", "not stated"}
+    growatt = {each.address: each.stored for each in wear.written(profiles.load("growatt_vpp"))}
+    assert growatt == {30100: "yes", 30407: "no", 30408: "no", 30409: "no"}
