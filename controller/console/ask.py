@@ -16,6 +16,7 @@ from controller.state import ask, situation, watch
 from controller.state.forecast import Job
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
+from controller.system.utc import elapsed_s
 from controller.upstream import job_in_plan
 
 SECOND_US = 1_000_000
@@ -40,13 +41,14 @@ def _at_s(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, SeriesError, before="--at: "):
         zone = times.zone_of(plan["zone"]) if plan else times.machine_zone()
         at_s, remark = times.moment(arguments.at, now_s, zone)
-    if not 0 <= at_s - now_s <= ask.AT_S_MAX:
+    ahead_s = elapsed_s(now_s, at_s)
+    if not 0 <= ahead_s <= ask.AT_S_MAX:
         allowed = f"now, {times.local(now_s, zone)}, to {ask.AT_S_MAX // 3600} h later"
         line = f"--at {arguments.at!r} is {times.local(at_s, zone)}; allowed {allowed}"
         raise cli.Ended(WRONG_INPUT, line)
-    words = f"--at is {times.local(at_s, zone)} in {zone}, in {at_s - now_s:.0f} s"
+    words = f"--at is {times.local(at_s, zone)} in {zone}, in {ahead_s:.0f} s"
     say(f"{words}; {remark}" if remark else words)
-    return round(at_s - now_s)
+    return round(ahead_s)
 
 
 @cli.command(
