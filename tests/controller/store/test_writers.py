@@ -25,6 +25,7 @@ from controller.recorder.room import Reserve
 from controller.store import keeper, two_copies
 from controller.store.stored_record import Record
 from controller.store.two_copies import mark_failed
+from controller.system.local_days import number_of
 from controller.watch import load_files
 from controller.watch.dcgm import Now
 from tests.controller.recorder.test_fast import fill
@@ -206,6 +207,7 @@ ELSEWHERE = {"state/plan_file.py written"}  # tests/controller/planner/test_proc
 ROW = {"danger": "fire", "reason": {"name": "n", "sentence": "s", "remedy": "r"}}
 LATCHED = Record(latches={"12a.1": 1})
 QUARTERS = [Quarter(datetime(2026, 5, 1, 12, minute, tzinfo=UTC), 5.0) for minute in (0, 15, 30)]
+NEXT = number_of(QUARTERS[2].at) + 1
 FAST = ("recorder/fast.py _append", "recorder/fast.py _begin")
 
 
@@ -253,12 +255,17 @@ def books(folder, say):
 
     def act(number):
         try:
-            made.add([QUARTERS[number]])
+            made.add([QUARTERS[number]], NEXT)
         except OSError as error:
             say(error.strerror)
         return made.rows == QUARTERS[: number + 1]
 
-    return act, lambda: Books(str(folder), UTC).rows == made.rows
+    def again():
+        found = Books(str(folder), UTC)
+        found.look(NEXT)
+        return found.rows == made.rows
+
+    return act, again
 
 
 def load(folder, say):
