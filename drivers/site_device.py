@@ -19,6 +19,7 @@ from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
 from drivers.sink import Sink
+from drivers.states import unnamed
 from drivers.steps import NO_ANSWER, Steps
 from drivers.sunspec import Places
 
@@ -125,6 +126,11 @@ class SiteDevice:
         tells, writes = self.profile.tells, self._writes.items()
         fixed = [tells.index(name) for name, each in writes if each.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
+
+    @property
+    def unnamed(self) -> int | None:
+        """A raw state that the profile does not name, None without one."""
+        return unnamed([each.codec for each in self._signals])
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of each block."""
@@ -258,14 +264,15 @@ class SiteDevice:
             self._sink.fresh[self._group + signal.place] = 1
 
     def _refuse(self, signal: _Signal, value: int | None, now_us: int) -> None:
-        """value: None for a raw value without meaning."""
+        """value: None for a state that the profile does not name; its raw value is shown."""
         self.refused += 1
         signal.refusals += 1
         if signal.refusals < REFUSALS:
             return
         self.refused_mask |= 1 << signal.place
+        shown = unnamed([signal.codec]) if value is None else value
+        self.refused_value = max(-WORD_MAX, min(WORD_MAX, shown or 0))
         if value is not None:
-            self.refused_value = max(-WORD_MAX, min(WORD_MAX, value))
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int) -> rtu.Request | None:

@@ -95,6 +95,7 @@ class Loop:
         self.links = LinkStatistics(
             *(links, field.ports, self.can_ports, field.meters, field.can),
             *(field.racks, field.serials),
+            {(each.bus, each.address): field.drivers[each.name] for each in config.devices},
         )
         self.stopping_us: int | None = None
         # the mark may be left from an earlier run
