@@ -110,6 +110,7 @@ class RackBms:
             if value is None and unnamed([field]) is None:
                 return None
             if value is None:
+                self.refused += 1
                 self._unnamed.add(name)
             else:
                 self._unnamed.discard(name)
