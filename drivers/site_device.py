@@ -127,11 +127,6 @@ class SiteDevice:
         fixed = [tells.index(name) for name, each in writes if each.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
 
-    @property
-    def unnamed(self) -> int | None:
-        """A raw state that the profile does not name, None without one."""
-        return unnamed([each.codec for each in self._signals])
-
     def periodic(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]: the read of each block."""
         period_us = self.profile.period_ms * 1000

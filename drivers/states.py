@@ -35,6 +35,6 @@ class States:
 
 
 def unnamed(codecs: Iterable[Any]) -> int | None:
-    """The first raw state that one of the codecs has read last without a name, None: there is none."""
+    """The first raw state that has no name, of those that the codecs have read last; None: none."""
     found = [each.states.unnamed for each in codecs if each.states is not None]
     return next((raw for raw in found if raw is not None), None)

@@ -10,13 +10,13 @@ from controller.config.values import Values
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
 from drivers.profile import Profile, Register
 from drivers.register_codec import INTEGERS
-from safety.signals import PCS_FAULT
 from drivers.setpoint_form import Frame
+from safety.signals import PCS_FAULT
 
 # equipment of [not_fitted]: what a person accepts
 RESTS = {
     "pcs_faults": "reports no fault bits: stage 59c does not see a fault of it",
-    "pcs_state": "reports no state \"fault\" (row 59), or no state: then row 56 takes the command for it",
+    "pcs_state": 'reports no state "fault" (row 59); without any state row 56 takes the command',
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "reports no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: only channel B stops it",

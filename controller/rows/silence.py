@@ -69,8 +69,8 @@ TEXTS = f"""
 59c | A power converter reports that it has failed.
 59d | A power converter reports a warning, or a bit or state that its profile does not name. | Page
   Links shows what the device reports.
-59e | A power converter has gone to its own state "fault" while it may run; it has stopped. | Read the
-  fault on its display and remove the cause. Remote reset: a start then clears its fault once.
+59e | A power converter has gone to its own state "fault" while it may run. | Read the fault on its
+  display and remove the cause. Remote reset; the converter then gets one more start.
 """
 STAGES = """
 50a | set_from | meter_silent_ms

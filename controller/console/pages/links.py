@@ -25,7 +25,13 @@ SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 def parts(facts: Facts) -> list[list[str]]:
     """The links (state/links.py) as parts of a page; of several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
-    about = [*_advice(devices), *_strangers(devices), *_states(devices), *_faults(devices), *_notes(facts)]
+    about = [
+        *_advice(devices),
+        *_strangers(devices),
+        *_states(devices),
+        *_faults(devices),
+        *_notes(facts),
+    ]
     about += [line for device in devices for line in _meter(device)] + _serials(devices)
     about += [line for device in devices for line in _refusal(device)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
