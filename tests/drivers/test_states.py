@@ -117,3 +117,11 @@ def test_fault_bits_that_a_start_clears_are_the_state_fault():
     Bus(device, slave, baud_Bd=460_800).run(12_000)
     assert sink.inp[sink.layout.unit_input(0, s.PCS_STATE)] == 6
     assert sink.inp[sink.layout.unit_input(0, s.PCS_ALARM_BITS)] == 1
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_second_start_comes_after_the_stage_of_the_state_fault(name):
+    """Stage 59e has 5 s. A start that waits for the device ends, and is tried again, later."""
+    found = profiles.load(name)
+    waits_ms = [step.timeout_ms for step in found.start if step.function in (3, 4)]
+    assert not waits_ms or sum(waits_ms) + found.settings["retry_ms"] >= 10_000
