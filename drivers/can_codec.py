@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from drivers.states import States
+
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as the CAN port does
 FRAME_BITS = 64
 
@@ -33,7 +35,9 @@ def place(start: int, length: int, order: str) -> tuple[int, int]:
 
 
 class Raw:
-    """An integer in a frame."""
+    """An integer in a frame. `states`: of a value with `values`."""
+
+    states: States | None = None
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         """row: start, length, order, signed of a profile."""
@@ -52,24 +56,23 @@ class Raw:
 class Value(Raw):
     """value = raw x scale + offset, rounded down; `values` has raw values of their own."""
 
-    def __init__(self, row: Mapping[str, Any]) -> None:
+    def __init__(self, row: Mapping[str, Any], name: str = "") -> None:
         super().__init__(row)
         scale, offset = Fraction(str(row["scale"])), Fraction(str(row["offset"]))
         self._divide = scale.denominator * offset.denominator
         self._multiply, self._add = int(scale * self._divide), int(offset * self._divide)
         self._low, self._high = row["range"]
         self._invalid = frozenset(row["invalid"])
-        self._values = {int(raw): value for raw, value in row["values"].items()}
-        self._otherwise = row["otherwise"]
+        self.states = States(name, row["values"], row["otherwise"]) if row["values"] else None
         self._is_magnitude = row["magnitude"]
 
     def value(self, frame: Word) -> int | None:
-        """The value; None: it is invalid, out of range, or of no known state."""
+        """The value; None: it is invalid, out of range, or a state without a value."""
         raw = self.of(frame)
         if raw in self._invalid:
             return None
-        if self._values:
-            return self._values.get(raw, self._otherwise)
+        if self.states:
+            return self.states.value(raw)
         found = (raw * self._multiply + self._add) // self._divide
         found = abs(found) if self._is_magnitude else found
         return found if self._low <= found <= self._high else None

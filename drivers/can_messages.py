@@ -73,7 +73,7 @@ class Messages(Sources):
             source.faults.append((name, Fault(row)))
             self.feed(s.G_BMS_STATE, source)
         else:
-            source.fields.append((name, Value(row), row["optional"]))
+            source.fields.append((name, Value(row, name), row["optional"]))
             self.feed(GROUPS[name], source)
 
     def _add_array(

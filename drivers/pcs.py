@@ -82,6 +82,11 @@ class SunSpecPcs:
         return self.readings.refused
 
     @property
+    def unnamed(self) -> int | None:
+        """A raw state that the profile does not name, None without one."""
+        return self.readings.unnamed
+
+    @property
     def ready(self) -> bool:
         """True when set-points can be written."""
         return self.state == READY

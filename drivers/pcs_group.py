@@ -7,6 +7,7 @@ from drivers.buses import rtu
 from drivers.profile import Profile, Register
 from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec, ScaleFactor
+from drivers.states import unnamed
 from drivers.steps import LONG_AGO_US
 from drivers.sunspec import Places
 
@@ -48,6 +49,11 @@ class ReadingGroup:
     def is_answered(self) -> bool:
         """Whether each read was answered, and no value was refused."""
         return not self._unanswered
+
+    @property
+    def unnamed(self) -> int | None:
+        """The raw state that the profile does not name, None without one."""
+        return unnamed(self._codecs)
 
     def reads(self) -> list[tuple[rtu.Request, int]]:
         """[(Request, period in us)]."""

@@ -65,7 +65,7 @@ class Readings:
         """Make the blocks of the profile; the DC side may be in two models."""
         remote = ("LocRemCtl", "DERHb", "ControllerHb")
         names = tuple([name for name in AC_NAMES if f"701.{name}" in profile.registers])
-        self._ac = sunspec.Block(profile, 701, names, optional=("DERMode",))
+        self._ac = sunspec.Block(profile, 701, names, optional=("InvSt", "DERMode"))
         self.control = sunspec.Block(profile, 704, SETTINGS, optional=("WSetRvrtRem",))
         self._remote = sunspec.Block(profile, 715, remote, optional=("ControllerHb",))
         self._ac_scales = sunspec.Scales(sunspec.Block(profile, 701, ("W_SF",)))
@@ -98,6 +98,7 @@ class Readings:
         self._heartbeat_us, self.controller_heartbeat = LONG_AGO_US, 0
         self.measured = self.controlled = False
         self.measured_us = LONG_AGO_US
+        self.unnamed: int | None = None  # a state that model 701 does not name
 
     def discovered(self, models: sunspec.Chain) -> None:
         """Begin to read a device with these models. StepError: a model is missing or too short."""
@@ -195,8 +196,10 @@ class Readings:
                 return False
             state, alarms, *mode, raw = values
             power_W = sunspec.scaled(raw, exponents[0])
-            if not _within(power_W, self._ac.points[-1]) or state > signals.PCS_STANDBY:
+            if not _within(power_W, self._ac.points[-1]):
                 return False
+            self.unnamed = state if state > signals.PCS_STANDBY else None
+            state = min(state, signals.PCS_UNNAMED)
             self._ac_pdu = pdu
             self._ac_values = state, sunspec.thirty_bits(alarms), sunspec.forms_grid(*mode), power_W
         self._ac_us = now_us

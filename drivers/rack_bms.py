@@ -17,6 +17,7 @@ from drivers.rack_sources import (
     Sources,
 )
 from drivers.sink import Sink
+from drivers.states import unnamed
 from safety import signals as s
 
 NO_POSITION = 4095
@@ -31,6 +32,7 @@ class RackBms:
     """
 
     _sources: Sources  # `_set_up` makes it
+    _FED = GROUPS  # signal: the group that needs it
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
+        self._unnamed: set[str] = set()  # signals that hold no value: their group is not whole
         self._window_mV = 1, 0  # none fits before the first limits
         self._supply_us: int | None = None  # since when it is read back as closed
         self._set_up(sink)
@@ -104,10 +107,22 @@ class RackBms:
             if value is None and name.startswith("cell_position"):  # a note: 0 can mean none
                 self._values.pop(name, None)
                 continue
-            if value is None:
+            if value is None and unnamed([field]) is None:
                 return None
-            values[name] = value
+            if value is None:
+                self.refused += 1
+                self._unnamed.add(name)
+            else:
+                self._unnamed.discard(name)
+                values[name] = value
         return values
+
+    @property
+    def unnamed(self) -> int | None:
+        """A raw state that the profile does not name, None without one."""
+        sources = self._sources.sources
+        fields = [field for source in sources for _, field, _ in source.fields]
+        return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
     def _fits(self, values: dict[str, int], now_us: int) -> bool:
         """Compare the voltage with the limits: that finds a scale wrong by ten. But a short circuit
@@ -159,6 +174,8 @@ class RackBms:
 
     def _publish(self, group: int, now_us: int) -> bool:
         """Store a group that is whole and set it fresh. False: it has a value that is none."""
+        if group in [self._FED.get(name) for name in self._unnamed]:
+            return False
         found: Mapping[int, int] | None = {
             INDEX[name]: value
             for name, value in self._values.items()

@@ -34,6 +34,7 @@ class _Place:
 
     def __init__(self, register: Register, start: int, size: int, bit: int = 0) -> None:
         self.codec, self._bit = Codec(register, {}), bit
+        self.states = self.codec.states
         self._start, self._end = start, start + size
 
     def value(self, data: bytes) -> int | None:
@@ -47,6 +48,8 @@ class _Place:
 
 class RegisterBms(RackBms):
     """One rack. `bad_frames`: replies that were damaged or of another unit."""
+
+    _FED = FED
 
     def _set_up(self, sink: Sink) -> None:
         self._bits = self.profile.fault_places
@@ -211,9 +214,12 @@ class RegisterBms(RackBms):
             return None
         if CURRENT in values and DIRECTION in self.profile.registers:
             way = values.get(DIRECTION, self._values.get(DIRECTION))
-            if way is None:
+            if DIRECTION in self._unnamed:
+                del values[CURRENT]
+            elif way is None:
                 return None
-            values[CURRENT] = abs(values[CURRENT]) * way
+            else:
+                values[CURRENT] = abs(values[CURRENT]) * way
         return values
 
     def report(self, now_us: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
 
-A raw value that the profile calls invalid, and NaN, is no value. A state without an entry in
-`values`, and a value out of range, is refused.
+A raw value that the profile calls invalid, and NaN, is no value. A value out of range is refused.
+A state without an entry in `values` is as states.py says.
 """
 
 import math
@@ -9,6 +9,7 @@ import struct
 from fractions import Fraction
 
 from drivers.profile import Register
+from drivers.states import States
 
 INTEGERS = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, True)}
 INTEGERS |= {"u64": (4, False), "s64": (4, True)}
@@ -34,8 +35,9 @@ class Codec:
         self._plain_scale = self._scale
         self.rescale(0)
         self._shift = (register.mask & -register.mask).bit_length() - 1 if register.mask else 0
-        self._states = {int(raw): value for raw, value in register.values.items()}
-        self._raws = {value: raw for raw, value in reversed(self._states.items())}
+        named = {int(raw): value for raw, value in register.values.items()}
+        self._raws = {value: raw for raw, value in reversed(named.items())}
+        self.states = States(getattr(register, "name", ""), register.values) if named else None
 
     def rescale(self, exponent: int) -> None:
         """Multiply the profile's scale by 10^exponent."""
@@ -48,12 +50,13 @@ class Codec:
     def read(self, data: bytes) -> tuple[int | None, bool]:
         """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
         raw = sum(data) if self._register.type == BIT else self._raw(ordered(self._register, data))
-        if raw is None or raw in self._register.invalid:
+        is_none = raw is None or raw in self._register.invalid
+        if raw is None or is_none and not (self.states and self.states.less_safe is not None):
             return None, True
         if self._register.mask:
             raw = (int(raw) & self._register.mask) >> self._shift
-        if self._states:
-            state = self._states.get(int(raw))
+        if self.states:
+            state = self.states.value(int(raw))
             return state, state is not None
         number = raw if isinstance(raw, int) else Fraction(raw)
         value = int((number * self._multiply + self._add) // self._divide)
@@ -67,7 +70,7 @@ class Codec:
     def words(self, value: int) -> list[int]:
         """The registers for `value`, rounded towards 0: no device is asked for more. ValueError."""
         raw: Fraction | int = (value - self._offset) / self._scale
-        if self._states:
+        if self.states:
             if value not in self._raws:
                 raise ValueError(f"{self._register.name}: no raw value for {value}")
             raw = self._raws[value]

@@ -91,6 +91,11 @@ class PcsReadings:
         return self._implausible + sum([group.refused for group in self._groups])
 
     @property
+    def unnamed(self) -> int | None:
+        """The raw state that the profile does not name, None without one."""
+        return self._measure.unnamed
+
+    @property
     def is_complete(self) -> bool:
         """Whether each reading has had a value."""
         return self.has_measured and self._control.is_answered
@@ -132,14 +137,23 @@ class PcsReadings:
         inp[base + signals.PCS_POWER_W] = power_W
         inp[base + signals.PCS_DC_VOLTAGE_MV] = values["dc_voltage_mV"]
         inp[base + signals.PCS_DC_CURRENT_MA] = current_mA * values.get(DIRECTION, 1)
-        inp[base + signals.PCS_STATE] = values.get("state", self._commanded_state())
-        inp[base + signals.PCS_ALARM_BITS] = self._alarm_bits(values)
+        bits = self._alarm_bits(values)
+        inp[base + signals.PCS_STATE] = self._state(values, bits)
+        inp[base + signals.PCS_ALARM_BITS] = bits
         inp[base + signals.PCS_FORMING] = values.get("forming", 0)
         self._fresh[self._measure_group] = 1
         self.has_measured, self.measured_us = True, now_us
         if not self._held and "setpoint_W" not in self._profile.registers:
             # it can only tell by its acknowledgement
             self._publish_control(self._writer.acknowledged_W(), now_us)
+
+    def _state(self, values: dict[str, int], bits: int) -> int:
+        """The state of the device. A device that holds its fault bits until a start clears them is
+        in its state "fault" while it shows one: as trips these bits could never be reset.
+        """
+        if self._profile.settings["holds_faults"] and bits & self._profile.mask("trip"):
+            return signals.PCS_FAULT
+        return values.get("state", self._commanded_state())
 
     def _commanded_state(self) -> int:
         """The state of a device that reports none: what it was told and has acknowledged."""

@@ -19,6 +19,7 @@ from drivers.register_blocks import Block, blocks
 from drivers.register_codec import Codec
 from drivers.register_write import RegisterWrite
 from drivers.sink import Sink
+from drivers.states import unnamed
 from drivers.steps import NO_ANSWER, Steps
 from drivers.sunspec import Places
 from drivers.wear import Wear
@@ -261,14 +262,15 @@ class SiteDevice:
             self._sink.fresh[self._group + signal.place] = 1
 
     def _refuse(self, signal: _Signal, value: int | None, now_us: int) -> None:
-        """value: None for a raw value without meaning."""
+        """value: None for a state that the profile does not name; its raw value is shown."""
         self.refused += 1
         signal.refusals += 1
         if signal.refusals < REFUSALS:
             return
         self.refused_mask |= 1 << signal.place
+        shown = unnamed([signal.codec]) if value is None else value
+        self.refused_value = max(-WORD_MAX, min(WORD_MAX, shown or 0))
         if value is not None:
-            self.refused_value = max(-WORD_MAX, min(WORD_MAX, value))
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:

@@ -45,10 +45,10 @@ CABINET_FEATURES = (
  F_GAS_OR_SMOKE_ALERT, F_GAS_ALERT, F_HEATING_ALERT, F_ANY_SIGN) = range(57)
 UNIT_FEATURES = (
     "pcs_silence_level", "pcs_excess_W", "bus_mismatch_mV", "currents_apart_dA",
-    "pcs_beyond_permille", "pcs_short_permille", "pcs_fault_level",
+    "pcs_beyond_permille", "pcs_short_permille", "pcs_fault_level", "pcs_in_fault",
 )
 (F_PCS_SILENCE_LEVEL, F_PCS_EXCESS_W, F_BUS_MISMATCH_MV, F_CURRENTS_APART_DA, F_PCS_BEYOND_PERMILLE,
- F_PCS_SHORT_PERMILLE, F_PCS_FAULT_LEVEL) = range(7)
+ F_PCS_SHORT_PERMILLE, F_PCS_FAULT_LEVEL, F_PCS_IN_FAULT) = range(8)
 RACK_FEATURES = (
     "cell_voltage_mV_max", "cell_voltage_mV_min", "cell_spread_mV", "cell_voltage_drop_mV",
     "temperature_ddegC_max", "temperature_ddegC_min", "temperature_spread_ddegC",
@@ -300,6 +300,7 @@ STAGES: tuple[tuple, ...] = (
     ("59c", 59, UNIT, F_PCS_FAULT_LEVEL, 1, 2, 1, 200, 0, REMOTE, NO_GATE, _STOP),
     ("59d", 59, UNIT, F_PCS_FAULT_LEVEL, 1, 1, 0, 200, 1000, SELF, NO_GATE,
      _demand(lamp=1, operator=1)),
+    ("59e", 59, UNIT, F_PCS_IN_FAULT, 1, 1, 0, 5000, 0, REMOTE, NO_GATE, _STOP),
     ("18a", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 350, 330, 5000, 1000, SELF, F_CHARGING, _WARN),
     ("18b", 18, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 450, 430, 5000, 1000, SELF, NO_GATE, _WARN),
     ("19a", 19, RACK, F_TEMPERATURE_DDEGC_MAX, 1, 400, 380, 5000, 1000, SELF, NO_GATE, _NO_CHARGE),

@@ -138,6 +138,7 @@ UNIT_INPUTS = (
 # fmt: on
 
 # Values of pcs_state: SunSpec model 701, point InvSt. Other device families translate to them.
+# PCS_UNNAMED: a state that the profile of the converter does not name. It counts as not running.
 (
     PCS_OFF,
     PCS_SLEEPING,
@@ -147,7 +148,8 @@ UNIT_INPUTS = (
     PCS_STOPPING,
     PCS_FAULT,
     PCS_STANDBY,
-) = range(8)
+    PCS_UNNAMED,
+) = range(9)
 
 RACK_INPUTS = (
     ("contactor_state", "code", 0, 3, G_BMS_STATE),

@@ -1,5 +1,5 @@
-"""Features of the units: silence, power beyond the limit, DC bus against racks, fault bits of the
-PCS.
+"""Features of the units: silence, power beyond the limit, DC bus against racks, fault bits and
+state of the PCS.
 """
 
 from array import array
@@ -51,9 +51,25 @@ class Units:
         heard = ages.heard(group, control + 1)
         self._put(base + m.F_PCS_SILENCE_LEVEL, self.features.level(older, ladder), heard)
         self._put(base + m.F_PCS_EXCESS_W, self._excess_W(unit), known)
-        bits, masks = self.inp[self.layout.unit_input(unit, s.PCS_ALARM_BITS)], self.masks[unit]
-        self._put(base + m.F_PCS_FAULT_LEVEL, fault_level(bits, masks), known)
+        self._faults(unit, base, known)
         self._mismatch(unit, base + m.F_BUS_MISMATCH_MV, known)
+
+    def _faults(self, unit: int, base: int, known: int) -> None:
+        """Row 59: what the PCS reports of itself.
+
+        Its state "fault" counts only while the unit may run. Many converters keep this state until
+        a start clears it, and some have it whenever the contactors are open. If it counted without
+        the permit, no reset could ever be accepted.
+        """
+        state = self.inp[self.layout.unit_input(unit, s.PCS_STATE)]
+        bits = self.inp[self.layout.unit_input(unit, s.PCS_ALARM_BITS)]
+        level = fault_level(bits, self.masks[unit])
+        if state == s.PCS_UNNAMED and level == FAULT_NONE:
+            level = FAULT_WARNING
+        self._put(base + m.F_PCS_FAULT_LEVEL, level, known)
+        may_run = self.out[self.layout.unit_output(unit, s.PCS_RUN_OK)]
+        in_fault = 1 if may_run and state == s.PCS_FAULT else 0
+        self._put(base + m.F_PCS_IN_FAULT, in_fault, known)
 
     def _excess_W(self, unit: int) -> int:
         """Row 41: measured power beyond the last limit, less 2 % of rated power, at least 2 kW."""

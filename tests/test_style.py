@@ -326,9 +326,19 @@ def docstrings(path, text):
                 yield line, f"a docstring begins with {word}: name the thing first"
 
 
+def searches(path, text):
+    """A simulated device meets states, roles and kinds that it does not know: without a default
+    `next` ends the whole rig in StopIteration.
+    """
+    for node in nodes(text, ast.Call) if path.startswith(("hil/devices/", "hil/site/")) else ():
+        is_search = isinstance(node.args[0], ast.GeneratorExp) if node.args else False
+        if ast.unparse(node.func) == "next" and is_search and len(node.args) == 1:
+            yield node.lineno, "next without a default"
+
+
 SOURCE_CHECKS = (
     *(function_length, file_length, tuples_built, imports, arrows, clocks),
-    *(integers_only, quantities, docstrings),
+    *(integers_only, quantities, docstrings, searches),
 )
 
 
@@ -510,6 +520,7 @@ EXAMPLES = {
         ("hil/a.py", "def a(b, byte_timeout): pass", "def a(b, byte_timeout_us): pass"),
         ("hil/a.py", "def a(power): pass", "def recv(timeout): pass"),
     ],
+    searches: [("hil/devices/a.py", "next(a for a in b)", "next((a for a in b), 0)")],
     docstrings: [
         ("hil/a.py", 'def a(): "Of a rack."', 'def a(): "Charge of a rack."'),
         ("safety/a.py", '"""Per rack: 1 if it is there."""', '"""Racks."""'),

@@ -64,6 +64,7 @@ SETTINGS: dict[str, forms.Field] = {
     "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # what restarts it
     "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
     "on_loss": forms.text(),
+    "holds_faults": forms.flag(False),  # it shows a fault until [[start]] clears it
     "enable_input": forms.flag(False),  # by its document it has a contact that stops it
     **WEAR,
     **READS,

@@ -19,11 +19,12 @@ from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile, Register
 from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
+from safety.signals import PCS_FAULT
 
 # equipment of [not_fitted]: what a person accepts
 RESTS = {
-    "pcs_faults": "reports no fault bits: row 59 does not see a fault of it",
-    "pcs_state": "reports no state: row 56 takes the acknowledged command for it",
+    "pcs_faults": "reports no fault bits: stage 59c does not see a fault of it",
+    "pcs_state": 'reports no state "fault" (row 59); without any state row 56 takes the command',
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "reports no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: only channel B stops it",
@@ -35,9 +36,11 @@ def lacks(profile: Profile) -> list[str]:
     if profile.family != REGISTER_PCS:
         return []
     registers, settings = profile.registers, profile.settings
+    state = registers.get("state")
+    states = state.values.values() or range(int(state.low), int(state.high) + 1) if state else ()
     has = {
         "pcs_faults": any([name.startswith("fault_") for name in registers]),
-        "pcs_state": "state" in registers,
+        "pcs_state": PCS_FAULT in states,
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
         "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],

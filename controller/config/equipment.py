@@ -18,7 +18,7 @@ UNREPORTED = {
 # What a converter may lack, and the features that rest on it; converters.py says how.
 OF_CONVERTERS = {
     "pcs_faults": ("fault bits", (m.F_PCS_FAULT_LEVEL,)),
-    "pcs_state": ("state", (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE)),
+    "pcs_state": ("state", (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE, m.F_PCS_IN_FAULT)),
     "pcs_readback": ("set-point to read back", (m.F_PCS_SHORT_PERMILLE,)),
     "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
     "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),

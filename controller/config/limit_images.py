@@ -73,9 +73,13 @@ def fitted(topology: Topology) -> Numbers:
 
 
 def _bits(topology: Topology, role: str, index: int) -> Numbers:
-    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile."""
+    """{parameter: mask} of the fault bits of a PCS or BMS, from its profile. The driver of a
+    converter that holds its fault bits reports them as its state "fault" (stage 59e).
+    """
     profile = topology.required(role, index).profile
-    return {f"{role}_{meaning}_bits": profile.mask(meaning) for meaning in (TRIP, INFO)}
+    masks = {meaning: profile.mask(meaning) for meaning in (TRIP, INFO)}
+    masks[TRIP] *= not profile.settings.get("holds_faults", False)
+    return {f"{role}_{meaning}_bits": mask for meaning, mask in masks.items()}
 
 
 def unit_parameters(values: Values, topology: Topology, unit: int, budgets: Budgets) -> Numbers:

@@ -55,6 +55,7 @@ register_pcs.settings.read_back | the registers of the set-point can be read wit
 watchdog | what feeds the watchdog; "none": the device has none
 watchdog_s | then the device does what `on_loss` says
 on_loss | what the device does by itself, in words
+holds_faults | the device shows a fault until [[start]] clears it: its trips count by stage 59e
 enable_input | the device has a contact that stops it
 stored | whether the device keeps in flash what is written; without it as in settings
 writes_per_day_max | writes in a day to registers that are not stored = "no"; 0: no bound

@@ -20,6 +20,8 @@ ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
 SECOND_CHANNEL = "second_channel"  # if it is not fitted, rows in hard wiring replace it
+# stage: what a converter may lack (converters.py); without all of it the stage is not armed
+OF_PCS = {"59c": ("pcs_faults",), "59d": ("pcs_faults", "pcs_state"), "59e": ("pcs_state",)}
 # parameter of a rack: the equipment that is missing if its BMS does not report the values
 LACKING = {
     "cells_reported": "bms_cells",
@@ -66,10 +68,10 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
 
 
 def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
-    is_of_faults = stage[matrix.S_FEATURE] == matrix.F_PCS_FAULT_LEVEL
-    if is_of_faults and "pcs_faults" in converters.lacks_of(topology, max(0, unit)):
-        return NOT_REPORTED, "pcs_faults"
-    return ARMED, ""
+    """Row 59: the alarm (59d) also shows a state without a name, so bits or state are enough."""
+    lacks = converters.lacks_of(topology, max(0, unit))
+    needs = OF_PCS.get(stage[matrix.S_ID], ())
+    return (NOT_REPORTED, needs[0]) if needs and {*needs} <= {*lacks} else (ARMED, "")
 
 
 def _rack_state(

@@ -16,6 +16,7 @@ bms_fault_level | fault bits of the BMS, by its profile: 1 a warning or an unkno
   | like BMS
 pcs_fault_level | alarm bits of the PCS, by its profile: 1 a warning or an unknown bit, 2 a fault |
   {MAKERS_TOOL} | like PCS
+pcs_in_fault | PCS in its state "fault" while it may run | {MAKERS_TOOL} | like PCS; shown yes_no
 io_silence_ms | I/O module silent | unplug a module's bus cable | silence by level
 meter_silence_ms | meter silent | unplug the meter's bus cable | silence by level
 meter_sign | direction of the grid meter | {ON_RIG} | roles meter_grid pcs
@@ -66,8 +67,10 @@ TEXTS = f"""
 59b | A BMS reports a warning, or a bit that its profile does not name. | Page Links shows what the
   device reports.
 59c | A power converter reports that it has failed.
-59d | A power converter reports a warning, or a bit that its profile does not name. | Page Links
-  shows what the device reports.
+59d | A power converter reports a warning, or a bit or state that its profile does not name. | Page
+  Links shows what the device reports.
+59e | A power converter has gone to its own state "fault" while it may run. | Read the fault on its
+  display and remove the cause. Remote reset; the converter then gets one more start.
 """
 STAGES = """
 50a | set_from | meter_silent_ms

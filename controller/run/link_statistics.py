@@ -1,7 +1,8 @@
 """The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
 entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
 An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
-have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number.
+have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number,
+one from STATE_ADDRESS on the number of a state that the profile of the device does not name.
 An odd number in front is an unfinished write: read again.
 """
 
@@ -28,6 +29,7 @@ CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses st
 METER_ADDRESS = 1000  # and the unit id
 RACK_ADDRESS = 2000  # and the node, or the unit id
 SERIAL_ADDRESS = 3000  # and the unit id
+STATE_ADDRESS = 4000  # and the node, or the unit id
 SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
 ENTRIES_MAX = 128
 WRITE_US = 1_000_000
@@ -47,12 +49,14 @@ class LinkStatistics:
         cans: Mapping[str, CanBus],
         racks: Mapping[tuple[str, int], RegisterBms] = MappingProxyType({}),
         serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
+        drivers: Mapping[tuple[str, int], object] = MappingProxyType({}),
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        cans: by bus; meters, racks by registers, serials: by bus and unit id.
+        cans: by bus; meters, racks by registers, serials, drivers: by bus and unit id.
         """
         self._ports, self._can_ports, self._meters = ports, can_ports, meters
         self._cans, self._racks, self._serials = cans, racks, serials
+        self._drivers = drivers
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -99,6 +103,11 @@ class LinkStatistics:
             )
             for (name, unit_id), each in self._serials.items()
         ]
+        counted += [
+            (name, STATE_ADDRESS + address, raw)
+            for (name, address), driver in self._drivers.items()
+            if (raw := getattr(driver, "unnamed", None)) is not None
+        ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]
         return [(name.encode()[:NAME_BYTES], *rest) for name, *rest in rows]
@@ -110,7 +119,8 @@ class LinkStatistics:
 
 def read(path: str) -> dict[str, dict[Any, Any]] | None:
     """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
-    ...}, "serials": {(bus, address): text}}; None: no whole file.
+    ...}, "serials": {(bus, address): text}, "states": {(bus, address): raw state without a name}};
+    None: no whole file.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)
@@ -126,6 +136,7 @@ def read(path: str) -> dict[str, dict[Any, Any]] | None:
 
 def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
     found: dict[str, dict[Any, Any]] = {
+        "states": {},
         "serials": {},
         "units": {},
         "meters": {},
@@ -135,6 +146,9 @@ def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
+        if address >= STATE_ADDRESS:
+            found["states"][name, address - STATE_ADDRESS] = values[0]
+            continue
         if address >= SERIAL_ADDRESS:
             data = SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0")
             found["serials"][name, address - SERIAL_ADDRESS] = serial_number.shown(data)

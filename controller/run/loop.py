@@ -94,6 +94,7 @@ class Loop:
         self.links = LinkStatistics(
             *(links, field.ports, self.can_ports, field.meters, field.can),
             *(field.racks, field.serials),
+            {(each.bus, each.address): field.drivers[each.name] for each in config.devices},
         )
         self.stopping_us: int | None = None
         self._store = StoreWatch(cabinet.keeper, run_directory)

@@ -11,6 +11,8 @@ from safety import signals as s
 
 SLOWER_PERCENT = 150  # of the refresh that a meter's profile states: its values come too seldom
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
+OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # what a converter is in
+NOT_OK = LATE, NEVER, FROZEN, *OWN_STATES.values()
 _TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
 UNSEEN_STOP = (
     "no reading confirms that this converter has stopped; while it may not run, its stop or 0 W is "
@@ -30,8 +32,9 @@ KINDS = {
 
 def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
-    units, buses, reports, dialects, serials = [
-        (counters or {}).get(name, {}) for name in ("units", "buses", "meters", "racks", "serials")
+    units, buses, reports, dialects, serials, states = [
+        (counters or {}).get(name, {})
+        for name in ("units", "buses", "meters", "racks", "serials", "states")
     ]
     header = shadow.reader.header
     found = [
@@ -39,6 +42,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
             **_device(shadow, device, units),
             "meter": _meter(device, reports),
             "serial": serials.get((device["bus"], device["address"])) or None,
+            "unnamed_state": states.get((device["bus"], device["address"])),
             "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
             "stop": _unseen_stop(device),
         }
@@ -71,7 +75,7 @@ def summary(devices: list[Facts]) -> dict[str, str]:
     for kind in dict.fromkeys(KINDS.values()):
         states = [device["state"] for device in devices if device["kind"] == kind]
         if states:
-            found[kind] = next((state for state in (LATE, NEVER, FROZEN) if state in states), OK)
+            found[kind] = next((state for state in NOT_OK if state in states), OK)
     return found
 
 
@@ -93,6 +97,11 @@ def _device(shadow: Shadow, device: Facts, counters: dict[tuple[str, int], Facts
         "counters": counters.get((bus, address)) if bus not in on_can else None,
         "says": base.bit_names(device, _bits(shadow, role, device["index"])),
     }
+
+
+def own_state(shadow: Shadow, unit: int) -> str | None:
+    """The word for the state of a converter that a person must look at; None for any other."""
+    return OWN_STATES.get(base.unit_value(shadow, unit, s.PCS_STATE) or 0)
 
 
 def _refusal(device: Facts, report: Facts | None) -> str | None:
@@ -163,6 +172,8 @@ def _heard(shadow: Shadow, role: str, index: int) -> tuple[str, int | None, int]
         is_frozen = any(base.is_frozen(shadow, group) for group in groups)
         late_after_ms = min(map(shadow.core.facts.budget_ms, groups))
     state = NEVER if age_ms is None else LATE if not is_known else FROZEN if is_frozen else OK
+    if role == "pcs" and state == OK:
+        state = own_state(shadow, index) or OK
     return state, age_ms, late_after_ms
 
 

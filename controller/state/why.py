@@ -8,7 +8,7 @@ from controller.core.policies.track import Track
 from controller.core.tracking.judge import J_CHOICE, J_MOST, ONE, SHARES
 from controller.core.tracking.strict import S_RANGE_W
 from controller.journal.snapshot import Shadow
-from controller.state import actuators, base, hints, limits
+from controller.state import actuators, base, hints, limits, links
 from controller.state.base import Facts
 from safety import signals as s
 
@@ -162,6 +162,7 @@ def _unit(shadow: Shadow, unit: int) -> Facts:
         "read_back_age_ms": base.age_ms(shadow, layout.unit_group(unit, s.G_PCS_CONTROL)),
         "measured_W": base.unit_value(shadow, unit, s.PCS_POWER_W),
         "measured_age_ms": base.age_ms(shadow, layout.unit_group(unit, s.G_PCS_MEASURE)),
+        "own_state": links.own_state(shadow, unit),
         "is_run_permitted": bool(shadow.out[layout.unit_output(unit, s.PCS_RUN_OK)]),
         "charge_W_max": shadow.out[layout.unit_output(unit, s.CHARGE_W_MAX)],
         "charge_reason": base.reason(reasons.KERNEL_CHARGE[charge]),

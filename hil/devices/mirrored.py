@@ -83,7 +83,8 @@ class MirroredDevice(RegisterDevice):
     def _encoded(self, register: dict[str, Any], value: float) -> bytes:
         kind, states = WORDS[register["type"]], register.get("values")
         if states:
-            raw = next(int(key) for key, meaning in states.items() if meaning == int(value))
+            # the nearest state that the profile has: it need not name each one of the plant
+            raw = int(min(states, key=lambda key: abs(states[key] - int(value))))
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return ordered(register, struct.pack(f">{kind}", raw))

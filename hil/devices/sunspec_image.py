@@ -150,7 +150,7 @@ def _groups(model: sunspec2.device.Model) -> list[tuple[str, Any]]:
 
 def power_scale(rated_W: float) -> int:
     """Smallest power scale factor (a power of ten) for 1.3 times the rating in 16 signed bits."""
-    return next(scale for scale in range(10) if 1.3 * rated_W / 10**scale <= 32767)
+    return next((scale for scale in range(10) if 1.3 * rated_W / 10**scale <= 32767), 10)
 
 
 def models(rated_W: float, racks: int) -> list[tuple[int, dict[str, Any]]]:

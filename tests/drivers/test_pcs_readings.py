@@ -181,7 +181,7 @@ def test_local_control_is_not_controlled():
 
 
 @cases("""name  raw  words  group
-    "701.4"  8  1  0 | "701.4"  0xFFFF  1  0 | "701.6"  0xFFFFFFFF  2  0
+    "701.6"  0xFFFFFFFF  2  0
     "701.10"  4001  1  0 | "701.10"  -4001  1  0 | "802.34"  15001  1  0
     "802.44"  10001  1  0 | "802.44"  -10001  1  0 | "704.24"  0x80000000  2  1
     "704.24"  400_001  2  1 | "715.3"  0xFFFFFFFF  2  1 | "715.2"  0xFFFF  1  1""")
@@ -200,6 +200,7 @@ def test_not_implemented_and_absurd_values_leave_the_group_stale(name, raw, word
     "701.10"  4000  s.PCS_POWER_W  400_000
     "701.10"  -4000  s.PCS_POWER_W  -400_000
     "701.4"  7  s.PCS_STATE  7
+    "701.4"  8  s.PCS_STATE  8 | "701.4"  0xFFFF  s.PCS_STATE  8
     "802.34"  15000  s.PCS_DC_VOLTAGE_MV  1_500_000
     "802.44"  10000  s.PCS_DC_CURRENT_MA  1_000_000""")
 def test_values_at_the_edge_are_taken(name, raw, index, expected):

@@ -1,6 +1,8 @@
 """A cabinet whose converter is one by registers runs in the rig, on a serial line and on TCP."""
 
+import struct
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 from converter_cabinet import SIGNED, converter_file
@@ -9,9 +11,11 @@ from register_converter import PROFILES
 from site_files import PYLONTECH
 
 from drivers import profile
-from hil.devices.mirrored_pcs import Asked
+from hil.devices.mirrored_pcs import Asked, MirroredPcs
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
+from hil.plant.config import CabinetConfig
+from hil.plant.pcs import Pcs
 from tests.slow import whole
 
 
@@ -90,3 +94,17 @@ def test_what_was_asked_follows_the_frames():
         asked.written(address, word.to_bytes(2, "big"))
         found.append(asked.power_W)
     assert found == [None, 5000, -5000, 0]
+
+
+@pytest.mark.parametrize("state", range(8))
+def test_a_state_of_the_plant_that_the_profile_lacks_shows_as_the_nearest(tmp_path, state):
+    path = tmp_path / "mine.toml"
+    text = (profile.FOLDER / "sinexcel_pws.toml").read_text()
+    before = "values = {0 = 0, 1 = 6, 4 = 3, 5 = 6, 128 = 7, 129 = 6, 132 = 3, 133 = 6}"
+    assert before in text
+    path.write_text(text.replace(before, "values = {4 = 3, 5 = 6}"))
+    plant = Pcs(CabinetConfig(), 240)
+    plant.state = state
+    mirror = MirroredPcs(SimpleNamespace(pcs=[plant]), 0, path)
+    (shown,) = struct.unpack(">H", mirror.payload(3, 32, 1)[-2:])
+    assert shown == (5 if state == 6 else 4)

@@ -115,6 +115,10 @@ VALUES |= {
     "pcs_excess_W": (_pcs, _excess),
     "bus_mismatch_mV": (_pcs, _mismatch),
     "pcs_fault_level": (_pcs, lambda bench, level: bench.set_unit(s.PCS_ALARM_BITS, TELLS[level])),
+    "pcs_in_fault": (
+        _pcs,
+        lambda bench, value: bench.set_unit(s.PCS_STATE, s.PCS_FAULT if value else s.PCS_OFF),
+    ),
     "bms_fault_level": (
         _of_rack(s.G_BMS_STATE),
         lambda bench, level: bench.set_rack(s.BMS_FAULT_BITS, TELLS[level], RACK),

@@ -230,3 +230,27 @@ def test_what_the_bits_of_a_device_say_of_it(trip, info, bits, level):
         desk.set_unit(s.PCS_ALARM_BITS, bits, at).put(bms_fault_bits=bits, rack=at)
     desk.step()
     assert told() == [((0, KNOWN), (0, KNOWN))] * 2 + [((level, KNOWN), (level, KNOWN))]
+
+
+def test_the_state_fault_counts_while_the_unit_may_run():
+    """Without the permit it is kept until a start, or comes with open contactors: no cause."""
+    desk = Desk(units=2)
+    permitted_at = [desk.features.layout.unit_output(at, s.PCS_RUN_OK) for at in range(2)]
+    desk.features.out[permitted_at[1]] = 1
+
+    def found():
+        return [desk.of(m.F_PCS_IN_FAULT, s.UNIT, at) for at in range(2)]
+
+    for state, expected in ((3, 0), (6, 1), (7, 0), (8, 0), (6, 1)):
+        desk.set_unit(s.PCS_STATE, state, 0).set_unit(s.PCS_STATE, state, 1).step()
+        assert found() == [(0, KNOWN), (expected, KNOWN)], state
+    desk.features.out[permitted_at[1]] = 0
+    desk.set_unit(s.PCS_STATE, 6, 1).step()
+    assert found() == [(0, KNOWN)] * 2
+
+
+@pytest.mark.parametrize("bits, level", [(0, 1), (1 << 20, 1), (1, 2)])
+def test_a_state_without_a_name_is_a_warning(bits, level):
+    desk = Desk(units=1, pcs_trip_bits=(1,), pcs_info_bits=(0,))
+    desk.set_unit(s.PCS_ALARM_BITS, bits, 0).set_unit(s.PCS_STATE, 8, 0).step()
+    assert desk.of(m.F_PCS_FAULT_LEVEL, s.UNIT, 0) == (level, KNOWN)

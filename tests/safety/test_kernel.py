@@ -71,11 +71,11 @@ SIZES = """
 ages.news 4 ages.oldest_ticks 4 ages.seen 35 ages.ticks 35 bounds.limit_W 52 bounds.least 11
 bounds.lowest_W 4 bounds.published_W 4 bounds.rack_limit 33 rack_limits.now 11 bounds.signature
 2 conflict_ticks 1 contactors.closing_ticks 3 contactors.open_ticks 3 contactors.step 3
-contactors.was_closed 3 evaluator.order 217 evaluator.last 1 racks.open_string 3 image_check.crc
-4 demand 17 evaluator.active 217 evaluator.busy 6 evaluator.clear_count 217 evaluator.first_out
-1 evaluator.latched 217 evaluator.set_count 217 features.boot 2 features.changed 6
-pace.words 9 features.known 150 features.noc_ticks 1
-features.value 150 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
+contactors.was_closed 3 evaluator.order 219 evaluator.last 1 racks.open_string 3 image_check.crc
+4 demand 17 evaluator.active 219 evaluator.busy 6 evaluator.clear_count 219 evaluator.first_out
+1 evaluator.latched 219 evaluator.set_count 219 features.boot 2 features.changed 6
+pace.words 9 features.known 152 features.noc_ticks 1
+features.value 152 gas.clock 2 gas.high 3 gas.history 15 heating.heat_uK 90 heating.history 360
 heating.order 4 heating.place 6 heating.rise 3 heating.whole_s 3 heating.zeros 3 heating.doubt_s
 3 latches.token_age 3 permit.relays 2 permit.state 1 permit.timer 3 permit.tried 3 opening.waited 2
 racks.bad_frames 6 racks.cells_mV 9 racks.clock 3 evaluator.moved 1 racks.current_mA 9

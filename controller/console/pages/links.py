@@ -25,7 +25,13 @@ SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 def parts(facts: Facts) -> list[list[str]]:
     """The links (state/links.py) as parts of a page; of several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
-    about = [*_advice(devices), *_strangers(devices), *_faults(devices), *_notes(facts)]
+    about = [
+        *_advice(devices),
+        *_strangers(devices),
+        *_states(devices),
+        *_faults(devices),
+        *_notes(facts),
+    ]
     about += [line for device in devices for line in _meter(device)] + _serials(devices)
     about += [line for device in devices for line in (*_refusal(device), *_stop(device))]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
@@ -137,6 +143,18 @@ def _faults(devices: list[Facts]) -> list[str]:
     """Fault bits that BMS and converters report (row 59)."""
     found = [f"{one['device']} {', '.join(one['says'])}" for one in devices if one["says"]]
     return folded("Faults", "; ".join(found) + ".", 2) if found else []
+
+
+def _states(devices: list[Facts]) -> list[str]:
+    """Converters in their state "fault", and states that a profile does not name."""
+    found = [f"{one['device']} is in its state fault" for one in devices if one["state"] == "FAULT"]
+    found += [
+        f"{one['device']} {'not running, ' if one['kind'] == 'PCS' else ''}state "
+        f"{one['unnamed_state']}, which its profile does not name"
+        for one in devices
+        if one["unnamed_state"] is not None
+    ]
+    return folded("State", "; ".join(found) + ".", 2) if found else []
 
 
 def _serials(devices: list[Facts]) -> list[str]:

@@ -168,6 +168,8 @@ def _units(facts: Facts) -> list[str]:
             f" ({age(unit['read_back_age_ms'])})   measured {kilowatt(unit['measured_W'])}"
             f" ({age(unit['measured_age_ms'])})"
         )
+        if unit["own_state"]:
+            out.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
         if unit["refused"]:
             out.append(
                 f" {name}The gate refused the newest set-point: {unit['refused']['label']} "

@@ -115,7 +115,8 @@ def test_what_a_converter_lacks_needs_an_acceptance_by_name(converter, name):
     with pytest.raises(ConfigError) as error:
         files.load()
     line = f"not_fitted.{name}: is missing: device.pcs_1 {RESTS[name]}; allowed who accepted it"
-    assert line in str(error.value) or name == "pcs_faults" and "row 59" in str(error.value)
+    is_of_a_row = name in ("pcs_faults", "pcs_state")
+    assert line in str(error.value) or is_of_a_row and "row 59" in str(error.value)
 
 
 def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(converter):
@@ -128,8 +129,8 @@ def test_check_prints_what_rests_on_each_gap_and_the_rows_that_are_not_armed(con
         stage[matrix.S_ID]: stage_states.stage_state(stage, config.topology, index)
         for stage, index in stage_states.instances(config.topology)
     }
-    for stage in ("59c", "59d"):
-        assert states[stage] == (stage_states.NOT_REPORTED, "pcs_faults")
+    for stage, name in (("59c", "pcs_faults"), ("59d", "pcs_faults"), ("59e", "pcs_state")):
+        assert states[stage] == (stage_states.NOT_REPORTED, name)
     assert states["56a"] == states["41a"] == (stage_states.ARMED, "")
     assert "the converter does not report fault bits" in "\n".join(check_rows.rows(config))
 

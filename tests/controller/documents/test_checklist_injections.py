@@ -71,7 +71,7 @@ def test_the_checklist_says_how_to_undo_an_injection(example):
 
 
 ON_RIG = ("38b", "41d", "44a", "44b", "44e", "44f", "44g", "45c", "45d", "50b", "50c", "50d")
-ON_RIG += ("54", "55", "56a", "56b", "57a", "57b", "57c", "58", "59c", "59d")
+ON_RIG += ("54", "55", "56a", "56b", "57a", "57b", "57c", "58", "59c", "59d", "59e")
 
 
 def test_a_stage_that_only_the_rig_tests_names_its_case_and_is_not_tested_here(example):
@@ -83,7 +83,7 @@ def test_a_stage_that_only_the_rig_tests_names_its_case_and_is_not_tested_here(e
         assert case in texts[stage] and stage in COURSES
         assert "note it here as not tested" in texts[stage]
         assert ("by the maker's test tool" in texts[stage]) == (
-            stage in ("38b", "45c", "45d", "59c", "59d")
+            stage in ("38b", "45c", "45d", "59c", "59d", "59e")
         )
     assert rows_command.EXAMPLE.resolve() == EXAMPLE.resolve()
 

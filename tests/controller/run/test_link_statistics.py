@@ -222,3 +222,32 @@ def test_it_holds_what_the_dialects_of_the_racks_say(path):
     report = link_statistics.read(str(path))["racks"]["can1", 0]
     made.close()
     assert report == {"state": can_dialect.FOREIGN, "can_id": 0x110, "fits": 0}
+
+
+def test_a_state_without_a_name_is_shown_with_its_number(field, path):
+    drivers = {
+        ("pcs", 1): SimpleNamespace(unnamed=513),
+        ("can0", 2): SimpleNamespace(unnamed=None),
+        ("io", 1): object(),
+    }
+    made = link_statistics.LinkStatistics(str(path), *counted(field), drivers=drivers)
+    made.note(0)
+    assert link_statistics.read(str(path))["states"] == {("pcs", 1): 513}
+    made.close()
+
+
+@cases("""kind  state  raw  words
+    "PCS"  "NOT RUNNING"  513  "pcs_1 not running, state 513, which its profile does not name."
+    "BMS"  "LATE"  5  "pcs_1 state 5, which its profile does not name."
+    "PCS"  "FAULT"  None  "pcs_1 is in its state fault."
+    "PCS"  "ok"  None  None""")
+def test_the_page_names_the_own_state_of_a_device(kind, state, raw, words):
+    device = {"device": "pcs_1", "kind": kind, "state": state, "unnamed_state": raw}
+    assert links._states([device]) == ([f"State  {words}"] if words else [])
+
+
+@cases("""state  word
+    3  "ok" | 6  "FAULT" | 8  "NOT RUNNING" | 7  "ok" """)
+def test_the_state_of_a_converter_is_its_state_on_the_links(state, word):
+    assert state_links.OWN_STATES.get(state, "ok") == word
+    assert state_links.summary([{"kind": "PCS", "state": word}]) == {"PCS": word}

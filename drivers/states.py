@@ -1,0 +1,40 @@
+"""States of a device by the `values` of its profile.
+
+A maker adds states that no profile names. Such a state must not take the other values of its reply
+away: it reads as the less safe of the known ones, and the page of the links shows its number. A
+state without a less safe value is no value.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from drivers.rack_sources import FAULT
+from safety import signals as s
+
+LESS_SAFE = {"state": s.PCS_UNNAMED, "forming": 0, "charge_allowed": 0, "discharge_allowed": 0}
+RAW_MAX = (1 << 63) - 1
+
+
+class States:
+    """The values of one register or signal. `unnamed`: the raw state that was read last, None if
+    the profile names it.
+    """
+
+    def __init__(self, name: str, values: Mapping[str, int], otherwise: int | None = None) -> None:
+        """otherwise: of the profile itself, for every raw value that `values` does not have."""
+        self._values = {int(raw): value for raw, value in values.items()}
+        self.less_safe = 1 if name.startswith(FAULT) else LESS_SAFE.get(name)
+        self._otherwise = otherwise
+        self.unnamed: int | None = None
+
+    def value(self, raw: int) -> int | None:
+        """The value of a raw state; None: it has no name and no less safe value."""
+        is_named = raw in self._values or self._otherwise is not None
+        self.unnamed = None if is_named else min(raw, RAW_MAX)
+        return self._values.get(raw, self._otherwise if is_named else self.less_safe)
+
+
+def unnamed(codecs: Iterable[Any]) -> int | None:
+    """The first raw state that has no name, of those that the codecs have read last; None: none."""
+    found = [each.states.unnamed for each in codecs if each.states is not None]
+    return next((raw for raw in found if raw is not None), None)
