@@ -81,11 +81,8 @@ class SiteDevice:
             _Signal(Codec(each, settings, (bounds or {}).get(each.name)), names.index(each.name))
             for each in reads
         ]
-        self._writes = {
-            each.name: RegisterWrite(each, unit_id, *own)
-            for each in registers
-            if "write" in each.direction
-        }
+        written = [each for each in registers if "write" in each.direction]
+        self._writes = {each.name: RegisterWrite(each, unit_id, *own) for each in written}
         self._make_checks(settings)
         self._identity_due_us = self._heard_us = self._silent = 0
         told = [register for register, _ in self._checks]

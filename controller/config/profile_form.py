@@ -98,9 +98,9 @@ _WRITTEN = (
 )
 # of a converter: what is read
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
-PCS_REGISTER |= {"direction": forms.choice(("read",), "read")}
-PCS_REGISTER |= {"scale_by": converter_form.SETPOINT_VALUE["scale_by"]}
-PCS_REGISTER |= {"positive": forms.choice(("", *converter_form.POSITIVE), "")}
+PCS_REGISTER["direction"] = forms.choice(("read",), "read")
+PCS_REGISTER["scale_by"] = converter_form.SETPOINT_VALUE["scale_by"]
+PCS_REGISTER["positive"] = forms.choice(("", *converter_form.POSITIVE), "")
 # of a BMS: `count` of an array is the most values that the device has
 BMS_REGISTER = PCS_REGISTER | {
     "count": forms.integer(1, 1024, 1),
@@ -183,11 +183,8 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "gap_registers_max": forms.integer(0, 125, 125),
         "base_addresses": converter_form.BASE_ADDRESSES,
     },
-    "io": {
-        "expiry_ms": forms.integer(40, 500),
-        "check_period_ms": forms.integer(100, 60_000),
-        **converter_form.UNBOUNDED,
-    },
+    "io": converter_form.UNBOUNDED
+    | {"expiry_ms": forms.integer(40, 500), "check_period_ms": forms.integer(100, 60_000)},
     "gas": _MASKS | {"calibrated_lfl_vol_ppm": forms.integer(1000, 1_000_000)},
     "offgas": _MASKS,
     "toxic": _MASKS,
