@@ -233,7 +233,7 @@ def test_what_the_bits_of_a_device_say_of_it(trip, info, bits, level):
 
 
 def test_the_state_fault_counts_while_the_unit_may_run():
-    """Without the permit it is kept until a start, or comes with open contactors: no cause."""
+    """A converter that may not run can keep its old fault: that is no cause."""
     desk = Desk(units=2)
     permitted_at = [desk.features.layout.unit_output(at, s.PCS_RUN_OK) for at in range(2)]
     desk.features.out[permitted_at[1]] = 1
