@@ -83,7 +83,7 @@ def test_a_signal_on_can_likewise_unless_its_profile_says_otherwise(name, row):
         if "state" in profiles.load(name).registers and name not in NAMES_ALL
     ],
 )
-def test_a_converter_in_a_state_without_a_name_is_ready_and_not_running(name):
+def test_a_converter_in_an_unnamed_state_is_ready_and_not_running(name):
     device, slave, sink, groups = built(name)
     raw = no_name_of(device.profile.registers["state"].values)
     slave.reading("state", raw)
