@@ -117,6 +117,7 @@ class Cabinet(Generic[K]):
         approved = self.approval.value.settle(self.keeper, elapsed_ms)
         rest = self.run_request.rest.settle(self.keeper, elapsed_ms)
         self.answer = rest or locked_out or approved
+        self.run_request.note_store(self.keeper.ok, elapsed_ms)
         self._records.mark.settle(self.keeper)
         self.peer_answer = latches.NONE
 
