@@ -54,7 +54,7 @@ class Undisturbed:
 
 
 def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndarray:
-    """For each sample the time of the newest one that is marked."""
+    """The time of the newest marked sample, at each sample."""
     marked_s = np.where(is_one, times_s, before_s)
     return np.maximum(np.maximum.accumulate(marked_s), before_s)
 
