@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from controller.audit import measures
 from controller.audit.measures import Energy, Measure, Worst
-from controller.audit.ride import Ride, Rides
-from controller.audit.rules import LINE, MW, PERCENT, RANGE, RIDE, Rule
+from controller.audit.ride import Ride, Rides, Undisturbed
+from controller.audit.rules import AFTER_SAG, LINE, MW, PERCENT, RANGE, RIDE, Rule
 from controller.audit.samples import (
     FREQUENCY,
     GRID,
@@ -101,18 +101,20 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
     steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
     making: dict[tuple[str, int], Measure | Rides] = {}
     names: list[str] = []
+    free: dict[tuple[str, int], Undisturbed] = {}
     for block in steady.blocks():
         if not making:
             names = [name for name in POWERS if name in block.values]
             making = _measures(rules, names, steady.step_s)
+            free = {key: Undisturbed(rules[key[1]].values.get(AFTER_SAG)) for key in making}
         peak_W = max(peak_W, float(block.values[LOAD].max()))
         if GRID in names:
             likeness.feed(block, steady.step_s)
-        for (name, _), each in making.items():
+        for (name, at), each in making.items():
             if isinstance(each, Rides):
                 each.feed(block)
             else:
-                each.feed(block, block.values[name])
+                each.feed(block, free[name, at].power(block, block.values[name]))
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
     size_MW = peak_W / W_PER_MW if site_MW is None else site_MW

@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.audit import judge
 from controller.audit.judge import Found, Verdict
-from controller.audit.rules import CONFIRMED, ENERGY, LINE, PROVENANCE, RAMP, RIDE, Rule
+from controller.audit.rules import AFTER_SAG, CONFIRMED, ENERGY, LINE, PROVENANCE, RAMP, RIDE, Rule
 from controller.recorder.csv_files import utc_text
 from controller.system.paths import ascii_only
 
@@ -19,7 +19,8 @@ def text(found: Found) -> str:
     lines = [
         f"{path}: {steady.length_s:.1f} s at {steady.step_s * 1000:g} ms, highest load "
         f"{found.peak_W / 1e6:.4g} MW; judged as a site of {found.site_MW:.4g} MW",
-        f"its meter sees up to {found.seen_Hz:.3g} Hz, a third of its rate",
+        f"its meter sees up to {found.seen_Hz:.3g} Hz, a third of its rate: one value each "
+        f"{steady.meter_s * 1000:.4g} ms",
     ]
     if steady.gaps or steady.lost:
         lines.append(
@@ -59,6 +60,8 @@ def limit_words(rule: Rule) -> str:
     most = [f"{values[key]:g} {name}" for key, name in _limits(per) if values.get(key) is not None]
     band_Hz = values.get("band_Hz")
     band = f"{band_Hz[0]:g} to {band_Hz[1]:g} Hz, " if band_Hz else ""
+    if values[AFTER_SAG]:
+        size += f", without a sag and {values[AFTER_SAG]:g} s after it"
     what = {
         RAMP: f"mean slope over {values['window_s']:g} s, ",
         LINE: f"each line from {values.get('low_Hz') or 0:g} Hz up, ",

@@ -20,7 +20,43 @@ SAG_S_MAX = 600.0  # a longer one is judged up to here
 HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
 OTHER_HZ = 5.0  # no grid is so far from its nominal frequency in the mean
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
+SAG_PU = 0.90  # the lower edge of every known rule
+FAULT_S_MAX = 6.0  # the longest sag of a known curve, CAISO's: a longer one is judged
 RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
+
+
+class Undisturbed:
+    """The power without sags and without the recovery after each, for a rule that does not judge
+    them: the power before the sag is held, so a power that stays away counts afterwards. A voltage
+    that is low for long, or again and again, is judged.
+    """
+
+    def __init__(self, after_s: float | None) -> None:
+        """after_s: the time after a sag that is not judged; None: everything is judged."""
+        self._after_s = after_s
+        self._sag_s = self._begin_s = -np.inf
+        self._was_out, self._power_W = False, np.nan
+
+    def power(self, block: Block, power_W: np.ndarray) -> np.ndarray:
+        """The power to judge."""
+        if self._after_s is None or VOLTAGE not in block.values:
+            return power_W
+        times_s, is_low = block.times_s, block.values[VOLTAGE] < SAG_PU
+        sags_s = _newest(times_s, is_low, self._sag_s)
+        is_out = times_s - sags_s <= self._after_s
+        begins_s = _newest(times_s, np.diff(is_out, prepend=self._was_out) & is_out, self._begin_s)
+        self._sag_s, self._begin_s, self._was_out = sags_s[-1], begins_s[-1], is_out[-1]
+        is_free = is_out & (times_s - begins_s <= FAULT_S_MAX + self._after_s)
+        before_W = power_W[0] if np.isnan(self._power_W) else self._power_W
+        held_W = _held(np.append(before_W, np.where(is_free, np.nan, power_W)), len(power_W))[1:]
+        self._power_W = held_W[-1]
+        return held_W
+
+
+def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndarray:
+    """The time of the newest marked sample, at each sample."""
+    marked_s = np.where(is_one, times_s, before_s)
+    return np.maximum(np.maximum.accumulate(marked_s), before_s)
 
 
 class Ride(NamedTuple):

@@ -22,6 +22,7 @@ MW, PERCENT = "limit_MW", "limit_percent"
 SAMPLES_MIN = 10  # of a window, below that its range is not seen
 RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
 AT_MOST, BELOW = "at most", "below"
+AFTER_SAG = "after_sag_s"  # a sag, and so long after it, is free
 DECADE = 10.0  # a line needs frequencies up to so many times its lowest
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
@@ -43,7 +44,12 @@ COMMON: Form = {
     "document": text(None),
     "date": _date._replace(default=None),
 }
-LIMITS: Form = {MW: _MW, PERCENT: _PERCENT, "limit_is": choice((AT_MOST, BELOW), AT_MOST)}
+LIMITS: Form = {
+    MW: _MW,
+    PERCENT: _PERCENT,
+    "limit_is": choice((AT_MOST, BELOW), AT_MOST),
+    AFTER_SAG: number(0.02, 60, None),
+}
 FORMS: dict[str, Form] = {
     RANGE: {"window_s": _window, "band_Hz": numbers(0.001, 1000, None, (2,)), **LIMITS},
     RAMP: {

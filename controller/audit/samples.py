@@ -7,6 +7,7 @@ uneven times are replaced by points of the straight lines between them.
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
@@ -20,6 +21,8 @@ STEP_S_MIN = 1e-4  # every window of a rule has one value for each step in memor
 LOST_PERCENT_MAX = 20.0
 BRIDGED_MAX = 1 << 20  # lost samples of one piece, which would each take memory
 UNEVEN = 0.05  # steps that differ by less from the usual one are even
+LEVELS_MIN = 8  # a square or a staircase has fewer different values than a meter
+SHORT_SHARE = 0.1  # so many of the repetitions may be shorter, because gaps cut them
 Values = dict[str, np.ndarray]
 
 
@@ -62,11 +65,44 @@ class Block(NamedTuple):
     gap_s: float = math.inf
 
 
+class Refresh:
+    """Time between two values of a meter that is read more often than it measures: each value is
+    then repeated equally often. A load that changes at uneven times, or between few levels, is no
+    sign of a slow meter.
+    """
+
+    def __init__(self) -> None:
+        self._steps: Counter[float] = Counter()  # of each value, until the next one
+        self._levels: set[float] = set()
+        self._last, self._since_s = math.nan, math.nan
+
+    def feed(self, times_s: np.ndarray, values: np.ndarray, step_s: float) -> None:
+        """Take the measured samples of a power."""
+        new = np.flatnonzero(np.diff(values, prepend=self._last))
+        if not len(new):
+            return
+        steps = np.diff(times_s[new], prepend=self._since_s) / step_s
+        self._steps.update(np.rint(steps[np.isfinite(steps)]).tolist())
+        self._levels |= set(values[new[:LEVELS_MIN]].tolist())
+        self._last, self._since_s = values[-1], times_s[new[-1]]
+
+    @property
+    def steps(self) -> float:
+        """The time between two values, in steps; 0: no value repeats regularly."""
+        if len(self._levels) < LEVELS_MIN:
+            return 0
+        lengths, counts = zip(*sorted(self._steps.items()))
+        below = np.cumsum(counts) / sum(counts)
+        usual, middle = [lengths[int((below < each).sum())] for each in (SHORT_SHARE, 0.5)]
+        return usual if 2 * usual >= middle else 0
+
+
 class Steady:
     """The blocks of a source. After them: step_s, samples, lost, gaps, gap_s, length_s."""
 
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
+        self._refreshes = {name: Refresh() for name in POWERS}
         self.samples = self.lost = self.gaps = 0
         self.gap_s = self.length_s = self._pause_s = 0.0
         self._before: Piece | None = None
@@ -85,6 +121,8 @@ class Steady:
                 self.gaps, self.gap_s = self.gaps + 1, self.gap_s + pause_s
                 self._pause_s, self._before = self._pause_s + pause_s, None
             end_s = kept.times_s[-1]
+            for name in [each for each in POWERS if each in kept.values]:
+                self._refreshes[name].feed(kept.times_s, kept.values[name], self.step_s)
             for block in self._split(kept):
                 self.samples += len(block.times_s)
                 yield block
@@ -101,8 +139,9 @@ class Steady:
 
     @property
     def meter_s(self) -> float:
-        """Time between two values."""
-        return max(self.step_s, self.source.meter_s)
+        """Time between two values: stated, or found from values that repeat."""
+        found_s = max([each.steps for each in self._refreshes.values()]) * self.step_s
+        return max(self.step_s, self.source.meter_s or found_s)
 
     def _known(self, piece: Piece) -> Piece:
         """The samples with every power."""

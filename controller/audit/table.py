@@ -31,7 +31,7 @@ from controller.series.units import DURATION, POWER
 
 ROWS = 1 << 16
 POWER_W_MAX = 1e10
-PLAIN = {VOLTAGE: (0.0, 3.0), FREQUENCY: (0.0, 100.0), COMMANDED: (0.0, 7.0)}
+PLAIN = {VOLTAGE: 3.0, FREQUENCY: 100.0, COMMANDED: 7.0}
 WORDS = {LOAD: "load", GRID: "grid", BATTERY: "battery"}
 Column = tuple[str, int, float, float]  # name, place, factor, highest absolute value
 
@@ -63,12 +63,13 @@ class CsvSource:
         values: Values = {}
         for name, place, factor, most in columns:
             found = measured(cells[place], of.has_comma) * factor
-            if np.nanmax(np.abs(found), initial=0.0) > most:
-                at = int(np.nanargmax(np.abs(found)))
-                line, cell = whole[at][0], cells[place][at]
+            least = 0.0 if name in PLAIN else -most
+            wrong = np.flatnonzero((found < least) | (found > most))
+            if len(wrong):
+                line, cell = whole[wrong[0]][0], cells[place][wrong[0]]
                 raise SeriesError(
-                    f"line {line}: {of.names[place]} = {shown(cell)}: allowed is at most "
-                    f"{most / factor:g}"
+                    f"line {line}: {of.names[place]} = {shown(cell)}: allowed is "
+                    f"{least / factor:g} to {most / factor:g}"
                 )
             values[name] = found
         if self.begin_utc_s is None and clock.is_utc:
@@ -97,9 +98,7 @@ class CsvSource:
             assert unit is not None  # of a power column
             made.append((name, rows.names.index(column), unit.factor, POWER_W_MAX))
         plain = [
-            (name, rows.names.index(name), 1.0, PLAIN[name][1])
-            for name in PLAIN
-            if name in rows.names
+            (name, rows.names.index(name), 1.0, PLAIN[name]) for name in PLAIN if name in rows.names
         ]
         return [*made, *plain]
 

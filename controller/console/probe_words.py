@@ -157,4 +157,4 @@ def by_path(port: str, folder: str = BY_PATH) -> str:
     """The name of a serial port that stays the same when plugs move, or the port itself."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     paths = [os.path.join(folder, name) for name in names]
-    return next((each for each in paths if os.path.samefile(each, port)), port)
+    return next((each for each in paths if os.path.realpath(each) == os.path.realpath(port)), port)

@@ -64,8 +64,7 @@ class Cabinet(Generic[K]):
         self._relays = Relays(core, config.tick_ms)
         self.sequence = 0
         self.keyframe_ticks = p.ticks(KEYFRAME_MS, config.tick_ms)
-        # (cause mask, run state, first-out) of the last frame
-        self._recorded: tuple[int, int, int] | None = None
+        self._recorded: tuple[int, int, int] | None = None  # cause mask, run state, first-out
         self.answer, self.peer_answer = 0, latches.NONE
         self._is_ending, self._lamp_test_ms = False, 0
         self._step_request = StepRequest(config.units)
@@ -117,6 +116,7 @@ class Cabinet(Generic[K]):
         approved = self.approval.value.settle(self.keeper, elapsed_ms)
         rest = self.run_request.rest.settle(self.keeper, elapsed_ms)
         self.answer = rest or locked_out or approved
+        self.run_request.note_store(self.keeper.ok, elapsed_ms)
         self._records.mark.settle(self.keeper)
         self.peer_answer = latches.NONE
 

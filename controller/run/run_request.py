@@ -11,6 +11,9 @@ from controller.store.stored_record import AWAKE
 
 # the kernel ends a test of this length; then nothing runs until a person starts it
 TEST_MS = 60_000
+# A store that fails opens the contactors, and the cabinet runs again by itself once the store is
+# saved. A disk that fills again and again must not wear the contactors (chosen by the project).
+STORE_MS, STORE_START_MS = 3_600_000, 1_200_000  # three starts; one more each 20 min
 
 
 class RunRequest:
@@ -19,7 +22,8 @@ class RunRequest:
     def __init__(self, rest: tuple[int, str]):
         """rest: of the last run's record."""
         self.rest = StoredValue(rest)
-        self.test = self._test_ms = 0
+        self.test = self._test_ms = self._spent_ms = 0
+        self._was_saved = True
 
     @property
     def is_asked(self) -> bool:
@@ -34,6 +38,15 @@ class RunRequest:
     def start(self, is_awaited: bool = False) -> None:
         """Run again, once that is stored."""
         self.rest.store_first(AWAKE, is_awaited)
+
+    def note_store(self, is_saved: bool, elapsed_ms: int) -> None:
+        """Once a tick. A store that fails too often puts the cabinet in standby."""
+        self._spent_ms = max(0, self._spent_ms - elapsed_ms)
+        if self._was_saved and not is_saved and self.rest.chosen == AWAKE:
+            self._spent_ms += STORE_START_MS
+            if self._spent_ms > STORE_MS:
+                self.stop(standby.STORE)
+        self._was_saved = is_saved
 
     def begin_test(self) -> None:
         """Begin TEST mode; afterwards, and after a restart in it, the cabinet is in standby."""

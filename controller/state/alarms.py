@@ -16,6 +16,7 @@ STANDBY = {  # why the cabinet is in standby
     standby.UNKNOWN: "unknown",
     standby.ROW: "row",
     standby.RESTART: "restart",
+    standby.STORE: "store",
 }
 CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset names these
 

@@ -178,6 +178,7 @@ def standby(start: Facts) -> str:
         "unknown": "the store has no run request",
         "row": "a row stopped it",
         "restart": "the controller has restarted",
+        "store": "the store keeps failing",
     }
     why = words.get(found["why"], "a person stopped it")
     held = start["sign_held"]

@@ -2,8 +2,8 @@
 
 0: the cabinet is not in standby. UNKNOWN: no store says whether it was to run. ROW: a row that
 requires a start (matrix.REST_ROWS, or a key latch). RESTART: the hazard analysis lets no restart
-energise the cabinet.
+energise the cabinet. STORE: the store has failed too often in an hour.
 """
 
-PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART = 1, 2, 3, 4, 5, 6
+PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART, STORE = range(1, 8)
 BY_A_PERSON = (PERSON, LOCK_OUT)  # acts of a person who looks after the cabinet

@@ -62,13 +62,16 @@ class Door:
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
-            return {
+            found = {
                 row["instance"]: {**row, "seen_text": seen, "began_text": letter.began(row, state)}
                 for row in state["standing"]
             }
+            if state["store"]["unsaved_ms"]:
+                found[letter.STORE] = {**letter.unsaved(), "seen_text": seen}
+            return found
         if now_us - self._heard_us < self._values["silent_s"] * SECOND_US:
             return None
-        row = letter.silent(self._cabinet, self._house.feed.trouble)
+        row = letter.silent(self._house.feed.trouble)
         return {**dict.fromkeys(self._outbox.told, {}), row["instance"]: row}
 
     async def _tried(self) -> None:

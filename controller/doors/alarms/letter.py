@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from controller.state.record import utc_text
 
 SUBJECT_MAX, WIDTH, RAW_MAX = 120, 78, 300
+STORE = "store"  # instance of the alarm of a store that is not saved
 Row = dict[str, Any]
 
 
@@ -20,18 +21,23 @@ class Letter(NamedTuple):
     identity: str
 
 
-def silent(cabinet: str, trouble: str) -> Row:
+def trouble(instance: str, name: str, sentence: str, remedy: str) -> Row:
+    """The row of a trouble that no row of the matrix has."""
+    reason = {"name": name, "sentence": sentence, "remedy": remedy}
+    return {"instance": instance, "danger": "unknown", "reason": reason}
+
+
+def silent(why: str) -> Row:
     """The row of a controller that does not answer."""
-    return {
-        "instance": "controller",
-        "danger": "unknown",
-        "reason": {
-            "name": "the controller does not answer",
-            "sentence": trouble,
-            "remedy": "Look at the cabinet, then at `firebreak status`.",
-        },
-        "cabinet": cabinet,
-    }
+    remedy = "Look at the cabinet, then at `firebreak status`."
+    return trouble("controller", "the controller does not answer", why, remedy)
+
+
+def unsaved() -> Row:
+    """The row of a store that is not saved."""
+    what = "No contactor closes and no reset is accepted; a restart may lose latches and lock-outs."
+    remedy = "Free space on the disk of the state directory, or replace the disk."
+    return trouble(STORE, "the store is not saved", what, f"{remedy} See `firebreak status`.")
 
 
 def is_row(found: object) -> bool:
@@ -47,15 +53,9 @@ def is_row(found: object) -> bool:
 
 def odd(instance: str, found: object) -> Row:
     """The row of a stored alarm that this release does not understand: its receiver sees it raw."""
-    return {
-        "instance": instance,
-        "danger": "unknown",
-        "reason": {
-            "name": f"{instance}: an alarm that another release has stored",
-            "sentence": f"It could not be understood: {json.dumps(found)[:RAW_MAX]}",
-            "remedy": "Look at `firebreak alarms`.",
-        },
-    }
+    name = f"{instance}: an alarm that another release has stored"
+    what = f"It could not be understood: {json.dumps(found)[:RAW_MAX]}"
+    return trouble(instance, name, what, "Look at `firebreak alarms`.")
 
 
 def letter(cabinet: str, rows: list[Row]) -> Letter:

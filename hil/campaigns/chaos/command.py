@@ -126,8 +126,10 @@ def _play(
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
-        # With a full disk the history has gaps, and the recorder writes only every 10 s.
-        gap_ms_max = 2000 + ("state_full" in doing) * (10_000 + 1000 * arguments.during_s)
+        # With a full disk the history has gaps, and the recorder writes only every 10 s. It may
+        # find no calm between two full disks that is long enough.
+        full = len({"state_full", "state_inodes"} & {*doing})
+        gap_ms_max = 2000 + full * (10_000 + 1000 * arguments.during_s)
         read = (pages > 0, f"all pages read {pages} times")
         return course, [read, *_record(stage, gap_ms_max)]
     finally:

@@ -24,7 +24,8 @@ Seen = Callable[[Counter[str]], tuple[bool, str]]
 
 class Disturbance(NamedTuple):
     """what: a sentence; needs_mounts: needs small file systems; trips_right: expected trips;
-    gaps_right: gaps in the writes are allowed; ends_running: the cabinet must run at the end.
+    gaps_right: gaps in the writes are allowed; coils_silent_ms: the coils may be silent for so
+    long; ends_running: the cabinet must run at the end.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Disturbance(NamedTuple):
     needs_mounts: bool = False
     trips_right: tuple[str, ...] = ()
     gaps_right: bool = False
+    coils_silent_ms: int = 0
     ends_running: bool = True
 
 

@@ -29,7 +29,7 @@ def judged(figures: Figures, disturbance: Disturbance) -> list[Sentence]:
         (growth_kB <= GROWTH_kB_MAX, f"memory grew by {growth_kB} kB (allowed {GROWTH_kB_MAX})"),
     ]
     if not disturbance.gaps_right:
-        found += _gaps(figures)
+        found += _gaps(figures, disturbance.coils_silent_ms)
     if disturbance.ends_running and figures["state"] != "running":
         found.append((False, f"the cabinet is {figures['state']} at the end"))
     return found + [(False, f"invariant broken: {line}") for line in figures["violations"]]
@@ -77,11 +77,16 @@ def _stalled(figures: Figures, is_needed: object) -> str:
     return words if is_needed else ""
 
 
-def _gaps(figures: Figures) -> list[Sentence]:
+def _gaps(figures: Figures, coils_silent_ms: int) -> list[Sentence]:
     """A sentence for each output that was silent for too long, or one for all outputs."""
+    right_ms = {"coils": coils_silent_ms}
     found = []
     for name, phases in figures["gaps_ms"].items():
-        limit_ms = next(limit_ms for kind, limit_ms in GAPS_ms_MAX if name.startswith(kind))
+        limit_ms = next(
+            max(limit_ms, right_ms.get(kind, 0))
+            for kind, limit_ms in GAPS_ms_MAX
+            if name.startswith(kind)
+        )
         largest_ms, calm_ms = max(phases["during"], phases["after"]), phases["before"]
         if largest_ms > limit_ms:
             excused = largest_ms <= max(limit_ms, calm_ms) + figures["stalled_us"] / 1000

@@ -1,14 +1,19 @@
 """`firebreak audit`: what it reads, refuses in one line, and prints."""
 
 import json
+import math
+import warnings
 
 import numpy as np
 import pytest
 from command_line import run
+from hypothesis import HealthCheck, given, settings, strategies as st
 
-from controller.audit import judge, rules, samples
+from controller.audit import judge, rules, samples, table as audit_table
 from controller.audit.samples import Piece
 from tests.tables import cases
+
+COLUMNS = ["grid_MW", "battery_MW", "voltage_pu", "frequency_Hz", "commanded"]
 
 
 def rows(count, step_s=0.02, MW_at=lambda t_s: 300.0, begin_s=0.0):
@@ -190,10 +195,11 @@ load_kW | 1 ; 2 | no time column t_s
 t_s,load_kW,load_2_kW | 0,1,1 ; 1,2,2 | several columns of the load
 t_s,load_kW | 0,1 ; 1,2 ; 0.5,3 | line 4: t_s = '0.5': allowed is a number above 1
 t_s,load_kW | 0,1 ; x,2 ; 2,3 | line 3: t_s = 'x': allowed is a number above 0
-t_s,load_MW | 0,1 ; 1,200000 ; 2,1 | line 3: load_MW = '200000': allowed is at most 10000
+t_s,load_MW | 0,1 ; 1,200000 ; 2,1 | line 3: load_MW = '200000': allowed is -10000 to 10000
 t_s,load_kW | 0,nan ; 1,nan ; 2,x | fewer than two samples of the load
 t_s,load_kW | 0,-5 ; 1,-5 ; 2,-5 | the load is never above 0
-t_s,load_kW,frequency_Hz | 0,5,50000 ; 1,5,50000 | frequency_Hz = '50000': allowed is at most 100
+t_s,load_kW,commanded | 0,5,0 ; 1,5,-1 | line 3: commanded = '-1': allowed is 0 to 7
+t_s,load_kW,frequency_Hz | 0,5,50000 ; 1,5,50000 | frequency_Hz = '50000': allowed is 0 to 100
 """
 
 
@@ -228,6 +234,63 @@ def test_a_band_that_no_sample_can_show_is_refused(audit):
     """Samples are farther apart than half a turn of the band, as after many lost ones."""
     code, out, _ = audit(rows(60, 60.0), "--rules", "ieso")
     assert code == 1 and sum(" refused " in line for line in out) == 4
+
+
+def held(period_s, level_at, step_s=0.02, count=6000):
+    """Samples of a power that changes once in a period."""
+    return rows(count, step_s, lambda t_s: level_at(int((t_s + 1e-9) / period_s)))
+
+
+PHASES_s = np.cumsum([1.0, 3.0, 3.0, 3.0, 9.0] * 7)
+
+
+def uneven(at):
+    return 300 + 50 * math.sin(at * at)
+
+
+@cases("""
+lines                                               meter_ms
+held(1.0, uneven)                                   1000
+held(0.1, uneven)                                   100
+held(1.0, uneven, 0.1)                              1000
+held(1.0, lambda at: round(uneven(at), -1))         1000
+held(1.0, lambda at: 300 + 50 * (at % 2))           20
+held(0.1, lambda at: 300 + 50 * (at % 2))           20
+held(0.5, lambda at: 300 + 10 * abs(at % 6 - 3))    20
+held(200.0, uneven)                                 20
+rows(6000, 0.02, lambda t_s: uneven(int(np.searchsorted(PHASES_s, t_s + 1e-9))))  20
+held(0.02, lambda at: round(uneven(at), -1))        20
+held(0.02, lambda at: uneven(at) if at < 900 else 7)  20
+""")
+def test_repeated_values_show_how_often_the_meter_measures(audit, lines, meter_ms):
+    """A square or a staircase between few levels is a load, and no slow meter."""
+    out = audit(lines, "--rules", "lipa")[1]
+    assert out[1].endswith(f"a third of its rate: one value each {meter_ms} ms")
+    assert len([line for line in out if " refused " in line]) == {20: 0, 100: 1, 1000: 2}[meter_ms]
+    stated = audit(lines, "--rules", "lipa", "--meter-ms", "20")[1]
+    assert stated[1].endswith(f"one value each {100 if lines[1].startswith('0.100') else 20} ms")
+
+
+@given(st.data())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_a_record_with_holes_is_judged_or_refused_in_one_line(audit, data):
+    """Lost rows and values, long gaps, blocks of any length: no traceback, no warning of numpy."""
+    step_s = data.draw(st.sampled_from([0.001, 0.02, 0.5, 5.0, 900.0]))
+    skips = data.draw(st.lists(st.sampled_from([1, 1, 1, 1, 2, 5, 80, 3000]), max_size=60))
+    cell = st.sampled_from(["80", "80", "81.5", "0", "-5", "1", "0.5", "", "nan", "x"])
+    head = ["t_s", "load_MW", *data.draw(st.sets(st.sampled_from(COLUMNS)))]
+    at, lines = 0, []
+    for skip in skips:
+        at += skip
+        lines.append(",".join([f"{at * step_s:.3f}", *[data.draw(cell) for _ in head[1:]]]))
+    with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings():
+        patched.setattr(audit_table, "ROWS", data.draw(st.sampled_from([3, 20, 1 << 16])))
+        warnings.simplefilter("error", RuntimeWarning)
+        more = "--rules", *rules.names(), "--json", "/dev/null", "--html", "/dev/null"
+        code, out, err = audit(lines, *more, head=",".join(head))
+    assert (code in (0, 1) and out) or (code == 2 and len(err) == 1)
 
 
 def test_wrong_rules_are_one_line(capsys, audit, tmp_path):
@@ -307,7 +370,10 @@ name         sag                                verdict         why
 "ercot"    (VOLTAGE, 1.25, STOP)              judge.MET       OUTSIDE
 "ercot"    (VOLTAGE, 0.95, STOP)              judge.NOTHING   "no sag in this record"
 "caiso"    (VOLTAGE, 0.85, 0, 3.0)            judge.MET       INSIDE
-"caiso"    (VOLTAGE, 1.3, STOP)               judge.NOTHING   "no sag in this record"
+"caiso"    (VOLTAGE, 1.3, STOP)               judge.BROKEN    "stop commanded"
+"caiso"    (VOLTAGE, 1.15, STOP, 3.0)         judge.BROKEN    "0 of 1 sags inside"
+"caiso"    (FREQUENCY, 58.5, STOP, 20.0)      judge.BROKEN    "stop commanded"
+"eirgrid"  (VOLTAGE, 1.3, STOP)               judge.NOTHING   "no sag in this record"
 "eirgrid"  (VOLTAGE, 0.1, STOP)               judge.MET       INSIDE
 "ercot"    (VOLTAGE, 0.6, 0, 60.0)            judge.MET       OUTSIDE
 "ercot"    (FREQUENCY, 58.5, STOP, 20.0)      judge.BROKEN    "stop commanded"
@@ -320,6 +386,42 @@ def test_a_sag_is_judged_by_the_curve(name, sag, verdict, why):
     rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
     (found,) = judge.audit(Sag(*sag), rule, 100.0).verdicts
     assert (found.word, why in found.why) == (verdict, True), found
+
+
+def sagged(sags_s=(300,), length_s=0.3, late_s=0.5, level=1.0, piece=1400):
+    """80 MW; in each sag 16 MW, and late_s after it the level again."""
+    times_s = np.arange(35_000) * 0.02
+    load_W, voltage_pu = np.full(35_000, 80e6), np.ones(35_000)
+    for begin_s in sags_s:
+        at, end = round(begin_s / 0.02), round((begin_s + length_s) / 0.02)
+        voltage_pu[at:end] = 0.6
+        back = end + round(late_s / 0.02)
+        load_W[at:back] = 16e6
+        load_W[back:] *= level
+    given = Given(times_s, {"load_W": load_W, "voltage_pu": voltage_pu}, piece)
+    chosen = [each for each in rules.load("ieso") if each.quantity != "ride_through"]
+    return [each.word for each in judge.audit(given, chosen, None).verdicts]
+
+
+MET3, BROKEN3 = [judge.MET] * 3, [judge.BROKEN] * 3
+
+
+@cases("""
+how                                                 words
+{}                                       MET3
+dict(piece=7)                             MET3
+dict(piece=15_010)                         MET3
+dict(sags_s=[200, 300, 301, 302])                        MET3
+dict(late_s=1.5)                           BROKEN3
+dict(length_s=6.9)                         BROKEN3
+dict(level=0.2)                            BROKEN3
+dict(sags_s=[300 + 0.6 * at for at in range(600)])       BROKEN3
+""")
+def test_the_recovery_after_a_sag_is_free_but_no_more(how, words):
+    """A power that comes back too late, or stays away, is judged; so is a voltage that is always
+    low, or low again and again.
+    """
+    assert sagged(**how) == words
 
 
 def ridden(times_s, voltage_pu, load_W, commanded=0.0, piece=1400):

@@ -41,7 +41,8 @@ def row(instance, name="cell too hot"):
 def state(*instances, live=True):
     standing = [row(each) for each in instances]
     head = {"is_live": live, "cabinet": "Cabinet 1", "utc_text": "12:00", "uptime_ms": 63_000}
-    return {**head, "standing": standing, "utc_us": 1_800_000_000_000_000}
+    store = {"unsaved_ms": 0, "unsaved_before_ms": 0}
+    return {**head, "standing": standing, "utc_us": 1_800_000_000_000_000, "store": store}
 
 
 BEGAN = "2027-01-15 07:58:58Z, 1 min 2 s before it was seen"
@@ -172,6 +173,16 @@ def test_an_alarm_is_told_once_over_a_restart_and_one_in_between_is_not_lost(inb
     place.turns((None,), (state("12a", "3b"),), (state("12a", "3b"),))
     assert [b"(+1)" in each.content for each in inbox.mails] == [False, False]
     assert b"3b" not in inbox.mails[0].content and len(inbox.mails) == 2
+
+
+def test_a_store_that_is_not_saved_is_an_alarm_with_a_remedy(inbox, tmp_path):
+    place, failed = Place(tmp_path, MAIL.format(inbox.port), inbox), state()
+    failed["store"] = {"unsaved_ms": 20, "unsaved_before_ms": 0}
+    place.turns((state(),), (failed,), (failed,), (state(),))
+    (mail,) = inbox.mails
+    text = mail.content.decode()
+    assert "Subject: Cabinet 1: unknown: the store is not saved" in text
+    assert "Check  Free space on the disk of the state directory" in text and "Seen   12:00" in text
 
 
 def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):

@@ -207,8 +207,8 @@ def test_who_asks_waits_longer_than_the_store_may_take():
 def test_whatever_it_rests_after_it_is_not_asked_to_run():
     """The codes are those of every earlier store and journal."""
     codes = [PERSON[0], TESTED[0], ANNA[0], standby.UNKNOWN, standby.ROW]
-    assert [*codes, standby.RESTART] == [1, 2, 3, 4, 5, 6]
-    for why in range(1, 7):
+    assert [*codes, standby.RESTART, standby.STORE] == [1, 2, 3, 4, 5, 6, 7]
+    for why in range(1, 8):
         assert not RunRequest((why, "")).is_asked and RunRequest(AWAKE).is_asked
 
 
@@ -223,6 +223,46 @@ def test_a_restart_closes_by_itself_only_where_the_analysis_says_so(is_alone, st
     assert told(bench) == (is_alone, rest)
     runs = is_alone and state == two_copies.CLEAN
     assert (bench.state == "running") == runs and bench.is_open() != runs
+
+
+def fail_the_store(bench):
+    bench.keeper.ok = False
+    bench.tick(RUN_TICKS)
+    assert bench.is_open()
+    bench.keeper.ok = True
+    return bench.tick(RUN_TICKS)
+
+
+def test_a_store_that_fails_again_and_again_waits_for_a_person():
+    """Three starts by itself in an hour, so that a disk does not wear the contactors."""
+    bench = Bench().tick(RUN_TICKS)
+    for _ in range(3):
+        assert fail_the_store(bench).state == "running"
+    assert told(fail_the_store(bench)) == (False, (standby.STORE, "")) and bench.is_open()
+    assert bench.people[1] == (standby.STORE, "") and fail_the_store(bench).is_open()
+    ask(bench, "start")
+    assert bench.tick(RUN_TICKS).state == "running"
+
+
+def test_a_start_after_a_failure_of_the_store_comes_back_each_20_min():
+    request = RunRequest(AWAKE)
+
+    def fail(pause_ms):
+        request.note_store(False, 0)
+        request.note_store(True, pause_ms)
+        return request.is_asked
+
+    assert all([fail(1_200_000) for _ in range(9)])
+    assert [fail(0), fail(0), fail(1_199_999), fail(0)] == [True, True, True, False]
+    assert request.rest.chosen == (standby.STORE, "")
+
+
+def test_a_store_that_fails_in_standby_changes_no_reason():
+    request = RunRequest(PERSON)
+    for _ in range(9):
+        request.note_store(False, 1)
+        request.note_store(True, 1)
+    assert request.rest.chosen == PERSON
 
 
 def under_test():

@@ -101,6 +101,16 @@ def test_only_the_expected_trips_are_excused():
     assert len(sentences(stopped)) == 2
 
 
+@cases("""changes  count
+    gap(COILS_2, 20, 1000)  0 | gap(COILS_2, 20, 20, 1001)  1 | {"state": "ready"}  1
+    gap("command to rack 1", 20, 501)  1
+    gap("set-point", 20, 2501)  1 | gap("heartbeat", 20, 2501)  1""")
+def test_a_test_of_the_relays_excuses_the_coils_alone_and_only_for_its_time(changes, count):
+    assert len(sentences(changes, coils_silent_ms=1000)) == count
+    own = {name for name, each in DISTURBANCES.items() if each.coils_silent_ms}
+    assert own == {"state_full", "state_inodes"}
+
+
 def test_the_witness_adds_up_stalls_and_keeps_the_worst():
     kept = (0, 0)
     for late_us in (10, 5000, 5001, 7000, 3):
