@@ -31,14 +31,13 @@ LISTS = {"listdir", "scandir", "glob", "rglob", "iterdir"}
 PLACES = """
 audit/rules.py names | names alone; each rule is loaded by its name
 config/can_dialects.py names | names alone
+config/profile_files.py of_folder | left out and named
+config/profile_files.py shipped | files of the release
 config/profiles.py _path_of | names alone, for a refusal
 console/backup.py _files | a file that cannot be read ends the backup, which must be whole
 console/decode_fits.py _shipped | files of the release
 console/migrate.py _strangers | names and owners alone
-console/probe.py _profiles | left out and named
 console/probe_words.py by_path | tested here
-console/profile.py _beside | a refusal names the file
-console/profile.py _list | files of the release
 console/provision.py _beside | a refusal: nothing is made of a part
 console/users.py names | names alone
 doors/http/pages.py _fixed | files of the release
