@@ -42,15 +42,18 @@ class DeviceView:
         self.doubted = 0
 
     def value(self, signal: str) -> int | None:
-        """None while unknown or contradicted, or where this device does not report it."""
-        return None if self.doubted & self.bits[signal] else self.settled(signal)
+        """None while unknown or contradicted, or where this device does not report it. Of a state
+        the one that has lasted (debounce.py).
+        """
+        if not self.known & ~self.doubted & self.bits[signal]:
+            return None
+        reported = self._inp[self._at[signal]]
+        return self.debounced[signal].value(reported) if signal in self.debounced else reported
 
     def settled(self, signal: str) -> int | None:
-        """The `value`, contradicted or not: of a state the one that has lasted (debounce.py)."""
-        if not self.known & self.bits[signal]:
-            return None
-        reported, one = self._inp[self._at[signal]], self.debounced.get(signal)
-        return one.value(reported) if one else reported
+        """The `value`, contradicted or not."""
+        reported, one = self.reported(signal), self.debounced.get(signal)
+        return reported if reported is None or one is None else one.value(reported)
 
     def reported(self, signal: str) -> int | None:
         """What it reported last, contradicted or not. None: too old or refused."""
