@@ -111,6 +111,7 @@ TESTS = """
 51 | 365 d D: permit relay of channel B: only a channel that is off proves it
 57a | computed | grid connection over limit, reported
 58 | once D: every change of the configuration needs a new approval
+59e | bms | converter in its state "fault": stop
 """
 
 

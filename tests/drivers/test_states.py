@@ -113,7 +113,7 @@ def test_a_rack_in_a_state_without_a_name_keeps_its_other_values():
 def test_fault_bits_that_a_start_clears_are_the_state_fault():
     """Sinexcel holds word 36 until register 652 is written: as a trip no reset could clear it."""
     device, slave, sink, groups = built("sinexcel_pws")
-    slave.reading("fault_protection", 2)
+    slave.reading("fault_grid", 2)
     Bus(device, slave, baud_Bd=460_800).run(12_000)
     assert sink.inp[sink.layout.unit_input(0, s.PCS_STATE)] == 6
     assert sink.inp[sink.layout.unit_input(0, s.PCS_ALARM_BITS)] == 1

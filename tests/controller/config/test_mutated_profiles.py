@@ -40,7 +40,7 @@ def sent(driver, profile):
         driver.readings.has_measured = True
         driver.stop()
         for step in (*profile.setup, *profile.start):
-            run(driver._step(step))
+            run(driver._sequence.run(step))
         run(driver._start_up())
     if profile.family == "site_device":
         role = ROLES[profile.settings["role"]]
