@@ -4,14 +4,14 @@ says of them.
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import cast
+from struct import Struct
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
 from controller.config.equipment import STORED
 from controller.config.profile_form import FLOATS, REGISTER_PCS
 from controller.config.values import Values
-from controller.core.base.converter_gate import OTHER, START, STOP, ConverterGate, Write
+from controller.core.base.converter_gate import ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
 from controller.core.base.gate import ScaledGate
 from drivers import wear
@@ -65,22 +65,33 @@ def check(values: Values, config: Config) -> None:
             _check_rating(values, config, device)
 
 
-def check_stored(values: Values, config: Config) -> None:
-    """Refuse load tracking by set-points of which nobody knows, or accepts, whether they are
-    stored: tracking writes several in a second, and flash wears out in a day.
+def check_tracking(values: Values, config: Config) -> None:
+    """Refuse load tracking by set-points that are stored, or of which nobody knows or accepts
+    whether they are: tracking writes several in a second, and flash wears out in a day.
     """
-    path = ("not_fitted", STORED)
-    devices = [each for each in config.devices if each.role == "pcs"]
-    for device in devices if STORED not in config.topology.not_fitted else ():
-        is_tracked = (
-            config.control["track_dead_band_W"] <= config.unit_tables[device.index]["rated_W"]
-        )
-        if is_tracked and wear.of_setpoint(device.profile) == wear.NOT_STATED:
+    for device in [each for each in config.devices if each.role == "pcs"]:
+        stored, rated_W = wear.of_setpoint(device.profile), _rated_W(config, device)
+        if stored == wear.NO or config.control["track_dead_band_W"] > rated_W:
+            continue
+        if stored == wear.YES:
+            path = ("control", "track_dead_band_W")
+            problem = (
+                f"stores each set-point of device.{device.name}, and load tracking asks for many"
+            )
+            values.refuse(
+                path, problem, f"more than {rated_W}: load tracking then asks for nothing"
+            )
+        elif STORED not in config.topology.not_fitted:
+            path = ("not_fitted", STORED)
             problem = (
                 f"is missing: load tracking writes many set-points of device.{device.name}, and "
                 f"{device.profile.path.stem} does not state whether the device stores them"
             )
             values.refuse(path, problem, values.spec(path).allowed[1], equipment=(STORED,))
+
+
+def _rated_W(config: Config, device: Device) -> int:
+    return config.unit_tables[device.index]["rated_W"]
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
@@ -92,7 +103,7 @@ def _check_stop(values: Values, config: Config, device: Device) -> None:
 
 
 def _check_rating(values: Values, config: Config, device: Device) -> None:
-    rated_W, path = config.unit_tables[device.index]["rated_W"], ("device", device.name, "profile")
+    rated_W, path = _rated_W(config, device), ("device", device.name, "profile")
     settings = {"rated_W": rated_W}
     for frame in [Frame(each, settings) for each in device.profile.setpoint]:
         for power_W in (-rated_W, rated_W):
@@ -104,11 +115,6 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
     if not power.low <= -rated_W <= rated_W <= power.high:
         range_W = f"[{power.low:g}, {power.high:g}]"
         values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
-    stored = wear.of_setpoint(device.profile)
-    if stored == wear.YES and config.control["track_dead_band_W"] <= rated_W:
-        problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
-        key = ("control", "track_dead_band_W")
-        values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
 
 
 def words_of(config: Config, device: Device) -> Iterator[str]:
@@ -137,35 +143,33 @@ def gate(
 ) -> ConverterGate:
     """The gate of a converter by registers, by its profile alone. place: as of FormGate."""
     profile = device.profile
-    sequences = (START, profile.start), (STOP, profile.stop), (OTHER, profile.setup)
-    writes = [
-        Write(does, each.register.address, words, each.value % (1 << 16 * words), is_little)
-        for does, steps in sequences
-        for each in steps
-        if each.value is not None
-        for words, is_little in [(each.register.words, each.register.word_order == "little")]
-    ]
-    if profile.heartbeat:
-        writes.append(Write(OTHER, profile.heartbeat["address"], 1))
+    writes = []
+    for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):
+        for step in [each for each in sequence if each.value is not None]:
+            register, words = step.register, step.register.words
+            content = (step.value % (1 << 16 * words)).to_bytes(2 * words, "big")
+            if register.word_order == "little":
+                content = b"".join([content[at : at + 2] for at in range(0, 2 * words, 2)][::-1])
+            writes.append(Write(is_start, step.function, register.address, words, content))
+    if beat := profile.heartbeat:
+        writes.append(Write(False, beat["function"], beat["address"], 1))
     setpoint = setpoint_gate(device, rated_W, place)
-    places = cast(Callable[[int | str], int | None], place)
-    return ConverterGate(device.address, writes, places, setpoint, rated_W)
+    return ConverterGate(device.address, writes, place, setpoint, rated_W)
 
 
 def sunspec_gate(device: Device, rated_W: int, pcs: SunSpecPcs) -> ConverterGate:
     """The gate of a SunSpec converter: models 704 and 715 of the definitions of 2018."""
     reversion_s = device.profile.settings["reversion_s"]
     writes = [
-        Write(START, "715.OpCtl", 1, 1),
-        Write(STOP, "715.OpCtl", 1, 0),
-        Write(OTHER, "715.ControllerHb", 2),
+        Write(True, 16, "715.OpCtl", 1, b"\0\1"),
+        Write(False, 16, "715.OpCtl", 1, b"\0\0"),
+        Write(False, 16, "715.ControllerHb", 2),
         # WSetEna on, WSetMod in watts, 0 W in WSet and in WSetRvrt
-        Write(OTHER, "704.WSetEna", 6, 0x0001_0001 << 64),
-        Write(OTHER, "704.WSetEnaRvrt", 3, 1 << 32 | reversion_s),
+        Write(False, 16, "704.WSetEna", 6, b"\0\1\0\1" + bytes(8)),
+        Write(False, 16, "704.WSetEnaRvrt", 3, Struct(">HI").pack(1, reversion_s)),
     ]
     setpoint = ScaledGate(device.address, pcs)
-    place = cast(Callable[[int | str], int | None], pcs.written_at.get)
-    return ConverterGate(device.address, writes, place, setpoint, rated_W)
+    return ConverterGate(device.address, writes, pcs.written_at.get, setpoint, rated_W)
 
 
 def setpoint_gate(

@@ -8,7 +8,6 @@ from typing import cast
 from controller.config import bus_times, converters, families, site_devices
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device
-from controller.core.base.form_gate import FormSent
 from controller.core.base.sent import Sent
 from controller.core.image import ProcessImage
 from controller.core.site_devices.actuator_chain import ActuatorChain
@@ -187,13 +186,11 @@ class Field:
         unit = device.index
         places = image.layout.unit_input(unit, s.PCS_SENT_W), image.places["sent"].start + unit
         rated_W = config.unit_tables[unit]["rated_W"]
-        sent: Sent | FormSent
         if isinstance(driver, RegisterPcs):
-            gate = converters.gate(device, rated_W, driver.writer.places.of)
-            sent = FormSent(gate, image.inp, *places)
+            gate = converters.gate(device, rated_W, driver.places.of)
         else:
             gate = converters.sunspec_gate(device, rated_W, driver)
-            sent = Sent(driver, image.inp, *places)
+        sent = Sent(gate.sent, image.inp, *places)
         self._watch(port, device.address, sent.see)
         periods_ms = device.setpoint_ms, config.tick_ms
         self.pcs.append(PcsChannel(driver, port, image.layout, unit, *periods_ms, sent, gate))

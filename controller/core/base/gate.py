@@ -7,15 +7,17 @@ and the stop frame goes out instead.
 """
 
 from struct import Struct
+from typing import Protocol
 
 from controller.core.base import reasons
-from controller.core.base.sent import HasSetpoint
+from safety.signals import INT_MAX
 
 FRAME_BYTES = 13
 WRITE_MULTIPLE = 16
 REGISTERS = 2
 VALUE_BYTES = 4
-FRAME = Struct(">BBHHBi")
+FRAME, PLACE, VALUE = Struct(">BBHHBi"), Struct(">HH"), Struct(">i")
+VALUES_AT = 7  # bytes before the first register
 CRC = Struct("<H")
 EXPONENT_RANGE = (-3, 3)
 
@@ -90,15 +92,30 @@ class Gate:
         return reasons.NONE
 
 
+class HasSetpoint(Protocol):
+    """The driver of a converter: where its set-point register lies, None until known."""
+
+    @property
+    def setpoint_address(self) -> int | None:
+        """Address of the first register."""
+
+    @property
+    def setpoint_exponent(self) -> int | None:
+        """Exponent of ten, in W."""
+
+
 class ScaledGate:
     """The Gate of a converter at the place and the scale that its set-point has now: both may
     change at run time.
+
+    A frame may wait for its bus while the converter is lost and its address is forgotten. What was
+    sent is then decoded with the last known address and exponent.
     """
 
     def __init__(self, unit_id: int, pcs: HasSetpoint):
         self._unit_id, self._pcs = unit_id, pcs
-        self._key: tuple[int, int] | None = None
         self._gate: Gate | None = None
+        self._key = self._last = (-1, 0)  # (address, exponent) of the gate, and as last known
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
@@ -109,12 +126,22 @@ class ScaledGate:
             self._key, self._gate = (address, exponent), Gate(self._unit_id, address, exponent)
         return self._gate.check(frame, charge_W_max, discharge_W_max)
 
-    def forget(self) -> None:
-        """The converter may be another one."""
-        self._gate = None
+    def sent(self, frame: bytes) -> int | None:
+        """A frame is on its way: the set-point in it, W, toward zero; None without one."""
+        if self._pcs.setpoint_address is not None:
+            self._last = self._pcs.setpoint_address, self._pcs.setpoint_exponent or 0
+        address, exponent = self._last
+        first, registers = PLACE.unpack_from(frame, 2)
+        at = address - first
+        if frame[1] != WRITE_MULTIPLE or not 0 <= at <= registers - REGISTERS:
+            return None
+        (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * at)
+        size = abs(raw) * 10**exponent if exponent >= 0 else abs(raw) // 10**-exponent
+        size = min(size, INT_MAX)
+        return size if raw >= 0 else -size
 
-    def sent(self, frame: bytes) -> None:
+    def forget(self) -> None:
         """One frame holds the whole set-point: nothing is left to follow."""
 
     def acknowledged(self, frame: bytes) -> None:
-        """See sent."""
+        """See forget."""
