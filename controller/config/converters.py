@@ -9,7 +9,7 @@ from struct import Struct
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
 from controller.config.equipment import STORED
-from controller.config.profile_form import FLOATS, REGISTER_PCS
+from controller.config.profile_form import FLOATS, REGISTER_PCS, SUNSPEC_PCS
 from controller.config.values import Values
 from controller.core.base.converter_gate import ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
@@ -27,11 +27,14 @@ RESTS = {
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "reports no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: only channel B stops it",
+    STORED: "does not state whether it stores set-points: load tracking may wear out its flash",
 }
 
 
 def lacks(profile: Profile) -> list[str]:
     """Names of RESTS that a converter of this profile lacks."""
+    if profile.family == SUNSPEC_PCS:
+        return [STORED] * (wear.of_setpoint(profile) == wear.NOT_STATED)
     if profile.family != REGISTER_PCS:
         return []
     registers, settings = profile.registers, profile.settings
@@ -41,6 +44,7 @@ def lacks(profile: Profile) -> list[str]:
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
         "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],
+        STORED: wear.of_setpoint(profile) != wear.NOT_STATED,
     }
     return [name for name in RESTS if not has[name]]
 
@@ -51,11 +55,13 @@ def lacks_of(topology: Topology, unit: int) -> list[str]:
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse a converter with an unaccepted gap or a rating that its registers cannot hold."""
+    """Refuse a converter with an unaccepted gap, a rating that its registers cannot hold, or load
+    tracking that would wear out its flash in a day.
+    """
     accepted = config.topology.not_fitted
     for device in [each for each in config.devices if each.role == "pcs"]:
         for name in lacks(device.profile):
-            if name not in accepted:
+            if name not in accepted and (name != STORED or _is_tracked(config, device)):
                 problem = f"is missing: device.{device.name} {RESTS[name]}"
                 path = ("not_fitted", name)
                 values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
@@ -65,33 +71,10 @@ def check(values: Values, config: Config) -> None:
             _check_rating(values, config, device)
 
 
-def check_tracking(values: Values, config: Config) -> None:
-    """Refuse load tracking by set-points that are stored, or of which nobody knows or accepts
-    whether they are: tracking writes several in a second, and flash wears out in a day.
-    """
-    for device in [each for each in config.devices if each.role == "pcs"]:
-        stored, rated_W = wear.of_setpoint(device.profile), _rated_W(config, device)
-        if stored == wear.NO or config.control["track_dead_band_W"] > rated_W:
-            continue
-        if stored == wear.YES:
-            path = ("control", "track_dead_band_W")
-            problem = (
-                f"stores each set-point of device.{device.name}, and load tracking asks for many"
-            )
-            values.refuse(
-                path, problem, f"more than {rated_W}: load tracking then asks for nothing"
-            )
-        elif STORED not in config.topology.not_fitted:
-            path = ("not_fitted", STORED)
-            problem = (
-                f"is missing: load tracking writes many set-points of device.{device.name}, and "
-                f"{device.profile.path.stem} does not state whether the device stores them"
-            )
-            values.refuse(path, problem, values.spec(path).allowed[1], equipment=(STORED,))
-
-
-def _rated_W(config: Config, device: Device) -> int:
-    return config.unit_tables[device.index]["rated_W"]
+def _is_tracked(config: Config, device: Device) -> bool:
+    """Whether load tracking asks this converter for set-points: several in a second."""
+    rated_W = config.unit_tables[device.index]["rated_W"]
+    return config.control["track_dead_band_W"] <= rated_W
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
@@ -103,7 +86,7 @@ def _check_stop(values: Values, config: Config, device: Device) -> None:
 
 
 def _check_rating(values: Values, config: Config, device: Device) -> None:
-    rated_W, path = _rated_W(config, device), ("device", device.name, "profile")
+    rated_W, path = config.unit_tables[device.index]["rated_W"], ("device", device.name, "profile")
     settings = {"rated_W": rated_W}
     for frame in [Frame(each, settings) for each in device.profile.setpoint]:
         for power_W in (-rated_W, rated_W):
@@ -115,10 +98,16 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
     if not power.low <= -rated_W <= rated_W <= power.high:
         range_W = f"[{power.low:g}, {power.high:g}]"
         values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
+    if wear.of_setpoint(device.profile) == wear.YES and _is_tracked(config, device):
+        problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
+        key = ("control", "track_dead_band_W")
+        values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
 
 
 def words_of(config: Config, device: Device) -> Iterator[str]:
-    """Facts for a person about a converter by registers. Other devices have none."""
+    """Facts for a person about a converter. Other devices have none."""
+    for name in lacks(device.profile):
+        yield f"{RESTS[name]} (not_fitted.{name})"
     if device.profile.family != REGISTER_PCS:
         return
     settings = device.profile.settings
@@ -133,8 +122,6 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
         yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
     if most := settings["writes_per_day_max"]:
         yield f"stores what is written: at most {most} writes in a day, then 0 W and no start"
-    for name in lacks(device.profile):
-        yield f"{RESTS[name]} (not_fitted.{name})"
     yield "the sign of its power is what its maker states; prove it with a small charge"
 
 

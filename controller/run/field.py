@@ -2,7 +2,7 @@
 the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from controller.config import bus_times, converters, families, site_devices
@@ -123,7 +123,7 @@ class Field:
             return
         port = self.ports[device.bus]
         wear = self.wear[device.name] = getattr(driver, "wear", None) or Wear(device.profile)
-        self._watch(port, device.address, wear.see)
+        port.watch.setdefault(device.address, []).append(wear.see)
         if device.outputs:
             self._add_io(device, cast(IoModule, driver), port, config)
         elif device.role == "pcs":
@@ -143,17 +143,6 @@ class Field:
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
             self.serials[device.bus, device.address] = self._serial(device, driver, port, phase_us)
-
-    def _watch(self, port: RtuPort, address: int, see: Callable[[bytes], object]) -> None:
-        """Have each frame to a unit seen before it is sent, also by what watches it already."""
-        before = port.watch.get(address)
-
-        def both(frame: bytes) -> None:
-            if before is not None:
-                before(frame)
-            see(frame)
-
-        port.watch[address] = both
 
     def _serial(
         self, device: Device, driver: families.Driver, port: RtuPort, phase_us: int
@@ -191,7 +180,7 @@ class Field:
         else:
             gate = converters.sunspec_gate(device, rated_W, driver)
         sent = Sent(gate.sent, image.inp, *places)
-        self._watch(port, device.address, sent.see)
+        port.watch[device.address].append(sent.see)
         periods_ms = device.setpoint_ms, config.tick_ms
         self.pcs.append(PcsChannel(driver, port, image.layout, unit, *periods_ms, sent, gate))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from controller.core.base import reasons
 from controller.core.base.form_gate import REGISTER, FormGate
-from controller.core.base.gate import ScaledGate, frame_crc
+from controller.core.base.gate import ScaledGate, first_wrong
 
 READS, READ_BYTES = (3, 4), 8
 HEAD, COUNTS = Struct(">BH"), Struct(">HB")  # behind the unit id
@@ -63,10 +63,9 @@ class ConverterGate:
         self, frame: bytes, is_permitted: bool, charge_W_max: int, discharge_W_max: int
     ) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason. is_permitted: to run."""
-        if frame_crc(frame[:-2]) != int.from_bytes(frame[-2:], "little"):
-            return reasons.GATE_CRC
-        if frame[0] != self._unit_id:
-            return reasons.GATE_UNIT_ID
+        code = first_wrong(frame, self._unit_id)
+        if code:
+            return code
         is_start = self.is_start(frame)
         if is_start is None:
             return self._setpoint.check(frame, charge_W_max, discharge_W_max)

@@ -15,7 +15,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.gate import frame_crc
+from controller.core.base.gate import first_wrong
 from safety.signals import INT_MAX
 
 REGISTER, REGISTERS = 6, 16
@@ -146,17 +146,10 @@ class FormGate:
         size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * words + 2
         if len(frame) != size:
             return reasons.GATE_LENGTH
-        unit_id, function, _, count = HEAD.unpack_from(frame)
+        _, function, _, count = HEAD.unpack_from(frame)
         is_counted = form.function == REGISTER or (count, frame[6]) == (words, 2 * words)
-        for is_right, code in (
-            (unit_id == form.unit_id, reasons.GATE_UNIT_ID),
-            (function == form.function, reasons.GATE_FUNCTION),
-            (is_counted, reasons.GATE_COUNT),
-            (frame_crc(frame[:-2]) == int.from_bytes(frame[-2:], "little"), reasons.GATE_CRC),
-        ):
-            if not is_right:
-                return code
-        return reasons.NONE
+        is_same = function == form.function, reasons.GATE_FUNCTION
+        return first_wrong(frame, form.unit_id, is_same, (is_counted, reasons.GATE_COUNT))
 
     @staticmethod
     def _content(form: FrameForm, frame: bytes) -> Content | None:

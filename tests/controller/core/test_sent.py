@@ -94,7 +94,7 @@ def test_a_refusal_leaves_the_power_that_stands():
 
 def test_a_port_tells_of_a_frame_when_it_is_handed_to_the_wire():
     port, heard = RtuPort("pcs", 115_200), []
-    port.watch[1] = heard.append
+    port.watch[1] = [heard.append]
     port.submit(rtu.write_request(16, "a", 1, WSET, (0, 300)))
     port.submit(rtu.write_request(16, "b", 2, WSET, (0, 9)))
     assert heard == []

@@ -50,7 +50,7 @@ class Bench:
         self.code = [0]
         inp = _Words(self.sink.inp, self.code)
         sent = Sent(gate.sent, inp, base + s.PCS_SENT_W, len(self.sink.inp))
-        self.bus.port.watch[1] = sent.see
+        self.bus.port.watch[1] = [sent.see]
         periods_ms = setpoint_ms, tick_ms
         self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, *periods_ms, sent, gate)
         self.bus.device = SimpleNamespace()  # the channel serves the driver

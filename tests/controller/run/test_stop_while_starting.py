@@ -58,7 +58,7 @@ class Bench:
         sent = Sent(gate.sent, inp, self.base + s.PCS_SENT_W, code_at)
         self.bus = Bus(self.pcs, self.slave, baud_Bd=460_800)
         self.bus.device = SimpleNamespace()  # the channel serves the driver
-        self.bus.port.watch[1] = sent.see
+        self.bus.port.watch[1] = [sent.see]
         self.gate = gate
         self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, 100, TICK_MS, sent, gate)
         self.out = [0] * layout.outputs
