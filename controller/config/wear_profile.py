@@ -38,7 +38,7 @@ def _check(profile: Profile) -> None:
         stored.add(each.stored)
         if each.stored == wear.YES and each.repeat_ms:
             allowed = "0: each repetition would be stored"
-            not_allowed(file, (each.what, "repeat_ms"), each.repeat_ms, allowed)
+            not_allowed(file, (each.what,), f"repeated every {each.repeat_ms} ms", allowed)
     most, path = profile.settings.get("writes_per_day_max"), ("settings", "writes_per_day_max")
     if most == 0 and wear.YES in stored:
         not_allowed(file, path, most, '1 or more with a register that is stored = "yes"')
