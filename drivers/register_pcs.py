@@ -219,8 +219,8 @@ class RegisterPcs:
         if rated_W != stated_W:
             raise StepError(f"rated_W reads {rated_W}, the unit has {stated_W}")
         self.state = SETTING_UP
-        for number, step in enumerate(self.profile.setup):
-            yield from self._sequence.set_up(number, step)
+        for step in self.profile.setup:
+            yield from self._sequence.set_up(step)
         self.state, self.fault = READY, ""
         self.readings.is_ready = True
 

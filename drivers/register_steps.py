@@ -1,6 +1,7 @@
 """The steps of a converter's set-up and start: write, read back, or wait for a value.
 
-A device may store what is written, so a step of the set-up is read before it is written.
+A device may store what is written, so a step of the set-up is read before it is written. One that
+the device does not keep, or does not show, is written again only after a while.
 """
 
 from struct import Struct
@@ -9,12 +10,11 @@ from drivers import steps
 from drivers.buses import rtu
 from drivers.profile import Step
 from drivers.register_codec import Codec
-from drivers.steps import StepError
+from drivers.steps import LONG_AGO_US, StepError
 from drivers.sunspec import Places
 from drivers.wear import NO, WRITES, Wear
 
-# Between writes of one step in a connection: at first 1 s, each time 8 times as long, at most 1 h.
-PAUSE_US, PAUSE_US_MAX, PAUSE_GROWS = 1_000_000, 3_600_000_000, 8
+AGAIN_US = 600_000_000
 
 
 class RegisterSteps:
@@ -27,34 +27,26 @@ class RegisterSteps:
 
     def forget(self) -> None:
         """The connection was lost: the device may have lost what was written."""
-        # of a step of the set-up, by number: when it may be written again, and the pause then
-        self._again: dict[int, tuple[int, int]] = {}
+        self._written_us: dict[tuple, int] = {}  # by register and words
 
-    def set_up(self, number: int, step: Step) -> steps.Sequence[None]:
-        """Write a step only if the device shows another value, because the device may store it. A
-        register that cannot be read is written once in a connection. One that does not keep its
-        value is written more and more seldom.
-        """
-        if step.function not in WRITES:
-            yield from self._wait(step)
-            return
-        place, words = self._content(step)
-        data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(words)
-        is_done = number in self._again and (data is None or not step.read_back)
-        if data == _packed(words) or is_done:
-            return
-        again_us, pause_us = self._again.get(number, (self.now_us, PAUSE_US))
-        if self.now_us >= again_us:
-            yield from self._write(step)
-            longer_us = min(pause_us * PAUSE_GROWS, PAUSE_US_MAX)
-            self._again[number] = self.now_us + pause_us, longer_us
-        yield from self._verify(step)
+    def set_up(self, step: Step) -> steps.Sequence[None]:
+        """Write a step only if the device shows another value, because the device may store it."""
+        if step.function in WRITES:
+            place, words = self._content(step)
+            data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(words)
+            if data == _packed(words):
+                return
+            again_us = self._written_us.get((place, words), LONG_AGO_US) + AGAIN_US
+            if self.now_us < again_us:
+                if step.read_back:
+                    raise _not_kept(step, place)
+                return
+        yield from self.run(step)
 
     def run(self, step: Step) -> steps.Sequence[None]:
         """Write and read back, or read until the register has one of the values."""
         if step.function in WRITES:
-            yield from self._write(step)
-            yield from self._verify(step)
+            yield from self._write(step, *self._content(step))
         else:
             yield from self._wait(step)
 
@@ -63,37 +55,34 @@ class RegisterSteps:
         words = tuple(Codec(step.register, self._settings).words(step.value))
         return self._places.of(step.register.address), words
 
-    def _write(self, step: Step) -> steps.Sequence[None]:
-        place, words = self._content(step)
+    def _write(self, step: Step, place: int, words: tuple[int, ...]) -> steps.Sequence[None]:
         if step.stored != NO and self._wear.is_spent(self.now_us):
             raise StepError(f"register {place} waits: the budget of writes is spent for today")
         kind = "write one" if step.function == rtu.WRITE_REGISTER else "write"
         answer = yield kind, place, words
         if answer is None:
             raise StepError(step.fault or f"register {place} refuses {step.value}")
-
-    def _verify(self, step: Step) -> steps.Sequence[None]:
-        if not step.read_back:
-            return
-        place, words = self._content(step)
-        data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(words)
-        if data != _packed(words):
-            raise StepError(step.fault or f"register {place} does not keep {step.value}")
+        self._written_us[place, words] = self.now_us
+        if step.read_back:
+            data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(words)
+            if data != _packed(words):
+                raise _not_kept(step, place)
 
     def _wait(self, step: Step) -> steps.Sequence[None]:
-        codec, address = (
-            Codec(step.register, self._settings),
-            self._places.of(step.register.address),
-        )
+        codec, place = Codec(step.register, self._settings), self._places.of(step.register.address)
         until_us = self.now_us + step.timeout_ms * 1000
         while True:
-            data = yield "read", step.function, address, step.register.words
+            data = yield "read", step.function, place, step.register.words
             value = codec.value(data) if data else None
             if value in step.equals:
                 return
             if self.now_us >= until_us:
-                raise StepError(step.fault or f"register {address} reads {value}, not as wanted")
+                raise StepError(step.fault or f"register {place} reads {value}, not as wanted")
             yield None
+
+
+def _not_kept(step: Step, place: int) -> StepError:
+    return StepError(step.fault or f"register {place} does not keep {step.value}")
 
 
 def _packed(words: tuple[int, ...]) -> bytes:

@@ -4,14 +4,14 @@ says of them.
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import cast
+from struct import Struct
 
 from controller.config.cabinet_config import Config
 from controller.config.devices import Device, Topology
 from controller.config.equipment import STORED
-from controller.config.profile_form import FLOATS, REGISTER_PCS
+from controller.config.profile_form import FLOATS, REGISTER_PCS, SUNSPEC_PCS
 from controller.config.values import Values
-from controller.core.base.converter_gate import OTHER, START, STOP, ConverterGate, Write
+from controller.core.base.converter_gate import ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
 from controller.core.base.gate import ScaledGate
 from drivers import wear
@@ -28,11 +28,14 @@ RESTS = {
     "pcs_readback": "has no set-point to read back: its acknowledgement counts as it",
     "pcs_heartbeat": "reports no heartbeat: values of a program that hangs look new (row 41)",
     "pcs_watchdog": "has no watchdog and no enable input: only channel B stops it",
+    STORED: "does not state whether it stores set-points: load tracking may wear out its flash",
 }
 
 
 def lacks(profile: Profile) -> list[str]:
     """Names of RESTS that a converter of this profile lacks."""
+    if profile.family == SUNSPEC_PCS:
+        return [STORED] * (wear.of_setpoint(profile) == wear.NOT_STATED)
     if profile.family != REGISTER_PCS:
         return []
     registers, settings = profile.registers, profile.settings
@@ -44,6 +47,7 @@ def lacks(profile: Profile) -> list[str]:
         "pcs_readback": settings["read_back"] or "setpoint_W" in registers,
         "pcs_heartbeat": "heartbeat" in registers,
         "pcs_watchdog": settings["watchdog"] != "none" or settings["enable_input"],
+        STORED: wear.of_setpoint(profile) != wear.NOT_STATED,
     }
     return [name for name in RESTS if not has[name]]
 
@@ -54,11 +58,13 @@ def lacks_of(topology: Topology, unit: int) -> list[str]:
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse a converter with an unaccepted gap or a rating that its registers cannot hold."""
+    """Refuse a converter with an unaccepted gap, a rating that its registers cannot hold, or load
+    tracking that would wear out its flash in a day.
+    """
     accepted = config.topology.not_fitted
     for device in [each for each in config.devices if each.role == "pcs"]:
         for name in lacks(device.profile):
-            if name not in accepted:
+            if name not in accepted and (name != STORED or _is_tracked(config, device)):
                 problem = f"is missing: device.{device.name} {RESTS[name]}"
                 path = ("not_fitted", name)
                 values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
@@ -68,22 +74,10 @@ def check(values: Values, config: Config) -> None:
             _check_rating(values, config, device)
 
 
-def check_stored(values: Values, config: Config) -> None:
-    """Refuse load tracking by set-points of which nobody knows, or accepts, whether they are
-    stored: tracking writes several in a second, and flash wears out in a day.
-    """
-    path = ("not_fitted", STORED)
-    devices = [each for each in config.devices if each.role == "pcs"]
-    for device in devices if STORED not in config.topology.not_fitted else ():
-        is_tracked = (
-            config.control["track_dead_band_W"] <= config.unit_tables[device.index]["rated_W"]
-        )
-        if is_tracked and wear.of_setpoint(device.profile) == wear.NOT_STATED:
-            problem = (
-                f"is missing: load tracking writes many set-points of device.{device.name}, and "
-                f"{device.profile.path.stem} does not state whether the device stores them"
-            )
-            values.refuse(path, problem, values.spec(path).allowed[1], equipment=(STORED,))
+def _is_tracked(config: Config, device: Device) -> bool:
+    """Whether load tracking asks this converter for set-points: several in a second."""
+    rated_W = config.unit_tables[device.index]["rated_W"]
+    return config.control["track_dead_band_W"] <= rated_W
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
@@ -107,15 +101,16 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
     if not power.low <= -rated_W <= rated_W <= power.high:
         range_W = f"[{power.low:g}, {power.high:g}]"
         values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
-    stored = wear.of_setpoint(device.profile)
-    if stored == wear.YES and config.control["track_dead_band_W"] <= rated_W:
+    if wear.of_setpoint(device.profile) == wear.YES and _is_tracked(config, device):
         problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
         key = ("control", "track_dead_band_W")
         values.refuse(key, problem, f"more than {rated_W}: load tracking then asks for nothing")
 
 
 def words_of(config: Config, device: Device) -> Iterator[str]:
-    """Facts for a person about a converter by registers. Other devices have none."""
+    """Facts for a person about a converter. Other devices have none."""
+    for name in lacks(device.profile):
+        yield f"{RESTS[name]} (not_fitted.{name})"
     if device.profile.family != REGISTER_PCS:
         return
     settings = device.profile.settings
@@ -130,8 +125,6 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
         yield f"without the controller: {loss}, {time_s:g} s after the last {watchdog}"
     if most := settings["writes_per_day_max"]:
         yield f"stores what is written: at most {most} writes in a day, then 0 W and no start"
-    for name in lacks(device.profile):
-        yield f"{RESTS[name]} (not_fitted.{name})"
     yield "the sign of its power is what its maker states; prove it with a small charge"
 
 
@@ -140,35 +133,33 @@ def gate(
 ) -> ConverterGate:
     """The gate of a converter by registers, by its profile alone. place: as of FormGate."""
     profile = device.profile
-    sequences = (START, profile.start), (STOP, profile.stop), (OTHER, profile.setup)
-    writes = [
-        Write(does, each.register.address, words, each.value % (1 << 16 * words), is_little)
-        for does, steps in sequences
-        for each in steps
-        if each.value is not None
-        for words, is_little in [(each.register.words, each.register.word_order == "little")]
-    ]
-    if profile.heartbeat:
-        writes.append(Write(OTHER, profile.heartbeat["address"], 1))
+    writes = []
+    for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):
+        for step in [each for each in sequence if each.value is not None]:
+            register, words = step.register, step.register.words
+            content = (step.value % (1 << 16 * words)).to_bytes(2 * words, "big")
+            if register.word_order == "little":
+                content = b"".join([content[at : at + 2] for at in range(0, 2 * words, 2)][::-1])
+            writes.append(Write(is_start, step.function, register.address, words, content))
+    if beat := profile.heartbeat:
+        writes.append(Write(False, beat["function"], beat["address"], 1))
     setpoint = setpoint_gate(device, rated_W, place)
-    places = cast(Callable[[int | str], int | None], place)
-    return ConverterGate(device.address, writes, places, setpoint, rated_W)
+    return ConverterGate(device.address, writes, place, setpoint, rated_W)
 
 
 def sunspec_gate(device: Device, rated_W: int, pcs: SunSpecPcs) -> ConverterGate:
     """The gate of a SunSpec converter: models 704 and 715 of the definitions of 2018."""
     reversion_s = device.profile.settings["reversion_s"]
     writes = [
-        Write(START, "715.OpCtl", 1, 1),
-        Write(STOP, "715.OpCtl", 1, 0),
-        Write(OTHER, "715.ControllerHb", 2),
+        Write(True, 16, "715.OpCtl", 1, b"\0\1"),
+        Write(False, 16, "715.OpCtl", 1, b"\0\0"),
+        Write(False, 16, "715.ControllerHb", 2),
         # WSetEna on, WSetMod in watts, 0 W in WSet and in WSetRvrt
-        Write(OTHER, "704.WSetEna", 6, 0x0001_0001 << 64),
-        Write(OTHER, "704.WSetEnaRvrt", 3, 1 << 32 | reversion_s),
+        Write(False, 16, "704.WSetEna", 6, b"\0\1\0\1" + bytes(8)),
+        Write(False, 16, "704.WSetEnaRvrt", 3, Struct(">HI").pack(1, reversion_s)),
     ]
     setpoint = ScaledGate(device.address, pcs)
-    place = cast(Callable[[int | str], int | None], pcs.written_at.get)
-    return ConverterGate(device.address, writes, place, setpoint, rated_W)
+    return ConverterGate(device.address, writes, pcs.written_at.get, setpoint, rated_W)
 
 
 def setpoint_gate(

@@ -42,7 +42,6 @@ def check(values: Values, config: Config) -> None:
         converters.check,
         maps.check,
         maps.check_limits,
-        converters.check_stored,
         _check_forming,
         _check_cells,
         _check_fault_contact,

@@ -7,7 +7,6 @@ from controller.config import (
     can_profile,
     converters,
     devices,
-    equipment,
     maps,
     meter_profile,
     profile_bench,
@@ -15,7 +14,13 @@ from controller.config import (
     stage_states,
     wear_profile,
 )
-from controller.config.profile_form import CAN_BMS, REGISTER_BMS, REGISTER_PCS, SITE_DEVICE
+from controller.config.profile_form import (
+    CAN_BMS,
+    REGISTER_BMS,
+    REGISTER_PCS,
+    SITE_DEVICE,
+    SUNSPEC_PCS,
+)
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
 from drivers import wear
@@ -28,7 +33,7 @@ from drivers.setpoint_form import WAYS, Frame
 Facts = dict[str, Any]
 CHARACTER_BITS = 11  # with parity or two stop bits: the longest
 NO_WATCHDOG = "none"
-METER, SUNSPEC_PCS = "meter", "sunspec_pcs"
+METER = "meter"
 READS = (3, 4)
 POWER_W, RATED_W = 10_000, 100_000  # the set-point that `writes` shows
 
@@ -74,9 +79,6 @@ def acceptances(profile: Profile) -> list[str]:
         found += [name for fact, name in lacking if not stage_states.is_given(profile, fact)]
     if can_profile.lacks_limits(profile):
         found.append(maps.LIMITS)
-    is_pcs = "pcs" in profile_bench.roles_of(profile)
-    if is_pcs and wear.of_setpoint(profile) == wear.NOT_STATED:
-        found.append(equipment.STORED)
     if maps.is_map_only(profile):
         found.append(maps.acceptance_of(profile_bench.roles_of(profile)[0]))
     return found

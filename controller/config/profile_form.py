@@ -162,7 +162,7 @@ REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS, REGISTER_
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
-SITE_DEVICE, REGISTER_PCS = "site_device", "register_pcs"
+SITE_DEVICE, REGISTER_PCS, SUNSPEC_PCS = "site_device", "register_pcs", "sunspec_pcs"
 BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
 DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models

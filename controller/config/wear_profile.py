@@ -4,68 +4,46 @@ A register that a device keeps in flash wears out. Few documents say which regis
 profile says "yes", "no" or "not stated", for all of its writes or for each of them.
 """
 
-from typing import Any
-
 from controller.config.converter_form import STORED
 from controller.forms.refusal import not_allowed
 from drivers import wear
 from drivers.profile import Profile
-from drivers.register_write import COIL_WRITES
 
-REPEAT_MS, REPEAT_UNKNOWN_MS, NEVER_MS = 1000, 600_000, 1 << 40  # of an unchanged value
+# How often an unchanged value of a site device is written again if its profile does not say it.
+REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 
 def resolved(profile: Profile) -> Profile:
     """The same profile with `stored` at each write, checked. Raises ConfigError."""
-    settings = profile.settings
+    settings, registers = profile.settings, profile.registers.values()
     if "stored" not in settings:
         return profile
     default = settings["stored"] = STORED[settings["stored"]]
-    tables = [
-        vars(each)
-        for name in ("setpoint", "setup", "start", "stop")
-        for each in getattr(profile, name)
-    ]
-    tables += [profile.heartbeat] if profile.heartbeat else []
-    tables += [*profile.sent.values(), *map(vars, profile.registers.values())]
-    for each in tables:
-        each["stored"] = default if each.get("stored") is None else STORED[each["stored"]]
-    for name, register in profile.registers.items():
-        if getattr(register, "repeat_ms", 0) is None or "write" in register.direction:
-            _repeat(profile.path.name, name, register)
+    writes = [*profile.setpoint, *profile.setup, *profile.start, *profile.stop, *registers]
+    for each in [profile.heartbeat, *profile.sent.values(), *map(vars, writes)]:
+        own = each.get("stored")
+        each |= {"stored": default if own is None else STORED[own]} if each else {}
     _check(profile)
+    for register in registers:
+        if getattr(register, "repeat_ms", 0) is None:
+            is_coil = register.type == "bit"
+            register.repeat_ms = REPEAT_MS[wear.NO if is_coil else register.stored]
     return profile
-
-
-def _repeat(file: str, name: str, register: Any) -> None:
-    """Set how often an unchanged value of a site device is written again."""
-    stated_ms = getattr(register, "repeat_ms", REPEAT_MS)
-    if stated_ms is not None and register.stored == wear.YES:
-        not_allowed(file, ("registers", name, "repeat_ms"), stated_ms, "none: each would be stored")
-    if stated_ms is None:
-        is_safe = register.stored == wear.NO or register.write_function in COIL_WRITES
-        unknown_ms = NEVER_MS if register.stored == wear.YES else REPEAT_UNKNOWN_MS
-        register.repeat_ms = REPEAT_MS if is_safe else unknown_ms
 
 
 def _check(profile: Profile) -> None:
     """Refuse a budget that is missing or without use, and writes that would spend it at once."""
-    settings, file = profile.settings, profile.path.name
-    if "writes_per_day_max" not in settings:
-        return
-    stored = {each.stored for each in wear.written(profile)}
-    budget, path = settings["writes_per_day_max"], ("settings", "writes_per_day_max")
-    if wear.YES in stored and not budget:
-        not_allowed(file, path, budget, '1 or more with a register that is stored = "yes"')
-    if stored <= {wear.NO} and budget:
-        not_allowed(file, path, budget, '0: every register is stored = "no"')
-    if budget and wear.of_setpoint(profile) != wear.NO and settings.get("repeat_ms"):
-        allowed = "0: each repetition would be stored"
-        not_allowed(file, ("settings", "repeat_ms"), settings["repeat_ms"], allowed)
-    for name, row in [("heartbeat", profile.heartbeat), *profile.sent.items()]:
-        if row and row["stored"] == wear.YES and row["period_ms"]:
-            allowed = '"no" or "not stated" for a write that is repeated'
-            not_allowed(file, (name, "stored"), row["stored"], allowed)
+    file, stored = profile.path.name, set[str]()
+    for each in wear.written(profile):
+        stored.add(each.stored)
+        if each.stored == wear.YES and each.repeat_ms:
+            allowed = "0: each repetition would be stored"
+            not_allowed(file, (each.what,), f"repeated every {each.repeat_ms} ms", allowed)
+    most, path = profile.settings.get("writes_per_day_max"), ("settings", "writes_per_day_max")
+    if most == 0 and wear.YES in stored:
+        not_allowed(file, path, most, '1 or more with a register that is stored = "yes"')
+    if most and stored <= {wear.NO}:
+        not_allowed(file, path, most, '0: every register is stored = "no"')
 
 
 def unstated(profile: Profile) -> list[str]:

@@ -102,21 +102,21 @@ def read_list(path: str) -> list[Line]:
 
 def _dealt(path: str, lines: list[Line]) -> list[Line]:
     """The lines with the share of each cabinet and the turn of its meter test, checked."""
-    turns_s = [TURN_S * at for at in range(len(lines))]
     said = {each.values.get(SHARE, "") for each in lines}
     if len(lines) < 2 and not said & {EQUAL, OWN}:
         return lines
-    if said == {OWN}:
-        return [_with(each, {SHARE: str(PERMILLE), WAIT: "0"}) for each in lines]
-    if said == {EQUAL}:
-        part, rest = divmod(PERMILLE, len(lines))
-        shares = [part + (rest if at == 0 else 0) for at in range(len(lines))]
-        pairs = zip(lines, shares, turns_s)
-        lines = [_with(each, {SHARE: str(of), WAIT: str(wait_s)}) for each, of, wait_s in pairs]
-    shares, waits_s = [[_number(each, column) for each in lines] for column in (SHARE, WAIT)]
-    is_apart = all([late - early >= TURN_S for early, late in pairwise(sorted(waits_s))])
-    in_turn = min(waits_s) >= 0 and max(waits_s) <= WAIT_S_MAX
-    if sum(shares) != PERMILLE or min(shares) < 1 or not (in_turn and is_apart):
+    part, rest = divmod(PERMILLE, len(lines))
+    word = said.pop() if len(said) == 1 else ""
+    if word == OWN:
+        found = [(PERMILLE, 0)] * len(lines)
+    elif word == EQUAL:
+        found = [(part + (0 if at else rest), TURN_S * at) for at in range(len(lines))]
+    else:
+        found = [(_number(each, SHARE), _number(each, WAIT)) for each in lines]
+    waits_s, shares = sorted([wait_s for _, wait_s in found]), [share for share, _ in found]
+    in_turn = all([late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s])])
+    is_dealt = sum(shares) == PERMILLE and min(shares) > 0
+    if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
         allowed = (
             f"{SHARE} of each, with the sum {PERMILLE}, and {WAIT} of each, 0 to {WAIT_S_MAX} and "
             f'{TURN_S} or more apart; or {SHARE} "{EQUAL}" in each line, of at most '
@@ -124,17 +124,16 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
         )
         words = f"does not say how {len(lines)} cabinets share the load"
         raise ConfigError(f"{path}: {words}; allowed {allowed}")
-    return lines
-
-
-def _with(each: Line, values: dict[str, str]) -> Line:
-    return each._replace(values=each.values | values)
+    return [
+        each._replace(values=each.values | {SHARE: str(share), WAIT: str(wait_s)})
+        for each, (share, wait_s) in zip(lines, found)
+    ]
 
 
 def _number(each: Line, column: str) -> int:
     """The number of a column; -1 for a text or none."""
     text = each.values.get(column, "")
-    return int(text) if text.isascii() and text.isdigit() else -1
+    return int(text) if text.isdecimal() else -1
 
 
 def _line(at: str, head: list[str], row: list[str]) -> Line:

@@ -7,7 +7,6 @@ from controller.config import (
     bus_times,
     can_profile,
     converters,
-    equipment,
     maps,
     meter_profile,
     track_path,
@@ -71,10 +70,11 @@ def profiles(config: Config) -> Iterator[str]:
     """What no reading proves of the devices' profiles, and what meters and converters lack."""
     yield from ("", "PROFILES OF THE DEVICES")
     yield from _map_only(config)
-    yield from _unstated(config)
     for device in config.devices:
         found = [*_of_meter(device)] if device.role in METERS else []
         found += converters.words_of(config, device)
+        if count := len(wear_profile.unstated(device.profile)):
+            found.append(f"its profile does not say of {count} writes whether they are stored")
         is_remote = device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]
         found += can_profile.lacks(device.profile) if device.profile.family in OF_PROFILE else []
         found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs", "bms") else []
@@ -89,20 +89,6 @@ def _map_only(config: Config) -> Iterator[str]:
         yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
         yield from wrapped("    on it rest ", maps.rests_on(devices))
         yield from wrapped(f"    not_fitted.{name}: ", config.topology.not_fitted[name])
-
-
-def _unstated(config: Config) -> Iterator[str]:
-    """How many writes may wear out a device that may store them, and who accepted that."""
-    found: dict[str, list[str]] = {}
-    for device in config.devices:
-        if count := len(wear_profile.unstated(device.profile)):
-            words = f"{count} writes of {device.profile.path.stem}"
-            found.setdefault(words, []).append(device.name)
-    for words, names in found.items():
-        yield from wrapped("  not stated: ", f"whether {', '.join(names)} store: {words}")
-    accepted = config.topology.not_fitted.get(equipment.STORED)
-    if accepted:
-        yield from wrapped(f"    not_fitted.{equipment.STORED}: ", accepted)
 
 
 def _of_meter(device: Device) -> Iterator[str]:

@@ -2,13 +2,12 @@
 the wires (loop.py, or the rig's simulation) moves the bytes and frames.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from controller.config import bus_times, converters, families, site_devices
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device
-from controller.core.base.form_gate import FormSent
 from controller.core.base.sent import Sent
 from controller.core.image import ProcessImage
 from controller.core.site_devices.actuator_chain import ActuatorChain
@@ -124,7 +123,7 @@ class Field:
             return
         port = self.ports[device.bus]
         wear = self.wear[device.name] = getattr(driver, "wear", None) or Wear(device.profile)
-        self._watch(port, device.address, wear.see)
+        port.watch.setdefault(device.address, []).append(wear.see)
         if device.outputs:
             self._add_io(device, cast(IoModule, driver), port, config)
         elif device.role == "pcs":
@@ -144,17 +143,6 @@ class Field:
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:
             self.serials[device.bus, device.address] = self._serial(device, driver, port, phase_us)
-
-    def _watch(self, port: RtuPort, address: int, see: Callable[[bytes], object]) -> None:
-        """Have each frame to a unit seen before it is sent, also by what watches it already."""
-        before = port.watch.get(address)
-
-        def both(frame: bytes) -> None:
-            if before is not None:
-                before(frame)
-            see(frame)
-
-        port.watch[address] = both
 
     def _serial(
         self, device: Device, driver: families.Driver, port: RtuPort, phase_us: int
@@ -187,14 +175,12 @@ class Field:
         unit = device.index
         places = image.layout.unit_input(unit, s.PCS_SENT_W), image.places["sent"].start + unit
         rated_W = config.unit_tables[unit]["rated_W"]
-        sent: Sent | FormSent
         if isinstance(driver, RegisterPcs):
-            gate = converters.gate(device, rated_W, driver.writer.places.of)
-            sent = FormSent(gate, image.inp, *places)
+            gate = converters.gate(device, rated_W, driver.places.of)
         else:
             gate = converters.sunspec_gate(device, rated_W, driver)
-            sent = Sent(driver, image.inp, *places)
-        self._watch(port, device.address, sent.see)
+        sent = Sent(gate.sent, image.inp, *places)
+        port.watch[device.address].append(sent.see)
         periods_ms = device.setpoint_ms, config.tick_ms
         self.pcs.append(PcsChannel(driver, port, image.layout, unit, *periods_ms, sent, gate))
 

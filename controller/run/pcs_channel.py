@@ -11,8 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 
 from controller.core.base import reasons
-from controller.core.base.converter_gate import START, ConverterGate
-from controller.core.base.form_gate import FormSent
+from controller.core.base.converter_gate import ConverterGate
 from controller.core.base.sent import Sent
 from controller.run.start_budget import StartBudget
 from drivers.buses import rtu
@@ -44,7 +43,7 @@ class PcsChannel:
         unit: int,
         period_ms: int,
         tick_ms: int,
-        sent: Sent | FormSent,
+        sent: Sent,
         gate: ConverterGate,
     ):
         """gate: of controller.config.converters."""
@@ -183,10 +182,10 @@ class PcsChannel:
             self.gate_refusals += 1
             self.sent.refuse(code)
             return code
-        does = self._gate.does(frame)
-        if does == START:
+        is_start = self._gate.is_start(frame)
+        if is_start:
             self._starts[request.key] = request
-        elif does is None:  # a set-point, which the driver makes anew each time
+        elif is_start is None:  # a set-point, which the driver makes anew each time
             request.on_reply = partial(self._acknowledged, request.on_reply, frame)
         self.port.submit(request)
         return code

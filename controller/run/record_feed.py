@@ -19,7 +19,7 @@ from controller.run.run_request import RunRequest
 from controller.run.stored_value import Acknowledging, StoredValue
 from controller.store.stored_record import AWAKE, UNMEASURED, Record, delay_of
 from controller.store.two_copies import ARMED, MISSING, UNREADABLE, Loaded
-from drivers.wear import Wear
+from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
@@ -79,10 +79,11 @@ class RecordFeed:
         """Take over what the last run has spent of each device's budget of writes; all of it, if
         the store is unreadable.
         """
+        written = loaded.record.written if loaded.record else {}
         self._wear = {name: each for name, each in wear.items() if each.most}
         for name, each in self._wear.items():
-            spent = each.most if loaded.state == UNREADABLE else 0
-            each.take((loaded.record or Record()).written.get(name, (spent, 0)))
+            all_spent = each.most * DAY_MIN * (loaded.state == UNREADABLE)
+            each.take(written.get(name, all_spent))
 
     def armed_stored(self) -> int:
         """1 once the record that says ARMED is durable; never before."""
@@ -101,7 +102,7 @@ class RecordFeed:
         measured_ms = self._core.functions["meter_sign"].state.delay_ms
         if measured_ms:
             self._path_delay = (self._path, measured_ms)
-        spent = [each.kept[0] for each in self._wear.values()]
+        spent = [each.kept // DAY_MIN for each in self._wear.values()]
         kept = (self.noc_verified, self._path_delay, *self._peak, *spent)
         now = (armed, latched, out[s.RESETS_LEFT], trips, *kept)
         is_new = any([value.is_new for value in self._values])

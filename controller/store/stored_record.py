@@ -6,8 +6,7 @@ store. On the disk `values` maps names to whole numbers. Some names end in a tex
     stopped.      person of the lock-out, or empty; the number is the reason of the stop
     approved_by.  person who approved the limit image
     path_delay.   path of the delay; the number is the delay
-    written.      device with a budget of writes; the number is what is spent of its day
-    written_min.  the same device; the number is the age of that day in minutes
+    written.      device with a budget of writes; the number is what drivers/wear.py keeps
 
 An older release drops what it does not know of `values`, and counts an unknown latch as lost. A
 change that it must not drop so needs another FORM: it then refuses to start (two_copies.NEWER).
@@ -42,8 +41,7 @@ FIELDS: dict[str, type] = {
 SAME = tuple(FIELDS)[:-1]  # as fields of a Record
 APPROVED = "approved"  # bytes beside FIELDS, once a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
-APPROVED_BY, PATH_DELAY = "approved_by.", "path_delay."
-WRITTEN, WRITTEN_MIN = "written.", "written_min."
+APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
 # in `values` under the name of the field
 NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
@@ -80,7 +78,7 @@ class Record:
     path_delay: tuple[str, int] = UNMEASURED
     peak_minute: int = 0
     peak_used_Wh: int = 0
-    written: dict[str, tuple[int, int]] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
@@ -99,8 +97,7 @@ def on_disk(record: Record) -> dict[str, Any]:
         values[APPROVED_BY + record.approved_by] = 1
     if record.path_delay != UNMEASURED:
         values[PATH_DELAY + record.path_delay[0]] = record.path_delay[1]
-    for name, (spent, age_min) in record.written.items():
-        values |= {WRITTEN + name: spent, WRITTEN_MIN + name: age_min}
+    values |= {WRITTEN + name: kept for name, kept in record.written.items()}
     values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
     more = {APPROVED: record.approved} if record.approved else {}
     return {name: getattr(record, name) for name in SAME} | {"values": values} | more
@@ -119,10 +116,7 @@ def in_memory(stored: dict[str, Any]) -> Record:
         approved_by=_text(values, APPROVED_BY),
         path_delay=next(iter(_texts(values, PATH_DELAY)), UNMEASURED),
         **{name: values.get(name, 0) for name in NUMBERS},
-        written={
-            name: (spent, values.get(WRITTEN_MIN + name, 0))
-            for name, spent in _texts(values, WRITTEN)
-        },
+        written=dict(_texts(values, WRITTEN)),
     )
 
 

@@ -45,8 +45,8 @@ class RtuPort:
         self.name, self.turnaround_us = name, turnaround_us
         self.first_byte_timeout_us = first_byte_timeout_us
         self.statistics: dict[int, UnitStatistics] = {}
-        # unit id: callable that gets each frame to that unit just before it is sent
-        self.watch: dict[int, Callable[[bytes], object]] = {}
+        # unit id: callables that get each frame to that unit just before it is sent
+        self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.wake_us = NEVER
         self._char_ns = -(-char_bits * 10**9 // baud_Bd)
         self.gap_us = (
@@ -168,8 +168,8 @@ class RtuPort:
         self._hold_us, self._late_dropped = 0, False
         self._receiver.expect(request)
         frame = request.frame
-        if request.unit_id in self.watch:
-            self.watch[request.unit_id](frame)
+        for see in self.watch.get(request.unit_id, ()):
+            see(frame)
         self._sent_us = now_us + self._time_us(len(frame))
         # an adapter may deliver the whole reply at its end
         reply_us = self._time_us(request.reply_bytes)

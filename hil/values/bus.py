@@ -71,12 +71,12 @@ class _Job:
 
 
 class ValuePort:
-    """`watch` {unit id: callable that gets each frame to that unit}, as in RtuPort."""
+    """`watch` {unit id: callables that get each frame to that unit}, as in RtuPort."""
 
     def __init__(self, port: RtuPort, slave: RtuSlave, line: Line) -> None:
         """port: has the times of the bus; slave: its devices."""
         self._port, self._slave, self._line = port, slave, line
-        self.watch: dict[int, Callable[[bytes], object]] = {}
+        self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.statistics: dict[int, UnitStatistics] = {}
         self._periodic: list[_Job] = []
         self._once: dict[Hashable, _Job] = {}
@@ -177,8 +177,8 @@ class ValuePort:
             job.due_us += job.period_us * ((begin_us - job.due_us) // job.period_us + 1)
         else:
             del self._once[request.key]
-        if request.unit_id in self.watch:
-            self.watch[request.unit_id](request.frame)
+        for see in self.watch.get(request.unit_id, ()):
+            see(request.frame)
         self._asked = begin_us + job.times_us[0], job
 
     def _serve(self, job: _Job, heard_us: int) -> None:

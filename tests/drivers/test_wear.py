@@ -37,13 +37,13 @@ def test_each_frame_to_a_device_of_a_cabinet_is_counted(path):
     assert {each.name for each in devices} == set(field.wear)
     for number, device in enumerate(devices, 1):
         frame = rtu.write_request(16, "", device.address, 65_000 + number, [0]).frame
-        before = sum(field.wear[device.name].counts.values())
+        before = field.wear[device.name].spent
         port = field.ports[device.bus]
         port.submit(rtu.write_request(16, "x", device.address, 65_000 + number, [0]))
         for at_us in range(0, 60_000_000, 1000):
             if port.poll(at_us) == frame:
                 break
-        assert sum(field.wear[device.name].counts.values()) == before + 1, device.name
+        assert field.wear[device.name].spent == before + 1, device.name
 
 
 def setup_writes(slave, name):
@@ -95,7 +95,8 @@ def test_a_set_up_that_does_not_stick_is_written_seldom(name, is_read):
     found = setup_writes(slave, name)
     assert len(found) >= 1
     assert max(found.count(each) for each in found) <= (3 if is_read else 1)
-    assert sum(device.wear.counts.values()) >= len(found)
+    stored = {step.register.address for step in device.profile.setup if step.stored != "no"}
+    assert device.wear.spent >= len([each for each in found if each in stored])
 
 
 def profile_of(tmp_path, text, settings=""):
@@ -148,7 +149,7 @@ def spent(tmp_path, most=3):
 
 def test_a_spent_budget_lets_only_the_rest_value_pass(tmp_path):
     write, worn, now_us = spent(tmp_path)
-    assert worn.counts == {"yes": 3, "no": 0, "not stated": 0} and worn.is_spent(now_us)
+    assert worn.spent == 3 and worn.is_spent(now_us)
     assert write.request(0, now_us + 1) is not None
     assert write.request(1, now_us + 1_000_000) is None
     write.forget()
@@ -161,18 +162,18 @@ def test_a_restart_gives_no_fresh_budget(tmp_path):
     _, worn, now_us = spent(tmp_path)
     after = wear.Wear(profiles.load(str(tmp_path / "own.toml")))
     after.take(worn.kept)
-    assert worn.kept == (3, 0) and after.is_spent(0) and after.is_spent(86_399_000_000)
+    assert worn.kept == 4320 and after.is_spent(0) and after.is_spent(86_399_000_000)
     assert not after.is_spent(86_400_000_000)
 
 
 def test_the_stored_record_keeps_what_each_device_has_spent():
-    record = stored_record.Record(written={"pcs_1": (12, 90), "roof": (3, 0)})
+    record = stored_record.Record(written={"pcs_1": 17_370, "roof": 4320})
     assert stored_record.decode(stored_record.encode(1, record)) == (1, record)
-    other = stored_record.Record(written={"pcs_1": (9, 100), "cold": (1, 1)})
+    other = stored_record.Record(written={"pcs_1": 13_060, "cold": 1441})
     assert stored_record.union(record, other).written == {
-        "pcs_1": (12, 90),
-        "roof": (3, 0),
-        "cold": (1, 1),
+        "pcs_1": 17_370,
+        "roof": 4320,
+        "cold": 1441,
     }
 
 
@@ -183,22 +184,25 @@ def test_the_store_keeps_the_count_in_steps_that_are_rounded_up(spent, kept, tmp
     profile = profile_of(tmp_path, ", stored = 'yes'", "writes_per_day_max = 100")
     worn = wear.Wear(profile)
     worn.spent = spent
-    assert worn.kept == (kept, 0)
+    assert worn.kept == kept * 1440
 
 
-@cases("""frame  counted
-    rtu.write_request(16, "", 1, 1792, [1])  "yes"
-    rtu.write_request(16, "", 1, 1791, [1, 1])  "yes"
-    rtu.write_request(6, "", 1, 4711, [1])  "not stated"
-    rtu.write_request(15, "", 1, 1792, [1])  "not stated"
-    rtu.read_request("", 1, 3, 1792, 1)  ""
+@cases("""frame  stored  counted
+    rtu.write_request(16, "", 1, 1792, [1])  "yes"  1
+    rtu.write_request(16, "", 1, 1792, [1])  "not stated"  1
+    rtu.write_request(16, "", 1, 1792, [1])  "no"  0
+    rtu.write_request(16, "", 1, 1791, [1, 1])  "no"  1
+    rtu.write_request(16, "", 1, 1792, [1, 1])  "no"  1
+    rtu.write_request(6, "", 1, 4711, [1])  "no"  1
+    rtu.write_request(15, "", 1, 1792, [1])  "no"  1
+    rtu.read_request("", 1, 3, 1792, 1)  "yes"  0
 """)
-def test_a_frame_that_no_table_names_counts_as_not_stated(frame, counted, tmp_path):
-    worn = wear.Wear(profile_of(tmp_path, ", stored = 'yes'", "writes_per_day_max = 100"))
+def test_a_write_of_a_register_that_no_table_names_counts(frame, stored, counted, tmp_path):
+    most = 0 if stored == "no" else 100
+    settings = f"writes_per_day_max = {most}"
+    worn = wear.Wear(profile_of(tmp_path, f", stored = '{stored}'", settings))
     worn.see(frame.frame)
-    assert {name: count for name, count in worn.counts.items() if count} == (
-        {counted: 1} if counted else {}
-    )
+    assert worn.spent == counted
 
 
 def test_every_write_of_a_shipped_profile_says_whether_it_is_stored():

@@ -8,7 +8,6 @@ then is within them or not above the worst one before. A frame that sets a direc
 held number its effect, so then the worst mixture has to be within the limits.
 """
 
-from array import array
 from collections.abc import Callable, Collection, Sequence
 from fractions import Fraction
 from math import inf
@@ -16,9 +15,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.converter_gate import ConverterGate
-from controller.core.base.gate import frame_crc
-from controller.core.base.sent import SENT
+from controller.core.base.gate import first_wrong
 from safety.signals import INT_MAX
 
 REGISTER, REGISTERS = 6, 16
@@ -149,17 +146,10 @@ class FormGate:
         size = HEAD.size + 2 if form.function == REGISTER else COUNTED_HEAD.size + 2 * words + 2
         if len(frame) != size:
             return reasons.GATE_LENGTH
-        unit_id, function, _, count = HEAD.unpack_from(frame)
+        _, function, _, count = HEAD.unpack_from(frame)
         is_counted = form.function == REGISTER or (count, frame[6]) == (words, 2 * words)
-        for is_right, code in (
-            (unit_id == form.unit_id, reasons.GATE_UNIT_ID),
-            (function == form.function, reasons.GATE_FUNCTION),
-            (is_counted, reasons.GATE_COUNT),
-            (frame_crc(frame[:-2]) == int.from_bytes(frame[-2:], "little"), reasons.GATE_CRC),
-        ):
-            if not is_right:
-                return code
-        return reasons.NONE
+        is_same = function == form.function, reasons.GATE_FUNCTION
+        return first_wrong(frame, form.unit_id, is_same, (is_counted, reasons.GATE_COUNT))
 
     @staticmethod
     def _content(form: FrameForm, frame: bytes) -> Content | None:
@@ -231,20 +221,3 @@ def _worst(
 
 def _ends(values: Sequence[Number]) -> tuple[Number, Number]:
     return min(values), max(values)
-
-
-class FormSent:
-    """Follows the frames to one converter, as `sent.Sent`."""
-
-    def __init__(self, gate: ConverterGate, inp: "array[int]", sent_at: int, code_at: int):
-        self._gate, self._inp, self._sent_at, self._code_at = gate, inp, sent_at, code_at
-
-    def see(self, frame: bytes) -> None:
-        """A whole frame to this converter is on its way."""
-        power_W = self._gate.sent(frame)
-        if power_W is not None:
-            self._inp[self._sent_at], self._inp[self._code_at] = power_W, SENT
-
-    def refuse(self, code: int) -> None:
-        """The stop frame goes out instead, and `inp[sent_at]` keeps the set-point sent before."""
-        self._inp[self._code_at] = code

@@ -57,7 +57,6 @@ class Engine(Words):
 
     is_heard: int
     runs: int  # its last report
-    changes_ms: int  # CHANGE_MS for each change of it, counted down by time
     asked_ms: int  # for which the set has been asked to run
     warm_ms: int  # for which it has run as asked without power; 0: it does not
 

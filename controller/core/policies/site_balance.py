@@ -47,9 +47,6 @@ STILL_MS = 1000  # a meter that works shows another power by then
 # The grid may have failed when its meter shows no power for so long: the contact of the transfer
 # switch can be broken. But sets that carry the load can hold a sound grid at 0 as well.
 QUIET_MS = 60_000
-# Each change of an engine's report counts CHANGE_MS, and time counts them down: an engine does not
-# start and stop every second.
-CHANGE_MS, CHATTER_MS = 5000, 10_000
 MS_MAX = 1_000_000_000
 
 
@@ -167,14 +164,11 @@ class SiteBalance(Function):
         return self.state.is_open != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
-        """How often an engine's report changes, how long it is asked to run, and warms up."""
+        """How long an engine is asked to run, and warms up."""
         now = device.reported("is_running")
-        changes_ms = max(0, engine.changes_ms - passed_ms)
         is_risen = now == 1 and engine.is_heard and not engine.runs
-        if now is not None and (now != engine.runs or not engine.is_heard):
-            changes_ms += CHANGE_MS * engine.is_heard
+        if now is not None:
             engine.runs, engine.is_heard = now, 1
-        engine.changes_ms = min(changes_ms, 2 * CHATTER_MS)
         is_asked, warm_ms = device.sent("run") != 0, engine.warm_ms
         engine.asked_ms = min(engine.asked_ms + passed_ms, MS_MAX) * is_asked
         if is_risen or warm_ms:
@@ -246,8 +240,9 @@ class SiteBalance(Function):
 
     def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)
-        for place, engine in enumerate(self._engines):
-            if engine.changes_ms >= CHATTER_MS:
+        for place, device in enumerate(self._sets):
+            # it flaps (debounce.py): an engine does not start and stop every second
+            if device.reported("is_running") is not None and device.settled("is_running") is None:
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 

@@ -11,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.gate import frame_crc
+from controller.core.base.gate import first_wrong
 
 COIL, REGISTER, COILS, REGISTERS, WRITE_AND_READ = 5, 6, 15, 16, 23
 HEAD = Struct(">BBHH")  # unit id, function, address, value or count
@@ -94,20 +94,17 @@ class WriteGate:
         form = self._form
         if len(frame) != self._length():
             return reasons.GATE_LENGTH
-        unit_id, function, address, count = HEAD.unpack_from(frame)
+        _, function, address, count = HEAD.unpack_from(frame)
         is_same_place = form.function != WRITE_AND_READ or frame[2:6] == frame[6:10]
         is_count_right = form.function in (COIL, REGISTER) or count == form.places
-        for is_right, code in (
-            (unit_id == form.unit_id, reasons.GATE_UNIT_ID),
+        return first_wrong(
+            frame,
+            form.unit_id,
             (function == form.function, reasons.GATE_FUNCTION),
             (address == form.address and is_same_place, reasons.GATE_ADDRESS),
             (is_count_right, reasons.GATE_COUNT),
             (self._is_tail_right(frame), reasons.GATE_RANGE),
-            (frame_crc(frame[:-2]) == int.from_bytes(frame[-2:], "little"), reasons.GATE_CRC),
-        ):
-            if not is_right:
-                return code
-        return reasons.NONE
+        )
 
     def _is_tail_right(self, frame: bytes) -> bool:
         form = self._form

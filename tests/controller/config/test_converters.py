@@ -109,7 +109,8 @@ def converter(files):
 LACKING = toml("signed", read_back="false").replace("state = {", "local = {")
 
 
-@pytest.mark.parametrize("name", RESTS)
+# the example cabinet accepts pcs_stored: see below
+@pytest.mark.parametrize("name", [each for each in RESTS if each != "pcs_stored"])
 def test_what_a_converter_lacks_needs_an_acceptance_by_name(converter, name):
     files = converter(LACKING, [each for each in RESTS if each != name])
     with pytest.raises(ConfigError) as error:
@@ -202,5 +203,5 @@ def test_load_tracking_on_what_a_converter_may_store_needs_an_acceptance(files):
     path.write_text("\n".join(kept) + "\n")
     with pytest.raises(ConfigError) as error:
         files.load()
-    line = "not_fitted.pcs_stored: is missing: load tracking writes many set-points of device.pcs_1"
+    line = f"not_fitted.pcs_stored: is missing: device.pcs_1 {RESTS['pcs_stored']}"
     assert line in str(error.value)

@@ -71,7 +71,7 @@ def test_the_highest_write_is_the_limit_in_percent_of_the_rating(tmp_path, line,
     """70 % of 200 kW that are fixed for good: the raw percent stays that of the rating."""
     rig = VirtualRig(with_line(tmp_path, "rated_W = 200000", line), lambda t_s: 400_000.0, 1)
     sent = []
-    rig.controller.cabinet.field.ports["site"].watch[1] = sent.append
+    rig.controller.cabinet.field.ports["site"].watch[1] = [sent.append]
     rig.run(16)
     raws = [frame[7:9].hex() for frame in sent if frame[1] == 16]
     assert max(raws) == raw and rig.cabinet.devices["pv_1"].part.asked["limit_W"] > 139_999

@@ -74,8 +74,8 @@ def test_no_single_flipped_bit_passes(bit, value):
     assert check(bytes(data)) != reasons.NONE
 
 
-def test_remembered_frame():
-    """A repeated frame is checked against the limits of its tick, a changed buffer again."""
+def test_a_repeated_frame():
+    """It is checked against the limits of its tick, a changed buffer again."""
     unit = gate.Gate(UNIT_ID, ADDRESS, 0)
     data = bytearray(frame(150_000))
     assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.NONE

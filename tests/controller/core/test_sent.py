@@ -4,6 +4,7 @@ from array import array
 
 from hypothesis import given, strategies as some
 
+from controller.core.base.gate import ScaledGate
 from controller.core.base.sent import NOTHING, SENT, Sent
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
@@ -21,7 +22,7 @@ class Pcs:
 def sent(frame, exponent=0, address=WSET):
     """(W, code) after one frame."""
     inp = array("i", [7, 7, NOTHING])
-    Sent(Pcs(exponent, address), inp, 1, 2).see(frame)
+    Sent(ScaledGate(1, Pcs(exponent, address)).sent, inp, 1, 2).see(frame)
     assert inp[0] == 7
     return tuple(inp[1:])
 
@@ -69,7 +70,7 @@ def test_what_does_not_hold_the_whole_of_it_says_nothing(frame):
 def test_a_frame_that_waited_while_the_address_was_forgotten_is_seen():
     """A stop waits behind a time-out; meanwhile the converter is lost and discovered anew."""
     pcs, inp = Pcs(exponent=2), array("i", [0, NOTHING])
-    watcher = Sent(pcs, inp, 0, 1)
+    watcher = Sent(ScaledGate(1, pcs).sent, inp, 0, 1)
     watcher.see(write(WSET, 0, 300))
     pcs.setpoint_address = pcs.setpoint_exponent = None
     watcher.see(write(WSET, 0, 100))
@@ -83,7 +84,7 @@ def test_a_frame_that_waited_while_the_address_was_forgotten_is_seen():
 
 def test_a_refusal_leaves_the_power_that_stands():
     inp = array("i", [0, NOTHING])
-    watcher = Sent(Pcs(), inp, 0, 1)
+    watcher = Sent(ScaledGate(1, Pcs()).sent, inp, 0, 1)
     watcher.see(write(WSET, 0, 300))
     watcher.refuse(608)
     assert list(inp) == [300, 608]
@@ -93,7 +94,7 @@ def test_a_refusal_leaves_the_power_that_stands():
 
 def test_a_port_tells_of_a_frame_when_it_is_handed_to_the_wire():
     port, heard = RtuPort("pcs", 115_200), []
-    port.watch[1] = heard.append
+    port.watch[1] = [heard.append]
     port.submit(rtu.write_request(16, "a", 1, WSET, (0, 300)))
     port.submit(rtu.write_request(16, "b", 2, WSET, (0, 9)))
     assert heard == []

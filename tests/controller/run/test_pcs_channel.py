@@ -11,7 +11,7 @@ from register_converter import RATED_W, Converter
 
 from controller.config import converters, profiles
 from controller.core.base import reasons
-from controller.core.base.form_gate import FormSent
+from controller.core.base.sent import Sent
 from controller.run.pcs_channel import PcsChannel
 from drivers.register_pcs import RegisterPcs
 from safety import signals as s
@@ -49,8 +49,8 @@ class Bench:
         gate = converters.gate(SimpleNamespace(address=1, profile=profile), RATED_W)
         self.code = [0]
         inp = _Words(self.sink.inp, self.code)
-        sent = FormSent(gate, inp, base + s.PCS_SENT_W, len(self.sink.inp))
-        self.bus.port.watch[1] = sent.see
+        sent = Sent(gate.sent, inp, base + s.PCS_SENT_W, len(self.sink.inp))
+        self.bus.port.watch[1] = [sent.see]
         periods_ms = setpoint_ms, tick_ms
         self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, *periods_ms, sent, gate)
         self.bus.device = SimpleNamespace()  # the channel serves the driver

@@ -11,7 +11,6 @@ from register_converter import PROFILES, RATED_W, Converter, data_of, words_of
 
 from controller.config import converters, profiles
 from controller.console.pages import links as page
-from controller.core.base.form_gate import FormSent
 from controller.core.base.sent import Sent
 from controller.journal import journal_header
 from controller.run.pcs_channel import PcsChannel
@@ -50,17 +49,16 @@ class Bench:
             self.slave = SunSpec()
             self.pcs = SunSpecPcs(self.profile, 1, self.sink, places, TICK_MS * 1000)
             gate = converters.sunspec_gate(device, RATED_W, self.pcs)
-            sent = Sent(self.pcs, inp, self.base + s.PCS_SENT_W, code_at)
         else:
             self.slave = Converter(self.data)
             self.slave._on_step = lambda address, value: None  # it does not run by itself
             settings = {"rated_W": RATED_W, "setpoint_ms": 100, "tick_ms": TICK_MS}
             self.pcs = RegisterPcs(self.profile, 1, self.sink, places, settings)
             gate = converters.gate(device, RATED_W, self.pcs.writer.places.of)
-            sent = FormSent(gate, inp, self.base + s.PCS_SENT_W, code_at)
+        sent = Sent(gate.sent, inp, self.base + s.PCS_SENT_W, code_at)
         self.bus = Bus(self.pcs, self.slave, baud_Bd=460_800)
         self.bus.device = SimpleNamespace()  # the channel serves the driver
-        self.bus.port.watch[1] = sent.see
+        self.bus.port.watch[1] = [sent.see]
         self.gate = gate
         self.channel = PcsChannel(self.pcs, self.bus.port, layout, 0, 100, TICK_MS, sent, gate)
         self.out = [0] * layout.outputs
@@ -266,3 +264,21 @@ def test_the_gate_refuses_what_starts_and_what_the_profile_does_not_name(bench):
         assert bench.gate.check(seal(other), True, *limits) in (601, 604)
         assert bench.gate.check(seal(bytes((2,)) + frame[1:-2]), True, *limits) == 602
         assert bench.gate.check(frame[:-1] + bytes((frame[-1] ^ 1,)), True, *limits) == 606
+
+
+def test_a_repeated_start_is_one_of_the_starts_of_an_hour_and_needs_a_permit():
+    """FENECON's start is a heartbeat of a minute."""
+    bench = Bench("fenecon_c40")
+    bench.run(8000)
+    for _ in range(2):
+        bench.shows(code=s.PCS_STANDBY)
+        bench.run(5000, permitted=1)
+        bench.shows(code=s.PCS_RUNNING)
+        assert len(bench.run(15 * 60_000, permitted=1)[0]) in (14, 15)
+        starts, stops, _ = bench.run(60_000)
+        assert stops and not starts
+    assert len(bench.channel._budget._starts_us) == 2
+    assert bench.channel.gate_refusals == 0
+    bench.pcs.readings.is_started, bench.pcs._repeat_us = True, -(1 << 62)
+    (request,) = bench.pcs._repeated_start(bench.bus.now_us)
+    assert bench.channel.submit(request) == 611
