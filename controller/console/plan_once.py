@@ -51,7 +51,7 @@ def planned(path: str, series: str | None, at: str | float, stored_permille: int
 
 def _moment_s(text: str, planner: Planner) -> float:
     try:
-        return moment(text, int(clock.utc_us()) / 1e6, planner.zone)[0]
+        return moment(text, int(clock.utc_us()) / 1e6, planner.zone)
     except SeriesError as error:
         raise SeriesError(f"--at: {error}") from None
 

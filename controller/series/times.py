@@ -4,6 +4,8 @@ In the night in which the clock goes back an hour exists twice. Its first occurr
 the first one, because a series goes forward.
 """
 
+import contextlib
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -170,34 +172,22 @@ class TimeCells:
         return first.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
 
 
-def moment(text: str, now_s: float, zone: tzinfo) -> tuple[float, str]:
-    """(UTC in s since 1970, a remark or "") of a time that a person gives: 14:05 is the next time
-    that the clock of the zone shows it; 2026-12-01T14:05. SeriesError: no such time.
+def moment(text: str, now_s: float, zone: tzinfo) -> float:
+    """UTC in s since 1970 of a time that a person gives: 14:05 is the next time that the clock of
+    the zone shows it; 2026-12-01T14:05. SeriesError: no such time.
     """
-    clock, read = text.strip(), TimeCells(zone)
+    clock = text.strip()
     if not _CLOCK.fullmatch(clock):
-        return _first(read(clock), zone)
-    now = datetime.fromtimestamp(now_s, zone).replace(tzinfo=None, fold=0)
-    day = now.date()
-    try:
-        wanted = datetime.fromisoformat(f"{day}T{clock}")
-    except ValueError:
-        raise SeriesError(f"{shown(clock)}: allowed is a time of day as 14:05") from None
-    both_s = [wanted.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1)]
-    is_left_out = both_s[1] < both_s[0]
-    if now <= wanted if is_left_out else now_s <= both_s[0]:
-        return _first(read(wanted.isoformat()), zone)
-    if both_s[1] >= now_s:
-        return both_s[1], f"{clock} exists twice on {day}: the second one counts, the first is over"
-    return _first(read(datetime.combine(day + timedelta(days=1), wanted.time()).isoformat()), zone)
-
-
-def _first(seconds: float, zone: tzinfo) -> tuple[float, str]:
-    """A moment with a remark if the clock of the zone shows its time once more later."""
-    time = datetime.fromtimestamp(seconds, zone)
-    is_twice = not time.fold and time.replace(fold=1).timestamp() > seconds
-    remark = f"{time:%H:%M} exists twice on {time:%Y-%m-%d}: the first one counts"
-    return seconds, remark if is_twice else ""
+        return TimeCells(zone)(clock)
+    today = datetime.fromtimestamp(now_s, zone).date()
+    with contextlib.suppress(ValueError):  # 25:00
+        for days, fold in itertools.product(range(3), (0, 1)):
+            wanted = datetime.fromisoformat(f"{today + timedelta(days)}T{clock}")
+            seconds = wanted.replace(tzinfo=zone, fold=fold).timestamp()
+            is_shown = datetime.fromtimestamp(seconds, zone).time() == wanted.time()
+            if is_shown and seconds >= now_s:
+                return seconds
+    raise SeriesError(f"{shown(clock)}: allowed is a time of day as 14:05")
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
