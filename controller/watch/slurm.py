@@ -104,9 +104,8 @@ def number(value: Any) -> int:
     """A number of squeue: plain up to 22.05, {"set", "infinite", "number"} later; 0: none."""
     if isinstance(value, dict):
         value = value["number"] if value.get("set") and not value.get("infinite") else 0
-    found = int(0 if value in (None, "") else value)
-    if found < 0 or isinstance(value, float) and found != value:
-        raise ValueError
+    if (found := int(value or 0)) < 0:
+        raise ValueError(found)
     return found
 
 
@@ -143,7 +142,7 @@ def _begin(each: Record) -> tuple[str, int]:
 def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
     if not nodes:
         raise ValueError("job_state or node_count")
-    name, start_s = str(number(each["job_id"])), number(each["start_time"])
+    name, start_s = str(int(each["job_id"])), number(each["start_time"])
     if state == RUNNING and not start_s:  # else it would count as begun since 1970
         raise ValueError("start_time")
     places = [*filter(None, each["partition"].split(","))]

@@ -56,7 +56,7 @@ READERS = {
     "controller/console/backup_file.py json.loads": "own",
     "controller/console/terminal/actions.py json_text.loads": "own",
     "controller/documents/hazard_log.py json.loads": "own",
-    "controller/doors/alarms/outbox.py json.loads": "own",
+    "controller/doors/alarms/outbox.py json_text.loads": "own",
     "controller/hints/hint_statistics.py json_text.loads": "own",
     "controller/recorder/database.py json_text.loads": "own",
     "controller/recorder/fast_anchor.py json.loads": "own",

@@ -207,11 +207,9 @@ def test_a_pod_whose_gate_no_gpu_explains_is_named_and_stays(fake):
     assert found.state == "gated" and "requests no GPU" in found.unknown
 
 
-def test_a_page_that_is_too_large_comes_in_parts(fake, monkeypatch):
-    monkeypatch.setattr(kube_api, "PAGE_SMALL", 2)
-    monkeypatch.setattr(kube_api, "ANSWER_BYTES_MAX", 3000)
-    fake.put(*[pod(f"p{at}") for at in range(9)])
-    assert len(names(fake.scheduler())) == 9
+def test_a_page_of_the_largest_pods_fits():
+    """A list that is refused for its length stops everything."""
+    assert kube_api.PAGE * 1.5 * 2**20 < kube_api.ANSWER_BYTES_MAX
 
 
 def test_a_watch_follows_and_a_version_that_is_forgotten_begins_a_list(fake):
