@@ -4,8 +4,6 @@ In the night in which the clock goes back an hour exists twice. Its first occurr
 the first one, because a series goes forward.
 """
 
-import contextlib
-import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -30,7 +28,7 @@ _ISO = re.compile(
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
 _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
-_CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
+CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
 _NAME = re.compile("time|date|zeit|datum|stamp|epoch|unix", re.IGNORECASE)
 _NAMED_ZONE = re.compile(r"(?<![a-z])(?:utc|gmt)([+-](?:0?\d|1[0-4]))?(?![a-z\d])", re.IGNORECASE)
 _DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
@@ -62,7 +60,7 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
-    clocks = [place for place, cell in enumerate(first) if _CLOCK.fullmatch(cell.strip())]
+    clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
     if timed or whole:
         return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
     pairs = enumerate(zip(names, first))
@@ -75,7 +73,7 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
 def is_time(cell: str) -> bool:
     """The cell is a date, a time, the clock of one, or may count seconds since 1970."""
     text = cell.strip()
-    return bool(_ISO.fullmatch(_plain(text)) or _CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
+    return bool(_ISO.fullmatch(_plain(text)) or CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
 
 
 def hour_of_year(cell: str) -> int | None:
@@ -170,24 +168,6 @@ class TimeCells:
                 f"{time:%Y-%m-%dT%H:%M} does not exist: the clock of {zone} goes forward then"
             )
         return first.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
-
-
-def moment(text: str, now_s: float, zone: tzinfo) -> float:
-    """UTC in s since 1970 of a time that a person gives: 14:05 is the next time that the clock of
-    the zone shows it; 2026-12-01T14:05. SeriesError: no such time.
-    """
-    clock = text.strip()
-    if not _CLOCK.fullmatch(clock):
-        return TimeCells(zone)(clock)
-    today = datetime.fromtimestamp(now_s, zone).date()
-    with contextlib.suppress(ValueError):  # 25:00
-        for days, fold in itertools.product(range(3), (0, 1)):
-            wanted = datetime.fromisoformat(f"{today + timedelta(days)}T{clock}")
-            seconds = wanted.replace(tzinfo=zone, fold=fold).timestamp()
-            is_shown = datetime.fromtimestamp(seconds, zone).time() == wanted.time()
-            if is_shown and seconds >= now_s:
-                return seconds
-    raise SeriesError(f"{shown(clock)}: allowed is a time of day as 14:05")
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:

@@ -9,6 +9,7 @@ from command_line import run
 from plan_cases import NOW_S, plan
 from watched import Watched, action
 
+from controller.console.moment import moment
 from controller.series import times
 from controller.series.refusal import SeriesError
 from controller.state import situation, watch
@@ -153,7 +154,7 @@ FORWARD, BACK = "2027-03-28T", "2026-10-25T"  # 02:00 is 03:00, and 03:00 is 02:
 """)
 def test_a_time_of_day_is_the_next_one_of_the_site(zone, now, at, utc):
     now_s = datetime.fromisoformat(now).timestamp()
-    found_s = times.moment(at, now_s, times.zone_of(zone))
+    found_s = moment(at, now_s, times.zone_of(zone))
     assert found_s == datetime.fromisoformat(utc).timestamp()
 
 
@@ -166,7 +167,7 @@ def test_a_time_of_day_is_the_next_one_of_the_site(zone, now, at, utc):
 """)
 def test_a_time_that_is_none_is_one_line(now, at, line):
     with pytest.raises(SeriesError, match=line) as error:
-        times.moment(at, datetime.fromisoformat(now).timestamp(), times.zone_of(BERLIN))
+        moment(at, datetime.fromisoformat(now).timestamp(), times.zone_of(BERLIN))
     assert "\n" not in str(error.value)
 
 
@@ -176,7 +177,7 @@ def test_every_minute_of_both_nights_is_the_next_that_the_clock_shows():
         for month in (3, 4, 10, 11):
             for hour in range(0, 31 * 24, 7):
                 now_s = datetime(2026, month, 1, tzinfo=UTC).timestamp() + hour * 3600
-                found_s = times.moment("02:20", now_s, zone)
+                found_s = moment("02:20", now_s, zone)
                 shown = datetime.fromtimestamp(found_s, zone)
                 assert (shown.hour, shown.minute) == (2, 20) and 0 <= found_s - now_s <= 176_400
                 minutes = range(int(now_s), int(found_s), 600)
