@@ -23,7 +23,6 @@ STAMPS = {
     "controller/audit/sources.py": "times of recorded files, in their order",
     "controller/audit/table.py": "times of recorded files, in their order",
     "controller/doors/alarms/letter.py": "the label of a moment so long before another one",
-    "controller/series/times.py": "a moment that a person gives, once in a command",
     "controller/recorder/csv_files.py": "the range that a stored label may have",
     # seconds of a forecast, from now on
     "controller/state/course.py": "",

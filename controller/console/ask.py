@@ -8,6 +8,7 @@ import os
 from argparse import Namespace
 
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
+from controller.console.moment import moment
 from controller.console.pages import ask as page
 from controller.journal.ring import JournalError
 from controller.series import times
@@ -40,14 +41,13 @@ def _at_s(arguments: Namespace) -> int:
     plan, now_s = job_in_plan.read(arguments.run_dir), int(clock.utc_us()) / SECOND_US
     with cli.ends(WRONG_INPUT, SeriesError, before="--at: "):
         zone = times.zone_of(plan["zone"]) if plan else times.machine_zone()
-        at_s, remark = times.moment(arguments.at, now_s, zone)
+        at_s = moment(arguments.at, now_s, zone)
     ahead_s = elapsed_s(now_s, at_s)
     if not 0 <= ahead_s <= ask.AT_S_MAX:
         allowed = f"now, {times.local(now_s, zone)}, to {ask.AT_S_MAX // 3600} h later"
         line = f"--at {arguments.at!r} is {times.local(at_s, zone)}; allowed {allowed}"
         raise cli.Ended(WRONG_INPUT, line)
-    words = f"--at is {times.local(at_s, zone)} in {zone}, in {ahead_s:.0f} s"
-    say(f"{words}; {remark}" if remark else words)
+    say(f"--at is {times.local(at_s, zone)} in {zone}, in {ahead_s:.0f} s")
     return round(ahead_s)
 
 

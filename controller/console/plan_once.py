@@ -8,6 +8,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from controller.console.moment import moment
 from controller.planner import planning, report, site_file
 from controller.planner.accounts import J_PER_WH, Quarter
 from controller.planner.daily import Daily
@@ -18,7 +19,6 @@ from controller.planner.planning import SLOTS_PER_DAY, Known
 from controller.planner.shadows import HABITS
 from controller.planner.site_file import Planner
 from controller.series.refusal import SeriesError
-from controller.series.times import moment
 from controller.state.plan_file import VERSION
 from controller.system import clock
 
@@ -51,7 +51,7 @@ def planned(path: str, series: str | None, at: str | float, stored_permille: int
 
 def _moment_s(text: str, planner: Planner) -> float:
     try:
-        return moment(text, int(clock.utc_us()) / 1e6, planner.zone)[0]
+        return moment(text, int(clock.utc_us()) / 1e6, planner.zone)
     except SeriesError as error:
         raise SeriesError(f"--at: {error}") from None
 

@@ -28,7 +28,7 @@ _ISO = re.compile(
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
 _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
-_CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
+CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
 _NAME = re.compile("time|date|zeit|datum|stamp|epoch|unix", re.IGNORECASE)
 _NAMED_ZONE = re.compile(r"(?<![a-z])(?:utc|gmt)([+-](?:0?\d|1[0-4]))?(?![a-z\d])", re.IGNORECASE)
 _DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
@@ -60,7 +60,7 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
-    clocks = [place for place, cell in enumerate(first) if _CLOCK.fullmatch(cell.strip())]
+    clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
     if timed or whole:
         return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
     pairs = enumerate(zip(names, first))
@@ -73,7 +73,7 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
 def is_time(cell: str) -> bool:
     """The cell is a date, a time, the clock of one, or may count seconds since 1970."""
     text = cell.strip()
-    return bool(_ISO.fullmatch(_plain(text)) or _CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
+    return bool(_ISO.fullmatch(_plain(text)) or CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
 
 
 def hour_of_year(cell: str) -> int | None:
@@ -168,36 +168,6 @@ class TimeCells:
                 f"{time:%Y-%m-%dT%H:%M} does not exist: the clock of {zone} goes forward then"
             )
         return first.replace(fold=1).timestamp() if seconds <= self._before_s else seconds
-
-
-def moment(text: str, now_s: float, zone: tzinfo) -> tuple[float, str]:
-    """(UTC in s since 1970, a remark or "") of a time that a person gives: 14:05 is the next time
-    that the clock of the zone shows it; 2026-12-01T14:05. SeriesError: no such time.
-    """
-    clock, read = text.strip(), TimeCells(zone)
-    if not _CLOCK.fullmatch(clock):
-        return _first(read(clock), zone)
-    now = datetime.fromtimestamp(now_s, zone).replace(tzinfo=None, fold=0)
-    day = now.date()
-    try:
-        wanted = datetime.fromisoformat(f"{day}T{clock}")
-    except ValueError:
-        raise SeriesError(f"{shown(clock)}: allowed is a time of day as 14:05") from None
-    both_s = [wanted.replace(tzinfo=zone, fold=fold).timestamp() for fold in (0, 1)]
-    is_left_out = both_s[1] < both_s[0]
-    if now <= wanted if is_left_out else now_s <= both_s[0]:
-        return _first(read(wanted.isoformat()), zone)
-    if both_s[1] >= now_s:
-        return both_s[1], f"{clock} exists twice on {day}: the second one counts, the first is over"
-    return _first(read(datetime.combine(day + timedelta(days=1), wanted.time()).isoformat()), zone)
-
-
-def _first(seconds: float, zone: tzinfo) -> tuple[float, str]:
-    """A moment with a remark if the clock of the zone shows its time once more later."""
-    time = datetime.fromtimestamp(seconds, zone)
-    is_twice = not time.fold and time.replace(fold=1).timestamp() > seconds
-    remark = f"{time:%H:%M} exists twice on {time:%Y-%m-%d}: the first one counts"
-    return seconds, remark if is_twice else ""
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:

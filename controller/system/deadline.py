@@ -8,10 +8,9 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, TypeVar
+from typing import Any
 
 Connect = Callable[..., socket.socket]
-Found = TypeVar("Found")
 
 
 @contextlib.contextmanager
@@ -62,22 +61,18 @@ def cutting(time_s: float) -> Iterator[Connect]:
 
 
 def printed(
-    command: tuple[str, ...],
-    time_s: float,
-    read: Callable[[IO[bytes]], Found],
-    more: Mapping[str, str],
-) -> tuple[int, Found, bytes]:
-    """(exit code, -SIGKILL: the time was over; what `read` makes of the output; the begin of its
-    errors) of a command. read: may leave early. more: of the command's
-    environment. Raises OSError.
+    command: tuple[str, ...], time_s: float, bytes_max: int, more: Mapping[str, str]
+) -> tuple[int, bytes, bytes]:
+    """(exit code, -SIGKILL: the time was over; output, one byte more than bytes_max if it is too
+    long; the begin of its errors) of a command. more: of its environment. Raises OSError.
     """
     pipe, own = subprocess.PIPE, os.environ | more
     run = subprocess.Popen(command, stdout=pipe, stderr=pipe, env=own, start_new_session=True)
     with run, _at_the_latest(time_s, lambda: os.killpg(run.pid, signal.SIGKILL)):
         assert run.stdout and run.stderr
-        found = read(run.stdout)
+        found = run.stdout.read(bytes_max + 1)
+        words = b"" if len(found) > bytes_max else run.stderr.read(4096)
         run.stdout.close()
-        words = run.stderr.read(4096)
         run.stderr.close()
         run.wait()
     return run.returncode, found, words

@@ -4,26 +4,29 @@ the nesting is bounded before.
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 DEPTH_MAX = 32  # the deepest file or message of this program has five
-# Strings are skipped, because their brackets do not nest. No part goes back (possessive), so no
-# text is scanned twice.
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+# The next bracket; strings are skipped, because their brackets do not nest. No part goes back
+# (possessive), so no text is scanned twice.
+_BRACKET = re.compile(r'(?:[^"\[{\]}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+([\[{\]}]|\Z)', re.DOTALL)
 
 
-def loads(data: bytes | str) -> Any:
-    """The value of a text. ValueError: not JSON, or nested too deeply. TypeError: not a text."""
+def loads(data: bytes | str, hook: Callable[[dict[str, Any]], Any] | None = None) -> Any:
+    """The value of a text. hook: makes of each object what stays of it. ValueError: not JSON, or
+    nested too deeply. TypeError: not a text.
+    """
     if not isinstance(data, (str, bytes)):
         raise TypeError("not a text")
     text = data if isinstance(data, str) else data.decode("utf-8-sig")
     depth = 0
-    for token in _TOKEN.finditer(text):
-        mark = token[0]
+    for found in _BRACKET.finditer(text):
+        mark = found[1]
         depth += (mark in ("[", "{")) - (mark in ("]", "}"))
         if depth > DEPTH_MAX:
             raise ValueError("nested too deeply")
-    return json.loads(text)
+    return json.loads(text, object_hook=hook)
 
 
 def whole(message: object) -> object:

@@ -8,8 +8,9 @@ Quarters of an hour have numbers since 1970, UTC. A zone of None is that of simu
 days all have 96 quarters.
 """
 
+import itertools
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 
 SLOT_S, SLOTS_PER_DAY, HOUR_SLOTS = 900, 96, 4
@@ -28,6 +29,19 @@ def later(time: datetime, seconds: float) -> datetime:
 def day_begin(time: datetime, days: int = 0) -> datetime:
     """Midnight of the day of this local time, or of the day so many days later."""
     return time.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=days)
+
+
+def next_shown(clock: time, now: datetime) -> datetime:
+    """The first local time from now on at which the clock shows this. One day may not have it, and
+    another one has it twice.
+    """
+    for days, fold in itertools.product(range(3), (0, 1)):
+        day = day_begin(now, days)
+        found = datetime.combine(day, clock, day.tzinfo).replace(fold=fold)
+        is_shown = later(found, 0).time() == clock
+        if is_shown and found.timestamp() >= now.timestamp():
+            return found
+    raise ValueError(f"no clock shows {clock}")
 
 
 def slots_between(begin: datetime, end: datetime) -> int:

@@ -16,7 +16,6 @@ from controller.core.base import hint_codes as h
 from controller.system import caught, clock, sockets
 from controller.system.paths import DONE, NO_START, plain, say
 from controller.upstream import framing, link, messages
-from controller.upstream.questions import Questions
 from controller.upstream.subscription import Publisher
 from drivers.buses.serial_port import SerialPortError
 
@@ -43,12 +42,11 @@ class Gateway:
         self._listen_path = listen_path
         self._listening = _listening(listen_path)
         self._publisher = Publisher(run_directory)
-        self.questions = Questions(run_directory)
         self._last = caught.Last("upstream: a client is closed")
         self.links: list[_SocketLink] = []
         self._line: link.Link[link.SerialLine] | None = None
         if port is not None:
-            self._line = self._linked(port, clock.now_us())
+            self._line = link.Link(port, self._hints_path, clock.now_us(), framing.JsonLines())
 
     def run(self) -> None:
         """Serve until an exception interrupts it (KeyboardInterrupt of a signal)."""
@@ -62,7 +60,7 @@ class Gateway:
         is_lost = self._line is not None and not self._line.stream.service(now_us)
         if self._line is not None and not is_lost:
             served.append(self._line)
-        reading: list[Any] = [self._listening, *self.questions.descriptors()]
+        reading: list[Any] = [self._listening]
         writing: list[Any] = []
         for each in served:
             to_read, to_write = each.waits_for()
@@ -75,9 +73,6 @@ class Gateway:
         self._serve(served, {*ready_in, *ready_out}, clock.now_us())
 
     def _serve(self, served: list[link.Link[Any]], ready: set[Any], now_us: int) -> None:
-        if {*self.questions.descriptors()} & ready:
-            with self._last:
-                self.questions.take()
         for each in served:
             with self._last:
                 waited = {descriptor for group in each.waits_for() for descriptor in group}
@@ -98,11 +93,8 @@ class Gateway:
         failed.ended = True
         if self._line is not None and failed is self._line:
             self._line.drop()
-            self._line = self._linked(self._line.stream, now_us)
-
-    def _linked(self, port: link.SerialLine, now_us: int) -> link.Link[link.SerialLine]:
-        form = framing.JsonLines()
-        return link.Link(port, self._hints_path, now_us, form, questions=self.questions)
+            port, form = self._line.stream, framing.JsonLines()
+            self._line = link.Link(port, self._hints_path, now_us, form)
 
     def _accept(self, now_us: int) -> None:
         try:
@@ -115,8 +107,8 @@ class Gateway:
             with contextlib.suppress(OSError), connection:
                 connection.send(refused, socket.MSG_DONTWAIT)
             return
-        own = self._publisher, self.questions
-        self.links.append(link.Link(stream, self._hints_path, now_us, None, *own))
+        made = link.Link(stream, self._hints_path, now_us, publisher=self._publisher)
+        self.links.append(made)
 
     def _make_room(self, stream: link.Stream, now_us: int) -> bool:
         """Close a connection in favour of a new one. True if one was closed.
@@ -137,7 +129,6 @@ class Gateway:
 
     def close(self) -> None:
         """Close everything and remove the socket."""
-        self.questions.close()
         for each in self.links:
             each.close()
         if self._line is not None:

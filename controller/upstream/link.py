@@ -14,7 +14,7 @@ from controller.hints.client import sender
 from controller.system import sockets
 from controller.upstream import framing, messages
 from controller.upstream.framing import Framing, Message
-from controller.upstream.questions import Questions
+from controller.upstream.question import Question
 from controller.upstream.subscription import Publisher, Subscription
 from drivers.buses.serial_port import SerialPort
 
@@ -87,17 +87,16 @@ class Link(Generic[S]):
         now_us: int,
         form: Framing | None = None,
         publisher: Publisher | None = None,
-        questions: Questions | None = None,
     ) -> None:
         """form: the framing, or None to recognise it by the first byte. publisher: of states for a
-        client that subscribes; None on a line too slow for them. questions: where `ask` goes.
+        client that subscribes; None on a line too slow for them.
         """
         self.stream: S = stream
         self._path, self._framing = hints_path, form
         self.out, self.due_us = b"", 0
         self.message: Message | None = None
-        self._publisher, self._questions = publisher, questions
-        self._is_asking = False
+        self._publisher = publisher
+        self._question: Question | None = None
         self._subscription: Subscription | None = None
         self.ended = self._last = False
         self.heard_us = now_us
@@ -107,8 +106,8 @@ class Link(Generic[S]):
         """(descriptors to read, descriptors to write) that `service` waits for."""
         if self.out:
             return (), (self.stream,)
-        if self._is_asking:
-            return (), ()
+        if self._question is not None:
+            return (self._question,), ()
         return ((self._answers,) if self.message is not None else (self.stream,)), ()
 
     @property
@@ -120,7 +119,9 @@ class Link(Generic[S]):
 
     def service(self, now_us: int) -> None:
         """Do all work that is possible without waiting."""
-        if self.message is not None:
+        if self._question is not None:
+            self._answer(self._question.answer())
+        elif self.message is not None:
             self._hear(now_us)
         elif self._is_idle:
             self._read(now_us)
@@ -140,7 +141,7 @@ class Link(Generic[S]):
 
     @property
     def _is_idle(self) -> bool:
-        return not (self.ended or self.out or self._is_asking) and self.message is None
+        return not (self.ended or self.out) and self.message is None and self._question is None
 
     def _read(self, now_us: int) -> None:
         data = self.stream.read()
@@ -156,9 +157,9 @@ class Link(Generic[S]):
             count = self.stream.send(self.out)
             self.ended = count is None
             self.out = self.out[count or 0 :]
-        if self.out or self._is_asking or self.message is not None or self._framing is None:
+        if not self._is_idle or self._framing is None:
             return False
-        self.ended = self.ended or self._last
+        self.ended = self._last
         return not self.ended and self._next(self._framing, now_us)
 
     def _next(self, form: Framing, now_us: int) -> bool:
@@ -181,7 +182,8 @@ class Link(Generic[S]):
                 # the recorder writes it into the folder of the socket
                 return messages.record_head(os.path.dirname(self._path))
             if message is not None and message.keys() == {"ask"}:
-                return self._ask(message["ask"])
+                self._question = Question(os.path.dirname(self._path), message["ask"], now_us)
+                return None
             if message is not None and "subscribe" in message:
                 return self._subscribe(message, now_us)
             data = messages.datagram(message)
@@ -196,21 +198,6 @@ class Link(Generic[S]):
             return messages.problem(h.NO_CONTROLLER)
         self.message, self.due_us = message, now_us + ANSWER_US
         return None
-
-    def _ask(self, job: object) -> Message | None:
-        """Hand over a question; no other message of this client is read until its answer."""
-        if self._questions is None:
-            return messages.problem(h.NO_ANSWER)
-        self._is_asking = True  # put may answer at once
-        try:
-            return self._questions.put(self, job)
-        except messages.MessageError:
-            self._is_asking = False
-            raise
-
-    def answered(self, answer: Message) -> None:
-        """The answer to the question."""
-        self._answer(answer)
 
     def _subscribe(self, message: Message, now_us: int) -> Message:
         """Begin, or with null end, a subscription. Returns the answer."""
@@ -242,15 +229,16 @@ class Link(Generic[S]):
             self._answers = sender(SEND_S)
 
     def _answer(self, answer: Message) -> None:
-        self.message, self._is_asking = None, False
+        self.message = self._question = None
         self.out = (self._framing or framing.JsonLines()).packed(answer)
 
     def drop(self) -> None:
-        """Close the own socket; the stream goes on with another Link."""
+        """Close the own sockets; the stream goes on with another Link."""
         self._answers.close()
+        if self._question is not None:
+            self._question.close()
 
     def close(self) -> None:
-        """Close both sockets."""
-        self.ended = True
+        """Close all sockets."""
         self.drop()
         self.stream.close()

@@ -88,9 +88,7 @@ class Cluster:
                 if not part:
                     raise SeriesError(f"{url}: shows no GPU; needed is {POWER}")
                 for gpu, values in part.items():
-                    before = found.get(gpu, {})
-                    larger = {each: max(values[each], before.get(each, 0.0)) for each in values}
-                    found[gpu] = before | larger
+                    found[gpu] = found.get(gpu, {}) | values
         except SeriesError as error:
             return Now(now_s, len(found), math.nan, math.nan, str(error))
         return self._total(found, now_s, now_s if uptime_s is None else uptime_s)

@@ -24,19 +24,6 @@ def devices(text: str) -> list[Device]:
     return [each for each in found if each]
 
 
-def totals(text: str) -> list[Device]:
-    """The devices of tres_req_str, where "gres/gpu=8" is the sum of all kinds of GPUs."""
-    found = devices(text)
-    gpus = [each for each in found if each.is_typed is not None and each.pieces is not None]
-    typed = sum([each.pieces or 0 for each in gpus if each.names])
-    return [
-        each._replace(pieces=max(0, (each.pieces or 0) - typed))
-        if each in gpus and not each.names
-        else each
-        for each in found
-    ]
-
-
 def _device(part: str) -> Device | None:
     """A part of a request; None: it is no device."""
     if _OTHER.fullmatch(part):
@@ -48,6 +35,5 @@ def _device(part: str) -> Device | None:
     name, kind, pieces = what["name"].lower(), what["kind"] or "", int(match["pieces"] or 1)
     if name == "gpu":
         is_typed = bool(kind) and not _MIG.fullmatch(kind)
-        return Device(f"GPUs {kind}".strip(), (kind,) if kind else (), pieces, is_typed)
-    names = (f"{name}:{kind}", name) if kind else (name,)
-    return Device(f"gres {name}", names, pieces, None)
+        return Device(f"GPUs {kind}".strip(), (kind,), pieces, is_typed)
+    return Device(f"gres {name}", (f"{name}:{kind}", name), pieces)

@@ -1,8 +1,8 @@
 """Jobs of a scheduler, and the steps of the load that they will cause. Nothing here has effects."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from controller.system.utc import elapsed_s
 
@@ -20,7 +20,6 @@ NO_LOAD = frozenset(
 )
 # What reading a field of another program raises when the field has another form.
 NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticError
-Found = TypeVar("Found")
 
 
 class Away(Exception):
@@ -63,19 +62,7 @@ class Device(NamedTuple):
     words: str
     names: tuple[str, ...]
     pieces: int | None
-    is_typed: bool | None
-
-    @property
-    def family(self) -> str:
-        """The same word for all GPUs."""
-        return "gpu" if self.is_typed is not None else self.names[-1]
-
-
-class Load(NamedTuple):
-    """power_W, and what of it is not understood; see Job."""
-
-    power_W: int
-    unknown: str = ""
+    is_typed: bool | None = None
 
 
 class Table(NamedTuple):
@@ -87,73 +74,56 @@ class Table(NamedTuple):
     gpu_W: Mapping[str, int]
     node_gpus: int = 16
 
-    def load(self, nodes: int, devices: Iterable[Device], places: Sequence[str]) -> Load:
-        """The sum of both tables. Of several places, such as partitions, the worst one counts."""
-        loads = [self._nodes(nodes, places)] if nodes and self.node_W else []
-        loads += [self._device(max(1, nodes), each, places) for each in devices]
-        words = [each.unknown for each in loads if each.unknown]
-        return Load(sum([each.power_W for each in loads]), "; ".join(dict.fromkeys(words)))
+    def load(self, nodes: int, devices: Iterable[Device], places: Sequence[str]) -> tuple[int, str]:
+        """(W, what is not understood) by both tables. Of several places, such as partitions, the
+        worst one counts. What has no entry counts as the largest one.
+        """
+        parts = [self._device(max(1, nodes), each, places) for each in devices]
+        if nodes and self.node_W:
+            own_W = _worst_W(self.node_W, places, self.node_W.get("*"))
+            words = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
+            parts.insert(0, (nodes * (own_W or max(self.node_W.values())), words))
+        words = "; ".join(dict.fromkeys([each for _, each in parts if each]))
+        return sum([power_W for power_W, _ in parts]), words
 
-    def _nodes(self, nodes: int, places: Sequence[str]) -> Load:
-        found = [self.node_W.get(each, self.node_W.get("*")) for each in places]
-        known = [each for each in found if each is not None]
-        if found and len(known) == len(found):
-            return Load(nodes * max(known))
-        most_W = nodes * max(self.node_W.values())
-        return Load(most_W, f"[node_W] has no entry for {' or '.join(places) or 'it'}")
+    def largest(self, nodes: int) -> int:
+        """W of so many nodes with all their GPUs."""
+        return nodes * (self.node_gpus * _largest_W(self.gpu_W) + _largest_W(self.node_W))
 
-    def _device(self, nodes: int, device: Device, places: Sequence[str]) -> Load:
-        """A GPU of no stated kind and without an entry has the largest W of the table."""
-        own_W = next((self.gpu_W[name] for name in device.names if name in self.gpu_W), None)
-        if own_W is None and device.is_typed is None and _is_other(device.names):
-            return Load(0)
-        if own_W is None and device.is_typed is not None:
-            own_W = self._gpu_W(device.is_typed, places)
-        if not self.gpu_W and self.node_W:  # the load is that of whole nodes
-            return Load(0)
+    def _device(self, nodes: int, device: Device, places: Sequence[str]) -> tuple[int, str]:
+        each_W, most = self._each_W(device, places), nodes * self.node_gpus
+        if each_W == 0 or not self.gpu_W:  # without [gpu_W] the load is that of whole nodes
+            return 0, ""
         if device.pieces is None:
-            most_W = nodes * self.node_gpus * max([own_W or 0, *self.gpu_W.values()])
-            return Load(most_W, f"the number of {device.words} is not understood")
-        if own_W is None:
-            most = device.pieces if device.is_typed is not None else nodes * self.node_gpus
-            most_W = min(device.pieces, most) * max(self.gpu_W.values(), default=0)
-            return Load(most_W, f"[gpu_W] has no entry for {device.words}")
-        return Load(device.pieces * own_W)
+            return most * _largest_W(self.gpu_W), f"the number of {device.words} is not understood"
+        if each_W is None:  # parts of a GPU are more than a node has GPUs
+            most_W = min(device.pieces, most) * _largest_W(self.gpu_W)
+            return most_W, f"[gpu_W] has no entry for {device.words}"
+        return device.pieces * each_W, ""
 
-    def _gpu_W(self, is_typed: bool, places: Sequence[str]) -> int | None:
+    def _each_W(self, device: Device, places: Sequence[str]) -> int | None:
+        """W of a device. A GPU of no stated kind may be the largest one."""
+        for name in device.names:
+            if name in self.gpu_W:
+                return self.gpu_W[name]
+        if device.is_typed is None:
+            names = {part for each in device.names for part in (each, each.partition("/")[0])}
+            return 0 if names & NO_LOAD else None
         other_W = self.gpu_W.get("*")
-        found = [self.gpu_W.get(each, other_W if is_typed else None) for each in places or ("",)]
-        known = [each for each in found if each is not None]
-        if len(known) == len(found):
-            return max(known)
-        return None if other_W is None else max(self.gpu_W.values())
+        if other_W is not None and not device.is_typed:
+            other_W = _largest_W(self.gpu_W)
+        return _worst_W(self.gpu_W, places or ("",), other_W)
 
 
-def _is_other(names: Sequence[str]) -> bool:
-    """True if a device of this name takes no power worth a question."""
-    return any(each in NO_LOAD or each.partition("/")[0] in NO_LOAD for each in names)
+def _largest_W(table: Mapping[str, int]) -> int:
+    return max(table.values(), default=0)
 
 
-class Fields:
-    """Reads a record of another program. A field that is not understood costs itself alone, and its
-    name is in `odd`.
-    """
-
-    def __init__(self) -> None:
-        self.odd: list[str] = []
-
-    def get(self, name: str, read: Callable[[], Found], instead: Found) -> Found:
-        """What `read` returns, or `instead` if it fails."""
-        try:
-            return read()
-        except NOT_UNDERSTOOD:
-            self.odd.append(name)
-            return instead
-
-    def unknown(self, *more: str) -> str:
-        """Words for `unknown` of a Job."""
-        odd = [f"{', '.join(self.odd)}: not understood"] if self.odd else []
-        return "; ".join([*odd, *filter(None, more)])
+def _worst_W(table: Mapping[str, int], places: Sequence[str], other_W: int | None) -> int | None:
+    """The largest W of some places; None if one of them has no entry, or there is none."""
+    found = [table.get(each, other_W) for each in places]
+    known = [each for each in found if each is not None]
+    return max(known) if known and len(known) == len(found) else None
 
 
 def edge(job: Job) -> tuple[int, int]:

@@ -15,10 +15,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from controller.system import deadline, json_text, regular_file
 from controller.watch.jobs import Away
 
-# A page of pods with 10 kB each has 2.5 MB. A pod has at most 1.5 MiB (etcd), so a page of ten has
-# at most 15 MiB: a page that is too large is asked for again in parts.
-PAGE, PAGE_SMALL = 250, 10
-PIECE_BYTES, LINE_BYTES_MAX, ANSWER_BYTES_MAX = 1 << 16, 2 << 20, 32 << 20
+# A pod has at most 1.5 MiB (etcd), so no page of pods is too large.
+PAGE, PIECE_BYTES, LINE_BYTES_MAX, ANSWER_BYTES_MAX = 20, 1 << 16, 2 << 20, 32 << 20
 WATCH_S, ANSWER_S = 60, 15  # a connection that died without a word is noticed after both
 GONE = 410
 # Pods that have ended leave a watch of this selection as DELETED.
@@ -40,10 +38,6 @@ class KubeError(Away):
         self.code = code
 
 
-class TooLarge(KubeError):
-    """An answer has more bytes than are allowed."""
-
-
 class Api:
     """Opens a connection for each call, so that threads may share it."""
 
@@ -59,13 +53,7 @@ class Api:
         """(version, pods) of each page of a list of the pods that have not ended."""
         asked = {**ALIVE, "limit": str(PAGE)}
         while True:
-            try:
-                page = self._answer("GET", self._pods + urlencode(asked), "list")
-            except TooLarge:
-                if asked["limit"] == str(PAGE_SMALL):
-                    raise
-                asked["limit"] = str(PAGE_SMALL)
-                continue
+            page = self._answer("GET", self._pods + urlencode(asked), "list")
             version, pods = version_of(page), page.get("items") or []
             if not isinstance(pods, list):
                 raise KubeError("list: the answer is no list of pods")
@@ -103,7 +91,7 @@ class Api:
             if len(data) > ANSWER_BYTES_MAX or answer.length:
                 is_long = len(data) > ANSWER_BYTES_MAX
                 why = f"more than {ANSWER_BYTES_MAX} bytes" if is_long else "no end"
-                raise (TooLarge if is_long else KubeError)(f"{verb}: the answer has {why}")
+                raise KubeError(f"{verb}: the answer has {why}")
         return _object(data, verb)
 
     @contextlib.contextmanager

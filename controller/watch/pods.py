@@ -13,13 +13,12 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.system import clock
 from controller.system.caught import Last
-from controller.watch.jobs import Device, Fields, Load, Table
+from controller.watch.jobs import NOT_UNDERSTOOD, Device, Table
 from controller.watch.kube_api import ANSWER_S, GONE, Api, KubeError, Object, version_of
 
 GATE = "firebreak/ask"
@@ -31,14 +30,16 @@ GROUP_LABELS = (
     "batch.kubernetes.io/job-name",
     "job-name",
 )
-ENDED = "Succeeded", "Failed"
-PODS_MAX, GPUS_MAX = 20_000, 1024
+# Of a phase: is it the load of the pod already? None: it is over.
+PHASES = {"Pending": False, "Running": True, "Unknown": True, "Succeeded": None, "Failed": None}
+PODS_MAX = 20_000
 STALE_S, PAUSE_S, PAUSE_S_MAX, LINES_MAX = 180, 1.0, 60.0, 20
 
 
 class Pod(NamedTuple):
-    """power_W, unknown: see Job. has_gate: GATE is its only gate. Times in s since 1970, 0:
-    unknown; bound_s: got its node; began_s: the node took it; leaves_s: the end of its deletion.
+    """power_W, unknown: see Job. has_gate: GATE is its only gate. is_odd: it is not understood.
+    Times in s since 1970, 0: unknown; bound_s: got its node; began_s: the node took it; leaves_s:
+    the end of its deletion.
     """
 
     uid: str
@@ -47,138 +48,102 @@ class Pod(NamedTuple):
     group: str
     power_W: int
     unknown: str
-    has_gate: bool
-    is_running: bool
-    is_odd: bool
-    created_s: int
-    bound_s: int
-    began_s: int
-    leaves_s: int
-    length_s: int
+    has_gate: bool = False
+    is_running: bool = False
+    is_odd: bool = False
+    created_s: int = 0
+    bound_s: int = 0
+    began_s: int = 0
+    leaves_s: int = 0
+    length_s: int = 0
 
 
 def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    """None: it has no GPU, no GATE and nothing unknown, or has ended. A field that is not
-    understood makes the load of the pod its largest plausible one.
+    """None: it has no GPU, no GATE and nothing unknown, or has ended. A pod that is not understood
+    has its largest plausible load.
     """
-    fields = Fields()
+    about = found.get("metadata") or {}
+    space, name = str(about.get("namespace", "?")), str(about.get("name", "?"))
+    odd = Pod(str(about.get("uid")), space, name, f"{space}/{name}", watts.largest(1), "")
+    try:
+        return _understood(odd, found, resources, watts)
+    except NOT_UNDERSTOOD as error:
+        words = f"its fields are not understood: {type(error).__name__} {error}"
+        return odd._replace(unknown=words[:100], is_odd=True)
 
-    def part(whole: Object, name: str, instead: Object | None = None) -> Object:
-        return fields.get(name, lambda: _object(whole.get(name) or instead), dict[str, Any]())
 
-    def seconds(whole: Object, name: str) -> int:
-        return fields.get(name, lambda: _seconds(whole.get(name)), 0)
-
-    about, spec, status = part(found, "metadata"), part(found, "spec"), part(found, "status", {})
-    name, space = str(about.get("name", "?")), str(about.get("namespace", "?"))
-    labels, phase = (
-        part(about, "labels", {}),
-        fields.get("phase", lambda: _phase(status), "Pending"),
-    )
-    gates = fields.get("schedulingGates", lambda: _gates(spec), list[str]())
-    most = watts.load(1, [Device("GPUs", (), None, False)], ())
-    load = fields.get("resources", lambda: _load(spec, resources, watts, space), most)
-    deadline_s = fields.get("activeDeadlineSeconds", lambda: _deadline_s(spec), 0)
-    pod = Pod(
-        uid=str(about.get("uid")),
-        namespace=space,
-        name=name,
-        group=f"{space}/{next((labels[key] for key in GROUP_LABELS if labels.get(key)), name)}",
-        power_W=load.power_W,
+def _understood(pod: Pod, found: Object, resources: Collection[str], watts: Table) -> Pod | None:
+    about, spec, status = found["metadata"], found["spec"], found.get("status") or {}
+    is_running = PHASES[status.get("phase") or "Pending"]
+    gates = [each["name"] for each in spec.get("schedulingGates") or ()]
+    power_W, unknown = watts.load(1, _devices(spec, resources, watts, pod.namespace), ())
+    if is_running is None or not (power_W or unknown or GATE in gates):
+        return None
+    labels = about.get("labels") or {}
+    group = next((labels[key] for key in GROUP_LABELS if labels.get(key)), pod.name)
+    return pod._replace(
+        group=f"{pod.namespace}/{group}",
+        power_W=power_W,
+        unknown=unknown,
         has_gate=gates == [GATE],
-        is_running=phase != "Pending",
-        created_s=seconds(about, "creationTimestamp"),
-        bound_s=fields.get("conditions", lambda: _bound_s(spec, status), 0),
-        began_s=seconds(status, "startTime"),
-        leaves_s=seconds(about, "deletionTimestamp"),
-        length_s=deadline_s,
-        is_odd=bool(fields.odd),
-        unknown=fields.unknown(load.unknown),
+        is_running=is_running,
+        created_s=_seconds(about.get("creationTimestamp")),
+        bound_s=_bound_s(status) if spec.get("nodeName") else 0,
+        began_s=_seconds(status.get("startTime")),
+        leaves_s=_seconds(about.get("deletionTimestamp")),
+        length_s=int(spec.get("activeDeadlineSeconds") or 0),
     )
-    is_none = not (load.power_W or load.unknown or GATE in gates or "schedulingGates" in fields.odd)
-    return None if is_none or phase in ENDED else pod
 
 
-def _object(value: Any) -> Object:
-    if not isinstance(value, dict):
-        raise TypeError
-    return value
-
-
-def _phase(status: Object) -> str:
-    found = str(status.get("phase") or "Pending")
-    if found not in ("Pending", "Running", "Unknown", *ENDED):
-        raise ValueError
-    return found
-
-
-def _gates(spec: Object) -> list[str]:
-    return [each["name"] for each in spec.get("schedulingGates") or ()]
-
-
-def _deadline_s(spec: Object) -> int:
-    return int(spec.get("activeDeadlineSeconds") or 0)
-
-
-def _load(spec: Object, resources: Collection[str], watts: Table, namespace: str) -> Load:
-    """The power of all devices of a pod, which runs on one node."""
-    if not spec:
-        raise ValueError
-    selected = spec.get("nodeSelector") or {}
-    is_typed = any(part in key.lower() for key in selected for part in ("gpu", "accelerator"))
-    names = *map(str, selected.values()), namespace
-    devices = []
-    for name, pieces in _counts(spec).items():
-        if name in resources:
-            is_slice = "/mig-" in name
-            devices.append(Device(name, (*names, name), pieces, is_typed and not is_slice))
-        else:
-            devices.append(Device(name, (name,), pieces, None))
+def _devices(
+    spec: Object, resources: Collection[str], watts: Table, namespace: str
+) -> list[Device]:
+    """All devices of a pod, which runs on one node."""
+    names = *map(str, (spec.get("nodeSelector") or {}).values()), namespace
+    found = [
+        Device(name, (*names, name), pieces, False)
+        if name in resources
+        else Device(name, (name,), pieces)
+        for name, pieces in _counts(spec).items()
+    ]
     for each in spec.get("resourceClaims") or ():
         claim = str(each.get("resourceClaimTemplateName") or each.get("resourceClaimName"))
         # A claim may be for any number of devices, unless [gpu_W] has W for the whole claim.
-        is_known = claim in watts.gpu_W
-        devices.append(Device(f"claim {claim}", (claim,), 1 if is_known else None, False))
-    return watts.load(1, devices, ())
+        found.append(Device(f"claim {claim}", (claim,), 1 if claim in watts.gpu_W else None))
+    return found
 
 
-def _counts(spec: Object) -> dict[str, int | None]:
-    """Devices by resource; None: their number is not understood. Init containers run before the
-    others, one after the other, so the largest moment counts. A sidecar (restartPolicy Always) goes
-    on beside all that come after it.
+def _counts(spec: Object) -> Counter[str]:
+    """Devices by resource. Init containers run before the others, one after the other, so the
+    largest moment counts. A sidecar (restartPolicy Always) goes on beside all that come after it.
     """
     beside, most = Counter[str](), Counter[str]()
-    odd = set[str]()
-
-    def asked(each: Object) -> Counter[str]:
-        found = Counter[str]()
-        for part in ("limits", "requests"):
-            for name, text in ((each.get("resources") or {}).get(part) or {}).items():
-                if "/" not in name or name.partition("/")[0].endswith("kubernetes.io"):
-                    continue
-                with suppress(ValueError):
-                    found[name] = max(found[name], _pieces(text))
-                    continue
-                odd.add(name)
-        return found
-
     for each in spec.get("initContainers") or ():
-        own = asked(each)
+        own = _asked(each)
         most |= beside + own
         if each.get("restartPolicy") == "Always":
             beside += own
-    for each in spec.get("containers") or ():
-        beside += asked(each)
-    most |= beside
-    most |= asked(spec)
-    return {**most, **dict.fromkeys(odd)}
+    for each in spec["containers"]:
+        beside += _asked(each)
+    return most | beside
+
+
+def _asked(container: Object) -> Counter[str]:
+    given = container.get("resources") or {}
+    asked = (given.get("limits") or {}) | (given.get("requests") or {})
+    return Counter(
+        {
+            name: _pieces(text)
+            for name, text in asked.items()
+            if "/" in name and not name.partition("/")[0].endswith("kubernetes.io")
+        }
+    )
 
 
 def _pieces(text: Any) -> int:
     """A number of devices, as 8 or "1k". ValueError: it is no such number."""
-    found = int(re.sub("k$", "000", str(text)))
-    if not 0 <= found <= GPUS_MAX:
-        raise ValueError
+    if (found := int(re.sub("k$", "000", str(text)))) < 0:
+        raise ValueError(f"{found} devices")
     return found
 
 
@@ -187,16 +152,11 @@ def _seconds(text: Any) -> int:
     return int(datetime.fromisoformat(text).timestamp()) if text else 0
 
 
-def _bound_s(spec: Object, status: Object) -> int:
-    """When the pod got its node; 0: it has none."""
-    for each in (status.get("conditions") or ()) if spec.get("nodeName") else ():
+def _bound_s(status: Object) -> int:
+    for each in status.get("conditions") or ():
         if each.get("type") == "PodScheduled" and each.get("status") == "True":
             return _seconds(each.get("lastTransitionTime"))
     return 0
-
-
-class NoUid(KubeError):
-    """An object without its own name: which pod has changed is not known."""
 
 
 class Pods:
@@ -251,26 +211,22 @@ class Pods:
         for version, pods in self._api.listed():
             begun = version  # all pages are of one version
             for each in pods:
-                try:
-                    self._keep(found, each)
-                except NoUid:  # it costs itself alone, and counts
-                    if pod := pod_of(
-                        each if isinstance(each, dict) else {}, self._resources, self._watts
-                    ):
-                        found[f"object {len(found)}"] = pod
+                self._keep(found, each)
         with self._lock:
             self._pods, self._version = found, begun
         self._heard_us = clock.now_us()
         self._tried.set()
 
-    def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "ADDED") -> None:
-        """Take in a pod."""
+    def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "") -> None:
+        """Take in a pod; kind: what a watch says of it. One of a list without a uid counts too."""
         if kind == "BOOKMARK":
             return
         try:
             uid = str(found["metadata"]["uid"])
         except (LookupError, TypeError):
-            raise NoUid("an object of the API server is no pod: it has no uid") from None
+            if kind:  # which pod has changed is not known
+                raise KubeError("an object of the API server is no pod: it has no uid") from None
+            uid, found = f"object {len(pods)}", {}
         pods.pop(uid, None)
         pod = None if kind == "DELETED" else pod_of(found, self._resources, self._watts)
         if pod and len(pods) >= PODS_MAX:

@@ -52,8 +52,8 @@ class Served:
                 self.fenced.turn()
                 answer += received(self.other) or b""
             assert json.loads(answer)["source"] == "boss"
-        while self.gateway.questions._asking or any(each.out for each in self.gateway.links):
-            self.gateway.turn(clock.now_us())  # a question is answered by a child
+        while any(each.out or each._question for each in self.gateway.links):
+            self.gateway.turn(clock.now_us())  # a question is answered by a worker
         found = received(self.wrong)
         if found is None or not data.endswith(b"\n"):
             self.wrong.close()

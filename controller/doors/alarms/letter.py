@@ -40,15 +40,13 @@ def unsaved() -> Row:
     return trouble(STORE, "the store is not saved", what, f"{remedy} See `firebreak status`.")
 
 
-def is_row(found: object) -> bool:
+def is_row(found: Any) -> bool:
     """True if a letter can be made of a stored row."""
-    reason = found.get("reason") if isinstance(found, dict) else None
-    return (
-        isinstance(found, dict)
-        and isinstance(reason, dict)
-        and all(isinstance(each, str) for each in map(reason.get, ("name", "sentence", "remedy")))
-        and isinstance(found.get("danger"), str)
-    )
+    try:
+        letter("", [found])
+    except (LookupError, TypeError, AttributeError, ValueError):
+        return False
+    return True
 
 
 def odd(instance: str, found: object) -> Row:

@@ -8,9 +8,8 @@ import pytest
 from ask_bench import situation as made
 from hinted_site import HintedSite
 from plan_cases import NOW_S, plan
-from test_upstream import Served, ask, line_of
+from test_upstream import GUARD_S, Served, ask, line_of
 
-from controller.core.base import hint_codes
 from controller.journal.ring import JournalError
 from controller.state import ask as answers
 from controller.state.forecast import Job
@@ -87,7 +86,6 @@ def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch)
     refused = ask(client, {"ask": {"power_W": 1}})
     assert (refused["code"], refused["sentence"][:21]) == (41, "ask:for_s: is missing")
     monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
-    served.gateway.questions.close()  # a new child, which knows the situation of above
     asking._situation.cache_clear()
     assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
     with site.pumped():
@@ -99,7 +97,7 @@ def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch)
 @pytest.fixture
 def slow(tmp_path, monkeypatch):
     """(gateway, loop, file) of questions that wait until a byte is written to the file, and then
-    answer the power that they were asked for. A job of 13 W ends the child.
+    answer the power that they were asked for. A job of 13 W is a fault of the program.
     """
     door = tmp_path / "door"
     os.mkfifo(door)
@@ -109,7 +107,7 @@ def slow(tmp_path, monkeypatch):
         with open(door, "rb", buffering=0) as waits:
             waits.read(1)
         if job == 13:
-            os._exit(1)
+            raise LookupError
         return {"answer": job}
 
     monkeypatch.setattr(messages, "asked", asked)
@@ -117,7 +115,8 @@ def slow(tmp_path, monkeypatch):
     with site.pumped():
         served = Served(site)
         yield served, lambda: os.write(kept, b"x")
-        served.close()
+        if not served.ending:
+            served.close()
     site.close()
     os.close(kept)
 
@@ -160,52 +159,52 @@ def test_questions_are_answered_one_per_client_in_turn(slow):
 
 
 @pytest.mark.wire
-def test_beyond_eight_waiting_questions_the_answer_is_busy(slow):
+def test_a_client_that_leaves_and_a_fault_of_the_program_cost_their_question(slow):
     served, open_door = slow
-    clients = [served.client() for _ in range(9)]
-    for each, client in enumerate(clients):
-        put(client, each)
+    clients = [served.client() for _ in range(5)]
+    for client, power_W in zip(clients, (0, 1, 13, 3, 4)):
+        put(client, power_W)
         assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
         served.opened.pop().close()
-    refused = ask(served.client(), {"ask": 9})
-    assert refused["code"] == hint_codes.BUSY and not refused["granted"]
-    for each in (3, 0):  # one left before its turn, one while it is answered
+    for each in (3, 0):  # one leaves before its turn, one while it is answered
         clients[each].close()
         served.opened.remove(clients[each])
-    for each, client in enumerate(clients):
+    for _ in clients:
         open_door()
-        if each not in (3, 0):
-            assert line_of(client) == {"answer": each}
+    assert line_of(clients[1]) == {"answer": 1} and line_of(clients[4]) == {"answer": 4}
+    assert clients[2].recv(99) == b""
 
 
 @pytest.mark.wire
-def test_a_child_that_ends_costs_one_question(slow):
+def test_the_end_of_the_gateway_waits_for_no_question(slow):
     served, open_door = slow
-    first, second = served.client(), served.client()
-    put(first, 13)
-    assert ask(served.client(), {"hello": "site_ems"})
-    put(second, 5)
+    for each in range(3):
+        put(served.client(), each)
+        assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
+    first, *others = [each._question for each in served.gateway.links if each._question]
+    served.close()
+    assert [each._answer.cancelled() for each in others] == [True, True]
     open_door()
-    assert line_of(first)["code"] == hint_codes.NO_ANSWER
-    open_door()
-    assert line_of(second) == {"answer": 5}
+    assert first._answer.result(GUARD_S) == {"answer": 0}
 
 
 def test_no_question_is_answered_in_the_thread_of_others():
-    """Who answers questions does so in the child of questions.py, or beside the loop of a door."""
+    """Who answers questions does so in the worker of question.py, or beside the loop of a door."""
     found = []
     for path in (ROOT / "controller").rglob("*.py"):
         tree = ast.parse(path.read_text())
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                name = ast.unparse(node.func)
+            if isinstance(node, ast.Attribute):  # a call, or a function that is handed over
+                name = ast.unparse(node)
                 if name in ("messages.asked", "asking.answer", "job_in_plan.joined", "ask.answer"):
                     found.append(f"{path.relative_to(ROOT / 'controller')} {name}")
     assert sorted(found) == [
         "console/ask.py ask.answer",
         "console/ask.py job_in_plan.joined",
+        "doors/http/pages.py asking.answer",
+        "doors/mqtt/commands.py messages.asked",
         "upstream/asking.py ask.answer",
         "upstream/asking.py job_in_plan.joined",
         "upstream/messages.py asking.answer",
-        "upstream/questions.py messages.asked",
-    ], "a server hands a question to Questions, or to asyncio.to_thread"
+        "upstream/question.py messages.asked",
+    ], "a server hands a question to Question, or to asyncio.to_thread"

@@ -75,8 +75,8 @@ H100, TYPED, UNTYPED = ("h100",), True, False
 def test_power_of_a_job(nodes, gpus, kind, is_typed, places, power_W, is_known):
     given = {"*": 500, "h100": 700, "few": 200, "fpga": 0}
     table = Table({"batch": 600, "few": 1400}, given, 16)
-    found = table.load(nodes, [j.Device("x", kind, gpus, is_typed)], places)
-    assert found.power_W == power_W and (not found.unknown) is is_known
+    found_W, unknown = table.load(nodes, [j.Device("x", kind, gpus, is_typed)], places)
+    assert found_W == power_W and (not unknown) is is_known
 
 
 def test_without_W_of_gpus_a_node_is_the_whole_load():
