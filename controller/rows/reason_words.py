@@ -62,8 +62,8 @@ WRITE_BUDGET | write budget of the day | The converter stores each set-point and
 GATE_PERMIT | start without a permit | The program asked the converter to start, or to clear its
   failures, without a permit; that frame was not sent. | Program fault: export the journal and
   report it.
-STARTS_SPENT | starts of the hour | The converter was asked to start 12 times within an hour: it
-  gets no start until the first of them is an hour old. | See on page Links and on the converter why
+STARTS_SPENT | starts of the hour | The converter had 12 starts within an hour: it
+  gets none until the first of them is an hour old. | See on page Links and on the converter why
   it does not keep running. A restart of the controller begins a new hour.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.

@@ -49,9 +49,9 @@ READERS = {
     "controller/doors/http/pages.py json_text.loads": "a message",
     "controller/doors/mqtt/commands.py json_text.loads": "a message",
     "controller/upstream/framing.py json_text.loads": "a message",
-    "controller/upstream/questions.py json_text.loads": "own",
     "controller/watch/cabinet.py json_text.loads": "an answer of the cabinet",
     "controller/watch/kube_api.py json_text.loads": "an answer of the scheduler",
+    "controller/watch/slurm.py json_text.loads": "an answer of the scheduler",
     # of this program
     "controller/console/backup_file.py json.loads": "own",
     "controller/console/terminal/actions.py json_text.loads": "own",
