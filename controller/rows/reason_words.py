@@ -63,8 +63,8 @@ GATE_PERMIT | start without a permit | The program asked the converter to start,
   failures, without a permit; that frame was not sent. | Program fault: export the journal and
   report it.
 STARTS_SPENT | starts of the hour | The converter had 12 starts within an hour: it
-  gets none until the first of them is an hour old. | See on page Links and on the converter why
-  it does not keep running. A restart of the controller begins a new hour.
+  gets none until the first of them is an hour old. | Page Links and the converter show why it
+  stops. A restart of the controller begins a new hour.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.
 """
