@@ -222,7 +222,7 @@ def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench
 
 def test_stored_writes_are_repeated_once_an_hour_alone():
     bench = Bench("goodwe_et")
-    bench.profile.settings |= {"stored": True, "writes_per_day_max": 100}
+    bench.profile.settings |= {"stored": "yes", "writes_per_day_max": 100}
     bench.run(8000)
     assert len(bench.run(60_000)[2]) == 0
     assert bench.pcs.stop_repeat_us == 3_600_000_000
