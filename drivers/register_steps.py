@@ -1,7 +1,7 @@
 """The steps of a converter's set-up and start: write, read back, or wait for a value.
 
 A device may store what is written, so a step of the set-up is read before it is written. One that
-the device does not keep, or does not show, is written again only after a while.
+the device does not keep, or does not show, is written again more and more seldom.
 """
 
 from struct import Struct
@@ -14,7 +14,8 @@ from drivers.steps import LONG_AGO_US, StepError
 from drivers.sunspec import Places
 from drivers.wear import NO, WRITES, Wear
 
-AGAIN_US = 600_000_000
+# From one write to the next: 1 s, and each time 8 times as long, at most 68 min.
+PAUSE_US, PAUSE_BITS, PAUSES = 1_000_000, 3, 4
 
 
 class RegisterSteps:
@@ -27,7 +28,8 @@ class RegisterSteps:
 
     def forget(self) -> None:
         """The connection was lost: the device may have lost what was written."""
-        self._written_us: dict[tuple, int] = {}  # by register and words
+        # by register and words: how often it was written, and when it may be again
+        self._written: dict[tuple, tuple[int, int]] = {}
 
     def set_up(self, step: Step) -> steps.Sequence[None]:
         """Write a step only if the device shows another value, because the device may store it."""
@@ -36,8 +38,7 @@ class RegisterSteps:
             data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(words)
             if data == _packed(words):
                 return
-            again_us = self._written_us.get((place, words), LONG_AGO_US) + AGAIN_US
-            if self.now_us < again_us:
+            if self.now_us < self._times(place, words)[1]:
                 if step.read_back:
                     raise _not_kept(step, place)
                 return
@@ -55,6 +56,9 @@ class RegisterSteps:
         words = tuple(Codec(step.register, self._settings).words(step.value))
         return self._places.of(step.register.address), words
 
+    def _times(self, *content: object) -> tuple[int, int]:
+        return self._written.get(content, (0, LONG_AGO_US))
+
     def _write(self, step: Step, place: int, words: tuple[int, ...]) -> steps.Sequence[None]:
         if step.stored != NO and self._wear.is_spent(self.now_us):
             raise StepError(f"register {place} waits: the budget of writes is spent for today")
@@ -62,7 +66,9 @@ class RegisterSteps:
         answer = yield kind, place, words
         if answer is None:
             raise StepError(step.fault or f"register {place} refuses {step.value}")
-        self._written_us[place, words] = self.now_us
+        times, _ = self._times(place, words)
+        again_us = self.now_us + (PAUSE_US << PAUSE_BITS * times)
+        self._written[place, words] = min(times + 1, PAUSES), again_us
         if step.read_back:
             data = yield "read", rtu.READ_HOLDING_REGISTERS, place, len(words)
             if data != _packed(words):

@@ -503,7 +503,7 @@ def test_each_of_two_converters_gets_what_is_its_own_whichever_is_named_first(fi
     field.can["can0"].port = CanPort([])
     for number, channel in zip(units, sorted(field.pcs, key=lambda each: each.port.name)):
         channel.write = lambda inp, out, power_W, _, at=channel.run_at: asked.update({at: power_W})
-        channel.sent._pcs = Pcs()
+        channel._gate._setpoint._pcs = Pcs()
         channel.sent.see(rtu.write_request(16, "w", 1, WSET, (0, number)).frame)
         channel.sent.refuse(600 + number)
     field.write(image.inp, [0] * layout.outputs, [11, 22], 0)
