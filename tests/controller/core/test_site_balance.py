@@ -27,6 +27,8 @@ GRID, ISLAND, FORMING, BLACK_START, RETURN = "grid", "island", "forming", "black
 # set that reports "not ready" is not started, because nothing contradicts it at a standstill.
 OTHERS = {
     *[(GRID, "grid", kind) for kind in ("0", "last", "/10", "jumping")],
+    # the battery leaves to the PV what only its meter shows: over the limit for 36 s and 8 s
+    *[(GRID, "pv_W", kind) for kind in ("x10", "jumping")],
     *[(BLACK_START, "source", kind) for kind in ("0", "inverted", "silent", "jumping")],
     *[(BLACK_START, "is_ready", kind) for kind in ("0", "inverted")],
 }
