@@ -63,7 +63,9 @@ def curve(code: str) -> dict[str, Any]:
     """The values of its ride-through rule, with a curve of the voltage."""
     found = _values(code)
     if not found["voltage_pu_s"]:
-        found = {**found, "voltage_pu_s": _values(BORROWED)["voltage_pu_s"]}
+        lowest_pu = found["normal_pu"][0]
+        rows = [row for row in _values(BORROWED)["voltage_pu_s"] if row[1] <= lowest_pu]
+        found = {**found, "voltage_pu_s": rows}
     return found
 
 
@@ -103,14 +105,15 @@ def _ticks(time_s: float) -> float:
 
 def _sag(deal: random.Random, code: str, at_s: float, longest_s: float, is_outside: bool) -> Sag:
     values = curve(code)
-    has_frequency = values["frequency_Hz_s"] or values["rate_Hz_per_s"]
+    rows = {name: _fitting(values[name], is_outside) for name in ("voltage_pu_s", "frequency_Hz_s")}
+    has_frequency = rows["frequency_Hz_s"] or values["rate_Hz_per_s"]
     if not has_frequency or deal.random() < 0.6:
-        low, high, most_s = _row(deal, values["voltage_pu_s"], is_outside)
+        low, high, most_s = deal.choice(rows["voltage_pu_s"])
         value = deal.uniform(low, min(high, PU_MAX))
         return Sag("voltage", at_s, _length_s(deal, min(most_s, longest_s), is_outside), value)
     if values["rate_Hz_per_s"]:
         return _slope(deal, values["rate_Hz_per_s"], CODES[code], at_s, is_outside)
-    low, high, most_s = _row(deal, values["frequency_Hz_s"], is_outside)
+    low, high, most_s = deal.choice(rows["frequency_Hz_s"])
     value = deal.uniform(max(low, CODES[code] - 4), min(high, CODES[code] + 4))
     length_s = (
         _length_s(deal, min(most_s, longest_s), is_outside)
@@ -119,10 +122,9 @@ def _sag(deal: random.Random, code: str, at_s: float, longest_s: float, is_outsi
     return Sag("frequency", at_s, _ticks(length_s), value, RISE_HZ_PER_S)
 
 
-def _row(deal: random.Random, rows: Sequence[Sequence[float]], is_outside: bool) -> Sequence[float]:
-    """A row of a curve whose length can be drawn: inside, 0 s cannot; outside, long ones cannot."""
-    fitting = [row for row in rows if (row[2] < LENGTH_S_MAX if is_outside else row[2] > 0)]
-    return deal.choice(fitting)
+def _fitting(rows: Sequence[Sequence[float]], is_outside: bool) -> list[Sequence[float]]:
+    """Rows of a curve whose length can be drawn: inside, 0 s cannot; outside, long ones cannot."""
+    return [row for row in rows if (row[2] < LENGTH_S_MAX if is_outside else row[2] > 0)]
 
 
 def _length_s(deal: random.Random, most_s: float, is_outside: bool) -> float:
