@@ -22,7 +22,7 @@ ONCE = 50  # messages of one connection, or under way
 FIRST: dict[str, Any] = {"id": "first", **c.hint(1000)}  # it was granted before
 FIELDS: list[dict[str, Any]] = [
     *[{"quantity": each} for each in ("power", "", None, ["power_W"], 1, "import_W_max")],
-    *[{"value_W": each} for each in (1e9, "1", True, None, 10**9 + 1, -(10**10), float("nan"))],
+    *[{"value_W": each} for each in (0.5, "1", True, None, 10**9 + 1, -(10**10), float("nan"))],
     *[{"valid_s": each} for each in (0, -1, 301, 1.5, "60", None)],
     *[{name: value} for name, value in (("is_exact", 1), ("start_in_s", -1), ("mac", ""))],
 ]

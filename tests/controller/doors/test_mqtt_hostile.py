@@ -35,7 +35,7 @@ GARBAGE = [
     b'{"id": "+", "quantity": "heartbeat", "valid_s": 60}',
     b'{"id": "a"}',
     b'{"id": "b", "quantity": "power", "valid_s": 60}',
-    b'{"id": "c", "quantity": "power_W", "value_W": 1e9, "valid_s": 60}',
+    b'{"id": "c", "quantity": "power_W", "value_W": 0.5, "valid_s": 60}',
     b'{"id": "d", "quantity": "power_W", "value_W": NaN, "valid_s": 60}',
     b'{"id": "e", "quantity": "power_W", "value_W": "1", "valid_s": 60}',
     b'{"id": "f", "quantity": "power_W", "value_W": true, "valid_s": 60}',
