@@ -124,6 +124,7 @@ class RackWords:
         fresh[self._driver._temperature_group] = 1
         inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
         device.next_us = next_us + PERIOD_US
+        self._driver.frames += len(self._messages)  # without any the driver sends no command
         self._is_direct = True
         return True
 
