@@ -45,7 +45,7 @@ def frame(chance: random.Random) -> bytes:
     """A frame that even the master of this source may not send."""
     good, word = c.power(chance.randrange(-50_000, 50_000)), chance.randbytes(2)
     at, other = POINTS["704.WSet"].at, chance.choice([*{*range(128)} - {3, 6, 16}])
-    unit, count = chance.choice([0, 2, 100, 255]), chance.choice([0, 126, 65_535])
+    unit, count = chance.choice([2, 100, 247, 254]), chance.choice([0, 126, 65_535])
     halves = [c.write(at, word), c.write(at + 1, word), c.write(at - 1, word + b"\0\1")]
     values = [c.power(0x7FFFFFFF), c.write(POINTS["704.WSetEna"].at, b"\0\2")]
     shapes = [good[:-1], good[:5] + b"\xff" + good[6:], struct.pack(">BHH", 3, at, count)]
