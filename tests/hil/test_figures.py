@@ -183,7 +183,9 @@ def test_json_is_readable_again_or_refused_by_name(tmp_path):
     "stop, grid_Hz, word", [(0, 60.0, "met"), (1, 60.0, "NOT MET"), (1, 50.0, "")]
 )
 def test_the_audit_of_a_run_judges_its_sags(stop, grid_Hz, word):
-    """The rules of CAISO and ERCOT are for 60 Hz. No curve allows a stop 60 ms into a sag to 0.6 of the voltage."""
+    """The rules of CAISO and ERCOT are for 60 Hz. No curve allows a stop 60 ms into a sag to 0.6 of
+    the voltage.
+    """
     recorder = Recorder()
     for tick in range(1000):
         is_sag = 500 <= tick < 510

@@ -34,7 +34,7 @@ from controller.run.cabinet import Cabinet
 from controller.run.site_clock import SiteClock
 from controller.sites import FOLDER
 from controller.state import watch
-from controller.store import keeper, spool, two_copies
+from controller.store import keeper, spool, stored_record, two_copies
 from controller.system import clock, realtime, utc
 from controller.upstream import gateway, link
 from drivers import profile
@@ -178,8 +178,9 @@ class Keeping:
 
     def serve(self):
         with contextlib.suppress(BlockingIOError):
-            while self.ends.recv(65_536, socket.MSG_DONTWAIT):
-                self.ends.send(keeper.SAVED)
+            while content := self.ends.recv(65_536, socket.MSG_DONTWAIT):
+                number, _ = stored_record.decode(content)
+                self.ends.send(keeper.SAVED + str(number).encode())
 
     def wait(self):
         self.ends.close()

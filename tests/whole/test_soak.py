@@ -129,13 +129,18 @@ NOT_PERIODIC = {
     "controller/store/keeper.py": ("serve", "main", "end_soon"),
     "controller/store/proof_tests.py": ("check_test",),
     "controller/store/two_copies.py": ("_pause", "hold"),
+    # of the companions: it keeps nothing
+    "controller/system/local_days.py": ("day_before", "number_of", "slot_of", "slots_between"),
+    "controller/system/utc.py": ("is_set",),
     "drivers/can_dialect.py": ("report",),  # for the counters of the loop: it keeps nothing
     "drivers/meter.py": ("periodic",),
     "drivers/meter_reads.py": ("fast_names",),  # it compares the refresh time of a profile
     "drivers/pcs.py": ("_requests_per_tick",),
     # likewise; `command` and `_on_lost` keep the last words of each row of [sent]
     "drivers/register_bms.py": ("_set_up", "report", "_state_of", "command", "_on_lost"),
+    "drivers/setpoint_writer.py": ("zero",),  # the stop of a converter without [[stop]]
     "drivers/site_device.py": ("periodic",),
+    "drivers/wear.py": ("kept", "take"),  # of a device with a budget: it keeps two numbers
 }
 
 

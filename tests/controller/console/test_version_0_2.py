@@ -104,11 +104,14 @@ def test_a_type_of_0_2_that_the_owner_has_changed_needs_its_new_facts(box, capsy
             '"supervised_ok", "key_service_closed"',
         ),
         (
+            "not_fitted.pcs_stored: is missing: device.pcs_1 does not state",
+            "[hma]\n",
+            '[not_fitted]\npcs_stored = "N. N., 2026-01-01: test"\n[hma]\n',
+        ),
+        (
             "not_fitted.io_map: is missing: device.io_1 (io_8in_8out), ",
             "[hma]\n",
-            "[not_fitted]\n"
-            + "".join(f'{name} = "N. N., 2026-01-01: test"\n' for name in MAPS)
-            + "[hma]\n",
+            "".join(f'{name} = "N. N., 2026-01-01: test"\n' for name in MAPS) + "[hma]\n",
         ),
     )
     for words, old, new in steps:
