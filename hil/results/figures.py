@@ -126,22 +126,26 @@ def _highest(values: np.ndarray) -> float | None:
     return round(float(values.max()), 1) if len(values) else None
 
 
-def held_back(rows: np.ndarray, from_us: float, carried_W: float) -> dict:
-    """{limited_s: {reason code: s}, overload: {s, W_max} of the load above carried_W} from from_us
-    on.
-    """
-    rows = rows[rows["t_us"] >= from_us]
-    steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
-    codes = [int(code) for code in np.unique(rows["limit_reason"]) if code]
-    excess_W = rows["load_W"] - carried_W
-    seconds = {code: round(float(steps_s[rows["limit_reason"] == code].sum()), 2) for code in codes}
+def limited_s(rows: np.ndarray) -> dict[str, float]:
+    """{reason code: s} of the limits that held the battery back."""
+    steps_s, codes = _steps_s(rows), [int(code) for code in np.unique(rows["limit_reason"]) if code]
     return {
-        "limited_s": {reasons.label(code): value for code, value in seconds.items()},
-        "overload": {
-            "s": round(float(steps_s[excess_W > 0].sum()), 2),
-            "W_max": max(0.0, _highest(excess_W) or 0.0),
-        },
+        reasons.label(code): round(float(steps_s[rows["limit_reason"] == code].sum()), 2)
+        for code in codes
     }
+
+
+def overload(rows: np.ndarray, carried_W: float) -> dict[str, float]:
+    """{s, W_max} of the load above carried_W."""
+    excess_W = rows["load_W"] - carried_W
+    return {
+        "s": round(float(_steps_s(rows)[excess_W > 0].sum()), 2),
+        "W_max": max(0.0, _highest(excess_W) or 0.0),
+    }
+
+
+def _steps_s(rows: np.ndarray) -> np.ndarray:
+    return np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
 
 
 def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
@@ -149,7 +153,7 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
     the grid; a shorter window would show each unannounced step.
     """
     found: dict = {"window_ms": window_ms}
-    steps_s = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 1e6
+    steps_s = _steps_s(rows)
     work_J = np.append(0.0, np.cumsum(rows["grid_W"] * steps_s))
     times_s = np.append(0.0, np.cumsum(steps_s))
     at_s = times_s[times_s >= window_ms / 1000]

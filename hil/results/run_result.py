@@ -82,19 +82,19 @@ def measured(
     if open_us is None:  # the limits never opened, so nothing is measured
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0
     from_us = max(open_us, from_us or 0)
+    rows = run.rows[run.rows["t_us"] >= from_us]
+    # The connection carries the load also where the battery was never in use.
+    judged = rows if len(rows) else run.rows
     limits_W = selection.connection_W(config, has_hints=scenario is not None)
     extra = {
         **extra,
-        **figures.held_back(run.rows, from_us, selection.carried_W(config)),
+        "limited_s": figures.limited_s(rows),
+        "overload": figures.overload(judged, selection.carried_W(config)),
         "connection_W": limits_W,
         "beyond": figures.beyond(
-            run.rows[run.rows["t_us"] >= from_us],
-            limits_W,
-            config.control["track_path_delay_ms"] + SETTLED_MS,
+            judged, limits_W, config.control["track_path_delay_ms"] + SETTLED_MS
         ),
-        "bands": bands.of_run(
-            run.rows[run.rows["t_us"] >= from_us], config.control["track_sample_ms"]
-        ),
+        "bands": bands.of_run(rows, config.control["track_sample_ms"]),
     }
     return Outcome(run, extra, scenario, from_us, interrupted)
 

@@ -150,11 +150,11 @@ def next_command(doc: dict, scenario: Scenario | None) -> tuple[str, str]:
     """(a command to try after this run, its purpose)."""
     swing, file = doc["swing_2s_pct"], doc["load"]["file"]
     is_still = swing["reduction"] is None and not file
-    if scenario is None and (swing["load"] is None or is_still):
-        return "./flash.sh rig --for 120", "long enough for figures"
     if doc["load"]["file"] and (doc.get("limited_s") or doc.get("overload", {}).get("s")):
         scale = doc["load"]["scale"] / 2
         return f"the same with --scale {scale:g}", "half the load, so that fewer limits act"
+    if scenario is None and (swing["load"] is None or is_still):
+        return "./flash.sh rig --for 120", "long enough for figures"
     if scenario is None:
         return "./flash.sh rig --virtual --scenario bms_silent", "a fault and its consequences"
     return "./flash.sh rig --load FILE.csv --column NAME", "your own load"

@@ -115,11 +115,12 @@ def test_time_at_each_limit_and_energy():
     rows = recorded(load_W)
     rows["limit_reason"][300:350] = 213
     rows["limit_reason"][350:450] = 301
-    found = figures.held_back(rows, 6_500_000, 750e3)
-    assert found["limited_s"] == {"R213": pytest.approx(0.5), "R301": pytest.approx(2.0)}
-    assert found["overload"] == {"s": pytest.approx(1.98), "W_max": 150e3}
-    nothing = figures.held_back(rows[:300], 0, 750e3)
-    assert nothing == {"limited_s": {}, "overload": {"s": 0.0, "W_max": 0.0}}
+    measured = rows[rows["t_us"] >= 6_500_000]
+    found = figures.limited_s(measured)
+    assert found == {"R213": pytest.approx(0.5), "R301": pytest.approx(2.0)}
+    assert figures.overload(measured, 750e3) == {"s": pytest.approx(1.98), "W_max": 150e3}
+    assert figures.limited_s(rows[:300]) == {}
+    assert figures.overload(rows[:300], 750e3) == {"s": 0.0, "W_max": 0.0}
     count = 50 * 3600 + 1  # one hour
     battery_W = np.where(np.arange(count) < count // 2, 100_000.0, -50_000.0)
     energy = figures.energy_kWh(recorded(np.full(count, 2e5), np.full(count, 1e5), battery_W))

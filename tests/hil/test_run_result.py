@@ -166,7 +166,8 @@ NOTHING = {"load": None, "grid": None, "reduction": None}
 
 
 @cases("""changes  chosen  command
-    {"swing_2s_pct": NOTHING}  None  "./flash.sh rig --for 120"
+    {"swing_2s_pct": NOTHING}  None  "the same with --scale 1"
+    {"swing_2s_pct": NOTHING, "load": {"file": None}}  None  "./flash.sh rig --for 120"
     {}  None  "the same with --scale 1"
     {"load": {"file": None}}  None  "./flash.sh rig --virtual --scenario bms_silent"
     {"load": {"file": None}}  SCENARIO  "./flash.sh rig --load FILE.csv --column NAME"
