@@ -201,26 +201,32 @@ class SunSpecPcs:
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
     def _configure(self) -> steps.Sequence[None]:
-        """Write the reversion, which ends a set-point, then mode and set-point 0; read back."""
+        """Write the reversion, which ends a set-point, then mode and set-point 0; read back. What
+        the device shows already is not written, because it may store it.
+        """
         self.state = SET_MODES
-        answer = yield "write", *self._reversion()
-        if answer is not None:  # WSetEna, WSetMod, then 0 W in WSet and WSetRvrt
-            answer = yield "write", self._address("704.WSetEna"), pcs_settings.mode()
-        if answer is None:
-            raise StepError("SunSpec model 704 refuses the settings of the set-point")
-        self.state = READ_BACK
+        if (yield from self._wrong_setting()):
+            answer = yield "write", *self._reversion()
+            if answer is not None:  # WSetEna, WSetMod, then 0 W in WSet and WSetRvrt
+                answer = yield "write", self._address("704.WSetEna"), pcs_settings.mode()
+            if answer is None:
+                raise StepError("SunSpec model 704 refuses the settings of the set-point")
+            self.state = READ_BACK
+            wrong = yield from self._wrong_setting()
+            if wrong:
+                raise StepError(f"SunSpec model 704: {wrong}")
+        self._heartbeat = self.readings.controller_heartbeat
+        self.state, self.fault = READY, ""
+
+    def _wrong_setting(self) -> steps.Sequence[str]:
+        """The first setting that the device shows otherwise than it is written, or ""."""
         block = self.readings.control
         data = yield "read", sunspec.READ_HOLDING, block.address(self._models), block.count
         values = block.unpack(b"\0\0" + data) if data else None
         if values is None:
             raise StepError("SunSpec model 704 cannot be read back")
         wrong = pcs_settings.first_wrong(values, self._reversion_s)
-        if not wrong and values[WSET]:
-            wrong = f"WSet reads {values[WSET]}, written 0"
-        if wrong:
-            raise StepError(f"SunSpec model 704: {wrong}")
-        self._heartbeat = self.readings.controller_heartbeat
-        self.state, self.fault = READY, ""
+        return wrong or (f"WSet reads {values[WSET]}, written 0" if values[WSET] else "")
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
         """Begin again after a failure: with the settings of a known device, or with discovery."""

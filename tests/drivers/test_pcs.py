@@ -404,6 +404,17 @@ def test_long_silence_begins_with_discovery_and_heals():
     assert fresh_after(bus, sink, 400) == (True, True)
 
 
+def test_settings_that_are_there_already_are_not_written_again():
+    """A device may store them, and a link that drops each minute would write them each minute."""
+    bus, _ = running()
+    for silent in (True, False):
+        bus.slave.silent = silent
+        bus.slave.writes.clear()
+        bus.run(9000)
+    assert bus.device.ready and bus.device.restarts == 1
+    assert {address for _, address, _ in bus.slave.writes} == {bus.slave.address(CONTROLLER_HB)}
+
+
 def test_device_that_is_off_at_the_start():
     bus, _ = built()
     bus.slave.silent = True
