@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import ssl
 import stat
 import urllib.parse
 from collections.abc import Collection
@@ -56,11 +55,7 @@ class Cabinet:
         return found
 
     def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:
-        host, port = self._url.hostname or "", self._url.port
-        link = http.client.HTTPConnection(host, port, timeout=WAIT_S)
-        if self._url.scheme == "https":
-            context = ssl.create_default_context(cafile=self._ca or None)
-            link = http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
+        link = deadline.connection(self._url, WAIT_S, self._ca)
         with deadline.cut_after(link, WAIT_S):
             link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
             answer = link.getresponse()

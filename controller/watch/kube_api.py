@@ -120,14 +120,10 @@ class Api:
             raise KubeError(f"{verb}: {self._url.netloc}: {why}") from None
 
     def _link(self, silent_s: float) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "http":  # the form allows it for the own machine only
-            return http.client.HTTPConnection(host, port, timeout=silent_s)
-        try:
-            trusted = ssl.create_default_context(cafile=self._ca or None)
-        except OSError as error:  # of a file without certificates too
+        try:  # the form allows http for the own machine only
+            return deadline.connection(self._url, silent_s, self._ca)
+        except OSError as error:
             raise KubeError(f"{self._ca}: no certificates in PEM: {error.strerror}") from None
-        return http.client.HTTPSConnection(host, port, timeout=silent_s, context=trusted)
 
     def _secret(self) -> str:
         try:
