@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from controller.system import deadline, json_text, regular_file
+from controller.system import deadline, json_text, secret_file
 from controller.watch.jobs import Away
 
 # A pod has at most 1.5 MiB (etcd), so no page of pods is too large.
@@ -101,7 +101,8 @@ class Api:
         """The answer, of code 200. Every error of the network is a KubeError."""
         headers = {"Accept": "application/json", "Content-Type": "application/json-patch+json"}
         if self._token:
-            headers["Authorization"] = f"Bearer {self._secret()}"
+            token = secret_file.secret(self._token, "token", KubeError, is_mounted=True)
+            headers["Authorization"] = f"Bearer {token}"
         link = self._link(silent_s)
         try:
             with deadline.cut_after(link, silent_s):
@@ -124,16 +125,6 @@ class Api:
             return deadline.connection(self._url, silent_s, self._ca)
         except OSError as error:
             raise KubeError(f"{self._ca}: no certificates in PEM: {error.strerror}") from None
-
-    def _secret(self) -> str:
-        try:
-            with open(self._token, "rb", opener=regular_file.link_opener) as file:
-                found = file.read(PIECE_BYTES).decode("latin-1").strip()
-        except OSError as error:
-            raise KubeError(f"the file of the token cannot be read: {error.strerror}") from None
-        if not (found and found.isascii() and found.isprintable()):
-            raise KubeError(f"{self._token}: holds no token; needed is one line of ASCII")
-        return found
 
 
 def _object(data: bytes, verb: str) -> Object:
