@@ -34,11 +34,6 @@ def now_s() -> float:
     return int(clock.utc_us()) / 1e6
 
 
-def uptime_s() -> float:
-    """The monotonic clock, for all ages and waits."""
-    return clock.now_us() / 1e6
-
-
 def say(line: str) -> None:
     """A line of the log."""
     print(f"firebreak-watch: {printable(line)}", flush=True)
@@ -136,7 +131,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gate = Gate(scheduler, cabinet, values, now_s, say, uptime_s) if values["gate"] else None
+    gate = Gate(scheduler, cabinet, values, now_s, say, clock.uptime_s) if values["gate"] else None
     gpus = found.telemetry(say)
     turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
     last, before = Last("a turn ended here", LINES_MAX, say), ""
@@ -148,7 +143,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
             before = trouble
         with last:
             if gpus:
-                gpus.turn(now_s(), uptime_s())
+                gpus.turn(now_s(), clock.uptime_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE
