@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import os
 import re
 import tarfile
@@ -12,6 +11,7 @@ from controller.console import users
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.store import proof_tests, trips
+from controller.system import json_text
 
 VERSION = 1
 FOLDERS = ("cabinet", "types", "planner", "doors")
@@ -81,7 +81,7 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
 
 def _checked(path: str, content: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(content)
+        found: dict[str, Any] = json_text.loads(content)
         store = found["store"]
         is_right = found["version"] == VERSION and isinstance(found["sha256"], dict)
         if store is not None:
@@ -90,7 +90,7 @@ def _checked(path: str, content: bytes) -> dict[str, Any]:
             is_right = is_right and all(NAME.fullmatch(each) for each in latches)
             is_right = is_right and (locked_out == "" or bool(NAME.fullmatch(locked_out)))
             is_right = is_right and type(store["trips"]) is int and 0 <= store["trips"] <= TRIPS_MAX
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         is_right = False
     if not is_right:
         raise ConfigError(f"{path}: has no list of version {VERSION}; restore with its own release")

@@ -42,7 +42,7 @@ class Cabinet:
         except (OSError, http.client.HTTPException) as error:
             words = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Away(f"{self._url.netloc}: {words}") from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise Away(f"{self._url.netloc}: the answer is not that of a cabinet") from None
         if not isinstance(found, dict) or key not in found:
             why = found.get("detail", "") if isinstance(found, dict) else ""

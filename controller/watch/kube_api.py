@@ -128,7 +128,7 @@ class Api:
 
 
 def _object(data: bytes, verb: str) -> Object:
-    with contextlib.suppress(ValueError, RecursionError):
+    with contextlib.suppress(ValueError):
         found = json_text.loads(data)
         if isinstance(found, dict):
             return found
