@@ -15,13 +15,13 @@ from typing import NoReturn
 from controller.forms.refusal import ConfigError
 from controller.system import cli, clock, regular_file
 from controller.system.caught import Last
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, printable
 from controller.system.stop import Stop
 from controller.watch import settings
 from controller.watch.cabinet import POWER_W_MAX, Cabinet
 from controller.watch.gate import Gate, coming_W
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Scheduler
-from controller.watch.watcher import Watcher, printable, reply
+from controller.watch.watcher import WORDS_MAX, Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
 LINES_MAX = 20  # about errors of this program, each once
@@ -36,7 +36,7 @@ def now_s() -> float:
 
 def say(line: str) -> None:
     """A line of the log."""
-    print(f"firebreak-watch: {printable(line)}", flush=True)
+    print(f"firebreak-watch: {printable(line[:WORDS_MAX])}", flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
