@@ -25,10 +25,10 @@ from controller.journal.snapshot import Shadow
 from controller.run import operator_client, operator_commands
 from controller.state import base, watch
 from controller.state.base import Facts
-from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests, spool
+from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests
 from controller.store.proof_tests import LedgerError
-from controller.system import cli, clock
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
+from controller.system import cli
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
 from safety import signals as s
 
 MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
@@ -180,7 +180,8 @@ def _begin(arguments: Namespace, case: Case) -> int:
     is_own = holder is None or any([each.remark.startswith(BEGAN) for each in case.others])
     remark = f"{BEGAN}{identity}" if is_own else identity
     _note(arguments, pl.REPLACING, case.device, remark)
-    _tell(arguments, f"{name} begins to replace {case.device}, {identity}")
+    text = f"{name} begins to replace {case.device}, {identity}"
+    person.note(arguments, "REPLACE", text)
     now = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
     print("\n".join(lines({**now, "locked_out_by": name, "before": identity})))
     return NOT_DONE
@@ -201,7 +202,8 @@ def _end(arguments: Namespace, case: Case) -> int:
                 _hold(arguments, sign_tests.unit_of(row))
             _note(arguments, kind, row, replacements.due_remark(case.device))
     _note(arguments, pl.REPLACED, case.device, after)
-    _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
+    text = f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}"
+    person.note(arguments, "REPLACE", text)
     print(f"{case.device}: {facts['before']} -> {after}")
     if not arguments.cancel:
         due = tests_in_words(facts["tests"]) or "no proof test"
@@ -274,10 +276,3 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
 def _note(arguments: Namespace, kind: str, row: str, remark: str) -> None:
     ledger = proof_tests.Ledger(arguments.state_dir)
     ledger.add(proof_test.moment(), kind, row, arguments.by, remark)
-
-
-def _tell(arguments: Namespace, text: str) -> None:
-    try:
-        spool.put(arguments.run_dir, clock.now_us(), "REPLACE", text)
-    except OSError as error:  # the ledger has it
-        say(f"NOT RECORDED: {error.strerror or error}")

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from controller.console import step_words
+from controller.console import person, step_words
 from controller.console.operator import newest, sent
 from controller.console.proof_test import check_folder, moment, note_hash
 from controller.forms.acceptance_text import names_nothing
@@ -25,10 +25,10 @@ from controller.state import (
 from controller.state.base import Facts
 from controller.state.step_session import Session
 from controller.state.watch import wait
-from controller.store import proof_tests, sign_tests, spool
+from controller.store import proof_tests, sign_tests
 from controller.store.proof_lines import Record
 from controller.store.proof_tests import LedgerError, NotWrittenError
-from controller.system import cli, clock
+from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
@@ -152,16 +152,10 @@ def _step_test(arguments: Namespace) -> int:
     ]
     _show(arguments, session, seen, found, step_words.step_lines)
     for each in found:
-        _tell(arguments, f"step test of unit {each['unit']}: {step_words.summary(each)}")
+        text = f"step test of unit {each['unit']}: {step_words.summary(each)}"
+        person.note(arguments, "STEP", text)
     is_good = bool(found) and not found[0]["points"][0]["too_little"]
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
-
-
-def _tell(arguments: Namespace, text: str) -> None:
-    try:
-        spool.put(arguments.run_dir, clock.now_us(), "STEP", text)
-    except OSError as error:  # the figures are on the screen
-        say(f"NOT RECORDED: {error.strerror or error}")
 
 
 def hold_of(stated: Facts) -> int:
