@@ -17,7 +17,7 @@ import sys
 from argparse import Namespace
 from typing import NamedTuple
 
-from controller.console import operator, person, proof_test
+from controller.console import operator, person
 from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
 from controller.journal.ring import JournalError
@@ -27,7 +27,7 @@ from controller.state import base, watch
 from controller.state.base import Facts
 from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests
 from controller.store.proof_tests import LedgerError
-from controller.system import cli
+from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
 from safety import signals as s
 
@@ -171,7 +171,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
         raise cli.Ended(NOT_DONE, f"{holder} has locked it out: {holder} ends that first")
     identity = replacements.identity(facts["profile"], facts["serial"] or facts["serial_before"])
     # first, because a ledger that this user may not write must leave no lock-out behind
-    proof_tests.Ledger(arguments.state_dir).commission(proof_test.moment())
+    proof_tests.Ledger(arguments.state_dir).commission(utc.moment())
     if holder is None:
         answer = operator.sent(arguments, operator_client.lock_out, name, True)
         if answer != operator_commands.ACCEPTED:
@@ -275,4 +275,4 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
 
 def _note(arguments: Namespace, kind: str, row: str, remark: str) -> None:
     ledger = proof_tests.Ledger(arguments.state_dir)
-    ledger.add(proof_test.moment(), kind, row, arguments.by, remark)
+    ledger.add(utc.moment(), kind, row, arguments.by, remark)

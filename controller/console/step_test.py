@@ -10,7 +10,7 @@ from functools import partial
 
 from controller.console import person, step_words
 from controller.console.operator import newest, sent
-from controller.console.proof_test import check_folder, moment, note_hash
+from controller.console.proof_test import note_hash
 from controller.forms.acceptance_text import names_nothing
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
@@ -28,7 +28,7 @@ from controller.state.watch import wait
 from controller.store import proof_tests, sign_tests
 from controller.store.proof_lines import Record
 from controller.store.proof_tests import LedgerError, NotWrittenError
-from controller.system import cli
+from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
@@ -55,7 +55,7 @@ def _unit(help_words: str) -> cli.Option:
 )
 def _sign_test(arguments: Namespace) -> int:
     if arguments.tester is not None:
-        check_folder(arguments.state_dir)
+        cli.check_folder(arguments.state_dir)
         with cli.ends(WRONG_INPUT, LedgerError):
             proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
     if arguments.accept is not None:
@@ -90,7 +90,7 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
         unit = each["unit"]
         remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(each))
         test = sign_tests.row_of(unit), arguments.tester, each["result"], remark
-        _recorded(arguments, unit, partial(ledger.sign, moment(), *test))
+        _recorded(arguments, unit, partial(ledger.sign, utc.moment(), *test))
 
 
 def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
@@ -128,7 +128,7 @@ def _accept(arguments: Namespace) -> int:
     for unit in units:
         remark = sign_tests.remark_of(codes[unit], arguments.accept)
         about = sign_tests.row_of(unit + 1), arguments.tester, remark
-        _recorded(arguments, unit + 1, partial(ledger.accept, moment(), *about))
+        _recorded(arguments, unit + 1, partial(ledger.accept, utc.moment(), *about))
     return DONE
 
 

@@ -15,9 +15,7 @@ from urllib.parse import SplitResult
 Connect = Callable[..., socket.socket]
 
 
-def connection(
-    url: SplitResult, time_s: float, ca_file: str | None
-) -> http.client.HTTPConnection:
+def connection(url: SplitResult, time_s: float, ca_file: str | None) -> http.client.HTTPConnection:
     """The connection to an address, http or https, which a silence of time_s ends. ca_file: signs
     the server; "" or None: the authorities of the system. OSError: it is no file of certificates.
     """

@@ -1,4 +1,4 @@
-"""A secret in a file of its own: no secret stands in a configuration, in an argument or in a log."""
+"""A secret in a file of its own: no secret stands in a configuration, an argument or a log."""
 
 import os
 import stat

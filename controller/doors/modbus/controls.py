@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """Hints in force by a master. until_s: end of its reversion time, on the clock of the box since its start."""
+    """Hints in force by a master. until_s: end of its reversion time, since the start of the box."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -188,7 +188,8 @@ class Controls:
             answer = await self.shared.sender.hint({**each, "valid_s": valid_s})
             if "granted_W" in answer and each["quantity"] != "heartbeat":
                 left_s = answer["valid_ms"] // 1000
-                self.shared.answers[each["quantity"]] = clock.uptime_s(), answer["granted_W"], left_s
+                found = clock.uptime_s(), answer["granted_W"], left_s
+                self.shared.answers[each["quantity"]] = found
             if not answer["granted"]:
                 return REFUSALS.get(answer["code"], FAILURE)
         return OK
