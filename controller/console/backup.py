@@ -135,7 +135,9 @@ def _store(arguments: Namespace) -> dict[str, Any] | None:
     if found is None and loaded.state != two_copies.MISSING:
         line = f"{'; '.join(loaded.lines)}: its latches are unknown, so there is no backup of them"
         raise cli.Ended(NO_START, line)
-    return found and {
+    if found is None:
+        return None
+    return {
         "latches": list(found.latches),
         "locked_out": found.locked_out,
         "trips": found.trips,

@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """Hints in force by a master. until_s: end of its reversion time, since the start of the box."""
+    """Hints in force by a master. until_s: end of its reversion time since the box started."""
 
     master: str
     hints: list[dict[str, Any]]
