@@ -137,11 +137,7 @@ def _store(arguments: Namespace) -> dict[str, Any] | None:
         raise cli.Ended(NO_START, line)
     if found is None:
         return None
-    return {
-        "latches": list(found.latches),
-        "locked_out": found.locked_out,
-        "trips": found.trips,
-    }
+    return {"latches": list(found.latches), "locked_out": found.locked_out, "trips": found.trips}
 
 
 def _cabinet(etc: str) -> str | None:

@@ -130,7 +130,7 @@ def _meter(device: Facts) -> list[str]:
 
 
 def _refusals(device: Facts) -> list[str]:
-    """Why no value of a BMS counts; a converter of which no reading shows whether it has stopped."""
+    """Why no value of a BMS counts, and why no reading shows that a converter has stopped."""
     found = {"BMS": device["refusal"], "PCS": device["stop"]}
     words = [(label, f"{device['device']}: {each}.") for label, each in found.items() if each]
     return [line for each in words for line in folded(*each)]
