@@ -41,8 +41,8 @@ class Files:
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
     def add(self, now: Now, jobs: Iterable[Job], uptime_s: float) -> None:
-        """A scrape counts from the one before it on, by the monotonic clock. Write what has changed.
-        Raises OSError: the next scrape writes it again.
+        """A scrape counts from the one before it on, by the monotonic clock. Write what has
+        changed. Raises OSError: the next scrape writes it again.
         """
         quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
         self._uptime_s = uptime_s
