@@ -39,6 +39,11 @@ def printable(text: str) -> str:
     return "".join([each if " " <= each <= "~" else "?" for each in text])
 
 
+def one_line(text: str) -> str:
+    """The text with an escape in place of each character that is not printable, as a line end."""
+    return "".join([each if each.isprintable() else ascii(each)[1:-1] for each in text])
+
+
 def quoted(text: str) -> str:
     """Typed text for the line that refuses it: quoted, one line of ASCII, shortened."""
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")
