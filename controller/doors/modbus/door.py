@@ -6,7 +6,6 @@ for the loop: what the client sends meanwhile waits in the kernel.
 """
 
 import asyncio
-import os
 import struct
 from collections import Counter
 from typing import Any
@@ -228,8 +227,7 @@ class Door:
 
     def _valid_s_max(self, source: str) -> int:
         """How long a hint of the source may be valid."""
-        path = os.path.join(self._house.run_directory, "hints.stats")
-        known = hint_statistics.of_source(path, source)
+        known = hint_statistics.of_source(self._house.run_directory, source)
         return int(known["valid_s_max"]) if known else VALID_S_MAX
 
 
