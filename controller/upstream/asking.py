@@ -4,15 +4,13 @@ a second at most, because that takes 0.1 s and the gateway serves no other clien
 
 import functools
 import os
-import select
 from typing import Any
 
 from controller.forms.field import Form, integer
 from controller.forms.reading import read
 from controller.forms.refusal import shown
 from controller.journal.ring import JournalError
-from controller.journal.snapshot import POLL_S
-from controller.state import ask, situation
+from controller.state import ask, situation, watch
 from controller.state.forecast import Job
 from controller.system import clock, json_text
 from controller.system.paths import plain
@@ -54,7 +52,7 @@ def job_of(asked: object) -> Job:
 def _situation(path: str, moment: int) -> situation.Situation | str:
     """The situation, or why the journal cannot be read: once in a `moment`, also if that fails."""
     try:
-        return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
+        return situation.of_journal(path, watch.wait)
     except (JournalError, OSError) as error:
         return f"no controller found: {plain(error, path)}"
 

@@ -25,12 +25,12 @@ Element = ElementTree.Element
 
 
 class Period(NamedTuple):
-    """start: first quarter since 1970; step: quarters of each of `count`; curve: of its series."""
+    """start: first quarter since 1970; step: quarters of each of `steps`; curve: of its series."""
 
     block: Element
     start: int
     step: int
-    count: int
+    steps: int
     curve: str
 
 
@@ -40,7 +40,7 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
     first = min(map(_sequence, series), default=0)
     kept = [each for each in series if _sequence(each) == first]
     periods = [period for each in kept for period in _periods(each, currency)]
-    if sum([each.step * each.count for each in periods]) > QUARTERS_SUM_MAX:
+    if sum([each.step * each.steps for each in periods]) > QUARTERS_SUM_MAX:
         raise SeriesError(
             f"its periods have more than {QUARTERS_SUM_MAX} quarters of an hour in all"
         )
@@ -106,9 +106,9 @@ def _periods(series: Element, currency: str) -> Iterator[Period]:
         yield Period(block, ends[0], step, span // step, _text(series, "curveType"))
 
 
-def _prices(period: Period) -> dict[int, float]:
+def _prices(given_by: Period) -> dict[int, float]:
     """{quarter since 1970: price per kWh}."""
-    block, start, step, count, curve = period
+    block, start, step, count, curve = given_by
     given: dict[int, float] = {}
     for point in block.findall("{*}Point"):
         position, text = _text(point, "position"), _text(point, "price.amount")
