@@ -13,9 +13,7 @@ from controller.forms.refusal import ConfigError
 from controller.series import times
 from controller.series.refusal import SeriesError
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain
-
-NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 
 
 def _above_0(text: str) -> float:
@@ -68,9 +66,4 @@ def _write(found: Found, path: str | None, content: Callable[[Found], str]) -> N
         return
     if os.path.realpath(path) == os.path.realpath(found.source.path):
         raise AuditError(f"{path}: is the record; allowed is another file")
-    try:
-        with open(path, "w", encoding="ascii") as file:
-            file.write(content(found) + "\n")
-    except OSError as error:
-        code = WRONG_INPUT if isinstance(error, NO_PLACE) else NO_START
-        raise cli.Ended(code, plain(error, path)) from error
+    cli.write(path, content(found) + "\n")

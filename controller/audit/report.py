@@ -8,7 +8,7 @@ from controller.audit import judge
 from controller.audit.judge import Found, Verdict
 from controller.audit.rules import AFTER_SAG, CONFIRMED, ENERGY, LINE, PROVENANCE, RAMP, RIDE, Rule
 from controller.recorder.csv_files import utc_text
-from controller.system.paths import ascii_only
+from controller.system.paths import printable
 
 US, LOW_W = 1e6, 1000.0
 
@@ -34,8 +34,7 @@ def text(found: Found) -> str:
         if not at or found.verdicts[at - 1].rule is not verdict.rule:
             lines += ["", *_head(found, verdict.rule)]
         lines.append(f"  {verdict.series:13} {verdict.word:14} {details(found, verdict)}")
-    whole = ascii_only("\n".join([*lines, "", *_end(found)]))
-    return "".join([each if each.isprintable() or each == "\n" else "?" for each in whole])
+    return "\n".join(map(printable, [*lines, "", *_end(found)]))
 
 
 def _head(found: Found, rule: Rule) -> Iterator[str]:

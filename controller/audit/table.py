@@ -27,7 +27,7 @@ from controller.audit.samples import (
 from controller.series import powers, table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Row, Table
-from controller.series.units import DURATION, POWER
+from controller.series.units import POWER
 
 ROWS = 1 << 16
 POWER_W_MAX = 1e10
@@ -140,13 +140,8 @@ class _Clock:
     """Times of rows, s, that rise. is_utc: since 1970."""
 
     def __init__(self, rows: Table, zone: tzinfo) -> None:
-        timed = [name for name in rows.names if name.startswith("t_") and DURATION.unit_of(name)]
-        name = powers.TIME if powers.TIME in timed else next(iter(timed), "")
-        self._unit = DURATION.unit_of(name) if name else None
-        self.is_utc, self._has_comma = not name, rows.has_comma
-        self.places = (rows.names.index(name),) if name else times.columns(rows.names, rows.first)
-        if not self.places:
-            raise SeriesError(f"no time column {powers.TIME} (seconds): {listed(rows.names)}")
+        self.places, self._unit = powers.time_of(rows)
+        self.is_utc, self._has_comma = self._unit is None, rows.has_comma
         self._name = rows.names[self.places[0]]
         self._cells = times.TimeCells(zone, name=self._name)
         self._before_s = -math.inf

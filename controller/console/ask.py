@@ -4,21 +4,19 @@ Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, meters unkno
 """
 
 import json
-import os
 from argparse import Namespace
 
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.moment import moment
 from controller.console.pages import ask as page
-from controller.journal.ring import JournalError
 from controller.series import times
 from controller.series.refusal import SeriesError
-from controller.state import ask, situation, watch
+from controller.state import ask
 from controller.state.forecast import Job
 from controller.system import cli, clock
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.utc import elapsed_s
-from controller.upstream import job_in_plan
+from controller.upstream import asking, job_in_plan
 
 SECOND_US = 1_000_000
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
@@ -65,12 +63,6 @@ def _at_s(arguments: Namespace) -> int:
     cli.RUN_DIR,
 )
 def _run(arguments: Namespace) -> int:
-    job, path = job_of(arguments), os.path.join(arguments.run_dir, "journal")
-    try:
-        given = situation.of_journal(path, watch.wait)
-        plan, now_s = job_in_plan.read(arguments.run_dir), int(clock.utc_us()) / SECOND_US
-        found = job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
-    except (JournalError, OSError) as error:
-        found = ask.not_known(job, [f"no controller found: {plain(error, path)}"])
+    found = asking.answered(arguments.run_dir, job_of(arguments), clock.now_us())
     print(json.dumps(found, indent=1) if arguments.json else "\n".join(page.lines(found)))
     return CODES[found["answer"]]

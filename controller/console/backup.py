@@ -12,8 +12,6 @@ folder it works as the service's user.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import pwd
 from argparse import Namespace
@@ -27,7 +25,7 @@ from controller.forms import reading
 from controller.forms.refusal import ConfigError
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record, StoreError
-from controller.system import cli, clock, identity
+from controller.system import cli, identity
 from controller.system.paths import (
     DONE,
     NO_START,
@@ -54,10 +52,10 @@ def _backup(arguments: Namespace) -> int:
             files += _files("state", arguments.state, backup_file.STATE_FOLDERS)
             paths = [os.path.join(arguments.state, name) for name in backup_file.STATE_FILES]
             files += _kept("state", arguments.state, paths)
-            manifest = _manifest(files, arguments)
+            store = _store(arguments)
         if os.path.lexists(arguments.file):
             raise cli.Ended(WRONG_INPUT, f"exists already: {arguments.file}")
-        content = backup_file.packed([Kept(backup_file.MANIFEST, 0o600, "", manifest), *files])
+        content = backup_file.packed(_cabinet(arguments.etc_dir), store, files)
         durable.put(arguments.file, ".part", [content], 0o600)
     print(
         ascii_only(f"{arguments.file}: {len(files)} files; it has the keys, so keep it like a key")
@@ -131,25 +129,15 @@ def _user(number: int) -> str:
         return ""
 
 
-def _manifest(files: list[Kept], arguments: Namespace) -> bytes:
+def _store(arguments: Namespace) -> dict[str, Any] | None:
     loaded = two_copies.Store(arguments.state).load()
     found = loaded.record
     if found is None and loaded.state != two_copies.MISSING:
         line = f"{'; '.join(loaded.lines)}: its latches are unknown, so there is no backup of them"
         raise cli.Ended(NO_START, line)
-    store = found and {
-        "latches": list(found.latches),
-        "locked_out": found.locked_out,
-        "trips": found.trips,
-    }
-    content = {
-        "version": backup_file.VERSION,
-        "cabinet": _cabinet(arguments.etc_dir),
-        "utc_s": int(clock.utc_us()) // 1_000_000,
-        "store": store or None,
-        "sha256": {each.name: hashlib.sha256(each.content).hexdigest() for each in files},
-    }
-    return json.dumps(content, indent=1).encode() + b"\n"
+    if found is None:
+        return None
+    return {"latches": list(found.latches), "locked_out": found.locked_out, "trips": found.trips}
 
 
 def _cabinet(etc: str) -> str | None:

@@ -12,6 +12,7 @@ from controller.console import users
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.store import proof_tests, trips
+from controller.system import clock, json_text
 
 VERSION = 1
 FOLDERS = ("cabinet", "types", "planner", "doors")
@@ -33,15 +34,29 @@ class Kept(NamedTuple):
     content: bytes
 
 
-def packed(files: list[Kept]) -> bytes:
-    """The bytes of a backup; the first file is its list."""
+def packed(cabinet: str | None, store: dict[str, Any] | None, files: list[Kept]) -> bytes:
+    """The bytes of a backup; the first file is its list. cabinet: its name, None: not known; store:
+    latches, lock-out and trips.
+    """
+    content = {
+        "version": VERSION,
+        "cabinet": cabinet,
+        "utc_s": int(clock.utc_us()) // 1_000_000,
+        "store": store,
+        "sha256": _hashes(files),
+    }
+    manifest = json.dumps(content, indent=1).encode() + b"\n"
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for each in files:
+        for each in [Kept(MANIFEST, 0o600, "", manifest), *files]:
             entry = tarfile.TarInfo(each.name)
             entry.size, entry.mode, entry.uname = len(each.content), each.mode, each.owner
             archive.addfile(entry, io.BytesIO(each.content))
     return out.getvalue()
+
+
+def _hashes(files: list[Kept]) -> dict[str, str]:
+    return {each.name: hashlib.sha256(each.content).hexdigest() for each in files}
 
 
 def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
@@ -58,7 +73,7 @@ def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
     if len(data) > BYTES_MAX or len(files) > FILES_MAX or not files or files[0].name != MANIFEST:
         raise ConfigError(f"{path}: is no backup; allowed a file that `firebreak backup` has made")
     manifest = _checked(path, files[0].content)
-    hashes = {each.name: hashlib.sha256(each.content).hexdigest() for each in files[1:]}
+    hashes = _hashes(files[1:])
     if manifest["sha256"] != hashes or len(hashes) != len(files) - 1:
         raise ConfigError(f"{path}: is damaged: its files are not those of its list")
     return manifest, files[1:]
@@ -81,7 +96,7 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
 
 def _checked(path: str, content: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(content)
+        found: dict[str, Any] = json_text.loads(content)
         store = found["store"]
         is_right = found["version"] == VERSION and isinstance(found["sha256"], dict)
         if store is not None:
@@ -90,7 +105,7 @@ def _checked(path: str, content: bytes) -> dict[str, Any]:
             is_right = is_right and all(NAME.fullmatch(each) for each in latches)
             is_right = is_right and (locked_out == "" or bool(NAME.fullmatch(locked_out)))
             is_right = is_right and type(store["trips"]) is int and 0 <= store["trips"] <= TRIPS_MAX
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         is_right = False
     if not is_right:
         raise ConfigError(f"{path}: has no list of version {VERSION}; restore with its own release")

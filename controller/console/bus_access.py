@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Callable
 
 from controller.config import configuration
-from controller.config.bus_schema import Bus
+from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
 from controller.config.fits import EXCEPTION, Answer
 from controller.console.can_up import CONFIG_FILE
 from controller.forms.refusal import ConfigError
@@ -42,6 +42,21 @@ OPTIONS = (
     cli.option("--site", default=CONFIG_FILE, metavar="FILE", help="cabinet.toml (%(default)s)"),
     cli.RUN_DIR,
 )
+
+
+def line_options(baud: str) -> tuple[cli.Option, ...]:
+    """Options of a serial line. baud: the rate of a port without the option, in words."""
+    return (
+        cli.option(
+            *("--baud", "--baud-Bd"),
+            dest="baud_Bd",
+            type=int,
+            choices=BAUDS_BD,
+            metavar="BD",
+            help=f"of a port ({baud})",
+        ),
+        cli.option("--characters", choices=tuple(CHARACTERS), default="8N1", help="(%(default)s)"),
+    )
 
 
 def find(arguments: Namespace) -> Bus:

@@ -91,7 +91,7 @@ def _run(arguments: Namespace) -> int:
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
     """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), None without."""
-    own = hint_statistics.of_source(os.path.join(arguments.run_dir, "hints.stats"), name)
+    own = hint_statistics.of_source(arguments.run_dir, name)
     if answered is None:
         raise cli.Ended(NO_START, words.unanswered(own))
     hint, reply = answered

@@ -46,7 +46,7 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
         is_right = users.is_right(arguments.state_dir, name, password)
     if not is_right:
         text = f"{name} at a shell: login failed, number {failures.count}"
-        _note(arguments, now_us, "FAIL", text)
+        note(arguments, "FAIL", text)
         raise cli.Ended(NOT_DONE, "wrong name or password; nothing was done")
     failures.passed()
 
@@ -57,8 +57,9 @@ def _asked(name: str) -> str:
     return getpass.getpass(f"Password of {name}: ")
 
 
-def _note(arguments: Namespace, now_us: int, code: str, text: str) -> None:
+def note(arguments: Namespace, code: str, text: str) -> None:
+    """Leave an act for the recorder, which must not hold up a command."""
     try:
-        spool.put(arguments.run_dir, now_us, code, text)
-    except OSError as error:  # the recorder must not hold up a command
+        spool.put(arguments.run_dir, clock.now_us(), code, text)
+    except OSError as error:
         say(f"NOT RECORDED: {error.strerror or error}")

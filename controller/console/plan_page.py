@@ -8,7 +8,6 @@ from controller.console.pages.plan_words import Plan, Span
 from controller.documents import document
 from controller.documents.document import Banner, Block, Heading, Picture, Table, Text
 from controller.system import cli
-from controller.system.paths import NO_START, WRONG_INPUT
 
 STYLE = """
 body { max-width: 1100px; font-size: 15px; } h1 + p { font-size: 1.25rem; }
@@ -22,13 +21,7 @@ table { width: auto; } td { font-variant-numeric: tabular-nums; }
 
 def write(path: str, facts: dict[str, Any]) -> None:
     """Write the page. Ends the command if the file cannot be written."""
-    page = document.page(blocks(facts), STYLE)
-    with (
-        cli.ends(NO_START, OSError),
-        cli.ends(WRONG_INPUT, FileNotFoundError, NotADirectoryError, IsADirectoryError),
-        open(path, "w", encoding="ascii") as file,
-    ):
-        file.write(page + "\n")
+    cli.write(path, document.page(blocks(facts), STYLE) + "\n")
 
 
 def blocks(facts: dict[str, Any]) -> list[Block]:

@@ -45,7 +45,9 @@ def _run(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError, at=arguments.state_dir):
         for folder in (places.state_directory, places.out_directory):
             os.makedirs(folder, mode=0o755, exist_ok=True)
-        _lock(places.state_directory)
+        if regular_file.locked(os.path.join(places.state_directory, "planner.lock")) is None:
+            line = "another planner writes here; a cabinet has one planner"
+            raise cli.Ended(NO_START, f"{places.state_directory}: {line}")
         with cli.ends(WRONG_INPUT, ConfigError):
             planner = process.Process(places, say)
     stop, notifier = Stop(signal.SIGTERM, signal.SIGINT), realtime.Notifier()
@@ -56,16 +58,3 @@ def _run(arguments: Namespace) -> int:
         stop.wait(SLICE_S if more else POLL_S)
     notifier.stopping()
     return DONE
-
-
-def _lock(directory: str) -> None:
-    """Hold the lock of this directory until the process ends. Raises OSError."""
-    descriptor = regular_file.opened(
-        os.path.join(directory, "planner.lock"), os.O_RDWR | os.O_CREAT, 0o600
-    )
-    try:
-        os.lockf(descriptor, os.F_TLOCK, 0)
-    except OSError:
-        os.close(descriptor)
-        line = f"{directory}: another planner writes here; a cabinet has one planner"
-        raise cli.Ended(NO_START, line) from None

@@ -15,9 +15,10 @@ from functools import partial
 from typing import Any
 
 from controller.config import can_fits, fits, profile_files
-from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
+from controller.config.bus_schema import Bus
 from controller.console import bus_access, greetings, probe_words
 from controller.console.can_listening import listen
+from controller.console.decode_fits import is_can
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
@@ -47,15 +48,7 @@ def _numbers(text: str) -> list[int]:
     cli.option(
         "--units", type=_numbers, metavar="IDS", help=f"unit ids ({UNITS}; TCP {TCP_UNITS})"
     ),
-    cli.option(
-        *("--baud", "--baud-Bd"),
-        dest="baud_Bd",
-        type=int,
-        choices=BAUDS_BD,
-        metavar="BD",
-        help="of a port (tried one after the other)",
-    ),
-    cli.option("--characters", choices=tuple(CHARACTERS), default="8N1", help="(%(default)s)"),
+    *bus_access.line_options("tried one after the other"),
     cli.option("--timeout-ms", type=cli.whole(20, 5000), default=150, help="(%(default)s)"),
     cli.option("--profiles", metavar="FOLDER", help="also the profiles of this folder"),
     cli.option(
@@ -209,7 +202,7 @@ def _fit(fit: fits.Fit, every: list[fits.Fit]) -> dict[str, Any]:
 
 
 def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
-    known = [each for each in every if each.family.endswith("_bms") and not each.registers]
+    known = [each for each in every if is_can(each)]
     with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
         frames = list(listen(port, arguments.listen_s))
     return of_frames(bus, known, frames)

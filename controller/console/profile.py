@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from controller.config import layers, maps, profile_facts, profile_files, profile_skeleton, silence
 from controller.config.profile_facts import Facts
 from controller.config.profile_form import SITE_DEVICE
+from controller.console.decode_fits import is_can
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
 from controller.forms.refusal import ConfigError
@@ -94,12 +95,10 @@ def _check(arguments: Namespace) -> int:
         silence.check(profile, facts["roles"])
         facts["signals"] = profile_facts.signals(profile)
         facts["writes"] = profile_facts.writes(profile)
-        is_can = profile.family.endswith("_bms") and not profile.registers
-        facts["messages" if is_can else "reads"] = (
-            profile_facts.messages(profile)
-            if is_can
-            else profile_facts.reads(profile, arguments.baud_Bd)
-        )
+        if is_can(profile):
+            facts["messages"] = profile_facts.messages(profile)
+        else:
+            facts["reads"] = profile_facts.reads(profile, arguments.baud_Bd)
     if arguments.json:
         print(json.dumps(facts, indent=1))
     else:

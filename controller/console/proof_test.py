@@ -18,7 +18,6 @@ from controller.store import chain, proof_lines, proof_state, proof_tests, spool
 from controller.store.proof_lines import FAILED, PASSED
 from controller.store.proof_tests import LedgerError, NotWrittenError
 from controller.system import cli, clock, utc
-from controller.system.clock import Utc
 from controller.system.paths import (
     DONE,
     NO_START,
@@ -73,20 +72,6 @@ def _plan(arguments: Namespace) -> Plan:
         raise cli.Ended(NO_START, line) from error
 
 
-def check_folder(directory: str) -> None:
-    """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
-    if not os.path.isdir(directory):
-        line = f"--state-dir {directory or repr('')}: there is no such folder"
-        raise cli.Ended(WRONG_INPUT, line)
-
-
-def moment() -> tuple[Utc, str]:
-    """(UTC, source) of now."""
-    wall = utc.WallClock(None)
-    now_us, _ = wall.poll()
-    return wall.label(now_us)[:2]
-
-
 # -- record
 
 
@@ -110,8 +95,8 @@ def moment() -> tuple[Utc, str]:
     help="add a test to the ledger",
 )
 def _record(arguments: Namespace) -> int:
-    check_folder(arguments.state_dir)
-    now = moment()
+    cli.check_folder(arguments.state_dir)
+    now = utc.moment()
     given = arguments
     test = given.row, given.tester, given.reaction_ms, given.result, given.remark
     with cli.ends(WRONG_INPUT, LedgerError):
@@ -190,11 +175,11 @@ def note_hash(run_directory: str, record: proof_lines.Record) -> None:
 def _list(arguments: Namespace) -> int:
     # A list is possible on a box without a ledger, but a named folder must exist.
     if arguments.state_dir != STATE_DIRECTORY:
-        check_folder(arguments.state_dir)
+        cli.check_folder(arguments.state_dir)
     planned = _plan(arguments)
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         found = proof_tests.read(arguments.state_dir)
-    at, source = moment()
+    at, source = utc.moment()
     facts = _facts(planned, found, proof_lines.utc_text(at), source)
     print(proof_list.MADE[arguments.format](facts))
     is_timeless = not utc.is_set(at)
@@ -232,7 +217,7 @@ def _facts(planned: Plan, found: proof_lines.Found, utc_text: str, source: str) 
 @cli.command("proof-test verify", cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain")
 def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
-    check_folder(arguments.state_dir)
+    cli.check_folder(arguments.state_dir)
     with cli.ends(NO_START, OSError, at=path):
         found = proof_tests.read(arguments.state_dir)
     print(f"{path}: {proof_list.recorded(found.tests, len(found.records))}; head {found.head}")

@@ -17,7 +17,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.config import configuration, layers
 from controller.console import backup_file
@@ -166,19 +166,18 @@ def _common(path: str) -> dict[str, bytes]:
         raise ConfigError(
             f"{path}:layer: is cabinet; allowed type or site, from which all are made"
         )
-    found = dict[str, bytes]()
-    home = "types" if chain[0].rank == 0 else "cabinet"
+    files, home = dict[str, str](), "types" if chain[0].rank == 0 else "cabinet"
     for layer in chain:
         way = os.path.relpath(layer.file, os.path.dirname(path) or ".")
         place = os.path.normpath(os.path.join(home, way))
         if not PLACE.fullmatch(place) or place == "cabinet/cabinet.toml":
             allowed = "a layer in its folder or in ../types, so that the box has the same folders"
             raise ConfigError(f"{layer.file}: {place} is not allowed; allowed {allowed}")
-        found[place] = _bytes(layer.file)
-    for layer in chain:
-        place = os.path.dirname(next(each for each in found if found[each] == _bytes(layer.file)))
-        for name, content in _beside(os.path.dirname(layer.file)):
-            found.setdefault(f"{place}/{name}", content)
+        files[place] = layer.file
+    found = {place: _bytes(file) for place, file in files.items()}
+    for place, file in files.items():
+        for name, content in _beside(os.path.dirname(file)):
+            found.setdefault(f"{os.path.dirname(place)}/{name}", content)
     return found
 
 
@@ -251,20 +250,8 @@ def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
             key = keys.create(state, source.name).hex().encode() + b"\n"
             name = f"state/{keys.DIRECTORY}/{source.name}{keys.SUFFIX}"
             kept.append(Kept(name, 0o600, SERVICE, key))
-    _pack(os.path.join(part, f"{each.serial}.tar"), each.name, kept)
-
-
-def _pack(path: str, name: str, kept: list[Kept]) -> None:
-    content: dict[str, Any] = {
-        "version": backup_file.VERSION,
-        "cabinet": name,
-        "utc_s": int(clock.utc_us()) // 1_000_000,
-        "store": None,
-        "sha256": {each.name: hashlib.sha256(each.content).hexdigest() for each in kept},
-    }
-    manifest = json.dumps(content, indent=1).encode() + b"\n"
-    packed = backup_file.packed([Kept(backup_file.MANIFEST, 0o600, "", manifest), *kept])
-    durable.put(path, ".part", [packed], 0o600)
+    packed = backup_file.packed(each.name, None, kept)
+    durable.put(os.path.join(part, f"{each.serial}.tar"), ".part", [packed], 0o600)
 
 
 def _row(folder: str, each: Line) -> list[str]:

@@ -50,7 +50,9 @@ def _record(arguments: Namespace) -> int:
         os.makedirs(arguments.state_dir, mode=0o700, exist_ok=True)
         for line in own_names.tidy(arguments.run_dir, arguments.state_dir):
             say(line)
-        _lock(arguments.state_dir)
+        if regular_file.locked(os.path.join(arguments.state_dir, "record.lock")) is None:
+            line = "another recorder writes here; a cabinet has one recorder"
+            raise cli.Ended(NO_START, f"{arguments.state_dir}: {line}")
         return _serve(arguments, limits)
     except OSError as error:
         where = error.filename or arguments.state_dir or "''"
@@ -78,18 +80,6 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
     notifier.stopping()
     recorder.close()
     return DONE
-
-
-def _lock(directory: str) -> None:
-    """Hold the lock of this directory until the process ends. Raises OSError."""
-    path = os.path.join(directory, "record.lock")
-    descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.lockf(descriptor, os.F_TLOCK, 0)
-    except OSError as error:
-        os.close(descriptor)
-        line = f"{directory}: another recorder writes here; a cabinet has one recorder"
-        raise cli.Ended(NO_START, line) from error
 
 
 @cli.command(

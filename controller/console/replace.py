@@ -17,7 +17,7 @@ import sys
 from argparse import Namespace
 from typing import NamedTuple
 
-from controller.console import operator, person, proof_test
+from controller.console import operator, person
 from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
 from controller.journal.ring import JournalError
@@ -25,10 +25,10 @@ from controller.journal.snapshot import Shadow
 from controller.run import operator_client, operator_commands
 from controller.state import base, watch
 from controller.state.base import Facts
-from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests, spool
+from controller.store import proof_lines as pl, proof_tests, replacements, sign_tests
 from controller.store.proof_tests import LedgerError
-from controller.system import cli, clock
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
+from controller.system import cli, utc
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted
 from safety import signals as s
 
 MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
@@ -171,7 +171,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
         raise cli.Ended(NOT_DONE, f"{holder} has locked it out: {holder} ends that first")
     identity = replacements.identity(facts["profile"], facts["serial"] or facts["serial_before"])
     # first, because a ledger that this user may not write must leave no lock-out behind
-    proof_tests.Ledger(arguments.state_dir).commission(proof_test.moment())
+    proof_tests.Ledger(arguments.state_dir).commission(utc.moment())
     if holder is None:
         answer = operator.sent(arguments, operator_client.lock_out, name, True)
         if answer != operator_commands.ACCEPTED:
@@ -180,7 +180,8 @@ def _begin(arguments: Namespace, case: Case) -> int:
     is_own = holder is None or any([each.remark.startswith(BEGAN) for each in case.others])
     remark = f"{BEGAN}{identity}" if is_own else identity
     _note(arguments, pl.REPLACING, case.device, remark)
-    _tell(arguments, f"{name} begins to replace {case.device}, {identity}")
+    text = f"{name} begins to replace {case.device}, {identity}"
+    person.note(arguments, "REPLACE", text)
     now = {**facts, "open": f"replacement of {case.device} open since now by {name}"}
     print("\n".join(lines({**now, "locked_out_by": name, "before": identity})))
     return NOT_DONE
@@ -201,7 +202,8 @@ def _end(arguments: Namespace, case: Case) -> int:
                 _hold(arguments, sign_tests.unit_of(row))
             _note(arguments, kind, row, replacements.due_remark(case.device))
     _note(arguments, pl.REPLACED, case.device, after)
-    _tell(arguments, f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}")
+    text = f"{arguments.by} has replaced {case.device}: {facts['before']} -> {after}"
+    person.note(arguments, "REPLACE", text)
     print(f"{case.device}: {facts['before']} -> {after}")
     if not arguments.cancel:
         due = tests_in_words(facts["tests"]) or "no proof test"
@@ -273,11 +275,4 @@ def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
 
 def _note(arguments: Namespace, kind: str, row: str, remark: str) -> None:
     ledger = proof_tests.Ledger(arguments.state_dir)
-    ledger.add(proof_test.moment(), kind, row, arguments.by, remark)
-
-
-def _tell(arguments: Namespace, text: str) -> None:
-    try:
-        spool.put(arguments.run_dir, clock.now_us(), "REPLACE", text)
-    except OSError as error:  # the ledger has it
-        say(f"NOT RECORDED: {error.strerror or error}")
+    ledger.add(utc.moment(), kind, row, arguments.by, remark)

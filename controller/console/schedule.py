@@ -1,7 +1,6 @@
 """`firebreak hint schedule`: sends a table of slots of a file, or shows the table in force."""
 
 import json
-import os
 from argparse import Namespace
 
 from controller.core.base import hint_codes as h
@@ -32,8 +31,7 @@ def ask(
 def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
     """Print the answer; returns the exit code."""
     if found is None:
-        path = os.path.join(arguments.run_dir, "hints.stats")
-        own = hint_statistics.of_source(path, arguments.source)
+        own = hint_statistics.of_source(arguments.run_dir, arguments.source)
         raise cli.Ended(NO_START, words.unanswered(own))
     if isinstance(found, sw.Held):
         print(json.dumps(held_fields(found)) if arguments.json else "\n".join(held_lines(found)))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from controller.config import can_fits, configuration, profiles
-from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
+from controller.config.bus_schema import Bus
 from controller.config.rtu_stream import Piece, Stream
 from controller.console import bus_access
 from controller.console.can_listening import listen
@@ -40,15 +40,7 @@ TCP = "a TCP connection has no second listener: `firebreak probe` reads, tcpdump
         metavar="SECONDS",
         help="listen so long (until Ctrl-C)",
     ),
-    cli.option(
-        *("--baud", "--baud-Bd"),
-        dest="baud_Bd",
-        type=int,
-        choices=BAUDS_BD,
-        metavar="BD",
-        help="of a port (9600)",
-    ),
-    cli.option("--characters", choices=tuple(CHARACTERS), default="8N1", help="(%(default)s)"),
+    *bus_access.line_options("9600"),
 )
 def _sniff(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)

@@ -8,9 +8,9 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from controller.console import step_words
+from controller.console import person, step_words
 from controller.console.operator import newest, sent
-from controller.console.proof_test import check_folder, moment, note_hash
+from controller.console.proof_test import note_hash
 from controller.forms.acceptance_text import names_nothing
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
@@ -25,10 +25,10 @@ from controller.state import (
 from controller.state.base import Facts
 from controller.state.step_session import Session
 from controller.state.watch import wait
-from controller.store import proof_tests, sign_tests, spool
+from controller.store import proof_tests, sign_tests
 from controller.store.proof_lines import Record
 from controller.store.proof_tests import LedgerError, NotWrittenError
-from controller.system import cli, clock
+from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
@@ -55,7 +55,7 @@ def _unit(help_words: str) -> cli.Option:
 )
 def _sign_test(arguments: Namespace) -> int:
     if arguments.tester is not None:
-        check_folder(arguments.state_dir)
+        cli.check_folder(arguments.state_dir)
         with cli.ends(WRONG_INPUT, LedgerError):
             proof_tests.check_words(arguments.tester, sign_verdicts.PASSED, "")
     if arguments.accept is not None:
@@ -90,7 +90,7 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
         unit = each["unit"]
         remark = sign_tests.remark_of(codes[unit - 1], step_words.remark(each))
         test = sign_tests.row_of(unit), arguments.tester, each["result"], remark
-        _recorded(arguments, unit, partial(ledger.sign, moment(), *test))
+        _recorded(arguments, unit, partial(ledger.sign, utc.moment(), *test))
 
 
 def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
@@ -128,7 +128,7 @@ def _accept(arguments: Namespace) -> int:
     for unit in units:
         remark = sign_tests.remark_of(codes[unit], arguments.accept)
         about = sign_tests.row_of(unit + 1), arguments.tester, remark
-        _recorded(arguments, unit + 1, partial(ledger.accept, moment(), *about))
+        _recorded(arguments, unit + 1, partial(ledger.accept, utc.moment(), *about))
     return DONE
 
 
@@ -152,16 +152,10 @@ def _step_test(arguments: Namespace) -> int:
     ]
     _show(arguments, session, seen, found, step_words.step_lines)
     for each in found:
-        _tell(arguments, f"step test of unit {each['unit']}: {step_words.summary(each)}")
+        text = f"step test of unit {each['unit']}: {step_words.summary(each)}"
+        person.note(arguments, "STEP", text)
     is_good = bool(found) and not found[0]["points"][0]["too_little"]
     return DONE if is_good and session.ended == step_session.DONE else NOT_DONE
-
-
-def _tell(arguments: Namespace, text: str) -> None:
-    try:
-        spool.put(arguments.run_dir, clock.now_us(), "STEP", text)
-    except OSError as error:  # the figures are on the screen
-        say(f"NOT RECORDED: {error.strerror or error}")
 
 
 def hold_of(stated: Facts) -> int:

@@ -8,7 +8,6 @@ still open. Exit code 1: something is open.
 import argparse
 import hashlib
 import importlib.metadata
-import os
 import pathlib
 from collections.abc import Iterable, Iterator
 
@@ -30,7 +29,6 @@ from controller.store import (
 )
 from controller.store.two_copies import Loaded
 from controller.system import cli, utc
-from controller.system.clock import Utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT
 from safety import matrix as m
 
@@ -41,26 +39,18 @@ UNREAD = "not known: the store cannot be read"
 @cli.command("commissioning", document.SITE, document.FORM, cli.STATE_DIR)
 def _run(arguments: argparse.Namespace) -> int:
     directory = arguments.state_dir
-    if directory != STATE_DIRECTORY and not os.path.isdir(directory):
-        line = f"--state-dir {directory or repr('')}: there is no such folder"
-        raise cli.Ended(WRONG_INPUT, line)
+    if directory != STATE_DIRECTORY:
+        cli.check_folder(directory)
     with cli.ends(WRONG_INPUT, ConfigError):
         found, missing = configuration.survey(arguments.site)
         doubts = () if missing else configuration.with_doubts(arguments.site)[1]
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(directory)):
         ledger = proof_tests.read(directory)
     stored = two_copies.Store(directory).load()
-    made = facts(found, missing, ledger, stored, moment())
+    made = facts(found, missing, ledger, stored, utc.moment())
     made["open"] += doubts
     document.show(arguments.format, made, lambda: commissioning_page.blocks(made))
     return NOT_DONE if made["open"] else DONE
-
-
-def moment() -> tuple[Utc, str]:
-    """(UTC, source) of now."""
-    wall = utc.WallClock(None)
-    now_us, _ = wall.poll()
-    return wall.label(now_us)[:2]
 
 
 def facts(

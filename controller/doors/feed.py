@@ -45,11 +45,11 @@ class Feed:
     @property
     def state(self) -> Facts | None:
         """The newest state."""
-        return self._state if _uptime_s() - self._read_s < OLD_S else None
+        return self._state if clock.uptime_s() - self._read_s < OLD_S else None
 
     @state.setter
     def state(self, state: Facts | None) -> None:
-        self._state, self._read_s = state, _uptime_s()
+        self._state, self._read_s = state, clock.uptime_s()
 
     @property
     def live(self) -> Facts | None:
@@ -59,7 +59,7 @@ class Feed:
 
     async def read(self) -> None:
         """Read the state once."""
-        began_s = _uptime_s()
+        began_s = clock.uptime_s()
         state, trouble = None, "the state could not be made of the journal"
         with self._last:  # a state that is read no more must not look new
             try:
@@ -78,7 +78,7 @@ class Feed:
         return self.state
 
     def _is_old(self, age_s_max: float) -> bool:
-        return _uptime_s() - self._read_s >= max(PERIOD_S, age_s_max if self.live else 0)
+        return clock.uptime_s() - self._read_s >= max(PERIOD_S, age_s_max if self.live else 0)
 
     async def awaited(self, within_s: float) -> Facts | None:
         """The live state. While there is none it is read again: a controller may be new."""
@@ -90,7 +90,7 @@ class Feed:
 
     async def changed(self, period_s: float = 0) -> Facts | None:
         """Wait for the next reading, period_s after the last one. The state, or None."""
-        await asyncio.sleep(max(0.0, self._read_s + max(PERIOD_S, period_s) - _uptime_s()))
+        await asyncio.sleep(max(0.0, self._read_s + max(PERIOD_S, period_s) - clock.uptime_s()))
         return await self.fresh(period_s)
 
     async def page(self, name: str, *span_s: int) -> Facts:
@@ -110,7 +110,3 @@ class Feed:
         if self.is_rough and self._state and before == self._made_of:
             return {**self._state, "is_live": seen.is_live}
         return seen.facts(name, *span_s)
-
-
-def _uptime_s() -> float:
-    return clock.now_us() / 1e6

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
+from controller.system.paths import one_line
+
 SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
 Path = tuple[str, ...]  # of a key: its tables, its name
 SECRET = frozenset("token password secret sha256 key".split())
@@ -25,9 +27,7 @@ class ConfigError(ValueError):
     equipment: tuple[str, ...] = ()
 
     def __init__(self, line: str) -> None:
-        super().__init__(
-            "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])
-        )
+        super().__init__(one_line(line))
 
 
 def shown(value: Any) -> str:

@@ -5,6 +5,7 @@ The words of 8 bytes are aligned, so that a reader never sees half of one.
 """
 
 import json
+import os
 import struct
 from typing import Any
 
@@ -86,9 +87,9 @@ def read(path: str) -> dict[str, Any] | None:
     return {**totals, **dict(zip(COMMON, words)), "sources": sources}
 
 
-def of_source(path: str, name: str) -> dict[str, Any] | None:
+def of_source(run_directory: str, name: str) -> dict[str, Any] | None:
     """The counters of one source, as in `read`; None if the file does not have them."""
-    found = read(path)
+    found = read(os.path.join(run_directory, "hints.stats"))
     return (
         next((each for each in found["sources"] if each["name"] == name), None) if found else None
     )

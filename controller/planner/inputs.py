@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from controller.planner.feeds import sun
 from controller.planner.feeds.held import NO_POWER, Held, Rating
-from controller.planner.feeds.points import POWERS, QUARTER_S
+from controller.planner.feeds.points import POWERS, QUANTITIES, QUARTER_S
 from controller.planner.planning import PAST_DAYS, Known
 from controller.planner.site_file import Planner
 from controller.system.local_days import SLOTS_PER_DAY, Before, before_of, number_of
 from drivers.plausible import CONNECTION, PV
 
+# first quarter since 1970, how many, the time for which they are wanted, uptime in s
+Window = tuple[int, int, float, float]
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
 NEEDED = {
     "load": "needed is a feed with the last day of the load",
@@ -83,21 +85,18 @@ class Inputs:
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
         self._held = [Held(each, rating_of(each.kind, planner)) for each in planner.feeds]
-        self._uptime_s = 0.0  # of the reading that is under way
 
     def read(self, now_s: float, uptime_s: float | None = None) -> Given:
         """Everything known at this time, UTC in s since 1970. uptime_s: of the monotonic clock, by
         which values age between two readings; a single reading needs none.
         """
-        self._uptime_s = now_s if uptime_s is None else uptime_s
         now = int(now_s // QUARTER_S)
         first, count = now - PAST, PAST + AHEAD
-        doubts = [
-            line for each in self._held for line in each.update(first, count, now_s, self._uptime_s)
-        ]
-        load_W = self._of_kind("load", first, now_s)
-        pv_W = self._pv_W(first, now_s)
-        prices = self._of_kind("prices", first, now_s) if self._has("prices") else [0.0] * count
+        window = first, count, now_s, now_s if uptime_s is None else uptime_s
+        doubts = [line for each in self._held for line in each.update(*window)]
+        known = {kind: self._of_kind(kind, window) for kind in QUANTITIES}
+        load_W, pv_W = known["load"], self._pv_W(known, first)
+        prices = known["prices"] if self._has("prices") else [0.0] * count
         found = {"load": load_W, "pv": pv_W, "prices": prices}
         before = before_of(self._planner.zone, first)
         past = {name: filled(each[:PAST], before) for name, each in found.items()}
@@ -116,10 +115,10 @@ class Inputs:
             past_pv_W=past["pv"][begin:],
             past_price_per_kWh=past["prices"][_first_known(prices) :],
             price_per_kWh=price_per_kWh,
-            load_W=_ahead(self._of_kind("jobs", first, now_s), before),
+            load_W=_ahead(known["jobs"], before),
             pv_W=_ahead(pv_W, before),
-            cooling_W=self._cooling_W(first, now_s)[begin:],
-            carbon_g_per_kWh=self._of_kind("carbon", first, now_s)[PAST:],
+            cooling_W=self._cooling_W(filled(known["air"], before))[begin:],
+            carbon_g_per_kWh=known["carbon"][PAST:],
             lacks=lacks,
             doubts=doubts,
         )
@@ -127,31 +126,28 @@ class Inputs:
     def _has(self, kind: str) -> bool:
         return any([each.feed.kind == kind for each in self._held])
 
-    def _of_kind(self, kind: str, first: int, now_s: float) -> list[float]:
+    def _of_kind(self, kind: str, window: Window) -> list[float]:
         """Values of a kind, of the first feed in the file that knows each."""
         found = [math.nan] * (PAST + AHEAD)
         for each in self._held:
             if each.feed.kind == kind:
-                found = _or(found, each.window(first, len(found), now_s, self._uptime_s))
+                found = _or(found, each.window(*window))
         return found
 
-    def _cooling_W(self, first: int, now_s: float) -> list[float]:
+    def _cooling_W(self, air_degC: list[float]) -> list[float]:
         """What the cooling takes at the air of each slot; empty if that was never known."""
-        air_degC = filled(self._of_kind("air", first, now_s), before_of(self._planner.zone, first))
         per_K, from_degC = self._planner.cooling_W_per_K, self._planner.cooling_from_degC
         if not per_K or math.isnan(air_degC[0]):
             return []
         return [per_K * max(0.0, each - from_degC) for each in air_degC]
 
-    def _pv_W(self, first: int, now_s: float) -> list[float]:
+    def _pv_W(self, known: dict[str, list[float]], first: int) -> list[float]:
         """PV as measured or foretold, else by the irradiance of the weather or of a clear sky."""
-        rated_W, place = self._planner.pv_rated_W, self._planner.place
-        found = self._of_kind("pv", first, now_s)
+        rated_W, place, found = self._planner.pv_rated_W, self._planner.place, known["pv"]
         if not self._has("pv") and not rated_W:
             return [0.0] * len(found)
         measured_W = found[:PAST]
-        weather = self._of_kind("weather", first, now_s)
-        found = _or(found, sun.estimated(measured_W, weather, rated_W, sun.USUAL))
+        found = _or(found, sun.estimated(measured_W, known["weather"], rated_W, sun.USUAL))
         if place:
             clear = sun.clear_sky(first * QUARTER_S, len(found), place)
             found = _or(found, sun.estimated(measured_W, clear, rated_W, math.nan))

@@ -124,7 +124,7 @@ class Sender:
         path = os.path.join(self._run_directory, "hints.stats")
         if hint_statistics.read(path) is None:
             return "firebreak sources shows what the controller received"
-        own = hint_statistics.of_source(path, self._source)
+        own = hint_statistics.of_source(self._run_directory, self._source)
         if own is None:
             return (
                 f"the controller does not know this source: add [source.{self._source}] with "

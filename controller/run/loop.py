@@ -214,11 +214,4 @@ def can_port_of(bus: Bus) -> CanPort:
 
 def lock(run_directory: str) -> int | None:
     """Descriptor of the run directory's lock file, None when another controller holds it."""
-    path = os.path.join(run_directory, "lock")
-    descriptor = regular_file.opened(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        os.lockf(descriptor, os.F_TLOCK, 0)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    return regular_file.locked(os.path.join(run_directory, "lock"))

@@ -49,7 +49,7 @@ class Powers:
         self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
     ) -> None:
         """given: name of the column, None: the only one; zone: of times without an offset."""
-        self.time_at, self.time_unit = _time_of(table)
+        self.time_at, self.time_unit = time_of(table)
         self.table, self.column = table, chosen(table, given)
         unit = POWER.unit_of(self.column)
         assert unit is not None  # of a chosen column
@@ -125,7 +125,7 @@ class Powers:
             )
 
 
-def _time_of(table: Table) -> tuple[tuple[int, ...], Unit | None]:
+def time_of(table: Table) -> tuple[tuple[int, ...], Unit | None]:
     """The places of the time and its unit; None: times of times.py."""
     for name in sorted(table.names, key=lambda each: each != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None

@@ -60,7 +60,8 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
         names, known = (found.names[at[0]], column), [each for each in rows.per_kWh if each == each]
         taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
         rows = rows._replace(times_s=taken.begins_s)
-        slots = _means(rows, _holds_s(rows, zone), from_s, slot_s, count, zone)
+        _check_even(rows, zone)
+        slots = _means(rows, taken.step_s, from_s, slot_s, count, zone)
         return Prices(column, slots, taken.doubts)
 
 
@@ -104,13 +105,11 @@ def _rows(
     return rows
 
 
-def _holds_s(rows: _Rows, zone: tzinfo) -> list[float]:
-    """How long each row holds: until the next one. SeriesError: a row is missing."""
+def _check_even(rows: _Rows, zone: tzinfo) -> None:
+    """SeriesError: a row is missing."""
     steps = [after - before for before, after in itertools.pairwise(rows.times_s)]
-    if not steps:
-        return [HOUR_S] * len(rows.times_s)
     runs = [(step, len(list(each))) for step, each in itertools.groupby(steps)]
-    is_even = len(runs) == 1 or (len(runs) == 2 and min(count for _, count in runs) > 1)
+    is_even = len(runs) < 2 or (len(runs) == 2 and min(count for _, count in runs) > 1)
     if not is_even or not {step for step, _ in runs} <= set(STEPS_S):
         usual_s = statistics.mode(steps)
         odd = next((at for at, step in enumerate(steps) if step != usual_s), 0)
@@ -121,11 +120,10 @@ def _holds_s(rows: _Rows, zone: tzinfo) -> list[float]:
             f"line {line}: {times.local(missing_s, zone)} is {steps[odd] / 60:g} min after the row "
             f"before: allowed are 5, 10, 15, 30 or 60 min, and one change of it"
         )
-    return [*steps, steps[-1]]
 
 
 def _means(
-    rows: _Rows, holds_s: list[float], from_s: float, slot_s: float, count: int, zone: tzinfo
+    rows: _Rows, holds_s: Sequence[float], from_s: float, slot_s: float, count: int, zone: tzinfo
 ) -> array:
     """The mean of each slot. SeriesError: a slot without a price, with its time."""
     means, covered_s = array("d", bytes(8 * count)), array("d", bytes(8 * count))

@@ -9,9 +9,7 @@ from controller.forms.refusal import ConfigError
 from controller.siting import audit, geometry, live, places, plan, reading, report
 from controller.siting.site import Site
 from controller.system import cli
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, plain, say
-
-NO_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 
 
 @cli.command(
@@ -56,13 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
             return WRONG_INPUT
     findings = audit.audit(site)
     for path, content in outputs:
-        try:
-            if path is not None:
-                with open(path, "w", encoding="utf-8") as file:
-                    file.write(content(site, findings))
-        except OSError as error:
-            say(plain(error, path))
-            return WRONG_INPUT if isinstance(error, NO_PLACE) else NO_START
+        if path is not None:
+            cli.write(path, content(site, findings))
     print(report.text(site, findings))
     return DONE if audit.is_met(findings) else NOT_DONE
 

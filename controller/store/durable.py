@@ -44,13 +44,11 @@ def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files
     files.replace(new, path)
 
 
-def kept(
-    path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os
-) -> str | None:
+def kept(path: str, suffix: str, pieces: Iterable[bytes], mode: int) -> str | None:
     """`put`, and its folder if that is missing. None, or one line that says why it is not kept."""
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o750, exist_ok=True)
-        put(path, suffix, pieces, mode, files)
+        put(path, suffix, pieces, mode)
     except OSError as error:
         return f"{path} is not kept: {error.strerror}"
     return None

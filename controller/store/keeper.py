@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import NamedTuple
 
 from controller.store.stored_record import RECORD_BYTES_MAX, Record, StoreError, decode, encode
 from controller.store.two_copies import Store
@@ -23,13 +22,6 @@ HANG_US = 5_000_000
 START_US = 30_000_000
 RETRY_S = 1  # between two attempts to save a record
 SAVED = b"saved "  # then the number of the record
-
-
-class _Progress(NamedTuple):
-    """Value of `saved`, and since when it is so."""
-
-    saved: int | None
-    since_us: int
 
 
 class Keeper:
@@ -49,7 +41,8 @@ class Keeper:
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
         self._directory = directory
-        self._progress = _Progress(None, 0)
+        self._before: int | None = None  # value of `saved`, and since when it is so
+        self._since_us = 0
         self._unsent = b""
         self.ok, self.is_gone = True, False
         self.line = ""
@@ -107,9 +100,9 @@ class Keeper:
         saved = self.poll()
         if self._unsent and not self.is_gone:
             self._send()
-        if saved != self._progress.saved or saved >= self.submitted:
-            self._progress = _Progress(saved, now_us)
-        elif now_us - self._progress.since_us > (HANG_US if saved else START_US):
+        if saved != self._before or saved >= self.submitted:
+            self._before, self._since_us = saved, now_us
+        elif now_us - self._since_us > (HANG_US if saved else START_US):
             self._fail(f"{self._directory}: the store does not answer")
 
     def _fail(self, line: str) -> None:

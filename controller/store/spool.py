@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from controller.store import durable
 from controller.system import json_text, regular_file
+from controller.system.paths import printable
 
 FOLDER, SUFFIX = "console", ".event"
 WAITING_MAX = 500
@@ -57,7 +58,7 @@ def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
 
 def plain(text: str) -> str:
     """The text in printable ASCII, cut to TEXT_CHARACTERS_MAX."""
-    return "".join([each if " " <= each <= "~" else "?" for each in text])[:TEXT_CHARACTERS_MAX]
+    return printable(text)[:TEXT_CHARACTERS_MAX]
 
 
 def _names(path: str) -> list[str]:

@@ -2,11 +2,19 @@
 
 import argparse
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY, plain, quoted
+from controller.system.paths import (
+    NO_START,
+    RUN_DIRECTORY,
+    STATE_DIRECTORY,
+    WRONG_INPUT,
+    plain,
+    quoted,
+)
 
 Option = tuple[tuple, dict]  # of argparse's add_argument
 Run = Callable[[argparse.Namespace], int]
@@ -27,6 +35,23 @@ def ends(code: int, *errors: type[Exception], before: str = "", at: str = "") ->
         yield
     except errors as error:
         raise Ended(code, before + plain(error, at)) from error
+
+
+def check_folder(directory: str) -> None:
+    """Ends the command without the folder, because a ledger in a wrong folder proves nothing."""
+    if not os.path.isdir(directory):
+        line = f"--state-dir {directory or repr('')}: there is no such folder"
+        raise Ended(WRONG_INPUT, line)
+
+
+def write(path: str, text: str) -> None:
+    """Write a file that a person has named. Ends the command if it cannot be written."""
+    with (
+        ends(NO_START, OSError, at=path),
+        ends(WRONG_INPUT, FileNotFoundError, NotADirectoryError, IsADirectoryError, at=path),
+        open(path, "w", encoding="utf-8") as file,
+    ):
+        file.write(text)
 
 
 def option(*names: str, **settings: object) -> Option:

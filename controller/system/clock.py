@@ -14,6 +14,11 @@ def now_us() -> int:
     return time.clock_gettime_ns(_CLOCK) // 1000
 
 
+def uptime_s() -> float:
+    """Seconds of the same clock."""
+    return now_us() / 1e6
+
+
 def monotonic_us() -> int:
     """Microseconds of the clock that the system steers (NTP slews it); suspend is not counted."""
     return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000

@@ -5,12 +5,25 @@ import http.client
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import SplitResult
 
 Connect = Callable[..., socket.socket]
+
+
+def connection(url: SplitResult, time_s: float, ca_file: str | None) -> http.client.HTTPConnection:
+    """The connection to an address, http or https, which a silence of time_s ends. ca_file: signs
+    the server; "" or None: the authorities of the system. OSError: it is no file of certificates.
+    """
+    host, port = url.hostname or "", url.port
+    if url.scheme == "http":
+        return http.client.HTTPConnection(host, port, timeout=time_s)
+    trusted = ssl.create_default_context(cafile=ca_file or None)
+    return http.client.HTTPSConnection(host, port, timeout=time_s, context=trusted)
 
 
 @contextlib.contextmanager

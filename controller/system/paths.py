@@ -34,6 +34,16 @@ def ascii_only(text: str) -> str:
     return str(text).encode("ascii", "replace").decode("ascii")
 
 
+def printable(text: str) -> str:
+    """Words of another program or person as one line of printable ASCII, "?" for all others."""
+    return "".join([each if " " <= each <= "~" else "?" for each in text])
+
+
+def one_line(text: str) -> str:
+    """The text with an escape in place of each character that is not printable, as a line end."""
+    return "".join([each if each.isprintable() else ascii(each)[1:-1] for each in text])
+
+
 def quoted(text: str) -> str:
     """Typed text for the line that refuses it: quoted, one line of ASCII, shortened."""
     return json.dumps(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "...")

@@ -67,6 +67,19 @@ def opened(path: str, flags: int, mode: int = 0o666, files: Files = os) -> int:
     return _checked(descriptor, path, files)
 
 
+def locked(path: str) -> int | None:
+    """Descriptor of a lock file, whose lock this process holds until it closes it or ends. None:
+    another process has it. Raises OSError.
+    """
+    descriptor = opened(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.lockf(descriptor, os.F_TLOCK, 0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def _checked(descriptor: int, path: str, files: Files) -> int:
     """The descriptor, if it is of a regular file or a folder."""
     kind = files.fstat(descriptor).st_mode

@@ -142,3 +142,10 @@ class WallClock:
         # drift of the clock since it was last steered
         held_us = ((self._refreshed_us or 0) - self._steered_at_us) * HELD_PPM // 1_000_000
         return utc, self.source, self._error_us + within_us + held_us
+
+
+def moment() -> tuple[Utc, str]:
+    """(UTC, source) of now."""
+    wall = WallClock()
+    now_us, _ = wall.poll()
+    return wall.label(now_us)[:2]

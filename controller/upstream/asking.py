@@ -4,15 +4,13 @@ a second at most, because that takes 0.1 s and the gateway serves no other clien
 
 import functools
 import os
-import select
 from typing import Any
 
 from controller.forms.field import Form, integer
 from controller.forms.reading import read
 from controller.forms.refusal import shown
 from controller.journal.ring import JournalError
-from controller.journal.snapshot import POLL_S
-from controller.state import ask, situation
+from controller.state import ask, situation, watch
 from controller.state.forecast import Job
 from controller.system import clock, json_text
 from controller.system.paths import plain
@@ -29,11 +27,15 @@ JOB: Form = {
 
 def answer(run_directory: str, asked: object, now_us: int) -> Message:
     """The answer to the value of `ask`. ValueError (one line) if it is no job."""
-    job, second = job_of(asked), now_us // SECOND_US
-    given = _situation(os.path.join(run_directory, "journal"), second)
+    return answered(run_directory, job_of(asked), now_us // SECOND_US)
+
+
+def answered(run_directory: str, job: Job, moment: int) -> Message:
+    """The answer for a job. The journal and the plan are read once in a moment."""
+    given = _situation(os.path.join(run_directory, "journal"), moment)
     if isinstance(given, str):
         return ask.not_known(job, [given])
-    plan, now_s = _plan(run_directory, second), int(clock.utc_us()) / SECOND_US
+    plan, now_s = _plan(run_directory, moment), int(clock.utc_us()) / SECOND_US
     return job_in_plan.joined(ask.answer(given, job), plan, given, job, now_s)
 
 
@@ -47,15 +49,15 @@ def job_of(asked: object) -> Job:
 
 
 @functools.lru_cache(maxsize=1)
-def _situation(path: str, second: int) -> situation.Situation | str:
-    """The situation, or why the journal cannot be read: once in a `second`, also if that fails."""
+def _situation(path: str, moment: int) -> situation.Situation | str:
+    """The situation, or why the journal cannot be read: once in a `moment`, also if that fails."""
     try:
-        return situation.of_journal(path, lambda: select.select((), (), (), POLL_S))
+        return situation.of_journal(path, watch.wait)
     except (JournalError, OSError) as error:
         return f"no controller found: {plain(error, path)}"
 
 
 @functools.lru_cache(maxsize=1)
-def _plan(run_directory: str, second: int) -> dict[str, Any] | None:
-    """The plan, read once in a `second` too."""
+def _plan(run_directory: str, moment: int) -> dict[str, Any] | None:
+    """The plan, read once in a `moment` too."""
     return job_in_plan.read(run_directory)

@@ -15,13 +15,13 @@ from typing import NoReturn
 from controller.forms.refusal import ConfigError
 from controller.system import cli, clock, regular_file
 from controller.system.caught import Last
-from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, printable
 from controller.system.stop import Stop
 from controller.watch import settings
 from controller.watch.cabinet import POWER_W_MAX, Cabinet
 from controller.watch.gate import Gate, coming_W
 from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away, Job, Scheduler
-from controller.watch.watcher import Watcher, printable, reply
+from controller.watch.watcher import WORDS_MAX, Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
 LINES_MAX = 20  # about errors of this program, each once
@@ -34,14 +34,9 @@ def now_s() -> float:
     return int(clock.utc_us()) / 1e6
 
 
-def uptime_s() -> float:
-    """The monotonic clock, for all ages and waits."""
-    return clock.now_us() / 1e6
-
-
 def say(line: str) -> None:
     """A line of the log."""
-    print(f"firebreak-watch: {printable(line)}", flush=True)
+    print(f"firebreak-watch: {printable(line[:WORDS_MAX])}", flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -136,7 +131,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gate = Gate(scheduler, cabinet, values, now_s, say, uptime_s) if values["gate"] else None
+    gate = Gate(scheduler, cabinet, values, now_s, say, clock.uptime_s) if values["gate"] else None
     gpus = found.telemetry(say)
     turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
     last, before = Last("a turn ended here", LINES_MAX, say), ""
@@ -148,7 +143,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
             before = trouble
         with last:
             if gpus:
-                gpus.turn(now_s(), uptime_s())
+                gpus.turn(now_s(), clock.uptime_s())
         stop.wait(values["every_s"])
     watcher.withdraw()
     return DONE

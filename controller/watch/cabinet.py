@@ -2,14 +2,11 @@
 
 import http.client
 import json
-import os
-import ssl
-import stat
 import urllib.parse
 from collections.abc import Collection
 from typing import Any
 
-from controller.system import deadline, json_text, regular_file
+from controller.system import deadline, json_text, secret_file
 from controller.watch.jobs import DAY_S, Away
 
 WAIT_S, VALID_S, BYTES_MAX = 10.0, 60, 1 << 20
@@ -38,14 +35,14 @@ class Cabinet:
 
     def _post(self, name: str, message: Answer, key: str, known: Collection[object]) -> Answer:
         """The answer, whose key has a value of known. Raises Away."""
-        token = secret(self._token)
+        token = secret_file.secret(self._token, "token", Away)
         try:
             status, body = self._exchanged(f"/api/v1/{name}", message, token)
             found = json_text.loads(body)
         except (OSError, http.client.HTTPException) as error:
             words = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise Away(f"{self._url.netloc}: {words}") from None
-        except (ValueError, RecursionError):
+        except ValueError:
             raise Away(f"{self._url.netloc}: the answer is not that of a cabinet") from None
         if not isinstance(found, dict) or key not in found:
             why = found.get("detail", "") if isinstance(found, dict) else ""
@@ -56,11 +53,7 @@ class Cabinet:
         return found
 
     def _exchanged(self, path: str, message: Answer, token: str) -> tuple[int, bytes]:
-        host, port = self._url.hostname or "", self._url.port
-        link = http.client.HTTPConnection(host, port, timeout=WAIT_S)
-        if self._url.scheme == "https":
-            context = ssl.create_default_context(cafile=self._ca or None)
-            link = http.client.HTTPSConnection(host, port, timeout=WAIT_S, context=context)
+        link = deadline.connection(self._url, WAIT_S, self._ca)
         with deadline.cut_after(link, WAIT_S):
             link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
             answer = link.getresponse()
@@ -69,18 +62,3 @@ class Cabinet:
 
 def _is_list(value: object) -> bool:
     return isinstance(value, list)
-
-
-def secret(path: str) -> str:
-    """The first line of a file that no other user may read. Raises Away."""
-    try:
-        with open(path, "rb", opener=regular_file.opener) as file:
-            mode, line = os.fstat(file.fileno()).st_mode, file.readline(4096)
-    except OSError as error:  # the name may be the token itself, by mistake
-        raise Away(f"the file of the token cannot be read: {error.strerror}") from None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise Away(f"{path}: other users may read it, so it is not used: chmod 600")
-    found = line.decode("latin-1").strip()
-    if not (found.isascii() and found.isprintable() and found):
-        raise Away(f"{path}: holds no line of printable ASCII")
-    return found

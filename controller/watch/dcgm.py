@@ -76,9 +76,9 @@ class Cluster:
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # mJ, when
 
-    def now(self, now_s: float, uptime_s: float | None = None) -> Now:
+    def now(self, now_s: float, uptime_s: float) -> Now:
         """Scrape all exporters. uptime_s: of the monotonic clock, for the mean since the last
-        scrape; a single one needs none.
+        scrape.
         """
         found: Gpus = {}
         try:
@@ -91,7 +91,7 @@ class Cluster:
                     found[gpu] = found.get(gpu, {}) | values
         except SeriesError as error:
             return Now(now_s, len(found), math.nan, math.nan, str(error))
-        return self._total(found, now_s, now_s if uptime_s is None else uptime_s)
+        return self._total(found, now_s, uptime_s)
 
     def _total(self, found: Gpus, now_s: float, uptime_s: float) -> Now:
         powers_W = [self._mean_W(gpu, values, uptime_s) for gpu, values in found.items()]

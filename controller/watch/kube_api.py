@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from controller.system import deadline, json_text, regular_file
+from controller.system import deadline, json_text, secret_file
 from controller.watch.jobs import Away
 
 # A pod has at most 1.5 MiB (etcd), so no page of pods is too large.
@@ -101,7 +101,8 @@ class Api:
         """The answer, of code 200. Every error of the network is a KubeError."""
         headers = {"Accept": "application/json", "Content-Type": "application/json-patch+json"}
         if self._token:
-            headers["Authorization"] = f"Bearer {self._secret()}"
+            token = secret_file.secret(self._token, "token", KubeError, is_mounted=True)
+            headers["Authorization"] = f"Bearer {token}"
         link = self._link(silent_s)
         try:
             with deadline.cut_after(link, silent_s):
@@ -120,28 +121,14 @@ class Api:
             raise KubeError(f"{verb}: {self._url.netloc}: {why}") from None
 
     def _link(self, silent_s: float) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._url.scheme == "http":  # the form allows it for the own machine only
-            return http.client.HTTPConnection(host, port, timeout=silent_s)
-        try:
-            trusted = ssl.create_default_context(cafile=self._ca or None)
-        except OSError as error:  # of a file without certificates too
-            raise KubeError(f"{self._ca}: no certificates in PEM: {error.strerror}") from None
-        return http.client.HTTPSConnection(host, port, timeout=silent_s, context=trusted)
-
-    def _secret(self) -> str:
-        try:
-            with open(self._token, "rb", opener=regular_file.link_opener) as file:
-                found = file.read(PIECE_BYTES).decode("latin-1").strip()
+        try:  # the form allows http for the own machine only
+            return deadline.connection(self._url, silent_s, self._ca)
         except OSError as error:
-            raise KubeError(f"the file of the token cannot be read: {error.strerror}") from None
-        if not (found and found.isascii() and found.isprintable()):
-            raise KubeError(f"{self._token}: holds no token; needed is one line of ASCII")
-        return found
+            raise KubeError(f"{self._ca}: no certificates in PEM: {error.strerror}") from None
 
 
 def _object(data: bytes, verb: str) -> Object:
-    with contextlib.suppress(ValueError, RecursionError):
+    with contextlib.suppress(ValueError):
         found = json_text.loads(data)
         if isinstance(found, dict):
             return found

@@ -40,12 +40,10 @@ class Files:
             past = rows.read(path, OWN, 0.0)
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
-    def add(self, now: Now, jobs: Iterable[Job], uptime_s: float | None = None) -> None:
-        """A scrape counts from the one before it on, by the monotonic clock; None: scrapes of a
-        clock that nobody sets. Write what has changed. Raises OSError: the next scrape writes it
-        again.
+    def add(self, now: Now, jobs: Iterable[Job], uptime_s: float) -> None:
+        """A scrape counts from the one before it on, by the monotonic clock. Write what has
+        changed. Raises OSError: the next scrape writes it again.
         """
-        uptime_s = now.at_s if uptime_s is None else uptime_s
         quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
         self._uptime_s = uptime_s
         if quarter != self._quarter:

@@ -48,7 +48,7 @@ class Telemetry:
         """Jobs whose starts and ends belong to the forecast."""
         self._jobs = jobs
 
-    def turn(self, now_s: float, uptime_s: float | None = None) -> None:
+    def turn(self, now_s: float, uptime_s: float) -> None:
         """One scrape; a line when the power becomes unknown, or known again."""
         now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
@@ -63,6 +63,6 @@ class Telemetry:
 
     def show(self, now_s: float) -> bool:
         """One scrape in a line. True: the power is known."""
-        now = self._cluster.now(now_s)
+        now = self._cluster.now(now_s, 0.0)  # none before it
         self._told(str(now))
         return not now.why

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controller.system.paths import ascii_only
+from controller.system.paths import printable
 from controller.system.utc import elapsed_s
 from controller.watch.cabinet import Answer, Cabinet
 from controller.watch.jobs import PENDING, Away, Job, steps_of
@@ -19,12 +19,7 @@ Told = Callable[[str], object]
 def reply(answer: Answer) -> str:
     """The answer to a question in words."""
     why = "; ".join([*map(_lack, answer.get("missing", [])), *map(str, answer.get("unknown", []))])
-    return printable(f"{answer['answer']}{f' ({why})' if why else ''}")
-
-
-def printable(text: str) -> str:
-    """Words of another program for a log or an argument: one line of ASCII, of bounded length."""
-    return "".join([each if each.isprintable() else "?" for each in ascii_only(text[:WORDS_MAX])])
+    return printable(f"{answer['answer']}{f' ({why})' if why else ''}"[:WORDS_MAX])
 
 
 def _lack(missing: Any) -> str:

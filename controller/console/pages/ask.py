@@ -1,6 +1,6 @@
 """The text of `firebreak ask`: the answer, what is missing or left, and the assumptions."""
 
-from controller.console.pages.causes import QUANTITY_WORDS
+from controller.console.pages.causes import QUANTITY_WORDS, minute
 from controller.console.pages.text import WIDTH, duration, kilowatt, wrapped
 from controller.state.base import Facts
 
@@ -73,7 +73,7 @@ def _plan(plan: Facts) -> list[str]:
     asked, found, currency = plan["asked"], plan["earliest"], plan["currency"]
     cost = f"costs {_money(asked['cost'])} {currency} as asked"
     if found is None:
-        return [f"it fits nowhere under the plan's cap until {_time(plan['until'])}; it {cost}."]
+        return [f"it fits nowhere under the plan's cap until {minute(plan['until'])}; it {cost}."]
     if found == asked:
         return [f"it fits under the plan's cap as asked; it {cost}."]
     if asked["missing_W"] is None:
@@ -83,18 +83,13 @@ def _plan(plan: Facts) -> list[str]:
     else:
         lack = f"{_kWh(asked['missing_Wh'])} below the reserve of the plan"
     return [
-        f"it fits under the plan's cap from {_time(found['at'])} on ({_in(found['at_s'])}), for "
+        f"it fits under the plan's cap from {minute(found['at'])} on ({_in(found['at_s'])}), for "
         f"{_money(found['cost'])} {currency}; it {cost}, {lack}."
     ]
 
 
 def _money(amount: float | None) -> str:
     return "-" if amount is None else f"{amount:.2f}"
-
-
-def _time(time: str) -> str:
-    """ "2026-11-26 13:00" of an ISO time with an offset."""
-    return time[:16].replace("T", " ")
 
 
 def _limit(each: Facts) -> str:

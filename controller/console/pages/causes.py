@@ -64,10 +64,10 @@ def _place(schedule: Facts) -> str:
 def slot_bounds(schedule: Facts) -> str:
     """The slot of now, whose it is, its time and bounds; else what the schedule waits for."""
     if not schedule["slot"]:
-        return f"{_first_upper(slot(schedule))}. Its first slot: {_minute(schedule['starts'])} UTC."
+        return f"{_first_upper(slot(schedule))}. Its first slot: {minute(schedule['starts'])} UTC."
     names = ("grid_cap_W", "battery_low_W", "battery_high_W")
     cap, low, high = ["-" if schedule[each] is None else kilowatt(schedule[each]) for each in names]
-    times = f"{_minute(schedule['begins'])} to {_minute(schedule['ends'])[-5:]} UTC"
+    times = f"{minute(schedule['begins'])} to {minute(schedule['ends'])[-5:]} UTC"
     return (
         f"{_first_upper(_place(schedule))} of {schedule['source']}, {times}: import <= {cap} kW, "
         f"battery {low} .. {high} kW, reserve {schedule['reserve_permille'] / 10:g} %."
@@ -78,7 +78,7 @@ def _first_upper(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
-def _minute(time: str) -> str:
+def minute(time: str) -> str:
     """ "2026-11-26 13:00" of an ISO time."""
     return time[:16].replace("T", " ")
 

@@ -33,7 +33,7 @@ def parts(facts: Facts) -> list[list[str]]:
         *_notes(facts),
     ]
     about += [line for device in devices for line in _meter(device)] + _serials(devices)
-    about += [line for device in devices for line in (*_refusal(device), *_stop(device))]
+    about += [line for device in devices for line in _refusals(device)]
     buses, path = [line for bus in facts["buses"] for line in _bus(bus)], _path(facts["path_delay"])
     rows = [line for device in facts["devices"] for line in _device(device)]
     whole = [HEADER, *rows, RULE, *buses, path, *about]
@@ -129,14 +129,11 @@ def _meter(device: Facts) -> list[str]:
     return folded("Meter", f"{name}: {'; '.join(words)}.") if words else []
 
 
-def _refusal(device: Facts) -> list[str]:
-    """Why no value of a BMS counts."""
-    return folded("BMS", f"{device['device']}: {device['refusal']}.") if device["refusal"] else []
-
-
-def _stop(device: Facts) -> list[str]:
-    """A converter of which no reading shows whether it has stopped."""
-    return folded("PCS", f"{device['device']}: {device['stop']}.") if device["stop"] else []
+def _refusals(device: Facts) -> list[str]:
+    """Why no value of a BMS counts, and why no reading shows that a converter has stopped."""
+    found = {"BMS": device["refusal"], "PCS": device["stop"]}
+    words = [(label, f"{device['device']}: {each}.") for label, each in found.items() if each]
+    return [line for each in words for line in folded(*each)]
 
 
 def _faults(devices: list[Facts]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from controller.console.pages import plan_words as words
 from controller.console.pages.plan_words import Plan, Span
-from controller.console.pages.text import HEIGHT, RULE, filled, folded, pages, wrapped
+from controller.console.pages.text import HEIGHT, RULE, filled, folded, pages, scaled, wrapped
 from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
@@ -50,20 +50,16 @@ def _said(label: str, sentence: str, lines_max: int = 3) -> list[str]:
 
 def _row(span: Span) -> str:
     names = "battery_W", "load_W", "pv_W", "grid_W"
-    power, *powers = [_kilowatt(span.mean(name)) for name in names]
+    power, *powers = [scaled(span.mean(name), words.W_PER_KW) for name in names]
     price, stored_Wh = span.mean("price_per_kWh"), span.rows[-1]["stored_Wh"]
     return COLUMNS.format(
         f"{span.begin:%a %H:%M} .. {span.end:%H:%M}",
         DOES[span.does],
         power.lstrip("-"),
         *powers,
-        "-" if price is None else f"{price:.3f}",
-        "-" if stored_Wh is None else f"{stored_Wh / words.WH_PER_KWH:.0f}",
+        scaled(price, 1, 3),
+        scaled(stored_Wh, words.WH_PER_KWH, 0),
     )
-
-
-def _kilowatt(power_W: float | None) -> str:
-    return "-" if power_W is None else f"{power_W / words.W_PER_KW:.1f}"
 
 
 def lines(facts: Facts) -> list[str]:

@@ -51,7 +51,7 @@ def interval(low_W: int | None, high_W: int | None) -> str:
     return f"{kilowatt(low_W, 7)} .. {kilowatt(high_W, 7)}"
 
 
-def scaled(value: int | None, divisor: int, digits: int = 1) -> str:
+def scaled(value: float | None, divisor: float, digits: int = 1) -> str:
     """A value in thousandths, tenths ... as a plain number; "-" when unknown."""
     return "-" if value is None else f"{value / divisor:.{digits}f}"
 

@@ -1,5 +1,7 @@
 """The screen of a VT100 of 80 x 24, and the bytes that change only what differs."""
 
+from controller.system.paths import printable
+
 ROWS, COLUMNS = 24, 80
 # Ends an incomplete sequence (CAN), then resets attributes, character set and scroll region that
 # garbage may have changed; clears.
@@ -11,9 +13,9 @@ def at(row: int, column: int) -> bytes:
     return b"\x1b[%d;%dH" % (row, column)
 
 
-def printable(text: str) -> str:
+def fitting(text: str) -> str:
     """Printable ASCII, short of the last column, where a terminal may wrap."""
-    return "".join([each if " " <= each <= "~" else "?" for each in text])[: COLUMNS - 1].rstrip()
+    return printable(text)[: COLUMNS - 1].rstrip()
 
 
 class Screen:
@@ -28,7 +30,7 @@ class Screen:
 
     def change(self, lines: list[str], cursor: tuple[int, int] = (ROWS, COLUMNS)) -> bytes:
         """Bytes that show these lines, then empty ones, and leave the cursor there."""
-        wanted = [printable(line) for line in lines[:ROWS]]
+        wanted = [fitting(line) for line in lines[:ROWS]]
         wanted += [""] * (ROWS - len(wanted))
         shown, self._shown = self._shown, wanted
         begin = CLEAR if shown is None else b""

@@ -10,9 +10,9 @@ from controller.doors.alarms import letter, post
 from controller.doors.alarms.outbox import Outbox, Row
 from controller.doors.process import DoorError, House, Told
 from controller.doors.quota import Recent
-from controller.doors.secrets import secret
 from controller.system import clock
 from controller.system.paths import say
+from controller.system.secret_file import secret
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
@@ -32,8 +32,8 @@ class Door:
         self._title = f"alarms.{name}"
         self._told = Told(self._title)
         self._outbox = Outbox(house.own(f"{name}.json"), values["again_min"] * 60 * SECOND_US)
-        path = values["secret_file"]
-        self._secret = "" if path is None else secret(house.settings.beside(path))
+        path = values["secret_file"] and house.settings.beside(values["secret_file"])
+        self._secret = secret(path, "secret", DoorError) if path else ""
         self._send = post.webhook if values["url"] else post.mail
         self._pool = concurrent.futures.ThreadPoolExecutor(1)
         self._sending: asyncio.Task[None] | None = None

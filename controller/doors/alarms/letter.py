@@ -6,6 +6,7 @@ import textwrap
 from typing import Any, NamedTuple
 
 from controller.state.record import utc_text
+from controller.system.paths import printable
 
 SUBJECT_MAX, WIDTH, RAW_MAX = 120, 78, 300
 STORE = "store"  # instance of the alarm of a store that is not saved
@@ -60,10 +61,10 @@ def letter(cabinet: str, rows: list[Row]) -> Letter:
     """One letter about some rows (state/rows.py), each with `seen_text` and `began_text`."""
     first = rows[0]
     more = f" (+{len(rows) - 1})" if len(rows) > 1 else ""
-    subject = _ascii(f"{cabinet}: {first['danger']}: {first['reason']['name']}{more}")
+    subject = printable(f"{cabinet}: {first['danger']}: {first['reason']['name']}{more}")
     content = {"cabinet": cabinet, "alarms": rows}
     stable = json.dumps(content, sort_keys=True).encode()
-    text = "\n".join([_ascii(cabinet), "", *_numbered(rows), *FOOT, ""])
+    text = "\n".join([printable(cabinet), "", *_numbered(rows), *FOOT, ""])
     return Letter(subject[:SUBJECT_MAX], text, content, hashlib.sha256(stable).hexdigest()[:32])
 
 
@@ -91,7 +92,7 @@ def _numbered(rows: list[Row]) -> list[str]:
     lines: list[str] = []
     for number, row in enumerate(rows, 1):
         reason = row["reason"]
-        lines.append(_ascii(f"{number}. {row['danger'].upper()}: {reason['name']}"))
+        lines.append(printable(f"{number}. {row['danger'].upper()}: {reason['name']}"))
         for name, value in (
             ("Where", row.get("where")),
             ("Began", row.get("began_text")),
@@ -103,15 +104,10 @@ def _numbered(rows: list[Row]) -> list[str]:
         ):
             if value:
                 lines += textwrap.wrap(
-                    _ascii(str(value)),
+                    printable(str(value)),
                     WIDTH,
                     initial_indent=f"   {name:<7}",
                     subsequent_indent=" " * 10,
                 )
         lines.append("")
     return lines
-
-
-def _ascii(text: str) -> str:
-    """One printable line, for a header too."""
-    return "".join(each if " " <= each <= "~" else "?" for each in text)

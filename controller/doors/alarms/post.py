@@ -18,7 +18,7 @@ from typing import Any
 from controller.doors.alarms.letter import Letter
 from controller.doors.mqtt.words import tls_words
 from controller.doors.process import DoorError
-from controller.system import clock
+from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0
 ANSWER_BYTES_MAX = 1 << 16
@@ -58,7 +58,7 @@ def _relay(values: dict[str, Any], host: str, port: int) -> Iterator[smtplib.SMT
 
 
 def _connected(values: dict[str, Any], host: str, port: int) -> smtplib.SMTP:
-    context = _context(values)
+    context = ssl.create_default_context(cafile=values["ca_file"])
     if values["tls"] == "tls":
         return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
     made = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
@@ -79,33 +79,17 @@ def webhook(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, in
         headers["Authorization"] = f"Bearer {secret}"
     body = json.dumps({**letter.content, "text": letter.text}).encode()
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
-    link: http.client.HTTPConnection | None = None
     try:
-        link = _connection(values, parts)
-        link.request("POST", path, body, headers)
-        answer = link.getresponse()
-        answer.read(ANSWER_BYTES_MAX)
+        link = deadline.connection(parts, TIMEOUT_S, values["ca_file"])
+        with contextlib.closing(link):
+            link.request("POST", path, body, headers)
+            answer = link.getresponse()
+            answer.read(ANSWER_BYTES_MAX)
     except (http.client.HTTPException, OSError, ValueError) as error:
         raise DoorError(f"webhook {parts.netloc}: {_words(error)}") from None
-    finally:
-        if link is not None:
-            link.close()
     if not 200 <= answer.status < 300:
         raise DoorError(f"webhook {parts.netloc}: answers {answer.status}, not 2xx")
     return {}
-
-
-def _connection(
-    values: dict[str, Any], parts: urllib.parse.SplitResult
-) -> http.client.HTTPConnection:
-    place = str(parts.hostname), parts.port
-    if parts.scheme == "http":
-        return http.client.HTTPConnection(*place, timeout=TIMEOUT_S)
-    return http.client.HTTPSConnection(*place, timeout=TIMEOUT_S, context=_context(values))
-
-
-def _context(values: dict[str, Any]) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=values["ca_file"])
 
 
 def _words(error: Exception) -> str:

@@ -126,7 +126,7 @@ def _message(request: Request) -> Any:
     """The value of a body that is JSON. Raises Refused."""
     try:
         return json_text.loads(request.body)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Refused(400, "json", "the body is not JSON") from None
 
 

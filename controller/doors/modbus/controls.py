@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """Hints in force by a master. until_s: end of its reversion time, on the clock of `now`."""
+    """Hints in force by a master. until_s: end of its reversion time since the box started."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -135,7 +135,7 @@ class Controls:
 
     async def _hold(self, group: Group, value_W: int) -> int:
         asked_s = self.stored.get(f"{group.prefix}RvrtTms", 0)
-        uptime_s = now()
+        uptime_s = clock.uptime_s()
         valid_s = min(asked_s or self._valid_s, self.valid_s_max)
         hints = [self._hint(quantity, value_W) for quantity in group.quantities]
         code = await self._say(group.kind, hints, valid_s)
@@ -149,7 +149,7 @@ class Controls:
         """A changed heartbeat: tell the loop, and send again what this master holds."""
         if value == self.heartbeat:
             return OK
-        uptime_s, valid_s = now(), min(self._valid_s, self.valid_s_max)
+        uptime_s, valid_s = clock.uptime_s(), min(self._valid_s, self.valid_s_max)
         if uptime_s - self._beat_s >= valid_s / 3:
             code = await self._say(h.HEARTBEAT, [self._hint("heartbeat", 0)], valid_s)
             if code:
@@ -188,7 +188,8 @@ class Controls:
             answer = await self.shared.sender.hint({**each, "valid_s": valid_s})
             if "granted_W" in answer and each["quantity"] != "heartbeat":
                 left_s = answer["valid_ms"] // 1000
-                self.shared.answers[each["quantity"]] = now(), answer["granted_W"], left_s
+                found = clock.uptime_s(), answer["granted_W"], left_s
+                self.shared.answers[each["quantity"]] = found
             if not answer["granted"]:
                 return REFUSALS.get(answer["code"], FAILURE)
         return OK
@@ -203,8 +204,3 @@ def _hints_max(changes: dict[str, int]) -> int:
         if is_beat or any([name.startswith(group.prefix) for name in changes])
     ]
     return is_beat + sum([len(group.quantities) for group in touched])
-
-
-def now() -> float:
-    """Seconds on the clock of the box since its start."""
-    return clock.now_us() / 1e6

@@ -6,7 +6,6 @@ for the loop: what the client sends meanwhile waits in the kernel.
 """
 
 import asyncio
-import os
 import struct
 from collections import Counter
 from typing import Any
@@ -228,15 +227,8 @@ class Door:
 
     def _valid_s_max(self, source: str) -> int:
         """How long a hint of the source may be valid."""
-        path = os.path.join(self._house.run_directory, "hints.stats")
-        try:
-            known = hint_statistics.read(path)
-        except OSError:
-            known = None
-        for each in known["sources"] if known else ():
-            if each["name"] == source:
-                return int(each["valid_s_max"])
-        return VALID_S_MAX
+        known = hint_statistics.of_source(self._house.run_directory, source)
+        return int(known["valid_s_max"]) if known else VALID_S_MAX
 
 
 def _registers_of(pdu: bytes) -> tuple[int, bytes] | None:

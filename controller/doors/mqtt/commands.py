@@ -90,7 +90,7 @@ class Desk:
             return
         message, name = command.message, ""
         fields: Answer = {}
-        with contextlib.suppress(ValueError, RecursionError):
+        with contextlib.suppress(ValueError):
             name, fields = _named(json_text.loads(message.payload))
         digest = hashlib.sha256(message.payload).digest()
         answer = self._before(name, digest) if name else self._refused(ID_WORDS)

@@ -12,9 +12,9 @@ from controller.doors.mqtt.commands import VERBS, Answer, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
 from controller.doors.mqtt.outlet import Outlet, text
 from controller.doors.process import DoorError, House, Told
-from controller.doors.secrets import secret
 from controller.system import clock
 from controller.system.paths import plain
+from controller.system.secret_file import secret
 
 PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
 STEADY_US = 60_000_000  # a connection that lasted so long begins with the shortest pause again
@@ -138,7 +138,8 @@ class Door:
         )
 
     def _password(self) -> str:
-        return secret(self._house.settings.beside(self._values["password_file"]))
+        path = self._house.settings.beside(self._values["password_file"])
+        return secret(path, "password", DoorError)
 
     def _context(self) -> ssl.SSLContext:
         beside, values = self._house.settings.beside, self._values

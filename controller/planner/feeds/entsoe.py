@@ -7,6 +7,7 @@ In a series of curve type A03 a position that is left out has the price before i
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 from xml.etree import ElementTree
 
 from controller.planner.feeds.points import QUARTER_S, Points, of_quarters
@@ -21,8 +22,16 @@ QUARTERS_SUM_MAX = 2 * QUARTERS_MAX  # of all periods: a year in two steps
 TAGS_MAX = 100_000  # a document of 1 MiB of prices has 84 000
 DAY_AHEAD, FILLED = "A01", "A03"
 Element = ElementTree.Element
-Block = tuple[int, dict[int, float]]  # quarters of a step; price per kWh by quarter since 1970
-Span = tuple[Element, int, int, int]  # quarters: first since 1970, of a step, in all
+
+
+class Period(NamedTuple):
+    """start: first quarter since 1970; step: quarters of each of `steps`; curve: of its series."""
+
+    block: Element
+    start: int
+    step: int
+    steps: int
+    curve: str
 
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
@@ -30,17 +39,16 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
     series = [each for each in _root(data).findall("{*}TimeSeries") if _is_day_ahead(each)]
     first = min(map(_sequence, series), default=0)
     kept = [each for each in series if _sequence(each) == first]
-    periods = [(each, *found) for each in kept for found in _periods(each, currency)]
-    if sum([quarters for *_, quarters in periods]) > QUARTERS_SUM_MAX:
+    periods = [period for each in kept for period in _periods(each, currency)]
+    if sum([each.step * each.steps for each in periods]) > QUARTERS_SUM_MAX:
         raise SeriesError(
             f"its periods have more than {QUARTERS_SUM_MAX} quarters of an hour in all"
         )
-    blocks = [_block(*each) for each in periods]
     found, steps, twice = dict[int, float](), dict[int, int](), 0
-    for step, prices in sorted(blocks, key=lambda block: -block[0]):
-        for at, price in prices.items():
-            twice += steps.get(at) == step and found[at] != price
-            found[at], steps[at] = price, step
+    for period in sorted(periods, key=lambda each: -each.step):
+        for at, price in _prices(period).items():
+            twice += steps.get(at) == period.step and found[at] != price
+            found[at], steps[at] = price, period.step
     if not found:
         raise SeriesError("no day-ahead price: needed is a TimeSeries with a Period")
     lines = [f"{twice} prices are twice and differ: the last one counts"] * (twice > 0)
@@ -81,7 +89,7 @@ def _text(element: Element, way: str) -> str:
     return (element.findtext(f"{{*}}{way}") or "").strip()
 
 
-def _periods(series: Element, currency: str) -> Iterator[Span]:
+def _periods(series: Element, currency: str) -> Iterator[Period]:
     for name, wanted in (("currency_Unit.name", currency), ("price_Measure_Unit.name", "MWH")):
         if _text(series, name) != wanted:
             raise SeriesError(f"{name} = {shown(_text(series, name))}: allowed is {wanted}")
@@ -95,14 +103,12 @@ def _periods(series: Element, currency: str) -> Iterator[Span]:
                 f"{shown(resolution)} over {span} quarters of an hour: allowed are "
                 f"{', '.join(QUARTERS)}, and a period of whole steps"
             )
-        yield block, ends[0], step, span
+        yield Period(block, ends[0], step, span // step, _text(series, "curveType"))
 
 
-def _block(series: Element, block: Element, first: int, step: int, span: int) -> Block:
-    return step, _prices(block, first, step, span // step, _text(series, "curveType"))
-
-
-def _prices(block: Element, start: int, step: int, count: int, curve: str) -> dict[int, float]:
+def _prices(given_by: Period) -> dict[int, float]:
+    """{quarter since 1970: price per kWh}."""
+    block, start, step, count, curve = given_by
     given: dict[int, float] = {}
     for point in block.findall("{*}Point"):
         position, text = _text(point, "position"), _text(point, "price.amount")

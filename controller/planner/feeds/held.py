@@ -10,6 +10,7 @@ from controller.planner.feeds.points import QUARTER_S, Feed, Span, slots
 from controller.series.refusal import SeriesError
 from controller.system.caught import Last
 from controller.system.local_days import SLOTS_PER_DAY
+from controller.system.paths import one_line
 from controller.system.utc import elapsed_s
 from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
@@ -47,7 +48,7 @@ class Held:
         lines = list(self._doubts)
         if self._error or self.is_old(uptime_s):
             lines.append("; ".join(filter(None, (self._error, self._age(uptime_s)))))
-        return [_printable(f"feed {self.feed.name}: {line}") for line in lines]
+        return [one_line(f"feed {self.feed.name}: {line}") for line in lines]
 
     def is_old(self, uptime_s: float) -> bool:
         """The values are older than max_age_h."""
@@ -112,8 +113,3 @@ class Held:
 
     def _fail(self, line: str) -> None:
         self._error = line
-
-
-def _printable(line: str) -> str:
-    """One line, whatever the name of a file contains."""
-    return "".join([each if each.isprintable() else ascii(each)[1:-1] for each in line])

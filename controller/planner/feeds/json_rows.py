@@ -16,7 +16,7 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     """The points of a JSON text. SeriesError: one line."""
     try:
         content = json_text.loads(data)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise SeriesError("not whole JSON in UTF-8") from None
     names, unit = (feed.keys["time"], feed.keys["value"]), unit_of(feed.kind, feed.keys["unit"])
     assert unit is not None  # of a checked site file

@@ -70,7 +70,7 @@ class Folder:
 
     def clock(self, later_s, source="ntp"):
         moment = NOW_US + int(later_s) * 1_000_000 if later_s != "none" else 0, source
-        self._monkeypatch.setattr(proof_test, "moment", lambda: moment)
+        self._monkeypatch.setattr(proof_test.utc, "moment", lambda: moment)
 
     def every_row(self):
         """A passed test of every row, in the ledger."""

@@ -47,7 +47,7 @@ def every_row():
 @pytest.fixture(autouse=True)
 def now(monkeypatch):
     moments = [NOW]
-    monkeypatch.setattr(proof_test, "moment", lambda: moments[-1])
+    monkeypatch.setattr(proof_test.utc, "moment", lambda: moments[-1])
     return moments
 
 

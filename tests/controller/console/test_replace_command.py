@@ -8,12 +8,13 @@ from command_line import answered, refused, run
 from watched import CONFIG, SECOND_US, Watched, check
 
 from controller.config import configuration, proof_plan
-from controller.console import person, proof_test, replace
+from controller.console import person, replace
 from controller.console.replace_steps import KINDS
 from controller.run import operator_client, operator_commands
 from controller.sites import FOLDER as SITES
 from controller.state import links, watch
 from controller.store import proof_state, proof_tests as pt
+from controller.system import utc
 from tests.tables import cases
 
 METER = "meter meter_grid"
@@ -101,7 +102,7 @@ def test_a_meter_is_replaced_in_two_steps_and_its_tests_are_due_again(box):
     assert due == dict.fromkeys(DUE_OF_METER, "due again, meter_grid was replaced")
     assert box.known()["open"] is None and box.known()["serial_before"] == "B2"
     ledger = pt.Ledger(box.watched.state)
-    record = ledger.test(proof_test.moment(), "57", "A", 5, "passed")
+    record = ledger.test(utc.moment(), "57", "A", 5, "passed")
     assert record.row == "57" and box.states()["57"] == "ok"
 
 

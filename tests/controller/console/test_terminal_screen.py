@@ -15,7 +15,7 @@ def test_the_terminal_shows_the_newest_lines(frames):
     terminal, shown = Vt100(), screen.Screen()
     for lines in frames:
         terminal.feed(shown.change(lines))
-        wanted = [screen.printable(line) for line in lines[:24]]
+        wanted = [screen.fitting(line) for line in lines[:24]]
         assert terminal.lines == wanted + [""] * (24 - len(wanted))
 
 
@@ -30,8 +30,8 @@ def test_only_changes_are_sent_and_no_terminal_commands():
     assert shown.change(lines) == screen.at(6, 71) + b"7" + screen.at(24, 80)
     lines[5] = "x" * 60
     assert shown.change(lines) == screen.at(6, 61) + b"\x1b[K" + screen.at(24, 80)
-    assert screen.printable("a\x1b[2Jb\r\n\x9b\x07\u00e9") == "a?[2Jb?????"
-    assert len(screen.printable("x" * 200)) == 79, "behind the last column a terminal may wrap"
+    assert screen.fitting("a\x1b[2Jb\r\n\x9b\x07\u00e9") == "a?[2Jb?????"
+    assert len(screen.fitting("x" * 200)) == 79, "behind the last column a terminal may wrap"
 
 
 def test_after_forget_everything_is_drawn_and_an_open_sequence_ended():

@@ -78,7 +78,7 @@ def first(tmp_path_factory):
 
 @pytest.fixture
 def done(first, tmp_path, monkeypatch):
-    monkeypatch.setattr(commissioning, "moment", lambda: NOW)
+    monkeypatch.setattr(commissioning.utc, "moment", lambda: NOW)
     return first.copied(tmp_path)
 
 
@@ -184,7 +184,7 @@ def test_a_test_that_just_keeps_its_time_is_none(capsys, done):
 
 def test_an_overdue_and_a_missing_test(capsys, done, monkeypatch):
     late = NOW[0] + YEAR_US, "ntp"
-    monkeypatch.setattr(commissioning, "moment", lambda: late)
+    monkeypatch.setattr(commissioning.utc, "moment", lambda: late)
     (point,) = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert "tests overdue: 1, 1c, 1w, 2," in point and ", 7, " in point and ", 14" not in point
     (done.state / pt.FILE).unlink()

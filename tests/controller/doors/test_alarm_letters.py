@@ -19,9 +19,9 @@ from controller.doors.alarms import letter
 from controller.doors.alarms.door import SECOND_US, Door
 from controller.doors.alarms.outbox import Outbox
 from controller.doors.process import DoorError, House
-from controller.doors.secrets import secret
 from controller.forms.refusal import ConfigError
 from controller.store import durable
+from controller.system.secret_file import secret
 from tests.controller.doors.doors_site import written
 
 pytestmark = pytest.mark.wire
@@ -390,8 +390,8 @@ def test_a_wrong_table_is_refused_in_one_line(text, words, tmp_path):
     ("content", "mode", "words"),
     [
         ("x", 0o640, "other users may read it"),
-        ("", 0o600, "holds no line"),
-        ("\xff", 0o600, "holds no line"),
+        ("", 0o600, "holds no secret"),
+        ("\xff", 0o600, "holds no secret"),
         (None, 0, "cannot be read: No such file"),
     ],
 )
@@ -401,7 +401,7 @@ def test_a_secret_that_others_may_read_is_not_used(content, mode, words, tmp_pat
         path.write_text(content, encoding="latin-1")
         os.chmod(path, mode)
     with pytest.raises(DoorError, match=words):
-        secret(str(path))
+        secret(str(path), "secret", DoorError)
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), UnicodeError("x"), DoorError("x")])

@@ -9,10 +9,11 @@ import pytest
 from watched import Watched
 
 from controller.core.base import hint_codes as h
-from controller.doors import exposure, feed, process, secrets, sending, settings
+from controller.doors import exposure, feed, process, sending, settings
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.system import clock
+from controller.system.secret_file import secret
 from controller.watch import cabinet
 from tests.controller.doors.doors_site import answering, written
 
@@ -58,9 +59,14 @@ def test_no_refusal_repeats_the_value_of_a_secret(text, key, tmp_path):
 
 
 def test_a_secret_in_place_of_the_name_of_its_file_is_in_no_line(tmp_path):
-    for read, error in ((secrets.secret, process.DoorError), (cabinet.secret, cabinet.Away)):
+    path = str(tmp_path / "hunter2")
+    asked = (
+        lambda: secret(path, "secret", process.DoorError),
+        lambda: cabinet.Cabinet("http://127.0.0.1:1", path, "").ask(1, 0, 1),
+    )
+    for ask, error in zip(asked, (process.DoorError, cabinet.Away), strict=True):
         with pytest.raises(error, match="cannot be read: No such file") as found:
-            read(str(tmp_path / "hunter2"))
+            ask()
         assert "hunter2" not in str(found.value)
 
 

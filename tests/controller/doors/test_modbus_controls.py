@@ -56,7 +56,7 @@ class Loop:
 def clock(monkeypatch):
     """[seconds]: the clock of the door."""
     time_s = [1000.0]
-    monkeypatch.setattr(c, "now", lambda: time_s[0])
+    monkeypatch.setattr(c.clock, "uptime_s", lambda: time_s[0])
     return time_s
 
 

@@ -53,7 +53,7 @@ READERS = {
     "controller/watch/kube_api.py json_text.loads": "an answer of the scheduler",
     "controller/watch/slurm.py json_text.loads": "an answer of the scheduler",
     # of this program
-    "controller/console/backup_file.py json.loads": "own",
+    "controller/console/backup_file.py json_text.loads": "own",
     "controller/console/terminal/actions.py json_text.loads": "own",
     "controller/documents/hazard_log.py json.loads": "own",
     "controller/doors/alarms/outbox.py json_text.loads": "own",

@@ -45,21 +45,16 @@ reads     it opens a database for reading, or removes a name
 PLACES = """
 __main__.py __init__ | reads
 __main__.py main | reads
-audit/command.py _write | one line
 console/backup.py _backup | one line
 console/backup.py _put | one line
 console/login.py __init__ | start
 console/login.py _store | goes on
 console/login.py give_back | goes on
 console/login.py take | goes on
-console/plan_page.py write | one line
-console/planner.py _lock | start
 console/profile.py _new | one line
 console/provision.py _fill | one line
 console/provision.py _made | one line
-console/provision.py _pack | one line
 console/provision.py _provision | one line
-console/record.py _lock | start
 console/sniff.py _sniff | one line
 console/terminal/actions.py acknowledge | goes on
 console/terminal/line.py _opened | reads
@@ -93,9 +88,7 @@ recorder/rescue.py put_aside | inside
 recorder/rescue.py settle | inside
 recorder/room.py lay | goes on
 run/link_statistics.py __init__ | start
-run/loop.py lock | start
 run/loop_statistics.py __init__ | start
-siting/command.py run | one line
 state/plan_file.py written | told
 state/record.py _rows | reads
 store/durable.py put | inside
@@ -107,7 +100,9 @@ store/two_copies.py _leave_one | inside
 store/two_copies.py hold | start
 store/two_copies.py mark_failed | goes on
 store/two_copies.py save | told
+system/cli.py write | one line
 system/own_names.py _remove | reads
+system/regular_file.py locked | start
 system/regular_file.py mapped | inside
 system/sockets.py ready | start
 systemd/box_tree.py link | one line
@@ -274,7 +269,8 @@ def load(folder, say):
     def act(number):
         for _ in range(16):
             try:
-                made.add(Now(1_790_000_100.0 + next(times_s), 1, 5.0, 5.0), [])
+                at_s = 1_790_000_100.0 + next(times_s)
+                made.add(Now(at_s, 1, 5.0, 5.0), [], at_s)
             except OSError as error:
                 say(error.strerror)
         return len(made._past_W) == number + 1

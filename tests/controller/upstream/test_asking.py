@@ -188,6 +188,12 @@ def test_the_end_of_the_gateway_waits_for_no_question(slow):
     assert first._answer.result(GUARD_S) == {"answer": 0}
 
 
+ANSWERS = {
+    *("messages.asked", "asking.answer", "asking.answered"),
+    *("job_in_plan.joined", "ask.answer"),
+}
+
+
 def test_no_question_is_answered_in_the_thread_of_others():
     """Who answers questions does so in the worker of question.py, or beside the loop of a door."""
     found = []
@@ -196,11 +202,10 @@ def test_no_question_is_answered_in_the_thread_of_others():
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute):  # a call, or a function that is handed over
                 name = ast.unparse(node)
-                if name in ("messages.asked", "asking.answer", "job_in_plan.joined", "ask.answer"):
+                if name in ANSWERS:
                     found.append(f"{path.relative_to(ROOT / 'controller')} {name}")
     assert sorted(found) == [
-        "console/ask.py ask.answer",
-        "console/ask.py job_in_plan.joined",
+        "console/ask.py asking.answered",
         "doors/http/pages.py asking.answer",
         "doors/mqtt/commands.py messages.asked",
         "upstream/asking.py ask.answer",

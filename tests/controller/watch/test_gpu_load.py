@@ -50,11 +50,11 @@ class Scrapes:
         return self.texts[keys["url"]].encode()
 
     def now(self, at_s=NOW_S):
-        found = self.cluster.now(at_s)
+        found = self.cluster.now(at_s, at_s)
         return found.gpus, found.power_W, found.util_percent, found.why
 
     def power_W(self, at_s=NOW_S):
-        return self.cluster.now(at_s).power_W
+        return self.cluster.now(at_s, at_s).power_W
 
 
 @cases("""text  gpus  now
@@ -127,7 +127,7 @@ def test_a_counter_that_stands_beside_watts_contradicts_them(monkeypatch, step_J
     scrapes = Scrapes(monkeypatch, a=text(0))
     for at in range(20):
         scrapes.texts["a"] = text(at)
-        now = scrapes.cluster.now(NOW_S + 30 * at)
+        now = scrapes.cluster.now(NOW_S + 30 * at, NOW_S + 30 * at)
     assert now.power_W == pytest.approx(power_W, nan_ok=True)
     assert ("stands beside the power" in now.why) is math.isnan(power_W)
 
@@ -165,7 +165,7 @@ def filled(files, hours, power_W, begin_s=NOW_S, jobs=(), step_s=60):
     """Scrapes of so many hours until begin_s."""
     first_s = int(begin_s - hours * 3600)
     for at_s in range(first_s, int(begin_s) + 1, step_s):
-        files.add(Now(at_s, 1, power_W(at_s), 50.0), jobs)
+        files.add(Now(at_s, 1, power_W(at_s), 50.0), jobs, at_s)
 
 
 def series(path):
@@ -186,7 +186,7 @@ def test_the_files_are_feeds_of_the_planner(tmp_path):
         Job("e", PENDING, None, NOW_S + 900, 100),
     ]
     plain_W = [float(each) for _, each in series(tmp_path / "forecast.csv")]
-    files.add(Now(NOW_S + 30, 1, 10_000.0, 50.0), jobs)
+    files.add(Now(NOW_S + 30, 1, 10_000.0, 50.0), jobs, NOW_S + 30)
     ahead_W = [float(each) for _, each in series(tmp_path / "forecast.csv")]
     more_W = [round(a - b) for a, b in zip(ahead_W, plain_W)]
     assert more_W == [677, 3700, 3700, 0, 50, 100, 100, 100] + [-1900] * 8
@@ -291,7 +291,7 @@ def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, 
     one, other = BOTH.replace("300.5", "NaN"), BOTH.replace("300.5", "NaN") + row(SHARED[:9], 5)
     for text in (BOTH, BOTH, None, None, BOTH, one, other):
         scrapes.texts["a"] = text
-        own.turn(NOW_S)
+        own.turn(NOW_S, NOW_S)
     assert lines == [
         "2 GPUs take 0.4 kW, utilisation 75 %",
         "the power of the GPUs is unknown: a: no whole answer in the time of timeout_s",
@@ -300,7 +300,7 @@ def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, 
     ]
     filled(own._files, 1, lambda at_s: 5.0)
     own._files._folder = str(tmp_path / "none")
-    own.turn(NOW_S + 900)
+    own.turn(NOW_S + 900, NOW_S + 900)
     assert "cannot be written: No such file or directory" in lines[-1]
     (tmp_path / "load.csv").write_text("a,b\n1,2\n")
     with pytest.raises(Away, match=r"load.csv"):

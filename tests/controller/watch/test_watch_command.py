@@ -10,8 +10,9 @@ import threading
 
 import pytest
 
+from controller.system.secret_file import secret
 from controller.watch import __main__ as command, settings
-from controller.watch.cabinet import Cabinet, secret
+from controller.watch.cabinet import Cabinet
 from controller.watch.jobs import Away
 from tests.repository import ROOT
 
@@ -100,7 +101,7 @@ def test_a_token_that_is_open_or_none_is_not_used(mode, text, words, tmp_path):
     written(tmp_path, token=text)
     (tmp_path / "token").chmod(mode)
     with pytest.raises(Away, match=words):
-        secret(str(tmp_path / "token"))
+        secret(str(tmp_path / "token"), "token", Away)
 
 
 class _Odd(http.server.BaseHTTPRequestHandler):
