@@ -13,7 +13,7 @@ from controller.config.profile_form import FLOATS, REGISTER_PCS, SUNSPEC_PCS
 from controller.config.values import Values
 from controller.core.base.converter_gate import ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
-from controller.core.base.gate import ScaledGate
+from controller.core.base.scaled_gate import ScaledGate
 from drivers import wear
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile, Register

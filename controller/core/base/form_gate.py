@@ -69,6 +69,8 @@ class FormGate:
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
+        if len(frame) < HEAD.size:
+            return reasons.GATE_LENGTH
         number = self._number(frame)
         code = reasons.GATE_ADDRESS if number is None else self._code(self._forms[number], frame)
         if code or number is None:
@@ -138,7 +140,7 @@ class FormGate:
         """Which frame this is, by its address."""
         address = int.from_bytes(frame[2:4], "big")
         places = [self._place(form.address) for form in self._forms]
-        return places.index(address) if len(frame) > HEAD.size and address in places else None
+        return places.index(address) if address in places else None
 
     @staticmethod
     def _code(form: FrameForm, frame: bytes) -> int:
