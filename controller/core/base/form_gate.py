@@ -15,7 +15,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.gate import first_wrong
+from controller.core.base.gate import big_endian, first_wrong
 from safety.signals import INT_MAX
 
 REGISTER, REGISTERS = 6, 16
@@ -168,12 +168,7 @@ class FormGate:
 
 
 def _value(form: ValueForm, data: bytes) -> Number | None:
-    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
-    if form.is_byte_little:
-        pairs = [pair[::-1] for pair in pairs]
-    if form.is_word_little:
-        pairs.reverse()
-    data = b"".join(pairs)
+    data = big_endian(data, form.is_word_little, form.is_byte_little)
     if form.number == "float":
         (raw,) = FLOATS[form.words].unpack(data)
         if raw != raw or raw in (inf, -inf):
