@@ -31,7 +31,7 @@ class DeviceView:
         names = [each.name for each in signals]
         self._places = {name: place for place, name in enumerate(names)}
         self.debounced: dict[str, Debounce] = {}
-        self._first = first
+        self._at = {name: first + place for place, name in enumerate(names)}
         self.bits = {name: device.mask & 1 << place for place, name in enumerate(names)}
         first += len(signals)
         self._sent = {each.name: first + at for at, each in enumerate(actuators)}
@@ -45,7 +45,10 @@ class DeviceView:
         """None while unknown or contradicted, or where this device does not report it. Of a state
         the one that has lasted (debounce.py).
         """
-        return None if self.is_doubted(signal) else self.settled(signal)
+        if not self.known & ~self.doubted & self.bits[signal]:
+            return None
+        reported = self._inp[self._at[signal]]
+        return self.debounced[signal].value(reported) if signal in self.debounced else reported
 
     def settled(self, signal: str) -> int | None:
         """The `value`, contradicted or not."""
@@ -54,7 +57,7 @@ class DeviceView:
 
     def reported(self, signal: str) -> int | None:
         """What it reported last, contradicted or not. None: too old or refused."""
-        return self.read(signal) if self.known & self.bits[signal] else None
+        return self._inp[self._at[signal]] if self.known & self.bits[signal] else None
 
     def is_doubted(self, signal: str) -> bool:
         """Whether other measurements contradict it."""
@@ -62,7 +65,7 @@ class DeviceView:
 
     def read(self, signal: str) -> int | None:
         """Its last value, however old; None where this device does not report it."""
-        return self._inp[self._first + self._places[signal]] if self.bits[signal] else None
+        return self._inp[self._at[signal]] if self.bits[signal] else None
 
     def age_ms(self, signal: str) -> int:
         """Time since it was reported, at most AGE_MS_MAX."""
