@@ -158,8 +158,8 @@ def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
 
 
 class NativeBms(SimulatedBms):
-    """The BMS of one rack; node: 1 to 15. Frozen values repeat while the counters run. Faults of its
-    own: silent_messages, frozen_messages, counter_frozen, bad_crc, ignore_commands, overrides
+    """The BMS of one rack; node: 1 to 15. Frozen values repeat while the counters run. Faults of
+    its own: silent_messages, frozen_messages, counter_frozen, bad_crc, ignore_commands, overrides
     {"CELLS.cell_voltage_max": physical value}.
     """
 
