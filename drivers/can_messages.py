@@ -12,6 +12,12 @@ STOPPED_PERIODS = 3
 UNUSED = Source(0, False, 0, 0)
 
 
+def ids(row: Mapping[str, Any], offset: int) -> list[int]:
+    """The ids of a message; offset: of those of its node."""
+    firsts = [row["id"] + number * row["id_step"] + offset for number in range(row["ids"])]
+    return [each | (EXTENDED if row["extended"] else 0) for each in firsts]
+
+
 class Message:
     """One id: its length, check byte and counter, and its sources by value of the multiplexer."""
 
@@ -49,9 +55,7 @@ class Messages(Sources):
         self._profile, self._sizes = profile, sizes
         self.by_id: dict[int, Message] = {}
         for name, row in profile.messages.items():
-            for number in range(row["ids"]):
-                can_id = row["id"] + number * row["id_step"] + offset
-                can_id |= EXTENDED if row["extended"] else 0
+            for number, can_id in enumerate(ids(row, offset)):
                 message = self.by_id[can_id] = Message(name, can_id, row, number)
                 if row["use"] == "required" and message.mux is None:
                     self._source(message, None)

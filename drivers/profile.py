@@ -12,6 +12,11 @@ from typing import Any, NamedTuple
 FOLDER = pathlib.Path(__file__).parent / "profiles"
 
 
+def shipped() -> list[str]:
+    """The names of all shipped profiles."""
+    return sorted([path.stem for path in FOLDER.glob("*.toml")])
+
+
 class ProfileError(ValueError):
     """A profile that a driver cannot use: one line with file, key and what is allowed."""
 

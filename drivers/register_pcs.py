@@ -266,9 +266,7 @@ class RegisterPcs:
     def _write(
         self, number: int, step: Step, taken: rtu.OnReply, priority: int = rtu.WRITE
     ) -> rtu.Request:
-        codec = Codec(step.register, self._settings)
-        place = self.places.of(step.register.address), codec.words(step.value)
-        key = self.unit_id, f"stop {number + 1}"
+        key, place = (self.unit_id, f"stop {number + 1}"), self._sequence.content(step)
         return rtu.write_request(step.function, key, self.unit_id, *place, taken, priority=priority)
 
     def _on_stop(self, number: int, pdu: bytes, now_us: int) -> None:

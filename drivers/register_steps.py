@@ -34,7 +34,7 @@ class RegisterSteps:
     def set_up(self, step: Step) -> steps.Sequence[None]:
         """Write a step only if the device shows another value, because the device may store it."""
         if step.function in WRITES:
-            place, words = self._content(step)
+            place, words = self.content(step)
             data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(words)
             if data == _packed(words):
                 return
@@ -47,11 +47,11 @@ class RegisterSteps:
     def run(self, step: Step) -> steps.Sequence[None]:
         """Write and read back, or read until the register has one of the values."""
         if step.function in WRITES:
-            yield from self._write(step, *self._content(step))
+            yield from self._write(step, *self.content(step))
         else:
             yield from self._wait(step)
 
-    def _content(self, step: Step) -> tuple[int, tuple[int, ...]]:
+    def content(self, step: Step) -> tuple[int, tuple[int, ...]]:
         """(first register on the device, words) of a write."""
         words = tuple(Codec(step.register, self._settings).words(step.value))
         return self._places.of(step.register.address), words

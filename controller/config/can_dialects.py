@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from controller.config import can_profile, profiles
 from controller.config.profile_form import CAN_BMS
-from drivers.profile import FOLDER
+from drivers.profile import FOLDER, shipped as shipped_names
 
 NODES = range(16)  # that a profile with addresses is looked for
 
@@ -20,10 +20,7 @@ class Dialect(NamedTuple):
     forbidden: frozenset[int]
 
 
-@functools.cache
-def names() -> list[str]:
-    """Every shipped profile; the place of a name, from 1, is its number."""
-    return sorted([path.stem for path in FOLDER.glob("*.toml")])
+names = functools.cache(shipped_names)  # the place of a name, from 1, is its number
 
 
 @functools.cache

@@ -74,10 +74,13 @@ _PLACE: dict[str, forms.Field] = {
     "order": _ORDER,
     "mux": _MUX,
 }
-_VALUE: dict[str, forms.Field] = {
-    "signed": forms.flag(False),
+SCALE = {  # of a value on any wire: raw x scale + offset
     "scale": forms.number(-1e9, 1e9, 1),
     "offset": forms.number(-1e9, 1e9, 0),
+}
+_VALUE: dict[str, forms.Field] = {
+    "signed": forms.flag(False),
+    **SCALE,
     "unit": forms.text(""),
     "range": bounds(),
     "invalid": forms.integers(-(1 << 31), (1 << 32) - 1, []),

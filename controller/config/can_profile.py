@@ -7,7 +7,7 @@ from typing import Any
 from controller.config import can_form as form, dbc
 from controller.forms.reading import Path, read_each, unknown
 from controller.forms.refusal import not_allowed, refuse
-from drivers import rack_sources
+from drivers import can_messages, rack_sources
 from drivers.can_codec import EXTENDED, place
 from drivers.profile import Message, Signal
 from safety import signals as s
@@ -196,6 +196,4 @@ def ids(profile: Any, node: int = 0) -> Iterator[tuple[int, str]]:
     """(id, name of its message) of every id of a profile at a node."""
     offset = node * profile.settings["node_stride"]
     for name, row in profile.messages.items():
-        for number in range(row["ids"]):
-            can_id = row["id"] + number * row["id_step"] + offset
-            yield can_id | (EXTENDED if row["extended"] else 0), name
+        yield from [(can_id, name) for can_id in can_messages.ids(row, offset)]

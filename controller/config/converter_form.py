@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controller.config import can_form
 from controller.forms import field as forms
 from drivers import wear
 
@@ -51,13 +52,16 @@ READS = {
     "gap_registers_max": forms.integer(0, 100, 0),
     "base_addresses": BASE_ADDRESSES,
 }
-SETTINGS: dict[str, forms.Field] = {
-    "control_period_ms": forms.integer(20, 5000),
-    "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
+TIMES = {  # of any converter
     "restart_silence_ms": forms.integer(500, 60_000),
     "retry_ms": forms.integer(100, 60_000),
     "dead_time_ms": forms.integer(0, 5000),
     "ramp_ms": forms.integer(0, 60_000),
+}
+SETTINGS: dict[str, forms.Field] = {
+    "control_period_ms": forms.integer(20, 5000),
+    "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
+    **TIMES,
     "repeat_ms": forms.integer(0, 600_000),  # all frames of a set-point are written again; 0: no
     "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
     "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
@@ -76,8 +80,7 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     "role": forms.choice(SETPOINT_ROLES),
     "type": forms.choice(TYPES),
     **ORDERS,
-    "scale": forms.number(-1e9, 1e9, 1),
-    "offset": forms.number(-1e9, 1e9, 0),
+    **can_form.SCALE,
     "scale_by": forms.choice(("", "rated_W"), ""),
     **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
     "equals": _RAW,  # of a constant

@@ -35,10 +35,6 @@ def parts(file: str, top: Table, made: Made) -> Table:
     if ("dc_discharge_W" in registers) != ("dc_charge_W" in registers):
         refuse(file, ("registers", "dc_charge_W"), "is missing", "both ways, or neither")
     _check_signs(file, registers)
-    named = [name for table in top["fault_bits"].values() for name in table]
-    for name in registers:
-        if name.startswith(FAULT) and name.removeprefix(FAULT) not in named:
-            refuse(file, ("registers", name), "has no bit in fault_bits", ", ".join(named))
     frames = [_frame(file, ("setpoint", str(at)), each, made) for at, each in _numbered(top)]
     if not any([each.role in NUMBERS for frame in frames for each in frame.values]):
         refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")

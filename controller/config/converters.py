@@ -13,7 +13,8 @@ from controller.config.profile_form import FLOATS, REGISTER_PCS, SUNSPEC_PCS
 from controller.config.values import Values
 from controller.core.base.converter_gate import ConverterGate, Write
 from controller.core.base.form_gate import FormGate, FrameForm, ValueForm
-from controller.core.base.gate import ScaledGate
+from controller.core.base.gate import big_endian
+from controller.core.base.scaled_gate import ScaledGate
 from drivers import wear
 from drivers.pcs import SunSpecPcs
 from drivers.profile import Profile, Register
@@ -138,8 +139,7 @@ def gate(
         for step in [each for each in sequence if each.value is not None]:
             register, words = step.register, step.register.words
             content = (step.value % (1 << 16 * words)).to_bytes(2 * words, "big")
-            if register.word_order == "little":
-                content = b"".join([content[at : at + 2] for at in range(0, 2 * words, 2)][::-1])
+            content = big_endian(content, register.word_order == "little", False)
             writes.append(Write(is_start, step.function, register.address, words, content))
     if beat := profile.heartbeat:
         writes.append(Write(False, beat["function"], beat["address"], 1))

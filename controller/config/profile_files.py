@@ -9,12 +9,7 @@ from controller.config.devices import Device
 from controller.config.profile_form import SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.forms.refusal import ConfigError
-from drivers.profile import FOLDER, Profile
-
-
-def shipped() -> list[str]:
-    """The names of all shipped profiles."""
-    return [path.stem for path in sorted(FOLDER.glob("*.toml"))]
+from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:

@@ -82,10 +82,8 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "repeat_ms": forms.integer(100, 600_000, None),  # without a number: wear_profile.py
     **converter_form.OWN_STORED,
     "pause_ms": forms.integer(20, 60_000, 250),  # between two writes of a value that changes
-    "word_order": forms.choice(("big", "little"), "big"),
-    "byte_order": forms.choice(("big", "little"), "big"),
-    "scale": forms.number(-1e9, 1e9, 1),
-    "offset": forms.number(-1e9, 1e9, 0),
+    **converter_form.ORDERS,
+    **can_form.SCALE,
     "unit": forms.text(""),
     "range": can_form.bounds(),
     "invalid": forms.integers(-(1 << 63), (1 << 64) - 1, []),
@@ -116,9 +114,8 @@ METER_REGISTER: dict[str, forms.Field] = {
     **converter_form.PLACE,
     **{
         key: SITE_REGISTER[key]
-        for key in ("word_order", "byte_order", "scale", "offset", "invalid", "unit")
+        for key in (*converter_form.ORDERS, *can_form.SCALE, "invalid", "unit", "scale_from")
     },
-    "scale_from": forms.text(""),  # the register of a power of ten by which `scale` is multiplied
     "range": can_form.bounds(None),
 }
 SERIAL: dict[str, forms.Field] = {
@@ -133,8 +130,7 @@ IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
     "function": forms.choice((3, 4), 3),
-    "word_order": forms.choice(("big", "little"), "big"),
-    "byte_order": forms.choice(("big", "little"), "big"),
+    **converter_form.ORDERS,
     "mask": forms.integer(0, (1 << 32) - 1, 0),
     "equals": forms.integers(-(1 << 63), (1 << 64) - 1),
 }
@@ -196,10 +192,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "scale_period_ms": forms.integer(100, 60_000),
         "heartbeat_ms_max": forms.integer(1100, 10_000),
         "reversion_s": forms.integer(1, 60),
-        "restart_silence_ms": forms.integer(500, 60_000),
-        "retry_ms": forms.integer(100, 60_000),
-        "dead_time_ms": forms.integer(0, 5000),
-        "ramp_ms": forms.integer(0, 60_000),
+        **converter_form.TIMES,
         "dc_port": forms.integer(0, 15, 0),
         **converter_form.UNBOUNDED,
     },

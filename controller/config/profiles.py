@@ -25,7 +25,8 @@ from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.system import toml_text
-from drivers.profile import FOLDER, Message, Profile, Register, Wanted
+from drivers.profile import FOLDER, Message, Profile, Register, Wanted, shipped
+from drivers.rack_sources import FAULT
 
 Table = dict[str, Any]
 Names = Iterable[str]
@@ -59,7 +60,7 @@ def _path_of(name: str) -> pathlib.Path:
         return path
     path = FOLDER / f"{name}.toml"
     if not path.is_file():
-        known = sorted(entry.stem for entry in FOLDER.glob("*.toml"))
+        known = shipped()
         near = difflib.get_close_matches(name, known, 1)
         nearest = f'; nearest "{near[0]}"' if near else ""
         raise ConfigError(f"{name}: no such profile; allowed {', '.join(known)}{nearest}")
@@ -91,7 +92,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     if family in form.BY_REGISTERS:
         sunspec_places.check_factors(file, settings, registers)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
-    bits = _fault_bits(file, family, top["fault_bits"])
+    bits = _fault_bits(file, family, top["fault_bits"], registers)
     identity = _identity(file, family, top["identity"], models)
     own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
     own |= {"models": models, **_can(path, family, top, settings)}
@@ -123,8 +124,8 @@ def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Tabl
     return {}
 
 
-def _fault_bits(file: str, family: str, data: Table) -> Table:
-    """{meaning: {name: bit}} with every meaning, and each bit once."""
+def _fault_bits(file: str, family: str, data: Table, registers: Names) -> Table:
+    """{meaning: {name: bit}} with every meaning, each bit once, and one for each fault register."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
     if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # it may lack each of them
@@ -139,6 +140,10 @@ def _fault_bits(file: str, family: str, data: Table) -> Table:
                 allowed = f"a bit of its own ({seen[bit]} has this one)"
                 not_allowed(file, (*path, name), bit, allowed)
             seen[bit] = ".".join((*path, name))
+    named = [name for table in data.values() for name in table]
+    for name in registers:
+        if name.startswith(FAULT) and name.removeprefix(FAULT) not in named:
+            refuse(file, ("registers", name), "has no bit in fault_bits", ", ".join(named))
     return data
 
 
@@ -256,7 +261,8 @@ def _check_sensor(file: str, path: Path, fields: Table) -> None:
         not_allowed(file, (*path, "function"), fields["function"], "4, input registers")
     if fields["type"] not in ("u16", "s16"):
         not_allowed(file, (*path, "type"), fields["type"], "u16, s16")
-    _check_range(file, path, fields)
+    if fields["range"] is None:
+        refuse(file, (*path, "range"), "is missing", "[low, high]")
     for key in ("over_range_mask", "untrusted_mask"):
         if fields[key] and fields["full_scale"] is None:
             refuse(file, (*path, "full_scale"), f"is missing; {key} needs it")
@@ -274,12 +280,6 @@ def _check_meter(file: str, path: Path, fields: Table) -> None:
 def _check_scale(file: str, path: Path, fields: Table) -> None:
     if fields["scale"] == 0:
         not_allowed(file, (*path, "scale"), 0, "any other number")
-
-
-def _check_range(file: str, path: Path, fields: Table) -> None:
-    """Require the range of a register that a driver compares with it."""
-    if fields["range"] is None:
-        refuse(file, (*path, "range"), "is missing", "[low, high]")
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:

@@ -31,7 +31,7 @@ def parts(file: str, top: Table) -> dict[str, Table]:
     taken = {*found["arrays"], *found["faults"]}
     found["signals"] = {name: row for name, row in rows.items() if name not in taken}
     can_profile.check_values(file, found, REGISTERS, REGISTERS)
-    _check_kinds(file, registers, top["fault_bits"])
+    _check_kinds(file, registers)
     for name in ("identity", "sent"):
         if top[name] and top["settings"]["reply_id_offset"]:
             refuse(file, (name,), "is not allowed with settings.reply_id_offset")
@@ -54,12 +54,9 @@ def _sent(file: str, top: Table) -> dict[str, Table]:
     return found
 
 
-def _check_kinds(file: str, registers: Mapping[str, Register], bits: Table) -> None:
-    named = [name for table in bits.values() for name in table]
+def _check_kinds(file: str, registers: Mapping[str, Register]) -> None:
     for name, register in registers.items():
         path = (REGISTERS, name)
-        if name.startswith(FAULT) and name.removeprefix(FAULT) not in named:
-            refuse(file, path, "has no bit in fault_bits", ", ".join(named))
         if name in ARRAYS and register.type == "bit":
             not_allowed(file, (*path, "type"), "bit", "a type of registers")
         if name not in ARRAYS and register.count != 1:

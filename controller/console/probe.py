@@ -22,7 +22,7 @@ from controller.console.decode_fits import is_can
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
-from drivers.profile import Profile
+from drivers.profile import Profile, shipped
 
 BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
 UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
@@ -80,7 +80,7 @@ def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
     """The shipped profiles, and those of a folder, which may replace them; a note about each bad
     one, which is left out. Raises ConfigError.
     """
-    paths = {name: name for name in profile_files.shipped()}
+    paths = {name: name for name in shipped()}
     if folder is not None:
         own = profile_files.of_folder(folder)
         if not own:

@@ -14,6 +14,7 @@ from controller.documents.document import wrapped
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
+from drivers.profile import shipped
 
 JSON = cli.option("--json", action="store_true", help="as JSON")
 BAUD = cli.option(
@@ -34,7 +35,7 @@ cli.group("profile", "ACTION")
     help="every profile: what it serves, what proves it, what it lacks and costs",
 )
 def _list(arguments: Namespace) -> int:
-    names = profile_files.shipped()
+    names = shipped()
     with cli.ends(WRONG_INPUT, ConfigError):
         names += _beside(arguments.site) if arguments.site else []
     every, left_out = profile_files.usable(names)

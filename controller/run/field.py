@@ -89,9 +89,7 @@ class Field:
         self.io: list[IoChannel] = []
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
-        self.meters: dict[tuple[str, int], Meter] = {}  # by bus and unit id
-        self.racks: dict[tuple[str, int], RegisterBms] = {}  # likewise
-        self.serials: dict[tuple[str, int], SerialNumber] = {}  # likewise
+        self.serials: dict[tuple[str, int], SerialNumber] = {}  # by bus and unit id
         self.wear: dict[str, Wear] = {}  # by name of the device: how often it is written
         # meters and racks that are asked who they are
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
@@ -132,10 +130,9 @@ class Field:
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         elif device.role in METERS:
-            meter = self.meters[device.bus, device.address] = cast(Meter, driver)
-            self._identified += [(meter, port)] * bool(device.profile.tells)
+            self._identified += [(cast(Meter, driver), port)] * bool(device.profile.tells)
         elif device.role == "bms":
-            rack = self.racks[device.bus, device.address] = cast(RegisterBms, driver)
+            rack = cast(RegisterBms, driver)
             self._identified += [(rack, port)] * bool(device.profile.tells)
             command_at = image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
             self._commanded += [(rack, port, command_at)] * bool(device.profile.sent)

@@ -7,7 +7,8 @@ An odd number in front is an unfinished write: read again.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -37,6 +38,24 @@ TRIES = 100
 CAN_ADDRESS = -1
 
 
+def _named(names: Sequence[str]) -> Callable[[list[int]], dict[str, int]]:
+    return lambda values: dict(zip(names, values))
+
+
+def _serial(values: list[int]) -> str:
+    return serial_number.shown(SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0"))
+
+
+# {kind of an entry: (the first of its addresses, what its numbers mean)}, by rising address
+KINDS: dict[str, tuple[int, Callable[[list[int]], Any]]] = {
+    "units": (0, _named(RTU_COUNTERS)),
+    "meters": (METER_ADDRESS, _named(Meter.REPORT)),
+    "racks": (RACK_ADDRESS, _named(can_dialect.REPORT)),
+    "serials": (SERIAL_ADDRESS, _serial),
+    "states": (STATE_ADDRESS, itemgetter(0)),
+}
+
+
 class LinkStatistics:
     """Writer: `note` every tick; it writes when a second has gone by."""
 
@@ -45,18 +64,15 @@ class LinkStatistics:
         path: str,
         ports: Mapping[str, RtuPort],
         can_ports: Mapping[str, object],
-        meters: Mapping[tuple[str, int], Meter],
         cans: Mapping[str, CanBus],
-        racks: Mapping[tuple[str, int], RegisterBms] = MappingProxyType({}),
+        drivers: Mapping[tuple[str, int], object],
         serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
-        drivers: Mapping[tuple[str, int], object] = MappingProxyType({}),
     ):
         """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
-        cans: by bus; meters, racks by registers, serials, drivers: by bus and unit id.
+        cans: by bus; drivers, serials: by bus and unit id.
         """
-        self._ports, self._can_ports, self._meters = ports, can_ports, meters
-        self._cans, self._racks, self._serials = cans, racks, serials
-        self._drivers = drivers
+        self._ports, self._can_ports, self._cans = ports, can_ports, cans
+        self._drivers, self._serials = drivers, serials
         self._number = self._due_us = 0
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
@@ -83,18 +99,17 @@ class LinkStatistics:
             for name, port in self._can_ports.items()
         ]
         counted += [
-            (name, METER_ADDRESS + unit_id, *meter.report())
-            for (name, unit_id), meter in self._meters.items()
-        ]
-        counted += [
             (name, RACK_ADDRESS + node, *report)
             for name, bus in self._cans.items()
             for node, report in bus.reports(now_us)
         ]
-        counted += [
-            (name, RACK_ADDRESS + unit_id, *rack.report(now_us))
-            for (name, unit_id), rack in self._racks.items()
-        ]
+        for (name, unit_id), driver in self._drivers.items():
+            if isinstance(driver, Meter):
+                counted.append((name, METER_ADDRESS + unit_id, *driver.report()))
+            if isinstance(driver, RegisterBms):
+                counted.append((name, RACK_ADDRESS + unit_id, *driver.report(now_us)))
+            if (raw := getattr(driver, "unnamed", None)) is not None:
+                counted.append((name, STATE_ADDRESS + unit_id, raw))
         counted += [
             (
                 name,
@@ -102,11 +117,6 @@ class LinkStatistics:
                 *SERIAL.unpack(each.text.encode().ljust(BYTES_MAX, b"\0")),
             )
             for (name, unit_id), each in self._serials.items()
-        ]
-        counted += [
-            (name, STATE_ADDRESS + address, raw)
-            for (name, address), driver in self._drivers.items()
-            if (raw := getattr(driver, "unnamed", None)) is not None
         ]
         room = 2 + len(RTU_COUNTERS)
         rows = [(*each, *(0,) * (room - len(each))) for each in counted]
@@ -135,31 +145,15 @@ def read(path: str) -> dict[str, dict[Any, Any]] | None:
 
 
 def _decoded(content: bytes, count: int) -> dict[str, dict[Any, Any]]:
-    found: dict[str, dict[Any, Any]] = {
-        "states": {},
-        "serials": {},
-        "units": {},
-        "meters": {},
-        "racks": {},
-        "buses": {},
-    }
+    found: dict[str, dict[Any, Any]] = {kind: {} for kind in ("buses", *KINDS)}
     for place in range(count):
         name, address, *values = ENTRY.unpack_from(content, HEAD.size + place * ENTRY.size)
         name = name.rstrip(b"\0").decode("ascii", "replace")
-        if address >= STATE_ADDRESS:
-            found["states"][name, address - STATE_ADDRESS] = values[0]
+        if address < 0:
+            counters = CAN_COUNTERS if address == CAN_ADDRESS else RTU_COUNTERS
+            found["buses"][name] = dict(zip(counters, values))
             continue
-        if address >= SERIAL_ADDRESS:
-            data = SERIAL.pack(*values[: BYTES_MAX // 8]).rstrip(b"\0")
-            found["serials"][name, address - SERIAL_ADDRESS] = serial_number.shown(data)
-            continue
-        if address >= RACK_ADDRESS:
-            found["racks"][name, address - RACK_ADDRESS] = dict(zip(can_dialect.REPORT, values))
-            continue
-        if address >= METER_ADDRESS:
-            found["meters"][name, address - METER_ADDRESS] = dict(zip(Meter.REPORT, values))
-            continue
-        counters = CAN_COUNTERS if address == CAN_ADDRESS else RTU_COUNTERS
-        kind, key = ("units", (name, address)) if address >= 0 else ("buses", name)
-        found[kind][key] = dict(zip(counters, values))
+        kind = [each for each, (first, _) in KINDS.items() if address >= first][-1]
+        first, made = KINDS[kind]
+        found[kind][name, address - first] = made(values)
     return found

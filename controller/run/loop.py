@@ -91,10 +91,9 @@ class Loop:
             if bus.kind == "can":
                 field.can[bus.name].port = self.can_ports[bus.name] = can_port_of(bus)
         links = os.path.join(run_directory, "links.stats")
+        drivers = {(each.bus, each.address): field.drivers[each.name] for each in config.devices}
         self.links = LinkStatistics(
-            *(links, field.ports, self.can_ports, field.meters, field.can),
-            *(field.racks, field.serials),
-            {(each.bus, each.address): field.drivers[each.name] for each in config.devices},
+            links, field.ports, self.can_ports, field.can, drivers, field.serials
         )
         self.stopping_us: int | None = None
         self._store = StoreWatch(cabinet.keeper, run_directory)

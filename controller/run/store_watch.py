@@ -7,23 +7,20 @@ that may lack a latch. A store is whole again once everything that it missed is 
 import sys
 from typing import Protocol
 
+from controller.run.stored_value import Acknowledging
 from controller.store import two_copies
 
 REMEDY = "free disk space before the restart, or what is not stored is lost"
 
 
-class Kept(Protocol):
+class Kept(Acknowledging, Protocol):
     """The part of store.keeper.Keeper that is watched."""
 
-    ok: bool
     is_gone: bool
     line: str
 
     def watch(self, now_us: int) -> None:
         """Once a tick."""
-
-    def poll(self) -> int:
-        """Number of the last durable record."""
 
 
 class StoreWatch:

@@ -5,42 +5,31 @@ the driver decodes. A mistake in the profile is in both, so a run proves the wir
 from typing import Any
 
 from hil.devices.rack_words import element, value
+from hil.devices.simulated_bms import SimulatedBms
 from hil.plant.rack import Rack
 
-LOST_US = 5_000_000  # without a frame to it the BMS opens
 US_PER_MS = 1000
 WARNING = 0b01
 
 
-class MirroredBms:
-    """The BMS of one rack. Faults: silent, deaf, frozen, silent_ids, overrides {id: data}."""
+class MirroredBms(SimulatedBms):
+    """The BMS of one rack."""
 
     def __init__(self, rack: Rack, node: int, profile: Any) -> None:
         """profile: the tables of a checked profile, as data."""
-        self.rack = rack
+        super().__init__(rack)
         self._profile, self._sent = profile, profile.sent
         self._offset = node * profile.settings["node_stride"]
         self.command_ids = tuple(
             each["id"] + (self._offset if each["addressed"] else 0) for each in self._sent.values()
         )
         self.command_id = self.command_ids[0] if self.command_ids else -1
-        self.silent = self.deaf = self.frozen = False
-        self.silent_ids: set[int] = set()
-        self.overrides: dict[int, bytes] = {}
-        self.next_us: int | None = None
-        self._heard_us: int | None = None
         self._due_us: dict[str, int] = {}
         self._counts: dict[str, int] = {}
         self._kept: dict[str, list[tuple[int, bytes]]] = {}
         self._has_close = any(each["data_close"] for each in self._sent.values())
         if not self.command_ids:
             rack.command_close(True)
-
-    def tick(self, now_us: int) -> None:
-        """Open the contactors LOST_US after the last frame to the BMS."""
-        if self._heard_us is not None and now_us - self._heard_us > LOST_US:
-            self._heard_us = None
-            self.rack.command_close(False)
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
         """Close while the controller is heard, or while its frame says so."""
@@ -68,11 +57,7 @@ class MirroredBms:
         self.next_us = min(self._due_us.values())
         if self.silent:
             return []
-        return [
-            (can_id, self.overrides.get(can_id, data))
-            for can_id, data in found
-            if can_id not in self.silent_ids
-        ]
+        return self.sent(found)
 
     def _period_us(self, row: dict[str, Any]) -> int:
         return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS

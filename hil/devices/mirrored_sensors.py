@@ -11,7 +11,7 @@ from typing import Any
 
 from hil.devices import registers, sunspec_chain
 from hil.devices.mirrored import WORDS, MirroredDevice, ordered
-from hil.devices.power_meter import HOUR_US, Phases, PowerMeter
+from hil.devices.power_meter import Phases, PowerMeter
 from hil.devices.registers import ModbusException
 from hil.devices.sensors import TODAY_d
 from hil.plant.cabinet import CabinetPlant
@@ -91,7 +91,6 @@ class MirroredMeter(PowerMeter):
         self.ratio = profile["settings"].get("nominal_voltage_V", PHASE_V) / PHASE_V
         self.REFRESH_US = profile["settings"]["refresh_ms"] * 1000
         self._images = {function: bytearray(0x20000) for function in (3, 4)}
-        self._energy_kWh = [0.0, 0.0]  # import, export
         self._exponents = {
             register["scale_from"]: exponent
             for name, register in self._map.items()
@@ -111,11 +110,11 @@ class MirroredMeter(PowerMeter):
     def _show(self, phases: Phases, elapsed_us: int) -> None:
         """Write the phases that the meter has; the first one carries what the others would."""
         rest, total_W = slice(self._phases, None), self._sign * sum(phases.powers_W)
-        self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
+        energy_kWh = self._count(total_W, elapsed_us)
         values = {
             "power_W": total_W,
             "frequency": self.cabinet.grid_frequency_Hz,
-            **dict(zip(("energy_import", "energy_export"), self._energy_kWh)),
+            **dict(zip(("energy_import", "energy_export"), energy_kWh)),
         }
         for name, of_phases, more, factor in (
             ("voltage", phases.volts_V, 0.0, self.ratio),

@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hil.devices.simulated_bms import SimulatedBms
 from hil.plant.rack import Rack
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 DBC = Path(__file__).resolve().parents[2] / "drivers" / "profiles" / "firebreak_rack.dbc"
 NODE_STRIDE = 0x20
 PERIOD_US = 100_000
-COMMAND_US = 1_000_000
 # Racks start one after the other, so that their bursts do not coincide.
 NODE_PHASE_US = 27_000
 SPACING_US = 300  # in a burst: a frame of 8 bytes takes 0.27 ms at 500 kbit/s
@@ -157,23 +157,21 @@ def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
     return values
 
 
-class NativeBms:
-    """The BMS of one rack; node: 1 to 15. Faults: silent, deaf, silent_messages, frozen (values
-    repeat, counters run), frozen_messages, counter_frozen, bad_crc, ignore_commands, overrides
+class NativeBms(SimulatedBms):
+    """The BMS of one rack; node: 1 to 15. Frozen values repeat while the counters run. Faults of
+    its own: silent_messages, frozen_messages, counter_frozen, bad_crc, ignore_commands, overrides
     {"CELLS.cell_voltage_max": physical value}.
     """
 
+    LOST_US = 1_000_000
+
     def __init__(self, rack: Rack, node: int) -> None:
-        self.rack = rack
+        super().__init__(rack)
         self.node = node
-        self.silent = self.deaf = self.frozen = self.counter_frozen = self.bad_crc = False
-        self.ignore_commands = False
+        self.counter_frozen = self.bad_crc = self.ignore_commands = False
         self.silent_messages: set[str] = set()
         self.frozen_messages: set[str] = set()
-        self.overrides: dict[str, float] = {}
-        self.next_us: int | None = None
         self._counter: int | None = None
-        self._command_us: int | None = None
         self._position = self.command_echo = 0
         command = load(str(DBC)).get_message_by_name("COMMAND")
         self.command_id = command.frame_id + NODE_STRIDE * node
@@ -186,12 +184,6 @@ class NativeBms:
         for frame in range(-(-len(rack.temperatures_degC) // TEMPERATURES_PER_FRAME)):
             values = _temperatures(frame)
             self._messages.append(_Message(f"TEMPERATURES_{frame}", node, names, values))
-
-    def tick(self, now_us: int) -> None:
-        """Open the contactors when no command was accepted for 1 s."""
-        if self._command_us is not None and now_us - self._command_us > COMMAND_US:
-            self._command_us = None
-            self.rack.command_close(False)
 
     def frames(self, now_us: int) -> list[tuple[int, bytes]]:
         """[(can_id, data)] due up to now_us: one burst of all messages every 100 ms."""
@@ -245,6 +237,6 @@ class NativeBms:
         if counter > 15 or counter == self._counter:
             return
         self._counter = self.command_echo = counter
-        self._command_us = now_us
+        self._heard_us = now_us
         if not self.ignore_commands:
             self.rack.command_close(data[0] == 1)

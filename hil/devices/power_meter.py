@@ -63,6 +63,7 @@ class PowerMeter(RegisterDevice):
         self._refreshed_us: int | None = None
         self._seen_us = 0
         self._work = self._held_W = 0.0
+        self._energy_kWh = [0.0, 0.0]  # import, export
 
     def tick(self, now_us: int) -> None:
         """Integrate the power; compute new values when due, always at the first call."""
@@ -92,6 +93,12 @@ class PowerMeter(RegisterDevice):
     def _show(self, phases: Phases, elapsed_us: int) -> None:
         """Write all values of the image, which hold over elapsed_us."""
         raise NotImplementedError
+
+    def _count(self, total_W: float, elapsed_us: int) -> list[float]:
+        """Energy of both ways, kWh, with that of elapsed_us."""
+        if total_W == total_W:  # a raw channel may be NaN
+            self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
+        return self._energy_kWh
 
     def _integrate(self, until_us: int) -> None:
         self._work += self._held_W * (until_us - self._seen_us)
@@ -149,12 +156,6 @@ class Sdm630(PowerMeter):
 
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 100_000, 80, 0x15A
 
-    def __init__(
-        self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1, refresh_us: int = 0
-    ) -> None:
-        super().__init__(cabinet, shows, seed, refresh_us)
-        self._energy_kWh = [0.0, 0.0]  # import, export
-
     def _show(self, phases: Phases, elapsed_us: int) -> None:
         """Write all values of the map; the values that the rig does not simulate are 0."""
         powers_W, volts_V, amps_A, factors = phases
@@ -185,11 +186,6 @@ class Sdm630(PowerMeter):
             *(power_W, 0, apparent_VA, 0, reactive_var, factor, 0, _angle(factor), 0),
             frequency_Hz,
         )
-
-    def _count(self, total_W: float, elapsed_us: int) -> list[float]:
-        if total_W == total_W:  # a raw channel may be NaN
-            self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
-        return self._energy_kWh
 
 
 def _reactive(apparent_VA: float, power_W: float) -> float:

@@ -6,10 +6,10 @@ documented 0.01 V, 0x356 ends at 327.67 V; several manufacturers use 0.1 V (`vol
 
 import struct
 
+from hil.devices.simulated_bms import SimulatedBms
 from hil.plant.rack import Rack
 
 PERIOD_US = 1_000_000
-INVERTER_LOST_US = 5_000_000  # the shortest: manufacturers use 5 to 60 s
 MAKER = b"PYLON   "
 
 # Thresholds of the protections and of the earlier alarms: cell V high, low; degC hot, cold.
@@ -23,29 +23,19 @@ PAIR_GENERAL, PAIR_ACTIVE, PAIR_QUIET = 0, 0b01, 0b10
 CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0
 
 
-class PylontechBms:
+class PylontechBms(SimulatedBms):
     """The BMS of one rack, one per bus: the ids carry no address. alarms_supported = False sends
-    0x35A all zero, as the manufacturer's V1.3 packs do. Faults: silent, deaf, silent_ids, frozen,
-    negative_discharge_limit, overrides {can_id: data}.
+    0x35A all zero, as the manufacturer's V1.3 packs do. A fault of its own:
+    negative_discharge_limit.
     """
 
     command_id, command_ids = 0x305, (0x305,)
 
     def __init__(self, rack: Rack) -> None:
-        self.rack = rack
+        super().__init__(rack)
         self.dialect, self.voltage_scale_V, self.alarms_supported = "V1.2", 0.01, True
-        self.silent = self.deaf = self.frozen = self.negative_discharge_limit = False
-        self.silent_ids: set[int] = set()
-        self.overrides: dict[int, bytes] = {}
-        self.next_us: int | None = None
-        self._heard_us: int | None = None
+        self.negative_discharge_limit = False
         self._burst: list[tuple[int, bytes]] | None = None
-
-    def tick(self, now_us: int) -> None:
-        """Open the contactors INVERTER_LOST_US after the inverter's last frame."""
-        if self._heard_us is not None and now_us - self._heard_us > INVERTER_LOST_US:
-            self._heard_us = None
-            self.rack.command_close(False)
 
     def frames(self, now_us: int) -> list[tuple[int, bytes]]:
         """[(can_id, data)] of the burst due at now_us; empty if none is due."""
@@ -59,11 +49,7 @@ class PylontechBms:
             return []
         if self._burst is None or not self.frozen:
             self._burst = self._encoded()
-        return [
-            (can_id, self.overrides.get(can_id, data))
-            for can_id, data in self._burst
-            if can_id not in self.silent_ids
-        ]
+        return self.sent(self._burst)
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
         """Close the contactors at 0x305, the sign that an inverter is present."""

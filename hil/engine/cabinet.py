@@ -21,6 +21,7 @@ from hil.devices.pylontech_bms import PylontechBms
 from hil.devices.registers import RegisterDevice
 from hil.devices.rtu_slave import RtuSlave
 from hil.devices.sensors import SENSORS
+from hil.devices.simulated_bms import SimulatedBms
 from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, UNSEEN, Place, UnitWiring, Wiring
@@ -134,7 +135,7 @@ class SimulatedCabinet:
         self.connection_W = grid["grid_import_W_max"], grid["grid_export_W_max"]
         self.devices: dict[str, Any] = {}
         self.slaves: dict[str, RtuSlave] = {}
-        self.bms: dict[str, list[NativeBms | PylontechBms | MirroredBms]] = {}
+        self.bms: dict[str, list[SimulatedBms]] = {}
         self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
         for bus in [each for each in topology.buses if each.name not in self.foreign]:
             if bus.kind != "can":
@@ -192,9 +193,9 @@ class SimulatedCabinet:
             return METERS[path.stem](*place, refresh_us)
         return mirrored_sensors.MirroredMeter(*place, path, refresh_us)
 
-    def _add_bms(self, device: Device) -> NativeBms | PylontechBms | MirroredBms:
+    def _add_bms(self, device: Device) -> SimulatedBms:
         rack = self.plant.racks[device.index]
-        bms: NativeBms | PylontechBms | MirroredBms
+        bms: SimulatedBms
         if device.profile.family == "native_bms":
             self.rack_nodes[device.bus, device.address] = device.index
             bms = NativeBms(rack, device.address)

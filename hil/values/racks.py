@@ -90,7 +90,7 @@ class RackWords:
             return Driver.command(driver, close_ok)
         driver.commands += 1
         device._counter = device.command_echo = driver.commands & 15
-        device._command_us = self._now_us
+        device._heard_us = self._now_us
         device.rack.command_close(bool(close_ok))
         return []
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from controller.core.base import reasons
 from controller.core.base.form_gate import REGISTER, FormGate
-from controller.core.base.gate import ScaledGate, first_wrong
+from controller.core.base.gate import first_wrong
+from controller.core.base.scaled_gate import ScaledGate
 
 READS, READ_BYTES = (3, 4), 8
 HEAD, COUNTS = Struct(">BH"), Struct(">HB")  # behind the unit id

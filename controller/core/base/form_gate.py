@@ -15,7 +15,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.gate import first_wrong
+from controller.core.base.gate import big_endian, first_wrong
 from safety.signals import INT_MAX
 
 REGISTER, REGISTERS = 6, 16
@@ -69,6 +69,8 @@ class FormGate:
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
+        if len(frame) < HEAD.size:
+            return reasons.GATE_LENGTH
         number = self._number(frame)
         code = reasons.GATE_ADDRESS if number is None else self._code(self._forms[number], frame)
         if code or number is None:
@@ -138,7 +140,7 @@ class FormGate:
         """Which frame this is, by its address."""
         address = int.from_bytes(frame[2:4], "big")
         places = [self._place(form.address) for form in self._forms]
-        return places.index(address) if len(frame) > HEAD.size and address in places else None
+        return places.index(address) if address in places else None
 
     @staticmethod
     def _code(form: FrameForm, frame: bytes) -> int:
@@ -166,12 +168,7 @@ class FormGate:
 
 
 def _value(form: ValueForm, data: bytes) -> Number | None:
-    pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
-    if form.is_byte_little:
-        pairs = [pair[::-1] for pair in pairs]
-    if form.is_word_little:
-        pairs.reverse()
-    data = b"".join(pairs)
+    data = big_endian(data, form.is_word_little, form.is_byte_little)
     if form.number == "float":
         (raw,) = FLOATS[form.words].unpack(data)
         if raw != raw or raw in (inf, -inf):

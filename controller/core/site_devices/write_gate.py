@@ -11,7 +11,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from controller.core.base import reasons
-from controller.core.base.gate import first_wrong
+from controller.core.base.gate import big_endian, first_wrong
 
 COIL, REGISTER, COILS, REGISTERS, WRITE_AND_READ = 5, 6, 15, 16, 23
 HEAD = Struct(">BBHH")  # unit id, function, address, value or count
@@ -83,12 +83,9 @@ class WriteGate:
         return round(raw * form.scale + form.offset)
 
     def _raw(self, data: bytes) -> int:
-        pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
-        if self._form.is_byte_little:
-            pairs = [pair[::-1] for pair in pairs]
-        if self._form.is_word_little:
-            pairs.reverse()
-        return int.from_bytes(b"".join(pairs), "big", signed=self._form.is_signed)
+        form = self._form
+        data = big_endian(data, form.is_word_little, form.is_byte_little)
+        return int.from_bytes(data, "big", signed=form.is_signed)
 
     def _code_of_form(self, frame: bytes) -> int:
         form = self._form

@@ -55,16 +55,19 @@ def _square_and_tone(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
     return share * _square(draw, t_s) + (1 - share) * _tone(draw, t_s)
 
 
-def _steps(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _ends_s(draw: np.random.Generator) -> np.ndarray:
+    """Moments at which a load changes by chance."""
     mean_s = 1 / _frequency(draw)
-    ends_s = np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
+    return np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
+
+
+def _steps(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+    ends_s = _ends_s(draw)
     return draw.uniform(-1, 1, len(ends_s))[np.searchsorted(ends_s, t_s)]
 
 
 def _telegraph(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
-    mean_s = 1 / _frequency(draw)
-    ends_s = np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
-    return np.where(np.searchsorted(ends_s, t_s) % 2, 1.0, -1.0)
+    return np.where(np.searchsorted(_ends_s(draw), t_s) % 2, 1.0, -1.0)
 
 
 KINDS: dict[str, Callable] = {

@@ -8,6 +8,7 @@ from pymodbus.framer import FramerRTU
 from pymodbus.pdu.register_message import WriteMultipleRegistersRequest
 
 from controller.core.base import gate, reasons
+from controller.core.base.scaled_gate import ScaledGate
 from tests.tables import cases
 
 UNIT_ID, ADDRESS = 1, 40_322
@@ -26,8 +27,17 @@ def closed(data):
     return data + struct.pack(">H", FramerRTU.compute_CRC(data))
 
 
+class Pcs:
+    """A converter whose set-point lies at ADDRESS."""
+
+    setpoint_address = ADDRESS
+
+    def __init__(self, exponent):
+        self.setpoint_exponent = exponent
+
+
 def check(data, exponent=0, charge_W_max=CHARGE_W_MAX, discharge_W_max=DISCHARGE_W_MAX):
-    return gate.Gate(UNIT_ID, ADDRESS, exponent).check(data, charge_W_max, discharge_W_max)
+    return ScaledGate(UNIT_ID, Pcs(exponent)).check(data, charge_W_max, discharge_W_max)
 
 
 @cases("""
@@ -44,8 +54,7 @@ def test_limits_of_this_tick_at_the_scale_of_the_register(exponent, value, code)
 
 @pytest.mark.parametrize("exponent", (-4, 4))
 def test_a_scale_no_converter_has_is_refused(exponent):
-    with pytest.raises(ValueError, match="allowed -3 .. 3"):
-        gate.Gate(UNIT_ID, ADDRESS, exponent)
+    assert check(frame(0), exponent) == reasons.GATE_ADDRESS
 
 
 GOOD = frame(1000)
@@ -67,7 +76,7 @@ def test_any_other_form_is_refused_with_its_reason(data, code):
     assert check(data) == code
 
 
-@given(st.integers(0, 8 * gate.FRAME_BYTES - 1), st.integers(-200_000, 250_000))
+@given(st.integers(0, 8 * 13 - 1), st.integers(-200_000, 250_000))
 def test_no_single_flipped_bit_passes(bit, value):
     data = bytearray(frame(value))
     data[bit // 8] ^= 1 << bit % 8
@@ -76,7 +85,7 @@ def test_no_single_flipped_bit_passes(bit, value):
 
 def test_a_repeated_frame():
     """It is checked against the limits of its tick, a changed buffer again."""
-    unit = gate.Gate(UNIT_ID, ADDRESS, 0)
+    unit = ScaledGate(UNIT_ID, Pcs(0))
     data = bytearray(frame(150_000))
     assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.NONE
     assert unit.check(data, CHARGE_W_MAX, 149_999) == reasons.GATE_DISCHARGE
@@ -84,7 +93,7 @@ def test_a_repeated_frame():
     data[:] = frame(300_000)
     assert unit.check(data, CHARGE_W_MAX, DISCHARGE_W_MAX) == reasons.GATE_DISCHARGE
     assert unit.check(frame(0), 0, 0) == reasons.NONE
-    unit = gate.Gate(UNIT_ID, ADDRESS, 0)
+    unit = ScaledGate(UNIT_ID, Pcs(0))
     bad = GOOD[:-1] + bytes([GOOD[-1] ^ 1])
     assert [unit.check(data, 5000, 5000) for data in (GOOD, bad, bad, GOOD)] == [0, 606, 606, 0]
 

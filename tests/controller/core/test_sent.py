@@ -4,7 +4,7 @@ from array import array
 
 from hypothesis import given, strategies as some
 
-from controller.core.base.gate import ScaledGate
+from controller.core.base.scaled_gate import ScaledGate
 from controller.core.base.sent import NOTHING, SENT, Sent
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort

@@ -521,7 +521,7 @@ def test_a_silent_grid_meter_shows_no_voltage_and_a_load_meter_its_last(tick_ms,
     image = ProcessImage(LAYOUT, CONFIG.site_devices)
     field = Field(CONFIG, image)
     field.can = {}
-    for meter in field.meters.values():
+    for meter in (field._grid, field._load):
         meter._quality_max_us = 3 * tick_ms * 1000
         meter.see([29.0, 230.0, 431.0], 50.0, 1_000_000)
         meter._moved_us = 1_000_000

@@ -28,7 +28,8 @@ def field():
 
 def counted(field):
     can_ports = {name: bus.port for name, bus in field.can.items()}
-    return field.ports, can_ports, field.meters, field.can
+    drivers = {(each.bus, each.address): field.drivers[each.name] for each in CONFIG.devices}
+    return field.ports, can_ports, field.can, drivers
 
 
 @pytest.fixture
@@ -217,7 +218,7 @@ def test_it_holds_what_the_dialects_of_the_racks_say(path):
     bus.add(bms, 0)
     bus.heard |= {0x351, 0x355, 0x356, 0x35A, 0x373, 0x110}
     bms.on_frame(0x110, bytes(8), 0)
-    made = link_statistics.LinkStatistics(str(path), {}, {}, {}, {"can1": bus})
+    made = link_statistics.LinkStatistics(str(path), {}, {}, {"can1": bus}, {})
     made.note(0)
     report = link_statistics.read(str(path))["racks"]["can1", 0]
     made.close()
@@ -230,7 +231,7 @@ def test_a_state_without_a_name_is_shown_with_its_number(field, path):
         ("can0", 2): SimpleNamespace(unnamed=None),
         ("io", 1): object(),
     }
-    made = link_statistics.LinkStatistics(str(path), *counted(field), drivers=drivers)
+    made = link_statistics.LinkStatistics(str(path), *counted(field)[:3], drivers)
     made.note(0)
     assert link_statistics.read(str(path))["states"] == {("pcs", 1): 513}
     made.close()

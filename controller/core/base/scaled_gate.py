@@ -1,0 +1,72 @@
+"""The gate of a SunSpec converter's set-point.
+
+Only one form of frame passes: Modbus RTU function 16 to this converter, two registers at WSet, one
+signed 32-bit power within the limits the kernel published in this tick. Anything else is an event
+and the stop frame goes out instead.
+"""
+
+from fractions import Fraction
+from struct import Struct
+from typing import Protocol
+
+from controller.core.base import reasons
+from controller.core.base.form_gate import REGISTERS, FormGate, FrameForm, ValueForm
+from safety.signals import INT_MAX
+
+WORDS = 2  # of WSet
+PLACE, VALUE = Struct(">HH"), Struct(">i")
+VALUES_AT = 7  # bytes before the first register
+EXPONENTS = range(-3, 4)  # another one is no scale of a converter
+
+
+class HasSetpoint(Protocol):
+    """The driver of a converter: where its set-point register lies, None until known."""
+
+    @property
+    def setpoint_address(self) -> int | None:
+        """Address of the first register."""
+
+    @property
+    def setpoint_exponent(self) -> int | None:
+        """Exponent of ten, in W."""
+
+
+class ScaledGate:
+    """The gate of a converter at the place and the scale that its set-point has now: both may
+    change at run time.
+
+    A frame may wait for its bus while the converter is lost and its address is forgotten. What was
+    sent is then decoded with the last known address and exponent.
+    """
+
+    def __init__(self, unit_id: int, pcs: HasSetpoint):
+        self._unit_id, self._pcs = unit_id, pcs
+        self._last = -1, 0  # (address, exponent) as last known
+
+    def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
+        """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
+        address, exponent = self._pcs.setpoint_address, self._pcs.setpoint_exponent
+        if address is None or exponent is None or exponent not in EXPONENTS:
+            return reasons.GATE_ADDRESS
+        scaled = Fraction(10) ** exponent, Fraction(0)
+        power = ValueForm("power", WORDS, "signed", False, False, *scaled, {})
+        form = FrameForm(self._unit_id, REGISTERS, address, (power,))
+        return FormGate([form]).check(frame, charge_W_max, discharge_W_max)
+
+    def sent(self, frame: bytes) -> int | None:
+        """A frame is on its way: the set-point in it, W, toward zero; None without one."""
+        if self._pcs.setpoint_address is not None:
+            self._last = self._pcs.setpoint_address, self._pcs.setpoint_exponent or 0
+        address, exponent = self._last
+        first, registers = PLACE.unpack_from(frame, 2)
+        at = address - first
+        if frame[1] != REGISTERS or not 0 <= at <= registers - WORDS:
+            return None
+        (raw,) = VALUE.unpack_from(frame, VALUES_AT + 2 * at)
+        return max(-INT_MAX, min(INT_MAX, int(raw * Fraction(10) ** exponent)))
+
+    def forget(self) -> None:
+        """One frame holds the whole set-point: nothing is left to follow."""
+
+    def acknowledged(self, frame: bytes) -> None:
+        """See forget."""
