@@ -216,7 +216,8 @@ def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench
     stored = journal_header._device(SimpleNamespace(**fields, profile=bench.profile))
     shown = links._unseen_stop(stored)
     assert (shown is None) == bench.profile.shows_stop
-    said = " ".join([each.strip() for each in page._stop({"device": "pcs_1", "stop": shown})])
+    lines = page._refusals({"device": "pcs_1", "refusal": None, "stop": shown})
+    said = " ".join([each.strip() for each in lines])
     assert ("pcs_1: no reading confirms that this converter has stopped" in said) == bool(shown)
 
 

@@ -30,10 +30,7 @@ from tests.repository import ROOT
 LISTS = {"listdir", "scandir", "glob", "rglob", "iterdir"}
 PLACES = """
 audit/rules.py names | names alone; each rule is loaded by its name
-config/can_dialects.py names | names alone
 config/profile_files.py of_folder | left out and named
-config/profile_files.py shipped | files of the release
-config/profiles.py _path_of | names alone, for a refusal
 console/backup.py _files | a file that cannot be read ends the backup, which must be whole
 console/decode_fits.py _shipped | files of the release
 console/migrate.py _strangers | names and owners alone
