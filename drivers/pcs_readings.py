@@ -98,6 +98,7 @@ class Readings:
         self._heartbeat_us, self.controller_heartbeat = LONG_AGO_US, 0
         self.measured = self.controlled = False
         self.measured_us = LONG_AGO_US
+        self.is_running = False  # no state of model 701 is a fault and running at once
         self.unnamed: int | None = None  # a state that model 701 does not name
 
     def discovered(self, models: sunspec.Chain) -> None:

@@ -180,10 +180,13 @@ class RegisterPcs:
         self.writer.refused()
 
     def stop(self) -> rtu.Request | None:
-        """The first step of [[stop]]; the others follow. Without any the next frame of a 0."""
+        """The first step of [[stop]]; the others follow. Without any the next frame of a 0. None
+        before the identified device has answered a reading, whether or not its values count.
+        """
         if self._is_wanted or self.readings.is_started:
             self.withdraw()
-        if not (self._is_known or self.readings.has_measured):
+        has_answered = self.readings.is_identified and self.readings.heard_us > LONG_AGO_US
+        if not (self._is_known or has_answered):
             return None
         self.readings.is_commanded = bool(self._unstopped)
         requests = [

@@ -102,8 +102,8 @@ class PcsReadings:
 
     @property
     def is_running(self) -> bool:
-        """Whether the last reading shows it running."""
-        state = self._inp[self._base + signals.PCS_STATE]
+        """Whether the last reading shows it running, also beside a fault that it holds."""
+        state = self._measure.values.get("state", self._commanded_state())
         return self.has_measured and state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
 
     def rated_W(self, stated_W: int) -> int:

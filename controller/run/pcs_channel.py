@@ -130,7 +130,8 @@ class PcsChannel:
             return False
         is_new = pcs.readings.measured_us > taken_us + pcs.profile.period_ms * 1000
         is_still = abs(inp[self.power_at]) <= self._gate.still_W
-        return is_new and is_still and inp[self.state_at] in STOPPED
+        is_running = pcs.readings.is_running or inp[self.state_at] not in STOPPED
+        return is_new and is_still and not is_running
 
     def _stop(self, now_us: int) -> None:
         """The stop. Where it is a frame of the set-point, the gate passes no power in it."""

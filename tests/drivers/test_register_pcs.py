@@ -196,12 +196,12 @@ def test_the_direction_turns_by_way_of_zero_in_every_frame(bench):
     ]  # fmt: skip
 
 
-def test_nothing_is_written_before_the_first_complete_reading(bench):
+def test_nothing_but_a_stop_is_written_before_the_first_complete_reading(bench):
     device, slave, sink, _ = bench(built, tail=STEPS + BEAT)
     slave.mute = b"\x01\x03\x00\x0a"  # the measurements
     bus = Bus(device, slave)
     bus.run(2000)
-    assert not slave.writes and not device.ready and device.stop() is None
+    assert not slave.writes and not device.ready and device.stop() is not None
     assert device.setpoint(0) is None and not device.write_due(bus.now_us)
 
 

@@ -207,7 +207,7 @@ def test_the_page_says_why_no_value_of_a_rack_counts(report, words):
     report = dict(zip(can_dialect.REPORT, (state, can_id, number)))
     said = state_links._refusal({"identity": ["maker", "model"]}, report)
     assert said == words
-    lines = links._refusal({"device": "bms_1", "refusal": said})
+    lines = links._refusals({"device": "bms_1", "refusal": said, "stop": None})
     assert " ".join(" ".join(lines).split()) == (f"BMS bms_1: {words}." if words else "")
 
 

@@ -211,6 +211,27 @@ def test_a_stop_goes_to_a_converter_that_is_lost_as_soon_as_it_answers(bench):
     assert not starts and (stops or zeros)
 
 
+def test_a_stop_goes_to_a_converter_whose_readings_do_not_count(bench):
+    """The controller was restarted: a converter that goes on must not need a good reading."""
+    if bench.name == SUNSPEC:
+        return  # its stop needs the discovery alone
+    bench = Bench(bench.name)
+    bench.pcs.readings._counts = lambda now_us: False
+    starts, stops, zeros = bench.run(8000)
+    assert not bench.pcs.ready and not starts and (stops or zeros)
+
+
+def test_a_fault_that_is_held_does_not_hide_that_the_converter_runs():
+    bench = Bench("sinexcel_pws")
+    bench.run(3000)
+    for code, is_repeated in ((s.PCS_RUNNING, True), (s.PCS_OFF, False), (s.PCS_RUNNING, True)):
+        bench.shows(code=code)
+        bench.slave.holding[37] = 1 << 7
+        bench.run(2000)
+        assert bench.sink.inp[bench.base + s.PCS_STATE] == s.PCS_FAULT
+        assert bool(bench.run(2000)[1]) == is_repeated, code
+
+
 def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench):
     fields = {"name": "pcs_1", "role": "pcs", "bus": "pcs", "address": 1, "index": 0}
     stored = journal_header._device(SimpleNamespace(**fields, profile=bench.profile))
