@@ -96,10 +96,12 @@ class RegisterPcs:
     @property
     def stop_repeat_us(self) -> int:
         """Time from a stop to the next one if no reading can show that the converter has stopped; 0
-        if one can, or while a step of the stop is not acknowledged.
+        if one can, or while the stop is not acknowledged. That it is not ready repeats no stop: a
+        device that stores what is written would wear out.
         """
         settings = self.profile.settings
-        if self.profile.shows_stop or self._unstopped or self.state != READY:
+        is_taken = not self._unstopped and (self.profile.stop or self.is_at_zero)
+        if self.profile.shows_stop or not is_taken:
             return 0
         repeat_ms = settings["repeat_ms"] or STOP_REPEAT_MS
         return (STORED_REPEAT_MS if settings["stored"] == YES else repeat_ms) * 1000

@@ -42,16 +42,20 @@ class ScaledGate:
     def __init__(self, unit_id: int, pcs: HasSetpoint):
         self._unit_id, self._pcs = unit_id, pcs
         self._last = -1, 0  # (address, exponent) as last known
+        self._made: dict[tuple[int, int], FormGate] = {}
 
     def check(self, frame: bytes, charge_W_max: int, discharge_W_max: int) -> int:
         """reasons.NONE if a whole RTU frame may be sent, else the reason; limits >= 0, W."""
         address, exponent = self._pcs.setpoint_address, self._pcs.setpoint_exponent
         if address is None or exponent is None or exponent not in EXPONENTS:
             return reasons.GATE_ADDRESS
-        scaled = Fraction(10) ** exponent, Fraction(0)
-        power = ValueForm("power", WORDS, "signed", False, False, *scaled, {})
-        form = FrameForm(self._unit_id, REGISTERS, address, (power,))
-        return FormGate([form]).check(frame, charge_W_max, discharge_W_max)
+        gate = self._made.get((address, exponent))
+        if gate is None:
+            scaled = Fraction(10) ** exponent, Fraction(0)
+            power = ValueForm("power", WORDS, "signed", False, False, *scaled, {})
+            gate = FormGate([FrameForm(self._unit_id, REGISTERS, address, (power,))])
+            self._made = {(address, exponent): gate}
+        return gate.check(frame, charge_W_max, discharge_W_max)
 
     def sent(self, frame: bytes) -> int | None:
         """A frame is on its way: the set-point in it, W, toward zero; None without one."""

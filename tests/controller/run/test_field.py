@@ -139,7 +139,7 @@ class Pcs:
 
     def __init__(self):
         self.requests, self.failures = [], []
-        self.readings = SimpleNamespace(measured_us=0)
+        self.readings = SimpleNamespace(measured_us=0, is_running=False)
         self.stop_taken_us = None
 
     def withdraw(self):

@@ -219,6 +219,13 @@ def test_a_stop_goes_to_a_converter_whose_readings_do_not_count(bench):
     bench.pcs.readings._counts = lambda now_us: False
     starts, stops, zeros = bench.run(8000)
     assert not bench.pcs.ready and not starts and (stops or zeros)
+    if bench.profile.shows_stop:
+        return  # it repeats until a reading shows it
+    bench.run(30_000)  # until the frames of a 0 are acknowledged
+    times = 20_000 // (bench.profile.settings["repeat_ms"] or 10_000) + 1
+    frames = len(bench.profile.stop) or len(bench.profile.setpoint)
+    repeated = max(map(len, bench.run(20_000)[1:]))
+    assert repeated <= times * frames, "each 0.5 s would wear it out"
 
 
 def test_a_fault_that_is_held_does_not_hide_that_the_converter_runs():
