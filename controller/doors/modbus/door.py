@@ -99,15 +99,16 @@ class Door:
             await (self._house.feed.changed() if is_used else asyncio.sleep(OLD_S))
 
     def _victim(self, newcomer: Connection) -> Connection | None:
-        """The stranger who is silent for longest, for a listed client. With TLS every newcomer may
-        be listed, so strangers who begin handshakes keep no place either.
+        """The stranger who is silent for longest, for a listed client; without strangers, its own
+        connection that is. With TLS every newcomer may be listed, so strangers who begin handshakes
+        keep no place either.
         """
-        strangers = [
-            each for each in self.listener.connections if each.client not in self._controls
-        ]
-        if not strangers or not self._tls and newcomer.client not in self._controls:
+        if not self._tls and newcomer.client not in self._controls:
             return None
-        return min(strangers, key=lambda each: each.asked_us)
+        held = self.listener.connections
+        strangers = [each for each in held if each.client not in self._controls]
+        own = [each for each in held if each.client == newcomer.client]
+        return min(strangers or own, key=lambda each: each.asked_us, default=None)
 
     async def talk(self, connection: Connection) -> None:
         """Serve one client. With TLS it is the common name of its certificate. Raises Dropped."""

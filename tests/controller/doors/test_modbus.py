@@ -34,6 +34,7 @@ from tests.controller.doors.modbus_site import (
 
 pytestmark = pytest.mark.wire
 
+OTHER = "127.0.0.3"  # a listed client too
 WEAK = "[source.weak]\nkey = 'weak.key'\n"
 ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
 
@@ -276,7 +277,7 @@ def test_what_hangs_is_closed_and_the_others_are_served(tmp_path, monkeypatch):
     monkeypatch.setattr(door, "HALF_S", 0.1)
 
     def work(door, port):
-        with Raw(port) as honest, Raw(port) as half, Raw(port) as idle, Raw(port) as fourth:
+        with Raw(port) as honest, Raw(port) as half, Raw(port) as idle, Raw(port, OTHER) as fourth:
             assert fourth.answer() is None
             assert idle.ask(read(BASE, 2))
             half.send(frame(read(BASE))[:-1])
@@ -297,6 +298,24 @@ def test_what_hangs_is_closed_and_the_others_are_served(tmp_path, monkeypatch):
             "is idle": 2,
             "sends what is no Modbus frame": 1,
         }
+
+    with running(tmp_path) as (_, house):
+        served(house, work)
+
+
+def test_a_master_that_left_all_connections_open_loses_its_own_oldest(tmp_path):
+    def work(door, port):
+        left = [Raw(port) for _ in range(2)]
+        for each in left:
+            assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        with Raw(port, OTHER) as other, Raw(port) as back:
+            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert back.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert left[0].answer() is None
+            assert left[1].ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+        for each in left:
+            each.socket.close()
 
     with running(tmp_path) as (_, house):
         served(house, work)
