@@ -196,7 +196,8 @@ def _list(arguments: Namespace) -> int:
 
 def _facts(planned: Plan, found: proof_lines.Found, utc_text: str, source: str) -> Facts:
     """Plain data of the list."""
-    due = proof_state.rows(planned.days, found.records, proof_lines.day(utc_text))
+    today, is_steered = proof_lines.day(utc_text), source == utc.NTP
+    due = proof_state.rows(planned.days, found.records, today, is_steered)
     rows = [{**row, "allowed_ms": planned.allowed_ms[row["row"]]} for row in due]
     return {
         "cabinet": planned.cabinet,
