@@ -473,3 +473,31 @@ def test_devices_pipes_and_links_in_an_archive_are_refused(kind, tmp_path, capsy
     code, (line,) = run(capsys, "restore", tmp_path / "new", tmp_path / "one.tar")
     assert code == 2 and "etc/cabinet/a" in line
     assert not list((tmp_path / "new/etc").iterdir())
+
+
+def test_each_file_is_durable_and_its_users_also_after_a_power_cut(
+    box, tmp_path, capsys, monkeypatch
+):
+    path, new, acts = backed_up(box, capsys), tmp_path / "new", []
+    (new / "etc").mkdir(parents=True)
+    put, sync, give = durable.put, durable.sync_directory, backup._give
+    noted = lambda word, act, at, *given: (acts.append((word, str(at))), act(at, *given))  # noqa: E731
+    monkeypatch.setattr(durable, "put", lambda *given: noted("put", put, *given))
+    monkeypatch.setattr(durable, "sync_directory", lambda *given: noted("sync", sync, *given))
+    monkeypatch.setattr(backup, "_give", lambda *given: noted("give", give, *given))
+    key = str(new / "state/keys/site_ems.key")
+    run(capsys, "restore", new, path)
+    wanted = [("put", key), ("give", key), ("sync", os.path.dirname(key))]
+    assert acts[acts.index(wanted[0]) :][:3] == wanted
+    os.unlink(new / "state/store.a")
+    os.unlink(new / "state/store.b")
+    acts.clear()
+    assert run(capsys, "restore", new, path)[0] == 0 and ("give", key) in acts
+
+
+def test_a_file_of_a_box_in_use_that_differs_is_left_out(box, capsys):
+    path = backed_up(box, capsys)
+    (box / "etc/doors/doors.toml").write_text("# other\n")
+    code, lines = run(capsys, "restore", box, path)
+    (line,) = [line for line in lines if line.endswith("doors.toml")]
+    assert code == 1 and line.startswith("left out ")

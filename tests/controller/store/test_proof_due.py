@@ -216,6 +216,17 @@ def test_a_clock_that_is_not_steered_does_not_doubt_a_record():
     assert steered(records)[1]["again"] is not None and steered(records)[0]["state"] == "ok"
 
 
+def test_a_later_record_shows_that_a_clock_was_ahead_whatever_the_clock_says_now():
+    records = [record_of("1", AHEAD_DAY), record_of("15", DAY)]
+    assert state_of(records, today=AHEAD_DAY + timedelta(days=9))["again"] is not None
+
+
+def test_an_earlier_day_that_is_typed_later_shows_no_clock_that_was_ahead():
+    typed = record_of("15", DAY - timedelta(days=9))._replace(recorded_utc=f"{DAY}T00:00:00Z")
+    rows = steered([record_of("1", DAY - timedelta(days=2)), typed])
+    assert [row["again"] for row in rows] == [None, None]
+
+
 def test_a_failed_test_of_a_clock_that_was_ahead_stays_failed():
     row = steered([record_of("1", AHEAD_DAY, pl.FAILED), record_of("15", DAY)])[0]
     assert (row["state"], row["due"]) == ("failed", DAY.isoformat())
