@@ -13,7 +13,7 @@ from controller.console import users
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.store import proof_tests, trips
-from controller.system import clock, json_text
+from controller.system import clock, json_text, regular_file
 
 VERSION = 1
 FOLDERS = ("cabinet", "types", "planner", "doors")
@@ -66,7 +66,7 @@ def _hashes(files: list[Kept]) -> dict[str, str]:
 
 def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
     """(manifest, files), checked: nothing but whole files of a backup. Raises ConfigError."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=regular_file.link_opener) as file:
         data = file.read(BYTES_MAX + 1)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:

@@ -4,11 +4,12 @@ functions.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, SupportsInt
 
 from controller.rows import proof_intervals
 from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
+from controller.system import utc
 
 LIMITS_D = (60, 30, 7, 0)  # warnings: days before the day of a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
@@ -17,17 +18,15 @@ AHEAD = "the clock of its record was ahead"
 
 
 def rows(
-    planned: Mapping[str, int | None],
-    records: Sequence[Record],
-    clock_day: date,
-    is_steered: bool = False,
+    planned: Mapping[str, int | None], records: Sequence[Record], moment: tuple[SupportsInt, str]
 ) -> list[dict[str, Any]]:
-    """The armed rows as plain data. planned: of proof_plan.plan. clock_day: unless the clock is not
-    steered and the newest record is later. last: values of the last test or None. again: why the
-    test is due again, or None. due: ISO day or None. level: LIMITS_D passed.
+    """The armed rows as plain data. planned: of proof_plan.plan. moment: (utc, source); of a
+    clock that is not steered a newer record counts instead. last: values of the last test or None.
+    again: why the test is due again, or None. due: ISO day or None. level: LIMITS_D passed.
     """
-    newest_day = clock_day if is_steered or not records else day(records[-1].recorded_utc)
-    now = max(clock_day, newest_day)
+    now = day(proof_lines.utc_text(moment[0]))
+    if records and moment[1] != utc.NTP:
+        now = max(now, day(records[-1].recorded_utc))
     records = _possible(records, now)
     began = min([now, *[day(record.date) for record in records if record.kind == COMMISSIONED]])
     last = {record.row: record for record in records if record.kind == TEST}

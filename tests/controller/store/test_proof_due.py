@@ -35,8 +35,12 @@ def commissioned(on):
     return record_of("", on, "", pl.COMMISSIONED)
 
 
+def moment(on, source=utc.RTC):
+    return (on - date(1970, 1, 1)).days * DAY_US, source
+
+
 def state_of(records, days=365, today=DAY):
-    return proof_state.rows({"1": days}, records, today)[0]
+    return proof_state.rows({"1": days}, records, moment(today))[0]
 
 
 def test_every_stage_is_proven_under_one_key_at_the_proposed_interval():
@@ -174,7 +178,8 @@ def test_a_new_cabinet_is_due_at_once():
     assert row["interval_d"] is None
     row = state_of([record_of("1", DAY - timedelta(days=353))])
     assert (proof_state.words(row), row["interval_d"]) == ("due in 12 d", 365)
-    assert proof_state.rows_armed(proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], DAY)) == 2
+    rows = proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], moment(DAY))
+    assert proof_state.rows_armed(rows) == 2
 
 
 def test_a_failed_row_stays_failed_until_a_test_has_passed():
@@ -192,7 +197,7 @@ AHEAD_DAY = date(2035, 5, 1)
 
 
 def steered(records, today=DAY):
-    return proof_state.rows({"1": 365, "15": 365}, records, today, True)
+    return proof_state.rows({"1": 365, "15": 365}, records, moment(today, utc.NTP))
 
 
 def test_a_test_of_a_clock_that_was_ahead_is_due_again_until_it_is_done_anew():
@@ -256,15 +261,16 @@ def test_a_steered_clock_goes_on_behind_a_record_of_a_clock_that_was_ahead(tmp_p
         ahead.test(label(DAY)[:2], "1", "A", 5, pl.PASSED, date="2035-04-01")
     ahead.test(label(DAY)[:2], "1", "A", 5, pl.PASSED, date="2026-03-14")
     ahead.add(label(DAY)[:2], pl.DUE, "15", "anna", "meter was replaced")
-    for source, is_steered in ((utc.NTP, True), (utc.RTC, False)):
+    for source in (utc.NTP, utc.RTC):
         records = pt.read(made.folder).records
-        found = proof_state.rows({"1": 365, "15": 365}, records, DAY, is_steered)
+        found = proof_state.rows({"1": 365, "15": 365}, records, moment(DAY, source))
         assert [row["state"] for row in found] == ["ok", "overdue"], source
 
 
 def test_the_summary_names_the_nearest():
     def summary(records):
-        return proof_state.summary(proof_state.rows({"1": 365, "15": 365, "40": 0}, records, DAY))
+        planned = {"1": 365, "15": 365, "40": 0}
+        return proof_state.summary(proof_state.rows(planned, records, moment(DAY)))
 
     fresh = [record_of("1", DAY), record_of("40", DAY)]
     assert summary([]) == "3 proof tests to be done"
@@ -275,11 +281,11 @@ def test_the_summary_names_the_nearest():
         ([record_of("15", DAY, pl.FAILED)], "failed"),
     ):
         assert summary([*more, *fresh]) == f"proof test of row 15 {state}", "in their order"
-    assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
+    assert proof_state.summary(proof_state.rows({"40": 0}, fresh, moment(DAY))) == ""
 
 
 def label(day, source=utc.NTP):
-    return ((day - date(1970, 1, 1)).days * DAY_US, source, 5)
+    return (*moment(day, source), 5)
 
 
 class Watching:
