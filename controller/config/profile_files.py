@@ -1,5 +1,6 @@
 """Profiles by their files: each is tried with its driver, and a bad one costs itself alone."""
 
+import os
 import pathlib
 import re
 from collections.abc import Iterable
@@ -9,14 +10,25 @@ from controller.config.devices import Device
 from controller.config.profile_form import SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.forms.refusal import ConfigError
+from controller.system.regular_file import link_opener
+from controller.system.toml_text import BYTES_MAX
 from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:
-    """The files of a folder that name a family: site files lie in the same folder."""
-    paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
-    texts = {str(path): path.read_text("ascii", "replace") for path in paths}
-    return [path for path, text in texts.items() if re.search(r"(?m)^family *=", text)]
+    """The files of a folder that name a family: site files lie in the same folder. A file that
+    cannot be read is one of them, so that `usable` names it.
+    """
+    paths = [str(path) for path in sorted(pathlib.Path(folder or ".").glob("*.toml"))]
+    return [path for path in paths if os.path.isfile(path) and _may_be_profile(path)]
+
+
+def _may_be_profile(path: str) -> bool:
+    try:
+        with open(path, "rb", opener=link_opener) as file:
+            return re.search(rb"(?m)^family *=", file.read(BYTES_MAX)) is not None
+    except OSError:
+        return True
 
 
 def usable(names: Iterable[str]) -> tuple[dict[str, Profile], list[str]]:

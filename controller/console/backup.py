@@ -4,14 +4,18 @@ A backup has configuration, keys, console users, the proof-test ledger and the t
 latches and lock-out of the store. It has no record: `firebreak export` writes that. A restore puts
 back what is missing and replaces nothing; on a box with a store only cabinet and types, so that no
 revoked key, user or door returns to a cabinet in use. The restored store is never better than
-the old one: latches and lock-out stand, it needs the key and a new approval. The store comes last:
-a restore that broke off finds none, and the same command puts back what is still missing.
+the old one: latches and lock-out stand, it needs the key and a new approval. Every place is looked
+at before the first file is written, so that a refusal leaves nothing half done. The store comes
+last: a restore that broke off finds none, and the same command puts back what is still missing.
+
+A backup is read back as a restore reads it, because nobody looks at it before it is needed.
 
 Root keeps its rights for the configuration, which has a key of the planner's user; in the state
 folder it works as the service's user.
 """
 
 import contextlib
+import errno
 import os
 import pwd
 from argparse import Namespace
@@ -25,7 +29,7 @@ from controller.forms import reading
 from controller.forms.refusal import ConfigError
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record, StoreError
-from controller.system import cli, identity
+from controller.system import cli, identity, regular_file
 from controller.system.paths import (
     DONE,
     NO_START,
@@ -33,6 +37,7 @@ from controller.system.paths import (
     STATE_DIRECTORY,
     WRONG_INPUT,
     ascii_only,
+    say,
 )
 
 ETC = "/etc/firebreak"
@@ -46,21 +51,27 @@ STATE = cli.option(
 
 @cli.command("backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
 def _backup(arguments: Namespace) -> int:
-    with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
-        files = list(_files("etc", arguments.etc_dir, backup_file.FOLDERS))
+    """Exit code 1: a link, a pipe or a device is left out."""
+    with cli.ends(NO_START, OSError, StoreError, ConfigError, at=arguments.state):
+        found = list(_files("etc", arguments.etc_dir, backup_file.FOLDERS))
         with identity.serving(arguments.state):
-            files += _files("state", arguments.state, backup_file.STATE_FOLDERS)
-            paths = [os.path.join(arguments.state, name) for name in backup_file.STATE_FILES]
-            files += _kept("state", arguments.state, paths)
+            places = (*backup_file.STATE_FOLDERS, *backup_file.STATE_FILES)
+            found += _files("state", arguments.state, places)
             store = _store(arguments)
+        files = [each for each in found if each]
         if os.path.lexists(arguments.file):
             raise cli.Ended(WRONG_INPUT, f"exists already: {arguments.file}")
         content = backup_file.packed(_cabinet(arguments.etc_dir), store, files)
         durable.put(arguments.file, ".part", [content], 0o600)
+        try:
+            backup_file.unpacked(arguments.file)
+        except ConfigError:
+            os.unlink(arguments.file)
+            raise
     print(
         ascii_only(f"{arguments.file}: {len(files)} files; it has the keys, so keep it like a key")
     )
-    return DONE
+    return DONE if len(files) == len(found) else NOT_DONE
 
 
 @cli.command(
@@ -80,16 +91,13 @@ def _restore(arguments: Namespace) -> int:
     with cli.ends(NO_START, OSError, StoreError, at=arguments.state):
         with identity.serving(arguments.state):
             is_used = two_copies.Store(arguments.state).load().state != two_copies.MISSING
+        list(_put_all(files, roots, is_used, True))
+        with identity.serving(arguments.state):
             if not arguments.dry_run:
                 os.makedirs(arguments.state, mode=0o700, exist_ok=True)
-        for each in files:
-            is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
-            with contextlib.ExitStack() as stack:
-                if each.name.startswith("state/"):
-                    stack.enter_context(identity.serving(arguments.state))
-                word = _put(each, roots, is_left, arguments.dry_run)
+        for word, path in _put_all(files, roots, is_used, arguments.dry_run):
             is_whole = is_whole and word in (MADE, WOULD, SAME)
-            print(ascii_only(f"{word:<9} {_path(each, roots)}"))
+            print(ascii_only(f"{word:<9} {path}"))
         with identity.serving(arguments.state):
             print(ascii_only(_put_store(manifest["store"], arguments, is_used)))
     if not arguments.dry_run:
@@ -97,29 +105,41 @@ def _restore(arguments: Namespace) -> int:
     return DONE if is_whole else NOT_DONE
 
 
-def _files(part: str, root: str, folders: Iterable[str]) -> Iterator[Kept]:
-    """Files of a backup in these folders, sorted; links and sockets are left out."""
-    for folder in folders:
-        for above, below, names in os.walk(os.path.join(root, folder)):
-            below.sort()
-            yield from _kept(part, root, [os.path.join(above, name) for name in names])
-
-
-def _kept(part: str, root: str, paths: list[str]) -> Iterator[Kept]:
-    for path in sorted(paths):
-        folder = os.path.basename(os.path.dirname(path))
-        if folder == users.FOLDER and not path.endswith(users.SUFFIX):
-            continue  # the acts of a person, until the recorder has stored them
-        if not os.path.isfile(path) or os.path.islink(path):
+def _files(part: str, root: str, places: Iterable[str]) -> Iterator[Kept | None]:
+    """Files of a backup at these files and in these folders; None for one that is left out."""
+    for place in places:
+        path = os.path.join(root, place)
+        if os.path.lexists(path) and not os.path.isdir(path):
+            yield _kept(part, root, path)
             continue
-        with open(path, "rb") as file:
-            state, content = os.fstat(file.fileno()), file.read(backup_file.BYTES_MAX)
-        yield Kept(
-            f"{part}/{os.path.relpath(path, root)}",
-            state.st_mode & 0o777,
-            _user(state.st_uid),
-            content,
-        )
+        for above, below, names in os.walk(path, onerror=_raised):
+            below.sort()
+            names += [each for each in below if os.path.islink(os.path.join(above, each))]
+            for name in sorted(names):
+                # the acts of a person, until the recorder has stored them
+                is_act = os.path.basename(above) == users.FOLDER and not name.endswith(users.SUFFIX)
+                if not is_act:
+                    yield _kept(part, root, os.path.join(above, name))
+
+
+def _raised(error: OSError) -> None:
+    """A folder that is not there has no file; one that cannot be read would be left out."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _kept(part: str, root: str, path: str) -> Kept | None:
+    if not os.path.isfile(path) or os.path.islink(path):
+        say(f"{path}: {regular_file.REFUSED}; the backup leaves it out")
+        return None
+    with open(path, "rb", opener=regular_file.opener) as file:
+        before, content = os.fstat(file.fileno()), file.read(backup_file.BYTES_MAX)
+        state = os.fstat(file.fileno())
+    if (len(content), before.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
+        most = f"{backup_file.BYTES_MAX >> 20} MiB"
+        raise cli.Ended(NO_START, f"{path}: changes while it is read, or has more than {most}")
+    name = f"{part}/{os.path.relpath(path, root)}"
+    return Kept(name, state.st_mode & 0o777, _user(state.st_uid), content)
 
 
 def _user(number: int) -> str:
@@ -163,40 +183,55 @@ MADE, WOULD, SAME = "restored", "would restore", "is there"
 DIFFERS, LEFT = "differs", "left out"
 
 
-def _path(each: Kept, roots: dict[str, str]) -> str:
-    part, _, rest = each.name.partition("/")
-    return os.path.join(roots[part], rest)
+def _put_all(
+    files: list[Kept], roots: dict[str, str], is_used: bool, is_dry: bool
+) -> Iterator[tuple[str, str]]:
+    """(word, path) of each file. is_used: the box has a store. is_dry: only look at the places."""
+    for each in files:
+        part, _, rest = each.name.partition("/")
+        is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
+        path = os.path.join(roots[part], rest)
+        with contextlib.ExitStack() as stack:
+            if part == "state":
+                stack.enter_context(identity.serving(roots[part]))
+            yield _put(each, path, is_left, is_dry), path
 
 
-def _put(each: Kept, roots: dict[str, str], is_left: bool, is_dry: bool) -> str:
+def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
     """MADE for a new file. A file that is there stays: SAME or DIFFERS from the backup's. is_left:
     a new file is LEFT out.
     """
-    path = _path(each, roots)
     if os.path.lexists(path):
+        if not os.path.isfile(path):
+            raise OSError(errno.EINVAL, "is no file, and the backup has one there", path)
         with open(path, "rb") as file:
             is_same = file.read(backup_file.BYTES_MAX) == each.content
         if is_same and not is_left and not is_dry:
             _give(path, each.owner)  # a power cut may have come before
         return SAME if is_same else LEFT if is_left else DIFFERS
-    if is_left or is_dry:
-        return LEFT if is_left else WOULD
-    _make_folders(os.path.dirname(path))
+    if is_left:
+        return LEFT
+    _make_folders(os.path.dirname(path), is_dry)
+    if is_dry:
+        return WOULD
     durable.put(path, ".part", [each.content], each.mode)
     _give(path, each.owner)
     durable.sync_directory(os.path.dirname(path))
     return MADE
 
 
-def _make_folders(path: str) -> None:
+def _make_folders(path: str, is_dry: bool) -> None:
     """Missing folders, each owned as the one above; keys and users are for their owner alone."""
     if os.path.isdir(path):
         return
+    if os.path.lexists(path):
+        raise OSError(errno.ENOTDIR, "is no folder, and the backup has one there", path)
     above = os.path.dirname(path)
-    _make_folders(above)
-    is_secret = os.path.basename(path) in backup_file.STATE_FOLDERS
-    os.mkdir(path, 0o700 if is_secret else 0o755)
-    _give(path, "")
+    _make_folders(above, is_dry)
+    if not is_dry:
+        is_secret = os.path.basename(path) in backup_file.STATE_FOLDERS
+        os.mkdir(path, 0o700 if is_secret else 0o755)
+        _give(path, "")
 
 
 def _give(path: str, owner: str) -> None:
@@ -204,7 +239,7 @@ def _give(path: str, owner: str) -> None:
     try:
         found = pwd.getpwnam(owner)
         number, group = found.pw_uid, found.pw_gid
-    except KeyError:
+    except (KeyError, ValueError):  # a name with a NUL
         state = os.stat(os.path.dirname(path))
         number, group = state.st_uid, state.st_gid
     if os.geteuid() == 0:

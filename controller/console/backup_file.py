@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import re
 import tarfile
 from typing import Any, NamedTuple
@@ -12,15 +13,19 @@ from controller.console import users
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.store import proof_tests, trips
-from controller.system import clock, json_text
+from controller.system import clock, json_text, regular_file
 
 VERSION = 1
 FOLDERS = ("cabinet", "types", "planner", "doors")
 STATE_FILES = (proof_tests.FILE, trips.FILE)
 STATE_FOLDERS = (keys.DIRECTORY, users.FOLDER)
 FILES_MAX, BYTES_MAX = 2000, 32 << 20
+NO_BACKUP = (
+    "is no backup; allowed a file that `firebreak backup` has made, at most "
+    f"{FILES_MAX} files and {BYTES_MAX >> 20} MiB"
+)
 MANIFEST = "backup.json"
-DEEPEST = 6  # folders
+DEEPEST, NAME_BYTES_MAX = 6, 200  # folders; a part of a path has at most 255
 NAME = re.compile(r"[ -~]{1,64}")  # of a latch or a person
 TRIPS_MAX = 2**31 - 1
 
@@ -61,7 +66,7 @@ def _hashes(files: list[Kept]) -> dict[str, str]:
 
 def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
     """(manifest, files), checked: nothing but whole files of a backup. Raises ConfigError."""
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=regular_file.link_opener) as file:
         data = file.read(BYTES_MAX + 1)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
@@ -69,12 +74,14 @@ def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
     except ConfigError:
         raise
     except (tarfile.TarError, EOFError, ValueError, RecursionError, OverflowError) as error:
-        raise ConfigError(f"{path}: is no backup: {type(error).__name__}") from None
+        raise ConfigError(f"{path}: {NO_BACKUP} ({type(error).__name__})") from None
     if len(data) > BYTES_MAX or len(files) > FILES_MAX or not files or files[0].name != MANIFEST:
-        raise ConfigError(f"{path}: is no backup; allowed a file that `firebreak backup` has made")
+        raise ConfigError(f"{path}: {NO_BACKUP}")
     manifest = _checked(path, files[0].content)
     hashes = _hashes(files[1:])
-    if manifest["sha256"] != hashes or len(hashes) != len(files) - 1:
+    folders = {str(above) for name in hashes for above in pathlib.PurePath(name).parents}
+    is_double = len(hashes) < len(files) - 1 or not folders.isdisjoint(hashes)
+    if manifest["sha256"] != hashes or is_double:
         raise ConfigError(f"{path}: is damaged: its files are not those of its list")
     return manifest, files[1:]
 
@@ -86,6 +93,8 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
     allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())
     is_right = entry.name == MANIFEST or (
         os.path.normpath(rest) == rest
+        and rest.isprintable()
+        and len(rest.encode()) <= NAME_BYTES_MAX
         and rest.partition("/")[0] in allowed
         and (rest in STATE_FILES or 0 < rest.count("/") < DEEPEST)
     )

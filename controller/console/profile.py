@@ -12,6 +12,7 @@ from controller.console.decode_fits import is_can
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
 from controller.forms.refusal import ConfigError
+from controller.store import durable
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
 from drivers.profile import shipped
@@ -168,11 +169,9 @@ def _message_words(each: Facts) -> str:
 def _new(arguments: Namespace) -> int:
     role = arguments.role if arguments.family == SITE_DEVICE else ""
     text = profile_skeleton.skeleton(arguments.family, role)
-    with (
-        cli.ends(NO_START, OSError, at=arguments.file),
-        cli.ends(WRONG_INPUT, FileExistsError, at=arguments.file),
-        open(arguments.file, "x", encoding="ascii") as file,
-    ):
-        file.write(text)
+    with cli.ends(NO_START, OSError, at=arguments.file):
+        if os.path.lexists(arguments.file):
+            raise cli.Ended(WRONG_INPUT, f"{arguments.file}: File exists")
+        durable.put(arguments.file, ".part", [text.encode("ascii")], 0o644)
     print(f'{arguments.file}: fill in each "?", then firebreak profile check {arguments.file}')
     return DONE

@@ -179,10 +179,10 @@ def _list(arguments: Namespace) -> int:
     planned = _plan(arguments)
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         found = proof_tests.read(arguments.state_dir)
-    at, source = utc.moment()
-    facts = _facts(planned, found, proof_lines.utc_text(at), source)
+    now = utc.moment()
+    facts = _facts(planned, found, now)
     print(proof_list.MADE[arguments.format](facts))
-    is_timeless = not utc.is_set(at)
+    is_timeless = not utc.is_set(now[0])
     lines = [] if arguments.format == "text" else [*found.lines]  # the text has them
     if is_timeless:
         impossible = f"the clock shows {facts['utc']}, which is impossible"
@@ -194,14 +194,14 @@ def _list(arguments: Namespace) -> int:
     return NOT_DONE if is_wrong or is_timeless else DONE
 
 
-def _facts(planned: Plan, found: proof_lines.Found, utc_text: str, source: str) -> Facts:
+def _facts(planned: Plan, found: proof_lines.Found, now: proof_tests.Moment) -> Facts:
     """Plain data of the list."""
-    due = proof_state.rows(planned.days, found.records, proof_lines.day(utc_text))
+    due = proof_state.rows(planned.days, found.records, now)
     rows = [{**row, "allowed_ms": planned.allowed_ms[row["row"]]} for row in due]
     return {
         "cabinet": planned.cabinet,
-        "utc": utc_text,
-        "clock": source,
+        "utc": proof_lines.utc_text(now[0]),
+        "clock": now[1],
         "head": found.head,
         "records": len(found.records),
         "tests": found.tests,

@@ -7,6 +7,7 @@ senders and one file that `firebreak restore` puts onto its box. A folder is com
 and a folder that is there stays as it is: a second run never replaces a key.
 """
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -26,7 +27,7 @@ from controller.forms import reading
 from controller.forms.refusal import ConfigError, shown
 from controller.hints import keys
 from controller.store import durable
-from controller.system import cli, clock, toml_text
+from controller.system import cli, clock, regular_file, toml_text
 from controller.system.paths import DONE, NO_START, NOT_DONE, SERVICE, WRONG_INPUT, ascii_only
 
 LIST_BYTES_MAX = 4 << 20
@@ -116,11 +117,13 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
     waits_s, shares = sorted([wait_s for _, wait_s in found]), [share for share, _ in found]
     in_turn = all([late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s])])
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
-    if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
+    is_twice = word in (EQUAL, OWN) and any([WAIT in each.values for each in lines])
+    if is_twice or word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
         allowed = (
             f"{SHARE} of each, with the sum {PERMILLE}, and {WAIT} of each, 0 to {WAIT_S_MAX} and "
             f'{TURN_S} or more apart; or {SHARE} "{EQUAL}" in each line, of at most '
-            f'{WAIT_S_MAX // TURN_S + 1}; or "{OWN}" in each line: each has its own meters'
+            f'{WAIT_S_MAX // TURN_S + 1}; or "{OWN}" in each line: each has its own meters; with '
+            f"these words no {WAIT}"
         )
         words = f"does not say how {len(lines)} cabinets share the load"
         raise ConfigError(f"{path}: {words}; allowed {allowed}")
@@ -133,7 +136,7 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
 def _number(each: Line, column: str) -> int:
     """The number of a column; -1 for a text or none."""
     text = each.values.get(column, "")
-    return int(text) if text.isdecimal() else -1
+    return int(text) if NUMBER.fullmatch(text) and text.isdecimal() else -1
 
 
 def _line(at: str, head: list[str], row: list[str]) -> Line:
@@ -211,8 +214,16 @@ def _cabinet(each: Line, above: str) -> bytes:
 def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
     """Make the folder of a cabinet, or say how the one that is there differs."""
     if os.path.lexists(folder):
-        there = {name: _there(os.path.join(folder, "etc", name)) for name in files}
-        return SAME if there == files else DIFFERS
+        packed = dict[str, bytes]()
+        with contextlib.suppress(ConfigError, OSError):
+            kept = backup_file.unpacked(os.path.join(folder, f"{each.serial}.tar"))[1]
+            packed = {file.name: file.content for file in kept}
+        is_same = all(
+            regular_file.content(os.path.join(folder, "etc", name)) == content
+            and packed.get(f"etc/{name}") == content
+            for name, content in files.items()
+        )
+        return SAME if is_same else DIFFERS
     part = os.path.join(os.path.dirname(folder), f".{each.serial}.part")
     shutil.rmtree(part, ignore_errors=True)  # left by an interrupted run
     os.mkdir(part, mode=0o700)
@@ -223,14 +234,6 @@ def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
         shutil.rmtree(part, ignore_errors=True)
     durable.sync_directory(os.path.dirname(folder))
     return MADE
-
-
-def _there(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read(toml_text.BYTES_MAX + 1)
-    except OSError:
-        return None
 
 
 def _fill(part: str, each: Line, files: dict[str, bytes]) -> None:
@@ -259,7 +262,7 @@ def _row(folder: str, each: Line) -> list[str]:
     state = os.path.join(folder, "state")
     found, _ = keys.load(state, keys.names(state), int(clock.utc_us()) // 1_000_000, 0)
     prints = [f"{name} {pair[0].fingerprint:08x}" for name, pair in found.items()]
-    tar = _there(os.path.join(folder, f"{each.serial}.tar")) or b""
+    tar = regular_file.content(os.path.join(folder, f"{each.serial}.tar"))
     return [each.serial, each.name, hashlib.sha256(tar).hexdigest(), "; ".join(prints)]
 
 

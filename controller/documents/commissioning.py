@@ -71,7 +71,7 @@ def facts(
         "program": importlib.metadata.version("firebreak"),
         "files": _files(found),
         "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
-        "tests": _tests(found, ledger, utc_text),
+        "tests": _tests(found, ledger, now),
         "signs": sign_tests.units(sign_hold.codes_of(found), ledger.records),
         "ledger": {"records": len(ledger.records), "tests": ledger.tests, "head": ledger.head},
         "not_armed": _not_armed(rows),
@@ -92,10 +92,10 @@ def _files(found: Config) -> list[Facts]:
     ]
 
 
-def _tests(found: Config, ledger: proof_lines.Found, utc_text: str) -> list[Facts]:
+def _tests(found: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -> list[Facts]:
     """The checklist by test: latest time, and result of the last test of the ledger."""
     allowed_ms, stages = proof_plan.allowed_ms(found), _stages(found)
-    due = proof_state.rows(proof_plan.plan(found), ledger.records, proof_lines.day(utc_text))
+    due = proof_state.rows(proof_plan.plan(found), ledger.records, now)
     tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
     return [
         {**test, "stages": stages.get(test["row"], []), "is_slow": proof_state.is_slow(test)}

@@ -120,23 +120,30 @@ def load(
     utc_s, now_ms: UTC and uptime. An old key counts for a day after the time of the new one.
     """
     found: dict[str, tuple[admission.Key, ...]] = {}
-    lines = []
+    lines = list[str]()
     for name in names:
         try:
             with contextlib.suppress(FileNotFoundError):
-                found[name] = _keys_of(state_directory, name, utc_s, now_ms)
+                found[name] = _keys_of(state_directory, name, utc_s, now_ms, lines)
         except KeyStoreError as error:
             lines.append(str(error))
     return found, lines
 
 
-def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[admission.Key, ...]:
+def _keys_of(
+    state_directory: str, name: str, utc_s: int, now_ms: int, lines: list[str]
+) -> tuple[admission.Key, ...]:
+    """An old key that is damaged gets a line: it takes nothing from the new one."""
     path, old_path, _ = _paths(state_directory, name)
     key, made_s = read(path)
     left_s, kept = OLD_S - elapsed_s(made_s, utc_s), list[admission.Key]()
     if 0 < left_s <= OLD_S:
-        with contextlib.suppress(FileNotFoundError):
+        try:
             kept = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]
+        except FileNotFoundError:
+            pass
+        except KeyStoreError as error:
+            lines.append(str(error))
     return (admission.key_of(key, made_s), *kept)
 
 

@@ -56,8 +56,7 @@ class ProofWatch:
             return []  # another process writes right now
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
-        today = proof_lines.day(proof_lines.utc_text(label[0]))
-        rows = proof_state.rows(planned, found.records, today)
+        rows = proof_state.rows(planned, found.records, label[:2])
         damage = f"the proof-test ledger is {found.lines[0]}" if found.breaks else ""
         wrong = self._lack_of(before) or damage
         self.told = {**self.told, "head": found.head}

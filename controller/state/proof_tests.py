@@ -45,7 +45,7 @@ def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Fac
         wrong = [plain(error, proof_tests.FILE)]
         nothing: Facts = {"rows": [], "signs": [], "replacing": []}
         return {**nothing, "summary": "proof tests unknown", "wrong": wrong, "clock": clock}
-    rows = proof_state.rows(planned, found.records, proof_lines.day(proof_lines.utc_text(moment)))
+    rows = proof_state.rows(planned, found.records, (moment, clock))
     summary = "proof-test ledger damaged" if found.breaks else proof_state.summary(rows)
     if clock == utc.UNKNOWN and summary and not (found.breaks or proof_state.wrong(rows)):
         summary += ", clock unknown"

@@ -4,28 +4,31 @@ functions.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, SupportsInt
 
 from controller.rows import proof_intervals
 from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
+from controller.system import utc
 
 LIMITS_D = (60, 30, 7, 0)  # warnings: days before the day of a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
 STATES = (OK, DUE, DUE, DUE, OVERDUE)  # by level
+AHEAD = "the clock of its record was ahead"
 
 
 def rows(
-    planned: Mapping[str, int | None], records: Sequence[Record], clock_day: date
+    planned: Mapping[str, int | None], records: Sequence[Record], moment: tuple[SupportsInt, str]
 ) -> list[dict[str, Any]]:
-    """The armed rows as plain data. planned: of proof_plan.plan. clock_day: unless a record is
-    later. last: values of the last test or None. again: why the test is due again, or None. due:
-    ISO day or None. level: LIMITS_D passed.
+    """The armed rows as plain data. planned: of proof_plan.plan. moment: (utc, source); of a
+    clock that is not steered a newer record counts instead. last: values of the last test or None.
+    again: why the test is due again, or None. due: ISO day or None. level: LIMITS_D passed.
     """
-    now = max([clock_day, *[day(record.recorded_utc) for record in records]])
-    began = min(
-        [day(record.date) for record in records if record.kind == COMMISSIONED], default=now
-    )
+    now = day(proof_lines.utc_text(moment[0]))
+    if records and moment[1] != utc.NTP:
+        now = max(now, day(records[-1].recorded_utc))
+    records = _possible(records, now)
+    began = min([now, *[day(record.date) for record in records if record.kind == COMMISSIONED]])
     last = {record.row: record for record in records if record.kind == TEST}
     newest = {each.row: each for each in records if each.kind in (TEST, proof_lines.DUE)}
     again = {key: each for key, each in newest.items() if each.kind == proof_lines.DUE}
@@ -33,6 +36,22 @@ def rows(
         _row(key, interval_d, last.get(key), again.get(key), began, now)
         for key, interval_d in planned.items()
     ]
+
+
+def _possible(records: Sequence[Record], now: date) -> list[Record]:
+    """The records, none with a date after `now` or after a later record was written: there the
+    clock was ahead. When such a test was done is not known, so one that has passed is due again.
+    """
+    found = list[Record]()
+    for record in reversed(records):
+        if day(record.date) > now:
+            dated = record._replace(date=now.isoformat())
+            again = dated._replace(kind=proof_lines.DUE, remark=AHEAD)
+            found += [again, dated] if record.result == PASSED else [dated]
+        else:
+            found.append(record)
+        now = min(now, day(record.recorded_utc))
+    return found[::-1]
 
 
 def _row(

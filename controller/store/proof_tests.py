@@ -13,6 +13,7 @@ from typing import SupportsInt
 from controller.forms.acceptance_text import DAY_MAX
 from controller.rows.proof_intervals import INTERVALS
 from controller.store import durable, proof_lines as pl
+from controller.system import utc
 from controller.system.regular_file import Files
 
 FILE, LOCK_FILE = "proof_tests.jsonl", "proof_tests.lock"
@@ -101,7 +102,7 @@ class Ledger:
         self, moment: Moment, kind: str, row: str, date: str | None, more: tuple[str, int, str, str]
     ) -> pl.Record:
         def make(found: pl.Found) -> tuple[str | int, ...]:
-            check_date(found, moment[0], row, date)
+            check_date(found, moment, row, date)
             on, *recorded = _written(moment)
             return kind, row, date or on, *recorded, *more
 
@@ -119,7 +120,7 @@ class Ledger:
         _check([(_is_text(text), f"{_shown(text)}: allowed is {allowed}") for text in (by, remark)])
 
         def make(found: pl.Found) -> tuple[str | int, ...]:
-            check_date(found, moment[0], row)
+            check_date(found, moment, row)
             return kind, row, *_written(moment), by, 0, "", remark
 
         self.commission(moment, waits=waits)
@@ -218,20 +219,22 @@ def _shown(text: str) -> str:
     return json.dumps(text[: pl.TEXT_CHARACTERS_MAX])
 
 
-def check_date(found: pl.Found, utc: SupportsInt, row: str, date: str | None = None) -> None:
-    """LedgerError for a clock before the last record, or a date before the row's last test."""
-    now = pl.utc_text(utc)
+def check_date(found: pl.Found, moment: Moment, row: str, date: str | None = None) -> None:
+    """LedgerError for a clock before the last record, or a date before the row's last test. A
+    steered clock that is days before a record shows that the clock of that record was ahead.
+    """
+    now = pl.utc_text(moment[0])
     newest = max([record.recorded_utc for record in found.records], default=now)
     rules = [
         (now < DAY_MAX, f"the clock says {now}, which is impossible: set the clock first"),
         (
-            now >= newest,
+            now >= newest or moment[1] == utc.NTP and now[:10] < newest[:10],
             f"the clock says {now}, the last record is of {newest}: set the clock first",
         ),
     ]
     if date is not None:
         own = [each for each in found.records if each.row == row and each.kind in (pl.TEST, pl.DUE)]
-        last = max([record.date for record in own], default=date)
+        last = max([each.date for each in own if each.date <= now], default=date)
         rules += [
             (pl.is_day(date), f"date {_shown(date)}: a day is written 2026-03-14"),
             (date <= now[:10], f"date {date} is in the future: it is {now}"),

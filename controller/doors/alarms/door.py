@@ -18,7 +18,6 @@ SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
 # A relay that knows no sender of a first letter (greylisting) takes the letter some minutes later.
 LATER_US, LATER_MAX = 300 * SECOND_US, 20
-PERMANENT = 500  # answers of SMTP from here on say that another try is in vain
 PERIOD_S = 1.0
 UNKNOWN = "a cabinet without an answer yet"
 
@@ -79,13 +78,16 @@ class Door:
         rows = dict(self._outbox.waiting)
         try:
             made = letter.letter(self._cabinet, list(rows.values()))
-            await self._handed(made, self._values["to"])
+            refused = await self._handed(made, self._values["to"])
+            if refused and not set(self._values["to"]) - refused.keys():
+                raise DoorError(f"the relay refuses {', '.join(sorted(refused))}")
         except Exception as error:  # noqa: BLE001  a library's: the letter stays, the pause grows
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
             self._told.say(f"{line}; tried again")
             return
+        self._refused(made, refused)
         self._outbox.taken(list(rows), clock.now_us())
         self._pause_s = PAUSE_S
 
@@ -93,21 +95,26 @@ class Door:
         """Send one letter to the addresses that the relay has put off."""
         _, made, to = self._later.popleft()
         try:
-            await self._handed(made, to)
+            self._refused(made, await self._handed(made, to))
         except Exception:  # noqa: BLE001  a library's; the line of the first refusal has been said
             self._put_off(made, to)
 
-    async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
-        """Have the relay take a letter, and note who does not get it. Raises what `post` raises."""
+    async def _handed(self, made: letter.Letter, to: list[str] | None) -> dict[str, int]:
+        """Have a letter taken, for all but these addresses. Raises what `post` raises."""
         refused = await asyncio.get_running_loop().run_in_executor(
             self._pool, self._send, {**self._values, "to": to}, self._secret, made
         )
-        self._sent_us.append(clock.now_us())
-        say(f"door {self._title}: letter taken: {made.subject}")
+        if to is None or set(to) - refused.keys():
+            self._sent_us.append(clock.now_us())
+            say(f"door {self._title}: letter taken: {made.subject}")
+        return refused
+
+    def _refused(self, made: letter.Letter, refused: dict[str, int]) -> None:
+        """Note who does not get a letter."""
         for address, code in sorted(refused.items()):
-            end = "gets no letter" if code >= PERMANENT else "is tried again"
+            end = "gets no letter" if code >= post.PERMANENT else "is tried again"
             self._told.say(f"the relay refuses {address} (answer {code}), which {end}")
-        if later := [address for address, code in refused.items() if code < PERMANENT]:
+        if later := [address for address, code in refused.items() if code < post.PERMANENT]:
             self._put_off(made, later)
 
     def _put_off(self, made: letter.Letter, to: list[str]) -> None:

@@ -1,4 +1,5 @@
-"""Hands a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both block, with time limits.
+"""Hands a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both block, with time limits
+for each silence and for the whole exchange.
 
 Only an answer that says "taken" counts. Raises DoorError, one line without a secret. A relay may
 take a letter for some of its addresses and refuse the others: `mail` returns the refused ones.
@@ -10,9 +11,9 @@ import email.utils
 import http.client
 import json
 import smtplib
+import socket
 import ssl
 import urllib.parse
-from collections.abc import Iterator
 from typing import Any
 
 from controller.doors.alarms.letter import Letter
@@ -21,54 +22,57 @@ from controller.doors.process import DoorError
 from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0
-ANSWER_BYTES_MAX = 1 << 16
+EXCHANGE_S = 60.0  # a receiver that sends a byte now and then is never silent
+PERMANENT = 500  # answers of SMTP from here on say that another try is in vain
 
 
 def mail(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
     """Send by the site's relay. {address: its answer} of those for whom it took no letter."""
-    host, _, port = values["server"].rpartition(":")
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
     made["Date"] = email.utils.formatdate(int(clock.utc_us()) / 1e6, usegmt=True)
     made["Message-ID"] = f"<{letter.identity}@firebreak>"
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(letter.text)
+    refused: dict[str, tuple[int, bytes]] = {}
     try:
-        with _relay(values, host, int(port)) as relay:
-            if values["user"] is not None:
-                relay.login(values["user"], secret)
-            refused = relay.send_message(made)
+        context = ssl.create_default_context(cafile=values["ca_file"])
+        with deadline.cutting(EXCHANGE_S) as connect:
+            # An answer of 421 to one address ends the connection: the others get another one.
+            while to := [*dict.fromkeys(each for each in values["to"] if each not in refused)]:
+                with contextlib.closing(_Relay(values, connect, context)) as relay:
+                    if values["tls"] == "starttls":
+                        relay.starttls(context=context)
+                    if values["user"] is not None:
+                        relay.login(values["user"], secret)
+                    try:
+                        refused |= relay.send_message(made, to_addrs=to)
+                    except smtplib.SMTPRecipientsRefused as error:
+                        refused |= error.recipients
+                        continue
+                    # The letter is taken. The answer to QUIT is not awaited: a letter counted as
+                    # lost for that answer would be sent again and again.
+                    with contextlib.suppress(smtplib.SMTPException):
+                        relay.putcmd("quit")
+                    break
     except (smtplib.SMTPException, OSError, ValueError) as error:
         raise DoorError(f"relay {values['server']}: {_words(error)}") from None
     return {address: code for address, (code, _) in refused.items()}
 
 
-@contextlib.contextmanager
-def _relay(values: dict[str, Any], host: str, port: int) -> Iterator[smtplib.SMTP]:
-    """A connection. The relay has taken a letter once it answers DATA, whatever it answers QUIT:
-    a letter counted as lost then would be sent again and again.
-    """
-    relay = _connected(values, host, port)
-    try:
-        yield relay
-    finally:
-        with contextlib.suppress(smtplib.SMTPException, OSError):
-            relay.quit()
-        relay.close()
+class _Relay(smtplib.SMTP):
+    """A connection whose socket `connect` opens, so that the time of the exchange bounds it."""
 
+    def __init__(
+        self, values: dict[str, Any], connect: deadline.Connect, context: ssl.SSLContext
+    ) -> None:
+        self._connect, self._context = connect, context if values["tls"] == "tls" else None
+        host, _, port = values["server"].rpartition(":")
+        super().__init__(host, int(port), timeout=TIMEOUT_S)
 
-def _connected(values: dict[str, Any], host: str, port: int) -> smtplib.SMTP:
-    context = ssl.create_default_context(cafile=values["ca_file"])
-    if values["tls"] == "tls":
-        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
-    made = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
-    if values["tls"] == "starttls":
-        try:
-            made.starttls(context=context)
-        except (smtplib.SMTPException, OSError):
-            made.close()
-            raise
-    return made
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        link = self._connect((host, port), timeout)
+        return self._context.wrap_socket(link, server_hostname=host) if self._context else link
 
 
 def webhook(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
@@ -81,10 +85,9 @@ def webhook(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, in
     path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
     try:
         link = deadline.connection(parts, TIMEOUT_S, values["ca_file"])
-        with contextlib.closing(link):
+        with deadline.cut_after(link, EXCHANGE_S):
             link.request("POST", path, body, headers)
             answer = link.getresponse()
-            answer.read(ANSWER_BYTES_MAX)
     except (http.client.HTTPException, OSError, ValueError) as error:
         raise DoorError(f"webhook {parts.netloc}: {_words(error)}") from None
     if not 200 <= answer.status < 300:
@@ -94,20 +97,18 @@ def webhook(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, in
 
 def _words(error: Exception) -> str:
     """One line of ours: no text of a library or of the far end, which may repeat a secret."""
-    if isinstance(error, smtplib.SMTPAuthenticationError):
+    if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= PERMANENT:
         return "refuses user or password"
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return "does not offer what the table asks for (starttls, or a log-in)"
     if isinstance(error, smtplib.SMTPResponseException):
         return f"answers {error.smtp_code}"
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return f"refuses {', '.join(sorted(error.recipients))}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return tls_words(error)
     if isinstance(error, ssl.SSLError):
         return 'TLS failed; is this its port for TLS (tls = "tls"), or for starttls'
     if isinstance(error, TimeoutError):
-        return f"no answer within {TIMEOUT_S:.0f} s"
+        return f"silent for {TIMEOUT_S:.0f} s, or no whole answer within {EXCHANGE_S:.0f} s"
     if isinstance(error, ValueError):
         return "its name is no name of a host"
     name = getattr(error, "filename", None)

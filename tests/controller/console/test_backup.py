@@ -1,16 +1,19 @@
-"""`backup` and `restore`: a new box becomes the cabinet; a box in use keeps what it has."""
+"""`backup` and `restore`: a new box becomes the cabinet; a box in use keeps what it has. Beside odd
+files nothing is left out without a word, and nothing is written before a refusal.
+"""
 
 import errno
 import io
 import json
 import os
 import shutil
+import socket
 import tarfile
 
 import pytest
 
 from controller import __main__ as program
-from controller.console import backup_file
+from controller.console import backup, backup_file
 from controller.sites import EXAMPLE
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record
@@ -256,3 +259,245 @@ def test_a_store_that_cannot_be_read_gives_no_backup(box, capsys):
     code, (line,) = run(capsys, "backup", box, box.parent / "two.tar")
     assert code == 3 and "latches are unknown" in line
     assert not (box.parent / "two.tar").exists()
+
+
+def restored_lines(lines):
+    return [line for line in lines if line.startswith("restored ")]
+
+
+def cut(path, _suffix, pieces, mode):
+    """A disk that keeps the first half of a file, and says nothing."""
+    whole = b"".join(pieces)
+    with open(path, "wb") as file:
+        file.write(whole[: len(whole) // 2])
+
+
+def test_a_backup_that_the_disk_has_cut_is_none(box, capsys, monkeypatch):
+    with monkeypatch.context() as disk:
+        disk.setattr(durable, "put", cut)
+        code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "one.tar: is " in line and not (box.parent / "one.tar").exists()
+    backed_up(box, capsys)
+
+
+def grows(path, fstat):
+    """An fstat after whose first call the file grows."""
+
+    def found(descriptor):
+        state = fstat(descriptor)
+        if os.path.samestat(state, os.stat(path)):
+            with open(path, "ab") as file:
+                file.write(b"more\n")
+        return state
+
+    return found
+
+
+def rewritten(path, fstat):
+    """An fstat after whose first call the file has other bytes, as many as before."""
+
+    def found(descriptor):
+        state = fstat(descriptor)
+        if os.path.samestat(state, os.stat(path)):
+            path.write_bytes(bytes(state.st_size))
+            os.utime(path, ns=(0, state.st_mtime_ns + 1))
+        return state
+
+    return found
+
+
+@pytest.mark.parametrize("change", [grows, rewritten])
+@pytest.mark.parametrize("name", ["state/proof_tests.jsonl", "etc/cabinet/site.toml"])
+def test_a_file_that_changes_while_it_is_read_gives_no_backup(
+    name, change, box, capsys, monkeypatch
+):
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fstat", change(box / name, os.fstat))
+        code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and f"{box / name}: changes while it is read" in line
+    assert not (box.parent / "one.tar").exists()
+
+
+def test_a_sparse_file_or_too_many_bytes_give_no_backup(box, capsys):
+    with (box / "etc/doors/huge").open("wb") as file:
+        file.truncate(1 << 36)
+    code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "doors/huge: changes while it is read, or has more than 32 MiB" in line
+    (box / "etc/doors/huge").write_bytes(bytes(20 << 20))
+    (box / "etc/doors/large").write_bytes(bytes(20 << 20))
+    code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "at most 2000 files and 32 MiB" in line
+    assert not (box.parent / "one.tar").exists()
+
+
+def test_too_many_files_or_one_too_deep_give_no_backup(box, capsys, monkeypatch):
+    with monkeypatch.context() as small:
+        small.setattr(backup_file, "FILES_MAX", 5)
+        code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "is no backup; allowed" in line
+    deep = box / "etc/doors/a/b/c/d/e/f"
+    deep.mkdir(parents=True)
+    (deep / "g").touch()
+    code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "doors/a/b/c/d/e/f/g" in line and not (box.parent / "one.tar").exists()
+
+
+def test_a_link_or_a_pipe_is_named_and_the_backup_is_not_whole(box, capsys):
+    (box / "etc/cabinet/site.toml").rename(box / "shared.toml")
+    (box / "etc/cabinet/site.toml").symlink_to(box / "shared.toml")
+    (box / "etc/doors/more").symlink_to(box / "etc/cabinet")
+    os.mkfifo(box / "etc/planner/pipe")
+    (box / "state/trips.log").symlink_to(box / "nowhere")
+    with socket.socket(socket.AF_UNIX) as own:
+        own.bind(str(box / "state/console/own.sock"))
+        code, lines = run(capsys, "backup", box, box.parent / "one.tar")
+    named = sorted(line.split(": ")[1].removeprefix(f"{box}/") for line in lines[1:])
+    wanted = ["etc/cabinet/site.toml", "etc/doors/more", "etc/planner/pipe", "state/trips.log"]
+    assert (code, named) == (1, wanted) and "6 files" in lines[0]
+    assert all("the backup leaves it out" in line for line in lines[1:])
+
+
+def test_a_folder_that_cannot_be_read_gives_no_backup(box, capsys, monkeypatch):
+    scandir = os.scandir
+
+    def refused(path):
+        if str(path).endswith("/doors"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    code, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    assert code == 3 and "etc/doors: Permission denied" in line
+
+
+def made_odd(path, kind):
+    """Put something that is no file at a place of the backup."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "dangling link":
+        path.symlink_to(path.parent / "nowhere")
+    elif kind == "file above":
+        path.parent.rmdir()
+        path.parent.write_text("a file")
+    elif kind == "dangling link above":
+        path.parent.rmdir()
+        path.parent.symlink_to("nowhere")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "kind", ["folder", "pipe", "dangling link", "file above", "dangling link above"]
+)
+@pytest.mark.parametrize("name", ["etc/planner/planner.key", "state/console/anna.user"])
+def test_a_place_that_has_no_file_is_one_refusal_and_nothing_is_written(
+    name, kind, box, tmp_path, capsys
+):
+    path, new = backed_up(box, capsys), tmp_path / "new"
+    (new / "etc").mkdir(parents=True)
+    made_odd(new / name, kind)
+    before = sorted(map(str, new.rglob("*")))
+    for more in (["--dry-run"], []):
+        code, (line,) = run(capsys, "restore", new, path, *more)
+        at = str(new / name) if "above" not in kind else str((new / name).parent)
+        assert code == 3 and f"{at}: is no f" in line, line
+        assert sorted(map(str, new.rglob("*"))) == before
+    odd = new / name if "above" not in kind else (new / name).parent
+    odd.rmdir() if kind == "folder" else odd.unlink()
+    code, lines = run(capsys, "restore", new, path)
+    assert code == 0 and len(restored_lines(lines)) == 8
+
+
+def test_a_link_to_an_equal_file_is_there(box, tmp_path, capsys):
+    """A configuration may be a link."""
+    path, new = backed_up(box, capsys), tmp_path / "new"
+    (new / "etc/cabinet").mkdir(parents=True)
+    (new / "etc/cabinet/site.toml").symlink_to(box / "etc/cabinet/site.toml")
+    code, lines = run(capsys, "restore", new, path)
+    assert code == 0 and len(restored_lines(lines)) == 7
+    assert (new / "etc/cabinet/site.toml").is_symlink()
+
+
+def test_what_a_killed_restore_has_left_is_no_hindrance(box, tmp_path, capsys):
+    path, new = backed_up(box, capsys), tmp_path / "new"
+    (new / "etc/doors").mkdir(parents=True)
+    (new / "etc/doors/doors.toml.part").write_text("torn")
+    assert run(capsys, "restore", new, path)[0] == 0
+    wanted = {name: data for name, data in content(box).items() if "/1.event" not in name}
+    assert {*content(new)} == {*wanted} - {"state/record.db", "etc/example/site.toml"}
+    assert "44d" in store(new).record.latches
+
+
+@pytest.mark.parametrize("owner", ["a\0b", "\ud800", "x" * 5000])
+def test_an_owner_that_no_box_can_have_is_the_owner_of_the_folder(
+    owner, tmp_path, capsys, monkeypatch
+):
+    """A hostile archive may name any text."""
+    (tmp_path / "etc/cabinet").mkdir(parents=True)
+    path = tmp_path / "etc/cabinet/a"
+    path.touch()
+    owners = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", lambda *given: owners.append(given))
+    backup._give(str(path), owner)
+    assert owners == [(str(path), os.getuid(), os.getgid())]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["etc/cabinet/a\0b"],
+        ["etc/cabinet/a\nb"],
+        ["etc/cabinet/" + "a" * 300],
+        ["etc/cabinet/a", "etc/cabinet/a"],
+        ["etc/cabinet/a", "etc/cabinet/a/b"],
+        ["etc/cabinet/a/b", "etc/cabinet/a"],
+    ],
+)
+def test_names_that_no_folder_can_have_are_refused_and_nothing_is_written(names, tmp_path, capsys):
+    (tmp_path / "new/etc").mkdir(parents=True)
+    files = [backup_file.Kept(each, 0o644, "", b"x") for each in names]
+    (tmp_path / "one.tar").write_bytes(backup_file.packed(None, None, files))
+    code, (line,) = run(capsys, "restore", tmp_path / "new", tmp_path / "one.tar")
+    assert code == 2 and "one.tar: " in line
+    assert not list((tmp_path / "new/etc").iterdir()) and not (tmp_path / "new/state").exists()
+
+
+@pytest.mark.parametrize("kind", [b"3", b"4", b"6", b"1", b"2"])
+def test_devices_pipes_and_links_in_an_archive_are_refused(kind, tmp_path, capsys):
+    (tmp_path / "new/etc").mkdir(parents=True)
+    first = FIRST[0], io.BytesIO(FIRST[1].getvalue())
+    archive(tmp_path / "one.tar", first, entry("etc/cabinet/a", b"", kind))
+    code, (line,) = run(capsys, "restore", tmp_path / "new", tmp_path / "one.tar")
+    assert code == 2 and "etc/cabinet/a" in line
+    assert not list((tmp_path / "new/etc").iterdir())
+
+
+def test_each_file_is_durable_and_its_users_also_after_a_power_cut(
+    box, tmp_path, capsys, monkeypatch
+):
+    path, new, acts = backed_up(box, capsys), tmp_path / "new", []
+    (new / "etc").mkdir(parents=True)
+    put, sync, give = durable.put, durable.sync_directory, backup._give
+    noted = lambda word, act, at, *given: (acts.append((word, str(at))), act(at, *given))  # noqa: E731
+    monkeypatch.setattr(durable, "put", lambda *given: noted("put", put, *given))
+    monkeypatch.setattr(durable, "sync_directory", lambda *given: noted("sync", sync, *given))
+    monkeypatch.setattr(backup, "_give", lambda *given: noted("give", give, *given))
+    key = str(new / "state/keys/site_ems.key")
+    run(capsys, "restore", new, path)
+    wanted = [("put", key), ("give", key), ("sync", os.path.dirname(key))]
+    assert acts[acts.index(wanted[0]) :][:3] == wanted
+    os.unlink(new / "state/store.a")
+    os.unlink(new / "state/store.b")
+    acts.clear()
+    assert run(capsys, "restore", new, path)[0] == 0 and ("give", key) in acts
+
+
+def test_a_file_of_a_box_in_use_that_differs_is_left_out(box, capsys):
+    path = backed_up(box, capsys)
+    (box / "etc/doors/doors.toml").write_text("# other\n")
+    code, lines = run(capsys, "restore", box, path)
+    (line,) = [line for line in lines if line.endswith("doors.toml")]
+    assert code == 1 and line.startswith("left out ")

@@ -1,6 +1,9 @@
 """`firebreak provision`: a list becomes cabinets with keys of their own; no key is replaced."""
 
 import csv
+import errno
+import hashlib
+import os
 import shutil
 
 import pytest
@@ -10,7 +13,7 @@ from controller.config import configuration
 from controller.console import provision
 from controller.hints import keys
 from controller.sites import FOLDER
-from controller.store import two_copies
+from controller.store import durable, two_copies
 from tests.tables import cases
 
 PORTS = "bus.pcs.port bus.io.port bus.meter_grid.port bus.meter_load.port bus.gas.port".split()
@@ -194,3 +197,119 @@ def test_the_file_of_a_cabinet_makes_a_new_box_this_cabinet(sites, tmp_path, cap
     assert (box / "etc/cabinet/site.toml").stat().st_mode & 0o777 == 0o644
     assert configuration.load(box / "etc/cabinet/cabinet.toml").names[-1][1] == "Cabinet 1"
     assert "44d" in two_copies.Store(str(box / "state")).load().record.latches
+
+
+def dealt(capsys, sites, tmp_path, *said):
+    """(exit code, lines) for cabinets of these (share, wait)."""
+    rows = [[*row(str(at), share=str(share)), wait] for at, (share, wait) in enumerate(said)]
+    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
+    return run(capsys, sites, listed, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [(999, 0), ("", 70)],
+        [(500, 0), (499, 70)],
+        [(500, 0), (501, 70)],
+        [(1000, 0), (0, 70)],
+        [(1001, 0), (-1, 70)],
+        [(500, -70), (500, 0)],
+        [(500, 70), (500, 70)],
+        [(500, 0), (500, 69)],
+        [(500, 0), (500, "")],
+        [(500, 0), (500, 601)],
+        [(500, 0), (500, "70.0")],
+        [(500, 0), (500, "7" * 5000)],
+        [(500, 0), ("\u0665\u0660\u0660", 70)],
+        [("equal", ""), ("", "")],
+        [("equal", ""), (500, "")],
+        [("equal", ""), ("own", "")],
+        [("EQUAL", ""), ("EQUAL", "")],
+        [("equal", 0), ("equal", 70)],
+        [("equal", ""), ("equal", 5)],
+        [("own", 70), ("own", "")],
+        [("equal", "")] * 10,
+        [("equal", "")] * 1001,
+        [(1, 0)] * 1000,
+    ],
+)
+def test_a_list_that_does_not_deal_the_whole_load_in_turn_is_one_refusal(
+    said, sites, tmp_path, capsys
+):
+    code, (line,) = dealt(capsys, sites, tmp_path, *said)
+    assert code == 2 and "s.csv" in line and not [*tmp_path.glob("out/*")]
+
+
+@pytest.mark.parametrize("said", [[(1000, 0)], [("own", "")], [("equal", "")], [("", "")]])
+def test_one_cabinet_needs_no_share(said, sites, tmp_path, capsys):
+    assert dealt(capsys, sites, tmp_path, *said)[0] == 0
+    assert shares(tmp_path / "out") == [(1000, 0)]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "error"),
+    [
+        (durable, "put", OSError(errno.ENOSPC, "No space left on device")),
+        (durable, "put", KeyboardInterrupt()),
+        (provision.os, "rename", OSError(errno.EROFS, "Read-only file system")),
+        (provision.keys, "create", OSError(errno.ENOSPC, "No space left on device")),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 1, 4, 7])
+def test_a_run_that_broke_off_leaves_no_half_cabinet_and_is_completed(
+    number, place, name, error, sites, tmp_path, capsys, monkeypatch
+):
+    """Disk full, read-only, or a person's ^C, at this step."""
+    listed, out = written(tmp_path / "s.csv", HEAD, row("A"), row("B")), tmp_path / "out"
+    left, act = [number], getattr(place, name)
+
+    def breaks(*given, **more):
+        left[0] -= 1
+        if left[0] == -1:
+            raise error
+        return act(*given, **more)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(place, name, breaks)
+        code, lines = run(capsys, sites, listed, out)
+    assert not [*out.glob(".*")]
+    if left[0] >= 0:
+        return  # the run has fewer such steps
+    assert code in (3, 130)
+    before = content(out)
+    code, lines = run(capsys, sites, listed, out)
+    assert code == 0 and {*before} <= {*content(out)}
+    assert {name: content(out)[name] for name in before} == before
+    with (out / provision.TABLE).open() as file:
+        table = list(csv.DictReader(file))
+    digests = [hashlib.sha256((out / s / f"{s}.tar").read_bytes()).hexdigest() for s in "AB"]
+    assert [each["sha256"] for each in table] == digests
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["missing", "cut", "empty", "folder", "pipe", "other", "etc pipe"])
+def test_a_folder_whose_file_is_not_whole_is_named_and_the_others_are_made(
+    kind, sites, tmp_path, capsys
+):
+    """A power cut may have taken the file, and a person may have changed it."""
+    listed, out = written(tmp_path / "s.csv", HEAD, row("A"), row("B")), tmp_path / "out"
+    run(capsys, sites, listed, out)
+    shutil.rmtree(out / "B")
+    tar = out / "A/A.tar"
+    data = tar.read_bytes()
+    tar = out / "A/etc/cabinet/site.toml" if kind == "etc pipe" else tar
+    tar.unlink()
+    if kind in ("cut", "empty"):
+        tar.write_bytes(data[: len(data) // 2] if kind == "cut" else b"")
+    elif kind == "folder":
+        tar.mkdir()
+    elif kind.endswith("pipe"):
+        os.mkfifo(tar)
+    elif kind == "other":
+        run(
+            capsys, sites, written(tmp_path / "t.csv", HEAD, row("A", pcs="/dev/x")), tmp_path / "o"
+        )
+        shutil.copy(tmp_path / "o/A/A.tar", tar)
+    code, lines = run(capsys, sites, listed, out)
+    assert (code, lines) == (1, ["differs   A  Cabinet A", "made      B  Cabinet B"])

@@ -81,6 +81,71 @@ def test_a_store_that_saves_again_with_what_it_missed_is_whole_again(tmp_path):
     keeper.close()
 
 
+def answering(keeper, *answers):
+    """Let the keeper's process answer so, and nothing more. The socket to close at the end."""
+    waiting, connection = [*answers], keeper._socket
+
+    def recv(_bytes_max):
+        if waiting:
+            return waiting.pop(0)
+        raise BlockingIOError
+
+    keeper._socket = SimpleNamespace(send=len, recv=recv, close=connection.close)
+    keeper.poll()
+
+
+def test_a_store_is_whole_again_only_with_its_newest_record(keeper):
+    """An older record may lack the latch that met the full disk."""
+    for each in (record(), OLD, NEW):
+        keeper.submit(each)
+    line = "state: the store could not be saved: No space left on device"
+    answering(keeper, b"saved 1", line.encode(), b"saved 2")
+    assert (keeper.ok, keeper.line, keeper.saved) == (False, line, 2)
+    answering(keeper, b"saved 3")
+    assert (keeper.ok, keeper.line, keeper.saved) == (True, "", 3)
+    keeper.submit(OLD)
+    answering(keeper, b"disk gone")
+    assert (keeper.ok, keeper.line) == (False, "disk gone"), "the new reason, not the first one"
+    answering(keeper, b"saved 4", b"")
+    assert not keeper.ok, "nobody saves the next one"
+    keeper.submit(NEW)
+    answering(keeper, b"saved 5")
+    assert not keeper.ok, "a process that is gone stays so"
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5])
+@pytest.mark.parametrize("is_newer_waiting", [False, True])
+def test_the_process_tries_until_the_newest_record_is_saved(
+    failures, is_newer_waiting, tmp_path, monkeypatch
+):
+    """Nobody else hands the record over again: the loop has changed nothing since."""
+    end, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    saved, left = [], [failures]
+
+    def save(_, each):
+        left[0] -= 1
+        if left[0] >= 0:
+            if is_newer_waiting and left[0] == failures - 1:
+                end.send(encode(8, NEW))
+            raise st.StoreError("no space")
+        saved.append(each)
+        end.shutdown(socket.SHUT_WR)
+
+    monkeypatch.setattr(st.Store, "save", save)
+    monkeypatch.setattr(kp, "RETRY_S", 0)
+    end.send(encode(7, OLD))
+    with its:
+        kp.serve(str(tmp_path), its)
+    answers = []
+    while answer := end.recv(1024):
+        answers.append(answer)
+    end.close()
+    newest, number = (NEW, 8) if is_newer_waiting else (OLD, 7)
+    assert saved == [newest]
+    told = min(failures, 1 + is_newer_waiting)  # of each record its first failure
+    assert answers == [*[b"no space"] * told, b"saved %d" % number]
+
+
 def test_the_newest_record_is_handed_over_again_after_a_full_queue(keeper, tmp_path):
     """It holds everything that the refused ones held."""
     stopped(keeper)

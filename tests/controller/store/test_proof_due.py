@@ -35,8 +35,12 @@ def commissioned(on):
     return record_of("", on, "", pl.COMMISSIONED)
 
 
+def moment(on, source=utc.RTC):
+    return (on - date(1970, 1, 1)).days * DAY_US, source
+
+
 def state_of(records, days=365, today=DAY):
-    return proof_state.rows({"1": days}, records, today)[0]
+    return proof_state.rows({"1": days}, records, moment(today))[0]
 
 
 def test_every_stage_is_proven_under_one_key_at_the_proposed_interval():
@@ -174,7 +178,8 @@ def test_a_new_cabinet_is_due_at_once():
     assert row["interval_d"] is None
     row = state_of([record_of("1", DAY - timedelta(days=353))])
     assert (proof_state.words(row), row["interval_d"]) == ("due in 12 d", 365)
-    assert proof_state.rows_armed(proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], DAY)) == 2
+    rows = proof_state.rows({"40": 0, "40e": 1, "1": 1}, [], moment(DAY))
+    assert proof_state.rows_armed(rows) == 2
 
 
 def test_a_failed_row_stays_failed_until_a_test_has_passed():
@@ -188,9 +193,84 @@ def test_a_failed_row_stays_failed_until_a_test_has_passed():
     assert state_of(records, today=date(2026, 1, 1))["state"] == "overdue"
 
 
+AHEAD_DAY = date(2035, 5, 1)
+
+
+def steered(records, today=DAY):
+    return proof_state.rows({"1": 365, "15": 365}, records, moment(today, utc.NTP))
+
+
+def test_a_test_of_a_clock_that_was_ahead_is_due_again_until_it_is_done_anew():
+    """Its date is years ahead, and the true one is not known: perhaps it is years old."""
+    old, other = record_of("1", DAY - timedelta(days=100)), record_of("15", DAY)
+    records = [commissioned(DAY - timedelta(days=100)), old, record_of("1", AHEAD_DAY)]
+    for found in (steered([*records, other]), steered(records), state_of([*records, other])):
+        row = found[0] if isinstance(found, list) else found
+        words = "due again, the clock of its record was ahead"
+        assert (row["state"], row["due"]) == ("overdue", DAY.isoformat()), row
+        assert proof_state.words(row) == words and row["last"]["row"] == "1"
+    rows = steered([*records, other])
+    assert (rows[1]["state"], rows[1]["days_left"]) == ("ok", 365), "the sound one counts"
+    assert [row["state"] for row in steered([*records, other, record_of("1", DAY)])] == ["ok"] * 2
+
+
+def test_a_clock_that_is_not_steered_does_not_doubt_a_record():
+    """It may be behind: then a test that is overdue would be due later."""
+    records = [record_of("1", DAY), record_of("15", DAY + timedelta(days=365))]
+    assert state_of(records, today=date(2026, 1, 1))["state"] == "overdue"
+    assert steered(records)[1]["again"] is not None and steered(records)[0]["state"] == "ok"
+
+
+def test_a_later_record_shows_that_a_clock_was_ahead_whatever_the_clock_says_now():
+    records = [record_of("1", AHEAD_DAY), record_of("15", DAY)]
+    assert state_of(records, today=AHEAD_DAY + timedelta(days=9))["again"] is not None
+
+
+def test_an_earlier_day_that_is_typed_later_shows_no_clock_that_was_ahead():
+    typed = record_of("15", DAY - timedelta(days=9))._replace(recorded_utc=f"{DAY}T00:00:00Z")
+    rows = steered([record_of("1", DAY - timedelta(days=2)), typed])
+    assert [row["again"] for row in rows] == [None, None]
+
+
+def test_a_failed_test_of_a_clock_that_was_ahead_stays_failed():
+    row = steered([record_of("1", AHEAD_DAY, pl.FAILED), record_of("15", DAY)])[0]
+    assert (row["state"], row["due"]) == ("failed", DAY.isoformat())
+
+
+def test_a_test_recorded_ahead_with_its_own_day_keeps_that_day():
+    typed = record_of("1", DAY)._replace(recorded_utc="2035-05-01T00:00:00Z")
+    assert steered([typed, record_of("15", DAY)])[0]["state"] == "ok"
+
+
+@pytest.mark.parametrize("more", [[], [record_of("15", DAY)]])
+def test_a_cabinet_that_was_commissioned_by_a_clock_ahead_is_due_now(more):
+    row = steered([commissioned(AHEAD_DAY), *more])[0]
+    assert (row["state"], row["due"]) == ("overdue", DAY.isoformat())
+
+
+def test_a_steered_clock_goes_on_behind_a_record_of_a_clock_that_was_ahead(tmp_path):
+    """Without this the ledger takes no test for nine years."""
+    made = Watching(tmp_path)
+    made.look(DAY)
+    ahead = pt.Ledger(made.folder)
+    ahead.test(label(AHEAD_DAY, utc.RTC)[:2], "1", "A", 5, pl.PASSED)
+    with pytest.raises(pt.LedgerError, match="set the clock first"):
+        ahead.test(label(DAY, utc.RTC)[:2], "15", "A", 5, pl.PASSED)
+    made.look(DAY)
+    with pytest.raises(pt.LedgerError, match="is in the future"):
+        ahead.test(label(DAY)[:2], "1", "A", 5, pl.PASSED, date="2035-04-01")
+    ahead.test(label(DAY)[:2], "1", "A", 5, pl.PASSED, date="2026-03-14")
+    ahead.add(label(DAY)[:2], pl.DUE, "15", "anna", "meter was replaced")
+    for source in (utc.NTP, utc.RTC):
+        records = pt.read(made.folder).records
+        found = proof_state.rows({"1": 365, "15": 365}, records, moment(DAY, source))
+        assert [row["state"] for row in found] == ["ok", "overdue"], source
+
+
 def test_the_summary_names_the_nearest():
     def summary(records):
-        return proof_state.summary(proof_state.rows({"1": 365, "15": 365, "40": 0}, records, DAY))
+        planned = {"1": 365, "15": 365, "40": 0}
+        return proof_state.summary(proof_state.rows(planned, records, moment(DAY)))
 
     fresh = [record_of("1", DAY), record_of("40", DAY)]
     assert summary([]) == "3 proof tests to be done"
@@ -200,12 +280,12 @@ def test_the_summary_names_the_nearest():
         ([record_of("15", DAY - timedelta(days=366))], "overdue"),
         ([record_of("15", DAY, pl.FAILED)], "failed"),
     ):
-        assert summary([*fresh, *more]) == f"proof test of row 15 {state}"
-    assert proof_state.summary(proof_state.rows({"40": 0}, fresh, DAY)) == ""
+        assert summary([*more, *fresh]) == f"proof test of row 15 {state}", "in their order"
+    assert proof_state.summary(proof_state.rows({"40": 0}, fresh, moment(DAY))) == ""
 
 
 def label(day, source=utc.NTP):
-    return ((day - date(1970, 1, 1)).days * DAY_US, source, 5)
+    return (*moment(day, source), 5)
 
 
 class Watching:

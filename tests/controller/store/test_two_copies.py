@@ -308,3 +308,23 @@ def test_every_command_leaves_a_store_of_a_newer_release(tmp_path, capsys):
         (line,) = [each for each in (out.out + out.err).splitlines() if "store" in each]
         assert ("a newer release has written" in line) == (words[0] != "prepare")
     assert newer_bytes(tmp_path) == before and not (tmp_path / "b.tar").exists()
+
+
+@pytest.mark.parametrize("form", range(256))
+def test_the_byte_of_the_form_decides_whose_store_it_is(form, tmp_path):
+    """Nothing of another form counts as this release's own, and an older form is no newer one."""
+    st.Store(str(tmp_path)).save(NEW)
+    for name in st.COPIES:
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data[:7] + bytes([form]) + data[8:])
+    found = st.Store(str(tmp_path)).load()
+    state = {0: st.UNREADABLE, 1: st.ARMED}.get(form, st.NEWER)
+    assert (found.state, found.record) == (state, NEW if form == 1 else None)
+
+
+@pytest.mark.parametrize("content", [b"", b"FBSTORE", b"FBSTORE\2", b"FBSTORF\2", b"fbstore\3"])
+def test_a_copy_that_is_cut_in_its_first_bytes_is_damaged_or_newer(content, tmp_path):
+    st.Store(str(tmp_path)).save(NEW)
+    (tmp_path / st.COPIES[0]).write_bytes(content)
+    found = st.Store(str(tmp_path)).load()
+    assert found.state == (st.NEWER if content == b"FBSTORE\2" else st.UNREADABLE)

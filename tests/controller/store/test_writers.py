@@ -9,6 +9,7 @@ import ast
 import errno
 import itertools
 import os
+import re
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -31,9 +32,20 @@ from controller.watch.dcgm import Now
 from tests.controller.recorder.test_fast import fill
 from tests.repository import ROOT
 
-WRITES = {"put", "kept", "write", "mapped"}  # of durable, regular_file
-RENAMES = {"replace", "rename", "truncate", "ftruncate", "pwrite", "link", "symlink"}  # of os
-FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND"}
+WRITES = {  # with the module that has them, by whatever name a file imports them
+    *("durable.put", "durable.kept", "durable.write", "regular_file.mapped", "sqlite3.connect"),
+    *("os.replace", "os.rename", "os.renames", "os.truncate", "os.ftruncate", "os.pwrite"),
+    *("os.pwritev", "os.writev", "os.sendfile", "os.copy_file_range", "os.posix_fallocate"),
+    *("os.link", "os.symlink", "os.mkfifo", "os.mknod", "os.fdopen"),
+    *("shutil.copy", "shutil.copy2", "shutil.copyfile", "shutil.copyfileobj", "shutil.copytree"),
+    *("shutil.move", "shutil.make_archive", "shutil.unpack_archive", "numpy.save", "numpy.savez"),
+    *("tempfile.mkstemp", "tempfile.mkdtemp", "tempfile.NamedTemporaryFile"),
+    *("tempfile.TemporaryFile", "tempfile.TemporaryDirectory", "logging.FileHandler"),
+}
+FILES = {"files", "_files"}  # what stands for the os module in a test of a power cut
+OF_PATHS = {"write_text", "write_bytes", "touch", "symlink_to", "hardlink_to", "extractall"}
+FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT", "O_APPEND", "O_TMPFILE", "O_TRUNC"}
+MODE = re.compile("[rwaxbt+]{1,4}([:|].*)?")  # of open, and of tarfile.open
 ENDS = """
 goes on   its act needs no disk; a case of CASES shows that
 told      a companion whose act is the file: it says so, goes on and tries again
@@ -47,6 +59,7 @@ __main__.py __init__ | reads
 __main__.py main | reads
 console/backup.py _backup | one line
 console/backup.py _put | one line
+console/backup_file.py packed | inside
 console/login.py __init__ | start
 console/login.py _store | goes on
 console/login.py give_back | goes on
@@ -67,6 +80,7 @@ hints/keys.py rotate | one line
 hints/keys.py withdraw | one line
 journal/writer.py __init__ | start
 journal/writer.py _cut | start
+journal/writer.py _take_room | inside
 journal/writer.py _new_map | start
 planner/books.py add | told
 recorder/capture.py _begin | inside
@@ -92,6 +106,7 @@ run/loop_statistics.py __init__ | start
 state/plan_file.py written | told
 state/record.py _rows | reads
 store/durable.py put | inside
+store/proof_tests.py _append | one line
 store/proof_tests.py _add | one line
 store/proof_tests.py _opened | inside
 store/spool.py put | inside
@@ -108,7 +123,9 @@ system/sockets.py ready | start
 systemd/box_tree.py link | one line
 systemd/box_tree.py put | one line
 systemd/flash_mcu.py lay_out | one line
+systemd/flash_mcu.py main | one line
 systemd/make_bundle.py main | one line
+systemd/make_bundle.py packed | inside
 systemd/make_bundle.py signed | one line
 systemd/rollback.py _remember | one line
 systemd/rollback.py _try_configuration | one line
@@ -118,42 +135,61 @@ watch/load_files.py _put | told
 """
 
 
-def _name(node):
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+def _imported(tree):
+    """{name in a file: module.name}, modules without their packages."""
+    found = {}
+    for node in ast.walk(tree):
+        for each in getattr(node, "names", []) if isinstance(node, IMPORTS) else []:
+            module = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            whole = f"{module}{each.name}".split(".")
+            is_member = isinstance(node, ast.ImportFrom) and ".".join(whole[-2:]) in WRITES
+            found[each.asname or each.name] = ".".join(whole[-2:] if is_member else whole[-1:])
+    return found
 
 
-def _owner(node):
-    return _name(node.value) if isinstance(node, ast.Attribute) else ""
+IMPORTS = ast.Import, ast.ImportFrom
 
 
-def is_write(call):
-    """True for a call that makes, changes or renames a file."""
-    name, owner = _name(call.func), _owner(call.func)
-    if name == "open" and owner in ("", "os", "io"):
-        mode = [*call.args[1:2], *[each.value for each in call.keywords if each.arg == "mode"]]
-        texts = [each.value for each in mode if isinstance(each, ast.Constant)]
-        if any(isinstance(each, str) and set(each) & set("wax+") for each in texts):
-            return True
-    inner = {each.attr for part in call.args for each in ast.walk(part) if hasattr(each, "attr")}
-    if name in ("open", "opened") and inner & FLAGS:
-        return True
-    if name in WRITES and owner in ("durable", "regular_file"):
-        return True
-    if name in RENAMES and owner in ("os", "files", "_files"):
-        return True
-    return name in ("write_text", "write_bytes", "copytree") or (name, owner) == (
-        "connect",
-        "sqlite3",
-    )
+def _is_writing_mode(call):
+    """True for a mode of `open` that writes, and for one that only the run knows."""
+    given = [*call.args[:2], *[each.value for each in call.keywords if each.arg == "mode"]]
+    texts = [each.value for each in given if isinstance(each, ast.Constant)]
+    modes = [each for each in texts if isinstance(each, str) and MODE.fullmatch(each)]
+    named = [
+        each for each in given if "mode" in ast.unparse(each) and not isinstance(each, ast.Constant)
+    ]
+    return bool(named) or any(set(each.partition(":")[0]) & set("wax+") for each in modes)
+
+
+def is_write(node, imported):
+    """True for a call that makes, changes or renames a file, and for a flag that opens one so."""
+    if isinstance(node, ast.Attribute | ast.Name):
+        return getattr(node, "attr", getattr(node, "id", "")) in FLAGS
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Attribute):
+        name = node.func.attr
+        owner = ast.unparse(node.func.value).rpartition(".")[2]
+        owner = "os" if owner in FILES else imported.get(owner, owner)
+        whole = f"{owner}.{name}"
+    else:
+        name = ast.unparse(node.func)
+        whole = imported.get(name, name)
+    return whole in WRITES or name in OF_PATHS or name == "open" and _is_writing_mode(node)
 
 
 def places(path):
-    """Names of the functions of a file that write."""
+    """Names of the functions of a file that write; its own name for what is outside of them."""
     tree, found = ast.parse(path.read_text()), set()
-    functions = [each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)]
-    for function in functions:
-        if any(is_write(each) for each in ast.walk(function) if isinstance(each, ast.Call)):
-            found.add(function.name)
+    imported, inside = _imported(tree), set()
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes = [*ast.walk(function)]
+            inside.update(map(id, nodes))
+            if any(is_write(each, imported) for each in nodes):
+                found.add(function.name)
+    if any(is_write(each, imported) for each in ast.walk(tree) if id(each) not in inside):
+        found.add(path.stem)
     return found
 
 
@@ -183,19 +219,65 @@ def test_every_place_that_writes_says_how_its_act_ends_without_a_disk():
     [
         'open(path, "w")',
         'open(path, mode="ab")',
+        "open(path, mode)",
+        'io.open(path, "r+b")',
+        'path.open("x")',
+        'Path(path).open(mode="w")',
+        'tarfile.open(path, "w:gz")',
+        'gzip.open(path, "wb")',
+        'os.fdopen(3, "wb")',
         "os.open(path, os.O_WRONLY | os.O_CREAT)",
         "durable.put(path, '.new', [b''], 0o600)",
         "os.replace(old, new)",
+        "self._files.replace(old, new)",
         "Path(path).write_text('')",
+        "path.touch()",
         "sqlite3.connect(path)",
         "durable.opened(path, os.O_RDWR)",
+        "shutil.copyfile(old, new)",
+        "shutil.move(old, new)",
+        "tempfile.NamedTemporaryFile()",
+        "logging.FileHandler(path)",
+        "renamed(old, new)",
+        "put(path)",
+        "o.truncate(path, 0)",
+        "np.save(path, values)",
     ],
 )
-def test_a_new_place_that_writes_is_found(text, tmp_path):
+@pytest.mark.parametrize("form", ["def", "async def", "lambda", "module"])
+def test_a_new_place_that_writes_is_found(form, text, tmp_path):
     (tmp_path / "room").mkdir()
-    (tmp_path / "room/new.py").write_text(f"def writes(path):\n    return {text}\n")
-    (tmp_path / "reads.py").write_text("def reads(path):\n    return open(path, 'rb')\n")
-    assert all_places(tmp_path) == {"room/new.py writes"}
+    head = (
+        "import os as o\nfrom os import rename as renamed\nimport numpy as np\n"
+        "from controller.store.durable import put\n"
+    )
+    body = {
+        "def": f"def writes(path):\n    return {text}\n",
+        "async def": f"class A:\n    async def writes(self, path):\n        return {text}\n",
+        "lambda": f"def writes(path):\n    return lambda: {text}\n",
+        "module": f"class A:\n    made = {text}\n",
+    }[form]
+    (tmp_path / "room/new.py").write_text(head + body)
+    (tmp_path / "reads.py").write_text(
+        "import os\ndef reads(path, text):\n    text.replace('a', 'w')\n"
+        "    os.open(path, os.O_RDONLY)\n    with path.open() as file:\n"
+        "        return open(path, 'rb'), open(path, encoding='ascii'), file\n"
+    )
+    name = "new" if form == "module" else "writes"
+    assert all_places(tmp_path) == {f"room/new.py {name}"}
+
+
+@pytest.mark.parametrize("flag", sorted(FLAGS))
+def test_a_flag_in_a_variable_is_found(flag, tmp_path):
+    text = f"def writes(path):\n    flags = os.{flag}\n    return os.open(path, flags)\n"
+    (tmp_path / "new.py").write_text(text)
+    assert all_places(tmp_path) == {"new.py writes"}
+
+
+def test_no_driver_and_no_part_of_the_kernel_writes_a_file():
+    """But channel B, whose board keeps its latches in its own flash."""
+    found = all_places(ROOT / "drivers") | all_places(ROOT / "safety")
+    assert found == {"mcu/board_machine.py remember"}
 
 
 ELSEWHERE = {"state/plan_file.py written"}  # tests/controller/planner/test_process.py

@@ -26,6 +26,8 @@ UNPACKS = {
 }
 PLACES = """
 config/approval.py devices | the ledger, which proof_tests reads with its bound
+config/can_dialects.py shipped | files of the release
+config/dbc.py read | a file beside a profile, which the profile's author has put there
 console/backup_file.py _entry | within the 32 MiB that were read, and not sparse
 console/backup_file.py packed | writes
 console/backup_file.py unpacked | 32 MiB were read before
@@ -34,7 +36,13 @@ console/provision.py read_list | the text was read with LIST_BYTES_MAX
 console/sniff.py pieces | a port gives what has arrived
 console/terminal/actions.py lines | its own child, OUTPUT_BYTES_MAX
 console/terminal/process.py _read | a line gives what has arrived
+documents/bill_of_materials.py _runs | files of the release
+documents/bill_of_materials.py document | files of the release
 documents/commissioning.py _files | files that the check has read with their bounds
+documents/hazard_log.py _exists | files of the release
+documents/hazard_log.py read | files of the release
+documents/locked.py main | files of the release
+doors/feed.py fresh | the state of the controller, which its own process writes
 doors/http/pages.py _fixed | files of the release
 planner/feeds/entsoe.py _root | 1 MiB was read before; elements are bounded there
 recorder/timeline.py boot_id | a file of the kernel
@@ -70,6 +78,8 @@ def is_unbounded(call):
     """True for a call that may take more memory than the bytes that its caller has counted."""
     if not isinstance(call.func, ast.Attribute):
         return False
+    if call.func.attr in ("read_text", "read_bytes"):
+        return True
     if call.func.attr in WHOLE and not call.args and not call.keywords:
         return True
     return f"{name(call.func.value)}.{call.func.attr}" in UNPACKS
@@ -80,7 +90,7 @@ def places(folder=ROOT / "controller"):
     found = set()
     for path in sorted(folder.rglob("*.py")):
         for each in ast.walk(ast.parse(path.read_text())):
-            if isinstance(each, ast.FunctionDef) and any(
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and any(
                 is_unbounded(call) for call in ast.walk(each) if isinstance(call, ast.Call)
             ):
                 found.add(f"{path.relative_to(folder)} {each.name}")
@@ -96,6 +106,7 @@ def test_every_place_that_reads_without_a_bound_says_which_one_holds():
     [
         'open(path, "rb").read()',
         "Path(path).read_bytes()",
+        'path.read_text("ascii")',
         "gzip.decompress(data)",
         "json.load(file)",
         "ElementTree.parse(path)",

@@ -10,28 +10,32 @@ import asyncio
 import collections
 import contextlib
 import json
+import os
 import socket
 
 import pytest
 from feed_cases import NOW_S, feed, span, written
 from hinted_site import KEYS, HintedSite
 
+from controller.config import profile_files
 from controller.console import probe_words
 from controller.core.base import hint_codes as h
 from controller.doors import process, sending
 from controller.doors.mqtt import commands, link
 from controller.doors.settings import Source
-from controller.hints import wire as w
+from controller.hints import keys, wire as w
 from controller.planner import inputs, site_file
 from controller.planner.feeds import reading
 from controller.store import spool
 from tests.repository import ROOT
 
-LISTS = {"listdir", "scandir", "glob", "rglob", "iterdir"}
+LISTS = {"listdir", "scandir", "glob", "iglob", "rglob", "iterdir", "fwalk", "getmembers"}
+OWNED = {"os.walk", "Path.walk", "path.walk", "folder.walk"}  # ast.walk reads no folder
 PLACES = """
 audit/rules.py names | names alone; each rule is loaded by its name
 config/profile_files.py of_folder | left out and named
 console/backup.py _files | a file that cannot be read ends the backup, which must be whole
+console/backup_file.py unpacked | an archive is restored whole, or not at all
 console/decode_fits.py _shipped | files of the release
 console/migrate.py _strangers | names and owners alone
 console/probe_words.py by_path | tested here
@@ -61,10 +65,12 @@ def listing(folder=ROOT / "controller"):
     found = set()
     for path in sorted(folder.rglob("*.py")):
         for each in ast.walk(ast.parse(path.read_text())):
-            if isinstance(each, ast.FunctionDef) and any(
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and any(
                 isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and (node.func.attr in LISTS or ast.unparse(node.func) == "os.walk")
+                and (
+                    getattr(node.func, "attr", getattr(node.func, "id", "")) in LISTS
+                    or ast.unparse(node.func) in OWNED
+                )
                 for node in ast.walk(each)
             ):
                 found.add(f"{path.relative_to(folder)} {each.name}")
@@ -75,8 +81,20 @@ def test_every_place_that_lists_a_folder_says_how_a_bad_entry_ends():
     assert listing() == {line.split(" | ")[0] for line in PLACES.strip().splitlines()}
 
 
-def test_a_new_place_that_lists_a_folder_is_found(tmp_path):
-    (tmp_path / "new.py").write_text("def reads(path):\n    return os.listdir(path)\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def reads(path):\n    return os.listdir(path)\n",
+        "async def reads(path):\n    return [each for each in path.iterdir()]\n",
+        "from os import scandir\ndef reads(path):\n    return lambda: scandir(path)\n",
+        "def reads(path):\n    return [*os.walk(path)]\n",
+        "def reads(path):\n    return glob.iglob(path)\n",
+        "class A:\n    async def reads(self, path):\n        yield from path.walk()\n",
+        "def reads(archive):\n    return archive.getmembers()\n",
+    ],
+)
+def test_a_new_place_that_lists_a_folder_is_found(text, tmp_path):
+    (tmp_path / "new.py").write_text(text)
     (tmp_path / "sound.py").write_text("def reads(path):\n    return open(path)\n")
     assert listing(tmp_path) == {"new.py reads"}
 
@@ -206,12 +224,61 @@ def of_ports(tmp_path, bad):
     return probe_words.by_path(str(port), str(folder)) == str(folder / "usb-1.2")
 
 
-LOOPS = (of_targets, of_topic, of_feeds, of_folder, of_hints, of_acts, of_ports)
+def of_keys(tmp_path, bad):
+    """Two sources, one with a damaged key; and an old key that is damaged beside the new one."""
+    new = [keys.create(str(tmp_path), name) for name in ("bad", "good")][1:]
+    old = keys.rotate(str(tmp_path), "good")
+    (tmp_path / "keys/bad.key").write_text("torn")
+    (tmp_path / f"keys/good{keys.OLD_SUFFIX}").write_text("torn")
+    made_s = int((tmp_path / "keys/good.key").stat().st_mtime)
+    found, lines = keys.load(str(tmp_path), ["bad", "good"], made_s, 0)
+    named = [line for line in lines if "bad.key" in line or f"good{keys.OLD_SUFFIX}" in line]
+    return [each.key for each in found["good"]] == [old] != new and len(named) == 2
+
+
+def of_profiles(tmp_path, bad, monkeypatch):
+    """Two profiles of a folder, one of which this user may not read; and entries of other kinds."""
+    good = ROOT / "drivers/profiles/firebreak_fast_meter.toml"
+    for name in ("good.toml", "locked.toml"):
+        (tmp_path / name).write_bytes(good.read_bytes())
+    (tmp_path / "bad.toml").write_text("family = 3\n")
+    (tmp_path / "torn.toml").write_bytes(b"family = \xff[")
+    (tmp_path / "site.toml").write_bytes(b"\xff[")
+    (tmp_path / "gone.toml").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "folder.toml").mkdir()
+    os.mkfifo(tmp_path / "pipe.toml")
+    with (tmp_path / "huge.toml").open("wb") as file:
+        file.truncate(1 << 40)
+    opened = os.open
+
+    def refused(path, *given, **more):
+        if str(path).endswith("locked.toml"):
+            raise PermissionError(13, "Permission denied", path)
+        return opened(path, *given, **more)
+
+    monkeypatch.setattr(os, "open", refused)
+    found, left_out = profile_files.usable(profile_files.of_folder(str(tmp_path)))
+    words = " ".join(left_out)
+    named = [name for name in ("bad", "locked", "torn") if f"{name}.toml" in words]
+    return [*found] == [str(tmp_path / "good.toml")] and len(named) == len(left_out) == 3
+
+
+LOOPS = (
+    of_keys,
+    of_profiles,
+    of_targets,
+    of_topic,
+    of_feeds,
+    of_folder,
+    of_hints,
+    of_acts,
+    of_ports,
+)
 BAD = OSError(5, "broken"), RuntimeError("odd"), RecursionError(), ValueError("odd"), KeyError("a")
 
 
 @pytest.mark.parametrize("bad", BAD, ids=lambda each: type(each).__name__)
 @pytest.mark.parametrize("loop", LOOPS, ids=lambda each: each.__name__)
 def test_a_bad_item_ends_only_itself(loop, bad, tmp_path, monkeypatch):
-    more = (monkeypatch,) if loop in (of_feeds, of_hints) else ()
+    more = (monkeypatch,) if loop in (of_feeds, of_hints, of_profiles) else ()
     assert loop(tmp_path, bad, *more)

@@ -1,5 +1,10 @@
-"""Other programs that never end their answer: each exchange ends all the same."""
+"""Other programs that never end their answer: each exchange ends all the same.
 
+The syntax tree finds each module that opens a connection to another program, so the next one must
+say here what ends an exchange in which a byte comes now and then.
+"""
+
+import ast
 import contextlib
 import socket
 import threading
@@ -11,9 +16,46 @@ from controller.planner.feeds import fetch
 from controller.series.refusal import SeriesError
 from controller.watch import cabinet, kube_api, slurm
 from controller.watch.jobs import Away, Table
+from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
 GUARD_S = 20
+OPENS = {
+    *("deadline.connection", "deadline.opens_by", "asyncio.open_connection", "request.urlopen"),
+    *("client.HTTPConnection", "client.HTTPSConnection", "smtplib.SMTP", "smtplib.SMTP_SSL"),
+    *("socket.create_connection", "_client.connect", "ftplib.FTP", "imaplib.IMAP4"),
+}
+PLACES = """
+doors/alarms/post.py | cutting, cut_after: tests/controller/doors/test_alarm_dialogue.py
+doors/mqtt/link.py | a stream of messages, read between the turns of the door; nothing waits for it
+planner/feeds/fetch.py | cutting: tested here
+system/deadline.py | the mechanism itself
+upstream/examples/announce_steps.py | an example
+watch/cabinet.py | cut_after: tested here
+watch/kube_api.py | cut_after: tested here
+"""
+
+
+def opening(folder=ROOT / "controller"):
+    """The modules of a folder that open a connection to another program."""
+    return {
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and any(f".{ast.unparse(node)}".endswith(f".{each}") for each in OPENS)
+    }
+
+
+def test_every_module_that_opens_a_connection_says_what_ends_an_exchange():
+    assert opening() == {line.split(" | ")[0] for line in PLACES.strip().splitlines()}
+
+
+@pytest.mark.parametrize("call", sorted(OPENS))
+def test_a_new_module_that_opens_a_connection_is_found(call, tmp_path):
+    (tmp_path / "new.py").write_text(f"class Own({call}):\n    pass\n")
+    (tmp_path / "sound.py").write_text("def reads(connection):\n    return connection.recv(9)\n")
+    assert opening(tmp_path) == {"new.py"}
 
 
 @pytest.fixture(
