@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from controller.series.meaning import BEGIN, said_by
 from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
@@ -59,8 +60,11 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     The first one with a date and a time counts, else the date and the column of the clock.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
-    timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
     clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
+    # a begin beside an end counts
+    for each in (whole, clocks):
+        each.sort(key=lambda at: said_by(names[at]) != BEGIN)
+    timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
     if timed or whole:
         return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
     pairs = enumerate(zip(names, first))

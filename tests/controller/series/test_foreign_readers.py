@@ -7,10 +7,11 @@ from array import array
 import pytest
 from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPrices
 
-from controller.planner.feeds import json_rows
+from controller.planner.feeds import json_rows, rows as csv_rows
 from controller.planner.feeds.points import Feed
-from controller.series import meaning
-from controller.series.units import PRICE
+from controller.series import meaning, money
+from controller.series.refusal import SeriesError
+from controller.series.units import PER_KWH, PRICE
 from tests.repository import ROOT, tree
 
 
@@ -139,7 +140,16 @@ def test_a_key_says_what_the_file_does_not():
     [
         *[
             (each, "end")
-            for each in ("period_end", "Ende", "endTime", "to.end", "bis", "valid until")
+            for each in (
+                "period_end",
+                "Ende",
+                "endTime",
+                "to.end",
+                "bis",
+                "valid until",
+                "slut",
+                "till",
+            )
         ],
         *[(each, "begin") for each in ("start", "startsAt", "von", "period_begin", "Beginn")],
         *[(each, "") for each in ("time", "weekend", "unix", "start_end", "calendar", "trend")],
@@ -154,10 +164,84 @@ def test_names_of_times(name, said):
     [
         *[("price EUR/MWh", ""), ("SEK_per_kWh", "SEK"), ("price_sek", "SEK"), ("ct/kWh", "")],
         *[("EUR/MWh SEK", "SEK"), ("eur/mwh", ""), ("nokia", ""), ("value NOK/MWh", "NOK")],
+        *[("priceSEK", "SEK"), ("SEKPerKWh", "SEK"), ("SEKperMWh", "SEK"), ("A$/MWh", "AUD")],
+        *[("Zone C EUR/MWh", ""), ("DE-FR EUR/MWh", ""), ("price p90 EUR/MWh", "")],
     ],
 )
 def test_currencies_of_names(name, other):
-    assert meaning.other_currency(name, "EUR") == other
+    assert money.other_currency(name, "EUR") == other
+
+
+@pytest.mark.parametrize(
+    "name, unit",
+    [
+        *[(each, "per MWh") for each in ("EURMWh", "priceEurPerMwh", "price/MWh", "kr/MWh")],
+        *[(each, "per kWh") for each in ("per kWh", "SEKPerKWh", "price_kWh", "\u20ac/kWh")],
+        *[
+            (each, "hundredths per kWh")
+            for each in ("EUR cent/kWh", "Rp./kWh", "c\u20ac/kWh", "p/kWh")
+        ],
+        # thousandths, unknown hundredths, other energies: nobody guesses a unit
+        *[(each, None) for each in ("mEUR/kWh", "sen/kWh", "GBp/kWh", "ct/MWh", "EUR/GWh", "MWh")],
+        *[(each, None) for each in ("EUR/100kWh", "EUR/kW", "volume_MWh", "product_kWh")],
+    ],
+)
+def test_units_of_names(name, unit):
+    found = money.price_unit(name)
+    assert (found and found.name) == unit
+
+
+def test_a_price_without_a_currency_is_doubted():
+    asked = meaning.Asked(PRICE, "SEK")
+    times_s = array("d", [FIRST_S, FIRST_S + 3600])
+    (doubt,) = meaning.taken(times_s, [0.5, 0.6], ("t", "price per kWh"), PER_KWH, asked).doubts
+    assert doubt.startswith("price per kWh: names no currency, taken as SEK") and "SEK/kWh" in doubt
+
+
+@pytest.mark.parametrize(
+    "said", [{"currency": "SEK"}, {"unit": "\u00f6re/kWh"}, {"Unit": "EUR/kWh"}]
+)
+def test_a_file_that_says_another_currency_or_unit_is_refused(said, tmp_path):
+    """The unit of the feed is EUR/MWh, the text names it beside its values."""
+    rows = [{"t": f"2026-06-01T0{at}:00Z", "p": 80} for at in range(3)]
+    own = {"list": "d", "time": "t", "value": "p", "unit": "EUR/MWh", "time_is": ""}
+    feed = Feed("x", "prices", "json", 1e6, BERLIN, "EUR", own)
+    good = json.dumps({"d": rows, "currency": "EUR", "unit": "EUR / MWh", "more": {"unit": "h"}})
+    assert json_rows.parsed(good.encode(), feed, 2e9).values[0] == 0.08
+    for text in ({"d": rows, **said}, {"d": [*rows[:2], rows[2] | said]}):
+        with pytest.raises(SeriesError, match="allowed is money in EUR, per MWh"):
+            json_rows.parsed(json.dumps(text).encode(), feed, 2e9)
+    ((name, cell),) = said.items()
+    lines = [f"t,price EUR/MWh,{name}", *[f"{each['t']},80,EUR/MWh" for each in rows[:2]]]
+    path = tmp_path / "prices.csv"
+    own = {"path": str(path), "column": "", "unit": ""}
+    for end in ("EUR", cell):
+        path.write_text("\n".join([*lines, f"{rows[2]['t']},80,{end}", ""]))
+        if end == "EUR":
+            assert list(csv_rows.read(str(path), feed._replace(keys=own), 2e9).values) == [0.08] * 3
+            continue
+        with pytest.raises(SeriesError, match=f"line 4: {name} = .*: allowed is money in EUR"):
+            csv_rows.read(str(path), feed._replace(keys=own), 2e9)
+
+
+@pytest.mark.parametrize("header", ["bis,von", "Ende;Beginn", "end_time;start_time", "slut;start"])
+def test_a_begin_beside_an_end_counts(header, tmp_path):
+    mark = ";" if ";" in header else ","
+    rows = [f"2026-06-01T0{at + 1}:00Z{mark}2026-06-01T0{at}:00Z{mark}80" for at in range(3)]
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join([f"{header}{mark}EUR/MWh", *rows, ""]))
+    own = {"path": str(path), "column": "", "unit": ""}
+    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
+    assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == 1_780_272_000  # 00:00Z
+
+
+def test_a_clock_that_ends_beside_its_date(tmp_path):
+    """Dates and times of the day have columns of their own, and the second name says the end."""
+    path = tmp_path / "prices.csv"
+    path.write_text("Datum;Zeit bis;EUR/MWh\n01.06.2026;01:00;80\n01.06.2026;02:00;80\n")
+    own = {"path": str(path), "column": "", "unit": ""}
+    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
+    assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == FIRST_S
 
 
 def test_ends_keep_a_hole():
