@@ -23,7 +23,8 @@ BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
 SPAN = " - "  # between begin and end of a period
 _ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?"
+    r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
+    r"(Z|[+-]\d\d(?::?[0-5]\d)?)?)?"
 )
 # 01/05/2026 is January in the United States; a column of Central European Time has days first.
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
@@ -31,7 +32,10 @@ _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
 CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
 _NAME = re.compile("time|date|zeit|datum|stamp|epoch|unix", re.IGNORECASE)
-_NAMED_ZONE = re.compile(r"(?<![a-z])(?:utc|gmt)([+-](?:0?\d|1[0-4]))?(?![a-z\d])", re.IGNORECASE)
+_NAMED_ZONE = re.compile(
+    r"(?<![a-z])(?:utc|gmt)(?![a-z\d])(?:\s*([^\s\w)\],;/]?)\s*(\d[\d:.]*))?", re.IGNORECASE
+)
+_HOURS = re.compile(r"(0?\d|1[0-4])(?::?([0-5]\d))?")
 _DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
 
 
@@ -175,9 +179,15 @@ class TimeCells:
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
-    """The zone that the name of a column shows, as `Datetime (UTC)`, else the given one."""
+    """The zone that the name of a column shows, as `Time (UTC+05:30)`, else the given one."""
     found = _NAMED_ZONE.search(name)
-    return timezone(timedelta(hours=int(found[1] or 0))) if found else zone
+    if not found:
+        return zone
+    hours = _HOURS.fullmatch(found[2] or "0")
+    if not hours or (found[2] and found[1] not in ("+", "-")):
+        raise SeriesError(f"{shown(name)} names no zone: allowed is a name as UTC or UTC+05:30")
+    east = timedelta(hours=int(hours[1]), minutes=int(hours[2] or 0))
+    return timezone(-east if found[1] == "-" else east)
 
 
 def _bounded(time: datetime) -> float:

@@ -4,7 +4,7 @@ A last line without an end may be cut in the middle of a number, so it does not 
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from controller.planner.feeds.points import QUANTITIES, Feed, Points, Reading, of_readings, unit_of
 from controller.series import money, table, times
@@ -14,7 +14,6 @@ from controller.series.units import Unit
 LINE_ENDS = b"\r\n\0"  # the last byte of a line in UTF-8 and UTF-16
 GZIP = b"\x1f\x8b"
 ROWS_MAX = 600_000  # a year of minutes
-Check = Callable[[int, list[str]], None]
 CUT = "the last line has no end, so it may be cut and does not count"
 
 
@@ -24,35 +23,26 @@ def read(path: str, feed: Feed, made_s: float) -> Points:
         at = times.columns(found.names, found.first) or (0,)
         place, unit = _column(found, feed, at)
         names, is_cut = (found.named(at), found.names[place]), _is_cut(path)
-        readings = _readings(found, at, place, is_cut, _check_of(found, feed, unit))
+        readings = _readings(found, at, place, is_cut, feed, unit)
         points = of_readings(readings, feed, unit, names, made_s, found.has_comma)
         return points._replace(doubts=points.doubts + [f"{path}: {CUT}"] * is_cut)
 
 
 def _readings(
-    found: table.Table, at: tuple[int, ...], place: int, is_cut: bool, check: Check
+    found: table.Table, at: tuple[int, ...], place: int, is_cut: bool, feed: Feed, unit: Unit
 ) -> Iterator[Reading]:
+    said = money.saying(found.names) if feed.kind == "prices" else []
     before: list[Reading] = []
     for count, (line, cells) in enumerate(found):
         if count >= ROWS_MAX:
             raise SeriesError(f"line {line}: has more than {ROWS_MAX} rows: shorten it")
         yield from before
-        check(line, cells)
+        for each in said:
+            with at_cell(line, found.names[each]):
+                money.check("".join(cells[each : each + 1]), feed.currency, unit)
         time = " ".join([cells[each] for each in at if each < len(cells)])
         before = [(f"line {line}", time, cells[place] if place < len(cells) else "")]
     yield from before if not is_cut else ()
-
-
-def _check_of(found: table.Table, feed: Feed, unit: Unit) -> Check:
-    """Compares what the row of a price says of its currency and unit beside it."""
-    places = money.saying(found.names) if feed.kind == "prices" else []
-
-    def check(line: int, cells: list[str]) -> None:
-        for each in places:
-            with at_cell(line, found.names[each]):
-                money.check("".join(cells[each : each + 1]), feed.currency, unit)
-
-    return check
 
 
 def _is_cut(path: str) -> bool:

@@ -9,7 +9,7 @@ from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPric
 
 from controller.planner.feeds import json_rows, rows as csv_rows
 from controller.planner.feeds.points import Feed
-from controller.series import meaning, money
+from controller.series import meaning, money, times
 from controller.series.refusal import SeriesError
 from controller.series.units import PER_KWH, PRICE
 from tests.repository import ROOT, tree
@@ -250,3 +250,47 @@ def test_ends_keep_a_hole():
     asked = meaning.Asked(PRICE, "", "end")
     found = meaning.taken(times_s, [80.0] * 4, ("t", "p"), None, asked)
     assert [each - FIRST_S for each in found.begins_s] == [0, 3600, 3 * 3600, 4 * 3600]
+
+
+@pytest.mark.parametrize(
+    "name, east_min",
+    [
+        *[("Datetime (UTC)", 0), ("utc_time", 0), ("UTC+1", 60), ("time UTC+05:30", 330)],
+        *[("UTC+0530", 330), ("GMT+5:45", 345), ("GMT-03:30", -210), ("UTC -0:30", -30)],
+        *[("UTC +1", 60), ("UTC (s)", 0), ("UTC, 15 min", 0), ("time", 120)],
+    ],
+)
+def test_zones_of_names(name, east_min):
+    found_s = times.TimeCells(BERLIN, name=name)("2026-06-01T00:00")
+    assert found_s == 1_780_272_000 - 60 * east_min
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC+15", "UTC+5.5", "UTC\u22123", "UTC\u00b11", "GMT 1", "UTC+1:75"]
+)
+def test_a_zone_that_is_not_understood_is_refused(name):
+    with pytest.raises(SeriesError, match="names no zone: allowed is a name as UTC or UTC.05:30"):
+        times.TimeCells(BERLIN, name=name)
+
+
+@pytest.mark.parametrize(
+    "cell, east_min",
+    [
+        *[("2026-06-01T00:00+05:30", 330), ("2026-06-01T00:00+0530", 330)],
+        *[("2026-06-01T00:00+05:45", 345), ("2026-06-01T00:00-03:30", -210)],
+        *[("2026-06-01T00:00Z", 0), ("2026-06-01T00:00", 120), ("2026-06-01T00:00-12", -720)],
+    ],
+)
+def test_offsets_of_cells(cell, east_min):
+    assert times.TimeCells(BERLIN)(cell) == 1_780_272_000 - 60 * east_min
+
+
+@pytest.mark.parametrize(
+    "cell",
+    """2026-06-01T24:00 2026-06-01T24:00Z 2026-06-30T23:59:60Z 2026-06-01T00:00+05:99 2026-06-01T00:60
+    2026-06-01T00:00+5:30 2026-06-01T00:00+24:00 0001-01-01T00:00+05:30 9999-12-31T23:59-05:30
+    2026-06-01T0000Z 2026-02-30T00:00""".split(),
+)
+def test_a_time_that_no_clock_shows_is_refused(cell):
+    with pytest.raises(SeriesError, match="allowed is a time as 2026-11-25T12:00Z"):
+        times.TimeCells(BERLIN)(cell)
