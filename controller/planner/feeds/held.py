@@ -14,6 +14,7 @@ from controller.system.paths import one_line
 from controller.system.utc import elapsed_s
 from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
+KEPT_PARTS = 2  # windows of values: those of now stay while the clock is ahead for a moment
 EARLY_S = 300.0  # another machine's clock may be ahead by so much
 HOUR_S = 3600.0
 Rating = tuple[float, Margin]
@@ -31,6 +32,7 @@ class Held:
         self.feed, self.values = feed, dict[int, float]()
         # when the newest were made, and when they were last asked for
         self._made_s = self._tried_s = -math.inf
+        self._offset_s = 0.0  # of the clock of the day when they were last asked for
         self._error, self._doubts = "", list[str]()
         self._last = Last("its reader failed", told=self._fail)
 
@@ -40,11 +42,17 @@ class Held:
         """
         end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
         # later ones are of a clock that was ahead: nobody has measured them
-        self.values = {at: each for at, each in self.values.items() if first <= at < end}
-        if self._is_due(now_s, uptime_s):
+        # without a bound of their times: the clock may be wrong now
+        newest = sorted(self.values.items())[-KEPT_PARTS * count :]
+        self.values = {at: each for at, each in newest if at < end}
+        offset_s = elapsed_s(uptime_s, now_s)
+        is_set = abs(offset_s - self._offset_s) > EARLY_S
+        if is_set or self._is_due(now_s, uptime_s):
             self._tried_s, self._error, self._doubts = uptime_s, "", []
+            self._offset_s = offset_s
+            since_s = -math.inf if is_set else self._newest_s()
             with self._last:
-                self._read(Span(first * QUARTER_S, count, now_s, self._newest_s()), uptime_s)
+                self._read(Span(first * QUARTER_S, count, now_s, since_s), uptime_s)
         lines = list(self._doubts)
         if self._error or self.is_old(uptime_s):
             lines.append("; ".join(filter(None, (self._error, self._age(uptime_s)))))
@@ -94,7 +102,7 @@ class Held:
                 self.values[at] = value
             elif value == value:
                 beyond.append(value)
-        self._made_s = uptime_s - max(0.0, age_s)
+        self._made_s = max(self._made_s, uptime_s - max(0.0, age_s))
         self._doubts = [*points.doubts, *self._unlikely(beyond, span)]
 
     def _unlikely(self, beyond: list[float], span: Span) -> list[str]:

@@ -149,7 +149,7 @@ def test_a_web_feed_is_asked_at_its_pace(monkeypatch, load):
     monkeypatch.setattr(reading, "read", read)
     own = held.Held(feed("", url="x", every_min=30))
     for minute in (0, 10, 29, 31, 45, 62):
-        own.update(0, 1, NOW_S, NOW_S + 60 * minute)
+        own.update(0, 1, NOW_S + 60 * minute, 60 * minute)
     assert asked == [0, 31, 62]
 
 
