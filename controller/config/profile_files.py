@@ -9,14 +9,24 @@ from controller.config.devices import Device
 from controller.config.profile_form import SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.forms.refusal import ConfigError
+from controller.system import toml_text
+from controller.system.regular_file import link_opener
 from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:
     """The files of a folder that name a family: site files lie in the same folder."""
     paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
-    texts = {str(path): path.read_text("ascii", "replace") for path in paths}
-    return [path for path, text in texts.items() if re.search(r"(?m)^family *=", text)]
+    return [str(path) for path in paths if _names_family(path)]
+
+
+def _names_family(path: pathlib.Path) -> bool:
+    """The file is a profile, or cannot be read, which its reader then says."""
+    try:
+        with open(path, "rb", opener=link_opener) as file:
+            return re.search(rb"(?m)^family *=", file.read(toml_text.BYTES_MAX)) is not None
+    except OSError:
+        return True
 
 
 def usable(names: Iterable[str]) -> tuple[dict[str, Profile], list[str]]:

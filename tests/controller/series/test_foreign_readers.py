@@ -12,6 +12,7 @@ from controller.planner.feeds.points import Feed
 from controller.series import meaning, money, times
 from controller.series.refusal import SeriesError
 from controller.series.units import PER_KWH, PRICE
+from tests.referred import References
 from tests.repository import ROOT, tree
 
 
@@ -76,24 +77,24 @@ READERS = {
     "controller/system/toml_text.py tomllib.loads": "the reader of all TOML",
     "controller/systemd/signed_bundle.py json.load": "own",
     "controller/systemd/signed_bundle.py json.loads": "own",
+    "controller/documents/locked.py configparser.ConfigParser": "own",
+    "controller/systemd/make_bundle.py configparser.ConfigParser": "own",
     "controller/upstream/examples/announce_steps.py json.loads": "an example for others",
 }
 PARSERS = {
     *("json.loads", "json.load", "json_text.loads", "csv.reader", "csv.DictReader"),
     *("ElementTree.fromstring", "ElementTree.parse", "ElementTree.iterparse", "minidom.parse"),
-    *("table.opened", "text.opened", "tomllib.loads", "tomllib.load", "yaml.safe_load"),
+    *("table.opened", "text.opened", "tomllib.loads", "tomllib.load"),
+    *("yaml.safe_load", "configparser.ConfigParser", "numpy.loadtxt", "numpy.genfromtxt"),
 }
 
 
 def parses(text):
-    """The parsers that a file calls."""
-    return {
-        f"{node.func.value.id}.{node.func.attr}"
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-    } & PARSERS
+    """The parsers that a file refers to."""
+    tree = ast.parse(text)
+    references = References(tree)
+    nodes = [each for each in ast.walk(tree) if isinstance(each, (ast.Name, ast.Attribute))]
+    return {references.is_of(each, PARSERS) for each in nodes} - {""}
 
 
 def test_every_reader_of_text_is_known():
@@ -108,7 +109,16 @@ def test_every_reader_of_text_is_known():
 
 
 @pytest.mark.parametrize(
-    "line", ["x = json.loads(data)", "for row in csv.reader(file): pass", "ElementTree.parse(f)"]
+    "line",
+    [
+        "import json\nx = json.loads(data)",
+        "import csv\nfor row in csv.reader(file): pass",
+        "from xml.etree import ElementTree\nElementTree.parse(f)",
+        "import xml.etree.ElementTree as ET\nET.parse(f)",
+        "from json import loads as read\nread(data)",
+        "from controller.series.table import opened\nread = opened",
+        "from yaml import safe_load\nsafe_load(f)",
+    ],
 )
 def test_the_syntax_tree_finds_a_reader(line):
     assert parses(line)
