@@ -39,7 +39,7 @@ READERS = {
     "controller/planner/feeds/entsoe.py ElementTree.fromstring": TestEntsoeXml,
     "controller/series/prices.py table.opened": TestRunPrices,
     # other series of controller/series: no price, and a time from any zero or without a period
-    "controller/audit/table.py table.opened": "test_samples",
+    "controller/audit/table.py table.opened": "test_audit_command",
     "controller/hints/schedule_file.py table.opened": "begins of slots, in a form of its own",
     "controller/series/jobs.py table.opened": "test_series_fence",
     "controller/series/survey.py table.opened": "test_series_powers",
