@@ -31,7 +31,7 @@ class Held:
         self._rating = rating
         self.feed, self.values = feed, dict[int, float]()
         # when the newest were made, and when they were last asked for
-        self._made_s = self._tried_s = -math.inf
+        self._made_uptime_s = self._tried_s = -math.inf
         self._offset_s = 0.0  # of the clock of the day when they were last asked for
         self._error, self._doubts = "", list[str]()
         self._last = Last("its reader failed", told=self._fail)
@@ -60,7 +60,7 @@ class Held:
 
     def is_old(self, uptime_s: float) -> bool:
         """The values are older than max_age_h."""
-        return uptime_s - self._made_s > self.feed.max_age_s
+        return uptime_s - self._made_uptime_s > self.feed.max_age_s
 
     def window(self, first: int, count: int, now_s: float, uptime_s: float) -> list[float]:
         """The values of these quarters, NaN where unknown; old ones say nothing of the future."""
@@ -69,7 +69,7 @@ class Held:
         return [self.values.get(at, math.nan) if at < end else math.nan for at in quarters]
 
     def _age(self, uptime_s: float) -> str:
-        age_h, allowed_h = (uptime_s - self._made_s) / HOUR_S, self.feed.max_age_s / HOUR_S
+        age_h, allowed_h = (uptime_s - self._made_uptime_s) / HOUR_S, self.feed.max_age_s / HOUR_S
         if age_h == math.inf:
             return "it was never read"
         if self.is_old(uptime_s):
@@ -102,7 +102,7 @@ class Held:
                 self.values[at] = value
             elif value == value:
                 beyond.append(value)
-        self._made_s = max(self._made_s, uptime_s - max(0.0, age_s))
+        self._made_uptime_s = max(self._made_uptime_s, uptime_s - max(0.0, age_s))
         self._doubts = [*points.doubts, *self._unlikely(beyond, span)]
 
     def _unlikely(self, beyond: list[float], span: Span) -> list[str]:

@@ -328,7 +328,7 @@ def test_a_day_of_sun_in_the_wrong_unit_is_doubted(tmp_path, load, prices, highe
 def test_a_window_has_each_quarter_that_was_asked_for():
     """One that lacks its last quarter would shorten every plan of this feed without a word."""
     own = held.Held(feed("", url="x", every_min=30))
-    own.values, own._made_s = {7: 70.0, 8: 80.0, 9: 90.0, 10: 100.0}, 8 * 900.0
+    own.values, own._made_uptime_s = {7: 70.0, 8: 80.0, 9: 90.0, 10: 100.0}, 8 * 900.0
     assert own.window(7, 3, 8 * 900.0, 8 * 900.0) == [70, 80, 90]
     found = own.window(8, 4, 8 * 900.0, 8 * 900.0)
     assert found[:3] == [80, 90, 100] and math.isnan(found[3]) and len(found) == 4
