@@ -29,7 +29,8 @@ from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Row, Table
 from controller.series.units import POWER
 
-ROWS = 1 << 16
+ROWS, CELLS = 1 << 16, 1 << 18  # of a piece: a file may have 1000 columns
+CELL_MAX = 32
 POWER_W_MAX = 1e10
 PLAIN = {VOLTAGE: 3.0, FREQUENCY: 100.0, COMMANDED: 7.0}
 WORDS = {LOAD: "load", GRID: "grid", BATTERY: "battery"}
@@ -50,8 +51,8 @@ class CsvSource:
         """See Source."""
         with table.opened(self.path) as rows:
             clock, columns = _Clock(rows, self._zone), self._columns(rows)
-            each = iter(rows)
-            while found := list(itertools.islice(each, ROWS)):
+            each, count = iter(rows), min(ROWS, CELLS // len(rows.names))
+            while found := list(itertools.islice(each, count)):
                 yield self._piece(clock, columns, found, rows)
 
     def _piece(self, clock: "_Clock", columns: list[Column], rows: list[Row], of: Table) -> Piece:
@@ -128,9 +129,11 @@ def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
 
 def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
     """The numbers of cells, NaN of no number."""
-    if not has_comma:
+    # numpy cuts longer cells and a NUL at the end, and reads 1_0 as 10
+    is_plain = max(map(len, cells), default=0) <= CELL_MAX and not {*"_\0"} & {*"".join(cells)}
+    if is_plain and not has_comma:
         with contextlib.suppress(ValueError):
-            found = np.array(cells, dtype="S32").astype(float)
+            found = np.array(cells, dtype=f"S{CELL_MAX}").astype(float)
             found[~np.isfinite(found)] = np.nan
             return found
     return np.array([table.number(cell, has_comma) for cell in cells])

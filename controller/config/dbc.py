@@ -7,17 +7,20 @@ import re
 from fractions import Fraction
 
 from controller.forms.refusal import refuse
+from controller.system.regular_file import link_opener
 from drivers.profile import Message, Signal
 
-FRAME_BITS = 64
+FRAME_BITS, BYTES_MAX = 64, 4 << 20
 _SIGNAL_START = "SG_ "
 _STRING = re.compile(r'"[^"]*"')
-_MESSAGE = re.compile(r"BO_ +(\d+) +(\w+) *: *\d+ +\w+")
+# Few digits: Python makes of 1e99999999 a number of 100 million digits.
+_NUMBER = r"([+-]?[\d.]{1,24}(?:[eE][+-]?\d{1,2})?)"
+_MESSAGE = re.compile(r"BO_ +(\d{1,10}) +(\w+) *: *\d+ +\w+")
 _SIGNAL = re.compile(
-    r"SG_ +(\w+)(?: +(M|m\d+))? *: *(\d+) *\| *(\d+) *@ *([01]) *([+-]) *"
-    r"\( *([\d.eE+-]+) *, *([\d.eE+-]+) *\) *\[[^\]]*\] *\"\" .*"
+    r"SG_ +(\w+)(?: +(M|m\d{1,9}))? *: *(\d{1,3}) *\| *(\d{1,3}) *@ *([01]) *([+-]) *"
+    rf"\( *{_NUMBER} *, *{_NUMBER} *\) *\[[^\]]*\] *\"\" .*"
 )
-_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d+) +(\w+) .*")  # on a signal above it
+_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")  # on a signal above it
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
 READABLE = "a message, or a little-endian integer that is not multiplexed"
 
@@ -79,6 +82,10 @@ def read(path: pathlib.Path, name: str, every: bool) -> dict[str, Message]:
     if not file.is_file():
         refuse(path.name, key, f"no such file {name} beside the profile")
     try:
-        return messages(file.read_text(encoding="cp1252", errors="replace"), every)
-    except ValueError as error:
+        with open(file, "rb", opener=link_opener) as opened:
+            data = opened.read(BYTES_MAX + 1)
+        if len(data) > BYTES_MAX:
+            raise ValueError(f"has more than {BYTES_MAX} bytes")
+        return messages(data.decode("cp1252", "replace"), every)
+    except (OSError, ValueError) as error:
         refuse(path.name, key, f"{name}: {error}")

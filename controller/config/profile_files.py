@@ -1,6 +1,5 @@
 """Profiles by their files: each is tried with its driver, and a bad one costs itself alone."""
 
-import os
 import pathlib
 import re
 from collections.abc import Iterable
@@ -10,23 +9,22 @@ from controller.config.devices import Device
 from controller.config.profile_form import SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.forms.refusal import ConfigError
+from controller.system import toml_text
 from controller.system.regular_file import link_opener
-from controller.system.toml_text import BYTES_MAX
 from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:
-    """The files of a folder that name a family: site files lie in the same folder. A file that
-    cannot be read is one of them, so that `usable` names it.
-    """
-    paths = [str(path) for path in sorted(pathlib.Path(folder or ".").glob("*.toml"))]
-    return [path for path in paths if os.path.isfile(path) and _may_be_profile(path)]
+    """The files of a folder that name a family: site files lie in the same folder."""
+    paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
+    return [str(path) for path in paths if _names_family(path)]
 
 
-def _may_be_profile(path: str) -> bool:
+def _names_family(path: pathlib.Path) -> bool:
+    """The file is a profile, or cannot be read, which its reader then says."""
     try:
         with open(path, "rb", opener=link_opener) as file:
-            return re.search(rb"(?m)^family *=", file.read(BYTES_MAX)) is not None
+            return re.search(rb"(?m)^family *=", file.read(toml_text.BYTES_MAX)) is not None
     except OSError:
         return True
 

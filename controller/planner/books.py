@@ -25,9 +25,10 @@ class Books:
     def __init__(self, state_directory: str, zone: tzinfo) -> None:
         self._path, self._zone = os.path.join(state_directory, FILE), zone
         # in the order of the file, in which they were measured
-        self._found = dict(filter(None, map(self._of_line, self._lines())))
+        *lines, rest = self._lines()
+        self._found = dict(filter(None, map(self._of_line, lines)))
         self._early = set[int]()  # have been later than now
-        self.rows, self._is_whole = list[Quarter](), True
+        self.rows, self._is_whole = list[Quarter](), not rest  # else it was cut in a line
 
     def look(self, now: int) -> None:
         """Call with the number of each new quarter, before the rest. A quarter that is later is of
@@ -79,20 +80,21 @@ class Books:
             open(self._path, "rb", opener=regular_file.opener) as file,
         ):
             return file.read(BYTES_MAX).split(b"\n")
-        return []
+        return [b""]
 
     def _of_line(self, line: bytes) -> tuple[int, Quarter] | None:
         try:
             time, *cells = line.decode("ascii").split(",")
             values = [float(cell) if cell else None for cell in cells]
-            at = datetime.fromtimestamp(int(time), self._zone)
+            number, late_s = divmod(int(time), SLOT_S)
+            at = datetime.fromtimestamp(number * SLOT_S, self._zone)
         except (ValueError, OverflowError, OSError):
             return None
-        is_good = all([each is None or abs(each) < NUMBER_MAX for each in values])
+        is_good = not late_s and all([each is None or abs(each) < NUMBER_MAX for each in values])
         # a line of an earlier version has one cell less
         if len(values) not in (len(Quarter._fields) - 2, len(Quarter._fields) - 1) or not is_good:
             return None
-        return int(time) // SLOT_S, Quarter(at, *values)
+        return number, Quarter(at, *values)
 
 
 def _line(row: Quarter) -> bytes:

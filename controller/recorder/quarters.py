@@ -56,31 +56,50 @@ class QuartersError(Exception):
     """The file has another form; one line."""
 
 
-def read(path: str) -> list[Quarter]:
-    """The quarters of a file, in order of time. QuartersError, OSError."""
-    return sorted(_measured(path))
+def read(path: str, doubts: list[str] | None = None) -> list[Quarter]:
+    """The quarters of a file, in order of time. doubts: gets a line about what was left out.
+    QuartersError: no line is right. OSError.
+    """
+    rows, line = _measured(path)
+    if line and doubts is not None:
+        doubts.append(line)
+    return sorted(rows.values())
 
 
-def _measured(path: str) -> list[Quarter]:
-    """The same in the order of the file, in which they were measured."""
+def _measured(path: str) -> tuple[dict[int, Quarter], str]:
+    """The same by number, in the order of the file, in which they were measured, and the line."""
     with open(path, "rb", opener=regular_file.link_opener) as file:
         data = file.read(BYTES_MAX + 1)
     lines = data.decode("ascii", "replace").splitlines()
     if len(data) > BYTES_MAX or not lines or lines[0] not in HEADERS:
         raise QuartersError(f"{path}: is no quarters.csv of the recorder: its header is another")
-    try:
-        return list({each.at: each for each in map(_of_line, lines[1:])}.values())
-    except ValueError:
-        raise QuartersError(f"{path}: a line has no time or a wrong number") from None
+    rows, odd = dict[int, Quarter](), list[int]()
+    for number, text in enumerate(lines[1:], 2):
+        try:
+            found = _of_line(text)
+        except ValueError:
+            odd.append(number)
+            continue
+        rows.pop(found.at, None)
+        rows[found.at] = found
+    if not odd:
+        return rows, ""
+    line = f"{path}: {len(odd)} lines are left out, the first is line {odd[0]}: allowed are "
+    line += "the begin of a quarter of an hour and its numbers"
+    if not rows:
+        raise QuartersError(line)
+    return rows, line
 
 
 def _of_line(line: str) -> Quarter:
+    """ValueError: it is another one, or begins within a quarter of an hour."""
     time, *cells = line.split(",")
     values = [float(cell) if cell else None for cell in cells]
     known = [each for each in values if each is not None]
-    if len(values) not in CELLS or not all([abs(v) < NUMBER_MAX for v in known]):
+    at, late_s = divmod(int(time), QUARTER_S)
+    if late_s or len(values) not in CELLS or not all([abs(v) < NUMBER_MAX for v in known]):
         raise ValueError("a wrong number of cells, or a number out of range")
-    return Quarter(int(time) // QUARTER_S, *values)
+    return Quarter(at, *values)
 
 
 def _line(row: Quarter) -> str:
@@ -103,9 +122,12 @@ class Quarters:
             self._publish()
 
     def _kept(self) -> dict[int, Quarter]:
-        """The quarters of an earlier run. A damaged file is left: the next quarter replaces it."""
+        """The quarters of an earlier run. The next quarter replaces what is damaged."""
         try:
-            return {each.at: each for each in _measured(self._paths[0])}
+            rows, line = _measured(self._paths[0])
+            if line:
+                self._say(line)
+            return rows
         except FileNotFoundError:
             return {}
         except (OSError, QuartersError) as error:

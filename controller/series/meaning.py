@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from controller.series.money import currencies, other_currency, small
 from controller.series.refusal import SeriesError
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quantity, Unit
 
@@ -21,13 +22,18 @@ BEGIN, END = "begin", "end"
 STEP_S_MAX = 3600.0
 LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh that are rather per kWh
 PRICE_NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
-CURRENCIES = "eur usd cny nok sek dkk gbp chf pln czk jpy huf ron bgn aud nzd cad inr".split()
+# A name may join the word with another one, as `endtime` or `intervalend`.
+_WHEN = (
+    r"(?<![^\W\d_])(?:period|interval|slot|hour|time|date)?"
+    r"(?:{})(?:zeit|tid|time|date)?(?![^\W\d_])"
+)
 _WORDS = {
-    BEGIN: re.compile("(?<![a-z])(?:begins?|starts?|beginn|from|von|ab|startzeit)(?![a-z])"),
-    END: re.compile("(?<![a-z])(?:ends?|ende|until|bis|endzeit)(?![a-z])"),
+    BEGIN: "begins?|beginning|beginn|starts?|starting|from|since|von|ab|anfang|seit|fr[a\u00e5]n?"
+    "|van|od|d[e\u00e9]but|desde|in[i\u00ed]cio|inizio",
+    END: "ends?|ended|ending|ende|until|till?|to|bis|stops?|finish|slutt?|tot|einde?|do|konie?c"
+    "|konec|fine?|fim|hasta",
 }
-_HUMP = re.compile("(?<=[a-z])(?=[A-Z])")  # endsAt, periodEnd
-_CURRENCY = re.compile(rf"(?<![a-z])(?:{'|'.join(CURRENCIES)})(?![a-z])")
+_SAID = {each: re.compile(_WHEN.format(words)) for each, words in _WORDS.items()}
 
 
 class Asked(NamedTuple):
@@ -58,6 +64,11 @@ def taken(
     if asked.currency and (other := other_currency(names[1], asked.currency)):
         raise SeriesError(f"{names[1]} is in {other}: allowed is {asked.currency}, of the tariff")
     doubts = _price_doubts(names[1], unit, values) if asked.quantity is PRICE else []
+    if asked.currency and not currencies(names[1]):
+        doubts.append(
+            f"{names[1]}: names no currency, taken as {asked.currency}, of the tariff; the key "
+            f'unit of the feed can name it, as "{asked.currency}/MWh" or "{asked.currency}/kWh"'
+        )
     time_is = asked.time_is or said_by(names[0])
     if not time_is and asked.may_be_either:
         doubts.append(
@@ -73,15 +84,8 @@ def taken(
 
 def said_by(name: str) -> str:
     """BEGIN or END, if the name of the time says one of both alone, as `period_end`; else ""."""
-    text = _HUMP.sub("_", name).lower()
-    found = [each for each, words in _WORDS.items() if words.search(text)]
+    found = [each for each, words in _SAID.items() if words.search(small(name))]
     return found[0] if len(found) == 1 else ""
-
-
-def other_currency(name: str, wanted: str) -> str:
-    """Another currency in a name; "": it has none."""
-    found = {each.upper() for each in _CURRENCY.findall(name.lower())}
-    return min(found - {wanted.upper()}, default="")
 
 
 def steps_s(times_s: Sequence[float]) -> array:

@@ -56,7 +56,7 @@ class Powers:
         self.unit = unit
         self._scale, self._power_W_max = scale, power_W_max
         self._width, self._power_at = len(table.names), table.names.index(self.column)
-        clock = times.TimeCells(zone, name=table.names[self.time_at[0]])
+        clock = times.TimeCells(zone, name=table.named(self.time_at))
         self._clock = self._duration_s if self.time_unit else clock
         self.rows = self.refused = self.empty = 0
         self.first = ""

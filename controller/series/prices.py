@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from controller.series import meaning, table, times
+from controller.series import meaning, money, table, times
 from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.text import Path
-from controller.series.units import PER_MWH, PRICE, Unit, price_unit
+from controller.series.units import PER_MWH, PRICE, Unit
 
 HOUR_S = 3600.0
 ROWS_MAX = 200_000  # 366 days of 5 min are 105 408
@@ -55,9 +55,11 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
             )
         at = times.columns(found.names, found.first) or (0,)
         place, unit = _column(found, at)
+        said = [found.first[each] for each in money.saying(found.names) if found.first[each:]]
+        column = " ".join([found.names[place], *said])
+        unit = unit or money.price_unit(column)
         rows = _rows(found, at, place, unit or PER_MWH, zone, span_s)
-        column = found.names[place]
-        names, known = (found.names[at[0]], column), [each for each in rows.per_kWh if each == each]
+        names, known = ((found.named(at), column), [each for each in rows.per_kWh if each == each])
         taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
         rows = rows._replace(times_s=taken.begins_s)
         _check_even(rows, zone)
@@ -70,7 +72,7 @@ def _column(found: table.Table, at: Sequence[int]) -> tuple[int, Unit | None]:
     is_time = {*at, *[place for place, cell in cells if times.is_time(cell)]}
     others = [place for place in range(len(found.names)) if place not in is_time] or [1]
     for place in others:
-        unit = price_unit(found.names[place])
+        unit = money.price_unit(found.names[place])
         if unit:
             return place, unit
     named = [place for place in others if _PRICE.search(found.names[place].lower())]
@@ -81,7 +83,7 @@ def _rows(
     found: table.Table, at: Sequence[int], place: int, unit: Unit, zone: tzinfo, span_s: times.Span
 ) -> _Rows:
     wanted_s = span_s[0] - HOUR_S, span_s[1] + HOUR_S
-    clock = times.TimeCells(zone, wanted_s, found.names[at[0]])
+    clock = times.TimeCells(zone, wanted_s, found.named(at))
     rows = _Rows(array("d"), array("d"), array("q"), [math.inf, -math.inf])
     for line, cells in found:
         with at_cell(line, found.names[at[0]]):
@@ -113,7 +115,7 @@ def _check_even(rows: _Rows, zone: tzinfo) -> None:
     if not is_even or not {step for step, _ in runs} <= set(STEPS_S):
         usual_s = statistics.mode(steps)
         odd = next((at for at, step in enumerate(steps) if step != usual_s), 0)
-        missing_s, line = rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1]
+        missing_s, line = (rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1])
         if steps[odd] > usual_s:
             raise SeriesError(f"line {line}: no price for {times.local(missing_s, zone)} before it")
         raise SeriesError(

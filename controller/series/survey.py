@@ -84,7 +84,7 @@ def survey(
         made = Survey(
             *(usable, found.refused + found.empty, found.first, below, begin_s),
             *(before_s - begin_s, held_s, highest_W, above_J, below_J),
-            rows.names[found.time_at[0]],
+            rows.named(found.time_at),
         )
         _check(made, blank, found.column)
         return made

@@ -89,6 +89,10 @@ class Table:
             )
         return self.names.index(name)
 
+    def named(self, places: Sequence[int]) -> str:
+        """The name of what has several columns, as a date and its time of the day."""
+        return " ".join([self.names[each] for each in places])
+
     def _check_head(self) -> None:
         names = self.names
         if "\0" in "".join(names):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from controller.series.meaning import BEGIN, said_by
 from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
@@ -22,7 +23,8 @@ BACK = " (second, the clock has gone back)"
 LOCAL = ", or without an offset in local time"
 SPAN = " - "  # between begin and end of a period
 _ISO = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d(?::?\d\d)?)?)?"
+    r"\d{4}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
+    r"(Z|[+-]\d\d(?::?[0-5]\d)?)?)?"
 )
 # 01/05/2026 is January in the United States; a column of Central European Time has days first.
 _SLASHED = re.compile(r"(\d\d)/(\d\d)/(\d{4})(?!\d)")
@@ -30,7 +32,10 @@ _DAY_FIRST = re.compile(r"\b(?:CES?T|ME[SZ]Z?)\b")
 _UNIX = re.compile(r"\d{9,14}(?:\.\d*)?")
 CLOCK = re.compile(r"\d\d:\d\d(?::\d\d)?")
 _NAME = re.compile("time|date|zeit|datum|stamp|epoch|unix", re.IGNORECASE)
-_NAMED_ZONE = re.compile(r"(?<![a-z])(?:utc|gmt)([+-](?:0?\d|1[0-4]))?(?![a-z\d])", re.IGNORECASE)
+_NAMED_ZONE = re.compile(
+    r"(?<![a-z])(?:utc|gmt)(?![a-z\d])(?:\s*([^\s\w)\],;/]?)\s*(\d[\d:.]*))?", re.IGNORECASE
+)
+_HOURS = re.compile(r"(0?\d|1[0-4])(?::?([0-5]\d))?")
 _DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
 
 
@@ -59,8 +64,11 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     The first one with a date and a time counts, else the date and the column of the clock.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
-    timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
     clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
+    # a begin beside an end counts
+    for each in (whole, clocks):
+        each.sort(key=lambda at: said_by(names[at]) != BEGIN)
+    timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
     if timed or whole:
         return (*(timed or whole)[:1], *([] if timed else clocks[:1]))
     pairs = enumerate(zip(names, first))
@@ -171,9 +179,15 @@ class TimeCells:
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
-    """The zone that the name of a column shows, as `Datetime (UTC)`, else the given one."""
+    """The zone that the name of a column shows, as `Time (UTC+05:30)`, else the given one."""
     found = _NAMED_ZONE.search(name)
-    return timezone(timedelta(hours=int(found[1] or 0))) if found else zone
+    if not found:
+        return zone
+    hours = _HOURS.fullmatch(found[2] or "0")
+    if not hours or (found[2] and found[1] not in ("+", "-")):
+        raise SeriesError(f"{shown(name)} names no zone: allowed is a name as UTC or UTC+05:30")
+    east = timedelta(hours=int(hours[1]), minutes=int(hours[2] or 0))
+    return timezone(-east if found[1] == "-" else east)
 
 
 def _bounded(time: datetime) -> float:

@@ -1,7 +1,7 @@
 """Quantities of a series: their units as the name of a column shows them, and their range.
 
-A unit ends the name: `load_kW`, `load [kW]`. A price has money per MWh or kWh, or hundredths per
-kWh, anywhere in it: `price_EUR_per_MWh`, `ct/kWh`. Case counts in `mW` and `MW`.
+A unit ends the name: `load_kW`, `load [kW]`. Case counts in `mW` and `MW`. money.py has the units
+of a price.
 """
 
 import re
@@ -80,20 +80,3 @@ DURATION = Quantity(
 PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)
 CENT_PER_KWH = Unit("hundredths per kWh", 1e-2)
 PRICE = Quantity("a price", "per kWh", -1.0, 10.0, {})  # -1000 .. 10000 per MWh
-
-_CENTS = (
-    r"(?:(?<![a-z])(?:euro?|usd?)?(?:cts?|cents?|c|p|rp|fen|oere|ore)"
-    r"|[\u00f6\u00f8]re|pence|\u00a2)"
-)
-_MONEY = r"(?:per|/|price|preis|pris|eur|usd|cny|nok|sek|dkk|gbp|chf|pln|[$\u20ac\u00a3\u00a5])"
-_PER = re.compile(_MONEY + r"[\W_]*([km])wh")  # not a volume in MWh
-_PER_CENT = re.compile(_CENTS + r"(?:[\W_]*(?:per|/|p)?[\W_]*)kwh")
-
-
-def price_unit(column: str) -> Unit | None:
-    """The unit that the name of a price's column shows; None: none."""
-    name = column.lower()
-    if _PER_CENT.search(name):
-        return CENT_PER_KWH
-    found = _PER.search(name)
-    return found and (PER_KWH if found[1] == "k" else PER_MWH)

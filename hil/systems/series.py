@@ -11,7 +11,7 @@ import numpy as np
 
 from controller.planner.places import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from controller.series import jobs, prices as market, weather
-from controller.series.meaning import other_currency
+from controller.series.money import other_currency
 from controller.series.survey import LOW_W
 from controller.series.times import zone_of
 from hil.loads import stream

@@ -14,6 +14,7 @@ from controller.system.paths import one_line
 from controller.system.utc import elapsed_s
 from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
+KEPT_PARTS = 2  # windows of values: those of now stay while the clock is ahead for a moment
 EARLY_S = 300.0  # another machine's clock may be ahead by so much
 HOUR_S = 3600.0
 Rating = tuple[float, Margin]
@@ -30,7 +31,8 @@ class Held:
         self._rating = rating
         self.feed, self.values = feed, dict[int, float]()
         # when the newest were made, and when they were last asked for
-        self._made_s = self._tried_s = -math.inf
+        self._made_uptime_s = self._tried_s = -math.inf
+        self._offset_s = 0.0  # of the clock of the day when they were last asked for
         self._error, self._doubts = "", list[str]()
         self._last = Last("its reader failed", told=self._fail)
 
@@ -40,11 +42,17 @@ class Held:
         """
         end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
         # later ones are of a clock that was ahead: nobody has measured them
-        self.values = {at: each for at, each in self.values.items() if first <= at < end}
-        if self._is_due(now_s, uptime_s):
+        # without a bound of their times: the clock may be wrong now
+        newest = sorted(self.values.items())[-KEPT_PARTS * count :]
+        self.values = {at: each for at, each in newest if at < end}
+        offset_s = elapsed_s(uptime_s, now_s)
+        is_set = abs(offset_s - self._offset_s) > EARLY_S
+        if is_set or self._is_due(now_s, uptime_s):
             self._tried_s, self._error, self._doubts = uptime_s, "", []
+            self._offset_s = offset_s
+            since_s = -math.inf if is_set else self._newest_s()
             with self._last:
-                self._read(Span(first * QUARTER_S, count, now_s, self._newest_s()), uptime_s)
+                self._read(Span(first * QUARTER_S, count, now_s, since_s), uptime_s)
         lines = list(self._doubts)
         if self._error or self.is_old(uptime_s):
             lines.append("; ".join(filter(None, (self._error, self._age(uptime_s)))))
@@ -52,7 +60,7 @@ class Held:
 
     def is_old(self, uptime_s: float) -> bool:
         """The values are older than max_age_h."""
-        return uptime_s - self._made_s > self.feed.max_age_s
+        return uptime_s - self._made_uptime_s > self.feed.max_age_s
 
     def window(self, first: int, count: int, now_s: float, uptime_s: float) -> list[float]:
         """The values of these quarters, NaN where unknown; old ones say nothing of the future."""
@@ -61,7 +69,7 @@ class Held:
         return [self.values.get(at, math.nan) if at < end else math.nan for at in quarters]
 
     def _age(self, uptime_s: float) -> str:
-        age_h, allowed_h = (uptime_s - self._made_s) / HOUR_S, self.feed.max_age_s / HOUR_S
+        age_h, allowed_h = (uptime_s - self._made_uptime_s) / HOUR_S, self.feed.max_age_s / HOUR_S
         if age_h == math.inf:
             return "it was never read"
         if self.is_old(uptime_s):
@@ -94,7 +102,7 @@ class Held:
                 self.values[at] = value
             elif value == value:
                 beyond.append(value)
-        self._made_s = uptime_s - max(0.0, age_s)
+        self._made_uptime_s = max(self._made_uptime_s, uptime_s - max(0.0, age_s))
         self._doubts = [*points.doubts, *self._unlikely(beyond, span)]
 
     def _unlikely(self, beyond: list[float], span: Span) -> list[str]:

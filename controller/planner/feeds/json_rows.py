@@ -8,18 +8,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from controller.planner.feeds.points import Feed, Points, Reading, of_readings, unit_of
+from controller.series import money
 from controller.series.refusal import SeriesError, shown
 from controller.system import json_text
 
 
 def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     """The points of a JSON text. SeriesError: one line."""
-    try:
-        content = json_text.loads(data)
-    except ValueError:
-        raise SeriesError("not whole JSON in UTF-8") from None
     names, unit = (feed.keys["time"], feed.keys["value"]), unit_of(feed.kind, feed.keys["unit"])
     assert unit is not None  # of a checked site file
+
+    def checked(found: dict[str, Any]) -> dict[str, Any]:
+        for at in money.saying(found) if feed.kind == "prices" else ():
+            money.check(_text([*found.values()][at]), feed.currency, unit)
+        return found
+
+    try:
+        content = json_text.loads(data, checked)
+    except SeriesError:
+        raise
+    except ValueError:
+        raise SeriesError("not whole JSON in UTF-8") from None
     rows = list(_rows(_at(content, feed.keys["list"]), *names))
     if rows and rows[0][1] > rows[-1][1]:  # the newest first
         rows.reverse()

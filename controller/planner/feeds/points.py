@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 from controller.series import powers, table, times
 from controller.series.meaning import BEGIN, Asked, taken
+from controller.series.money import price_unit
 from controller.series.refusal import SeriesError, shown
-from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit, price_unit
+from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit
 
 QUARTER_S = 900
 KNOWN_PART = 0.5  # of a quarter of an hour: below it, the mean is unknown
 ROWS_MAX = 100_000  # a year of quarters of an hour has 35 136
-_GRAMS = "g/kWh gCO2/kWh gCO2eq/kWh g_per_kWh gCO2_per_kWh kg/MWh kg_per_MWh".split()
+_GRAMS = ["g/kWh", "gCO2/kWh", "gCO2eq/kWh", "g_per_kWh", "gCO2_per_kWh", "kg/MWh", "kg_per_MWh"]
 CARBON = Quantity("carbon", "g/kWh", 0.0, 5000.0, dict.fromkeys(_GRAMS, Unit("g/kWh", 1.0)))
 POWERS = dict.fromkeys(("load", "pv", "jobs"), POWER)
 QUANTITIES = POWERS | {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON}

@@ -9,8 +9,9 @@ VALUES = {"load": 1, "pv": 2}  # places in a Quarter
 
 def read(path: str, kind: str, span: Span) -> Points:
     """The finished quarters after span.since_s. SeriesError: one line."""
+    doubts = list[str]()
     try:
-        rows = quarters.read(path)
+        rows = quarters.read(path, doubts)
     except FileNotFoundError:
         raise SeriesError(f"{path}: no quarters of an hour: needed is `firebreak record`") from None
     except OSError as error:
@@ -23,4 +24,4 @@ def read(path: str, kind: str, span: Span) -> Points:
     found = {float(at) * QUARTER_S: each_W for at, each_W in known if each_W is not None}
     if not found:
         raise SeriesError(f"{path}: no new quarter of an hour with a known {kind}")
-    return of_quarters(found, span.now_s)
+    return of_quarters(found, span.now_s, doubts)

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 
 from controller.planner.feeds.points import QUANTITIES, Feed, Points, Reading, of_readings, unit_of
-from controller.series import table, times
-from controller.series.refusal import SeriesError, listed
+from controller.series import money, table, times
+from controller.series.refusal import SeriesError, at_cell, listed
 from controller.series.units import Unit
 
 LINE_ENDS = b"\r\n\0"  # the last byte of a line in UTF-8 and UTF-16
@@ -22,20 +22,24 @@ def read(path: str, feed: Feed, made_s: float) -> Points:
     with table.opened(path) as found:
         at = times.columns(found.names, found.first) or (0,)
         place, unit = _column(found, feed, at)
-        names, is_cut = (found.names[at[0]], found.names[place]), _is_cut(path)
-        readings = _readings(found, at, place, is_cut)
+        names, is_cut = (found.named(at), found.names[place]), _is_cut(path)
+        readings = _readings(found, at, place, is_cut, feed, unit)
         points = of_readings(readings, feed, unit, names, made_s, found.has_comma)
         return points._replace(doubts=points.doubts + [f"{path}: {CUT}"] * is_cut)
 
 
 def _readings(
-    found: table.Table, at: tuple[int, ...], place: int, is_cut: bool
+    found: table.Table, at: tuple[int, ...], place: int, is_cut: bool, feed: Feed, unit: Unit
 ) -> Iterator[Reading]:
+    said = money.saying(found.names) if feed.kind == "prices" else []
     before: list[Reading] = []
     for count, (line, cells) in enumerate(found):
         if count >= ROWS_MAX:
             raise SeriesError(f"line {line}: has more than {ROWS_MAX} rows: shorten it")
         yield from before
+        for each in said:
+            with at_cell(line, found.names[each]):
+                money.check("".join(cells[each : each + 1]), feed.currency, unit)
         time = " ".join([cells[each] for each in at if each < len(cells)])
         before = [(f"line {line}", time, cells[place] if place < len(cells) else "")]
     yield from before if not is_cut else ()

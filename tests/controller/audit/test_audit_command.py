@@ -2,7 +2,9 @@
 
 import json
 import math
+import tracemalloc
 import warnings
+from datetime import UTC
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from controller.audit import judge, rules, samples, table as audit_table
 from controller.audit.samples import Piece
+from controller.series import table
 from tests.tables import cases
 
 COLUMNS = ["grid_MW", "battery_MW", "voltage_pu", "frequency_Hz", "commanded"]
@@ -474,3 +477,24 @@ def test_a_voltage_that_is_unknown_for_a_moment_ends_no_sag(unknown_s, why):
     sag[in_span(times_s, 30.15, 30.15 + unknown_s, True, False)] = np.nan
     stop = in_span(times_s, 30.63, 31, STOP, 0)
     assert why in ridden(times_s, sag, np.full(3000, 1e8), stop).why
+
+
+def test_a_cell_is_read_as_by_the_reader_of_series():
+    """Numpy alone would cut a long cell and its exponent, and read 1_0 as 10."""
+    long = "0." + "0" * 30 + "5e31", "9" * 33
+    for cell in ("1_0", "5\0", *long, "nan", "inf", "\uff15", "x", "1e5"):
+        found = audit_table.numbers(["1", cell], False)
+        np.testing.assert_equal(found[1], table.number(cell, False))
+
+
+def test_a_file_of_many_columns_takes_no_more_memory(tmp_path):
+    """Rows of a piece would have 4 GB of cells in 1000 columns."""
+    path, wide = tmp_path / "wide.csv", ",".join(["12345.6"] * 900)
+    names = ",".join(f"c{at}" for at in range(900))
+    path.write_text("\n".join([f"t_s,load_W,{names}", *[f"{at},5,{wide}" for at in range(3000)]]))
+    source = audit_table.CsvSource(str(path), None, 0.0, UTC)
+    tracemalloc.start()
+    assert sum(len(each.times_s) for each in source.pieces()) == 3000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 48 << 20

@@ -1,5 +1,6 @@
 """The reader of DBC files, compared with cantools, and its refusals."""
 
+import tracemalloc
 from fractions import Fraction
 
 import cantools
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from controller.config import dbc, profiles
+from controller.forms.refusal import ConfigError
 from drivers import dbc as fields, profile
 from tests.tables import cases
 
@@ -100,3 +102,29 @@ def test_a_signal_without_a_message_is_refused():
 def test_a_field_has_integers_within_the_range(message, signal, scale, limits, field):
     row = {"signal": signal, "scale": scale, "range": limits}
     assert fields.Dbc(profiles.load("firebreak_rack")).field(message, row) == field
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *["0|8@1+ (1e99999999,0)", "0|8@1+ (1,1E-99999999)", "0|9999999999@1+ (1,0)"],
+        *["99999999999|8@1+ (1,0)", "m99999999999 : 0|8@1+ (1,0)"],
+    ],
+)
+def test_a_number_of_a_few_bytes_takes_no_memory(words):
+    """Python would make of each a number of millions of digits, or a mask of as many bits."""
+    text = f"BO_ 1 A: 8 B\n{signal('x : ' + words) if 'm9' not in words else signal('x ' + words)}"
+    tracemalloc.start()
+    assert dbc.messages(text, every=True)["A"].signals == {}
+    with pytest.raises(ValueError, match="allowed a message, or a little-endian integer"):
+        dbc.messages(text)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+def test_a_file_that_is_too_long_or_no_file_is_one_line(tmp_path):
+    for name, said in (("long.dbc", "long.dbc: has more than 4194304 bytes"), ("none", "no such")):
+        if name == "long.dbc":
+            (tmp_path / name).write_bytes(b"BO_ 1 A: 8 B\n" + b" " * (4 << 20))
+        with pytest.raises(ConfigError, match=said):
+            dbc.read(tmp_path / "profile.toml", name, False)

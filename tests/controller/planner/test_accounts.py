@@ -1,6 +1,6 @@
 """Accounts of a month made by hand, in the month in which the clock goes back; its shadows."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -127,6 +127,19 @@ def test_a_quarter_later_than_now_stays_aside_until_it_is_measured(tmp_path):
     assert made.rows == []
     made.look(first + 8)
     assert len(made.rows) == 3
+
+
+def test_a_line_of_books_that_was_cut_costs_that_line_alone(tmp_path):
+    """It would look like a line of an earlier version, with a part of its last number."""
+    at, path = int(BEGIN_S) // 900, tmp_path / books.FILE
+    whole = ",".join([str((at + 1) * 900), *["100"] * 12])
+    cuts = [whole[:end] for end in range(1, len(whole))]
+    for cut in [*cuts, whole.replace("00,100", "50,100", 1)]:  # the last one begins late
+        path.write_text(f"{at * 900}{whole[10:]}\n{cut}" + "\n" * (cut not in cuts))
+        made = seen(tmp_path, at + 5)
+        assert [each.at.timestamp() for each in made.rows] == [at * 900]
+        made.add([made.rows[0]._replace(at=made.rows[0].at + timedelta(minutes=45))], at + 5)
+        assert [each.load_W for each in seen(tmp_path, at + 5).rows] == [100, 100], cut
 
 
 def test_a_line_of_books_without_the_lowered_load_is_read(tmp_path):

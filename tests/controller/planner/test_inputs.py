@@ -149,7 +149,7 @@ def test_a_web_feed_is_asked_at_its_pace(monkeypatch, load):
     monkeypatch.setattr(reading, "read", read)
     own = held.Held(feed("", url="x", every_min=30))
     for minute in (0, 10, 29, 31, 45, 62):
-        own.update(0, 1, NOW_S, NOW_S + 60 * minute)
+        own.update(0, 1, NOW_S + 60 * minute, 60 * minute)
     assert asked == [0, 31, 62]
 
 
@@ -328,7 +328,7 @@ def test_a_day_of_sun_in_the_wrong_unit_is_doubted(tmp_path, load, prices, highe
 def test_a_window_has_each_quarter_that_was_asked_for():
     """One that lacks its last quarter would shorten every plan of this feed without a word."""
     own = held.Held(feed("", url="x", every_min=30))
-    own.values, own._made_s = {7: 70.0, 8: 80.0, 9: 90.0, 10: 100.0}, 8 * 900.0
+    own.values, own._made_uptime_s = {7: 70.0, 8: 80.0, 9: 90.0, 10: 100.0}, 8 * 900.0
     assert own.window(7, 3, 8 * 900.0, 8 * 900.0) == [70, 80, 90]
     found = own.window(8, 4, 8 * 900.0, 8 * 900.0)
     assert found[:3] == [80, 90, 100] and math.isnan(found[3]) and len(found) == 4

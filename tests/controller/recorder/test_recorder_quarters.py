@@ -152,6 +152,33 @@ def test_a_damaged_file_is_one_line_and_is_replaced(places, content):
     assert len(said) == 1 and [each.at for each in published(places)] == [FIRST]
 
 
+def test_an_odd_line_costs_that_line_and_is_named(places):
+    """A hole, an order of another kind and a second measurement of a quarter cost nothing."""
+    begin_s = FIRST * QUARTER_S
+    good = [f"{begin_s + 900 * at},{at},0,5,0,612,0" for at in (3, 0, 9)]
+    again = f"{begin_s},7,0,5,0,612,0"
+    for odd in (
+        f"{begin_s + 450},9,0,5,0,612,0",
+        "",
+        "x",
+        f"{begin_s},nan,0,5,0,612,0",
+        f"{begin_s},1",
+    ):
+        text = "\n".join([quarters.HEADER, *good[:2], odd, good[2], again, ""])
+        for place in places:
+            with open(os.path.join(place, quarters.FILE), "w", encoding="ascii") as file:
+                file.write(text)
+        doubts = []
+        found = quarters.read(os.path.join(places[0], quarters.FILE), doubts)
+        assert [(each.at - FIRST, each.load_W) for each in found] == [(0, 7), (3, 3), (9, 9)], odd
+        (line,) = doubts
+        assert "1 lines are left out, the first is line 4" in line
+        said = []
+        fed(places, (900, dict(load_W=1)), (1, {}), first=FIRST + 20, said=said)
+        assert said == [line.replace(places[0], places[1])]
+        assert [each.at - FIRST for each in published(places)] == [0, 3, 9, 20]
+
+
 def test_a_disk_that_takes_nothing_is_said_once(places):
     said = []
     os.rmdir(places[0])

@@ -7,11 +7,26 @@ from zoneinfo import ZoneInfo
 from controller.planner.feeds import entsoe, json_rows, rows
 from controller.planner.feeds.points import Feed
 from controller.series import prices
+from controller.series.money import other_currency
 from controller.series.refusal import SeriesError
 
 BERLIN = ZoneInfo("Europe/Berlin")
 FIRST_S = 1_780_264_800  # 2026-06-01T00:00 in Berlin
 MARK = b"\xef\xbb\xbf"
+HUNDREDTHS = ("\u00f6re", "pence", "p", "Rappen", "\u00f8re")
+# spellings of other currencies than the euro
+OTHERS = {
+    **{
+        "SEK": "SEK",
+        "sek": "SEK",
+        "\u00f6re": "SEK",
+        "kr": "SEK",
+        "kronor": "SEK",
+        "\u00f8re": "NOK",
+    },
+    **{"$": "USD", "US$": "USD", "\u00a3": "GBP", "pence": "GBP", "p": "GBP", "Rappen": "CHF"},
+    **{"z\u0142": "PLN", "TRY": "TRY", "\u00a5": "JPY"},
+}
 LOW = (0.31, 0.28, 0.35) * 8
 
 
@@ -19,6 +34,7 @@ class ForeignSuite:
     """A reader's class gives `text` and `read`."""
 
     ending = "csv"
+    own = ("EUR", "eur", "\u20ac", "Euro", "euros")
 
     def text(self, times, values, names):
         """The bytes of a file with these times and values."""
@@ -44,17 +60,27 @@ class ForeignSuite:
         assert self.answer(tmp_path) == (FIRST_S, 0.08, [])
 
     def test_the_name_of_an_end_is_understood(self, tmp_path):
-        for name in ("period_end", "Ende", "end", "endsAt"):
+        for (
+            name
+        ) in "period_end Ende endsAt bis to till end_time interval_end slut fin validTo".split():
             begin_s, _, doubts = self.answer(tmp_path, time=name, first=FIRST_S + 3600)
             assert (begin_s, doubts) == (FIRST_S, []), name
 
     def test_another_currency_is_no_price_of_the_tariff(self, tmp_path):
-        for name in ("price SEK", "SEK", "price_sek"):
+        for name, code in OTHERS.items():
+            unit = f"{name}/{'kWh' if name in HUNDREDTHS else 'MWh'}"
             try:
-                _, _, doubts = self.answer(tmp_path, name=name, unit="SEK/MWh")
+                _, _, doubts = self.answer(tmp_path, name="price", unit=unit)
             except SeriesError as error:
                 doubts = [str(error)]
-            assert "SEK" in doubts[0], doubts
+            assert code in doubts[0] or f"= {ascii(name)}: allowed is EUR" in doubts[0], (
+                name,
+                doubts,
+            )
+
+    def test_each_spelling_of_the_currency_is_taken(self, tmp_path):
+        for name in self.own:
+            assert self.answer(tmp_path, unit=f"{name}/MWh")[1:] == (0.08, []), name
 
     def test_a_price_per_kWh_under_a_name_per_MWh_is_doubted(self, tmp_path):
         _, _, doubts = self.answer(tmp_path, LOW)
@@ -101,7 +127,8 @@ class RunPrices(ForeignCsv):
                     raise
                 failed = error
                 continue
-            others = [f"{name} is in SEK"] * ("SEK" in f"{name} {unit}".upper())
+            others = [f"{found.column} is in {other_currency(found.column, 'EUR')}"]
+            others *= bool(other_currency(found.column, "EUR"))
             begin_s = day.replace(tzinfo=BERLIN).timestamp()
             return begin_s, found.per_kWh[0], others + found.doubts
         raise failed
@@ -126,6 +153,7 @@ class EntsoeXml(ForeignSuite):
     """Its schema has begins, MWh and a decimal point alone, and times in UTC."""
 
     ending = "xml"
+    own = ("EUR",)
     test_the_name_of_an_end_is_understood = None
     test_hundredths_and_money_per_kWh = None
     test_a_decimal_comma = None
@@ -144,7 +172,7 @@ class EntsoeXml(ForeignSuite):
         )
         return (
             f'<Publication_MarketDocument xmlns="urn:x"><type>A44</type><TimeSeries>'
-            f"<currency_Unit.name>{names[2][:3]}</currency_Unit.name>"
+            f"<currency_Unit.name>{names[2].partition('/')[0]}</currency_Unit.name>"
             f"<price_Measure_Unit.name>MWH</price_Measure_Unit.name><Period><timeInterval>"
             f"<start>{ends[0]}</start><end>{ends[1]}</end></timeInterval>"
             f"<resolution>PT60M</resolution>{points}</Period></TimeSeries>"

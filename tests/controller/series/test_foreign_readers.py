@@ -7,10 +7,12 @@ from array import array
 import pytest
 from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPrices
 
-from controller.planner.feeds import json_rows
+from controller.planner.feeds import json_rows, rows as csv_rows
 from controller.planner.feeds.points import Feed
-from controller.series import meaning
-from controller.series.units import PRICE
+from controller.series import meaning, money, times
+from controller.series.refusal import SeriesError
+from controller.series.units import PER_KWH, PRICE
+from tests.referred import References
 from tests.repository import ROOT, tree
 
 
@@ -37,7 +39,7 @@ READERS = {
     "controller/planner/feeds/entsoe.py ElementTree.fromstring": TestEntsoeXml,
     "controller/series/prices.py table.opened": TestRunPrices,
     # other series of controller/series: no price, and a time from any zero or without a period
-    "controller/audit/table.py table.opened": "test_samples",
+    "controller/audit/table.py table.opened": "test_audit_command",
     "controller/hints/schedule_file.py table.opened": "begins of slots, in a form of its own",
     "controller/series/jobs.py table.opened": "test_series_fence",
     "controller/series/survey.py table.opened": "test_series_powers",
@@ -75,24 +77,24 @@ READERS = {
     "controller/system/toml_text.py tomllib.loads": "the reader of all TOML",
     "controller/systemd/signed_bundle.py json.load": "own",
     "controller/systemd/signed_bundle.py json.loads": "own",
+    "controller/documents/locked.py configparser.ConfigParser": "own",
+    "controller/systemd/make_bundle.py configparser.ConfigParser": "own",
     "controller/upstream/examples/announce_steps.py json.loads": "an example for others",
 }
 PARSERS = {
     *("json.loads", "json.load", "json_text.loads", "csv.reader", "csv.DictReader"),
     *("ElementTree.fromstring", "ElementTree.parse", "ElementTree.iterparse", "minidom.parse"),
-    *("table.opened", "text.opened", "tomllib.loads", "tomllib.load", "yaml.safe_load"),
+    *("table.opened", "text.opened", "tomllib.loads", "tomllib.load"),
+    *("yaml.safe_load", "configparser.ConfigParser", "numpy.loadtxt", "numpy.genfromtxt"),
 }
 
 
 def parses(text):
-    """The parsers that a file calls."""
-    return {
-        f"{node.func.value.id}.{node.func.attr}"
-        for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-    } & PARSERS
+    """The parsers that a file refers to."""
+    tree = ast.parse(text)
+    references = References(tree)
+    nodes = [each for each in ast.walk(tree) if isinstance(each, (ast.Name, ast.Attribute))]
+    return {references.is_of(each, PARSERS) for each in nodes} - {""}
 
 
 def test_every_reader_of_text_is_known():
@@ -107,7 +109,16 @@ def test_every_reader_of_text_is_known():
 
 
 @pytest.mark.parametrize(
-    "line", ["x = json.loads(data)", "for row in csv.reader(file): pass", "ElementTree.parse(f)"]
+    "line",
+    [
+        "import json\nx = json.loads(data)",
+        "import csv\nfor row in csv.reader(file): pass",
+        "from xml.etree import ElementTree\nElementTree.parse(f)",
+        "import xml.etree.ElementTree as ET\nET.parse(f)",
+        "from json import loads as read\nread(data)",
+        "from controller.series.table import opened\nread = opened",
+        "from yaml import safe_load\nsafe_load(f)",
+    ],
 )
 def test_the_syntax_tree_finds_a_reader(line):
     assert parses(line)
@@ -139,7 +150,16 @@ def test_a_key_says_what_the_file_does_not():
     [
         *[
             (each, "end")
-            for each in ("period_end", "Ende", "endTime", "to.end", "bis", "valid until")
+            for each in (
+                "period_end",
+                "Ende",
+                "endTime",
+                "to.end",
+                "bis",
+                "valid until",
+                "slut",
+                "till",
+            )
         ],
         *[(each, "begin") for each in ("start", "startsAt", "von", "period_begin", "Beginn")],
         *[(each, "") for each in ("time", "weekend", "unix", "start_end", "calendar", "trend")],
@@ -154,10 +174,84 @@ def test_names_of_times(name, said):
     [
         *[("price EUR/MWh", ""), ("SEK_per_kWh", "SEK"), ("price_sek", "SEK"), ("ct/kWh", "")],
         *[("EUR/MWh SEK", "SEK"), ("eur/mwh", ""), ("nokia", ""), ("value NOK/MWh", "NOK")],
+        *[("priceSEK", "SEK"), ("SEKPerKWh", "SEK"), ("SEKperMWh", "SEK"), ("A$/MWh", "AUD")],
+        *[("Zone C EUR/MWh", ""), ("DE-FR EUR/MWh", ""), ("price p90 EUR/MWh", "")],
     ],
 )
 def test_currencies_of_names(name, other):
-    assert meaning.other_currency(name, "EUR") == other
+    assert money.other_currency(name, "EUR") == other
+
+
+@pytest.mark.parametrize(
+    "name, unit",
+    [
+        *[(each, "per MWh") for each in ("EURMWh", "priceEurPerMwh", "price/MWh", "kr/MWh")],
+        *[(each, "per kWh") for each in ("per kWh", "SEKPerKWh", "price_kWh", "\u20ac/kWh")],
+        *[
+            (each, "hundredths per kWh")
+            for each in ("EUR cent/kWh", "Rp./kWh", "c\u20ac/kWh", "p/kWh")
+        ],
+        # thousandths, unknown hundredths, other energies: nobody guesses a unit
+        *[(each, None) for each in ("mEUR/kWh", "sen/kWh", "GBp/kWh", "ct/MWh", "EUR/GWh", "MWh")],
+        *[(each, None) for each in ("EUR/100kWh", "EUR/kW", "volume_MWh", "product_kWh")],
+    ],
+)
+def test_units_of_names(name, unit):
+    found = money.price_unit(name)
+    assert (found and found.name) == unit
+
+
+def test_a_price_without_a_currency_is_doubted():
+    asked = meaning.Asked(PRICE, "SEK")
+    times_s = array("d", [FIRST_S, FIRST_S + 3600])
+    (doubt,) = meaning.taken(times_s, [0.5, 0.6], ("t", "price per kWh"), PER_KWH, asked).doubts
+    assert doubt.startswith("price per kWh: names no currency, taken as SEK") and "SEK/kWh" in doubt
+
+
+@pytest.mark.parametrize(
+    "said", [{"currency": "SEK"}, {"unit": "\u00f6re/kWh"}, {"Unit": "EUR/kWh"}]
+)
+def test_a_file_that_says_another_currency_or_unit_is_refused(said, tmp_path):
+    """The unit of the feed is EUR/MWh, the text names it beside its values."""
+    rows = [{"t": f"2026-06-01T0{at}:00Z", "p": 80} for at in range(3)]
+    own = {"list": "d", "time": "t", "value": "p", "unit": "EUR/MWh", "time_is": ""}
+    feed = Feed("x", "prices", "json", 1e6, BERLIN, "EUR", own)
+    good = json.dumps({"d": rows, "currency": "EUR", "unit": "EUR / MWh", "more": {"unit": "h"}})
+    assert json_rows.parsed(good.encode(), feed, 2e9).values[0] == 0.08
+    for text in ({"d": rows, **said}, {"d": [*rows[:2], rows[2] | said]}):
+        with pytest.raises(SeriesError, match="allowed is money in EUR, per MWh"):
+            json_rows.parsed(json.dumps(text).encode(), feed, 2e9)
+    ((name, cell),) = said.items()
+    lines = [f"t,price EUR/MWh,{name}", *[f"{each['t']},80,EUR/MWh" for each in rows[:2]]]
+    path = tmp_path / "prices.csv"
+    own = {"path": str(path), "column": "", "unit": ""}
+    for end in ("EUR", cell):
+        path.write_text("\n".join([*lines, f"{rows[2]['t']},80,{end}", ""]))
+        if end == "EUR":
+            assert list(csv_rows.read(str(path), feed._replace(keys=own), 2e9).values) == [0.08] * 3
+            continue
+        with pytest.raises(SeriesError, match=f"line 4: {name} = .*: allowed is money in EUR"):
+            csv_rows.read(str(path), feed._replace(keys=own), 2e9)
+
+
+@pytest.mark.parametrize("header", ["bis,von", "Ende;Beginn", "end_time;start_time", "slut;start"])
+def test_a_begin_beside_an_end_counts(header, tmp_path):
+    mark = ";" if ";" in header else ","
+    rows = [f"2026-06-01T0{at + 1}:00Z{mark}2026-06-01T0{at}:00Z{mark}80" for at in range(3)]
+    path = tmp_path / "prices.csv"
+    path.write_text("\n".join([f"{header}{mark}EUR/MWh", *rows, ""]))
+    own = {"path": str(path), "column": "", "unit": ""}
+    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
+    assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == 1_780_272_000  # 00:00Z
+
+
+def test_a_clock_that_ends_beside_its_date(tmp_path):
+    """Dates and times of the day have columns of their own, and the second name says the end."""
+    path = tmp_path / "prices.csv"
+    path.write_text("Datum;Zeit bis;EUR/MWh\n01.06.2026;01:00;80\n01.06.2026;02:00;80\n")
+    own = {"path": str(path), "column": "", "unit": ""}
+    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
+    assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == FIRST_S
 
 
 def test_ends_keep_a_hole():
@@ -166,3 +260,48 @@ def test_ends_keep_a_hole():
     asked = meaning.Asked(PRICE, "", "end")
     found = meaning.taken(times_s, [80.0] * 4, ("t", "p"), None, asked)
     assert [each - FIRST_S for each in found.begins_s] == [0, 3600, 3 * 3600, 4 * 3600]
+
+
+@pytest.mark.parametrize(
+    "name, east_min",
+    [
+        *[("Datetime (UTC)", 0), ("utc_time", 0), ("UTC+1", 60), ("time UTC+05:30", 330)],
+        *[("UTC+0530", 330), ("GMT+5:45", 345), ("GMT-03:30", -210), ("UTC -0:30", -30)],
+        *[("UTC +1", 60), ("UTC (s)", 0), ("UTC, 15 min", 0), ("time", 120)],
+    ],
+)
+def test_zones_of_names(name, east_min):
+    found_s = times.TimeCells(BERLIN, name=name)("2026-06-01T00:00")
+    assert found_s == 1_780_272_000 - 60 * east_min
+
+
+@pytest.mark.parametrize(
+    "name", ["UTC+15", "UTC+5.5", "UTC\u22123", "UTC\u00b11", "GMT 1", "UTC+1:75"]
+)
+def test_a_zone_that_is_not_understood_is_refused(name):
+    with pytest.raises(SeriesError, match="names no zone: allowed is a name as UTC or UTC.05:30"):
+        times.TimeCells(BERLIN, name=name)
+
+
+@pytest.mark.parametrize(
+    "cell, east_min",
+    [
+        *[("2026-06-01T00:00+05:30", 330), ("2026-06-01T00:00+0530", 330)],
+        *[("2026-06-01T00:00+05:45", 345), ("2026-06-01T00:00-03:30", -210)],
+        *[("2026-06-01T00:00Z", 0), ("2026-06-01T00:00", 120), ("2026-06-01T00:00-12", -720)],
+    ],
+)
+def test_offsets_of_cells(cell, east_min):
+    assert times.TimeCells(BERLIN)(cell) == 1_780_272_000 - 60 * east_min
+
+
+@pytest.mark.parametrize(
+    "cell",
+    """2026-06-01T24:00 2026-06-01T24:00Z 2026-06-30T23:59:60Z 2026-06-01T00:00+05:99
+    2026-06-01T00:60 2026-06-01T00:00+5:30 2026-06-01T00:00+24:00
+    0001-01-01T00:00+05:30 9999-12-31T23:59-05:30
+    2026-06-01T0000Z 2026-02-30T00:00""".split(),
+)
+def test_a_time_that_no_clock_shows_is_refused(cell):
+    with pytest.raises(SeriesError, match="allowed is a time as 2026-11-25T12:00Z"):
+        times.TimeCells(BERLIN)(cell)
