@@ -137,10 +137,15 @@ def edge(job: Job) -> tuple[int, int]:
     return job.start_s, job.power_W
 
 
+def slot_s(at_s: int) -> int:
+    """The moment at which a start or an end is announced, together with others."""
+    return -(-at_s // TOGETHER_S) * TOGETHER_S
+
+
 def steps_of(jobs: Iterable[Job], now_s: float, horizon_s: int) -> dict[int, int]:
     """{Unix time: W} of the nearest steps within the horizon, at most STEPS_MAX."""
     steps: dict[int, int] = defaultdict(int)
     for at_s, power_W in map(edge, jobs):
         if 0 < elapsed_s(now_s, at_s) <= horizon_s:
-            steps[-(-at_s // TOGETHER_S) * TOGETHER_S] += power_W
+            steps[slot_s(at_s)] += power_W
     return dict(sorted((at_s, power_W) for at_s, power_W in steps.items() if power_W)[:STEPS_MAX])

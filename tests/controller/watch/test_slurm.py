@@ -183,7 +183,7 @@ class Place:
         self.slurm, cabinet = slurm.Slurm(2, WATTS), Cabinet(*given)
         self.url, self.token, _ = given
         own = {"horizon_s": 900, "gate": {key: field.default for key, field in GATE.items()}}
-        self.watcher = Watcher(cabinet, 900, time.time, self.lines.append, time.time)
+        self.watcher = Watcher(cabinet, 900, time.time, self.lines.append)
         self.gate = Gate(self.slurm, cabinet, own, time.time, self.lines.append, time.time)
 
     def situation(self, path, second):

@@ -188,6 +188,42 @@ def test_a_question_is_asked_within_what_the_cabinet_answers(place):
         assert (found["power_W"], found["at_s"], found["for_s"]) == asked
 
 
+class Loop:
+    """A cabinet that grants steps of at most most_W."""
+
+    def __init__(self, most_W):
+        self.most_W = most_W
+
+    def announce(self, power_W, ahead_s):
+        if self.most_W is None:
+            raise Away("box: Connection refused")
+        return {"granted": abs(power_W) <= self.most_W, "label": "H9", "remedy": "none"}
+
+    def ask(self, power_W, at_s, for_s):
+        return {"answer": "yes"}
+
+
+def test_only_what_this_turn_has_granted_is_announced():
+    """A refused step, a fifth one and a start that is late are none; a refused move is none."""
+    ends = Job("e", j.RUNNING, 2000, NOW_S - 600, 720)
+    near = [job(at, at * 60, 1000, j.RELEASED) for at in range(1, 6)]
+    late = job("late", -5, 1000, j.RELEASED)
+    cases = [
+        (9000, [*near, late], near[:4]),
+        (900, near, []),
+        (1000, [near[0], near[2]._replace(power_W=3000)], near[:1]),
+        (9000, [job(7, 120, 2000, j.RELEASED), ends], []),  # both make no step
+        (None, near, []),
+    ]
+    for most_W, jobs, announced in cases:
+        watcher = Watcher(Loop(9000), 900, lambda: NOW_S, [].append)
+        watcher.turn(near)
+        assert watcher.announced == {*near[:4]}
+        watcher._cabinet = Loop(most_W)
+        turned(types.SimpleNamespace(queue=lambda: jobs), [watcher.turn])  # noqa: B023
+        assert watcher.announced == {*announced}, most_W
+
+
 @pytest.mark.wire
 def test_a_cabinet_that_is_away_is_one_line_and_its_steps_are_not_forgotten(place):
     _, _, cabinet = place
