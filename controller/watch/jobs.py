@@ -15,8 +15,8 @@ DAY_S = 86_400
 # Devices without a load, by their name or by the part before a "/". All others count.
 NO_LOAD = frozenset(
     "nic craynetwork bandwidth lustre tmpdisk tmpfs scratch nvme ssd rdma nvidia.com/hostdev fuse"
-    " vpc.amazonaws.com devices.kubevirt.io smarter-devices squat.ai github.com openshift.io"
-    " mellanox.com networking.gke.io".split()
+    " vpc.amazonaws.com devices.kubevirt.io smarter-devices/fuse squat.ai/fuse github.com/fuse"
+    " openshift.io mellanox.com networking.gke.io".split()
 )
 # What reading a field of another program raises when the field has another form.
 NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticError

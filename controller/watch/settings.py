@@ -14,9 +14,9 @@ from controller.watch.jobs import Scheduler, Table
 FILE = "/etc/firebreak-watch/watch.toml"
 SCHEDULERS = ("slurm", "kubernetes")
 # The token goes over TLS, or does not leave this machine.
-_HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
-_PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
-URL = re.compile(f"(https://{_HOST}|http://{_LOCAL}){_PORT}/?")
+HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
+PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
+URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
 CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
 # Of a device 0 too: it takes no power.

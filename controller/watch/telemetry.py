@@ -9,11 +9,10 @@ from controller.series.refusal import SeriesError
 from controller.watch.dcgm import Cluster
 from controller.watch.jobs import Away, Job
 from controller.watch.load_files import Files
+from controller.watch.settings import HOST, PORT
 
 URLS_MAX = 16
-URL = re.compile(
-    r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[1-9]\d{0,3}|:[1-5]\d{4}|:6[0-4]\d{3})?(/[!-~]*)?"
-)
+URL = re.compile(f"https?://{HOST}{PORT}(/[!-~]*)?")
 
 
 def _are_urls(value: Any) -> bool:

@@ -270,7 +270,7 @@ def test_the_command_gpus(monkeypatch, tmp_path, capsys):
 
 @cases("""urls
     [] | ["ftp://a/"] | ["http://"] | ["http://[::1"] | ["http://a:70000/"] | ["http://a/ b"] | [5]
-    ["http://a/"] * 17 | "http://a/"
+    ["http://a:65536/"] | ["http://a:0"] | ["http://a:65535x/"] | ["http://a/"] * 17 | "http://a/"
 """)
 def test_a_wrong_address_is_refused(urls):
     with pytest.raises(ConfigError, match=r"urls: .*allowed 1 to 16 addresses"):
@@ -281,6 +281,7 @@ def test_a_wrong_address_is_refused(urls):
             "https://prometheus.monitoring/federate?match%5B%5D=a",
         ]
     }
+    right["urls"] += [f"http://a:{port}/metrics" for port in (1, 9400, 64999, 65000, 65535)]
     read("watch.toml", ("telemetry",), right, telemetry.FORM)
 
 

@@ -69,6 +69,12 @@ H100, TYPED, UNTYPED = ("h100",), True, False
           2  99  ("hpu",)  None  ["batch"]  1200 + 32 * 700  False
           2  9  ("nic",)  None  ["batch"]  1200  True
           2  9  ("rdma/hca",)  None  ["batch"]  1200  True
+          2  9  ("squat.ai/gpu",)  None  ["batch"]  1200 + 9 * 700  False
+          2  9  ("github.com/nvidia",)  None  ["batch"]  1200 + 9 * 700  False
+          2  9  ("smarter-devices/fuse",)  None  ["batch"]  1200  True
+          2  9  ("nics",)  None  ["batch"]  1200 + 9 * 700  False  # a whole name
+          2  9  ("h1000",)  TYPED  ["batch"]  1200 + 9 * 500  True  # no h100
+          2  9  ("h10",)  TYPED  ["batch"]  1200 + 9 * 500  True
           2  9  ("fpga",)  None  ["batch"]  1200  True  # 0 W by the table
           0  0  ()  UNTYPED  ["batch"]  0  True
 """)
