@@ -17,6 +17,7 @@ from controller.system import cli, clock, regular_file
 from controller.system.caught import Last
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, printable
 from controller.system.stop import Stop
+from controller.system.utc import elapsed_s
 from controller.watch import settings
 from controller.watch.cabinet import POWER_W_MAX, Cabinet
 from controller.watch.gate import Gate, coming_W
@@ -84,13 +85,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
-    """The answer for a job of the queue and what comes beside it."""
+    """The answer for a job of the queue and what comes beside it.
+
+    What `run` has announced is not known here, so it counts. Without a past of its own this
+    command takes the age of a running job from the scheduler's stamps.
+    """
     queue = found.opened().queue()
     jobs = sorted([job for job in queue if job.name == name], key=lambda job: ORDER[job.state])
     if not jobs or jobs[0].unknown:
         say(f"job {name}: {jobs[0].unknown if jobs else 'it is not in the queue'}")
         return NO_START
-    beside_W = coming_W([job for job in queue if job is not jobs[0]], now_s(), found.values)
+    settle_s = (found.values["gate"] or {"settle_s": settings.SETTLE_S})["settle_s"]
+    seen = [job for job in queue if job.state == RUNNING]
+    seen = [job for job in seen if elapsed_s(job.start_s, now_s()) >= settle_s]
+    beside_W = coming_W([job for job in queue if job is not jobs[0]], seen)
     return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
 
 
@@ -131,9 +139,11 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     """Turn after turn. Nothing but a signal ends it."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
-    gate = Gate(scheduler, cabinet, values, now_s, say, clock.uptime_s) if values["gate"] else None
     gpus = found.telemetry(say)
-    turns = [*([gpus.hear] if gpus else []), watcher.turn, *([gate.turn] if gate else [])]
+    turns = [*([gpus.hear] if gpus else []), watcher.turn]
+    if values["gate"]:
+        clocks = now_s, say, clock.uptime_s
+        turns.append(Gate(scheduler, cabinet, values, *clocks, lambda: watcher.announced).turn)
     last, before = Last("a turn ended here", LINES_MAX, say), ""
     while not stop.asked:
         with last:

@@ -9,7 +9,7 @@ are released (default: a dead box must not stop the cluster) one at a time, each
 A job whose load is not understood is reported again and again, and never released.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from controller.system.utc import elapsed_s
@@ -21,16 +21,10 @@ Values = dict[str, Any]
 YES, NO, AWAY = "yes", "no", "away"
 
 
-def coming_W(jobs: Iterable[Job], now_s: float, values: Values) -> int:
-    """W that the cabinet neither measures nor knows as a step. values: of watch.toml."""
-    horizon_s, settle_s = values["horizon_s"], (values["gate"] or {}).get("settle_s", 0)
-    total_W = 0
-    for job in jobs:
-        is_announced = 0 < elapsed_s(now_s, job.start_s) <= horizon_s
-        is_new = job.state == RUNNING and elapsed_s(job.start_s, now_s) < settle_s
-        if is_new or job.state == RELEASED and not is_announced:
-            total_W += job.power_W
-    return total_W
+def coming_W(jobs: Iterable[Job], seen: Container[Job]) -> int:
+    """W that the cabinet neither measures nor knows as a step. seen: the jobs of which it does."""
+    coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
+    return sum([job.power_W for job in coming])
 
 
 class Gate:
@@ -44,10 +38,14 @@ class Gate:
         now_s: Clock,
         told: Told,
         uptime_s: Clock,
+        announced: Callable[[], Iterable[Job]] = tuple,
     ) -> None:
-        """values: of watch.toml. now_s, uptime_s: the clock of the day, and the monotonic one."""
+        """values: of watch.toml. now_s, uptime_s: the clock of the day, and the monotonic one.
+        announced: jobs whose start the cabinet has granted as a step.
+        """
         self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
-        self._uptime_s, self._first = uptime_s, dict[str, float]()
+        self._uptime_s, self._first, self._announced = uptime_s, dict[str, float](), announced
+        self._begun_s: dict[Job, float] = {}  # running jobs: the first turn that has seen each
         self._values, self._rules = values, values["gate"]
         self._dark_since_s: float | None = None
         self._forced_s = float("-inf")
@@ -57,7 +55,7 @@ class Gate:
 
     def turn(self, jobs: Iterable[Job]) -> None:
         """Ask for each gated job. Raises Away if the scheduler is."""
-        jobs, now_s = list(jobs), self._now_s()
+        jobs = list(jobs)
         gated = [job for job in jobs if job.state == GATED and self._is_asked_for(job)]
         gated.sort(key=lambda job: (job.name in self._failed, job.since_s, job.name))
         self._said = {job.name: self._said[job.name] for job in gated if job.name in self._said}
@@ -65,13 +63,25 @@ class Gate:
         if not gated:
             self._dark_since_s = None
         self._first = {job.name: self._first_s(job) for job in gated}
-        before_W = coming_W(jobs, now_s, self._values)
+        before_W = coming_W(jobs, self._seen(jobs))
         for job in gated:
             answer, words = (AWAY, away) if away else self._answer(job, before_W)
             away = words if answer == AWAY else away
             if answer == YES or self._is_forced(job, answer, words):
                 before_W += job.power_W
                 self._release(job, f"released {'' if answer == YES else 'WITHOUT A YES '}({words})")
+
+    def _seen(self, jobs: list[Job]) -> set[Job]:
+        """Jobs that the cabinet knows: announced, or seen to run for settle_s.
+
+        The monotonic clock measures it. By a clock that is set, or by the stamps of another
+        machine, a load that has just begun would look settled, and two jobs would share one margin.
+        """
+        now_s, settle_s = self._uptime_s(), self._rules["settle_s"]
+        running = [job for job in jobs if job.state == RUNNING]
+        self._begun_s = {job: self._begun_s.get(job, now_s) for job in running}
+        settled = [job for job in running if now_s - self._begun_s[job] >= settle_s]
+        return {*settled, *self._announced()}
 
     def _is_asked_for(self, job: Job) -> bool:
         """Released days before its begin (`--begin`), a job would take the margin for as long."""

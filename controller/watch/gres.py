@@ -10,7 +10,7 @@ import re
 from controller.watch.jobs import Device
 
 _HELD = re.compile(r"\([^)]*\)")  # which devices of its node a job has got
-_OTHER = re.compile(r"(?:cpu|mem|node|billing|energy|vmem|pages|fs|bb|ic|license)\b.*")
+_OTHER = re.compile("(?:cpu|mem|node|billing|energy|vmem|pages|fs|bb|ic|license)(?:[:=/].*)?")
 # The number comes last. A kind may begin with a digit, and hold "-" and "." (AutoDetect=nvml).
 _PART = re.compile(r"(?P<what>.*?)(?:[:=](?P<pieces>\d{1,9}))?")
 _WHAT = re.compile(r"(?:gres[:/])?(?P<name>[A-Za-z][\w.-]*)(?:[:/](?P<kind>[\w.+-]+))?")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from controller.system.utc import elapsed_s
 
@@ -15,11 +15,30 @@ DAY_S = 86_400
 # Devices without a load, by their name or by the part before a "/". All others count.
 NO_LOAD = frozenset(
     "nic craynetwork bandwidth lustre tmpdisk tmpfs scratch nvme ssd rdma nvidia.com/hostdev fuse"
-    " vpc.amazonaws.com devices.kubevirt.io smarter-devices squat.ai github.com openshift.io"
-    " mellanox.com networking.gke.io".split()
+    " vpc.amazonaws.com devices.kubevirt.io smarter-devices/fuse squat.ai/fuse github.com/fuse"
+    " openshift.io mellanox.com networking.gke.io".split()
 )
 # What reading a field of another program raises when the field has another form.
 NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticError
+NUMBER_MAX = (1 << 32) - 17  # above it Slurm's words for "not given" begin
+Kind = TypeVar("Kind", str, list[Any], dict[str, Any])
+
+
+def given(found: Mapping[str, Any], key: str, kind: type[Kind]) -> Kind:
+    """A field of another program; an empty one without it. TypeError: it is of another type."""
+    value = found.get(key)
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{key} is no {kind.__name__}")
+    return kind() if value is None else value
+
+
+def whole(value: Any) -> int:
+    """A number of another program; 0: null. ValueError: negative, a fraction, or of another type,
+    which Python would take as another number.
+    """
+    if value is not None and (type(value) is not int or not 0 <= value <= NUMBER_MAX):
+        raise ValueError(f"{value!r:.20} is no whole number")
+    return value or 0
 
 
 class Away(Exception):
@@ -83,8 +102,7 @@ class Table(NamedTuple):
             own_W = _worst_W(self.node_W, places, self.node_W.get("*"))
             words = "" if own_W else f"[node_W] has no entry for {' or '.join(places) or 'it'}"
             parts.insert(0, (nodes * (own_W or max(self.node_W.values())), words))
-        words = "; ".join(dict.fromkeys([each for _, each in parts if each]))
-        return sum([power_W for power_W, _ in parts]), words
+        return total(parts)
 
     def largest(self, nodes: int) -> int:
         """W of so many nodes with all their GPUs."""
@@ -115,6 +133,12 @@ class Table(NamedTuple):
         return _worst_W(self.gpu_W, places or ("",), other_W)
 
 
+def total(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
+    """(W, what is not understood) of several loads."""
+    words = dict.fromkeys([each for _, each in parts if each])
+    return sum([power_W for power_W, _ in parts]), "; ".join(words)
+
+
 def _largest_W(table: Mapping[str, int]) -> int:
     return max(table.values(), default=0)
 
@@ -137,10 +161,15 @@ def edge(job: Job) -> tuple[int, int]:
     return job.start_s, job.power_W
 
 
+def slot_s(at_s: int) -> int:
+    """The moment at which a start or an end is announced, together with others."""
+    return -(-at_s // TOGETHER_S) * TOGETHER_S
+
+
 def steps_of(jobs: Iterable[Job], now_s: float, horizon_s: int) -> dict[int, int]:
     """{Unix time: W} of the nearest steps within the horizon, at most STEPS_MAX."""
     steps: dict[int, int] = defaultdict(int)
     for at_s, power_W in map(edge, jobs):
         if 0 < elapsed_s(now_s, at_s) <= horizon_s:
-            steps[-(-at_s // TOGETHER_S) * TOGETHER_S] += power_W
+            steps[slot_s(at_s)] += power_W
     return dict(sorted((at_s, power_W) for at_s, power_W in steps.items() if power_W)[:STEPS_MAX])

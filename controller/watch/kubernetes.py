@@ -15,7 +15,7 @@ from controller.forms.field import Form, integer, is_list, is_text, matching, pa
 from controller.system import clock
 from controller.system.utc import elapsed_s
 from controller.watch import jobs as j, settings
-from controller.watch.jobs import Job, Table
+from controller.watch.jobs import Job, Table, total
 from controller.watch.kube_api import Api, KubeError
 from controller.watch.pods import GATE, Pod, Pods
 
@@ -114,8 +114,7 @@ def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], n
     if state == j.GATED:
         length_s = max([pod.length_s or UNLIMITED_S for pod in pods])
         state = j.PENDING if abs(elapsed_s(since_s, now_s)) < COMPLETE_S else state
-    power_W = sum([pod.power_W for pod in pods])
-    unknown = "; ".join(dict.fromkeys([pod.unknown for pod in pods if pod.unknown]))
+    power_W, unknown = total([(pod.power_W, pod.unknown) for pod in pods])
     if state == j.GATED and not power_W:
         unknown = unknown or f"it has {GATE}, and requests no GPU of [kubernetes] resources"
     return Job(group, state, power_W, start_s, length_s, since_s, unknown)

@@ -12,13 +12,13 @@ are unknown, not none, before the first list and when nothing was heard for STAL
 import re
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.system import clock
 from controller.system.caught import Last
-from controller.watch.jobs import NOT_UNDERSTOOD, Device, Table
+from controller.watch.jobs import NOT_UNDERSTOOD, Device, Table, given, whole
 from controller.watch.kube_api import ANSWER_S, GONE, Api, KubeError, Object, version_of
 
 GATE = "firebreak/ask"
@@ -73,13 +73,13 @@ def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | Non
 
 
 def _understood(pod: Pod, found: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    about, spec, status = found["metadata"], found["spec"], found.get("status") or {}
-    is_running = PHASES[status.get("phase") or "Pending"]
-    gates = [each["name"] for each in spec.get("schedulingGates") or ()]
+    about, spec, status = [given(found, key, dict) for key in ("metadata", "spec", "status")]
+    is_running = PHASES[given(status, "phase", str) or "Pending"]
+    gates = [each["name"] for each in given(spec, "schedulingGates", list)]
     power_W, unknown = watts.load(1, _devices(spec, resources, watts, pod.namespace), ())
     if is_running is None or not (power_W or unknown or GATE in gates):
         return None
-    labels = about.get("labels") or {}
+    labels = given(about, "labels", dict)
     group = next((labels[key] for key in GROUP_LABELS if labels.get(key)), pod.name)
     return pod._replace(
         group=f"{pod.namespace}/{group}",
@@ -87,11 +87,11 @@ def _understood(pod: Pod, found: Object, resources: Collection[str], watts: Tabl
         unknown=unknown,
         has_gate=gates == [GATE],
         is_running=is_running,
-        created_s=_seconds(about.get("creationTimestamp")),
+        created_s=_seconds(about, "creationTimestamp"),
         bound_s=_bound_s(status) if spec.get("nodeName") else 0,
-        began_s=_seconds(status.get("startTime")),
-        leaves_s=_seconds(about.get("deletionTimestamp")),
-        length_s=int(spec.get("activeDeadlineSeconds") or 0),
+        began_s=_seconds(status, "startTime"),
+        leaves_s=_seconds(about, "deletionTimestamp"),
+        length_s=whole(spec.get("activeDeadlineSeconds")),
     )
 
 
@@ -99,18 +99,38 @@ def _devices(
     spec: Object, resources: Collection[str], watts: Table, namespace: str
 ) -> list[Device]:
     """All devices of a pod, which runs on one node."""
-    names = *map(str, (spec.get("nodeSelector") or {}).values()), namespace
+    names = *_kinds(spec, watts.gpu_W), namespace
     found = [
         Device(name, (*names, name), pieces, False)
         if name in resources
         else Device(name, (name,), pieces)
         for name, pieces in _counts(spec).items()
     ]
-    for each in spec.get("resourceClaims") or ():
-        claim = str(each.get("resourceClaimTemplateName") or each.get("resourceClaimName"))
+    for each in given(spec, "resourceClaims", list):
+        claim = each.get("resourceClaimTemplateName") or each.get("resourceClaimName")
+        claim = f"{namespace}/{claim}"  # each namespace may have another one of this name
         # A claim may be for any number of devices, unless [gpu_W] has W for the whole claim.
         found.append(Device(f"claim {claim}", (claim,), 1 if claim in watts.gpu_W else None))
     return found
+
+
+def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
+    """Entries of [gpu_W] for the nodes on which a pod must run, the largest one first. Preferences
+    bind nothing.
+    """
+    kinds = [each for each in given(spec, "nodeSelector", dict).values() if each in gpu_W]
+    affinity = given(given(spec, "affinity", dict), "nodeAffinity", dict)
+    required = given(affinity, "requiredDuringSchedulingIgnoredDuringExecution", dict)
+    terms = [_allowed(each, gpu_W) for each in given(required, "nodeSelectorTerms", list)]
+    if all(terms):  # they are alternatives
+        kinds += [kind for term in terms for kind in term]
+    return sorted(kinds, key=lambda kind: -gpu_W[kind])
+
+
+def _allowed(term: Object, gpu_W: Mapping[str, int]) -> list[str]:
+    rules = [each for each in given(term, "matchExpressions", list) if each["operator"] == "In"]
+    known = [each["values"] for each in rules if gpu_W.keys() >= {*each["values"]}]
+    return [kind for values in known for kind in values]
 
 
 def _counts(spec: Object) -> Counter[str]:
@@ -118,44 +138,45 @@ def _counts(spec: Object) -> Counter[str]:
     largest moment counts. A sidecar (restartPolicy Always) goes on beside all that come after it.
     """
     beside, most = Counter[str](), Counter[str]()
-    for each in spec.get("initContainers") or ():
-        own = _asked(each)
+    for each in given(spec, "initContainers", list):
+        own = _asked(given(each, "resources", dict))
         most |= beside + own
         if each.get("restartPolicy") == "Always":
             beside += own
-    for each in spec["containers"]:
-        beside += _asked(each)
-    return most | beside
+    if not (containers := given(spec, "containers", list)):
+        raise ValueError("containers")
+    for each in containers:
+        beside += _asked(given(each, "resources", dict))
+    overhead = _asked({"limits": spec.get("overhead")})
+    return (most | beside | _asked(given(spec, "resources", dict))) + overhead
 
 
-def _asked(container: Object) -> Counter[str]:
-    given = container.get("resources") or {}
-    asked = (given.get("limits") or {}) | (given.get("requests") or {})
-    return Counter(
-        {
-            name: _pieces(text)
-            for name, text in asked.items()
-            if "/" in name and not name.partition("/")[0].endswith("kubernetes.io")
-        }
-    )
+def _asked(resources: Object) -> Counter[str]:
+    """The larger one of limit and request; all names with a "/" are devices."""
+    limits, requests = [
+        Counter({name: _pieces(text) for name, text in found.items() if "/" in name})
+        for found in (given(resources, key, dict) for key in ("limits", "requests"))
+    ]
+    return limits | requests
 
 
 def _pieces(text: Any) -> int:
     """A number of devices, as 8 or "1k". ValueError: it is no such number."""
-    if (found := int(re.sub("k$", "000", str(text)))) < 0:
-        raise ValueError(f"{found} devices")
-    return found
+    if not re.fullmatch("[0-9]{1,9}k?", str(text)):
+        raise ValueError(f"{text!r:.20} devices")
+    return int(str(text).replace("k", "000"))
 
 
-def _seconds(text: Any) -> int:
+def _seconds(found: Object, key: str) -> int:
     """A time of the API in s since 1970; 0: none."""
+    text = given(found, key, str)
     return int(datetime.fromisoformat(text).timestamp()) if text else 0
 
 
 def _bound_s(status: Object) -> int:
-    for each in status.get("conditions") or ():
+    for each in given(status, "conditions", list):
         if each.get("type") == "PodScheduled" and each.get("status") == "True":
-            return _seconds(each.get("lastTransitionTime"))
+            return _seconds(each, "lastTransitionTime")
     return 0
 
 
@@ -222,10 +243,12 @@ class Pods:
         if kind == "BOOKMARK":
             return
         try:
-            uid = str(found["metadata"]["uid"])
-        except (LookupError, TypeError):
+            uid = given(found["metadata"], "uid", str)
+        except NOT_UNDERSTOOD:
+            uid = ""
+        if not uid:
             if kind:  # which pod has changed is not known
-                raise KubeError("an object of the API server is no pod: it has no uid") from None
+                raise KubeError("an object of the API server is no pod: it has no uid")
             uid, found = f"object {len(pods)}", {}
         pods.pop(uid, None)
         pod = None if kind == "DELETED" else pod_of(found, self._resources, self._watts)

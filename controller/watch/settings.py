@@ -14,19 +14,20 @@ from controller.watch.jobs import Scheduler, Table
 FILE = "/etc/firebreak-watch/watch.toml"
 SCHEDULERS = ("slurm", "kubernetes")
 # The token goes over TLS, or does not leave this machine.
-_HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
-_PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
-URL = re.compile(f"(https://{_HOST}|http://{_LOCAL}){_PORT}/?")
+HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
+PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
+URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
 CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
 # Of a device 0 too: it takes no power.
 WATTS = {"node_W": integer(1, 10_000_000), "gpu_W": integer(0, 10_000_000)}
+SETTLE_S = 300  # the cabinet judges a question by the load of so long
 GATE: Form = {
     "wait_max_s": integer(60, 30 * 86_400, 21_600),
     "after_wait": choice(("report", "release"), "report"),
     "dark_max_s": integer(60, 86_400, 900),
     "after_dark": choice(("release", "hold"), "release"),
-    "settle_s": integer(10, 3600, 300),
+    "settle_s": integer(10, 3600, SETTLE_S),
 }
 FORM: Form = {
     "horizon_s": integer(60, 3570, 900),  # the door takes an hour

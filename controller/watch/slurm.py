@@ -8,6 +8,7 @@ A record that is not understood costs its job alone: it counts with its largest 
 is named. What is left out would make the load smaller, and the gate would open too early.
 """
 
+import math
 import re
 import signal
 from collections import defaultdict
@@ -27,6 +28,9 @@ from controller.watch.jobs import (
     Device,
     Job,
     Table,
+    given,
+    total,
+    whole,
 )
 
 BYTES_MAX = 256 << 20  # 50 000 jobs; they take three times as much, so the unit allows 1 GB
@@ -42,7 +46,8 @@ OVER = frozenset(
 KEYS = frozenset(
     "job_id job_state admin_comment priority dependency node_count max_nodes tasks partition"
     " gres_detail tres_per_job tres_per_node tres_per_task tres_per_socket start_time time_limit"
-    " submit_time array_task_string array_max_tasks state_reason".split()
+    " submit_time array_task_string array_max_tasks state_reason tasks_per_node shared exclusive"
+    " het_job_id".split()
 )
 TASKS_MAX = 1001  # of an array, by default (MaxArraySize)
 _TASKS = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
@@ -79,7 +84,8 @@ class Slurm:
 
     def explain(self, name: str, words: str) -> None:
         """Show the user of a gated job why it waits. Raises Away."""
-        self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
+        if name.isdecimal():  # else the job has no id
+            self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:
         try:
@@ -103,10 +109,10 @@ def _needed(found: Record) -> Record:
 def number(value: Any) -> int:
     """A number of squeue: plain up to 22.05, {"set", "infinite", "number"} later; 0: none."""
     if isinstance(value, dict):
-        value = value["number"] if value.get("set") and not value.get("infinite") else 0
-    if (found := int(value or 0)) < 0:
-        raise ValueError(found)
-    return found
+        if not {value["set"], value["infinite"]} <= {True, False}:
+            raise ValueError("set or infinite")
+        value = value["number"] if value["set"] and not value["infinite"] else None
+    return whole(value)
 
 
 def jobs_of(queue: Record, watts: Table) -> list[Job]:
@@ -116,40 +122,63 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
         raise ValueError
     records = [each if isinstance(each, dict) else {} for each in queue["jobs"]]
     begins = [_begin(each) for each in records]
-    nodes_most, jobs = max([nodes for _, nodes in begins], default=0), []
-    for number_in_queue, (each, (state, nodes)) in enumerate(zip(records, begins), 1):
+    nodes_most = max([nodes for _, nodes, _ in begins], default=0)
+    found = defaultdict[int, list[Job]](list)  # by the id of a heterogeneous job
+    for number_in_queue, (each, (state, nodes, het)) in enumerate(zip(records, begins), 1):
+        jobs = found[het or -number_in_queue]
         try:
             if state:
                 jobs.append(_job(each, state, nodes, watts))
         except NOT_UNDERSTOOD as error:
             if not nodes_most:  # no record is understood: another form of output
                 raise
-            name = str(each.get("job_id") or f"record {number_in_queue}")
+            is_named = type(each.get("job_id")) is int
+            name = str(each["job_id"]) if is_named else f"record {number_in_queue}"
             jobs.append(_odd(each, name, state, watts.largest(nodes or nodes_most), error))
-    return jobs
+    return [job for leader, parts in found.items() for job in _as_one(leader, parts)]
 
 
-def _begin(each: Record) -> tuple[str, int]:
-    """(state, number of nodes) of a job; RELEASED, 0: not understood."""
-    state = RELEASED
+def _as_one(leader: int, parts: list[Job]) -> list[Job]:
+    """The components of a heterogeneous job start together, and the release of the leader lets all
+    of them go. So they are one question, with the sum of their loads.
+    """
+    states = [each.state for each in parts]
+    state = GATED if GATED in states else RELEASED
+    if leader < 0 or state not in states:
+        return parts
+    power_W, unknown = total([(each.power_W, each.unknown) for each in parts])
+    length_s = max([each.length_s for each in parts])
+    first = parts[states.index(state)]._replace(name=str(leader), length_s=length_s)
+    return [first._replace(power_W=power_W, unknown=unknown)]
+
+
+def _begin(each: Record) -> tuple[str, int, int]:
+    """(state, number of nodes, id of the leader if it is heterogeneous) of a job; RELEASED and 0:
+    not understood.
+    """
+    state, het = RELEASED, 0
     try:
+        het = number(each.get("het_job_id"))
         state = _state(each)
-        return state, _nodes(each, state) if state else 0
+        return state, _nodes(each, state) if state else 0, het
     except NOT_UNDERSTOOD:
-        return state, 0
+        return state, 0, het
 
 
 def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
     if not nodes:
         raise ValueError("job_state or node_count")
-    name, start_s = str(int(each["job_id"])), number(each["start_time"])
-    if state == RUNNING and not start_s:  # else it would count as begun since 1970
-        raise ValueError("start_time")
-    places = [*filter(None, each["partition"].split(","))]
-    power_W, unknown = watts.load(nodes, _devices(each, nodes), places)
+    name, start_s = number(each["job_id"]), number(each["start_time"])
+    if not name or state == RUNNING and not start_s:  # else it would have begun in 1970
+        raise ValueError("job_id or start_time")
+    places = [*filter(None, given(each, "partition", str).split(","))]
+    # --exclusive, or a partition of whole nodes. A job that runs states what it holds.
+    is_whole = state != RUNNING and {"NONE", "TRUE"} & _words(each, "shared", "exclusive")
+    devices = _devices(each, nodes, nodes * watts.node_gpus if is_whole else 0)
+    power_W, unknown = watts.load(nodes, devices, places)
     power_W *= _tasks_at_once(each, state)
     length_s = number(each["time_limit"]) * 60 or 365 * DAY_S
-    return Job(name, state, power_W, start_s, length_s, number(each["submit_time"]), unknown)
+    return Job(str(name), state, power_W, start_s, length_s, number(each["submit_time"]), unknown)
 
 
 def _odd(each: Record, name: str, state: str, largest_W: int, error: Exception) -> Job:
@@ -159,29 +188,49 @@ def _odd(each: Record, name: str, state: str, largest_W: int, error: Exception) 
     return Job(name, RELEASED if state == RUNNING else state, power_W, 0, 365 * DAY_S, 0, unknown)
 
 
-def _devices(each: Record, nodes: int) -> list[Device]:
-    """What a job holds, or requests: of each kind of device the first of these fields counts."""
+def _devices(each: Record, nodes: int, least: int) -> list[Device]:
+    """What a job holds; of names that it does not hold, the largest request of all fields. least:
+    GPUs of a job that gets all of its nodes, whatever it requests.
+    """
+    tasks = max(nodes * (number(each.get("tasks_per_node")) or 1), number(each.get("tasks")))
     found: dict[str, list[Device]] = {}
     for text, times in (
-        (",".join(each["gres_detail"]), 1),
-        (each.get("tres_per_job"), 1),
-        (each.get("tres_per_node"), nodes),
-        (each.get("tres_per_task"), max(nodes, number(each.get("tasks")))),
-        (each.get("tres_per_socket"), 0),  # how many there will be is not known
+        (given(each, "tres_per_job", str), 1),
+        (given(each, "tres_per_node", str), nodes),
+        (given(each, "tres_per_task", str), tasks),
+        ("gpu" if least else "", least),
     ):
-        own = defaultdict[str, list[Device]](list)
-        for device in gres.devices(text or ""):
-            pieces = device.pieces * times if times and device.pieces is not None else None
-            key = "gpu" if device.is_typed is not None else device.names[-1]
-            own[key].append(device._replace(pieces=pieces))
-        found = own | found
-    return [device for kind in found.values() for device in kind]
+        for name, devices in _by_name(text, times).items():
+            found[name] = max(found.get(name, []), devices, key=_pieces)
+    on_sockets = _by_name(given(each, "tres_per_socket", str), 0)
+    held = _by_name(",".join(given(each, "gres_detail", list)), 1)
+    return [device for kind in (on_sockets | found | held).values() for device in kind]
+
+
+def _by_name(text: str, times: int) -> dict[str, list[Device]]:
+    """Devices of a request, so many times; 0: how many times there are is not known."""
+    found = defaultdict[str, list[Device]](list)
+    for device in gres.devices(text):
+        pieces = device.pieces * times if times and device.pieces is not None else None
+        name = "gpu" if device.is_typed is not None else device.names[-1]
+        found[name].append(device._replace(pieces=pieces))
+    return found
+
+
+def _pieces(devices: list[Device]) -> float:
+    return sum([math.inf if each.pieces is None else each.pieces for each in devices])
+
+
+def _words(each: Record, *keys: str) -> set[str]:
+    """The words of some fields, each of which has a word or a list of words."""
+    found = [each.get(key) for key in keys]
+    lists = [[value] if isinstance(value, str) else value or [] for value in found]
+    return {word.upper() for words in lists for word in words}
 
 
 def _state(each: Record) -> str:
     """State of a job; "" if it is over, or waits for something besides the cabinet."""
-    given = each["job_state"]
-    states = {each.upper() for each in ([given] if isinstance(given, str) else given)}
+    states = _words(each, "job_state")
     if states & OVER and "PENDING" not in states:
         return ""
     if states & SURE:
@@ -190,24 +239,24 @@ def _state(each: Record) -> str:
         return RUNNING
     if "PENDING" not in states:
         raise ValueError
-    if not str(each.get("admin_comment") or "").startswith(MARK):
+    if not given(each, "admin_comment", str).startswith(MARK):
         return PENDING
     if number(each["priority"]):
         return RELEASED
-    return PENDING if each.get("dependency") else GATED
+    return PENDING if given(each, "dependency", str) else GATED
 
 
 def _nodes(each: Record, state: str) -> int:
     """The number of nodes; of a job that waits for a range of nodes its end."""
     range_end = number(each.get("max_nodes")) if state != RUNNING else 0
-    if not (given := number(each["node_count"])):
+    if not (nodes := number(each["node_count"])):
         raise ValueError
-    return max(given, range_end)
+    return max(nodes, range_end)
 
 
 def _tasks_at_once(each: Record, state: str) -> int:
     """Tasks of a gated or released array that may start at once; 1: it is no array."""
-    text = str(each.get("array_task_string") or "")
+    text = given(each, "array_task_string", str)
     if not text or state not in (GATED, RELEASED):
         return 1
     if each["state_reason"] == "JobArrayTaskLimit":  # the others run in place of those that end

@@ -1,5 +1,6 @@
 """GPU telemetry beside any scheduler: each turn a scrape, and the files for the planner."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -7,13 +8,12 @@ from typing import Any
 from controller.forms.field import Form, integer, is_list, is_text, number, passing, text
 from controller.series.refusal import SeriesError
 from controller.watch.dcgm import Cluster
-from controller.watch.jobs import Away, Job
-from controller.watch.load_files import Files
+from controller.watch.jobs import Job
+from controller.watch.load_files import MEASURED, Files
+from controller.watch.settings import HOST, PORT
 
 URLS_MAX = 16
-URL = re.compile(
-    r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:[1-9]\d{0,3}|:[1-5]\d{4}|:6[0-4]\d{3})?(/[!-~]*)?"
-)
+URL = re.compile(f"https?://{HOST}{PORT}(/[!-~]*)?")
 
 
 def _are_urls(value: Any) -> bool:
@@ -34,15 +34,11 @@ class Telemetry:
     """Call `turn` every 10 to 60 s, and `hear` with each queue that is known."""
 
     def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
-        """Away: load.csv of before cannot be read."""
-        self._told = told
+        self._told, self._values = told, values
         self._said: str | None = None
         self._jobs: Iterable[Job] = ()
         self._cluster = Cluster(values["urls"], values["gpus"])
-        try:
-            self._files = Files(values["folder"], values["base_W"], values["factor"])
-        except SeriesError as error:
-            raise Away(str(error)) from None
+        self._files: Files | None = None
 
     def hear(self, jobs: Iterable[Job]) -> None:
         """Jobs whose starts and ends belong to the forecast."""
@@ -53,6 +49,7 @@ class Telemetry:
         now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
+            self._files = self._files or self._opened()
             self._files.add(now, self._jobs, uptime_s)
         except OSError as error:
             words = why = f"{error.filename}: cannot be written: {error.strerror}"
@@ -60,6 +57,17 @@ class Telemetry:
         if why != self._said:
             self._told(words)
         self._said = why
+
+    def _opened(self) -> Files:
+        """The files. A damaged load.csv is set aside: it must not end the watch."""
+        folder, *load = [self._values[key] for key in ("folder", "base_W", "factor")]
+        try:
+            return Files(folder, *load)
+        except SeriesError as error:
+            path = os.path.join(folder, MEASURED)
+            os.replace(path, f"{path}.bad")
+            self._told(f"{error}; the file is {MEASURED}.bad now, and {MEASURED} begins anew")
+        return Files(folder, *load)
 
     def show(self, now_s: float) -> bool:
         """One scrape in a line. True: the power is known."""

@@ -7,7 +7,7 @@ from typing import Any
 from controller.system.paths import printable
 from controller.system.utc import elapsed_s
 from controller.watch.cabinet import Answer, Cabinet
-from controller.watch.jobs import PENDING, Away, Job, steps_of
+from controller.watch.jobs import PENDING, Away, Job, slot_s, steps_of
 
 LACKS = "missing_W", "missing_Wh"
 WORDS_MAX = 500
@@ -33,12 +33,15 @@ def _lack(missing: Any) -> str:
 
 
 class Watcher:
-    """Call `turn` with each reading of the queue. sent: {Unix time: W} that the cabinet knows."""
+    """Call `turn` with each reading of the queue. sent: {Unix time: W} that the cabinet knows.
+    announced: jobs whose start is in a step that the cabinet has granted in this turn.
+    """
 
     def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
         self._cabinet, self._horizon_s, self._now_s = cabinet, horizon_s, now_s
         self._told = told
         self.sent: dict[int, int] = {}
+        self.announced: set[Job] = set()
         self._asked: set[str] = set()
         self._named: set[str] = set()
 
@@ -49,6 +52,7 @@ class Watcher:
         that it knows already stays the same one.
         """
         jobs = list(jobs)
+        self.announced = set()
         self._name(jobs)
         self._ask(jobs)
         now_s = self._now_s()
@@ -59,6 +63,8 @@ class Watcher:
             del self.sent[at_s]
         for at_s, power_W in steps.items():
             self._send(at_s, power_W)
+            coming = [job for job in jobs if job.start_s > now_s]
+            self.announced.update([job for job in coming if slot_s(job.start_s) == at_s])
 
     def withdraw(self) -> None:
         """Withdraw all steps: the watch ends, and would move them no more."""

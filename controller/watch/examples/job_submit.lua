@@ -4,13 +4,14 @@
 
 local NODES_MIN = 4 -- a job of so many nodes is big
 local GPUS_MIN = 8 -- or one of so many GPUs, slices of GPUs and other devices
+local NODE_GPUS = 8 -- of each node of a job that gets whole nodes (--exclusive); 0 in a cluster without GPUs
 local CPUS_MIN = 256 -- or of so many CPUs, as -n 512: those of NODES_MIN of your smallest nodes
 local MARK = "firebreak" -- in the AdminComment, which users cannot change
 local OPERATORS = { [0] = true, [64030] = true } -- uids of root and of slurm (Debian: 64030), by which firebreak-watch runs
 
 -- What makes the size of a job. From these numbers on a field of 32 or 16 bits was not given.
 local NUMBERS = { min_nodes = 4294967000, max_nodes = 4294967000, min_cpus = 4294967000, num_tasks = 4294967000 }
-local SHORT_NUMBERS = { cpus_per_task = 65534, ntasks_per_node = 65534, sockets_per_node = 65534 }
+local SHORT_NUMBERS = { cpus_per_task = 65534, ntasks_per_node = 65534, sockets_per_node = 65534, shared = 65534 }
 local TEXTS = { "tres_per_job", "tres_per_node", "tres_per_socket", "tres_per_task", "array_inx" }
 
 -- The size that is given, and whether there is any.
@@ -48,7 +49,7 @@ local function devices(text)
 		local gres, rest = string.match(what or part, "^(gres[:/])(.*)$")
 		local name, kind = string.match(rest or what or part, "^(%a[%w_.-]*)([:/]?.*)$")
 		local is_plain = name and (kind == "" or string.match(kind, "^[:/][%w_.+-]+$"))
-		if not gres and NO_GRES[string.match(part, "^%a*")] then
+		if not gres and NO_GRES[string.match(part, "^[^:=/]*")] then
 			number = 0
 		elseif not is_plain then
 			number = math.huge
@@ -88,7 +89,8 @@ local function is_big(size)
 		devices(size.tres_per_job),
 		devices(size.tres_per_node) * nodes,
 		devices(size.tres_per_task) * tasks,
-		on_socket > 0 and on_socket * (size.sockets_per_node or math.huge) * nodes or 0
+		on_socket > 0 and on_socket * (size.sockets_per_node or math.huge) * nodes or 0,
+		size.shared == 0 and NODE_GPUS * nodes or 0
 	)
 	local times = size.copies or (size.array_inx and at_once(size.array_inx)) or 1
 	return nodes * times >= NODES_MIN or count * times >= GPUS_MIN or cpus * times >= CPUS_MIN

@@ -64,7 +64,8 @@ def pod(name, gpus=8, phase="Pending", group="", gates=(), at="2026-11-24T20:00:
 
 
 SPEC = (
-    "nodeName activeDeadlineSeconds nodeSelector initContainers resourceClaims containers".split()
+    "nodeName activeDeadlineSeconds nodeSelector initContainers resourceClaims containers"
+    " affinity overhead resources".split()
 )
 
 

@@ -1,6 +1,7 @@
 """GPU telemetry: a scrape becomes power and utilisation now, and two series for the planner."""
 
 import math
+import os
 import shutil
 import subprocess
 
@@ -15,7 +16,7 @@ from controller.planner.feeds.points import QUARTER_S
 from controller.series.refusal import SeriesError
 from controller.watch import __main__ as command, dcgm, load_files, telemetry
 from controller.watch.dcgm import Cluster, Now
-from controller.watch.jobs import GATED, PENDING, RELEASED, RUNNING, Away, Job
+from controller.watch.jobs import GATED, PENDING, RELEASED, RUNNING, Job
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -168,6 +169,9 @@ def filled(files, hours, power_W, begin_s=NOW_S, jobs=(), step_s=60):
         files.add(Now(at_s, 1, power_W(at_s), 50.0), jobs, at_s)
 
 
+LOAD = b"begin_utc,load_W\n2026-11-24T00:00Z,5\n"
+
+
 def series(path):
     rows = [each.split(",") for each in path.read_text().splitlines()]
     assert rows[0] == ["begin_utc", "load_W"]
@@ -270,7 +274,7 @@ def test_the_command_gpus(monkeypatch, tmp_path, capsys):
 
 @cases("""urls
     [] | ["ftp://a/"] | ["http://"] | ["http://[::1"] | ["http://a:70000/"] | ["http://a/ b"] | [5]
-    ["http://a/"] * 17 | "http://a/"
+    ["http://a:65536/"] | ["http://a:0"] | ["http://a:65535x/"] | ["http://a/"] * 17 | "http://a/"
 """)
 def test_a_wrong_address_is_refused(urls):
     with pytest.raises(ConfigError, match=r"urls: .*allowed 1 to 16 addresses"):
@@ -281,6 +285,7 @@ def test_a_wrong_address_is_refused(urls):
             "https://prometheus.monitoring/federate?match%5B%5D=a",
         ]
     }
+    right["urls"] += [f"http://a:{port}/metrics" for port in (1, 9400, 64999, 65000, 65535)]
     read("watch.toml", ("telemetry",), right, telemetry.FORM)
 
 
@@ -302,6 +307,36 @@ def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, 
     own._files._folder = str(tmp_path / "none")
     own.turn(NOW_S + 900, NOW_S + 900)
     assert "cannot be written: No such file or directory" in lines[-1]
-    (tmp_path / "load.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(Away, match=r"load.csv"):
-        telemetry.Telemetry(values, lines.append)
+
+
+@cases(r"""content
+    b"" | b"a,b\n1,2\n" | b"begin_utc,load_W\n" | b"\0" * 500
+    LOAD * 2 | LOAD + b"\0" * 99 | b"\xff\xfe" + LOAD
+""")
+def test_a_damaged_file_is_set_aside_and_ends_nothing(tmp_path, monkeypatch, content):
+    """It begins anew, and the damaged one stays for a person. `gpus` touches neither."""
+    Scrapes(monkeypatch, a=BOTH)
+    lines, path = [], tmp_path / "load.csv"
+    values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(tmp_path)}
+    path.write_bytes(content)
+    assert telemetry.Telemetry(values, lines.append).show(NOW_S) and path.read_bytes() == content
+    own = telemetry.Telemetry(values, lines.append)
+    own.turn(NOW_S, NOW_S)
+    assert (tmp_path / "load.csv.bad").read_bytes() == content
+    assert lines[1].endswith("the file is load.csv.bad now, and load.csv begins anew")
+    filled(own._files, 1, lambda at_s: 5.0)
+    assert {each for _, each in series(path)} == {"5"}
+
+
+@pytest.mark.parametrize("name", ["load.csv", "forecast.csv"])
+def test_a_file_that_is_removed_or_cut_is_written_again(tmp_path, name):
+    files = load_files.Files(str(tmp_path), 0.0, 1.0)
+    filled(files, 3, lambda at_s: 1000.0)
+    whole = (tmp_path / name).read_bytes()
+    for damage in (os.remove, lambda path: os.truncate(path, 30)):
+        damage(tmp_path / name)
+        files.add(Now(NOW_S + 1, 1, 1000.0, 50.0), (), NOW_S + 1)
+        assert (tmp_path / name).read_bytes() == whole
+    before = os.stat(tmp_path / name).st_ino
+    files.add(Now(NOW_S + 2, 1, 1000.0, 50.0), (), NOW_S + 2)
+    assert os.stat(tmp_path / name).st_ino == before  # nothing new to write

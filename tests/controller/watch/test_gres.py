@@ -66,7 +66,7 @@ def lua():
 def test_job_submit_counts_the_same():
     rows = [
         (name, *row)
-        for name, of in (("devices", "count"), ("at_once", "at_once"))
+        for name, of in (("devices", "count"), ("at_once", "at_once"), ("is_big", "is_big"))
         for row in TABLE[of].items()
     ]
     rows += [("devices", f"gres/{name}:1", 0) for name in NO_LOAD if name.isalpha()]

@@ -111,6 +111,23 @@ def test_pods_become_jobs(fake):
     }
 
 
+GPUS, NEEDED = "nvidia.com/gpu", "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def needs(*terms, operator="In"):
+    """The part of a spec by which a pod runs only on nodes with these labels."""
+    rules = [[{"key": "gpu", "operator": operator, "values": values}] for values in terms]
+    chosen = {"nodeSelectorTerms": [{"matchExpressions": rule} for rule in rules]}
+    return {"affinity": {"nodeAffinity": {NEEDED: chosen}}}
+
+
+def prefers(value):
+    """The same as a wish."""
+    term = {"matchExpressions": [{"key": "gpu", "operator": "In", "values": [value]}]}
+    wish = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": term}]}
+    return {"affinity": {"nodeAffinity": wish}}
+
+
 @cases("""more  power_W
           {}  900 * 8  # the namespace
           {"nodeSelector": {"gpu": "h100"}}  700 * 8
@@ -123,9 +140,27 @@ def test_pods_become_jobs(fake):
           {"initContainers": [SIDECAR, SIDECAR]}  900 * 10
           {"initContainers": [{"resources": {"limits": {"rdma/hca": 2}}}]}  900 * 8
           {"resourceClaims": [{"name": "g", "resourceClaimTemplateName": "two"}]}  900 * 8 + 1500
+          {"nodeSelector": {"gpu": "h1000"}}  900 * 8  # a whole name
+          {"nodeSelector": {"gpu": "h100", "pool": "t4"}}  700 * 8  # the larger one
+          {"nodeSelector": {"pool": "t4", "gpu": "h100"}}  700 * 8
+          {"nodeSelector": {"gpu": "t4", "os": "linux"}}  100 * 8
+          needs(["t4"])  100 * 8
+          needs(["t4", "h100"])  700 * 8
+          needs(["t4", "new"])  900 * 8  # it may be the new one
+          needs(["t4"], ["h100"])  700 * 8  # alternatives
+          needs(["t4"], ["new"])  900 * 8
+          needs(["t4"], [])  900 * 8
+          {**needs(["t4"]), "nodeSelector": {"gpu": "h100"}}  700 * 8
+          needs(["t4"], operator="NotIn")  900 * 8
+          prefers("t4")  900 * 8
+          {"overhead": {"cpu": "250m", "nvidia.com/gpu": "1"}}  900 * 9
+          {"resources": {"limits": {"nvidia.com/gpu": 9}}}  900 * 9  # of the whole pod
+          {"containers": [{"resources": {"limits": {GPUS: 8}, "requests": {GPUS: 1}}}]}  900 * 8
+          {"containers": [{"resources": {"requests": {GPUS: "1k"}}}]}  900 * 1000
+          {"containers": [{"resources": {"limits": {GPUS: 1}}}] * 3}  900 * 3
 """)
 def test_power_of_a_pod(more, power_W):
-    table = POWER._replace(gpu_W=POWER.gpu_W | {"two": 1500})
+    table = POWER._replace(gpu_W=POWER.gpu_W | {"train/two": 1500, "t4": 100})
     found = pods.pod_of(pod("a", **more), ("nvidia.com/gpu", MIG), table)
     assert (found.power_W, found.unknown) == (power_W, "")
 
@@ -136,8 +171,12 @@ def one(name, count):
 
 @cases("""more  power_W  words
           {"initContainers": one("amd.com/gpu", 2)["containers"]}  7200 + 2000  "amd.com/gpu"
-          {"resourceClaims": [{"resourceClaimName": "x"}]}  7200 + ALL_GPUS_W  "claim x"
-          {"resourceClaims": [{"name": "g"}]}  7200 + ALL_GPUS_W  "claim None"
+          {"resourceClaims": [{"resourceClaimName": "x"}]}  7200 + ALL_GPUS_W  "claim train/x"
+          {"resourceClaims": [{"name": "g"}]}  7200 + ALL_GPUS_W  "claim train/None"
+          {"resourceClaims": [{"resourceClaimName": "two"}]}  7200 + ALL_GPUS_W  "claim train/two"
+          one("deviceclass.resource.kubernetes.io/g", 3)  3000  "kubernetes.io/g"
+          one("my-kubernetes.io/gpu", 3)  3000  "my-kubernetes.io/gpu"
+          {"resources": {"limits": {"amd.com/gpu": 2}}}  7200 + 2000  "amd.com/gpu"
           {"resourceClaims": 5}  ALL_GPUS_W  "fields are not understood"
           {"containers": [*one("nvidia.com/gpu", "8")["containers"], 5]}  ALL_GPUS_W  "not under"
           one("habana.ai/gaudi", 8)  8000  "habana.ai/gaudi"
@@ -181,6 +220,23 @@ GPU = pod("a")["spec"]
           "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "1e9999"}}}]}
           "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "8000m"}}}]}
           "spec"  {**GPU, "activeDeadlineSeconds": 1e999}
+          "spec"  {**GPU, "activeDeadlineSeconds": -5}
+          "spec"  {**GPU, "activeDeadlineSeconds": True}
+          "spec"  {**GPU, "activeDeadlineSeconds": "60"}
+          "spec"  {**GPU, "activeDeadlineSeconds": 0.5}
+          "spec"  {**GPU, "initContainers": 0} | "spec"  {**GPU, "resourceClaims": {}}
+          "spec"  {**GPU, "schedulingGates": False} | "spec"  {**GPU, "nodeSelector": []}
+          "spec"  {**GPU, "affinity": "h100"} | "spec"  needs(5) | "spec"  {**GPU, "overhead": []}
+          "spec"  {"containers": {}} | "spec"  {"containers": []}
+          "spec"  {"containers": [{"resources": []}]}
+          "spec"  {"containers": [{"resources": {"requests": []}}]}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": True}}}]}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "1_0"}}}]}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": 8.0}}}]}
+          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": None}}}]}
+          "metadata"  {"uid": ""} | "metadata"  {"uid": None} | "metadata"  {"uid": 7}
+          "metadata"  {"uid": "u", "labels": []} | "metadata"  {"uid": "u", "deletionTimestamp": 0}
+          "status"  {"phase": 0} | "status"  []
           "status"  {"startTime": "yesterday"} | "status"  7 | "status"  {"phase": ["Running"]}
 """)
 def test_an_odd_pod_costs_itself_alone_and_counts_as_much(fake, key, value):
@@ -197,6 +253,24 @@ def test_an_odd_pod_costs_itself_alone_and_counts_as_much(fake, key, value):
     (own,) = found.values()
     assert own.power_W >= 8 * 700 and own.unknown
     assert own.state == "released" and own.start_s == 0
+
+
+def test_two_pods_without_a_uid_are_two(fake):
+    scheduler = fake.scheduler()
+    odd = [{**pod(name, at=AT), "metadata": {"name": name, "uid": None}} for name in "ab"]
+    scheduler._pods._api.listed = lambda: [("1", odd)]
+    assert sum(each.power_W for each in queue(scheduler)) == 2 * 16 * 1000
+
+
+def test_nothing_that_a_user_writes_beside_the_pod_opens_the_gate(fake):
+    """Annotations, labels and finalizers are the submitter's: the load and the gate stay."""
+    scheduler = fake.scheduler()
+    own = pod("a", at=AT, gates=[GATE])
+    words = dict.fromkeys(["firebreak/released", "firebreak/ask", "firebreak/power-W"], "0")
+    own["metadata"] |= {"annotations": words, "finalizers": ["firebreak/released"]}
+    own["metadata"]["labels"] = {**words, "kueue.x-k8s.io/queue-name": "released"}
+    fake.put(own)
+    assert queue(scheduler) == [job("a", "gated")]
 
 
 def test_a_pod_whose_gate_no_gpu_explains_is_named_and_stays(fake):

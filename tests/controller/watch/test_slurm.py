@@ -35,6 +35,7 @@ FIELDS = """job_id job_state start_time time_limit node_count partition priority
 QUEUE = {
     "jobs": [
         {"submit_time": 9, "gres_detail": [], "dependency": "", **dict(zip(FIELDS, row))}
+        | {"time_limit": row[3] or None}
         for row in table("""
             1 | RUNNING | 100 | 10 | 1 | a | 7 | | gres:gpu:4 | None | | 0
             2 | PENDING | 700 | | 3 | b | 7 | | gres:gpu:h100:1 | Resources | | 0
@@ -91,7 +92,7 @@ def test_tasks_of_an_array(text, count):
     assert slurm.tasks_of(text) == count
 
 
-@cases("""changes  power_W  unknown
+@cases(r"""changes  power_W  unknown
     {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  60_000  ""
     {"gres_detail": ["gpu:a100-80gb:4(IDX:0-3)"], "tres_per_node": "gres:gpu:h100:1"}  36_000  ""
     {"tres_per_node": "gres/gpu:a100=2"}  54_000  ""
@@ -115,6 +116,24 @@ def test_tasks_of_an_array(text, count):
     {"partition": "a,b", "tres_per_job": "gres:gpu:x:1"}  9500  ""  # the worst of both counts
     {"partition": "a,c", "tres_per_job": "gres:gpu:x:1"}  9500  ""
     {"partition": 7, "tres_per_job": "gres:gpu:x:1"}  480_000  "is not understood"
+    {"tres_per_task": "gres/gpu:1", "tasks": 1, "tasks_per_node": 4}  120_000  ""
+    {"tres_per_job": "gres/gpu:h100:2", "tres_per_node": "gres/gpu:h100:4"}  120_000  ""
+    {"tres_per_node": "gres/gpu:h100:4", "tres_per_task": "gres/gpu:h100", "tasks": 99}  990_000  ""
+    {"tres_per_job": "gres/gpu:2", "tres_per_node": "gres/gpu:?"}  480_000  "not understood"
+    {"tres_per_job": "gres/shard:5,gres/gpu:h100:2", "tres_per_socket": "mps:9"}  550_000  "mps"
+    {"shared": "none", "tres_per_node": "gres:gpu:h100:1"}  480_000  ""  # --exclusive: all GPUs
+    {"shared": ["none"], "exclusive": ["true"]}  480_000  ""
+    {"exclusive": ["true"], "tres_per_node": "gres:gpu:h100:16"}  480_000  ""
+    {"exclusive": ["true"], "tres_per_socket": "gres:gpu:2"}  480_000  ""
+    {"exclusive": ["true"], "tres_per_node": "gres:gpu:?"}  480_000  "not understood"
+    {"exclusive": ["true"], "partition": "b", "tres_per_job": "gres:nic:1"}  4800  ""
+    {"exclusive": ["true"], "gres_detail": ["gpu:h100:8(IDX:0-7)"]}  80_000  ""
+    {"exclusive": ["true"], "job_state": "CONFIGURING"}  480_000  ""
+    {"exclusive": ["true"], "job_state": "RUNNING", "start_time": 5}  0  ""  # it says what it holds
+    {"exclusive": ["user"], "shared": ["user"], "tres_per_node": "gres:gpu:h100:1"}  30_000  ""
+    {"exclusive": ["false"], "shared": None, "tres_per_node": "gres:gpu:h100:1"}  30_000  ""
+    {"shared": ["nonexclusive"], "tres_per_node": "gres:gpu:h100:1"}  30_000  ""
+    {"shared": 7}  480_000  "is not understood"
 """)
 def test_power_of_the_devices_of_a_job(changes, power_W, unknown):
     """What is not understood is named, and counts with its largest plausible load."""
@@ -139,6 +158,37 @@ EMPTY = {key: None for key in GOOD}
     {**GOOD, "node_count": None}  "gated"
     {**GOOD, "time_limit": {"set": True, "number": -1}}  "gated"
     {**GOOD, "start_time": "soon"}  "gated"
+    {**GOOD, "node_count": True}  "gated"
+    {**GOOD, "node_count": 2.5}  "gated"
+    {**GOOD, "node_count": 2.0}  "gated"
+    {**GOOD, "node_count": "2"}  "gated"
+    {**GOOD, "node_count": "2-4"}  "gated"
+    {**GOOD, "node_count": [2]}  "gated"
+    {**GOOD, "node_count": 10**30}  "gated"
+    {**GOOD, "node_count": 4294967294}  "gated"  # NO_VAL
+    {**GOOD, "node_count": {"set": "true", "infinite": False, "number": 2}}  "gated"
+    {**GOOD, "node_count": {"set": True, "infinite": False, "number": True}}  "gated"
+    {**GOOD, "node_count": {"number": 2}}  "gated"
+    {**GOOD, "max_nodes": False}  "gated"
+    {**GOOD, "max_nodes": []}  "gated"
+    {**GOOD, "tasks": "", "tres_per_task": "gres/gpu:1"}  "gated"
+    {**GOOD, "tasks_per_node": "4"}  "gated"
+    {**GOOD, "tres_per_node": []}  "gated"
+    {**GOOD, "tres_per_node": 0}  "gated"
+    {**GOOD, "tres_per_job": False}  "gated"
+    {**GOOD, "gres_detail": {}}  "gated"
+    {**GOOD, "gres_detail": "gpu:8"}  "gated"
+    {**GOOD, "array_task_string": 7}  "gated"
+    {**GOOD, "array_max_tasks": True, "array_task_string": "0-9"}  "gated"
+    {**GOOD, "time_limit": 0.5}  "gated"
+    {**GOOD, "submit_time": True}  "gated"
+    {**GOOD, "job_id": 0}  "gated"
+    {**GOOD, "job_id": "5; reboot"}  "gated"
+    {**GOOD, "het_job_id": "4"}  "released"
+    {**GOOD, "priority": True}  "released"
+    {**GOOD, "priority": 0.4}  "released"
+    {**GOOD, "admin_comment": ["firebreak"]}  "released"
+    {**GOOD, "dependency": 0}  "released"
     {**GOOD, "submit_time": [7]}  "gated"
     {**GOOD, "partition": None}  "gated"
     {**GOOD, "partition": ""}  "gated"
@@ -169,6 +219,49 @@ def test_an_odd_record_costs_itself_alone_and_counts_as_much(odd, state):
     assert own.power_W >= 20_000 and own.state == state and own.unknown
 
 
+@cases("""states  priorities  found
+    ("PENDING", "PENDING")  (0, 0)  "gated"
+    ("PENDING", "PENDING")  (7, 0)  "gated"
+    ("PENDING", "PENDING")  (7, 7)  "released"
+    ("CONFIGURING", "PENDING")  (7, 7)  "released"
+""")
+@pytest.mark.parametrize(
+    "marks", [("firebreak", "firebreak"), ("firebreak", ""), ("", "firebreak")]
+)
+def test_the_components_of_a_heterogeneous_job_are_one_question(states, priorities, found, marks):
+    """The release of the leader lets all of them go, also those that are small."""
+    parts = [
+        GOOD
+        | {"job_id": number, "het_job_id": {"set": True, "infinite": False, "number": 40}}
+        | {"job_state": state, "priority": priority, "admin_comment": mark, "time_limit": number}
+        for number, state, priority, mark in zip((41, 40), states, priorities, marks, strict=True)
+    ]
+    if "" in marks and priorities[marks.index("firebreak")]:
+        found = "released"
+    jobs = slurm.jobs_of({"jobs": [parts[0], GOOD, parts[1]]}, Table({"*": 1000}, {"*": 9000}))
+    assert Job("40", found, 40_000, 0, 41 * 60, 9) in jobs and len(jobs) == 2
+
+
+def test_a_component_that_is_not_understood_keeps_the_whole_job():
+    own = {"het_job_id": 40}
+    odd = [{**GOOD, "job_id": 40, **own}, {**GOOD, "job_id": 41, "node_count": "4", **own}]
+    (found,) = slurm.jobs_of({"jobs": odd}, Table({"*": 1000}, {"*": 9000}))
+    assert found.unknown and found.power_W == 20_000 + 2 * (1000 + 16 * 9000)
+
+
+def test_components_that_run_or_were_never_held_stay_as_they_are():
+    rows = [{**QUEUE["jobs"][at], "het_job_id": 1} for at in (0, 1)]
+    assert [each.name for each in slurm.jobs_of({"jobs": rows}, WATTS)] == ["1", "2"]
+
+
+def test_a_job_without_an_id_is_explained_to_nobody(tmp_path, monkeypatch):
+    """scontrol would refuse it, and its error would end the turn of all other jobs."""
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    slurm.Slurm(9, WATTS).explain("record 3", "no")
+    with pytest.raises(Away, match="scontrol: No such file or directory"):
+        slurm.Slurm(9, WATTS).explain("3", "no")
+
+
 def test_without_squeue_there_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
     with pytest.raises(Away, match="squeue: No such file or directory"):
@@ -183,7 +276,7 @@ class Place:
         self.slurm, cabinet = slurm.Slurm(2, WATTS), Cabinet(*given)
         self.url, self.token, _ = given
         own = {"horizon_s": 900, "gate": {key: field.default for key, field in GATE.items()}}
-        self.watcher = Watcher(cabinet, 900, time.time, self.lines.append, time.time)
+        self.watcher = Watcher(cabinet, 900, time.time, self.lines.append)
         self.gate = Gate(self.slurm, cabinet, own, time.time, self.lines.append, time.time)
 
     def situation(self, path, second):
@@ -417,4 +510,5 @@ def test_a_queue_of_more_than_32_MiB_is_read(tmp_path, monkeypatch):
 def test_every_field_that_is_read_is_kept():
     """A key that KEYS does not have would be no error, but nothing."""
     text = Path(slurm.__file__).read_text()
-    assert {*re.findall(r'each(?:\[|\.get\()"(\w+)"', text)} == slurm.KEYS
+    read = re.findall(r'each(?:\[|\.get\(|, )"(\w+)"(?:, "(\w+)")?', text)
+    assert {key for keys in read for key in keys if key} == slurm.KEYS

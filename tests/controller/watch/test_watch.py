@@ -69,6 +69,12 @@ H100, TYPED, UNTYPED = ("h100",), True, False
           2  99  ("hpu",)  None  ["batch"]  1200 + 32 * 700  False
           2  9  ("nic",)  None  ["batch"]  1200  True
           2  9  ("rdma/hca",)  None  ["batch"]  1200  True
+          2  9  ("squat.ai/gpu",)  None  ["batch"]  1200 + 9 * 700  False
+          2  9  ("github.com/nvidia",)  None  ["batch"]  1200 + 9 * 700  False
+          2  9  ("smarter-devices/fuse",)  None  ["batch"]  1200  True
+          2  9  ("nics",)  None  ["batch"]  1200 + 9 * 700  False  # a whole name
+          2  9  ("h1000",)  TYPED  ["batch"]  1200 + 9 * 500  True  # no h100
+          2  9  ("h10",)  TYPED  ["batch"]  1200 + 9 * 500  True
           2  9  ("fpga",)  None  ["batch"]  1200  True  # 0 W by the table
           0  0  ()  UNTYPED  ["batch"]  0  True
 """)
@@ -186,6 +192,42 @@ def test_a_question_is_asked_within_what_the_cabinet_answers(place):
     ):
         found = place[2].ask(*words)
         assert (found["power_W"], found["at_s"], found["for_s"]) == asked
+
+
+class Loop:
+    """A cabinet that grants steps of at most most_W."""
+
+    def __init__(self, most_W):
+        self.most_W = most_W
+
+    def announce(self, power_W, ahead_s):
+        if self.most_W is None:
+            raise Away("box: Connection refused")
+        return {"granted": abs(power_W) <= self.most_W, "label": "H9", "remedy": "none"}
+
+    def ask(self, power_W, at_s, for_s):
+        return {"answer": "yes"}
+
+
+def test_only_what_this_turn_has_granted_is_announced():
+    """A refused step, a fifth one and a start that is late are none; a refused move is none."""
+    ends = Job("e", j.RUNNING, 2000, NOW_S - 600, 720)
+    near = [job(at, at * 60, 1000, j.RELEASED) for at in range(1, 6)]
+    late = job("late", -5, 1000, j.RELEASED)
+    cases = [
+        (9000, [*near, late], near[:4]),
+        (900, near, []),
+        (1000, [near[0], near[2]._replace(power_W=3000)], near[:1]),
+        (9000, [job(7, 120, 2000, j.RELEASED), ends], []),  # both make no step
+        (None, near, []),
+    ]
+    for most_W, jobs, announced in cases:
+        watcher = Watcher(Loop(9000), 900, lambda: NOW_S, [].append)
+        watcher.turn(near)
+        assert watcher.announced == {*near[:4]}
+        watcher._cabinet = Loop(most_W)
+        turned(types.SimpleNamespace(queue=lambda: jobs), [watcher.turn])  # noqa: B023
+        assert watcher.announced == {*announced}, most_W
 
 
 @pytest.mark.wire

@@ -7,13 +7,14 @@ import re
 import subprocess
 import sys
 import threading
+import types
 
 import pytest
 
 from controller.system.secret_file import secret
-from controller.watch import __main__ as command, settings
+from controller.watch import __main__ as command, jobs as j, settings
 from controller.watch.cabinet import Cabinet
-from controller.watch.jobs import Away
+from controller.watch.jobs import Away, Job
 from tests.repository import ROOT
 
 CABINET = '[cabinet]\nurl = "https://box:8080"\ntoken = "token"\n'
@@ -163,6 +164,66 @@ def test_exit_codes_of_the_gate(odd, tmp_path, capsys):
     _Odd.answers = [(200, each) for each in answers] + [(500, b"")]
     assert [command.main(words) for _ in range(4)] == [0, 1, 3, 3]
     assert capsys.readouterr().out.startswith("firebreak-watch: 400000 W: yes\n")
+
+
+class _Queue:
+    """A scheduler of fixed jobs, and the cabinet that grants each step unless it is full."""
+
+    def __init__(self, *jobs, is_full=False):
+        self.jobs, self.is_full, self.questions_W, self.turns = jobs, is_full, [], 0
+
+    @property
+    def asked(self):
+        """As a Stop: it ends after one turn."""
+        self.turns += 1
+        return self.turns > 1
+
+    def wait(self, seconds):
+        """As a Stop."""
+
+    def queue(self):
+        return list(self.jobs)
+
+    def announce(self, power_W, ahead_s):
+        return {"granted": not self.is_full, "label": "H9", "remedy": "none"}
+
+    def ask(self, power_W, at_s, for_s):
+        self.questions_W.append(power_W)
+        return {"answer": "no"}
+
+    def release(self, name):
+        """Never: each answer is no."""
+
+    def explain(self, name, words):
+        """Nobody reads it."""
+
+
+GATED_JOB = Job("g", j.GATED, 50, 0, 600, 900)
+
+
+@pytest.mark.parametrize(("is_full", "asked_W"), [(False, 50), (True, 57)])
+def test_the_gate_of_the_program_knows_what_was_announced(is_full, asked_W, monkeypatch):
+    monkeypatch.setattr(command, "now_s", lambda: 1000)
+    place = _Queue(GATED_JOB, Job("r", j.RELEASED, 7, 1500, 600), is_full=is_full)
+    values = {"horizon_s": 900, "every_s": 10, "gate": {"settle_s": 300, "wait_max_s": 9}}
+    found = types.SimpleNamespace(values=values, opened=lambda: place, telemetry=lambda told: None)
+    assert command.run(found, place, place) == 0
+    assert place.questions_W == [asked_W]
+
+
+@pytest.mark.parametrize("gate", [None, {"settle_s": 300}])
+def test_a_question_about_a_job_counts_what_the_cabinet_may_not_have_seen(gate, monkeypatch):
+    """Also without a gate, and also what `run` may have announced."""
+    monkeypatch.setattr(command, "now_s", lambda: 1000)
+    others = [
+        Job("r", j.RELEASED, 7, 1500, 600),
+        Job("new", j.RUNNING, 20, 701, 600),
+        Job("seen", j.RUNNING, 900, 700, 600),
+        Job("p", j.PENDING, 900, 1100, 600),
+    ]
+    place = _Queue(GATED_JOB, *others)
+    found = types.SimpleNamespace(values={"gate": gate}, opened=lambda: place)
+    assert command._asked_for_job(found, place, "g") == 1 and place.questions_W == [50 + 7 + 20]
 
 
 def test_a_second_gate_with_one_folder_does_not_start(tmp_path, monkeypatch, capsys):

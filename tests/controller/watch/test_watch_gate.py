@@ -18,9 +18,9 @@ class Cluster:
         self.margin_W, self.jobs, self.now_s = margin_W, list(jobs), 1000.0
         self.lines, self.asked, self.explained, self.fails = [], [], [], 0
         values = VALUES | {"gate": RULES | rules}
-        self.uptime_s = 5.0
+        self.uptime_s, self.announced = 5.0, []
         clocks = lambda: self.now_s, self.lines.append, lambda: self.uptime_s
-        self.gate = Gate(self, self, values, *clocks)
+        self.gate = Gate(self, self, values, *clocks, lambda: self.announced)
 
     def ask(self, power_W, at_s, for_s):
         self.asked.append(power_W)
@@ -66,11 +66,42 @@ def test_the_first_to_come_is_the_first_to_start_and_counts_for_the_next():
     assert cluster.asked == [70, 130, 100] and cluster.explained[0] == ("a", "released (yes)")
     cluster.jobs[1] = cluster.jobs[1]._replace(state=j.RUNNING, start_s=1000)  # not seen for long
     assert cluster.turn() == [] and cluster.asked == [60 + 70 + 30]
-    cluster.jobs[2] = cluster.jobs[2]._replace(start_s=1200)  # announced: the cabinet knows it
+    cluster.jobs[2] = cluster.jobs[2]._replace(start_s=1200)
+    cluster.announced = [cluster.jobs[2]]  # the cabinet knows it
     cluster.turn()
     assert cluster.asked == [60 + 70]
+    cluster.announced = []
     cluster.turn(300)
     assert cluster.asked == [60 + 30]
+
+
+@pytest.mark.parametrize("start_s", [0, 900, 1030, 90_000])
+@pytest.mark.parametrize("set_s", [0, -2 * 86_400, 2 * 86_400])
+def test_a_load_settles_by_the_monotonic_clock_and_not_by_stamps(start_s, set_s):
+    """Neither an old stamp of the scheduler's clock, nor a day that is set, makes it older."""
+    first = Job("a", j.RUNNING, 60, start_s, 86_400)
+    cluster = Cluster(0, [gated("b", 50)])
+    cluster.turn()
+    cluster.jobs.append(first)
+    cluster.turn()
+    cluster.now_s += set_s
+    cluster.turn(299)
+    assert cluster.asked == [110]
+    cluster.turn(1)
+    assert cluster.asked == [50]
+    cluster.jobs[1] = first._replace(start_s=2000)  # it was requeued, and runs again
+    cluster.turn()
+    assert cluster.asked == [110]
+
+
+def test_a_released_job_counts_until_the_cabinet_has_granted_its_step():
+    """A forecast of its start is no announcement."""
+    cluster = Cluster(100, [gated("b", 50), Job("a", j.RELEASED, 60, 1500, 600)])
+    cluster.turn()
+    assert cluster.asked == [110]
+    cluster.announced = cluster.jobs[1:]
+    cluster.turn()
+    assert cluster.asked == [50]
 
 
 def test_a_job_that_raises_no_load_does_not_wait():
@@ -180,7 +211,7 @@ def test_what_starts_in_one_turn_is_never_more_than_the_margin(powers, margin_W)
     cluster.turn()
     started_W = sum([job.power_W for job in cluster.jobs if job.state == j.RELEASED])
     assert started_W <= margin_W
-    assert g.coming_W(cluster.jobs, cluster.now_s, VALUES) == started_W
+    assert g.coming_W(cluster.jobs, ()) == started_W
 
 
 def test_a_clock_that_was_set_back_holds_no_job_for_ever():
