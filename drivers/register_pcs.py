@@ -46,7 +46,6 @@ class RegisterPcs:
         """
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
-        self._is_known = False  # it was identified once
         self._extra: list[rtu.Request] = []
         self._unstopped: set[int] = set()  # numbers of steps of [[stop]]
         self.writer = SetpointWriter(profile, unit_id, settings)
@@ -175,7 +174,6 @@ class RegisterPcs:
         if self._is_starting:
             self._steps.begin(_nothing())
         self._is_wanted = self.readings.is_started = self._is_starting = False
-        self._is_known = self._is_known or self.readings.has_measured
         self._extra = []
         self._unstopped = set(range(len(self.profile.stop)))
         self.stop_taken_us: int | None = None
@@ -187,8 +185,7 @@ class RegisterPcs:
         """
         if self._is_wanted or self.readings.is_started:
             self.withdraw()
-        has_answered = self.readings.is_identified and self.readings.heard_us > LONG_AGO_US
-        if not (self._is_known or has_answered):
+        if not self.readings.is_known:
             return None
         self.readings.is_commanded = bool(self._unstopped)
         requests = [

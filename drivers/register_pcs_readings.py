@@ -19,6 +19,7 @@ from drivers.steps import LONG_AGO_US
 from safety import signals
 
 DIRECTION = "current_direction"  # 1 discharge, -1 charge, of a current without a sign
+RUNNING = "running"  # of a device whose state may be a fault and running at once
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # of phases: their sum
 DIFFERENCES = 2  # in a row: one reading may be older than a write
@@ -27,7 +28,8 @@ VOLTAGE_MV_MIN = 1000  # below it no current follows from power and voltage
 
 class PcsReadings:
     """`heard_us`: of the last answer. `measured_us`: of the last complete measurement.
-    `has_measured`: the measurements were complete once.
+    `has_measured`: the measurements were complete once. `is_known`: the identified device has
+    answered once, also before it was lost.
     `is_identified`, `is_ready`, `is_started`, `is_commanded`: set by RegisterPcs.
     """
 
@@ -51,6 +53,7 @@ class PcsReadings:
         kept = [each for each in (*profile.setup, *profile.start) if each.read_back]
         self._kept = {f"kept {at}": each for at, each in enumerate(kept)}
         self._make_groups(list(profile.registers.values()), settings)
+        self.is_known = False
         self.forget()
 
     def _make_groups(self, registers: list[Register], settings: dict[str, int]) -> None:
@@ -103,8 +106,10 @@ class PcsReadings:
     @property
     def is_running(self) -> bool:
         """Whether the last reading shows it running, also beside a fault that it holds."""
-        state = self._measure.values.get("state", self._commanded_state())
-        return self.has_measured and state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
+        values = self._measure.values
+        state = values.get("state", self._commanded_state())
+        is_running = values.get(RUNNING) or state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
+        return self.has_measured and bool(is_running)
 
     def rated_W(self, stated_W: int) -> int:
         """The rating that the device reports; of another device the stated one."""
@@ -117,6 +122,7 @@ class PcsReadings:
     def heard(self, now_us: int) -> None:
         """The device has answered something."""
         self.heard_us = now_us
+        self.is_known |= self.is_identified
 
     def _counts(self, now_us: int) -> bool:
         """Whether it is the right device, and not a dead program that repeats its last numbers."""

@@ -8,13 +8,14 @@ from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
 from drivers.register_codec import FLOATS, Codec
-from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
+from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS, RUNNING
 
 Table = dict[str, Any]
 Made = Callable[[str, Table], Register]
 CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
 SIGNED = CURRENTS[:2]
-OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", "state", "forming", *POWERS[1:], *CONTROLLED)
+OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", "state", "forming", *POWERS[1:])
+OPTIONAL += (RUNNING, *CONTROLLED)
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)

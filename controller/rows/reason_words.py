@@ -65,6 +65,11 @@ GATE_PERMIT | start without a permit | The program asked the converter to start,
 STARTS_SPENT | starts of the hour | The converter had 12 starts within an hour: it
   gets none until the first of them is an hour old. | Page Links and the converter show why it
   stops. A restart of the controller begins a new hour.
+RUNS_ON | does not follow its stop | The converter acknowledged its stop more than 10 s ago, and no
+  reading shows that it has stopped. | Stop it at its own switch; see page Links for its readings.
+START_HELD | start after a fault | The converter was in its state "fault" since it got its permit:
+  it gets no start before a reset. | Read the fault on its display and remove the cause. Row 59
+  becomes active within 5 s; then reset.
 LEAST_TIME | least on or off time | The device must run, or stand, for its least time before it may
   change. | Wait. The times are on_s_min and off_s_min of the device.
 """

@@ -26,7 +26,7 @@ from drivers.register_pcs import RegisterPcs
 from drivers.serial_number import SerialNumber
 from drivers.site_device import SiteDevice
 from drivers.wear import Wear
-from safety import signals as s
+from safety import latches, signals as s
 
 URGENT_US = 500_000  # then the coils have expired by themselves
 
@@ -199,6 +199,8 @@ class Field:
         """Take the frames of the CAN buses, and the voltages of the meters. RTU replies were taken
         on arrival.
         """
+        for pcs in self.pcs:
+            pcs.fault.show(self._image.inp)
         for bus in self.can.values():
             bus.read(now_us)
         if self._grid is not None:
@@ -218,6 +220,8 @@ class Field:
             for request in meter.service(now_us):
                 port.submit(request)
         for pcs in self.pcs:  # in the order of the files
+            if out[s.RESET_RESULT] == latches.DONE:
+                pcs.fault.reset()
             pcs.write(inp, out, setpoints_W[pcs.unit], now_us)
         for rack, port, command_at in self._commanded:
             for request in rack.command(out[command_at], now_us):

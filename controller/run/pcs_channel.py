@@ -13,7 +13,7 @@ from functools import partial
 from controller.core.base import reasons
 from controller.core.base.converter_gate import ConverterGate
 from controller.core.base.sent import Sent
-from controller.run.start_budget import StartBudget
+from controller.run.start_budget import RUNS, HeldFault, StartBudget
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
 from drivers.pcs import SunSpecPcs
@@ -21,7 +21,7 @@ from drivers.register_pcs import RegisterPcs
 from safety import signals as s
 
 RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is repeated
-RUNS = (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)
+FOLLOW_US = 10_000_000  # a converter that runs on so long after its stop is named
 STOPPED = (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_FAULT, s.PCS_STANDBY)
 
 
@@ -61,6 +61,7 @@ class PcsChannel:
         self.gate_refusals = 0
         self.gate_verdict = reasons.NONE
         self._budget, self._is_asked = StartBudget(), False  # since the permit came
+        self.fault = HeldFault(self.state_at)
         self._starts: dict[Hashable, rtu.Request] = {}  # handed to the port since then
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
@@ -72,6 +73,7 @@ class PcsChannel:
         requests = self.pcs.service(now_us)
         if self.pcs.restarts != self._restarts:
             self._restarts, self.run_due_us = self.pcs.restarts, now_us
+            self._is_asked = self._is_asked and inp[self.state_at] in RUNS
             self._gate.forget()
         if not running:
             setpoint_W = 0
@@ -92,30 +94,42 @@ class PcsChannel:
             return
         self.is_permitted, self.run_due_us, self._is_asked = is_permitted, now_us, False
         if not is_permitted:
-            self._budget.stopped()
-            for request in self._starts.values():
-                self.port.withdraw(request)
-            self._starts.clear()
-            self.pcs.withdraw()
+            self._end_start()
+
+    def _end_start(self) -> None:
+        self._budget.stopped()
+        for request in self._starts.values():
+            self.port.withdraw(request)
+        self._starts.clear()
+        self.pcs.withdraw()
 
     def run(self, inp: Sequence[int], now_us: int) -> None:
         """Send the start or the stop, and again while the converter has not followed."""
-        if now_us < self.run_due_us:
-            return
+        has_failed = self.fault.see(inp, bool(self.is_permitted), self._is_asked)
+        is_due = has_failed or now_us >= self.run_due_us
         if self.is_permitted:
-            self._start(inp[self.state_at], now_us)
+            if is_due:
+                self._start(inp[self.state_at], now_us)
         elif not self._has_stopped(inp):
-            self._stop(now_us)
+            if is_due:
+                self._stop(now_us)
+            taken_us = self.pcs.stop_taken_us if self.pcs.profile.shows_stop else None
+            if taken_us is not None and now_us - taken_us > FOLLOW_US:
+                self.sent.refuse(reasons.RUNS_ON)
 
     def _start(self, state: int, now_us: int) -> None:
         pcs = self.pcs
         if isinstance(pcs, RegisterPcs):
-            has_followed = pcs.is_started or pcs.is_starting
+            has_followed = pcs.is_started or pcs.is_starting and not self.fault.is_held
         else:
             has_followed = self._is_asked and state in RUNS
         if has_followed or not pcs.ready:
             return
-        if self._budget.take(now_us):
+        if self.fault.is_held:
+            self._end_start()
+            self.fault.is_withheld = True
+            self.sent.refuse(reasons.START_HELD)
+        elif self._budget.take(now_us):
             self._is_asked, self.run_due_us = True, now_us + RUN_REPEAT_US
             request = pcs.start()
             if request is not None:
@@ -128,7 +142,8 @@ class PcsChannel:
         pcs, taken_us = self.pcs, self.pcs.stop_taken_us
         if taken_us is None or not pcs.profile.shows_stop:
             return False
-        is_new = pcs.readings.measured_us > taken_us + pcs.profile.period_ms * 1000
+        # a reading may hold values that are two periods old
+        is_new = pcs.readings.measured_us > taken_us + 2 * pcs.profile.period_ms * 1000
         is_still = abs(inp[self.power_at]) <= self._gate.still_W
         is_running = pcs.readings.is_running or inp[self.state_at] not in STOPPED
         return is_new and is_still and not is_running

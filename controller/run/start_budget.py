@@ -1,7 +1,12 @@
-"""How often one converter may be started. A converter that does not start, or does not keep
-running, must not be started for ever: each start wears its relays and pre-charge resistors, and may
-clear a failure that a person has to see.
+"""When one converter may be started. A converter that does not start, or does not keep running,
+must not be started for ever: each start wears its relays and pre-charge resistors, and may clear a
+failure that a person has to see. So after a failure an operator's reset comes first.
 """
+
+from collections.abc import Sequence
+from typing import Any
+
+from safety import signals as s
 
 HOUR_US = 3_600_000_000
 # Three remote resets of a latch in an hour with a start each, and nine starts for other reasons:
@@ -10,6 +15,7 @@ STARTS_PER_HOUR_MAX = 12
 # A start that the device has not followed is sent again; after this time it counts as a new one.
 START_US = 60_000_000
 SENT_PER_START_MAX = 10
+RUNS = (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)
 
 
 class StartBudget:
@@ -37,3 +43,39 @@ class StartBudget:
             self._starts_us.append(now_us)
             self._sent, self._repeat_until_us = 1, now_us + START_US
         return not self.is_spent
+
+
+class HeldFault:
+    """A fault that one converter had since it got its permit: no start before an operator's reset.
+
+    Stage 59e latches a fault of 5 s. A shorter one would not be seen by anybody, and the next start
+    would clear it. So a start that is withheld shows the converter in its state "fault", and 59e
+    latches. A fault that the converter has before its permit is cleared by its start. A restart of
+    the controller forgets a fault that 59e has not latched. `is_withheld`: a start is wanted.
+    """
+
+    def __init__(self, state_at: int) -> None:
+        self.is_held = self.is_withheld = False
+        self._state_at, self._is_fault, self._is_asked = state_at, True, False
+
+    def see(self, inp: Sequence[int], is_permitted: bool, is_asked: bool) -> bool:
+        """Called in each tick. is_asked: it was sent a start that has not ended. True: a fault is
+        new: it came under the permit, or a start ends while the converter still shows it.
+        """
+        is_fault = inp[self._state_at] == s.PCS_FAULT
+        has_come = is_fault and is_permitted and not self._is_fault
+        is_new = has_come or is_fault and self._is_asked and not is_asked
+        self._is_fault, self._is_asked = is_fault, is_asked
+        self.is_held, self.is_withheld = self.is_held or is_new, False
+        return is_new
+
+    def show(self, inp: Any) -> None:
+        """inp: of the process image, before the tick. A converter that recovers by itself shows
+        its own state.
+        """
+        if self.is_withheld and inp[self._state_at] not in RUNS:
+            inp[self._state_at] = s.PCS_FAULT
+
+    def reset(self) -> None:
+        """An operator's reset was done."""
+        self.is_held = False

@@ -21,7 +21,7 @@ class DirectPcs:
 
     def __init__(self, channel: PcsChannel, device: SunSpecPcs, line: Line, code_at: int) -> None:
         """code_at: place of the code of what was sent last."""
-        self.unit = channel.unit
+        self.unit, self.fault = channel.unit, channel.fault
         self._channel, self._device, self._line, self._code_at = channel, device, line, code_at
         self._driver = cast(SunSpecDriver, channel.pcs)
         readings = self._driver.readings

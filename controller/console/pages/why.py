@@ -170,11 +170,9 @@ def _units(facts: Facts) -> list[str]:
         )
         if unit["own_state"]:
             out.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
-        if unit["refused"]:
-            out.append(
-                f" {name}The gate refused the newest set-point: {unit['refused']['label']} "
-                f"{unit['refused']['name']}; a stop was sent."
-            )
+        if refused := unit["refused"]:
+            words = f"{refused['label']} {refused['name']}. {refused['sentence']}"
+            out += folded(f"PCS {unit['unit']}", words, 2)
     if len(facts["units"]) > UNITS_SHOWN:
         out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
     return out

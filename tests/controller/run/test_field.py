@@ -318,13 +318,13 @@ def test_start_and_stop_are_said_again_every_half_second_until_followed(running,
         said = []
         for tick in range(60):
             said += [tick] * (word in [key for key, _ in bench.write(0)])
-            bench.pcs.stop_taken_us, bench.pcs.readings.measured_us = 0, 100_001
+            bench.pcs.stop_taken_us, bench.pcs.readings.measured_us = 0, 200_001
         assert said == ([0, 25, 50] if state in states else [0])
 
 
 @cases("""taken_us  measured_us  power_W  repeats
-    None     900_000   0       True  | 0  100_000  0        True | 0  100_001  0       False
-    200_000  300_000   0       True  | 0  900_000  -12_501  True | 0  900_000  12_500  False
+    None     900_000   0       True  | 0  200_000  0        True | 0  200_001  0       False
+    200_000  400_000   0       True  | 0  900_000  -12_501  True | 0  900_000  12_500  False
 """)
 def test_a_stop_has_been_followed_when_a_newer_reading_shows_no_power(
     taken_us, measured_us, power_W, repeats

@@ -73,6 +73,8 @@ class Bench:
         self.out[self.run_at] = permitted
         for _ in range(ms // TICK_MS):
             self.beat()
+            self.channel.fault.show(self.sink.inp)
+            self.state = self.sink.inp[self.base + s.PCS_STATE]  # as the kernel sees it
             self.channel.write(self.sink.inp, self.out, power_W, self.bus.now_us)
             self.bus.run(TICK_MS)
         return self.frames(self.slave.writes[first:])
@@ -126,8 +128,27 @@ class Bench:
         mask = entry.get("mask", 0xFFFF)
         table = self.slave.holding if entry.get("function", 3) == 3 else self.slave.inputs
         at = self.pcs.places.of(entry["address"])
+        if entry["type"] == "u32":
+            table[at], table[at + 1] = divmod(raw, 1 << 16)
+            return
         shift = (mask & -mask).bit_length() - 1 if bin(mask).count("1") == 1 else 0
         table[at] = table[at] & ~mask | raw << shift & mask
+
+    def names_fault(self):
+        return self.name == SUNSPEC or s.PCS_FAULT in (
+            self.data["registers"].get("state", {}).get("values", {}).values()
+        )
+
+    def lose(self, ms, permitted=1):
+        """The link is lost until the driver begins again."""
+        self.slave.silent = True
+        self.run(ms, permitted=permitted)
+        self.slave.silent = False
+
+    @property
+    def reads_ms(self):
+        """Time in which a change of a register is read."""
+        return 2 * self.profile.period_ms + 400
 
     def has_stop(self):
         return self.name == SUNSPEC or bool(self.data.get("stop"))
@@ -237,6 +258,117 @@ def test_a_fault_that_is_held_does_not_hide_that_the_converter_runs():
         bench.run(2000)
         assert bench.sink.inp[bench.base + s.PCS_STATE] == s.PCS_FAULT
         assert bool(bench.run(2000)[1]) == is_repeated, code
+
+
+def fresh_fault_bench(bench):
+    """It has no fault, no permit and no held fault; None: its profile names no state "fault"."""
+    if not bench.names_fault():
+        return None
+    bench.channel._budget = StartBudget()
+    bench.shows(code=s.PCS_OFF)
+    bench.run(2 * bench.reads_ms)
+    bench.channel.fault.reset()
+    return bench
+
+
+def test_a_fault_at_every_tick_of_a_start_ends_the_start_until_a_reset(bench):
+    for ticks in range(0, 60, 4):
+        if fresh_fault_bench(bench) is None:
+            return
+        bench.run(ticks * TICK_MS, permitted=1)
+        bench.shows(code=s.PCS_FAULT)
+        bench.run(bench.reads_ms, permitted=1)
+        assert bench.state == s.PCS_FAULT and bench.channel.fault.is_held, ticks
+        bench.shows(code=s.PCS_OFF)
+        bench.run(bench.reads_ms)
+        for _ in range(2):
+            assert not bench.run(3000, permitted=1)[0], ticks
+            assert bench.state == s.PCS_FAULT, "stage 59e counts its 5 s"
+            bench.run(2000)
+            assert bench.state == s.PCS_OFF
+        bench.channel.fault.reset()
+        started = bench.run(3000, permitted=1)[0]
+        assert bool(started) == bool(bench.profile.start or bench.name == SUNSPEC), ticks
+        assert bench.state != s.PCS_FAULT
+    assert bench.channel.gate_refusals == 0
+
+
+def test_a_state_that_flickers_gets_one_start(bench):
+    if fresh_fault_bench(bench) is None:
+        return
+    bench.run(3000, permitted=1)
+    found, counts = [], (s.PCS_FAULT, s.PCS_OFF, s.PCS_FAULT, s.PCS_STARTING, s.PCS_STANDBY)
+    bench.shows(code=s.PCS_FAULT)
+    bench.run(bench.reads_ms, permitted=1)
+    for code in counts * 3:
+        bench.shows(code=code)
+        found += bench.run(bench.reads_ms, permitted=1)[0]
+    assert not found
+
+
+def test_a_link_that_is_lost_in_a_fault_gives_no_new_start(bench):
+    if fresh_fault_bench(bench) is None or bench.name == "fenecon_c40":
+        return  # its start is a heartbeat: see the next test
+    bench.shows(code=s.PCS_FAULT)
+    bench.run(2 * bench.reads_ms)
+    bench.run(1500, permitted=1)  # a fault that it had before its permit is cleared by its start
+    assert not bench.channel.fault.is_held
+    bench.lose(15_000)
+    assert not bench.run(10_000, permitted=1)[0]
+    assert bench.channel.fault.is_held
+
+
+def test_a_permit_that_goes_in_a_fault_gives_no_new_start(bench):
+    if fresh_fault_bench(bench) is None:
+        return
+    bench.shows(code=s.PCS_FAULT)
+    bench.run(2 * bench.reads_ms)
+    first = bench.run(2 * bench.reads_ms, permitted=1)[0]
+    assert bool(first) == bool(bench.profile.start or bench.name == SUNSPEC)
+    bench.run(500)
+    assert not bench.run(2 * bench.reads_ms, permitted=1)[0]
+    bench.channel.fault.reset()
+
+
+def test_a_converter_that_recovers_by_itself_goes_on():
+    bench = Bench(SUNSPEC)
+    bench.run(8000)
+    bench.shows(code=s.PCS_RUNNING)
+    bench.run(1000, permitted=1)
+    for code in (s.PCS_FAULT, s.PCS_RUNNING):
+        bench.shows(code=code)
+        assert not bench.run(1000, permitted=1)[0]
+        assert bench.state == code
+    bench.run(1000)
+    bench.shows(code=s.PCS_STANDBY)
+    assert not bench.run(1000, permitted=1)[0] and bench.state == s.PCS_FAULT
+
+
+def test_a_converter_that_acknowledges_its_stop_and_runs_on_is_named(bench):
+    bench.channel.fault.reset()
+    bench.shows(code=s.PCS_RUNNING)
+    bench.run(2000, permitted=1)
+    bench.run(9000)
+    code_at = len(bench.sink.inp) - 1
+    bench.sink.inp[code_at] = 0
+    bench.run(500)
+    assert bench.sink.inp[code_at] != 613
+    bench.run(3000)
+    assert (bench.sink.inp[code_at] == 613) == bench.profile.shows_stop
+    bench.shows(code=s.PCS_OFF)
+    bench.run(3000)
+    bench.sink.inp[code_at] = 0
+    bench.run(3000)
+    assert bench.sink.inp[code_at] != 613
+
+
+@pytest.mark.parametrize("raw, is_repeated", [(1, 0), (5, 1), (129, 0), (133, 1), (132, 1)])
+def test_a_word_that_is_a_fault_and_running_at_once_is_stopped(raw, is_repeated):
+    bench = Bench("sinexcel_pws")
+    bench.run(3000)
+    bench.shows(raw)
+    bench.run(3000)
+    assert bool(bench.run(2000)[1]) == is_repeated
 
 
 def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench):
