@@ -22,7 +22,8 @@ from safety import signals as s
 
 RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is repeated
 FOLLOW_US = 10_000_000  # a converter that runs on so long after its stop is named
-STOPPED = (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_FAULT, s.PCS_STANDBY)
+RESTING = (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STANDBY)
+STOPPED = (*RESTING, s.PCS_FAULT)
 
 
 class PcsChannel:
@@ -61,7 +62,7 @@ class PcsChannel:
         self.gate_refusals = 0
         self.gate_verdict = reasons.NONE
         self._budget, self._is_asked = StartBudget(), False  # since the permit came
-        self.fault = HeldFault(self.state_at)
+        self.fault = HeldFault(self.state_at, gate.has_starts)
         self._starts: dict[Hashable, rtu.Request] = {}  # handed to the port since then
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
@@ -120,7 +121,8 @@ class PcsChannel:
     def _start(self, state: int, now_us: int) -> None:
         pcs = self.pcs
         if isinstance(pcs, RegisterPcs):
-            has_followed = pcs.is_started or pcs.is_starting and not self.fault.is_held
+            has_ended = self.fault.is_held and (pcs.is_starting or state in RESTING)
+            self._is_asked = has_followed = (pcs.is_started or pcs.is_starting) and not has_ended
         else:
             has_followed = self._is_asked and state in RUNS
         if has_followed or not pcs.ready:

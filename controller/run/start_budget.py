@@ -54,15 +54,17 @@ class HeldFault:
     the controller forgets a fault that 59e has not latched. `is_withheld`: a start is wanted.
     """
 
-    def __init__(self, state_at: int) -> None:
+    def __init__(self, state_at: int, has_starts: bool) -> None:
+        """has_starts: a start writes something; without this it clears nothing."""
         self.is_held = self.is_withheld = False
-        self._state_at, self._is_fault, self._is_asked = state_at, True, False
+        self._state_at, self._has_starts = state_at, has_starts
+        self._is_fault, self._is_asked = True, False
 
     def see(self, inp: Sequence[int], is_permitted: bool, is_asked: bool) -> bool:
         """Called in each tick. is_asked: it was sent a start that has not ended. True: a fault is
         new: it came under the permit, or a start ends while the converter still shows it.
         """
-        is_fault = inp[self._state_at] == s.PCS_FAULT
+        is_fault = self._has_starts and inp[self._state_at] == s.PCS_FAULT
         has_come = is_fault and is_permitted and not self._is_fault
         is_new = has_come or is_fault and self._is_asked and not is_asked
         self._is_fault, self._is_asked = is_fault, is_asked
@@ -70,10 +72,10 @@ class HeldFault:
         return is_new
 
     def show(self, inp: Any) -> None:
-        """inp: of the process image, before the tick. A converter that recovers by itself shows
-        its own state.
+        """inp: of the process image, before the tick. A converter that was started and has
+        recovered by itself shows its own state.
         """
-        if self.is_withheld and inp[self._state_at] not in RUNS:
+        if self.is_withheld and not (self._is_asked and inp[self._state_at] in RUNS):
             inp[self._state_at] = s.PCS_FAULT
 
     def reset(self) -> None:

@@ -56,6 +56,7 @@ class ConverterGate:
         profile uses it for. place(place of a write): its register now, None while not known.
         """
         self._unit_id, self._writes, self._place = unit_id, writes, place
+        self.has_starts = any([each.is_start for each in writes])
         self._setpoint, self.still_W = setpoint, rated_W // STILL_PART
         self.forget, self.sent = setpoint.forget, setpoint.sent
         self.acknowledged = setpoint.acknowledged

@@ -134,10 +134,12 @@ class Bench:
         shift = (mask & -mask).bit_length() - 1 if bin(mask).count("1") == 1 else 0
         table[at] = table[at] & ~mask | raw << shift & mask
 
+    def has_start(self):
+        return self.name == SUNSPEC or bool(self.data.get("start"))
+
     def names_fault(self):
-        return self.name == SUNSPEC or s.PCS_FAULT in (
-            self.data["registers"].get("state", {}).get("values", {}).values()
-        )
+        values = self.data["registers"].get("state", {}).get("values", {}) if self.data else {}
+        return self.name == SUNSPEC or s.PCS_FAULT in values.values()
 
     def lose(self, ms, permitted=1):
         """The link is lost until the driver begins again."""
@@ -261,8 +263,10 @@ def test_a_fault_that_is_held_does_not_hide_that_the_converter_runs():
 
 
 def fresh_fault_bench(bench):
-    """It has no fault, no permit and no held fault; None: its profile names no state "fault"."""
-    if not bench.names_fault():
+    """It has no fault, no permit and no held fault; None: its profile names no state "fault", or a
+    start writes nothing.
+    """
+    if not (bench.names_fault() and bench.has_start()):
         return None
     bench.channel._budget = StartBudget()
     bench.shows(code=s.PCS_OFF)
@@ -288,7 +292,7 @@ def test_a_fault_at_every_tick_of_a_start_ends_the_start_until_a_reset(bench):
             assert bench.state == s.PCS_OFF
         bench.channel.fault.reset()
         started = bench.run(3000, permitted=1)[0]
-        assert bool(started) == bool(bench.profile.start or bench.name == SUNSPEC), ticks
+        assert started, ticks
         assert bench.state != s.PCS_FAULT
     assert bench.channel.gate_refusals == 0
 
@@ -324,10 +328,21 @@ def test_a_permit_that_goes_in_a_fault_gives_no_new_start(bench):
     bench.shows(code=s.PCS_FAULT)
     bench.run(2 * bench.reads_ms)
     first = bench.run(2 * bench.reads_ms, permitted=1)[0]
-    assert bool(first) == bool(bench.profile.start or bench.name == SUNSPEC)
+    assert first
     bench.run(500)
     assert not bench.run(2 * bench.reads_ms, permitted=1)[0]
     bench.channel.fault.reset()
+
+
+def test_a_converter_whose_start_writes_nothing_recovers_by_itself(bench):
+    if not bench.names_fault() or bench.has_start():
+        return
+    bench.shows(code=s.PCS_RUNNING)
+    bench.run(2 * bench.reads_ms, permitted=1)
+    for code in (s.PCS_FAULT, s.PCS_OFF, s.PCS_RUNNING):
+        bench.shows(code=code)
+        bench.run(2 * bench.reads_ms, permitted=1)
+        assert (bench.state == s.PCS_FAULT) == (code == s.PCS_FAULT)
 
 
 def test_a_converter_that_recovers_by_itself_goes_on():
@@ -425,6 +440,55 @@ def test_the_gate_refuses_what_starts_and_what_the_profile_does_not_name(bench):
         assert bench.gate.check(seal(other), True, *limits) in (601, 604)
         assert bench.gate.check(seal(bytes((2,)) + frame[1:-2]), True, *limits) == 602
         assert bench.gate.check(frame[:-1] + bytes((frame[-1] ^ 1,)), True, *limits) == 606
+
+
+def test_a_stop_that_was_acknowledged_before_the_link_was_lost_is_sent_again(bench):
+    bench.shows(code=s.PCS_RUNNING)
+    bench.channel.fault.reset()
+    bench.run(2000, permitted=1)
+    bench.run(60)
+    assert bench.pcs.stop_taken_us is not None or not bench.has_stop()
+    bench.lose(15_000, permitted=0)
+    bench.shows(code=s.PCS_OFF)
+    starts, stops, zeros = bench.run(8000)
+    assert not starts and (stops or zeros)
+
+
+def forms(bench):
+    """Whole frames that would write the value of a start, or beside it, in another form."""
+    if bench.name == SUNSPEC:
+        values = [(bench.slave.address("715.8"), 16, b"\0\1")]
+    else:
+        steps = [each for each in bench.data.get("start", []) if "value" in each]
+        values = [(each["address"], each["function"], bench.content(each)) for each in steps]
+    for at, function, content in values:
+        count = len(content) // 2
+        many = at.to_bytes(2, "big") + bytes((0, count, len(content))) + content
+        one = at.to_bytes(2, "big") + content[:2]
+        before = (at - 1).to_bytes(2, "big") + bytes((0, count + 1, len(content) + 2, 0, 0))
+        behind = at.to_bytes(2, "big") + bytes((0, count + 1, len(content) + 2)) + content
+        yield from (
+            b"\0" + (b"\6" + one if function == 6 else b"\x10" + many),  # to all units
+            b"\1" + (b"\x10" + many if function == 6 else b"\6" + one),  # the other function
+            b"\1\x10" + before + content,
+            b"\1\x10" + behind + bytes(2),
+            b"\1\x16" + at.to_bytes(2, "big") + bytes(2) + content[:2],  # mask write
+            b"\1\x17" + at.to_bytes(2, "big") + b"\0\1" + many,  # read and write
+            b"\1\x10" + at.to_bytes(2, "big") + b"\0\1\2" + content[:1] + b"\xff",
+        )
+
+
+def test_the_gate_passes_no_start_in_another_form(bench):
+    for frame in [seal(each) for each in forms(bench)]:
+        for is_permitted in (False, True):
+            assert bench.gate.check(frame, is_permitted, RATED_W, RATED_W), frame.hex()
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_the_gate_refuses_a_frame_that_is_too_short(bench, size):
+    for frame in (bytes(size), seal(bytes((1, 16, 0, 0, 0, 0))[: max(0, size - 2)])[:size]):
+        assert bench.gate.check(frame, True, RATED_W, RATED_W)
+        assert bench.channel.submit(SimpleNamespace(frame=frame))
 
 
 def test_a_repeated_start_is_one_of_the_starts_of_an_hour_and_needs_a_permit():
