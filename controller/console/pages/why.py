@@ -172,7 +172,7 @@ def _units(facts: Facts) -> list[str]:
             out.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
         if refused := unit["refused"]:
             words = f"{refused['label']} {refused['name']}. {refused['sentence']}"
-            out += folded(f"PCS {unit['unit']}", words, 2)
+            out += folded(f"PCS {unit['unit']}", words, 1 if many else 2)
     if len(facts["units"]) > UNITS_SHOWN:
         out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
     return out

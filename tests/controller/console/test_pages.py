@@ -14,6 +14,7 @@ from controller.console import pages
 from controller.console.pages import around, causes, text
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import Slot
+from controller.rows import reason_words
 from controller.state import watch
 from tests.tables import table
 
@@ -235,6 +236,17 @@ def test_the_fullest_why_keeps_remedy_and_alternative(tmp_path):
     check(lines, "why")
     begins = [line.split(" ")[0] for line in lines]
     assert "Else" in begins[-2:] and "Do" in begins and {"Short", "Slot"} <= {*begins}
+
+
+@pytest.mark.parametrize("code", [607, 611, 612, 613, 614])
+def test_why_a_converter_gets_no_power_is_said_in_the_words_of_its_code(quiet, code):
+    name, sentence, _ = reason_words.text(code)
+    (unit,) = quiet.facts("why")["units"][:1]
+    refused = {"label": f"R{code}", "name": name, "sentence": sentence}
+    each = {**unit, "refused": refused, "own_state": "FAULT"}
+    check(quiet.lines("why", units=[each] * 3), "why")
+    found = " ".join(" ".join(quiet.lines("why", units=[each])).split())
+    assert f"PCS 1 R{code} {name}. {sentence}" in found
 
 
 def test_the_readme_shows_the_pages_as_they_are():
