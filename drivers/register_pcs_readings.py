@@ -19,7 +19,6 @@ from drivers.steps import LONG_AGO_US
 from safety import signals
 
 DIRECTION = "current_direction"  # 1 discharge, -1 charge, of a current without a sign
-RUNNING = "running"  # of a device whose state may be a fault and running at once
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
 POWERS = ("power_W", "power_2_W", "power_3_W")  # of phases: their sum
 DIFFERENCES = 2  # in a row: one reading may be older than a write
@@ -108,7 +107,7 @@ class PcsReadings:
         """Whether the last reading shows it running, also beside a fault that it holds."""
         values = self._measure.values
         state = values.get("state", self._commanded_state())
-        is_running = values.get(RUNNING) or state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
+        is_running = values.get("running") or state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
         return self.has_measured and bool(is_running)
 
     def rated_W(self, stated_W: int) -> int:

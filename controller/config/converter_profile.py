@@ -8,14 +8,14 @@ from controller.forms.reading import read
 from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
 from drivers.register_codec import FLOATS, Codec
-from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS, RUNNING
+from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
 
 Table = dict[str, Any]
 Made = Callable[[str, Table], Register]
 CURRENTS = ("dc_current_mA", "dc_power_W", "dc_discharge_W")
 SIGNED = CURRENTS[:2]
-OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", "state", "forming", *POWERS[1:])
-OPTIONAL += (RUNNING, *CONTROLLED)
+OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", "state", "forming", "running")
+OPTIONAL += (*POWERS[1:], *CONTROLLED)
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)
@@ -52,6 +52,7 @@ def parts(file: str, top: Table, made: Made) -> Table:
     if top["heartbeat"]:
         beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
         beat["address"] = made("heartbeat", {"type": "u16", **_placed(beat)}).address
+        taken |= {each.register.address for each in found["start"]}
         _check_apart(file, ("heartbeat", "address"), beat["address"], 1, taken)
         found["heartbeat"] = beat
     _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
@@ -216,7 +217,7 @@ def _check_fit(file: str, path: Path, register: Register, raws: Table) -> None:
 
 def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int]) -> None:
     if taken & set(range(address, address + words)):
-        allowed = "a register that is not of the set-point: the gate checks those"
+        allowed = "a register that is not of the set-point or a start: the gate checks those"
         not_allowed(file, path, address, allowed)
 
 

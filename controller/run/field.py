@@ -221,7 +221,7 @@ class Field:
                 port.submit(request)
         for pcs in self.pcs:  # in the order of the files
             if out[s.RESET_RESULT] == latches.DONE:
-                pcs.fault.reset()
+                pcs.fault.is_held = False
             pcs.write(inp, out, setpoints_W[pcs.unit], now_us)
         for rack, port, command_at in self._commanded:
             for request in rack.command(out[command_at], now_us):

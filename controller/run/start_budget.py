@@ -51,7 +51,8 @@ class HeldFault:
     Stage 59e latches a fault of 5 s. A shorter one would not be seen by anybody, and the next start
     would clear it. So a start that is withheld shows the converter in its state "fault", and 59e
     latches. A fault that the converter has before its permit is cleared by its start. A restart of
-    the controller forgets a fault that 59e has not latched. `is_withheld`: a start is wanted.
+    the controller forgets a fault that 59e has not latched. `is_held`: until an operator's reset;
+    `is_withheld`: a start is wanted.
     """
 
     def __init__(self, state_at: int, has_starts: bool) -> None:
@@ -77,7 +78,3 @@ class HeldFault:
         """
         if self.is_withheld and not (self._is_asked and inp[self._state_at] in RUNS):
             inp[self._state_at] = s.PCS_FAULT
-
-    def reset(self) -> None:
-        """An operator's reset was done."""
-        self.is_held = False

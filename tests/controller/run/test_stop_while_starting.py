@@ -271,7 +271,7 @@ def fresh_fault_bench(bench):
     bench.channel._budget = StartBudget()
     bench.shows(code=s.PCS_OFF)
     bench.run(2 * bench.reads_ms)
-    bench.channel.fault.reset()
+    bench.channel.fault.is_held = False
     return bench
 
 
@@ -290,7 +290,7 @@ def test_a_fault_at_every_tick_of_a_start_ends_the_start_until_a_reset(bench):
             assert bench.state == s.PCS_FAULT, "stage 59e counts its 5 s"
             bench.run(2000)
             assert bench.state == s.PCS_OFF
-        bench.channel.fault.reset()
+        bench.channel.fault.is_held = False
         started = bench.run(3000, permitted=1)[0]
         assert started, ticks
         assert bench.state != s.PCS_FAULT
@@ -331,7 +331,7 @@ def test_a_permit_that_goes_in_a_fault_gives_no_new_start(bench):
     assert first
     bench.run(500)
     assert not bench.run(2 * bench.reads_ms, permitted=1)[0]
-    bench.channel.fault.reset()
+    bench.channel.fault.is_held = False
 
 
 def test_a_converter_whose_start_writes_nothing_recovers_by_itself(bench):
@@ -360,7 +360,7 @@ def test_a_converter_that_recovers_by_itself_goes_on():
 
 
 def test_a_converter_that_acknowledges_its_stop_and_runs_on_is_named(bench):
-    bench.channel.fault.reset()
+    bench.channel.fault.is_held = False
     bench.shows(code=s.PCS_RUNNING)
     bench.run(2000, permitted=1)
     bench.run(9000)
@@ -444,7 +444,7 @@ def test_the_gate_refuses_what_starts_and_what_the_profile_does_not_name(bench):
 
 def test_a_stop_that_was_acknowledged_before_the_link_was_lost_is_sent_again(bench):
     bench.shows(code=s.PCS_RUNNING)
-    bench.channel.fault.reset()
+    bench.channel.fault.is_held = False
     bench.run(2000, permitted=1)
     bench.run(60)
     assert bench.pcs.stop_taken_us is not None or not bench.has_stop()
