@@ -297,6 +297,18 @@ def test_a_fault_at_every_tick_of_a_start_ends_the_start_until_a_reset(bench):
     assert bench.channel.gate_refusals == 0
 
 
+def test_a_fault_ends_a_start_that_still_waits_for_its_set_point_of_0(bench, monkeypatch):
+    if fresh_fault_bench(bench) is None or bench.name == SUNSPEC:
+        return
+    with monkeypatch.context() as waiting:
+        waiting.setattr(RegisterPcs, "is_at_zero", property(lambda self: False))
+        bench.run(1000, permitted=1)
+        assert bench.pcs.is_starting
+        bench.shows(code=s.PCS_FAULT)
+        bench.run(bench.reads_ms, permitted=1)
+    assert not bench.run(3000, permitted=1)[0] and not bench.pcs.is_starting
+
+
 def test_a_state_that_flickers_gets_one_start(bench):
     if fresh_fault_bench(bench) is None:
         return
