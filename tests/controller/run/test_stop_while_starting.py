@@ -466,6 +466,21 @@ def test_a_stop_that_was_acknowledged_before_the_link_was_lost_is_sent_again(ben
     assert not starts and (stops or zeros)
 
 
+def test_a_link_that_is_lost_at_a_tick_of_a_start_is_followed_by_a_stop_alone(bench):
+    """The permit goes while it is lost."""
+    bench.shows(code=s.PCS_OFF)
+    bench.run(2 * bench.reads_ms)
+    for ticks in range(1, STARTING_TICKS, 6):
+        bench.channel.fault.is_held, bench.channel._budget = False, StartBudget()
+        bench.run(ticks * TICK_MS, permitted=1)
+        bench.slave.silent = True
+        bench.run(400, permitted=1)
+        bench.lose(bench.profile.settings["restart_silence_ms"] + 1000, permitted=0)
+        starts, stops, zeros = bench.run(6000)
+        assert not starts and (stops or zeros), ticks
+    assert bench.channel.gate_refusals == 0
+
+
 def forms(bench):
     """Whole frames that would write the value of a start, or beside it, in another form."""
     if bench.name == SUNSPEC:
