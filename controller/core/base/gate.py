@@ -18,7 +18,6 @@ def _crc_table() -> tuple[int, ...]:
 
 
 CRC_TABLE = _crc_table()
-SHORTEST = 4  # unit id, function, CRC
 
 
 def frame_crc(data: bytes) -> int:
@@ -33,7 +32,7 @@ def first_wrong(frame: bytes, unit_id: int, *checks: tuple[bool, int]) -> int:
     """The code of the first check that a whole RTU frame fails: of its unit, of its form (is right,
     code), of its CRC; reasons.NONE: none.
     """
-    if len(frame) < SHORTEST:
+    if not frame:
         return reasons.GATE_LENGTH
     is_whole = frame_crc(frame[:-2]) == int.from_bytes(frame[-2:], "little")
     of_unit = frame[0] == unit_id, reasons.GATE_UNIT_ID

@@ -358,6 +358,17 @@ def test_starts_are_bounded_per_hour_and_a_repeated_one_counts_once():
         assert ("start" in said) == (run % 2 and run < 24) and ("stop" in said) == (run % 2 == 0)
 
 
+def test_a_fault_that_comes_behind_a_start_takes_it_back_in_the_same_tick():
+    bench = Bench()
+    bench.write(0)
+    bench.port.withdrawn = []
+    bench.port.withdraw = bench.port.withdrawn.append
+    bench.inp[STATE_AT] = s.PCS_FAULT
+    bench.write(0)
+    assert [each.key for each in bench.port.withdrawn] == ["start"]
+    assert bench.refused == [reasons.START_HELD] and bench.channel.fault.is_withheld
+
+
 def test_stop_is_said_as_soon_as_the_converter_is_known_even_if_it_never_ran():
     bench = Bench(0)
     bench.pcs.ready = False

@@ -251,6 +251,18 @@ def test_a_stop_goes_to_a_converter_whose_readings_do_not_count(bench):
     assert repeated <= times * frames, "each 0.5 s would wear it out"
 
 
+def test_no_stop_goes_to_a_device_that_is_not_known(bench):
+    """Another device may have the unit id: what is a stop here may be anything there."""
+    new = Bench(bench.name)
+    assert new.pcs.stop() is None
+    if bench.name == SUNSPEC or not new.pcs.profile.identity:
+        return
+    for entry in new.data["identity"].values():
+        new.slave.put(entry, 12_345)
+    assert new.run(8000) == ([], [], []) and not new.slave.writes
+    assert new.pcs.stop() is None
+
+
 def test_a_fault_that_is_held_does_not_hide_that_the_converter_runs():
     bench = Bench("sinexcel_pws")
     bench.run(3000)
