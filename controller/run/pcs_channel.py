@@ -75,6 +75,7 @@ class PcsChannel:
         if self.pcs.restarts != self._restarts:
             self._restarts, self.run_due_us = self.pcs.restarts, now_us
             self._is_asked = self._is_asked and inp[self.state_at] in RUNS
+            self._budget.stopped()
             self._gate.forget()
         if not running:
             setpoint_W = 0

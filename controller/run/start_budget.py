@@ -29,7 +29,7 @@ class StartBudget:
         self._sent, self._repeat_until_us = 0, 0
 
     def stopped(self) -> None:
-        """The converter is stopped: a start that follows is a new one."""
+        """The converter is stopped, or was lost: a start that follows is a new one."""
         self.is_spent, self._repeat_until_us = False, 0
 
     def take(self, now_us: int) -> bool:

@@ -493,6 +493,16 @@ def test_a_link_that_is_lost_at_a_tick_of_a_start_is_followed_by_a_stop_alone(be
     assert bench.channel.gate_refusals == 0
 
 
+def test_a_start_after_a_lost_link_is_one_of_the_starts_of_an_hour():
+    bench, counts = Bench("sinexcel_pws"), []
+    bench.run(3000)
+    bench.shows(code=s.PCS_STANDBY)
+    for _ in range(14):
+        counts.append(len(bench.run(6000, permitted=1)[0]) // 2)  # it clears, then it starts
+        bench.lose(8000)
+    assert counts == [1] * 12 + [0] * 2
+
+
 def forms(bench):
     """Whole frames that would write the value of a start, or beside it, in another form."""
     if bench.name == SUNSPEC:
