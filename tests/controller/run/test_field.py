@@ -12,7 +12,7 @@ from controller.run.field import Field, IoChannel
 from controller.run.pcs_channel import PcsChannel
 from controller.sites import EXAMPLE
 from drivers.buses import rtu
-from safety import signals as s
+from safety import latches, signals as s
 from tests.tables import cases
 
 CONFIG = configuration.load(EXAMPLE)
@@ -367,6 +367,16 @@ def test_a_fault_that_comes_behind_a_start_takes_it_back_in_the_same_tick():
     bench.write(0)
     assert [each.key for each in bench.port.withdrawn] == ["start"]
     assert bench.refused == [reasons.START_HELD] and bench.channel.fault.is_withheld
+
+
+@pytest.mark.parametrize("result", range(len(latches.RESULTS)))
+def test_a_reset_that_was_done_alone_ends_the_hold_of_a_fault(result):
+    nothing = dict(wear={}, io=[], _identified=[], _commanded=[], can={})
+    pcs = SimpleNamespace(fault=SimpleNamespace(is_held=True), unit=0, write=lambda *details: None)
+    out = [0] * LAYOUT.outputs
+    out[s.RESET_RESULT] = result
+    Field.write(SimpleNamespace(**nothing, pcs=[pcs]), [], out, [0], 0)
+    assert pcs.fault.is_held == (latches.RESULTS[result] != "done")
 
 
 def test_stop_is_said_as_soon_as_the_converter_is_known_even_if_it_never_ran():
