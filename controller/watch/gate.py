@@ -87,15 +87,13 @@ class Gate:
         """Released days before its begin (`--begin`), a job would take the margin for as long."""
         return job.start_s <= job.since_s or self._by_stamps_s(job) >= 0
 
-    def _asked_from_s(self, job: Job) -> int:
-        return max(job.since_s, job.start_s - int(self._values["horizon_s"]))
-
     def _first_s(self, job: Job) -> float:
         """Begin of its wait by the monotonic clock; before this process its stamps count."""
         return self._first.get(job.name, self._uptime_s() - self._by_stamps_s(job))
 
     def _by_stamps_s(self, job: Job) -> float:
-        return elapsed_s(self._asked_from_s(job), self._now_s())
+        asked_from_s = max(job.since_s, job.start_s - int(self._values["horizon_s"]))
+        return elapsed_s(asked_from_s, self._now_s())
 
     def _waited_s(self, job: Job) -> float:
         """The shorter wait of both clocks: a clock of the day that is ahead releases no job."""

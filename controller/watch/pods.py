@@ -147,8 +147,7 @@ def _counts(spec: Object) -> Counter[str]:
         raise ValueError("containers")
     for each in containers:
         beside += _asked(given(each, "resources", dict))
-    overhead = _asked({"limits": spec.get("overhead")})
-    return (most | beside | _asked(given(spec, "resources", dict))) + overhead
+    return (most | beside) + _asked({"limits": spec.get("overhead")})
 
 
 def _asked(resources: Object) -> Counter[str]:

@@ -132,8 +132,7 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
         except NOT_UNDERSTOOD as error:
             if not nodes_most:  # no record is understood: another form of output
                 raise
-            is_named = type(each.get("job_id")) is int
-            name = str(each["job_id"]) if is_named else f"record {number_in_queue}"
+            name = str(each.get("job_id") or f"record {number_in_queue}")
             jobs.append(_odd(each, name, state, watts.largest(nodes or nodes_most), error))
     return [job for leader, parts in found.items() for job in _as_one(leader, parts)]
 
@@ -146,10 +145,9 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
     state = GATED if GATED in states else RELEASED
     if leader < 0 or state not in states:
         return parts
+    first, length_s = parts[states.index(state)], max([each.length_s for each in parts])
     power_W, unknown = total([(each.power_W, each.unknown) for each in parts])
-    length_s = max([each.length_s for each in parts])
-    first = parts[states.index(state)]._replace(name=str(leader), length_s=length_s)
-    return [first._replace(power_W=power_W, unknown=unknown)]
+    return [Job(str(leader), state, power_W, first.start_s, length_s, first.since_s, unknown)]
 
 
 def _begin(each: Record) -> tuple[str, int, int]:
@@ -173,7 +171,10 @@ def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
         raise ValueError("job_id or start_time")
     places = [*filter(None, given(each, "partition", str).split(","))]
     # --exclusive, or a partition of whole nodes. A job that runs states what it holds.
-    is_whole = state != RUNNING and {"NONE", "TRUE"} & _words(each, "shared", "exclusive")
+    is_whole = state != RUNNING and {"NONE", "TRUE"} & {
+        *_words(each.get("shared")),
+        *_words(each.get("exclusive")),
+    }
     devices = _devices(each, nodes, nodes * watts.node_gpus if is_whole else 0)
     power_W, unknown = watts.load(nodes, devices, places)
     power_W *= _tasks_at_once(each, state)
@@ -193,15 +194,10 @@ def _devices(each: Record, nodes: int, least: int) -> list[Device]:
     GPUs of a job that gets all of its nodes, whatever it requests.
     """
     tasks = max(nodes * (number(each.get("tasks_per_node")) or 1), number(each.get("tasks")))
-    found: dict[str, list[Device]] = {}
-    for text, times in (
-        (given(each, "tres_per_job", str), 1),
-        (given(each, "tres_per_node", str), nodes),
-        (given(each, "tres_per_task", str), tasks),
-        ("gpu" if least else "", least),
-    ):
-        for name, devices in _by_name(text, times).items():
-            found[name] = max(found.get(name, []), devices, key=_pieces)
+    found = _by_name("gpu" if least else "", least)
+    for key, times in (("tres_per_job", 1), ("tres_per_node", nodes), ("tres_per_task", tasks)):
+        for name, devices in _by_name(given(each, key, str), times).items():
+            found[name] = max(devices, found.get(name, []), key=_pieces)
     on_sockets = _by_name(given(each, "tres_per_socket", str), 0)
     held = _by_name(",".join(given(each, "gres_detail", list)), 1)
     return [device for kind in (on_sockets | found | held).values() for device in kind]
@@ -221,16 +217,14 @@ def _pieces(devices: list[Device]) -> float:
     return sum([math.inf if each.pieces is None else each.pieces for each in devices])
 
 
-def _words(each: Record, *keys: str) -> set[str]:
-    """The words of some fields, each of which has a word or a list of words."""
-    found = [each.get(key) for key in keys]
-    lists = [[value] if isinstance(value, str) else value or [] for value in found]
-    return {word.upper() for words in lists for word in words}
+def _words(value: Any) -> set[str]:
+    """The words of a field, which has one of them or a list."""
+    return {each.upper() for each in ([value] if isinstance(value, str) else value or ())}
 
 
 def _state(each: Record) -> str:
     """State of a job; "" if it is over, or waits for something besides the cabinet."""
-    states = _words(each, "job_state")
+    states = _words(each["job_state"])
     if states & OVER and "PENDING" not in states:
         return ""
     if states & SURE:

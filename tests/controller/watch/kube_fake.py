@@ -65,7 +65,7 @@ def pod(name, gpus=8, phase="Pending", group="", gates=(), at="2026-11-24T20:00:
 
 SPEC = (
     "nodeName activeDeadlineSeconds nodeSelector initContainers resourceClaims containers"
-    " affinity overhead resources".split()
+    " affinity overhead".split()
 )
 
 

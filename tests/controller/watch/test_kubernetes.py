@@ -154,7 +154,6 @@ def prefers(value):
           needs(["t4"], operator="NotIn")  900 * 8
           prefers("t4")  900 * 8
           {"overhead": {"cpu": "250m", "nvidia.com/gpu": "1"}}  900 * 9
-          {"resources": {"limits": {"nvidia.com/gpu": 9}}}  900 * 9  # of the whole pod
           {"containers": [{"resources": {"limits": {GPUS: 8}, "requests": {GPUS: 1}}}]}  900 * 8
           {"containers": [{"resources": {"requests": {GPUS: "1k"}}}]}  900 * 1000
           {"containers": [{"resources": {"limits": {GPUS: 1}}}] * 3}  900 * 3
@@ -176,7 +175,7 @@ def one(name, count):
           {"resourceClaims": [{"resourceClaimName": "two"}]}  7200 + ALL_GPUS_W  "claim train/two"
           one("deviceclass.resource.kubernetes.io/g", 3)  3000  "kubernetes.io/g"
           one("my-kubernetes.io/gpu", 3)  3000  "my-kubernetes.io/gpu"
-          {"resources": {"limits": {"amd.com/gpu": 2}}}  7200 + 2000  "amd.com/gpu"
+          {"overhead": {"amd.com/gpu": 2}}  7200 + 2000  "amd.com/gpu"
           {"resourceClaims": 5}  ALL_GPUS_W  "fields are not understood"
           {"containers": [*one("nvidia.com/gpu", "8")["containers"], 5]}  ALL_GPUS_W  "not under"
           one("habana.ai/gaudi", 8)  8000  "habana.ai/gaudi"
