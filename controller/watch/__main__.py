@@ -96,8 +96,8 @@ def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int
         say(f"job {name}: {jobs[0].unknown if jobs else 'it is not in the queue'}")
         return NO_START
     settle_s = (found.values["gate"] or {"settle_s": settings.SETTLE_S})["settle_s"]
-    seen = [job for job in queue if job.state == RUNNING]
-    seen = [job for job in seen if elapsed_s(job.start_s, now_s()) >= settle_s]
+    running = [job for job in queue if job.state == RUNNING]
+    seen = [job for job in running if elapsed_s(job.start_s, now_s()) >= settle_s]
     beside_W = coming_W([job for job in queue if job is not jobs[0]], seen)
     return _asked(cabinet, jobs[0].power_W + beside_W, jobs[0].length_s)
 
@@ -143,7 +143,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
     turns = [*([gpus.hear] if gpus else []), watcher.turn]
     if values["gate"]:
         clocks = now_s, say, clock.uptime_s
-        turns.append(Gate(scheduler, cabinet, values, *clocks, lambda: watcher.announced).turn)
+        turns.append(Gate(scheduler, cabinet, values, *clocks, watcher.announced).turn)
     last, before = Last("a turn ended here", LINES_MAX, say), ""
     while not stop.asked:
         with last:

@@ -9,7 +9,7 @@ are released (default: a dead box must not stop the cluster) one at a time, each
 A job whose load is not understood is reported again and again, and never released.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from controller.system.utc import elapsed_s
@@ -21,7 +21,7 @@ Values = dict[str, Any]
 YES, NO, AWAY = "yes", "no", "away"
 
 
-def coming_W(jobs: Iterable[Job], seen: Container[Job]) -> int:
+def coming_W(jobs: Iterable[Job], seen: Collection[Job]) -> int:
     """W that the cabinet neither measures nor knows as a step. seen: the jobs of which it does."""
     coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
     return sum([job.power_W for job in coming])
@@ -38,10 +38,10 @@ class Gate:
         now_s: Clock,
         told: Told,
         uptime_s: Clock,
-        announced: Callable[[], Iterable[Job]] = tuple,
+        announced: Collection[Job] = (),
     ) -> None:
         """values: of watch.toml. now_s, uptime_s: the clock of the day, and the monotonic one.
-        announced: jobs whose start the cabinet has granted as a step.
+        announced: jobs whose start the cabinet has granted as a step, before each turn.
         """
         self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
         self._uptime_s, self._first, self._announced = uptime_s, dict[str, float](), announced
@@ -78,10 +78,10 @@ class Gate:
         machine, a load that has just begun would look settled, and two jobs would share one margin.
         """
         now_s, settle_s = self._uptime_s(), self._rules["settle_s"]
-        running = [job for job in jobs if job.state == RUNNING]
-        self._begun_s = {job: self._begun_s.get(job, now_s) for job in running}
-        settled = [job for job in running if now_s - self._begun_s[job] >= settle_s]
-        return {*settled, *self._announced()}
+        begun_s = {job: self._begun_s.get(job, now_s) for job in jobs if job.state == RUNNING}
+        self._begun_s = begun_s
+        settled = [job for job, at_s in begun_s.items() if now_s - at_s >= settle_s]
+        return {*settled, *self._announced}
 
     def _is_asked_for(self, job: Job) -> bool:
         """Released days before its begin (`--begin`), a job would take the margin for as long."""

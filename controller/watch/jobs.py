@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 from controller.system.utc import elapsed_s
 
@@ -21,10 +21,9 @@ NO_LOAD = frozenset(
 # What reading a field of another program raises when the field has another form.
 NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticError
 NUMBER_MAX = (1 << 32) - 17  # above it Slurm's words for "not given" begin
-Kind = TypeVar("Kind", str, list[Any], dict[str, Any])
 
 
-def given(found: Mapping[str, Any], key: str, kind: type[Kind]) -> Kind:
+def given(found: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
     """A field of another program; an empty one without it. TypeError: it is of another type."""
     value = found.get(key)
     if value is not None and not isinstance(value, kind):

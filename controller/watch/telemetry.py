@@ -34,7 +34,7 @@ class Telemetry:
     """Call `turn` every 10 to 60 s, and `hear` with each queue that is known."""
 
     def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
-        self._told, self._values = told, values
+        self._told, self._place = told, [values[key] for key in ("folder", "base_W", "factor")]
         self._said: str | None = None
         self._jobs: Iterable[Job] = ()
         self._cluster = Cluster(values["urls"], values["gpus"])
@@ -49,25 +49,18 @@ class Telemetry:
         now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
-            self._files = self._files or self._opened()
+            self._files = self._files or Files(*self._place)
             self._files.add(now, self._jobs, uptime_s)
         except OSError as error:
             words = why = f"{error.filename}: cannot be written: {error.strerror}"
+        except SeriesError as error:  # it must not end the watch: the next turn begins it anew
+            path = os.path.join(self._place[0], MEASURED)
+            os.replace(path, f"{path}.bad")
+            words = why = f"{error}; the file is {MEASURED}.bad now, and {MEASURED} begins anew"
         why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason
         if why != self._said:
             self._told(words)
         self._said = why
-
-    def _opened(self) -> Files:
-        """The files. A damaged load.csv is set aside: it must not end the watch."""
-        folder, *load = [self._values[key] for key in ("folder", "base_W", "factor")]
-        try:
-            return Files(folder, *load)
-        except SeriesError as error:
-            path = os.path.join(folder, MEASURED)
-            os.replace(path, f"{path}.bad")
-            self._told(f"{error}; the file is {MEASURED}.bad now, and {MEASURED} begins anew")
-        return Files(folder, *load)
 
     def show(self, now_s: float) -> bool:
         """One scrape in a line. True: the power is known."""

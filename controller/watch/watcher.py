@@ -52,7 +52,7 @@ class Watcher:
         that it knows already stays the same one.
         """
         jobs = list(jobs)
-        self.announced = set()
+        self.announced.clear()
         self._name(jobs)
         self._ask(jobs)
         now_s = self._now_s()
@@ -63,8 +63,8 @@ class Watcher:
             del self.sent[at_s]
         for at_s, power_W in steps.items():
             self._send(at_s, power_W)
-            coming = [job for job in jobs if job.start_s > now_s]
-            self.announced.update([job for job in coming if slot_s(job.start_s) == at_s])
+            own = [job for job in jobs if job.start_s > now_s and slot_s(job.start_s) == at_s]
+            self.announced.update(own)
 
     def withdraw(self) -> None:
         """Withdraw all steps: the watch ends, and would move them no more."""

@@ -321,9 +321,10 @@ def test_a_damaged_file_is_set_aside_and_ends_nothing(tmp_path, monkeypatch, con
     path.write_bytes(content)
     assert telemetry.Telemetry(values, lines.append).show(NOW_S) and path.read_bytes() == content
     own = telemetry.Telemetry(values, lines.append)
-    own.turn(NOW_S, NOW_S)
+    own.turn(NOW_S - 7200, NOW_S - 7200)
     assert (tmp_path / "load.csv.bad").read_bytes() == content
     assert lines[1].endswith("the file is load.csv.bad now, and load.csv begins anew")
+    own.turn(NOW_S - 7199, NOW_S - 7199)
     filled(own._files, 1, lambda at_s: 5.0)
     assert {each for _, each in series(path)} == {"5"}
 

@@ -18,9 +18,9 @@ class Cluster:
         self.margin_W, self.jobs, self.now_s = margin_W, list(jobs), 1000.0
         self.lines, self.asked, self.explained, self.fails = [], [], [], 0
         values = VALUES | {"gate": RULES | rules}
-        self.uptime_s, self.announced = 5.0, []
+        self.uptime_s, self.announced = 5.0, set()
         clocks = lambda: self.now_s, self.lines.append, lambda: self.uptime_s
-        self.gate = Gate(self, self, values, *clocks, lambda: self.announced)
+        self.gate = Gate(self, self, values, *clocks, self.announced)
 
     def ask(self, power_W, at_s, for_s):
         self.asked.append(power_W)
@@ -67,10 +67,10 @@ def test_the_first_to_come_is_the_first_to_start_and_counts_for_the_next():
     cluster.jobs[1] = cluster.jobs[1]._replace(state=j.RUNNING, start_s=1000)  # not seen for long
     assert cluster.turn() == [] and cluster.asked == [60 + 70 + 30]
     cluster.jobs[2] = cluster.jobs[2]._replace(start_s=1200)
-    cluster.announced = [cluster.jobs[2]]  # the cabinet knows it
+    cluster.announced.add(cluster.jobs[2])  # the cabinet knows it
     cluster.turn()
     assert cluster.asked == [60 + 70]
-    cluster.announced = []
+    cluster.announced.clear()
     cluster.turn(300)
     assert cluster.asked == [60 + 30]
 
@@ -99,7 +99,7 @@ def test_a_released_job_counts_until_the_cabinet_has_granted_its_step():
     cluster = Cluster(100, [gated("b", 50), Job("a", j.RELEASED, 60, 1500, 600)])
     cluster.turn()
     assert cluster.asked == [110]
-    cluster.announced = cluster.jobs[1:]
+    cluster.announced.update(cluster.jobs[1:])
     cluster.turn()
     assert cluster.asked == [50]
 
