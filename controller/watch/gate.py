@@ -77,10 +77,10 @@ class Gate:
         The monotonic clock measures it. By a clock that is set, or by the stamps of another
         machine, a load that has just begun would look settled, and two jobs would share one margin.
         """
-        now_s, settle_s = self._uptime_s(), self._rules["settle_s"]
-        begun_s = {job: self._begun_s.get(job, now_s) for job in jobs if job.state == RUNNING}
+        uptime_s, settle_s = self._uptime_s(), self._rules["settle_s"]
+        begun_s = {job: self._begun_s.get(job, uptime_s) for job in jobs if job.state == RUNNING}
         self._begun_s = begun_s
-        settled = [job for job, at_s in begun_s.items() if now_s - at_s >= settle_s]
+        settled = [job for job, at_s in begun_s.items() if uptime_s - at_s >= settle_s]
         return {*settled, *self._announced}
 
     def _is_asked_for(self, job: Job) -> bool:

@@ -63,8 +63,8 @@ class Watcher:
             del self.sent[at_s]
         for at_s, power_W in steps.items():
             self._send(at_s, power_W)
-            own = [job for job in jobs if job.start_s > now_s and slot_s(job.start_s) == at_s]
-            self.announced.update(own)
+            coming = [job for job in jobs if elapsed_s(now_s, job.start_s) > 0]
+            self.announced.update([job for job in coming if slot_s(job.start_s) == at_s])
 
     def withdraw(self) -> None:
         """Withdraw all steps: the watch ends, and would move them no more."""

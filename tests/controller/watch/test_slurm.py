@@ -349,14 +349,14 @@ def test_a_big_job_is_released_only_when_the_answer_is_yes(place):
     job = cluster.submit("--time=5", "--gres=gpu:8", as_user=USER)
     place.turn()
     (line,) = place.lines
-    assert line.startswith(f"job {job}: 73000 W: waits: no (power: ")
+    assert line.startswith(f"job {job}: 81000 W: waits: no (power: ")
     assert "denied" in refused("scontrol", "release", job)
     place.turn()
     assert cluster.state(job) == "PENDING" and place.lines == []
     assert "AdminComment=firebreak: no (power" in cluster.run("scontrol", "show", "job", job)
     place.margin_W = 450_000
     place.turn()
-    assert place.lines == [f"job {job}: 73000 W: released (yes)"]
+    assert place.lines == [f"job {job}: 81000 W: released (yes)"]
     assert "AdminComment=firebreak: released (yes)" in cluster.run("scontrol", "show", "job", job)
     cluster.until(lambda: cluster.state(job) == "RUNNING")
     cluster.run("scancel", job)
@@ -414,12 +414,40 @@ def test_a_change_of_a_job_is_judged_by_the_whole_job(words, change, is_allowed,
 
 
 @pytest.mark.wire
+def test_a_job_of_whole_nodes_is_big_and_counts_all_their_gpus(place):
+    job = place.cluster.submit("--begin=now+3000", "--exclusive", "--gpus=1", as_user=USER)
+    (found,) = place.slurm.queue()
+    assert (found.state, found.power_W) == ("gated", 1000 + 16 * 10_000)
+    place.cluster.run("scancel", job)
+
+
+@pytest.mark.wire
+def test_the_release_of_a_heterogeneous_job_is_one_question_and_releases_all_of_it(place):
+    place.margin_W, cluster = 160_000, place.cluster
+    first = cluster.submit(
+        "--gpus=8", "--wrap=true", ":", "--gpus=8", ":", "--gpus=1", as_user=USER
+    )
+    power_W = 2 * 81_000 + 11_000
+    place.turn()
+    (line,) = place.lines
+    assert line.startswith(f"job {first}: {power_W} W: waits: no (power: ")
+    place.margin_W = 450_000
+    place.turn()
+    assert place.lines == [f"job {first}: {power_W} W: released (yes)"]
+    priorities = cluster.run("squeue", "-h", "-o", "%Q", "-j", first).split()
+    assert len(priorities) == 3 and "0" not in priorities
+    (found,) = place.slurm.queue()
+    assert (found.name, found.state, found.power_W) == (first, "released", power_W)
+    cluster.run("scancel", first)
+
+
+@pytest.mark.wire
 def test_a_big_job_of_a_later_day_is_released_on_that_day(place):
     job = place.cluster.submit("--begin=now+3000", "--time=5", "--gpus=8", as_user=USER)
     update = *USER, "scontrol", "update", f"JobId={job}"
     assert place.turn() == "" and place.lines == []
     place.cluster.run(*update, "StartTime=now+600")
-    assert place.turn() == "" and place.lines == [f"job {job}: 73000 W: released (yes)"]
+    assert place.turn() == "" and place.lines == [f"job {job}: 81000 W: released (yes)"]
     assert "denied" in refused(*update[len(USER) :], "StartTime=now+3000")
     place.cluster.run("scancel", job)
 

@@ -174,12 +174,12 @@ class _Queue:
 
     @property
     def asked(self):
-        """As a Stop: it ends after one turn."""
+        """One turn, then the end (Stop)."""
         self.turns += 1
         return self.turns > 1
 
     def wait(self, seconds):
-        """As a Stop."""
+        """No time passes (Stop)."""
 
     def queue(self):
         return list(self.jobs)
