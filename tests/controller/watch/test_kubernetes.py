@@ -205,6 +205,13 @@ def test_a_group_with_a_pod_of_unknown_power_is_unknown_and_the_sum():
     assert (found.power_W, found.unknown) == (7205, "why")
 
 
+def test_a_group_is_asked_for_with_its_longest_pod():
+    one = pods.pod_of(pod("a", activeDeadlineSeconds=60), ("nvidia.com/gpu",), POWER)
+    for lengths_s, longest_s in (((60, 600), 600), ((0, 60), YEAR_S)):
+        several = [one._replace(length_s=each) for each in lengths_s]
+        assert kubernetes._job("g", "gated", 0, 0, several, NOW_S).length_s == longest_s
+
+
 GPU = pod("a")["spec"]
 
 

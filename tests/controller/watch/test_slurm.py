@@ -92,6 +92,9 @@ def test_tasks_of_an_array(text, count):
     assert slurm.tasks_of(text) == count
 
 
+BEGUN = {"job_state": "RUNNING", "start_time": 5}
+
+
 @cases(r"""changes  power_W  unknown
     {"gres_detail": ["gpu:h100:4(IDX:0-3)", "gpu:h100:2(IDX:0,2)"]}  60_000  ""
     {"gres_detail": ["gpu:a100-80gb:4(IDX:0-3)"], "tres_per_node": "gres:gpu:h100:1"}  36_000  ""
@@ -129,11 +132,13 @@ def test_tasks_of_an_array(text, count):
     {"exclusive": ["true"], "partition": "b", "tres_per_job": "gres:nic:1"}  4800  ""
     {"exclusive": ["true"], "gres_detail": ["gpu:h100:8(IDX:0-7)"]}  80_000  ""
     {"exclusive": ["true"], "job_state": "CONFIGURING"}  480_000  ""
-    {"exclusive": ["true"], "job_state": "RUNNING", "start_time": 5}  0  ""  # it says what it holds
+    {**BEGUN, "exclusive": ["true"]}  0  ""  # it says what it holds
     {"exclusive": ["user"], "shared": ["user"], "tres_per_node": "gres:gpu:h100:1"}  30_000  ""
     {"exclusive": ["false"], "shared": None, "tres_per_node": "gres:gpu:h100:1"}  30_000  ""
     {"shared": ["nonexclusive"], "tres_per_node": "gres:gpu:h100:1"}  30_000  ""
     {"shared": 7}  480_000  "is not understood"
+    {**BEGUN, "max_nodes": 9, "tres_per_node": "gpu:h100:1"}  30_000  ""
+    {"tres_per_node": "gres:GPU:h100:1"}  30_000  ""
 """)
 def test_power_of_the_devices_of_a_job(changes, power_W, unknown):
     """What is not understood is named, and counts with its largest plausible load."""
@@ -260,6 +265,21 @@ def test_a_job_without_an_id_is_explained_to_nobody(tmp_path, monkeypatch):
     slurm.Slurm(9, WATTS).explain("record 3", "no")
     with pytest.raises(Away, match="scontrol: No such file or directory"):
         slurm.Slurm(9, WATTS).explain("3", "no")
+
+
+def test_an_odd_array_counts_as_the_largest_one():
+    odd = {**GOOD, "time_limit": True, "array_task_string": "0-9"}
+    (found,) = slurm.jobs_of({"jobs": [odd]}, Table({"*": 1000}, {"*": 9000}))
+    assert found.power_W == 1001 * 2 * (1000 + 16 * 9000)
+
+
+def test_an_output_that_is_too_long_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "squeue").write_text("#!/bin/sh\nhead -c 1048577 /dev/zero\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(slurm, "BYTES_MAX", 1 << 20)
+    with pytest.raises(Away, match="squeue: prints more than 1 MiB"):
+        slurm.Slurm(9, WATTS).queue()
 
 
 def test_without_squeue_there_is_one_line(tmp_path, monkeypatch):

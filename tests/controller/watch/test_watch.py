@@ -85,6 +85,11 @@ def test_power_of_a_job(nodes, gpus, kind, is_typed, places, power_W, is_known):
     assert found_W == power_W and (not unknown) is is_known
 
 
+def test_a_partition_without_an_entry_beside_one_that_has_it_is_unknown():
+    found_W, unknown = Table({"a": 600, "b": 900}, {}).load(2, [], ["a", "new"])
+    assert found_W == 1800 and unknown == "[node_W] has no entry for a or new"
+
+
 def test_without_W_of_gpus_a_node_is_the_whole_load():
     found = Table({"*": 5600}, {}).load(2, [j.Device("x", (), None, False)], ["a"])
     assert found == (11_200, "")

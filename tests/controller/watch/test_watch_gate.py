@@ -109,6 +109,34 @@ def test_a_job_that_raises_no_load_does_not_wait():
     assert cluster.turn() == ["job a: 0 W: released (it raises no load)"] and not cluster.asked
 
 
+def test_a_job_of_the_size_of_a_refused_one_is_not_asked_for():
+    cluster = Cluster(100, [gated("a", 200), gated("b", 200)])
+    cluster.turn()
+    assert cluster.asked == [200]
+
+
+def test_a_job_that_could_not_be_released_is_asked_for_last():
+    cluster = Cluster(100, [gated("a", 60, 900), gated("b", 60, 950)])
+    cluster.fails = 1
+    with pytest.raises(Away):
+        cluster.turn()
+    cluster.turn()
+    assert cluster.states() == "gr"
+
+
+def test_the_time_without_a_cabinet_begins_anew_when_no_job_waits():
+    cluster = Cluster(None, [gated("a", 60)])
+    cluster.turn()
+    waiting, cluster.jobs = cluster.jobs, []
+    cluster.turn(800)
+    cluster.jobs = waiting
+    cluster.turn(100)
+    cluster.turn(800)
+    assert cluster.states() == "g"
+    cluster.turn(101)
+    assert cluster.states() == "r"
+
+
 def test_a_job_larger_than_a_refused_one_is_not_asked_for():
     jobs = [
         gated("a", 200),
@@ -259,6 +287,8 @@ def test_a_job_that_may_begin_only_in_days_is_not_asked_for_yet():
     assert cluster.turn() == ["job b: 60 W: released (yes)"] and cluster.asked == [60]
     cluster.margin_W, cluster.jobs = 0, [later]
     assert cluster.turn(400_000) == []
+    cluster.now_s = later.start_s - 900 - 31
+    assert cluster.turn() == []
     cluster.now_s = later.start_s - 900 - 30
     assert cluster.turn() == ["job a: 60 W: waits: no (power: 7 W are missing)"]
     assert cluster.turn(21_600) == []
