@@ -47,7 +47,7 @@ def _possible(records: Sequence[Record], now: date) -> list[Record]:
         if day(record.date) > now:
             dated = record._replace(date=now.isoformat())
             again = dated._replace(kind=proof_lines.DUE, remark=AHEAD)
-            found += [again, dated] if record.result == PASSED else [dated]
+            found.append(again if record.result == PASSED else dated)
         else:
             found.append(record)
         now = min(now, day(record.recorded_utc))
