@@ -129,8 +129,7 @@ def _kept(part: str, root: str, path: str) -> Kept | None:
         before, content = os.fstat(file.fileno()), file.read(backup_file.BYTES_MAX)
         state = os.fstat(file.fileno())
     if (len(content), before.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
-        most = f"{backup_file.BYTES_MAX >> 20} MiB"
-        raise cli.Ended(NO_START, f"{path}: changes while it is read, or has more than {most}")
+        raise cli.Ended(NO_START, f"{path}: changes while it is read, or is larger than a backup")
     name = f"{part}/{os.path.relpath(path, root)}"
     return Kept(name, state.st_mode & 0o777, _user(state.st_uid), content)
 

@@ -107,8 +107,8 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
     if len(lines) < 2 and not said & {EQUAL, OWN}:
         return lines
     part, rest = divmod(PERMILLE, len(lines))
-    has_waits = any([WAIT in each.values for each in lines])
-    word = "" if has_waits or len(said) > 1 else said.pop()
+    is_word = len(said) == 1 and not any([WAIT in each.values for each in lines])
+    word = said.pop() if is_word else ""
     if word == OWN:
         found = [(PERMILLE, 0)] * len(lines)
     elif word == EQUAL:
