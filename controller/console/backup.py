@@ -19,7 +19,7 @@ import errno
 import os
 import pwd
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from controller.console import backup_file, users
@@ -52,11 +52,14 @@ STATE = cli.option(
 @cli.command("backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
 def _backup(arguments: Namespace) -> int:
     """Exit code 1: a link, a pipe or a device is left out."""
-    with cli.ends(NO_START, OSError, StoreError, ConfigError, at=arguments.state):
-        found = list(_files("etc", arguments.etc_dir, backup_file.FOLDERS))
+    with (
+        cli.ends(WRONG_INPUT, ConfigError),
+        cli.ends(NO_START, OSError, StoreError, at=arguments.state),
+    ):
+        found = list(_files("etc", arguments.etc_dir, *backup_file.FOLDERS))
         with identity.serving(arguments.state):
-            places = (*backup_file.STATE_FOLDERS, *backup_file.STATE_FILES)
-            found += _files("state", arguments.state, places)
+            found += _files("state", arguments.state, *backup_file.STATE_FOLDERS)
+            found += _files("state", arguments.state, *backup_file.STATE_FILES)
             store = _store(arguments)
         files = [each for each in found if each]
         if os.path.lexists(arguments.file):
@@ -65,9 +68,9 @@ def _backup(arguments: Namespace) -> int:
         durable.put(arguments.file, ".part", [content], 0o600)
         try:
             backup_file.unpacked(arguments.file)
-        except ConfigError:
+        except ConfigError as error:
             os.unlink(arguments.file)
-            raise
+            raise cli.Ended(NO_START, error) from None
     print(
         ascii_only(f"{arguments.file}: {len(files)} files; it has the keys, so keep it like a key")
     )
@@ -105,39 +108,28 @@ def _restore(arguments: Namespace) -> int:
     return DONE if is_whole else NOT_DONE
 
 
-def _files(part: str, root: str, places: Iterable[str]) -> Iterator[Kept | None]:
-    """Files of a backup at these files and in these folders; None for one that is left out."""
+def _files(part: str, root: str, *places: str) -> Iterator[Kept | None]:
+    """Files of a backup at these places and below; None for one that is left out."""
     for place in places:
         path = os.path.join(root, place)
-        if os.path.lexists(path) and not os.path.isdir(path):
+        is_of_users = os.path.basename(os.path.dirname(path)) == users.FOLDER
+        if os.path.isdir(path) and (not os.path.islink(path) or place in backup_file.FOLDERS):
+            names = sorted(os.listdir(path))
+            yield from _files(part, root, *[os.path.join(place, name) for name in names])
+        # not the acts of a person, until the recorder has stored them
+        elif os.path.lexists(path) and (not is_of_users or path.endswith(users.SUFFIX)):
             yield _kept(part, root, path)
-            continue
-        for above, below, names in os.walk(path, onerror=_raised):
-            below.sort()
-            names += [each for each in below if os.path.islink(os.path.join(above, each))]
-            for name in sorted(names):
-                # the acts of a person, until the recorder has stored them
-                is_act = os.path.basename(above) == users.FOLDER and not name.endswith(users.SUFFIX)
-                if not is_act:
-                    yield _kept(part, root, os.path.join(above, name))
-
-
-def _raised(error: OSError) -> None:
-    """A folder that is not there has no file; one that cannot be read would be left out."""
-    if not isinstance(error, FileNotFoundError):
-        raise error
 
 
 def _kept(part: str, root: str, path: str) -> Kept | None:
     if not os.path.isfile(path) or os.path.islink(path):
         say(f"{path}: {regular_file.REFUSED}; the backup leaves it out")
         return None
-    with open(path, "rb", opener=regular_file.opener) as file:
+    with open(path, "rb") as file:
         before, content = os.fstat(file.fileno()), file.read(backup_file.BYTES_MAX)
         state = os.fstat(file.fileno())
     if (len(content), before.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
-        most = f"{backup_file.BYTES_MAX >> 20} MiB"
-        raise cli.Ended(NO_START, f"{path}: changes while it is read, or has more than {most}")
+        raise cli.Ended(NO_START, f"{path}: changes while it is read, or is larger than a backup")
     name = f"{part}/{os.path.relpath(path, root)}"
     return Kept(name, state.st_mode & 0o777, _user(state.st_uid), content)
 
@@ -165,10 +157,7 @@ def _cabinet(etc: str) -> str | None:
     path = os.path.join(etc, "cabinet", "cabinet.toml")
     if not os.path.exists(path):
         return None
-    try:
-        return str(reading.tables_of(path, "a cabinet").get("name"))
-    except ConfigError as error:
-        raise cli.Ended(WRONG_INPUT, error) from None
+    return str(reading.tables_of(path, "a cabinet").get("name"))
 
 
 def _check_cabinet(manifest: dict[str, Any], arguments: Namespace) -> None:
@@ -191,10 +180,9 @@ def _put_all(
         part, _, rest = each.name.partition("/")
         is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
         path = os.path.join(roots[part], rest)
-        with contextlib.ExitStack() as stack:
-            if part == "state":
-                stack.enter_context(identity.serving(roots[part]))
-            yield _put(each, path, is_left, is_dry), path
+        with identity.serving(roots[part]) if part == "state" else contextlib.nullcontext():
+            word = _put(each, path, is_left, is_dry)
+        yield word, path
 
 
 def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:

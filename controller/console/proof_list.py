@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from controller.documents import document
 from controller.state.base import Facts
 from controller.store import proof_state
+from controller.system.paths import escaped
 
 # column of the CSV: (its header on paper, None: not on paper; field of the last test, "": other)
 COLUMNS = {
@@ -33,11 +34,6 @@ TEXT_HEAD = (
 )
 FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run a text that begins so
 SLOW = "slower than allowed"
-
-
-def ascii_of(text: str) -> str:
-    """The text in ASCII, other characters as escapes."""
-    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def _cells(row: Facts) -> Facts:
@@ -86,7 +82,7 @@ def _text(facts: Facts) -> str:
     """79 columns of ASCII."""
     from controller.console.pages.text import cut
 
-    return "\n".join([cut(ascii_of(line)) for line in text_lines(facts)])
+    return "\n".join([cut(escaped(line)) for line in text_lines(facts)])
 
 
 def _csv(facts: Facts) -> str:
@@ -96,7 +92,7 @@ def _csv(facts: Facts) -> str:
     writer.writerow(HEADERS)
     for row in facts["rows"]:
         writer.writerow([_quoted(value) for value in _cells(row).values()])
-    return ascii_of(out.getvalue().removesuffix("\r\n"))
+    return escaped(out.getvalue().removesuffix("\r\n"))
 
 
 def _quoted(value: object) -> object:

@@ -24,6 +24,7 @@ from controller.system.paths import (
     NOT_DONE,
     STATE_DIRECTORY,
     WRONG_INPUT,
+    escaped,
     plain,
     quoted,
     say,
@@ -116,7 +117,7 @@ def _record(arguments: Namespace) -> int:
         f"test {found.tests} (record {record.number}): row {record.row} {record.result} on "
         f"{record.date} by {record.tester}, {record.reaction_ms} ms; hash {record.hash}"
     )
-    print(proof_list.ascii_of(line))
+    print(escaped(line))
     if record.clock != utc.NTP:
         day = record.recorded_utc[:10]
         say(f"the clock is not synchronised ({record.clock}): the date {day} is uncertain")

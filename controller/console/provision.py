@@ -107,7 +107,8 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
     if len(lines) < 2 and not said & {EQUAL, OWN}:
         return lines
     part, rest = divmod(PERMILLE, len(lines))
-    word = said.pop() if len(said) == 1 else ""
+    is_word = len(said) == 1 and not any([WAIT in each.values for each in lines])
+    word = said.pop() if is_word else ""
     if word == OWN:
         found = [(PERMILLE, 0)] * len(lines)
     elif word == EQUAL:
@@ -117,8 +118,7 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
     waits_s, shares = sorted([wait_s for _, wait_s in found]), [share for share, _ in found]
     in_turn = all([late - early >= TURN_S for early, late in pairwise([-TURN_S, *waits_s])])
     is_dealt = sum(shares) == PERMILLE and min(shares) > 0
-    is_twice = word in (EQUAL, OWN) and any([WAIT in each.values for each in lines])
-    if is_twice or word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
+    if word != OWN and not (is_dealt and in_turn and waits_s[-1] <= WAIT_S_MAX):
         allowed = (
             f"{SHARE} of each, with the sum {PERMILLE}, and {WAIT} of each, 0 to {WAIT_S_MAX} and "
             f'{TURN_S} or more apart; or {SHARE} "{EQUAL}" in each line, of at most '
@@ -214,16 +214,11 @@ def _cabinet(each: Line, above: str) -> bytes:
 def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
     """Make the folder of a cabinet, or say how the one that is there differs."""
     if os.path.lexists(folder):
-        packed = dict[str, bytes]()
+        there = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
         with contextlib.suppress(ConfigError, OSError):
-            kept = backup_file.unpacked(os.path.join(folder, f"{each.serial}.tar"))[1]
-            packed = {file.name: file.content for file in kept}
-        is_same = all(
-            regular_file.content(os.path.join(folder, "etc", name)) == content
-            and packed.get(f"etc/{name}") == content
-            for name, content in files.items()
-        )
-        return SAME if is_same else DIFFERS
+            backup_file.unpacked(os.path.join(folder, f"{each.serial}.tar"))
+            return SAME if there == files else DIFFERS
+        return DIFFERS
     part = os.path.join(os.path.dirname(folder), f".{each.serial}.part")
     shutil.rmtree(part, ignore_errors=True)  # left by an interrupted run
     os.mkdir(part, mode=0o700)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from controller.console.pages.text import scaled
 from controller.state import sign_verdicts as signs
 from controller.state.base import Facts
 from controller.state.step_samples import AC, DC, GRID, LOAD
@@ -36,7 +37,7 @@ def sign_lines(facts: Facts) -> Iterator[str]:
     yield f"unit {facts['unit']}: sign test {facts['result']}"
     yield f"  {'':<14}{'moved, W':>10}{'expected':>10}{'+-':>8}  verdict"
     for each in facts["points"]:
-        numbers = [_number(each[key]) for key in ("moved_W", "expected_W", "uncertainty_W")]
+        numbers = [scaled(each[key], 1, 0) for key in ("moved_W", "expected_W", "uncertainty_W")]
         by = f" (by {each['by']})" if each["by"] else ""
         moved, expected, off = numbers if each["point"] != LOAD else (numbers[0], "0", numbers[2])
         yield f"  {each['point']:<14}{moved:>10}{expected:>10}{off:>8}  {each['verdict']}{by}"
@@ -49,10 +50,6 @@ def sign_lines(facts: Facts) -> Iterator[str]:
 def _held(facts: Facts) -> Iterator[str]:
     for each in facts["held_by"]:
         yield f"  held back by {each['label']} {each['name']}"
-
-
-def _number(value: int | None) -> str:
-    return "-" if value is None else str(value)
 
 
 def diagnosis(facts: Facts) -> str:

@@ -120,30 +120,24 @@ def load(
     utc_s, now_ms: UTC and uptime. An old key counts for a day after the time of the new one.
     """
     found: dict[str, tuple[admission.Key, ...]] = {}
-    lines = list[str]()
+    lines = []
     for name in names:
         try:
             with contextlib.suppress(FileNotFoundError):
-                found[name] = _keys_of(state_directory, name, utc_s, now_ms, lines)
+                found[name] = _keys_of(state_directory, name, utc_s, now_ms)
         except KeyStoreError as error:
             lines.append(str(error))
     return found, lines
 
 
-def _keys_of(
-    state_directory: str, name: str, utc_s: int, now_ms: int, lines: list[str]
-) -> tuple[admission.Key, ...]:
-    """An old key that is damaged gets a line: it takes nothing from the new one."""
+def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[admission.Key, ...]:
     path, old_path, _ = _paths(state_directory, name)
     key, made_s = read(path)
     left_s, kept = OLD_S - elapsed_s(made_s, utc_s), list[admission.Key]()
     if 0 < left_s <= OLD_S:
-        try:
+        # A damaged old key is in force no more. It takes nothing from the new one.
+        with contextlib.suppress(FileNotFoundError, KeyStoreError):
             kept = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]
-        except FileNotFoundError:
-            pass
-        except KeyStoreError as error:
-            lines.append(str(error))
     return (admission.key_of(key, made_s), *kept)
 
 

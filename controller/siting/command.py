@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.live:
             site.live = live.load(arguments.live, [unit.name for unit in site.units])
     except ConfigError as error:
-        say(report.ascii_only(str(error)))
+        say(error)
         return WRONG_INPUT
     site.lengths = arguments.lengths
     outputs = [(arguments.json, _json), (arguments.svg, plan.svg), (arguments.places, places.toml)]

@@ -11,6 +11,7 @@ from controller.siting import audit, geometry, reductions, report
 from controller.siting.audit import Finding
 from controller.siting.site import Site
 from controller.siting.things import Exposure, Unit
+from controller.system.paths import escaped
 
 UNITS_NEAR, EXPOSURES_NEAR = 4, 3
 LOOKED_AT = 4 * UNITS_NEAR  # by their boxes, which are never further apart than the units
@@ -44,7 +45,7 @@ def _lines(table: Way) -> list[str]:
     lines = []
     for key, value in table.items():
         if isinstance(value, str):
-            value = report.ascii_only(value)[:LINE_CHARACTERS]
+            value = escaped(value)[:LINE_CHARACTERS]
         if value != "":
             lines.append(f"{key} = {json.dumps(value)}")
     return lines

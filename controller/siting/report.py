@@ -9,6 +9,7 @@ from controller.siting.fields import NEAR_m
 from controller.siting.items import Item, sum_kWh
 from controller.siting.site import Site
 from controller.siting.things import grouped
+from controller.system.paths import escaped
 
 WIDTH = 80
 CLAIMS = (
@@ -40,17 +41,12 @@ def text(site: Site, findings: list[Finding]) -> str:
         _result(findings),
         ["WHAT THIS DOES NOT CLAIM", *_folded(*[("  ", each) for each in CLAIMS])],
     )
-    return ascii_only("\n\n".join(["\n".join(lines) for lines in sections]))
-
-
-def ascii_only(line: str) -> str:
-    """A text with other characters than ASCII escaped."""
-    return line.encode("ascii", "backslashreplace").decode("ascii")
+    return escaped("\n\n".join(["\n".join(lines) for lines in sections]))
 
 
 def _folded(*parts: tuple[str, str]) -> list[str]:
     """Lines of (begin of the first line, words)."""
-    return [line for first, words in parts for line in wrapped(first, ascii_only(words), WIDTH)]
+    return [line for first, words in parts for line in wrapped(first, escaped(words), WIDTH)]
 
 
 def _head(site: Site) -> list[str]:

@@ -128,20 +128,15 @@ def serve(directory: str, connection: socket.socket) -> None:
             content = _received(connection, RECORD_BYTES_MAX)
             if not content:
                 return
-            pending, is_new = _record(content), True
+            pending, is_new = decode(content), True
+            if pending is None:
+                raise StoreError("a record arrived damaged")
         answer, is_saved = _answer(store, *pending)
         pending = None if is_saved else pending
         if is_new or is_saved:
             # The controller may be gone. Its last records are saved anyway.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 connection.send(answer)
-
-
-def _record(content: bytes) -> tuple[int, Record]:
-    copy = decode(content)
-    if copy is None:
-        raise StoreError("a record arrived damaged")
-    return copy
 
 
 def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> bytes:

@@ -24,11 +24,11 @@ def rows(
     clock that is not steered a newer record counts instead. last: values of the last test or None.
     again: why the test is due again, or None. due: ISO day or None. level: LIMITS_D passed.
     """
-    now = day(proof_lines.utc_text(moment[0]))
+    today = proof_lines.utc_text(moment[0])[:10]
     if records and moment[1] != utc.NTP:
-        now = max(now, day(records[-1].recorded_utc))
-    records = _possible(records, now)
-    began = min([now, *[day(record.date) for record in records if record.kind == COMMISSIONED]])
+        today = max(today, records[-1].recorded_utc[:10])
+    records, now = _possible(records, today), day(today)
+    began = day(min([today, *[each.date for each in records if each.kind == COMMISSIONED]]))
     last = {record.row: record for record in records if record.kind == TEST}
     newest = {each.row: each for each in records if each.kind in (TEST, proof_lines.DUE)}
     again = {key: each for key, each in newest.items() if each.kind == proof_lines.DUE}
@@ -38,19 +38,18 @@ def rows(
     ]
 
 
-def _possible(records: Sequence[Record], now: date) -> list[Record]:
-    """The records, none with a date after `now` or after a later record was written: there the
+def _possible(records: Sequence[Record], today: str) -> list[Record]:
+    """The records, none with a date after `today` or after a later record was written: there the
     clock was ahead. When such a test was done is not known, so one that has passed is due again.
     """
     found = list[Record]()
     for record in reversed(records):
-        if day(record.date) > now:
-            dated = record._replace(date=now.isoformat())
-            again = dated._replace(kind=proof_lines.DUE, remark=AHEAD)
-            found += [again, dated] if record.result == PASSED else [dated]
-        else:
-            found.append(record)
-        now = min(now, day(record.recorded_utc))
+        if record.date > today:
+            record = record._replace(date=today)
+            if record.result == PASSED:
+                record = record._replace(kind=proof_lines.DUE, remark=AHEAD)
+        found.append(record)
+        today = min(today, record.recorded_utc[:10])
     return found[::-1]
 
 

@@ -34,6 +34,11 @@ def ascii_only(text: str) -> str:
     return str(text).encode("ascii", "replace").decode("ascii")
 
 
+def escaped(text: str) -> str:
+    """The text in ASCII, other characters as escapes."""
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def printable(text: str) -> str:
     """Words of another program or person as one line of printable ASCII, "?" for all others."""
     return "".join([each if " " <= each <= "~" else "?" for each in text])
@@ -51,5 +56,4 @@ def quoted(text: str) -> str:
 
 def say(line: object) -> None:
     """Print one line of ASCII on standard error, for the person who gave the command."""
-    text = f"firebreak: {line}".encode("ascii", "backslashreplace").decode("ascii")
-    print(text, file=sys.stderr, flush=True)
+    print(escaped(f"firebreak: {line}"), file=sys.stderr, flush=True)

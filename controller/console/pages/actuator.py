@@ -1,6 +1,6 @@
 """The page `why` for one actuator of a site device: request, bounds, value, cause and remedy."""
 
-from controller.console.pages.text import cut, folded
+from controller.console.pages.text import cut, folded, scaled
 from controller.core.base import reasons
 from controller.state.base import Facts
 
@@ -9,7 +9,7 @@ COLUMNS = " {:<12}{:<37}{:>18}{:>8}{}"
 
 def block(actuator: Facts) -> list[str]:
     """The lines; numbers in the unit that ends the actuator's name."""
-    sent, reported = [_number(actuator[key]) for key in ("sent", "feedback_value")]
+    sent, reported = [scaled(actuator[key], 1, 0) for key in ("sent", "feedback_value")]
     name = f"{actuator['device']}, {actuator['name']}"
     return [
         cut(f"{name}: {actuator['value']} ({actuator['text']})"),
@@ -29,15 +29,10 @@ def _step(actuator: Facts, step: Facts) -> str:
     binding = actuator["binding"]
     acts = not is_request and binding is not None and reason == binding
     text = f"{reason['label']} {reason['name']}" if reason else "none" if is_request else "-"
-    ends = [_number(step[end]) for end in ("low", "high")]
+    ends = [scaled(step[end], 1, 0) for end in ("low", "high")]
     bounds = "" if ends == ["-", "-"] else " .. ".join(ends)
     marked = " <<" if acts else ""
     return COLUMNS.format(step["step"], text[:37], bounds, step["leaves"], marked).rstrip()
-
-
-def _number(value: int | None) -> str:
-    """A value that is unknown is shown as "-"."""
-    return "-" if value is None else str(value)
 
 
 def _cause(actuator: Facts) -> list[str]:

@@ -78,16 +78,13 @@ class Door:
         rows = dict(self._outbox.waiting)
         try:
             made = letter.letter(self._cabinet, list(rows.values()))
-            refused = await self._handed(made, self._values["to"])
-            if refused and not set(self._values["to"]) - refused.keys():
-                raise DoorError(f"the relay refuses {', '.join(sorted(refused))}")
+            await self._handed(made, self._values["to"])
         except Exception as error:  # noqa: BLE001  a library's: the letter stays, the pause grows
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
             self._told.say(f"{line}; tried again")
             return
-        self._refused(made, refused)
         self._outbox.taken(list(rows), clock.now_us())
         self._pause_s = PAUSE_S
 
@@ -95,22 +92,22 @@ class Door:
         """Send one letter to the addresses that the relay has put off."""
         _, made, to = self._later.popleft()
         try:
-            self._refused(made, await self._handed(made, to))
+            await self._handed(made, to)
         except Exception:  # noqa: BLE001  a library's; the line of the first refusal has been said
             self._put_off(made, to)
 
-    async def _handed(self, made: letter.Letter, to: list[str] | None) -> dict[str, int]:
-        """Have a letter taken, for all but these addresses. Raises what `post` raises."""
+    async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
+        """Have a letter taken, and note who does not get it. Raises what `post` raises, and
+        DoorError if none of the door's addresses gets it.
+        """
         refused = await asyncio.get_running_loop().run_in_executor(
             self._pool, self._send, {**self._values, "to": to}, self._secret, made
         )
         if to is None or set(to) - refused.keys():
             self._sent_us.append(clock.now_us())
             say(f"door {self._title}: letter taken: {made.subject}")
-        return refused
-
-    def _refused(self, made: letter.Letter, refused: dict[str, int]) -> None:
-        """Note who does not get a letter."""
+        elif to == self._values["to"]:
+            raise DoorError(f"the relay refuses {', '.join(sorted(refused))}")
         for address, code in sorted(refused.items()):
             end = "gets no letter" if code >= post.PERMANENT else "is tried again"
             self._told.say(f"the relay refuses {address} (answer {code}), which {end}")

@@ -41,7 +41,8 @@ class Outbox:
             for name, row in standing.items()
             if name not in self.told
             and name not in self.waiting
-            and not self._is_early(name, now_us)
+            # long enough after the last letter about it, if there was one
+            and now_us >= self._sent_us.get(name, -self._again_us) + self._again_us
         }
         if gone or new or not self._is_kept:
             self.told -= gone
@@ -55,9 +56,6 @@ class Outbox:
             self.told.add(name)
             self._sent_us[name] = now_us
         self._write()
-
-    def _is_early(self, name: str, now_us: int) -> bool:
-        return name in self._sent_us and now_us - self._sent_us[name] < self._again_us
 
     def _write(self) -> None:
         content = json.dumps({"told": sorted(self.told), "waiting": self.waiting})

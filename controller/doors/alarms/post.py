@@ -70,8 +70,8 @@ class _Relay(smtplib.SMTP):
         host, _, port = values["server"].rpartition(":")
         super().__init__(host, int(port), timeout=TIMEOUT_S)
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        link = self._connect((host, port), timeout)
+    def _get_socket(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        link = self._connect((host, port), timeout_s)
         return self._context.wrap_socket(link, server_hostname=host) if self._context else link
 
 

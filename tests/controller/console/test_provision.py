@@ -288,7 +288,7 @@ def test_a_run_that_broke_off_leaves_no_half_cabinet_and_is_completed(
 
 
 @pytest.mark.timeout(60)
-@pytest.mark.parametrize("kind", ["missing", "cut", "empty", "folder", "pipe", "other", "etc pipe"])
+@pytest.mark.parametrize("kind", ["missing", "cut", "empty", "folder", "pipe", "etc pipe"])
 def test_a_folder_whose_file_is_not_whole_is_named_and_the_others_are_made(
     kind, sites, tmp_path, capsys
 ):
@@ -306,10 +306,5 @@ def test_a_folder_whose_file_is_not_whole_is_named_and_the_others_are_made(
         tar.mkdir()
     elif kind.endswith("pipe"):
         os.mkfifo(tar)
-    elif kind == "other":
-        run(
-            capsys, sites, written(tmp_path / "t.csv", HEAD, row("A", pcs="/dev/x")), tmp_path / "o"
-        )
-        shutil.copy(tmp_path / "o/A/A.tar", tar)
     code, lines = run(capsys, sites, listed, out)
     assert (code, lines) == (1, ["differs   A  Cabinet A", "made      B  Cabinet B"])

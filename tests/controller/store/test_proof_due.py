@@ -249,7 +249,7 @@ def test_a_cabinet_that_was_commissioned_by_a_clock_ahead_is_due_now(more):
 
 
 def test_a_steered_clock_goes_on_behind_a_record_of_a_clock_that_was_ahead(tmp_path):
-    """Without this the ledger takes no test for nine years."""
+    """Otherwise the ledger would take no test for nine years."""
     made = Watching(tmp_path)
     made.look(DAY)
     ahead = pt.Ledger(made.folder)
