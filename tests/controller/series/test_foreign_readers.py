@@ -254,6 +254,20 @@ def test_a_clock_that_ends_beside_its_date(tmp_path):
     assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == FIRST_S
 
 
+@pytest.mark.parametrize(
+    "times_s, steps_s",
+    [
+        ([0, 900, 1800, 5400, 6300], [900] * 5),
+        ([0, 3600, 7200, 8100, 9000], [3600, 3600, 900, 900, 900]),
+        ([0, 3600, 7200, 7500, 11100], [3600, 3600, 300, 300, 300]),
+        ([0, 86400, 172800], [3600] * 3),
+        ([0], [3600]),
+    ],
+)
+def test_a_value_holds_for_the_step_beside_it(times_s, steps_s):
+    assert list(meaning.steps_s(array("d", times_s))) == steps_s
+
+
 def test_ends_keep_a_hole():
     """An hour is missing: the value after it holds for an hour, and not for two."""
     times_s = array("d", [FIRST_S + 3600 * at for at in (1, 2, 4, 5)])
