@@ -19,8 +19,8 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     assert unit is not None  # of a checked site file
 
     def checked(found: dict[str, Any]) -> dict[str, Any]:
-        for at in money.saying(found) if feed.kind == "prices" else ():
-            money.check(_text([*found.values()][at]), feed.currency, unit)
+        if feed.kind == "prices":
+            money.check("the text", found.items(), feed.currency, unit)
         return found
 
     try:
