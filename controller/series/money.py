@@ -62,6 +62,7 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
+NAME_MAX = 100  # characters: patterns take the square of them
 # These are money only before their energy. Elsewhere they may name a zone, a month or a percentile.
 BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]
 
@@ -81,14 +82,17 @@ _PER = rf"{_GAP}(?:/|per|pro)?{_GAP}([km])wh"
 _WORD = rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, sorted(_MONEY, key=len, reverse=True)))})"
 _WHOLE_WORD = re.compile(rf"{_WORD}(?=[\W\d_]|{_PER}|$)")
 # A price may be named so before its energy, in place of money, or by `per kWh` alone.
-_PRICE = r"[^\W\d_]*(?:price|preis|pris|prix|costs?|tariff?|rate|value|amount|charge|spot|total)"
+_PRICE = (
+    r"(?<![^\W\d_])[^\W\d_]*"
+    "(?:price|preis|pris|prix|costs?|tariff?|rate|value|amount|charge|spot|total)"
+)
 _PRICED = re.compile(rf"({_WORD}|{_PRICE}|^(?={_GAP}(?:/|per|pro))){_PER}")
 _SAYS = re.compile("currency|w(?:ae?|\u00e4)hrung|valuta|devise|unit|einheit")
 
 
 def small(name: str) -> str:
-    """The name in small letters, its words parted."""
-    return _HUMP.sub("_", name).lower()
+    """The begin of a name in small letters, its words parted."""
+    return _HUMP.sub("_", name[:NAME_MAX]).lower()
 
 
 def price_unit(column: str) -> Unit | None:
