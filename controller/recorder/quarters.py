@@ -77,11 +77,10 @@ def _measured(path: str) -> tuple[dict[int, Quarter], str]:
     for number, text in enumerate(lines[1:], 2):
         try:
             found = _of_line(text)
+            rows.pop(found.at, None)
+            rows[found.at] = found
         except ValueError:
             odd.append(number)
-            continue
-        rows.pop(found.at, None)
-        rows[found.at] = found
     if not odd:
         return rows, ""
     line = f"{path}: {len(odd)} lines are left out, the first is line {odd[0]}: allowed are "

@@ -8,6 +8,7 @@ price then needs the key `unit` of its feed.
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, Unit
@@ -61,6 +62,7 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
+NAME_MAX = 100  # characters: patterns take the square of them
 # These are money only before their energy. Elsewhere they may name a zone, a month or a percentile.
 BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]
 
@@ -76,30 +78,30 @@ _HUMP = re.compile(
     "(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z](?!per)[a-gi-z])"
 )  # endsAt, but not kWh
 _GAP = r"[\s_.()\[\]-]*"
-_PER = re.compile(rf"{_GAP}(/|per|pro)?{_GAP}([km])wh")
+_PER = rf"{_GAP}(?:/|per|pro)?{_GAP}([km])wh"
 _WORD = rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, sorted(_MONEY, key=len, reverse=True)))})"
-_WHOLE_WORD = re.compile(rf"{_WORD}(?=[\W\d_]|{_PER.pattern}|$)")
-_LAST_WORD = re.compile(rf"(?:{_WORD}|[^\W\d_]*)$")
-# A price may be named so before its energy, in place of money.
+_WHOLE_WORD = re.compile(rf"{_WORD}(?=[\W\d_]|{_PER}|$)")
+# A price may be named so before its energy, in place of money, or by `per kWh` alone.
+_PRICE = (
+    r"(?<![^\W\d_])[^\W\d_]*"
+    "(?:price|preis|pris|prix|costs?|tariff?|rate|value|amount|charge|spot|total)"
+)
+_PRICED = re.compile(rf"({_WORD}|{_PRICE}|^(?={_GAP}(?:/|per|pro))){_PER}")
 _SAYS = re.compile("currency|w(?:ae?|\u00e4)hrung|valuta|devise|unit|einheit")
-_PRICE = re.compile("price|preis|pris|prix|cost|tari|rate|value|amount|charge|spot|total")
 
 
 def small(name: str) -> str:
-    """The name in small letters, its words parted."""
-    return _HUMP.sub("_", name).lower()
+    """The begin of a name in small letters, its words parted."""
+    return _HUMP.sub("_", name[:NAME_MAX]).lower()
 
 
 def price_unit(column: str) -> Unit | None:
     """The unit that the name of a price's column shows; None: none."""
-    name = small(column)
-    for found in _PER.finditer(name):
-        last = _LAST_WORD.search(name, 0, found.start())
-        word = last[0] if last else ""
-        if word in _HUNDREDTHS:
-            return CENT_PER_KWH if found[2] == "k" else None
-        if word in _MONEY or _PRICE.search(word) or (found[1] and not word):
-            return PER_KWH if found[2] == "k" else PER_MWH
+    for word, energy in _PRICED.findall(small(column)):
+        if word not in _HUNDREDTHS:
+            return PER_KWH if energy == "k" else PER_MWH
+        if energy == "k":
+            return CENT_PER_KWH
     return None
 
 
@@ -110,17 +112,20 @@ def other_currency(text: str, wanted: str) -> str:
     return " or ".join(sorted(others[0])) if others else ""
 
 
-def saying(names: Iterable[str]) -> list[int]:
-    """Places of the names, of a row or an object, whose values say currency or unit of a price."""
-    return [at for at, name in enumerate(names) if _SAYS.search(name.lower())]
+@lru_cache(1024)
+def says(name: str) -> bool:
+    """The name is one of a currency or a unit, which a row or an object has beside its price."""
+    return _SAYS.search(name.lower()) is not None
 
 
-@lru_cache(64)
-def check(text: str, wanted: str, unit: Unit) -> None:
-    """Compare a value of these with the tariff and the unit. SeriesError: it is another one."""
-    other, found = other_currency(text, wanted), price_unit(text)
-    if other or found not in (None, unit):
-        raise SeriesError(f"{shown(text)}: allowed is money in {wanted}, {unit.name}")
+def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit) -> None:
+    """Compare what stands beside a price with its tariff and unit. SeriesError: it is another."""
+    for name, text in beside:
+        if not isinstance(text, str) or not says(name):
+            continue
+        if other_currency(text, wanted) or price_unit(text) not in (None, unit):
+            words = f"{shown(text)}: allowed is money in {wanted}, {unit.name}"
+            raise SeriesError(f"{where}: {name} = {words}")
 
 
 def currencies(text: str) -> list[set[str]]:
@@ -129,5 +134,5 @@ def currencies(text: str) -> list[set[str]]:
     return [
         _MONEY[found[0]]
         for found in _WHOLE_WORD.finditer(name)
-        if found[0] not in BEFORE_ENERGY or _PER.match(name, found.end())
+        if found[0] not in BEFORE_ENERGY or re.match(_PER, name[found.end() :])
     ]

@@ -55,7 +55,7 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
             )
         at = times.columns(found.names, found.first) or (0,)
         place, unit = _column(found, at)
-        said = [found.first[each] for each in money.saying(found.names) if found.first[each:]]
+        said = [cell for name, cell in zip(found.names, found.first) if money.says(name)]
         column = " ".join([found.names[place], *said])
         unit = unit or money.price_unit(column)
         rows = _rows(found, at, place, unit or PER_MWH, zone, span_s)

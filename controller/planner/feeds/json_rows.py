@@ -4,11 +4,12 @@ list = "data.prices" is the way to a list of objects or lists, or to an object o
 length. time and value are the way within an entry, or the names of the columns.
 """
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from controller.planner.feeds.points import Feed, Points, Reading, of_readings, unit_of
-from controller.series import money
+from controller.series import money, times
 from controller.series.refusal import SeriesError, shown
 from controller.system import json_text
 
@@ -18,9 +19,13 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     names, unit = (feed.keys["time"], feed.keys["value"]), unit_of(feed.kind, feed.keys["unit"])
     assert unit is not None  # of a checked site file
 
+    zones = [feed.zone]
+
     def checked(found: dict[str, Any]) -> dict[str, Any]:
-        for at in money.saying(found) if feed.kind == "prices" else ():
-            money.check(_text([*found.values()][at]), feed.currency, unit)
+        if feed.kind == "prices":
+            money.check("the text", found.items(), feed.currency, unit)
+        with contextlib.suppress(KeyError, SeriesError):  # no zone, or a short name as EST5
+            zones.append(times.zone_of(_text(found["timezone"])))
         return found
 
     try:
@@ -32,7 +37,7 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     rows = list(_rows(_at(content, feed.keys["list"]), *names))
     if rows and rows[0][1] > rows[-1][1]:  # the newest first
         rows.reverse()
-    return of_readings(rows, feed, unit, names, made_s)
+    return of_readings(rows, feed._replace(zone=zones[-1]), unit, names, made_s)
 
 
 def _rows(found: Any, time: str, value: str) -> Iterator[Reading]:

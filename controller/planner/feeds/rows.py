@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from controller.planner.feeds.points import QUANTITIES, Feed, Points, Reading, of_readings, unit_of
 from controller.series import money, table, times
-from controller.series.refusal import SeriesError, at_cell, listed
+from controller.series.refusal import SeriesError, listed
 from controller.series.units import Unit
 
 LINE_ENDS = b"\r\n\0"  # the last byte of a line in UTF-8 and UTF-16
@@ -31,15 +31,13 @@ def read(path: str, feed: Feed, made_s: float) -> Points:
 def _readings(
     found: table.Table, at: tuple[int, ...], place: int, is_cut: bool, feed: Feed, unit: Unit
 ) -> Iterator[Reading]:
-    said = money.saying(found.names) if feed.kind == "prices" else []
     before: list[Reading] = []
     for count, (line, cells) in enumerate(found):
         if count >= ROWS_MAX:
             raise SeriesError(f"line {line}: has more than {ROWS_MAX} rows: shorten it")
         yield from before
-        for each in said:
-            with at_cell(line, found.names[each]):
-                money.check("".join(cells[each : each + 1]), feed.currency, unit)
+        if feed.kind == "prices":
+            money.check(f"line {line}", zip(found.names, cells), feed.currency, unit)
         time = " ".join([cells[each] for each in at if each < len(cells)])
         before = [(f"line {line}", time, cells[place] if place < len(cells) else "")]
     yield from before if not is_cut else ()

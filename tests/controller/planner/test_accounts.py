@@ -142,6 +142,21 @@ def test_a_line_of_books_that_was_cut_costs_that_line_alone(tmp_path):
         assert [each.load_W for each in seen(tmp_path, at + 5).rows] == [100, 100], cut
 
 
+def test_full_books_keep_what_was_measured_last(tmp_path, monkeypatch):
+    monkeypatch.setattr(books, "KEPT", 4)
+    monkeypatch.setattr(books, "SPARE", 2)
+    at = int(BEGIN_S) // 900
+    made, order = seen(tmp_path, at + 50), (7, 3, 9, 1, 5, 2, 3, 8)
+    counts = []
+    for each in order:
+        begin = datetime.fromtimestamp((at + each) * 900, ZONE)
+        made.add([Quarter(begin, load_W=float(each))], at + 50)
+        counts.append(len(made.rows))
+    assert counts == [1, 2, 3, 4, 5, 6, 6, 4]
+    for found in (made, seen(tmp_path, at + 50)):
+        assert [each.load_W for each in found.rows] == [2, 3, 5, 8]
+
+
 def test_a_line_of_books_without_the_lowered_load_is_read(tmp_path):
     line = f"{int(BEGIN_S)},{','.join(['1'] * 11)}"
     (tmp_path / books.FILE).write_text(f"{line}\n{line},5\n{line},5,5\n")

@@ -122,3 +122,12 @@ def test_what_a_feed_keeps_is_bounded(tmp_path, monkeypatch):
         os.utime(path, (NOW_S + 86_400 * day,) * 2)
         asked(held, 86_400 * day)
     assert len(held.values) <= 3 * COUNT
+
+
+def test_a_file_of_a_clock_that_is_a_little_ahead_is_as_old_as_now(tmp_path, monkeypatch):
+    held, path = of_file(tmp_path, monkeypatch)
+    os.utime(path, (NOW_S + 200,) * 2)
+    assert asked(held, 0)[1] == []
+    path.unlink()
+    assert "its values are 0.0 h old" in asked(held, 60)[1][0]
+    assert held.is_old(UPTIME_S + 36 * 3600 + 1) and not held.is_old(UPTIME_S + 36 * 3600)

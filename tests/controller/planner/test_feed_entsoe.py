@@ -58,6 +58,8 @@ def test_two_periods_follow_each_other_and_two_prices_for_one_time_are_named(tmp
     points, _ = read(tmp_path, document(series(parts[0]), series(period({1: 8}))))
     assert hourly(points, "2026-11-26T11:00", 2) == [8, 8]
     assert points.doubts == ["48 prices are twice and differ: the last one counts"]
+    points, _ = read(tmp_path, document(series(period({1: 8})), series(period({1: 8}))))
+    assert hourly(points, "2026-11-26T11:00", 2) == [8, 8] and not points.doubts
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;&b;">]>'

@@ -3,13 +3,14 @@
 import gzip
 import json
 import os
+from array import array
 
 import pytest
 from feed_cases import NOW_S, answer, feed, hourly, utc_s, written
 from series_files import clock
 
 from controller.planner.feeds import reading
-from controller.planner.feeds.points import slots
+from controller.planner.feeds.points import of_quarters, slots
 from tests.tables import cases
 
 HEAD = "start,EUR/MWh\n"
@@ -235,3 +236,16 @@ def test_a_file_that_is_no_record_is_one_line(tmp_path, kind):
     path = written(tmp_path / "quarters.csv", b"no quarters" * 99)
     line = f"{path}: is no quarters.csv of the recorder: its header is another"
     assert answer(feed(path, kind, "recorder")) == (None, line)
+
+
+def test_half_a_quarter_of_an_hour_is_known_and_less_is_not():
+    for known_s, is_known in ((450, True), (449, False)):
+        found = of_quarters({0.0: 7.0}, 0.0)._replace(step_s=array("d", [known_s]))
+        assert [each == each for each in slots(found, 0.0, 2)] == [is_known, False]
+
+
+def test_a_plan_of_jobs_tells_nothing_before_its_begin(tmp_path):
+    path = written(tmp_path / "jobs.csv", "at_s,for_s,power_W\n0,3600,1000\n")
+    own = feed(path, "jobs", "jobs", base_W=5.0, begin="2026-11-26T16:00")
+    points, _ = answer(own)
+    assert points.utc_s[0] == utc_s("2026-11-26T16:00") and list(points.values) == [1005.0] * 4

@@ -70,6 +70,6 @@ def load_W(at):
 
 
 def price_per_kWh(start_s, at_s):
-    """As in the bench: an hour of its file, by its number from three days before."""
+    """The price of an hour of the bench, whose file begins three days before."""
     hour = int(at_s // 3600) - (int(start_s // 3600) - 72)
     return round(80 + 60 * math.sin(2 * math.pi * hour / 24), 2) / 1000

@@ -179,6 +179,16 @@ def test_an_odd_line_costs_that_line_and_is_named(places):
         assert [each.at - FIRST for each in published(places)] == [0, 3, 9, 20]
 
 
+def test_the_quarter_that_was_measured_first_gives_way_after_a_restart_too(places, monkeypatch):
+    monkeypatch.setattr(quarters, "KEPT", 3)
+    lines = [f"{(FIRST + at) * QUARTER_S},{at},,,,," for at in (1, 2, 3, 1)]
+    for place in places:
+        with open(os.path.join(place, quarters.FILE), "w", encoding="ascii") as file:
+            file.write("\n".join([quarters.HEADER, *lines, ""]))
+    fed(places, (900, dict(load_W=9)), (1, {}), first=FIRST + 9)
+    assert [each.at - FIRST for each in published(places)] == [1, 3, 9]
+
+
 def test_a_disk_that_takes_nothing_is_said_once(places):
     said = []
     os.rmdir(places[0])

@@ -201,6 +201,12 @@ def test_units_of_names(name, unit):
     assert (found and found.name) == unit
 
 
+def test_the_begin_of_a_long_name_is_read():
+    """A text of 900 kB took 100 s."""
+    assert len(money.small("price" * 200_000)) == 100
+    assert money.price_unit(f"{'a' * 900_000} EUR/MWh") is None
+
+
 def test_a_price_without_a_currency_is_doubted():
     asked = meaning.Asked(PRICE, "SEK")
     times_s = array("d", [FIRST_S, FIRST_S + 3600])
@@ -234,6 +240,21 @@ def test_a_file_that_says_another_currency_or_unit_is_refused(said, tmp_path):
             csv_rows.read(str(path), feed._replace(keys=own), 2e9)
 
 
+@pytest.mark.parametrize(
+    "zone, east_min", [("GMT", 0), ("Asia/Kolkata", 330), ("CET?", 120), ("", 120), (7, 120)]
+)
+def test_the_zone_that_a_text_names_is_that_of_its_times(zone, east_min):
+    """A weather service gives local times of the zone that was asked for, or of GMT."""
+    rows = {"time": ["2026-06-01T00:00", "2026-06-01T01:00"], "W": [1, 2]}
+    own = {"list": "hourly", "time": "time", "value": "W", "unit": "W", "time_is": "begin"}
+    feed = Feed("x", "pv", "json", 1e6, BERLIN, "EUR", own)
+    found = json_rows.parsed(json.dumps({"timezone": zone, "hourly": rows}).encode(), feed, 2e9)
+    assert found.utc_s[0] == 1_780_272_000 - 60 * east_min
+    rows["time"] = [f"{each}Z" for each in rows["time"]]
+    found = json_rows.parsed(json.dumps({"timezone": zone, "hourly": rows}).encode(), feed, 2e9)
+    assert found.utc_s[0] == 1_780_272_000
+
+
 @pytest.mark.parametrize("header", ["bis,von", "Ende;Beginn", "end_time;start_time", "slut;start"])
 def test_a_begin_beside_an_end_counts(header, tmp_path):
     mark = ";" if ";" in header else ","
@@ -252,6 +273,20 @@ def test_a_clock_that_ends_beside_its_date(tmp_path):
     own = {"path": str(path), "column": "", "unit": ""}
     feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
     assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == FIRST_S
+
+
+@pytest.mark.parametrize(
+    "times_s, steps_s",
+    [
+        ([0, 900, 1800, 5400, 6300], [900] * 5),
+        ([0, 3600, 7200, 8100, 9000], [3600, 3600, 900, 900, 900]),
+        ([0, 3600, 7200, 7500, 11100], [3600, 3600, 300, 300, 300]),
+        ([0, 86400, 172800], [3600] * 3),
+        ([0], [3600]),
+    ],
+)
+def test_a_value_holds_for_the_step_beside_it(times_s, steps_s):
+    assert list(meaning.steps_s(array("d", times_s))) == steps_s
 
 
 def test_ends_keep_a_hole():
