@@ -32,9 +32,9 @@ KINDS = {
 
 def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
-    units, buses, reports, dialects, serials, states = [
+    units, buses, reports, dialects, serials, states, spent = [
         (counters or {}).get(name, {})
-        for name in ("units", "buses", "meters", "racks", "serials", "states")
+        for name in ("units", "buses", "meters", "racks", "serials", "states", "spent")
     ]
     header = shadow.reader.header
     found = [
@@ -43,6 +43,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
             "meter": _meter(device, reports),
             "serial": serials.get((device["bus"], device["address"])) or None,
             "unnamed_state": states.get((device["bus"], device["address"])),
+            "spent_writes": spent.get((device["bus"], device["address"])),
             "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
             "stop": _unseen_stop(device),
         }

@@ -172,8 +172,8 @@ def _units(facts: Facts) -> list[str]:
             out.append(f" {name}The converter's own state is {unit['own_state']}: page links.")
         if unit["refused"]:
             out.append(
-                f" {name}The gate refused the newest set-point: {unit['refused']['label']} "
-                f"{unit['refused']['name']}; a stop was sent."
+                f" {name}The newest command was held back: {unit['refused']['label']} "
+                f"{unit['refused']['name']}; a stop or less power is sent."
             )
     if len(facts["units"]) > UNITS_SHOWN:
         out.append(f" and {len(facts['units']) - UNITS_SHOWN} more converters (--json shows all)")
