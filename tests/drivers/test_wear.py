@@ -167,8 +167,9 @@ def test_a_spent_budget_lets_only_the_rest_value_pass(tmp_path):
 """)
 def test_a_spent_budget_keeps_a_site_device_at_the_value_it_has(asked, rests, written, tmp_path):
     """Its repetition passes, so that the device does not go to its own fallback."""
-    profile = profile_of(tmp_path, ", repeat_ms = 60000", "writes_per_day_max = 1")
+    profile = profile_of(tmp_path, ", repeat_ms = 60000", "writes_per_day_max = 1441")
     register, worn = profile.registers["pre_cool"], wear.Wear(profile)
+    worn.spent = 1440
     write = register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
     worn.see(write.request(3000, 1_000_000, rests).frame)
     assert worn.is_spent(1_000_000)
@@ -180,8 +181,9 @@ def test_a_spent_budget_keeps_a_site_device_at_the_value_it_has(asked, rests, wr
 
 
 def test_a_device_that_keeps_another_value_gets_none_of_a_spent_budget(tmp_path):
-    profile = profile_of(tmp_path, ", read_back = true", "writes_per_day_max = 1")
+    profile = profile_of(tmp_path, ", read_back = true", "writes_per_day_max = 145")
     register, worn = profile.registers["pre_cool"], wear.Wear(profile)
+    worn.spent = 144
     write = register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
     worn.see(write.request(1, 1_000_000).frame)
     write._written(b"", 1_000_000)
@@ -256,7 +258,7 @@ def test_the_store_keeps_the_count_in_steps_that_are_rounded_up(spent, kept, tmp
     rtu.read_request("", 1, 3, 1792, 1)  "yes"  0
 """)
 def test_a_write_of_a_register_that_no_table_names_counts(frame, stored, counted, tmp_path):
-    most = 0 if stored == "no" else 100
+    most = 0 if stored == "no" else 200
     settings = f"writes_per_day_max = {most}"
     worn = wear.Wear(profile_of(tmp_path, f", stored = '{stored}'", settings))
     worn.see(frame.frame)
