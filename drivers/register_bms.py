@@ -143,9 +143,9 @@ class RegisterBms(RackBms):
                 is_due = is_due or now_us - at_us >= RETRY_US
             if row["count_max"]:
                 words = [sum(before) % row["count_max"] + 1] if is_due else before
-            # a spent budget never holds back an opening
-            is_held = row["stored"] != NO and (is_close or not row["data_close"])
-            if is_held and self.wear.is_spent(now_us):
+            # a spent budget holds back no opening, heartbeat or repetition
+            holds = before == words or self._values.get(STATE, 0) in CLOSED
+            if row["stored"] != NO and self.wear.holds_back(is_close, holds, now_us):
                 continue
             if is_due or before not in ([], words):
                 self._sent[name] = words, now_us

@@ -60,7 +60,7 @@ class RegisterSteps:
         return self._written.get(content, (0, LONG_AGO_US))
 
     def _write(self, step: Step, place: int, words: tuple[int, ...]) -> steps.Sequence[None]:
-        if step.stored != NO and self._wear.is_spent(self.now_us):
+        if step.stored != NO and self._wear.holds_back(1, 0, self.now_us):
             raise StepError(f"register {place} waits: the budget of writes is spent for today")
         kind = "write one" if step.function == rtu.WRITE_REGISTER else "write"
         answer = yield kind, place, words

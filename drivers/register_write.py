@@ -43,19 +43,21 @@ class RegisterWrite:
         place = {"function": rtu.READ_HOLDING_REGISTERS, "address": register.write_address}
         self.limit = Register(**place, words=size) if register.fixed_words else None
         self._sent: int | None = None
+        self._passed: int | None = None  # the value that was let through last
         self._expected: tuple[int, ...] = ()  # registers or levels of the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
         self._wear = wear if register.stored != NO else None
         self._asked, self._unkept = 0, 0  # so often in a row the device kept another value
 
     def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """Same as SiteDevice.write. A spent budget holds back each new value except the rest value:
-        the old one may be beyond what is allowed now, so a safe rest value replaces it.
+        """Same as SiteDevice.write. While a spent budget holds back a higher value, the device gets
+        the one that it has, so that it does not go to its own fallback. Where that is not known it
+        gets its rest value, if this is safe.
         """
-        if value not in (0, self._sent) and self._wear is not None and self._wear.is_spent(now_us):
-            if not rests:
+        if self._wear is not None and self._wear.holds_back(value, self._passed or 0, now_us):
+            if self._passed is None and not rests:
                 return None
-            value = 0
+            value = self._passed or 0
         if value != self._asked:
             self._asked, self._unkept = value, 0
         if self.fixed is not None and (value >= self.fixed or self.is_unstated):
@@ -65,7 +67,8 @@ class RegisterWrite:
         wait_us = self._due_us if value == self._sent else self._free_us
         if now_us < wait_us and not is_rest:
             return None
-        self._sent, self._due_us = value, now_us + self._register.repeat_ms * 1000
+        self._sent = self._passed = value
+        self._due_us = now_us + self._register.repeat_ms * 1000
         self._free_us = now_us + self._pause_us()
         self._expected = self._places(value)
         return self._write()
@@ -126,7 +129,8 @@ class RegisterWrite:
 
     def forget(self) -> None:
         """Write again what is asked: another device may listen now."""
-        self._sent, self._is_unread = None, False
+        self._sent = self._passed = None
+        self._is_unread = False
 
     def read_of_last(self) -> rtu.Request:
         """The read of the registers that the last write wrote."""
@@ -144,6 +148,7 @@ class RegisterWrite:
             found = Struct(f">{count}H").unpack(data)
         self._unkept = self._unkept + 1 if found != self._expected else 0
         if found != self._expected:
+            self._passed = None
             self._lost(rtu.BAD_REPLY, 0, now_us)
 
     def _lost(self, kind: int, code: int, now_us: int) -> None:

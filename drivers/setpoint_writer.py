@@ -12,7 +12,7 @@ from drivers.profile import Profile
 from drivers.setpoint_form import Frame, Words, way_of
 from drivers.steps import LONG_AGO_US, LOST_US
 from drivers.sunspec import Places
-from drivers.wear import NO, Wear
+from drivers.wear import NO, Wear, is_between
 
 
 class SetpointWriter:
@@ -40,6 +40,8 @@ class SetpointWriter:
         """The device may be another one, or have lost what was written."""
         self.held_W: int | None = None
         self._told_W: int | None = None  # of the last acknowledged frame
+        # the least since the last whole one: a spent budget lets nothing beyond it pass
+        self._passed_W = 0
         self._holds: list[Words | None] = [None] * len(self.frames)
         self._is_due = [True] * len(self.frames)
         self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
@@ -48,7 +50,7 @@ class SetpointWriter:
         self._sent_W = self._turn = 0  # on the way to it; the frame whose turn it is
 
     def is_spent(self, now_us: int) -> bool:
-        """Whether the device may store no more set-points in these 24 h; 0 is always written."""
+        """Whether the device may store no more in these 24 h, except less power than it has."""
         return self._is_counted and self.wear.is_spent(now_us)
 
     def is_due(self, asked_W: int, now_us: int) -> bool:
@@ -88,7 +90,7 @@ class SetpointWriter:
         return since_us < self._pause_us or self._waits_for is not None and since_us < LOST_US
 
     def _target_W(self, asked_W: int, now_us: int) -> int:
-        if asked_W != self.held_W and self.is_spent(now_us):
+        if self._is_counted and self.wear.holds_back(asked_W, self._passed_W, now_us):
             return 0
         one = len(self.frames) == 1
         return asked_W if one or self._way in (0, way_of(asked_W)) else 0
@@ -124,6 +126,8 @@ class SetpointWriter:
         self._turn = number + 1
         self._way = way_of(target_W) or None  # 0 only when it is there in all frames
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
+        if is_between(target_W, self._passed_W):
+            self._passed_W = target_W
         written = partial(self._on_written, number, target_W, words)
         lost = partial(self._on_lost, number, words)
         request = self.frames[number].request(self.unit_id, words, written, lost)
@@ -139,6 +143,7 @@ class SetpointWriter:
             self._told_W = target_W
         if self._holds == self._words(target_W) and not any(self._is_due):
             self.held_W, self._acknowledged_us = target_W, now_us
+            self._passed_W = target_W
         if self._holds == self._zero:
             self._way = 0
 

@@ -4,8 +4,9 @@ A register in flash or EEPROM wears out after some 100 000 writes, which a repet
 reaches in a day. The bus hands each frame to `see` just before the frame leaves, so no writer can
 be forgotten. A register that the profile does not name counts as one that may be stored.
 
-`writes_per_day_max` bounds the writes of all registers that are not stored = "no". It holds back
-set-ups, starts and set-points. It never holds back a stop, 0 W, a heartbeat or a rest value.
+`writes_per_day_max` bounds the writes of all registers that are not stored = "no". A spent budget
+holds back set-ups, starts and each value beyond the one that the device has. A stop, 0 W, a value
+on the way to 0, a repetition, a heartbeat and a rest value always pass.
 """
 
 from collections.abc import Callable, Iterator
@@ -69,6 +70,10 @@ class Wear:
         self.step(now_us)
         return 0 < self.most <= self.spent
 
+    def holds_back(self, asked: int, held: int, now_us: int) -> bool:
+        """Whether a spent budget holds back this value. held: what was let through before it."""
+        return self.is_spent(now_us) and not is_between(asked, held)
+
     @property
     def kept(self) -> int:
         """`spent` x DAY_MIN + age of the day in minutes, for the store. The count is rounded up, so
@@ -82,6 +87,11 @@ class Wear:
         """Go on with the day of the last run. The time in between does not count."""
         self.spent, age_min = divmod(kept, DAY_MIN)
         self._age_us = age_min * MINUTE_US
+
+
+def is_between(asked: int, held: int) -> bool:
+    """Whether a value lies between 0 and another one, both included."""
+    return min(0, held) <= asked <= max(0, held)
 
 
 def written(profile: Profile) -> Iterator[Written]:

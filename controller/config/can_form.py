@@ -12,7 +12,7 @@ _ORDER = forms.choice(("little", "big"), "little")
 
 def _are_states(value: Any) -> bool:
     return isinstance(value, dict) and all(
-        raw.removeprefix("-").isdecimal() and type(each) is int and abs(each) <= VALUE_MAX
+        re.fullmatch("0|-?[1-9][0-9]*", raw) and type(each) is int and abs(each) <= VALUE_MAX
         for raw, each in value.items()
     )
 

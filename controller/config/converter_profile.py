@@ -19,6 +19,7 @@ OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", *STATES, *POWERS[1:], *CONTROLL
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)
+STATES, RUNS, STOPPED = {*range(8)}, {3, 4}, {0, 1, 7}  # PCS_... of safety/signals.py
 
 
 def optional(registers: Table) -> tuple[str, ...]:
@@ -36,14 +37,16 @@ def parts(file: str, top: Table, made: Made) -> Table:
     if ("dc_discharge_W" in registers) != ("dc_charge_W" in registers):
         refuse(file, ("registers", "dc_charge_W"), "is missing", "both ways, or neither")
     _check_signs(file, registers)
+    _check_states(file, registers)
     frames = [_frame(file, ("setpoint", str(at)), each, made) for at, each in _numbered(top)]
     if not any([each.role in NUMBERS for frame in frames for each in frame.values]):
         refuse(file, ("setpoint",), "is missing", f"[[setpoint]] with a role {', '.join(NUMBERS)}")
     taken = _places(file, frames)
     found: Table = {"setpoint": frames, "heartbeat": {}}
     for name in converter_form.SEQUENCES[1:]:
+        own = set(taken)
         found[name] = [
-            _step(file, (name, str(at)), each, made, taken) for at, each in _numbered(top, name)
+            _step(file, (name, str(at)), each, made, own) for at, each in _numbered(top, name)
         ]
     for at, step in enumerate(found["stop"], 1):
         if step.function not in WRITES:
@@ -52,7 +55,8 @@ def parts(file: str, top: Table, made: Made) -> Table:
     if top["heartbeat"]:
         beat = read(file, ("heartbeat",), top["heartbeat"], converter_form.HEARTBEAT)
         beat["address"] = made("heartbeat", {"type": "u16", **_placed(beat)}).address
-        taken |= {each.register.address for each in found["start"]}
+        every = found["setup"] + found["start"] + found["stop"]
+        taken |= {each.register.address for each in every}
         _check_apart(file, ("heartbeat", "address"), beat["address"], 1, taken)
         found["heartbeat"] = beat
     _check_watchdog(file, settings, found["heartbeat"], top["timing"]["period_ms"])
@@ -78,9 +82,17 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
         if is_both and register.low < 0:
             not_allowed(file, (*path[:2], "range"), register.low, "from 0 on: it has no sign")
     ways = set(registers[DIRECTION].values.values()) if has_way else {1}
-    if has_way > is_way or not ways <= {1, -1}:
+    if has_way > is_way or has_way and ways != {1, -1}:
         allowed = '{raw value = 1 (discharge) or -1 (charge)}, beside positive = "both"'
         refuse(file, ("registers", DIRECTION, "values"), "is not clear", allowed)
+
+
+def _check_states(file: str, registers: dict[str, Register]) -> None:
+    """Refuse states of which none runs, or none has stopped: no stop would ever be seen."""
+    states = {*registers["state"].values.values()} if "state" in registers else STATES
+    if not (states <= STATES and states & RUNS and states & STOPPED):
+        allowed = "states 0..7, with 3 or 4 (it runs), and 0, 1 or 7 (it has stopped)"
+        not_allowed(file, ("registers", "state", "values"), sorted(states), allowed)
 
 
 def _numbered(top: Table, name: str = "setpoint") -> list[tuple[int, Table]]:
@@ -115,7 +127,7 @@ def _placed(table: Table) -> Table:
 def _check_role(file: str, path: Path, value: Table) -> None:
     role = value["role"]
     needed = MODE_KEYS if role == "mode" else ("equals",) if role == "constant" else ()
-    for key in (*MODE_KEYS, "equals"):
+    for key in (*MODE_KEYS, "equals", *(() if needed else ("release",))):
         if (value[key] is None) == (key in needed):
             has = "is missing" if key in needed else "is not allowed"
             refuse(
@@ -186,6 +198,8 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
         not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
     if is_write:
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
+        if path[0] == "setup":  # a start may write a register twice, as a pulse
+            taken |= set(range(register.address, register.address + register.words))
     raws = {"value": [fields["value"]], "equals": fields["equals"]}
     _check_fit(file, path, register, raws)
     own = ("value", "equals", "timeout_ms", "read_back", "repeat_ms", "fault", "stored")
@@ -217,7 +231,7 @@ def _check_fit(file: str, path: Path, register: Register, raws: Table) -> None:
 
 def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int]) -> None:
     if taken & set(range(address, address + words)):
-        allowed = "a register that is not of the set-point or a start: the gate checks those"
+        allowed = "a register that is not of the set-point, or of another step"
         not_allowed(file, path, address, allowed)
 
 

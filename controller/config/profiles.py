@@ -91,6 +91,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         _check_names(file, "registers", registers, () if is_bms else needed, optional)
     if family in form.BY_REGISTERS:
         sunspec_places.check_factors(file, settings, registers)
+        sunspec_places.check_apart(file, registers)
     _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"], registers)
     identity = _identity(file, family, top["identity"], models)

@@ -77,6 +77,20 @@ def check_factors(
             refuse(file, path, f"{factor!r} is not read with it", "one read for both")
 
 
+def check_apart(file: str, registers: Mapping[str, Register]) -> None:
+    """Refuse two values that are read from one register: one of the addresses is wrong. Both may
+    take bits of it, or be states, or the same quantity.
+    """
+    taken: dict[tuple[int, int], object] = {}
+    for name, each in registers.items():
+        own = each.address, each.words, name[-2:] if not (each.mask or each.values) else ""
+        size = each.words * each.count if "read" in each.direction else 0
+        for at in range(each.address, each.address + size):
+            if taken.setdefault((each.function, at), own) != own:
+                allowed = "registers that no other value has"
+                not_allowed(file, ("registers", name, "address"), each.address, allowed)
+
+
 def _share(settings: Mapping[str, Any], *both: Register) -> bool:
     return len(blocks(both, settings)) == 1
 

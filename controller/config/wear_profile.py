@@ -9,6 +9,7 @@ from controller.forms.refusal import not_allowed
 from drivers import wear
 from drivers.profile import Profile
 
+DAY_MS = wear.DAY_US // 1000
 # How often an unchanged value of a site device is written again if its profile does not say it.
 REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
@@ -23,20 +24,23 @@ def resolved(profile: Profile) -> Profile:
     for each in [profile.heartbeat, *profile.sent.values(), *map(vars, writes)]:
         own = each.get("stored")
         each |= {"stored": default if own is None else STORED[own]} if each else {}
-    _check(profile)
     for register in registers:
         if getattr(register, "repeat_ms", 0) is None:
             is_coil = register.type == "bit"
             register.repeat_ms = REPEAT_MS[wear.NO if is_coil else register.stored]
+    _check(profile)
     return profile
 
 
 def _check(profile: Profile) -> None:
     """Refuse a budget that is missing or without use, and writes that would spend it at once."""
-    file, stored = profile.path.name, set[str]()
+    file, stored, least = profile.path.name, set[str](), 0
     for each in wear.written(profile):
         stored.add(each.stored)
-        if each.stored == wear.YES and each.repeat_ms:
+        if each.stored == wear.NO or not each.repeat_ms:
+            continue
+        least += DAY_MS // each.repeat_ms
+        if each.stored == wear.YES and each.repeat_ms != REPEAT_MS[wear.YES]:
             allowed = "0: each repetition would be stored"
             not_allowed(file, (each.what,), f"repeated every {each.repeat_ms} ms", allowed)
     most, path = profile.settings.get("writes_per_day_max"), ("settings", "writes_per_day_max")
@@ -44,6 +48,8 @@ def _check(profile: Profile) -> None:
         not_allowed(file, path, most, '1 or more with a register that is stored = "yes"')
     if most and stored <= {wear.NO}:
         not_allowed(file, path, most, '0: every register is stored = "no"')
+    if most and most <= least:
+        not_allowed(file, path, most, f"0, or more than the {least} repetitions of a day")
 
 
 def unstated(profile: Profile) -> list[str]:

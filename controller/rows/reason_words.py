@@ -58,7 +58,8 @@ DEVICE_SILENT | device not heard | A site device does not answer, or its report 
 DEVICE_ESTOP | emergency stop, site device | An emergency stop is active or latched: the device goes
   to 0, or stays as it is. | See page Alarms for the row and its remedy.
 WRITE_BUDGET | write budget of the day | The converter stores each set-point and may store no more
-  today: it gets 0. | Ask for fewer changes; the budget is writes_per_day_max of its profile.
+  today: it gets less power, or 0. | Ask for fewer changes; the budget is writes_per_day_max of its
+  profile.
 GATE_PERMIT | start without a permit | The program asked the converter to start, or to clear its
   failures, without a permit; that frame was not sent. | Program fault: export the journal and
   report it.

@@ -2,7 +2,8 @@
 entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
 An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
 have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number,
-one from STATE_ADDRESS on the number of a state that the profile of the device does not name.
+one from STATE_ADDRESS on the number of a state that the profile of the device does not name. One
+from SPENT_ADDRESS on: the device may store no more writes today.
 An odd number in front is an unfinished write: read again.
 """
 
@@ -31,6 +32,7 @@ METER_ADDRESS = 1000  # and the unit id
 RACK_ADDRESS = 2000  # and the node, or the unit id
 SERIAL_ADDRESS = 3000  # and the unit id
 STATE_ADDRESS = 4000  # and the node, or the unit id
+SPENT_ADDRESS = 5000  # and the unit id
 SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
 ENTRIES_MAX = 128
 WRITE_US = 1_000_000
@@ -53,6 +55,7 @@ KINDS: dict[str, tuple[int, Callable[[list[int]], Any]]] = {
     "racks": (RACK_ADDRESS, _named(can_dialect.REPORT)),
     "serials": (SERIAL_ADDRESS, _serial),
     "states": (STATE_ADDRESS, itemgetter(0)),
+    "spent": (SPENT_ADDRESS, itemgetter(0)),
 }
 
 
@@ -110,6 +113,8 @@ class LinkStatistics:
                 counted.append((name, RACK_ADDRESS + unit_id, *driver.report(now_us)))
             if (raw := getattr(driver, "unnamed", None)) is not None:
                 counted.append((name, STATE_ADDRESS + unit_id, raw))
+            if (wear := getattr(driver, "wear", None)) and wear.is_spent(now_us):
+                counted.append((name, SPENT_ADDRESS + unit_id, wear.spent))
         counted += [
             (
                 name,
@@ -129,8 +134,8 @@ class LinkStatistics:
 
 def read(path: str) -> dict[str, dict[Any, Any]] | None:
     """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
-    ...}, "serials": {(bus, address): text}, "states": {(bus, address): raw state without a name}};
-    None: no whole file.
+    ...}, "serials": {(bus, address): text}, "states": {(bus, address): raw state without a name},
+    "spent": {(bus, address): writes}}; None: no whole file.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)

@@ -82,8 +82,8 @@ class RecordFeed:
         written = loaded.record.written if loaded.record else {}
         self._wear = {name: each for name, each in wear.items() if each.most}
         for name, each in self._wear.items():
-            all_spent = each.most * DAY_MIN * (loaded.state == UNREADABLE)
-            each.take(written.get(name, all_spent))
+            is_lost = loaded.state == UNREADABLE  # the count may be another cabinet's
+            each.take(each.most * DAY_MIN if is_lost else written.get(name, 0))
 
     def armed_stored(self) -> int:
         """1 once the record that says ARMED is durable; never before."""

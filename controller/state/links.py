@@ -1,5 +1,8 @@
 """The page `links`: state of each device, age of its values, counters of each bus, path delay."""
 
+from collections import defaultdict
+from typing import Any
+
 from controller.config import can_dialects
 from controller.core.site_devices import roles
 from controller.journal.snapshot import Shadow
@@ -32,18 +35,20 @@ KINDS = {
 
 def facts(shadow: Shadow, counters: Facts | None) -> Facts:
     """The page `links` as plain data; counters: of link_statistics.read."""
-    units, buses, reports, dialects, serials, states = [
-        (counters or {}).get(name, {})
-        for name in ("units", "buses", "meters", "racks", "serials", "states")
-    ]
+    kinds: Facts = defaultdict(dict, counters or {})
     header = shadow.reader.header
+
+    def of(device: Facts, kind: str) -> Any:
+        return kinds[kind].get((device["bus"], device["address"]))
+
     found = [
         {
-            **_device(shadow, device, units),
-            "meter": _meter(device, reports),
-            "serial": serials.get((device["bus"], device["address"])) or None,
-            "unnamed_state": states.get((device["bus"], device["address"])),
-            "refusal": _refusal(device, dialects.get((device["bus"], device["address"]))),
+            **_device(shadow, device, kinds["units"]),
+            "meter": _meter(device, kinds["meters"]),
+            "serial": of(device, "serials") or None,
+            "unnamed_state": of(device, "states"),
+            "spent_writes": of(device, "spent"),
+            "refusal": _refusal(device, of(device, "racks")),
             "stop": _unseen_stop(device),
         }
         for device in header.get("devices", [])
@@ -52,7 +57,9 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
         **base.head(shadow),
         "devices": found,
         "summary": summary(found),
-        "buses": [{**bus, **buses.get(bus["name"], {})} for bus in header.get("buses", [])],
+        "buses": [
+            {**bus, **kinds["buses"].get(bus["name"], {})} for bus in header.get("buses", [])
+        ],
         "has_counters": counters is not None,
         "path_delay": path_delay.facts(shadow),
     }

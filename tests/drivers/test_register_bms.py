@@ -252,6 +252,20 @@ def test_the_contactors_are_commanded_on_change_alone_and_the_heartbeat_each_per
     assert commanded(bus, 0, 20) == [(50, 2, rtu.STOP)] and closes == [False, True, False]
 
 
+@cases("""state  close_ok  writes
+    3  1  {50, 19} | 1  1  {19} | 3  0  {50, 19} | 1  0  {50, 19}""")
+def test_a_spent_budget_holds_back_a_closing_alone(state, close_ok, writes):
+    """A lost repetition of "close" would let the BMS open under load."""
+    device, slave, _ = built("sunspec_battery", settings={"writes_per_day_max": 1})
+    for row in device.profile.sent.values():
+        row["stored"] = "not stated"
+    slave.bms.overrides |= {MODEL_802 + 22: state}
+    bus = Bus(device, slave)
+    bus.run(500)
+    device.wear.spent = 1
+    assert {address for address, *_ in commanded(bus, close_ok, 1100)} == writes
+
+
 def test_an_opening_comes_again_while_the_bms_reports_closed_contactors():
     """An acknowledged write that the BMS ignores is no opening. One that opens is told once."""
     for state, times in ((3, 4), (1, 1)):

@@ -406,6 +406,48 @@ def test_a_day_stores_no_more_than_its_budget_and_zero_is_always_written(bench):
     assert not bus.device.is_spent
 
 
+@pytest.mark.parametrize("left", range(4))
+@pytest.mark.parametrize("asked_W", (2000, 8000, -3000, 0, 5000))
+@pytest.mark.parametrize("form", FRAMES)
+def test_a_spent_budget_lets_less_power_pass_and_never_more(bench, form, asked_W, left):
+    """Whichever frame of a set-point is the last one of the budget."""
+    settings = "stored = true\nwrites_per_day_max = 1000"
+    bus, _, _ = bench(started, form, settings=settings)
+    follow(bus, 5000, 500)
+    device = bus.device
+    device.wear.most = device.wear.spent + left
+
+    def reach_of():
+        return max(reach_W(bus.slave.data, bus.slave.holding, RATED_W))
+
+    assert reach_of() == 5000
+    for _ in range(50):
+        follow(bus, asked_W, 20)
+        assert reach_of() <= (max(5000, abs(asked_W)) if left else 5000)
+    is_less = 0 <= asked_W <= 5000
+    assert device.writer.held_W in ((asked_W,) if is_less else (0, asked_W) if left else (0,))
+    assert reach_of() == abs(device.writer.held_W), "no mixture is left"
+    follow(bus, 0, 500)
+    assert reach_of() == 0 and device.is_at_zero
+    bus.device.wear.most = device.wear.spent
+    follow(bus, 100, 500)
+    assert reach_of() == 0, "after 0 nothing passes"
+
+
+def test_a_spent_budget_follows_a_set_point_that_falls_in_each_tick(bench):
+    settings = "stored = true\nwrites_per_day_max = 1000"
+    bus, _, _ = bench(started, "mode_first", settings=settings)
+    follow(bus, 5000, 500)
+    bus.device.wear.most = 1
+    for power_W in range(4900, 1000, -100):
+        follow(bus, power_W, 20)
+        assert registers(bus, 101)[0] * 10 >= power_W and registers(bus, 100) == [0xBB]
+    follow(bus, 1000, 100)
+    assert registers(bus, 100, 2) == [0xBB, 100]
+    follow(bus, 1010, 200)
+    assert registers(bus, 100, 2) == [0xCC, 0]
+
+
 def test_another_rating_or_identity_gets_no_set_point(bench):
     rated = 'rated_W = {type = "u16", address = 22, scale = 100, range = [0, 1000000]}'
     identity = '\n[identity]\nmodel = {type = "u16", address = 30, equals = [4711]}'

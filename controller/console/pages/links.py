@@ -143,13 +143,19 @@ def _faults(devices: list[Facts]) -> list[str]:
 
 
 def _states(devices: list[Facts]) -> list[str]:
-    """Converters in their state "fault", and states that a profile does not name."""
+    """Converters in their state "fault", states that a profile does not name, spent budgets."""
     found = [f"{one['device']} is in its state fault" for one in devices if one["state"] == "FAULT"]
     found += [
         f"{one['device']} {'not running, ' if one['kind'] == 'PCS' else ''}state "
         f"{one['unnamed_state']}, which its profile does not name"
         for one in devices
         if one["unnamed_state"] is not None
+    ]
+    found += [
+        f"{one['device']} may store no more today ({one['spent_writes']} writes): a stop, 0 and "
+        "less power still pass"
+        for one in devices
+        if one["spent_writes"]
     ]
     return folded("State", "; ".join(found) + ".", 2) if found else []
 

@@ -25,20 +25,20 @@ class Debounce:
 
     def __init__(self, state: array, first: int, at: int, settle_ms: int, stale_ms: int) -> None:
         """first: place of its words in `state`; at: place of the report in the inputs."""
-        self._state, self._first, self.at = state, first, at
+        self._state, self._words, self.at = state, slice(first, first + WORDS), at
         self._settle_ms, self._stale_ms = settle_ms, stale_ms
-        state[first : first + WORDS] = array("q", [NONE, NONE, 0])
+        state[self._words] = array("q", [NONE, NONE, 0])
 
     def value(self, reported: int | None) -> int | None:
         """The state that counts, beside the last report; None while it flaps."""
-        value, _, flaps_ms = self._state[self._first : self._first + WORDS]
+        value, _, flaps_ms = self._state[self._words]
         if flaps_ms >= FLAPS_MS_MAX:
             return None
         return reported if value == NONE else value
 
     def take(self, reported: int, now_ms: int, silence_ms: int) -> None:
         """Take a report, which came `silence_ms` after the one before."""
-        value, since_ms, flaps_ms = self._state[self._first : self._first + WORDS]
+        value, since_ms, flaps_ms = self._state[self._words]
         flaps_ms = max(0, flaps_ms - silence_ms)
         if value == NONE or silence_ms >= self._stale_ms:
             value, since_ms = reported, NONE
@@ -49,4 +49,4 @@ class Debounce:
             since_ms = now_ms
         elif now_ms - since_ms >= self._settle_ms:
             value, since_ms = reported, NONE
-        self._state[self._first : self._first + WORDS] = array("q", [value, since_ms, flaps_ms])
+        self._state[self._words] = array("q", [value, since_ms, flaps_ms])

@@ -23,7 +23,27 @@ LATE = LATE.replace('"x"', '"discharge"')
 STEP = "\n[[start]]\naddress = 200\nfunction = 6\n"
 BEAT = "[heartbeat]\naddress = 101\nfunction = 6\nperiod_ms = 100"
 TWICE = MODE[MODE.index("[[setpoint]]") :].replace("10", "11")
+SETUP = STEP.replace("start", "setup") + "value = 1\n"
 FRAME = "[[setpoint]]\naddress = 100\nfunction = 16\nvalues = [{role = "
+
+
+def states(values):
+    return GOOD.replace("{1 = 7, 2 = 3, 3 = 6}", values)
+
+
+def way(values):
+    """A current without a sign, and its direction."""
+    own = f"range = [0, 1], values = {values}"
+    register = f'current_direction = {{type = "u16", address = 20, {own}}}\nstate = {{'
+    text = GOOD.replace('"discharge"}', '"both"}', 1).replace("range=[-1e6", "range=[0")
+    return text.replace("state = {", register, 1)
+
+
+def beats(most):
+    """A heartbeat each second that may be stored, and a budget."""
+    return toml("signed", settings=f"writes_per_day_max = {most}") + BEAT.replace(
+        "101", "300"
+    ).replace("100", "1000")
 
 
 def loaded(tmp_path, text):
@@ -50,6 +70,20 @@ def loaded(tmp_path, text):
     GOOD.replace('type = "s32"}', 'type = "s32", idle = 1}')  "idle: is not allowed: role power"
     GOOD.replace('type = "s32"}', 'type = "s32", scale = 0}')  "scale: 0 is not allowed"
     GOOD + STEP  "start.1: is not clear; allowed value"
+    states("{1 = 3, 3 = 6}")  "state.values: [3, 6] is not allowed; allowed states 0..7, with 3"
+    states("{1 = 7, 3 = 6}")  "state.values: [6, 7] is not allowed; allowed states 0..7, with 3"
+    states("{1 = 7, 2 = 8, 3 = 3}")  "state.values: [3, 7, 8] is not allowed"
+    states("{}")  "state.values: [] is not allowed"
+    states("{1 = 7, 01 = 3, 2 = 3}")  "allowed a table {raw value = value}, both whole numbers"
+    GOOD.replace("address = 12", "address = 11")  "dc_voltage_mV.address: 11 is not allowed"
+    GOOD.replace("address = 12", "address = 13")  "dc_current_mA.address: 13 is not allowed"
+    MODE.replace("0xCC", "0xCC, release = 0xCC")  "values.1.idle: 204 is not allowed; allowed a"
+    GOOD.replace('"s32"}', '"s32", release = 0}')  "release: is not allowed: role power"
+    GOOD + SETUP + SETUP.replace("= 1", "= 2")  "setup.2.address: 200 is not allowed"
+    GOOD + SETUP + BEAT.replace("101", "200")  "heartbeat.address: 200 is not allowed"
+    GOOD + SETUP.replace("setup", "stop") + BEAT.replace("101", "200")  "heartbeat.address: 200"
+    way("{1 = -1}")  "current_direction.values: is not clear; allowed {raw value = 1"
+    beats(86_400)  "writes_per_day_max: 86400 is not allowed; allowed 0, or more than the 86400 rep"
     GOOD + STEP + "value = 1\\nequals = [1]"  "start.1: is not clear"
     GOOD + STEP.replace("200", "101") + "value = 1"  "start.1.address: 101 is not"
     GOOD + STEP.replace("function = 6", "function = 3") + "value = 1"  "start.1: is not clear"

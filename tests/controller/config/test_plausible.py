@@ -17,7 +17,7 @@ sys.path.append(str(ROOT / "tests" / "drivers"))
 from register_converter import PROFILES, RATED_W, built  # noqa: E402
 
 NAN, INFINITE = float("nan"), float("inf")
-QUANTITIES = ("W", "VA", "A", "mA")
+QUANTITIES = ("W", "kW", "MW", "VA", "kVA", "var", "kvar", "A", "mA")
 OVERLOAD = "an overload and a short circuit must trip: rows 16 to 19 and 53 rest on it"
 COMPARED = "the kernel compares it with what was sent (row 56), and a wrong one trips"
 # inputs of the kernel: by the driver that stores them, or why there is no rating

@@ -228,23 +228,31 @@ def test_it_holds_what_the_dialects_of_the_racks_say(path):
 def test_a_state_without_a_name_is_shown_with_its_number(field, path):
     drivers = {
         ("pcs", 1): SimpleNamespace(unnamed=513),
+        ("roof", 7): SimpleNamespace(wear=SimpleNamespace(is_spent=lambda now_us: True, spent=4)),
         ("can0", 2): SimpleNamespace(unnamed=None),
         ("io", 1): object(),
     }
     made = link_statistics.LinkStatistics(str(path), *counted(field)[:3], drivers)
     made.note(0)
     assert link_statistics.read(str(path))["states"] == {("pcs", 1): 513}
+    assert link_statistics.read(str(path))["spent"] == {("roof", 7): 4}
     made.close()
 
 
-@cases("""kind  state  raw  words
-    "PCS"  "NOT RUNNING"  513  "pcs_1 not running, state 513, which its profile does not name."
-    "BMS"  "LATE"  5  "pcs_1 state 5, which its profile does not name."
-    "PCS"  "FAULT"  None  "pcs_1 is in its state fault."
-    "PCS"  "ok"  None  None""")
-def test_the_page_names_the_own_state_of_a_device(kind, state, raw, words):
+UNNAMED = "pcs_1 not running, state 513, which its profile does not name."
+SPENT = "pcs_1 may store no more today (4 writes): a stop, 0 and less power still pass."
+
+
+@cases("""kind  state  raw  spent  words
+    "PCS"  "NOT RUNNING"  513  None  UNNAMED
+    "BMS"  "LATE"  5  None  "pcs_1 state 5, which its profile does not name."
+    "PCS"  "FAULT"  None  None  "pcs_1 is in its state fault."
+    "PV inverter"  "ok"  None  4  SPENT
+    "PCS"  "ok"  None  None  None""")
+def test_the_page_names_the_own_state_of_a_device(kind, state, raw, spent, words):
     device = {"device": "pcs_1", "kind": kind, "state": state, "unnamed_state": raw}
-    assert links._states([device]) == ([f"State  {words}"] if words else [])
+    found = " ".join(links._states([device | {"spent_writes": spent}])).split()
+    assert found == (f"State {words}".split() if words else [])
 
 
 @cases("""state  word
