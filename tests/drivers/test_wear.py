@@ -296,3 +296,18 @@ def test_every_module_that_writes_asks_the_budget_or_says_why_not():
             if (is_writer or "rtu.write_request" in text) and "holds_back(" not in text:
                 silent.add(path.relative_to(ROOT).as_posix())
     assert silent == set(WITHOUT_BUDGET)
+
+
+def test_a_write_of_two_registers_that_are_not_stored_does_not_count(tmp_path):
+    worn = wear.Wear(profile_of(tmp_path, ", stored = 'yes'", "writes_per_day_max = 9"))
+    worn._written = [wear.Written("x", False, 10, 2, "no")]
+    worn.see(rtu.write_request(16, "", 1, 10, [1, 2]).frame)
+    assert worn.spent == 0
+
+
+def test_a_set_up_that_may_be_stored_waits_for_the_next_day():
+    device, slave, *_ = built("growatt_vpp")
+    device.wear.spent = device.wear.most
+    Bus(device, slave, baud_Bd=460_800).run(6000)
+    assert not setup_writes(slave, "growatt_vpp") and not device.ready
+    assert device.fault.endswith("register 30100 waits: the budget of writes is spent for today")

@@ -119,12 +119,16 @@ def judge(site: Readings) -> Verdict:
     return Verdict(wrong | found, 0)
 
 
-def meters(site: Readings) -> int:
-    """The meter that the other one contradicts on the grid, as a bit; 0: none."""
+def meters(site: Readings, wrong: int = 0) -> int:
+    """The meter that the other one contradicts on the grid, as a bit; 0: none. wrong: what counts
+    as wrong already; a meter does until the sum closes.
+    """
     low_W, high_W = _sum_W(_terms(site._replace(others_W=0)))
     if high_W < -site.connection_W:
         return 1 << GRID
-    return (low_W > site.connection_W) << LOAD
+    if low_W > site.connection_W:
+        return 1 << LOAD
+    return 0 if closes(site) else wrong & (1 << GRID | 1 << LOAD)
 
 
 def carries(site: Readings) -> bool:

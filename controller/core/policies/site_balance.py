@@ -244,9 +244,7 @@ class SiteBalance(Function):
         """grid_W: as read, also by a meter that shows next to nothing."""
         wrong, doubtful = balance.judge(site)
         if not site.is_off_grid:
-            meters = site._replace(grid_W=grid_W)
-            seen = self.state.wrong & (1 << balance.GRID | 1 << LOAD)
-            wrong |= balance.meters(meters) or seen * (not balance.closes(meters))
+            wrong |= balance.meters(site._replace(grid_W=grid_W), self.state.wrong)
         for place, device in enumerate(self._sets):
             # it flaps (debounce.py): an engine does not start and stop every second
             if device.reported("is_running") is not None and device.settled("is_running") is None:

@@ -119,3 +119,11 @@ def test_a_meter_without_a_rating_has_that_of_connection_and_converters():
 """)
 def test_what_a_rating_allows(value, rating, margin, is_so):
     assert plausible.plausible(value, rating, margin) == is_so
+
+
+@cases("""
+    power_W  apparent_VA  is_so
+    2  1000  True | 1  1000  False | -2  1000  True | 1  999  True | 0  9000  True
+""")
+def test_what_proves_the_unit_of_a_meter(power_W, apparent_VA, is_so):
+    assert plausible.UnitProof().fits(power_W, apparent_VA) == is_so

@@ -66,3 +66,11 @@ def test_a_state_that_flaps_again_and_again_is_unknown(gap, flaps, counts):
 def test_each_bit_of_a_role_settles(role, signal):
     """A role that is new cannot leave its bits out."""
     assert signal.settle_ms >= 2000
+
+
+def test_two_flaps_without_time_in_between_are_one_too_many():
+    one = told([(1, 10)])
+    for value in (0, 1, 0, 1):
+        assert one.value(1) == 1
+        one.take(value, 200, 0)
+    assert one.value(1) is None
