@@ -19,7 +19,7 @@ OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", *STATES, *POWERS[1:], *CONTROLL
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)
-STATES, RUNS, STOPPED = {*range(8)}, {3, 4}, {0, 1, 7}  # PCS_... of safety/signals.py
+PCS_STATES, RUNS, STOPPED = {*range(8)}, {3, 4}, {0, 1, 7}  # PCS_... of safety/signals.py
 
 
 def optional(registers: Table) -> tuple[str, ...]:
@@ -89,8 +89,8 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
 
 def _check_states(file: str, registers: dict[str, Register]) -> None:
     """Refuse states of which none runs, or none has stopped: no stop would ever be seen."""
-    states = {*registers["state"].values.values()} if "state" in registers else STATES
-    if not (states <= STATES and states & RUNS and states & STOPPED):
+    states = {*registers["state"].values.values()} if "state" in registers else PCS_STATES
+    if not (states <= PCS_STATES and states & RUNS and states & STOPPED):
         allowed = "states 0..7, with 3 or 4 (it runs), and 0, 1 or 7 (it has stopped)"
         not_allowed(file, ("registers", "state", "values"), sorted(states), allowed)
 
