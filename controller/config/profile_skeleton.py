@@ -122,6 +122,7 @@ def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
     """A row: every key that it must have. A role says which values are read and written."""
     also: tuple[str, ...] = ("range",) if family in form.SENSORS else ()
     also += ("positive",) if name in converter_profile.SIGNED else ()
+    also += ("values",) if name == "state" else ()
     keys = _must(head, table, also)
     if role and head == "registers":
         read = [each.name for each in ROLES[role].signals]

@@ -123,6 +123,7 @@ def meters(site: Readings, wrong: int = 0) -> int:
     """The meter that the other one contradicts on the grid, as a bit; 0: none. wrong: what counts
     as wrong already; a meter does until the sum closes.
     """
+    _, site = _out_of_range(site)
     low_W, high_W = _sum_W(_terms(site._replace(others_W=0)))
     if high_W < -site.connection_W:
         return 1 << GRID

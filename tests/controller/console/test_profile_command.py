@@ -186,6 +186,7 @@ FILLED = {
     "watchdog_s": "0",
     "on_loss": '"goes on"',
     "positive": '"discharge"',
+    "values": "{0 = 1, 1 = 3}",
     "read_back": "true",
     "repeat_ms": "0",
     "maker": '"a maker"',

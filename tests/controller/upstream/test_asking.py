@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import threading
 
 import pytest
 from ask_bench import situation as made
@@ -103,7 +104,10 @@ def slow(tmp_path, monkeypatch):
     os.mkfifo(door)
     kept = os.open(door, os.O_RDWR)
 
+    begun = threading.Event()
+
     def asked(run_directory, job, now_us):
+        begun.set()
         with open(door, "rb", buffering=0) as waits:
             waits.read(1)
         if job == 13:
@@ -114,6 +118,7 @@ def slow(tmp_path, monkeypatch):
     site = HintedSite(tmp_path)
     with site.pumped():
         served = Served(site)
+        served.begun = begun
         yield served, lambda: os.write(kept, b"x")
         if not served.ending:
             served.close()
@@ -182,6 +187,7 @@ def test_the_end_of_the_gateway_waits_for_no_question(slow):
         put(served.client(), each)
         assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
     first, *others = [each._question for each in served.gateway.links if each._question]
+    assert served.begun.wait(GUARD_S)  # the worker has taken the first one
     served.close()
     assert [each._answer.cancelled() for each in others] == [True, True]
     open_door()
