@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.forms.field import Form, integer, is_list, is_text, number, passing, text
 from controller.series.refusal import SeriesError
-from controller.watch.dcgm import Cluster
+from controller.watch.dcgm import Cluster, Now
 from controller.watch.jobs import Job
 from controller.watch.load_files import MEASURED, Files
 from controller.watch.settings import HOST, PORT
@@ -49,18 +49,27 @@ class Telemetry:
         now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
-            self._files = self._files or Files(*self._place)
-            self._files.add(now, self._jobs, uptime_s)
+            refused = self._add(now, uptime_s)
+            words, why = refused or words, refused or why
         except OSError as error:
             words = why = f"{error.filename}: cannot be written: {error.strerror}"
-        except SeriesError as error:  # it must not end the watch: the next turn begins it anew
-            path = os.path.join(self._place[0], MEASURED)
-            os.replace(path, f"{path}.bad")
-            words = why = f"{error}; the file is {MEASURED}.bad now, and {MEASURED} begins anew"
         why = re.sub(r"\d", "", why)  # 5 of 8 GPUs, then 6 of 8: the same reason
         if why != self._said:
             self._told(words)
         self._said = why
+
+    def _add(self, now: Now, uptime_s: float) -> str:
+        """Why the file was put aside, so that the next turn begins it anew; "": it takes the load.
+        Raises OSError.
+        """
+        try:
+            self._files = self._files or Files(*self._place)
+            self._files.add(now, self._jobs, uptime_s)
+        except SeriesError as error:
+            path = os.path.join(self._place[0], MEASURED)
+            os.replace(path, f"{path}.bad")
+            return f"{error}; the file is {MEASURED}.bad now, and {MEASURED} begins anew"
+        return ""
 
     def show(self, now_s: float) -> bool:
         """One scrape in a line. True: the power is known."""

@@ -132,7 +132,7 @@ systemd/rollback.py _try_configuration | one line
 systemd/signed_bundle.py _signer | one line
 systemd/signed_bundle.py _unpacked | one line
 watch/load_files.py _put | told
-watch/telemetry.py turn | told
+watch/telemetry.py _add | told
 """
 
 
@@ -282,7 +282,7 @@ def test_no_driver_and_no_part_of_the_kernel_writes_a_file():
 
 
 # tests/controller/planner/test_process.py, tests/controller/watch/test_gpu_load.py
-ELSEWHERE = {"state/plan_file.py written", "watch/telemetry.py turn"}
+ELSEWHERE = {"state/plan_file.py written", "watch/telemetry.py _add"}
 ROW = {"danger": "fire", "reason": {"name": "n", "sentence": "s", "remedy": "r"}}
 LATCHED = Record(latches={"12a.1": 1})
 QUARTERS = [Quarter(datetime(2026, 5, 1, 12, minute, tzinfo=UTC), 5.0) for minute in (0, 15, 30)]

@@ -329,6 +329,18 @@ def test_a_damaged_file_is_set_aside_and_ends_nothing(tmp_path, monkeypatch, con
     assert {each for _, each in series(path)} == {"5"}
 
 
+def test_a_damaged_file_that_cannot_be_set_aside_ends_nothing_either(tmp_path, monkeypatch):
+    Scrapes(monkeypatch, a=BOTH)
+    (tmp_path / "load.csv").write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "load.csv.bad").mkdir()
+    lines = []
+    values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(tmp_path)}
+    own = telemetry.Telemetry(values, lines.append)
+    for at_s in (NOW_S - 7200, NOW_S - 7199):
+        own.turn(at_s, at_s)
+    assert len(lines) == 1 and "cannot be written: Is a directory" in lines[0]
+
+
 @pytest.mark.parametrize("name", ["load.csv", "forecast.csv"])
 def test_a_file_that_is_removed_or_cut_is_written_again(tmp_path, name):
     files = load_files.Files(str(tmp_path), 0.0, 1.0)
