@@ -10,9 +10,8 @@ reported the import. So each signal is compared with the others:
     4. The powers add up to 0. If they do not, a single power is wrong only if another value within
        its physical range closes the sum. If this holds for several, they are doubtful.
     5. On the grid, loads and inverters that no meter sees may be missing in the sum, but never more
-       than the connection carries. A meter that wraps around at the end of its range breaks this,
-       whatever was learnt while it was less wrong. Of grid meter and load meter the one that shows
-       the smaller import is then wrong.
+       than the connection carries. A meter that wraps around at the end of its range breaks this.
+       Of grid meter and load meter the one that shows the smaller import is then wrong.
 
 An unknown power may have any value within its range. So with few measurements the sum always
 closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
@@ -110,6 +109,8 @@ def judge(site: Readings) -> Verdict:
             return Verdict(wrong | contact.wrong, contact.doubtful)
         wrong |= contact.wrong
         site = site._replace(grid_W=0)
+    else:
+        wrong |= meters(site)
     reports = _reports(site)
     if reports or not (site.is_off_grid and site.is_calm) or site.is_dead:
         return Verdict(wrong | reports, 0)
@@ -119,17 +120,12 @@ def judge(site: Readings) -> Verdict:
     return Verdict(wrong | found, 0)
 
 
-def meters(site: Readings, wrong: int = 0) -> int:
-    """The meter that the other one contradicts on the grid, as a bit; 0: none. wrong: what counts
-    as wrong already; a meter does until the sum closes.
-    """
-    _, site = _out_of_range(site)
-    low_W, high_W = _sum_W(_terms(site._replace(others_W=0)))
+def meters(site: Readings) -> int:
+    """The meter that the other one contradicts on the grid, as a bit; 0: none."""
+    low_W, high_W = _sum_W(_terms(site))
     if high_W < -site.connection_W:
         return 1 << GRID
-    if low_W > site.connection_W:
-        return 1 << LOAD
-    return 0 if closes(site) else wrong & (1 << GRID | 1 << LOAD)
+    return (low_W > site.connection_W) << LOAD
 
 
 def carries(site: Readings) -> bool:

@@ -136,7 +136,7 @@ class SiteBalance(Function):
         others_W = self._others_W(known)
         if is_off_grid or self._is_disputed(known, others_W):
             site = self._readings(known, found, is_off_grid)
-            self._keep(self._judged(site, known.grid_meter_W), is_off_grid, passed_ms)
+            self._keep(self._judged(site), is_off_grid, passed_ms)
             battery_W = site.battery_W or 0
             follows = abs(battery_W - site.setpoint_W) < balance.tolerance_W(self._rated_W)
             is_shown = known.shown_W is not None or not follows
@@ -154,10 +154,8 @@ class SiteBalance(Function):
         state = self.state
         if known.grid_W is None or not state.is_learnt:
             others_W = None
-        if others_W is not None:
-            change_W = others_W - (state.others >> 16)
-            if max(abs(others_W), abs(change_W)) > self._connection_W:
-                return True
+        if others_W is not None and abs(others_W - (state.others >> 16)) > self._connection_W:
+            return True
         for each in self._sets:
             power_W = each.reported("power_W") or 0
             is_known = self.state.quiet_ms < QUIET_MS and each.reported("is_running")
@@ -240,11 +238,8 @@ class SiteBalance(Function):
         is_shown = self._are_meters_compared and not known.is_load_low
         return known.load_meter_W if is_shown else None
 
-    def _judged(self, site: Readings, grid_W: int | None) -> Verdict:
-        """grid_W: as read, also by a meter that shows next to nothing."""
+    def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)
-        if not site.is_off_grid:
-            wrong |= balance.meters(site._replace(grid_W=grid_W), self.state.wrong)
         for place, device in enumerate(self._sets):
             # it flaps (debounce.py): an engine does not start and stop every second
             if device.reported("is_running") is not None and device.settled("is_running") is None:

@@ -263,17 +263,3 @@ def test_a_restart_from_the_state_doubts_the_same_signals_in_its_first_tick():
     again.faults = site.faults
     assert again.run(0.1).site.devices[0].value("is_running") is None
     assert again.control.chain.out == site.run(0.1).control.chain.out
-
-
-def test_a_grid_meter_in_kW_is_named_also_after_its_error_was_learnt_and_until_the_sum_closes():
-    """The learnt error hid it for ever: 559 of 500 kW after ten minutes."""
-    site = made(GRID).copy().begin()
-    site.faults["grid"] = lambda grid_W: grid_W // 1000
-    site.run(40)
-    assert not site.named(), "less than the connection carries"
-    site.load_wanted_W = 690_000
-    assert site.run(20).named() == {"meter_grid.power_W"}
-    site.load_wanted_W = 640_000
-    assert site.run(15).named() == {"meter_grid.power_W"}
-    site.faults.clear()
-    assert not site.run(12).named()
