@@ -9,6 +9,7 @@ from controller.forms.refusal import Path, not_allowed, refuse
 from drivers.profile import Register, SetpointFrame, Step
 from drivers.register_codec import FLOATS, Codec
 from drivers.register_pcs_readings import CONTROLLED, DIRECTION, FAULT, POWERS
+from safety import signals as s
 
 Table = dict[str, Any]
 Made = Callable[[str, Table], Register]
@@ -19,7 +20,8 @@ OPTIONAL = (*CURRENTS, DIRECTION, "dc_charge_W", *STATES, *POWERS[1:], *CONTROLL
 NUMBERS = ("power", "magnitude", "charge", "discharge")
 MODE_KEYS = ("charge", "discharge", "idle")
 WRITES = (6, 16)
-PCS_STATES, RUNS, STOPPED = {*range(8)}, {3, 4}, {0, 1, 7}  # PCS_... of safety/signals.py
+PCS_STATES = {*range(s.PCS_OFF, s.PCS_STANDBY + 1)}
+RUNS, STOPPED = {s.PCS_RUNNING, s.PCS_THROTTLED}, {s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STANDBY}
 
 
 def optional(registers: Table) -> tuple[str, ...]:

@@ -59,7 +59,8 @@ def read(path: Path, start: datetime, zone_name: str, slot_s: float, count: int)
         column = " ".join([found.names[place], *said])
         unit = unit or money.price_unit(column)
         rows = _rows(found, at, place, unit or PER_MWH, zone, span_s)
-        names, known = ((found.named(at), column), [each for each in rows.per_kWh if each == each])
+        names = found.named(at), column
+        known = [each for each in rows.per_kWh if each == each]
         taken = meaning.taken(rows.times_s, known, names, unit, meaning.Asked(PRICE))
         rows = rows._replace(times_s=taken.begins_s)
         _check_even(rows, zone)
@@ -115,7 +116,7 @@ def _check_even(rows: _Rows, zone: tzinfo) -> None:
     if not is_even or not {step for step, _ in runs} <= set(STEPS_S):
         usual_s = statistics.mode(steps)
         odd = next((at for at, step in enumerate(steps) if step != usual_s), 0)
-        missing_s, line = (rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1])
+        missing_s, line = rows.times_s[odd] + min(steps[odd], usual_s), rows.lines[odd + 1]
         if steps[odd] > usual_s:
             raise SeriesError(f"line {line}: no price for {times.local(missing_s, zone)} before it")
         raise SeriesError(

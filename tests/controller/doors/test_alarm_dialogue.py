@@ -137,10 +137,9 @@ def test_an_address_that_was_put_off_and_is_then_refused_is_not_tried_for_ever(t
         assert "refuses g@h.i (answer 550), which gets no letter" in capfd.readouterr().err
 
 
-@pytest.mark.timeout(GUARD_S)
-@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 2"])
-def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(post, "EXCHANGE_S", 0.3)
+@contextlib.contextmanager
+def dripping_hook(folder, begin):
+    """The alarms of a box whose webhook answers this, then a byte every 20 ms, for ever."""
     ended = threading.Event()
 
     def serve():
@@ -154,10 +153,17 @@ def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypa
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        place = Place(tmp_path, HOOK.format(server.getsockname()[1]))
-        place.turns((state("12a"),))
+        yield Place(folder, HOOK.format(server.getsockname()[1]))
         ended.set()
         thread.join(GUARD_S)
+
+
+@pytest.mark.timeout(GUARD_S)
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 2"])
+def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(post, "EXCHANGE_S", 0.3)
+    with dripping_hook(tmp_path, begin) as place:
+        place.turns((state("12a"),))
     assert list(place.door._outbox.waiting) == ["12a"]
     assert "webhook 127.0.0.1" in capfd.readouterr().err
 
@@ -165,23 +171,8 @@ def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypa
 @pytest.mark.timeout(GUARD_S)
 def test_the_status_of_a_webhook_decides_however_long_its_body_is(tmp_path):
     """An answer that counts as lost because of its body would be sent again for ever."""
-    ended = threading.Event()
-
-    def serve():
-        link, _ = server.accept()
-        with link, contextlib.suppress(OSError):
-            link.recv(65536)
-            link.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n")
-            while not ended.wait(0.02):
-                link.sendall(b"x")
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        place = Place(tmp_path, HOOK.format(server.getsockname()[1]))
+    with dripping_hook(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n") as place:
         place.turns((state("12a"),))
-        ended.set()
-        thread.join(GUARD_S)
     assert not place.door._outbox.waiting
 
 
