@@ -13,10 +13,9 @@ from controller.doors.settings import Source
 from controller.forms.field import Form, integer, number, passing
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
-from controller.hints import client, key_file
+from controller.hints import client, key_file, no_answer
 from controller.hints.words import fields
 from controller.system import json_text
-from controller.upstream import messages
 
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 HINT: Form = {
@@ -99,5 +98,5 @@ def may(role: str, kind: int) -> bool:
 
 def refused(code: int) -> Answer:
     """An answer of the door itself: nothing has reached the loop, or nothing came back."""
-    answer = messages.problem(code)
+    answer = no_answer.problem(code)
     return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

@@ -16,7 +16,7 @@ from controller.forms.reading import read_each, tables_of, unknown
 from controller.forms.refusal import refuse, shown
 
 FILE = "/etc/firebreak/doors/doors.toml"
-KINDS = ("mqtt", "modbus", "http", "alarms")
+KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
 MAY = h.ROLES[:3]  # an operator is a person at the cabinet
 SOURCE: Form = {"key": text(), "may": choice(MAY, MAY[0]), "hints_per_min_max": integer(1, 600, 60)}
