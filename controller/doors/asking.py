@@ -35,9 +35,13 @@ Answer = dict[str, Any]
 
 async def asked(run_directory: str, message: object) -> Answer:
     """The answer to the value of `ask`. ConfigError (one line) if it is no job."""
-    job, moment = job_of(message), clock.now_us() // SECOND_US
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_WORKER, answered, run_directory, job, moment)
+    return await loop.run_in_executor(_WORKER, answer, run_directory, message, clock.now_us())
+
+
+def answer(run_directory: str, message: object, now_us: int) -> Answer:
+    """The same in the thread that asks."""
+    return answered(run_directory, job_of(message), now_us // SECOND_US)
 
 
 def answered(run_directory: str, job: Job, moment: int) -> Answer:

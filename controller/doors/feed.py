@@ -93,7 +93,9 @@ class Feed:
 
     async def changed(self, period_s: float = 0) -> Facts | None:
         """Wait for the next reading, period_s after the last one. The state, or None."""
-        await asyncio.sleep(max(0.0, self._read_s + max(self.period_s, period_s) - clock.uptime_s()))
+        await asyncio.sleep(
+            max(0.0, self._read_s + max(self.period_s, period_s) - clock.uptime_s())
+        )
         return await self.fresh(period_s)
 
     def patch(self, before: Facts, after: Facts) -> Facts:

@@ -188,9 +188,7 @@ def _client(own: socket.socket, peer: Any) -> str:
     """The address of a client; at a path its user and process."""
     if own.family != socket.AF_UNIX:
         return addresses.plain(peer[0])
-    credentials = own.getsockopt(
-        socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size
-    )
+    credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size)
     process, user, _ = sockets.CREDENTIALS.unpack(credentials)
     return f"{user}/{process}"
 

@@ -71,7 +71,9 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
     except ModuleNotFoundError as error:
         say(f"doors {kind}: {error.name} is not installed: pip install 'firebreak[doors]'")
         return NO_START
-    return asyncio.run(_all(kind, _kept if is_kept else _once, serve, House(settings, *directories)))
+    return asyncio.run(
+        _all(kind, _kept if is_kept else _once, serve, House(settings, *directories))
+    )
 
 
 async def _all(kind: str, keep: Callable[..., Any], serve: Serve, house: House) -> int:

@@ -36,12 +36,12 @@ from controller.sites import FOLDER
 from controller.state import watch
 from controller.store import keeper, spool, stored_record, two_copies
 from controller.system import clock, realtime, utc
-from controller.upstream import gateway, link
 from drivers import profile
 from drivers.buses.can_port import CanPort, open_bus
 from hil.engine import cabinet_file, coverage
 from hil.engine.simulate import VirtualRig
 from hil.site.pv import Pv
+from tests.controller.doors.local_site import Stepped
 from tests.repository import ROOT
 
 # Buffers, counters that leave the small integers, tables that take their last size.
@@ -436,7 +436,7 @@ class Companions:
     def __init__(self, soaked, monkeypatch):
         self.soaked, self.hand = soaked, soaked.hand
         self.folder, self.turned = str(soaked.folder), 0
-        self.hand.rule(monkeypatch, gateway, process)
+        self.hand.rule(monkeypatch, process)
         soaked.callback(self.close)
         monkeypatch.setattr(watch, "UPDATES_MAX", 5)  # an hour, then the console forgets all
         monkeypatch.setattr(users, "N", 2)  # a wrong password costs 0.2 s otherwise
@@ -457,13 +457,10 @@ class Companions:
         self.recorder.step()
 
     def serve(self):
-        """A gateway with a lost serial line, and a client that comes and goes."""
+        """A door with a lost serial line, and a client that comes and goes."""
         self.plug = Plug(os.path.join(self.folder, "line"))
-        line = link.SerialLine(self.plug.path, 115_200)
-        line.open()
-        self.path = os.path.join(self.folder, "upstream.sock")
-        self.gateway = gateway.Gateway(self.folder, self.path, line)
-        self.closing = self.gateway.close
+        self.served = Stepped(self.folder, serial=self.plug.path)
+        self.closing = self.served.close
         source = self.soaked.cabinet.config.sources[0].name
         asked = [{"hello": source}, {"status": source}, {"schedule": source}, {"head": True}]
         self.asked = [*asked, {"hello": "nobody"}, {"value_W": 1}, {"ask": 1}]
@@ -471,21 +468,16 @@ class Companions:
 
     def _served(self):
         self.turned += 1
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        client.connect(self.path)
-        client.setblocking(False)
+        client = self.served.client()
         message = self.asked[self.turned % len(self.asked)]
         client.sendall(json.dumps(message).encode() + b"\n")
         (self.plug.plug_in if self.turned % 2 else self.plug.pull_out)()
-        for _ in range(3):
-            self.gateway.turn(self.hand.us)
+        self.served.turn(self.hand.us)
         self.soaked.turn()
-        for _ in range(3):
-            self.gateway.turn(self.hand.us)
-        with contextlib.suppress(BlockingIOError):
-            client.recv(65_536)
-        client.close()
-        self.gateway.turn(self.hand.us)
+        self.served.turn(self.hand.us)
+        self.served.received(client)
+        self.served.opened.pop().close()
+        self.served.turn(self.hand.us)
 
     def show(self):
         """A console on a serial line: a page each turn, and a login that fails."""

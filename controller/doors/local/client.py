@@ -31,9 +31,7 @@ async def ready(descriptor: int, is_write: bool = False) -> None:
     """Wait until bytes of a descriptor can be read, or written."""
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     add, remove = (
-        (loop.add_writer, loop.remove_writer)
-        if is_write
-        else (loop.add_reader, loop.remove_reader)
+        (loop.add_writer, loop.remove_writer) if is_write else (loop.add_reader, loop.remove_reader)
     )
     add(descriptor, event.set)
     try:

@@ -33,17 +33,16 @@ class Door:
     def __init__(self, house: House, values: dict[str, Any]) -> None:
         self._house, self._values = house, values
         self._house.feed.period_s = PERIOD_S
+        self.line: SerialLine | None = None
         self._last = caught.Last("the message of a serial line is dropped", LINES_MAX)
         self.counts: collections.Counter[str] = collections.Counter()
-        self.listener = Listener(
-            *(values, None, READ_BYTES), self._talk, self._count, self._victim
-        )
+        self.listener = Listener(*(values, None, READ_BYTES), self._talk, self._count, self._victim)
         self.listener.full = framing.JsonLines().packed(problem(h.CROWDED))
 
     async def run(self) -> None:
         """Serve until cancelled."""
         tty, baud_Bd = self._values["serial"], self._values["baud_Bd"]
-        line = SerialLine(tty, baud_Bd) if tty else None
+        self.line = line = SerialLine(tty, baud_Bd) if tty else None
         more = f" and {tty} at {baud_Bd} Bd" if tty else ""
         words = f"upstream: listening on {self._values['listen']}{more}"
         followed = line and asyncio.create_task(self._follow(line))
@@ -91,15 +90,20 @@ class Door:
         """
         held, now_us = list(self.listener.connections), clock.now_us()
         found = [each for each in held if now_us - each.asked_us >= IDLE_US]
-        found = found or greediest(held, newcomer, lambda each: each.client.partition("/")[0])
+        found = found or greediest(held, newcomer, user_of)
         found = found or greediest(held, newcomer, lambda each: each.client)
         return min(found, key=lambda each: each.asked_us, default=None)
+
+
+def user_of(connection: Connection) -> str:
+    """The user of a client."""
+    return connection.client.partition("/")[0]
 
 
 def greediest(
     held: list[Connection], newcomer: Connection, owner: Callable[[Connection], Hashable]
 ) -> list[Connection]:
-    """The connections of the owner that holds most. [] if that of the new one would hold as many."""
+    """Connections of the owner that holds most. [] if that of the new one would hold as many."""
     counts = collections.Counter(map(owner, held))
     most, count = counts.most_common(1)[0]
     if count <= counts[owner(newcomer)] + 1:

@@ -11,10 +11,9 @@ import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
 
-from controller import upstream
 from controller.core.policies.notices import Notices
-from controller.upstream import asking
-from controller.upstream.examples import announce_steps
+from controller.doors import asking, local
+from controller.doors.local.examples import announce_steps
 from controller.watch import jobs as j
 from controller.watch.__main__ import turned
 from controller.watch.cabinet import Cabinet
@@ -159,7 +158,7 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
 
 @pytest.mark.wire
 def test_the_example_of_a_training_loop_announces_its_steps(tmp_path):
-    program = pathlib.Path(upstream.__file__).parent / "examples" / "announce_steps.py"
+    program = pathlib.Path(local.__file__).parent / "examples" / "announce_steps.py"
     token = tmp_path / "token"
 
     def ran(door, first_line, *arguments):
