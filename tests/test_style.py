@@ -66,17 +66,7 @@ MAY_IMPORT = (
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *(
-        "run",
-        "state",
-        "documents",
-        "recorder",
-        "planner",
-        "upstream",
-        "doors",
-        "systemd",
-        "console",
-    ),
+    *("run", "state", "documents", "recorder", "planner", "doors", "systemd", "console"),
     "__main__",
     "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it

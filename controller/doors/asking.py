@@ -15,6 +15,7 @@ from controller.doors import job_in_plan
 from controller.forms.field import Form, integer
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
+from controller.hints import no_answer
 from controller.journal.ring import JournalError
 from controller.state import ask, situation, watch
 from controller.state.forecast import Job
@@ -68,7 +69,7 @@ def _situation(path: str, moment: int) -> situation.Situation | str:
     try:
         return situation.of_journal(path, watch.wait)
     except (JournalError, OSError) as error:
-        return f"no controller found: {plain(error, path)}"
+        return f"{no_answer.NONE_FOUND}: {plain(error, path)}"
 
 
 @functools.lru_cache(maxsize=1)

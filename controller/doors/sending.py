@@ -32,7 +32,7 @@ REMEDIES = {  # what to do at the box, where its doors.toml has the cause
     "its [source.NAME].",
     h.RATE: "Send less often, or raise `hints_per_min_max` of this [source.NAME] in doors.toml.",
     h.NO_ANSWER: "Compare the key file beside doors.toml with that of the controller: a wrong key "
-    "gets no answer, and firebreak sources counts it.",
+    f"gets {no_answer.NOTHING}, and firebreak sources counts it.",
 }
 Answer = dict[str, Any]
 Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
@@ -74,12 +74,10 @@ class Sender:
                 said = link.say(self.source.name, key, *hint, ahead_ms=ahead_ms)
         except (key_file.KeyStoreError, client.SequenceError):
             return refused(h.NO_KEY)
-        except BlockingIOError:
-            return refused(h.BUSY)
         except OSError as error:
             is_key = error.filename == self.source.key_path
-            return refused(h.NO_KEY if is_key else h.NO_CONTROLLER)
-        return refused(h.NO_ANSWER) if said is None or said[1] is None else fields(said[1])
+            return refused(h.NO_KEY if is_key else no_answer.code_of(error))
+        return refused(no_answer.code_of(None)) if said is None else fields(said[1])
 
 
 def read_hint(message: object) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.core.base import hint_codes as h
 from controller.doors import asking
-from controller.doors.feed import NO_TICK, NoState
+from controller.doors.feed import NoState
 from controller.doors.http import metrics, openapi
 from controller.doors.http.connection import METRICS, Answer, Request
 from controller.doors.http.counts import Counts
@@ -17,6 +17,7 @@ from controller.doors.http.guard import Refused
 from controller.doors.http.stream import Stream
 from controller.doors.process import House
 from controller.forms.refusal import ConfigError
+from controller.hints.no_answer import NO_TICK
 from controller.state import schema
 from controller.system import clock, json_text
 

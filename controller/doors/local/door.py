@@ -45,7 +45,7 @@ class Door:
         self.line = line = SerialLine(tty, baud_Bd) if tty else None
         more = f" and {tty} at {baud_Bd} Bd" if tty else ""
         words = f"upstream: listening on {self._values['listen']}{more}"
-        followed = line and asyncio.create_task(self._follow(line))
+        followed = asyncio.create_task(self._follow(line)) if line else None
         try:
             await self.listener.run(lambda: say(words))
         finally:

@@ -135,7 +135,7 @@ def test_the_period_counts_from_each_message(monkeypatch):
 
 
 def test_the_state_is_that_of_status_and_live_by_the_ticks(tmp_path):
-    """Without a journal: why."""
+    """The words of the trouble, without a journal."""
     watched = Watched(tmp_path)
 
     async def state_of(run_dir):
