@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from controller.forms import field as forms
 from controller.forms.reading import Form, file_text, read
 from controller.forms.refusal import ConfigError, not_allowed, refuse
-from controller.hints import no_answer
 from controller.system import json_text
 
 BYTES_MAX = 4_000_000
@@ -116,7 +115,7 @@ def _unit(place: dict[str, Any]) -> LiveUnit:
 
 
 def _lines(path: str, found: dict[str, Any]) -> list[str]:
-    state = "" if found["is_live"] else f" {no_answer.LAST_STATE}, last state"
+    state = "" if found["is_live"] else " NOT TICKING, last state"
     read_at = found["utc_text"] or f"up {found['uptime_ms'] // 1000} s"
     gas = [
         "-" if value is None else f"{value / 10:.1f}"

@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import math
 import random
-import shutil
 import socket
 import ssl
 import struct
-import subprocess
 
 from controller.doors import listener, settings
 from controller.doors.modbus import door
@@ -223,44 +221,3 @@ def at_once(port, tls, data):
                 return secured.read(65536)
             except ssl.SSLWantReadError:
                 incoming.write(plain.recv(65536))
-
-
-def certificates(folder):
-    """Files of a site's authority, a foreign one, the door, and clients; False without openssl.
-
-    CLIENT.crt and .key: ems (good), old (expired), foreign (of another authority), two (two names).
-    """
-    if shutil.which("openssl") is None:
-        return False
-
-    def run(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    for name in ("site", "other"):
-        run(
-            "req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", "/CN=CA"
-        )
-    (folder / "door.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-    for name, issuer, days, subject in (
-        ("door", "site", "9", "/CN=door"),
-        ("ems", "site", "9", "/O=Plant/CN=ems 1"),
-        ("old", "site", "-1", "/CN=ems 1"),
-        ("foreign", "other", "9", "/CN=ems 1"),
-        ("two", "site", "9", "/CN=x/CN=ems 1"),
-    ):
-        run("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
-        sign = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
-        run(
-            "x509",
-            "-req",
-            "-in",
-            f"{name}.csr",
-            *sign,
-            "-days",
-            days,
-            "-out",
-            f"{name}.crt",
-            *(("-extfile", "door.ext") if name == "door" else ()),
-        )
-    return True

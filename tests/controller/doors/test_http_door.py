@@ -5,8 +5,6 @@ import hashlib
 import http.client
 import json
 import socket
-import ssl
-import subprocess
 
 import fastjsonschema
 import pytest
@@ -23,6 +21,7 @@ from controller.doors.process import DoorError
 from controller.forms.refusal import ConfigError
 from controller.state import watch
 from controller.state.patch import between as patch
+from tests.certificates import certificates, trusting
 from tests.controller.doors.doors_site import answering, written
 from tests.controller.doors.http_site import (
     CAP_TOKEN,
@@ -36,6 +35,7 @@ from tests.controller.doors.http_site import (
 pytestmark = pytest.mark.wire
 CAP = {"quantity": "import_W_max", "value_W": 300_000, "valid_s": 60}
 HINTS, ASK = "/api/v1/hints", "/api/v1/ask"
+FILES = ("certificate", "crt"), ("key", "key")
 PEM = 'certificate = "a.pem"\nkey = "a.key"\n'
 OPEN = 'listen = "0.0.0.0"\nnames = ["box"]\n'
 
@@ -53,7 +53,7 @@ def door(tmp_path_factory):
         ('listen = "0.0.0.0"\n' + PEM, "names: is empty, and listen is 0.0.0.0"),
         (OPEN, "certificate: is missing, and listen is 0.0.0.0, which other machines reach"),
         (OPEN + PEM, "token: is missing"),
-        ('certificate = "a.pem"\n', "key: is missing beside certificate"),
+        ('certificate = "a.pem"\n', "key: is missing; allowed all of certificate, key, or none"),
         ('names = ["http://box"]\n', "names: contains 'http://box'"),
         (OPEN + "plain = true\n" + TABLE, "source: may grid_cap without TLS"),
         (TABLE + TABLE, "name: is that of another token"),
@@ -374,15 +374,12 @@ def test_the_stream_has_the_state_and_then_what_changed(door):
 
 
 def test_over_tls_only_with_a_certificate_and_half_a_handshake_harms_nobody(tmp_path):
-    files = tmp_path / "doors"
-    files.mkdir()
-    words = f"req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {files}/a.key"
-    more = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", f"{files}/a.pem"]
-    subprocess.run(["openssl", *words.split(), *more], check=True, capture_output=True)
-    context = ssl.create_default_context(cafile=f"{files}/a.pem")
-    with served(tmp_path, PEM, connections_max=2) as (_, door):
+    files = "".join([f'{kind} = "{certificates()}/door.{end}"\n' for kind, end in FILES])
+    with served(tmp_path, files, connections_max=2) as (_, door):
         halves = [socket.create_connection(("127.0.0.1", door.port)) for _ in range(4)]
-        link = http.client.HTTPSConnection("localhost", door.port, timeout=GUARD_S, context=context)
+        link = http.client.HTTPSConnection(
+            "localhost", door.port, timeout=GUARD_S, context=trusting()
+        )
         link.request("GET", "/api/v1/state")
         assert link.getresponse().status == 200
         assert b"HTTP" not in door.raw(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")

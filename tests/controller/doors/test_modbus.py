@@ -15,13 +15,13 @@ from controller.doors.modbus.controls import RANGES
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
 from controller.forms.refusal import ConfigError
+from tests.certificates import certificates, trusting
 from tests.controller.doors.doors_site import written
 from tests.controller.doors.listener_suite import ListenerSuite
 from tests.controller.doors.modbus_site import (
     ON,
     TABLE,
     at_once,
-    certificates,
     frame,
     plant,
     read,
@@ -274,37 +274,27 @@ def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path, monke
 
 @pytest.fixture
 def secured(tmp_path):
-    """(plant, client's TLS by the name of its certificate, folder)."""
-    folder = tmp_path / "doors"
-    folder.mkdir()
-    if not certificates(folder):
-        pytest.skip("openssl is not installed")
-
-    def client(name):
-        made = ssl.create_default_context(cafile=folder / "site.crt")
-        if name:
-            made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
-        return made
-
     files = [*zip(form.TLS, ("door.crt", "door.key", "site.crt"))]
-    keys = "".join([f'{name} = "{file}"\n' for name, file in files])
+    keys = "".join([f'{name} = "{certificates()}/{file}"\n' for name, file in files])
     text = TABLE.partition("[modbus.plant.clients]")[0] + keys
     text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
     with plant(tmp_path, text) as place:
-        yield place, client, folder
+        yield place
 
 
 def test_with_tls_the_certificate_says_who_writes(secured):
-    place, client, folder = secured
-
-    with place.raw(tls=client("ems")) as own, place.raw(tls=client("two")) as other:
+    place = secured
+    with (
+        place.raw(tls=trusting(client="ems")) as own,
+        place.raw(tls=trusting(client="two")) as other,
+    ):
         assert [own.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
         assert own.number("704.WSet") == -20_000
         assert other.ask(read(BASE, 2)) == SUNS
         assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
         own.send(b"".join([frame(read(BASE, 125), each) for each in range(200)]))
         assert [own.answer()[0] for _ in range(200)] == [*range(200)]
-    files = [str(folder / name) for name in ("site.crt", "ems.crt", "ems.key")]
+    files = [str(certificates() / name) for name in ("site.crt", "ems.crt", "ems.key")]
     keys = dict(zip(("cafile", "certfile", "keyfile"), files))
     other = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", place.port, 20, tls=True, **keys)
     other.scan()
@@ -314,17 +304,19 @@ def test_with_tls_the_certificate_says_who_writes(secured):
 
 def test_no_byte_is_served_before_the_certificate_is_proved(secured):
     """A foreign, expired or missing certificate gets nothing; plain Modbus neither."""
-    place, client, _ = secured
-
-    first = at_once(place.port, client("ems"), frame(read(BASE, 2)))
+    place = secured
+    first = at_once(place.port, trusting(client="ems"), frame(read(BASE, 2)))
     assert first == frame(b"\x03\x04SunS")
     for name in ("foreign", "old", ""):
-        with pytest.raises((ssl.SSLError, ConnectionError)), place.raw(tls=client(name)) as wrong:
+        with (
+            pytest.raises((ssl.SSLError, ConnectionError)),
+            place.raw(tls=trusting(client=name)) as wrong,
+        ):
             if wrong.ask(read(BASE, 2)) is None:
                 raise ConnectionError
     with place.raw() as plain:
         assert b"SunS" not in plain.send(frame(read(BASE, 2))).rest()
-    with place.raw(tls=client("ems")) as own:
+    with place.raw(tls=trusting(client="ems")) as own:
         assert own.ask(read(BASE, 2)) == SUNS
     assert place.counts == {"fails the handshake of TLS": 4}
 

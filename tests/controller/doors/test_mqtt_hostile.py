@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import json
-import shutil
 import ssl
-import subprocess
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -14,6 +12,7 @@ from controller.doors import sending
 from controller.doors.mqtt import commands, link, outlet, words
 from controller.doors.settings import Source
 from controller.forms.refusal import ConfigError
+from tests.certificates import certificates, trusting
 from tests.controller.doors.mqtt_site import BASE, FACTS, GUARD_S, Broker, Peer, free_port, served
 
 pytestmark = pytest.mark.wire
@@ -141,42 +140,10 @@ def test_a_broker_that_acknowledges_nothing_is_left(monkeypatch):
     assert "takes no messages" in found[1]
 
 
-def openssl(folder, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    """A folder with two CAs, and certificates of a broker and a client."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("papers")
-    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    is_ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign"]
-    for name in ("ca", "foreign"):
-        files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"]
-        openssl(folder, "req", "-x509", *new, *files, *is_ca[:2])
-    for name, host, days, ca in [
-        ("broker", "IP:127.0.0.1", "2", "ca"),
-        ("other", "DNS:other", "2", "ca"),
-        ("expired", "IP:127.0.0.1", "-1", "ca"),
-        ("client", "DNS:client", "2", "ca"),
-        ("stranger", "DNS:client", "2", "foreign"),
-    ]:
-        (folder / "san").write_text(f"subjectAltName={host}\n")
-        files = ["-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"]
-        openssl(folder, "req", "-new", *new, *files)
-        signed = ["-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", days]
-        files = ["-in", f"{name}.csr", "-out", f"{name}.crt", "-extfile", "san"]
-        openssl(folder, "x509", "-req", *files, *signed)
-    return folder
-
-
-def tls_lines(papers, name, ca="ca", more=""):
-    return (
-        f"cafile {papers}/{ca}.crt\ncertfile {papers}/{name}.crt\nkeyfile {papers}/{name}.key\n"
-        + (more or "allow_anonymous true\n")
-    )
+def tls_lines(name, more=""):
+    own = certificates() / name
+    files = f"cafile {certificates()}/site.crt\ncertfile {own}.crt\nkeyfile {own}.key\n"
+    return f"{files}allow_anonymous true\n{more}"
 
 
 async def outcome(port, context):
@@ -193,36 +160,29 @@ async def outcome(port, context):
 @pytest.mark.parametrize(
     ("name", "ca", "line"),
     [
-        ("broker", "ca", "open"),
-        ("expired", "ca", "its certificate has expired"),
-        ("broker", "foreign", "its certificate is not signed by the site's CA"),
-        ("other", "ca", "its certificate is of another address"),
+        ("door", "site", "open"),
+        ("old", "site", "its certificate has expired"),
+        ("door", "other", "its certificate is not signed by the site's CA"),
+        ("away", "site", "its certificate is of another address"),
     ],
 )
-def test_a_certificate_of_the_broker_that_is_wrong_is_named(name, ca, line, papers, tmp_path):
-    context = ssl.create_default_context(cafile=f"{papers}/{ca}.crt")
-    with Broker(tmp_path, lines=tls_lines(papers, name)) as broker:
-        found = asyncio.run(outcome(broker.port, context))
+def test_a_certificate_of_the_broker_that_is_wrong_is_named(name, ca, line, tmp_path):
+    with Broker(tmp_path, lines=tls_lines(name)) as broker:
+        found = asyncio.run(outcome(broker.port, trusting(ca)))
     assert found.endswith(line)
     assert "SSL" not in found
 
 
-@pytest.mark.parametrize(
-    ("client", "is_open"), [("client", True), ("stranger", False), (None, False)]
-)
-def test_a_client_certificate_opens_a_broker_that_asks_for_one(client, is_open, papers, tmp_path):
-    context = ssl.create_default_context(cafile=f"{papers}/ca.crt")
-    if client:
-        context.load_cert_chain(f"{papers}/{client}.crt", f"{papers}/{client}.key")
-    lines = tls_lines(papers, "broker", more="require_certificate true\n")
-    with Broker(tmp_path, lines=lines + "allow_anonymous true\n") as broker:
-        found = asyncio.run(outcome(broker.port, context))
+@pytest.mark.parametrize(("client", "is_open"), [("ems", True), ("foreign", False), ("", False)])
+def test_a_client_certificate_opens_a_broker_that_asks_for_one(client, is_open, tmp_path):
+    with Broker(tmp_path, lines=tls_lines("door", "require_certificate true\n")) as broker:
+        found = asyncio.run(outcome(broker.port, trusting(client=client)))
     assert (found == "open") == is_open
     assert is_open or "client certificate" in found or "before it answered" in found
 
 
-def test_without_tls_the_port_of_tls_gives_one_line(papers, tmp_path):
-    with Broker(tmp_path, lines=tls_lines(papers, "broker")) as broker:
+def test_without_tls_the_port_of_tls_gives_one_line(tmp_path):
+    with Broker(tmp_path, lines=tls_lines("door")) as broker:
         assert "before it answered" in asyncio.run(outcome(broker.port, None))
     found = asyncio.run(ended(b"\x20\x02\x00\x00\x00", ssl.create_default_context()))
     assert "TLS failed; is this its port for TLS" in found
