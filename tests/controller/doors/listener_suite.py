@@ -1,12 +1,13 @@
-"""What every door with a listener survives. The tests of a door inherit this class.
+"""What every door survives. The tests of a door inherit a class of these.
 
-A door gives `opened`, a context of a place with `connect`, `asks`, `honest` and the tables below.
+`opened(folder, **values)` of a class gives a context of a Place.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
+import threading
 
 import pytest
 
@@ -73,6 +74,20 @@ class Place(Opened):
             self.call(asyncio.sleep(0.01))
         raise AssertionError("never so")
 
+    def forget(self):
+        self.counts.clear()
+
+    def meet(self, fails):
+        with self.connect() as link:
+            link.sendall(self.GOOD)
+            assert self.after_fault(link)
+
+    def attack(self, number):
+        with self.stranger() as link, contextlib.suppress(ConnectionError):
+            link.sendall(self.hostile(number))
+            link.shutdown(socket.SHUT_WR)
+            assert self.is_harmless(self.until_closed(link)), number
+
     def honest(self):
         """A new client is served."""
         with self.connect() as link:
@@ -88,8 +103,8 @@ class Place(Opened):
         return found
 
 
-class ListenerSuite:
-    """`opened(folder, **values)`: a context of a Place. WRONG: [(bytes, their refusal)]."""
+class HostileSuite:
+    """Messages that mean harm, and faults of the program."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -99,8 +114,32 @@ class ListenerSuite:
 
     @pytest.fixture
     def place(self, shared):
-        shared.counts.clear()
+        shared.forget()
         return shared
+
+    def test_a_fault_of_the_program_ends_one_client_with_one_line(self, place, monkeypatch, capfd):
+        capfd.readouterr()
+        with monkeypatch.context() as broken:
+            broken.setattr(*place.FAULT, fails := raises(RuntimeError("secret")))
+            for _ in "12":
+                place.meet(fails)
+        place.honest()
+        (line,) = capfd.readouterr().err.splitlines()
+        assert "RuntimeError at " in line and "secret" not in line
+
+    @pytest.mark.timeout(3600)
+    @pytest.mark.parametrize("count", [200, pytest.param(100_000, marks=pytest.mark.whole)])
+    def test_hostile_messages_change_nothing_and_honest_ones_go_on(self, place, count):
+        before = place.effect()
+        for number in range(count):
+            place.attack(number)
+            if number % (count // 4) == 0:
+                place.honest()
+        assert place.effect() == before
+
+
+class ListenerSuite(HostileSuite):
+    """Clients of a listening address or path. WRONG: [(bytes, their refusal)]."""
 
     def test_bytes_one_by_one_and_many_messages_at_once_are_answered_in_order(self, place):
         with place.connect() as link:
@@ -184,34 +223,13 @@ class ListenerSuite:
             link.sendall(place.GOOD)
             assert place.is_good(place.answer(link))
 
-    def test_a_fault_of_the_program_ends_one_client_with_one_line(self, place, monkeypatch, capfd):
-        capfd.readouterr()
-        with monkeypatch.context() as broken:
-            broken.setattr(*place.FAULT, raises(RuntimeError("secret")))
-            for _ in "12":
-                with place.connect() as link:
-                    link.sendall(place.GOOD)
-                    assert place.after_fault(link)
-        place.honest()
-        (line,) = capfd.readouterr().err.splitlines()
-        assert "RuntimeError at " in line and "secret" not in line
-
-    @pytest.mark.timeout(3600)
-    @pytest.mark.parametrize("count", [200, pytest.param(100_000, marks=pytest.mark.whole)])
-    def test_hostile_messages_change_nothing_and_honest_ones_go_on(self, place, count):
-        before = place.effect()
-        for number in range(count):
-            with place.stranger() as link, contextlib.suppress(ConnectionError):
-                link.sendall(place.hostile(number))
-                link.shutdown(socket.SHUT_WR)
-                assert place.is_harmless(place.until_closed(link)), number
-            if number % 50 == 0:
-                place.honest()
-        assert place.effect() == before
-
 
 def raises(error):
+    """A function that raises. `called`: a semaphore that counts its calls."""
+
     def fails(*_, **__):
+        fails.called.release()
         raise error
 
+    fails.called = threading.Semaphore(0)
     return fails

@@ -111,7 +111,8 @@ class Served(Place):
         return self.until_closed(link) == b""
 
     def effect(self):
-        return self.site.source("site_ems")
+        own = self.site.source("site_ems")
+        return own["accepted"], own["refused"]
 
     def hurry(self, monkeypatch, limit_s):
         monkeypatch.setattr(door, "IDLE_US", limit_s * 1e6)

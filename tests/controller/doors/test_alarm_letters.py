@@ -376,7 +376,7 @@ def test_no_line_of_an_alarm_becomes_a_header():
         ('server = "a:25"\nfrom = "a@b"\nto = ["a@b\\nBcc: c@d"]\n', "1 to 20 mail addresses"),
         (
             'server = "a:25"\nfrom = "a@b"\nto = ["c@d"]\nuser = "u"\n',
-            "one of user and secret_file",
+            "secret_file: is missing; allowed all of user",
         ),
     ],
 )

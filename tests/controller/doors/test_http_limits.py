@@ -1,20 +1,17 @@
 """The limits of the HTTP door: bytes, time, connections, quotas; hostile clients widen nothing."""
 
-import asyncio
 import contextlib
 import hashlib
 import json
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import strategies as st
 
-from controller.doors import sending
 from controller.doors.http import pages, stream
 from controller.doors.http.connection import Request
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import CLIENTS_MAX, Guard, Refused
 from controller.doors.quota import MINUTE_US
-from controller.forms.refusal import ConfigError
 from controller.system import clock
 from tests.controller.doors.doors_site import answering
 from tests.controller.doors.http_site import (
@@ -28,7 +25,7 @@ from tests.controller.doors.http_site import (
     served,
 )
 from tests.controller.doors.listener_suite import ListenerSuite
-from tests.controller.hinted_site import KEYS
+from tests.controller.doors.sender_suite import FIELDS, SenderSuite
 
 pytestmark = pytest.mark.wire
 HOST = b"Host: localhost\r\n"
@@ -130,81 +127,38 @@ def test_the_table_of_clients_is_bounded_and_forgets_who_is_silent(monkeypatch):
     assert rules.admit("GET", [*headers, bearer], ("1",)).name == "a"
 
 
-ANY = st.sampled_from([*sending.NAMES.values(), -1, 0, 60, 10**10, 0.5, True, None])
-WRONG = st.dictionaries(st.sampled_from([*sending.HINT, "source", "mac"]), ANY)
-RIGHT = st.fixed_dictionaries(
-    {
-        "quantity": st.sampled_from([*sending.NAMES.values()]),
-        "valid_s": st.sampled_from([1, 60, 300]),
-        "value_W": st.sampled_from([-(10**9), -1, 0, 1, 10**9]),
-    },
-    optional={"is_exact": st.booleans(), "start_in_s": st.just(9)},
-)
 TOKENS = {HINT_TOKEN: "site_ems", CAP_TOKEN: "scheduler"}
-CALLS = st.tuples(
-    st.sampled_from(["POST", "POST", "GET"]),
-    st.sampled_from(["/api/v1/hints", "/api/v1/hints", "/api/v1/ask", "/"]),
-    st.sampled_from([*TOKENS, *TOKENS, READ_TOKEN, "x" * 40, ""]),
-    RIGHT | WRONG,
-)
 
 
-class Loop:
-    """A client of hints that keeps what would leave."""
+class TestSender(SenderSuite):
+    calls = st.tuples(
+        st.sampled_from(["POST", "POST", "GET"]),
+        st.sampled_from(["/api/v1/hints", "/api/v1/hints", "/api/v1/ask", "/"]),
+        st.sampled_from([*TOKENS, *TOKENS, READ_TOKEN, "x" * 40, ""]),
+        FIELDS,
+    )
 
-    said: list = []
+    @pytest.fixture(autouse=True)
+    def own(self, tmp_path):
+        with answering(tmp_path, f"[http.page]\n{TABLE}") as (_, self.house):
+            yield
 
-    def __init__(self, run_directory):
-        pass
+    def through(self, senders):
+        rules = Guard(self.house.settings.doors["http"]["page"])
+        self.house.senders = senders
+        own = pages.Pages(self.house, stream.Stream(self.house.feed), Counts(1))
 
-    def __enter__(self):
-        return self
+        async def ask(call):
+            method, path, token, message = call
+            path, query = rules.target(path.encode())
+            more = [(b"authorization", b"Bearer " + token.encode())] if token else []
+            with contextlib.suppress(Refused):
+                access = rules.admit(method, [(b"host", b"localhost"), *more])
+                await own.answer(Request(method, path, query, json.dumps(message).encode(), access))
 
-    def __exit__(self, *error):
-        pass
+        return ask
 
-    def say(self, *hint, ahead_ms):
-        self.said.append((*hint, ahead_ms))
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    with answering(tmp_path_factory.mktemp("door"), f"[http.page]\n{TABLE}") as (_, house):
-        yield house
-
-
-@given(st.lists(CALLS, max_size=8))
-def test_no_sequence_widens_a_limit(house, calls):
-    """What leaves is what `sending` sends for the source of the token, and nothing else."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sending.client, "HintClient", Loop)
-        expected = asyncio.run(_sent(house, calls, _direct))
-        assert asyncio.run(_sent(house, calls, _through_the_door)) == expected
-    for name, key, kind, *_ in expected:
-        assert key == KEYS[name] and sending.may(house.senders[name].source.may, kind)
-
-
-async def _sent(house, calls, by):
-    Loop.said = []
-    for sender in house.senders.values():
-        sender._lock = asyncio.Lock()
-        sender._sent_us.clear()
-    rules = Guard(house.settings.doors["http"]["page"])
-    own = pages.Pages(house, stream.Stream(house.feed), Counts(1))
-    for call in calls:
-        with contextlib.suppress(Refused, ConfigError):
-            await by(house, rules, own, *call)
-    return Loop.said
-
-
-async def _direct(house, rules, own, method, path, token, message):
-    if (method, path) == ("POST", "/api/v1/hints") and token in TOKENS:
-        await house.senders[TOKENS[token]].hint(message)
-
-
-async def _through_the_door(house, rules, own, method, path, token, message):
-    path, query = rules.target(path.encode())
-    more = [(b"authorization", b"Bearer " + token.encode())] if token else []
-    access = rules.admit(method, [(b"host", b"localhost"), *more])
-    body = json.dumps(message).encode()
-    await own.answer(Request(method, path, query, body, access))
+    def meant(self, calls):
+        for method, path, token, message in calls:
+            if (method, path) == ("POST", "/api/v1/hints") and token in TOKENS:
+                yield TOKENS[token], message

@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import ssl
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import strategies as st
 
 from controller.doors import sending
 from controller.doors.mqtt import commands, link, outlet, words
 from controller.doors.settings import Source
-from controller.forms.refusal import ConfigError
 from tests.certificates import certificates, trusting
+from tests.controller.doors.listener_suite import HostileSuite
 from tests.controller.doors.mqtt_site import BASE, FACTS, GUARD_S, Broker, Peer, free_port, served
+from tests.controller.doors.sender_suite import FIELDS, SenderSuite
 
 pytestmark = pytest.mark.wire
 OPEN = b"\x20\x03\x00\x00\x00"
@@ -197,43 +199,67 @@ def test_every_reason_code_has_words():
     assert words.code_words(255) == "reason code 255"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def hurry(monkeypatch):
     """A feed of 50 Hz, and each count at once."""
     monkeypatch.setattr(outlet, "COUNTS_US", 0)
     monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
     monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
-def hostile(count):
-    """So many messages of one source."""
-    return [GARBAGE[number % len(GARBAGE)] for number in range(count)]
+class Place:
+    """A door at a broker, where one source sends what no honest one would."""
+
+    FAULT = (commands.Desk, "_answer")
+
+    def __init__(self, found, enemy):
+        self.site, _, self.peer, self.door, self.feed = found
+        self.enemy, self.sent, self.asked = enemy, 0, 0
+        self.ids = map(str, itertools.count())
+
+    def forget(self):
+        self.sent = 0
+        self.door.counts.clear()
+
+    def honest(self):
+        self.asked, name = self.asked + 1, next(self.ids)
+        self.peer.send("command/site_ems/hint", {"id": name, **HEARTBEAT})
+        assert self.peer.answer("site_ems", name)["granted"]
+
+    def attack(self, number):
+        self.sent += 1
+        topic = f"{BASE}/command/scheduler/hint"
+        sent = self.enemy.client.publish(topic, GARBAGE[number % len(GARBAGE)], 1)
+        if number % 100 == 99:
+            sent.wait_for_publish(GUARD_S)
+
+    def meet(self, fails):
+        self.peer.send("command/site_ems/hint", {"id": next(self.ids), **HEARTBEAT})
+        assert fails.called.acquire(timeout=GUARD_S)
+
+    def effect(self):
+        """What the loop took from the enemy, once all that it sent is counted."""
+        self.enemy.send("command/scheduler/hint", b"")  # the counts of the door are sent after it
+        self.sent += 1
+        enough = self.sent.__eq__
+        self.peer.until("door", lambda text: enough(sum(map(json.loads(text).get, FATES, ZEROS))))
+        value = str(self.sent)
+        self.feed.pages["status"] = {**FACTS, "battery_W": self.sent}
+        assert self.peer.until("value/battery_W", value.__eq__)
+        assert self.door.counts["taken"] <= self.site.source("site_ems")["accepted"] == self.asked
+        return self.site.source("scheduler")["accepted"], self.door.counts["lost"]
 
 
-@pytest.mark.parametrize(
-    "count", [300, pytest.param(100_000, marks=[pytest.mark.whole, pytest.mark.timeout(1800)])]
-)
-def test_hostile_messages_change_nothing_and_honest_ones_go_on(count, tmp_path):
-    names = []
-    with (
-        served(tmp_path, heard="reply/# value/# door") as (site, broker, peer, door, feed),
-        Peer(broker, ["none"]) as enemy,
-    ):
-        for number, payload in enumerate(hostile(count)):
-            sent = enemy.client.publish(f"{BASE}/command/scheduler/hint", payload, 1)
-            if number % 100 == 99:
-                sent.wait_for_publish(GUARD_S)
-            if number % (count // 3) == 0:
-                names.append(str(number))
-                peer.send("command/site_ems/hint", {"id": names[-1], **HEARTBEAT})
-                assert peer.answer("site_ems", names[-1])["granted"]
-        enemy.send("command/scheduler/hint", b"")  # the counts that follow have not been read yet
-        peer.until("door", lambda text: sum(map(json.loads(text).get, FATES, ZEROS)) == count + 1)
-        feed.pages["status"] = {**FACTS, "battery_W": -9}
-        assert peer.until("value/battery_W", "-9".__eq__)
-        assert site.source("scheduler")["accepted"] == 0
-        assert door.counts["taken"] == site.source("site_ems")["accepted"] == len(names)
-        assert door.counts["lost"] == 0
+class TestHostile(HostileSuite):
+    @staticmethod
+    @contextlib.contextmanager
+    def opened(folder):
+        with pytest.MonkeyPatch.context() as patched:
+            hurry(patched)
+            with (
+                served(folder, heard="reply/# value/# door") as found,
+                Peer(found.broker, ["none"]) as enemy,
+            ):
+                yield Place(found, enemy)
 
 
 def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
@@ -250,55 +276,36 @@ def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
     assert asyncio.run(run()) == {"crowded": 980, "too_long": 1, "retained": 1}
 
 
-MESSAGES = st.one_of(
-    st.sampled_from(GARBAGE),
-    st.binary(max_size=20),
-    st.fixed_dictionaries(
-        {"id": st.sampled_from("abc"), "quantity": st.sampled_from([*sending.NAMES.values(), "x"])},
-        optional={
-            "value_W": st.one_of(st.integers(-(2**33), 2**33), st.just(1.5)),
-            "valid_s": st.integers(-1, 400),
-            "start_in_s": st.integers(-1, 4000),
-            "is_exact": st.booleans(),
-            "source": st.just("site_ems"),
-        },
-    ).map(lambda fields: json.dumps(fields).encode()),
-)
+class TestSender(SenderSuite):
+    calls = st.one_of(
+        st.sampled_from(GARBAGE),
+        st.binary(max_size=20),
+        st.tuples(st.sampled_from("abc"), FIELDS).map(
+            lambda given: json.dumps({"id": given[0], **given[1]}).encode()
+        ),
+    )
 
+    def through(self, senders):
+        desk = commands.Desk("", senders["scheduler"], "hint", "t", commands.collections.Counter())
 
-@settings(max_examples=60, deadline=None)
-@given(messages=st.lists(MESSAGES, max_size=12), role=st.sampled_from(["cap", "request"]))
-def test_only_what_the_sender_itself_would_send_leaves(messages, role):
-    """Whatever comes in: compared with the same fields given to the sender directly."""
+        def reply(source, topic, *_):
+            assert topic.startswith("t/reply/scheduler/")
 
-    class Recorded(sending.Sender):
-        def __init__(self):
-            super().__init__("", Source("a", "", role, 600))
-            self.sent = []
-
-        async def _asked(self, hint, ahead_ms):
-            self.sent.append((hint, ahead_ms))
-            return {"granted": True, "code": 1}
-
-    async def run():
-        tried, direct, answers = Recorded(), Recorded(), []
-        desk = commands.Desk("", tried, "hint", "t", commands.collections.Counter())
-        first = {}
-        for payload in messages:
+        async def ask(payload):
             message = link.Message("", payload, False, "", None, None)
-            command = commands.Command(message, commands.clock.now_us())
-            await desk._serve(command, lambda *answer: answers.append(answer))
+            await desk._serve(commands.Command(message, commands.clock.now_us()), reply)
+
+        return ask
+
+    def meant(self, calls):
+        """The first message of each id."""
+        known = set()
+        for payload in calls:
             try:
                 fields = json.loads(payload)
                 name = fields.pop("id")
             except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
                 continue
-            if name in first or not isinstance(name, str) or set(name) & set("/+"):
-                continue
-            with contextlib.suppress(ConfigError):
-                await direct.hint(fields)
-            first[name] = payload
-        assert tried.sent == direct.sent
-        assert all(topic.startswith("t/reply/a/") for _, topic, *_ in answers)
-
-    asyncio.run(run())
+            if isinstance(name, str) and name not in known and not set(name) & set("/+"):
+                known.add(name)
+                yield "scheduler", fields
