@@ -50,13 +50,14 @@ class Client:
         write: Callable[[bytes], Awaitable[None]],
         form: Framing | None = None,
         feed: Feed | None = None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         """read: bytes that have come, b"" at the end. form: the framing, or None to recognise it by
         the first byte. feed: of states for a client that subscribes; None on a line too slow for
-        them.
+        them. alive: called when the client has sent bytes, or taken news.
         """
         self._directory, self._read, self._write = run_directory, read, write
-        self._framing, self._feed = form, feed
+        self._framing, self._feed, self._alive = form, feed, alive
         self._subscription: Subscription | None = None
         self._socket = sender(SEND_S)
 
@@ -64,6 +65,7 @@ class Client:
         """Answer messages until the stream ends. Raises Dropped, OSError."""
         try:
             while data := await self._came():
+                self._alive()
                 self._framing = self._framing or framing.framing_of(data[0])
                 self._framing.feed(data)
                 if not await self._served(self._framing):
@@ -91,6 +93,7 @@ class Client:
             while not (await asyncio.wait((reading,), timeout=self._subscription.due_in_s()))[0]:
                 if (news := await self._subscription.next()) is not None:
                     await self._write(self._framing.packed(news))
+                    self._alive()
             return reading.result()
         finally:
             reading.cancel()

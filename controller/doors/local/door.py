@@ -3,6 +3,7 @@
 import asyncio
 import collections
 import contextlib
+import functools
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -57,17 +58,12 @@ class Door:
         connection.write_s = IDLE_US / 1e6
         connection.writer.transport.set_write_buffer_limits(0)
 
-        async def read() -> bytes:
-            data = await connection.reader.read(READ_BYTES)
-            connection.asked_us = clock.now_us()
-            return data
-
-        async def write(data: bytes) -> None:
-            await connection.write(data)
+        def alive() -> None:
             connection.asked_us = clock.now_us()
 
-        feed = self._house.feed
-        await Client(self._house.run_directory, read, write, feed=feed).serve()
+        read = functools.partial(connection.reader.read, READ_BYTES)
+        own = self._house.run_directory, read, connection.write
+        await Client(*own, feed=self._house.feed, alive=alive).serve()
 
     async def _follow(self, line: "SerialLine") -> None:
         """Serve the serial line. After a fault it goes on with its next message."""

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.wire
         ('[mqtt.""]\n', "has the name"),
         (f"[modbus.{'a' * 33}]\n", "has the name"),
         ("[mqtt.p]\nhost = 'broker:1883'\ncabinet = 'c'\ntls = false\n", "the port is a key"),
+        ("[local.x]\nlisten = 'box.sock'\n", "listen: is no whole path"),
+        ("[local.x]\nbaud_Bd = 1\n", "baud_Bd: 1 is not allowed"),
         ("[source.other]\nmay = 'cap'\n", "source.other.key: is missing"),
         ("[source.other]\nkey = 'a'\nmay = 'operator'\n", "allowed cap, request, grid_cap"),
         ("[source.other]\nkey = 'a'\nhints_per_min_max = 0\n", "allowed 1..600"),
@@ -245,6 +247,7 @@ LISTED += "'10.0.0.%s' = 'scheduler'\n"
         ("modbus", LISTED % ("read", 9), "any"),  # whoever connects may read
         ("modbus", "[modbus.a]\n", "localhost"),
         ("mqtt", "[mqtt.a]\nhost = '10.0.0.9'\ncabinet = 'c'\ntls = false\n", "10.0.0.9"),
+        ("local", "[local.a]\nserial = '/dev/ttyS1'\n", ""),
         ("mqtt", "[mqtt.a]\nhost = 'broker'\ncabinet = 'c'\ntls = false\n", "any"),
     ],
 )
