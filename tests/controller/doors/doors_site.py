@@ -5,8 +5,11 @@ import contextlib
 import os
 import threading
 
+import pytest
+
 from controller.doors import settings
 from controller.doors.process import House
+from controller.forms.refusal import ConfigError
 from tests.controller.hinted_site import KEYS, HintedSite
 
 GUARD_S = 30  # only a broken door waits so long
@@ -29,6 +32,13 @@ def written(folder, text, sources=SOURCES):
         os.chmod(path, 0o600)
     (folder / "doors.toml").write_text(sources + text)
     return str(folder / "doors.toml")
+
+
+def refused(folder, text, words):
+    """A doors.toml is refused in one line, with these words, which `re` understands."""
+    with pytest.raises(ConfigError, match=words) as error:
+        settings.load(written(folder, text))
+    assert "\n" not in str(error.value)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import socket
 from controller.doors.feed import Feed
 from controller.doors.http import connection, pages
 from controller.doors.http.door import Door
+from tests.certificates import certificates
 from tests.controller.doors.doors_site import GUARD_S, answering
 from tests.controller.doors.listener_suite import Place
 
@@ -39,6 +40,12 @@ def post(body, *more, token=HINT_TOKEN):
     lines = [b"POST /api/v1/hints HTTP/1.1", b"Host: localhost", *more]
     lines.append(b"Authorization: Bearer " + token.encode())
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def with_tls():
+    """The keys of a table with the certificate of the door."""
+    own = certificates() / "door"
+    return f'certificate = "{own}.crt"\nkey = "{own}.key"\n'
 
 
 def statuses(found):

@@ -15,7 +15,7 @@ from controller.state import watch
 from controller.system import clock
 from controller.system.secret_file import secret
 from controller.watch import cabinet
-from tests.controller.doors.doors_site import answering, written
+from tests.controller.doors.doors_site import answering, refused, written
 
 pytestmark = pytest.mark.wire
 
@@ -37,9 +37,7 @@ pytestmark = pytest.mark.wire
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(text, words, tmp_path):
-    with pytest.raises(ConfigError, match=words) as error:
-        settings.load(written(tmp_path, text))
-    assert "\n" not in str(error.value)
+    refused(tmp_path, text, words)
 
 
 @pytest.mark.parametrize(
