@@ -4,7 +4,7 @@
 
 from argparse import Namespace
 
-from controller.config.schema import BAUDS_BD
+from controller.config.bus_schema import BAUDS_BD
 from controller.doors import exposure, settings
 from controller.doors.local import form
 from controller.forms.refusal import ConfigError

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from controller.config.schema import BAUDS_BD
+from controller.config.bus_schema import BAUDS_BD
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import Settings
 from controller.forms.field import Form, choice, integer, text

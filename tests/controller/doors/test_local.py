@@ -280,6 +280,8 @@ def test_the_seventeenth_connection_is_refused_until_one_is_idle(served):
     clients = [served.client() for _ in range(16)]
     for each in clients:
         assert ask(each, HELLO)
+    served.links[3].asked_us -= 300_000_000
+    assert ask(clients[3], HELLO)  # what it sends counts
     for silent_s in (0, 200):
         served.links[3].asked_us -= silent_s * 1_000_000
         late = served.client()
