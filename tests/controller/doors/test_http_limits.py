@@ -132,9 +132,9 @@ TOKENS = {HINT_TOKEN: "site_ems", CAP_TOKEN: "scheduler"}
 
 class TestSender(SenderSuite):
     calls = st.tuples(
-        st.sampled_from(["POST", "POST", "GET"]),
-        st.sampled_from(["/api/v1/hints", "/api/v1/hints", "/api/v1/ask", "/"]),
-        st.sampled_from([*TOKENS, *TOKENS, READ_TOKEN, "x" * 40, ""]),
+        st.sampled_from([*["POST"] * 5, "GET"]),
+        st.sampled_from([*["/api/v1/hints"] * 6, "/api/v1/ask", "/"]),
+        st.sampled_from([*[*TOKENS] * 4, READ_TOKEN, "x" * 40, ""]),
         FIELDS,
     )
 

@@ -277,13 +277,10 @@ def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
 
 
 class TestSender(SenderSuite):
-    calls = st.one_of(
-        st.sampled_from(GARBAGE),
-        st.binary(max_size=20),
-        st.tuples(st.sampled_from("abc"), FIELDS).map(
-            lambda given: json.dumps({"id": given[0], **given[1]}).encode()
-        ),
+    commands = st.tuples(st.sampled_from("abcdefgh"), FIELDS).map(
+        lambda given: json.dumps({"id": given[0], **given[1]}).encode()
     )
+    calls = commands | commands | commands | st.sampled_from(GARBAGE) | st.binary(max_size=20)
 
     def through(self, senders):
         desk = commands.Desk("", senders["scheduler"], "hint", "t", commands.collections.Counter())
