@@ -13,7 +13,6 @@ import socket
 import struct
 import sys
 import tracemalloc
-import tty
 from functools import partial
 
 from converter_cabinet import SIGNED, converter_file
@@ -42,6 +41,7 @@ from hil.engine import cabinet_file, coverage
 from hil.engine.simulate import VirtualRig
 from hil.site.pv import Pv
 from tests.controller.doors.local_site import Stepped
+from tests.plug import Plug
 from tests.repository import ROOT
 
 # Buffers, counters that leave the small integers, tables that take their last size.
@@ -137,29 +137,10 @@ class Hand:
             monkeypatch.setattr(module, "select", self)
 
 
-class Plug:
-    """A serial port's stable name; behind it a pty that can be pulled out and plugged in."""
-
-    def __init__(self, path):
-        self.path, self.master = str(path), -1
-        self.plug_in()
-
-    def plug_in(self):
-        self.pull_out()
-        self.master, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(self.master, False)
-        os.symlink(os.ttyname(slave), self.path)
-        os.close(slave)
-
-    def pull_out(self):
-        if self.master >= 0:
-            os.close(self.master)
-            os.unlink(self.path)
-        self.master = -1
+class Noisy(Plug):
+    """A serial port that is pulled out and plugged in, and that sends what is no reply."""
 
     def make_noise(self):
-        """Send bytes that are no reply; drop what came."""
         with contextlib.suppress(OSError):
             os.write(self.master, b"\1\3noise")
             os.read(self.master, 65_536)
@@ -224,7 +205,7 @@ class SoakedLoop(contextlib.ExitStack):
         buses = given.buses
         rtu = [bus.name for bus in buses if bus.kind == "rtu"]
         rtu += ["channel_b"] if given.channel_b else []
-        self.plugs = {name: Plug(self.folder / f"port_{name}") for name in rtu}
+        self.plugs = {name: Noisy(self.folder / f"port_{name}") for name in rtu}
         for plug in self.plugs.values():
             self.callback(plug.pull_out)
         ports = {name: plug.path for name, plug in self.plugs.items()}

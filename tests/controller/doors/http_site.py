@@ -151,14 +151,6 @@ class Served(Place):
         finally:
             connection.close()
 
-    def until(self, is_so):
-        """Wait for a reading of the feed after which it is so."""
-        for _ in range(100):
-            self.call(self.house.feed.changed())
-            if is_so():
-                return
-        raise AssertionError("never so")
-
     def raw(self, *parts):
         """All bytes that come back for parts, each sent by itself; the sending half closes then."""
         with self.connect() as link:

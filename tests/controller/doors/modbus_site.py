@@ -45,8 +45,9 @@ class Plant(Place):
     def stranger(self):
         return self.connect(source="127.0.0.2")
 
-    def raw(self, *source, **tls):
-        return Raw(self.port, *source, **tls)
+    def raw(self, source="127.0.0.1", tls=None):
+        link = self.connect(source=source)
+        return Raw(tls.wrap_socket(link, server_hostname="127.0.0.1") if tls else link)
 
     def answer(self, link):
         return answer_of(link)
@@ -60,7 +61,7 @@ class Plant(Place):
             *setting(**ON),
             *[read("704.WSet", 2)] * 100,
         ]
-        with Raw(self.port) as raw:
+        with self.raw() as raw:
             first = [raw.ask(pdu) for pdu in wanted[:100]]
         assert {pdu[:2] for pdu in first} == {b"\x03\x06"}
         set_to = b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True)
@@ -159,13 +160,10 @@ def answer_of(link):
 
 
 class Raw:
-    """A client of bytes. source: the address that it comes from."""
+    """A client of bytes."""
 
-    def __init__(self, port, source="127.0.0.1", tls=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), GUARD_S, (source, 0))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
+    def __init__(self, link):
+        self.socket = link
 
     def send(self, data):
         self.socket.sendall(data)

@@ -3,11 +3,9 @@
 import contextlib
 import json
 import os
-import pty
 import socket
 import stat
 import struct
-import tty
 
 import msgpack
 import pytest
@@ -34,6 +32,7 @@ from tests.controller.doors.local_site import (
     running,
     signed,
 )
+from tests.plug import Plug
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
@@ -335,9 +334,9 @@ def test_a_late_answer_does_not_count_for_the_next_message(tmp_path):
 
 
 def test_the_door_wakes_for_the_first_deadline_and_a_lost_adapter(tmp_path):
-    line = Line()
+    line = Plug(tmp_path / "tty")
     with (
-        Stepped(tmp_path, serial=line.name) as place,
+        Stepped(tmp_path, serial=line.path) as place,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as loop,
     ):
         loop.bind(str(tmp_path / "hints.sock"))
@@ -345,7 +344,7 @@ def test_the_door_wakes_for_the_first_deadline_and_a_lost_adapter(tmp_path):
         place.client().sendall(place.GOOD)
         place.turn(1_000_000)
         assert place.due_s() == 3.0
-        line.close()
+        line.pull_out()
         place.turn(1_500_000)
         assert place.due_s() == 1.7
 
@@ -378,57 +377,42 @@ def test_the_door_reports_a_full_queue_of_the_loop(tmp_path, monkeypatch):
         each.close()
 
 
-class Line:
-    def __init__(self):
-        self.open()
-
-    def open(self):
-        self.master, self.slave = pty.openpty()
-        tty.setraw(self.slave)
-        self.name = os.ttyname(self.slave)
-
+class Line(Plug):
     def ask(self, data):
         os.write(self.master, data)
-        found = b""
+        found = self.take(1)
         while not found.endswith(b"\n"):
-            found += os.read(self.master, 4096)
+            found += self.take(1)
         return json.loads(found)
-
-    def close(self):
-        os.close(self.master)
-        os.close(self.slave)
 
 
 @pytest.fixture
 def on_line(tmp_path):
-    line, path = Line(), tmp_path / "tty"
-    path.symlink_to(line.name)
-    with running(tmp_path, serial=str(path)) as served:
-        yield served, line, served.door.line.port, path
-    line.close()
+    line = Line(tmp_path / "tty")
+    with running(tmp_path, serial=line.path) as served:
+        yield served, line
+    line.pull_out()
 
 
 def test_json_lines_on_a_serial_line_with_noise(on_line):
-    served, line, _, _ = on_line
+    served, line = on_line
     assert line.ask(b"\x81\x00\xffnoise\n")["code"] == h.NOT_UNDERSTOOD
-    welcome = line.ask(b'{"hello": "site_ems"}\n')
+    welcome = line.ask(served.GOOD)
     assert line.ask(json.dumps(signed(welcome)).encode() + b"\r\n")["code"] == h.GRANTED
-    assert ask(served.client(), {"hello": "site_ems"})["sequence"] == 1
+    assert ask(served.client(), HELLO)["sequence"] == 1
 
 
 def test_a_serial_adapter_that_is_unplugged_and_plugged_in_again(on_line):
-    served, line, port, path = on_line
-    assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
-    line.close()
-    client = served.client()
+    served, line = on_line
+    client, port = served.client(), served.door.line.port
+    assert line.ask(served.GOOD)["source"] == "site_ems"
+    line.pull_out()
     while port.fileno() >= 0:
         assert ask(client, HELLO)["source"] == "site_ems"
-    line.open()
-    path.unlink()
-    path.symlink_to(line.name)
+    line.plug_in()
     while port.fileno() < 0:
         assert ask(client, HELLO)["source"] == "site_ems"
-    assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
+    assert line.ask(served.GOOD)["source"] == "site_ems"
 
 
 def test_the_door_replaces_a_left_over_socket_and_no_other_file(tmp_path):
