@@ -28,6 +28,7 @@ class Place(Opened):
 
     SLOW, ROOM = listener.SLOW_READER, listener.MADE_ROOM
     is_counted = has_limits = True
+    held_bytes_max = 1 << 18  # for a client that does not read
 
     def stranger(self):
         """A client that may send nothing."""
@@ -186,6 +187,8 @@ class ListenerSuite(HostileSuite):
                 while True:
                     deaf.send(place.GOOD * 50)
             place.honest()
+            held = [each.writer.transport for each in place.door.listener.connections]
+            assert max(each.get_write_buffer_size() for each in held) <= place.held_bytes_max
             place.until(lambda: place.counts[place.SLOW] == 1)
             deaf.settimeout(GUARD_S)
             place.until_closed(deaf)

@@ -51,6 +51,7 @@ class Served(Place):
     HALVES = b"", b"{", GOOD[:-1]
     FAULT = (client.messages, "datagram")
     is_counted = has_limits = False
+    held_bytes_max = 4096  # one answer
 
     def __init__(self, site, **values):
         self.site, self.path = site, str(site.run_dir / "upstream.sock")

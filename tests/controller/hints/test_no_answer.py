@@ -44,8 +44,8 @@ def test_no_other_module_words_it():
 
 
 @cases("""own  words
-    {"last_code": h.BAD_MAC}  "no answer came: H15 The authentication code does not fit"
-    {"last_code": h.GRANTED}  "no answer came: the controller is busy, or another program sends"
+    {"last_code": 15}  "no answer came: H15 The authentication code does not fit"
+    {"last_code": 1}  "no answer came: the controller is busy, or another program sends"
     None  'source: add [source.a] with role = "cap" to site.toml'
 """)
 def test_the_cause_of_no_answer_is_that_of_the_counters(own, words, monkeypatch):
