@@ -36,7 +36,6 @@ LAB = {
     "outage": "campaigns.outage.command",
     "smooth": "campaigns.smooth.command",
     "largest": "campaigns.largest.command",
-    "meter-sign": "campaigns.meter_sign.command",
     "bench": "campaigns.benchmarks.command",
     "mcu": "campaigns.channel_b.command",
     "vm-test": "campaigns.vm.command",

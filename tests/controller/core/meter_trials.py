@@ -1,15 +1,13 @@
 """One trial: the control function `meter_sign` alone, beside a load, a converter and three
-readings of different age. No wires, for thousands of trials; the sampling is that of the rig.
+readings of different age. No wires; the sampling is that of the rig.
 
 The true path delay of a trial is the area above the step response of its path, without load and
 noise, as the mean over all phases of the meter.
 """
 
-import math
-import os
 import random
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from controller.core import parameters
@@ -17,8 +15,6 @@ from controller.core.base import hint_sources
 from controller.core.policies import contract, meter_sign
 from controller.core.policies.found import Found
 from controller.core.policies.known import Known
-from hil.loads import reader
-from hil.loads.trace import Trace
 
 TICK_MS, RATED_W, PEAK_W = 20, 250_000, 500_000.0
 SWING = 0.8  # of the peak
@@ -27,16 +23,6 @@ PERIOD_TICKS = 5  # of the converter: a reading each 0.1 s, at a phase of its ow
 RAMP_W = 50_000  # of the converter in a tick: its rating in 0.1 s
 WRITE_TICKS = 5  # up to 80 ms until the bus is free for the write
 JITTER = 4e-4  # of a meter's reading
-FILES = {
-    "LORA": ("lora_512xh100_2s.csv.gz", "run01_kW"),
-    "GPT3": ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
-    "POD11": ("pod11_composite_2s.csv.gz", "pod_kW"),
-    "B200": ("b200x8_llama_lora_1s.csv.gz", "run_0_W"),
-    "B200 diffusion": ("b200x8_stable_diffusion_1s.csv.gz", "run_0_W"),
-    "H200": ("h200x8_inference_1s.csv.gz", "total_W"),
-    "A100": ("a100_5050_1ms.csv.gz", "meter_W"),
-    "A100 step": ("a100_step_1ms.csv.gz", "meter_W"),
-}
 # (ticks from value to value of both meters, dead time of the converter in ticks): the example
 # cabinet, one with fast meters, one with a slow converter
 USUAL = "usual"
@@ -50,8 +36,6 @@ WRONG = {
     "one_of_three": (meter_sign.PROVEN,),
     "apart": (meter_sign.PROVEN, meter_sign.REVERSED),
 }
-RESULTS = ("proven", "testing", "undecided", "reversed")
-
 
 Drawn = Callable[[float, random.Random], float]  # (t_s, draw) -> W
 
@@ -67,10 +51,9 @@ class Trial(NamedTuple):
 
 
 class Result(NamedTuple):
-    """code: PROVEN .. REVERSED; ticks it took; measured_ms: path delay, 0 unmeasured."""
+    """code: PROVEN .. REVERSED; measured_ms: path delay, 0 unmeasured."""
 
     code: int
-    ticks: int
     measured_ms: int
     true_ms: float
 
@@ -92,52 +75,14 @@ def _random_steps(mean_s: float) -> Drawn:
     return power_W
 
 
-def _sine(period_s: float) -> Drawn:
-    half = SWING / 2
-    return lambda t_s, draw: PEAK_W * (1 - half + half * math.sin(math.tau * t_s / period_s))
-
-
-def _ramps(slope_W_s: float) -> Drawn:
-    height_W = SWING * PEAK_W
-    return lambda t_s, draw: PEAK_W - abs(slope_W_s * t_s % (2 * height_W) - height_W)
-
-
-SYNTHETIC = {
-    "square 10 s": lambda: _square(10),
+LOADS = {
     "square 2 s": lambda: _square(2),
-    "square 0.9 s": lambda: _square(0.9),
     "square 0.3 s": lambda: _square(0.3),
-    "sine 5 s": lambda: _sine(5),
-    "ramps, 10 kW/s": lambda: _ramps(10_000),  # without a load meter: PV under an edge of a cloud
-    "random steps, 3 s": lambda: _random_steps(3),
     "random steps, 0.5 s": lambda: _random_steps(0.5),
 }
 
 
-def measured(folder: str) -> dict[str, Trace]:
-    """{name: Trace scaled to PEAK_W} of the files that the folder has."""
-    found = {}
-    for name, (file, column) in FILES.items():
-        path = os.path.join(folder, file)
-        if os.path.exists(path):
-            trace = reader.read_trace(path, column)
-            found[name] = reader.read_trace(path, column, scale=PEAK_W / max(trace.powers_W))
-    return found
-
-
-def load_of(
-    trial: Trial, traces: Mapping[str, Trace], draw: random.Random
-) -> Callable[[float], float]:
-    """t_s -> W, beginning anywhere."""
-    if trial.load in traces:
-        trace = traces[trial.load]
-        from_s = draw.uniform(0.0, max(0.0, trace.duration_s - meter_sign.TEST_S))
-        return lambda t_s: trace.power_W(from_s + t_s)
-    power_W, from_s = SYNTHETIC[trial.load](), draw.uniform(0, 10)
-    return lambda t_s: power_W(from_s + t_s, draw)
-
-
-def function(is_beside: bool) -> meter_sign.MeterSign:
+def _function(is_beside: bool) -> meter_sign.MeterSign:
     """The control function as the example site has it."""
     settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     settings |= {"meter_code_permille": 20, "load_meter_fitted": int(is_beside)}
@@ -182,7 +127,7 @@ class _Converter:
         self.sent_W[tick % len(self.sent_W)] = power_W
 
 
-def true_delay_ms(meter: _Meter, dead_ticks: int) -> float:
+def _true_delay_ms(meter: _Meter, dead_ticks: int) -> float:
     """Mean delay of a step from the tick that sends it to the one that sees it, ms."""
     ticks, period, step_W, area = 40 * PERIOD_TICKS, meter.period_ticks, 10_000, 0
     for phase in range(period):
@@ -194,11 +139,11 @@ def true_delay_ms(meter: _Meter, dead_ticks: int) -> float:
     return area * TICK_MS / (step_W * period)
 
 
-def result_of(trial: Trial, traces: Mapping[str, Trace]) -> Result:
+def result_of(trial: Trial) -> Result:
     """Result of a trial."""
     draw = random.Random(trial.seed)
-    load = load_of(trial, traces, draw)
-    proof, found = function(trial.is_beside), Found()
+    power_W, from_s = LOADS[trial.load](), draw.uniform(0, 10)
+    proof, found = _function(trial.is_beside), Found()
     # the register goes on from test to test
     proof.state.code = draw.randrange(1, 1 << 16)
     period_ticks, dead_ticks = PATHS[trial.path]
@@ -208,7 +153,7 @@ def result_of(trial: Trial, traces: Mapping[str, Trace]) -> Result:
     of_load, of_battery = WIRINGS[trial.wiring]
     seen_W = 0
     for tick in range(TICKS):
-        battery_W, load_W = converter.step(tick), load(tick * TICK_MS / 1000)
+        battery_W, load_W = converter.step(tick), power_W(from_s + tick * TICK_MS / 1000, draw)
         grid_W = grid.see(tick, of_load * load_W - of_battery * battery_W)
         if tick % PERIOD_TICKS == read:
             seen_W = round(battery_W)
@@ -224,4 +169,4 @@ def result_of(trial: Trial, traces: Mapping[str, Trace]) -> Result:
         found.setpoint_W = answers[0].low_W
         converter.send(tick, found.setpoint_W)
     result = proof.out[meter_sign.O_RESULT]
-    return Result(result, tick, proof.state.delay_ms, true_delay_ms(grid, dead_ticks))
+    return Result(result, proof.state.delay_ms, _true_delay_ms(grid, dead_ticks))
