@@ -96,6 +96,15 @@ def test_any_split_gives_the_same():
         assert bytes(receiver.frame.bytes) == frames[-1] and receiver.refused[c.R_FIRST] == 1
 
 
+def test_a_frame_with_any_bit_changed_is_refused():
+    frames = _frames(3)
+    for bit in range(8 * f.FRAME_BYTES):
+        changed = bytearray(frames[2])
+        changed[bit // 8] ^= 1 << bit % 8
+        receiver = _begun(frames)
+        assert receiver.feed(changed, len(changed)) == 0, bit
+
+
 def _told(stream):
     """([(refusals by reason, frames accepted) after each byte], accepted frames), by searching."""
     buffer, refused, accepted, sequence, told = b"", [0] * len(c.REFUSALS), [], None, []
