@@ -56,7 +56,7 @@ QEMU = """
 -serial chardev:console
 -chardev serial,id=can,path={1}
 -serial chardev:can
--device qemu-xhci,id=usb,addr=0x{2}
+-device qemu-xhci,id=usb,p2=15,p3=15,addr=0x{2}
 """
 PORT = """
 -chardev serial,id=port{0},path={1}

@@ -58,7 +58,10 @@ class Bridge:
 
     def to_box(self) -> bool:
         """Pass on what the server has. False when it has gone."""
-        data = self.server.recv(READ_BYTES)
+        try:
+            data = self.server.recv(READ_BYTES)
+        except ConnectionResetError:  # the plant process has ended with bytes unread
+            return False
         *pieces, self._heard = (self._heard + data).split(b">")
         with contextlib.suppress(BlockingIOError):  # the box boots, or has no power
             for match in filter(None, map(_FRAME.search, pieces)):
