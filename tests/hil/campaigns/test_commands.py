@@ -58,9 +58,6 @@ runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, lora_51
 nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
 smooth --delays 170,180: argument --delays: 180: allowed are 50, 55, 60, 100, 100f, 170, 250, 500
 smooth --seeds 0: argument --seeds: 0: allowed is a whole number from 1 to 10000
-run munich --value-day 1 --failures: --value-day 1: allowed is a run without --failures
-run munich --days 2 --value-day 3: --value-day 3: allowed are the 2 days of the run
-run all --value-day 1: --value-day 1: needs one system, not all
 run all --battery-kW 9: --battery-kW: needs one system, not all
 run munich --pv-kW 9: --pv-kW: Munich: load tracking of a training cluster has no PV
 run berlin --battery-kW 5: --battery-kW 5: allowed are 134 to 7830 for Berlin
