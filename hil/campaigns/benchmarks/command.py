@@ -27,7 +27,6 @@ BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
     "rtu": "a Modbus RTU transaction beside libmodbus on the same pty",
-    "replay": "the speed of a replay",
     "start": "from exec to the first tick; memory; how long a page takes",
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
@@ -73,7 +72,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
             str, "DIR", "measured loads, prices and sun, not the built-in ones"
         ),
     },
-    "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
 }
 COMMITTED = sorted((Path(__file__).parent / "results").glob("*.json"))
 RESULTS = {

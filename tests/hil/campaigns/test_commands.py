@@ -50,7 +50,6 @@ bench lop: argument WHAT: invalid choice: 'lop', nearest 'loop'
 bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
 bench tick --cabinet nowhere: nowhere: cannot be read
 bench step --json /nowhere/a.json: argument --json: /nowhere: no such folder
-bench replay /nowhere/journal: /nowhere/journal: No such file
 bench all: the following arguments are required: --json
 vm-test now: unrecognized arguments: now
 vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
