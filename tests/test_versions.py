@@ -36,10 +36,10 @@ def test_the_version_of_the_program_is_the_newest_closed_one():
 
 
 @cases("""line  is_tried
-    "On 12ab34cd: `vm-test` 22 of 22, `prove` 5 of 5."  True
-    "On 12ab34cd: `vm-test` 21 of 22, `prove` 5 of 5."  False
-    "On 12ab34cd: `vm-test` 22 of 22."  False
-    "`vm-test` 22 of 22, `prove` 5 of 5."  False
+    "On 12ab34cd: `vm-test` 26 of 26, `prove` 5 of 5."  True
+    "On 12ab34cd: `vm-test` 25 of 26, `prove` 5 of 5."  False
+    "On 12ab34cd: `vm-test` 26 of 26."  False
+    "`vm-test` 26 of 26, `prove` 5 of 5."  False
 """)
 def test_a_version_without_both_results_on_one_commit_is_untried(line, is_tried):
     page = f"# Changes\n\n## Next\n\n## 0.4.0 (2026-12-01)\n\n{line}\n"

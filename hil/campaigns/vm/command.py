@@ -88,6 +88,8 @@ def _test(cache: pathlib.Path, json_path: str | None) -> int:
         machine = Machine(str(cache), list(rig.wires["ports"].values()), rig.open_can())
         ends.callback(machine.cut_power)
         _run(checks, Lab(cache, machine, rig))
+    done = [row["name"] for row in checks.rows if row["ok"]]
+    print(report.verdict(f"{len(done)} of {len(CHECKS)} checks passed"), flush=True)
     report.write_json(json_path, {"test": "vm", **checks.document()})
     return report.MET if checks.ok else report.NOT_MET
 
