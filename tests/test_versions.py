@@ -11,7 +11,6 @@ TRIED = re.compile(r"(?m)^On [0-9a-f]{8,40}: `vm-test` (\d+) of \1, `prove` (\d+
 
 
 def versions(page):
-    """{version: its text}; the open part is `Next`."""
     return {part.split()[0]: part for part in re.split(r"(?m)^## ", page)[1:]}
 
 

@@ -1,9 +1,4 @@
-"""One trial: the control function `meter_sign` alone, beside a load, a converter and three
-readings of different age. No wires; the sampling is that of the rig.
-
-The true path delay of a trial is the area above the step response of its path, without load and
-noise, as the mean over all phases of the meter.
-"""
+"""The control function `meter_sign` beside a load, a converter and readings of different age."""
 
 import random
 from array import array
@@ -17,14 +12,13 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 
 TICK_MS, RATED_W, PEAK_W = 20, 250_000, 500_000.0
-SWING = 0.8  # of the peak
+SWING = 0.8  # of PEAK_W
 TICKS = 80_000 // TICK_MS  # longer than any test
 PERIOD_TICKS = 5  # of the converter: a reading each 0.1 s, at a phase of its own
-RAMP_W = 50_000  # of the converter in a tick: its rating in 0.1 s
+RAMP_W = 50_000  # of the converter in a tick
 WRITE_TICKS = 5  # up to 80 ms until the bus is free for the write
 JITTER = 4e-4  # of a meter's reading
-# (ticks from value to value of both meters, dead time of the converter in ticks): the example
-# cabinet, one with fast meters, one with a slow converter
+# (ticks from value to value of both meters, dead time of the converter in ticks)
 USUAL = "usual"
 PATHS = {USUAL: (5, 3), "fast meter": (1, 1), "slow converter": (5, 12)}
 # Share of the battery's power that the meter shows: wired right; reversed; one of three
@@ -51,7 +45,7 @@ class Trial(NamedTuple):
 
 
 class Result(NamedTuple):
-    """code: PROVEN .. REVERSED; measured_ms: path delay, 0 unmeasured."""
+    """measured_ms: path delay, 0 unmeasured."""
 
     code: int
     measured_ms: int
@@ -63,7 +57,7 @@ def _square(period_s: float) -> Drawn:
 
 
 def _random_steps(mean_s: float) -> Drawn:
-    """Levels from 20 to 100 % at random times: (t_s, draw) is asked with rising t_s."""
+    """The result is asked with rising t_s."""
     now = [0.0, PEAK_W]
 
     def power_W(t_s: float, draw: random.Random) -> float:
@@ -83,7 +77,6 @@ LOADS = {
 
 
 def _function(is_beside: bool) -> meter_sign.MeterSign:
-    """The control function as the example site has it."""
     settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     settings |= {"meter_code_permille": 20, "load_meter_fitted": int(is_beside)}
     return meter_sign.MeterSign(contract.Setup(settings, TICK_MS, RATED_W, hint_sources.image(())))
@@ -99,7 +92,6 @@ class _Meter:
         self.count = 0
 
     def see(self, tick: int, power_W: float) -> int:
-        """W, as the controller has it in this tick."""
         self.sum_W += power_W
         self.count += 1
         if tick % self.period_ticks == self.read:
@@ -117,18 +109,16 @@ class _Converter:
         self.sent_W, self.power_W = array("i", [0] * (dead_ticks + 1)), 0.0
 
     def step(self, tick: int) -> float:
-        """Its power now, W."""
         wanted_W = self.sent_W[tick % len(self.sent_W)]
         self.power_W += max(-RAMP_W, min(RAMP_W, wanted_W - self.power_W))
         return self.power_W
 
     def send(self, tick: int, power_W: int) -> None:
-        """The set-point of this tick."""
         self.sent_W[tick % len(self.sent_W)] = power_W
 
 
 def _true_delay_ms(meter: _Meter, dead_ticks: int) -> float:
-    """Mean delay of a step from the tick that sends it to the one that sees it, ms."""
+    """The area above the step response, as the mean over all phases of the meter."""
     ticks, period, step_W, area = 40 * PERIOD_TICKS, meter.period_ticks, 10_000, 0
     for phase in range(period):
         quiet, converter = _Meter(random.Random(0), period), _Converter(dead_ticks)
@@ -140,11 +130,9 @@ def _true_delay_ms(meter: _Meter, dead_ticks: int) -> float:
 
 
 def result_of(trial: Trial) -> Result:
-    """Result of a trial."""
     draw = random.Random(trial.seed)
     power_W, from_s = LOADS[trial.load](), draw.uniform(0, 10)
     proof, found = _function(trial.is_beside), Found()
-    # the register goes on from test to test
     proof.state.code = draw.randrange(1, 1 << 16)
     period_ticks, dead_ticks = PATHS[trial.path]
     grid, beside = _Meter(draw, period_ticks), _Meter(draw, period_ticks)
