@@ -1,4 +1,4 @@
-"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil covers FILE`,
+"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`,
 for `./flash.sh check`. A mirrored device has the register map of its profile: a mistake there is in
 both, so a run proves the wiring and not the decoding.
 """
@@ -173,7 +173,7 @@ def add(commands: Any) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="cabinet.toml")
     parser.add_argument("--keys", action="store_true", help="as of `firebreak check`: no report")
     parser.add_argument("--state-dir", help="as of `firebreak check`: without effect here")
-    parser.set_defaults(run=main)
+    parser.set_defaults(run=main, program="keys covers")
 
 
 def main(arguments: Namespace) -> int:

@@ -24,7 +24,8 @@ from hil.engine.arguments import number, output_file, whole
 from hil.engine.refusals import InputError
 from hil.loads import selection
 from hil.results import figures, run_result, template
-from hil.values import segment
+from hil.runner import options
+from hil.values import segment, speeds
 
 UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 SHORTEST_S, LONGEST_S = 60, 400 * 86_400
@@ -66,7 +67,8 @@ def add(commands: Any) -> None:
     option("--skip-quiet", action="store_true", help="skip the kernel while nothing happens")
     option("--json", type=output_file(), metavar="FILE", help="write all figures to FILE")
     option("--resume", metavar="DIR", help="keep the parts in DIR and go on where it ended")
-    parser.set_defaults(run=main)
+    parser.set_defaults(run=main, program="long")
+    speeds.add(options.part(parser, "speeds"))
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,5 @@
-"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near. All
-modes take turns in short rounds, so that other work slows all alike; the table has the medians.
+"""`python -m hil long speeds`: how fast each mode is here, and with --equality, how near. All modes
+take turns in short rounds, so that other work slows all alike; the table has the medians.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--rounds", type=whole(1, 100), default=5, metavar="N", help="(5)")
     parser.add_argument("--equality", action="store_true", help="compare value mode with bytes")
     parser.add_argument("--json", type=output_file(), metavar="FILE", help="write the tables")
-    parser.set_defaults(run=main)
+    parser.set_defaults(run=main, program="long speeds")
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -1,10 +1,11 @@
-"""`python -m hil largest`: the largest site under each operator's rule, by path and buffer."""
+"""`python -m hil smooth largest`: the largest site by rule, path and buffer."""
 
 import argparse
 
 from hil.campaigns.largest import course, tables
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import command as smooth, loads
+from hil.campaigns.smooth import loads
+from hil.campaigns.smooth.paths import paths
 from hil.engine.arguments import number
 from hil.runner import options, report
 from hil.runner.cases import Runner
@@ -13,7 +14,7 @@ OPTIONS = {
     **options.CASES,
     **options.LOADS,
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--delays": options.value(smooth.paths, "MS,MS", "path delays (100f,55)", ("100f", "55")),
+    "--delays": options.value(paths, "MS,MS", "path delays (100f,55)", ("100f", "55")),
     "--capacitor": options.value(
         number(0, 1e6), "J", "at the racks, per kW of the load's peak (%(default)s)", 54.0
     ),

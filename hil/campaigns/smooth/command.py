@@ -1,7 +1,9 @@
 """`python -m hil smooth`: how smooth load tracking makes the grid, as a table, JSON and a page."""
 
 import argparse
+from typing import Any
 
+from hil.campaigns.largest import command as largest
 from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import (
     cells,
@@ -17,20 +19,10 @@ from hil.campaigns.smooth import (
     steps,
     tones,
 )
-from hil.campaigns.smooth.paths import PATHS
+from hil.campaigns.smooth.paths import PATHS, paths
 from hil.engine.arguments import output_file, whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
-
-
-def paths(text: str) -> tuple:
-    """Names of PATHS, parted by commas."""
-    names = tuple(text.split(","))
-    wrong = [name for name in names if name not in PATHS]
-    if wrong:
-        raise argparse.ArgumentTypeError(f"{wrong[0]}: allowed are {', '.join(PATHS)}")
-    return names
-
 
 OPTIONS = {
     **options.CASES,
@@ -55,6 +47,9 @@ OPTIONS = {
     "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
     "--html": options.value(output_file(), "FILE", "write a page there"),
 }
+
+
+WORDS = "how smooth load tracking makes the grid beside each load; largest: of which site"
 
 
 def sources(arguments: argparse.Namespace) -> list:
@@ -185,9 +180,8 @@ def misses(document: dict) -> list:
     ]
 
 
-add = options.command(
-    "smooth",
-    "how smooth load tracking makes the grid beside each load",
-    run,
-    options.JSON | options.SEED | OPTIONS,
-)
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    given = options.JSON | options.SEED | OPTIONS
+    parser = options.add(commands, "smooth", WORDS, run, given)
+    largest.add(options.part(parser, "largest"))

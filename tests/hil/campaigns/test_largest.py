@@ -13,6 +13,7 @@ from hil.campaigns.largest import course, tables
 from hil.campaigns.largest.course import FEED, RACKS, Case, Racks, Way
 from tests.repository import ROOT
 
+ONE = "--only", "NERC", "--processes", "1"
 PLAIN = Racks(50.0, 0.0, 0.0, 0.0, RACKS)
 
 
@@ -117,7 +118,7 @@ def test_the_worst_load_of_each_rule_and_loads_that_a_battery_makes_worse():
 def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(course, "REPEATS", 1)
     written = str(tmp_path / "a.json")
-    assert main(["largest", "--only", "NERC", "--processes", "1", "--json", written]) == 0
+    assert main(["smooth", "largest", *ONE, "--json", written]) == 0
     first, smallest = capsys.readouterr().out.split("\nthe smallest site of 1 loads")
     lines = first.splitlines()
     cells = {line[:26].strip(): line[26:].split() for line in lines}
@@ -131,7 +132,7 @@ def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, c
     assert cells["energy lost in the battery"][:4] == ["0.00", "%", "0.00", "%"]
     (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
     assert row["load"] == "NERC's ramp" and len(row["ways"]["55 ms"]) == 11
-    assert main(["largest", "--only", "nothing"]) == 2
+    assert main(["smooth", "largest", "--only", "nothing"]) == 2
     assert "allowed are parts of NERC's ramp, training" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""`python -m hil long` and `speeds`: parts, resume, refusals, and the mode beside each figure."""
+"""`python -m hil long`: parts, resume, refusals, the mode beside each figure; its speeds."""
 
 import json
 
