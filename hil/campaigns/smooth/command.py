@@ -1,26 +1,13 @@
-"""`python -m hil smooth`: how smooth load tracking makes the grid, as a table, JSON and a page."""
+"""`python -m hil smooth`: how smooth load tracking makes the grid beside each load."""
 
 import argparse
 from typing import Any
 
 from hil.campaigns.largest import command as largest
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import (
-    cells,
-    cost,
-    expected,
-    loads,
-    notices,
-    page,
-    rig,
-    robust,
-    rules,
-    spectra,
-    steps,
-    tones,
-)
+from hil.campaigns.smooth import cells, expected, loads, notices, rig, robust, rules, spectra, steps
 from hil.campaigns.smooth.paths import PATHS, paths
-from hil.engine.arguments import output_file, whole
+from hil.engine.arguments import whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
 
@@ -34,7 +21,7 @@ OPTIONS = {
         ("100", "170"),
     ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--signals": options.flag("tones, squares, noise and steps as well"),
+    "--steps": options.flag("steps with edges of several lengths as well"),
     "--notices": options.flag("announced steps as well"),
     "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
     "--spectra-seeds": options.value(
@@ -42,10 +29,8 @@ OPTIONS = {
     ),
     "--range-kW": options.value(whole(1, 100_000), "KW", "a 5 s range that the site states"),
     "--robust": options.flag("wrong delay, noise, lost samples as well"),
-    "--cost": options.flag("microseconds of a tick of load tracking as well"),
     "--rig": options.flag("some loads in the byte-accurate rig as well"),
     "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
-    "--html": options.value(output_file(), "FILE", "write a page there"),
 }
 
 
@@ -66,8 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
         document["rows"] = _rows(arguments, runner)
-        if arguments.signals:
-            document["signals"] = tones.run(arguments.delays, arguments.seed, runner)
+        if arguments.steps:
             document["steps"] = steps.run(arguments.delays, runner)
         if arguments.notices:
             document["notices"] = notices.run(arguments.delays, runner)
@@ -75,17 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
             document["spectra"] = spectra.run(
                 arguments.delays, arguments.seed, runner, arguments.spectra_seeds
             )
-        if arguments.cost:
-            document["cost"] = cost.run()
         if arguments.robust:
             given = arguments.loads, arguments.seeds, arguments.seed
             document["robust"] = robust.run(*given, runner)
         if arguments.rig:
             document["rig"] = rig.run(sources(arguments), arguments.seed, runner)
     missed = document["missed"] = misses(document)
-    report.write(arguments.html, page.text(document))
-    for row in document["rows"]:
-        del row["picture"]
     closing = [f"off        {line}" for line in missed]
     closing.append(report.verdict(f"{len(missed)} figures are off"))
     return report.finish(arguments, document, closing, not missed)
@@ -119,8 +98,8 @@ def _lines(rows: list) -> str | None:
 
 
 HEAD = (
-    f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain, predictor,"
-    " held back; range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
+    f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
+    " range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
     " ours/no battery; ours: 2 s p99, 10 s rms, 300 s range less, charge, worst gain"
 )
 
@@ -174,7 +153,7 @@ def misses(document: dict) -> list:
         if not each["is_met"]
     ] + [
         text
-        for part in ("signals", "steps", "spectra", "notices", "robust")
+        for part in ("steps", "spectra", "notices", "robust")
         for row in document.get(part, ())
         for text in row["missed"]
     ]

@@ -84,7 +84,7 @@ def played(job: Job) -> dict:
             metrics.changes_W(load_W, 2), metrics.changes_W(grid_W, 2)
         )
         figures[name] = residual["rms"]
-    for name in ("sine2.5", "sq1", "pink"):
+    for name in signals.NAMES:
         learned = slice(round(signals.LEARNED_S / TICK_S), None)
         load_W = signals.power_W(name, job.seed)
         grid_W = _grid_W(job, load_W)
