@@ -219,7 +219,7 @@ def test_a_worker_of_dask_that_ended_is_named(dask):
 
 def test_a_scheduler_that_does_not_answer_is_one_line(dask, run):
     code, _, err = run(killed, "--dask", "tcp://nobody:1")
-    words = "trials nuisance: --dask tcp://nobody:1: no scheduler answers; allowed is an address such as "
+    words = "trials nuisance: --dask tcp://nobody:1: no scheduler answers; allowed is an address "
     assert code == 2 and err.startswith(words) and len(err.splitlines()) == 1
 
 
