@@ -124,11 +124,15 @@ def run(kind: type[Trial], given: Namespace) -> int:
     return report.finish(given, document, closing, judged.is_met)
 
 
+def command(name: str, kind: type[Trial]) -> Callable[[Any], Any]:
+    """A function that adds a trial to argparse's subparsers."""
+    given = options.JSON | options.SEED | options.CASES | kind.own_options
+    return options.command(name, kind.words, functools.partial(run, kind), given)
+
+
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     parser = commands.add_parser("trials", help=HELP)
     names = parser.add_subparsers(required=True, metavar="NAME", dest="trial")
     for name, (module, of) in TRIALS.items():
-        kind = getattr(importlib.import_module(f"hil.campaigns.{module}"), of)
-        given = options.JSON | options.SEED | options.CASES | kind.own_options
-        options.add(names, name, kind.words, functools.partial(run, kind), given)
+        command(name, getattr(importlib.import_module(f"hil.campaigns.{module}"), of))(names)

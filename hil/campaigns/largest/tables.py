@@ -10,7 +10,7 @@ from hil.campaigns.largest import course
 from hil.campaigns.largest.course import ALONE
 from hil.runner import report as tables
 
-WIDTH, WHOLE_MW, ANY_MW = 14, 100, 1e5
+WHOLE_MW, ANY_MW = 100, 1e5
 SMALLER = "<"
 
 
@@ -34,13 +34,15 @@ def of_load(row: dict[str, Any]) -> str:
     """The table of one load: a line for each rule, a column for each way."""
     ways, battery_kW = row["ways"], row["battery_W"] / 1000
     size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
-    lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}", _names(ways)]
+    rows = []
     for rule in course.chosen_rules():
         found = [each[rule.title] for each in ways.values()]
         cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
-        lines.append(_line(rule.title, cells))
+        rows.append((rule.title, *cells))
     lost = [f"{row['lost_pct'][name]:.2f} %" for name in ways]
-    lines.append(_line("energy lost in the battery", lost))
+    lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}"]
+    rows.append(("energy lost in the battery", *lost))
+    lines += tables.table(("rule", *ways), rows)
     floor, withheld = row["lost_pct"]["floor"], row["lost_pct"]["withheld"]
     if floor or withheld:
         lines.append(
@@ -75,16 +77,15 @@ def _worst(rows: Sequence[dict[str, Any]], way: str, title: str) -> dict[str, An
 
 
 def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
-    """The table of the worst load under each rule."""
-    title = f"\nthe smallest site of {count} loads; {SMALLER}N: N loads have less than alone"
-    lines = [title, _names(next(iter(worst.values())))]
-    deciding = ["which load that is"]
+    """The table of the worst load under each rule, and which load that is."""
+    rows = []
     for rule in course.chosen_rules():
         found = worst[rule.title]
         cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
-        lines.append(_line(rule.title, cells))
-        deciding.append(f"{rule.title:26}  {_deciding(found)}")
-    return "\n".join([*lines, *deciding])
+        rows.append((rule.title, *cells, _deciding(found)))
+    title = f"\nthe smallest site of {count} loads; {SMALLER}N: N loads have less than alone"
+    ways = next(iter(worst.values()))
+    return "\n".join([title, *tables.table(("rule", *ways, "the load that decides"), rows)])
 
 
 def _deciding(found: dict[str, dict[str, Any]]) -> str:
@@ -134,14 +135,6 @@ def plain(content: Any) -> Any:
     if isinstance(content, list):
         return [plain(each) for each in content]
     return "any" if content == math.inf else content
-
-
-def _names(ways: dict[str, Any]) -> str:
-    return _line("", [*ways])
-
-
-def _line(name: str, cells: Sequence[str]) -> str:
-    return f"{name:26}" + "".join([f"{each:>{WIDTH}}" for each in cells])
 
 
 def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:

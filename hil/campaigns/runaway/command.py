@@ -78,7 +78,6 @@ class Runaway(Trial):
             hours[case.kind] += each["seconds"] / 3600
         document = {
             "about": HONESTY,
-            "courses": Counter([case.kind for case in cases]),
             "hours": {kind: round(each, 2) for kind, each in hours.items()},
             "rates_per_1000_d": courses.RATES,
             "detectors": judged(pairs),
@@ -155,8 +154,7 @@ def table(doc: Mapping[str, Any]) -> list[str]:
         for kind in shown[0]
     ]
     return [
-        ", ".join([f"{kind} {count}" for kind, count in doc["courses"].items()]) + " courses",
-        ", ".join([f"{kind} {hours:g}" for kind, hours in doc["hours"].items()]) + " h",
+        ", ".join([f"{kind} {hours:g} h" for kind, hours in doc["hours"].items()]),
         doc["about"],
         *report.table(COLUMNS, [(name, *_cells(each)) for name, each in detectors.items()]),
         "",

@@ -224,7 +224,7 @@ def _runaway(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
     start: tuple[float | None, float | None] = (None, SUDDEN_DEGC)
     lasts_s = 0.0
     if kind != "sudden":
-        rate_K_per_min = math.exp(deal.uniform(*[math.log(end) for end in RATES_K_PER_MIN[kind]]))
+        rate_K_per_min = _logarithmic(deal, *RATES_K_PER_MIN[kind])
         start = (rate_K_per_min / 60.0, None)
         lasts_s = 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
     steps: Steps = [(FAULT_S, lambda plant: plant.racks[rack].start_runaway(module, cell, *start))]

@@ -4,7 +4,6 @@ A stage trips when its feature is at or beyond the threshold for its debounce, r
 seconds, and its gate is open. An unknown feature counts as not beyond.
 """
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +19,7 @@ STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
 GATE_STANDS_S = 60  # a row that gates another one stays active this time after its cause
 GATES = dict(m.ALERTS)
 Stage = tuple[Any, ...]
-Trips = list[np.ndarray]  # bool per second: one array per rack, or one for the cabinet
+Trips = np.ndarray  # bool: [rack, second]
 
 SUSPICION = next(stage for stage in STAGES if stage[m.S_ID] == "53")
 SET_PCT, OWN_S = SUSPICION[m.S_SET], -(-SUSPICION[m.S_SET_MS] // 1000)
@@ -45,8 +44,8 @@ def stage_trips(series: Series) -> dict[str, Trips]:
     found: dict[str, Trips] = {}
     # stages that other rows gate come last
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
-        racks = series.racks if stage[m.S_SCOPE] == m.RACK else (None,)
-        found[stage[m.S_ID]] = [_trips(stage, series, rack, found) for rack in racks]
+        trips = [_trips(stage, series, rack, found) for rack in series.racks]
+        found[stage[m.S_ID]] = np.array(trips)
     return found
 
 
@@ -57,15 +56,14 @@ def _gate_rows(stage: Stage) -> tuple[int, ...]:
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
 
 
-def _trips(
-    stage: Stage, series: Series, rack: int | None, found: Mapping[str, Trips]
-) -> np.ndarray:
-    values = series.column(stage[m.S_FEATURE], rack)
+def _trips(stage: Stage, series: Series, rack: int, found: Mapping[str, Trips]) -> np.ndarray:
+    place = rack if stage[m.S_SCOPE] == m.RACK else None
+    values = series.column(stage[m.S_FEATURE], place)
     hits = (values != UNKNOWN) & (values * stage[m.S_SENSE] >= stage[m.S_SET] * stage[m.S_SENSE])
     if _gate_rows(stage):
         hits = hits & _active(_gate_rows(stage), found, len(values))
     elif stage[m.S_GATE] != m.NO_GATE:
-        hits = hits & (series.column(stage[m.S_GATE], rack) > 0)
+        hits = hits & (series.column(stage[m.S_GATE], place) > 0)
     return held(hits, max(1, math.ceil(stage[m.S_SET_MS] / 1000)))
 
 
@@ -73,8 +71,8 @@ def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np
     """True if one of these rows was active in the second before."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
     names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
-    for tripped in itertools.chain.from_iterable(found.get(name, ()) for name in names):
-        for second in np.flatnonzero(tripped):
+    for name in [name for name in names if name in found]:
+        for second in np.flatnonzero(found[name].any(axis=0)):
             active[second + 1 : second + 1 + GATE_STANDS_S] = True
     return active[:seconds]
 
@@ -84,22 +82,20 @@ def detectors(series: Series) -> dict[str, Trips]:
     found = _of_rows(stage_trips(series))
     levels = [series.column(SUSPICION[m.S_FEATURE], rack) for rack in series.racks]
     for pct, held_s in VARIANTS:
-        found[f"row 53 at {pct} %, {held_s} s"] = [held(each >= pct, held_s) for each in levels]
+        trips = [held(each >= pct, held_s) for each in levels]
+        found[f"row 53 at {pct} %, {held_s} s"] = np.array(trips)
     return found
 
 
 def _of_rows(trips: Mapping[str, Trips]) -> dict[str, Trips]:
-    """{"row 7": arrays, ...}: a row trips with any of its stages; also "any row" and without 53."""
+    """A row trips with any of its stages; also "any row" and without 53."""
     found: dict[str, Trips] = {}
     for stage in STAGES:
-        name, arrays = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
-        found[name] = [a | b for a, b in zip(found.get(name, arrays), arrays)]
-    others = [arrays for name, arrays in found.items() if name != "row 53"]
-    found["any row but 53"] = [
-        np.any([arrays[rack if len(arrays) > 1 else 0] for arrays in others], axis=0)
-        for rack in range(len(found["row 53"]))
-    ]
-    found["any row"] = [a | b for a, b in zip(found["any row but 53"], found["row 53"])]
+        name, each = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
+        found[name] = each | found.get(name, each)
+    others = [each for name, each in found.items() if name != "row 53"]
+    found["any row but 53"] = np.any(others, axis=0)
+    found["any row"] = found["any row but 53"] | found["row 53"]
     return found
 
 
@@ -107,9 +103,8 @@ def begins(series: Series, course: Course) -> dict[str, list[int]]:
     """{detector: the seconds at which it trips}. In a true runaway only the rack of the fault
     counts.
     """
-    found = {}
-    for name, trips in detectors(series).items():
-        if course.rack is not None and len(trips) > 1:
-            trips = [trips[course.rack]]
-        found[name] = np.unique(np.concatenate([edges(each) for each in trips])).tolist()
-    return found
+    racks = series.racks if course.rack is None else (course.rack,)
+    return {
+        name: np.unique(np.concatenate([edges(trips[rack]) for rack in racks])).tolist()
+        for name, trips in detectors(series).items()
+    }

@@ -5,7 +5,7 @@ from typing import Any
 
 from hil.campaigns.largest import command as largest
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import cells, expected, loads, notices, rig, robust, rules, spectra, steps
+from hil.campaigns.smooth import cells, expected, loads, notices, robust, rules, spectra, steps
 from hil.campaigns.smooth.paths import PATHS, paths
 from hil.engine.arguments import whole
 from hil.runner import options, report
@@ -29,7 +29,6 @@ OPTIONS = {
     ),
     "--range-kW": options.value(whole(1, 100_000), "KW", "a 5 s range that the site states"),
     "--robust": options.flag("wrong delay, noise, lost samples as well"),
-    "--rig": options.flag("some loads in the byte-accurate rig as well"),
     "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
 }
 
@@ -62,8 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.robust:
             given = arguments.loads, arguments.seeds, arguments.seed
             document["robust"] = robust.run(*given, runner)
-        if arguments.rig:
-            document["rig"] = rig.run(sources(arguments), arguments.seed, runner)
     missed = document["missed"] = misses(document)
     closing = [f"off        {line}" for line in missed]
     closing.append(report.verdict(f"{len(missed)} figures are off"))

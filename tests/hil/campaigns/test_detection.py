@@ -108,7 +108,7 @@ def test_only_the_rack_that_burns_counts_and_only_before_it_does(runaway_s, lead
 @pytest.mark.parametrize("racks, edges", [([], []), ([warm(2, 80, 90)], [101])])
 def test_a_gated_row_needs_the_row_it_is_gated_by(racks, edges):
     """8c: vapour for 2 s beside row 22 or 23; alone it takes two sensors or 30 s."""
-    (tripped,) = metrics.stage_trips(made(cabinet=[vapour(100, 104)], racks=racks))["8c"]
+    tripped, *_ = metrics.stage_trips(made(cabinet=[vapour(100, 104)], racks=racks))["8c"]
     assert list(metrics.edges(tripped)) == edges
 
 
@@ -180,7 +180,7 @@ def test_the_command_prints_and_writes(monkeypatch, tmp_path, capsys):
     assert main(["trials", "runaway", "--days", "0.01", "--json", str(path)]) == 0
     doc = json.loads(path.read_text())
     assert doc["detectors"]["row 22"]["leads"]["missed"] == 0
-    assert doc["courses"] == {"heater": 1, "load": 1} and doc["hours"]["load"] == 0.03
+    assert set(doc["hours"]) == {"heater", "load"} and doc["hours"]["load"] == 0.03
     out = capsys.readouterr().out
     assert "not field data" in out and "\n| row 53 | 0 of 1 |" in out
 
