@@ -77,8 +77,8 @@ class Trial:
         raise NotImplementedError
 
     def name(self, case: Any) -> str:
-        """Name of a case among all."""
-        return str(case)
+        """Name of a case among all: its own, if it has one."""
+        return str(getattr(case, "name", case))
 
     def play(self, case: Any) -> Any:
         """The result of a case, plain data."""

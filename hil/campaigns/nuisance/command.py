@@ -46,10 +46,6 @@ class Nuisance(Trial):
             for condition in conditions
         ]
 
-    def name(self, case: Course) -> str:
-        """See Trial."""
-        return case.name
-
     def play(self, case: Course) -> dict[str, Any]:
         """See Trial."""
         return {"condition": case.condition, "load": case.load, **courses.run(case)}

@@ -62,10 +62,6 @@ class Islands(Trial):
     def _cabinet(self, island: Island) -> str:
         return GENSET_CABINET if _has_genset(island) else self.given.cabinet
 
-    def name(self, case: Island) -> str:
-        """See Trial."""
-        return case.name
-
     def play(self, case: Island) -> dict[str, Any]:
         """See Trial."""
         config = configuration.load(self._cabinet(case), tick_ms=TICK_MS)

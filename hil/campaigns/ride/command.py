@@ -50,10 +50,6 @@ class Ride(Trial):
     def _rig(self, request_kW: int) -> VirtualRig:
         return course.started(self.config, self.given.seed, request_kW)
 
-    def name(self, case: Case) -> str:
-        """See Trial."""
-        return case.name
-
     def play(self, case: Case) -> dict[str, Any]:
         """See Trial."""
         return course.play(case, self.started(case.request_kW, self._rig))
