@@ -3,9 +3,18 @@
 import argparse
 from typing import Any
 
-from hil.campaigns.largest import command as largest
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import cells, expected, loads, notices, robust, rules, spectra, steps
+from hil.campaigns.smooth import (
+    cells,
+    expected,
+    largest_command,
+    loads,
+    notices,
+    robust,
+    rules,
+    spectra,
+    steps,
+)
 from hil.campaigns.smooth.paths import PATHS, paths
 from hil.engine.arguments import whole
 from hil.runner import options, report
@@ -160,4 +169,4 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers."""
     given = options.JSON | options.SEED | OPTIONS
     parser = options.add(commands, "smooth", WORDS, run, given)
-    largest.add(options.part(parser, "largest"))
+    largest_command.add(options.part(parser, "largest"))

@@ -9,8 +9,8 @@ import pytest
 from controller.__main__ import main as firebreak
 from controller.audit import report
 from hil.__main__ import main
-from hil.campaigns.largest import course, tables
-from hil.campaigns.largest.course import FEED, RACKS, Case, Racks, Way
+from hil.campaigns.smooth import largest as course, largest_tables as tables
+from hil.campaigns.smooth.largest import FEED, RACKS, Case, Racks, Way
 from tests.repository import ROOT
 
 ONE = "--only", "NERC", "--processes", "1"

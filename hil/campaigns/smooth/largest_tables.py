@@ -6,15 +6,15 @@ from typing import Any
 
 from controller.audit import report
 from controller.audit.rules import Rule
-from hil.campaigns.largest import course
-from hil.campaigns.largest.course import ALONE
+from hil.campaigns.smooth import largest
+from hil.campaigns.smooth.largest import ALONE
 from hil.runner import report as tables
 
 WHOLE_MW, ANY_MW = 100, 1e5
 SMALLER = "<"
 
 
-def head(racks: course.Racks) -> list[str]:
+def head(racks: largest.Racks) -> list[str]:
     """The lines above the tables."""
     smoothing = f"floor {racks.floor_pct:g} %, {racks.ramp_pct_per_s:g} % per s"
     stated = "" if racks.range_pct is None else f"; the site states {racks.range_pct:g} % in 5 s"
@@ -35,7 +35,7 @@ def of_load(row: dict[str, Any]) -> str:
     ways, battery_kW = row["ways"], row["battery_W"] / 1000
     size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
     rows = []
-    for rule in course.chosen_rules():
+    for rule in largest.chosen_rules():
         found = [each[rule.title] for each in ways.values()]
         cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
         rows.append((rule.title, *cells))
@@ -56,7 +56,7 @@ def worst(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     whose site is smaller than without anything. A load that is too short for a rule is left out.
     """
     found: dict[str, dict[str, Any]] = {}
-    for rule in course.chosen_rules():
+    for rule in largest.chosen_rules():
         title = rule.title
         judged = [row for row in rows if row["ways"][ALONE][title] is not None]
         found[title] = {way: _worst(judged, way, title) for way in rows[0]["ways"]}
@@ -79,7 +79,7 @@ def _worst(rows: Sequence[dict[str, Any]], way: str, title: str) -> dict[str, An
 def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
     """The table of the worst load under each rule, and which load that is."""
     rows = []
-    for rule in course.chosen_rules():
+    for rule in largest.chosen_rules():
         found = worst[rule.title]
         cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
         rows.append((rule.title, *cells, _deciding(found)))
@@ -101,12 +101,12 @@ def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The table of README: the smallest site of the built-in loads, in brackets that of all loads.
     Bold: smaller than alone. A rule that no way changes is left out.
     """
-    built_in = [row for row in rows if row["load"] in course.BUILT_IN]
+    built_in = [row for row in rows if row["load"] in largest.BUILT_IN]
     ways = [*rows[0]["ways"]]
     names = [ALONE, *[name for name in ways if name.endswith("ms")], ways[-1]]
     sets = [worst(each) for each in (built_in or rows, rows)]
     lines = []
-    for rule in course.chosen_rules():
+    for rule in largest.chosen_rules():
         cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
         if len(set(cells)) > 1:
             lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
