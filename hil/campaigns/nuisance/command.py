@@ -95,9 +95,10 @@ def _group(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
 
 def table(document: dict[str, Any]) -> list[str]:
     """Lines: per condition the trips of each kind, and the upper bound of their rate."""
-    columns = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
-    lines = [f"{'':15}{'hours':>8}" + "".join([f"{column:>24}" for column in columns])]
-    for name, group in document["groups"].items():
-        cells = [f"{group[k]['count']:10}{group[k]['per_1000_d_max']:14.0f}" for k in courses.KINDS]
-        lines.append(f"{name:15}{group['hours']:8.1f}{''.join(cells)}")
-    return lines
+    rows = [
+        (name, f"{group['hours']:.1f}")
+        + tuple([f"{group[k]['count']}, {group[k]['per_1000_d_max']:.0f}" for k in courses.KINDS])
+        for name, group in document["groups"].items()
+    ]
+    heads = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
+    return report.table(("condition", "hours", *heads), rows)

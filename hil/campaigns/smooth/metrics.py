@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from controller.audit.measures import rolling_max
 from hil.campaigns.smooth.simulator import TICK_S
 
 WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
@@ -39,11 +40,15 @@ def residual_pct(of_load: dict | None, of_grid: dict | None) -> dict | None:
 
 def range_kW(power_W: np.ndarray, within_s: int = RANGE_S) -> float:
     """The largest range of 1 s means within so many seconds, kW."""
-    seconds_W = means_W(power_W, 1)
-    if not len(seconds_W):
+    return largest_range_W(means_W(power_W, 1), within_s) / 1000
+
+
+def largest_range_W(power_W: np.ndarray, count: int) -> float:
+    """The largest range within any so many values; of all, if they are fewer; 0 of none."""
+    if not len(power_W):
         return 0.0
-    shown = np.lib.stride_tricks.sliding_window_view(seconds_W, min(within_s, len(seconds_W)))
-    return float(np.ptp(shown, axis=1).max()) / 1000
+    highs_W, lows_W = [rolling_max(way * power_W, min(count, len(power_W))) for way in (1, -1)]
+    return float((highs_W + lows_W).max())
 
 
 def bands() -> list:
