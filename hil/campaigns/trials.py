@@ -6,7 +6,6 @@ rest: options, seed, workers, kept results, closing lines, JSON and the exit cod
 
 import functools
 import importlib
-import math
 from argparse import Namespace
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
@@ -30,7 +29,6 @@ TRIALS = {
     "runaway": ("runaway.command", "Runaway"),
     "windows": ("windows.command", "Windows"),
 }
-CONFIDENCE = 0.95
 BYTE = "byte"  # the mode; beside it the tick of --cabinet
 HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runaway"
 
@@ -95,16 +93,6 @@ class Trial:
 def count(most: int, usual: int, text: str) -> options.Options:
     """The option --count."""
     return {"--count": options.value(whole(1, most), "NUMBER", f"{text} (%(default)s)", usual)}
-
-
-def mean_max(count: int) -> float:
-    """The highest mean of a Poisson distribution that gives `count` or less with 1 - CONFIDENCE."""
-    low, high = float(count), 10.0 + 2.0 * count
-    while high - low > 1e-6:
-        mean = (low + high) / 2
-        terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1)]
-        low, high = (mean, high) if sum(terms) > 1 - CONFIDENCE else (low, mean)
-    return high
 
 
 def run(kind: type[Trial], given: Namespace) -> int:

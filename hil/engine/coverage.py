@@ -171,8 +171,8 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers; it takes the command line of `firebreak check`."""
     parser = commands.add_parser("covers", help="what the rig simulates of a cabinet's file")
     parser.add_argument("file", nargs="?", metavar="FILE", help="cabinet.toml")
-    parser.add_argument("--keys", action="store_true", help="as of `firebreak check`: no report")
-    parser.add_argument("--state-dir", help="as of `firebreak check`: without effect here")
+    parser.add_argument("--keys", action="store_true", help="no report")
+    parser.add_argument("--state-dir", help="without effect here")
     parser.set_defaults(run=main, program="keys covers")
 
 

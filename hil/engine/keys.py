@@ -37,7 +37,7 @@ CONTENT: dict[str, dict[str, Any]] = {
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
-    words = "every key of a scenario or of a site's file; what the rig covers of a cabinet"
+    words = "every key of a scenario or site; what the rig covers of a cabinet"
     kinds = commands.add_parser("keys", help=words).add_subparsers(
         required=True, metavar="WHAT", dest="kind"
     )

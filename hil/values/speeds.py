@@ -99,5 +99,5 @@ def lines(table: list[dict[str, Any]]) -> list[str]:
     """The table as text."""
     row_of = "{mode:60}{units:>8}{speed:9.0f}{times_byte:8.1f}{quarter_h:16.2f}".format_map
     head = f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"
-    note = "speed: simulated s per CPU s, median of interleaved rounds on one core"
+    note = "speed: simulated s per CPU s, median of rounds"
     return [head, *map(row_of, table), note]

@@ -1,15 +1,17 @@
 """`python -m hil trials nuisance`: an hour of every load in every condition, and the trips."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.courses import Course
-from hil.campaigns.trials import BYTE, Judged, Trial, mean_max
+from hil.campaigns.trials import BYTE, Judged, Trial
 from hil.engine.arguments import number
 from hil.runner import options, report
 
+CONFIDENCE = 0.95
 CABINET_H = 24_000  # of 1000 cabinet-days
 _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the condition)"}
 
@@ -91,6 +93,16 @@ def _group(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
         }
         for kind in courses.KINDS
     }
+
+
+def mean_max(count: int) -> float:
+    """The highest mean of a Poisson distribution that gives `count` or less with 1 - CONFIDENCE."""
+    low, high = float(count), 10.0 + 2.0 * count
+    while high - low > 1e-6:
+        mean = (low + high) / 2
+        terms = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1)]
+        low, high = (mean, high) if sum(terms) > 1 - CONFIDENCE else (low, mean)
+    return high
 
 
 def table(document: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hil.campaigns.runaway import courses, metrics, watching
 from hil.campaigns.runaway.courses import Course
-from hil.campaigns.trials import Judged, Trial, mean_max
+from hil.campaigns.trials import Judged, Trial
 from hil.engine.arguments import number, whole
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
@@ -24,9 +24,9 @@ DAY_H = 24.0
 BY_MAKER = ("row 7", "row 22", "row 23", "row 26", "row 53")  # rows of the last table
 COLUMNS = (
     *("detector", "missed", "lead, median, s", "lead, 5 %, s"),
-    *("false alarms by events, per 1000 d", "only load, per 1000 d", "all, 95 % bound"),
+    *("false alarms by events, per 1000 d", "only load, per 1000 d"),
 )
-DIGITS = 0, 0, 2, 0, 0  # behind the point, from the median on
+DIGITS = 0, 0, 2, 0  # behind the point, from the median on
 Pair = tuple[Course, Mapping[str, Any]]  # a course and its result
 Figures = dict[str, Any]
 
@@ -110,8 +110,8 @@ def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
 
 
 def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
-    """Expected false alarms in 1000 cabinet-days: per_1000_d, its 95 % bound, and without the load
-    alone. makers: alarms of so many events; of the load alone, and by noise, of so many hours.
+    """Expected false alarms in 1000 cabinet-days. makers: alarms of so many events; of the load
+    alone, and by noise, of so many hours.
     """
     alarms, of = Counter[str](), Counter[str]()
     for course, found in pairs:
@@ -123,26 +123,21 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
             end_s = at_s + courses.WINDOW_S[course.kind]
             alarms[course.kind] += any([at_s < begin_s <= end_s for begin_s in begins])
             of[course.kind] += 1
-    makers = {kind: _maker(kind, alarms[kind], of[kind]) for kind in of}
-    events = [each for kind, each in makers.items() if kind in courses.RATES]
-    every = [*events, *[makers[kind] for kind in makers if kind == "load"]]
-    return {
-        "per_1000_d": sum([each["per_1000_d"] for each in every]),
-        "per_1000_d_upper": sum([each["per_1000_d_upper"] for each in every]),
-        "events_per_1000_d": sum([each["per_1000_d"] for each in events]),
-        "makers": makers,
+    makers = {
+        kind: {
+            "alarms": alarms[kind],
+            "of": of[kind],
+            "per_1000_d": alarms[kind] * _rate(kind) / of[kind],
+        }
+        for kind in of
     }
+    events = [each["per_1000_d"] for kind, each in makers.items() if kind in courses.RATES]
+    return {"events_per_1000_d": sum(events), "makers": makers}
 
 
-def _maker(kind: str, alarms: int, of: float) -> Figures:
-    rate, most = courses.RATES.get(kind), mean_max(alarms)
-    per_1000_d, upper = (rate, min(of, most)) if rate else (1000 * DAY_H, most)
-    return {
-        "alarms": alarms,
-        "of": of,
-        "per_1000_d": per_1000_d * alarms / of,
-        "per_1000_d_upper": per_1000_d * upper / of,
-    }
+def _rate(kind: str) -> float:
+    """Events of a maker in 1000 cabinet-days, or hours of the load alone."""
+    return courses.RATES.get(kind, 1000 * DAY_H)
 
 
 def table(doc: Mapping[str, Any]) -> list[str]:
@@ -165,7 +160,6 @@ def table(doc: Mapping[str, Any]) -> list[str]:
 def _cells(detector: Mapping[str, Any]) -> list[str]:
     leads, false = detector["leads"], detector["false_alarms"]
     load = false["makers"].get("load", {"per_1000_d": None})
-    figures = [leads["median_s"], leads["p5_s"], false["events_per_1000_d"]]
-    figures += [load["per_1000_d"], false["per_1000_d_upper"]]
+    figures = leads["median_s"], leads["p5_s"], false["events_per_1000_d"], load["per_1000_d"]
     texts = ["-" if each is None else f"{each:.{digits}f}" for each, digits in zip(figures, DIGITS)]
     return [f"{leads['missed']} of {leads['of']}", *texts]

@@ -8,7 +8,7 @@ from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.__main__ import main
 from hil.campaigns.nuisance import courses
-from hil.campaigns.trials import mean_max
+from hil.campaigns.nuisance.command import mean_max
 from hil.scenarios.scenario import Action
 
 FINE = {"trips": [], "is_running": True}

@@ -1,6 +1,5 @@
 """Figures of the operators' rules by hand, spectra and ramps, and what the table says of them."""
 
-import json
 import math
 
 import numpy as np
@@ -28,10 +27,6 @@ def test_the_range_is_that_within_five_seconds(apart_s, range_kW):
     """A rise by 100, then by 50 kW: both levels beside the edges lie in 250 ticks, or do not."""
     load_W = level_W((0, 10), (100, apart_s), (150, 10))
     assert rules.largest_range_W(load_W, 5) == 1000 * range_kW
-
-
-def test_the_largest_range_of_a_short_load_is_that_of_all():
-    assert rules.largest_range_W(level_W((0, 1), (7, 1)), 5) == 7000
 
 
 def test_above_a_tenth_of_a_hertz_a_step_fades_with_1_6_s():
@@ -215,20 +210,6 @@ def test_a_stated_range_holds_beside_random_steps(number, part):
     found = cells._strict(load_W, path, int(part * range_W))
     left_W = found["rules"]["range_5s"] * load_W.max() / 100
     assert left_W <= max(part * range_W, 1.11 * range_W)
-
-
-def test_a_load_of_joined_samples_comes_last_and_is_marked(tmp_path, capsys):
-    rows = "".join(f"{t},{250 + 50 * (t // 5 % 2)}\n" for t in range(40))
-    (tmp_path / "b.csv").write_text("t_s,total_kW\n" + rows)
-    given = "--loads", str(tmp_path), "--delays", "100f", "--only", "b total", "--range-kW", "20"
-    assert main(["smooth", *given, "--processes", "1", "--json", str(tmp_path / "o.json")]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("b total")]
-    marked = ["joined samples: no evidence of slopes" in line for line in lines]
-    assert marked == [False, False, True]
-    assert all("with the stated range: 2 s rms" in line for line in lines)
-    rows = json.loads((tmp_path / "o.json").read_text())["rows"]
-    assert [row["is_joined"] for row in rows] == marked
-    assert rows[0]["strict"]["rules"]["range_5s"] != rows[0]["rules"]["ours"]["range_5s"]
 
 
 @pytest.mark.parametrize("step_s, is_fine", ((0.2, True), (0.25, False)))
