@@ -61,7 +61,7 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
             "ours": rules.figures_pct(results[0].grid_W, peak_W),
         },
         "no_battery": {"changes_W": _by_window(load_W), "range_300s_kW": metrics.range_kW(load_W)},
-        "ways": {name: _figures(load_W, result, path) for name, result in zip(WAYS, results)},
+        "ways": {name: _figures(load_W, result) for name, result in zip(WAYS, results)},
     }
 
 
@@ -78,9 +78,8 @@ def _by_window(power_W: np.ndarray) -> dict:
     return {f"{s:g}": metrics.changes_W(power_W, s) for s in metrics.WINDOWS_S}
 
 
-def _figures(load_W: np.ndarray, result: simulator.Result, path: Path) -> dict:
+def _figures(load_W: np.ndarray, result: simulator.Result) -> dict:
     of_load, of_grid = _by_window(load_W), _by_window(result.grid_W)
-    gains = metrics.gains(load_W, result.grid_W, 1000 / path.sample_ms / 3)
     range_kW = metrics.range_kW(load_W)
     left_kW = metrics.range_kW(result.grid_W)
     return {
@@ -89,6 +88,4 @@ def _figures(load_W: np.ndarray, result: simulator.Result, path: Path) -> dict:
         "range_300s_kW": left_kW,
         "range_300s_less_pct": ratio.less_pct(left_kW, range_kW, QUIET_kW),
         "soc_pct": [100 * float(result.soc.min()), 100 * float(result.soc.max())],
-        "gain": {f"{centre:g}": gain for centre, gain in gains.items()},
-        "worst_gain": metrics.worst(gains),
     }

@@ -10,7 +10,6 @@ from hil.campaigns.smooth import (
     largest_command,
     loads,
     notices,
-    robust,
     rules,
     spectra,
     steps,
@@ -37,8 +36,6 @@ OPTIONS = {
         whole(1, 1000), "NUMBER", "seeds of --spectra (%(default)s)", 1
     ),
     "--range-kW": options.value(whole(1, 100_000), "KW", "a 5 s range that the site states"),
-    "--robust": options.flag("wrong delay, noise, lost samples as well"),
-    "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
 }
 
 
@@ -67,9 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
             document["spectra"] = spectra.run(
                 arguments.delays, arguments.seed, runner, arguments.spectra_seeds
             )
-        if arguments.robust:
-            given = arguments.loads, arguments.seeds, arguments.seed
-            document["robust"] = robust.run(*given, runner)
     missed = document["missed"] = misses(document)
     closing = [f"off        {line}" for line in missed]
     closing.append(report.verdict(f"{len(missed)} figures are off"))
@@ -106,7 +100,7 @@ def _lines(rows: list) -> str | None:
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
     " range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
-    " ours/no battery; ours: 2 s p99, 10 s rms, 300 s range less, charge, worst gain"
+    " ours/no battery; ours: 2 s p99, 10 s rms, 300 s range less, charge"
 )
 
 
@@ -117,12 +111,10 @@ def table_line(row: dict) -> str:
     p99, ten_s = _pct(ours["residual_pct"]["2"], "p99"), _pct(ours["residual_pct"]["10"], "rms")
     less = ours["range_300s_less_pct"]
     low, high = ours["soc_pct"]
-    gain = ours["worst_gain"]
     return (
         f"{row['load']:38}{row['kind']:6}{row['path']:>5}{row['scale']:7.4g} {''.join(rms)} |"
         f"{_rules(row)} |{p99}"
         f"{ten_s}{'-' if less is None else format(-less, '.0f'):>6} %  {low:.1f} to {high:.1f} %"
-        + (f"  {gain[0]:.2f} at {gain[1]:.2g} Hz" if gain else "")
         + _strict(row)
         + ("  joined samples: no evidence of slopes" if row["is_joined"] else "")
         + ("  first hour" if row["is_cut"] else "")
@@ -159,7 +151,7 @@ def misses(document: dict) -> list:
         if not each["is_met"]
     ] + [
         text
-        for part in ("steps", "spectra", "notices", "robust")
+        for part in ("steps", "spectra", "notices")
         for row in document.get(part, ())
         for text in row["missed"]
     ]

@@ -1,7 +1,5 @@
 """The real control function, and plain following with the same slow reference."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from controller.core import parameters
@@ -38,19 +36,11 @@ def function(path: Path, believed_ms: int | None = None, range_W_max: int | None
 class Ours:
     """The control function, with what it reads of a tick."""
 
-    def __init__(
-        self,
-        seen_W: np.ndarray,
-        path: Path,
-        track: Track | None = None,
-        is_new: Sequence[bool] | None = None,
-    ) -> None:
-        """seen_W: in each tick; track: default: that of the path; is_new: a value arrives."""
+    def __init__(self, seen_W: np.ndarray, path: Path, track: Track | None = None) -> None:
+        """seen_W: in each tick; track: default: that of the path."""
         self._track = track or function(path)
         self._seen_W = np.rint(seen_W).astype(int).tolist()
-        self._is_new = is_new or [
-            tick % path.sample_ticks == 0 for tick in range(len(self._seen_W))
-        ]
+        self._sample_ticks = path.sample_ticks
         self._found = Found()
         self._found.load_source = MEASURED
         self._found.left_low_W, self._found.left_high_W = -RATED_W, RATED_W
@@ -58,7 +48,7 @@ class Ours:
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
         """The function's request, W."""
         found, permille = self._found, int(soc * 1000)
-        found.load_W, found.is_load_new = self._seen_W[tick], self._is_new[tick]
+        found.load_W, found.is_load_new = self._seen_W[tick], tick % self._sample_ticks == 0
         found.left_setpoint_W = int(setpoint_W)
         known = Known(is_running=True, soc_permille=(permille, permille))
         return self._track.step(known, found, 1)[0].power_W

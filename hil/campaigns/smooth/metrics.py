@@ -9,7 +9,6 @@ WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
 FIGURES = ("rms", "p99", "max")
 STILL_W = 50.0  # a load whose means change by less (rms) has no residual
 RANGE_S = 300
-VARIANCE_MIN = 0.01  # of the load's: a band with less has no gain
 
 
 def means_W(power_W: np.ndarray, window_s: float) -> np.ndarray:
@@ -49,28 +48,3 @@ def largest_range_W(power_W: np.ndarray, count: int) -> float:
         return 0.0
     highs_W, lows_W = [rolling_max(way * power_W, min(count, len(power_W))) for way in (1, -1)]
     return float((highs_W + lows_W).max())
-
-
-def bands() -> list:
-    """[(centre, low, high)] of the third octaves, Hz; one has its centre at 1 Hz."""
-    centres = [2 ** (third / 3) for third in range(-20, 14)]
-    return [(centre, centre * 2 ** (-1 / 6), centre * 2 ** (1 / 6)) for centre in centres]
-
-
-def gains(load_W: np.ndarray, grid_W: np.ndarray, highest_Hz: float) -> dict:
-    """{centre in Hz: grid / load} in the third octaves up to highest_Hz with enough of the load."""
-    shape = np.hanning(len(load_W))
-    load, grid = (np.abs(np.fft.rfft(shape * (x - x.mean()))) ** 2 for x in (load_W, grid_W))
-    at_Hz = np.fft.rfftfreq(len(load_W), TICK_S)
-    sums = [(c, slice(*np.searchsorted(at_Hz, (low, high)))) for c, low, high in bands()]
-    least = VARIANCE_MIN * load.sum()
-    return {
-        round(centre, 3): float(np.sqrt(grid[part].sum() / load[part].sum()))
-        for centre, part in sums
-        if centre <= highest_Hz and load[part].sum() >= least > 0
-    }
-
-
-def worst(found: dict) -> tuple | None:
-    """(gain, centre in Hz) of the highest gain; None without any."""
-    return max(((gain, centre) for centre, gain in found.items()), default=None)

@@ -63,7 +63,7 @@ trials: the following arguments are required: NAME
 trials nobody: argument NAME: invalid choice: 'nobody'
 keys nobody: argument WHAT: invalid choice: 'nobody'
 long speeds --rounds 0: argument --rounds: 0: allowed is a whole number from 1 to 100
-smooth --seeds 0: argument --seeds: 0: allowed is a whole number from 1 to 10000
+smooth --spectra-seeds 0: argument --spectra-seeds: 0: allowed is a whole number from 1 to 1000
 run munich --value-day 1 --failures: --value-day 1: allowed is a run without --failures
 run munich --days 2 --value-day 3: --value-day 3: allowed are the 2 days of the run
 run all --value-day 1: --value-day 1: needs one system, not all
