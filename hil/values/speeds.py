@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("speeds", help="how fast and how near each mode is")
     parser.add_argument("--rounds", type=whole(1, 100), default=5, metavar="N", help="(5)")
     parser.add_argument("--equality", action="store_true", help="compare value mode with bytes")
-    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write the tables")
+    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write them")
     parser.set_defaults(run=main, program="long speeds")
 
 
