@@ -25,7 +25,6 @@ TRIALS = {
     "nuisance": ("nuisance.command", "Nuisance"),
     "outage": ("outage.command", "Outages"),
     "ride": ("ride.command", "Ride"),
-    # R
     "runaway": ("runaway.command", "Runaway"),
     "windows": ("windows.command", "Windows"),
 }
@@ -83,7 +82,7 @@ class Trial:
         raise NotImplementedError
 
     def line(self, found: Any) -> str | None:
-        """What is printed of a result as it comes; None: nothing."""
+        """The text that is printed for a result as it comes; None: no text."""
 
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
         """The meaning of the results, in the order of the cases."""

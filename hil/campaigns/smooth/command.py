@@ -128,7 +128,7 @@ def _rules(row: dict) -> str:
 
 
 def _strict(row: dict) -> str:
-    """What the stated 5 s range costs."""
+    """The price of the stated 5 s range."""
     if "strict" not in row:
         return ""
     rms = _pct(row["strict"]["residual_pct"], "rms").strip()
