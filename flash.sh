@@ -195,7 +195,7 @@ main() {
         check)
             set_up
             "$venv/bin/python" -m controller check "$@"
-            exec "$venv/bin/python" -m hil covers "$@"
+            exec "$venv/bin/python" -m hil keys covers "$@"
             ;;
         install | uninstall)
             [[ " $* " != *" --bundle"* ]] || PYTHONPATH="$here" exec python3 -m controller "$command" "$@"

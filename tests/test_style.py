@@ -32,7 +32,6 @@ hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
 hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
 hil/campaigns/vm/machine.py hil/engine/rig.py
 hil/engine/rig_command.py hil/engine/scenario_operator.py hil/engine/virtual_run.py
-hil/campaigns/smooth/cost.py
 hil/engine/wired_cabinet.py hil/systems/back_tests.py safety/mcu/board_machine.py
 tests/prove/parity.py tests/safety/test_parity.py
 """.split()

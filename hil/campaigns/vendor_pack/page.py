@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
 from controller.documents import document
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
 from hil.campaigns.vendor_pack import gains
 from hil.campaigns.vendor_pack.gains import Gain
+from hil.results import plot
 
 COLOURS = "#0072b2", "#d55e00"
-WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px, COLUMNS_MAX = 900, 220, 60, 24, 900
+ROWS_MAX = 900
 STYLE = "body { max-width: 1000px; } svg { width: 100%; height: auto; } table { width: auto; }\n"
 # tests that no rig answers: (test, answer)
 OTHERS = (
@@ -57,41 +62,18 @@ def _summary(found: dict[str, dict[str, Any]]) -> list[tuple[document.Cell, ...]
 
 def picture(found: dict[str, Any]) -> str:
     """The drawn columns over the time, as SVG."""
-    rows, columns = found["rows"], list(found["columns"])
-    thin = rows[:: max(1, len(rows) // COLUMNS_MAX)]
-    lines = [
-        ([row[columns.index(name)] * factor for row in thin], label)
-        for name, factor, label in found["drawn"]
-    ]
-    low = min([min(values) for values, _ in lines])
-    high = max([max(values) for values, _ in lines])
-    span, left_s, right_s = (high - low) or 1.0, thin[0][0], thin[-1][0]
-    parts = []
-    for value in (low, high):
-        y = _y(value, high, span) + 4
-        parts.append(f'<text x="{LEFT_px - 5}" y="{y:.1f}" text-anchor="end">{value:.4g}</text>')
-    foot = HEIGHT_px + FOOT_px - 6
-    for at, ((values, label), colour) in enumerate(zip(lines, COLOURS)):
-        points = " ".join(
-            [
-                f"{_x(row[0], left_s, right_s):.1f},{_y(value, high, span):.1f}"
-                for row, value in zip(thin, values)
-            ]
-        )
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
-        parts.append(f'<text x="{300 + 200 * at}" y="{foot}" fill="{colour}">{label}</text>')
-    parts.append(f'<text x="{LEFT_px}" y="{foot}">{left_s:.0f} s</text>')
-    parts.append(f'<text x="{WIDTH_px}" y="{foot}" text-anchor="end">{right_s:.0f} s</text>')
-    box = f'viewBox="0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}" role="img" font-size="12"'
-    return f'<svg {box} fill="#68717c">{"".join(parts)}</svg>'
-
-
-def _x(t_s: float, left_s: float, right_s: float) -> float:
-    return LEFT_px + (WIDTH_px - LEFT_px) * (t_s - left_s) / ((right_s - left_s) or 1.0)
-
-
-def _y(value: float, high: float, span: float) -> float:
-    return 10 + (HEIGHT_px - 20) * (high - value) / span
+    rows = np.array(found["rows"])
+    rows = rows[:: max(1, len(rows) // ROWS_MAX)]
+    with matplotlib.rc_context(plot.STYLE):
+        figure = Figure(figsize=(9, 2.4), layout="tight")
+        axes = figure.subplots()
+        for (name, factor, label), colour in zip(found["drawn"], COLOURS):
+            values = factor * rows[:, found["columns"].index(name)]
+            axes.plot(rows[:, 0], values, color=colour, label=label)
+        axes.set_xlabel("s")
+        axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
+        svg = plot.svg_of(figure)
+    return svg[svg.index("<svg") :]
 
 
 def csv_files(

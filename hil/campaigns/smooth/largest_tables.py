@@ -1,4 +1,4 @@
-"""Tables of `python -m hil largest`: one of each load, and the worst load under each rule."""
+"""Tables of `python -m hil smooth largest`: each load, and the worst load under each rule."""
 
 import math
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from typing import Any
 
 from controller.audit import report
 from controller.audit.rules import Rule
-from hil.campaigns.largest import course
-from hil.campaigns.largest.course import ALONE
+from hil.campaigns.smooth import largest
+from hil.campaigns.smooth.largest import ALONE
 from hil.runner import report as tables
 
-WIDTH, WHOLE_MW, ANY_MW = 14, 100, 1e5
+WHOLE_MW, ANY_MW = 100, 1e5
 SMALLER = "<"
 
 
-def head(racks: course.Racks) -> list[str]:
+def head(racks: largest.Racks) -> list[str]:
     """The lines above the tables."""
     smoothing = f"floor {racks.floor_pct:g} %, {racks.ramp_pct_per_s:g} % per s"
     stated = "" if racks.range_pct is None else f"; the site states {racks.range_pct:g} % in 5 s"
@@ -34,13 +34,15 @@ def of_load(row: dict[str, Any]) -> str:
     """The table of one load: a line for each rule, a column for each way."""
     ways, battery_kW = row["ways"], row["battery_W"] / 1000
     size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
-    lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}", _names(ways)]
-    for rule in course.chosen_rules():
+    rows = []
+    for rule in largest.chosen_rules():
         found = [each[rule.title] for each in ways.values()]
         cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
-        lines.append(_line(rule.title, cells))
+        rows.append((rule.title, *cells))
     lost = [f"{row['lost_pct'][name]:.2f} %" for name in ways]
-    lines.append(_line("energy lost in the battery", lost))
+    lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}"]
+    rows.append(("energy lost in the battery", *lost))
+    lines += tables.table(("rule", *ways), rows)
     floor, withheld = row["lost_pct"]["floor"], row["lost_pct"]["withheld"]
     if floor or withheld:
         lines.append(
@@ -54,7 +56,7 @@ def worst(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     whose site is smaller than without anything. A load that is too short for a rule is left out.
     """
     found: dict[str, dict[str, Any]] = {}
-    for rule in course.chosen_rules():
+    for rule in largest.chosen_rules():
         title = rule.title
         judged = [row for row in rows if row["ways"][ALONE][title] is not None]
         found[title] = {way: _worst(judged, way, title) for way in rows[0]["ways"]}
@@ -75,16 +77,15 @@ def _worst(rows: Sequence[dict[str, Any]], way: str, title: str) -> dict[str, An
 
 
 def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
-    """The table of the worst load under each rule."""
-    title = f"\nthe smallest site of {count} loads; {SMALLER}N: N loads have less than alone"
-    lines = [title, _names(next(iter(worst.values())))]
-    deciding = ["which load that is"]
-    for rule in course.chosen_rules():
+    """The table of the worst load under each rule, and which load that is."""
+    rows = []
+    for rule in largest.chosen_rules():
         found = worst[rule.title]
         cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
-        lines.append(_line(rule.title, cells))
-        deciding.append(f"{rule.title:26}  {_deciding(found)}")
-    return "\n".join([*lines, *deciding])
+        rows.append((rule.title, *cells, _deciding(found)))
+    title = f"\nthe smallest site of {count} loads; {SMALLER}N: N loads have less than alone"
+    ways = next(iter(worst.values()))
+    return "\n".join([title, *tables.table(("rule", *ways, "the load that decides"), rows)])
 
 
 def _deciding(found: dict[str, dict[str, Any]]) -> str:
@@ -100,12 +101,12 @@ def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The table of README: the smallest site of the built-in loads, in brackets that of all loads.
     Bold: smaller than alone. A rule that no way changes is left out.
     """
-    built_in = [row for row in rows if row["load"] in course.BUILT_IN]
+    built_in = [row for row in rows if row["load"] in largest.BUILT_IN]
     ways = [*rows[0]["ways"]]
     names = [ALONE, *[name for name in ways if name.endswith("ms")], ways[-1]]
     sets = [worst(each) for each in (built_in or rows, rows)]
     lines = []
-    for rule in course.chosen_rules():
+    for rule in largest.chosen_rules():
         cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
         if len(set(cells)) > 1:
             lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
@@ -134,14 +135,6 @@ def plain(content: Any) -> Any:
     if isinstance(content, list):
         return [plain(each) for each in content]
     return "any" if content == math.inf else content
-
-
-def _names(ways: dict[str, Any]) -> str:
-    return _line("", [*ways])
-
-
-def _line(name: str, cells: Sequence[str]) -> str:
-    return f"{name:26}" + "".join([f"{each:>{WIDTH}}" for each in cells])
 
 
 def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:

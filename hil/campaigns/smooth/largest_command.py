@@ -1,10 +1,10 @@
-"""`python -m hil largest`: the largest site under each operator's rule, by path and buffer."""
+"""`python -m hil smooth largest`: the largest site by rule, path and buffer."""
 
 import argparse
 
-from hil.campaigns.largest import course, tables
 from hil.campaigns.nuisance import courses
-from hil.campaigns.smooth import command as smooth, loads
+from hil.campaigns.smooth import largest, largest_tables as tables, loads
+from hil.campaigns.smooth.paths import paths
 from hil.engine.arguments import number
 from hil.runner import options, report
 from hil.runner.cases import Runner
@@ -13,13 +13,13 @@ OPTIONS = {
     **options.CASES,
     **options.LOADS,
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--delays": options.value(smooth.paths, "MS,MS", "path delays (100f,55)", ("100f", "55")),
+    "--delays": options.value(paths, "MS,MS", "path delays (100f,55)", ("100f", "55")),
     "--capacitor": options.value(
         number(0, 1e6), "J", "at the racks, per kW of the load's peak (%(default)s)", 54.0
     ),
     "--meter": {
-        "choices": (course.RACKS, course.FEED),
-        "default": course.RACKS,
+        "choices": (largest.RACKS, largest.FEED),
+        "default": largest.RACKS,
         "help": "where the load meter of a site with capacitors is (%(default)s)",
     },
     "--floor": options.value(number(0, 100), "PERCENT", "power smoothing of the GPUs: floor", 0.0),
@@ -30,15 +30,15 @@ OPTIONS = {
 }
 
 
-def cases(arguments: argparse.Namespace) -> list[course.Case]:
+def cases(arguments: argparse.Namespace) -> list[largest.Case]:
     """NERC's ramp, the built-in job, and measured loads. LoadError."""
-    found: list[loads.Source | None] = [None, loads.Source("", course.BUILT_IN[1])]
+    found: list[loads.Source | None] = [None, loads.Source("", largest.BUILT_IN[1])]
     if arguments.loads:
         found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
     given = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
-    racks = course.Racks(*given, arguments.meter, arguments.range)
+    racks = largest.Racks(*given, arguments.meter, arguments.range)
     return loads.chosen(
-        [course.Case(source, arguments.delays, racks) for source in found], arguments.only
+        [largest.Case(source, arguments.delays, racks) for source in found], arguments.only
     )
 
 
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     todo = cases(arguments)
     print("\n".join(tables.head(todo[0].racks)), flush=True)
     with Runner(arguments) as runner:
-        rows = runner.play(todo, course.played, tables.of_load, lambda case: f"load {case.name}")
+        rows = runner.play(todo, largest.played, tables.of_load, lambda case: f"load {case.name}")
     worst = tables.worst(rows)
     document = {"racks": todo[0].racks._asdict(), "rows": rows, "worst": worst}
     closing = [*tables.markdown(rows), ""] if arguments.table else []

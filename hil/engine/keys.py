@@ -1,5 +1,5 @@
 """`python -m hil keys`: every key of a scenario or of a site, from their forms; the templates have
-the meanings.
+the meanings. `keys covers` prints what the rig simulates of a cabinet.
 """
 
 from argparse import Namespace
@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text
 from controller.forms.refusal import shown
+from hil.engine import coverage
 from hil.results import template
 from hil.scenarios import expectations, scenario
 from hil.scenarios.faults import ACTIONS
@@ -36,14 +37,18 @@ CONTENT: dict[str, dict[str, Any]] = {
 
 def add(commands: Any) -> None:
     """Add the command to the subparsers."""
-    parser = commands.add_parser("keys", help="every key of a scenario or of a site's file")
-    parser.add_argument("file", choices=tuple(CONTENT))
-    parser.set_defaults(run=main)
+    words = "every key of a scenario or site; what the rig covers of a cabinet"
+    kinds = commands.add_parser("keys", help=words).add_subparsers(
+        required=True, metavar="WHAT", dest="kind"
+    )
+    for kind in CONTENT:
+        kinds.add_parser(kind, help=f"every key of a {kind}").set_defaults(run=main)
+    coverage.add(kinds)
 
 
 def main(arguments: Namespace) -> int:
     """Print them. Returns the exit code."""
-    print(text(arguments.file), end="")
+    print(text(arguments.kind), end="")
     return 0
 
 
