@@ -60,7 +60,7 @@ COMMANDS = {
     "decode": "a saved capture of a device, by its profile, as named values",
     "key": "keys of the sources of hints",
     "upstream": "take hints as JSON lines or msgpack and hand them to the controller",
-    "doors": "open the doors of one kind (mqtt, modbus, http, alarms), or check what would be open",
+    "doors": "open the doors of one kind (mqtt, modbus, http, local, alarms), or check a file",
     "record": "store events, history and captures of a running controller",
     "planner": "plan the battery's day by prices, load and sun, and send it as a schedule",
     "verify": "check the hash chain of the recorded events",
@@ -85,6 +85,7 @@ MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),
     "console.backup": ("backup", "restore"),
+    "console.doors": ("doors", "upstream"),
     "console.operator": ("start", "stop", "lock-out", "lamp-test", "test-mode"),
     "console.record": ("record", "verify"),
     "console.show": (

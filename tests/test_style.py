@@ -25,8 +25,8 @@ TABLES = (
 # commands time themselves, a back-test its plans; the examples are programs of somebody upstream.
 CLOCK_READERS = """
 controller/state/watch.py controller/system/clock.py controller/system/realtime.py
-controller/upstream/examples/announce_steps.py
-controller/upstream/examples/keep_hint.py controller/upstream/examples/send_schedule.py
+controller/doors/local/examples/announce_steps.py
+controller/doors/local/examples/keep_hint.py controller/doors/local/examples/send_schedule.py
 hil/campaigns/benchmarks/timing.py
 hil/campaigns/channel_b/emulator.py hil/campaigns/channel_b/partner.py
 hil/campaigns/channel_b/standin.py hil/campaigns/channel_b/trials.py hil/campaigns/chaos/witness.py
@@ -65,17 +65,7 @@ MAY_IMPORT = (
 # Rooms of box, bench and lab: each may import the ones before it.
 BOX = (
     *("sites", "system", "forms", "series", "core", "rows", "config", "journal", "store", "hints"),
-    *(
-        "run",
-        "state",
-        "documents",
-        "recorder",
-        "planner",
-        "upstream",
-        "doors",
-        "systemd",
-        "console",
-    ),
+    *("run", "state", "documents", "recorder", "planner", "doors", "systemd", "console"),
     "__main__",
     "watch",  # its own command, on a host of the cluster
     "siting",  # the package office: the box works without it

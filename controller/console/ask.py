@@ -9,6 +9,7 @@ from argparse import Namespace
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.moment import moment
 from controller.console.pages import ask as page
+from controller.doors import asking, job_in_plan
 from controller.series import times
 from controller.series.refusal import SeriesError
 from controller.state import ask
@@ -16,7 +17,6 @@ from controller.state.forecast import Job
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.utc import elapsed_s
-from controller.upstream import asking, job_in_plan
 
 SECOND_US = 1_000_000
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from controller.console import operator, person
 from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
+from controller.hints import no_answer
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow
 from controller.run import operator_client, operator_commands
@@ -96,7 +97,7 @@ def _replace(arguments: Namespace) -> int:
 
 
 def _case(arguments: Namespace) -> Case:
-    before = f"no controller found in {arguments.run_dir}: "
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()

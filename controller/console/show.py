@@ -10,6 +10,7 @@ import sqlite3
 from argparse import Namespace
 
 from controller.console import pages
+from controller.hints import no_answer
 from controller.journal.ring import JournalError
 from controller.state import schema, watch
 from controller.system import cli
@@ -40,7 +41,7 @@ def _show(arguments: Namespace) -> int:
     if getattr(arguments, "schema", False):
         print(json.dumps(schema.schema(), indent=1))
         return DONE
-    before = f"no controller found in {arguments.run_dir}: "
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from controller.console.key import fingerprint, span
 from controller.core.base import hint_codes as h
 from controller.core.policies import hint_outputs
-from controller.hints import hint_statistics
+from controller.hints import hint_statistics, no_answer
 from controller.hints.words import kW, quantity
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
@@ -20,7 +20,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE
 from controller.system.utc import elapsed_s
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
-_STOPPED = "NOT TICKING: no hint is in force; this is the last state of the controller."
+_STOPPED = f"{no_answer.LAST_STATE}: no hint is in force; this is the last state of the controller."
 
 
 @cli.command(
@@ -30,7 +30,7 @@ _STOPPED = "NOT TICKING: no hint is in force; this is the last state of the cont
 )
 def _run(arguments: Namespace) -> int:
     place = arguments.run_dir
-    with cli.ends(NO_START, OSError, JournalError, before=f"no controller has run in {place}: "):
+    with cli.ends(NO_START, OSError, JournalError, before=f"{no_answer.not_found(place)}: "):
         seen = hint_statistics.read(os.path.join(place, "hints.stats"))
         frame = snapshot.read(os.path.join(place, "journal"))
     if seen is None:

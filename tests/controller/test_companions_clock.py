@@ -17,12 +17,12 @@ from recorder_bench import Bench, estop
 from test_alarm_letters import MAIL, Place, inbox, state  # noqa: F401  a fixture
 from test_watch_gate import Cluster, gated
 
+from controller.doors import asking
 from controller.hints import client
 from controller.planner import shadows
 from controller.recorder import quarters
 from controller.system import clock
 from controller.system.clock import Utc
-from controller.upstream import asking
 from controller.watch import load_files
 from controller.watch.dcgm import Now
 from tests.repository import ROOT

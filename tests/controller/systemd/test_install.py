@@ -14,9 +14,10 @@ from shlex import quote
 import pytest
 from slow import slow
 
-from controller.console import doors, planner, upstream
+from controller.console import doors, planner
 from controller.documents import locked
 from controller.doors import settings as door_file
+from controller.doors.local import form
 from controller.journal import journal_header
 from controller.planner import site_file
 from controller.run import loop
@@ -681,8 +682,8 @@ def test_the_units_use_the_paths_of_the_program():
     recorder = unit("firebreak-record.service")["ExecStart"][0]
     assert recorder.endswith(f"record --run-dir {run} --state-dir {state}")
     gateway = unit("firebreak-upstream.service")
-    assert gateway["ExecStart"][0].endswith(f"upstream --run-dir {run} --listen {upstream.LISTEN}")
-    assert upstream.LISTEN.startswith(f"/run/{gateway['RuntimeDirectory'][0]}/")
+    assert gateway["ExecStart"][0].endswith(f"upstream --run-dir {run} --listen {form.LISTEN}")
+    assert form.LISTEN.startswith(f"/run/{gateway['RuntimeDirectory'][0]}/")
     own = unit("firebreak-planner.service")
     assert own["ExecStart"][0].endswith(
         f"planner {planner.SITE} --run-dir {run} --state-dir {planner.STATE_DIRECTORY} "

@@ -1,5 +1,6 @@
-"""`subscribe` at the gateway: the state, then merge patches, for each client at its own pace."""
+"""`subscribe` at the door `local`: the state, then patches, for each client at its own pace."""
 
+import asyncio
 import json
 import socket
 
@@ -7,12 +8,13 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from controller.journal.snapshot import LIVE_S
+from controller.doors.feed import Feed
+from controller.doors.local import subscription
+from controller.doors.local.subscription import PERIOD_MS, Subscription
 from controller.state import patch
 from controller.state.schema import schema
-from controller.upstream.subscription import PERIOD_MS, Publisher, Subscription
 from tests.controller.console.watched import Watched
-from tests.controller.upstream.test_upstream import ask, line_of, running
+from tests.controller.doors.local_site import ask, line_of, running
 
 pytestmark = pytest.mark.wire
 SUBSCRIBE = {"subscribe": "status", "period_ms": 100}
@@ -24,13 +26,14 @@ VALUES = st.recursive(
 STATES = st.dictionaries(st.sampled_from("abc"), VALUES)
 
 
-class States:
-    """A publisher of given states, one for each call; the last one stays."""
+class States(Feed):
+    """A feed of given states, one for each reading; the last one stays."""
 
     def __init__(self, *states):
+        super().__init__("", "")
         self.states = list(states)
 
-    def state(self, now_us):
+    async def fresh(self, age_s_max=0):
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
 
@@ -71,7 +74,7 @@ def served(tmp_path):
 
 
 def test_a_subscriber_gets_the_state_then_changes_and_hints_go_on(served):
-    served.gateway._publisher = States({"a": 1, "b": None}, {"a": 1, "b": 2}, {"a": 3, "b": 2})
+    served.door._house.feed = States({"a": 1, "b": None}, {"a": 1, "b": 2}, {"a": 3, "b": 2})
     client = served.client()
     assert ask(client, SUBSCRIBE) == {"subscribed": "status"}
     assert [line_of(client) for _ in "123"] == [
@@ -100,7 +103,7 @@ def test_a_wrong_subscription_is_refused_in_one_line(message, words, served):
 
 def test_a_subscriber_that_does_not_read_delays_nobody_and_gets_the_newest(served):
     big = {"words": "x" * 100_000}
-    served.gateway._publisher = States(*[big | {"at": at} for at in range(3000)])
+    served.door._house.feed = States(*[big | {"at": at} for at in range(3000)])
     deaf = served.client()
     deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     deaf.sendall(json.dumps(SUBSCRIBE).encode() + b"\n")
@@ -113,26 +116,33 @@ def test_a_subscriber_that_does_not_read_delays_nobody_and_gets_the_newest(serve
     assert held["words"] == big["words"] and held["at"] > 0
 
 
-def test_the_period_counts_from_each_message():
-    subscription = Subscription(States({"a": 1}, {"a": 2}), SUBSCRIBE, 0)
-    assert subscription.next(0) == {"state": {"a": 1}} and subscription.due_us == 100_000
-    assert subscription.next(150_000) == {"patch": {"a": 2}} and subscription.due_us == 250_000
-    assert subscription.next(250_000) is None and subscription.due_us == 350_000
+def test_the_period_counts_from_each_message(monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(subscription.clock, "uptime_s", lambda: now_s[0])
+
+    async def run():
+        own = Subscription(States({"a": 1}, {"a": 2}), SUBSCRIBE)
+        for now_s[0], news in (
+            (0.0, {"state": {"a": 1}}),
+            (0.15, {"patch": {"a": 2}}),
+            (0.25, None),
+        ):
+            assert own.due_in_s() == 0
+            assert await own.next() == news
+            assert own.due_in_s() == pytest.approx(0.1)
+
+    asyncio.run(run())
 
 
 def test_the_state_is_that_of_status_and_live_by_the_ticks(tmp_path):
-    """No wait for a tick: what ticked within LIVE_S is live. Without a journal: why."""
+    """The words of the trouble, without a journal."""
     watched = Watched(tmp_path)
-    publisher = Publisher(watched.folder, watched.state)
+
+    async def state_of(run_dir):
+        return (await Subscription(Feed(run_dir, watched.state), SUBSCRIBE).next())["state"]
+
     watched.run(1)
-    found = publisher.state(0)
-    assert found.keys() >= set(schema()["required"]) and found["is_live"]
-    still_us = int(LIVE_S * 1e6)
-    assert (
-        publisher.state(still_us - 1)["is_live"] and not publisher.state(still_us + 1e5)["is_live"]
-    )
-    watched.run(2)
-    assert publisher.state(2 * still_us)["is_live"]
-    assert publisher.state(2 * still_us + 1) is publisher.state(2 * still_us + 2)
-    gone = Publisher(str(tmp_path / "none"), watched.state).state(0)
+    found = asyncio.run(state_of(watched.folder))
+    assert found.keys() >= set(schema()["required"]) and not found["is_live"]
+    gone = asyncio.run(state_of(str(tmp_path / "none")))
     assert gone.keys() == {"trouble"} and "none" in gone["trouble"]

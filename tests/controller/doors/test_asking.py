@@ -1,20 +1,21 @@
-"""{"ask": ...} through the gateway: the answer of `firebreak ask`, or one line."""
+"""{"ask": ...} through a door: the answer of `firebreak ask`, or one line."""
 
 import ast
 import json
-import os
+import queue
 import threading
 
 import pytest
 from ask_bench import situation as made
 from hinted_site import HintedSite
 from plan_cases import NOW_S, plan
-from test_upstream import GUARD_S, Served, ask, line_of
 
+from controller.doors import asking
 from controller.journal.ring import JournalError
 from controller.state import ask as answers
 from controller.state.forecast import Job
-from controller.upstream import asking, messages
+from tests.controller.doors.doors_site import GUARD_S
+from tests.controller.doors.local_site import HELLO, Served, ask, line_of, running
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -77,53 +78,41 @@ def test_a_journal_that_cannot_be_read_is_tried_once_a_second(monkeypatch):
 
 
 @pytest.mark.wire
-def test_the_gateway_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch):
+def test_a_door_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch):
     site = HintedSite(tmp_path)
-    served = Served(site)
     asking._situation.cache_clear()
-    client = served.client()
-    told = ask(client, {"ask": JOB})
-    assert told["answer"] == "not known", "its journal has no tick"
-    refused = ask(client, {"ask": {"power_W": 1}})
-    assert (refused["code"], refused["sentence"][:21]) == (41, "ask:for_s: is missing")
-    monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
-    asking._situation.cache_clear()
-    assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
-    with site.pumped():
-        assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
-    served.close()
+    with Served(site) as served:
+        client = served.client()
+        told = ask(client, {"ask": JOB})
+        assert told["answer"] == "not known", "its journal has no tick"
+        refused = ask(client, {"ask": {"power_W": 1}})
+        assert (refused["code"], refused["sentence"][:21]) == (41, "ask:for_s: is missing")
+        monkeypatch.setattr(asking.situation, "of_journal", lambda *given: made())
+        asking._situation.cache_clear()
+        assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
+        with site.pumped():
+            assert ask(client, HELLO)["source"] == "site_ems"
     site.close()
 
 
 @pytest.fixture
 def slow(tmp_path, monkeypatch):
-    """(gateway, loop, file) of questions that wait until a byte is written to the file, and then
-    answer the power that they were asked for. A job of 13 W is a fault of the program.
+    """(door, function) of questions that wait for a call of the function, and then answer the power
+    that they were asked for. A job of 13 W is a fault of the program. `begun`: those questions.
     """
-    door = tmp_path / "door"
-    os.mkfifo(door)
-    kept = os.open(door, os.O_RDWR)
+    may_end, begun = threading.Semaphore(0), queue.Queue()
 
-    begun = threading.Event()
-
-    def asked(run_directory, job, now_us):
-        begun.set()
-        with open(door, "rb", buffering=0) as waits:
-            waits.read(1)
+    def answer(run_directory, job, now_us):
+        begun.put(job)
+        assert may_end.acquire(timeout=GUARD_S)
         if job == 13:
             raise LookupError
         return {"answer": job}
 
-    monkeypatch.setattr(messages, "asked", asked)
-    site = HintedSite(tmp_path)
-    with site.pumped():
-        served = Served(site)
+    monkeypatch.setattr(asking, "answer", answer)
+    with running(tmp_path) as served:
         served.begun = begun
-        yield served, lambda: os.write(kept, b"x")
-        if not served.ending:
-            served.close()
-    site.close()
-    os.close(kept)
+        yield served, may_end.release
 
 
 def put(client, power_W):
@@ -138,7 +127,7 @@ def test_a_question_delays_no_other_client(slow):
         put(client, each)
     other = served.client()
     for _ in range(5):  # while no question has an answer
-        assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
+        assert ask(other, HELLO)["source"] == "site_ems"
     for each, client in enumerate(asking_clients):
         open_door()
         assert line_of(client) == {"answer": each}
@@ -151,9 +140,9 @@ def test_questions_are_answered_one_per_client_in_turn(slow):
     put(first, 1)
     put(first, 2)
     put(first, 3)
-    assert ask(served.client(), {"hello": "site_ems"})  # the gateway has read what was sent before
+    assert ask(served.client(), HELLO)  # the door has read what was sent before
     put(second, 4)
-    assert ask(served.client(), {"hello": "site_ems"})
+    assert ask(served.client(), HELLO)
     open_door()
     assert line_of(first) == {"answer": 1}
     open_door()
@@ -169,7 +158,7 @@ def test_a_client_that_leaves_and_a_fault_of_the_program_cost_their_question(slo
     clients = [served.client() for _ in range(5)]
     for client, power_W in zip(clients, (0, 1, 13, 3, 4)):
         put(client, power_W)
-        assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
+        assert ask(served.client(), HELLO)["source"] == "site_ems"
         served.opened.pop().close()
     for each in (3, 0):  # one leaves before its turn, one while it is answered
         clients[each].close()
@@ -181,27 +170,23 @@ def test_a_client_that_leaves_and_a_fault_of_the_program_cost_their_question(slo
 
 
 @pytest.mark.wire
-def test_the_end_of_the_gateway_waits_for_no_question(slow):
+def test_the_end_of_a_door_waits_for_no_question(slow):
     served, open_door = slow
     for each in range(3):
         put(served.client(), each)
-        assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
-    first, *others = [each._question for each in served.gateway.links if each._question]
-    assert served.begun.wait(GUARD_S)  # the worker has taken the first one
-    served.close()
-    assert [each._answer.cancelled() for each in others] == [True, True]
+        assert ask(served.client(), HELLO)["source"] == "site_ems"
+    assert served.begun.get(timeout=GUARD_S) == 0  # the worker has taken the first one
+    served.stop()
     open_door()
-    assert first._answer.result(GUARD_S) == {"answer": 0}
+    asking._WORKER.submit(int).result(GUARD_S)
+    assert served.begun.empty()
 
 
-ANSWERS = {
-    *("messages.asked", "asking.answer", "asking.answered"),
-    *("job_in_plan.joined", "ask.answer"),
-}
+ANSWERS = {*("asking.answer", "asking.answered", "job_in_plan.joined", "ask.answer")}
 
 
 def test_no_question_is_answered_in_the_thread_of_others():
-    """Who answers questions does so in the worker of question.py, or beside the loop of a door."""
+    """A door awaits asking.asked, whose worker answers."""
     found = []
     for path in (ROOT / "controller").rglob("*.py"):
         tree = ast.parse(path.read_text())
@@ -212,10 +197,6 @@ def test_no_question_is_answered_in_the_thread_of_others():
                     found.append(f"{path.relative_to(ROOT / 'controller')} {name}")
     assert sorted(found) == [
         "console/ask.py asking.answered",
-        "doors/http/pages.py asking.answer",
-        "doors/mqtt/commands.py messages.asked",
-        "upstream/asking.py ask.answer",
-        "upstream/asking.py job_in_plan.joined",
-        "upstream/messages.py asking.answer",
-        "upstream/question.py messages.asked",
-    ], "a server hands a question to Question, or to asyncio.to_thread"
+        "doors/asking.py ask.answer",
+        "doors/asking.py job_in_plan.joined",
+    ]

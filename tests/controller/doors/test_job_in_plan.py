@@ -9,9 +9,9 @@ from ask_bench import situation
 from plan_cases import AT, NOW_S, SLOT, plan
 
 from controller.console.pages import ask as page
+from controller.doors import job_in_plan
 from controller.state import ask, plan_file
 from controller.state.forecast import Job
-from controller.upstream import job_in_plan
 from tests.tables import cases
 
 BEGIN = datetime.fromisoformat("2026-11-26T13:00:00+01:00")

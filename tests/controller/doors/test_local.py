@@ -1,17 +1,11 @@
-"""The gateway: JSON lines and msgpack, whole, in pieces or wrong; clients that flood or die."""
+"""The door `local`: JSON lines and msgpack, whole, in pieces or wrong, on sockets and a line."""
 
 import contextlib
 import json
 import os
-import pty
 import socket
 import stat
 import struct
-import subprocess
-import sys
-import threading
-import tty
-from types import SimpleNamespace
 
 import msgpack
 import pytest
@@ -19,14 +13,29 @@ from hinted_site import KEYS, HintedSite, fill
 from hypothesis import given, strategies as st
 
 from controller.core.base import hint_codes as h
+from controller.doors import listener
+from controller.doors.listener import Connection
+from controller.doors.local import client as talk, door, framing, messages
+from controller.doors.process import DoorError
+from controller.forms.refusal import ConfigError
 from controller.hints import wire as w
 from controller.rows import reason_words
-from controller.system import clock
-from controller.upstream import framing, gateway, link, messages
+from tests.controller.doors.listener_suite import ListenerSuite
+from tests.controller.doors.local_site import (
+    HELLO,
+    HINT,
+    Served,
+    Stepped,
+    ask,
+    good,
+    line_of,
+    running,
+    signed,
+)
+from tests.plug import Plug
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
-GUARD_S = 30
 
 
 def all_of(form, *chunks):
@@ -110,18 +119,6 @@ def test_no_bytes_break_a_framing(data, size):
     assert all(each is None or isinstance(each, dict) for each in found)
 
 
-HINT = w.Hint("site_ems", bytes(8), 1, 5, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000, 60_000)
-
-
-def message_of(hint, mac):
-    plain = {**hint._asdict(), "nonce": hint.nonce.hex(), "quantity": "import_W_max", "mac": mac}
-    return {name: plain[name] for name in plain if name not in ("kind", "purpose")}
-
-
-def good(**fields):
-    return message_of(HINT, "ab" * 32) | fields
-
-
 def test_a_message_becomes_the_fixed_layout():
     data = messages.datagram(good(purpose=9, kind="grid_cap"))
     assert data == w.unsigned(HINT._replace(purpose=9)) + b"\xab" * 32
@@ -163,49 +160,10 @@ def test_a_reply_to_another_message_is_not_the_answer(change):
     {"quantity": "x" * 4000}  "not allowed"
 """)
 def test_a_wrong_message_is_refused_in_one_line(fields, words):
-    with pytest.raises(messages.MessageError) as refused:
+    with pytest.raises(ConfigError) as refused:
         messages.datagram(good(**fields))
     text = str(refused.value)
     assert words in text and len(text) <= 200 and "\n" not in text
-
-
-class Served:
-    def __init__(self, site, port=None):
-        self.site, self.path = site, str(site.run_dir / "upstream.sock")
-        self.gateway = gateway.Gateway(str(site.run_dir), self.path, port)
-        self.opened, self.ending = [], False
-        self.thread = threading.Thread(target=self._run)
-        self.thread.start()
-
-    def _run(self):
-        while not self.ending:
-            self.gateway.turn(clock.now_us())
-
-    def client(self):
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.connect(self.path)  # without a time-out: with one, a full backlog fails at once
-        made.settimeout(GUARD_S)
-        self.opened.append(made)
-        return made
-
-    def close(self):
-        self.ending = True
-        self.client()
-        self.thread.join()
-        for each in self.opened:
-            each.close()
-        self.gateway.close()
-
-
-@contextlib.contextmanager
-def running(folder, port=None):
-    """A gateway beside a loop that answers."""
-    site = HintedSite(folder)
-    with site.pumped():
-        place = Served(site, port)
-        yield place
-        place.close()
-    site.close()
 
 
 @pytest.fixture
@@ -214,31 +172,9 @@ def served(tmp_path):
         yield place
 
 
-def line_of(client):
-    data = b""
-    while not data.endswith(b"\n"):
-        chunk = client.recv(1)
-        if not chunk:
-            return None
-        data += chunk
-    return json.loads(data)
-
-
-def ask(client, message):
-    client.sendall(json.dumps(message).encode() + b"\n")
-    return line_of(client)
-
-
-def signed(welcome, key=KEYS["site_ems"], **fields):
-    nonce, sequence = bytes.fromhex(welcome["nonce"]), welcome["sequence"] + 1
-    own = {"nonce": nonce, "sequence": sequence, "sent_ms": welcome["uptime_ms"]}
-    hint = HINT._replace(**{**own, **fields})
-    return message_of(hint, w.signed(hint, key)[56:].hex())
-
-
 def test_json_lines(served):
     client = served.client()
-    welcome = ask(client, {"hello": "site_ems"})
+    welcome = ask(client, HELLO)
     assert welcome.keys() == {"source", "nonce", "uptime_ms", "sequence"}
     reply = ask(client, signed(welcome))
     names = ("code", "granted", "granted_W", "sequence")
@@ -263,8 +199,8 @@ def test_the_status_has_power_and_available_power(served, monkeypatch):
     record |= {"nonce": bytes.fromhex(found["nonce"]), "control_source": ""}
     record["remaining_Wh"] = -1 if found["remaining_Wh"] is None else found["remaining_Wh"]
     assert found["mac"] == w.state_bytes(w.State(**record), KEYS["site_ems"])[-32:].hex()
-    assert ask(client, signed(ask(client, {"hello": "site_ems"})))["code"] == h.GRANTED
-    monkeypatch.setattr(link, "ANSWER_US", 50_000)
+    assert ask(client, signed(ask(client, HELLO)))["code"] == h.GRANTED
+    monkeypatch.setattr(talk, "ANSWER_S", 0.05)
     assert ask(client, {"status": "nobody"})["code"] == h.NO_ANSWER
     assert ask(client, {"status": 7})["sentence"].startswith("message:status: 7 is not allowed")
 
@@ -283,7 +219,7 @@ def test_any_client_gets_the_head_of_the_record(served):
     other = served.client()
     other.sendall(msgpack.packb({"head": True}))
     assert msgpack.unpackb(other.recv(4096)) == none
-    assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
+    assert ask(client, HELLO)["source"] == "site_ems"
 
 
 @pytest.mark.parametrize("prefixed", [False, True])
@@ -302,24 +238,21 @@ def test_msgpack_has_the_same_fields(served, prefixed):
             for found in unpacker:
                 return found
 
-    message = signed(answer_to({"hello": "site_ems"}))
+    message = signed(answer_to(HELLO))
     as_bytes = {name: bytes.fromhex(message[name]) for name in ("nonce", "mac")}
     reply = answer_to({**message, **as_bytes})
     other = served.client()
-    by_line = ask(other, signed(ask(other, {"hello": "site_ems"})))
+    by_line = ask(other, signed(ask(other, HELLO)))
     assert reply.keys() == by_line.keys() and reply["code"] == by_line["code"] == h.GRANTED
 
 
-def test_garbage_and_half_lines_disturb_no_other_client(served):
-    wrong, half, good_one = served.client(), served.client(), served.client()
-    half.sendall(b'{"hello": "site')
-    wrong.sendall(b"garbage\n\n{}\n" + b"x" * 10_000 + b"\n")
-    answers = [line_of(wrong) for _ in range(3)]
-    assert [answer["code"] for answer in answers] == [h.NOT_UNDERSTOOD] * 3
-    assert "is missing" in answers[1]["sentence"]
-    assert ask(good_one, {"hello": "site_ems"})["sequence"] == 0
-    half.sendall(b'_ems"}\n')
-    assert line_of(half)["source"] == "site_ems"
+class TestListener(ListenerSuite):
+    opened = staticmethod(running)
+    WRONG = [
+        (b"garbage", [h.NOT_UNDERSTOOD]),
+        (b"\n{}", [h.NOT_UNDERSTOOD]),
+        (b"x" * 10_000, [h.NOT_UNDERSTOOD]),
+    ]
 
 
 @pytest.mark.parametrize("data", [b"\x80\xc1\xc1\xc1", b"\x80\xc0\x80"], ids=["no msgpack", "nil"])
@@ -327,91 +260,48 @@ def test_wrong_msgpack_is_answered_and_ends_only_that_connection(served, data):
     wrong, other = served.client(), served.client()
     wrong.sendall(data)
     unpacker = msgpack.Unpacker()
-    while answers := wrong.recv(4096):
-        unpacker.feed(answers)
+    unpacker.feed(served.until_closed(wrong))
     # one for the empty map, one for the value that is not a map
     assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2
-    assert ask(other, {"hello": "site_ems"})["source"] == "site_ems"
+    assert ask(other, HELLO)["source"] == "site_ems"
 
 
 def test_a_hint_with_a_wrong_key_gets_no_answer_code(served, monkeypatch):
-    monkeypatch.setattr(link, "ANSWER_US", 50_000)
+    monkeypatch.setattr(talk, "ANSWER_S", 0.05)
     client = served.client()
-    welcome = ask(client, {"hello": "site_ems"})
+    welcome = ask(client, HELLO)
     assert ask(client, signed(welcome, key=bytes(32)))["code"] == h.NO_ANSWER
     assert ask(client, {"hello": "nobody"})["code"] == h.NO_ANSWER
     assert ask(client, signed(welcome))["code"] == h.GRANTED
 
 
-def test_a_client_that_floods_and_never_reads_delays_only_itself(served):
-    flood, other = served.client(), served.client()
-    flood.setblocking(False)
-    with pytest.raises(BlockingIOError):
-        while True:
-            flood.send(b'{"hello": "site_ems"}\n' * 100)
-    welcome = ask(other, {"hello": "site_ems"})
-    assert ask(other, signed(welcome))["code"] == h.GRANTED
-    assert max(len(each.out) for each in served.gateway.links) < 4096
-
-
-def test_clients_that_die_at_any_moment(served):
-    welcome = ask(served.client(), {"hello": "site_ems"})
-    whole = json.dumps(signed(welcome)).encode() + b"\n"
-    for data in (b"", b"{", b'{"hello": "site_ems"}\n', whole, b"\x81", b"\0\0\0\1"):
-        for _ in range(4):
-            dying = served.client()
-            dying.sendall(data)
-            served.opened.pop().close()
-    assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
-
-
 def test_the_seventeenth_connection_is_refused_until_one_is_idle(served):
-    clients = [served.client() for _ in range(gateway.LINKS_MAX)]
+    clients = [served.client() for _ in range(16)]
     for each in clients:
-        assert ask(each, {"hello": "site_ems"})
+        assert ask(each, HELLO)
+    served.links[3].asked_us -= 300_000_000
+    assert ask(clients[3], HELLO)  # what it sends counts
     for silent_s in (0, 200):
-        served.gateway.links[3].heard_us -= silent_s * 1_000_000
+        served.links[3].asked_us -= silent_s * 1_000_000
         late = served.client()
         assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
-    served.gateway.links[3].heard_us -= 100_000_000  # now silent for 300 s, the limit in SENDING.md
-    assert ask(served.client(), {"hello": "site_ems"})["source"] == "site_ems"
+    served.links[3].asked_us -= 100_000_000  # now silent for 300 s, the limit in SENDING.md
+    assert ask(served.client(), HELLO)["source"] == "site_ems"
     assert clients[3].recv(1) == b""
 
 
-GREEDY = """
-import socket, sys
-held = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(int(sys.argv[2]))]
-for each in held:
-    each.connect(sys.argv[1])
-    each.sendall(b'{"hello": "site_ems"}\\n')
-    each.recv(1000)
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
 def test_a_process_with_all_places_loses_one_to_another_process(served):
-    line = [sys.executable, "-c", GREEDY, served.path, str(gateway.LINKS_MAX)]
-    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
-        assert greedy.stdout.readline() == b"held\n"
-        last = served.gateway.links[-1]
-        last.heard_us -= 100_000_000  # it is silent for longest
-        oldest = min(served.gateway.links, key=lambda each: each.heard_us)
+    with served.crowd():
+        served.links[-1].asked_us -= 100_000_000  # it is silent for longest
+        oldest = served.links[-1]
         clients = [served.client() for _ in range(8)]
         for each in clients:
-            assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
-        assert oldest not in served.gateway.links
+            assert ask(each, HELLO)["source"] == "site_ems"
+        assert oldest not in served.links
         late = served.client()  # eight each: no process holds more than the newcomer would
         assert line_of(late)["code"] == h.CROWDED
         for each in clients:
-            assert ask(each, {"hello": "site_ems"})["source"] == "site_ems"
-        greedy.stdin.close()
-
-
-class Place:
-    def __init__(self, user, process):
-        self.stream = self
-        self.user, self.process = user, (user, process)
+            assert ask(each, HELLO)["source"] == "site_ems"
 
 
 @cases("""held  newcomer  given_up
@@ -421,193 +311,120 @@ class Place:
     [(1, 1), (2, 2), (3, 3)]  (4, 4)  None""")
 def test_a_user_with_most_places_loses_one(held, newcomer, given_up):
     """The number of processes of the user does not matter."""
-    links = [Place(*each) for each in held]
-    found = gateway._greediest(links, Place(*newcomer), lambda stream: stream.user)
-    assert {each.user for each in found} == ({given_up} if given_up else set())
-
-
-class Peer:
-    """A stream with these chunks to read. It takes `room` bytes at a time."""
-
-    user, process = 1, (1, 1)
-
-    def __init__(self, *chunks, room=4096):
-        self.chunks, self.got, self.room = list(chunks), b"", room
-        self.is_closed = False
-
-    def read(self):
-        return self.chunks.pop(0) if self.chunks else b""
-
-    def send(self, data):
-        self.got += data[: self.room]
-        return min(len(data), self.room)
-
-    def close(self):
-        self.is_closed = True
-
-
-def test_a_slow_peer_gets_its_answer_in_pieces(tmp_path):
-    peer = Peer(b'{"head": true}\n')
-    one = link.Link(peer, str(tmp_path / "hints.sock"), 1)
-    for now_us, peer.room in enumerate((7, 0, 7, 100, 100), 5):
-        one.service(now_us)
-        assert not one.ended
-    assert json.loads(peer.got) == {"id": None, "hash": None} and one.heard_us == 5
-    one.close()
+    links = [Connection(f"{user}/{process}") for user, process in (newcomer, *held)]
+    found = door.greediest(links[1:], links[0], door.user_of)
+    assert {each.client[0] for each in found} == ({str(given_up)} if given_up else set())
 
 
 def test_a_late_answer_does_not_count_for_the_next_message(tmp_path):
-    path = str(tmp_path / "hints.sock")
-    peer = Peer(b'{"hello": "a"}\n', b'{"hello": "b"}\n')
-    one = link.Link(peer, path, 0)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as loop:
-        loop.bind(path)
-        one.service(0)
+    with Stepped(tmp_path) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as loop:
+        loop.bind(str(tmp_path / "hints.sock"))
+        client = place.client()
+        client.sendall(b'{"hello": "a"}\n{"hello": "b"}\n')
+        place.turn(0)
         _, late = loop.recvfrom(100)
-        one.service(1_999_999)
-        assert peer.got == b""
-        one.service(2_000_000)
-        one.service(2_000_001)
+        place.turn(1_999_999)
+        assert place.received(client) == b""
+        place.turn(2_000_000)
+        assert json.loads(place.received(client))["code"] == h.NO_ANSWER
         with contextlib.suppress(ConnectionRefusedError):
             loop.sendto(w.WELCOME.pack(w.WELCOME_MAGIC, bytes(8), 5, 7), late)
-        one.service(2_000_002)
-    assert json.loads(peer.got)["code"] == h.NO_ANSWER and one.message == {"hello": "b"}
-    one.close()
+        place.turn(2_000_001)
+        assert place.received(client) == b"" and loop.recv(100) == w.hello("b")
 
 
-@pytest.fixture
-def alone(tmp_path):
-    made = gateway.Gateway(str(tmp_path), str(tmp_path / "upstream.sock"))
-    yield made
-    made.close()
+def test_the_door_wakes_for_the_first_deadline_and_a_lost_adapter(tmp_path):
+    line = Plug(tmp_path / "tty")
+    with (
+        Stepped(tmp_path, serial=line.path) as place,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as loop,
+    ):
+        loop.bind(str(tmp_path / "hints.sock"))
+        assert place.due_s() is None
+        place.client().sendall(place.GOOD)
+        place.turn(1_000_000)
+        assert place.due_s() == 3.0
+        line.pull_out()
+        place.turn(1_500_000)
+        assert place.due_s() == 1.7
 
 
-def test_the_gateway_wakes_for_the_first_deadline_and_a_lost_adapter(alone, monkeypatch):
-    waits_s = []
-    monkeypatch.setattr(clock, "now_us", lambda: 0)
-    monkeypatch.setattr(
-        gateway.select, "select", lambda *waits: waits_s.append(waits[3]) or ([], [], [])
-    )
-    alone.links += [link.Link(Peer(), "", 0) for _ in range(3)]
-    alone.turn(1_000_000)
-    for one, due_us in zip(alone.links, (3_000_000, 1_500_000)):
-        one.message, one.due_us = {}, due_us
-    alone.turn(1_000_000)
-    lost = SimpleNamespace(service=lambda now_us: False, close=lambda: None)
-    alone._line = link.Link(lost, "", 0, framing.JsonLines())
-    alone.turn(1_000_000)
-    assert waits_s == [None, 0.5, 0.2]
-
-
-def test_a_connection_that_makes_room_is_closed_and_a_failed_accept_is_survived(alone):
-    alone.links += [link.Link(Peer(), "", at) for at in (9, 3, 5)]
-    oldest = alone.links[1].stream
-    assert alone._make_room(Peer(), 300_000_003) and not alone._make_room(Peer(), 300_000_004)
-    assert [each.heard_us for each in alone.links] == [9, 5] and oldest.is_closed
-
-    def fails():
-        raise OSError("too many open files")
-
-    listening, alone._listening = alone._listening, SimpleNamespace(accept=fails)
-    alone._accept(0)
-    assert len(alone.links) == 2
-    alone._listening = listening
-
-
-def test_the_gateway_reports_a_missing_controller_and_finds_it_again(tmp_path):
+def test_the_door_reports_a_missing_controller_and_finds_it_again(tmp_path):
     site = HintedSite(tmp_path)
-    served = Served(site)
-    client = served.client()
-    site.listener.close()
-    assert ask(client, {"hello": "site_ems"})["code"] == h.NO_CONTROLLER
-    site.reopen({})
-    with site.pumped():
-        assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
-    served.close()
+    with Served(site) as served:
+        client = served.client()
+        site.listener.close()
+        assert ask(client, HELLO)["code"] == h.NO_CONTROLLER
+        site.reopen({})
+        with site.pumped():
+            assert ask(client, HELLO)["source"] == "site_ems"
     site.close()
 
 
-def test_the_gateway_reports_a_full_queue_of_the_loop(tmp_path, monkeypatch):
-    monkeypatch.setattr(link, "SEND_S", 0.05)
+def test_the_door_reports_a_full_queue_of_the_loop(tmp_path, monkeypatch):
+    monkeypatch.setattr(talk, "SEND_S", 0.05)
     site = HintedSite(tmp_path)
-    served = Served(site)
-    flood = fill(str(site.run_dir / "hints.sock"))
-    client = served.client()
-    answer = ask(client, {"hello": "site_ems"})
-    assert answer["code"] == h.BUSY and answer["sentence"].startswith("The queue of hints is full")
-    with site.pumped():
-        while "code" in (answer := ask(client, {"hello": "site_ems"})):
-            assert answer["code"] == h.BUSY
-    for each in (served, site, *flood):
+    with Served(site) as served:
+        flood = fill(str(site.run_dir / "hints.sock"))
+        client = served.client()
+        answer = ask(client, HELLO)
+        assert answer["code"] == h.BUSY
+        assert answer["sentence"].startswith("The queue of hints is full")
+        with site.pumped():
+            while "code" in (answer := ask(client, HELLO)):
+                assert answer["code"] == h.BUSY
+    for each in (site, *flood):
         each.close()
 
 
-class Line:
-    def __init__(self):
-        self.open()
-
-    def open(self):
-        self.master, self.slave = pty.openpty()
-        tty.setraw(self.slave)
-        self.name = os.ttyname(self.slave)
-
+class Line(Plug):
     def ask(self, data):
         os.write(self.master, data)
-        found = b""
+        found = self.take(1)
         while not found.endswith(b"\n"):
-            found += os.read(self.master, 4096)
+            found += self.take(1)
         return json.loads(found)
-
-    def close(self):
-        os.close(self.master)
-        os.close(self.slave)
 
 
 @pytest.fixture
 def on_line(tmp_path):
-    line, path = Line(), tmp_path / "tty"
-    path.symlink_to(line.name)
-    port = link.SerialLine(str(path), 115_200)
-    port.open()
-    with running(tmp_path, port) as served:
-        yield served, line, port, path
-    line.close()
+    line = Line(tmp_path / "tty")
+    with running(tmp_path, serial=line.path) as served:
+        yield served, line
+    line.pull_out()
 
 
 def test_json_lines_on_a_serial_line_with_noise(on_line):
-    served, line, _, _ = on_line
+    served, line = on_line
     assert line.ask(b"\x81\x00\xffnoise\n")["code"] == h.NOT_UNDERSTOOD
-    welcome = line.ask(b'{"hello": "site_ems"}\n')
+    welcome = line.ask(served.GOOD)
     assert line.ask(json.dumps(signed(welcome)).encode() + b"\r\n")["code"] == h.GRANTED
-    assert ask(served.client(), {"hello": "site_ems"})["sequence"] == 1
+    assert ask(served.client(), HELLO)["sequence"] == 1
 
 
 def test_a_serial_adapter_that_is_unplugged_and_plugged_in_again(on_line):
-    served, line, port, path = on_line
-    assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
-    line.close()
-    client = served.client()
+    served, line = on_line
+    client, port = served.client(), served.door.line.port
+    assert line.ask(served.GOOD)["source"] == "site_ems"
+    line.pull_out()
     while port.fileno() >= 0:
-        assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
-    line.open()
-    path.unlink()
-    path.symlink_to(line.name)
+        assert ask(client, HELLO)["source"] == "site_ems"
+    line.plug_in()
     while port.fileno() < 0:
-        assert ask(client, {"hello": "site_ems"})["source"] == "site_ems"
-    assert line.ask(b'{"hello": "site_ems"}\n')["source"] == "site_ems"
+        assert ask(client, HELLO)["source"] == "site_ems"
+    assert line.ask(served.GOOD)["source"] == "site_ems"
 
 
-def test_the_gateway_replaces_a_left_over_socket_and_no_other_file(tmp_path):
+def test_the_door_replaces_a_left_over_socket_and_no_other_file(tmp_path):
     path = tmp_path / "upstream.sock"
-    first = gateway.Gateway(str(tmp_path), str(path))
-    with pytest.raises(gateway.GatewayError, match="another gateway"):
-        gateway.Gateway(str(tmp_path), str(path))
-    first._listening.close()  # as after kill -9: the file stays
-    second = gateway.Gateway(str(tmp_path), str(path))
-    assert stat.S_IMODE(path.stat().st_mode) == 0o660
-    second.close()
-    assert not path.exists()
-    path.write_text("mine")
-    with pytest.raises(gateway.GatewayError, match="is not a socket"):
-        gateway.Gateway(str(tmp_path), str(path))
-    assert path.read_text() == "mine"
+    with listener.opened(str(path), None) as first:
+        with pytest.raises(DoorError, match="another gateway"):
+            listener.at_path(str(path))
+        first.close()  # as after kill -9: the file stays
+        with listener.opened(str(path), None):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        assert not path.exists()
+        path.write_text("mine")
+        with pytest.raises(DoorError, match="is not a socket"):
+            listener.at_path(str(path))
+        assert path.read_text() == "mine"

@@ -1,18 +1,19 @@
 """Converts a message of a client to a datagram for the loop, and the answer to a dict. The sender
-computes the MAC over the datagram; the gateway has no key.
+computes the MAC over the datagram; the door has no key.
 """
 
 import contextlib
 
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import OPEN_W, Slot
+from controller.doors.local.framing import Message
 from controller.forms.field import Form, anything, check_value, integer, is_list, passing, text
 from controller.forms.reading import read
+from controller.forms.refusal import ConfigError
 from controller.hints import schedule_wire as sw, wire as w
 from controller.hints.schedule_words import answer_fields, held_fields
 from controller.hints.words import fields, state
 from controller.recorder import head
-from controller.upstream.framing import Message
 
 DETAIL_CHARACTERS = 200
 _U16, _U32, _U64 = ((0, 2**bits - 1) for bits in (16, 32, 64))
@@ -43,17 +44,13 @@ HEAD = {"head": True}
 OTHERS = ("hello", "status", "schedule")  # messages of one key
 
 
-class MessageError(ValueError):
-    """The message is not a hint, schedule, hello or status; one line."""
-
-
 def datagram(message: Message | None) -> bytes:
     """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, or of the fields of a
-    hint or, with `slots`, of a schedule. Raises MessageError, also for None. nonce, mac: hex or
+    hint or, with `slots`, of a schedule. Raises ConfigError, also for None. nonce, mac: hex or
     bytes. Without `kind` that of the quantity counts, without `purpose` or `start_ms` 0.
     """
     if message is None:
-        raise MessageError("")
+        raise ConfigError("")
     try:
         if "hello" in message:
             return w.hello(_text(message, "hello"))
@@ -65,7 +62,7 @@ def datagram(message: Message | None) -> bytes:
             raise ValueError('head and ask have no key beside them; allowed {"head": true}')
         return _schedule(message) if "slots" in message else _hint(message)
     except ValueError as error:
-        raise MessageError(str(error)[:DETAIL_CHARACTERS]) from None
+        raise ConfigError(str(error)[:DETAIL_CHARACTERS]) from None
 
 
 def _hint(message: Message) -> bytes:
@@ -109,16 +106,6 @@ def record_head(run_directory: str) -> Message:
     return {"id": published.get("id"), "hash": published.get("hash")}
 
 
-def asked(run_directory: str, job: object, now_us: int) -> Message:
-    """The gateway's own answer to {"ask": job}, as asking.py says. Raises MessageError."""
-    from controller.upstream import asking  # the core, which only this message needs
-
-    try:
-        return asking.answer(run_directory, job, now_us)
-    except ValueError as error:
-        raise MessageError(str(error)) from None
-
-
 def _text(message: Message, name: str) -> str:
     value = message[name]
     check_value("message", (name,), value, text())
@@ -158,16 +145,3 @@ def answer(data: bytes, message: Message) -> Message | None:
     if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
         return None
     return (answer_fields(told) if isinstance(told, sw.Answer) else fields(told)) | mac
-
-
-def problem(code: int, detail: str = "") -> Message:
-    """An answer of the gateway itself: one of its codes, with the words of the code."""
-    name, sentence, remedy = h.text(code)
-    return {
-        "granted": False,
-        "code": code,
-        "label": h.label(code),
-        "name": name,
-        "sentence": detail or sentence,
-        "remedy": remedy,
-    }

@@ -1,4 +1,4 @@
-"""Schedule, start time and notices through the gateway: the same bytes, read back, or refused."""
+"""Schedule, start time and notices at the door: the same bytes, read back, or refused."""
 
 import json
 
@@ -6,11 +6,12 @@ import pytest
 from hinted_site import KEYS
 from hypothesis import given, strategies as st
 from test_schedule_wire import ANY_SLOT, PLAIN, plan
-from test_upstream import ask, good, running
 
 from controller.core.base.schedule_table import OPEN_W
+from controller.doors.local import framing, messages
+from controller.forms.refusal import ConfigError
 from controller.hints import schedule_wire as sw
-from controller.upstream import framing, messages
+from tests.controller.doors.local_site import ask, good, running
 from tests.tables import cases
 
 
@@ -34,7 +35,7 @@ def test_a_start_time_makes_the_longer_hint_and_kind_exact_is_for_a_power():
     assert messages.datagram(good(quantity="power_W", kind="exact"))[44:46] == bytes([5, 3])
     for quantity, number in (("price_is_negative", 6), ("step_W", 7)):
         assert messages.datagram(good(quantity=quantity))[44:46] == bytes([6, number])
-    with pytest.raises(messages.MessageError, match="kind of import_W_max is 'grid_cap'"):
+    with pytest.raises(ConfigError, match="kind of import_W_max is 'grid_cap'"):
         messages.datagram(good(kind="exact"))
 
 
@@ -51,7 +52,7 @@ def test_a_start_time_makes_the_longer_hint_and_kind_exact_is_for_a_power():
     {"slot_min": None}  "slot_min: null is not allowed" | {"mac": "00"}  "mac is missing or not 32"
 """)
 def test_a_wrong_schedule_is_refused_in_one_line(fields, words):
-    with pytest.raises(messages.MessageError) as refused:
+    with pytest.raises(ConfigError) as refused:
         messages.datagram(message_of(plan(), **fields))
     text = str(refused.value)
     assert words in text and len(text) <= 200 and "\n" not in text
