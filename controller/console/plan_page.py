@@ -5,7 +5,7 @@ from typing import Any
 from controller.console import plan_chart
 from controller.console.pages import plan as text_page, plan_words as words
 from controller.console.pages.plan_words import Plan, Span
-from controller.documents import document
+from controller.documents import html_page
 from controller.documents.document import Banner, Block, Heading, Picture, Table, Text
 from controller.system import cli
 
@@ -21,7 +21,7 @@ table { width: auto; } td { font-variant-numeric: tabular-nums; }
 
 def write(path: str, facts: dict[str, Any]) -> None:
     """Write the page. Ends the command if the file cannot be written."""
-    cli.write(path, document.page(blocks(facts), STYLE) + "\n")
+    cli.write(path, html_page.page(blocks(facts), STYLE) + "\n")
 
 
 def blocks(facts: dict[str, Any]) -> list[Block]:

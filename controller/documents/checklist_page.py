@@ -57,12 +57,12 @@ WITHOUT: dict[str, Column] = {
 }
 
 
-def blocks(made: Facts, day: str | None = None) -> list[Block]:
-    """The checklist as a document. made: of checklist.facts; day: see site_blocks."""
+def blocks(made: Facts) -> list[Block]:
+    """The checklist as a document. made: of checklist.facts."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [
-        document.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
-        *matrix_tables.site_blocks(named, day),
+        matrix_tables.title("Commissioning checklist", named),
+        *matrix_tables.site_blocks(named),
         document.Heading(2, "Times"),
         document.Text(TIMES),
         document.Text(

@@ -14,7 +14,7 @@ def blocks(made: Facts) -> list[Block]:
     open_points = [(str(at), Mark("missing", line)) for at, line in enumerate(made["open"], 1)]
     banner = [document.Banner("NOT READY TO SIGN: points are open.")] if open_points else []
     return [
-        document.Heading(1, f"Commissioning report: {list(named['names'].values())[-1]}"),
+        matrix_tables.title("Commissioning report", named),
         *banner,
         document.Text(matrix_tables.identity(named)),
         document.Text(

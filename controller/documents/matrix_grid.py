@@ -74,13 +74,12 @@ def _letter(index: int, stage: Facts) -> str:
     return f"({letter})" if _WORDS[index][level] in absent else letter
 
 
-def blocks(facts: Facts, day: str | None = None) -> list[Block]:
-    """The grid as a document with banner and signatures; day: see matrix_tables.site_blocks."""
+def blocks(facts: Facts) -> list[Block]:
+    """The grid as a document with banner and signatures."""
     named = facts["site"]
-    title = f"Causes and outputs{': ' + list(named['names'].values())[-1] if named else ''}"
     return [
-        document.Heading(1, title),
-        *matrix_tables.banner(named, day),
+        matrix_tables.title("Causes and outputs", named),
+        *matrix_tables.banner(named),
         *([document.Text(matrix_tables.identity(named))] if named else []),
         grid(facts),
         *document.section("Letters", document.Table(("output", "letters"), _legend())),
@@ -110,11 +109,11 @@ def signatures(named: Facts) -> list[Block]:
     return document.section("Signatures", table, words)
 
 
-def comma_separated(facts: Facts, day: str | None = None) -> str:
+def comma_separated(facts: Facts) -> str:
     """The grid as CSV. A banner is a separate line before the heads."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"], day)])
+    lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"])])
     table = grid(facts)
     lines.writerow((*table.headers, "asked for by"))
     bases = [row["basis"] for row in facts["rows"] for _ in row["stages"]]

@@ -1,87 +1,22 @@
-"""`firebreak matrix` and `firebreak checklist`: the matrix of causes and effects, and its tests.
-
-A site adds its thresholds and the state of each stage. Missing required equipment is listed and is
-exit code 1; `check` and `run` refuse such a file.
+"""The matrix of causes and effects as a document. A site adds its thresholds, and the state of each
+stage.
 """
 
-import argparse
-
-from controller.config import configuration
-from controller.config.configuration import Config
-from controller.documents import (
-    check,
-    checklist,
-    checklist_page,
-    document,
-    effect_words,
-    matrix_facts,
-    matrix_grid,
-    matrix_tables,
-)
+from controller.documents import document, effect_words, matrix_tables
 from controller.documents.document import Block, Cell, Column, Facts, Table
-from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
-from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 from safety import matrix as m
 
-FORM = cli.option(
-    "--format",
-    choices=("md", "html", "json", "grid-html", "grid-csv"),
-    default="md",
-    help="(%(default)s); grid: causes against outputs, to sign",
-)
 
-
-@cli.command(
-    "matrix",
-    cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
-    FORM,
-)
-def _matrix(arguments: argparse.Namespace) -> int:
-    found, lines = _survey(arguments.site) if arguments.site else (None, [])
-    facts = matrix_facts.facts(found, lines)
-    if arguments.format == "grid-csv":
-        print(matrix_grid.comma_separated(facts, check.today()))
-    elif arguments.format == "grid-html":
-        document.show("html", facts, lambda: matrix_grid.blocks(facts, check.today()))
-    else:
-        document.show(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
-    return NOT_DONE if lines else DONE
-
-
-@cli.command("checklist", document.SITE, document.FORM)
-def _checklist(arguments: argparse.Namespace) -> int:
-    found, lines = _survey(arguments.site)
-    if lines:  # a checklist of a cabinet that must not be energised would mislead
-        return WRONG_INPUT
-    facts = checklist.facts(found)
-    document.show(arguments.format, facts, lambda: checklist_page.blocks(facts, check.today()))
-    return DONE
-
-
-def _survey(path: str) -> tuple[Config, list[str]]:
-    """(Config, lines of refusals). Prints the lines."""
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found, lines = configuration.survey(path)
-    for line in lines:
-        say(line)
-    return found, lines
-
-
-def matrix_blocks(facts: Facts, day: str | None = None) -> list[Block]:
-    """The matrix as a document; day: see site_blocks."""
+def blocks(facts: Facts) -> list[Block]:
+    """The matrix as a document. facts: of matrix_facts.facts."""
     named = facts["site"]
-    title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
-    blocks: list[Block] = [
-        document.Heading(1, title),
-        *(matrix_tables.site_blocks(named, day) if named else _general_blocks()),
-    ]
     rows = facts["rows"]
     stages = [{**stage, "row": row["row"]} for row in rows for stage in row["stages"]]
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
     return [
-        *blocks,
+        matrix_tables.title("Cause-and-effect matrix", named),
+        *(matrix_tables.site_blocks(named) if named else _general_blocks()),
         document.Heading(2, f"Rows ({len(rows)}) and stages ({len(stages)})"),
         document.table(stages, _columns(named)),
         *matrix_tables.row_blocks(rows),

@@ -16,6 +16,8 @@ from controller.config.configuration import Config
 from controller.documents import document
 from controller.documents.document import Block, Cell, Column, Facts, Table
 from controller.rows import matrix_words
+from controller.store import proof_lines
+from controller.system import clock
 from safety import matrix as m, parameters as p
 
 # Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
@@ -166,7 +168,17 @@ def identity(named: Facts) -> str:
     return f"{named['file']} ({names}). {crc}"
 
 
-def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]:
+def title(words: str, named: Facts | None) -> document.Heading:
+    """The title of a document, with the name of the cabinet. named: of `site`."""
+    return document.Heading(1, f"{words}: {list(named['names'].values())[-1]}" if named else words)
+
+
+def today() -> str:
+    """UTC day by the clock of this box, for example 2026-03-14. The clock may be wrong."""
+    return proof_lines.utc_text(clock.utc_us())[:10]
+
+
+def banner(named: Facts | None) -> list[document.Banner]:
     """[one Banner] with reasons not to energise a cabinet, or []. named: of `site`."""
     if named is None:
         return [document.Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
@@ -177,14 +189,14 @@ def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]
             * bool(named["missing"])
         ),
         *hma.placeholder_lines(*papers),
-        *(hma.ahead_lines(*papers, day) if day else ()),
+        *hma.ahead_lines(*papers, today()),
     ]
     return [document.Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
 
 
-def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
-    """The head of every document about a site. day: lists acceptances with a later date."""
-    blocks: list[Block] = [*banner(named, day), document.Text(identity(named))]
+def site_blocks(named: Facts) -> list[Block]:
+    """The head of every document about a site."""
+    blocks: list[Block] = [*banner(named), document.Text(identity(named))]
     if named["longer_by_tick"]:
         blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:

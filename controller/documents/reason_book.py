@@ -1,13 +1,9 @@
 """`firebreak reasons`: every code with its words and remedy. REASONS.md is its output."""
 
-import argparse
-
 from controller.core.base import reasons
 from controller.documents import document
 from controller.documents.document import Block, Column, Facts
 from controller.rows import danger, matrix_words, reason_words
-from controller.system import cli
-from controller.system.paths import DONE
 from safety import matrix as m
 
 TEXTS = ("name", "sentence", "remedy")
@@ -23,12 +19,6 @@ GROUPS = (
     ("Rows of the cause-and-effect matrix", 800, 900),
     ("Modes of the site", 900, 1000),
 )
-
-
-@cli.command("reasons", document.FORM)
-def _run(arguments: argparse.Namespace) -> int:
-    document.show(arguments.format, facts(), blocks)
-    return DONE
 
 
 def facts() -> Facts:
@@ -53,9 +43,8 @@ def _stage(stage: tuple) -> Facts:
     }
 
 
-def blocks() -> list[Block]:
+def blocks(found: Facts) -> list[Block]:
     """The handbook as a document."""
-    found = facts()
     out: list[Block] = [
         document.Heading(1, "Reasons: what a code says and what to do"),
         document.Text(

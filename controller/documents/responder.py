@@ -5,19 +5,13 @@ to call. It gives no distance and no extinguishing rule, because those are the f
 Exit code 1: the site file leaves an entry of [responder] out.
 """
 
-import argparse
-import json
-
-from controller.config import bus_times, configuration, thresholds, time_chain
+from controller.config import bus_times, thresholds, time_chain
 from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
 from controller.documents import document, effect_words
 from controller.documents.document import Block, Facts, Table
-from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
-from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 from safety import matrix as m
 
 NOT_GIVEN = "NOT GIVEN"
@@ -32,23 +26,6 @@ EXPLOSION = {
         "stay out of their way"
     ),
 }
-
-
-@cli.command(
-    "responder",
-    document.SITE,
-    cli.option("--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"),
-)
-def _run(arguments: argparse.Namespace) -> int:
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found = facts(configuration.load(arguments.site))
-    if arguments.format == "json":
-        print(json.dumps(found, indent=1))
-    elif arguments.format == "html":
-        print(document.page(blocks(found), document.PORTRAIT))
-    else:
-        print(document.plain(blocks(found)))
-    return NOT_DONE if found["not_given"] else DONE
 
 
 def facts(found: Config) -> Facts:

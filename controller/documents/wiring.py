@@ -4,19 +4,13 @@ The page has what the configuration and safety/README.md state. What neither sta
 of relays and the place of terminators, is left to the drawings of the maker.
 """
 
-import argparse
-import json
-
-from controller.config import configuration, equipment, time_chain, wired
+from controller.config import equipment, time_chain, wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
 from controller.documents import document
 from controller.documents.document import Block, Column, Facts, table
-from controller.forms.refusal import ConfigError
 from controller.rows import records
-from controller.system import cli
-from controller.system.paths import DONE, WRONG_INPUT
 
 # an output: what it does while its coil is energised, and while it is released
 OUTPUTS = {
@@ -56,18 +50,6 @@ LEFT_OUT = (
     "Not stated by configuration or documents, so not here: types of relays and contactors, cross "
     "sections, fuses, terminators of RS-485 and CAN, pins. Take them from the drawings."
 )
-
-
-@cli.command(
-    "wiring",
-    cli.option("file", metavar="FILE", help="cabinet.toml"),
-    cli.option("--json", action="store_true", help="the same as JSON"),
-)
-def _run(arguments: argparse.Namespace) -> int:
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found = facts(configuration.load(arguments.file))
-    print(json.dumps(found, indent=1) if arguments.json else document.plain(blocks(found)))
-    return DONE
 
 
 def facts(config: Config) -> Facts:
