@@ -3,38 +3,63 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hil.results import swing, template, units, words
-from hil.results.template import Cell
+from controller.documents import document, html_page
+from controller.documents.document import Block, Heading, Mark, Picture, Table, Text, section, texts
+from hil.results import swing, units, words
 
+NOTE = "note"
 TRIP_HEAD = ("time", "row", "where", "cause", "remedy")
+MORE = Text("For all figures, add --json FILE", NOTE)
 
 
 def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]] = ()) -> str:
     """One self-contained HTML page: headline, SVG, expectations, trips, a few figures."""
-    beside = words.in_one_line(doc)
-    return template.rendered(
-        "run.html",
-        title=title,
-        paused=paused(doc),
-        headline=swing.headline(doc["swing_W"], doc.get("load_W_max")),
-        sentences=[swing.explained(doc["worst_moment"]), words.first_trip(doc), beside],
-        picture=template.svg(picture),
-        expected=[(template.marked(ok, words.verdict(ok, doc)), text) for ok, text in results],
-        trip_head=TRIP_HEAD,
-        trips=[_trip(trip, doc) for trip in doc["trips"]],
-        doc=doc,
-        within_s=f"{doc['swing_W']['within_s'] or 0:.0f}",
-        delay=words.delay(doc["delay_ms"]),
-        limits=words.limits(doc.get("limited_s", {})),
-        units=units.rows(doc),
-    )
+    told = swing.explained(doc["worst_moment"]), words.first_trip(doc), words.in_one_line(doc)
+    expected = [(document.judged(ok, words.verdict(ok, doc)), text) for ok, text in results]
+    trips = [_trip(trip, doc) for trip in doc["trips"]]
+    blocks: list[Block] = [
+        Text(title, NOTE),
+        *paused(doc),
+        Heading(1, swing.headline(doc["swing_W"], doc.get("load_W_max"))),
+        *texts(told),
+        Picture(picture),
+        *(section("Expectations of the scenario", Table((), expected)) if expected else ()),
+        *(section("Trips, in order of time", Table(TRIP_HEAD, trips)) if trips else ()),
+        Table((), _figures(doc)),
+        MORE,
+    ]
+    return html_page.page(blocks, html_page.PHONE, title)
 
 
-def paused(doc: Mapping[str, Any]) -> list[Cell]:
+def _figures(doc: dict) -> list[tuple[str, str]]:
+    less, soc = doc["swing_2s_pct"]["reduction"], doc["soc_pct"]
+    charge = ["-" if pct is None else f"{pct:.1f} %" for pct in (soc["start"], soc["end"])]
+    still = "not measured: the load hardly moves"
+    return [
+        (
+            "swing in the headline",
+            f"highest minus lowest 1 s mean within {doc['swing_W']['within_s'] or 0:.0f} s",
+        ),
+        (
+            "change of the grid from one 2 s mean to the next (p99)",
+            still if less is None else f"{less:.1f} % less than the load",
+        ),
+        ("delay of the battery behind the load", words.delay(doc["delay_ms"])),
+        (
+            "limits that held the battery back",
+            "; ".join(words.limits(doc.get("limited_s", {}))) or "none",
+        ),
+        ("charge", " to ".join(charge)),
+        *units.rows(doc),
+        ("trips", str(len(doc["trips"]) or "none")),
+    ]
+
+
+def paused(doc: Mapping[str, Any]) -> list[Block]:
     """The pauses of this machine, before the headline."""
     if not doc.get("pauses"):
         return []
-    return [template.marked(False, f"{words.paused(doc['pauses'])} {words.NO_FAULT}")]
+    return [Text(Mark("missing", f"{words.paused(doc['pauses'])} {words.NO_FAULT}"))]
 
 
 def _trip(trip: dict, doc: dict) -> tuple[str, ...]:

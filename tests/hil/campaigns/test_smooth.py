@@ -498,8 +498,10 @@ def test_the_page_has_the_worst_load_first(folder):
     rows = cells.played(cells.Cell(loads.Source(str(folder / "b.csv"), "total_kW"), ("170",), 1))
     text = page.text({"delays": ["170"], "rows": rows, "missed": ["a < b"]})
     rms = [row["ways"]["ours"]["residual_pct"]["2"]["rms"] for row in rows]
-    places = [text.index(f"<b>{value:.1f} %") for value in sorted(rms, reverse=True)]
-    assert places == sorted(places) and "<li class=no>a &lt; b" in text
+    places = [
+        text.index(f'<span class="armed">{value:.1f} %') for value in sorted(rms, reverse=True)
+    ]
+    assert places == sorted(places) and '<span class="missing">a &lt; b' in text
 
 
 def test_the_picture_shows_the_minute_in_which_the_grid_moves_most():
