@@ -90,7 +90,7 @@ LAB = ("systems", "campaigns")
 ROOMS = (*(f"controller.{room}" for room in BOX), *(f"hil.{room}" for room in BENCH + LAB))
 # They take nothing from system.
 PURE_ROOMS = ("controller.series", "controller.core", "controller.rows")
-# The one maker of HTML, that of SVG, and two pictures of their own; the one printer of JSON.
+# HTML, SVG, and two pictures of their own
 PAGE_MAKERS = (
     *("controller/documents/html_page.py", "controller/documents/drawing.py"),
     *("controller/siting/plan_page.py", "controller/siting/plan.py"),
@@ -345,7 +345,7 @@ def searches(path, text):
 
 
 def printers(path, text):
-    """A second maker of HTML, SVG curves or JSON pages has faults that the first no longer has."""
+    """A second maker of pages has faults that the first no longer has."""
     for node in nodes(text, (ast.Constant, ast.Call)) if not path.startswith("tests/") else ():
         value = getattr(node, "value", None)
         if isinstance(value, str) and re.search(TAGS, value) and path not in PAGE_MAKERS:

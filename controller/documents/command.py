@@ -1,8 +1,4 @@
-"""Every document: its facts, its blocks, its forms, and the commands that print it.
-
-A new document is one line of DOCUMENTS; `firebreak document NAME` prints it in every form. Exit
-code 1: a document has an open point (`is_open`).
-"""
+"""The table of documents, and the commands that print them. Exit code 1: a point is open."""
 
 import functools
 import importlib
@@ -26,9 +22,7 @@ Found = Any  # facts of a document, or the blocks of one that has only tables
 
 
 class Document(NamedTuple):
-    """One document. facts: takes the arguments of its command if it has options; blocks: what is
-    printed of them; is_open: whether a point of it is open; options, forms: of its command.
-    """
+    """facts: of the arguments, if its command has options; blocks: what is printed of them."""
 
     words: str
     facts: Callable[..., Found]
@@ -40,9 +34,7 @@ class Document(NamedTuple):
 
 
 def _late(name: str) -> Callable[..., Any]:
-    """The function controller.NAME. Its module is imported when the function is called, because
-    most commands need one document.
-    """
+    """The function controller.NAME; a command imports its own document alone."""
     module, _, function = name.rpartition(".")
 
     def call(*given: object) -> Any:
@@ -58,7 +50,7 @@ def _of_site(name: str) -> Callable[[Namespace], Any]:
 
 
 def _matrix(arguments: Namespace) -> Any:
-    """A site adds missing equipment: a line of each is said. `run` refuses such a file."""
+    """A line is said of each equipment that a site lacks."""
     site = getattr(arguments, "site", None)
     found, lines = _late("config.configuration.survey")(site) if site else (None, [])
     for line in lines:
@@ -175,7 +167,7 @@ NAMES = Document(
 
 
 def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
-    """The blocks, and a section with the entries of the fact table that they cite by key."""
+    """The blocks, and the entries of the fact table that they cite by key."""
     cited = set(fact_table.keys(document.markdown(blocks)))
     keys = [key for key in fact_table.FACTS if key in cited]
     return [*blocks, *(document.section("Facts cited", _facts_of(keys)) if keys else [])]
@@ -238,22 +230,20 @@ def _document(arguments: Namespace) -> int:
     return _printed(OF_PROGRAM.get(arguments.name, NAMES), arguments)
 
 
-PARTS = {
-    "hazards": "the hazard log: to rows, tests, figures, and back",
-    "faults": OF_PROGRAM["faults"].words,
-    "sbom": OF_PROGRAM["sbom"].words,
-}
+PARTS = ("hazards", "faults", "sbom")
 
 
 @cli.command(
     "evidence",
     *[
-        cli.option(f"--{name}", dest="show", action="store_const", const=name, help=words)
-        for name, words in PARTS.items()
+        cli.option(
+            f"--{name}", dest="name", action="store_const", const=name, help=OF_PROGRAM[name].words
+        )
+        for name in PARTS
     ],
     _form(NAMES.forms),
 )
 def _evidence(arguments: Namespace) -> int:
-    if arguments.show is None:
+    if arguments.name is None:
         raise Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults, --sbom")
-    return _printed(OF_PROGRAM[arguments.show], arguments)
+    return _document(arguments)

@@ -1,8 +1,6 @@
-"""Pages as a list of blocks, and their printers as Markdown and as plain text. `html_page.py` is
-the one printer of HTML; `cli.as_json` that of facts.
+"""Pages as blocks, printed as Markdown or plain text; as HTML by `html_page.py`.
 
-A cell of a table is text, a Picture, or a Mark: text with a kind that colours a bar beside it. The
-words of a Mark have the same meaning as its colour, for a black and white print.
+The words of a Mark have the same meaning as its colour, for a black and white print.
 """
 
 import re
@@ -100,6 +98,11 @@ def judged(is_good: bool | None, text: str) -> Cell:
 def section(title: str, table: Table, words: str = "") -> list[Block]:
     """A heading, a paragraph unless words is "", and a table."""
     return [Heading(2, title), *([Text(words)] * bool(words)), table]
+
+
+def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Block]:
+    """A heading and a table; [] without a row."""
+    return section(title, Table(headers, rows)) if rows else []
 
 
 def texts(lines: Iterable[Cell]) -> list[Block]:

@@ -107,7 +107,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, name: str) -> str:
-    """name: of its column, which a card shows beside each cell but the first."""
+    """name: of its column, on a card."""
     is_short = isinstance(cell, str) and len(cell) <= SHORT
     named = f' data-h="{html.escape(name)}"' if name else ""
     return f"<td{' class=short' * is_short}{named}>{_words(cell)}</td>"

@@ -1,8 +1,7 @@
 """`firebreak reasons`: every code with its words and remedy. REASONS.md is its output."""
 
 from controller.core.base import reasons
-from controller.documents import document
-from controller.documents.document import Block, Column, Facts
+from controller.documents.document import Block, Column, Facts, Heading, Text, section, table
 from controller.rows import danger, matrix_words, reason_words
 from safety import matrix as m
 
@@ -46,15 +45,15 @@ def _stage(stage: tuple) -> Facts:
 def blocks(found: Facts) -> list[Block]:
     """The handbook as a document."""
     out: list[Block] = [
-        document.Heading(1, "Reasons: what a code says and what to do"),
-        document.Text(
+        Heading(1, "Reasons: what a code says and what to do"),
+        Text(
             "A code never changes its name. `firebreak why` and `firebreak alarms` print these "
             "texts. This page is the output of `firebreak reasons`."
         ),
     ]
     for title, first, after in GROUPS:
         codes = [code for code in found["codes"] if first <= code["code"] < after]
-        out += document.section(title, document.table(codes, {"code": "label", **WORDS}))
+        out += section(title, table(codes, {"code": "label", **WORDS}))
     columns: dict[str, Column] = {
         "stage": "stage",
         "code": lambda stage: reasons.label(stage["code"]),
@@ -63,8 +62,8 @@ def blocks(found: Facts) -> list[Block]:
         "danger": "danger",
         "reset": "reset",
     }
-    return out + document.section(
+    return out + section(
         "Stages of the rows: what the pages say when one is active",
-        document.table(found["stages"], columns),
+        table(found["stages"], columns),
         "The stage that is most dangerous to people is first, as on every page.",
     )

@@ -9,8 +9,8 @@ from controller.config import bus_times, thresholds, time_chain
 from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
-from controller.documents import document, effect_words
-from controller.documents.document import Block, Facts, Table
+from controller.documents import effect_words
+from controller.documents.document import Banner, Block, Facts, Heading, Table, Text, section
 from controller.rows import matrix_words
 from safety import matrix as m
 
@@ -35,7 +35,7 @@ def facts(found: Config) -> Facts:
     racks, schedule = found.rack_tables, bus_times.schedule(found)
     lacking = found.topology.not_fitted
     return {
-        "cabinet": list(dict(found.names).values())[-1],
+        "cabinet": found.names[-1][1],
         "site": dict(found.names).get("site", ""),
         "chemistry": chemistry,
         "racks": len(racks),
@@ -81,24 +81,24 @@ def blocks(found: Facts) -> list[Block]:
     energy, given = _energy(found), found["places"]
     places = [(words, given[key] or NOT_GIVEN) for key, words in PLACES.items()]
     return [
-        document.Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
-        document.Banner(
+        Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
+        Banner(
             "KEEP AWAY. DO NOT OPEN THE CABINET. Gas inside can explode when air comes in, even "
             "hours later and while the fan runs. Batteries stay live. They can burn again after "
             "days."
         ),
         *_not_given(found),
-        document.Heading(2, "What is inside"),
-        document.Text(
+        Heading(2, "What is inside"),
+        Text(
             f"{found['racks']} rack{'s' * (found['racks'] > 1)} of lithium cells "
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),
-        *document.section("What the lamps say", Table(("lamp", "means"), _lamps())),
-        *document.section("What is off, and what is not", Table(("after a stop", "state"), energy)),
-        *document.section("Gas, fan and agent", Table(("what", "does"), _air(found))),
-        *document.section("Call, and where things are", Table(("what", "this site"), places)),
-        document.Text(
+        *section("What the lamps say", Table(("lamp", "means"), _lamps())),
+        *section("What is off, and what is not", Table(("after a stop", "state"), energy)),
+        *section("Gas, fan and agent", Table(("what", "does"), _air(found))),
+        *section("Call, and where things are", Table(("what", "this site"), places)),
+        Text(
             "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
             "watching it and keep the operator reachable: at Gateway (California, 2024) batteries "
             "burned again for two weeks."
@@ -110,7 +110,7 @@ def _not_given(found: Facts) -> list[Block]:
     if not found["not_given"]:
         return []
     names = ", ".join(found["not_given"])
-    return [document.Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
+    return [Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
 
 
 def _lamps() -> list[tuple[str, str]]:

@@ -56,14 +56,14 @@ def write(path: str, text: str) -> None:
 
 
 def as_json(facts: Any, indent: int | None = 1, allow_nan: bool = True) -> str:
-    """Facts as every command prints and writes them. ValueError: a NaN that is not allowed."""
+    """Facts as every command prints them. ValueError: a NaN."""
     return json.dumps(facts, indent=indent, allow_nan=allow_nan)
 
 
 def show(
     is_json: bool, facts: Any, lines: Callable[[], Iterable[str]], indent: int | None = 1
 ) -> None:
-    """Print facts as JSON, or the lines that a function makes of them."""
+    """Print facts as JSON or as lines."""
     print(as_json(facts, indent) if is_json else "\n".join(lines()))
 
 

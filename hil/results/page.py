@@ -1,10 +1,10 @@
 """The HTML page of a run: headline, picture, trips, a few figures; `--json` has every figure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.documents import document, html_page
-from controller.documents.document import Block, Heading, Mark, Picture, Table, Text, section, texts
+from controller.documents.document import Block, Heading, Mark, Picture, Table, Text, filled, texts
 from hil.results import swing, units, words
 
 NOTE = "note"
@@ -18,22 +18,23 @@ def page(title: str, picture: str, doc: dict, results: Iterable[tuple[bool, str]
     expected = [(document.judged(ok, words.verdict(ok, doc)), text) for ok, text in results]
     trips = [_trip(trip, doc) for trip in doc["trips"]]
     blocks: list[Block] = [
-        Text(title, NOTE),
-        *paused(doc),
-        Heading(1, swing.headline(doc["swing_W"], doc.get("load_W_max"))),
         *texts(told),
         Picture(picture),
-        *(section("Expectations of the scenario", Table((), expected)) if expected else ()),
-        *(section("Trips, in order of time", Table(TRIP_HEAD, trips)) if trips else ()),
+        *filled("Expectations of the scenario", (), expected),
+        *filled("Trips, in order of time", TRIP_HEAD, trips),
         Table((), _figures(doc)),
-        MORE,
     ]
-    return html_page.page(blocks, html_page.PHONE, title)
+    return around(title, doc, swing.headline(doc["swing_W"], doc.get("load_W_max")), blocks)
+
+
+def around(title: str, doc: Mapping[str, Any], headline: str, blocks: Sequence[Block]) -> str:
+    """The page of a run of the rig around its blocks."""
+    head = [Text(title, NOTE), *paused(doc), Heading(1, headline)]
+    return html_page.page([*head, *blocks, MORE], html_page.PHONE, title)
 
 
 def _figures(doc: dict) -> list[tuple[str, str]]:
     less, soc = doc["swing_2s_pct"]["reduction"], doc["soc_pct"]
-    charge = ["-" if pct is None else f"{pct:.1f} %" for pct in (soc["start"], soc["end"])]
     still = "not measured: the load hardly moves"
     return [
         (
@@ -49,10 +50,15 @@ def _figures(doc: dict) -> list[tuple[str, str]]:
             "limits that held the battery back",
             "; ".join(words.limits(doc.get("limited_s", {}))) or "none",
         ),
-        ("charge", " to ".join(charge)),
+        ("charge", f"{pct(soc['start'])} to {pct(soc['end'])}"),
         *units.rows(doc),
         ("trips", str(len(doc["trips"]) or "none")),
     ]
+
+
+def pct(value: float | None) -> str:
+    """Percent; "-": not known."""
+    return "-" if value is None else f"{value:.1f} %"
 
 
 def paused(doc: Mapping[str, Any]) -> list[Block]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from controller.documents import html_page
 from controller.documents.document import (
     Block,
     Column,
@@ -19,7 +18,7 @@ from controller.documents.document import (
 )
 from controller.documents.drawing import tag
 from hil.results import site_plot, words
-from hil.results.page import MORE, NOTE, paused
+from hil.results.page import NOTE, around, pct
 from hil.results.plot import BATTERY, GRID, LOAD
 from hil.site.parts import FEEDING, PARTS
 
@@ -58,13 +57,9 @@ MEMBERS: dict[str, Column] = {
 def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: float) -> str:
     """One self-contained HTML page. doc: of pod_command; columns: of site_record, not empty."""
     site, members = doc["site"], doc["members"]
-    title = f"{doc['name']} ({doc['file']})"
     violated = [f"{each['name']}: {text}" for each in members for text in each["violations"]]
     mirrored = [words.MIRRORED] if any(each["mirrored"] for each in members) else []
     blocks: list[Block] = [
-        Text(title, NOTE),
-        *paused(doc),
-        Heading(1, headline(site["energy_kWh"])),
         Text(f"All figures: {doc['mode']}, seed {doc['seed']}, {doc['simulated_s']:g} s."),
         Heading(2, "Energy, kWh"),
         Picture(flows(site["energy_kWh"])),
@@ -78,9 +73,8 @@ def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: fl
         *section("Cabinets", table(members, MEMBERS)),
         *texts((*mirrored, *violated)),
         *section("Site", Table((), _figures(site))),
-        MORE,
     ]
-    return html_page.page(blocks, html_page.PHONE, title)
+    return around(f"{doc['name']} ({doc['file']})", doc, headline(site["energy_kWh"]), blocks)
 
 
 def _figures(site: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -100,10 +94,7 @@ def _figures(site: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _swing(of: Mapping[str, float | None], load: str, grid: str) -> str:
-    known = {name: of[key] for name, key in ((load, "load"), (grid, "grid"))}
-    return ", ".join(
-        [f"{name} {'-' if pct is None else f'{pct:.1f} %'}" for name, pct in known.items()]
-    )
+    return f"{load} {pct(of['load'])}, {grid} {pct(of['grid'])}"
 
 
 def headline(energy_kWh: Mapping[str, float]) -> str:
