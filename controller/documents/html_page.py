@@ -117,6 +117,6 @@ def _words(cell: Cell) -> str:
     if isinstance(cell, str):
         return html.escape(cell)
     if isinstance(cell, Picture):
-        return cell.svg[cell.svg.index("<svg") :]  # without the head of a file
+        return cell.svg[max(0, cell.svg.find("<svg")) :]  # without the head of a file
     note = f" {html.escape(cell.note)}" if cell.note else ""
     return f'<span class="{cell.kind}">{html.escape(cell.text)}</span>{note}'
