@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import numpy as np
-from matplotlib.figure import Figure
-
-from controller.documents import document
+from controller.documents import document, drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
+from controller.documents.html_page import SCREEN, page
 from hil.campaigns.vendor_pack import gains
 from hil.campaigns.vendor_pack.gains import Gain
-from hil.results import plot
 
 COLOURS = "#0072b2", "#d55e00"
-ROWS_MAX = 900
-STYLE = "body { max-width: 1000px; } svg { width: 100%; height: auto; } table { width: auto; }\n"
+COLUMNS_MAX = 900
+MET = {True: "met", False: "not all met"}
 # tests that no rig answers: (test, answer)
 OTHERS = (
     ("T2", "hardware"),
@@ -41,18 +37,17 @@ def html_page(found: dict[str, dict[str, Any]], about: str, numbers: Sequence[Ga
     for name, each in found.items():
         blocks += [Heading(2, name), Text(each["line"])]
         rows = [
-            (asked, Mark("armed" if is_met else "missing", answer))
-            for asked, answer, is_met in each["answers"]
+            (asked, document.judged(is_met, answer)) for asked, answer, is_met in each["answers"]
         ]
         blocks += [Table(("asked", "answer"), rows), Picture(picture(each), "curve")]
     gains_rows = [(each.name, f"{each.value:g}", each.unit) for each in numbers]
     blocks.append(Heading(2, "T12: gains of the controller"))
     blocks.append(Table(("name", "value", "unit"), gains_rows))
-    return document.page(blocks, STYLE)
+    return page(blocks, SCREEN)
 
 
 def _summary(found: dict[str, dict[str, Any]]) -> list[tuple[document.Cell, ...]]:
-    words = {True: Mark("armed", "met"), False: Mark("missing", "not all met")}
+    words = {is_met: document.judged(is_met, text) for is_met, text in MET.items()}
     made: list[tuple[int, tuple[document.Cell, ...]]] = [
         (int(name[1:]), (name, words[each["is_met"]], each["line"])) for name, each in found.items()
     ]
@@ -62,18 +57,13 @@ def _summary(found: dict[str, dict[str, Any]]) -> list[tuple[document.Cell, ...]
 
 def picture(found: dict[str, Any]) -> str:
     """The drawn columns over the time, as SVG."""
-    rows = np.array(found["rows"])
-    rows = rows[:: max(1, len(rows) // ROWS_MAX)]
-    with matplotlib.rc_context(plot.STYLE):
-        figure = Figure(figsize=(9, 2.4), layout="tight")
-        axes = figure.subplots()
-        for (name, factor, label), colour in zip(found["drawn"], COLOURS):
-            values = factor * rows[:, found["columns"].index(name)]
-            axes.plot(rows[:, 0], values, color=colour, label=label)
-        axes.set_xlabel("s")
-        axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
-        svg = plot.svg_of(figure)
-    return svg[svg.index("<svg") :]
+    rows, columns = found["rows"], list(found["columns"])
+    thin = rows[:: max(1, len(rows) // COLUMNS_MAX)]
+    lines = [
+        (label, colour, [(row[0], row[columns.index(name)] * factor) for row in thin])
+        for (name, factor, label), colour in zip(found["drawn"], COLOURS)
+    ]
+    return drawing.curves(lines)
 
 
 def csv_files(
