@@ -68,7 +68,10 @@ class Value(Raw):
 
     def value(self, frame: Word) -> int | None:
         """The value; None: it is invalid, out of range, or a state without a value."""
-        raw = self.of(frame)
+        return self.of_raw(self.of(frame))
+
+    def of_raw(self, raw: int) -> int | None:
+        """The value of a raw value."""
         if raw in self._invalid:
             return None
         if self.states:
@@ -88,7 +91,10 @@ class Fault(Raw):
 
     def bits(self, frame: Word) -> int:
         """The fault bits that are set. A pair 01 is active; 10 is quiet, 00 and 11 say nothing."""
-        raw = self.of(frame)
+        return self.of_raw(self.of(frame))
+
+    def of_raw(self, raw: int) -> int:
+        """The fault bits of a raw value."""
         if self._form == "any":
             raw = int(raw != 0)
         elif self._form == "zeros":
@@ -128,3 +134,13 @@ def _sum8(can_id: int, data: bytes) -> int:
 
 # of the last byte of a frame
 CHECKS = {"crc8_j1850": lambda can_id, data: crc8(crc8_begun(can_id), data[:-1]), "sum8": _sum8}
+
+
+def sealed(row: Mapping[str, Any], can_id: int, data: str, count: int) -> bytes:
+    """A frame to the BMS by its row of the profile, with its counter and its check byte."""
+    frame, counter = bytes.fromhex(data), row["counter"]
+    if counter["start"] is not None:
+        number = (count & (1 << counter["length"]) - 1) << counter["start"]
+        frame = (int.from_bytes(frame, "little") | number).to_bytes(len(frame), "little")
+    check = CHECKS.get(row["check"])
+    return frame[:-1] + bytes((check(can_id, frame),)) if check else frame

@@ -11,7 +11,7 @@ from drivers.rack_sources import (
     CHARGE_MV,
     CUTOFF_MV,
     GROUPS,
-    INDEX,
+    SIGNALS,
     TEMPERATURES,
     Source,
     Sources,
@@ -23,6 +23,8 @@ from safety import signals as s
 NO_POSITION = 4095
 SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
+VOLTAGE = "rack_voltage_mV"
+POSITIONS = ("cell_position_min", "cell_position_max")
 
 
 class RackBms:
@@ -71,30 +73,42 @@ class RackBms:
         groups = self._sources.groups
         if not groups[s.G_BMS_LIMITS].must | groups[s.G_BMS_LIMITS].may:
             groups[s.G_BMS_LIMITS].must = groups[s.G_BMS_PACK].must
+        self._sources.join()
 
     def _set_up(self, sink: Sink) -> None:
         """Make what a family needs beside this."""
         raise NotImplementedError
 
-    def _take(self, source: Source, frame: Any, now_us: int) -> bool:
-        """Keep the values of a frame, and store each group that is whole. False: refused."""
-        values = self._read(source, frame)
+    def _take(self, source: Source, frame: Any, now_us: int, bits: int = 0) -> bool:
+        """Keep the values of a frame, and store each group that is whole. False: refused. bits: of
+        the values, behind the mask of the source; the same bits are not decoded again.
+        """
+        is_same = source.mask > 0 and bits == source.bits
+        values = source.values if is_same else self._read(source, frame)
         if values is None or not self._fits(values, now_us):
             return False
-        self._values.update(values)
         source.good_us = now_us
+        if not is_same:
+            self._keep(source, frame, values)
+            source.values, source.bits = values, -1 if self._unnamed else bits
+        for group, place in source.feeds:
+            place.arrived |= source.bit
+            if place.is_whole(now_us) and self._publish(group, now_us):
+                place.arrived, place.stored_us = 0, now_us
+        return True
+
+    def _keep(self, source: Source, frame: Any, values: dict[str, int]) -> None:
+        """Keep what a frame has said for the first time."""
+        self._values.update(values)
         for name, at, fields in source.arrays:
             self._numbers[name][at : at + len(fields)] = [each.value(frame) for each in fields]
         for name, fault in source.faults:
             self._faults[name] = fault.bits(frame)
         self._keep_limits()
-        for group, place in self._sources.groups.items():
-            if source.bit & (place.must | place.may):
-                place.arrived |= source.bit
-                whole = place.is_whole(self._sources.sources, now_us)
-                if whole and self._publish(group, now_us):
-                    place.arrived, place.stored_us = 0, now_us
-        return True
+        if VOLTAGE in values and CHARGE_MV in self.profile.signals:
+            self._values[VOLTAGE] = min(max(values[VOLTAGE], 0), self._window_mV[1])
+        for _, place in source.feeds:
+            place.is_new = True
 
     def _read(self, source: Source, frame: Any) -> dict[str, int] | None:
         """The signals of a frame; None: one is refused."""
@@ -104,7 +118,8 @@ class RackBms:
                 self._values.pop(name, None)
                 continue
             value = field.value(frame)
-            if value is None and name.startswith("cell_position"):  # a note: 0 can mean none
+            is_note = name in POSITIONS and not self._sources.is_sealed  # 0 can mean none
+            if value is None and is_note:
                 self._values.pop(name, None)
                 continue
             if value is None and unnamed([field]) is None:
@@ -133,16 +148,20 @@ class RackBms:
         if lowest > highest:
             self.misfit = EXTREMES[0], lowest, 0, highest
             return False
+        last = self._modules * self.profile.settings["cells_per_module"] - 1
+        for name in POSITIONS if self._sources.is_sealed and self._modules else ():
+            if values.get(name, 0) > last:
+                self.misfit = name, values[name], 0, last
+                return False
         if self._contradicts(current_mA, now_us):
             return False
-        if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
+        if VOLTAGE not in values or CHARGE_MV not in self.profile.signals:
             return True
         low_mV, high_mV = self._window(self._values | values)
         is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
-        if not low_mV <= values["rack_voltage_mV"] <= high_mV and not is_short:
-            self.misfit = "rack_voltage_mV", values["rack_voltage_mV"], low_mV, high_mV
+        if not low_mV <= values[VOLTAGE] <= high_mV and not is_short:
+            self.misfit = VOLTAGE, values[VOLTAGE], low_mV, high_mV
             return False
-        values["rack_voltage_mV"] = min(max(values["rack_voltage_mV"], 0), high_mV)
         return True
 
     def _contradicts(self, current_mA: int, now_us: int) -> bool:
@@ -176,17 +195,19 @@ class RackBms:
         """Store a group that is whole and set it fresh. False: it has a value that is none."""
         if group in [self._FED.get(name) for name in self._unnamed]:
             return False
-        found: Mapping[int, int] | None = {
-            INDEX[name]: value
-            for name, value in self._values.items()
-            if name in INDEX and GROUPS[name] == group
-        }
-        if group in self._MADE:
-            found = self._MADE[group](self, found, now_us)
-        if found is None:
-            return False
-        for index, value in found.items():
-            self._inp[self._first + index] = value
+        place = self._sources.groups[group]
+        if place.is_new or group == s.G_BMS_STATE:  # the state has counters too
+            values = self._values
+            found: Mapping[int, int] | None = {
+                index: values[name] for name, index in SIGNALS[group] if name in values
+            }
+            if group in self._MADE:
+                found = self._MADE[group](self, found, now_us)
+            if found is None:
+                return False
+            for index, value in found.items():
+                self._inp[self._first + index] = value
+            place.is_new = False
         self._fresh[self._groups_at + group] = 1
         return True
 
@@ -200,11 +221,13 @@ class RackBms:
         return found
 
     def _state(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        """Fault bits and counters, once limits have come. Contactors that are not reported close
-        `close_ms` after their supply, and open with it: a test of the supply is shorter.
+        """Fault bits and counters; of frames that do not prove themselves once limits have come.
+        Contactors that are not reported close `close_ms` after their supply, and open with it: a
+        test of the supply is shorter.
         """
         limits_us = self._sources.groups[s.G_BMS_LIMITS].stored_us
-        if now_us - limits_us > self.profile.settings["stopped_ms"] * 1000:
+        is_late = now_us - limits_us > self.profile.settings["stopped_ms"] * 1000
+        if is_late and not self._sources.is_sealed:
             return None
         if not self._inp[s.PERMIT_2_CLOSED]:
             self._supply_us = None

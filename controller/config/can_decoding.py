@@ -7,7 +7,6 @@ from typing import Any
 from controller.config import can_profile, profile_bench
 from controller.config.can_fits import shown
 from controller.config.findings import Found, Refusal, Refused, Value, of_misfit, unit_of
-from controller.config.profile_form import CAN_BMS
 from drivers import can_dialect
 from drivers.can_codec import Word, word
 from drivers.can_messages import UNUSED, Message, Messages
@@ -35,12 +34,9 @@ class Frames:
         self.device, self._shelf = profile_bench.build(profile, node=node)
         self.last: dict[str, Found] = {}
         self._before: dict[int, tuple[bytes, list[Found]]] = {}
-        self._messages: Messages | None = None
         self._own_frames = 0
-        if profile.family == CAN_BMS:
-            cells, modules = profile_bench.sizes_of(profile)
-            offset = node * profile.settings["node_stride"]
-            self._messages = Messages(profile, offset, {CELLS: cells, TEMPERATURES: modules})
+        cells, modules = profile_bench.sizes_of(profile)
+        self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
         """A frame of the bus: what has changed by it."""
@@ -50,7 +46,7 @@ class Frames:
                 self.others.add(can_id)
             return []
         self._own_frames += 1
-        message = self._messages.by_id.get(can_id) if self._messages else None
+        message = self._messages.by_id.get(can_id)
         found = self._values(time_us, message, data) if message else []
         if self.device.bad_frames > bad:
             reason = _bad_frame(message, data)
@@ -68,8 +64,6 @@ class Frames:
         """Why the driver stores nothing at that time; "" if it has stored and still does."""
         if not self._own_frames:
             return "none of its ids came"
-        if not self._messages:
-            return "" if has_stored else "no frame has a good CRC and a counter that moves"
         state, can_id = self.device.report(time_us)
         if has_stored and state == can_dialect.OK:
             return ""

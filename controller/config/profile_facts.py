@@ -206,8 +206,7 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
     """[(name, unit)] of all that the profile reads."""
     registers = [(name, each.unit) for name, each in profile.registers.items()]
     values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
-    frames = [(name, "") for rows in profile.frames.values() for name in rows]
-    return list(dict([*registers, *values, *frames]).items())
+    return list(dict([*registers, *values]).items())
 
 
 def writes(profile: Profile) -> list[str]:

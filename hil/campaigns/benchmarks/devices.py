@@ -15,10 +15,9 @@ from typing import Any
 
 from can.interfaces.socketcan import SocketcanBus, constants
 
-from controller.config import families, profiles
+from controller.config import profiles
 from controller.run.can_bus import CanBus
 from controller.sites import EXAMPLE
-from drivers.bms import NativeBms as NativeDriver
 from drivers.buses.can_port import EXTENDED, CanPort
 from drivers.can_bms import CanBms
 from drivers.profile import FOLDER
@@ -98,7 +97,7 @@ def _memory(path: pathlib.Path, seconds: float) -> Figure:
 
 
 def _is_can_bms(name: str) -> bool:
-    return profiles.load(name).family in ("can_bms", "native_bms")
+    return profiles.load(name).family == "can_bms"
 
 
 def share_of_core(name: str, ticks: int) -> float:
@@ -130,7 +129,7 @@ def share_of_core(name: str, ticks: int) -> float:
     return used_ns / (ticks * TICK_US * 1000)
 
 
-def _used(device: families.OnCan, frames: Frames) -> set[int]:
+def _used(device: CanBms, frames: Frames) -> set[int]:
     """Places in a cycle of the frames that the driver does not skip."""
     places = set()
     for place, (can_id, data) in enumerate(frames(JOINING_S)):
@@ -140,7 +139,7 @@ def _used(device: families.OnCan, frames: Frames) -> set[int]:
     return places
 
 
-def _counts(device: families.OnCan) -> int:
+def _counts(device: CanBms) -> int:
     return device.frames + device.bad_frames + device.refused
 
 
@@ -150,15 +149,14 @@ def _stream(frames: Frames, used: set[int]) -> Iterator[tuple[int, bytes]]:
         yield from (frame for place, frame in enumerate(frames(cycle)) if place in used)
 
 
-def _pair(name: str) -> tuple[families.OnCan, Frames]:
+def _pair(name: str) -> tuple[CanBms, Frames]:
     """(driver, frames of a cycle) of one rack."""
     sink, profile = Sink(), profiles.load(name)
     rack = Rack(CabinetConfig(), "bench")
-    if profile.family == "native_bms":
+    if profile.settings["dbc"]:
         native = NativeBms(rack, 1)
-        return NativeDriver(profile, 0, 1, sink, sink.layout), lambda at: native.frames(
-            at * 100_000
-        )
+        driver = CanBms(profile, 0, 1, sink, sink.layout, (CELLS, MODULES))
+        return driver, lambda at: native.frames(at * 100_000)
     mirrored = MirroredBms(rack, 0, profile)
     driver = CanBms(profile, 0, 0, sink, sink.layout, (CELLS, MODULES))
 
