@@ -248,8 +248,7 @@ class Bench:
         function = request.function
         if function not in (1, 2, 3, 4):
             return
-        address, count = [int.from_bytes(request.frame[at : at + 2], "big") for at in (2, 4)]
-        data = held(self._profile, self._memory, function, address, count)
+        data = held(self._profile, self._memory, function, *rtu.place_of(request.frame))
         if data is None:
             request.on_failure(rtu.EXCEPTION, 2, self._now_us)
         else:

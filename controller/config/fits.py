@@ -5,7 +5,6 @@ voltage (without any, a frequency) near its nominal value, which a foreign regis
 holds. A value that merely lies in its range says little. Equal reasons do not tell two apart.
 """
 
-import struct
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from controller.config.profile_form import BY_REGISTERS, MAP_ONLY, PLAIN, SENSORS
 from controller.config.sunspec_places import driven, placed, rescaled
 from drivers import meter_reads, sunspec
+from drivers.buses.rtu import place_of
 from drivers.meter import Meter, limits_of
 from drivers.profile import Profile, Register
 from drivers.rack_sources import CELLS
@@ -122,8 +122,8 @@ def _meter(fit: Fit, read: Read) -> None:
         _judge_number(fit, registers[name], value)
     for _ in range(2):  # a scale factor counts when it has come twice
         for request in meter.fast():
-            function, address, count = struct.unpack(">BHH", request.frame[1:6])
-            request.on_reply(HEAD + answered(read, function, address, count, "a reading"), 0)
+            place = request.function, *place_of(request.frame)
+            request.on_reply(HEAD + answered(read, *place, "a reading"), 0)
     if not shelf.fresh[0]:
         raise Unfit("its powers do not fit voltage x current, or its total not its phases")
     if shelf.inp[0]:

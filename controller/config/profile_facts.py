@@ -19,6 +19,7 @@ from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
 from drivers import wear
 from drivers.buses.port import RtuPort
+from drivers.buses.rtu import place_of
 from drivers.profile import SLOT, Profile, Register, SetpointFrame, Step
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import DIRECTION
@@ -164,13 +165,14 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
         sizes = len(request.frame), request.reply_bytes
         time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
         slot, offset = divmod(request.place, SLOT)
+        address, count = place_of(request.frame)
         found.append(
             {
                 "what": request.key[1],
                 "function": request.function,
-                "address": offset if slot else int.from_bytes(request.frame[2:4], "big"),
+                "address": offset if slot else address,
                 "of": profile.models[slot - 1].name if slot else "",
-                "count": int.from_bytes(request.frame[4:6], "big"),
+                "count": count,
                 "period_ms": period_us / 1000,
                 "time_ms": time_us / 1000,
             }
