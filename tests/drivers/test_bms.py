@@ -228,16 +228,6 @@ def test_values_out_of_range_are_refused_whole_and_silence_no_other_group(
     assert sink.taken() == groups_of(sink, *range(5))
 
 
-@pytest.mark.parametrize("lowest_mV, refused", [(999, 1), (1000, 0), (3000, 0), (3001, 1)])
-def test_a_range_narrower_than_the_frame_holds_at_both_ends(lowest_mV, refused):
-    sink, loaded = Sink(racks=3), profiles.load("firebreak_rack")
-    loaded.signals["cell_voltage_mV_min"]["range"] = [1000, 3000]
-    device = made(loaded, 1, NODE, sink)
-    for counter in (0, 1):
-        device.on_frame(*frame("CELLS", counter, {"cell_voltage_min": lowest_mV}), 0)
-    assert device.refused == refused and len(sink.taken()) == 1 - refused
-
-
 def feed(device, frames, now_us):
     for can_id, data in frames:
         device.on_frame(can_id, data, now_us)

@@ -6,11 +6,10 @@ import math
 import random
 import struct
 from fractions import Fraction
-from types import SimpleNamespace
 
 import cantools
 import pytest
-from device_suite import CanSuite, Sink, sent
+from device_suite import CanSuite, Sink, rack_of, sent
 
 from controller.config import can_dialects, can_fits, can_profile, profiles
 from drivers import can_dialect, can_messages, profile
@@ -25,25 +24,7 @@ from tests.tables import cases
 NAMES = sorted({each.name for each in can_dialects.shipped()} - {"firebreak_rack"})
 SECOND_US = 1_000_000
 CELLS = 15
-RACK = SimpleNamespace(
-    voltage_V=49.6,
-    current_A=7.0,
-    charge_limit_A=100.0,
-    discharge_limit_A=120.0,
-    charge_voltage_V_max=53.2,
-    soc=0.55,
-    soh=0.98,
-    cell_voltage_V_min=3.301,
-    cell_voltage_V_max=3.312,
-    position_min=3,
-    position_max=9,
-    cells_online=CELLS,
-    contactor_state=2,
-    insulation_kohm=500,
-    fault_bits=0,
-    temperatures_degC=[20.0],
-    command_close=lambda close: None,
-)
+RACK = rack_of(CELLS)
 VALUES = {
     s.RACK_VOLTAGE_MV: 49_600,
     s.RACK_CURRENT_MA: 7000,
