@@ -8,6 +8,7 @@ from drivers.can_dialect import SIGN, Dialect
 from drivers.can_messages import UNUSED, Messages
 from drivers.rack_bms import RackBms
 from drivers.sink import Sink
+from safety import signals as s
 
 
 class CanBms(RackBms):
@@ -48,6 +49,7 @@ class CanBms(RackBms):
         source = message.source(frame, data)
         if source is None:
             self.bad_frames += 1
+            self._messages.groups[s.G_BMS_STATE].is_new = True  # it has the counter
         elif source is not UNUSED:
             self.dialect.hear(source, now_us)
             counts = self.dialect.counts(now_us) and not self.is_sign_wrong

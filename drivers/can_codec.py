@@ -1,5 +1,6 @@
 """One value in a CAN frame: its bits in either order, scale, offset, and what is no value."""
 
+import functools
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -115,6 +116,7 @@ def _crc8_step(value: int) -> int:
 _CRC8 = bytes(map(_crc8_step, range(256)))
 
 
+@functools.cache
 def crc8_begun(can_id: int) -> int:
     """The CRC-8 SAE J1850 after both low bytes of an id, low byte first, before the data."""
     return _CRC8[_CRC8[0xFF ^ can_id & 0xFF] ^ can_id >> 8 & 0xFF]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from drivers.can_codec import CHECKS, EXTENDED, Fault, Raw, Value, Word
 from drivers.profile import Profile
-from drivers.rack_sources import ARRAYS, GROUPS, Source, Sources
+from drivers.rack_sources import ARRAYS, CHARGE_MV, GROUPS, Source, Sources
 from safety import signals as s
 
 STOPPED_PERIODS = 3
@@ -49,11 +49,12 @@ class Message:
             Raw(each) if each["start"] is not None else None for each in parts
         ]
         self._count, self._check = -1, CHECKS.get(row["check"])
+        self._lengths = range(row["bytes"], row["bytes_max"] + 1)
         self.sources: dict[int | None, Source] = {}
 
     def source(self, frame: Word, data: bytes) -> Source | None:
         """The source of a frame (UNUSED: no value), None if length, check or counter is wrong."""
-        if not self.row["bytes"] <= frame.length <= self.row["bytes_max"]:
+        if frame.length not in self._lengths:
             return None
         if self._check and self._check(self.can_id, data) != data[-1]:
             return None
@@ -97,11 +98,13 @@ class Messages(Sources):
                 for message in found:
                     self._add(message, name, row)
         of_arrays = [row["message"] for row in profile.arrays.values()]
+        voltage = self.groups[s.G_BMS_PACK]
         for can_id, message in list(self.by_id.items()):
             if message.name in of_arrays and not message.sources:
                 del self.by_id[can_id]  # of modules that the rack does not have: it never comes
             for source in message.sources.values() if self.is_sealed else ():
-                source.mask = _mask(source)
+                is_judged = CHARGE_MV in profile.signals and source.bit & voltage.must
+                source.mask = 0 if is_judged else _mask(source)
 
     def _add(self, message: Message, name: str, row: dict[str, Any]) -> None:
         """Let the sources of a message carry one signal, fault or array."""

@@ -13,6 +13,7 @@ from drivers.rack_sources import (
     GROUPS,
     SIGNALS,
     TEMPERATURES,
+    Group,
     Source,
     Sources,
 )
@@ -23,7 +24,7 @@ from safety import signals as s
 NO_POSITION = 4095
 SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
-VOLTAGE = "rack_voltage_mV"
+VOLTAGE, CURRENT = "rack_voltage_mV", "rack_current_mA"
 POSITIONS = ("cell_position_min", "cell_position_max")
 
 
@@ -66,6 +67,8 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
+        # contactors that are not reported follow their supply after a time
+        self._is_timed = "contactor_state" not in profile.signals
         self._unnamed: set[str] = set()  # signals that hold no value: their group is not whole
         self._window_mV = 1, 0  # none fits before the first limits
         self._supply_us: int | None = None  # since when it is read back as closed
@@ -85,15 +88,17 @@ class RackBms:
         """
         is_same = source.mask > 0 and bits == source.bits
         values = source.values if is_same else self._read(source, frame)
-        if values is None or not self._fits(values, now_us):
+        if values is None or CURRENT in values and self._contradicts(values[CURRENT], now_us):
             return False
-        source.good_us = now_us
         if not is_same:
+            if not self._fits(values):
+                return False
             self._keep(source, frame, values)
             source.values, source.bits = values, -1 if self._unnamed else bits
+        source.good_us = now_us
         for group, place in source.feeds:
             place.arrived |= source.bit
-            if place.is_whole(now_us) and self._publish(group, now_us):
+            if place.is_whole(now_us) and self._publish(group, place, now_us):
                 place.arrived, place.stored_us = 0, now_us
         return True
 
@@ -139,12 +144,11 @@ class RackBms:
         fields = [field for source in sources for _, field, _ in source.fields]
         return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
-    def _fits(self, values: dict[str, int], now_us: int) -> bool:
+    def _fits(self, values: dict[str, int]) -> bool:
         """Compare the voltage with the limits: that finds a scale wrong by ten. But a short circuit
         (above rack_current_mA_max) with a low voltage must trip, not be refused.
         """
         lowest, highest = [values.get(name, 0) for name in EXTREMES]
-        current_mA = values.get("rack_current_mA", 0)
         if lowest > highest:
             self.misfit = EXTREMES[0], lowest, 0, highest
             return False
@@ -153,12 +157,11 @@ class RackBms:
             if values.get(name, 0) > last:
                 self.misfit = name, values[name], 0, last
                 return False
-        if self._contradicts(current_mA, now_us):
-            return False
         if VOLTAGE not in values or CHARGE_MV not in self.profile.signals:
             return True
         low_mV, high_mV = self._window(self._values | values)
-        is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
+        current_mA = abs(values.get(CURRENT, 0))
+        is_short = current_mA > self.profile.settings["rack_current_mA_max"] and high_mV > 0
         if not low_mV <= values[VOLTAGE] <= high_mV and not is_short:
             self.misfit = VOLTAGE, values[VOLTAGE], low_mV, high_mV
             return False
@@ -191,12 +194,11 @@ class RackBms:
         low_mV = cutoff_mV * settings["voltage_permille_min"] // 1000
         return low_mV, charge_mV * settings["voltage_permille_max"] // 1000
 
-    def _publish(self, group: int, now_us: int) -> bool:
+    def _publish(self, group: int, place: Group, now_us: int) -> bool:
         """Store a group that is whole and set it fresh. False: it has a value that is none."""
-        if group in [self._FED.get(name) for name in self._unnamed]:
+        if self._unnamed and group in [self._FED.get(name) for name in self._unnamed]:
             return False
-        place = self._sources.groups[group]
-        if place.is_new or group == s.G_BMS_STATE:  # the state has counters too
+        if place.is_new:
             values = self._values
             found: Mapping[int, int] | None = {
                 index: values[name] for name, index in SIGNALS[group] if name in values
@@ -207,7 +209,7 @@ class RackBms:
                 return False
             for index, value in found.items():
                 self._inp[self._first + index] = value
-            place.is_new = False
+            place.is_new = group == s.G_BMS_STATE and self._is_timed
         self._fresh[self._groups_at + group] = 1
         return True
 

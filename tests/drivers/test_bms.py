@@ -2,13 +2,14 @@
 
 import cantools
 import pytest
-from device_suite import CanSuite, Sink
+from device_suite import CanSuite, Sink, rack_of
 from hypothesis import given, strategies as st
 
 from controller.config import profiles
 from controller.forms.refusal import ConfigError
 from drivers import can_codec, profile
 from drivers.can_bms import CanBms
+from hil.devices.mirrored_bms import MirroredBms
 from safety import signals as s
 from tests.tables import cases, table
 
@@ -364,3 +365,16 @@ def edited(folder, old, new):
         (folder / name).with_suffix(suffix).write_text(text.replace(old, new))
     sink = Sink()
     return made(profiles.load(folder / "rack.toml"), 0, 1, sink, modules=1)
+
+
+def test_the_rig_mirrors_a_sealed_profile():
+    told, loaded, sink = [], profiles.load("firebreak_rack"), Sink(modules=15)
+    rack = rack_of(240, temperatures_degC=[20.0] * 15, command_close=told.append, sensors_invalid=0)
+    device, mirror = made(loaded, 0, NODE, sink), MirroredBms(rack, NODE, loaded)
+    for burst in range(20):
+        sink.taken()
+        feed(device, mirror.frames(burst * 100_000), burst * 100_000)
+        for can_id, data in device.command(burst % 2):
+            mirror.receive(can_id, data, burst * 100_000)
+    assert sink.taken() == groups_of(sink, *range(6), rack=0) and device.bad_frames == 0
+    assert told == [burst % 2 == 1 for burst in range(1, 20)]
