@@ -15,7 +15,7 @@ from controller.planner.backtest import HOUR_SLOTS, Layer, Outcome, Past
 from controller.planner.books import Series
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Habit, Site
-from controller.system.local_days import day_begin, slots_between
+from controller.system.local_days import day_begin, number_of, slots_between
 
 SHARE_DAYS = 28
 LEAST_PART = 0.001  # of the bill: below it, what perfect foresight saves has no share
@@ -127,22 +127,22 @@ class Shadows:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._since = self._until = math.nan  # s since 1970: of the month, and done so far
+        self._first = self._done = 0  # number of the month's first quarter, and of the next to do
         self._own: dict[str, _Shadow] = {}
 
     def step(self, found: Series, price_per_kWh: Sequence[float]) -> bool:
         """One hour more of each shadow; False: none was left to do. price_per_kWh: from the end of
         the newest quarter on.
         """
+        begin = number_of(found.start)
         first = max(HOUR_SLOTS, month_begin(found))
-        since = found.start.timestamp() + first * SLOT_S
-        if since != self._since:
-            self._since = self._until = since
+        if begin + first != self._first:
+            self._first = self._done = begin + first
             self._own = {
                 name: _Shadow(self._site, habit, found.stored_J[first - 1])
                 for name, habit in HABITS.items()
             }
-        at = round((self._until - found.start.timestamp()) / SLOT_S)
+        at = self._done - begin
         end = -(-(at + 1) // HOUR_SLOTS) * HOUR_SLOTS
         if end > len(found.load_W):
             return False
@@ -150,18 +150,15 @@ class Shadows:
         past = Past(found.start, found.load_W, found.pv_W, prices, 0)
         for each in self._own.values():
             each.hour(past, at, end)
-        self._until += (end - at) * SLOT_S
+        self._done = begin + end
         return True
 
     def costs(self, found: Series) -> list[dict[str, str | float]]:
         """The cost of this month until the last hour of `step`: as run, no battery, by habit."""
-        first, end = [
-            round((each - found.start.timestamp()) / SLOT_S) if each == each else 0
-            for each in (self._since, self._until)
-        ]
-        if end <= first:
+        if self._done == self._first:
             return []
-        past, done = part(found, first, end)
+        begin = number_of(found.start)
+        past, done = part(found, self._first - begin, self._done - begin)
         ways = {"as run": done, "no battery": backtest.without(past)}
         ways |= {name: each.outcome() for name, each in self._own.items()}
         return [
