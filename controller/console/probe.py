@@ -15,9 +15,9 @@ from typing import Any
 
 from controller.config import can_fits, fits, profile_files
 from controller.config.bus_schema import Bus
+from controller.config.profile_form import CAN_BMS
 from controller.console import bus_access, greetings, probe_words
 from controller.console.can_listening import listen
-from controller.console.decode_fits import is_can
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
@@ -198,7 +198,7 @@ def _fit(fit: fits.Fit, every: list[fits.Fit]) -> dict[str, Any]:
 
 
 def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
-    known = [each for each in every if is_can(each)]
+    known = [each for each in every if each.family == CAN_BMS]
     with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
         frames = list(listen(port, arguments.listen_s))
     return of_frames(bus, known, frames)

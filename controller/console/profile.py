@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from controller.config import layers, maps, profile_facts, profile_files, profile_skeleton, silence
 from controller.config.profile_facts import Facts
-from controller.config.profile_form import SITE_DEVICE
-from controller.console.decode_fits import is_can
+from controller.config.profile_form import CAN_BMS, SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
 from controller.forms.refusal import ConfigError
@@ -92,7 +91,7 @@ def _check(arguments: Namespace) -> int:
         silence.check(profile, facts["roles"])
         facts["signals"] = profile_facts.signals(profile)
         facts["writes"] = profile_facts.writes(profile)
-        if is_can(profile):
+        if profile.family == CAN_BMS:
             facts["messages"] = profile_facts.messages(profile)
         else:
             facts["reads"] = profile_facts.reads(profile, arguments.baud_Bd)

@@ -39,10 +39,7 @@ MIRRORED = (
     "register_bms",
 )
 SUNSPEC_BASE = 40_000  # of the simulated converter's models
-WANTED = {
-    "sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery",
-    "native_bms": f"the messages of {DBC.name}",
-}
+WANTED = {"sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery"}
 CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
@@ -104,9 +101,8 @@ def _follows(profile: Profile) -> bool:
     settings = profile.settings
     if profile.family == "sunspec_pcs":
         return SUNSPEC_BASE in settings["base_addresses"] and "802.V" in profile.registers
-    if profile.family == "native_bms":
-        return (profile.path.parent / settings["dbc"]).read_bytes() == DBC.read_bytes()
-    return False
+    dbc = settings.get("dbc", "")
+    return bool(dbc) and (profile.path.parent / dbc).read_bytes() == DBC.read_bytes()
 
 
 def mirrored(config: Config) -> list[str]:

@@ -19,7 +19,7 @@ from test_watch_gate import Cluster, gated
 
 from controller.doors import asking
 from controller.hints import client
-from controller.planner import shadows
+from controller.planner import accounts
 from controller.recorder import quarters
 from controller.system import clock
 from controller.system.clock import Utc
@@ -41,7 +41,7 @@ NIGHTS = {
 def planner_story(folder, monkeypatch, wrong_s):
     """Quarters in the books, plans, and what it waits for, an hour after the wrong clock."""
     monkeypatch.setattr(client, "ANSWER_S", 0.3)
-    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    monkeypatch.setattr(accounts.Shadows, "step", lambda *_: False)
     bench = PlannerBench(folder)
     bench.step()
 
@@ -170,7 +170,7 @@ def test_doors_send_each_alarm_once(wrong, tmp_path, monkeypatch, inbox):  # noq
 def test_the_planner_goes_through_both_nights(night, tmp_path, monkeypatch):
     """Six hours of them: a plan each hour, and every quarter in the books."""
     monkeypatch.setattr(client, "ANSWER_S", 0.3)
-    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    monkeypatch.setattr(accounts.Shadows, "step", lambda *_: False)
     monkeypatch.setattr(planner_bench, "START_S", NIGHTS[night].timestamp())
     bench = PlannerBench(tmp_path)
     bench.step()

@@ -18,8 +18,7 @@ import pytest
 from controller.console import login
 from controller.console.terminal.actions import Actions
 from controller.doors.alarms.outbox import Outbox
-from controller.planner.accounts import Quarter
-from controller.planner.books import Books
+from controller.planner.books import Books, Quarter
 from controller.recorder import fast, fast_ring
 from controller.recorder.quarters import Quarters
 from controller.recorder.room import Reserve
