@@ -42,7 +42,8 @@ def test_what_is_approved(wanted, approved):
 def test_a_part_is_played_and_written(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     path.write_text("How it is read.\n\n# One\nbegin 2\n$ say\n  1\n  ...\n  x\n\n# Two\n$ go\n")
-    (one, two), begun = transcript.each_part(path, "a.txt").args[1], []
+    one, two = [each.values[0] for each in transcript.each_part(path, "a.txt").args[1]]
+    begun = []
     printed = {"begin 2": None, "$ say": FOUND[:3], "$ go": []}
     do = lambda line: begun.append(line) or printed[line]  # noqa: E731
     with pytest.raises(AssertionError, match="a.txt: [$] say"):

@@ -3,6 +3,7 @@
 A part begins with "# title". At the margin stands what happens: `$ command`, or a step of the test
 with its words. Two blanks in, below a command: its exit code if it is not 0, its lines, and after
 `! ` those on stderr. "..." is any text of stdout or of stderr, at the end of a line any lines too.
+A title that ends in "(whole)" is of the slower selection of that name.
 """
 
 import functools
@@ -42,8 +43,12 @@ def each_part(test, name):
     """Run the test for each `part` of the text beside it."""
     path = Path(test).parent / name
     texts = re.split(r"\n(?=# )", path.read_text(encoding="ascii"))[1:]
-    parts = [Part(path, text) for text in texts]
-    return pytest.mark.parametrize("part", parts, ids=[part.title[2:] for part in parts])
+    return pytest.mark.parametrize("part", [_param(Part(path, text)) for text in texts])
+
+
+def _param(part):
+    marks = [pytest.mark.whole] if part.title.endswith("(whole)") else []
+    return pytest.param(part, id=part.title[2:], marks=marks)
 
 
 def fits(wanted, found):
@@ -118,9 +123,7 @@ class Terminal:
         self.capsys, self.main, self.names, self.steps = capsys, main, dict(names), dict(steps)
 
     def __call__(self, line):
-        for name, value in self.names.items():
-            line = line.replace(name, str(value))
-        word, *words = shlex.split(line)
+        word, *words = shlex.split(replaced(line, self.names.items()))
         if word != "$":
             self.steps[word](*words)
             return None
@@ -128,13 +131,19 @@ class Terminal:
             code = self.main(words)
         except SystemExit as leaving:  # argparse
             code = leaving.code
-        printed = self.capsys.readouterr()
-        assert printed.err.isascii()
-        errors = [f"! {each}" for each in printed.err.splitlines()]
-        lines = [*[str(code)] * (code != 0), *printed.out.rstrip("\n").splitlines(), *errors]
-        return [self._named(each) for each in lines]
+        return printed(code, *self.capsys.readouterr(), self.names)
 
-    def _named(self, text):
-        for name, value in self.names.items():
-            text = text.replace(str(value), name)
-        return text
+
+def printed(code, out, err, names=()):
+    """Lines as a text has them; names: {NAME in the text: what stands for it}."""
+    assert err.isascii()
+    lines = [*[str(code)] * (code != 0), *out.rstrip("\n").splitlines()]
+    lines += [f"! {line}" for line in err.splitlines()]
+    back = [(str(value), name) for name, value in dict(names).items()]
+    return [replaced(line, back) for line in lines]
+
+
+def replaced(text, pairs):
+    for old, new in pairs:
+        text = text.replace(old, str(new))
+    return text
