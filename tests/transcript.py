@@ -25,11 +25,12 @@ class Part:
         self.title, *self.steps = re.split(r"\n+(?=[^ \n])", self.text)
 
     def play(self, do):
-        """do(line): what is printed, None: nothing can be."""
+        """do(line): a list of lines, or nothing that is printed."""
         played = [self.title]
         for step in self.steps:
             line, *wanted = step.splitlines()
-            wanted, found = [each[2:] for each in wanted], do(line) or []
+            wanted, found = [each[2:] for each in wanted], do(line)
+            found = found if isinstance(found, list) else []
             is_right = fits(wanted, found)
             wanted = wanted if is_right else merged(wanted, found)
             assert is_right or approves, "\n  ".join([f"{self.path.name}: {line}", *wanted])
@@ -114,24 +115,27 @@ def _without_double(lines):
     ]
 
 
-class Terminal:
-    """Commands and steps of a part. names: {NAME in the text: what stands for it}; steps: {first
-    word: function of the other words}; main: of the program.
-    """
+def by_word(steps, names=()):
+    """do(line): the function of its first word, with the others. names: {NAME: what it is}."""
 
-    def __init__(self, capsys, main, names=(), steps=()):
-        self.capsys, self.main, self.names, self.steps = capsys, main, dict(names), dict(steps)
+    def do(line):
+        word, *words = shlex.split(replaced(line, dict(names).items()))
+        return steps[word](*words)
 
-    def __call__(self, line):
-        word, *words = shlex.split(replaced(line, self.names.items()))
-        if word != "$":
-            self.steps[word](*words)
-            return None
+    return do
+
+
+def terminal(capsys, main, names=()):
+    """A step `$`: a command of the program, in this process."""
+
+    def run(*words):
         try:
-            code = self.main(words)
+            code = main([*words])
         except SystemExit as leaving:  # argparse
             code = leaving.code
-        return printed(code, *self.capsys.readouterr(), self.names)
+        return printed(code, *capsys.readouterr(), names)
+
+    return run
 
 
 def printed(code, out, err, names=()):

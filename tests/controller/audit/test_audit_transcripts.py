@@ -1,7 +1,7 @@
 """`firebreak audit` of a record (audit.txt)."""
 
 from controller import __main__ as program
-from tests.transcript import Terminal, each_part
+from tests.transcript import by_word, each_part, terminal
 
 NAMES = {"SOUTHERN": "load.csv --rules southern", "MINE": "load.csv --rules mine.toml"}
 RULES = {
@@ -52,4 +52,4 @@ def test_audit(part, capsys, tmp_path, monkeypatch):
     record = Record()
     names = "file step gap add thin rules".split()
     steps = {name: getattr(record, name) for name in names}
-    part.play(Terminal(capsys, program.main, NAMES, steps))
+    part.play(by_word({"$": terminal(capsys, program.main), **steps}, NAMES))

@@ -21,7 +21,7 @@ from controller.recorder.timeline import Timeline
 from controller.sites import EXAMPLE
 from safety import matrix, signals as s
 from tests.tables import table
-from tests.transcript import each_part
+from tests.transcript import by_word, each_part
 
 CONFIG = configuration.load(EXAMPLE)
 HELD_TICKS = HELD_MS // CONFIG.tick_ms
@@ -106,12 +106,7 @@ class Recorder:
 def test_events(part, seen):
     recorder = Recorder(seen)
     steps = {"$": recorder.frames, "begin": recorder.begin, "stand": seen.stand}
-
-    def do(line):
-        word, *words = line.split()
-        return steps[word](*words)
-
-    part.play(do)
+    part.play(by_word(steps))
 
 
 def test_every_row_has_its_kind_code_and_text():
