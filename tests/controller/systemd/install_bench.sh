@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2154,SC2034,SC2317,SC2153,SC1091
-# Functions of install.txt. The present folder is the tree of a box, $ROOT the project; root has a strict umask.
+# Functions of install.txt, in the tree of a box whose root has a strict umask.
 umask 077
 # shellcheck source=controller/systemd/install.sh
 source "$ROOT/controller/systemd/install.sh"
@@ -8,7 +8,7 @@ mkdir -p "$work"
 unit=$units/firebreak.service type=$etc/types/firebreak_645.toml
 
 on_target() {
-    echo "$*" >>asked
+    echo "$*" >>"$root/asked"
 }
 
 asked() {
@@ -54,6 +54,14 @@ add() { # a release and files in it
     for each in "${@:2}"; do touch "$opt/releases/$1/$each"; done
 }
 
+switch() { # to these new releases
+    local each
+    for each; do
+        add "$each"
+        switch_to "$each"
+    done
+}
+
 releases() {
     ls "$opt/releases"
     readlink "$opt/current"
@@ -72,7 +80,7 @@ cabinet() {
 checked() { # the release's check of the cabinet ends with this code
     local code=$1
     on_target() {
-        echo "$*" >>asked
+        echo "$*" >>"$root/asked"
         echo report
         echo "firebreak: cabinet.toml:name: is missing" >&2
         return "$code"
@@ -94,7 +102,7 @@ live() { # systemd runs, and fails for this
     fails=$1
     is_live() { true; }
     udevadm() { :; }
-    systemctl() { echo "$*" >>asked && [[ $* != *$fails* ]]; }
+    systemctl() { echo "$*" >>"$root/asked" && [[ $* != *$fails* ]]; }
 }
 
 doors() { # install them; `doors check` is the project's
