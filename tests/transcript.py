@@ -6,7 +6,7 @@ with its words. Two blanks in, below a command: its exit code if it is not 0, it
 A title that ends in "(whole)" is of the slower selection of that name.
 """
 
-import functools
+import difflib
 import re
 import shlex
 from pathlib import Path
@@ -75,44 +75,25 @@ def merged(wanted, found):
 
 
 def _merged(wanted, found):
-    kept = [line for line in wanted if line != ANY]
-    any_before, at = set(), 0
-    for line in wanted:
-        any_before |= {at} if line.startswith(ANY) else set()
-        at += line != ANY
-        any_before |= {at} if line.endswith(ANY) else set()
-    lines, at, place = [], 0, 0
-    for next_at, next_place in (*_pairs(kept, found), (len(kept), len(found))):
-        is_any = next_at == at and at in any_before
-        lines += [ANY] if is_any else found[place:next_place]
-        lines += kept[next_at : next_at + 1]
-        at, place = next_at + 1, next_place + 1
-    return _without_double(lines)
+    at = [place for place, line in enumerate(wanted) if line != ANY]
+    kept = ["", *[wanted[each] for each in at], ""]
+    same = [next(filter(form(line).fullmatch, found), line) for line in kept[1:-1]]
+    blocks = difflib.SequenceMatcher(None, same, found, autojunk=False).get_matching_blocks()
+    pairs = [(one + more, other + more) for one, other, size in blocks for more in range(size)]
+    lines, number, place, at = [], 0, 0, [-1, *at, len(wanted)]
+    for next_number, next_place in (*pairs, (len(same), len(found))):
+        is_any = at[number + 1] - at[number] > 1
+        if number < next_number or not (is_any or ANY in _ends(*kept[number : number + 2])):
+            lines += found[place:next_place]
+        elif is_any:
+            lines.append(ANY)
+        lines += kept[next_number + 1 : next_number + 2]
+        number, place = next_number + 1, next_place + 1
+    return lines[:-1]
 
 
-def _pairs(kept, found):
-    """The longest way to pair lines of both in order."""
-
-    @functools.cache
-    def best(at, place):
-        if at == len(kept) or place == len(found):
-            return 0, ()
-        if form(kept[at]).fullmatch(found[place]):
-            length, pairs = best(at + 1, place + 1)
-            return length + 1, ((at, place), *pairs)
-        return max(best(at + 1, place), best(at, place + 1), key=lambda each: each[0])
-
-    return best(0, 0)[1]
-
-
-def _without_double(lines):
-    """The lines; no "..." beside one that has it at that end."""
-    around = zip(["", *lines], lines, [*lines[1:], ""])
-    return [
-        line
-        for before, line, after in around
-        if line != ANY or not (before.endswith(ANY) or after.startswith(ANY))
-    ]
+def _ends(before, after):
+    return before[-len(ANY) :], after[: len(ANY)]
 
 
 def by_word(steps, names=()):
