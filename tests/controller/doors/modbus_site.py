@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import math
-import shutil
 import socket
 import ssl
 import struct
 import subprocess
+
+import parts
 
 from controller.doors import settings
 from controller.doors.modbus.door import Door
@@ -164,12 +165,11 @@ def at_once(port, tls, data):
 
 
 def certificates(folder):
-    """Files of a site's authority, a foreign one, the door, and clients; False without openssl.
+    """Files of a site's authority, a foreign one, the door, and clients.
 
     CLIENT.crt and .key: ems (good), old (expired), foreign (of another authority), two (two names).
     """
-    if shutil.which("openssl") is None:
-        return False
+    parts.needs("openssl")
 
     def run(*words):
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)

@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import json
-import shutil
 import ssl
 import subprocess
 
+import parts
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -148,8 +148,7 @@ def openssl(folder, *arguments):
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory):
     """A folder with two CAs, and certificates of a broker and a client."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    parts.needs("openssl")
     folder = tmp_path_factory.mktemp("papers")
     new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
     is_ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign"]
