@@ -15,7 +15,7 @@ from tests.repository import SHARED
 
 # Helpers are imported by name from any folder; the style test keeps all names of test files apart.
 sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
-WIRE_GUARD_S = 60  # a hang guard only: no test may need it
+WIRE_GUARD_S = 300  # a hang guard only: no test may need it, on a busy machine either
 HYPOTHESIS_EXAMPLES = 50  # the budget of a property; `prove` takes more
 COLLECTING = "collecting, set-up of workers"
 

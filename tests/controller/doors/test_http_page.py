@@ -64,9 +64,10 @@ def page(browser):
     found.close()
 
 
-def opened(folder, monkeypatch, cabinet, course):
+def opened(folder, monkeypatch, cabinet, state):
     """A door before a rig that steps whenever its journal is read."""
-    box = walk_box.on_the_box(folder, walk_box.CONFIGS[cabinet], course)
+    config = walk_box.config(cabinet, state)
+    box = walk_box.on_the_box(folder, config, walk_box.STATES[state])
     monkeypatch.setattr(watch.Kept.update, "__defaults__", (box.rig.step,))
     own = settings.load(written(folder / "doors", "[http.page]\n"))
     house = House(own, str(folder), str(folder), str(folder))
@@ -89,7 +90,7 @@ OTHERS = [each for each in ORDINARY if each != SHORT]
 
 @pytest.mark.parametrize(("cabinet", "state"), [SHORT, *whole(*OTHERS)])
 def test_the_page_shows_every_cabinet(cabinet, state, page, tmp_path, monkeypatch):
-    with opened(tmp_path, monkeypatch, cabinet, walk_box.STATES[state]) as door:
+    with opened(tmp_path, monkeypatch, cabinet, state) as door:
         for width, height in SIZES.values():
             page.set_viewport_size({"width": width, "height": height})
             page.goto(f"http://127.0.0.1:{door.port}/")
@@ -106,8 +107,7 @@ def test_the_page_shows_every_cabinet(cabinet, state, page, tmp_path, monkeypatc
 
 
 def test_keyboard_a_controller_that_hangs_and_a_lost_connection(page, tmp_path, monkeypatch):
-    course = walk_box.STATES["running"]
-    with opened(tmp_path, monkeypatch, "example", course) as door:
+    with opened(tmp_path, monkeypatch, "example", "running") as door:
         page.goto(f"http://127.0.0.1:{door.port}/")
         on(page, "#state").to_have_text("Running")
         playwright().expect(page.locator("#flow .value").first).to_contain_text("kW")

@@ -224,7 +224,6 @@ def test_a_signed_bundle_that_cannot_be_laid_out_ends_in_one_line(box, signers, 
     )
 
 
-@pytest.mark.timeout(20)
 def test_a_pipe_in_place_of_a_bundle_is_refused_at_once(box, signers, capfd):
     os.mkfifo(box.parent / "pipe")
     words = ["--bundle", str(box.parent / "pipe"), "--signers", str(signers / "allowed")]

@@ -366,7 +366,6 @@ NAMES = ("gateway_killed", "commands", "state_full")
 
 @pytest.mark.slow
 @pytest.mark.wire
-@pytest.mark.timeout(180)
 def test_a_short_course_on_the_rig(tmp_path):
     """A process of its own: it leaves the namespace of mounts. Content only, no latency."""
     out = tmp_path / "o.json"
