@@ -108,7 +108,7 @@ def walks():
 
 
 def config(cabinet, state):
-    """With the tick of the box it starts and runs; at 100 ms troubles have the same pages."""
+    """The cabinet starts and runs with its own tick; at 100 ms a trouble has the same pages."""
     return (CONFIGS if state in ("just started", "running") else AT_100_MS)[cabinet]
 
 
