@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
+import parts
 
 KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout".split()
 # name: authority, days, subject, other names
@@ -25,8 +25,7 @@ ISSUED = {
 @functools.cache
 def certificates():
     """A folder with site.crt, other.crt, and NAME.crt and NAME.key of ISSUED."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    parts.needs("openssl")
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
 

@@ -99,7 +99,7 @@ def check_truth(seen, state):
 
 @pytest.mark.parametrize("cabinet, state, course", list(walk_box.walks()))
 def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course):
-    config, folder = walk_box.CONFIGS[cabinet], str(tmp_path)
+    config, folder = walk_box.config(cabinet, state), str(tmp_path)
     watched = walk_box.on_the_box(tmp_path, config, course)
     step = watched.rig.step
     monkeypatch.setattr(watch.Watch.update, "__defaults__", (step,))

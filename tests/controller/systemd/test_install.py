@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from shlex import quote
 
+import parts
 import pytest
 from slow import slow
 
@@ -332,15 +333,10 @@ def test_companions_cannot_take_time_from_the_loop(name):
 
 
 def analysed(unit, *options):
-    """The result of `systemd-analyze security`. Skips without it and before version 250."""
-    analyse = shutil.which("systemd-analyze")
-    if not analyse:
-        pytest.skip("needs systemd-analyze")
+    """The result of `systemd-analyze security`, of version 250 or newer."""
+    analyse = parts.program("systemd")
     line = [analyse, "security", "--offline=true", "--no-pager", *options, str(FOLDER / unit)]
-    done = subprocess.run(line, capture_output=True, text=True)
-    if "unrecognized option" in done.stderr:
-        pytest.skip("needs systemd 250 or newer")
-    return done
+    return subprocess.run(line, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -359,11 +355,10 @@ def test_the_recorder_may_read_the_quality_of_the_clock():
 
 
 def test_shell_scripts_are_clean():
-    if not shutil.which("shellcheck"):
-        pytest.skip("needs shellcheck: apt-get install shellcheck")
     found = [path for room in ("controller", "hil") for path in (ROOT / room).rglob("*.sh")]
     scripts = [ROOT / "flash.sh", *found]
-    done = subprocess.run(["shellcheck", *map(str, scripts)], capture_output=True, text=True)
+    line = [parts.program("shellcheck"), *map(str, scripts)]
+    done = subprocess.run(line, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 

@@ -48,7 +48,6 @@ def test_a_welded_relay_of_b_is_noticed(rig):
 
 @pytest.mark.slow
 @pytest.mark.wire
-@pytest.mark.timeout(180)
 def test_the_command_on_the_standin(tmp_path):
     """Content only: a machine that holds up the observer may fail a trial."""
     out = tmp_path / "mcu.json"
