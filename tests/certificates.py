@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
+import parts
 
 KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout".split()
 # name: authority, days, subject, other names
@@ -24,8 +24,7 @@ ISSUED = {
 
 @functools.cache
 def certificates():
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    parts.needs("openssl")
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
 

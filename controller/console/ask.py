@@ -3,7 +3,6 @@
 Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, meters unknown).
 """
 
-import json
 from argparse import Namespace
 
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
@@ -64,5 +63,5 @@ def _at_s(arguments: Namespace) -> int:
 )
 def _run(arguments: Namespace) -> int:
     found = asking.answered(arguments.run_dir, job_of(arguments), clock.now_us())
-    print(json.dumps(found, indent=1) if arguments.json else "\n".join(page.lines(found)))
+    cli.show(arguments.json, found, lambda: page.lines(found))
     return CODES[found["answer"]]

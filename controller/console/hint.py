@@ -1,6 +1,6 @@
 """`firebreak hint`: sends a hint as a source does, prints the reply; schedules: schedule.py."""
 
-import json
+import functools
 import os
 import re
 from argparse import Namespace
@@ -96,10 +96,8 @@ def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
     own = hint_statistics.of_source(arguments.run_dir, name)
     hint, reply = answered
     code = DONE if h.taken(reply.code) else NOT_DONE
-    if arguments.json:
-        print(json.dumps(words.fields(reply)))
-    else:
-        print("\n".join(words.lines(hint, reply, own, code)))
+    lines = functools.partial(words.lines, hint, reply, own, code)
+    cli.show(arguments.json, words.fields(reply), lines, None)
     return code
 
 

@@ -10,7 +10,6 @@ input; 3 no controller, or the ledger cannot be read or written.
 """
 
 import functools
-import json
 import re
 import sqlite3
 import sys
@@ -89,7 +88,7 @@ def _replace(arguments: Namespace) -> int:
         case = _case(arguments)  # again: while a person typed the password, it may have changed
         with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
             return (_end if case.begun else _begin)(arguments, case)
-    print(json.dumps(case.facts, indent=1) if arguments.json else "\n".join(lines(case.facts)))
+    cli.show(arguments.json, case.facts, lambda: lines(case.facts))
     return NOT_DONE if case.begun else DONE
 
 

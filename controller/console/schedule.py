@@ -1,6 +1,5 @@
 """`firebreak hint schedule`: sends a table of slots of a file, or shows the table in force."""
 
-import json
 from argparse import Namespace
 
 from controller.core.base import hint_codes as h
@@ -34,7 +33,7 @@ def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
         line = no_answer.unanswered(arguments.run_dir, arguments.source)
         raise cli.Ended(NO_START, line)
     if isinstance(found, sw.Held):
-        print(json.dumps(held_fields(found)) if arguments.json else "\n".join(held_lines(found)))
+        cli.show(arguments.json, held_fields(found), lambda: held_lines(found), None)
         return DONE
-    print(json.dumps(answer_fields(found)) if arguments.json else "\n".join(answer_lines(found)))
+    cli.show(arguments.json, answer_fields(found), lambda: answer_lines(found), None)
     return DONE if h.taken(found.code) else NOT_DONE

@@ -3,7 +3,6 @@
 Both ask the running controller for the steps and read its journal. They touch no bus.
 """
 
-import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -236,7 +235,7 @@ def _show(
     """Print the figures, and why the test ended early."""
     if arguments.json:
         ended = None if session.ended == step_session.DONE else session.ended
-        print(json.dumps({"units": found, "ended_early": ended}, indent=1))
+        print(cli.as_json({"units": found, "ended_early": ended}))
     else:
         for each in found:
             print("\n".join(lines(each)))

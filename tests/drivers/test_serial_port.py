@@ -228,8 +228,8 @@ def test_retries_have_longer_pauses():
     now_us, waits_us = 0, []
     for _ in range(8):
         assert port.service(now_us) is False
-        waits_us.append(port._retry_us - now_us)
-        now_us = port._retry_us
+        waits_us.append(port._retry.due_us - now_us)
+        now_us = port._retry.due_us
     assert waits_us == [RETRY_US * n for n in (1, 2, 4, 8, 16)] + [RETRY_US_MAX] * 3
 
 

@@ -10,6 +10,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import parts
 import pytest
 import unit_box
 import wheels
@@ -40,8 +41,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture
 def box(wheel, tmp_path):
-    if os.geteuid() or not all(map(shutil.which, ("unshare", "ip", "systemd-analyze"))):
-        pytest.skip("needs root, unshare, ip and systemd-analyze")
+    parts.needs("root", "iproute2", "systemd")
     made = []
 
     def make(cabinet, *extras):

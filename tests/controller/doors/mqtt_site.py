@@ -5,14 +5,13 @@ import json
 import os
 import queue
 import select
-import shutil
 import socket
 import subprocess
 import threading
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
-import pytest
+import parts
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -39,9 +38,7 @@ class Broker:
 
     def __init__(self, folder, kind="mosquitto", lines="allow_anonymous true\n"):
         folder.mkdir(exist_ok=True)
-        self.program = {"mosquitto": "mosquitto", "nats": "nats-server"}[kind]
-        if shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
-            pytest.skip(f"{self.program} is not installed")
+        self.program = parts.program({"mosquitto": "mosquitto", "nats": "nats-server"}[kind])
         self.kind, self.port, self.config = kind, free_port(), folder / f"{kind}.conf"
         text = f"listener {self.port} 127.0.0.1\npersistence false\n{lines}"
         if kind == "mosquitto":
@@ -56,10 +53,8 @@ class Broker:
 
     def start(self):
         words = b"running" if self.kind == "mosquitto" else b"Server is ready"
-        path = shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")
-        self.process = subprocess.Popen(
-            [path, "-c", str(self.config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        line = [self.program, "-c", str(self.config)]
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         seen = b""
         while words not in seen:
             assert select.select([self.process.stdout], (), (), GUARD_S)[0]

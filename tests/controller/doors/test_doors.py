@@ -6,7 +6,7 @@ import threading
 import types
 
 import pytest
-from watched import Watched
+from watched import EACH_20_MS, Watched
 
 from controller.core.base import hint_codes as h
 from controller.doors import exposure, feed, process, sending, settings
@@ -217,7 +217,7 @@ def test_who_asks_while_a_reading_hangs_is_told(tmp_path, monkeypatch):
 
 def test_after_a_pause_the_state_is_the_same_as_that_of_a_reader_that_saw_all(tmp_path):
     """It goes to the newest keyframe. A rough one stays there, with alarms and run state of now."""
-    box = Watched(tmp_path).run(1)
+    box = Watched(tmp_path, settings=EACH_20_MS).run(1)
     seen = [watch.Watch(tmp_path, tmp_path) for _ in "123"]
     for each in seen:
         each.update(box.rig.step)

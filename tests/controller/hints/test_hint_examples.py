@@ -4,13 +4,13 @@ import contextlib
 import hmac
 import re
 import select
-import shutil
 import socket
 import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import parts
 import pytest
 from hinted_site import KEYS, HintedSite
 
@@ -22,8 +22,8 @@ from tests.tables import cases
 
 pytestmark = pytest.mark.wire
 EXAMPLES = Path(controller.doors.local.__file__).parent / "examples"
-PYTHON = (sys.executable, "-I", "-S")
-SENDERS = {"send_hint.py": PYTHON, "send_hint.pl": ("perl",), "send_hint.js": ("node",)}
+PYTHON = [sys.executable, "-I", "-S"]
+SENDERS = {"send_hint.py": None, "send_hint.pl": "perl", "send_hint.js": "nodejs"}
 
 
 @pytest.fixture
@@ -38,9 +38,8 @@ def key_file(site):
 
 
 def command(site, example, *arguments):
-    interpreter = SENDERS.get(example, PYTHON)
-    if shutil.which(interpreter[0]) is None:
-        pytest.skip(f"needs {interpreter[0]}")
+    package = SENDERS.get(example)
+    interpreter = [parts.program(package)] if package else PYTHON
     path = site.run_dir / ("upstream.sock" if example.endswith(".js") else "hints.sock")
     return [*interpreter, str(EXAMPLES / example), str(path), str(key_file(site)), *arguments]
 
