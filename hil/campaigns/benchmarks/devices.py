@@ -25,7 +25,6 @@ from hil.campaigns import order
 from hil.campaigns.benchmarks import machine, timing
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.devices.mirrored_bms import MirroredBms
-from hil.devices.native_bms import NativeBms
 from hil.engine import coverage, process_memory
 from hil.engine.rig import Rig
 from hil.plant.config import CabinetConfig
@@ -153,10 +152,6 @@ def _pair(name: str) -> tuple[CanBms, Frames]:
     """(driver, frames of a cycle) of one rack."""
     sink, profile = Sink(), profiles.load(name)
     rack = Rack(CabinetConfig(), "bench")
-    if profile.settings["dbc"]:
-        native = NativeBms(rack, 1)
-        driver = CanBms(profile, 0, 1, sink, sink.layout, (CELLS, MODULES))
-        return driver, lambda at: native.frames(at * 100_000)
     mirrored = MirroredBms(rack, 0, profile)
     driver = CanBms(profile, 0, 0, sink, sink.layout, (CELLS, MODULES))
 
