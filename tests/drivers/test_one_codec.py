@@ -78,5 +78,5 @@ def test_probe_and_decode_judge_a_register_alike(name):
         reason = fits.judged(profile, partial(_read, profile, decoder.memory)).reason
         if named := re.match(r"(\w+) \(\d+\)", reason):
             assert {named[1], f"{named[1]}_1"} & refused, (reason, refused)
-        elif reason in ("", fits.ZEROS):
+        elif reason in ("", fits.ZEROS) or reason.startswith("its powers"):
             assert refused <= unjudged, (reason, refused)
