@@ -15,7 +15,8 @@ usage() {
     cat <<'END'
 usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabinet (--help lists the options)
        flash.sh test [--all | --whole] [OPTIONS]   run the tests (--whole: the long ones of the rig and of
-                                  the box; --all: the slow ones too); OPTIONS go to pytest
+                                  the box; --all: the slow ones too; both install the brokers, the browser
+                                  and other real parts that tests use); OPTIONS go to pytest
        flash.sh prove [--quick]   prove the safety kernel: coverage, mutants, proofs, parity (--help lists the options)
        flash.sh check FILE        check a site file
        flash.sh install [--root DIR] [--wheels DIR] [--doors]  put the controller on this box, or into the tree of one
@@ -24,7 +25,7 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
        flash.sh rollback [--root DIR]   the release before, with its units; configuration and state stay
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
        flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
-       flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
+       flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, hang it, cut its power, roll it back
        flash.sh advisories [OPTIONS]   ask the package index for advisories of what is pinned; OPTIONS go to pip-audit
 END
 }
@@ -56,17 +57,20 @@ find_python() {
 
 # Debian splits the venv module off; as root on such a machine it is fetched, otherwise the command is named.
 provide_python() {
-    local packages="python3 python3-venv"
+    local packages=(python3 python3-venv)
     if ! command -v apt-get >/dev/null; then
         fail "needs Python 3.11 or newer with its venv module; none was found"
     fi
     if [ "$(id -u)" -ne 0 ]; then
-        fail "needs Python 3.11 or newer with its venv module: run 'sudo apt-get install $packages', then this again"
+        fail "needs Python 3.11 or newer with its venv module: run 'sudo apt-get install ${packages[*]}', then again"
     fi
-    echo "flash.sh: installing $packages" >&2
-    # shellcheck disable=SC2086  # two words on purpose
-    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages; } \
-        >"$log" 2>&1 || fail "apt-get could not install $packages; its words are in $log"
+    apt_install "${packages[@]}" || fail "apt-get could not install ${packages[*]}; its words are in $log"
+}
+
+apt_install() {
+    echo "flash.sh: installing $*" >&2
+    { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        --option DPkg::Lock::Timeout=600 "$@"; } >"$log" 2>&1
 }
 
 digest() {
@@ -122,6 +126,26 @@ set_up_more() {
     echo "$stamp" >"$venv/$1.stamp"
 }
 
+# Brokers, a scheduler, a browser and other real parts of tests. What cannot be installed is named: such a test skips,
+# and fails in CI. The services of these packages do not start: a test starts its own.
+set_up_parts() {
+    local missing policy=/usr/sbin/policy-rc.d
+    (set_up_more real "packages for tests against real parts") || true
+    read -ra missing <<<"$("$venv/bin/python" "$here/tests/real/parts.py")"
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "flash.sh: some tests skip; they need: sudo apt-get install ${missing[*]}" >&2
+        return
+    fi
+    if [ -e "$policy" ]; then
+        policy=""
+    else
+        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+    fi
+    apt_install "${missing[@]}" || echo "flash.sh: apt-get could not install ${missing[*]}; its words are in $log" >&2
+    [ -z "$policy" ] || rm "$policy"
+}
+
 # 0: none is known, 1: some are, 3: not every package could be asked about, which is no good news. (--strict: an index
 # that knows none of them would pass else.)
 advisories() {
@@ -173,9 +197,14 @@ main() {
             cd "$here"
             chosen=(-m "not slow and not whole")
             case "${1:-}" in
-                --all) chosen=() && shift ;;
-                --whole) chosen=(-m "whole and not slow") && shift ;;
+                --all) chosen=() ;;
+                --whole) chosen=(-m "whole and not slow") ;;
+                *) set -- plain "$@" ;;
             esac
+            if [ "$1" != plain ] || [ -n "${CI:-}" ]; then
+                set_up_parts
+            fi
+            shift
             # Compiled once, outside the sources, for all workers, all processes that tests start, and the next time.
             unset PYTHONDONTWRITEBYTECODE
             export PYTHONPYCACHEPREFIX="$here/build/bytecode"
@@ -195,7 +224,7 @@ main() {
         check)
             set_up
             "$venv/bin/python" -m controller check "$@"
-            exec "$venv/bin/python" -m hil covers "$@"
+            exec "$venv/bin/python" -m hil keys covers "$@"
             ;;
         install | uninstall)
             [[ " $* " != *" --bundle"* ]] || PYTHONPATH="$here" exec python3 -m controller "$command" "$@"

@@ -10,11 +10,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import transcript
+from tests.real import parts
 from tests.repository import SHARED
 
 # Helpers are imported by name from any folder; the style test keeps all names of test files apart.
 sys.path += sorted({str(path.parent) for path in Path(__file__).parent.rglob("*.py")})
-WIRE_GUARD_S = 60  # a hang guard only: no test may need it
+WIRE_GUARD_S = 300  # a hang guard only: no test may need it, on a busy machine either
 HYPOTHESIS_EXAMPLES = 50  # the budget of a property; `prove` takes more
 COLLECTING = "collecting, set-up of workers"
 
@@ -32,10 +34,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--approve", action="store_true", help="texts take the output that is found")
+
+
+def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("wire") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(WIRE_GUARD_S))
+    if not SHARED.is_dir():
+        left_out = [item for item in items if "shared" in item.fixturenames]
+        items[:] = [item for item in items if "shared" not in item.fixturenames]
+        config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        parts.needs(*mark.args)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -88,6 +104,7 @@ class CpuOfWorkers(CpuPerFolder):
 
 
 def pytest_configure(config):
+    transcript.approves = config.getoption("approve")
     workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     config.pluginmanager.register(CpuOfWorkers() if workers else CpuPerFolder(), "cpu")
 
@@ -101,8 +118,9 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def shared():
-    if not SHARED.is_dir():
-        pytest.skip(f"needs the data folder {SHARED.name} beside the repository")
+    """Measured data beside the repository. A test that takes it has a twin with made data, and is
+    left out where the folder is not there.
+    """
     return SHARED
 
 

@@ -20,7 +20,6 @@ from controller.console import decode_fits
 from controller.console.captures import Capture, Frame
 from controller.console.decode_page import Json, Text
 from controller.console.exchanges import ON_CAN, Failure, Words
-from controller.console.profile import JSON
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
@@ -44,7 +43,7 @@ Rest = dict[str, Any]
         default=RATED_W,
         help="where a value is a part of the rating (%(default)s)",
     ),
-    JSON,
+    cli.JSON,
 )
 def _decode(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):

@@ -6,7 +6,6 @@ is held.
 
 import argparse
 import contextlib
-import json
 import pathlib
 import re
 from argparse import Namespace
@@ -60,7 +59,7 @@ def _numbers(text: str) -> list[int]:
         help="listen to a CAN bus so long (%(default)s)",
     ),
     cli.option("--all", action="store_true", help="every profile that does not fit, and why"),
-    cli.option("--json", action="store_true", help="the same as JSON"),
+    cli.JSON,
 )
 def _probe(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)
@@ -68,11 +67,8 @@ def _probe(arguments: Namespace) -> int:
         every, left_out = _profiles(arguments.profiles)
     report = (_of_can if bus.kind == "can" else _of_modbus)(bus, every, arguments)
     report["notes"] = left_out + report["notes"]
-    if arguments.json:
-        print(json.dumps(report, indent=1))
-    else:
-        shown = None if arguments.all else REFUSED_SHOWN
-        print("\n".join(probe_words.lines(report, shown)))
+    shown = None if arguments.all else REFUSED_SHOWN
+    cli.show(arguments.json, report, lambda: probe_words.lines(report, shown))
     return DONE if any(each["fits"] for each in report["devices"]) else NOT_DONE
 
 

@@ -1,6 +1,5 @@
 """`firebreak profile`: the profiles that are there, the check of one, a skeleton of a new one."""
 
-import json
 import os
 from argparse import Namespace
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
 from drivers.profile import shipped
 
-JSON = cli.option("--json", action="store_true", help="as JSON")
 BAUD = cli.option(
     *("--baud", "--baud-Bd"),
     type=cli.whole(1200, 1_000_000),
@@ -30,7 +28,7 @@ cli.group("profile", "ACTION")
 
 @cli.command(
     "profile list",
-    JSON,
+    cli.JSON,
     cli.option("--site", metavar="FILE", help="also the profiles beside this file and its layers"),
     help="every profile: what it serves, what proves it, what it lacks and costs",
 )
@@ -42,11 +40,8 @@ def _list(arguments: Namespace) -> int:
     found = [profile_facts.facts(name, profile) for name, profile in every.items()]
     for line in left_out:
         say(line)
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-    else:
-        for each in found:
-            print(ascii_only("\n".join(_lines(each))))
+    lines = [ascii_only(line) for each in found for line in _lines(each)]
+    cli.show(arguments.json, found, lambda: lines)
     return WRONG_INPUT if left_out else DONE
 
 
@@ -86,7 +81,7 @@ def _counted(each: Facts) -> str:
     "profile check",
     cli.option("name", metavar="FILE|NAME", help="a file that ends in .toml, or a shipped name"),
     BAUD,
-    JSON,
+    cli.JSON,
     help="the first mistake of a profile in one line, or what it gives",
 )
 def _check(arguments: Namespace) -> int:
@@ -100,10 +95,8 @@ def _check(arguments: Namespace) -> int:
             facts["messages"] = profile_facts.messages(profile)
         else:
             facts["reads"] = profile_facts.reads(profile, arguments.baud_Bd)
-    if arguments.json:
-        print(json.dumps(facts, indent=1))
-    else:
-        print(ascii_only("\n".join(_summary(facts, arguments.baud_Bd))))
+    lines = _summary(facts, arguments.baud_Bd)
+    cli.show(arguments.json, facts, lambda: map(ascii_only, lines))
     return DONE
 
 

@@ -1,4 +1,4 @@
-"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil covers FILE`,
+"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`,
 for `./flash.sh check`. A mirrored device has the register map of its profile: a mistake there is in
 both, so a run proves the wiring and not the decoding.
 """
@@ -167,9 +167,9 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers; it takes the command line of `firebreak check`."""
     parser = commands.add_parser("covers", help="what the rig simulates of a cabinet's file")
     parser.add_argument("file", nargs="?", metavar="FILE", help="cabinet.toml")
-    parser.add_argument("--keys", action="store_true", help="as of `firebreak check`: no report")
-    parser.add_argument("--state-dir", help="as of `firebreak check`: without effect here")
-    parser.set_defaults(run=main)
+    parser.add_argument("--keys", action="store_true", help="no report")
+    parser.add_argument("--state-dir", help="without effect here")
+    parser.set_defaults(run=main, program="keys covers")
 
 
 def main(arguments: Namespace) -> int:

@@ -15,9 +15,9 @@ from controller.store import chain
 from hil.scenarios.scenario import Action
 from hil.values.rig import ValueRig
 
-CONFIG = believed(configuration.load(EXAMPLE))
+CONFIG = believed(configuration.load(EXAMPLE, tick_ms=100))
+EACH_20_MS = believed(configuration.load(EXAMPLE))
 UTC_US = 1_800_000_000_000_000  # some moment of 2027
-TICK_US = CONFIG.tick_ms * 1000
 SMALL_RING_BYTES = 8 << 20
 
 
@@ -63,8 +63,11 @@ class Place:
 
 
 class Bench(Place):
-    def __init__(self, folder, actions=(), limits=None, ring_bytes=SMALL_RING_BYTES):
+    def __init__(
+        self, folder, actions=(), limits=None, ring_bytes=SMALL_RING_BYTES, settings=CONFIG
+    ):
         super().__init__(folder)
+        self.settings = settings
         self.limits = limits or Limits(capture_before_s=2, capture_after_s=2)
         self.clocks, self.ring_bytes = FakeClocks(), ring_bytes
         self.rig = self.recorder = None
@@ -75,10 +78,10 @@ class Bench(Place):
         """A new run with a new journal; the journal before is kept."""
         if self.rig is not None:
             self.rig.controller.cabinet.journal.close()
-        self.rig = ValueRig(CONFIG, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
+        self.rig = ValueRig(self.settings, lambda t_s: 300_000.0, 1, actions, {"soc": 0.55})
         cabinet = self.rig.controller.cabinet
         cabinet.journal = journal_header.open_journal(
-            str(self.run_dir / "journal"), CONFIG, cabinet.core, self.ring_bytes
+            str(self.run_dir / "journal"), self.settings, cabinet.core, self.ring_bytes
         )
 
     def start_recorder(self):
@@ -100,9 +103,10 @@ class Bench(Place):
         return self._pass(duration_s, lambda: None, True)
 
     def _pass(self, duration_s, step, record):
-        for _ in range(round(duration_s * 1e6) // TICK_US):
+        tick_us = self.settings.tick_ms * 1000
+        for _ in range(round(duration_s * 1e6) // tick_us):
             step()
-            self.clocks.pass_us(TICK_US)
+            self.clocks.pass_us(tick_us)
             while record and self.recorder.step():
                 pass
         return self

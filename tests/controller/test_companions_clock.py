@@ -4,6 +4,7 @@ A story has a right clock, a wrong one for a short time, and the right one again
 is compared with the same story without the wrong clock. One test finds a companion without a story.
 """
 
+import functools
 import math
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,12 +18,12 @@ from recorder_bench import Bench, estop
 from test_alarm_letters import MAIL, Place, inbox, state  # noqa: F401  a fixture
 from test_watch_gate import Cluster, gated
 
+from controller.doors import asking
 from controller.hints import client
 from controller.planner import accounts
 from controller.recorder import quarters
 from controller.system import clock
 from controller.system.clock import Utc
-from controller.upstream import asking
 from controller.watch import load_files
 from controller.watch.dcgm import Now
 from tests.repository import ROOT
@@ -148,16 +149,23 @@ OTHERS = {
 }
 
 
+@pytest.fixture(scope="module")
+def with_a_right_clock(tmp_path_factory):
+    """What each story gives without a wrong clock."""
+
+    @functools.cache
+    def told(name):
+        with pytest.MonkeyPatch.context() as patched:
+            return STORIES[name](tmp_path_factory.mktemp(name), patched, 0)
+
+    return told
+
+
 @pytest.mark.parametrize("wrong", WRONG_S)
 @pytest.mark.parametrize("name", STORIES)
-def test_a_wrong_clock_costs_no_data(name, wrong, tmp_path, monkeypatch):
-    folders = tmp_path / "right", tmp_path / "wrong"
-    for folder in folders:
-        folder.mkdir()
-    with monkeypatch.context() as patched:
-        right = STORIES[name](folders[0], patched, 0)
-    with monkeypatch.context() as patched:
-        assert STORIES[name](folders[1], patched, WRONG_S[wrong]) == right
+def test_a_wrong_clock_costs_no_data(name, wrong, tmp_path, monkeypatch, with_a_right_clock):
+    right = with_a_right_clock(name)
+    assert STORIES[name](tmp_path, monkeypatch, WRONG_S[wrong]) == right
 
 
 @pytest.mark.parametrize("wrong", WRONG_S)

@@ -9,10 +9,8 @@ import statistics
 import pytest
 
 from hil.loads import reader, shape, trace as load
-from tests.repository import SHARED
 from tests.tables import cases
 
-TRACES = SHARED / "data" / "load"
 CHANNELS = ",".join(f"ch{n}_{point}" for n in (1, 2, 3) for point in ("W", "V", "A", "PF"))
 GOOD = "800.0,230.1,3.6,0.96"
 BAD = "-1,-1,-1,-1"
@@ -44,13 +42,6 @@ def _meter(tmp_path, rows):
     """A meter file of (t_s, total_W, channel 1, channel 2, channel 3) rows."""
     lines = [f"t_s,total_W,{CHANNELS}"] + [",".join(str(cell) for cell in row) for row in rows]
     return _file(tmp_path, "\n".join(lines) + "\n")
-
-
-def _reference(name):
-    path = TRACES / name
-    if not path.exists():
-        pytest.skip(f"measured trace {name} is not beside the repository")
-    return path
 
 
 def _refused(path, **options):
@@ -156,8 +147,8 @@ def test_raw_rows_travel_as_they_are_in_order_of_time(tmp_path):
     assert shown_W == [800.0, 800.0, 800.0, -1.0, 800.0]
 
 
-def test_measured_inference_trace_with_ten_meter_errors():
-    trace = reader.read_trace(_reference("h200x8_inference_1s.csv.gz"), raw=True)
+def test_measured_inference_trace_with_ten_meter_errors(shared):
+    trace = reader.read_trace(shared / "data/load/h200x8_inference_1s.csv.gz", raw=True)
     assert (trace.column, trace.rows_refused, trace.gaps_cut) == ("total_W", 10, 41)
     assert min(trace.powers_W) > 2000.0
     assert trace.duration_s < 60_000.0 < 1_000_000.0
@@ -178,8 +169,8 @@ def test_measured_inference_trace_with_ten_meter_errors():
     "b200x8_llama_lora_1s.csv.gz"  "run_4_W"  745.0  3093.0  10_075.0
     "a100_5050_1ms.csv.gz"  "meter_W"  9.975  57.6  196.0
     "a100_step_1ms.csv.gz"  "meter_W"  14.012  57.3  203.5""")
-def test_measured_traces(name, column, duration_s, low_W, high_W):
-    path = _reference(name)
+def test_measured_traces(shared, name, column, duration_s, low_W, high_W):
+    path = shared / "data/load" / name
     trace = reader.read_trace(path, column=column)
     assert trace.duration_s == pytest.approx(duration_s)
     assert (min(trace.powers_W), max(trace.powers_W)) == pytest.approx((low_W, high_W))
@@ -187,10 +178,12 @@ def test_measured_traces(name, column, duration_s, low_W, high_W):
     assert "several power columns" in _refused(path) and column in _refused(path)
 
 
-def test_nodes_and_events_are_no_power():
-    refused = _refused(_reference("pod11_composite_2s.csv.gz"), column="nodes_logged")
+def test_nodes_and_events_are_no_power(tmp_path):
+    path = _file(tmp_path, "t_s,nodes_logged,logged_kW,pod_kW\n0,3,1,2\n1,3,1,2\n")
+    refused = _refused(path, column="nodes_logged")
     assert refused == "column nodes_logged: allowed are logged_kW, pod_kW"
-    assert _refused(_reference("gpt3_512xh100_events.csv")).startswith("no power column")
+    path = _file(tmp_path, "t_s,event,nodes\n0,begins,3\n1,ends,0\n")
+    assert _refused(path).startswith("no power column")
 
 
 def _sampled(trace, until_s, dt_s=0.1):

@@ -6,40 +6,44 @@ import random
 import pytest
 
 from hil.plant import cells, tables
-from tests.repository import SHARED
-
-BATTERY = SHARED / "data" / "battery"
 
 
-def _reference(name):
-    path = BATTERY / name
-    if not path.exists():
-        pytest.skip(f"reference {name} is not beside the repository")
-    with path.open(encoding="utf-8") as file:
+def _reference(shared, name):
+    with (shared / "data/battery" / name).open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def test_open_circuit_voltage_rises_in_the_shape_of_a_measured_cell():
+def test_open_circuit_voltage_rises_and_is_flat_between():
     table = tables.Table(((0.0, 2.0), (1.0, 3.0), (2.0, 7.0)), 0.25)
     found = [table.at(x) for x in (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 9.0)]
     assert found == pytest.approx([2.0, 2.0, 2.5, 3.0, 5.0, 7.0, 7.0])
     values = [cells.OCV_V.at(-0.05 + i / 1000) for i in range(1101)]
     assert all(a < b for a, b in zip(values, values[1:]))
+    flat = [cells.OCV_V.at(soc) for soc in (0.1, 0.2, 0.5, 0.9)]
+    assert flat == pytest.approx([3.19, 3.24, 3.30, 3.34], abs=0.012)
+
+
+def test_open_circuit_voltage_is_that_of_a_measured_cell(shared):
     for low, high, tolerance_V in ((0.02, 0.10, 0.03), (0.10, 0.95, 0.012), (0.95, 0.995, 0.02)):
-        for row in _reference("v2_CLFP_Sony_US26650_OCV.csv"):
+        for row in _reference(shared, "v2_CLFP_Sony_US26650_OCV.csv"):
             if low <= float(row["SOC"]) <= high:
                 assert cells.OCV_V.at(float(row["SOC"])) == pytest.approx(
                     float(row["OCV"]), abs=tolerance_V
                 )
 
 
-def test_resistance_is_that_of_a_measured_cell():
-    rows = _reference("v2_CLFP_Sony_US26650_Rint.csv")
+def test_resistance_falls_as_the_cell_warms():
+    of_temperature = [cells.R_OF_TEMPERATURE.at(degC) for degC in (10, 25, 40)]
+    assert of_temperature == pytest.approx([1.45, 1.0, 0.79], rel=0.06)
+
+
+def test_resistance_is_that_of_a_measured_cell(shared):
+    rows = _reference(shared, "v2_CLFP_Sony_US26650_Rint.csv")
     middle = rows[4:7]
     for key, degC in (("R_DCh(T=10)", 10.0), ("R_DCh(T=40)", 40.0)):
         measured = sum(float(row[key]) / float(row["R_DCh(T=25)"]) for row in middle) / 3
         assert cells.R_OF_TEMPERATURE.at(degC) == pytest.approx(measured, rel=0.06)
-    middle = [float(row["R_Ch(T=25)"]) for row in _reference("v2_CLFP_Sony_US26650_Rint.csv")[4:7]]
+    middle = [float(row["R_Ch(T=25)"]) for row in rows[4:7]]
     ours = cells.OHMIC_OHM_280AH + cells.POLARISATION_OHM_280AH
     assert ours == pytest.approx(sum(middle) / 3 * 3 / 280, rel=0.15)
 

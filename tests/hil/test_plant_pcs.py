@@ -5,10 +5,8 @@ import csv
 import pytest
 
 from hil.plant import config, pcs
-from tests.repository import SHARED
 from tests.tables import cases
 
-EFFICIENCY = SHARED / "data" / "battery" / "v2_sinamics_S120_efficiency.csv"
 DC_V = 790.0
 DT_S = 0.02
 
@@ -153,7 +151,7 @@ def test_dc_out_of_its_window_trips_until_stop_and_start(dc_V, alarm):
     assert (bench.pcs.state, bench.pcs.alarm_bits) == (pcs.STANDBY, 0)
 
 
-def test_losses_are_the_published_ones_in_the_shape_of_a_measured_converter():
+def test_losses_are_the_published_ones():
     for share, efficiency in ((1.0, 0.973), (0.1, 0.93), (0.01, 0.59)):
         power_W = 250_000.0 * share
         bench = _Bench().running(power_W)
@@ -162,9 +160,11 @@ def test_losses_are_the_published_ones_in_the_shape_of_a_measured_converter():
         bench.pcs.command_setpoint(-power_W)
         bench.steps(20)
         assert bench.pcs.dc_power_W == pytest.approx(-power_W + loss_W)
-    if not EFFICIENCY.exists():
-        pytest.skip("measured converter efficiency is not beside the repository")
-    with EFFICIENCY.open(encoding="utf-8") as file:
+
+
+def test_losses_have_the_shape_of_a_measured_converter(shared):
+    path = shared / "data/battery/v2_sinamics_S120_efficiency.csv"
+    with path.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for permille, tolerance in ((10, 0.03), (50, 0.015), (100, 0.006), (500, 0.006), (1000, 0.006)):
         power_W = 250.0 * permille

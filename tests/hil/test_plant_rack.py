@@ -7,9 +7,6 @@ import statistics
 import pytest
 
 from hil.plant import bms, cells, config, rack
-from tests.repository import SHARED
-
-PYSAM = SHARED / "data" / "battery" / "pysam_stateful_lfp_261kWh_1min.csv.gz"
 
 
 def _rack(**changes):
@@ -88,10 +85,12 @@ def test_charge_is_counted_within_its_range_as_by_another_simulator():
         one.carry(current_A, 0.02)
         one.bms.update(one, 1.0)
         assert (one.soc, one.fault_bits) == (end, bit)
-    # An independent model; its capacity is taken from its first hour of discharge.
-    if not PYSAM.exists():
-        pytest.skip("PySAM reference is not beside the repository")
-    with gzip.open(PYSAM, "rt", encoding="utf-8") as file:
+
+
+def test_the_charge_is_that_of_an_independent_model(shared):
+    """The capacity of the model is taken from its first hour of discharge."""
+    path = shared / "data/battery/pysam_stateful_lfp_261kWh_1min.csv.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = [(float(row["I_A"]), float(row["SOC_pct"]) / 100.0) for row in csv.DictReader(file)]
     capacity_Ah = sum(current for current, _ in rows[1:30]) / 60.0 / (rows[0][1] - rows[29][1])
     one = _rack(capacity_Ah=capacity_Ah, soh=1.0, soc=0.5)

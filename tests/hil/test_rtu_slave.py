@@ -9,6 +9,7 @@ import select
 import struct
 import threading
 
+import parts
 import pytest
 from dev_standin import read as read_of
 from pymodbus.framer import FramerRTU
@@ -18,9 +19,7 @@ from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
 from hil.devices.rtu_slave import READ_COUNT_MAX, RtuSlave, crc16, with_crc
 from hil.wires import pty_wire
-from tests.repository import SHARED
 
-VECTORS = SHARED / "protocols" / "vectors" / "rtu_frames.csv"
 TURNAROUND_US = 3000
 
 
@@ -78,11 +77,9 @@ def decoded(frame, unit_id=1):
     return pdu
 
 
-def test_captured_frames_have_the_crc_we_compute():
-    if not VECTORS.exists():
-        pytest.skip("../shared/protocols/vectors is not there")
+def test_captured_frames_have_the_crc_we_compute(shared):
     good = bad = 0
-    with VECTORS.open(newline="") as file:
+    with (shared / "protocols/vectors/rtu_frames.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             if row["direction"] not in ("req", "resp") and row["crc_ok"] != "0":
                 continue
@@ -208,10 +205,8 @@ def test_device_faults_broadcast_and_turnaround():
 
 
 def libmodbus():
-    name = ctypes.util.find_library("modbus")
-    if name is None:
-        pytest.skip("libmodbus is not installed (Debian: libmodbus5)")
-    library = ctypes.CDLL(name, use_errno=True)
+    parts.needs("libmodbus5")
+    library = ctypes.CDLL(ctypes.util.find_library("modbus"), use_errno=True)
     library.modbus_new_rtu.restype = ctypes.c_void_p
     numbers = ctypes.c_int, ctypes.c_char, ctypes.c_int, ctypes.c_int
     library.modbus_new_rtu.argtypes = [ctypes.c_char_p, *numbers]

@@ -21,7 +21,7 @@ from hil.observer.observer import Observer
 from hil.observer.reported import Power, of_rack
 from tests.tables import cases
 
-CONFIG = configuration.load(str(EXAMPLE))
+CONFIG = configuration.load(str(EXAMPLE), tick_ms=100)
 REVERSED = Course("56a", (do("pcs_reverse"),))
 TAKEN = REVERSED._replace(power_kW=-200)
 MOVED = start.REQUEST | {"value_W": 150_000}
@@ -150,7 +150,7 @@ def test_values_of_a_silent_rack_latch_nothing():
 
 def test_reported_values_of_a_rack():
     rig = start.started(CONFIG, COURSES["46c start"])
-    rig.run(1.0)
+    rig.run(1.5)
     for rack, values in zip(rig.plant.racks, rig.observer.reported_racks()):
         assert values["current_A"] == pytest.approx(rack.current_A, abs=0.1)
         assert values["cell_V_min"] == pytest.approx(rack.cell_voltage_V_min, abs=2e-3)

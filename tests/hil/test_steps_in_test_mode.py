@@ -13,8 +13,8 @@ from tests.slow import whole
 SIGN, STEPS = (-1, 1, -1, 1), (-1, 1) * 4
 
 
-def in_test(path, load_W, config=lambda loaded: loaded):
-    config = config(configuration.load(path))
+def in_test(path, load_W, config=lambda loaded: loaded, tick_ms=None):
+    config = config(configuration.load(path, tick_ms=tick_ms))
     rig = VirtualRig(config, lambda t_s: load_W, 1, (), {"soc": 0.55}).run(0.5)
     rig.plant.key_run = False
     rig.run(1.5)
@@ -188,7 +188,7 @@ def let_time_pass(rig):
     ],
 )
 def test_whatever_ends_the_steps_of_three_units_the_power_returns_to_0(units, trouble, why):
-    rig = in_test(FOLDER / "three_units" / "cabinet.toml", 3e5, believed)
+    rig = in_test(FOLDER / "three_units" / "cabinet.toml", 3e5, believed, 100)
     assert session(rig, (-1, 1), 300, units).ended == step_session.DONE
     made = session(rig, (-1, 1), 4000, units, trouble)
     assert made.ended == why

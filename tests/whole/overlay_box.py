@@ -3,12 +3,11 @@
 Nothing of the machine changes: what a command writes is in a folder of the test.
 """
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+import parts
 import wheels
 
 from tests.repository import ROOT
@@ -32,14 +31,11 @@ class Box:
     """The overlay in a folder. Each command sees what earlier ones have written."""
 
     def __init__(self, place):
-        missing = [name for name in NEEDS if not os.path.exists(name)]
-        if os.geteuid() or missing or not shutil.which("unshare"):
-            pytest.skip(f"needs root and unshare{', '.join(['', *missing])}")
+        parts.needs("root", "systemd", "iproute2", "openssh-client")
         self.place = place
         for name in ("up", "work", "m"):
             (place / name).mkdir(parents=True)
-        if self.run("true").returncode == 99:
-            pytest.skip("needs an overlay of the root of this machine")
+        parts.required(self.run("true").returncode != 99, "an overlay of the root of this machine")
 
     def run(self, *words):
         line = ["unshare", "--mount", "sh", "-ec", ENTER, "sh", self.place, *words]
@@ -82,8 +78,8 @@ def tree(place, *changes):
 def bundle(tree, key, out):
     """A bundle of a tree. It needs the package index once."""
     done = wheels.run(tree / "flash.sh", "bundle", "--key", key, out)
-    if done.returncode == 3 and "pip: " in done.stderr:
-        pytest.skip(f"needs the package index: {done.stderr.splitlines()[-1]}")
+    is_offline = done.returncode == 3 and "pip: " in done.stderr
+    parts.required(not is_offline, f"the package index: {done.stderr}")
     assert done.returncode == 0, done.stderr
     return Path(out)
 

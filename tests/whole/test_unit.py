@@ -10,6 +10,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import parts
 import pytest
 import unit_box
 import wheels
@@ -40,8 +41,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture
 def box(wheel, tmp_path):
-    if os.geteuid() or not all(map(shutil.which, ("unshare", "ip", "systemd-analyze"))):
-        pytest.skip("needs root, unshare, ip and systemd-analyze")
+    parts.needs("root", "iproute2", "systemd")
     made = []
 
     def make(cabinet, *extras):
@@ -197,6 +197,8 @@ cabinet = "c1"
 tls = false
 [modbus.scada]
 [http.page]
+[local.box]
+listen = "/var/lib/firebreak-doors/local.sock"
 [alarms.night]
 url = "http://127.0.0.1:9/in"
 """
@@ -228,7 +230,8 @@ def test_a_door_runs_under_its_unit(kind, box):
 
         service.until(answered)
         assert json.loads(answers[-1])["cabinet"] == "Cabinet 1, serial 0001"
-    expected = ["onnection refused"] if kind == "mqtt" else []
+    said = {"mqtt": ["onnection refused"], "local": ["listening on"]}
+    expected = said.get(kind, [])
     service.until(lambda: len(lines(service)) == len(expected))
     assert (service.stop(), controller.stop()) == (0, 0)
     assert service.refused == []

@@ -59,15 +59,16 @@ NO_PAGES = ("hint", "probe", "replace", "sign-test", "step-test")  # they send o
 PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name not in NO_PAGES]
 
 
-def configs():
-    found = {path.parent.name: configuration.load(str(path)) for path in CABINETS}
+def configs(tick_ms=None):
+    """Each shipped cabinet and member of a pod. tick_ms: of all, None: as shipped."""
+    found = {path.parent.name: configuration.load(str(path), tick_ms=tick_ms) for path in CABINETS}
     for path in PODS:
-        for number, config in enumerate(pod.member_configs(str(path)), 1):
+        for number, config in enumerate(pod.member_configs(str(path), tick_ms=tick_ms), 1):
             found[f"{path.stem}_{number}"] = config
     return found
 
 
-CONFIGS = configs()
+CONFIGS, AT_100_MS = configs(), configs(100)
 SHIPPED = [path.parent.name for path in CABINETS]  # members of pods are the same cabinets
 
 
@@ -104,6 +105,11 @@ def walks():
     for each in WALKS:
         name = " ".join(each[:2])
         yield pytest.param(*each, id=name, marks=[pytest.mark.whole] * (name not in SHORT))
+
+
+def config(cabinet, state):
+    """The cabinet starts and runs with its own tick; at 100 ms a trouble has the same pages."""
+    return (CONFIGS if state in ("just started", "running") else AT_100_MS)[cabinet]
 
 
 def on_the_box(folder, config, course):

@@ -4,6 +4,7 @@ import csv
 import struct
 
 import pytest
+from test_pylontech import BOTH
 
 from controller.config import can_fits, fits, profiles
 from drivers import can_messages
@@ -113,15 +114,19 @@ def test_the_nameplate_of_a_sunspec_device():
 
 
 def captured(shared, source):
-    """Eight seconds of the frames of a real capture, once a second."""
+    """The frames of a real capture."""
     with open(shared / "protocols" / "vectors" / "can_frames.csv", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["source"] == source]
     rows = [row for row in rows if row["kind"] != "single_bit_probe"]
-    ids = {int(row["can_id_hex"], 16): bytes.fromhex(row["data_hex"]) for row in rows}
+    return repeated({int(row["can_id_hex"], 16): row["data_hex"] for row in rows})
+
+
+def repeated(frames):
+    """Eight seconds of frames, once a second."""
     return [
-        (second * 1_000_000, can_id | (EXTENDED if can_id > 0x7FF else 0), data)
+        (second * 1_000_000, can_id | (EXTENDED if can_id > 0x7FF else 0), bytes.fromhex(data))
         for second in range(8)
-        for can_id, data in sorted(ids.items())
+        for can_id, data in sorted(frames.items())
     ]
 
 
@@ -146,14 +151,30 @@ BMS = ("pylontech_lv", "pylontech_hv", "victron_cells", "orion2", "j1939_like", 
     ],
 )
 def test_a_real_capture_finds_its_dialect(shared, source, name, against):
-    found = can_fits.fits([profiles.load(each) for each in BMS], captured(shared, source))
+    assert_fits(captured(shared, source), name, against)
+
+
+def assert_fits(frames, name, against):
+    found = can_fits.fits([profiles.load(each) for each in BMS], frames)
     assert (found[0].profile.path.stem, found[0].reason) == (name, "") and found[0].taken > 0
     reasons = {each.profile.path.stem: each.reason for each in found}
     assert reasons[against[0]].startswith(against[1])
 
 
-def test_ids_have_a_period_and_lengths_and_a_wrong_length_is_named(shared):
-    frames = captured(shared, "setfirelabs_pylontech")
+@cases("""
+    name  reason
+    "victron_cells"  "the required id 373 did not come"
+    "orion2"  "the id 359 is of another dialect"
+    "pylontech_hv"  "the required id 00004210 did not come"
+    "j1939_like"  "the required id 18FF28F4 did not come"
+    "firebreak_rack"  "no frame has a good CRC and a counter that moves"
+""")
+def test_made_frames_find_their_dialect(name, reason):
+    assert_fits(repeated(dict(BOTH)), "pylontech_lv", (name, reason))
+
+
+def test_ids_have_a_period_and_lengths_and_a_wrong_length_is_named():
+    frames = repeated(dict(BOTH))
     frames = [(at, each, data[:5] if each == 0x351 else data) for at, each, data in frames]
     (first, *_) = can_fits.heard(frames)
     assert first == (0x351, 8, 1_000_000, [5])

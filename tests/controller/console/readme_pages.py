@@ -6,14 +6,17 @@ from pathlib import Path
 
 from controller import console
 from controller.console import pages
-from tests.controller.console.watched import Watched, of_scenario
+from tests.controller.console.watched import EACH_20_MS, Watched, of_scenario
 
 README = Path(console.__file__).parent / "PAGES.md"
 PLACE = re.compile(r"<!-- (\w+) -->\n(?:```\n.*?\n```\n)?", re.DOTALL)
 
 
 def narrowed(folder):
-    watched = Watched(folder, lambda t_s: 430_000.0 if t_s > 30 else 300_000.0).run(29)
+    def load(t_s):
+        return 430_000.0 if t_s > 30 else 300_000.0
+
+    watched = Watched(folder, load, settings=EACH_20_MS).run(29)
     watched.rig.cabinet.devices["bms_3"].overrides["LIMITS.discharge_current_max"] = 36.4
     return watched.run(31.3)
 
@@ -21,7 +24,7 @@ def narrowed(folder):
 def made():
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
         found = {"why": "\n".join(pages.lines("why", narrowed(one).facts("why")))}
-        silent = of_scenario("bms_silent", two).run(40)
+        silent = of_scenario("bms_silent", two, settings=EACH_20_MS).run(40)
         found["alarms"] = "\n".join(pages.lines("alarms", silent.facts("alarms")))
     return found
 

@@ -387,7 +387,6 @@ def made_odd(path, kind):
         path.parent.symlink_to("nowhere")
 
 
-@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "kind", ["folder", "pipe", "dangling link", "file above", "dangling link above"]
 )

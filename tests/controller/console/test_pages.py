@@ -8,7 +8,7 @@ import pytest
 from cabinet_bench import believed
 from readme_pages import PLACE, README, filled, made
 from slow import slow
-from watched import Watched, action, check, of_scenario
+from watched import EACH_20_MS, Watched, action, check, of_scenario
 
 from controller.console import pages
 from controller.console.pages import around, causes, text
@@ -53,7 +53,7 @@ def test_all_pages_fit_while_things_go_wrong(name, tmp_path):
 
 def test_pages_of_a_request(tmp_path):
     """A request of 100 kW after 2 s at 25 kW/s: half of it."""
-    watched = check_all(of_scenario("hint_request", tmp_path, 30), 1.5, 9, 11.9)
+    watched = check_all(of_scenario("hint_request", tmp_path, 30, EACH_20_MS), 1.5, 9, 11.9)
     row = next(line for line in watched.lines("why") if line.startswith(" request"))
     assert "scheduler asks 100.0 kW" in row and 45 < float(row.split()[-1]) < 55
 
@@ -100,7 +100,7 @@ LOOPS = """
 2 | 4490 | 72 | 12_642 | late p50 72 us, p99 188 us, worst 12.6 ms; 5 missed of 4490
 609 | 70_112 | 1072 | 19_999_000 | late p99 188 us, worst 19999.0 ms; 612 missed of 70112
 600_009 | 1576800000 | 72 | 99000999900 | late worst 99000999.9 ms; 600012 missed of 1576800000
-1000000000000000 | 1152921504606846976 | 72 | 1152921504606846976 | 20 ms; 1000000000000003 missed\
+1000000000000000 | 1152921504606846976 | 72 | 1152921504606846976 | 100 ms; 1000000000000003 missed\
  of 1152921504606846976
 """
 
@@ -132,7 +132,8 @@ def test_the_status_says_for_how_long_the_store_was_not_saved(quiet, now_ms, bef
 
 def test_every_value_is_unknown_before_the_first_frame(tmp_path):
     """Vapour and carbon monoxide are shown unless zero."""
-    watched = Watched(tmp_path, actions=[action(3, "offgas", ppm=30, detector=1)]).run(0.04)
+    vapour = [action(3, "offgas", ppm=30, detector=1)]
+    watched = Watched(tmp_path, actions=vapour, settings=EACH_20_MS).run(0.04)
     facts = watched.facts("status")
     values = facts["battery_W"], facts["remaining_Wh"], facts["gas_lfl_permille"][1]
     assert values == (None, None, None) and "BATTERY  unknown" in watched.text("status")
@@ -257,7 +258,7 @@ def test_the_readme_shows_the_pages_as_they_are():
 
 
 def test_pages_of_a_schedule_and_of_notices(tmp_path):
-    watched = Watched(tmp_path).run(10)
+    watched = Watched(tmp_path, settings=EACH_20_MS).run(10)
     controller = watched.rig.controller
     slot = Slot(400_000, -60_000, -40_000, 205)
     controller.schedule("site_ems", 29_453_760, 5, (slot, slot))

@@ -20,6 +20,7 @@ from controller.system.cli import Ended
 from drivers.buses.rtu import seal
 from drivers.profile import FOLDER
 
+ANSWERED_MS = "500"  # a busy machine answers late
 FLOATS = (231, 232, 230.5, 10, 11, 12, 2300, 2500, 2700, *[0] * 6, 0.99, 0.99, 0.99)
 WORDS = struct.pack(">18f", *FLOATS)
 
@@ -68,18 +69,19 @@ def run(capsys, tmp_path, *command):
 
 
 @pytest.mark.wire
-def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, tty_of):
+def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, monkeypatch, tty_of):
+    monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
     port = tty_of(answer)
-    given = "probe", port, "--units", "2-3", "--baud", "115200", "--timeout-ms", "20"
-    code, said, error = run(capsys, tmp_path, *given)
-    assert code == 0 and error.endswith("probe of 2 addresses: about 5 s if nothing answers\n")
+    given = "probe", port, "--baud", "115200", "--timeout-ms", ANSWERED_MS, "--units"
+    code, said, error = run(capsys, tmp_path, *given, "2-3")
+    assert code == 0 and error.endswith("probe of 2 addresses: about 4 s if nothing answers\n")
     assert "unit 2 answers\n  sdm630 (Eastron SDM630) fits by its values\n" in said
     assert "not told apart from firebreak_fast_meter: look at its nameplate" in said
     pasted = tomllib.loads(said[said.index("[bus.new]") :])
     assert pasted["device"]["meter_grid"] == {
         **{"role": "meter_grid", "profile": "sdm630", "bus": "new", "unit_id": 2}
     }
-    code, said, _ = run(capsys, tmp_path, *given, "--json")
+    code, said, _ = run(capsys, tmp_path, *given, "2", "--json")
     report = json.loads(said)
     assert [each["unit_id"] for each in report["devices"]] == [2] and report["notes"] == []
 
@@ -100,7 +102,8 @@ def test_a_device_that_does_not_answer_gets_one_line(
     capsys, tmp_path, monkeypatch, tty_of, reply, note
 ):
     monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
-    given = "--units", "1-3", "--baud", "9600", "--timeout-ms", "20"
+    timeout_ms = "20" if "nobody" in note else ANSWERED_MS
+    given = "--units", "1-3", "--baud", "9600", "--timeout-ms", timeout_ms
     code, said, error = run(capsys, tmp_path, "probe", tty_of(reply), *given)
     assert code == (0 if "unit 2" in note else 1) and error.count("\n") == 1
     assert [line for line in said.splitlines()[1:] if line][0].strip().startswith(note)

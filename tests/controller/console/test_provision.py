@@ -287,7 +287,6 @@ def test_a_run_that_broke_off_leaves_no_half_cabinet_and_is_completed(
     assert [each["sha256"] for each in table] == digests
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize("kind", ["missing", "cut", "empty", "folder", "pipe", "etc pipe"])
 def test_a_folder_whose_file_is_not_whole_is_named_and_the_others_are_made(
     kind, sites, tmp_path, capsys

@@ -24,7 +24,9 @@ from hil.scenarios.scenario import Action
 from hil.values.rig import ValueRig
 from tests.controller.run.cabinet_bench import believed
 
-CONFIG = believed(configuration.load(EXAMPLE))
+# At 100 ms a page has the words of 20 ms, the tick of a box, for a fifth of the time.
+CONFIG = believed(configuration.load(EXAMPLE, tick_ms=100))
+EACH_20_MS = believed(configuration.load(EXAMPLE))
 SECOND_US = 1_000_000
 BOOT_US = 24_500 * SECOND_US  # the box has run for hours when its controller starts
 UTC_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31, when it starts
@@ -127,14 +129,14 @@ def two_channels(folder):
     return configuration.load(folder / "sites" / "example" / "cabinet.toml")
 
 
-def of_scenario(name, folder, sooner_s=0):
+def of_scenario(name, folder, sooner_s=0, settings=CONFIG):
     """A scenario. sooner_s: its load and actions come so much earlier."""
     chosen = scenario.load(name)
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     sooner_us = sooner_s * SECOND_US
     actions = [each._replace(at_us=each.at_us - sooner_us) for each in chosen.actions]
     soc = chosen.soc_pct / 100
-    return Watched(folder, lambda t_s: load.power(t_s + sooner_s), actions, soc)
+    return Watched(folder, lambda t_s: load.power(t_s + sooner_s), actions, soc, settings)
 
 
 # The words of the project are request, limit, available power.

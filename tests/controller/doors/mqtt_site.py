@@ -1,19 +1,17 @@
 """Brokers of Debian on a free port of loopback, a client beside them, and a door that runs."""
 
-import asyncio
 import contextlib
 import json
 import os
 import queue
 import select
-import shutil
 import socket
 import subprocess
 import threading
 from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
-import pytest
+import parts
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -21,7 +19,7 @@ from controller.doors.feed import Feed
 from controller.doors.mqtt import form
 from controller.doors.mqtt.door import Door
 from controller.forms.reading import read
-from tests.controller.doors.doors_site import answering
+from tests.controller.doors.doors_site import Opened, answering
 
 GUARD_S = 240  # only a broken door waits so long
 BASE = "firebreak/cab1"
@@ -40,9 +38,7 @@ class Broker:
 
     def __init__(self, folder, kind="mosquitto", lines="allow_anonymous true\n"):
         folder.mkdir(exist_ok=True)
-        self.program = {"mosquitto": "mosquitto", "nats": "nats-server"}[kind]
-        if shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin") is None:
-            pytest.skip(f"{self.program} is not installed")
+        self.program = parts.program({"mosquitto": "mosquitto", "nats": "nats-server"}[kind])
         self.kind, self.port, self.config = kind, free_port(), folder / f"{kind}.conf"
         text = f"listener {self.port} 127.0.0.1\npersistence false\n{lines}"
         if kind == "mosquitto":
@@ -57,10 +53,8 @@ class Broker:
 
     def start(self):
         words = b"running" if self.kind == "mosquitto" else b"Server is ready"
-        path = shutil.which(self.program, path=f"{os.environ['PATH']}:/usr/sbin")
-        self.process = subprocess.Popen(
-            [path, "-c", str(self.config)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        line = [self.program, "-c", str(self.config)]
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         seen = b""
         while words not in seen:
             assert select.select([self.process.stdout], (), (), GUARD_S)[0]
@@ -155,25 +149,10 @@ def values_of(port, **values):
 @contextlib.contextmanager
 def opened(house, port, feed=None, **values):
     """(door, feed) while the door runs in a thread of its own."""
-    house.feed, ready, made = feed or Shown(), threading.Event(), []
-
-    async def run():
-        made.extend([Door(house, "plant", values_of(port, **values)), asyncio.get_running_loop()])
-        tasks = [asyncio.create_task(made[0].run())]
-        made.append(tasks)
-        ready.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    assert ready.wait(GUARD_S)
-    try:
-        yield made[0], house.feed
-    finally:
-        for task in made[2]:
-            made[1].call_soon_threadsafe(task.cancel)
-        thread.join(GUARD_S)
-        assert not thread.is_alive()
+    house.feed = feed or Shown()
+    own = values_of(port, **values)
+    with Opened(lambda: Door(house, "plant", own), lambda door: True) as place:
+        yield place.door, house.feed
 
 
 class Served(NamedTuple):

@@ -89,7 +89,6 @@ def served(folder, odd=None, odd_of=None):
         relay.close()
 
 
-@pytest.mark.timeout(GUARD_S)
 @pytest.mark.parametrize("odd", ["421", "gone", "drip"])
 @pytest.mark.parametrize("at", PLACES)
 def test_each_recipient_gets_a_letter_once_wherever_the_relay_breaks_off(
@@ -106,7 +105,6 @@ def test_each_recipient_gets_a_letter_once_wherever_the_relay_breaks_off(
         assert not place.door._outbox.waiting and not place.door._later
 
 
-@pytest.mark.timeout(GUARD_S)
 @pytest.mark.parametrize("first", ["d@e.f", "g@h.i"])
 def test_an_address_that_ends_every_connection_takes_the_letter_from_no_other(first, tmp_path):
     (other,) = {"d@e.f", "g@h.i"} - {first}
@@ -115,7 +113,6 @@ def test_an_address_that_ends_every_connection_takes_the_letter_from_no_other(fi
         assert relay.letters == [[other]] and [to for _, _, to in place.door._later] == [[first]]
 
 
-@pytest.mark.timeout(GUARD_S)
 def test_a_relay_that_refuses_every_address_keeps_the_letter_waiting(tmp_path, capfd):
     refused = {"d@e.f": ["550 no", "450 later"], "g@h.i": ["550 no", "550 no"]}
     with served(tmp_path, odd_of=refused) as (relay, place):
@@ -127,7 +124,6 @@ def test_a_relay_that_refuses_every_address_keeps_the_letter_waiting(tmp_path, c
         assert relay.letters == [["d@e.f", "g@h.i"]]
 
 
-@pytest.mark.timeout(GUARD_S)
 def test_an_address_that_was_put_off_and_is_then_refused_is_not_tried_for_ever(tmp_path, capfd):
     with served(tmp_path, odd_of={"g@h.i": ["450 later", "550 no"]}) as (relay, place):
         place.turns((state("12a"),))
@@ -158,7 +154,6 @@ def dripping_hook(folder, begin):
         thread.join(GUARD_S)
 
 
-@pytest.mark.timeout(GUARD_S)
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 2"])
 def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(post, "EXCHANGE_S", 0.3)
@@ -168,7 +163,6 @@ def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypa
     assert "webhook 127.0.0.1" in capfd.readouterr().err
 
 
-@pytest.mark.timeout(GUARD_S)
 def test_the_status_of_a_webhook_decides_however_long_its_body_is(tmp_path):
     """An answer that counts as lost because of its body would be sent again for ever."""
     with dripping_hook(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n") as place:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -15,8 +14,6 @@ from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
 FOLDER = ROOT / "controller/doors/http/monitoring"
-PROMTOOL, PROMETHEUS = shutil.which("promtool"), shutil.which("prometheus")
-needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool of Debian's prometheus")
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +28,12 @@ def live(door):
 
 def checked(*words, given=None):
     done = subprocess.run(
-        [PROMTOOL, "check", *words], input=given, capture_output=True, check=False
+        ["promtool", "check", *words], input=given, capture_output=True, check=False
     )
     return done.returncode, (done.stdout + done.stderr).decode()
 
 
-@needs_promtool
+@pytest.mark.needs("prometheus")
 def test_promtool_accepts_metrics_and_rules(door):
     assert checked("metrics", given=metrics.text(live(door), Counts(1)).encode()) == (0, "")
     code, words = checked("rules", str(FOLDER / "rules.yml"))
@@ -93,13 +90,13 @@ scrape_configs:
 """
 
 
-@pytest.mark.skipif(not PROMETHEUS, reason="prometheus of Debian")
+@pytest.mark.needs("prometheus")
 def test_prometheus_scrapes_the_door(door, tmp_path):
     text = CONFIG.replace("PORT", str(door.port)).replace("TOKEN", READ_TOKEN)
     (tmp_path / "p.yml").write_text(text.replace("RULES", str(FOLDER / "rules.yml")))
     started = subprocess.Popen(
         [
-            PROMETHEUS,
+            "prometheus",
             f"--config.file={tmp_path}/p.yml",
             f"--storage.tsdb.path={tmp_path}/data",
             "--web.listen-address=127.0.0.1:0",

@@ -1,7 +1,9 @@
 """The page in Chromium: every shipped cabinet, phone and desk, alarms, and a lost connection."""
 
+import importlib
 import os
 
+import parts
 import pytest
 import walk_box
 from slow import whole
@@ -12,17 +14,10 @@ from controller.state import watch
 from tests.controller.doors.doors_site import written
 from tests.controller.doors.http_site import Served
 
-try:
-    from playwright import sync_api as playwright
-except ImportError:  # of no lock: it is for development
-    playwright = None
-
-CHROMIUM = "/usr/bin/chromium"
 pytestmark = [
     pytest.mark.wire,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(playwright is None, reason="pip install playwright"),
-    pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="chromium of Debian"),
+    pytest.mark.needs("playwright", "chromium"),
 ]
 WAIT_MS = 60_000
 FLAGS = ("--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage")
@@ -36,11 +31,21 @@ UNKNOWN = """async () => {
 WRONG = ("undefined", "NaN", "null", "[object", "Infinity")
 
 
+def playwright():
+    """Imported late: it is no package of requirements.lock."""
+    return importlib.import_module("playwright.sync_api")
+
+
+def on(page, selector):
+    """Assertions about a part of the page."""
+    return playwright().expect(page.locator(selector))
+
+
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as found:
+    with playwright().sync_playwright() as found:
         chromium = found.chromium.launch(
-            executable_path=CHROMIUM, chromium_sandbox=os.getuid() != 0, args=FLAGS
+            executable_path=parts.program("chromium"), chromium_sandbox=os.getuid() != 0, args=FLAGS
         )
         yield chromium
         chromium.close()
@@ -54,18 +59,19 @@ def page(browser):
     found.on("pageerror", lambda error: found.errors.append(str(error)))
     found.on("console", lambda each: each.type == "error" and found.errors.append(each.text))
     found.set_default_timeout(WAIT_MS)
-    playwright.expect.set_options(WAIT_MS)
+    playwright().expect.set_options(WAIT_MS)
     yield found
     found.close()
 
 
-def opened(folder, monkeypatch, cabinet, course):
+def opened(folder, monkeypatch, cabinet, state):
     """A door before a rig that steps whenever its journal is read."""
-    box = walk_box.on_the_box(folder, walk_box.CONFIGS[cabinet], course)
+    config = walk_box.config(cabinet, state)
+    box = walk_box.on_the_box(folder, config, walk_box.STATES[state])
     monkeypatch.setattr(watch.Kept.update, "__defaults__", (box.rig.step,))
     own = settings.load(written(folder / "doors", "[http.page]\n"))
     house = House(own, str(folder), str(folder), str(folder))
-    return Served(house, {**own.doors["http"]["page"], "port": 0}).open()
+    return Served(house, {**own.doors["http"]["page"], "port": 0})
 
 
 def check(page):
@@ -84,30 +90,27 @@ OTHERS = [each for each in ORDINARY if each != SHORT]
 
 @pytest.mark.parametrize(("cabinet", "state"), [SHORT, *whole(*OTHERS)])
 def test_the_page_shows_every_cabinet(cabinet, state, page, tmp_path, monkeypatch):
-    with opened(tmp_path, monkeypatch, cabinet, walk_box.STATES[state]) as door:
+    with opened(tmp_path, monkeypatch, cabinet, state) as door:
         for width, height in SIZES.values():
             page.set_viewport_size({"width": width, "height": height})
             page.goto(f"http://127.0.0.1:{door.port}/")
-            playwright.expect(page.locator("#cabinet")).to_have_text(
-                door.house.feed.state["cabinet"]
-            )
-            playwright.expect(page.locator("#charts canvas")).to_have_count(2)
-            playwright.expect(page.locator("#plan table")).to_have_count(1)
+            on(page, "#cabinet").to_have_text(door.house.feed.state["cabinet"])
+            on(page, "#charts canvas").to_have_count(2)
+            on(page, "#plan table").to_have_count(1)
             check(page)
         own = door.house.feed.state
         expected = own["state"].capitalize()
-        playwright.expect(page.locator("#state")).to_contain_text(expected)
+        on(page, "#state").to_contain_text(expected)
         for row in own["standing"][:1]:
             alarm = page.locator("#alarms article").first
-            playwright.expect(alarm).to_contain_text(row["reason"]["remedy"])
+            playwright().expect(alarm).to_contain_text(row["reason"]["remedy"])
 
 
 def test_keyboard_a_controller_that_hangs_and_a_lost_connection(page, tmp_path, monkeypatch):
-    course = walk_box.STATES["running"]
-    with opened(tmp_path, monkeypatch, "example", course) as door:
+    with opened(tmp_path, monkeypatch, "example", "running") as door:
         page.goto(f"http://127.0.0.1:{door.port}/")
-        playwright.expect(page.locator("#state")).to_have_text("Running")
-        playwright.expect(page.locator("#flow .value").first).to_contain_text("kW")
+        on(page, "#state").to_have_text("Running")
+        playwright().expect(page.locator("#flow .value").first).to_contain_text("kW")
         assert page.evaluate(UNKNOWN) == ["-", "-", "-", "-", "-", "- .. 0.0 kW", "0.0"]
         page.keyboard.press("Tab")
         assert page.locator(":focus").inner_text() == "Go to the values"
@@ -115,19 +118,17 @@ def test_keyboard_a_controller_that_hangs_and_a_lost_connection(page, tmp_path, 
         page.keyboard.press("Tab")
         page.locator("[data-span='3600']").focus()
         page.keyboard.press("Enter")
-        playwright.expect(page.locator("[data-span='3600']")).to_have_attribute(
-            "aria-pressed", "true"
-        )
+        on(page, "[data-span='3600']").to_have_attribute("aria-pressed", "true")
         assert page.errors == []
         steps = watch.Kept.update.__defaults__
         monkeypatch.setattr(watch.Kept.update, "__defaults__", (lambda: None,))
-        playwright.expect(page.locator("#trouble")).to_contain_text("makes no new tick")
+        on(page, "#trouble").to_contain_text("makes no new tick")
         assert page.locator("#state").inner_text() == "Not known"
         assert set(page.locator("#flow .value").all_text_contents()) == {"-"}
         monkeypatch.setattr(watch.Kept.update, "__defaults__", steps)
-        playwright.expect(page.locator("#state")).to_have_text("Running")
-    playwright.expect(page.locator("#trouble")).to_contain_text("The connection to the box is lost")
-    playwright.expect(page.locator("#trouble")).to_contain_text("running, no alarm")
+        on(page, "#state").to_have_text("Running")
+    on(page, "#trouble").to_contain_text("The connection to the box is lost")
+    on(page, "#trouble").to_contain_text("running, no alarm")
     assert page.locator("#state").inner_text() == "Not known"
     assert set(page.locator("#flow .value").all_text_contents()) == {"-"}
     assert "kW" not in page.locator("#can").inner_text()

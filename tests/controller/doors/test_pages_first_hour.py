@@ -4,18 +4,18 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import time
 
+import parts
 import pytest
 
 from tests.repository import ROOT
 
 GUARD_S = 180
 OWN = () if os.getuid() == 0 else ("--map-current-user", "--keep-caps")
-NEEDED = {"mqtt": ("mosquitto_rr", "/usr/sbin/mosquitto"), "http": ("curl", "openssl")}
+NEEDED = {"mqtt": ("mosquitto", "mosquitto-clients"), "http": ("curl", "openssl")}
 VALUES = {  # what a reader waits for: the first value, and what was granted
     "mqtt": (rb"firebreak/cab1/value/battery_W -?\d", rb'"granted":true.*"granted_W":50000'),
     "modbus": (rb"^-?\d+\.\d W \d+\.\d %", rb"1 30000 W in force for \d+ s\n00 01 .* 75 30"),
@@ -34,8 +34,7 @@ def first_block(kind, folder):
 
 @pytest.mark.parametrize("kind", VALUES)
 def test_copied_commands_give_a_first_value_and_a_granted_power(kind, tmp_path):
-    if not all(shutil.which(name) for name in (*NEEDED.get(kind, ()), "unshare")):
-        pytest.skip(f"{NEEDED.get(kind)} and unshare, of Debian")
+    parts.needs("iproute2", *NEEDED.get(kind, ()))
     script = f"ip link set lo up\n{first_block(kind, tmp_path)}\n"
     process = subprocess.Popen(
         ["unshare", *OWN, "--net", "--pid", "--fork", "--kill-child", "bash", "-c", script],

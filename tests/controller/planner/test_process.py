@@ -103,7 +103,7 @@ def test_another_run_of_the_controller_gets_the_schedule_at_once(bench):
     bench.site.listener.close()
     bench.planner.step()
     (line,) = bench.plan()["waits"]
-    assert line.startswith("no controller runs in ") and line in bench.said[-1]
+    assert line.startswith("no controller answers in ") and line in bench.said[-1]
     bench.site.reopen({name: (admission.key_of(key, 0),) for name, key in KEYS.items()})
     bench.pass_s(5).step()
     assert bench.heard() == 2 and bench.plan()["waits"] == []

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from command_line import run
-from recorder_bench import UTC_US, Bench
+from recorder_bench import EACH_20_MS, UTC_US, Bench
 
 from controller.audit import judge, rules, sources
 from controller.journal.snapshot import Snapshot
@@ -173,14 +173,15 @@ def test_a_full_disk_costs_its_minute_and_is_said_once(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    made = Bench(tmp_path_factory.mktemp("fast")).start_recorder().run(4)
+    folder = tmp_path_factory.mktemp("fast")
+    made = Bench(folder, settings=EACH_20_MS).start_recorder().run(4)
     made.close()
     return made
 
 
 def test_each_tick_is_kept_once_through_a_kill(tmp_path, monkeypatch):
     monkeypatch.setattr(fast, "BLOCK_S", 1)
-    made = Bench(tmp_path).start_recorder().run(2.5)
+    made = Bench(tmp_path, settings=EACH_20_MS).start_recorder().run(2.5)
     made.kill_recorder().start_recorder().run(1.5)
     made.close()
     found = list(fast_ring.placed(str(tmp_path / "state" / "fast")))

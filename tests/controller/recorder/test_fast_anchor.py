@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 from command_line import run
-from recorder_bench import Bench
+from recorder_bench import EACH_20_MS, Bench
 
 from controller.recorder import fast, fast_anchor, fast_ring
 from controller.recorder.events import LOSS
@@ -17,7 +17,7 @@ NAMING = "event 11", "the record"  # the event of the end in order
 def bench(tmp_path, monkeypatch):
     """Four blocks of a second."""
     monkeypatch.setattr(fast, "BLOCK_S", 1)
-    made = Bench(tmp_path).start_recorder().run(4)
+    made = Bench(tmp_path, settings=EACH_20_MS).start_recorder().run(4)
     made.recorder.close()
     yield made
     made.recorder = None

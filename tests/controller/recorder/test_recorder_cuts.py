@@ -32,7 +32,7 @@ def test_killed_at_any_instant_it_tells_every_trip_once(tmp_path, count, trips_m
 
 @pytest.mark.whole
 @pytest.mark.wire
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace(1) is not installed")
+@pytest.mark.needs("strace")
 @pytest.mark.parametrize("count", [3, *slow(10)])
 def test_after_a_power_cut_every_published_event_is_there(tmp_path, count):
     print("seed", SEED)

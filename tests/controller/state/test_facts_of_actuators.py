@@ -16,7 +16,7 @@ from controller.state import actuators
 from hil.engine.simulate import VirtualRig
 from tests.controller.run.cabinet_bench import believed
 
-CONFIG = believed(configuration.load(PV_GENSET))
+CONFIG = believed(configuration.load(PV_GENSET, tick_ms=100))
 on_wires = partial(Watched, settings=CONFIG, rig=VirtualRig)
 LIMITED = (
     *("pv_1.limit_W", "genset_1.run", "load_shed_1.stages", "chiller_1.pre_cool"),

@@ -4,12 +4,12 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from watched import Watched, action, of_scenario, two_channels
+from watched import EACH_20_MS, Watched, action, of_scenario, two_channels
 
 from controller.core import image
 from controller.run import operator_commands, peer_words, self_test
 from controller.state import alarms, rows
-from safety import latches, matrix, peer, second, signals as s
+from safety import latches, matrix, parameters as p, peer, second, signals as s
 from tests.tables import table
 
 CLOSED_OUT = "a" * 16  # the longest name
@@ -73,13 +73,14 @@ def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
     """If more tokens are spent than allowed, several must come back."""
     rules = peered.core.kernel.latches
     monkeypatch.setattr(rules, "allowed", allowed)
-    ages = type(rules.token_age)("i", [age_min * 3000 for age_min in ages_min])  # of 20 ms
+    tick_ms = peered.core.kernel.image[p.H_TICK_MS]
+    ages = type(rules.token_age)("i", [age_min * 60_000 // tick_ms for age_min in ages_min])
     monkeypatch.setattr(rules, "token_age", ages)
     found = alarms.next_token_ms(peered)
     assert rules.left() == left and found == (None if next_min is None else next_min * 60_000)
     if found:  # exactly so long
         for token in range(latches.TOKENS):
-            ages[token] = min(ages[token] + found // 20 - 1, rules.hour_ticks)
+            ages[token] = min(ages[token] + found // tick_ms - 1, rules.hour_ticks)
         assert rules.left() == left
         ages[:] = type(ages)("i", [min(age + 1, rules.hour_ticks) for age in ages])
         assert rules.left() == left + 1
@@ -123,7 +124,7 @@ WAITS = "climate | climate monitor | R716 ; toxic | gas detectors | R705 ; ups |
 
 @pytest.mark.parametrize("role, name, code", table(WAITS))
 def test_the_start_shows_progress_and_missing_item_of_the_checklist(tmp_path, role, name, code):
-    watched = Watched(tmp_path, actions=[silent(0, role)]).run(8)
+    watched = Watched(tmp_path, actions=[silent(0, role)], settings=EACH_20_MS).run(8)
     total = watched.core.out[s.EVIDENCE_TOTAL]
     found = watched.facts("alarms")["start"]["checklist"]
     assert total > 30 and found == {"done": total - 1, "total": total}

@@ -10,7 +10,7 @@ from controller.sites import PV_GENSET
 from controller.state import devices
 from tests.controller.run.cabinet_bench import believed
 
-CONFIG = believed(configuration.load(PV_GENSET))
+CONFIG = believed(configuration.load(PV_GENSET, tick_ms=100))
 SUN_W, RATED_W = 180_000.0, 200_000
 SETTLED_S, WATCHED_S = 15, 15
 
@@ -83,7 +83,7 @@ def test_an_inverter_that_does_not_follow_its_limit_is_named(power_W, is_beyond)
 
 
 def test_a_limit_that_somebody_has_fixed_is_named_with_the_way_out(tmp_path):
-    watched = Watched(tmp_path, settings=CONFIG)
+    watched = Watched(tmp_path, settings=believed(configuration.load(PV_GENSET)))
     roof = watched.rig.cabinet.devices["pv_1"]
     at = roof._map["limit_W"]["address"]  # 70 %, no time-out, enabled
     roof._written = {(False, at + place): word for place, word in enumerate((7000, 0, 0, 0, 1))}

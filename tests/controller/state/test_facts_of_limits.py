@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from cabinet_bench import believed
 from site_files import SiteFiles
-from watched import Watched, action
+from watched import EACH_20_MS, Watched, action
 
 from controller.console.pages import causes
 from controller.core.base import reasons
@@ -46,7 +46,7 @@ def test_a_bms_limit_of_zero_leaves_zero_and_is_named(tmp_path):
 
 def test_a_recovering_limit_shows_its_rate(tmp_path):
     """A slow recovery, and not the rating, holds the power back (Battery-Emulator #2607)."""
-    high = Watched(tmp_path).run(4).facts("why")["limits"]
+    high = Watched(tmp_path, settings=EACH_20_MS).run(4).facts("why")["limits"]
     cause = high["high_cause"]
     rising = cause["recovering"]
     assert rising["now_W"] == high["high_W"] < rising["to_W"] == 250_000
@@ -55,14 +55,16 @@ def test_a_recovering_limit_shows_its_rate(tmp_path):
 
 
 def test_an_interlock_that_stops_names_its_rows(tmp_path):
-    found = Watched(tmp_path, actions=[action(10, "estop_press")]).run(10.2).facts("why")["limits"]
+    pressed = Watched(tmp_path, actions=[action(10, "estop_press")], settings=EACH_20_MS)
+    found = pressed.run(10.2).facts("why")["limits"]
     cause, reason = found["high_cause"], found["high_reason"]
     assert (reason["code"], cause["kind"]) == (231, "stop")
     assert [row["stage"] for row in cause["rows"]] == ["1a", "1b"]
     assert causes.sentences(cause).startswith("Row 1a emergency stop (cabinet)")
     assert "Find out why it was pressed" in causes.remedy(reason, cause)
     stop = [action(9, "run_request", on=False)]
-    facts = Watched(tmp_path, lambda t_s: 450_000.0, stop).run(9.1).facts("why")
+    stopped = Watched(tmp_path, lambda t_s: 450_000.0, stop, settings=EACH_20_MS)
+    facts = stopped.run(9.1).facts("why")
     cause = facts["limits"]["high_cause"]
     assert cause["rows"] == []
     assert causes.sentences(cause) == "A controlled stop: the cabinet is stopping."
@@ -234,7 +236,8 @@ def test_the_time_to_the_reserve(monkeypatch, remaining_Wh, battery_W, left):
 
 def test_a_silent_bms_leaves_no_temperature_behind_the_taper(tmp_path):
     silent = [action(5, "device_fault", device="bms_1", fault="silent")]
-    watched, code = Watched(tmp_path, actions=silent), reasons.KERNEL_DISCHARGE
+    watched = Watched(tmp_path, actions=silent, settings=EACH_20_MS)
+    code = reasons.KERNEL_DISCHARGE
     for at_s, is_known in ((5, True), (5.8, False)):
         found = limits.cause(watched.run(at_s).shadow, code[bounds.L_TEMPERATURE_TAPER])
         assert (found["rack"], found["module_ddegC"] is not None) == (1, is_known)

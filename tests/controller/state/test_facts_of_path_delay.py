@@ -1,7 +1,7 @@
 """Links and status show the path delay in use and its source."""
 
 import pytest
-from watched import Watched
+from watched import EACH_20_MS, Watched
 
 from controller.config import configuration
 from controller.console.pages import links
@@ -37,7 +37,7 @@ def test_both_pages_show_a_measured_delay(measured):
     612  "PATH DELAY 110 ms, nominal: 612 ms is outside of 63 .. 240 ms"
 """)
 def test_the_page_shows_the_delay_and_its_source(tmp_path, stored_ms, words):
-    watched = Watched(tmp_path)
+    watched = Watched(tmp_path, settings=EACH_20_MS)
     watched.rig.controller.cabinet.image.put("path_delay", [stored_ms])
     facts = watched.run(1).facts("links")
     assert words in links.parts(facts)[0]

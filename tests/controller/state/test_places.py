@@ -19,7 +19,9 @@ HEATED = action(15, "runaway", rack=5, module=3, cell=3, heater_K_per_min=60.0, 
 
 def config(folder):
     shutil.copytree(FOLDER, folder / "sites")
-    return believed(configuration.load(folder / "sites" / "three_units" / "cabinet.toml"))
+    return believed(
+        configuration.load(folder / "sites" / "three_units" / "cabinet.toml", tick_ms=100)
+    )
 
 
 @pytest.fixture(scope="module")

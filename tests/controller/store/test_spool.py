@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from recorder_bench import Bench
+from recorder_bench import EACH_20_MS, Bench
 
 from controller.store import spool
 from tests.tables import cases
@@ -15,7 +15,7 @@ NOW_US = 5_000_000
 
 @pytest.fixture
 def bench(tmp_path):
-    made = Bench(tmp_path)
+    made = Bench(tmp_path, settings=EACH_20_MS)
     yield made
     made.close()
 

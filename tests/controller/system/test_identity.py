@@ -11,7 +11,7 @@ from controller.system.cli import Ended
 
 NOBODY = pwd.getpwnam("nobody")
 OTHER = NOBODY.pw_uid - 1  # has no name
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+pytestmark = pytest.mark.needs("root")  # gives files away
 
 
 @pytest.fixture(autouse=True)

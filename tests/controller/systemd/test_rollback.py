@@ -302,7 +302,6 @@ def test_readable_prints_only_what_this_release_cannot_read(tmp_path, capsys):
     assert line.startswith(f"{tmp_path}/store.a: a newer release has written the store")
 
 
-@pytest.mark.timeout(20)
 def test_the_trial_of_a_configuration_copies_files_and_nothing_else(tmp_path):
     """A link to a device would fill the disk of the box, and one to its own folder never end."""
     place = tmp_path / "etc/firebreak/cabinet"

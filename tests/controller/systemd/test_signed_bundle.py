@@ -5,10 +5,10 @@ import io
 import json
 import os
 import platform
-import shutil
 import subprocess
 import tarfile
 
+import parts
 import pytest
 
 from controller import __main__ as program
@@ -26,8 +26,7 @@ exit "$(cat "$5/code")"
 @pytest.fixture(scope="module")
 def signers(tmp_path_factory):
     """A folder with the keys `own` and `other`, and a file that allows `own`."""
-    if not shutil.which("ssh-keygen"):
-        pytest.skip("needs ssh-keygen: apt-get install openssh-client")
+    parts.needs("openssh-client")
     place = tmp_path_factory.mktemp("signers")
     for name in ("own", "other"):
         line = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(place / name)]
@@ -225,7 +224,6 @@ def test_a_signed_bundle_that_cannot_be_laid_out_ends_in_one_line(box, signers, 
     )
 
 
-@pytest.mark.timeout(20)
 def test_a_pipe_in_place_of_a_bundle_is_refused_at_once(box, signers, capfd):
     os.mkfifo(box.parent / "pipe")
     words = ["--bundle", str(box.parent / "pipe"), "--signers", str(signers / "allowed")]

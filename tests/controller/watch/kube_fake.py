@@ -160,7 +160,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         path, _, text = self.path.partition("?")
         asked = dict(urllib.parse.parse_qsl(text))
-        verb = "watch" if asked.get("watch") in ("true", "1") else "list"
+        # as Go reads it: clients write true, True or 1
+        verb = "watch" if asked.get("watch", "").lower() in ("true", "1") else "list"
         self.fake.asked.append(("GET", self.path, None))
         if self.wrong(verb):
             return

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from controller import watch
 
-NEEDED = "slurmctld", "slurmd", "squeue"
 GUARD_S, GPUS = 30, 8
 LUA = Path(watch.__file__).parent / "examples/job_submit.lua"
 CONF = """
@@ -46,11 +45,6 @@ JobSubmitPlugins=lua
 NodeName={host} NodeAddr=127.0.0.1 CPUs=64 CoresPerSocket=64 RealMemory=1000 Gres=gpu:h100:{gpus}
 PartitionName=batch Nodes=ALL Default=YES MaxTime=INFINITE DefaultTime=10 State=UP
 """
-
-
-def is_there():
-    """Debian: apt-get install slurmctld slurmd slurm-client."""
-    return all(map(shutil.which, NEEDED)) and os.geteuid() == 0
 
 
 def free_port():

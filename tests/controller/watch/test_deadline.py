@@ -19,7 +19,7 @@ from controller.watch.jobs import Away, Table
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
-GUARD_S = 20
+GUARD_S = 120
 OPENS = {
     *("deadline.connection", "deadline.opens_by", "asyncio.open_connection", "request.urlopen"),
     *("client.HTTPConnection", "client.HTTPSConnection", "smtplib.SMTP", "smtplib.SMTP_SSL"),
@@ -30,7 +30,7 @@ doors/alarms/post.py | cutting, cut_after: tests/controller/doors/test_alarm_dia
 doors/mqtt/link.py | a stream of messages, read between the turns of the door; nothing waits for it
 planner/feeds/fetch.py | cutting: tested here
 system/deadline.py | the mechanism itself
-upstream/examples/announce_steps.py | an example
+doors/local/examples/announce_steps.py | an example
 watch/cabinet.py | cut_after: tested here
 watch/kube_api.py | cut_after: tested here
 """
@@ -88,7 +88,6 @@ def dripping(request):
         assert not thread.is_alive()
 
 
-@pytest.mark.timeout(GUARD_S)
 def test_a_cabinet_that_drips_gives_no_answer(dripping, tmp_path, monkeypatch):
     monkeypatch.setattr(cabinet, "WAIT_S", 0.2)
     (tmp_path / "token").write_text("t" * 40)
@@ -97,34 +96,31 @@ def test_a_cabinet_that_drips_gives_no_answer(dripping, tmp_path, monkeypatch):
         cabinet.Cabinet(dripping, str(tmp_path / "token"), "").ask(1, 0, 1)
 
 
-@pytest.mark.timeout(GUARD_S)
 def test_an_api_server_that_drips_gives_no_answer(dripping, monkeypatch):
     monkeypatch.setattr(kube_api, "ANSWER_S", 0.2)
     with pytest.raises(kube_api.KubeError, match="cut or silent|has no end"):
         kube_api.Api(dripping, "", "", "").patched("a", "b", [])
 
 
-@pytest.mark.timeout(GUARD_S)
 def test_a_feed_that_drips_gives_no_answer(dripping):
     keys = {"url": dripping, "key_file": "", "time_form": "", "timeout_s": 0.2}
     with pytest.raises(SeriesError, match="no whole answer in the time"):
         fetch.fetched(keys, UTC, 0.0)
 
 
-@pytest.mark.timeout(GUARD_S)
 @pytest.mark.parametrize(
-    ("script", "words"),
+    ("script", "within_s", "words"),
     [
-        ("exec cat /dev/zero", "squeue: prints more than 1 MiB"),
-        ("sleep 60 & sleep 60", "squeue: no answer within 0.3 s"),
-        ("cat /dev/zero >&2", "squeue: no answer within 0.3 s"),
-        ("echo; echo no >&2; exit 3", "squeue: exit code 3: no"),
+        ("exec cat /dev/zero", GUARD_S, "squeue: prints more than 1 MiB"),
+        ("sleep 60 & sleep 60", 0.3, "squeue: no answer within 0.3 s"),
+        ("cat /dev/zero >&2", 0.3, "squeue: no answer within 0.3 s"),
+        ("echo; echo no >&2; exit 3", GUARD_S, "squeue: exit code 3: no"),
     ],
 )
-def test_a_squeue_that_never_ends(script, words, tmp_path, monkeypatch):
+def test_a_squeue_that_never_ends(script, within_s, words, tmp_path, monkeypatch):
     (tmp_path / "squeue").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr(slurm, "BYTES_MAX", 1 << 20)
     with pytest.raises(Away, match=words):
-        slurm.Slurm(0.3, Table({}, {})).queue()
+        slurm.Slurm(within_s, Table({}, {})).queue()

@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 import subprocess
 
 import pytest
@@ -151,9 +150,8 @@ def test_no_text_raises_but_for_one_line(text):
             assert "is cut, or a line is not text of Prometheus" in str(error)
 
 
+@pytest.mark.needs("prometheus")
 def test_promtool_reads_the_sample():
-    if shutil.which("promtool") is None:
-        pytest.skip("promtool is not installed")
     line = ["promtool", "check", "metrics"]
     rows = sorted(BOTH.splitlines(), reverse=True)
     heads = HEAD.splitlines()

@@ -1,11 +1,10 @@
 """Requests of Slurm: Python and job_submit.lua count the same, by the table of gres.toml."""
 
-import os
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
+import parts
 import pytest
 from slurm_site import LUA
 
@@ -54,15 +53,6 @@ def test_state_of_a_job(states, state):
         assert slurm._state({"job_state": states}) == state
 
 
-def lua():
-    """The interpreter. CI has one, so that this half of the table is never skipped there."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None and not os.environ.get("CI"):
-        pytest.skip("lua5.4 is not installed")
-    assert found, "CI needs lua: apt-get install lua5.4"
-    return found
-
-
 def test_job_submit_counts_the_same():
     rows = [
         (name, *row)
@@ -71,7 +61,7 @@ def test_job_submit_counts_the_same():
     ]
     rows += [("devices", f"gres/{name}:1", 0) for name in NO_LOAD if name.isalpha()]
     asked = "".join([f"{name}\t{text}\n" for name, text, _ in rows])
-    command = [lua(), HERE / "job_submit_test.lua", LUA]
+    command = [parts.program("lua5.4"), HERE / "job_submit_test.lua", LUA]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
     found = [(*row[:2], int(line)) for row, line in zip(rows, done.stdout.split(), strict=True)]
     assert found == rows

@@ -4,20 +4,20 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import textwrap
 import threading
 from types import SimpleNamespace
 
+import parts
 import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
 
 from controller.core.policies.notices import Notices
+from controller.doors import asking
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
-from controller.upstream import asking
 from controller.watch import kube_api, kubernetes, pods, settings
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate
@@ -43,8 +43,7 @@ OTHER = {"name": "other.example/gate"}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+    parts.needs("openssl")
     found = tmp_path_factory.mktemp("kube")
     certificate(found)
     return found
@@ -573,8 +572,7 @@ def test_release_spares_a_pod_that_is_another_one_and_says_what_is_refused(fake)
 
 @pytest.fixture
 def kubectl(fake, tmp_path):
-    if shutil.which("kubectl") is None:
-        pytest.skip("kubectl is not installed")
+    parts.needs("kubernetes-client")
     user = {"name": "u", "user": {"token": TOKEN}}
     server = {"server": f"https://127.0.0.1:{fake.port}"}
     server["certificate-authority"] = f"{fake.folder}/ca.crt"
@@ -607,9 +605,8 @@ def test_kubectl_reads_and_patches_the_same_pods(fake, kubectl):
     assert {each.name: each.state for each in queue(scheduler)}["train/b"] == "pending"
 
 
+@pytest.mark.needs("kubernetes")
 def test_the_official_client_watches_the_same_events(fake):
-    if importlib.util.find_spec("kubernetes") is None:
-        pytest.skip("the client `kubernetes` is not installed: no package of the lock needs it")
     client = importlib.import_module("kubernetes")
     settings = client.client.Configuration(host=f"https://127.0.0.1:{fake.port}")
     settings.ssl_ca_cert = f"{fake.folder}/ca.crt"

@@ -10,12 +10,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import parts
 import pytest
 from ask_bench import situation
-from slurm_site import Site, is_there
+from slurm_site import Site
 
 from controller.core.policies.notices import Notices
-from controller.upstream import asking
+from controller.doors import asking
 from controller.watch import slurm
 from controller.watch.__main__ import main, turned
 from controller.watch.cabinet import Cabinet
@@ -316,8 +317,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    if not is_there():
-        pytest.skip("needs root and Debian's slurmctld, slurmd, slurm-client")
+    parts.needs("root", "slurmctld", "slurmd", "slurm-client")
     folder = tmp_path_factory.mktemp("slurm")
     token = folder / "token"
     token.write_text(CAP_TOKEN)

@@ -1,5 +1,6 @@
 """`bench planner`: each way plans the same days in a process of its own."""
 
+import parts
 import pytest
 
 from hil.campaigns.benchmarks import planner
@@ -23,8 +24,7 @@ def test_two_days_have_all_ways_in_one_table_and_say_how_to_get_the_rival(monkey
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_emhass_plans_a_day_and_saves_most_of_what_can_be_saved(monkeypatch):
-    if not planner.RIVAL_PYTHON.exists():
-        pytest.skip(f"EMHASS is {planner.MISSING}")
+    parts.required(planner.RIVAL_PYTHON.exists(), f"EMHASS, {planner.MISSING}")
     monkeypatch.setattr(planner, "MONTHS", (("north_america", "", 7),))
     found = planner.run(seed=1, days=1)
     (own,) = found.details.values()
