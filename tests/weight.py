@@ -1,0 +1,165 @@
+"""Weight of the project by tree, held against weight.toml: `python tests/weight.py [--lower]`.
+
+Tokens are those of Python's own tokenizer without comments, docstrings and line ends; an f-string
+counts as one, so that every Python counts alike. Words are told (docstrings, comments) or stand in
+other strings. Other text is what is neither Python nor Markdown, in kB. `--lower` writes down each
+cap that is above today's figure.
+"""
+
+import ast
+import collections
+import io
+import re
+import subprocess
+import sys
+import tokenize
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPS = ROOT / "tests" / "weight.toml"
+TREES = {
+    "tests/": "tests",
+    "hil/campaigns/": "lab",
+    "hil/systems/": "lab",
+    "hil/": "bench",
+    "controller/siting/": "office",
+    "controller/audit/": "office",
+    "controller/office/": "office",
+    "controller/doors/": "companions",
+    "controller/planner/": "companions",
+    "controller/watch/": "companions",
+    "controller/upstream/": "companions",
+    "controller/dispatch/": "companions",
+    "controller/state/": "reading",
+    "controller/console/": "reading",
+    "controller/recorder/": "reading",
+    "controller/documents/": "reading",
+    "controller/systemd/": "reading",
+    "controller/sites/": "reading",
+    "controller/": "loop",
+    "drivers/": "loop",
+    "safety/": "loop",
+}  # the first prefix that fits
+LAYOUT = {
+    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
+    *(tokenize.ENCODING, tokenize.ENDMARKER),
+}
+FSTRING = [getattr(tokenize, f"FSTRING_{end}", None) for end in ("START", "END")]
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def docstrings(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            yield node.body[0].lineno, node.body[0].col_offset
+
+
+def weighed(text):
+    """{tokens, told, strings} of a Python text."""
+    found, docs = collections.Counter(), set(docstrings(text))
+    for kind, start, string in tokens(text):
+        words = len(string.split())
+        if kind == tokenize.COMMENT or start in docs:
+            found["told"] += words
+        elif kind not in LAYOUT:
+            found["tokens"] += 1
+            found["strings"] += words if kind == tokenize.STRING and words > 1 else 0
+    return found
+
+
+def tokens(text):
+    """(kind, start, text) of each token; an f-string is one STRING on every Python."""
+    lines, opened = text.splitlines(keepends=True), []
+    for each in tokenize.generate_tokens(io.StringIO(text).readline):
+        if each.type == FSTRING[0]:
+            opened.append(each.start)
+        elif each.type == FSTRING[1]:
+            start = opened.pop()
+            if not opened:
+                yield tokenize.STRING, start, between(lines, start, each.end)
+        elif not opened:
+            yield each.type, each.start, each.string
+
+
+def between(lines, start, end):
+    (first, left), (last, right) = start, end
+    whole = [*lines[first - 1 : last - 1], lines[last - 1][:right]]
+    return "".join([whole[0][left:], *whole[1:]])
+
+
+def files():
+    """Names of tracked files and new ones that git does not ignore."""
+    names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(names, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split("\0") if (ROOT / name).is_file() and name]
+
+
+def measured():
+    """{tree: {figure: count}} in the form of weight.toml."""
+    rows = collections.defaultdict(collections.Counter)
+    for name in files():
+        tree = next((TREES[prefix] for prefix in TREES if name.startswith(prefix)), None)
+        try:
+            text = (ROOT / name).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        if name.endswith(".md"):
+            rows["markdown"]["words"] += len(text.split())
+        elif name.endswith(".py") and tree:
+            rows[tree] += weighed(text)
+        elif tree:
+            rows[tree]["other_kB"] += len(text) / 1000
+    rows["readme"]["words"] = len((ROOT / "README.md").read_text(encoding="utf-8").split())
+    rows["commands"].update(commands())
+    return {tree: {name: round(row[name]) for name in row} for tree, row in rows.items()}
+
+
+def commands():
+    from controller.__main__ import COMMANDS
+    from hil.__main__ import BENCH, LAB
+
+    return {"firebreak": len(COMMANDS), "hil": len(BENCH) + len(LAB)}
+
+
+def caps():
+    return tomllib.loads(CAPS.read_text(encoding="ascii"))
+
+
+def above(rows, most):
+    """A line for each figure above its cap, or without one."""
+    return [
+        f"{tree}.{name}: {count}, at most {most.get(tree, {}).get(name, 0)}"
+        for tree, row in rows.items()
+        for name, count in row.items()
+        if count > most.get(tree, {}).get(name, 0)
+    ]
+
+
+def lowered(text, rows):
+    """The text of weight.toml with each cap at the lower of itself and today's figure."""
+    lines, tree = [], ""
+    for line in text.splitlines(keepends=True):
+        if line.startswith("["):
+            tree = line.strip("[]\n")
+        elif known := re.fullmatch(r"(\w+) = (\d+)\n", line):
+            least = min(int(known[2]), rows.get(tree, {}).get(known[1], 0))
+            line = f"{known[1]} = {least}\n"
+        lines.append(line)
+    return "".join(lines)
+
+
+def main():
+    """Print each figure beside its cap; 1 when one is above."""
+    rows, most = measured(), caps()
+    for tree, row in sorted(rows.items()):
+        told = [f"{name} {row[name]} of {most.get(tree, {}).get(name, 0)}" for name in sorted(row)]
+        print(f"{tree:11}{', '.join(told)}")
+    if "--lower" in sys.argv:
+        CAPS.write_text(lowered(CAPS.read_text(encoding="ascii"), rows), encoding="ascii")
+    return 1 if above(rows, most) else 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())
