@@ -25,7 +25,7 @@ usage: flash.sh rig [OPTIONS]     run the controller against the simulated cabin
        flash.sh rollback [--root DIR]   the release before, with its units; configuration and state stay
        flash.sh uninstall [--root DIR] [--purge]        take it away; --purge: configuration and state too
        flash.sh mcu PORT [--cabinet FILE] [--dry-run]   put channel B on a microcontroller (Pico, STM32)
-       flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, run it there, hang it, cut its power
+       flash.sh vm-test [OPTIONS] install it on a Debian in QEMU, hang it, cut its power, roll it back
        flash.sh advisories [OPTIONS]   ask the package index for advisories of what is pinned; OPTIONS go to pip-audit
 END
 }
@@ -224,7 +224,7 @@ main() {
         check)
             set_up
             "$venv/bin/python" -m controller check "$@"
-            exec "$venv/bin/python" -m hil covers "$@"
+            exec "$venv/bin/python" -m hil keys covers "$@"
             ;;
         install | uninstall)
             [[ " $* " != *" --bundle"* ]] || PYTHONPATH="$here" exec python3 -m controller "$command" "$@"

@@ -1,12 +1,14 @@
 """Rack BMS on CAN as its profile describes it: messages, signals, fault bits, frames to the BMS."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from drivers.can_codec import EXTENDED, word
+from drivers.can_codec import EXTENDED, sealed, word
 from drivers.can_dialect import SIGN, Dialect
 from drivers.can_messages import UNUSED, Messages
 from drivers.rack_bms import RackBms
 from drivers.sink import Sink
+from safety import signals as s
 
 
 class CanBms(RackBms):
@@ -15,12 +17,14 @@ class CanBms(RackBms):
     def _set_up(self, sink: Sink) -> None:
         profile = self.profile
         self._offset = self.node * profile.settings["node_stride"]
-        self._sources = self._messages = Messages(profile, self._offset, self._sizes)
+        self._sources = self._messages = Messages(profile, self.node, self._sizes)
+        self.is_sealed = self._messages.is_sealed
         self.dialect = Dialect(profile, self._messages)
         self._forbidden = frozenset(profile.settings["forbidden"])
         periods_ms = [each["period_ms"] for each in profile.sent.values()]
         self.command_period_us = 1000 * min(periods_ms or [1000])
         self._commands = -1
+        self.sent_frames = dict.fromkeys(profile.sent, 0)
 
     def periodic(self) -> list[Any]:
         """[]: a BMS on CAN is polled by the frames that `command` gives."""
@@ -29,6 +33,10 @@ class CanBms(RackBms):
     def can_ids(self) -> tuple[int, ...]:
         """The ids of this BMS, and ids that would show another dialect."""
         return (*self._messages.by_id, *self._forbidden)
+
+    def rows(self) -> list[Mapping[str, Any]]:
+        """The row of the profile of each id of this BMS."""
+        return [each.row for each in self._messages.by_id.values()]
 
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
         """Take one frame. True when it concerns this BMS."""
@@ -41,10 +49,11 @@ class CanBms(RackBms):
         source = message.source(frame, data)
         if source is None:
             self.bad_frames += 1
+            self._messages.groups[s.G_BMS_STATE].is_new = True  # it has the counter
         elif source is not UNUSED:
             self.dialect.hear(source, now_us)
             counts = self.dialect.counts(now_us) and not self.is_sign_wrong
-            if counts and self._take(source, frame, now_us):
+            if counts and self._take(source, frame, now_us, frame.little & source.mask):
                 self.frames += 1
             else:
                 self.refused += 1
@@ -60,12 +69,14 @@ class CanBms(RackBms):
         if self.dialect.foreign_id is not None or is_silent and not self.dialect.is_confirmed:
             return []
         found = []
-        for row in self.profile.sent.values():
+        for name, row in self.profile.sent.items():
             if not (row["asks"] or self.dialect.is_confirmed):
                 continue
             if self._commands % (row["period_ms"] * 1000 // self.command_period_us) == 0:
                 data = row["data_close"] if close_ok and row["data_close"] else row["data"]
-                found.append((self._sent_id(row), bytes.fromhex(data)))
+                self.sent_frames[name] += 1
+                can_id = self._sent_id(row)
+                found.append((can_id, sealed(row, can_id, data, self.sent_frames[name])))
         return found
 
     def sent_ids(self) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """One value in a CAN frame: its bits in either order, scale, offset, and what is no value."""
 
+import functools
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -68,7 +69,10 @@ class Value(Raw):
 
     def value(self, frame: Word) -> int | None:
         """The value; None: it is invalid, out of range, or a state without a value."""
-        raw = self.of(frame)
+        return self.of_raw(self.of(frame))
+
+    def of_raw(self, raw: int) -> int | None:
+        """The value of a raw value."""
         if raw in self._invalid:
             return None
         if self.states:
@@ -88,7 +92,10 @@ class Fault(Raw):
 
     def bits(self, frame: Word) -> int:
         """The fault bits that are set. A pair 01 is active; 10 is quiet, 00 and 11 say nothing."""
-        raw = self.of(frame)
+        return self.of_raw(self.of(frame))
+
+    def of_raw(self, raw: int) -> int:
+        """The fault bits of a raw value."""
         if self._form == "any":
             raw = int(raw != 0)
         elif self._form == "zeros":
@@ -109,6 +116,7 @@ def _crc8_step(value: int) -> int:
 _CRC8 = bytes(map(_crc8_step, range(256)))
 
 
+@functools.cache
 def crc8_begun(can_id: int) -> int:
     """The CRC-8 SAE J1850 after both low bytes of an id, low byte first, before the data."""
     return _CRC8[_CRC8[0xFF ^ can_id & 0xFF] ^ can_id >> 8 & 0xFF]
@@ -128,3 +136,13 @@ def _sum8(can_id: int, data: bytes) -> int:
 
 # of the last byte of a frame
 CHECKS = {"crc8_j1850": lambda can_id, data: crc8(crc8_begun(can_id), data[:-1]), "sum8": _sum8}
+
+
+def sealed(row: Mapping[str, Any], can_id: int, data: str, count: int) -> bytes:
+    """A frame to the BMS by its row of the profile, with its counter and its check byte."""
+    frame, counter = bytes.fromhex(data), row["counter"]
+    if counter["start"] is not None:
+        number = (count & (1 << counter["length"]) - 1) << counter["start"]
+        frame = (int.from_bytes(frame, "little") | number).to_bytes(len(frame), "little")
+    check = CHECKS.get(row["check"])
+    return frame[:-1] + bytes((check(can_id, frame),)) if check else frame

@@ -1,5 +1,6 @@
 """Whether the frames on a CAN bus are those of the profile. Before a value counts, every required
-id must have come twice, and two periods must have gone by without an id of another dialect.
+id must have come twice, and two periods must have gone by without an id of another dialect. The
+frames of a sealed profile (can_messages.py) need no such proof, and each id stands for itself.
 """
 
 from drivers.can_messages import Messages
@@ -21,7 +22,8 @@ class Dialect:
         self.foreign_id: int | None = None
         self._messages, self._sources = messages, messages.sources
         required = [row for row in profile.messages.values() if row["use"] == "required"]
-        self.confirm_us = 2000 * max([row["period_ms"] or profile.period_ms for row in required])
+        periods_ms = [row["period_ms"] or profile.period_ms for row in required]
+        self.confirm_us = 0 if messages.is_sealed else 2000 * max(periods_ms)
         self.silent_us = max([each.stopped_us for each in self._sources])
         self._first_us, self._last_us, self.is_confirmed = LONG_AGO_US, LONG_AGO_US, False
 
@@ -40,6 +42,9 @@ class Dialect:
         """Whether values count: the dialect is confirmed, and no id that came has stopped."""
         if self.foreign_id is not None:
             return False
+        if self._messages.is_sealed:
+            self.is_confirmed = True
+            return True
         if not self.is_confirmed:
             in_time = now_us - self._first_us >= self.confirm_us
             self.is_confirmed = in_time and self._missing() is None

@@ -1,21 +1,41 @@
-"""The messages of a BMS on CAN: what a frame must be, and which groups of values it feeds."""
+"""The messages of a BMS on CAN: what a frame must be, and which groups of values it feeds.
 
-from collections.abc import Mapping
-from typing import Any
+A profile is sealed if each of its messages has a check byte and a counter. Then each frame proves
+itself: no other dialect and no dead sender makes one. Without that the whole bus is the proof
+(can_dialect.py).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from drivers.can_codec import CHECKS, EXTENDED, Fault, Raw, Value, Word
 from drivers.profile import Profile
-from drivers.rack_sources import ARRAYS, GROUPS, Source, Sources
+from drivers.rack_sources import ARRAYS, CHARGE_MV, GROUPS, Source, Sources
 from safety import signals as s
 
 STOPPED_PERIODS = 3
 UNUSED = Source(0, False, 0, 0)
 
 
-def ids(row: Mapping[str, Any], offset: int) -> list[int]:
-    """The ids of a message; offset: of those of its node."""
-    firsts = [row["id"] + number * row["id_step"] + offset for number in range(row["ids"])]
-    return [each | (EXTENDED if row["extended"] else 0) for each in firsts]
+class Id(NamedTuple):
+    """An id of a message, its number among them, and whether a bus of the profile must have it."""
+
+    can_id: int
+    message: str
+    number: int
+    is_required: bool
+
+
+def ids(profile: Profile, node: int = 0) -> Iterator[Id]:
+    """Every id of a profile at a node. A rack may be so small that it has the first one alone."""
+    offset = node * profile.settings["node_stride"]
+    of_arrays = [row["message"] for row in profile.arrays.values()]
+    for name, row in profile.messages.items():
+        for number in range(row["ids"]):
+            can_id = row["id"] + number * row["id_step"] + offset
+            can_id |= EXTENDED if row["extended"] else 0
+            is_first = number == 0 or name not in of_arrays
+            yield Id(can_id, name, number, row["use"] == "required" and is_first)
 
 
 class Message:
@@ -29,11 +49,12 @@ class Message:
             Raw(each) if each["start"] is not None else None for each in parts
         ]
         self._count, self._check = -1, CHECKS.get(row["check"])
+        self._lengths = range(row["bytes"], row["bytes_max"] + 1)
         self.sources: dict[int | None, Source] = {}
 
     def source(self, frame: Word, data: bytes) -> Source | None:
         """The source of a frame (UNUSED: no value), None if length, check or counter is wrong."""
-        if not self.row["bytes"] <= frame.length <= self.row["bytes_max"]:
+        if frame.length not in self._lengths:
             return None
         if self._check and self._check(self.can_id, data) != data[-1]:
             return None
@@ -46,24 +67,44 @@ class Message:
         return self.sources.get(self.mux.of(frame) if self.mux else None, UNUSED)
 
 
+def _mask(source: Source) -> int:
+    """The bits of a frame that hold its values; 0: not known, as an order is big."""
+    found = 0
+    fields = [field for _, field, _ in source.fields] + [field for _, field in source.faults]
+    for field in [*fields, *[each for _, _, fields in source.arrays for each in fields]]:
+        if field.is_big:
+            return 0
+        found |= field.mask << field.shift
+    return found
+
+
 class Messages(Sources):
     """The messages of a rack by id, their sources, and the groups that these feed."""
 
-    def __init__(self, profile: Profile, offset: int, sizes: Mapping[str, int]) -> None:
-        """offset: of the ids of this node. sizes: how many numbers each array has."""
+    def __init__(self, profile: Profile, node: int, sizes: Mapping[str, int]) -> None:
+        """sizes: how many numbers each array has."""
         super().__init__()
-        self._profile, self._sizes = profile, sizes
+        self._profile, self._sizes, rows = profile, sizes, profile.messages.values()
+        self.is_sealed = all(row["check"] and row["counter"]["start"] is not None for row in rows)
         self.by_id: dict[int, Message] = {}
-        for name, row in profile.messages.items():
-            for number, can_id in enumerate(ids(row, offset)):
-                message = self.by_id[can_id] = Message(name, can_id, row, number)
-                if row["use"] == "required" and message.mux is None:
-                    self._source(message, None)
+        for can_id, name, number, is_required in ids(profile, node):
+            row = profile.messages[name]
+            message = self.by_id[can_id] = Message(name, can_id, row, number)
+            if is_required and message.mux is None:
+                self._source(message, None)
         for table in (profile.signals, profile.faults, profile.arrays):
             for name, row in table.items():
                 found = [each for each in self.by_id.values() if each.name == row["message"]]
                 for message in found:
                     self._add(message, name, row)
+        of_arrays = [row["message"] for row in profile.arrays.values()]
+        voltage = self.groups[s.G_BMS_PACK]
+        for can_id, message in list(self.by_id.items()):
+            if message.name in of_arrays and not message.sources:
+                del self.by_id[can_id]  # of modules that the rack does not have: it never comes
+            for source in message.sources.values() if self.is_sealed else ():
+                is_judged = CHARGE_MV in profile.signals and source.bit & voltage.must
+                source.mask = 0 if is_judged else _mask(source)
 
     def _add(self, message: Message, name: str, row: dict[str, Any]) -> None:
         """Let the sources of a message carry one signal, fault or array."""
@@ -90,6 +131,12 @@ class Messages(Sources):
             source = self._source(message, mux)
             source.arrays.append((name, at, fields[: size - at]))
             self.feed(ARRAYS[name], source)
+
+    def feed(self, group: int, source: Source) -> None:
+        """Let the group need the source; a sealed one has no other proof that it still comes."""
+        super().feed(group, source)
+        if self.is_sealed:
+            self.groups[group].may |= source.bit
 
     def _source(self, message: Message, mux: int | None) -> Source:
         if mux not in message.sources:

@@ -5,7 +5,6 @@ controller/config/profiles.py reads and checks the TOML file of a profile.
 
 import pathlib
 import struct
-from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -66,25 +65,6 @@ class Register(SimpleNamespace):
     high: float
 
 
-class Signal(NamedTuple):
-    """value = raw * factor + add; raw: `bits` bits of the frame from bit `start` on."""
-
-    start: int
-    bits: int
-    is_signed: bool
-    factor: Fraction
-    add: Fraction
-    is_big: bool = False
-    mux: int | None = None
-
-
-class Message(NamedTuple):
-    """One message and its signals by name."""
-
-    can_id: int
-    signals: dict[str, Signal]
-
-
 class SetpointFrame(SimpleNamespace):
     """One write of the set-point of a converter, and its values from the first register on: each
     with `role`, the raw values of a mode, and `equals` of a constant (setpoint_form.py).
@@ -131,9 +111,7 @@ class Profile(SimpleNamespace):
     identity: dict[str, Register]  # each with `equals`, of a generic device
     serial: dict[str, Any]  # of [serial]; registers 0: it has none
     models: list[Wanted]  # of SunSpec, in the order of their slots
-    frames: dict[str, dict[str, dict[str, Any]]]
     fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
-    dbc: dict[str, Message]  # of the native rack
     # of a BMS on CAN: {name: row}, see controller/config/can_form.py
     messages: dict[str, dict[str, Any]]
     signals: dict[str, dict[str, Any]]

@@ -11,8 +11,9 @@ from drivers.rack_sources import (
     CHARGE_MV,
     CUTOFF_MV,
     GROUPS,
-    INDEX,
+    SIGNALS,
     TEMPERATURES,
+    Group,
     Source,
     Sources,
 )
@@ -23,6 +24,8 @@ from safety import signals as s
 NO_POSITION = 4095
 SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
+VOLTAGE, CURRENT = "rack_voltage_mV", "rack_current_mA"
+POSITIONS = ("cell_position_min", "cell_position_max")
 
 
 class RackBms:
@@ -64,6 +67,8 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
+        # contactors that are not reported follow their supply after a time
+        self._is_timed = "contactor_state" not in profile.signals
         self._unnamed: set[str] = set()  # signals that hold no value: their group is not whole
         self._window_mV = 1, 0  # none fits before the first limits
         self._supply_us: int | None = None  # since when it is read back as closed
@@ -71,30 +76,44 @@ class RackBms:
         groups = self._sources.groups
         if not groups[s.G_BMS_LIMITS].must | groups[s.G_BMS_LIMITS].may:
             groups[s.G_BMS_LIMITS].must = groups[s.G_BMS_PACK].must
+        self._sources.join()
 
     def _set_up(self, sink: Sink) -> None:
         """Make what a family needs beside this."""
         raise NotImplementedError
 
-    def _take(self, source: Source, frame: Any, now_us: int) -> bool:
-        """Keep the values of a frame, and store each group that is whole. False: refused."""
-        values = self._read(source, frame)
-        if values is None or not self._fits(values, now_us):
+    def _take(self, source: Source, frame: Any, now_us: int, bits: int = 0) -> bool:
+        """Keep the values of a frame, and store each group that is whole. False: refused. bits: of
+        the values, behind the mask of the source; the same bits are not decoded again.
+        """
+        is_same = source.mask > 0 and bits == source.bits
+        values = source.values if is_same else self._read(source, frame)
+        if values is None or CURRENT in values and self._contradicts(values[CURRENT], now_us):
             return False
-        self._values.update(values)
+        if not is_same:
+            if not self._fits(values):
+                return False
+            self._keep(source, frame, values)
+            source.values, source.bits = values, -1 if self._unnamed else bits
         source.good_us = now_us
+        for group, place in source.feeds:
+            place.arrived |= source.bit
+            if place.is_whole(now_us) and self._publish(group, place, now_us):
+                place.arrived, place.stored_us = 0, now_us
+        return True
+
+    def _keep(self, source: Source, frame: Any, values: dict[str, int]) -> None:
+        """Keep what a frame has said for the first time."""
+        self._values.update(values)
         for name, at, fields in source.arrays:
             self._numbers[name][at : at + len(fields)] = [each.value(frame) for each in fields]
         for name, fault in source.faults:
             self._faults[name] = fault.bits(frame)
         self._keep_limits()
-        for group, place in self._sources.groups.items():
-            if source.bit & (place.must | place.may):
-                place.arrived |= source.bit
-                whole = place.is_whole(self._sources.sources, now_us)
-                if whole and self._publish(group, now_us):
-                    place.arrived, place.stored_us = 0, now_us
-        return True
+        if VOLTAGE in values and CHARGE_MV in self.profile.signals:
+            self._values[VOLTAGE] = min(max(values[VOLTAGE], 0), self._window_mV[1])
+        for _, place in source.feeds:
+            place.is_new = True
 
     def _read(self, source: Source, frame: Any) -> dict[str, int] | None:
         """The signals of a frame; None: one is refused."""
@@ -104,7 +123,8 @@ class RackBms:
                 self._values.pop(name, None)
                 continue
             value = field.value(frame)
-            if value is None and name.startswith("cell_position"):  # a note: 0 can mean none
+            is_note = name in POSITIONS and not self._sources.is_sealed  # 0 can mean none
+            if value is None and is_note:
                 self._values.pop(name, None)
                 continue
             if value is None and unnamed([field]) is None:
@@ -124,25 +144,27 @@ class RackBms:
         fields = [field for source in sources for _, field, _ in source.fields]
         return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
-    def _fits(self, values: dict[str, int], now_us: int) -> bool:
+    def _fits(self, values: dict[str, int]) -> bool:
         """Compare the voltage with the limits: that finds a scale wrong by ten. But a short circuit
         (above rack_current_mA_max) with a low voltage must trip, not be refused.
         """
         lowest, highest = [values.get(name, 0) for name in EXTREMES]
-        current_mA = values.get("rack_current_mA", 0)
         if lowest > highest:
             self.misfit = EXTREMES[0], lowest, 0, highest
             return False
-        if self._contradicts(current_mA, now_us):
-            return False
-        if "rack_voltage_mV" not in values or CHARGE_MV not in self.profile.signals:
+        last = self._modules * self.profile.settings["cells_per_module"] - 1
+        for name in POSITIONS if self._sources.is_sealed and self._modules else ():
+            if values.get(name, 0) > last:
+                self.misfit = name, values[name], 0, last
+                return False
+        if VOLTAGE not in values or CHARGE_MV not in self.profile.signals:
             return True
         low_mV, high_mV = self._window(self._values | values)
-        is_short = abs(current_mA) > self.profile.settings["rack_current_mA_max"] and high_mV > 0
-        if not low_mV <= values["rack_voltage_mV"] <= high_mV and not is_short:
-            self.misfit = "rack_voltage_mV", values["rack_voltage_mV"], low_mV, high_mV
+        current_mA = abs(values.get(CURRENT, 0))
+        is_short = current_mA > self.profile.settings["rack_current_mA_max"] and high_mV > 0
+        if not low_mV <= values[VOLTAGE] <= high_mV and not is_short:
+            self.misfit = VOLTAGE, values[VOLTAGE], low_mV, high_mV
             return False
-        values["rack_voltage_mV"] = min(max(values["rack_voltage_mV"], 0), high_mV)
         return True
 
     def _contradicts(self, current_mA: int, now_us: int) -> bool:
@@ -172,21 +194,22 @@ class RackBms:
         low_mV = cutoff_mV * settings["voltage_permille_min"] // 1000
         return low_mV, charge_mV * settings["voltage_permille_max"] // 1000
 
-    def _publish(self, group: int, now_us: int) -> bool:
+    def _publish(self, group: int, place: Group, now_us: int) -> bool:
         """Store a group that is whole and set it fresh. False: it has a value that is none."""
-        if group in [self._FED.get(name) for name in self._unnamed]:
+        if self._unnamed and group in [self._FED.get(name) for name in self._unnamed]:
             return False
-        found: Mapping[int, int] | None = {
-            INDEX[name]: value
-            for name, value in self._values.items()
-            if name in INDEX and GROUPS[name] == group
-        }
-        if group in self._MADE:
-            found = self._MADE[group](self, found, now_us)
-        if found is None:
-            return False
-        for index, value in found.items():
-            self._inp[self._first + index] = value
+        if place.is_new:
+            values = self._values
+            found: Mapping[int, int] | None = {
+                index: values[name] for name, index in SIGNALS[group] if name in values
+            }
+            if group in self._MADE:
+                found = self._MADE[group](self, found, now_us)
+            if found is None:
+                return False
+            for index, value in found.items():
+                self._inp[self._first + index] = value
+            place.is_new = group == s.G_BMS_STATE and self._is_timed
         self._fresh[self._groups_at + group] = 1
         return True
 
@@ -200,11 +223,13 @@ class RackBms:
         return found
 
     def _state(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        """Fault bits and counters, once limits have come. Contactors that are not reported close
-        `close_ms` after their supply, and open with it: a test of the supply is shorter.
+        """Fault bits and counters; of frames that do not prove themselves once limits have come.
+        Contactors that are not reported close `close_ms` after their supply, and open with it: a
+        test of the supply is shorter.
         """
         limits_us = self._sources.groups[s.G_BMS_LIMITS].stored_us
-        if now_us - limits_us > self.profile.settings["stopped_ms"] * 1000:
+        is_late = now_us - limits_us > self.profile.settings["stopped_ms"] * 1000
+        if is_late and not self._sources.is_sealed:
             return None
         if not self._inp[s.PERMIT_2_CLOSED]:
             self._supply_us = None

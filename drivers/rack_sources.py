@@ -19,6 +19,11 @@ ARRAYS = {CELLS: s.G_BMS_CELLS, TEMPERATURES: s.G_BMS_TEMPERATURES}
 INDEX = {row[0]: index for index, row in enumerate(s.RACK_INPUTS)}
 GROUPS = {row[0]: row[4] for row in s.RACK_INPUTS} | ARRAYS
 GROUPS |= dict.fromkeys((CHARGE_MV, CUTOFF_MV, *ALLOWED), s.G_BMS_LIMITS)
+# of each group: (name, index) of its signals
+SIGNALS = {
+    group: [(name, index) for name, index in INDEX.items() if GROUPS[name] == group]
+    for group in range(s.RACK_GROUP_COUNT)
+}
 
 
 class Source:
@@ -30,6 +35,10 @@ class Source:
         self.fields: list[tuple[str, Any, bool]] = []  # the last: a short frame may lack it
         self.faults: list[tuple[str, Any]] = []
         self.arrays: list[tuple[str, int, Sequence[Any]]] = []
+        self.feeds: list[tuple[int, Group]] = []
+        self.mask = 0  # bits of the values in a frame; 0: not known
+        self.bits = -1  # of the frame that was accepted last, behind the mask
+        self.values: dict[str, int] = {}
         self.forget()
 
     def forget(self) -> None:
@@ -40,26 +49,31 @@ class Source:
 
 @dataclass(slots=True)
 class Group:
-    """A group of values: the sources that it must have, and those that may come, as bits."""
+    """A group of values: the sources that it must have, and those that must not have stopped, as
+    bits. is_new: it has values that are not stored yet.
+    """
 
     must: int = 0
     may: int = 0
     arrived: int = 0
     stored_us: int = LONG_AGO_US
+    is_new: bool = True
+    watched: Sequence[Source] = ()  # of `may`
 
-    def is_whole(self, sources: Sequence[Source], now_us: int) -> bool:
-        """Whether every source that it must have has come again, and no other has stopped."""
+    def is_whole(self, now_us: int) -> bool:
+        """Whether every source that it must have has come again, and none of `may` has stopped."""
         if self.arrived & self.must != self.must:
             return False
-        return not any(
-            each.times and now_us - each.good_us > each.stopped_us
-            for each in sources
-            if each.bit & self.may
-        )
+        for each in self.watched:
+            if each.times and now_us - each.good_us > each.stopped_us:
+                return False
+        return True
 
 
 class Sources:
     """The sources of a rack, and the groups that they feed."""
+
+    is_sealed = False  # each frame proves itself, see can_messages.py
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
@@ -76,3 +90,12 @@ class Sources:
             self.groups[group].must |= source.bit
         else:
             self.groups[group].may |= source.bit
+
+    def join(self) -> None:
+        """Let the sources and the groups know each other, once all of them are made."""
+        groups = self.groups.items()
+        for source in self.sources:
+            bit = source.bit
+            source.feeds = [each for each in groups if bit & (each[1].must | each[1].may)]
+        for _, group in groups:
+            group.watched = [each for each in self.sources if each.bit & group.may]

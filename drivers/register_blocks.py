@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from drivers.profile import Register
 
 BITS_FUNCTIONS = (1, 2)
+ONE_READ = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
 
 
 class Block(NamedTuple):

@@ -82,6 +82,19 @@ class Numbers:
         return steps
 
 
+def values_of(
+    registers: Sequence[Register], reads: Sequence[Block], read: Callable[[Block], bytes]
+) -> dict[str, float] | None:
+    """{name: value} of registers by what `read` answers; None: one has no value."""
+    numbers, pdus = (
+        Numbers(registers, reads),
+        b"".join([bytes(HEAD_BYTES) + read(each) for each in reads]),
+    )
+    numbers.read(pdus)  # a scale factor counts from its second reading on
+    values = numbers.read(pdus)
+    return None if values is None else dict(zip(numbers.names, values))
+
+
 def _is_plain(register: Register) -> bool:
     is_long = register.words > 1 and register.word_order == "little"
     return not is_long and register.byte_order == "big"

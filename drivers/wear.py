@@ -10,9 +10,9 @@ on the way to 0, a repetition, a heartbeat and a rest value always pass.
 """
 
 from collections.abc import Callable, Iterator
-from struct import Struct
 from typing import NamedTuple
 
+from drivers.buses.rtu import place_of
 from drivers.profile import Profile
 
 YES, NO, NOT_STATED = STORED = ("yes", "no", "not stated")
@@ -20,7 +20,6 @@ DAY_MIN, MINUTE_US = 1440, 60_000_000
 DAY_US = DAY_MIN * MINUTE_US
 WRITES = (5, 6, 15, 16, 23)  # function codes
 COILS, SINGLE = (5, 15), (5, 6)
-PLACE = Struct(">HH")  # of a frame: first register, and how many of them unless it is SINGLE
 PARTS = 16  # a store keeps the count in so many steps of the budget
 
 
@@ -50,7 +49,7 @@ class Wear:
         function = frame[1]
         if function not in WRITES:
             return
-        first, count = PLACE.unpack_from(frame, 2)
+        first, count = place_of(frame)
         left = set(range(first, first + (1 if function in SINGLE else count)))
         for each in self._written:
             if each.stored == NO and each.is_coil == (function in COILS):

@@ -20,33 +20,34 @@ WRONG = LoadError, ConfigError, NotSimulatedError, InputError, WrongOptionError
 # command: its module in hil/
 BENCH = {
     "rig": "engine.rig_command",
-    "covers": "engine.coverage",
     "pod": "values.pod_options",
     "long": "values.long_command",
-    "speeds": "values.speeds",
-    "keys": "results.keys",
+    "keys": "engine.keys",
 }
 LAB = {
-    "hint-attack": "campaigns.hint_attack.command",
     "golden": "campaigns.golden",
     "chaos": "campaigns.chaos.command",
     "rows": "campaigns.rows.command",
-    "runaway": "campaigns.runaway.command",
-    "nuisance": "campaigns.nuisance.command",
-    "outage": "campaigns.outage.command",
+    "trials": "campaigns.trials",
     "smooth": "campaigns.smooth.command",
-    "largest": "campaigns.largest.command",
-    "meter-sign": "campaigns.meter_sign.command",
     "bench": "campaigns.benchmarks.command",
     "mcu": "campaigns.channel_b.command",
     "vm-test": "campaigns.vm.command",
     "run": "systems.command",
     "claims": "systems.claims",
     "plan": "systems.plan_command",
-    "ask": "campaigns.ask.command",
-    "windows": "campaigns.windows.command",
-    "ride": "campaigns.ride.command",
     "vendor-pack": "campaigns.vendor_pack.command",
+}
+# commands of earlier releases: the command that does the same now
+RENAMED = {
+    **{
+        name: f"trials {name}"
+        for name in ("ask", "hint-attack", "nuisance", "ride", "runaway", "windows")
+    },
+    "outage": "trials outage`; with --until-empty: `trials islands",
+    "largest": "smooth largest",
+    "speeds": "long speeds",
+    "covers": "keys covers",
 }
 ON_RIG = "hil.systems.on_rig"  # adds the systems to the command `rig`
 OUTPUTS = ("load", "json", "html", "plot", "png", "md", "journal")
@@ -64,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     name = PROGRAM.split()[-1]
     try:
         words = sys.argv[1:] if argv is None else argv
+        if words and words[0] in RENAMED:
+            name = words[0]
+            raise InputError(f"is now `{PROGRAM} {RENAMED[name]}`")
         arguments, left = parser(*words[:1]).parse_known_args(words)
         name = arguments.program
         if left:  # argparse would name the program here, not the command
@@ -87,7 +91,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the line and exit with the code of wrong input."""
-        name = (self.prog.removeprefix(PROGRAM).split() or PROGRAM.split()[-1:])[0]
+        name = self.prog.removeprefix(PROGRAM).strip() or PROGRAM.split()[-1]
         self.exit(report.WRONG_INPUT, f"{name}: {cli.with_nearest(message)}\n")
 
 

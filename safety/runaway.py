@@ -5,7 +5,7 @@ suspicion is the sum of the two largest signs. It is 0 while the second sign is 
 SECOND_PCT_MIN: a solvent in the air, a warm afternoon or a load step makes one sign, not two.
 
 Row 53 trips at 140 %. Against 100 % this costs 31 s of 448 s of median lead, misses no more
-runaways and halves the false alarms. Source: `python -m hil runaway`, a plant model with assumed
+runaways and halves the false alarms. Source: `hil trials runaway`, a plant model with assumed
 rates.
 """
 

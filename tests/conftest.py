@@ -10,6 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import transcript
 from tests.real import parts
 from tests.repository import SHARED
 
@@ -31,6 +32,10 @@ hypothesis.settings.load_profile("repeatable")
 # A shell without job control starts jobs that ignore SIGINT; their children ignore it too.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--approve", action="store_true", help="texts take the output that is found")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -99,6 +104,7 @@ class CpuOfWorkers(CpuPerFolder):
 
 
 def pytest_configure(config):
+    transcript.approves = config.getoption("approve")
     workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     config.pluginmanager.register(CpuOfWorkers() if workers else CpuPerFolder(), "cpu")
 

@@ -31,7 +31,6 @@ STAMPS = {
     "controller/planner/feeds/entsoe.py": (1, "the range of a time of a document"),
     "controller/planner/feeds/job_plan.py": (2, "places of jobs among the quarters of a plan"),
     "controller/planner/feeds/points.py": (1, "values are as old as their end"),
-    "controller/planner/shadows.py": (3, "places of quarters that were measured"),
     "controller/recorder/csv_files.py": (1, "the range that a stored label may have"),
     "controller/run/operator_commands.py": (1, "the range of a label in a message"),
     "controller/series/times.py": (2, "the range and the order of the times of a file"),

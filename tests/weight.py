@@ -92,7 +92,7 @@ def files():
     """Names of tracked files and new ones that git does not ignore."""
     names = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(names, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [name for name in listed.split("\0") if (ROOT / name).is_file() and name]
+    return [name for name in sorted(set(listed.split("\0"))) if (ROOT / name).is_file()]
 
 
 def measured():

@@ -1,6 +1,5 @@
 """`firebreak audit RECORD`: a record judged by the rules of grid operators."""
 
-import json
 import os
 import resource
 from argparse import ArgumentTypeError, Namespace
@@ -52,7 +51,7 @@ def run(arguments: Namespace) -> int:
         zone = times.zone_of(arguments.zone)
         source = sources.opened(arguments.record, arguments.column, meter_s, zone)
         found = judge.audit(source, chosen, arguments.site_MW)
-        _write(found, arguments.json, lambda found: json.dumps(report.document(found), indent=1))
+        _write(found, arguments.json, lambda found: cli.as_json(report.document(found)))
         _write(found, arguments.html, page.html_page)
     print(report.text(found))
     used = resource.getrusage(resource.RUSAGE_SELF)

@@ -1,6 +1,5 @@
 """The findings as one HTML page without links to other files: each rule with its worst moment."""
 
-import html
 import itertools
 from collections.abc import Iterator
 
@@ -10,17 +9,15 @@ from controller.audit import judge, report
 from controller.audit.judge import Found, Verdict
 from controller.audit.rules import RIDE
 from controller.audit.samples import GRID, LOAD, POWERS, Steady
-from controller.documents import document
+from controller.documents import drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
+from controller.documents.html_page import SCREEN, page
 
 COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # as the pictures of the rig
-FAINT, PALE = "#68717c", "#e3e6ea"
-WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px = 900, 220, 60, 24
 COLUMNS_MAX = 900
 BESIDE = 0.5  # of the worst moment, shown before and after it
 BESIDE_S_MIN = 1.0
 KINDS = {judge.MET: "armed", judge.BROKEN: "missing", judge.REFUSED: "doubt"}
-STYLE = "body { max-width: 1000px; } svg { width: 100%; height: auto; } table { width: auto; }\n"
 Span_s = tuple[float, float]
 Curve = tuple[np.ndarray, dict[str, np.ndarray]]
 
@@ -36,7 +33,7 @@ def html_page(found: Found) -> str:
     each = enumerate(found.verdicts)
     for _, group in itertools.groupby(each, key=lambda pair: id(pair[1].rule)):
         blocks += _rule(found, list(group), curves)
-    return document.page(blocks, STYLE)
+    return page(blocks, SCREEN)
 
 
 def _rule(
@@ -87,43 +84,17 @@ def _picture(found: Found, verdict: Verdict, curve: Curve) -> str:
     """The powers around the worst moment, which is shaded."""
     times_s, powers = curve
     scale = found.site_MW / found.peak_W
-    low = min([float(each.min()) for each in powers.values()]) * scale
-    high = max([float(each.max()) for each in powers.values()]) * scale
-    span = (high - low) or 1.0
-    right_s, left_s = float(times_s[-1]), float(times_s[0])
-
-    def x(at_s: float) -> float:
-        return LEFT_px + (WIDTH_px - LEFT_px) * (at_s - left_s) / ((right_s - left_s) or 1.0)
-
-    def y(value: float) -> float:
-        return 10 + (HEIGHT_px - 20) * (high - value) / span
-
-    assert verdict.begin_s is not None and verdict.at_s is not None
-    begin, end = x(max(verdict.begin_s, left_s)), x(verdict.at_s)
-    shade = f'<rect x="{begin:.1f}" y="0" width="{max(1.0, end - begin):.1f}" height="{HEIGHT_px}"'
-    parts = [f'{shade} fill="{PALE}"/>']
-    for value in (low, high):
-        parts.append(
-            f'<text x="{LEFT_px - 5}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+    drawn = [
+        (
+            judge.SERIES[name],
+            COLOURS[name],
+            [(at, v * scale) for at, v in _thinned(times_s, values)],
         )
-    for name, values in powers.items():
-        points = " ".join(
-            [f"{x(at):.1f},{y(v * scale):.1f}" for at, v in _thinned(times_s, values)]
-        )
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{COLOURS[name]}"/>')
-    foot = HEIGHT_px + FOOT_px - 6
-    parts += [
-        f'<text x="{LEFT_px}" y="{foot}">{left_s:.2f} s</text>',
-        f'<text x="{WIDTH_px}" y="{foot}" text-anchor="end">{right_s:.2f} s</text>',
-        f'<text x="{WIDTH_px // 2}" y="{foot}" text-anchor="middle">MW; {_legend(powers)}</text>',
+        for name, values in powers.items()
     ]
-    name = html.escape(f"{verdict.rule.title}, worst moment")
-    box = f'viewBox="0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}" role="img" font-size="12"'
-    return f'<svg {box} fill="{FAINT}"><title>{name}</title>{"".join(parts)}</svg>'
-
-
-def _legend(powers: dict[str, np.ndarray]) -> str:
-    return ", ".join([f'<tspan fill="{COLOURS[n]}">{judge.SERIES[n]}</tspan>' for n in powers])
+    assert verdict.begin_s is not None and verdict.at_s is not None
+    shaded_s = verdict.begin_s, verdict.at_s
+    return drawing.curves(drawn, "MW", f"{verdict.rule.title}, worst moment", shaded_s)
 
 
 def _thinned(times_s: np.ndarray, values: np.ndarray) -> Iterator[tuple[float, float]]:

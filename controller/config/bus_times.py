@@ -15,6 +15,7 @@ from controller.config.values import Values
 from controller.core.image import ProcessImage
 from controller.forms.refusal import Path
 from drivers.buses.port import RtuPort
+from drivers.can_bms import CanBms
 from drivers.meter import Meter
 
 UTILISATION_PERMILLE_MAX = 800
@@ -79,9 +80,7 @@ def _can(config: Config, bus: Bus, drivers: Mapping[str, families.Driver]) -> li
     return [
         Exchange(what, device.name, period_us, frames, frame_us, frame_us)
         for device in config.topology.on_bus(bus.name)
-        for what, frames, period_us in families.frames_of(
-            device, cast(families.OnCan, drivers[device.name])
-        )
+        for what, frames, period_us in families.frames_of(cast(CanBms, drivers[device.name]))
     ]
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from controller.config import can_profile, profile_bench
 from controller.config.can_fits import shown
-from controller.config.findings import Found, Refusal, Refused, Value, of_misfit, unit_of
-from controller.config.profile_form import CAN_BMS
+from controller.config.findings import Changes, Found, Refusal, Value, of_misfit, unit_of
 from drivers import can_dialect
 from drivers.can_codec import Word, word
 from drivers.can_messages import UNUSED, Message, Messages
@@ -26,21 +25,17 @@ STATES = {
 }
 
 
-class Frames:
-    """The values of a rack of a profile. `refused`: counted; `others`: ids of no message."""
+class Frames(Changes):
+    """The values of a rack of a profile."""
 
     def __init__(self, profile: Profile, node: int) -> None:
-        self.refused, self.others = Refused(), set[int]()
+        super().__init__()
         self.profile = profile
         self.device, self._shelf = profile_bench.build(profile, node=node)
-        self.last: dict[str, Found] = {}
         self._before: dict[int, tuple[bytes, list[Found]]] = {}
-        self._messages: Messages | None = None
         self._own_frames = 0
-        if profile.family == CAN_BMS:
-            cells, modules = profile_bench.sizes_of(profile)
-            offset = node * profile.settings["node_stride"]
-            self._messages = Messages(profile, offset, {CELLS: cells, TEMPERATURES: modules})
+        cells, modules = profile_bench.sizes_of(profile)
+        self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
         """A frame of the bus: what has changed by it."""
@@ -50,7 +45,7 @@ class Frames:
                 self.others.add(can_id)
             return []
         self._own_frames += 1
-        message = self._messages.by_id.get(can_id) if self._messages else None
+        message = self._messages.by_id.get(can_id)
         found = self._values(time_us, message, data) if message else []
         if self.device.bad_frames > bad:
             reason = _bad_frame(message, data)
@@ -58,9 +53,9 @@ class Frames:
         if self.device.misfit is not misfit:
             refusal = of_misfit(time_us, self.device.misfit, shown(can_id))
             found = [*[each for each in found if each.name != refusal.name], refusal]
-        return [each for each in found if self._is_new(each)]
+        return list(self.new(found))
 
-    def end(self) -> dict[str, tuple[int, str]]:
+    def end(self, time_us: int) -> dict[str, tuple[int, str]]:
         """{signal: (value, unit)} of what the driver stores; each signal's last value."""
         return self._shelf.taken()
 
@@ -68,8 +63,6 @@ class Frames:
         """Why the driver stores nothing at that time; "" if it has stored and still does."""
         if not self._own_frames:
             return "none of its ids came"
-        if not self._messages:
-            return "" if has_stored else "no frame has a good CRC and a counter that moves"
         state, can_id = self.device.report(time_us)
         if has_stored and state == can_dialect.OK:
             return ""
@@ -106,14 +99,6 @@ class Frames:
             return "bits"
         every = [each for table in self.profile.fault_bits.values() for each in table.items()]
         return " ".join(["bits", *[name for name, bit in every if bits >> bit & 1]])
-
-    def _is_new(self, found: Found) -> bool:
-        """Whether it differs from the last one of its name; a refusal is counted."""
-        if isinstance(found, Refusal):
-            self.refused.add(found)
-        last = self.last.get(found.name)
-        self.last[found.name] = found
-        return last is None or last[1:] != found[1:]
 
 
 def _name(message: Message | None) -> str:

@@ -4,8 +4,9 @@ import functools
 from collections.abc import Collection
 from typing import NamedTuple
 
-from controller.config import can_profile, profiles
+from controller.config import profiles
 from controller.config.profile_form import CAN_BMS
+from drivers import can_messages
 from drivers.profile import FOLDER, shipped as shipped_names
 
 NODES = range(16)  # that a profile with addresses is looked for
@@ -33,11 +34,11 @@ def shipped() -> tuple[Dialect, ...]:
             continue
         profile = profiles.load(name)
         stride, forbidden = profile.settings["node_stride"], profile.settings["forbidden"]
-        needed = [each for each, row in profile.messages.items() if row["use"] == "required"]
         for node in NODES if stride else (0,):
-            known = dict(can_profile.ids(profile, node))
-            required = frozenset([can_id for can_id, of in known.items() if of in needed])
-            found.append(Dialect(name, required, frozenset(known), frozenset(forbidden)))
+            ids = list(can_messages.ids(profile, node))
+            required = frozenset([each.can_id for each in ids if each.is_required])
+            known = frozenset([each.can_id for each in ids])
+            found.append(Dialect(name, required, known, frozenset(forbidden)))
     return tuple(found)
 
 

@@ -5,20 +5,15 @@ driver of the box also took frames, with its checks: bytes, counters, ranges, tw
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from types import SimpleNamespace
 from typing import NamedTuple
 
-from controller.config import can_dialects, can_profile
-from controller.config.profile_form import CAN_BMS
-from drivers import can_dialect
-from drivers.bms import NativeBms
+from controller.config import can_dialects, profile_bench
+from drivers import can_dialect, can_messages
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED
 from drivers.profile import Profile
-from safety import signals as s
 
 Frame = tuple[int, int, bytes]  # time in us, id, data
-MODULES = 1  # of a rack of unknown size
 REFUSES = {
     can_dialect.MISSING: "the required id {id} is missing",
     can_dialect.STOPPED: "the id {id} has stopped",
@@ -99,7 +94,7 @@ def best(found: Sequence[CanFit]) -> list[CanFit]:
 def _nodes(profile: Profile) -> Iterable[int]:
     if not profile.settings["node_stride"]:
         return (0,)
-    return can_dialects.NODES if profile.family == CAN_BMS else can_dialects.NODES[1:]
+    return can_dialects.NODES
 
 
 def judged(profile: Profile, node: int, frames: Iterable[Frame]) -> CanFit:
@@ -108,11 +103,11 @@ def judged(profile: Profile, node: int, frames: Iterable[Frame]) -> CanFit:
 
 
 def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int, Heard]) -> CanFit:
-    known = sorted(_own_ids(profile, node) & set(ids))
+    known = sorted({each.can_id for each in can_messages.ids(profile, node)} & set(ids))
     reason = next(_reasons(profile, node, ids), "")
     taken = time_us = 0
     if not reason:
-        driver = _driver(profile, node)
+        driver, _ = profile_bench.build(profile, node=node)
         for time_us, can_id, data in frames if known else ():
             driver.on_frame(can_id, data, time_us)
         taken = driver.frames
@@ -121,46 +116,24 @@ def _judged(profile: Profile, node: int, frames: Iterable[Frame], ids: dict[int,
     return CanFit(profile, node, known, taken, reason)
 
 
-def _driver(profile: Profile, node: int) -> CanBms | NativeBms:
-    layout = s.Layout(1, 1, MODULES)
-    sink = SimpleNamespace(inp=[0] * layout.inputs, fresh=bytearray(layout.groups))
-    if profile.family == CAN_BMS:
-        return CanBms(profile, 0, node, sink, layout)
-    return NativeBms(profile, 0, node, sink, layout, MODULES)
-
-
-def _own_ids(profile: Profile, node: int) -> set[int]:
-    if profile.family == CAN_BMS:
-        return {can_id for can_id, _ in can_profile.ids(profile, node)}
-    return set(_driver(profile, node).can_ids())
-
-
-def _forbidden(profile: Profile) -> list[int]:
-    found: list[int] = profile.settings.get("forbidden", [])
-    return found
-
-
 def _reasons(profile: Profile, node: int, ids: dict[int, Heard]) -> Iterator[str]:
-    for each in _forbidden(profile):
+    for each in profile.settings["forbidden"]:
         if each in ids:
             yield f"the id {shown(each)} is of another dialect"
-    if profile.family != CAN_BMS:
-        return
-    every = [(*each, profile.messages[each[1]]) for each in can_profile.ids(profile, node)]
-    for can_id, _, row in every:
-        if row["use"] == "required" and can_id not in ids:
+    every = list(can_messages.ids(profile, node))
+    for can_id, _, _, is_required in every:
+        if is_required and can_id not in ids:
             yield f"the required id {shown(can_id)} did not come"
-    for can_id, name, row in every:
+    for can_id, name, _, _ in every:
+        row = profile.messages[name]
         for length in ids[can_id].lengths if can_id in ids else ():
             if not row["bytes"] <= length <= row["bytes_max"]:
                 allowed = f"{row['bytes']}..{row['bytes_max']}"
                 yield f"messages.{name} ({shown(can_id)}) has {length} bytes; allowed {allowed}"
 
 
-def _refusal(driver: CanBms | NativeBms, now_us: int) -> str:
+def _refusal(driver: CanBms, now_us: int) -> str:
     """Why the driver took no frame."""
-    if isinstance(driver, NativeBms):
-        return "no frame has a good CRC and a counter that moves"
     if driver.bad_frames:
         return "frames with a wrong length, check byte or counter"
     state, can_id = driver.report(now_us)

@@ -95,7 +95,12 @@ SIGNAL: dict[str, forms.Field] = {
     "start": forms.integer(0, 63, None),
     "optional": forms.flag(False),
 }
-ARRAY: dict[str, forms.Field] = {**_PLACE, **_VALUE, "starts": forms.integers(0, 63)}
+ARRAY: dict[str, forms.Field] = {
+    **_PLACE,
+    **_VALUE,
+    "starts": forms.integers(0, 63, []),
+    "signals": forms.texts([]),  # their names in the DBC file: they give the places
+}
 FAULT: dict[str, forms.Field] = {
     **_PLACE,
     "signal": forms.text(""),
@@ -112,5 +117,9 @@ SENT: dict[str, forms.Field] = {
     "data_close": _hex(""),
     "asks": forms.flag(False),  # it commands nothing, and may go before the first frame of the rack
     "period_ms": forms.integer(10, 60_000, 1000),
+    "counter": forms.table(
+        {"start": forms.integer(0, 63, None), "length": forms.integer(1, 16, 8)}, {}
+    ),
+    "check": MESSAGE["check"],
 }
 TABLES = {"messages": MESSAGE, "signals": SIGNAL, "arrays": ARRAY, "faults": FAULT, "sent": SENT}

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from controller.config import can_form as form, dbc
+from controller.config.dbc import Message, Signal
 from controller.forms.reading import Path, read_each, unknown
 from controller.forms.refusal import not_allowed, refuse
-from drivers import can_messages, rack_sources
+from drivers import rack_sources
 from drivers.can_codec import EXTENDED, place
-from drivers.profile import Message, Signal
 from safety import signals as s
 
 Table = dict[str, Any]
@@ -28,7 +28,7 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
     found = {
         name: read_each(file, (name,), tables[name], form.TABLES[name]) for name in form.TABLES
     }
-    by_dbc = dbc.read(path, settings["dbc"], every=True) if settings["dbc"] else {}
+    by_dbc = dbc.read(path, settings["dbc"]) if settings["dbc"] else {}
     for name, row in found["messages"].items():
         _fill_message(file, ("messages", name), row, by_dbc)
     for name, row in found["sent"].items():
@@ -36,6 +36,7 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
             not_allowed(file, ("sent", name, "asks"), True, "false: data_close commands")
         if row["extended"] is None:
             row["extended"] = row["id"] > STANDARD_MAX
+        _check_seal(file, ("sent", name), row)
     for table in ("signals", "arrays", "faults"):
         for name, row in found[table].items():
             _fill_place(file, (table, name), row, found["messages"], by_dbc)
@@ -73,12 +74,15 @@ def _fill_place(
     if row["message"] not in of:
         not_allowed(file, (*path, "message"), row["message"], ", ".join(of))
     message = of[row["message"]]
-    if row.get("signal"):
-        known = by_dbc[message["dbc"]].signals if message["dbc"] else {}
-        if row["signal"] not in known:
+    key = "signals" if "signals" in row else "signal"
+    named = row[key] if key == "signals" else [row["signal"]] * bool(row["signal"])
+    known = by_dbc[message["dbc"]].signals if message["dbc"] else {}
+    for name in named:
+        if name not in known:
             allowed = ", ".join(known) or "messages.NAME.dbc"
-            not_allowed(file, (*path, "signal"), row["signal"], allowed)
-        _fill_signal(row, known[row["signal"]])
+            not_allowed(file, (*path, key), name, allowed)
+    if named:
+        _fill_signal(row, *[known[name] for name in named])
     if not row["length"]:
         refuse(file, (*path, "length"), "is missing", "1..32")
     starts = row.get("starts", [row.get("start")])
@@ -97,8 +101,21 @@ def _fill_place(
         not_allowed(file, (*path, "mux"), row["mux"], f"a mux of messages.{row['message']}")
 
 
-def _fill_signal(row: Table, signal: Signal) -> None:
+def _check_seal(file: str, path: Path, row: Table) -> None:
+    """Refuse a counter or a check byte that has no room in the data."""
+    counter, checked = row["counter"], 8 * bool(row["check"])
+    counted = 0 if counter["start"] is None else counter["start"] + counter["length"]
+    shortest = min([row["data"], row["data_close"] or row["data"]], key=len)
+    if counted + checked > 4 * len(shortest):
+        allowed = f"{(counted + checked + 7) // 8} bytes and more, for its counter and check"
+        not_allowed(file, (*path, "data"), shortest, allowed)
+
+
+def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
+    """Take place and scale from the DBC file; others: the other values of an array."""
     row["start"], row["length"] = signal.start, signal.bits
+    if "starts" in row:
+        row["starts"] = [signal.start, *[each.start for each in others]]
     row["order"] = "big" if signal.is_big else "little"
     row["mux"] = signal.mux if row["mux"] is None else row["mux"]
     if "scale" in row:
@@ -189,11 +206,4 @@ def reports(profile: Any, fact: str) -> bool:
 
 def has_close(profile: Any) -> bool:
     """Whether the BMS takes a command to its contactors."""
-    return profile.family == "native_bms" or any(row["data_close"] for row in profile.sent.values())
-
-
-def ids(profile: Any, node: int = 0) -> Iterator[tuple[int, str]]:
-    """(id, name of its message) of every id of a profile at a node."""
-    offset = node * profile.settings["node_stride"]
-    for name, row in profile.messages.items():
-        yield from [(can_id, name) for can_id in can_messages.ids(row, offset)]
+    return any(row["data_close"] for row in profile.sent.values())

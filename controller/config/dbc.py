@@ -1,14 +1,14 @@
-"""The messages and signals (BO_, SG_) of a DBC file. The file of the native rack is refused when a
-signal of it cannot be read. Another file has foreign messages: such a signal is left out.
+"""The messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left out: most
+of a file is of foreign messages.
 """
 
 import pathlib
 import re
 from fractions import Fraction
+from typing import NamedTuple
 
 from controller.forms.refusal import refuse
 from controller.system.regular_file import link_opener
-from drivers.profile import Message, Signal
 
 FRAME_BITS, BYTES_MAX = 64, 4 << 20
 _SIGNAL_START = "SG_ "
@@ -22,40 +22,49 @@ _SIGNAL = re.compile(
 )
 _LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")  # on a signal above it
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
-READABLE = "a message, or a little-endian integer that is not multiplexed"
 
 
-def messages(text: str, every: bool = False) -> dict[str, Message]:
-    """{name: Message} of a DBC. every: also big-endian and multiplexed signals, and signals that
-    share bits; what cannot be read is left out. Raises ValueError in one line.
-    """
+class Signal(NamedTuple):
+    """value = raw * factor + add; raw: `bits` bits of the frame from bit `start` on."""
+
+    start: int
+    bits: int
+    is_signed: bool
+    factor: Fraction
+    add: Fraction
+    is_big: bool = False
+    mux: int | None = None
+
+
+class Message(NamedTuple):
+    """One message and its signals by name."""
+
+    can_id: int
+    signals: dict[str, Signal]
+
+
+def messages(text: str) -> dict[str, Message]:
+    """{name: Message} of a DBC. Raises ValueError in one line."""
     found: dict[str, Message] = {}
-    message, used = None, 0
+    message = None
     for line in map(str.strip, _STRING.sub('""', text).splitlines()):
         if not _ENTRY.match(line):
             continue
         if head := _MESSAGE.fullmatch(line):
-            message, used = Message(int(head[1]), {}), 0
+            message = Message(int(head[1]), {})
             found[head[2]] = message
             continue
-        if every and (later := _LATER.fullmatch(line)):
+        if later := _LATER.fullmatch(line):
             for each in found.values():
                 each.signals.pop(later[2] if each.can_id == int(later[1]) else "", None)
             continue
         parts = _SIGNAL.fullmatch(line)
-        if every and message and not parts and line.startswith(_SIGNAL_START):
+        if message and not parts and line.startswith(_SIGNAL_START):
             continue
-        if not parts or message is None or not every and (parts[2] or parts[5] == "0"):
-            raise ValueError(f"{line}: allowed {READABLE}")
+        if not parts or message is None:
+            raise ValueError(f"{line}: allowed a message, or a signal below one")
         signal = _signal(parts)
-        mask = _bits(signal)
-        is_whole = signal.factor > 0 and 0 < mask < 1 << FRAME_BITS
-        if not every and (not is_whole or mask & used):
-            raise ValueError(
-                f"{line}: allowed a factor above 0, and bits of its own within {FRAME_BITS}"
-            )
-        used |= mask
-        if is_whole:
+        if signal.factor > 0 and 0 < _bits(signal) < 1 << FRAME_BITS:
             message.signals[parts[1]] = signal
     return found
 
@@ -76,7 +85,7 @@ def _bits(signal: Signal) -> int:
     return sum([1 << bit for bit in found]) if len(found) == signal.bits else 0
 
 
-def read(path: pathlib.Path, name: str, every: bool) -> dict[str, Message]:
+def read(path: pathlib.Path, name: str) -> dict[str, Message]:
     """The messages of the file `name` beside a profile. Raises ConfigError in one line."""
     file, key = path.parent / name, ("settings", "dbc")
     if not file.is_file():
@@ -86,6 +95,6 @@ def read(path: pathlib.Path, name: str, every: bool) -> dict[str, Message]:
             data = opened.read(BYTES_MAX + 1)
         if len(data) > BYTES_MAX:
             raise ValueError(f"has more than {BYTES_MAX} bytes")
-        return messages(data.decode("cp1252", "replace"), every)
+        return messages(data.decode("cp1252", "replace"))
     except (OSError, ValueError) as error:
         refuse(path.name, key, f"{name}: {error}")

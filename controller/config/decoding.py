@@ -9,15 +9,14 @@ import contextlib
 from collections.abc import Iterator
 
 from controller.config import profile_bench, profile_evidence
-from controller.config.findings import Found, Misfit, Refusal, Refused, Value, of_misfit, unit_of
+from controller.config.findings import Changes, Found, Misfit, Refusal, Value, of_misfit, unit_of
 from controller.config.sunspec_places import placed, rescaled
-from drivers import meter_reads
 from drivers.buses import rtu
 from drivers.meter import limits_of
 from drivers.profile import Profile, Register
-from drivers.register_blocks import extent
+from drivers.register_blocks import ONE_READ, blocks, extent
 from drivers.register_codec import Codec
-from drivers.register_numbers import Numbers
+from drivers.register_numbers import values_of
 from drivers.setpoint_form import Frame
 from drivers.steps import StepError
 
@@ -132,48 +131,38 @@ class Decoder:
         both = [register]
         if register.scale_from:
             both.append(self.profile.registers[register.scale_from])
-        limits = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
-        reads = meter_reads.grouped(both, limits)
         if any(
             self.memory.data(each.function, each.address, extent(each)) is None for each in both
         ):
             return 0, f"its scale factor {register.scale_from} is not in the capture"
-        pdus = [
-            b"\0\0" + (self.memory.data(each.function, each.address, each.length, True) or b"")
-            for each in reads
-        ]
-        numbers = Numbers(both, reads)
-        numbers.read(b"".join(pdus))  # a factor counts from its second reading on
-        values = numbers.read(b"".join(pdus))
+        values = values_of(
+            both,
+            blocks(both, ONE_READ),
+            lambda each: self.memory.data(each.function, each.address, each.length, True) or b"",
+        )
         if values is None:
             return 0, f"{data.hex().upper()} is no value, or its scale factor is none"
-        value = values[numbers.names.index(register.name)]
+        value = values[register.name]
         low, high = limits_of(self.profile, register.name)
         if not low <= value <= high:
             return value, f"{value:g} is out of range [{low:g}, {high:g}]"
         return value, ""
 
 
-class Registers:
-    """The values of a Modbus device of a profile. `refused`: counted."""
+class Registers(Changes):
+    """The values of a Modbus device of a profile."""
 
     def __init__(self, profile: Profile, rated_W: int) -> None:
-        self.refused = Refused()
+        super().__init__()
         self._decoder, self._profile = Decoder(profile, rated_W), profile
         self.memory = self._decoder.memory
-        self.last: dict[str, Found] = {}
         self._bench = Bench(profile, rated_W, self.memory)
 
     def take(
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
         """Take what the device holds from now on; give each value that has changed."""
-        for found in self._decoder.take(time_us, function, address, words):
-            if isinstance(found, Refusal):
-                self.refused.add(found)
-            if found[1:] != self.last.get(found.name, ((),))[1:]:
-                self.last[found.name] = found
-                yield found
+        yield from self.new(self._decoder.take(time_us, function, address, words))
         self._run_until(time_us)
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
@@ -186,8 +175,10 @@ class Registers:
         for misfit in self._bench.run_until(time_us):
             self.refused.add(of_misfit(time_us, misfit, ""))
 
-    def fault(self) -> str:
+    def fault(self, time_us: int, has_stored: bool) -> str:
         """Why the driver stores nothing, as far as it says; "" if it does not."""
+        if has_stored:
+            return ""
         device = self._bench.device
         seldom = profile_evidence.seldom(self._profile)
         needed = [each for name, each in self._profile.registers.items() if name not in seldom]
@@ -257,8 +248,7 @@ class Bench:
         function = request.function
         if function not in (1, 2, 3, 4):
             return
-        address, count = [int.from_bytes(request.frame[at : at + 2], "big") for at in (2, 4)]
-        data = held(self._profile, self._memory, function, address, count)
+        data = held(self._profile, self._memory, function, *rtu.place_of(request.frame))
         if data is None:
             request.on_failure(rtu.EXCEPTION, 2, self._now_us)
         else:

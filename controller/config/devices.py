@@ -19,7 +19,6 @@ from safety import signals
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
 OF_METERS = {"meter_grid": ("rated_W",), "meter_load": ("rated_W", schema.BUFFER)}
-ON_CAN = ("native_bms", profile_form.CAN_BMS)
 SERIAL_IDS = range(1, 248)  # Modbus over serial line V1.02, 2.2
 INVERTED_ONLY = ("fan_on", "red_lamp_on")
 
@@ -192,14 +191,14 @@ def bus_kinds(role: str, family: str) -> tuple[str, ...]:
     # a network may stop at any time: without a meter nothing is charged, no contact is lost, and
     # the enable stops a converter by wire; a silent BMS stops the rack
     network = ("rtu", "tcp") if role in (*roles.ROLES, *METERS, "pcs", "bms") else ("rtu",)
-    return ("can",) if family in ON_CAN else network
+    return ("can",) if family == profile_form.CAN_BMS else network
 
 
 def key_of_address(profile: Profile) -> str:
     """The key of the device's address, "" for a BMS whose frames carry none."""
     if profile.settings.get("node_stride") == 0:
         return ""
-    return "node" if profile.family in ON_CAN else "unit_id"
+    return "node" if profile.family == profile_form.CAN_BMS else "unit_id"
 
 
 def _inputs(values: Values, name: str, role: str, absent: list[str]) -> tuple[str, ...]:

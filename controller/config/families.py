@@ -14,7 +14,6 @@ from controller.core.site_devices.roles import OF_DEVICES, ROLES
 from controller.forms.refusal import ConfigError
 from controller.rows import records
 from drivers import plausible, serial_number
-from drivers.bms import NativeBms
 from drivers.buses import rtu
 from drivers.can_bms import CanBms
 from drivers.io import IoModule
@@ -33,12 +32,8 @@ SECOND_US = 1_000_000
 SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
 SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
-Bms = NativeBms | CanBms | RegisterBms
-OnCan = NativeBms | CanBms
-BY_PROFILE: dict[str, type[CanBms] | type[RegisterBms]] = {
-    CAN_BMS: CanBms,
-    REGISTER_BMS: RegisterBms,
-}
+Bms = CanBms | RegisterBms
+BMS: dict[str, type[CanBms] | type[RegisterBms]] = {CAN_BMS: CanBms, REGISTER_BMS: RegisterBms}
 Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
 Driver = Bms | SunSpecPcs | RegisterPcs | Meter | IoModule | Sensor | SiteDevice
 
@@ -87,15 +82,6 @@ def is_register_pcs(device: Device) -> bool:
 
 
 def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
-    if device.profile.family in BY_PROFILE:
-        return _bms_by_profile(config, device, sink, layout)
-    modules = config.rack_tables[device.index]["modules"]
-    return NativeBms(device.profile, device.index, device.address, sink, layout, modules)
-
-
-def _bms_by_profile(
-    config: Config, device: Device, sink: Sink, layout: s.Layout
-) -> CanBms | RegisterBms:
     rack, unit = config.rack_tables[device.index], config.topology.rack_units[device.index]
     power_at = layout.unit_input(unit, s.PCS_POWER_W)
     least_W = config.unit_tables[unit]["rated_W"] * SIGN_PERMILLE // 1000
@@ -109,7 +95,7 @@ def _bms_by_profile(
     sign_mA = rack["rated_current_mA"] * SIGN_PERMILLE // 2000
     places = device.index, device.address, sink, layout
     rated = sign_mA, rack["rated_current_mA"]
-    return BY_PROFILE[device.profile.family](device.profile, *places, sizes, flow, *rated)
+    return BMS[device.profile.family](device.profile, *places, sizes, flow, *rated)
 
 
 def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Meter:
@@ -261,23 +247,11 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     return found + [(BEAT, *each) for each in driver.beats()]
 
 
-def frames_of(device: Device, driver: OnCan) -> list[tuple[str, int, int]]:
-    """[(what, frames, period in us)] of a CAN device, both directions."""
-    if isinstance(driver, CanBms):
-        return _can_frames(device.profile)
-    received = len(driver.can_ids())
-    return [
-        ("frames from BMS", received, device.profile.period_ms * 1000),
-        ("frame to BMS", 1, driver.command_period_us),
-    ]
-
-
-def _can_frames(profile: Profile) -> list[tuple[str, int, int]]:
-    received, sent = Counter[int](), Counter[int]()
-    for row in profile.messages.values():
-        received[row["period_ms"] or profile.period_ms] += row["ids"]
-    for row in profile.sent.values():
-        sent[row["period_ms"]] += 1
+def frames_of(driver: CanBms) -> list[tuple[str, int, int]]:
+    """[(what, frames, period in us)] of a BMS on CAN, both directions."""
+    profile = driver.profile
+    received = Counter([row["period_ms"] or profile.period_ms for row in driver.rows()])
+    sent = Counter([row["period_ms"] for row in profile.sent.values()])
     return [
         (what, frames, period_ms * 1000)
         for what, counted in (("frames from BMS", received), ("frame to BMS", sent))

@@ -1,7 +1,7 @@
 """Values of a capture by a profile, and refusals, which are counted."""
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from typing import NamedTuple
 
 from drivers.rack_bms import EXTREMES
@@ -59,6 +59,31 @@ class Refused:
             for each in self._kinds.values()
             if not (each.reason.endswith(NO_LIMITS) and each.name in stored)
         ]
+
+
+class Changes:
+    """What has changed in a capture. `last`: of each name; `others`: ids of no message."""
+
+    def __init__(self) -> None:
+        self.refused, self.others = Refused(), set[int]()
+        self.last: dict[str, Found] = {}
+
+    def end(self, time_us: int) -> dict[str, tuple[int, str]]:
+        """{signal: (value, unit)} of what the driver stores of the capture; each signal's last."""
+        raise NotImplementedError
+
+    def fault(self, time_us: int, has_stored: bool) -> str:
+        """Why the driver stores nothing at that time, "" if it has stored and still does."""
+        raise NotImplementedError
+
+    def new(self, every: Iterable[Found]) -> Iterator[Found]:
+        """Each that differs from the last one of its name; refusals are counted."""
+        for found in every:
+            if isinstance(found, Refusal):
+                self.refused.add(found)
+            last, self.last[found.name] = self.last.get(found.name), found
+            if last is None or last[1:] != found[1:]:
+                yield found
 
 
 def unit_of(name: str) -> str:

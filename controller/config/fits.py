@@ -5,21 +5,21 @@ voltage (without any, a frequency) near its nominal value, which a foreign regis
 holds. A value that merely lies in its range says little. Equal reasons do not tell two apart.
 """
 
-import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
 
-from controller.config.profile_form import BY_REGISTERS, MAP_ONLY, SENSORS
+from controller.config.profile_form import BY_REGISTERS, MAP_ONLY, PLAIN, SENSORS
 from controller.config.sunspec_places import driven, placed, rescaled
 from drivers import meter_reads, sunspec
+from drivers.buses.rtu import place_of
 from drivers.meter import Meter, limits_of
 from drivers.profile import Profile, Register
 from drivers.rack_sources import CELLS
-from drivers.register_blocks import blocks, extent
+from drivers.register_blocks import ONE_READ, Block, blocks
 from drivers.register_codec import Codec
-from drivers.register_numbers import Numbers
+from drivers.register_numbers import values_of
 from drivers.steps import StepError
 
 # data of the reply, or a sentence that says why it is missing
@@ -117,45 +117,42 @@ def _meter(fit: Fit, read: Read) -> None:
     shelf = SimpleNamespace(inp=[0, 0], fresh=bytearray(1))
     plain = Profile(**{**vars(profile), "identity": {}})
     meter = Meter(plain, 1, shelf, 0, 1, 0)
-    for name, value in _numbers(profile, meter_reads.fast_names, read):
-        _judge_number(fit, profile.registers[name], value)
+    registers, settings = profile.registers, profile.settings
+    for name, value in _numbers(fit, meter_reads.fast_names(registers, settings), read).items():
+        _judge_number(fit, registers[name], value)
     for _ in range(2):  # a scale factor counts when it has come twice
         for request in meter.fast():
-            function, address, count = struct.unpack(">BHH", request.frame[1:6])
-            request.on_reply(HEAD + answered(read, function, address, count, "a reading"), 0)
+            place = request.function, *place_of(request.frame)
+            request.on_reply(HEAD + answered(read, *place, "a reading"), 0)
     if not shelf.fresh[0]:
         raise Unfit("its powers do not fit voltage x current, or its total not its phases")
     if shelf.inp[0]:
         fit.values.append(f"power {shelf.inp[0]} W")
     try:
-        slow = list(_numbers(profile, meter_reads.slow_names, read))
+        slow = _numbers(fit, meter_reads.slow_names(registers, settings), read)
     except Unfit:  # it is read for a page only
         return
-    for name, value in slow:
-        _judge_number(fit, profile.registers[name], value)
+    for name, value in slow.items():
+        _judge_number(fit, registers[name], value)
 
 
-def _numbers(profile: Profile, names: Callable, read: Read) -> Iterator[tuple[str, float]]:
-    """(name, value) of the registers that `names` chooses. Raises Unfit."""
-    registers = [profile.registers[name] for name in names(profile.registers, profile.settings)]
-    reads = meter_reads.grouped(registers, profile.settings)
-    pdus = b""
-    for block in reads:
+def _numbers(fit: Fit, names: Iterable[str], read: Read) -> dict[str, float]:
+    """{name: value} of registers without bits or states. Raises Unfit."""
+    registers = [Register(**PLAIN | vars(fit.profile.registers[name])) for name in names]
+
+    def data(block: Block) -> bytes:
         what = f"registers.{registers[block.places[0][0]].name}"
-        pdus += HEAD + answered(read, block.function, block.address, block.length, what)
-    numbers = Numbers(registers, reads)
-    values = numbers.read(pdus) and numbers.read(pdus) or numbers.read(pdus)
-    if registers and values is None:
+        return answered(read, block.function, block.address, block.length, what)
+
+    reads = meter_reads.grouped(registers, ONE_READ | fit.profile.settings)
+    values = values_of(registers, reads, data)
+    if values is None:
         raise Unfit("a register holds no value, or a scale factor that is none")
-    yield from zip(numbers.names, values or ())
+    return values
 
 
 def _judge_number(fit: Fit, register: Register, value: float) -> None:
-    name, unit = register.name, register.unit
-    shown = f"{name} {value:.5g} {unit}".rstrip()
-    if not register.low <= value <= register.high:
-        low, high = f"{register.low:g}", f"{register.high:g}"
-        raise Unfit(f"{name} ({register.address}) reads {value:.5g}; allowed {low}..{high} {unit}")
+    name, shown = register.name, _in_range(register, value)
     is_voltage = name[:-2] == meter_reads.VOLTAGE
     least, most = limits_of(fit.profile, name)
     if not least <= value <= most:
@@ -165,6 +162,15 @@ def _judge_number(fit: Fit, register: Register, value: float) -> None:
         fit.signs.append(shown)
     elif value:
         fit.values.append(shown)
+
+
+def _in_range(register: Register, value: float) -> str:
+    """The value in words. Raises Unfit."""
+    name, unit = register.name, register.unit
+    if not register.low <= value <= register.high:
+        low, high = f"{register.low:g}", f"{register.high:g}"
+        raise Unfit(f"{name} ({register.address}) reads {value:.5g}; allowed {low}..{high} {unit}")
+    return f"{name} {value:.5g} {unit}".rstrip()
 
 
 # -- devices with the register codec
@@ -255,27 +261,13 @@ def _listed(models: Iterable[int]) -> str:
 def _io(fit: Fit, read: Read) -> None:
     inputs, expiry = [fit.profile.registers[name] for name in ("inputs", "output_expiry")]
     answered(read, inputs.function, inputs.address, inputs.count, "registers.inputs")
-    data = answered(read, expiry.function, expiry.address, 1, "registers.output_expiry")
-    value = int.from_bytes(data, "big") * expiry.scale
-    if not expiry.low <= value <= expiry.high:
-        allowed = f"{expiry.low:g}..{expiry.high:g} ms"
-        raise Unfit(f"output_expiry ({expiry.address}) reads {value:g}; allowed {allowed}")
-    fit.signs.append(f"output_expiry {value:g} ms")
+    (value,) = _numbers(fit, (expiry.name,), read).values()
+    fit.signs.append(_in_range(expiry, value))
 
 
 def _sensor(fit: Fit, read: Read) -> None:
-    registers = sorted(fit.profile.registers.values(), key=lambda each: each.address)
-    first, last = registers[0], registers[-1]
-    count = last.address + extent(last) - first.address
-    data = answered(read, first.function, first.address, count, f"registers.{first.name}")
-    for each in registers:
-        (raw,) = struct.unpack_from(f">{each.code}", data, 2 * (each.address - first.address))
-        value = raw * each.scale
-        if not each.low <= value <= each.high:
-            allowed = f"{each.low:g}..{each.high:g} {each.unit}"
-            raise Unfit(f"{each.name} ({each.address}) reads {value:g}; allowed {allowed}")
-        if raw:
-            fit.values.append(f"{each.name} {value:g} {each.unit}".rstrip())
+    for name, value in _numbers(fit, fit.profile.registers, read).items():
+        _judge_number(fit, fit.profile.registers[name], value)
 
 
 _JUDGES: dict[str, Callable[[Fit, Read], None]] = {

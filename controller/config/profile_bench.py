@@ -9,7 +9,6 @@ from typing import Any
 
 from controller.config import families, profile_form, schema
 from controller.core.site_devices.roles import ROLES
-from drivers.bms import MODULES_PER_FRAME, NativeBms
 from drivers.can_bms import CanBms
 from drivers.io import CHANNELS, IoModule
 from drivers.meter import Meter
@@ -25,7 +24,6 @@ from safety import signals as s
 UNIT_ID = 1
 TICK_US = 20_000
 RATED_W = 100_000  # where a value depends on the rating, and the command names none
-ANY_MODULES = 32  # of a native rack
 # {signal that a driver makes where the profile lacks it: what of a profile gives it}
 MADE = {
     "contactor_state": ("contactor_state",),
@@ -183,20 +181,12 @@ def _register_bms(profile: Profile, rated_W: int, node: int) -> Made:
     return RegisterBms(profile, 0, UNIT_ID, shelf, layout, sizes), shelf
 
 
-def _native_bms(profile: Profile, rated_W: int, node: int) -> Made:
-    frames = [name for name in profile.frames if name.startswith("TEMPERATURES")]
-    modules = MODULES_PER_FRAME * len(frames)
-    shelf, layout = shelf_of_cabinet(modules)
-    return NativeBms(profile, 0, node or 1, shelf, layout, modules), shelf
-
-
 MAKERS: dict[str, Callable[[Profile, int, int], Made]] = {
     "meter": _meter,
     "io": _io,
     "sunspec_pcs": _sunspec_pcs,
     profile_form.REGISTER_PCS: _register_pcs,
     profile_form.SITE_DEVICE: _site_device,
-    "native_bms": _native_bms,
     profile_form.CAN_BMS: _can_bms,
     profile_form.REGISTER_BMS: _register_bms,
     **dict.fromkeys(profile_form.SENSORS, _sensor),

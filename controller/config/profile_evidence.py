@@ -16,7 +16,6 @@ WRITTEN = ("setup", SETPOINT, "start", "stop", "heartbeat")
 def rested_on(profile: Profile) -> list[str]:
     """Names of the values that rows or actuators use, then of those that the driver writes."""
     values = [*profile.registers, *profile.signals, *profile.arrays, *profile.faults]
-    values += [name for row in profile.frames.values() for name in row]
     written = [name for name in WRITTEN if getattr(profile, name)]
     unused = {*profile.factors, *seldom(profile)}
     return [

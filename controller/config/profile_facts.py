@@ -14,17 +14,12 @@ from controller.config import (
     stage_states,
     wear_profile,
 )
-from controller.config.profile_form import (
-    CAN_BMS,
-    REGISTER_BMS,
-    REGISTER_PCS,
-    SITE_DEVICE,
-    SUNSPEC_PCS,
-)
+from controller.config.profile_form import REGISTER_PCS, SITE_DEVICE, SUNSPEC_PCS
 from controller.core.site_devices.roles import ROLES
 from controller.forms.refusal import ConfigError
 from drivers import wear
 from drivers.buses.port import RtuPort
+from drivers.buses.rtu import place_of
 from drivers.profile import SLOT, Profile, Register, SetpointFrame, Step
 from drivers.register_codec import Codec
 from drivers.register_pcs_readings import DIRECTION
@@ -35,6 +30,7 @@ CHARACTER_BITS = 11  # with parity or two stop bits: the longest
 NO_WATCHDOG = "none"
 METER = "meter"
 READS = (3, 4)
+PROVE_IT = "prove it with a small charge"
 POWER_W, RATED_W = 10_000, 100_000  # the set-point that `writes` shows
 
 
@@ -74,9 +70,9 @@ def _buses(profile: Profile, roles: list[str]) -> list[str]:
 def acceptances(profile: Profile) -> list[str]:
     """Names of [not_fitted] that a cabinet with this profile needs."""
     found = converters.lacks(profile)
-    if profile.family in (CAN_BMS, REGISTER_BMS):
+    if profile.signals:
         lacking = stage_states.LACKING.items()
-        found += [name for fact, name in lacking if not stage_states.is_given(profile, fact)]
+        found += [name for fact, name in lacking if not can_profile.reports(profile, fact)]
     if can_profile.lacks_limits(profile):
         found.append(maps.LIMITS)
     if maps.is_map_only(profile):
@@ -88,7 +84,7 @@ def lacks(profile: Profile) -> Iterator[str]:
     """What a device of this profile does not report or compare, each with what that costs."""
     if profile.family == METER:
         yield from meter_profile.lacks(profile)
-    elif profile.family in (CAN_BMS, REGISTER_BMS):
+    elif profile.signals:
         yield from can_profile.lacks(profile)
     elif profile.family == SITE_DEVICE:
         for signal in ROLES[profile.settings["role"]].signals:
@@ -103,10 +99,10 @@ def sign(profile: Profile) -> str:
     if profile.family == METER:
         counts = "counts export as positive" if profile.settings["inverted"] else "counts import"
         return f"the meter {counts}; the box: import is positive"
-    if profile.family == CAN_BMS:
-        return _of_scale(profile.signals["rack_current_mA"]["scale"], "current out of the rack")
-    if profile.family == REGISTER_BMS:
-        return _of_scale(profile.registers["rack_current_mA"].scale, "current out of the rack")
+    if profile.signals:
+        is_turned = profile.signals["rack_current_mA"]["scale"] < 0
+        way = "negative, and the profile turns it" if is_turned else "positive"
+        return f"the device counts current out of the rack as {way}; {PROVE_IT}"
     if profile.family == REGISTER_PCS:
         return _of_converter(profile)
     return ""
@@ -128,11 +124,6 @@ def _way(register: Register) -> str:
     if getattr(register, "positive", "") == "both":
         return f"both ways ({DIRECTION})"
     return "charge" if register.scale < 0 else "discharge"
-
-
-def _of_scale(scale: float, what: str) -> str:
-    turned = "negative, and the profile turns it" if scale < 0 else "positive"
-    return f"the device counts {what} as {turned}; prove it with a small charge"
 
 
 def watchdog(profile: Profile) -> str | None:
@@ -174,13 +165,14 @@ def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
         sizes = len(request.frame), request.reply_bytes
         time_us = port.transaction_us(*sizes, profile.turnaround_ms * 1000)
         slot, offset = divmod(request.place, SLOT)
+        address, count = place_of(request.frame)
         found.append(
             {
                 "what": request.key[1],
                 "function": request.function,
-                "address": offset if slot else int.from_bytes(request.frame[2:4], "big"),
+                "address": offset if slot else address,
                 "of": profile.models[slot - 1].name if slot else "",
-                "count": int.from_bytes(request.frame[4:6], "big"),
+                "count": count,
                 "period_ms": period_us / 1000,
                 "time_ms": time_us / 1000,
             }
@@ -206,8 +198,7 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
     """[(name, unit)] of all that the profile reads."""
     registers = [(name, each.unit) for name, each in profile.registers.items()]
     values = [(name, "") for table in (profile.signals, profile.arrays) for name in table]
-    frames = [(name, "") for rows in profile.frames.values() for name in rows]
-    return list(dict([*registers, *values, *frames]).items())
+    return list(dict([*registers, *values]).items())
 
 
 def writes(profile: Profile) -> list[str]:

@@ -142,11 +142,6 @@ POINT: dict[str, forms.Field] = {
     "range": can_form.bounds(None),
     "direction": forms.choice(DIRECTIONS),
 }
-FRAME_SIGNAL: dict[str, forms.Field] = {
-    "signal": forms.text(),
-    "scale": forms.number(1e-9, 1e9, 1),
-    "range": can_form.bounds(),
-}
 # Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
 # without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
@@ -154,7 +149,7 @@ BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
 _MASKS = {"fault_mask": _MASK, "warming_mask": forms.integer(1, 65535, 0)}
 CAN_BMS, REGISTER_BMS = "can_bms", "register_bms"
-REPORT_FAULTS = ("sunspec_pcs", "register_pcs", "native_bms", CAN_BMS, REGISTER_BMS)
+REPORT_FAULTS = ("sunspec_pcs", "register_pcs", CAN_BMS, REGISTER_BMS)
 DATED = ("status", "calibration_due", "today")
 SENSORS = ("gas", "offgas", "toxic", "climate", "ups")  # served by sensor.py
 
@@ -198,11 +193,6 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
     },
     SITE_DEVICE: {"role": forms.text(), **converter_form.READS, **converter_form.WEAR},
     REGISTER_PCS: converter_form.SETTINGS,
-    "native_bms": {
-        "dbc": forms.text(),
-        "node_stride": forms.integer(1, 1024),
-        "temperatures_ms_max": forms.integer(50, 60_000),
-    },
     CAN_BMS: can_form.SETTINGS,
     REGISTER_BMS: {
         **can_form.RACK_SETTINGS,
@@ -213,8 +203,8 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         "reply_id_offset": forms.integer(-255, 255, 0),
     },
 }
-# The registers, of a BMS the frames, that a profile of the family must have. Those of a meter:
-# meter_profile.py; of a generic device: site_devices.py.
+# The registers that a profile of the family must have. Those of a meter: meter_profile.py; of a
+# generic device: site_devices.py.
 NEEDED: dict[str, tuple[str, ...]] = {
     "io": ("inputs", "coils", "output_expiry"),
     "gas": ("concentration", *DATED),
@@ -228,7 +218,6 @@ NEEDED: dict[str, tuple[str, ...]] = {
         *"715.DERHb 715.ControllerHb 715.OpCtl".split(),
     ),
     REGISTER_PCS: ("power_W", "dc_voltage_mV"),
-    "native_bms": ("STATE", "CELLS", "PACK", "LIMITS", "CHARGE", "TEMPERATURES_0"),
 }
 OPTIONAL = {
     "sunspec_pcs": "701.DERMode 802.V 802.A 802.V_SF 802.A_SF 714.DCA 714.DCV 714.DCA_SF "
@@ -240,10 +229,7 @@ PROVEN = ("simulated only", "hardware")
 # of the register map: a reading of a real device, one of a document, made by the map, none
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
-TABLES = (
-    *("settings", "registers", "identity", "frames", "fault_bits", "heartbeat"),
-    *can_form.TABLES,
-)
+TABLES = (*("settings", "registers", "identity", "fault_bits", "heartbeat"), *can_form.TABLES)
 # a skeleton has "?" where a text is to be filled in
 _SAID = forms.passing(_is_said, "a text")
 TOP: dict[str, forms.Field] = {
@@ -279,7 +265,6 @@ def every_table() -> dict[str, forms.Form]:
         "meter,site_device,register_pcs,register_bms.identity.NAME.": IDENTITY,
         **converter_form.TABLES,
         "sunspec_pcs.registers.MODEL.NAME.": POINT,
-        "native_bms.frames.FRAME.NAME.": FRAME_SIGNAL,
         **{f"{CAN_BMS}.{name}.NAME.": table for name, table in can_form.TABLES.items()},
         f"{REGISTER_BMS}.sent.NAME.": converter_form.SENT,
     }

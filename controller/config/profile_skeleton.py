@@ -15,14 +15,13 @@ from controller.forms.refusal import shown
 
 WIDTH = 110
 ASK = '"?"'
-# Families whose profile is a standard or a DBC file: a copy of the shipped one is shorter.
-COPIED = {"sunspec_pcs": "sunspec_pcs.toml", "native_bms": "firebreak_rack.toml"}
-FAMILIES = tuple([family for family in form.FAMILIES if family not in COPIED])
+# of SunSpec, which is a standard, a copy of the shipped profile is shorter
+FAMILIES = tuple([family for family in form.FAMILIES if family != form.SUNSPEC_PCS])
 LISTS = ("setpoint", "setup,start,stop")
 OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
 # keys with a default that a table needs all the same, unless another key replaces them
 ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
-ALSO |= {"arrays": ("length",), "setup,start,stop": ("value",)}
+ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
 # names of rows, where the family needs some; those of registers: NEEDED
 ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
 ROWS |= {"sent": ("alive",), "identity": ("model",)}

@@ -59,10 +59,8 @@ holds_faults | the device shows a fault until [[start]] clears it: its trips cou
 enable_input | the device has a contact that stops it
 stored | whether the device keeps in flash what is written; without it as in settings
 writes_per_day_max | writes in a day to registers that are not stored = "no"; 0: no bound
-native_bms.settings.dbc | a DBC file beside the profile
-can_bms.settings.dbc | a DBC file beside the profile; "": none
+settings.dbc | a DBC file beside the profile; "": none
 node_stride | added to each id per node; 0: no address, one rack on its bus
-temperatures_ms_max | all temperature frames come within this time
 forbidden | ids that show another dialect
 cells_per_module | to name the place of a cell
 rack_current_mA_max | a current above is a short circuit
@@ -83,7 +81,6 @@ function | 3 and 4 wait for `equals`, 6 and 16 write `value`
 register_bms.registers.NAME.count | of an array: the most values that the device has
 count | of `bit`: the value is how many of so many bits are 1
 scale | value = raw x scale + offset; negative turns the sign
-frames.FRAME.NAME.scale | value = raw x scale
 unit | only the unit that ends the name; another unit needs a `scale`
 range | a value outside is refused
 direction | what is done with the register
@@ -134,7 +131,6 @@ fault | words for a step that fails
 heartbeat.period_ms | between two writes
 count_max | it counts from 1 to this
 scale_factor | the point with the power of ten
-native_bms.frames.FRAME.NAME.signal | its name in the DBC file
 signal | its name in the DBC file instead of its place; `scale` then turns its unit into ours
 messages.NAME.id | or `dbc`; above 0x7FF it has 29 bits
 messages.NAME.dbc | the name of the message in the DBC file: it gives the id
@@ -160,6 +156,7 @@ magnitude | without its sign
 start | the lowest bit, of "big" the highest
 optional | a short frame may lack it
 starts | of the values of one frame
+signals | their names in the DBC file instead of `starts`
 bit | first fault bit
 registers | how many of them; 0: no serial number can be read
 serial.function | of the read

@@ -13,7 +13,6 @@ from controller.config import (
     can_profile,
     converter_form,
     converter_profile,
-    dbc,
     meter_profile,
     profile_evidence,
     profile_form as form,
@@ -25,7 +24,7 @@ from controller.forms.field import integer
 from controller.forms.reading import Path, check_tables, file_text, read, read_each, unknown
 from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.system import toml_text
-from drivers.profile import FOLDER, Message, Profile, Register, Wanted, shipped
+from drivers.profile import FOLDER, Profile, Register, Wanted, shipped
 from drivers.rack_sources import FAULT
 
 Table = dict[str, Any]
@@ -37,19 +36,15 @@ def load(name: str) -> Profile:
     path = _path_of(name)
     try:
         text = file_text(str(path), toml_text.BYTES_MAX, "one device", path.name)
-        profile, messages = _pickled(path, text)
-        return Profile(**pickle.loads(profile), dbc=messages)
+        return Profile(**pickle.loads(_pickled(path, text)))
     except toml_text.TomlError as error:
         raise ConfigError(f"{path.name}: is {error}") from None
 
 
-# Each device gets its own copy, by unpickling. All share the DBC, whose fractions unpickle slowly.
-@functools.lru_cache(maxsize=32)
-def _pickled(path: pathlib.Path, text: str) -> tuple[bytes, dict[str, Message]]:
-    """(Checked profile, pickled; messages of its DBC). Raises toml_text.TomlError, ConfigError."""
-    found = vars(profile_evidence.checked(_checked(path, toml_text.loads(text))))
-    messages = found.pop("dbc")
-    return pickle.dumps(found), messages
+@functools.lru_cache(maxsize=32)  # each device gets its own copy, by unpickling
+def _pickled(path: pathlib.Path, text: str) -> bytes:
+    """The checked profile. Raises toml_text.TomlError, ConfigError."""
+    return pickle.dumps(vars(profile_evidence.checked(_checked(path, toml_text.loads(text)))))
 
 
 def _path_of(name: str) -> pathlib.Path:
@@ -75,12 +70,6 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     settings = top["settings"] = read(file, ("settings",), top["settings"], form.FAMILIES[family])
     models: list[Wanted] = []
     registers = _registers(file, family, top["registers"], models)
-    check_tables(file, ("frames",), top["frames"])
-    frames = {
-        frame: read_each(file, ("frames", frame), table, form.FRAME_SIGNAL)
-        for frame, table in top["frames"].items()
-    }
-    needed, is_bms = form.NEEDED.get(family, ()), family.endswith("_bms")
     if family == "meter":
         meter_profile.check(file, settings, registers)
     elif family not in (form.SITE_DEVICE, form.REGISTER_BMS):
@@ -88,15 +77,14 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
         optional: Names = form.OPTIONAL.get(family, ())
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
-        _check_names(file, "registers", registers, () if is_bms else needed, optional)
+        _check_names(file, "registers", registers, form.NEEDED.get(family, ()), optional)
     if family in form.BY_REGISTERS:
         sunspec_places.check_factors(file, settings, registers)
         sunspec_places.check_apart(file, registers)
-    _check_names(file, "frames", frames, needed if is_bms else (), ())
     bits = _fault_bits(file, family, top["fault_bits"], registers)
     identity = _identity(file, family, top["identity"], models)
-    own = {"registers": registers, "frames": frames, "fault_bits": bits, "identity": identity}
-    own |= {"models": models, **_can(path, family, top, settings)}
+    own = {"registers": registers, "fault_bits": bits, "identity": identity, "models": models}
+    own |= _can(path, family, top, settings)
     if family == form.REGISTER_BMS:
         own |= register_bms_profile.parts(file, top | own)
     own |= _sequences(file, family, top | own, models)
@@ -107,12 +95,11 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
     """The tables of a BMS on CAN; of other families they are refused."""
     if family == form.CAN_BMS:
-        return {"dbc": {}, **can_profile.read(path, top, settings)}
+        return can_profile.read(path, top, settings)
     others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
     for name in filter(top.get, others):
         refuse(path.name, (name,), f"is not a table of family {family}", form.CAN_BMS)
-    messages = dbc.read(path, settings["dbc"], every=False) if "dbc" in settings else {}
-    return {"dbc": messages, **{name: {} for name in others}}
+    return {name: {} for name in others}
 
 
 def _sequences(file: str, family: str, top: Table, models: list[Wanted]) -> Table:

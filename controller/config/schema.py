@@ -31,7 +31,7 @@ NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 # role of a device: the families that fit
 ROLES = {
     "pcs": ("sunspec_pcs", REGISTER_PCS),
-    "bms": ("native_bms", CAN_BMS, REGISTER_BMS),
+    "bms": (CAN_BMS, REGISTER_BMS),
     **dict.fromkeys(("meter_grid", "meter_load"), ("meter",)),
     **dict.fromkeys(("io_1", "io_2", "io_3"), ("io",)),
     **dict.fromkeys(("gas_1", "gas_2"), ("gas",)),

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from drivers.bms import NativeBms
 from drivers.buses import rtu
 from drivers.can_bms import CanBms
 from drivers.can_codec import EXTENDED
@@ -42,7 +41,7 @@ def check(driver: Any) -> None:
     if isinstance(driver, SunSpecPcs):
         for names in SUNSPEC_WRITES:
             _check_points(driver.profile, names)
-    if isinstance(driver, NativeBms | CanBms):
+    if isinstance(driver, CanBms):
         for can_id in (*driver.can_ids(), *driver.sent_ids()):
             _check_id(can_id)
     if isinstance(driver, SiteDevice):

@@ -8,14 +8,11 @@ the equipment is not fitted, and a person accepted that.
 from collections.abc import Iterable
 
 from controller.config import can_profile, converters
-from controller.config.profile_form import CAN_BMS, REGISTER_BMS
 from controller.config.topology import Topology
 from controller.rows import records
 from controller.rows.shapes import Feature
-from drivers.profile import Profile
 from safety import matrix, signals
 
-OF_PROFILE = (CAN_BMS, REGISTER_BMS)  # families that report what the profile has
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
@@ -38,12 +35,7 @@ def rack_facts(topology: Topology) -> list[dict[str, bool]]:
 
 def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
     profile = topology.required("bms", rack).profile
-    return {fact: is_given(profile, fact) for fact in LACKING}
-
-
-def is_given(profile: Profile, fact: str) -> bool:
-    """Whether a BMS of this profile reports the values of a fact of LACKING."""
-    return profile.family not in OF_PROFILE or can_profile.reports(profile, fact)
+    return {fact: can_profile.reports(profile, fact) for fact in LACKING}
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:

@@ -42,7 +42,7 @@ def place(models: list[Wanted], register: Register) -> Register:
 
 def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
     """[serial], checked. Its model comes behind those of the registers: a device may lack it."""
-    if table["registers"] and family in ("native_bms", form.CAN_BMS):
+    if table["registers"] and family == form.CAN_BMS:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
     if table["form"] == "number" and table["registers"] > NUMBER_REGISTERS_MAX:
         allowed = f"1..{NUMBER_REGISTERS_MAX} of a number"

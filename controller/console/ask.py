@@ -3,12 +3,12 @@
 Exit codes: 0 yes, 1 no, 2 wrong input, 3 not known (no controller, meters unknown).
 """
 
-import json
 from argparse import Namespace
 
 from controller.console.hint import POWER_UNITS, TIME_UNITS, whole
 from controller.console.moment import moment
 from controller.console.pages import ask as page
+from controller.doors import asking, job_in_plan
 from controller.series import times
 from controller.series.refusal import SeriesError
 from controller.state import ask
@@ -16,7 +16,6 @@ from controller.state.forecast import Job
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 from controller.system.utc import elapsed_s
-from controller.upstream import asking, job_in_plan
 
 SECOND_US = 1_000_000
 CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
@@ -64,5 +63,5 @@ def _at_s(arguments: Namespace) -> int:
 )
 def _run(arguments: Namespace) -> int:
     found = asking.answered(arguments.run_dir, job_of(arguments), clock.now_us())
-    print(json.dumps(found, indent=1) if arguments.json else "\n".join(page.lines(found)))
+    cli.show(arguments.json, found, lambda: page.lines(found))
     return CODES[found["answer"]]

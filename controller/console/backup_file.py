@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import json
 import os
 import re
 import tarfile
@@ -12,7 +11,7 @@ from controller.console import users
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
 from controller.store import proof_tests, trips
-from controller.system import clock, json_text, regular_file
+from controller.system import cli, clock, json_text, regular_file
 
 VERSION = 1
 FOLDERS = ("cabinet", "types", "planner", "doors")
@@ -49,7 +48,7 @@ def packed(cabinet: str | None, store: dict[str, Any] | None, files: list[Kept])
         "store": store,
         "sha256": _hashes(files),
     }
-    manifest = json.dumps(content, indent=1).encode() + b"\n"
+    manifest = cli.as_json(content).encode() + b"\n"
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for each in [Kept(MANIFEST, 0o600, "", manifest), *files]:

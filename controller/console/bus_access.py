@@ -16,6 +16,7 @@ from controller.config.bus_schema import BAUDS_BD, CHARACTERS, Bus
 from controller.config.fits import EXCEPTION, Answer
 from controller.console.can_up import CONFIG_FILE
 from controller.forms.refusal import ConfigError
+from controller.hints import no_answer
 from controller.run import loop, operator_client, operator_commands as commands, tool_read
 from controller.system import cli, clock
 from controller.system.paths import NO_START, OPERATORS, WRONG_INPUT, quoted
@@ -141,7 +142,7 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
     path = os.path.join(run_directory, "command.sock")
 
     def read(unit_id: int, function: int, address: int, count: int) -> Answer:
-        with cli.ends(NO_START, OSError, before=f"no controller answers in {run_directory}: "):
+        with cli.ends(NO_START, OSError, before=f"{no_answer.silent(run_directory)}: "):
             where = unit_id, function, address, count
             here, code, data = operator_client.read(path, bus.name, where)
         if here == tool_read.DATA:

@@ -5,20 +5,21 @@ printed. Neither reading keeps it: memory does not grow with the file.
 """
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from controller.config import can_decoding
 from controller.config.decoding import Memory, Registers
-from controller.config.findings import Found, Refusal, Value
+from controller.config.findings import Changes, Found, Refusal, Value
 from controller.config.profile_bench import RATED_W
 from controller.config.profile_files import checked
+from controller.config.profile_form import CAN_BMS
 from controller.config.sunspec_places import placed
 from controller.console import decode_fits
 from controller.console.captures import Capture, Frame
 from controller.console.decode_page import Json, Text
 from controller.console.exchanges import ON_CAN, Failure, Words
-from controller.console.profile import JSON
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
@@ -42,19 +43,19 @@ Rest = dict[str, Any]
         default=RATED_W,
         help="where a value is a part of the rating (%(default)s)",
     ),
-    JSON,
+    cli.JSON,
 )
 def _decode(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         profile = checked(arguments.profile)
         seen = survey(arguments.file)
-        decoding = _decoding(profile, seen, arguments)
+        found, changes, fitting = _decoding(profile, seen, arguments)
         page = Json() if arguments.json else Text()
         page.begin(arguments.file, profile.path.stem)
-        for each in decoding.values():
+        for each in changes:
             if isinstance(each, Value):
                 page.value(each)
-        rest = decoding.end()
+        rest = _rest(found, profile, seen.last_us, fitting)
     if seen.cut_line:
         rest["notes"] = [f"line {seen.cut_line}, the last, is cut off: left out", *rest["notes"]]
     page.end(rest)
@@ -86,108 +87,82 @@ def survey(path: str) -> Survey:
     return Survey(path, frames, events, units - {-1}, last_us, capture.cut_line)
 
 
-def _decoding(profile: Profile, seen: Survey, arguments: Namespace) -> "OfCan | OfBus":
-    if decode_fits.is_can(profile):
-        if seen.frames:
-            return OfCan(profile, seen, arguments.node)
-        line = f"has no frames of CAN, which {profile.path.stem} needs"
-        raise ConfigError(f"{seen.path}: {line}")
+def _decoding(
+    profile: Profile, seen: Survey, arguments: Namespace
+) -> tuple[Changes, Iterator[Found], Callable[[], decode_fits.Fitting]]:
+    """(what decodes, its changes in the order of the capture, how to find what fits instead)."""
+    path = seen.path
+    if profile.family == CAN_BMS:
+        if not seen.frames:
+            raise ConfigError(f"{path}: has no frames of CAN, which {profile.path.stem} needs")
+        frames = can_decoding.Frames(profile, arguments.node)
+        return frames, _of_can(frames, path), partial(decode_fits.of_can, path, profile)
     if not seen.events:
         line = f"has no registers or frames of Modbus, which {profile.path.stem} needs"
-        fitting = f"; {decode_fits.of_can(seen.path).line}" if seen.frames else ""
-        raise ConfigError(f"{seen.path}: {line}{fitting}")
+        instead = f"; {decode_fits.of_can(path).line}" if seen.frames else ""
+        raise ConfigError(f"{path}: {line}{instead}")
     wanted = arguments.unit_id
     if wanted is None and len(seen.units) > 1:
         allowed = ", ".join(map(str, sorted(seen.units)))
-        raise ConfigError(f"{seen.path}: has several units; allowed --unit-id of {allowed}")
-    return OfBus(profile, seen, wanted, arguments.rated_W)
+        raise ConfigError(f"{path}: has several units; allowed --unit-id of {allowed}")
+    registers = Registers(_placed(profile, path, wanted), arguments.rated_W)
+    fitting = partial(decode_fits.of_registers, registers.memory)
+    return registers, _of_bus(registers, path, wanted), fitting
 
 
-def _rest(refused: list[Refusal], stored: dict[str, tuple[int, str]], fault: str) -> Rest:
+def _of_can(frames: can_decoding.Frames, path: str) -> Iterator[Found]:
+    for each in Capture(path):
+        if isinstance(each, Frame):
+            yield from frames.take(*each)
+        elif isinstance(each, Failure) and each.unit_id == ON_CAN:
+            frames.refused.add(Refusal(each.time_us, "frame", each.reason, each.place))
+
+
+def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Found]:
+    for each in _events(path, wanted):
+        if isinstance(each, Failure):
+            registers.refused.add(Refusal(each.time_us, "reply", each.reason, each.place))
+        else:
+            yield from registers.take(each.time_us, *each[2:])
+
+
+def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
+    """What a capture says of one unit; None: of all."""
+    for each in Capture(path):
+        if isinstance(each, Frame) or each.unit_id == ON_CAN:
+            continue
+        if wanted is None or each.unit_id in (-1, wanted):
+            yield each
+
+
+def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
+    """The profile with its registers where the SunSpec chain of the capture has them."""
+    if not profile.models:
+        return profile
+    memory = Memory()
+    for each in _events(path, wanted):
+        if isinstance(each, Words):
+            memory.put(*each[2:])
+    try:
+        return placed(profile, memory.data)[0]
+    except StepError as error:
+        needs = f"{profile.path.stem} needs the chain of the device in the capture"
+        raise ConfigError(f"{path}: {error}; {needs}") from None
+
+
+def _rest(
+    found: Changes, profile: Profile, last_us: int, fitting: Callable[[], decode_fits.Fitting]
+) -> Rest:
+    """The facts at the end of the capture."""
+    stored = found.end(last_us)
+    fault = found.fault(last_us, bool(stored))
+    fits = decode_fits.Fitting([], "") if stored else fitting()
     return {
-        "refused": refused,
+        "refused": found.refused.every(stored),
         "stored": {name: {"value": value, "unit": unit} for name, (value, unit) in stored.items()},
         "fault": fault,
-        "other_ids": [],
-        "notes": [],
-        "fits": [],
-        "fitting": "",
+        "other_ids": [can_decoding.shown(each) for each in sorted(found.others)],
+        "notes": can_decoding.notes(profile, found.last),
+        "fits": fits.profiles,
+        "fitting": fits.line,
     }
-
-
-def _fitting(rest: Rest, fitting: decode_fits.Fitting) -> Rest:
-    return rest | {"fits": fitting.profiles, "fitting": fitting.line}
-
-
-class OfCan:
-    """The values of a rack on CAN."""
-
-    def __init__(self, profile: Profile, seen: Survey, node: int) -> None:
-        self._frames, self._seen = can_decoding.Frames(profile, node), seen
-        self._profile, self._node = profile, node
-
-    def values(self) -> Iterator[Found]:
-        """The changes, in the order of the capture."""
-        for each in Capture(self._seen.path):
-            if isinstance(each, Frame):
-                yield from self._frames.take(*each)
-            elif isinstance(each, Failure) and each.unit_id == ON_CAN:
-                refusal = Refusal(each.time_us, "frame", each.reason, each.place)
-                self._frames.refused.add(refusal)
-
-    def end(self) -> Rest:
-        """The facts at the end of the capture."""
-        frames, stored = self._frames, self._frames.end()
-        fault = frames.fault(self._seen.last_us, bool(stored))
-        rest = _rest(frames.refused.every(stored), stored, fault)
-        rest["other_ids"] = [can_decoding.shown(each) for each in sorted(frames.others)]
-        rest["notes"] = can_decoding.notes(self._profile, frames.last)
-        if stored:
-            return rest
-        return _fitting(rest, decode_fits.of_can(self._seen.path, self._profile))
-
-
-class OfBus:
-    """The values of a device on Modbus."""
-
-    def __init__(self, profile: Profile, seen: Survey, wanted: int | None, rated_W: int) -> None:
-        self._seen, self._wanted = seen, wanted
-        self._registers = Registers(self._placed(profile), rated_W)
-        self._profile = profile
-
-    def _events(self) -> Iterator[Words | Failure]:
-        for each in Capture(self._seen.path):
-            if isinstance(each, Frame) or each.unit_id == ON_CAN:
-                continue
-            if self._wanted is None or each.unit_id in (-1, self._wanted):
-                yield each
-
-    def _placed(self, profile: Profile) -> Profile:
-        """The profile with its registers where the SunSpec chain of the capture has them."""
-        if not profile.models:
-            return profile
-        memory = Memory()
-        for each in self._events():
-            if isinstance(each, Words):
-                memory.put(*each[2:])
-        try:
-            return placed(profile, memory.data)[0]
-        except StepError as error:
-            needs = f"{profile.path.stem} needs the chain of the device in the capture"
-            raise ConfigError(f"{self._seen.path}: {error}; {needs}") from None
-
-    def values(self) -> Iterator[Found]:
-        """The changes, in the order of the capture."""
-        for each in self._events():
-            if isinstance(each, Failure):
-                self._registers.refused.add(Refusal(each.time_us, "reply", each.reason, each.place))
-            else:
-                yield from self._registers.take(each.time_us, *each[2:])
-
-    def end(self) -> Rest:
-        """The facts at the end of the capture."""
-        registers = self._registers
-        stored = registers.end(self._seen.last_us)
-        rest = _rest(registers.refused.every(stored), stored, "" if stored else registers.fault())
-        rest["notes"] = can_decoding.notes(self._profile, registers.last)
-        return rest if stored else _fitting(rest, decode_fits.of_registers(registers.memory))

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from controller.config import can_dialects, can_fits, fits, profiles
 from controller.config.decoding import Memory, held
+from controller.config.profile_form import CAN_BMS
 from controller.console import captures
-from drivers.profile import FOLDER, Profile
+from drivers.profile import Profile, shipped
 
 NONE = "no shipped profile fits it"
 
@@ -21,7 +22,7 @@ class Fitting(NamedTuple):
 def of_can(path: str, *named: Profile) -> Fitting:
     """The profiles of racks on CAN whose driver takes the frames of a capture."""
     frames = captures.Frames(path)
-    every = {each.path: each for each in [*_shipped(), *named] if is_can(each)}
+    every = {each.path: each for each in [*_shipped(), *named] if each.family == CAN_BMS}
     judged = can_fits.fits(every.values(), frames)
     found = [
         {"profile": each.profile.path.stem, "node": each.node} for each in can_fits.best(judged)
@@ -57,14 +58,9 @@ def _read(profile: Profile, memory: Memory) -> fits.Read:
     return read
 
 
-def is_can(profile: Profile) -> bool:
-    """Whether its device speaks CAN."""
-    return profile.family.endswith("_bms") and not profile.registers
-
-
 @functools.cache
 def _shipped() -> list[Profile]:
-    return [profiles.load(path.stem) for path in sorted(FOLDER.glob("*.toml"))]
+    return [profiles.load(name) for name in shipped()]
 
 
 def _named(found: dict[str, Any]) -> str:

@@ -1,12 +1,12 @@
 """The page of `firebreak decode`. Each value is printed as it comes: a capture may be long."""
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 from controller.config.findings import Refusal, Value
 from controller.documents.document import wrapped
+from controller.system import cli
 from controller.system.paths import ascii_only
 
 Rest = dict[str, Any]  # facts at the end of a capture
@@ -71,15 +71,15 @@ class Json:
 
     def begin(self, file: str, profile: str) -> None:
         """The beginning of the object."""
-        head = json.dumps({"profile": profile, "file": file}, indent=1)
+        head = cli.as_json({"profile": profile, "file": file})
         sys.stdout.write(head.removesuffix("\n}") + ',\n "values": [')
 
     def value(self, each: Value) -> None:
         """One value."""
-        sys.stdout.write(f"{',' * (self.values > 0)}\n  {json.dumps(each._asdict())}")
+        sys.stdout.write(f"{',' * (self.values > 0)}\n  {cli.as_json(each._asdict(), None)}")
         self.values += 1
 
     def end(self, rest: Rest) -> None:
         """The other keys of the object."""
         rest = rest | {"refused": [each._asdict() for each in rest["refused"]]}
-        sys.stdout.write("\n ],\n" + json.dumps(rest, indent=1).removeprefix("{\n") + "\n")
+        sys.stdout.write("\n ],\n" + cli.as_json(rest).removeprefix("{\n") + "\n")

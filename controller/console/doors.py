@@ -1,11 +1,15 @@
-"""`firebreak doors`: the process of the doors of one kind (controller/doors), or what is open."""
+"""`firebreak doors`: the process of the doors of one kind (controller/doors), or what is open.
+`firebreak upstream`: one door `local` without a file.
+"""
 
 from argparse import Namespace
 
+from controller.config.bus_schema import BAUDS_BD
 from controller.doors import exposure, settings
+from controller.doors.local import form
 from controller.forms.refusal import ConfigError
 from controller.system import cli
-from controller.system.paths import DONE, WRONG_INPUT
+from controller.system.paths import DONE, STATE_DIRECTORY, WRONG_INPUT
 
 OWN_DIRECTORY = "/var/lib/firebreak-doors"
 CHECK = "check"
@@ -39,6 +43,35 @@ def _run(arguments: Namespace) -> int:
 
     directories = arguments.run_dir, arguments.state_dir, arguments.own_dir
     return process.run(arguments.kind, found, *directories)
+
+
+@cli.command(
+    "upstream",
+    cli.RUN_DIR,
+    cli.option(
+        "--listen",
+        metavar="PATH",
+        default=form.LISTEN,
+        help="UNIX stream socket, in a folder of this user (%(default)s)",
+    ),
+    cli.option("--serial", metavar="TTY", help="also take JSON lines on this serial line"),
+    cli.option(
+        "--baud",
+        type=int,
+        choices=BAUDS_BD,
+        default=115_200,
+        metavar="N",
+        help="of the serial line (%(default)s)",
+    ),
+)
+def _upstream(arguments: Namespace) -> int:
+    from controller.doors import process  # slow to load
+
+    given = arguments.listen, arguments.serial or "", arguments.baud
+    values = {name: field.default for name, field in form.FORM.items()}
+    values |= zip(("listen", "serial", "baud_Bd"), given)
+    found = settings.Settings("", {}, {"local": {"upstream": values}})
+    return process.run("local", found, arguments.run_dir, STATE_DIRECTORY, "", is_kept=False)
 
 
 def _check(found: settings.Settings, kind: str | None) -> int:

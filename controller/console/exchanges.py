@@ -80,7 +80,7 @@ class Exchange:
         self.unit_id, self.function = data[:2]
         if self.function not in READS + WRITES:
             return f"a request of function {self.function}, which is not decoded"
-        self.address, self.count = [int.from_bytes(data[at : at + 2], "big") for at in (2, 4)]
+        self.address, self.count = rtu.place_of(data)
         try:
             request = self._request(data)
         except ValueError as error:

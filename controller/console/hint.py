@@ -1,6 +1,6 @@
 """`firebreak hint`: sends a hint as a source does, prints the reply; schedules: schedule.py."""
 
-import json
+import functools
 import os
 import re
 from argparse import Namespace
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from controller.console import schedule
 from controller.core.base import hint_codes as h
-from controller.hints import hint_statistics, keys, wire as w, words
+from controller.hints import hint_statistics, keys, no_answer, wire as w, words
 from controller.hints.client import HintClient, SequenceError
 from controller.hints.later import START_MS_MAX
 from controller.system import cli
@@ -78,7 +78,7 @@ def _run(arguments: Namespace) -> int:
     except keys.KeyStoreError as error:
         raise cli.Ended(WRONG_INPUT, error) from error
     full = "the queue of hints is full: a source sends too many; see firebreak sources"
-    with cli.ends(NO_START, OSError, before=f"no controller answers in {arguments.run_dir}: "):
+    with cli.ends(NO_START, OSError, before=f"{no_answer.silent(arguments.run_dir)}: "):
         try:
             with cli.ends(NOT_DONE, SequenceError), HintClient(arguments.run_dir) as client:
                 if order is None:
@@ -91,15 +91,13 @@ def _run(arguments: Namespace) -> int:
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
     """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), None without."""
-    own = hint_statistics.of_source(arguments.run_dir, name)
     if answered is None:
-        raise cli.Ended(NO_START, words.unanswered(own))
+        raise cli.Ended(NO_START, no_answer.unanswered(arguments.run_dir, name))
+    own = hint_statistics.of_source(arguments.run_dir, name)
     hint, reply = answered
     code = DONE if h.taken(reply.code) else NOT_DONE
-    if arguments.json:
-        print(json.dumps(words.fields(reply)))
-    else:
-        print("\n".join(words.lines(hint, reply, own, code)))
+    lines = functools.partial(words.lines, hint, reply, own, code)
+    cli.show(arguments.json, words.fields(reply), lines, None)
     return code
 
 

@@ -8,7 +8,7 @@ import os
 import socket
 from argparse import Namespace
 
-from controller.hints import admission, hint_statistics, keys, wire as w
+from controller.hints import admission, hint_statistics, keys, no_answer, wire as w
 from controller.run import operator_client, operator_commands
 from controller.system import cli, clock, sockets
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
@@ -85,7 +85,7 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
             path, command, w.name_field(name), key, int(clock.utc_us()) // 1_000_000
         )
     except (FileNotFoundError, ConnectionRefusedError):
-        say(f"no controller runs in {run_directory}; its next start reads the keys")
+        say(f"{no_answer.silent(run_directory)}; its next start reads the keys")
         return DONE
     except OSError as error:
         remedy = "the controller there still has the old keys: restart it"

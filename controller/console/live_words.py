@@ -9,6 +9,7 @@ from controller.config.findings import Found, Value
 from controller.config.profile_form import CAN_BMS
 from controller.config.rtu_stream import REPLY, REQUEST, Piece
 from controller.console.exchanges import Exchanges, Failure, Told
+from drivers.buses.rtu import place_of
 from drivers.profile import Profile
 
 
@@ -58,7 +59,7 @@ class ModbusWords:
         events = self._exchanges.take(time_us, piece.direction, data)
         lines = [f"{clock} < {self._words(each, data)}" for each in events]
         if piece.direction == REQUEST:
-            address, count = [int.from_bytes(data[at : at + 2], "big") for at in (2, 4)]
+            address, count = place_of(data)
             lines.append(f"{clock} > unit {data[0]}: function {data[1]}, {address}, {count}")
         return lines
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from controller.console import person, run_words
+from controller.hints import no_answer
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Snapshot
@@ -98,14 +99,14 @@ def _shown(
 
 def newest(arguments: Namespace) -> Snapshot:
     """The newest tick of the controller. Ends the command without a journal."""
-    before = f"no controller answers in {arguments.run_dir}: "
+    before = f"{no_answer.silent(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, before=before):
         return snapshot.read(os.path.join(arguments.run_dir, "journal"))
 
 
 def sent(arguments: Namespace, ask: Callable[..., Answer], *details: object) -> Answer:
     """The answer of the command socket to ask(path, *details). Ends the command if refused."""
-    before = f"no controller answers in {arguments.run_dir}: "
+    before = f"{no_answer.silent(arguments.run_dir)}: "
     try:
         return ask(os.path.join(arguments.run_dir, "command.sock"), *details)
     except ValueError as error:

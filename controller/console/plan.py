@@ -3,7 +3,6 @@
 Exit codes: 0 the plan is current, 1 it is old, 2 wrong input, 3 there is no plan.
 """
 
-import json
 from argparse import Namespace
 from typing import Any
 
@@ -20,7 +19,7 @@ ONCE = "with --once: "
 @cli.command(
     "plan",
     cli.RUN_DIR,
-    cli.option("--json", action="store_true", help="the same facts as JSON, units in the names"),
+    cli.JSON,
     cli.option("--html", metavar="FILE", help="write one page with pictures to a new file"),
     cli.option("--once", action="store_true", help="plan from --site now, without the planner"),
     cli.option("--site", metavar="FILE", help=f"{ONCE}planner.toml"),
@@ -46,7 +45,7 @@ def _plan(arguments: Namespace) -> int:
         plan_page.write(arguments.html, facts)
     if arguments.json:
         own = {name: facts[name] for name in ("age_s", "is_old")}
-        print(json.dumps(facts["plan"] | own, indent=1))
+        print(cli.as_json(facts["plan"] | own))
     elif not arguments.html:
         print("\n".join(page.lines(facts)))
     return NOT_DONE if facts["is_old"] else DONE

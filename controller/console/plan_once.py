@@ -10,13 +10,14 @@ from typing import Any
 
 from controller.console.moment import moment
 from controller.planner import planning, report, site_file
-from controller.planner.accounts import J_PER_WH, Quarter
+from controller.planner.accounts import HABITS
+from controller.planner.books import Quarter
 from controller.planner.daily import Daily
+from controller.planner.exact import J_PER_WH
 from controller.planner.feeds import reading
 from controller.planner.feeds.points import QUANTITIES, QUARTER_S, Feed, Span
 from controller.planner.inputs import AHEAD, PAST, Given, Inputs, known
 from controller.planner.planning import SLOTS_PER_DAY, Known
-from controller.planner.shadows import HABITS
 from controller.planner.site_file import Planner
 from controller.series.refusal import SeriesError
 from controller.state.plan_file import VERSION

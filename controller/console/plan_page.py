@@ -5,8 +5,8 @@ from typing import Any
 from controller.console import plan_chart
 from controller.console.pages import plan as text_page, plan_words as words
 from controller.console.pages.plan_words import Plan, Span
-from controller.documents import document
-from controller.documents.document import Banner, Block, Heading, Picture, Table, Text
+from controller.documents import html_page
+from controller.documents.document import Banner, Block, Heading, Picture, Text, filled
 from controller.system import cli
 
 STYLE = """
@@ -21,7 +21,7 @@ table { width: auto; } td { font-variant-numeric: tabular-nums; }
 
 def write(path: str, facts: dict[str, Any]) -> None:
     """Write the page. Ends the command if the file cannot be written."""
-    cli.write(path, document.page(blocks(facts), STYLE) + "\n")
+    cli.write(path, html_page.page(blocks(facts), STYLE) + "\n")
 
 
 def blocks(facts: dict[str, Any]) -> list[Block]:
@@ -40,17 +40,13 @@ def blocks(facts: dict[str, Any]) -> list[Block]:
     ]
     found.append(Text("Solid: measured. Dashed: planned. Prices are with all adders."))
     spans = [_row(span) for span in words.spans(plan["slots"])]
-    found += _section("The next hours", ("time", "battery", "price", "stored then"), spans)
-    found += _section(f"Since {since.day} {since:%B}", ("", "this month"), words.month(plan))
+    found += filled("The next hours", ("time", "battery", "price", "stored then"), spans)
+    found += filled(f"Since {since.day} {since:%B}", ("", "this month"), words.month(plan))
     ways = "way in the same hours", "cost", "more than as run"
-    found += _section("What another way would have cost", ways, words.shadows(plan))
-    found += _section("In doubt", ("line",), [(each,) for each in plan["doubts"]])
+    found += filled("What another way would have cost", ways, words.shadows(plan))
+    found += filled("In doubt", ("line",), [(each,) for each in plan["doubts"]])
     found.append(Text(f"Site file {plan['site']}; times of {plan['zone']}."))
     return found
-
-
-def _section(title: str, headers: tuple[str, ...], rows: list[Any]) -> list[Block]:
-    return [Heading(2, title), Table(headers, rows)] if rows else []
 
 
 def _row(span: Span) -> tuple[str, ...]:

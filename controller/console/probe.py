@@ -6,7 +6,6 @@ is held.
 
 import argparse
 import contextlib
-import json
 import pathlib
 import re
 from argparse import Namespace
@@ -16,9 +15,9 @@ from typing import Any
 
 from controller.config import can_fits, fits, profile_files
 from controller.config.bus_schema import Bus
+from controller.config.profile_form import CAN_BMS
 from controller.console import bus_access, greetings, probe_words
 from controller.console.can_listening import listen
-from controller.console.decode_fits import is_can
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
@@ -60,7 +59,7 @@ def _numbers(text: str) -> list[int]:
         help="listen to a CAN bus so long (%(default)s)",
     ),
     cli.option("--all", action="store_true", help="every profile that does not fit, and why"),
-    cli.option("--json", action="store_true", help="the same as JSON"),
+    cli.JSON,
 )
 def _probe(arguments: Namespace) -> int:
     bus = bus_access.find(arguments)
@@ -68,11 +67,8 @@ def _probe(arguments: Namespace) -> int:
         every, left_out = _profiles(arguments.profiles)
     report = (_of_can if bus.kind == "can" else _of_modbus)(bus, every, arguments)
     report["notes"] = left_out + report["notes"]
-    if arguments.json:
-        print(json.dumps(report, indent=1))
-    else:
-        shown = None if arguments.all else REFUSED_SHOWN
-        print("\n".join(probe_words.lines(report, shown)))
+    shown = None if arguments.all else REFUSED_SHOWN
+    cli.show(arguments.json, report, lambda: probe_words.lines(report, shown))
     return DONE if any(each["fits"] for each in report["devices"]) else NOT_DONE
 
 
@@ -202,7 +198,7 @@ def _fit(fit: fits.Fit, every: list[fits.Fit]) -> dict[str, Any]:
 
 
 def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
-    known = [each for each in every if is_can(each)]
+    known = [each for each in every if each.family == CAN_BMS]
     with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
         frames = list(listen(port, arguments.listen_s))
     return of_frames(bus, known, frames)

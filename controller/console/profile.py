@@ -1,14 +1,12 @@
 """`firebreak profile`: the profiles that are there, the check of one, a skeleton of a new one."""
 
-import json
 import os
 from argparse import Namespace
 from collections.abc import Iterator
 
 from controller.config import layers, maps, profile_facts, profile_files, profile_skeleton, silence
 from controller.config.profile_facts import Facts
-from controller.config.profile_form import SITE_DEVICE
-from controller.console.decode_fits import is_can
+from controller.config.profile_form import CAN_BMS, SITE_DEVICE
 from controller.core.site_devices.roles import OF_DEVICES
 from controller.documents.document import wrapped
 from controller.forms.refusal import ConfigError
@@ -17,7 +15,6 @@ from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
 from drivers.profile import shipped
 
-JSON = cli.option("--json", action="store_true", help="as JSON")
 BAUD = cli.option(
     *("--baud", "--baud-Bd"),
     type=cli.whole(1200, 1_000_000),
@@ -31,7 +28,7 @@ cli.group("profile", "ACTION")
 
 @cli.command(
     "profile list",
-    JSON,
+    cli.JSON,
     cli.option("--site", metavar="FILE", help="also the profiles beside this file and its layers"),
     help="every profile: what it serves, what proves it, what it lacks and costs",
 )
@@ -43,11 +40,8 @@ def _list(arguments: Namespace) -> int:
     found = [profile_facts.facts(name, profile) for name, profile in every.items()]
     for line in left_out:
         say(line)
-    if arguments.json:
-        print(json.dumps(found, indent=1))
-    else:
-        for each in found:
-            print(ascii_only("\n".join(_lines(each))))
+    lines = [ascii_only(line) for each in found for line in _lines(each)]
+    cli.show(arguments.json, found, lambda: lines)
     return WRONG_INPUT if left_out else DONE
 
 
@@ -87,7 +81,7 @@ def _counted(each: Facts) -> str:
     "profile check",
     cli.option("name", metavar="FILE|NAME", help="a file that ends in .toml, or a shipped name"),
     BAUD,
-    JSON,
+    cli.JSON,
     help="the first mistake of a profile in one line, or what it gives",
 )
 def _check(arguments: Namespace) -> int:
@@ -97,14 +91,12 @@ def _check(arguments: Namespace) -> int:
         silence.check(profile, facts["roles"])
         facts["signals"] = profile_facts.signals(profile)
         facts["writes"] = profile_facts.writes(profile)
-        if is_can(profile):
+        if profile.family == CAN_BMS:
             facts["messages"] = profile_facts.messages(profile)
         else:
             facts["reads"] = profile_facts.reads(profile, arguments.baud_Bd)
-    if arguments.json:
-        print(json.dumps(facts, indent=1))
-    else:
-        print(ascii_only("\n".join(_summary(facts, arguments.baud_Bd))))
+    lines = _summary(facts, arguments.baud_Bd)
+    cli.show(arguments.json, facts, lambda: map(ascii_only, lines))
     return DONE
 
 

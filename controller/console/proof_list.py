@@ -2,12 +2,12 @@
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 
-from controller.documents import document
+from controller.documents import document, html_page
 from controller.state.base import Facts
 from controller.store import proof_state
+from controller.system import cli
 from controller.system.paths import escaped
 
 # column of the CSV: (its header on paper, None: not on paper; field of the last test, "": other)
@@ -101,7 +101,7 @@ def _quoted(value: object) -> object:
 
 def _html(facts: Facts) -> str:
     wrong = [(document.Mark("missing", line),) for line in facts["wrong"]]
-    return document.page(
+    return html_page.page(
         [
             document.Heading(1, f"Proof tests: {facts['cabinet']}"),
             document.Text(
@@ -132,6 +132,6 @@ def _html_row(row: Facts) -> tuple:
 MADE: dict[str, Callable[[Facts], str]] = {
     "text": _text,
     "csv": _csv,
-    "json": lambda facts: json.dumps(facts, indent=1),
+    "json": cli.as_json,
     "html": _html,
 }

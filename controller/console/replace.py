@@ -10,7 +10,6 @@ input; 3 no controller, or the ledger cannot be read or written.
 """
 
 import functools
-import json
 import re
 import sqlite3
 import sys
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from controller.console import operator, person
 from controller.console.replace_page import lines, tests_in_words
 from controller.console.replace_steps import KINDS
+from controller.hints import no_answer
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow
 from controller.run import operator_client, operator_commands
@@ -88,7 +88,7 @@ def _replace(arguments: Namespace) -> int:
         case = _case(arguments)  # again: while a person typed the password, it may have changed
         with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
             return (_end if case.begun else _begin)(arguments, case)
-    print(json.dumps(case.facts, indent=1) if arguments.json else "\n".join(lines(case.facts)))
+    cli.show(arguments.json, case.facts, lambda: lines(case.facts))
     return NOT_DONE if case.begun else DONE
 
 
@@ -96,7 +96,7 @@ def _replace(arguments: Namespace) -> int:
 
 
 def _case(arguments: Namespace) -> Case:
-    before = f"no controller found in {arguments.run_dir}: "
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()

@@ -1,10 +1,9 @@
 """`firebreak hint schedule`: sends a table of slots of a file, or shows the table in force."""
 
-import json
 from argparse import Namespace
 
 from controller.core.base import hint_codes as h
-from controller.hints import hint_statistics, schedule_file, schedule_wire as sw, words
+from controller.hints import no_answer, schedule_file, schedule_wire as sw
 from controller.hints.client import HintClient
 from controller.hints.schedule_words import answer_fields, answer_lines, held_fields, held_lines
 from controller.system import cli
@@ -31,10 +30,10 @@ def ask(
 def show(arguments: Namespace, found: sw.Answer | sw.Held | None) -> int:
     """Print the answer; returns the exit code."""
     if found is None:
-        own = hint_statistics.of_source(arguments.run_dir, arguments.source)
-        raise cli.Ended(NO_START, words.unanswered(own))
+        line = no_answer.unanswered(arguments.run_dir, arguments.source)
+        raise cli.Ended(NO_START, line)
     if isinstance(found, sw.Held):
-        print(json.dumps(held_fields(found)) if arguments.json else "\n".join(held_lines(found)))
+        cli.show(arguments.json, held_fields(found), lambda: held_lines(found), None)
         return DONE
-    print(json.dumps(answer_fields(found)) if arguments.json else "\n".join(answer_lines(found)))
+    cli.show(arguments.json, answer_fields(found), lambda: answer_lines(found), None)
     return DONE if h.taken(found.code) else NOT_DONE

@@ -5,11 +5,11 @@ Exit codes: 0 the page is current, 1 the controller has stopped ticking (the pag
 state), 2 wrong input, 3 no controller was found.
 """
 
-import json
 import sqlite3
 from argparse import Namespace
 
 from controller.console import pages
+from controller.hints import no_answer
 from controller.journal.ring import JournalError
 from controller.state import schema, watch
 from controller.system import cli
@@ -27,7 +27,6 @@ _SPAN = cli.option(
     metavar="SECONDS",
     help="length of the trend (%(default)s)",
 )
-_JSON = cli.option("--json", action="store_true", help="the same facts as JSON, units in the names")
 _SCHEMA = cli.option(
     "--schema", action="store_true", help="each field of --json as a JSON Schema; no controller"
 )
@@ -38,9 +37,9 @@ _OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 def _show(arguments: Namespace) -> int:
     page, number = arguments.command, getattr(arguments, "page", 1)
     if getattr(arguments, "schema", False):
-        print(json.dumps(schema.schema(), indent=1))
+        print(cli.as_json(schema.schema()))
         return DONE
-    before = f"no controller found in {arguments.run_dir}: "
+    before = f"{no_answer.not_found(arguments.run_dir)}: "
     with cli.ends(NO_START, OSError, JournalError, sqlite3.Error, before=before):
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()
@@ -49,10 +48,10 @@ def _show(arguments: Namespace) -> int:
     if number > len(parts):
         line = f"--page {number}: allowed is a whole number from 1 to {len(parts)}"
         raise cli.Ended(WRONG_INPUT, line)
-    print(json.dumps(facts, indent=1) if arguments.json else "\n".join(parts[number - 1]))
+    cli.show(arguments.json, facts, lambda: parts[number - 1])
     return DONE if facts["is_live"] else NOT_DONE
 
 
 for _name in pages.PAGES.keys() - {"plan"}:  # needs no controller: plan.py
     _own = _OPTIONS.get(_name, (_PAGE,))
-    cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, _JSON, *_own)(_show)
+    cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, cli.JSON, *_own)(_show)

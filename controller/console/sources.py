@@ -1,7 +1,6 @@
 """`firebreak sources`: sources of hints, counters, hints in force. Exit codes as in show.py."""
 
 import contextlib
-import json
 import os
 from argparse import Namespace
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from controller.console.key import fingerprint, span
 from controller.core.base import hint_codes as h
 from controller.core.policies import hint_outputs
-from controller.hints import hint_statistics
+from controller.hints import hint_statistics, no_answer
 from controller.hints.words import kW, quantity
 from controller.journal import snapshot
 from controller.journal.ring import JournalError
@@ -20,17 +19,13 @@ from controller.system.paths import DONE, NO_START, NOT_DONE
 from controller.system.utc import elapsed_s
 
 _HEAD = "SOURCE           ROLE     KEY      AGE   SEEN      TAKEN  LESS REFUSED BAD MAC"
-_STOPPED = "NOT TICKING: no hint is in force; this is the last state of the controller."
+_STOPPED = f"{no_answer.LAST_STATE}: no hint is in force; this is the last state of the controller."
 
 
-@cli.command(
-    "sources",
-    cli.RUN_DIR,
-    cli.option("--json", action="store_true", help="the same as JSON, SI units"),
-)
+@cli.command("sources", cli.RUN_DIR, cli.JSON)
 def _run(arguments: Namespace) -> int:
     place = arguments.run_dir
-    with cli.ends(NO_START, OSError, JournalError, before=f"no controller has run in {place}: "):
+    with cli.ends(NO_START, OSError, JournalError, before=f"{no_answer.not_found(place)}: "):
         seen = hint_statistics.read(os.path.join(place, "hints.stats"))
         frame = snapshot.read(os.path.join(place, "journal"))
     if seen is None:
@@ -40,7 +35,7 @@ def _run(arguments: Namespace) -> int:
         frame.update()
         now_ms, utc_s = clock.now_us() // 1000, int(clock.utc_us()) // 1_000_000
         found = {"is_live": is_live} | gather(seen, frame, now_ms, utc_s)
-    print(json.dumps(found) if arguments.json else "\n".join(lines(found)))
+    cli.show(arguments.json, found, lambda: lines(found), None)
     return DONE if is_live else NOT_DONE
 
 

@@ -3,7 +3,6 @@
 Both ask the running controller for the steps and read its journal. They touch no bus.
 """
 
-import json
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +11,7 @@ from controller.console import person, step_words
 from controller.console.operator import newest, sent
 from controller.console.proof_test import note_hash
 from controller.forms.acceptance_text import names_nothing
+from controller.hints import no_answer
 from controller.journal import snapshot
 from controller.journal.snapshot import Snapshot
 from controller.run import operator_client, operator_commands
@@ -203,7 +203,7 @@ def _run(
     tick_ms, waits = seen.reader.header["safety_image"][p.H_TICK_MS], session.waits
     while not session.ended:
         if not snapshot.ticks(seen.reader, wait):
-            raise cli.Ended(NO_START, "the controller has stopped ticking")
+            raise cli.Ended(NO_START, no_answer.NO_TICKS)
         for frame in seen.follow():
             ask = session.take(seen.inp, seen.out, frame.fresh, frame.elapsed_ticks * tick_ms)
             if ask:
@@ -235,7 +235,7 @@ def _show(
     """Print the figures, and why the test ended early."""
     if arguments.json:
         ended = None if session.ended == step_session.DONE else session.ended
-        print(json.dumps({"units": found, "ended_early": ended}, indent=1))
+        print(cli.as_json({"units": found, "ended_early": ended}))
     else:
         for each in found:
             print("\n".join(lines(each)))

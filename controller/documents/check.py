@@ -8,13 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from controller.config import bus_times, configuration, hma, profile_form, schema, unit_access
 from controller.config.configuration import Config
 from controller.core.base import hint_codes, hint_sources
-from controller.documents import check_functions, check_rows, check_tables, effect_words
+from controller.documents import (
+    check_functions,
+    check_rows,
+    check_tables,
+    effect_words,
+    matrix_tables,
+)
 from controller.documents.document import wrapped
 from controller.forms.field import REQUIRED, allowed_text
 from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
-from controller.store import proof_lines
-from controller.system import cli, clock
+from controller.system import cli
 from controller.system.paths import DONE, WRONG_INPUT, ascii_only
 from safety import parameters, witness
 
@@ -79,21 +84,14 @@ def _checked(path: str, state_directory: str) -> str:
             print(check_tables.tables(built, left_out))
         raise
     measured_ms = check_tables.stored_ms(config, state_directory)
-    return report(config, today(), measured_ms, doubts)
+    return report(config, measured_ms, doubts)
 
 
-def today() -> str:
-    """UTC day by the clock of this box, for example 2026-03-14. The clock may be wrong."""
-    return proof_lines.utc_text(clock.utc_us())[:10]
-
-
-def report(
-    config: Config, day: str | None = None, measured_ms: int = 0, doubts: Sequence[str] = ()
-) -> str:
-    """The configuration in words. day: today, for acceptances of a later date; doubts: lines."""
+def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> str:
+    """The configuration in words. doubts: lines."""
     schedule = bus_times.schedule(config)
     lines = [
-        *_head(config, day, doubts),
+        *_head(config, doubts),
         *_topology(config),
         *check_tables.profiles(config),
         *_analysis(config),
@@ -131,13 +129,13 @@ def keys() -> str:
     return ascii_only("\n".join(lines))
 
 
-def _head(config: Config, day: str | None, doubts: Sequence[str]) -> Iterator[str]:
+def _head(config: Config, doubts: Sequence[str]) -> Iterator[str]:
     warnings = f"{len(doubts)} warning{'s' * (len(doubts) > 1)}"
     yield from wrapped(f"Accepted with {warnings}: " if doubts else "Accepted: ", config.path)
     yield from doubts  # each on one line, however long
     for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):
         yield from wrapped("  PLACEHOLDERS: ", line)
-    for line in hma.ahead_lines(config.hma, config.topology.not_fitted, day) if day else ():
+    for line in hma.ahead_lines(config.hma, config.topology.not_fitted, matrix_tables.today()):
         yield from wrapped("  DATED AHEAD: ", line)
     for layer, name in config.names:
         yield from wrapped(f"  {layer:8} ", name)

@@ -16,7 +16,6 @@ from controller.config import (
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device, key_of_address
-from controller.config.stage_states import OF_PROFILE
 from controller.core.parameters import SHARE
 from controller.core.policies.peak_shaving import OFF_W
 from controller.core.tracking import strict
@@ -76,7 +75,7 @@ def profiles(config: Config) -> Iterator[str]:
         if count := len(wear_profile.unstated(device.profile)):
             found.append(f"its profile does not say of {count} writes whether they are stored")
         is_remote = device.bus in [bus.name for bus in config.buses if bus.kind == "tcp"]
-        found += can_profile.lacks(device.profile) if device.profile.family in OF_PROFILE else []
+        found += can_profile.lacks(device.profile) if device.profile.signals else []
         found += [NO_SIGNATURE] if is_remote and device.role in (*METERS, "pcs", "bms") else []
         for words in found:
             yield from wrapped(f"  {device.name}: ", words)

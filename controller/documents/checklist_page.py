@@ -1,7 +1,7 @@
 """The commissioning checklist as a document to print and fill in."""
 
-from controller.documents import document, matrix_tables
-from controller.documents.document import Block, Column, Facts
+from controller.documents import matrix_tables
+from controller.documents.document import Block, Column, Facts, Heading, Table, Text, section, table
 
 FIELDS = ("measured, s", "tester", "date", "pass")
 BY_WIRE_FIELDS = ("both on before", "enable off, s", "supply off, s", *FIELDS[1:])
@@ -50,22 +50,17 @@ BY_WIRE: dict[str, Column] = {
     "enable off latest, s": lambda each: _seconds(each["enable_latest_ms"]),
     "supply off latest, s": lambda each: _seconds(each["supply_latest_ms"]),
 }
-WITHOUT: dict[str, Column] = {
-    "stage": "stage",
-    "cause": "cause",
-    "state": lambda each: matrix_tables.state_cell(each["states"]),
-}
 
 
-def blocks(made: Facts, day: str | None = None) -> list[Block]:
-    """The checklist as a document. made: of checklist.facts; day: see site_blocks."""
+def blocks(made: Facts) -> list[Block]:
+    """The checklist as a document. made: of checklist.facts."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [
-        document.Heading(1, f"Commissioning checklist: {list(named['names'].values())[-1]}"),
-        *matrix_tables.site_blocks(named, day),
-        document.Heading(2, "Times"),
-        document.Text(TIMES),
-        document.Text(
+        matrix_tables.title("Commissioning checklist", named),
+        *matrix_tables.site_blocks(named),
+        Heading(2, "Times"),
+        Text(TIMES),
+        Text(
             f"Record each row in the proof-test ledger. Commissioning is its first entry: "
             f"{made['record']} (or failed). Record each of {', '.join(_apart(made))} under this "
             "name, not under the row's number: the slower stages of the row would hide that it is "
@@ -73,12 +68,12 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
         ),
         *_sign(),
         *_hard_wired(made),
-        document.Heading(2, f"Stages that are armed ({len(tests)})"),
-        document.table(tests, ARMED, FIELDS),
+        Heading(2, f"Stages that are armed ({len(tests)})"),
+        table(tests, ARMED, FIELDS),
         *_not_fitted(tests),
-        *document.section(
+        *section(
             f"Stages that are not armed ({len(without)}): nothing to test here",
-            document.table(without, WITHOUT),
+            table(without, matrix_tables.NOT_ARMED),
         ),
         *matrix_tables.taper_blocks(made["tapers"]),
         *_times(tests),
@@ -87,7 +82,7 @@ def blocks(made: Facts, day: str | None = None) -> list[Block]:
 
 def _sign() -> list[Block]:
     """The step before every other one with power."""
-    return [document.Heading(2, "Sign of the powers"), document.Text(SIGN)]
+    return [Heading(2, "Sign of the powers"), Text(SIGN)]
 
 
 def _apart(made: Facts) -> list[str]:
@@ -100,16 +95,16 @@ def _hard_wired(made: Facts) -> list[Block]:
     if not made["hard_wired"]:
         return []
     return [
-        document.Heading(2, "In hard wiring: with the controller switched off"),
-        document.Text(
+        Heading(2, "In hard wiring: with the controller switched off"),
+        Text(
             "In this order. Record the time until the PCS enable is off. The contactor supply "
             "follows after its off-delay relay."
         ),
-        document.Table(
+        Table(
             ("step", "what to do"),
             [(str(number), words) for number, words in enumerate(made["hard_wired_steps"], 1)],
         ),
-        document.table(made["hard_wired"], BY_WIRE, BY_WIRE_FIELDS),
+        table(made["hard_wired"], BY_WIRE, BY_WIRE_FIELDS),
     ]
 
 
@@ -123,7 +118,7 @@ def _not_fitted(tests: list[Facts]) -> list[Block]:
         return []
     rows = [(effect, " ".join(names), who) for (effect, who), names in stages.items()]
     title = f"Effects that are not fitted ({len(rows)}): nothing to see here"
-    return document.section(title, document.Table(("effect", "of stages", "accepted by"), rows))
+    return section(title, Table(("effect", "of stages", "accepted by"), rows))
 
 
 def _times(tests: list[Facts]) -> list[Block]:
@@ -135,7 +130,7 @@ def _times(tests: list[Facts]) -> list[Block]:
             held = _sum(test["held_parts"]), _seconds(test["held_latest_ms"])
             rows.append((f"{test['stage']}, fan", *held))
     title = "Parts of the latest times, in seconds; (a) is assumed"
-    return document.section(title, document.Table(("stage", "parts", "sum"), rows))
+    return section(title, Table(("stage", "parts", "sum"), rows))
 
 
 def _sum(parts: list[Facts]) -> str:

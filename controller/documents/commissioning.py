@@ -1,22 +1,21 @@
-"""`firebreak commissioning`: one report to sign, made of configuration, proof tests and store.
+"""The commissioning report to sign, made of configuration, proof tests and store.
 
 Its parts: the hashes of the files, the result of each test of the checklist, the rows that are not
 armed with the reasons, the approval of the limit image, the audit of the site's plan, and what is
-still open. Exit code 1: something is open.
+still open.
 """
 
-import argparse
 import hashlib
 import importlib.metadata
 import pathlib
+from argparse import Namespace
 from collections.abc import Iterable, Iterator
 
 from controller.config import approval, configuration, hma, layers, proof_plan, stage_states
 from controller.config.configuration import Config
 from controller.config.places import RESPONDER
-from controller.documents import check, commissioning_page, document, matrix_facts, matrix_tables
+from controller.documents import check, matrix_facts, matrix_tables
 from controller.documents.document import Facts
-from controller.forms.refusal import ConfigError
 from controller.rows import proof_intervals, records
 from controller.run import sign_hold
 from controller.store import (
@@ -29,38 +28,23 @@ from controller.store import (
 )
 from controller.store.two_copies import Loaded
 from controller.system import cli, utc
-from controller.system.paths import DONE, NO_START, NOT_DONE, STATE_DIRECTORY, WRONG_INPUT
+from controller.system.paths import NO_START, STATE_DIRECTORY
 from safety import matrix as m
 
 APPROVED, CHANGED, NEVER = "approved", "another limit image is approved", "not approved"
 UNREAD = "not known: the store cannot be read"
 
 
-@cli.command("commissioning", document.SITE, document.FORM, cli.STATE_DIR)
-def _run(arguments: argparse.Namespace) -> int:
-    directory = arguments.state_dir
+def facts(arguments: Namespace) -> Facts:
+    """The report of a site file as plain data. Raises ConfigError."""
+    path, directory = arguments.site, arguments.state_dir
     if directory != STATE_DIRECTORY:
         cli.check_folder(directory)
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found, missing = configuration.survey(arguments.site)
-        doubts = () if missing else configuration.with_doubts(arguments.site)[1]
+    found, missing = configuration.survey(path)
+    doubts = () if missing else configuration.with_doubts(path)[1]
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(directory)):
         ledger = proof_tests.read(directory)
-    stored = two_copies.Store(directory).load()
-    made = facts(found, missing, ledger, stored, utc.moment())
-    made["open"] += doubts
-    document.show(arguments.format, made, lambda: commissioning_page.blocks(made))
-    return NOT_DONE if made["open"] else DONE
-
-
-def facts(
-    found: Config,
-    missing: list[str],
-    ledger: proof_lines.Found,
-    stored: Loaded,
-    now: proof_tests.Moment,
-) -> Facts:
-    """The report as plain data. missing: lines of configuration.survey."""
+    stored, now = two_copies.Store(directory).load(), utc.moment()
     utc_text = proof_lines.utc_text(now[0])
     named = matrix_tables.site(found, missing)
     rows = matrix_facts.facts(found)["rows"]
@@ -79,7 +63,7 @@ def facts(
         "approval": _approval(found, stored),
         "plan": _plan(found),
     }
-    return {**made, "open": [*missing, *_open(made, found, ledger, stored)]}
+    return {**made, "open": [*missing, *_open(made, found, ledger, stored), *doubts]}
 
 
 def _files(found: Config) -> list[Facts]:

@@ -1,7 +1,17 @@
 """The commissioning report as a document to print and sign."""
 
 from controller.documents import document, matrix_grid, matrix_tables
-from controller.documents.document import Block, Column, Facts, Mark, Table
+from controller.documents.document import (
+    Banner,
+    Block,
+    Column,
+    Facts,
+    Heading,
+    Mark,
+    Table,
+    Text,
+    section,
+)
 from controller.store import proof_state, sign_tests
 
 NOTHING = "Nothing is open. Sign below."
@@ -12,20 +22,16 @@ def blocks(made: Facts) -> list[Block]:
     """The report as a document. made: of commissioning.facts."""
     named = made["site"]
     open_points = [(str(at), Mark("missing", line)) for at, line in enumerate(made["open"], 1)]
-    banner = [document.Banner("NOT READY TO SIGN: points are open.")] if open_points else []
+    banner = [Banner("NOT READY TO SIGN: points are open.")] if open_points else []
     return [
-        document.Heading(1, f"Commissioning report: {list(named['names'].values())[-1]}"),
+        matrix_tables.title("Commissioning report", named),
         *banner,
-        document.Text(matrix_tables.identity(named)),
-        document.Text(
-            f"Printed {made['utc']} (clock: {made['clock']}) by firebreak {made['program']}."
-        ),
+        Text(matrix_tables.identity(named)),
+        Text(f"Printed {made['utc']} (clock: {made['clock']}) by firebreak {made['program']}."),
         *(
-            document.section(
-                f"Open points ({len(open_points)})", Table(("no.", "what"), open_points)
-            )
+            section(f"Open points ({len(open_points)})", Table(("no.", "what"), open_points))
             if open_points
-            else [document.Heading(2, "Open points (0)"), document.Text(NOTHING)]
+            else [Heading(2, "Open points (0)"), Text(NOTHING)]
         ),
         *_approval(made),
         *_plan(made["plan"]),
@@ -41,18 +47,18 @@ def _approval(made: Facts) -> list[Block]:
     given = made["approval"]
     by = f" by {given['by']}" if given["by"] else ""
     words = f"Limit image: {given['state']}{by}."
-    return [document.Heading(2, "Approval at the cabinet"), document.Text(words)]
+    return [Heading(2, "Approval at the cabinet"), Text(words)]
 
 
 def _plan(plan: Facts | None) -> list[Block]:
     title = "Audit of the site's plan"
     if plan is None:
         words = "The configuration names no plan ([plan]): distances were not checked here."
-        return [document.Heading(2, title), document.Text(words)]
+        return [Heading(2, title), Text(words)]
     around = ", ".join([f"rack {at} in {name}" for at, name in enumerate(plan["racks"], 1)])
     result = f" Open: {plan['open']}." if plan["open"] else ""
     words = f"{plan['name']}: {plan['audit']}.{result} {around.capitalize()}."
-    return [document.Heading(2, title), document.Text(words)]
+    return [Heading(2, title), Text(words)]
 
 
 def _tests(made: Facts) -> list[Block]:
@@ -72,7 +78,7 @@ def _tests(made: Facts) -> list[Block]:
         f"{ledger['records']} records, newest hash {ledger['head']}."
     )
     title = f"Checklist and proof tests ({len(made['tests'])})"
-    return document.section(title, document.table(made["tests"], columns), words)
+    return section(title, document.table(made["tests"], columns), words)
 
 
 def _signs(signs: list[Facts]) -> list[Block]:
@@ -86,7 +92,7 @@ def _signs(signs: list[Facts]) -> list[Block]:
             "armed" if each["state"] == sign_tests.DONE else "missing", each["state"]
         ),
     }
-    return document.section("Sign of the powers", document.table(signs, columns), words)
+    return section("Sign of the powers", document.table(signs, columns), words)
 
 
 def _last(test: Facts, key: str) -> str:
@@ -101,18 +107,12 @@ def _result(test: Facts) -> Mark:
 
 
 def _not_armed(made: Facts) -> list[Block]:
-    columns: dict[str, Column] = {
-        "stage": "stage",
-        "cause": "cause",
-        "state": lambda each: matrix_tables.state_cell(each["states"]),
-    }
-    fitted = Table(("equipment", "accepted by"), list(made["site"]["not_fitted"].items()))
-    hazards = [document.Text(f"Hazard that stays open: {line}.") for line in made["open_hazards"]]
-    table = document.table(made["not_armed"], columns)
+    hazards = [Text(f"Hazard that stays open: {line}.") for line in made["open_hazards"]]
+    table = document.table(made["not_armed"], matrix_tables.NOT_ARMED)
     title = f"Stages that are not armed ({len(made['not_armed'])})"
     return [
-        *(document.section("Not fitted, and who accepted it", fitted) if fitted.rows else []),
-        *(document.section(title, table) if table.rows else [document.Heading(2, title)]),
+        *matrix_tables.not_fitted("Not fitted, and who accepted it", made["site"]),
+        *(section(title, table) if table.rows else [Heading(2, title)]),
         *hazards,
     ]
 
@@ -121,4 +121,4 @@ def _hashes(made: Facts) -> list[Block]:
     files = [(each["file"], each["sha256"]) for each in made["files"]]
     devices = ", ".join([f"{name} {crc}" for name, crc in made["devices"].items()])
     words = f"CRC of each device's place, contacts and profile: {devices}."
-    return [*document.section("Files", Table(("file", "SHA-256"), files)), document.Text(words)]
+    return [*section("Files", Table(("file", "SHA-256"), files)), Text(words)]

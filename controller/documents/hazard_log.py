@@ -40,6 +40,11 @@ def read() -> tuple[Facts, Facts]:
     return toml_text.read(LOG), json.loads(MEASURED.read_text(encoding="ascii"))
 
 
+def whole() -> Facts:
+    """The facts of the two files. Raises OSError."""
+    return facts(*read())
+
+
 def facts(log: Facts, measured: Facts) -> Facts:
     """The log as plain data, with all its gaps. log, measured: of `read`."""
     rows = _rows(measured)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text, table
+from controller.documents.matrix_tables import stages_of
 
 FIELDS = (
     ("cause", "cause"),
@@ -92,12 +93,7 @@ def _hazard(each: Facts, facts: Facts) -> list[Block]:
         rows.append(("longest of its scenarios", f"{each['measured_s']:g} s"))
     rows.append(("scenarios", ", ".join(each["scenarios"]) or "only the test cases of its rows"))
     rows.append(("tests", ", ".join(each["tests"])))
-    stages = [
-        {**stage, "row": row["row"]}
-        for row in facts["rows"]
-        if row["row"] in each["rows"]
-        for stage in row["stages"]
-    ]
+    stages = stages_of([row for row in facts["rows"] if row["row"] in each["rows"]])
     return [
         Heading(2, f"{each['id']}: {each['hazard']}"),
         Table(("field", "value"), rows),

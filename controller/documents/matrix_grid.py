@@ -5,7 +5,7 @@ import functools
 import io
 
 from controller.documents import document, matrix_tables
-from controller.documents.document import Block, Column, Facts
+from controller.documents.document import Block, Column, Facts, Table, Text, section
 from controller.rows import matrix_words
 from controller.rows.facts import sources
 from safety import matrix as m
@@ -34,12 +34,10 @@ COLUMNS: dict[int, tuple[str, tuple[str, ...]]] = {
 CAUSES: dict[str, Column] = {
     "row": "row",
     "stage": "stage",
-    "state": lambda stage: matrix_tables.state_cell(stage["states"]) if stage.get("states") else "",
+    "state": matrix_tables.state_cell,
     "cause": "cause",
     "trips at": "trips_at",
-    "after": lambda stage: (
-        "" if stage["debounce_ms"] is None else matrix_words.after(stage["debounce_ms"])
-    ),
+    "after": lambda stage: matrix_tables.after(stage["debounce_ms"]),
     "reset": "reset",
 }
 SIGNERS = (
@@ -53,13 +51,12 @@ _WORDS = dict(matrix_words.EFFECTS)
 _BY_ID: dict[str, tuple] = {str(stage[m.S_ID]): stage for stage in m.STAGES}
 
 
-def grid(facts: Facts) -> document.Table:
+def grid(facts: Facts) -> Table:
     """A line for each stage; facts: of matrix_facts.facts."""
-    stages = [{**stage, "row": row["row"]} for row in facts["rows"] for stage in row["stages"]]
     outputs: dict[str, Column] = {
         head: functools.partial(_letter, index) for index, (head, _) in COLUMNS.items()
     }
-    return document.table(stages, CAUSES | outputs)
+    return document.table(matrix_tables.stages_of(facts["rows"]), CAUSES | outputs)
 
 
 def _letter(index: int, stage: Facts) -> str:
@@ -74,16 +71,15 @@ def _letter(index: int, stage: Facts) -> str:
     return f"({letter})" if _WORDS[index][level] in absent else letter
 
 
-def blocks(facts: Facts, day: str | None = None) -> list[Block]:
-    """The grid as a document with banner and signatures; day: see matrix_tables.site_blocks."""
+def blocks(facts: Facts) -> list[Block]:
+    """The grid as a document with banner and signatures."""
     named = facts["site"]
-    title = f"Causes and outputs{': ' + list(named['names'].values())[-1] if named else ''}"
     return [
-        document.Heading(1, title),
-        *matrix_tables.banner(named, day),
-        *([document.Text(matrix_tables.identity(named))] if named else []),
+        matrix_tables.title("Causes and outputs", named),
+        *matrix_tables.banner(named),
+        *([Text(matrix_tables.identity(named))] if named else []),
         grid(facts),
-        *document.section("Letters", document.Table(("output", "letters"), _legend())),
+        *section("Letters", Table(("output", "letters"), _legend())),
         *matrix_tables.row_blocks(facts["rows"]),
         *(signatures(named) if named else []),
     ]
@@ -107,14 +103,14 @@ def signatures(named: Facts) -> list[Block]:
     words = f"Signed for {what}. Another image needs new signatures."
     signers = [{"who": who} for who in SIGNERS]
     table = document.table(signers, {"who": "who"}, ("name and company", "date", "signature"))
-    return document.section("Signatures", table, words)
+    return section("Signatures", table, words)
 
 
-def comma_separated(facts: Facts, day: str | None = None) -> str:
+def comma_separated(facts: Facts) -> str:
     """The grid as CSV. A banner is a separate line before the heads."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"], day)])
+    lines.writerows([(each.text,) for each in matrix_tables.banner(facts["site"])])
     table = grid(facts)
     lines.writerow((*table.headers, "asked for by"))
     bases = [row["basis"] for row in facts["rows"] for _ in row["stages"]]

@@ -1,91 +1,36 @@
-"""`firebreak matrix` and `firebreak checklist`: the matrix of causes and effects, and its tests.
-
-A site adds its thresholds and the state of each stage. Missing required equipment is listed and is
-exit code 1; `check` and `run` refuse such a file.
+"""The matrix of causes and effects as a document. A site adds its thresholds, and the state of each
+stage.
 """
 
-import argparse
-
-from controller.config import configuration
-from controller.config.configuration import Config
-from controller.documents import (
-    check,
-    checklist,
-    checklist_page,
-    document,
-    effect_words,
-    matrix_facts,
-    matrix_grid,
-    matrix_tables,
+from controller.documents import document, effect_words, matrix_tables
+from controller.documents.document import (
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Heading,
+    Mark,
+    Table,
+    Text,
+    section,
 )
-from controller.documents.document import Block, Cell, Column, Facts, Table
-from controller.forms.refusal import ConfigError
 from controller.rows import matrix_words
-from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
 from safety import matrix as m
 
-FORM = cli.option(
-    "--format",
-    choices=("md", "html", "json", "grid-html", "grid-csv"),
-    default="md",
-    help="(%(default)s); grid: causes against outputs, to sign",
-)
 
-
-@cli.command(
-    "matrix",
-    cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),
-    FORM,
-)
-def _matrix(arguments: argparse.Namespace) -> int:
-    found, lines = _survey(arguments.site) if arguments.site else (None, [])
-    facts = matrix_facts.facts(found, lines)
-    if arguments.format == "grid-csv":
-        print(matrix_grid.comma_separated(facts, check.today()))
-    elif arguments.format == "grid-html":
-        document.show("html", facts, lambda: matrix_grid.blocks(facts, check.today()))
-    else:
-        document.show(arguments.format, facts, lambda: matrix_blocks(facts, check.today()))
-    return NOT_DONE if lines else DONE
-
-
-@cli.command("checklist", document.SITE, document.FORM)
-def _checklist(arguments: argparse.Namespace) -> int:
-    found, lines = _survey(arguments.site)
-    if lines:  # a checklist of a cabinet that must not be energised would mislead
-        return WRONG_INPUT
-    facts = checklist.facts(found)
-    document.show(arguments.format, facts, lambda: checklist_page.blocks(facts, check.today()))
-    return DONE
-
-
-def _survey(path: str) -> tuple[Config, list[str]]:
-    """(Config, lines of refusals). Prints the lines."""
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found, lines = configuration.survey(path)
-    for line in lines:
-        say(line)
-    return found, lines
-
-
-def matrix_blocks(facts: Facts, day: str | None = None) -> list[Block]:
-    """The matrix as a document; day: see site_blocks."""
+def blocks(facts: Facts) -> list[Block]:
+    """The matrix as a document. facts: of matrix_facts.facts."""
     named = facts["site"]
-    title = f"Cause-and-effect matrix{': ' + list(named['names'].values())[-1] if named else ''}"
-    blocks: list[Block] = [
-        document.Heading(1, title),
-        *(matrix_tables.site_blocks(named, day) if named else _general_blocks()),
-    ]
     rows = facts["rows"]
-    stages = [{**stage, "row": row["row"]} for row in rows for stage in row["stages"]]
+    stages = matrix_tables.stages_of(rows)
     doubt = [str(row["row"]) for row in rows if row["is_unconfirmed"]]
     return [
-        *blocks,
-        document.Heading(2, f"Rows ({len(rows)}) and stages ({len(stages)})"),
+        matrix_tables.title("Cause-and-effect matrix", named),
+        *(matrix_tables.site_blocks(named) if named else _general_blocks()),
+        Heading(2, f"Rows ({len(rows)}) and stages ({len(stages)})"),
         document.table(stages, _columns(named)),
         *matrix_tables.row_blocks(rows),
-        document.Text(
+        Text(
             f"Unconfirmed (?): the basis of rows {', '.join(doubt)} is general knowledge or a "
             "clause cited from memory. Check it against a purchased copy before you rely on it."
         ),
@@ -103,7 +48,7 @@ def _reason_blocks(reasons: list[tuple[str, str]]) -> list[Block]:
         "C6), and how long a stage has to be clear. A site may only tighten them."
     )
     table = Table(("reason", "number"), reasons)
-    return document.section("Why the project chose its numbers", table, words)
+    return section("Why the project chose its numbers", table, words)
 
 
 def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> list[Block]:
@@ -128,7 +73,7 @@ def _conflict_blocks(conflicts: list[Facts], breaker: Facts, fuse: Facts) -> lis
         "included. The hard-wired chain does not wait."
     )
     table = Table(("effect", "yields to row", "for", "basis"), rows)
-    return document.section("Effects that yield", table, words)
+    return section("Effects that yield", table, words)
 
 
 def _reading_blocks(found: list[Facts]) -> list[Block]:
@@ -140,18 +85,18 @@ def _reading_blocks(found: list[Facts]) -> list[Block]:
     )
     title = "Stages that differ from their row of the fact table"
     columns = {"stage": "stage", "column": "column", "read as": "read_as"}
-    return document.section(title, document.table(found, columns), words)
+    return section(title, document.table(found, columns), words)
 
 
 def _general_blocks() -> list[Block]:
     return [
         *matrix_tables.banner(None),
-        document.Text(
+        Text(
             "Every row that this program evaluates, with the thresholds for LFP cells (NMC in "
             "brackets). A site may only tighten them. The site decides which rows are armed: give "
             "--site FILE to see them."
         ),
-        document.Text(
+        Text(
             "Rows 1 to 48 are from the project's fact table. The project adds the rows from 49 on "
             "and each stage marked (project): the clauses of its row do not require the stage, or "
             "give no number for it (38b, 40d). A letter with a number, for example A47, is a key "
@@ -162,16 +107,16 @@ def _general_blocks() -> list[Block]:
 
 def _columns(named: Facts | None) -> dict[str, Column]:
     """{header: its cell} of the stages of a site, or of all."""
-    state = {"state": lambda stage: matrix_tables.state_cell(stage["states"])} if named else {}
+    state = {"state": matrix_tables.state_cell} if named else {}
     return {
         "row": "row",
         "stage": lambda stage: stage["stage"] + " (project)" * stage["is_ours"],
         **state,
         "cause": _cause,
         "trips at": lambda stage: _with_nmc(stage, "trips_at"),
-        "after": lambda stage: _after(stage["debounce_ms"]),
+        "after": lambda stage: matrix_tables.after(stage["debounce_ms"]),
         "clears at": lambda stage: _with_nmc(stage, "clears_at"),
-        "for": lambda stage: _after(stage["clear_for_ms"]),
+        "for": lambda stage: matrix_tables.after(stage["clear_for_ms"]),
         "reset": "reset",
         "effects": _effects,
         "numbers from": _source,
@@ -195,8 +140,4 @@ def _effects(stage: Facts) -> str:
 
 def _source(stage: Facts) -> Cell:
     source: str = stage["numbers_from"]
-    return document.Mark("doubt", source) if "(?)" in source else source
-
-
-def _after(duration_ms: int | None) -> str:
-    return "" if duration_ms is None else matrix_words.after(duration_ms)
+    return Mark("doubt", source) if "(?)" in source else source

@@ -13,9 +13,23 @@ from controller.config import (
 )
 from controller.config.bus_times import Exchange
 from controller.config.configuration import Config
-from controller.documents import document
-from controller.documents.document import Block, Cell, Column, Facts, Table
+from controller.documents.document import (
+    Banner,
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Heading,
+    Mark,
+    Table,
+    Text,
+    filled,
+    section,
+    table,
+)
 from controller.rows import matrix_words
+from controller.store import proof_lines
+from controller.system import clock
 from safety import matrix as m, parameters as p
 
 # Indexed by stage_states.ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED.
@@ -128,7 +142,7 @@ def taper_blocks(found: list[Facts]) -> list[Block]:
         "Limits that fall in a line from full power to none. They always act, with or without an "
         "active row. The weakest rack decides."
     )
-    return document.section("Tapers", document.table(found, columns), words)
+    return section("Tapers", table(found, columns), words)
 
 
 def row_blocks(rows: list[Facts]) -> list[Block]:
@@ -141,8 +155,8 @@ def row_blocks(rows: list[Facts]) -> list[Block]:
         "source and clause": _source,
         "confidence": _confidence,
     }
-    sources = document.table(rows, columns)
-    return document.section("Source of each row", sources, f"{words} {codes}.")
+    sources = table(rows, columns)
+    return section("Source of each row", sources, f"{words} {codes}.")
 
 
 def _source(row: Facts) -> str:
@@ -152,7 +166,7 @@ def _source(row: Facts) -> str:
 
 def _confidence(row: Facts) -> Cell:
     sure: str = row["confidence"]
-    return document.Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
+    return Mark("doubt", f"{sure} (?)") if row["is_unconfirmed"] else sure
 
 
 def identity(named: Facts) -> str:
@@ -166,10 +180,20 @@ def identity(named: Facts) -> str:
     return f"{named['file']} ({names}). {crc}"
 
 
-def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]:
+def title(words: str, named: Facts | None) -> Heading:
+    """The title of a document. named: of `site`."""
+    return Heading(1, f"{words}: {list(named['names'].values())[-1]}" if named else words)
+
+
+def today() -> str:
+    """UTC day by the clock of this box, for example 2026-03-14. The clock may be wrong."""
+    return proof_lines.utc_text(clock.utc_us())[:10]
+
+
+def banner(named: Facts | None) -> list[Banner]:
     """[one Banner] with reasons not to energise a cabinet, or []. named: of `site`."""
     if named is None:
-        return [document.Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
+        return [Banner("NOT A SITE'S MATRIX. Nothing may be energised by this document.")]
     papers = named["hma"], named["not_fitted"]
     why = [
         *(
@@ -177,24 +201,28 @@ def banner(named: Facts | None, day: str | None = None) -> list[document.Banner]
             * bool(named["missing"])
         ),
         *hma.placeholder_lines(*papers),
-        *(hma.ahead_lines(*papers, day) if day else ()),
+        *hma.ahead_lines(*papers, today()),
     ]
-    return [document.Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
+    return [Banner(f"MUST NOT BE ENERGISED: {'; '.join(why)}.")] if why else []
 
 
-def site_blocks(named: Facts, day: str | None = None) -> list[Block]:
-    """The head of every document about a site. day: lists acceptances with a later date."""
-    blocks: list[Block] = [*banner(named, day), document.Text(identity(named))]
+def site_blocks(named: Facts) -> list[Block]:
+    """The head of every document about a site."""
+    blocks: list[Block] = [*banner(named), Text(identity(named))]
     if named["longer_by_tick"]:
-        blocks.append(document.Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
+        blocks.append(Text(matrix_words.longer_by_tick(named["longer_by_tick"])))
     if named["missing"]:
-        missing = [(document.Mark("missing", line),) for line in named["missing"]]
+        missing = [(Mark("missing", line),) for line in named["missing"]]
         title = "Required and missing: no energisation"
-        blocks += document.section(title, Table(("what",), missing))
+        blocks += section(title, Table(("what",), missing))
     papers = [(key, _plain(value)) for key, value in named["hma"].items()]
-    blocks += document.section("Hazard mitigation analysis", Table(("fact", "value"), papers))
-    lacking = Table(("equipment", "accepted by"), list(named["not_fitted"].items()))
-    return [*blocks, *(document.section("Not fitted", lacking) if lacking.rows else [])]
+    blocks += section("Hazard mitigation analysis", Table(("fact", "value"), papers))
+    return blocks + not_fitted("Not fitted", named)
+
+
+def not_fitted(title: str, named: Facts) -> list[Block]:
+    """Equipment that is not fitted. named: of `site`."""
+    return filled(title, ("equipment", "accepted by"), list(named["not_fitted"].items()))
 
 
 def _plain(value: bool | int | str | Sequence) -> str:
@@ -203,9 +231,26 @@ def _plain(value: bool | int | str | Sequence) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def state_cell(found: list[Facts]) -> document.Mark:
+def state_cell(stage: Facts) -> Cell:
     """ "armed (rack 1 2); not fitted (rack 3), accepted by: N. N.", marked by the worst state."""
+    found = stage.get("states")
+    if not found:
+        return ""
     who = [f"accepted by: {each['accepted_by']}" for each in found if each["accepted_by"]]
     kinds = [each["kind"] for each in found]
     worst = min(kinds, key=("missing", "absent", "other", "armed").index)
-    return document.Mark(worst, "; ".join(map(placed, found)), "; ".join(dict.fromkeys(who)))
+    return Mark(worst, "; ".join(map(placed, found)), "; ".join(dict.fromkeys(who)))
+
+
+# stages that are not armed
+NOT_ARMED: dict[str, Column] = {"stage": "stage", "cause": "cause", "state": state_cell}
+
+
+def stages_of(rows: Iterable[Facts]) -> list[Facts]:
+    """The stages of rows, each with its row."""
+    return [{**stage, "row": row["row"]} for row in rows for stage in row["stages"]]
+
+
+def after(duration_ms: int | None) -> str:
+    """A duration in words, "" without one."""
+    return "" if duration_ms is None else matrix_words.after(duration_ms)

@@ -1,13 +1,8 @@
 """`firebreak reasons`: every code with its words and remedy. REASONS.md is its output."""
 
-import argparse
-
 from controller.core.base import reasons
-from controller.documents import document
-from controller.documents.document import Block, Column, Facts
+from controller.documents.document import Block, Column, Facts, Heading, Text, section, table
 from controller.rows import danger, matrix_words, reason_words
-from controller.system import cli
-from controller.system.paths import DONE
 from safety import matrix as m
 
 TEXTS = ("name", "sentence", "remedy")
@@ -23,12 +18,6 @@ GROUPS = (
     ("Rows of the cause-and-effect matrix", 800, 900),
     ("Modes of the site", 900, 1000),
 )
-
-
-@cli.command("reasons", document.FORM)
-def _run(arguments: argparse.Namespace) -> int:
-    document.show(arguments.format, facts(), blocks)
-    return DONE
 
 
 def facts() -> Facts:
@@ -53,19 +42,18 @@ def _stage(stage: tuple) -> Facts:
     }
 
 
-def blocks() -> list[Block]:
+def blocks(found: Facts) -> list[Block]:
     """The handbook as a document."""
-    found = facts()
     out: list[Block] = [
-        document.Heading(1, "Reasons: what a code says and what to do"),
-        document.Text(
+        Heading(1, "Reasons: what a code says and what to do"),
+        Text(
             "A code never changes its name. `firebreak why` and `firebreak alarms` print these "
             "texts. This page is the output of `firebreak reasons`."
         ),
     ]
     for title, first, after in GROUPS:
         codes = [code for code in found["codes"] if first <= code["code"] < after]
-        out += document.section(title, document.table(codes, {"code": "label", **WORDS}))
+        out += section(title, table(codes, {"code": "label", **WORDS}))
     columns: dict[str, Column] = {
         "stage": "stage",
         "code": lambda stage: reasons.label(stage["code"]),
@@ -74,8 +62,8 @@ def blocks() -> list[Block]:
         "danger": "danger",
         "reset": "reset",
     }
-    return out + document.section(
+    return out + section(
         "Stages of the rows: what the pages say when one is active",
-        document.table(found["stages"], columns),
+        table(found["stages"], columns),
         "The stage that is most dangerous to people is first, as on every page.",
     )

@@ -5,19 +5,13 @@ to call. It gives no distance and no extinguishing rule, because those are the f
 Exit code 1: the site file leaves an entry of [responder] out.
 """
 
-import argparse
-import json
-
-from controller.config import bus_times, configuration, thresholds, time_chain
+from controller.config import bus_times, thresholds, time_chain
 from controller.config.configuration import Config
 from controller.config.places import PLACES
 from controller.core.site_devices.roles import ROLES
-from controller.documents import document, effect_words
-from controller.documents.document import Block, Facts, Table
-from controller.forms.refusal import ConfigError
+from controller.documents import effect_words
+from controller.documents.document import Banner, Block, Facts, Heading, Table, Text, section
 from controller.rows import matrix_words
-from controller.system import cli
-from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT
 from safety import matrix as m
 
 NOT_GIVEN = "NOT GIVEN"
@@ -34,23 +28,6 @@ EXPLOSION = {
 }
 
 
-@cli.command(
-    "responder",
-    document.SITE,
-    cli.option("--format", choices=("text", "html", "json"), default="text", help="(%(default)s)"),
-)
-def _run(arguments: argparse.Namespace) -> int:
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found = facts(configuration.load(arguments.site))
-    if arguments.format == "json":
-        print(json.dumps(found, indent=1))
-    elif arguments.format == "html":
-        print(document.page(blocks(found), document.PORTRAIT))
-    else:
-        print(document.plain(blocks(found)))
-    return NOT_DONE if found["not_given"] else DONE
-
-
 def facts(found: Config) -> Facts:
     """The sheet of a site as plain data."""
     chemistry = found.hma["chemistry"]
@@ -58,7 +35,7 @@ def facts(found: Config) -> Facts:
     racks, schedule = found.rack_tables, bus_times.schedule(found)
     lacking = found.topology.not_fitted
     return {
-        "cabinet": list(dict(found.names).values())[-1],
+        "cabinet": found.names[-1][1],
         "site": dict(found.names).get("site", ""),
         "chemistry": chemistry,
         "racks": len(racks),
@@ -104,24 +81,24 @@ def blocks(found: Facts) -> list[Block]:
     energy, given = _energy(found), found["places"]
     places = [(words, given[key] or NOT_GIVEN) for key, words in PLACES.items()]
     return [
-        document.Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
-        document.Banner(
+        Heading(1, f"For the fire service: {found['cabinet']}, {found['site']}"),
+        Banner(
             "KEEP AWAY. DO NOT OPEN THE CABINET. Gas inside can explode when air comes in, even "
             "hours later and while the fan runs. Batteries stay live. They can burn again after "
             "days."
         ),
         *_not_given(found),
-        document.Heading(2, "What is inside"),
-        document.Text(
+        Heading(2, "What is inside"),
+        Text(
             f"{found['racks']} rack{'s' * (found['racks'] > 1)} of lithium cells "
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),
-        *document.section("What the lamps say", Table(("lamp", "means"), _lamps())),
-        *document.section("What is off, and what is not", Table(("after a stop", "state"), energy)),
-        *document.section("Gas, fan and agent", Table(("what", "does"), _air(found))),
-        *document.section("Call, and where things are", Table(("what", "this site"), places)),
-        document.Text(
+        *section("What the lamps say", Table(("lamp", "means"), _lamps())),
+        *section("What is off, and what is not", Table(("after a stop", "state"), energy)),
+        *section("Gas, fan and agent", Table(("what", "does"), _air(found))),
+        *section("Call, and where things are", Table(("what", "this site"), places)),
+        Text(
             "Afterwards: the cabinet stays off until somebody resets it with the key on site. Keep "
             "watching it and keep the operator reachable: at Gateway (California, 2024) batteries "
             "burned again for two weeks."
@@ -133,7 +110,7 @@ def _not_given(found: Facts) -> list[Block]:
     if not found["not_given"]:
         return []
     names = ", ".join(found["not_given"])
-    return [document.Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
+    return [Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
 
 
 def _lamps() -> list[tuple[str, str]]:

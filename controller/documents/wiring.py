@@ -4,19 +4,12 @@ The page has what the configuration and safety/README.md state. What neither sta
 of relays and the place of terminators, is left to the drawings of the maker.
 """
 
-import argparse
-import json
-
-from controller.config import configuration, equipment, time_chain, wired
+from controller.config import equipment, time_chain, wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
-from controller.documents import document
-from controller.documents.document import Block, Column, Facts, table
-from controller.forms.refusal import ConfigError
+from controller.documents.document import Block, Column, Facts, Heading, Table, Text, section, table
 from controller.rows import records
-from controller.system import cli
-from controller.system.paths import DONE, WRONG_INPUT
 
 # an output: what it does while its coil is energised, and while it is released
 OUTPUTS = {
@@ -58,23 +51,11 @@ LEFT_OUT = (
 )
 
 
-@cli.command(
-    "wiring",
-    cli.option("file", metavar="FILE", help="cabinet.toml"),
-    cli.option("--json", action="store_true", help="the same as JSON"),
-)
-def _run(arguments: argparse.Namespace) -> int:
-    with cli.ends(WRONG_INPUT, ConfigError):
-        found = facts(configuration.load(arguments.file))
-    print(json.dumps(found, indent=1) if arguments.json else document.plain(blocks(found)))
-    return DONE
-
-
 def facts(config: Config) -> Facts:
     """The wiring of a cabinet as plain data."""
     channel_b = config.channel_b
     return {
-        "cabinet": list(dict(config.names).values())[-1],
+        "cabinet": config.names[-1][1],
         "modules": [_module(each) for each in config.devices if each.inputs or each.outputs],
         "chain": [_contact(config, row) for row in wired.rows(config) if row != wired.EXPIRY],
         "channel_b": channel_b and {"port": channel_b.port, "baud_Bd": channel_b.baud_Bd},
@@ -156,13 +137,13 @@ def blocks(found: Facts) -> list[Block]:
         "until": _chain_times,
     }
     return [
-        document.Heading(1, f"Wiring: {found['cabinet']}"),
+        Heading(1, f"Wiring: {found['cabinet']}"),
         *modules,
-        *document.section("Hard-wired chain", table(found["chain"], rows), CHAIN),
-        *document.section("What drops, in this order", document.Table((), _order(found))),
+        *section("Hard-wired chain", table(found["chain"], rows), CHAIN),
+        *section("What drops, in this order", Table((), _order(found))),
         *[block for bus in found["buses"] for block in _bus_blocks(bus)],
         *_channel_b(found),
-        document.Text(LEFT_OUT),
+        Text(LEFT_OUT),
     ]
 
 
@@ -171,7 +152,7 @@ def _module_blocks(module: Facts) -> list[Block]:
     inputs = {"terminal": lambda each: f"  in  {each['terminal']}", "contact": _input_words}
     outputs = {"terminal": lambda each: f"  out {each['terminal']}", "coil": _output_words}
     return [
-        document.Heading(2, f"{module['device']} ({where})"),
+        Heading(2, f"{module['device']} ({where})"),
         *[table(module[side], form) for side, form in (("inputs", inputs), ("outputs", outputs))],
     ]
 
@@ -224,7 +205,7 @@ def _bus_blocks(bus: Facts) -> list[Block]:
         "profile": "profile",
     }
     title = f"Bus {bus['bus']}: {speed}"
-    return document.section(title, table(bus["devices"], columns), f"At {bus['place']}.")
+    return section(title, table(bus["devices"], columns), f"At {bus['place']}.")
 
 
 def _channel_b(found: Facts) -> list[Block]:
@@ -234,4 +215,4 @@ def _channel_b(found: Facts) -> list[Block]:
     words = (
         f"At {fitted['port']}, {fitted['baud_Bd']} Bd. Its permit relay is before the off-delay."
     )
-    return [document.Heading(2, "Channel B"), document.Text(words)]
+    return [Heading(2, "Channel B"), Text(words)]

@@ -72,7 +72,11 @@ def drop_in(settings: Settings, kind: str) -> str:
 
 
 def _allowed(row: Exposure) -> Iterable[str]:
-    """A name may lead anywhere, by way of a name server; who listens to all may hear anybody."""
+    """A name may lead anywhere, by way of a name server; a door that listens to all may hear
+    anybody. A path is no address.
+    """
+    if row.place.startswith("/"):
+        return []
     host = urllib.parse.urlsplit(row.place if "://" in row.place else f"//{row.place}").hostname
     if host in LOCAL:
         return ["localhost"]

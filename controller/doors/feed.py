@@ -7,7 +7,9 @@ import math
 import sqlite3
 from typing import Any
 
+from controller.hints.no_answer import NO_TICK
 from controller.journal.ring import JournalError
+from controller.state import patch
 from controller.state.watch import Kept, Watch
 from controller.system import caught, clock
 from controller.system.paths import plain
@@ -16,7 +18,6 @@ PERIOD_S, LINES_MAX = 0.2, 20
 OLD_S, HANGS_S = 5.0, 15.0  # a reading that hangs makes no old values
 UPDATES_MAX = 18_000  # an hour
 BEHIND_MS_MAX = 600_000  # beyond, a new watch costs less than what it has not read
-NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
 Facts = dict[str, Any]
 
 
@@ -38,6 +39,8 @@ class Feed:
         self._read_s = -math.inf
         self._state: Facts | None = None
         self._made_of: tuple[Watch, int | None] | None = None
+        self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
+        self.period_s = PERIOD_S
         self.is_rough = False  # True: alarms are exact, values are of the newest keyframe
         self.began_s = 0.0  # of the reading: the state has all that the loop answered before
         self.trouble = "the journal has not been read yet"
@@ -70,7 +73,7 @@ class Feed:
         self.state, self.trouble, self.began_s = state, trouble, began_s
 
     async def fresh(self, age_s_max: float = 0) -> Facts | None:
-        """The state, read now if it is older than age_s_max, at least PERIOD_S."""
+        """The state, read now if it is older than age_s_max, at least period_s."""
         if self._is_old(age_s_max):
             async with self._reading:
                 if self._is_old(age_s_max):
@@ -78,7 +81,7 @@ class Feed:
         return self.state
 
     def _is_old(self, age_s_max: float) -> bool:
-        return clock.uptime_s() - self._read_s >= max(PERIOD_S, age_s_max if self.live else 0)
+        return clock.uptime_s() - self._read_s >= max(self.period_s, age_s_max if self.live else 0)
 
     async def awaited(self, within_s: float) -> Facts | None:
         """The live state. While there is none it is read again: a controller may be new."""
@@ -90,8 +93,17 @@ class Feed:
 
     async def changed(self, period_s: float = 0) -> Facts | None:
         """Wait for the next reading, period_s after the last one. The state, or None."""
-        await asyncio.sleep(max(0.0, self._read_s + max(PERIOD_S, period_s) - clock.uptime_s()))
+        await asyncio.sleep(
+            max(0.0, self._read_s + max(self.period_s, period_s) - clock.uptime_s())
+        )
         return await self.fresh(period_s)
+
+    def patch(self, before: Facts, after: Facts) -> Facts:
+        """What changed (RFC 7386), computed once for all clients that are up to date."""
+        known = self._patched
+        if known[0] is not before or known[1] is not after:
+            known = self._patched = before, after, patch.between(before, after)
+        return known[2]
 
     async def page(self, name: str, *span_s: int) -> Facts:
         """One page of watch.PAGES, read now; span_s: of the trend. Raises NoState."""

@@ -1,21 +1,25 @@
-"""A listening address: connections within limits of number and time, TLS, each in a task.
+"""A listening address or path: connections within limits of number and time, TLS, each in a task.
 
 A client that breaks a rule, or sends or reads too slowly, is counted by its cause and dropped.
 """
 
 import asyncio
+import contextlib
+import os
 import socket
 import ssl
+import stat
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from controller.doors import addresses
 from controller.doors.process import DoorError, House
-from controller.system import caught, clock
+from controller.system import caught, clock, sockets
 from controller.system.paths import why
 
 HANDSHAKE_S, WRITE_S, FULL_S, LINES_MAX = 5.0, 5.0, 0.1, 20
+BACKLOG = 64
 SEND_BYTES = 1 << 16  # buffered for a client; the kernel doubles its part
 FULL, MADE_ROOM, HANDSHAKE, SLOW_READER = "connections", "made_room", "handshake", "slow_reader"
 AT_ONCE = struct.pack("ii", 1, 0)  # what is not sent is dropped, and the client hears of it
@@ -28,7 +32,7 @@ class Dropped(Exception):
 
 class Connection:
     """One client: its address, or who it proves to be. is_waiting: no whole request has come, so it
-    may make room.
+    may make room. write_s: for what it is sent.
     """
 
     reader: asyncio.StreamReader
@@ -36,15 +40,18 @@ class Connection:
 
     def __init__(self, address: str) -> None:
         self.client, self.is_waiting, self.asked_us = address, True, clock.now_us()
+        self.write_s = WRITE_S
 
     async def write(self, data: bytes) -> None:
         """Send it. Raises Dropped."""
         self.writer.write(data)
-        await within(WRITE_S, self.writer.drain(), SLOW_READER)
+        await within(self.write_s, self.writer.drain(), SLOW_READER)
 
 
 class Listener:
-    """`run` until cancelled. `port`: once it listens."""
+    """`run` until cancelled. `port`: once it listens. `full`: a line for whom no room is made."""
+
+    full = b""
 
     def __init__(
         self,
@@ -62,13 +69,13 @@ class Listener:
         self._last = caught.Last("a connection is closed", LINES_MAX)
         self.port = 0
 
-    async def run(self) -> None:
-        """Accept connections. Raises OSError."""
-        place = self._values["listen"], self._values["port"]
-        family = socket.AF_INET6 if ":" in place[0] else socket.AF_INET
-        with socket.create_server(place, family=family, backlog=64) as listening:
+    async def run(self, began: Callable[[], None] = lambda: None) -> None:
+        """Accept connections. began: is called once it listens. Raises DoorError, OSError."""
+        with opened(self._values["listen"], self._values.get("port")) as listening:
             listening.setblocking(False)
-            self.port = listening.getsockname()[1]
+            if listening.family != socket.AF_UNIX:
+                self.port = listening.getsockname()[1]
+            began()
             try:
                 while True:
                     await self._accept(listening)
@@ -82,12 +89,13 @@ class Listener:
         except OSError:  # no descriptor is left, or the client has gone
             await asyncio.sleep(FULL_S)
             return
-        made = Connection(addresses.plain(peer[0]))
+        made = Connection(_client(own, peer))
         if len(self.connections) >= self._values["connections_max"]:
             victim = self._victim(made)
             self._count(MADE_ROOM if victim else FULL, victim or made)
             if victim is None:
-                own.close()
+                with contextlib.suppress(OSError), own:
+                    own.send(self.full, socket.MSG_DONTWAIT)
                 return
             self.connections.pop(victim).cancel()
         task = asyncio.create_task(self._serve(own, made))
@@ -124,13 +132,65 @@ class Listener:
         try:
             await self._talk(made)
             made.writer.close()  # sends what is buffered, for ever to a client that does not read
-            await within(WRITE_S, made.writer.wait_closed(), SLOW_READER)
+            await within(made.write_s, made.writer.wait_closed(), SLOW_READER)
         except Dropped as error:
             self._count(str(error), made)
             return False
         except (OSError, EOFError):  # the client has gone
             return False
         return True
+
+
+@contextlib.contextmanager
+def opened(place: str, port: int | None) -> Iterator[socket.socket]:
+    """A listening socket at an address, or without a port at a path. Raises DoorError, OSError."""
+    if port is not None:
+        family = socket.AF_INET6 if ":" in place else socket.AF_INET
+        with socket.create_server((place, port), family=family, backlog=BACKLOG) as made:
+            yield made
+        return
+    with at_path(place) as made:
+        try:
+            yield made
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place)
+
+
+def at_path(path: str) -> socket.socket:
+    """A listening stream socket at `path`, in place of an earlier one. DoorError: another process
+    listens there, or a file of another kind is there.
+    """
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    with sockets.short(path) as name:
+        _remove_left_over(path, name)
+    with sockets.ready(made, path) as name:
+        os.chmod(name, 0o660)
+        made.listen(BACKLOG)
+    return made
+
+
+def _remove_left_over(path: str, name: str) -> None:
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise DoorError(f"{path}: exists and is not a socket; choose another --listen")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(name)
+        except OSError:
+            os.unlink(path)
+            return
+    raise DoorError(f"{path}: another gateway listens there")
+
+
+def _client(own: socket.socket, peer: Any) -> str:
+    """The address of a client; at a path its user and process."""
+    if own.family != socket.AF_UNIX:
+        return addresses.plain(peer[0])
+    credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size)
+    process, user, _ = sockets.CREDENTIALS.unpack(credentials)
+    return f"{user}/{process}"
 
 
 async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:

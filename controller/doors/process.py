@@ -62,31 +62,46 @@ class House:
 Serve = Callable[[House, str, dict[str, Any]], Awaitable[None]]
 
 
-def run(kind: str, settings: Settings, *directories: str) -> int:
-    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as of House. Returns the exit
-    code.
+def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) -> int:
+    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as of House; is_kept: a door
+    that fails is opened again, else the process ends with it. Returns the exit code.
     """
     try:
         serve: Serve = importlib.import_module(f"controller.doors.{kind}.door").serve
     except ModuleNotFoundError as error:
         say(f"doors {kind}: {error.name} is not installed: pip install 'firebreak[doors]'")
         return NO_START
-    asyncio.run(_all(kind, serve, House(settings, *directories)))
-    return DONE
+    return asyncio.run(
+        _all(kind, _kept if is_kept else _once, serve, House(settings, *directories))
+    )
 
 
-async def _all(kind: str, serve: Serve, house: House) -> None:
+async def _all(kind: str, keep: Callable[..., Any], serve: Serve, house: House) -> int:
+    """The exit code, once a signal has come or a door has ended."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    tasks = [asyncio.create_task(_alive())]
-    for name, values in house.settings.doors.get(kind, {}).items():
-        tasks.append(asyncio.create_task(_kept(f"{kind}.{name}", serve, house, name, values)))
-    await asked.wait()
+    doors = [
+        asyncio.create_task(keep(f"{kind}.{name}", serve, house, name, values))
+        for name, values in house.settings.doors.get(kind, {}).items()
+    ]
+    tasks = [asyncio.create_task(_alive()), asyncio.create_task(asked.wait()), *doors]
+    await asyncio.wait(tasks[1:], return_when=asyncio.FIRST_COMPLETED)
+    code = NO_START if any([each.done() for each in doors]) else DONE
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    return code
+
+
+async def _once(title: str, serve: Serve, house: House, name: str, values: dict[str, Any]) -> None:
+    """One door until it fails."""
+    with caught.Last(f"door {title}: closed"):
+        try:
+            await serve(house, name, values)
+        except (DoorError, OSError) as error:
+            say(plain(error, values.get("listen", "")))
 
 
 async def _kept(title: str, serve: Serve, house: House, name: str, values: dict[str, Any]) -> None:

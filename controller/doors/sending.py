@@ -13,10 +13,9 @@ from controller.doors.settings import Source
 from controller.forms.field import Form, integer, number, passing
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
-from controller.hints import client, key_file
+from controller.hints import client, key_file, no_answer
 from controller.hints.words import fields
 from controller.system import json_text
-from controller.upstream import messages
 
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 HINT: Form = {
@@ -33,7 +32,7 @@ REMEDIES = {  # what to do at the box, where its doors.toml has the cause
     "its [source.NAME].",
     h.RATE: "Send less often, or raise `hints_per_min_max` of this [source.NAME] in doors.toml.",
     h.NO_ANSWER: "Compare the key file beside doors.toml with that of the controller: a wrong key "
-    "gets no answer, and firebreak sources counts it.",
+    f"gets {no_answer.NOTHING}, and firebreak sources counts it.",
 }
 Answer = dict[str, Any]
 Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
@@ -75,12 +74,10 @@ class Sender:
                 said = link.say(self.source.name, key, *hint, ahead_ms=ahead_ms)
         except (key_file.KeyStoreError, client.SequenceError):
             return refused(h.NO_KEY)
-        except BlockingIOError:
-            return refused(h.BUSY)
         except OSError as error:
             is_key = error.filename == self.source.key_path
-            return refused(h.NO_KEY if is_key else h.NO_CONTROLLER)
-        return refused(h.NO_ANSWER) if said is None or said[1] is None else fields(said[1])
+            return refused(h.NO_KEY if is_key else no_answer.code_of(error))
+        return refused(no_answer.code_of(None)) if said is None else fields(said[1])
 
 
 def read_hint(message: object) -> Answer:
@@ -99,5 +96,5 @@ def may(role: str, kind: int) -> bool:
 
 def refused(code: int) -> Answer:
     """An answer of the door itself: nothing has reached the loop, or nothing came back."""
-    answer = messages.problem(code)
+    answer = no_answer.problem(code)
     return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

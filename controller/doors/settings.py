@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from controller.core.base import hint_codes as h
 from controller.forms.field import Form, choice, integer, text
 from controller.forms.reading import read_each, tables_of, unknown
-from controller.forms.refusal import refuse, shown
+from controller.forms.refusal import Path, refuse, shown
 
 FILE = "/etc/firebreak/doors/doors.toml"
-KINDS = ("mqtt", "modbus", "http", "alarms")
+KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
 MAY = h.ROLES[:3]  # an operator is a person at the cabinet
 SOURCE: Form = {"key": text(), "may": choice(MAY, MAY[0]), "hints_per_min_max": integer(1, 600, 60)}
@@ -82,6 +82,13 @@ def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
 def form(kind: str) -> Any:
     """The module `form` of a kind; it takes no library, so that a file is checked without it."""
     return importlib.import_module(f"controller.doors.{kind}.form")
+
+
+def together(file: str, path: Path, values: dict[str, Any], *names: str) -> None:
+    """Refuse a table with some of the keys that belong together. Raises ConfigError."""
+    missing = [name for name in names if not values[name]]
+    if missing and len(missing) < len(names):
+        refuse(file, (*path, missing[0]), "is missing", f"all of {', '.join(names)}, or none")
 
 
 def source_of(settings: Settings, path: tuple[str, ...], name: str) -> Source:

@@ -165,10 +165,3 @@ def doing(reply: w.Reply) -> str:
     what = f"{'discharging' if power_W > 0 else 'charging'} {kW(abs(power_W))}"
     what = what if power_W else "no power"
     return what + (f", held by {reason(reply.binding_reason)}" if reply.binding_reason else "")
-
-
-def unanswered(own: dict | None) -> str:
-    """A line for a hint without an answer; the only known cause is a refused key."""
-    if own and own["last_code"] in (h.NO_KEY, h.BAD_MAC):
-        return f"no answer came: {h.text(own['last_code'])[1]} {h.text(own['last_code'])[2]}"
-    return " ".join(h.text(h.NO_ANSWER)[1:])

@@ -1,100 +1,31 @@
 """Accounts of a month: what the site paid, and what it would have paid in another way.
 
-All come from finished quarters of an hour. A value that is unknown is that of the quarter before,
-and the battery counts as idle there, so that a hole never looks like a saving. The caller keeps the
-quarters of this month, and of the 42 days before now: 28 of the share, and 14 that a plan learns
-from.
+A shadow is what one habit would have made of this month. It begins each month with the battery's
+own energy, plans each hour by what was known then, and follows its plan by the model of
+backtest.py. Shadows inform, and choose nothing. After a restart the month is made again.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from controller.planner import backtest, exact, planning
-from controller.planner.backtest import HOUR_SLOTS, Outcome, Past
-from controller.planner.exact import J_PER_WH
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
+from controller.planner.backtest import HOUR_SLOTS, Layer, Outcome, Past
+from controller.planner.books import Series
+from controller.planner.daily import Daily
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Habit, Site
 from controller.system.local_days import day_begin, number_of, slots_between
 
 SHARE_DAYS = 28
 LEAST_PART = 0.001  # of the bill: below it, what perfect foresight saves has no share
 G_PER_KG = 1000.0
-
-
-class Quarter(NamedTuple):
-    """A finished quarter of an hour that began at `at`, an aware local time. None is unknown."""
-
-    at: datetime
-    load_W: float | None = None
-    pv_W: float | None = None
-    grid_W: float | None = None
-    battery_W: float | None = None
-    stored_Wh: float | None = None  # at its end
-    price_per_kWh: float | None = None  # before adders
-    planned_battery_W: float | None = None
-    planned_grid_W: float | None = None
-    forecast_load_W: float | None = None
-    yesterday_load_W: float | None = None
-    carbon_g_per_kWh: float | None = None
-    lowered_W: float | None = None  # by which load_W, the wanted load, was lower on request
-
-
-class Series(NamedTuple):
-    """Quarters of an hour without a hole, from the whole hour `start` on."""
-
-    start: datetime
-    load_W: list[float]
-    pv_W: list[float]
-    grid_W: list[float]
-    battery_W: list[float]
-    stored_J: list[float]  # at the end of each
-    price_per_kWh: list[float]
-    carbon_g_per_kWh: list[float]  # NaN: never known
-    errors_W: list[tuple[float, float] | None]  # of the load's forecast, and of yesterday's load
-    lowered_W: list[float]
-
-
-def series_of(quarters: Sequence[Quarter]) -> Series | None:
-    """The quarters in order of time, holes filled; None while load, energy or prices are unknown
-    in all of them.
-    """
-    by_index = {number_of(each.at): each for each in quarters}
-    if not by_index:
-        return None
-    first, end = min(by_index), max(by_index) + 1
-    first = min(-(-first // HOUR_SLOTS) * HOUR_SLOTS, end)
-    rows = [by_index.get(at) for at in range(first, end)]
-    load_W, pv_W = _column(rows, "load_W"), _column(rows, "pv_W")
-    stored_Wh, price = _column(rows, "stored_Wh"), _column(rows, "price_per_kWh")
-    if not rows or any([math.isnan(each[0]) for each in (load_W, stored_Wh, price)]):
-        return None
-    if math.isnan(pv_W[0]):  # a site without PV
-        pv_W = [0.0] * len(rows)
-    pairs = [_pair(*each) for each in zip(rows, load_W, pv_W)]
-    return Series(
-        planning.later(min(quarters).at, first - min(by_index)),
-        *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
-        *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
-        [_errors_W(each) for each in rows],
-        [(each and each.lowered_W) or 0.0 for each in rows],
-    )
-
-
-def _column(rows: Sequence[Quarter | None], name: str) -> list[float]:
-    """The values; an unknown one is that before, and the first ones are the first known one."""
-    found = [getattr(row, name, None) for row in rows]
-    last = next((each for each in found if each is not None), math.nan)
-    return [last := last if each is None else float(each) for each in found]
-
-
-def _pair(row: Quarter | None, load_W: float, pv_W: float) -> tuple[float, float]:
-    """Import and battery power of a quarter: one from the other, or an idle battery."""
-    net_W = load_W - pv_W - ((row and row.lowered_W) or 0.0)
-    grid_W, battery_W = (row.grid_W, row.battery_W) if row else (None, None)
-    if battery_W is None:
-        battery_W = 0.0 if grid_W is None or row is None or row.load_W is None else net_W - grid_W
-    return net_W - battery_W if grid_W is None else grid_W, battery_W
+HABITS = {
+    "holds_cap": planning.HOLDS_CAP,
+    "trades": planning.TRADES,
+    "told": planning.TOLD,
+    "energy_only": planning.ENERGY_ONLY,
+}
 
 
 def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
@@ -191,10 +122,56 @@ def _CO2_kg(grid_W: Sequence[float], carbon_g_per_kWh: Sequence[float]) -> float
     return grams_W * SLOT_S / (exact.J_PER_KWH * G_PER_KG)
 
 
-def _errors_W(row: Quarter | None) -> tuple[float, float] | None:
-    """Errors of the forecast of the load and of yesterday's load, where both are known."""
-    own_W = (row.load_W, row.forecast_load_W, row.yesterday_load_W) if row else (None,) * 3
-    load_W, forecast_W, yesterday_W = own_W
-    if load_W is None or forecast_W is None or yesterday_W is None:
-        return None
-    return abs(forecast_W - load_W), abs(yesterday_W - load_W)
+class Shadows:
+    """`step` makes one hour of each, so that the process can renew its heartbeat in between."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._first = self._done = 0  # number of the month's first quarter, and of the next to do
+        self._own: dict[str, _Shadow] = {}
+
+    def step(self, found: Series, price_per_kWh: Sequence[float]) -> bool:
+        """One hour more of each shadow; False: none was left to do. price_per_kWh: from the end of
+        the newest quarter on.
+        """
+        begin = number_of(found.start)
+        first = max(HOUR_SLOTS, month_begin(found))
+        if begin + first != self._first:
+            self._first = self._done = begin + first
+            self._own = {
+                name: _Shadow(self._site, habit, found.stored_J[first - 1])
+                for name, habit in HABITS.items()
+            }
+        at = self._done - begin
+        end = -(-(at + 1) // HOUR_SLOTS) * HOUR_SLOTS
+        if end > len(found.load_W):
+            return False
+        prices = [*found.price_per_kWh, *price_per_kWh]
+        past = Past(found.start, found.load_W, found.pv_W, prices, 0)
+        for each in self._own.values():
+            each.hour(past, at, end)
+        self._done = begin + end
+        return True
+
+    def costs(self, found: Series) -> list[dict[str, str | float]]:
+        """The cost of this month until the last hour of `step`: as run, no battery, by habit."""
+        if self._done == self._first:
+            return []
+        begin = number_of(found.start)
+        past, done = part(found, self._first - begin, self._done - begin)
+        ways = {"as run": done, "no battery": backtest.without(past)}
+        ways |= {name: each.outcome() for name, each in self._own.items()}
+        return [
+            {"name": name, "cost": backtest.cost(self._site, past, each)}
+            for name, each in ways.items()
+        ]
+
+
+class _Shadow(Layer):
+    def __init__(self, site: Site, habit: Habit, stored_J: float) -> None:
+        super().__init__(site, stored_J)
+        self._daily = Daily(site, habit)
+
+    def hour(self, past: Past, first: int, end: int) -> None:
+        """Plan at the first of these quarters, and follow the plan until the end."""
+        self.follow(past, first, end, self._daily.rows(self.known(past, first)))

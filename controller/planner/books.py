@@ -1,15 +1,21 @@
 """Books of the planner: each finished quarter of an hour, a line each, in its state directory.
 
-They hold what was measured beside what was planned, for 42 days: the present month, and what the
-share of the optimum needs. A line that a power cut has damaged is left out.
+They hold what was measured beside what was planned, for 42 days: the present month, 28 days of the
+share, and 14 that a plan learns from. A line that a power cut has damaged is left out. As a Series
+they have no hole: a value that is unknown is that of the quarter before, and the battery counts as
+idle there, so that a hole never looks like a saving.
 """
 
 import contextlib
+import math
 import os
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from typing import NamedTuple
 
-from controller.planner.accounts import Quarter
+from controller.planner import planning
+from controller.planner.backtest import HOUR_SLOTS
+from controller.planner.exact import J_PER_WH
 from controller.store import durable
 from controller.system import regular_file
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, number_of
@@ -17,6 +23,39 @@ from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, number_of
 FILE = "books.csv"
 KEPT, SPARE = 42 * SLOTS_PER_DAY, SLOTS_PER_DAY  # SPARE: lines more, before the file is made anew
 BYTES_MAX, NUMBER_MAX = 2 << 20, 1e12
+
+
+class Quarter(NamedTuple):
+    """A finished quarter of an hour that began at `at`, an aware local time. None is unknown."""
+
+    at: datetime
+    load_W: float | None = None
+    pv_W: float | None = None
+    grid_W: float | None = None
+    battery_W: float | None = None
+    stored_Wh: float | None = None  # at its end
+    price_per_kWh: float | None = None  # before adders
+    planned_battery_W: float | None = None
+    planned_grid_W: float | None = None
+    forecast_load_W: float | None = None
+    yesterday_load_W: float | None = None
+    carbon_g_per_kWh: float | None = None
+    lowered_W: float | None = None  # by which load_W, the wanted load, was lower on request
+
+
+class Series(NamedTuple):
+    """Quarters of an hour without a hole, from the whole hour `start` on."""
+
+    start: datetime
+    load_W: list[float]
+    pv_W: list[float]
+    grid_W: list[float]
+    battery_W: list[float]
+    stored_J: list[float]  # at the end of each
+    price_per_kWh: list[float]
+    carbon_g_per_kWh: list[float]  # NaN: never known
+    errors_W: list[tuple[float, float] | None]  # of the load's forecast, and of yesterday's load
+    lowered_W: list[float]
 
 
 class Books:
@@ -100,3 +139,54 @@ class Books:
 def _line(row: Quarter) -> bytes:
     cells = ",".join(["" if each is None else f"{each:.7g}" for each in row[1:]])
     return f"{int(row.at.timestamp())},{cells}\n".encode("ascii")
+
+
+def series_of(quarters: Sequence[Quarter]) -> Series | None:
+    """The quarters in order of time, holes filled; None while load, energy or prices are unknown
+    in all of them.
+    """
+    by_index = {number_of(each.at): each for each in quarters}
+    if not by_index:
+        return None
+    first, end = min(by_index), max(by_index) + 1
+    first = min(-(-first // HOUR_SLOTS) * HOUR_SLOTS, end)
+    rows = [by_index.get(at) for at in range(first, end)]
+    load_W, pv_W = _column(rows, "load_W"), _column(rows, "pv_W")
+    stored_Wh, price = _column(rows, "stored_Wh"), _column(rows, "price_per_kWh")
+    if not rows or any([math.isnan(each[0]) for each in (load_W, stored_Wh, price)]):
+        return None
+    if math.isnan(pv_W[0]):  # a site without PV
+        pv_W = [0.0] * len(rows)
+    pairs = [_pair(*each) for each in zip(rows, load_W, pv_W)]
+    return Series(
+        planning.later(min(quarters).at, first - min(by_index)),
+        *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
+        *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
+        [_errors_W(each) for each in rows],
+        [(each and each.lowered_W) or 0.0 for each in rows],
+    )
+
+
+def _column(rows: Sequence[Quarter | None], name: str) -> list[float]:
+    """The values; an unknown one is that before, and the first ones are the first known one."""
+    found = [getattr(row, name, None) for row in rows]
+    last = next((each for each in found if each is not None), math.nan)
+    return [last := last if each is None else float(each) for each in found]
+
+
+def _pair(row: Quarter | None, load_W: float, pv_W: float) -> tuple[float, float]:
+    """Import and battery power of a quarter: one from the other, or an idle battery."""
+    net_W = load_W - pv_W - ((row and row.lowered_W) or 0.0)
+    grid_W, battery_W = (row.grid_W, row.battery_W) if row else (None, None)
+    if battery_W is None:
+        battery_W = 0.0 if grid_W is None or row is None or row.load_W is None else net_W - grid_W
+    return net_W - battery_W if grid_W is None else grid_W, battery_W
+
+
+def _errors_W(row: Quarter | None) -> tuple[float, float] | None:
+    """Errors of the forecast of the load and of yesterday's load, where both are known."""
+    own_W = (row.load_W, row.forecast_load_W, row.yesterday_load_W) if row else (None,) * 3
+    load_W, forecast_W, yesterday_W = own_W
+    if load_W is None or forecast_W is None or yesterday_W is None:
+        return None
+    return abs(forecast_W - load_W), abs(yesterday_W - load_W)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from controller.planner.accounts import J_PER_WH, Quarter
+from controller.planner.books import Quarter
+from controller.planner.exact import J_PER_WH
 from controller.planner.inputs import Given
 from controller.planner.planning import SLOT_S, Site, adder_per_kWh
 from controller.recorder import quarters

@@ -12,13 +12,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.planner import accounts, inputs, planning, report, site_file
-from controller.planner.books import Books
+from controller.planner import accounts, books, exact, inputs, planning, report, site_file
+from controller.planner.accounts import HABITS, Shadows
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
 from controller.planner.planning import SLOT_S, Known, Planned
 from controller.planner.sender import Sender
-from controller.planner.shadows import HABITS, Shadows
 from controller.state import plan_file
 from controller.system import caught
 from controller.system.local_days import number_of
@@ -72,11 +71,11 @@ class Process:
         self._site, self._wall = own.site, WallClock(clocks)
         self._inputs, self._daily = inputs.Inputs(own), Daily(own.site)
         self._given: inputs.Given | None = None
-        self._books = Books(places.state_directory, own.zone)
+        self._books = books.Books(places.state_directory, own.zone)
         self._measured = Measured(places.run_directory, own.site, own.zone)
         self._sender = Sender(places.run_directory, places.source, places.key_path)
         self._last = caught.Last("planner: tried again", LINES_MAX, say)
-        self._series: accounts.Series | None = None
+        self._series: books.Series | None = None
         self._shadows, self._share, self._share_day = Shadows(own.site), NO_SHARE, -1
         self._now_us = self._check_us = self._retry_us = self._hour = 0
         self._written = self._looked = 0  # quarters
@@ -134,7 +133,7 @@ class Process:
         fresh = [at for at in ended if self._books.lacks(at, self._measured.powers_W(at))]
         if fresh:
             self._enter(fresh)
-        self._series = accounts.series_of(self._books.rows)
+        self._series = books.series_of(self._books.rows)
         self._measured.forget()
 
     def _enter(self, fresh: list[int]) -> None:
@@ -189,7 +188,7 @@ class Process:
         missing = [*given.lacks, *["state of charge"] * (stored_Wh is None)]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
         peak_W, yielded_h = self._month()
-        known = inputs.known(given, (stored_Wh or 0.0) * accounts.J_PER_WH, peak_W)
+        known = inputs.known(given, (stored_Wh or 0.0) * exact.J_PER_WH, peak_W)
         if known is None or missing:
             return None
         known = known._replace(yielded_h=yielded_h)
@@ -267,7 +266,7 @@ class Process:
             habit=made and made.habit,
             cap_W=made and made.planned.cap_W,
             stored_Wh=self._measured.stored_Wh(self._now),
-            full_Wh=self._site.full_J / accounts.J_PER_WH,
+            full_Wh=self._site.full_J / exact.J_PER_WH,
             sent=sent.code and {"at": self._sent_at, "code": sent.code, "text": sent.text} or None,
             waits=report.lines(list(filter(None, self._waits.values()))),
             doubts=report.lines(given.doubts if given else []),

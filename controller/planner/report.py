@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import accounts, backtest, planning, rows
-from controller.planner.accounts import Quarter
+from controller.planner import backtest, planning, rows
+from controller.planner.books import Quarter
+from controller.planner.exact import J_PER_WH
 from controller.planner.planning import Known, Planned, Site, later
 from controller.state import plan_file
 
@@ -38,7 +39,7 @@ def slots(
                 "grid_W": round(slot.net_W - less_W - power_W),
                 "cap_W": round(slot.cap_W),
                 "reserve_permille": row.reserve_permille,
-                "stored_Wh": round(stored_J / accounts.J_PER_WH),
+                "stored_Wh": round(stored_J / J_PER_WH),
                 "carbon_g_per_kWh": None if math.isnan(carbon[at]) else carbon[at],
             }
         )

@@ -13,10 +13,11 @@ from typing import NamedTuple, TypeVar
 
 from controller.core.base import hint_codes as h
 from controller.core.base.schedule_table import STATES, Slot
-from controller.hints import client, key_file
+from controller.hints import client, key_file, no_answer
 
 SLOT_MIN, VALID_MS, BEAT_US = 15, 300_000, 60_000_000
 WAITING = tuple([each for each in STATES if each.startswith("waits")])
+NEEDS = 'role = "grid_cap" and a priority'  # of its [source.NAME] in site.toml
 Found = TypeVar("Found")
 
 
@@ -76,7 +77,7 @@ class Sender:
         )
         self._run = reply.nonce
         if not h.taken(reply.code):
-            raise SendError(f"heartbeat refused: {_words(reply.code)}")
+            raise SendError(f"heartbeat refused: {no_answer.coded(reply.code)}")
 
     def _schedule(self, start_min: int, slots: Sequence[Slot]) -> Sent:
         """Send a table of quarters of an hour. start_min: UTC since 1970."""
@@ -86,7 +87,7 @@ class Sender:
         self._run = answer.nonce
         if not h.taken(answer.code):
             slot = f", slot {answer.refused_slot}" if answer.refused_slot else ""
-            raise SendError(f"schedule refused{slot}: {_words(answer.code)}")
+            raise SendError(f"schedule refused{slot}: {no_answer.coded(answer.code)}")
         state = STATES[answer.state] if answer.state < len(STATES) else "unknown"
         waits = f"schedule: {state}" if state in WAITING else ""
         return Sent(h.label(answer.code), f"{len(slots)} slots, the schedule {state}", waits, 0)
@@ -102,11 +103,11 @@ class Sender:
             raise SendError("the controller's queue of hints is full") from None
         except OSError as error:
             where = f"{self._run_directory}/hints.sock: {error.strerror}"
-            raise SendError(f"no controller answers: {where}") from None
+            raise SendError(f"{no_answer.NONE_ANSWERS}: {where}") from None
         except (key_file.KeyStoreError, client.SequenceError) as error:
             raise SendError(str(error)) from None
         if found is None:
-            raise SendError(f"no answer came: {self._unanswered()}")
+            raise SendError(no_answer.unanswered(self._run_directory, self._source, NEEDS))
         return found
 
     def _absent(self, error: OSError) -> str:
@@ -115,28 +116,4 @@ class Sender:
                 f"{self._key_path}: there is no key: as the user firebreak, `firebreak key create "
                 f"{self._source}` prints one"
             )
-        return f"no controller runs in {self._run_directory}"
-
-    def _unanswered(self) -> str:
-        """The likely cause, by the counters that the controller keeps of each source."""
-        from controller.hints import hint_statistics  # 6 MiB, which an answer saves
-
-        path = os.path.join(self._run_directory, "hints.stats")
-        if hint_statistics.read(path) is None:
-            return "firebreak sources shows what the controller received"
-        own = hint_statistics.of_source(self._run_directory, self._source)
-        if own is None:
-            return (
-                f"the controller does not know this source: add [source.{self._source}] with "
-                'role = "grid_cap" and a priority to site.toml'
-            )
-        if own["last_code"] in (h.NO_KEY, h.BAD_MAC):
-            return _words(own["last_code"])
-        return "the controller is busy, or another program sends as this source"
-
-
-def _words(code: int) -> str:
-    if code not in h.TEXTS:
-        return h.label(code)
-    _, sentence, remedy = h.text(code)
-    return f"{h.label(code)} {sentence} {remedy}"
+        return no_answer.silent(self._run_directory)

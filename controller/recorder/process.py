@@ -7,6 +7,7 @@ transaction stores a position: the next recorder goes on with the frame after it
 from collections.abc import Callable
 from typing import Any
 
+from controller.hints import no_answer
 from controller.journal.frame import Frame
 from controller.recorder import events, fast_anchor
 from controller.recorder.archive import Archive
@@ -191,7 +192,7 @@ class Recorder:
         run, goes_on = self._follower.first(position)
         if run is None:
             if not self._waits:
-                self._say("no controller has written a journal here yet; waiting")
+                self._say(f"{no_answer.NEVER_RAN}; waiting")
             self._waits = True
             return None
         if position and not goes_on and not position.get("over"):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from controller.config import can_dialects, families
+from controller.config import can_dialects
 from drivers import can_dialect
 from drivers.can_bms import CanBms
 
@@ -28,7 +28,7 @@ class Rack:
     """A BMS, and its command: place in the kernel's outputs, time of the next frame."""
 
     command_at: int
-    bms: families.OnCan
+    bms: CanBms
     due_us: int = 0
 
 
@@ -40,13 +40,13 @@ class CanBus:
     def __init__(self, name: str):
         self.name = name
         self.racks: list[Rack] = []
-        self.by_id: dict[int, families.OnCan] = {}
+        self.by_id: dict[int, CanBms] = {}
         self.heard: set[int] = set()  # every id, to find the profile that fits
 
-    def add(self, bms: families.OnCan, command_at: int) -> None:
+    def add(self, bms: CanBms, command_at: int) -> None:
         """Add one rack's BMS."""
         self.racks.append(Rack(command_at, bms))
-        if isinstance(bms, CanBms):
+        if not bms.is_sealed:
             can_dialects.shipped()  # read before the loop runs
         for can_id in bms.can_ids():
             self.by_id[can_id] = bms
@@ -64,7 +64,7 @@ class CanBus:
     def reports(self, now_us: int) -> Iterator[tuple[int, tuple[int, int, int]]]:
         """(node, (state, id, number of the profile that fits)) of each rack with a dialect."""
         for rack in self.racks:
-            if isinstance(rack.bms, CanBms):
+            if not rack.bms.is_sealed:
                 state, can_id = rack.bms.report(now_us)
                 if self.heard and self.heard.isdisjoint(rack.bms.can_ids()):
                     state, can_id = can_dialect.MISSING, rack.bms.can_ids()[0]

@@ -18,6 +18,7 @@ from controller.run.site_channel import SiteChannel
 from drivers import serial_number
 from drivers.buses import rtu
 from drivers.buses.port import RtuPort
+from drivers.can_bms import CanBms
 from drivers.io import IoModule
 from drivers.meter import Meter
 from drivers.pcs import SunSpecPcs
@@ -115,8 +116,7 @@ class Field:
     ) -> None:
         if device.bus in self.can:
             self.can[device.bus].add(
-                cast(families.OnCan, driver),
-                image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK),
+                cast(CanBms, driver), image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
             )
             return
         port = self.ports[device.bus]

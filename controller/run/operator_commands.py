@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Protocol
 
+from controller.hints import no_answer
 from controller.run import tool_read
 from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
@@ -261,7 +262,7 @@ class Listener:
 def words(answer: int | None) -> str:
     """An answer code, or None, in words."""
     if answer is None:
-        return "no answer"
+        return no_answer.NOTHING
     named = {
         ACCEPTED: "accepted",
         REFUSED_FORM: "not understood: is it the same version?",

@@ -2,7 +2,6 @@
 
 import argparse
 import itertools
-import json
 import os
 
 from controller.forms.refusal import ConfigError
@@ -68,4 +67,4 @@ def _is_same(path: str, other: str) -> bool:
 
 
 def _json(site: Site, findings: list[audit.Finding]) -> str:
-    return json.dumps(report.document(site, findings), indent=1) + "\n"
+    return cli.as_json(report.document(site, findings)) + "\n"

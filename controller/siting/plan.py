@@ -7,6 +7,7 @@ and has an exclamation mark: colour is never the only sign.
 import math
 from collections.abc import Iterator
 
+from controller.documents.drawing import tag
 from controller.siting import distances, geometry, lot, plan_parts as parts
 from controller.siting.audit import Finding
 from controller.siting.distances import Distance
@@ -45,7 +46,7 @@ def svg(site: Site, findings: list[Finding]) -> str:
     placed = [parts.draw_label(placer, [lines], x, y, color) for lines, x, y, color in labels]
     placed += [parts.distance_label(placer, view, each, site.lengths) for each in found]
     body = [
-        parts.tag("clipPath", parts.tag("rect", **view.size_px), id="view"),
+        tag("clipPath", tag("rect", **view.size_px), id="view"),
         '<g clip-path="url(#view)">',
         *drawn,
         *[parts.distance_line(view, each) for each in found],

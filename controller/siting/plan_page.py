@@ -3,6 +3,7 @@
 import textwrap
 from xml.sax.saxutils import escape
 
+from controller.documents.drawing import tag
 from controller.siting import audit, geometry, plan_parts as parts, report
 from controller.siting.audit import Finding
 from controller.siting.labels import CHARACTER_px, FONT_px
@@ -16,14 +17,14 @@ def page(site: Site, findings: list[Finding], view: parts.View, body: list[str])
     legend, legend_px = _legend(site, findings, view)
     width = view.width_px + 2 * parts.EDGE_px
     height = view.height_px + parts.HEAD_px + legend_px + parts.EDGE_px
-    frame = parts.tag("rect", **view.size_px, fill="none", stroke=parts.PALE)
+    frame = tag("rect", **view.size_px, fill="none", stroke=parts.PALE)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}">',
-            parts.tag("title", escape(f"Plan of {site.facts['name']}")),
+            tag("title", escape(f"Plan of {site.facts['name']}")),
             '<rect width="100%" height="100%" fill="white"/>',
-            parts.tag("g", _head(site, findings) + _north(site, width), **STYLE),
+            tag("g", _head(site, findings) + _north(site, width), **STYLE),
             _moved(parts.HEAD_px, "\n".join([*body, frame])),
             _moved(parts.HEAD_px + view.height_px, legend),
             "</svg>",
@@ -35,7 +36,7 @@ def page(site: Site, findings: list[Finding], view: parts.View, body: list[str])
 def _moved(down_px: float, content: str) -> str:
     """A part of the page inside its edge, so far down."""
     down = f"{down_px:.1f}" if isinstance(down_px, float) else down_px
-    return parts.tag("g", content, transform=f"translate({parts.EDGE_px} {down})", **STYLE)
+    return tag("g", content, transform=f"translate({parts.EDGE_px} {down})", **STYLE)
 
 
 def _head(site: Site, findings: list[Finding]) -> str:
@@ -46,18 +47,18 @@ def _head(site: Site, findings: list[Finding]) -> str:
     color = parts.BAD if audit.of(findings, audit.NOT_MET) else parts.INK
     edge, name = parts.EDGE_px, escape(site.facts["name"])
     return (
-        parts.tag("text", name, x=edge, y=30, font_size=20, fill=parts.INK)
-        + parts.tag("text", escape(second), x=edge, y=52, fill=parts.INK)
-        + parts.tag("text", rules, x=edge, y=70, fill=color)
+        tag("text", name, x=edge, y=30, font_size=20, fill=parts.INK)
+        + tag("text", escape(second), x=edge, y=52, fill=parts.INK)
+        + tag("text", rules, x=edge, y=70, fill=color)
     )
 
 
 def _north(site: Site, width: float) -> str:
-    arrow = parts.tag("path", d="M0 -24 L8 14 L0 7 L-8 14 Z", fill=parts.INK)
-    letter = parts.tag("text", "N", y=-27, text_anchor="middle", fill=parts.INK)
+    arrow = tag("path", d="M0 -24 L8 14 L0 7 L-8 14 Z", fill=parts.INK)
+    letter = tag("text", "N", y=-27, text_anchor="middle", fill=parts.INK)
     turn = f"rotate({site.facts['north_deg'] or 0:g})"
-    turned = parts.tag("g", arrow + letter, transform=turn)
-    return parts.tag("g", turned, id="north", transform=f"translate({width - 50:.0f} 42)")
+    turned = tag("g", arrow + letter, transform=turn)
+    return tag("g", turned, id="north", transform=f"translate({width - 50:.0f} 42)")
 
 
 def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
@@ -68,9 +69,9 @@ def _scale_bar(view: parts.View, lengths: str) -> tuple[str, float]:
     )
     bar_px = bar_m * view.scale_px_per_m
     path = f"M0 22 V32 H{bar_px:.1f} V22 M{bar_px / 2:.1f} 27 V32"
-    bar = parts.tag("path", d=path, fill="none", stroke=parts.INK, stroke_width=2)
+    bar = tag("path", d=path, fill="none", stroke=parts.INK, stroke_width=2)
     words = geometry.short(bar_m, lengths)
-    return bar + parts.tag("text", words, x=bar_px + 8, y=32, fill=parts.INK), bar_px
+    return bar + tag("text", words, x=bar_px + 8, y=32, fill=parts.INK), bar_px
 
 
 def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str, float]:
@@ -90,10 +91,10 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     characters = int(view.width_px / CHARACTER_px)
     lines = [part for line in lines for part in textwrap.wrap(line, characters)]
     texts = [
-        parts.tag("text", escape(line), x=0, y=bottom + 34 + index * 18, fill=parts.INK)
+        tag("text", escape(line), x=0, y=bottom + 34 + index * 18, fill=parts.INK)
         for index, line in enumerate(lines)
     ]
-    scale = parts.tag("g", bar, id="scale")
+    scale = tag("g", bar, id="scale")
     return scale + signs + "".join(texts), bottom + 40 + len(lines) * 18
 
 
@@ -105,9 +106,9 @@ def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
             x, y = left, y + 20
         line = look._replace(fill=None, stroke_dasharray=look.stroke_dasharray or "none")
         drawn.append(parts.draw_line((x, y), (x + 30, y), **line._asdict()))
-        drawn.append(parts.tag("text", words, x=x + 36, y=y + 4, fill=look.stroke))
+        drawn.append(tag("text", words, x=x + 36, y=y + 4, fill=look.stroke))
         x += 58 + CHARACTER_px * len(words)
-    return parts.tag("g", "".join(drawn), id="legend"), y
+    return tag("g", "".join(drawn), id="legend"), y
 
 
 def _sign_rows(site: Site) -> list[tuple[str, parts.Look]]:

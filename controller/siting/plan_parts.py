@@ -2,8 +2,9 @@
 
 import math
 from typing import NamedTuple
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
+from controller.documents.drawing import tag
 from controller.siting import audit, geometry, report
 from controller.siting.distances import Distance
 from controller.siting.labels import FONT_px, LINE_px, Pixel, Placer, size
@@ -69,17 +70,6 @@ class View(NamedTuple):
             self.x_min + self.width_px / self.scale_px_per_m,
             self.y_max,
         )
-
-
-def tag(name: str, content: str | None = None, /, **attributes: str | float | None) -> str:
-    """An SVG element. An underscore becomes a hyphen, a float has one decimal, None is left out."""
-    words = "".join(
-        f" {key.replace('_', '-')}="
-        + quoteattr(f"{value:.1f}" if isinstance(value, float) else str(value))
-        for key, value in attributes.items()
-        if value is not None
-    )
-    return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
 
 
 def draw_line(start: Pixel, end: Pixel, **look: str | float | None) -> str:

@@ -15,6 +15,7 @@ from controller.core.policies import hint_outputs, peak_shaving, schedule as of_
 from controller.core.policies.hint_table import HintTable
 from controller.core.policies.notices import Notices
 from controller.core.policies.track import Track
+from controller.hints import no_answer
 from controller.journal.history import Moment
 from controller.journal.ring import JournalError
 from controller.journal.snapshot import Shadow, ticks
@@ -51,7 +52,7 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         core, names = shadow.core, shadow.reader.header.get("source_names", ())
         now = core.control, core.settings, core.facts
         found = of_control(*now, _connections(shadow), names)
-        wrong = ["the controller has stopped ticking"] * (not is_live)
+        wrong = [no_answer.NO_TICKS] * (not is_live)
         wrong += ["another version wrote the journal"] * shadow.differs
         return found._replace(unknown=(*wrong, *found.unknown))
     finally:

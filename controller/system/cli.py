@@ -2,9 +2,10 @@
 
 import argparse
 import contextlib
+import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from controller.system.paths import (
@@ -54,6 +55,18 @@ def write(path: str, text: str) -> None:
         file.write(text)
 
 
+def as_json(facts: Any, indent: int | None = 1, allow_nan: bool = True) -> str:
+    """Facts as every command prints them. ValueError: a NaN."""
+    return json.dumps(facts, indent=indent, allow_nan=allow_nan)
+
+
+def show(
+    is_json: bool, facts: Any, lines: Callable[[], Iterable[str]], indent: int | None = 1
+) -> None:
+    """Print facts as JSON or as lines."""
+    print(as_json(facts, indent) if is_json else "\n".join(lines()))
+
+
 def option(*names: str, **settings: object) -> Option:
     """An argument of a command, as argparse's add_argument takes it."""
     return names, settings
@@ -93,7 +106,7 @@ def with_nearest(message: str) -> str:
 
 RUN_DIR = option("--run-dir", default=RUN_DIRECTORY, help="of the controller (%(default)s)")
 STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(default)s)")
-
+JSON = option("--json", action="store_true", help="the same facts as JSON, units in the names")
 HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must be in the chain")
 
 

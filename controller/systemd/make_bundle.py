@@ -7,7 +7,6 @@ import argparse
 import configparser
 import hashlib
 import io
-import json
 import os
 import pathlib
 import platform
@@ -17,7 +16,7 @@ import tarfile
 import tempfile
 from typing import NoReturn
 
-from controller.system import clock
+from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, plain, say
 from controller.systemd import signed_bundle
 
@@ -79,7 +78,7 @@ def release() -> bytes:
         "python": signed_bundle.python_version(),
         "machine": platform.machine(),
     }
-    return json.dumps(made, indent=1).encode("ascii") + b"\n"
+    return cli.as_json(made).encode("ascii") + b"\n"
 
 
 class _Parser(argparse.ArgumentParser):

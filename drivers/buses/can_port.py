@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import can
 
+from drivers.buses.retry import Retry
+
 EXTENDED = 0x8000_0000  # added to a 29-bit id, as SocketCAN does
 ACTIVE, WARNING, PASSIVE, BUS_OFF, DOWN = range(5)  # `state`
 STATES = ("active", "warning", "passive", "bus-off", "down")
-RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
 # linux/can/error.h: class bits in the id of an error frame, controller bits in its data[1]
 ERROR_CONTROLLER, ERROR_BUS_OFF, ERROR_RESTARTED = 0x004, 0x040, 0x100
@@ -66,7 +67,7 @@ class CanPort:
         self.sent = self.full = 0
         self._ids = None if ids is None else frozenset(ids)
         self._bus, self._reopen = bus, reopen
-        self._retry_us, self._wait_us = 0, RETRY_US
+        self._retry = Retry()
 
     def accept(self, ids: Iterable[int]) -> None:
         """Take only these ids from now on (29-bit ids with EXTENDED added)."""
@@ -142,17 +143,16 @@ class CanPort:
         """Reopen a lost interface, with a longer pause after each failure. False while down."""
         if self.state != DOWN:
             return True
-        if self._reopen is None or now_us < self._retry_us:
+        if self._reopen is None or now_us < self._retry.due_us:
             return False
         try:
             self._bus.shutdown()
             self._bus = self._reopen()
         except (CanPortError, can.CanError, OSError) as failure:
             self.error = str(failure)
-            self._retry_us = now_us + self._wait_us
-            self._wait_us = min(2 * self._wait_us, RETRY_US_MAX)
+            self._retry.failed(now_us)
             return False
-        self._wait_us = RETRY_US
+        self._retry.worked()
         self.state, self.error = ACTIVE, ""
         return True
 

@@ -71,6 +71,11 @@ class Request:
         self.reply_id = self.head[0]
 
 
+def place_of(frame: bytes) -> tuple[int, int]:
+    """(address, count or value) of a request; 0 for what a shorter frame lacks."""
+    return int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
+
+
 def read_request(
     key: Hashable,
     unit_id: int,

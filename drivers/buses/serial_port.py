@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import serial
 
-RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
+from drivers.buses.retry import Retry
+
 PTY_MAJORS = range(136, 144)  # Linux devices.txt: UNIX98 PTY slaves
 _REASONS = {
     errno.ENOENT: "no such device: plug the adapter in or correct the path",
@@ -44,7 +45,7 @@ class SerialPort:
         self._serial: serial.Serial | None = None
         self._fd, self._rest = -1, b""
         self._waiting = array("i", [0])
-        self._retry_us, self._wait_us = 0, RETRY_US
+        self._retry = Retry()
 
     def fileno(self) -> int:
         """Descriptor, -1 while closed."""
@@ -74,15 +75,14 @@ class SerialPort:
         """True when connected. Reopens a lost port, with a longer pause after each failure."""
         if self._fd >= 0:
             return True
-        if now_us < self._retry_us:
+        if now_us < self._retry.due_us:
             return False
         try:
             self.open()
         except SerialPortError:
-            self._retry_us = now_us + self._wait_us
-            self._wait_us = min(2 * self._wait_us, RETRY_US_MAX)
+            self._retry.failed(now_us)
             return False
-        self._wait_us = RETRY_US
+        self._retry.worked()
         return True
 
     def read(self) -> bytes:

@@ -17,8 +17,8 @@ import socket
 from struct import Struct
 
 from drivers.buses.crc import seal
+from drivers.buses.retry import Retry
 
-RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 CONNECT_US_MAX = 3_000_000
 UNANSWERED_MAX = 3  # requests in a row
 # the kernel gives a connection up when sent bytes have no acknowledgement for this time
@@ -48,8 +48,7 @@ class TcpPort:
         self._socket: socket.socket | None = None
         self._is_connected, self._transaction = False, 0
         self._rest = self._received = b""
-        self._retry_us = self._give_up_us = 0
-        self._wait_us = RETRY_US
+        self._give_up_us, self._retry = 0, Retry()
 
     def fileno(self) -> int:
         """Descriptor, -1 while not connected."""
@@ -80,9 +79,8 @@ class TcpPort:
         if self._is_connected:
             return True
         if self._socket is None:
-            if now_us >= self._retry_us:
-                self._retry_us = now_us + self._wait_us
-                self._wait_us = min(2 * self._wait_us, RETRY_US_MAX)
+            if now_us >= self._retry.due_us:
+                self._retry.failed(now_us)
                 self.open()
             return False
         self._give_up_us = self._give_up_us or now_us + CONNECT_US_MAX
@@ -128,7 +126,8 @@ class TcpPort:
                 return b""
             content, self._received = self._received[HEAD.size : end], self._received[end:]
             if transaction == self._transaction:
-                self._unanswered, self._wait_us, self.error = 0, RETRY_US, ""
+                self._unanswered, self.error = 0, ""
+                self._retry.worked()
                 self._answering.add(self._unit)
                 return seal(content)
             self.strays += 1

@@ -25,7 +25,7 @@ class MirroredBms(SimulatedBms):
         )
         self.command_id = self.command_ids[0] if self.command_ids else -1
         self._due_us: dict[str, int] = {}
-        self._counts: dict[str, int] = {}
+        self._counts: dict[int, int] = {}
         self._kept: dict[str, list[tuple[int, bytes]]] = {}
         self._has_close = any(each["data_close"] for each in self._sent.values())
         if not self.command_ids:
@@ -37,7 +37,8 @@ class MirroredBms(SimulatedBms):
             return
         row = list(self._sent.values())[self.command_ids.index(can_id)]
         if row["data_close"]:
-            self.rack.command_close(data == bytes.fromhex(row["data_close"]))
+            close = bytes.fromhex(row["data_close"])
+            self.rack.command_close(_content(row, data) == _content(row, close))
         elif self._heard_us is None and not self._has_close:
             self.rack.command_close(True)
         self._heard_us = now_us
@@ -72,7 +73,7 @@ class MirroredBms(SimulatedBms):
                 if page is not None:
                     _put(data, row["mux"], page)
                 self._fill(data, name, page, number if page is None else page)
-                found.append((can_id, self._sealed(name, row, can_id, data)))
+                found.append((can_id, self._sealed(row, can_id, data)))
         return found
 
     def _pages(self, name: str, row: dict[str, Any]) -> list[int | None]:
@@ -84,10 +85,10 @@ class MirroredBms(SimulatedBms):
         }
         return sorted(pages | set(range(row["mux_values"])))
 
-    def _sealed(self, name: str, row: dict[str, Any], can_id: int, data: bytearray) -> bytes:
+    def _sealed(self, row: dict[str, Any], can_id: int, data: bytearray) -> bytes:
         if row["counter"]["start"] is not None:
-            self._counts[name] = self._counts.get(name, 0) + 1
-            _put(data, row["counter"], self._counts[name])
+            self._counts[can_id] = self._counts.get(can_id, 0) + 1
+            _put(data, row["counter"], self._counts[can_id])
         if row["check"]:
             is_sum = row["check"] == "sum8"
             data[-1] = (
@@ -118,6 +119,14 @@ class MirroredBms(SimulatedBms):
         if form in ("pairs", "any pair"):
             return (0xAAAA_AAAA & ones & ~0b11) | (WARNING if is_on else 0b10)
         return (ones & ~1 if is_on else ones) if form == "zeros" else int(bool(is_on))
+
+
+def _content(row: dict[str, Any], data: bytes) -> bytes:
+    """A frame of the controller without its counter and its check byte."""
+    content = bytearray(data)
+    if row["counter"]["start"] is not None:
+        _put(content, {"order": "little", **row["counter"]}, 0)
+    return bytes(content[:-1] if row["check"] else content)
 
 
 def _raw(row: dict[str, Any], value: float) -> int:

@@ -196,13 +196,13 @@ class SimulatedCabinet:
     def _add_bms(self, device: Device) -> SimulatedBms:
         rack = self.plant.racks[device.index]
         bms: SimulatedBms
-        if device.profile.family == "native_bms":
+        if not coverage.is_documented(device):
+            bms = MirroredBms(rack, device.address, device.profile)
+        elif device.profile.settings["dbc"]:
             self.rack_nodes[device.bus, device.address] = device.index
             bms = NativeBms(rack, device.address)
-        elif coverage.is_documented(device):
-            bms = PylontechBms(rack)
         else:
-            bms = MirroredBms(rack, device.address, device.profile)
+            bms = PylontechBms(rack)
         self.devices[f"bms_{device.index + 1}"] = bms
         return bms
 

@@ -1,4 +1,4 @@
-"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil covers FILE`,
+"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`,
 for `./flash.sh check`. A mirrored device has the register map of its profile: a mistake there is in
 both, so a run proves the wiring and not the decoding.
 """
@@ -39,10 +39,7 @@ MIRRORED = (
     "register_bms",
 )
 SUNSPEC_BASE = 40_000  # of the simulated converter's models
-WANTED = {
-    "sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery",
-    "native_bms": f"the messages of {DBC.name}",
-}
+WANTED = {"sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery"}
 CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
@@ -104,9 +101,8 @@ def _follows(profile: Profile) -> bool:
     settings = profile.settings
     if profile.family == "sunspec_pcs":
         return SUNSPEC_BASE in settings["base_addresses"] and "802.V" in profile.registers
-    if profile.family == "native_bms":
-        return (profile.path.parent / settings["dbc"]).read_bytes() == DBC.read_bytes()
-    return False
+    dbc = settings.get("dbc", "")
+    return bool(dbc) and (profile.path.parent / dbc).read_bytes() == DBC.read_bytes()
 
 
 def mirrored(config: Config) -> list[str]:
@@ -171,9 +167,9 @@ def add(commands: Any) -> None:
     """Add the command to the subparsers; it takes the command line of `firebreak check`."""
     parser = commands.add_parser("covers", help="what the rig simulates of a cabinet's file")
     parser.add_argument("file", nargs="?", metavar="FILE", help="cabinet.toml")
-    parser.add_argument("--keys", action="store_true", help="as of `firebreak check`: no report")
-    parser.add_argument("--state-dir", help="as of `firebreak check`: without effect here")
-    parser.set_defaults(run=main)
+    parser.add_argument("--keys", action="store_true", help="no report")
+    parser.add_argument("--state-dir", help="without effect here")
+    parser.set_defaults(run=main, program="keys covers")
 
 
 def main(arguments: Namespace) -> int:

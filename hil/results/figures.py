@@ -1,12 +1,12 @@
 """The figures of a run, computed from its recorded rows, and the JSON document with them."""
 
-import json
 import pathlib
 
 import numpy as np
 
 from controller.core.base import reasons
 from controller.hints.hint_statistics import TOTALS
+from controller.system import cli
 from hil.observer.reactions import reaction_ms
 from hil.results import files, ratio
 from hil.results.recorder import Run
@@ -203,6 +203,6 @@ def _paused(run: Run) -> dict:
 
 def write_json(path: str | pathlib.Path, doc: dict) -> None:
     """Write the document, indented. ValueError: a figure is NaN."""
-    text = json.dumps(doc, indent=1, allow_nan=False)
+    text = cli.as_json(doc, allow_nan=False)
     with files.naming(path), open(path, "w", encoding="ascii") as file:
         file.write(text + "\n")

@@ -5,8 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from hil.results import site_plot, template, words
-from hil.results.page import paused
+from controller.documents.document import (
+    Block,
+    Column,
+    Heading,
+    Picture,
+    Table,
+    Text,
+    section,
+    table,
+    texts,
+)
+from controller.documents.drawing import tag
+from hil.results import site_plot, words
+from hil.results.page import NOTE, around, pct
 from hil.results.plot import BATTERY, GRID, LOAD
 from hil.site.parts import FEEDING, PARTS
 
@@ -25,24 +37,64 @@ WENT_OUT = {
 }
 SUM_PX, SLOT_PX_MIN, GAP_PX = 190, 24, 10
 EDGE_PX, BUS_PX, WIDTH_PX = 230, 590, 1180
+MOVES = "swing within 2 s (p99, of the highest load)"
+MEMBERS: dict[str, Column] = {
+    "": "name",
+    "share": lambda each: f"{each['share_permille'] / 10:g} %",
+    "state": "state",
+    "meter test": lambda each: each["meter_test"] or "-",
+    "charge": lambda each: "{:.2f} to {:.2f} %".format(*[at / 10 for at in each["soc_permille"]]),
+    "out": lambda each: f"{each['discharged_kWh']:.2f} kWh",
+    "in": lambda each: f"{each['charged_kWh']:.2f} kWh",
+    "trips": lambda each: (
+        ", ".join([f"{trip['stage']} at {trip['t_s']:.1f} s" for trip in each["trips"]]) or "none"
+    ),
+    "violations": lambda each: str(len(each["violations"]) or "none"),
+    "mirrored": lambda each: ", ".join(each["mirrored"]) or "none",
+}
 
 
 def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: float) -> str:
     """One self-contained HTML page. doc: of pod_command; columns: of site_record, not empty."""
-    site = doc["site"]
-    picture = site_plot.svg(columns, site["parts"], doc["measured_from_s"])
-    return template.rendered(
-        "site.html",
-        title=f"{doc['name']} ({doc['file']})",
-        paused=paused(doc),
-        headline=headline(site["energy_kWh"]),
-        doc=doc,
-        seconds=f"{doc['simulated_s']:g}",
-        flows=flows(site["energy_kWh"]),
-        picture=template.svg(picture),
-        window=f"{window_s:g}",
-        mirrored=words.MIRRORED,
-    )
+    site, members = doc["site"], doc["members"]
+    violated = [f"{each['name']}: {text}" for each in members for text in each["violations"]]
+    mirrored = [words.MIRRORED] if any(each["mirrored"] for each in members) else []
+    blocks: list[Block] = [
+        Text(f"All figures: {doc['mode']}, seed {doc['seed']}, {doc['simulated_s']:g} s."),
+        Heading(2, "Energy, kWh"),
+        Picture(flows(site["energy_kWh"])),
+        Heading(2, "Power and charge"),
+        Picture(site_plot.svg(columns, site["parts"], doc["measured_from_s"])),
+        Text(
+            f"Means of {window_s:g} s. Grey: until the meters are tested; the swing counts after "
+            "it. Red: off the grid.",
+            NOTE,
+        ),
+        *section("Cabinets", table(members, MEMBERS)),
+        *texts((*mirrored, *violated)),
+        *section("Site", Table((), _figures(site))),
+    ]
+    return around(f"{doc['name']} ({doc['file']})", doc, headline(site["energy_kWh"]), blocks)
+
+
+def _figures(site: Mapping[str, Any]) -> list[tuple[str, str]]:
+    beside_pv = site["swing_beside_pv_pct"]
+    swings = [(MOVES, _swing(site["swing_2s_pct"], "load", "grid"))]
+    if beside_pv is not None:
+        swings = [
+            (MOVES, _swing(beside_pv["answered"], "load", "load less battery")),
+            (MOVES, _swing(beside_pv["unanswered"], "load less PV", "grid")),
+        ]
+    return [
+        ("highest import", f"{site['import_W_max'] / 1000:.1f} kW"),
+        ("highest import, mean of 15 min", f"{site['quarter_W_max'] / 1000:.1f} kW"),
+        *swings,
+        ("load without supply", f"{site['energy_kWh']['unserved']:.2f} kWh"),
+    ]
+
+
+def _swing(of: Mapping[str, float | None], load: str, grid: str) -> str:
+    return f"{load} {pct(of['load'])}, {grid} {pct(of['grid'])}"
 
 
 def headline(energy_kWh: Mapping[str, float]) -> str:
@@ -67,30 +119,26 @@ def flows(
     energy_kWh: Mapping[str, float],
     came_in: Mapping[str, tuple[str, str]] = CAME_IN,
     went_out: Mapping[str, tuple[str, str]] = WENT_OUT,
-) -> dict[str, Any]:
-    """Energies that came in, from the left to a bus, and out of it to the right (macros.html)."""
+) -> str:
+    """Energies that came in, from the left to a bus, and out of it to the right, as SVG."""
     sides = [
         [(*names[name], energy_kWh[name]) for name in names if energy_kWh[name] > 0]
         for names in (came_in, went_out)
     ]
     total_kWh = max(sum(each[2] for each in side) for side in sides) or 1.0
     drawn = [_side(side, total_kWh, is_left) for side, is_left in zip(sides, (True, False))]
-    return {
-        "bands": [band for bands, _ in drawn for band in bands],
-        "width": WIDTH_PX,
-        "height": f"{max(height for _, height in drawn):.0f}",
-        "colour": LOAD,
-        "bus_px": BUS_PX - 4,
-        "top_px": GAP_PX,
-        "sum_px": SUM_PX,
-    }
+    bands = "".join([band for bands, _ in drawn for band in bands])
+    bus = tag("rect", x=BUS_PX - 4, y=GAP_PX, width=8, height=SUM_PX, fill=LOAD)
+    box = f"0 0 {WIDTH_PX} {max(height for _, height in drawn):.0f}"
+    return tag("svg", bands + bus, viewBox=box, font_size=15, fill=LOAD)
 
 
 def _side(
     side: Iterable[tuple[str, str, float]], total_kWh: float, is_left: bool
-) -> tuple[list[dict[str, Any]], float]:
+) -> tuple[list[str], float]:
     """(bands of one side, their height). Each has its label in a slot of its own."""
-    found, slot, bus = [], float(GAP_PX), float(GAP_PX)
+    found: list[str] = []
+    slot = bus = float(GAP_PX)
     edge = EDGE_PX if is_left else WIDTH_PX - EDGE_PX
     anchor, text_px = ("end", edge - 8) if is_left else ("start", edge + 8)
     middle = (edge + BUS_PX) / 2
@@ -102,9 +150,9 @@ def _side(
             f"V{bus + thick:.1f}C{middle},{bus + thick:.1f} {middle},{at + thick:.1f} "
             f"{edge},{at + thick:.1f}Z"
         )
-        text = {"text_px": text_px, "y": f"{at + thick / 2 + 5:.1f}", "anchor": anchor}
-        label = f"{label} {value_kWh:,.2f}"
-        found.append({"colour": colour, "path": path, "label": label, **text})
+        found.append(tag("path", fill=colour, fill_opacity=".45", d=path))
+        y, words = at + thick / 2 + 5, f"{label} {value_kWh:,.2f}"
+        found.append(tag("text", words, x=text_px, y=y, text_anchor=anchor))
         slot += max(thick, SLOT_PX_MIN) + GAP_PX
         bus += thick
     return found, max(slot, bus + GAP_PX)

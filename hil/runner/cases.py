@@ -54,10 +54,12 @@ class Failure(NamedTuple):
         return f"a mistake of this program ({kind})"
 
 
-def on_processes(cases: Sequence, work: Work, workers: int) -> Results:
+def on_processes(
+    cases: Sequence, work: Work, workers: int, wall_s_max: float = WALL_S_MAX
+) -> Results:
     """Each case has a process of its own on this machine."""
     for place, found in forks.run(
-        range(len(cases)), lambda place, fd: {"value": work(cases[place])}, workers, WALL_S_MAX
+        range(len(cases)), lambda place, fd: {"value": work(cases[place])}, workers, wall_s_max
     ):
         yield place, Failure(found["error"]) if "error" in found else found["value"]
 

@@ -30,7 +30,9 @@ class Kept:
         self.results: dict[str, Any] = {}
         self._path, self._is_asked, self._has_errors = given.resume, bool(given.resume), False
         if not self._is_asked:
-            number, self._path = tempfile.mkstemp(".jsonl", f"firebreak-{given.program}-")
+            number, self._path = tempfile.mkstemp(
+                ".jsonl", f"firebreak-{given.program.replace(' ', '-')}-"
+            )
             os.close(number)
         order = {key: each for key, each in vars(given).items() if key not in WITHOUT}
         # a byte that no run writes stays one character: another file is refused as it is

@@ -13,17 +13,24 @@ class WrongOptionError(ValueError):
     """A wrong option; one line."""
 
 
-def command(name: str, words: str, run: Any, options: Options) -> Callable[[Any], None]:
+def command(name: str, words: str, run: Any, options: Options) -> Callable[[Any], Any]:
     """A function that adds a command to argparse's subparsers. run(arguments): the exit code."""
     return functools.partial(add, name=name, words=words, run=run, options=options)
 
 
-def add(commands: Any, name: str, words: str, run: Any, options: Options) -> None:
-    """Add a command to argparse's subparsers."""
+def add(commands: Any, name: str, words: str, run: Any, options: Options) -> Any:
+    """Add a command to argparse's subparsers. Returns its parser."""
     parser = commands.add_parser(name, help=words)
     for option, keywords in options.items():
         parser.add_argument(option, **keywords)
-    parser.set_defaults(run=run)
+    program = parser.prog.removeprefix("python -m hil ")  # for refusals: "trials ask"
+    parser.set_defaults(run=run, program=program)
+    return parser
+
+
+def part(parser: Any, name: str) -> Any:
+    """The subparsers of a command that has a second one, `name`, beside its own options."""
+    return parser.add_subparsers(metavar=f"[{name}]", dest="part")
 
 
 def value(kind: Any, metavar: str, words: str, default: Any = None) -> dict[str, Any]:

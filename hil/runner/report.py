@@ -1,12 +1,12 @@
 """Output of a command of the lab: lines, checks, tables, files, and the exit code."""
 
-import json
 import pathlib
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from controller.system import cli
 from controller.system.paths import (
     DONE as MET,
     INTERRUPTED as INTERRUPTED,
@@ -92,7 +92,7 @@ def write(path: str | None, text: str) -> None:
 
 def write_json(path: str | None, document: Any) -> None:
     """Write a document with one line per value; nothing without a path."""
-    write(path, json.dumps(document, indent=1) + "\n")
+    write(path, cli.as_json(document) + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hil.results.template import Cell, marked
+from controller.documents.document import Cell, judged
 from hil.site.genset import DEFAULTS as GENSET
 from hil.systems import cost, round_trip, year
 from hil.systems.member import SOC_FORMS
@@ -19,12 +19,12 @@ def money(result: Result, document: Mapping[str, Any]) -> list[Cell]:
     if found is None:
         is_dearer, text = cost.words(document["cost"])
         season = f"{result.spec.days} days from {result.spec.start:%-d %B}"
-        lines = [marked(not is_dearer, f"In {season}: {text}")]
+        lines = [judged(not is_dearer, f"In {season}: {text}")]
         return [
             *lines,
             "One season is not a year: --year plays a week of each, --sweep half the battery.",
         ]
-    lines = [marked(*year.verdict(found)), *year.smoothing(found), *_half(found)]
+    lines = [judged(*year.verdict(found)), *year.smoothing(found), *_half(found)]
     return [*lines, f"Hidden by four weeks: {'; '.join(found['hides'])}."]
 
 
@@ -72,7 +72,7 @@ def _played(found: Mapping[str, Any]) -> Cell:
         *([f"the set carried after {engine:.0f} s"] if engine is not None else []),
         *found["faults"],
     ]
-    return marked(not found["faults"], f"{'; '.join(parts)}.")
+    return judged(not found["faults"], f"{'; '.join(parts)}.")
 
 
 def hours(result: Result) -> tuple[tuple[str, ...], list[list[str]]]:

@@ -11,7 +11,7 @@ from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, Habit, Known
 from controller.planner.tariff import J_PER_KWH
-from hil.systems import faults, pasts
+from hil.systems import pasts
 from hil.systems.pasts import Case
 from hil.systems.rival_rules import Rules
 from hil.systems.series import KWH_PER_W_SLOT
@@ -36,8 +36,8 @@ class Watched:
         return rows
 
 
-def judged(case: Case, habit: Habit | None = None, has_faults: bool = False) -> dict[str, Any]:
-    """The figures of one month as plain data. has_faults: also what each fault leaves of them."""
+def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
+    """The figures of one month as plain data."""
     gc.freeze()  # a plan's time is not that of looking through the modules of the lab
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
@@ -74,7 +74,6 @@ def judged(case: Case, habit: Habit | None = None, has_faults: bool = False) -> 
         "p50_ms": ms[len(ms) // 2],
         "p99_ms": ms[int(0.99 * (len(ms) - 1))],
         "doubts": list(case.doubts),
-        "faults": faults.saved(case, stored_J) if has_faults else {},
     }
 
 

@@ -25,7 +25,6 @@ from hil.systems import (
     shares,
     sizing,
     spec,
-    value_day,
     violations as of_limits,
     year as of_year,
 )
@@ -55,9 +54,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--pv-scale": options.value(float, "FACTOR", "of --pv"),
     "--days": options.value(whole(1, 366), "N", "length (that of the system's file)"),
     "--seed": options.SEED["--seed"] | {"default": None, "help": "of the built-in series"},
-    "--value-day": options.value(
-        whole(1, 366), "DAY", "run this day of one system in value mode too (minutes to an hour)"
-    ),
     "--kernel-minutes": options.value(
         whole(0, 1440), "N", "of a plain day with the kernel, at a drawn moment (%(default)s)", 10
     ),
@@ -67,11 +63,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         f"of {minutes.OUTAGE_S} s with the kernel, at drawn moments (%(default)s)",
         0,
     ),
-    "--failures": {
-        "action": "store_true",
-        "default": None,
-        "help": "each meter, the clock, the sender and each device are silent 10 min a day",
-    },
     **{
         option: options.value(of_values.number(1, 10_000_000), "SIZE", f"{text}, not the file's")
         for option, text in resized.OPTIONS.items()
@@ -98,8 +89,6 @@ def main(arguments: argparse.Namespace) -> int:
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
         _check_figures(chosen)
-        if not job[1]:  # only the run without a variant has a day in value mode
-            _check_day(chosen, arguments)
     if arguments.self_check:
         return self_check.main(jobs, inputs, arguments)
     years: dict[str, dict[str, Any]] = {}
@@ -144,16 +133,6 @@ def _check_size(arguments: argparse.Namespace) -> None:
             raise ConfigError(f"{option}: needs one system, not all")
 
 
-def _check_day(chosen: spec.Spec, arguments: argparse.Namespace) -> None:
-    day = arguments.value_day
-    if day and arguments.failures:
-        raise ConfigError(f"--value-day {day}: allowed is a run without --failures")
-    if day and arguments.system == "all":
-        raise ConfigError(f"--value-day {day}: needs one system, not all")
-    if day and day > chosen.days:
-        raise ConfigError(f"--value-day {day}: allowed are the {chosen.days} days of the run")
-
-
 def _all(
     jobs: list[tuple[str, str]],
     arguments: argparse.Namespace,
@@ -185,11 +164,9 @@ def _check_files(inputs: dict[str, Any]) -> None:
 def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str, Any]]) -> Done:
     result = plays.whole(plays.chosen(*job, inputs), inputs)
     found = document(*job, result)
-    day, (name, variant) = inputs.get("value_day"), job
+    name, variant = job
     if not variant and name in years:
         found["year"] = years[name]
-    if day and not variant:
-        found["value_day"] = value_day.document(result, inputs, day)
     return found, page.section(result, found)
 
 
@@ -212,10 +189,9 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "violations": of_limits.of(result),
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
-        "failures": sorted({name for name, _ in result.failures}),
         "sizing": sizing.lines(result),
         "cost": cost.of(result),
-        "shares": None if result.failures else shares.of(result),
+        "shares": shares.of(result),
         "minutes": list(result.minutes),
     }
 
@@ -226,9 +202,8 @@ def _is_good(document: dict[str, Any]) -> bool:
         for each in document["figures"]
         if each["is_met"] is False and not figures.is_unreachable(each)
     ]
-    is_day_good = not document.get("value_day", {}).get("violations")
     is_kept = shares.is_kept(document.get("shares"))
-    return is_day_good and is_kept and not missed and not document["violations"]
+    return is_kept and not missed and not document["violations"]
 
 
 def lines(document: dict[str, Any]) -> list[str]:
@@ -244,11 +219,6 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"{document['soc_end']:.0%} at last",
         f"  modes of the controller: {_hours(document['modes_s'])}",
         f"  this mode does not know: {', '.join(document['not_known'])}",
-        *[
-            f"  silent for 10 min a day: {', '.join(each)}"
-            for each in [document["failures"]]
-            if each
-        ],
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",
@@ -259,7 +229,6 @@ def lines(document: dict[str, Any]) -> list[str]:
         *([] if document["violations"] else ["  no violation"]),
         *minutes.lines(document["minutes"]),
         *[f"  sizing: {each}" for each in document["sizing"]],
-        *(value_day.lines(document["value_day"]) if "value_day" in document else ()),
     ]
 
 

@@ -11,7 +11,6 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Picture
 
-from hil.results import template
 from hil.results.plot import COLOURS, SOC, STYLE
 from hil.results.site_plot import LEGEND as LEGEND_ABOVE
 from hil.systems.run import Result
@@ -25,10 +24,11 @@ ON_PHONE: dict[Any, Any] = {
     "legend.handlelength": 1.0,
     "legend.columnspacing": 1.0,
 }
+SIZES = {"wide": WIDE, "phone": PHONE}  # by the kind of the picture on the page
 MINUTE_S = 60
 
 
-def day(result: Result, size: tuple[float, float]) -> template.Markup:
+def day(result: Result, size: tuple[float, float]) -> str:
     """Powers, charge and price of the day with the highest import."""
     first = int(result.grid_W.argmax()) // SLOTS_PER_DAY
     span = slice(first * SLOTS_PER_DAY, (first + 1) * SLOTS_PER_DAY)
@@ -61,7 +61,7 @@ def day(result: Result, size: tuple[float, float]) -> template.Markup:
     return _svg(draw, size)
 
 
-def minutes(result: Result) -> list[tuple[str, template.Markup]]:
+def minutes(result: Result) -> list[tuple[str, str]]:
     """(title, picture) of the minute in which the battery calmed the grid most, and of that in
     which the grid moved most; second by second.
     """
@@ -80,7 +80,7 @@ def _time(result: Result, second: int) -> str:
     return f"{result.spec.start + timedelta(seconds=second):%a %-d %B %H:%M}"
 
 
-def _minute(result: Result, first: int) -> template.Markup:
+def _minute(result: Result, first: int) -> str:
     span = slice(first, first + MINUTE_S)
     load_W, grid_W = result.seconds_W[:, span]
     series = {"load": load_W, "grid": grid_W, "battery": result.battery_1s_W[span]}
@@ -98,7 +98,7 @@ def _minute(result: Result, first: int) -> template.Markup:
     return _svg(draw, SMALL)
 
 
-def sweep(found: Mapping[str, Any]) -> template.Markup:
+def sweep(found: Mapping[str, Any]) -> str:
     """The saving of a year less wear against the size of the battery, and the optimum."""
     every = found["sweep"]
     kWh = [each["energy_kWh"] for each in every]
@@ -119,11 +119,11 @@ def sweep(found: Mapping[str, Any]) -> template.Markup:
     return _svg(draw, (4.4, 3.6))
 
 
-def _svg(draw: Callable[[Picture], None], size: tuple[float, float]) -> template.Markup:
+def _svg(draw: Callable[[Picture], None], size: tuple[float, float]) -> str:
     style = STYLE if size == WIDE else STYLE | ON_PHONE
     with matplotlib.rc_context(style):
         picture = Picture(figsize=size)
         draw(picture)
         file = io.StringIO()
         picture.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
-    return template.svg(file.getvalue())
+    return file.getvalue()

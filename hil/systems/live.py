@@ -13,8 +13,7 @@ from hil.engine.simulate import VirtualRig
 from hil.engine.virtual_controller import VirtualClock
 from hil.scenarios.scenario import Scenario
 from hil.systems import run, sized
-from hil.systems.failures import SENDER
-from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S
+from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S, SENDER
 from hil.systems.sender import Sender
 from hil.systems.series import outages_of
 from hil.systems.spec import Spec

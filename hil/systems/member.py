@@ -20,7 +20,6 @@ from controller.core.site_devices.signals_view import DeviceView
 from hil.engine.cabinet import SimulatedCabinet
 from hil.site.part import SitePart
 from hil.site.site import Site
-from hil.systems import failures
 from hil.values.chain_only import ChainLoop
 from hil.values.lumped import LumpedUnit
 from hil.values.lumped_air import LumpedAir
@@ -29,6 +28,7 @@ HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
 # Row 41d: power beyond the limit and a margin, for so long, stops a unit.
 BEYOND_S, MARGIN_W_MIN, MARGIN_PART = 5, 2000, 50
+SENDER = "sender"  # of the schedule
 CLOCK_ERROR_MS = 500
 CHARGE_OPENS = 0.1  # of the rated power: a lower limit counts as no charge
 DAY_S = 86_400
@@ -95,7 +95,7 @@ class ChainMember:
         self._has_contact = any("source_code" in each.inputs for each in config.topology.devices)
         batteries = self._start(soc)
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
-        self.silent: frozenset[str] = frozenset()  # failures.PARTS, or the name of a site device
+        self.silent: frozenset[str] = frozenset()  # SENDER, or the name of a site device
         self._share_permille = config.control["share_permille"]
         self.charge_opens_s: int | None = None  # CHARGE_OPENS was allowed; None: not yet
         self._rated_W = sum(self.loop.limits.rated_W)
@@ -133,7 +133,6 @@ class ChainMember:
         self._groups = layout.groups
         self.loop = ChainLoop(config, soh, self._inp)
         self.devices, self.control = self.loop.site, self.loop.control
-        self._device_names = [view.device.name for view in self.devices.devices]
 
     @property
     def soc(self) -> float:
@@ -144,11 +143,6 @@ class ChainMember:
     def heat_J(self) -> float:
         """Heat of the heaters."""
         return self._air.heat_J
-
-    @property
-    def names(self) -> list[str]:
-        """Names of all that can be silent."""
-        return [*failures.PARTS, *self._device_names]
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
         """Slots of source 0 from second start_s of the run on: this member's share of powers."""
@@ -214,8 +208,6 @@ class ChainMember:
 
     def _ask(self, actuator: ActuatorChain) -> None:
         """The value reaches the part, and the image says that it was sent."""
-        if actuator.view.device.name in self.silent:
-            return
         device, record = actuator.view.device, actuator.actuator
         self._part_of(actuator.view).ask(record.name, actuator.value)
         first, _ = self.image.site_place(device.role.name, device.number)
@@ -228,7 +220,7 @@ class ChainMember:
     def _read(self) -> None:
         """The words of the clock, of the site devices and of the heartbeat."""
         image = self.image
-        if self.now_s % HEARTBEAT_S == 1 and failures.SENDER not in self.silent:
+        if self.now_s % HEARTBEAT_S == 1 and SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
         # what it decides counts from the begin of the second on
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
@@ -254,11 +246,9 @@ class ChainMember:
     def _measure(self, grid_W: float) -> None:
         """The reports of meters, converters and the contact of the transfer switch."""
         site, readings = self.site, self.loop.readings
-        is_load_seen = site.is_live and failures.LOAD_METER not in self.silent
-        readings.load_W = round(site.load_power_W) if is_load_seen else None
-        is_grid_seen = site.is_live and failures.GRID_METER not in self.silent
         shown_W = 0 if site.is_off_grid else round(grid_W)
-        readings.grid_W = shown_W if is_grid_seen else None
+        readings.load_W = round(site.load_power_W) if site.is_live else None
+        readings.grid_W = shown_W if site.is_live else None
         readings.powers_W = [round(unit.ac_power_W) for unit in self.pcs]
         readings.is_off_grid = site.is_off_grid and self._has_contact
         readings.forming = [unit.is_forming for unit in self.pcs]

@@ -8,9 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from hil.results import site_page, template
+from controller.documents import html_page
+from controller.documents.document import (
+    CARDS,
+    Block,
+    Cell,
+    Heading,
+    Picture,
+    Table,
+    Text,
+    judged,
+    section as titled,
+    texts,
+)
+from hil.results import site_page
+from hil.results.page import NOTE
 from hil.results.plot import BATTERY
-from hil.results.template import Cell, marked
 from hil.site.parts import FEEDING
 from hil.systems import answers, cost, drawings, figures, run
 from hil.systems.run import Result
@@ -30,17 +43,30 @@ WENT_OUT = {
     "gained": ("Battery, into its charge", BATTERY),
 }
 KEPT = {True: "kept", False: "not kept", None: ""}
+OVERVIEW = ("system", "promises kept", "violations", "bill with the battery")
+SWEPT = ("battery", "saved", "less wear", "10 years, per kWh")
+PROMISED = ("promise", "asked", "reached", "bound", "without", "unit", "")
+UNBROKEN = "No limit of the connection or reserve was violated."
+MINUTES = "Best: the battery calmed the grid most. Worst: the grid moved most. Means of 1 s."
+BY_ARITHMETIC = (
+    "By arithmetic: energy above 3 % of charge less losses, no sun. A battery that keeps its "
+    "reserve has at least that charge."
+)
+COLUMNS = (
+    "Bound: the most that physics, arithmetic or perfect foresight allows at this size. Without: "
+    "the same site with no PV and no battery, if the line names no other case; beside a figure in "
+    "percent, the quantity itself in kW, kWh or money. Projected: the figure depends on prices, "
+    "load and weather that are assumed."
+)
 BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 
 
 def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
     """sections: of each run its document (command.document) and `section`."""
-    return template.rendered(
-        "systems.html",
-        title="Systems",
-        overview=[(each["name"], *_verdict_cells(each)) for each, _ in sections],
-        sections=[template.Markup(section) for _, section in sections],
-    )
+    rows = [(each["name"], *_verdict_cells(each)) for each, _ in sections]
+    overview = [Table(OVERVIEW, rows, kind=CARDS)] if len(rows) > 1 else []
+    bodies = [html_page.body(overview), *[made for _, made in sections]]
+    return html_page.around("\n".join(bodies), html_page.PHONE, "Systems")
 
 
 def _kept(document: dict[str, Any]) -> tuple[int, int]:
@@ -54,42 +80,80 @@ def _verdict_cells(document: dict[str, Any]) -> list[Cell]:
     paid = document["cost"]
     more = paid["bill"] - paid["without_battery"]
     return [
-        marked(kept == count, f"{kept} of {count}"),
-        marked(not document["violations"], str(len(document["violations"]) or "none")),
-        marked(more <= 0, f"{more:+,.0f} {paid['currency']}"),
+        judged(kept == count, f"{kept} of {count}"),
+        judged(not document["violations"], str(len(document["violations"]) or "none")),
+        judged(more <= 0, f"{more:+,.0f} {paid['currency']}"),
     ]
 
 
 def section(result: Result, document: dict[str, Any]) -> str:
-    """One run; document: of command.document."""
-    broken = [marked(False, each) for each in document["violations"]]
-    unbroken = [marked(True, "No limit of the connection or reserve was violated.")]
-    return template.rendered(
-        "system.html",
-        run=document,
-        summary=_summary(document),
-        promises=[_row(each) for each in document["figures"]],
-        broken=broken or unbroken,
-        money=answers.money(result, document),
-        outage=answers.outage(result),
-        hours=answers.hours(result),
-        sweep=drawings.sweep(document["year"]) if len(_swept(document)) > 1 else "",
-        swept=[_size(each) for each in _swept(document)],
-        flows=site_page.flows(balance(result), CAME_IN, WENT_OUT),
-        sides=[_side(balance(result), side) for side in (CAME_IN, WENT_OUT)],
-        pictures=[drawings.day(result, size) for size in (drawings.WIDE, drawings.PHONE)],
-        minutes=drawings.minutes(result),
-        worst=_worst(result),
-        bill_head=(result.spec.tariff["currency"], *BILL),
-        bill=_bill(result),
-    )
+    """One run as a part of the page; document: of command.document."""
+    found, broken = balance(result), [judged(False, each) for each in document["violations"]]
+    sides = [_side(found, side) for side in (CAME_IN, WENT_OUT)]
+    promises = [_row(each) for each in document["figures"]]
+    bill_head = result.spec.tariff["currency"], *BILL
+    blocks: list[Block] = [
+        Heading(1, document["name"]),
+        Text(document["text"]),
+        *_texts("What does it save in a year?", answers.money(result, document)),
+        *_sweep(document),
+        *_texts("What happens without the grid?", answers.outage(result)),
+        *_hours(result),
+        Heading(2, "The day with the highest import"),
+        *[Picture(drawings.day(result, size), kind) for kind, size in drawings.SIZES.items()],
+        *[Picture(svg, "half", title) for title, svg in drawings.minutes(result)],
+        Text(MINUTES, NOTE),
+        Heading(2, "Energy, MWh"),
+        Picture(site_page.flows(found, CAME_IN, WENT_OUT), "wide"),
+        *[Table(("MWh", name), side, kind="phone") for name, side in zip(("in", "out"), sides)],
+        *_texts("Promised and kept", _summary(document)),
+        Text(_about(document), NOTE),
+        Table(PROMISED, promises, kind=CARDS),
+        Text(COLUMNS, NOTE),
+        *texts(broken or [judged(True, UNBROKEN)]),
+        *titled("The worst moments", Table((), _worst(result), kind=CARDS)),
+        *titled("The bill", Table(bill_head, _bill(result), kind=CARDS)),
+        *_texts("What the size allows", document["sizing"]),
+    ]
+    return html_page.body(blocks)
+
+
+def _texts(title: str, lines: Sequence[Cell]) -> list[Block]:
+    return [Heading(2, title), *texts(lines)]
+
+
+def _sweep(document: dict[str, Any]) -> list[Block]:
+    swept = _swept(document)
+    if len(swept) < 2:
+        return []
+    return [
+        Picture(drawings.sweep(document["year"]), "half"),
+        Table(SWEPT, [_size(each) for each in swept], kind=CARDS),
+    ]
+
+
+def _hours(result: Result) -> list[Block]:
+    head, rows = answers.hours(result)
+    return [Table(head, rows, kind=CARDS), Text(BY_ARITHMETIC, NOTE)] if rows else []
+
+
+def _about(run: dict[str, Any]) -> str:
+    parts = [
+        f"{run['days']} days of {run['season']} from {run['start']}, seed {run['seed']}. Figures "
+        f'without another mode come from the mode "{run["mode"]}".',
+        "Each unit stands for several real ones (aggregate)." * run["aggregate"],
+        f"State of charge {run['soc_begin']:.0%} at first, {run['soc_end']:.0%} at last.",
+    ]
+    if run["failures"]:
+        parts.append(f"Each of {', '.join(run['failures'])} is silent for 10 minutes a day.")
+    return " ".join(filter(None, parts))
 
 
 def _summary(document: dict[str, Any]) -> list[Cell]:
     """Cost or saving of the run, and its promises; worse ones first."""
     is_well, promised = cost.verdict(document)
     is_dearer, paid = cost.words(document["cost"])
-    lines = [marked(is_well, promised), marked(not is_dearer, paid)]
+    lines = [judged(is_well, promised), judged(not is_dearer, paid)]
     return lines[::-1] if is_well and is_dearer else lines
 
 
@@ -102,7 +166,7 @@ def _row(figure: dict[str, Any]) -> list[Cell]:
     if figure["mode"] != run.MODE:
         status += f" ({figure['mode']})"
     values = [number(each) for each in known]
-    return [figure["text"], *values, figure["unit"], marked(figure["is_met"], status)]
+    return [figure["text"], *values, figure["unit"], judged(figure["is_met"], status)]
 
 
 def number(value: float | None) -> str:
@@ -170,4 +234,4 @@ def _swept(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _size(found: dict[str, Any]) -> list[Cell]:
     money = [f"{each:,.0f}" for each in (found["year"]["saved"], found["worth_per_kWh"])]
-    return [found["battery"], money[0], marked(found["pays"], f"{found['net']:,.0f}"), money[1]]
+    return [found["battery"], money[0], judged(found["pays"], f"{found['net']:,.0f}"), money[1]]

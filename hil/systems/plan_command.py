@@ -9,7 +9,7 @@ from controller.forms.refusal import ConfigError
 from hil.engine.arguments import number, whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
-from hil.systems import back_tests, faults, measured, pasts, spec
+from hil.systems import back_tests, measured, pasts, spec
 from hil.systems.pasts import Case
 
 # (system, variant): goals, percent: share of what perfect foresight saves, part of its peak cut
@@ -47,7 +47,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--months": options.value(str, "LIST", "of the year (%(default)s)", "1,4,7,10"),
     "--data": options.value(str, "DIR", "measured loads, prices and sun, not the built-in ones"),
     "--year": options.value(whole(1900, 2100), "YEAR", "of the prices of --data"),
-    "--faults": options.flag("also with a planner that is dead, late or wrong"),
     "--yields": options.value(
         number(0, 50),
         "PERCENT",
@@ -65,15 +64,11 @@ def main(arguments: argparse.Namespace) -> int:
     works = _works(arguments)  # files are refused before the first month is planned
     with Runner(arguments) as runner:
         found = runner.play(
-            list(works),
-            lambda name: back_tests.judged(
-                works[name]().yielding(arguments.yields), has_faults=arguments.faults
-            ),
+            list(works), lambda name: back_tests.judged(works[name]().yielding(arguments.yields))
         )
     print("\n".join(lines(found)))
     report.write_json(arguments.json, found)
-    is_robust = all([faults.is_good(row, name) for row in found for name in row["faults"]])
-    return report.MET if is_robust and all(map(is_good, found)) else report.NOT_MET
+    return report.MET if all(map(is_good, found)) else report.NOT_MET
 
 
 def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
@@ -141,8 +136,6 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
         for key in ("saved", "best")
     ]
     text.append(f"weighted by what can be saved: {_percent(saved, best)} %")
-    if any([row["faults"] for row in found]):
-        text += faults.lines(found)
     text += [f"{row['name']} {row['label']}: {each}" for row in found for each in row["doubts"]]
     return text
 

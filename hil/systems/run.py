@@ -13,9 +13,8 @@ from controller.core.policies import modes
 from hil.site.branches import LoadCap
 from hil.site.parts import ENGINES, GIVING_WAY
 from hil.site.site import Site
-from hil.systems import failures, sized
-from hil.systems.failures import Failure
-from hil.systems.member import DAY_S, ChainMember
+from hil.systems import sized
+from hil.systems.member import DAY_S, SENDER, ChainMember
 from hil.systems.sender import Sender
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, before_of, series_of, site_of
 from hil.systems.spec import Spec
@@ -47,7 +46,6 @@ class Result(NamedTuple):
     account: dict[str, float]
     watched: Watched
     thermal: dict[str, float] = {}  # of _thermal
-    failures: tuple[Failure, ...] = ()
     modes_s: dict[str, int] = {}  # time of the first controller in each mode
     degC: np.ndarray = np.zeros(0)  # of the cells, their mean, at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
@@ -71,15 +69,15 @@ class Result(NamedTuple):
 def run(
     spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None
 ) -> Result:
-    """inputs: files for built-in series; "failures": parts fail (failures.py). show(share done)."""
+    """inputs: files for built-in series; "dead": parts that are silent. show(share done)."""
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
     members = members_of(spec, site, ChainMember)
     before = before_of(spec, inputs)
-    one = Run(spec, series, before, site, members, bool(inputs.get("failures")))
-    one.silence(inputs.get("dead", ()))
-    return one.all_days(show)
+    for member in members:
+        member.silent = frozenset(inputs.get("dead", ()))
+    return Run(spec, series, before, site, members).all_days(show)
 
 
 def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
@@ -99,15 +97,8 @@ class Run:
     """Slot by slot, from midnight on."""
 
     def __init__(
-        self,
-        spec: Spec,
-        series: Series,
-        before: Series,
-        site: Site,
-        members: Sequence[ChainMember],
-        has_failures: bool = False,
+        self, spec: Spec, series: Series, before: Series, site: Site, members: Sequence[ChainMember]
     ) -> None:
-        """has_failures: each part beside the controllers fails once a day (failures.py)."""
         self.spec, self.series, self.before = spec, series, before
         self.site, self.members = site, members
         self._count = spec.days * SLOTS_PER_DAY
@@ -117,9 +108,6 @@ class Run:
         self._schedulers = [part for part in site.parts if part.kind == LoadCap.kind]
         self._lowered = np.zeros((2, self._count))
         self._sender = Sender(spec, series, before)
-        drawn = failures.drawn(spec.seed, spec.days, members[0].names) if has_failures else []
-        self._failures = tuple(drawn)
-        self._changes = failures.changes(self._failures)
         self._modes_s = [0] * len(modes.NEXT)
         self._moves = moves_of(spec)
         self._watch = Watch(spec, site, members)
@@ -127,7 +115,7 @@ class Run:
     def all_days(self, show: Callable[[float], object] | None = None) -> Result:
         """show: gets the share that is done."""
         for slot in range(self._count):
-            if self._sender.is_due(slot) and failures.SENDER not in self.members[0].silent:
+            if self._sender.is_due(slot) and SENDER not in self.members[0].silent:
                 here = [member for member in self.members if member.is_here]
                 stored = _soc(here) * len(here) / len(self.members)
                 rows = self._sender.rows(slot, stored, self._own_W(slot))
@@ -142,20 +130,13 @@ class Run:
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,
             self._seconds, self._sender.cap_W, dict(self.site.account.energy_J),
-            self._watch.watched(), _thermal(self.members), self._failures, self._of_modes(),
+            self._watch.watched(), _thermal(self.members), self._of_modes(),
             degC=self._degC, battery_1s_W=self._battery_W, before=self.before,
             lowered_W=self._lowered[0], asked_s=self._lowered[1],
         )  # fmt: skip
 
-    def silence(self, names: Sequence[str]) -> None:
-        """Let these parts be silent from the first second on."""
-        for member in self.members:
-            member.silent = frozenset(names)
-
     def second(self, second: int) -> None:
         """Let this second of the run pass."""
-        for member in self.members:
-            member.silent = self._changes.get(second, member.silent)
         for place, soc in self._moves.get(second, ()):
             if soc is None:
                 self.members[place].leave()

@@ -12,7 +12,7 @@ from hil.results import run_result
 from hil.runner import report
 from hil.runner.cases import Runner
 from hil.systems import figures, plays
-from hil.systems.failures import SENDER
+from hil.systems.member import SENDER
 from hil.systems.spec import Spec, faults_of
 
 TEXTS = {

@@ -4,7 +4,6 @@ import numpy as np
 
 from controller.planner.tariff import J_PER_KWH
 from hil.systems import ramps
-from hil.systems.failures import silent_in
 from hil.systems.run import Result
 from hil.systems.sender import event_of, sends
 from hil.systems.series import SLOT_S, outages_of
@@ -23,8 +22,8 @@ def of(result: Result) -> list[str]:
     """Everything that was violated in a second or in an interval, a sentence each."""
     size, grid_W = result.spec.size, result.seconds_W[1]
     return [
-        *_over("import", result, grid_W, size.import_W),
-        *_over("export", result, -grid_W, size.export_W),
+        *_over("import", grid_W, size.import_W),
+        *_over("export", -grid_W, size.export_W),
         *_ramps(result),
         *[line for each in (_unserved, _missed_cap, _stale, _charge) for line in each(result)],
         *[
@@ -35,14 +34,12 @@ def of(result: Result) -> list[str]:
     ]
 
 
-def _over(name: str, result: Result, power_W: np.ndarray, limit_W: int) -> list[str]:
+def _over(name: str, power_W: np.ndarray, limit_W: int) -> list[str]:
     is_over = power_W > limit_W + ROUNDING_W
     if not is_over.any():
         return []
     most_kW = (float(power_W.max()) - limit_W) / 1000
-    over = f"{name} above {limit_W / 1000:g} kW in {is_over.sum()} s, by {most_kW:.3g} kW"
-    silent_s = silent_in(result.failures, is_over).items()
-    return ["; ".join([over, *[f"{part} silent: {count} s" for part, count in silent_s]])]
+    return [f"{name} above {limit_W / 1000:g} kW in {is_over.sum()} s, by {most_kW:.3g} kW"]
 
 
 def _ramps(result: Result) -> list[str]:

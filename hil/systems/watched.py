@@ -11,8 +11,7 @@ import numpy as np
 
 from controller.core.policies import schedule
 from hil.site.site import Site
-from hil.systems.failures import SENDER
-from hil.systems.member import ChainMember
+from hil.systems.member import SENDER, ChainMember
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, outages_of
 from hil.systems.spec import Spec
 
@@ -29,11 +28,6 @@ class Watched(NamedTuple):
     stale_s: np.ndarray  # it had run out, or its heartbeat was too old, although the sender lived
     unserved_J: np.ndarray  # load without power outside of outages
     soc_min: float
-
-    def part(self, slots: slice) -> "Watched":
-        """Some slots of it."""
-        names = ("cap_W", "acted_s", "stale_s", "unserved_J")
-        return self._replace(**{name: getattr(self, name)[slots] for name in names})
 
 
 def missing_J(energy_J: Mapping[str, float]) -> float:

@@ -162,6 +162,6 @@ def lines(rows: list[dict[str, Any]]) -> list[str]:
     return [
         *found,
         "against byte mode at 20 ms: SOC in permille (pod: sum of both cabinets), energies in Wh",
-        "over 180 s, then means over 10 s of the grid in W; rows with their times after the fault,",
-        "of this mode and of bytes. The pod has 15 minutes: there bias is the mean of 15 minutes",
+        "over 180 s (pod: 15 minutes), then means over 10 s of the grid in W; rows with their",
+        "times after the fault, of this mode and of bytes",
     ]

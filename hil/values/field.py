@@ -11,7 +11,6 @@ from controller.core.image import ProcessImage
 from controller.run.can_bus import CanBus
 from controller.run.field import Field, IoChannel
 from controller.run.pcs_channel import PcsChannel
-from drivers.bms import NativeBms as NativeDriver
 from drivers.buses.can_port import EXTENDED
 from drivers.buses.port import RtuPort
 from drivers.io import IoModule
@@ -40,7 +39,7 @@ class ValueCan:
                 self._by_id.setdefault(can_id, []).append(bms)
         self._words, self._others = [], []
         for device, rack in zip(devices, bus.racks):
-            if isinstance(device, NativeBms) and isinstance(rack.bms, NativeDriver):
+            if isinstance(device, NativeBms):
                 words = RackWords(device, rack.bms, line)
                 self._words.append(words)
                 rack.bms.command = words.commands  # type: ignore[method-assign]

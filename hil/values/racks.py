@@ -3,17 +3,20 @@ encoder of the device does, then cut as the driver does. A burst with a fault go
 frames.
 """
 
-from collections.abc import MutableSequence
+from collections.abc import Callable, Iterator, MutableSequence
 from operator import attrgetter
+from typing import Any
 
-from drivers.bms import NativeBms as Driver
+from drivers.can_bms import CanBms as Driver
+from drivers.rack_sources import INDEX, Source
 from hil.devices import native_bms
 from hil.devices.native_bms import MESSAGES, PERIOD_US, SPACING_US, NativeBms
 from hil.values.bus import Line
 from safety import signals as s
 
-# per unit of the encoder, offset, factor of the attribute; low, high, multiply, divide, add, place
-Word = tuple[float, float, float, int, int, int, int, int, int]
+# per unit of the encoder, offset, factor of the attribute; lowest and highest raw value; decoding
+# of a raw value; place
+Word = tuple[float, float, float, int, int, Callable[[int], int | None], int]
 
 
 class Message:
@@ -21,41 +24,47 @@ class Message:
 
     def __init__(self, name: str, device: NativeBms, driver: Driver) -> None:
         sent = next(each for each in device._messages if each.name == name)
-        taken = driver._messages[sent.can_id]
-        self.group = taken.group
+        (source,) = driver._messages.by_id[sent.can_id].sources.values()
+        self.groups = [driver._groups_at + group for group, _ in source.feeds]
         self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
         signals = list(MESSAGES[name])
         self._words: list[tuple[int, Word]] = []
         self._last: tuple = (None,) * len(signals)
         shifts = {field[5]: at for at, field in enumerate(sent.encoder.fields)}
-        for field, place in zip(taken.fields, taken.indexes):
-            shift, _, _, low, high, multiply, divide, add = field
-            at = shifts[shift]
+        for field, index in _fields(source):
+            at = shifts[field.shift]
             offset, per_unit, least, most, _, _ = sent.encoder.fields[at]
             factor = MESSAGES[name][signals[at]][1]
-            bounds = max(low, least), min(high, most)
-            self._words.append(
-                (at, (per_unit, offset, factor, *bounds, multiply, divide, add, place))
-            )
+            word = per_unit, offset, factor, least, most, field.of_raw, driver._first + index
+            self._words.append((at, word))
 
     def store(self, device: NativeBms, inp: MutableSequence[int]) -> bool:
         """Write the words. False: a value is out of range."""
         values, last = self._get(device), self._last
         if values == last:
             return True
-        for at, (per_unit, offset, factor, low, high, multiply, divide, add, to) in self._words:
+        for at, (per_unit, offset, factor, least, most, of_raw, to) in self._words:
             if values[at] == last[at]:
                 continue
             raw = round((values[at] * factor - offset) * per_unit)
-            if not low <= raw <= high:
+            value = of_raw(raw) if least <= raw <= most else None
+            if value is None:
                 return False
-            inp[to] = raw * multiply // divide + add
+            inp[to] = value
         self._last = values
         return True
 
     def forget(self) -> None:
         """Compute all words at the next time."""
         self._last = (None,) * len(self._last)
+
+
+def _fields(source: Source) -> Iterator[tuple[Any, int]]:
+    """(field, index of its signal) of each value of a frame."""
+    for name, field, _ in source.fields:
+        yield field, INDEX[name]
+    for _, fault in source.faults:
+        yield fault, s.BMS_FAULT_BITS
 
 
 class RackWords:
@@ -66,6 +75,8 @@ class RackWords:
         self._inp, self._fresh = driver._inp, driver._fresh
         self._messages = [Message(name, device, driver) for name in MESSAGES]
         self._burst_us = SPACING_US * (len(device._messages) - 1)
+        groups = [group for message in self._messages for group in message.groups]
+        self._groups = [*groups, driver._groups_at + s.G_BMS_TEMPERATURES]
         self._temperatures_at = driver._first + s.MODULE_TEMPERATURE_DDEGC
         self._seen_degC: list[float] = []
         self._is_direct, self._now_us = False, 0
@@ -88,8 +99,9 @@ class RackWords:
         device, driver = self._device, self._driver
         if not self._is_direct or device.deaf or device.ignore_commands or self._line.down:
             return Driver.command(driver, close_ok)
-        driver.commands += 1
-        device._counter = device.command_echo = driver.commands & 15
+        (name,) = driver.sent_frames
+        driver.sent_frames[name] += 1
+        device._counter = device.command_echo = driver.sent_frames[name] & 15
         device._heard_us = self._now_us
         device.rack.command_close(bool(close_ok))
         return []
@@ -119,12 +131,11 @@ class RackWords:
             if not message.store(device, inp):
                 return False
         self._warm(device.rack.temperatures_degC)
-        for message in self._messages:
-            fresh[message.group] = 1
-        fresh[self._driver._temperature_group] = 1
+        for group in self._groups:
+            fresh[group] = 1
         inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
         device.next_us = next_us + PERIOD_US
-        self._driver.frames += len(self._messages)  # without any the driver sends no command
+        self._driver.frames += len(self._messages)
         self._is_direct = True
         return True
 
@@ -145,8 +156,8 @@ class RackWords:
             self._is_direct = False
             for sent in device._messages:
                 sent.payload = None  # what froze is what the plant shows now
-            for taken in driver._messages.values():
-                taken.payload = None
+            for source in driver._sources.sources:
+                source.bits = -1
             for message in self._messages:
                 message.forget()
             self._seen_degC.clear()

@@ -1,5 +1,5 @@
-"""`python -m hil speeds`: how fast each mode is on this machine, and with --equality, how near. All
-modes take turns in short rounds, so that other work slows all alike; the table has the medians.
+"""`python -m hil long speeds`: how fast each mode is here, and with --equality, how near. All modes
+take turns in short rounds, so that other work slows all alike; the table has the medians.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("speeds", help="how fast and how near each mode is")
     parser.add_argument("--rounds", type=whole(1, 100), default=5, metavar="N", help="(5)")
     parser.add_argument("--equality", action="store_true", help="compare value mode with bytes")
-    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write the tables")
-    parser.set_defaults(run=main)
+    parser.add_argument("--json", type=output_file(), metavar="FILE", help="write them")
+    parser.set_defaults(run=main, program="long speeds")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -99,5 +99,5 @@ def lines(table: list[dict[str, Any]]) -> list[str]:
     """The table as text."""
     row_of = "{mode:60}{units:>8}{speed:9.0f}{times_byte:8.1f}{quarter_h:16.2f}".format_map
     head = f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"
-    note = "speed: simulated s per CPU s, median of interleaved rounds on one core"
+    note = "speed: simulated s per CPU s, median of rounds"
     return [head, *map(row_of, table), note]

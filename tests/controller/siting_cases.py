@@ -1,5 +1,6 @@
 """Cases of each siting rule: a site with a value, a site without the rule, one without a fact."""
 
+import re
 import sys
 from typing import NamedTuple
 
@@ -21,26 +22,27 @@ class Case(NamedTuple):
 
 
 def rows(text, caller=1):
-    """[(cell, ...)] per line. A cell is an expression of names here, in the caller, in fields or in
-    audit, otherwise a text. An indented line continues the line before.
+    """[(cell, ...)] per line, two blanks apart. A cell is an expression of names here, in the
+    caller, in fields or in audit, otherwise a text. An indented line continues the line before.
 
     A line that begins with `*` gives several rows.
     """
     known = {**vars(fields), **vars(audit), **globals(), **sys._getframe(caller).f_globals}
     found = []
-    for line in text.strip().replace("\n" + 8 * " ", " ").replace(" ; ", "\n").splitlines():
+    text = text.strip().replace(" |\n" + 8 * " ", "  ").replace("\n" + 8 * " ", " ")
+    for line in text.replace(" ; ", "\n").splitlines():
         cells = line.strip().split("  # ")[0]
         if cells.startswith("*"):
             found += eval(cells[1:], known)
         else:
-            found.append(tuple([_value(cell.strip(), known) for cell in cells.split(" | ")]))
+            found.append(tuple([_value(cell.strip(), known) for cell in re.split(" {2,}", cells)]))
     return found
 
 
 def site_cases(text):
     """pytest.mark.parametrize of a text: a line of names, then rows."""
     names, lines = text.split("\n", 1)
-    return pytest.mark.parametrize(names.split(" | "), rows(lines, 2))
+    return pytest.mark.parametrize(names.split(), rows(lines, 2))
 
 
 def _value(text, known):

@@ -18,12 +18,12 @@ from recorder_bench import Bench, estop
 from test_alarm_letters import MAIL, Place, inbox, state  # noqa: F401  a fixture
 from test_watch_gate import Cluster, gated
 
+from controller.doors import asking
 from controller.hints import client
-from controller.planner import shadows
+from controller.planner import accounts
 from controller.recorder import quarters
 from controller.system import clock
 from controller.system.clock import Utc
-from controller.upstream import asking
 from controller.watch import load_files
 from controller.watch.dcgm import Now
 from tests.repository import ROOT
@@ -42,7 +42,7 @@ NIGHTS = {
 def planner_story(folder, monkeypatch, wrong_s):
     """Quarters in the books, plans, and what it waits for, an hour after the wrong clock."""
     monkeypatch.setattr(client, "ANSWER_S", 0.3)
-    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    monkeypatch.setattr(accounts.Shadows, "step", lambda *_: False)
     bench = PlannerBench(folder)
     bench.step()
 
@@ -178,7 +178,7 @@ def test_doors_send_each_alarm_once(wrong, tmp_path, monkeypatch, inbox):  # noq
 def test_the_planner_goes_through_both_nights(night, tmp_path, monkeypatch):
     """Six hours of them: a plan each hour, and every quarter in the books."""
     monkeypatch.setattr(client, "ANSWER_S", 0.3)
-    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    monkeypatch.setattr(accounts.Shadows, "step", lambda *_: False)
     monkeypatch.setattr(planner_bench, "START_S", NIGHTS[night].timestamp())
     bench = PlannerBench(tmp_path)
     bench.step()

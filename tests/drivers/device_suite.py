@@ -2,6 +2,7 @@
 
 import struct
 from array import array
+from types import SimpleNamespace
 
 import pytest
 import random_frames
@@ -25,6 +26,16 @@ class Sink:
         groups = {group for group in range(self.layout.groups) if self.fresh[group]}
         self.fresh[:] = bytes(self.layout.groups)
         return groups
+
+
+def rack_of(cells, **own):
+    """What a simulated BMS shows of its rack."""
+    shown = {"voltage_V": 49.6, "current_A": 7.0, "soc": 0.55, "soh": 0.98, "insulation_kohm": 500}
+    shown |= {"charge_limit_A": 100.0, "discharge_limit_A": 120.0, "charge_voltage_V_max": 53.2}
+    shown |= {"cell_voltage_V_min": 3.301, "cell_voltage_V_max": 3.312, "cells_online": cells}
+    shown |= {"position_min": 3, "position_max": 9, "contactor_state": 2, "fault_bits": 0}
+    shown |= {"temperatures_degC": [20.0], "command_close": lambda close: None}
+    return SimpleNamespace(**shown | own)
 
 
 class Slave:

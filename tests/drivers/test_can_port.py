@@ -187,10 +187,10 @@ def test_a_lost_interface_is_reopened_with_longer_pauses():
         old.waiting = [OSError(errno.ENODEV, "gone")]
         port.drain()
         while not port.service(now_us):
-            waits_us.append(port._retry_us - now_us)
-            assert port.service(port._retry_us - 1) is False and len(opened) == len(waits_us)
+            waits_us.append(port._retry.due_us - now_us)
+            assert port.service(port._retry.due_us - 1) is False and len(opened) == len(waits_us)
             assert port.error == "CAN can0 (socketcan): no such interface"
-            now_us = port._retry_us
+            now_us = port._retry.due_us
         assert waits_us == [200_000 * n for n in (1, 2, 4, 8, 16)] + [5_000_000] * 2
         assert (port.state, port.error, old.shut, port.losses) == (c.ACTIVE, "", 8, losses)
         assert port.drain() == [(7, b"12345678")]
@@ -234,7 +234,7 @@ def test_a_kernel_without_can_gives_a_lost_port_that_is_opened_later(monkeypatch
     port = open_can("socketcan", "can0", 500_000)
     assert (port.state, port.losses) == (c.DOWN, 0) and "this kernel has no CAN" in port.error
     assert port.drain() == [] and not port.send(1, b"") and port.fileno() == -1
-    assert not port.service(0) and port.service(port._retry_us) and port.state == c.ACTIVE
+    assert not port.service(0) and port.service(port._retry.due_us) and port.state == c.ACTIVE
     made[:] = [OSError(errno.EAFNOSUPPORT, "")]
     with pytest.raises(CanPortError):
         open_can("socketcand", "can0", 500_000)  # such a port is never opened again

@@ -5,7 +5,7 @@ import math
 import struct
 
 import pytest
-from device_suite import ModbusSuite, Sink, Slave
+from device_suite import Sink
 
 from controller.config import profiles
 from controller.forms.refusal import ConfigError
@@ -47,17 +47,6 @@ def feed(device, registers):
     (request,) = device.fast()
     data = struct.pack(">36H", *[registers[register] for register in range(REGISTERS)])
     request.on_reply(bytes((4, len(data))) + data, 0)
-
-
-class TestSuite(ModbusSuite):
-    absurd = {0x00: 0x7FC0, 0x02: 0xBF80, 0x0C: 0x49F0, 0x1E: 0x4000, 0x06: 0xC2C8, 0x10: 0xFF80}
-
-    def fed_by(self, device, request, group):
-        return {group} if request.key[1] == "meter" else set()
-
-    def build(self):
-        device, sink = meter()
-        return device, Slave(inputs=words()), sink, signals.G_METER_GRID
 
 
 @cases("""power_W  inverted  total_W
@@ -204,14 +193,6 @@ def fast_words(**change):
     places = [*range(18), *range(30, 36)]
     frequency = dict(zip((24, 25), struct.unpack(">2H", struct.pack(">f", 49.98))))
     return {at: registers[register] for at, register in enumerate(places)} | frequency
-
-
-class TestFastSuite(ModbusSuite):
-    absurd = {0x00: 0x7FC0, 0x02: 0xBF80, 0x0C: 0x49F0, 0x12: 0x4000, 0x06: 0xC2C8, 0x16: 0xFF80}
-
-    def build(self):
-        device, sink = meter(name="firebreak_fast_meter")
-        return device, Slave(inputs=fast_words()), sink, signals.G_METER_GRID
 
 
 def test_the_registers_of_the_fast_meter():

@@ -76,6 +76,11 @@ def slave_of(device, load_W=LOAD_W):
     return slave
 
 
+# {register: word}: NaN, too much power, a power factor of 2, a negative current
+ABSURD = {
+    "sdm630": {0x02: 0xBF80, 0x0C: 0x49F0, 0x1E: 0x4000, 0x06: 0xC2C8, 0x10: 0xFF80},
+    "firebreak_fast_meter": {0x02: 0xBF80, 0x0C: 0x49F0, 0x12: 0x4000, 0x06: 0xC2C8, 0x16: 0xFF80},
+}
 CHAIN_AT = {False: 0, True: 40_070}  # of the first model behind model 1 of 66 registers
 
 
@@ -90,7 +95,7 @@ class MeterSuite(ModbusSuite):
         is_low = first.words > 1 and first.word_order == "little"
         words = {"float32": 0x7FC0, "s16": 0x8000}
         place = CHAIN_AT[bool(device.profile.models)] + first.address % profile.SLOT
-        self.absurd = {place + is_low: words.get(first.type, 0x7FFF)}
+        self.absurd = {place + is_low: words.get(first.type, 0x7FFF)} | ABSURD.get(self.name, {})
         self.input_registers = first.function == 4
         return device, slave_of(device), sink, signals.G_METER_GRID
 

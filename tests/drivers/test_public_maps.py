@@ -210,7 +210,7 @@ def test_the_evidence_of_each_profile_is_what_the_readings_prove(shared):
     wanted = proven(shared)
     for path in FOLDER.glob("*.toml"):
         found = profiles.load(path.stem)
-        if found.family not in ("can_bms", "native_bms"):
+        if found.family != "can_bms":
             names = wanted.get(path.stem, set()) - set(found.identity)
             assert set(found.evidence_of) == names, path.stem
 

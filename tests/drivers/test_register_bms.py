@@ -1,10 +1,9 @@
 """Rack BMS by registers: the suite of each profile, readings, heartbeat, other unit id."""
 
 import tomllib
-from types import SimpleNamespace
 
 import pytest
-from device_suite import Bus, ModbusSuite, Sink, Slave
+from device_suite import Bus, ModbusSuite, Sink, Slave, rack_of
 
 from controller.config import profiles
 from controller.forms.refusal import ConfigError
@@ -38,25 +37,9 @@ ABSURD = {
 
 
 def rack():
-    return SimpleNamespace(
-        voltage_V=52.0,
-        current_A=7.0,
-        charge_limit_A=100.0,
-        discharge_limit_A=120.0,
-        charge_voltage_V_max=57.6,
-        soc=0.55,
-        soh=0.98,
-        cell_voltage_V_min=3.301,
-        cell_voltage_V_max=3.312,
-        position_min=3,
-        position_max=9,
-        cells_online=CELLS,
-        contactor_state=2,
-        insulation_kohm=500,
-        fault_bits=0,
-        temperatures_degC=[20.0, 21.0, 22.0, -3.0],
-        command_close=lambda close: None,
-    )
+    degrees = [20.0, 21.0, 22.0, -3.0]
+    own = {"voltage_V": 52.0, "charge_voltage_V_max": 57.6, "temperatures_degC": degrees}
+    return rack_of(CELLS, **own)
 
 
 class Simulated(Slave):

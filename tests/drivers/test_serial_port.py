@@ -3,11 +3,9 @@
 import errno
 import fcntl
 import os
-import pty
 import select
 import subprocess
 import sys
-import tty
 from array import array
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import serial
 
 from drivers.buses import serial_port
 from drivers.buses.serial_port import Arrivals, SerialPort, SerialPortError
+from tests.plug import Plug
 from tests.tables import cases
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
@@ -25,46 +24,16 @@ HANG_GUARD_s = 10
 wire = pytest.mark.wire
 
 
-class Adapter:
-    """A pluggable serial adapter: a pty behind a link, like those in /dev/serial/by-id."""
-
-    def __init__(self, folder):
-        self.path = folder / "adapter"
-        self.master = -1
-        self.plug()
-
-    def plug(self):
-        self.master, slave = pty.openpty()
-        tty.setraw(slave)
-        os.set_blocking(self.master, False)
-        self.path.unlink(missing_ok=True)
-        self.path.symlink_to(os.ttyname(slave))
-        os.close(slave)
-
-    def unplug(self):
-        os.close(self.master)
-        self.path.unlink()
-        self.master = -1
-
-    def take(self, count):
-        data = b""
-        while len(data) < count:
-            assert select.select([self.master], [], [], HANG_GUARD_s)[0], f"only {data} came"
-            data += os.read(self.master, count - len(data))
-        return data
-
-
 @pytest.fixture
 def adapter(tmp_path):
-    made = Adapter(tmp_path)
+    made = Plug(tmp_path / "adapter")
     yield made
-    if made.master >= 0:
-        made.unplug()
+    made.pull_out()
 
 
 @pytest.fixture
 def port(adapter):
-    made = SerialPort(str(adapter.path), 115200)
+    made = SerialPort(adapter.path, 115200)
     yield made
     made.close()
 
@@ -94,7 +63,7 @@ def test_an_empty_port_is_not_read_at_all(port, monkeypatch):
 
 @wire
 def test_settings_reach_the_tty(adapter):
-    port = SerialPort(str(adapter.path), 9600, parity="E", stop_bits=2)
+    port = SerialPort(adapter.path, 9600, parity="E", stop_bits=2)
     port.open()
     settings = port._serial.get_settings()
     assert (settings["baudrate"], settings["parity"], settings["stopbits"]) == (9600, "E", 2)
@@ -149,14 +118,14 @@ def test_unplugged_and_plugged_in_again(adapter, port):
     port.open()
     for losses, now_us in ((1, 0), (2, 10**9)):
         os.write(adapter.master, b"abc")
-        adapter.unplug()
+        adapter.pull_out()
         wait_for_bytes(port)
         port.read()
         assert port.read() == b"" and port.fileno() == -1 and port.losses == losses
         assert port.error == f"serial port {adapter.path}: the adapter is gone"
         assert port.service(now_us) is False and port.service(now_us + RETRY_US - 1) is False
         assert "no such device" in port.error
-        adapter.plug()
+        adapter.plug_in()
         assert port.service(now_us + RETRY_US - 1) is False
         assert port.service(now_us + RETRY_US) is True
         assert (port.error, port.generation) == ("", 1 + losses)
@@ -166,7 +135,7 @@ def test_unplugged_and_plugged_in_again(adapter, port):
 @wire
 def test_a_write_notices_the_loss(adapter, port):
     port.open()
-    adapter.unplug()
+    adapter.pull_out()
     assert port.write(b"abc") is False
     assert (port.fileno(), port.losses, port.pending) == (-1, 1, 0)
     assert port.write(b"abc") is False and port.losses == 1
@@ -259,8 +228,8 @@ def test_retries_have_longer_pauses():
     now_us, waits_us = 0, []
     for _ in range(8):
         assert port.service(now_us) is False
-        waits_us.append(port._retry_us - now_us)
-        now_us = port._retry_us
+        waits_us.append(port._retry.due_us - now_us)
+        now_us = port._retry.due_us
     assert waits_us == [RETRY_US * n for n in (1, 2, 4, 8, 16)] + [RETRY_US_MAX] * 3
 
 
@@ -341,11 +310,11 @@ def test_room_to_write_is_not_reported(adapter, port, arrivals):
 
 @wire
 def test_a_reopened_port_is_reported_again(adapter, port, arrivals):
-    adapter.unplug()
+    adapter.pull_out()
     assert heard(arrivals) == [port] and port.read() == b"" and port.fileno() == -1
     arrivals.add(port)
     assert heard(arrivals, 0) == []
-    adapter.plug()
+    adapter.plug_in()
     assert port.service(10**9)
     arrivals.add(port)
     os.write(adapter.master, b"back")
@@ -357,7 +326,7 @@ def test_a_reused_descriptor_belongs_to_the_new_port(adapter, port, arrivals):
     """Adapters that were lost together reopen in any order."""
     descriptor = port.fileno()
     port.close()
-    other = SerialPort(str(adapter.path), 115200)
+    other = SerialPort(adapter.path, 115200)
     other.open()
     assert other.fileno() == descriptor, "the system hands out the lowest one that is free"
     arrivals.add(other)
@@ -372,7 +341,7 @@ def test_a_port_in_use_cannot_be_opened_again_except_a_pty(adapter, monkeypatch,
     """A plain open once wrote a coil frame on a bus in use; only root may still do that."""
     assert range(136, 144) == serial_port.PTY_MAJORS
     monkeypatch.setattr(serial_port, "PTY_MAJORS", majors)
-    port = SerialPort(str(adapter.path), 115_200)
+    port = SerialPort(adapter.path, 115_200)
     port.open()
     state = array("i", [9])
     fcntl.ioctl(port.fileno(), TIOCGEXCL, state)

@@ -391,9 +391,9 @@ def test_the_report_of_a_cabinet_beside_the_check(capsys):
             f"mirrored: proves wiring, not decoding: {', '.join(SITE_DEVICES)}",
         ),
     ):
-        assert cli.main(["covers", str(path)]) == 0
+        assert cli.main(["keys", "covers", str(path)]) == 0
         assert capsys.readouterr().out.splitlines()[-1] == f"  {line}"
-    assert cli.main(["covers", "--keys"]) == 0 and capsys.readouterr().out == ""
+    assert cli.main(["keys", "covers", "--keys"]) == 0 and capsys.readouterr().out == ""
 
 
 def test_the_file_of_the_rig_is_the_cabinet_with_other_plugs(tmp_path):

@@ -92,7 +92,7 @@ def test_a_run_with_a_pause_does_not_count_and_blames_nothing(tmp_path):
     assert doc["pauses"] == [PAUSE]
     assert [each["is_after_pause"] for each in doc["trips"]] == [False, True]
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
-    assert page.index("<p class=no>This machine paused for 0.8 s") < page.index("<h1>")
+    assert page.index('<p><span class="missing">This machine paused for 0.8 s') < page.index("<h1>")
     assert "After the pause of this machine, so not judged." in page
     assert words.first_trip(doc | {"trips": doc["trips"][1:]}) == ""
     assert "the controller itself hangs" not in text

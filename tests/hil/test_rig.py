@@ -14,9 +14,9 @@ from slow import slow
 
 from controller import __main__ as controller
 from controller.config import configuration
+from controller.doors import job_in_plan
 from controller.sites import EXAMPLE
 from controller.store import two_copies
-from controller.upstream import job_in_plan
 from hil import __main__ as cli
 from hil.engine import rig, rig_command
 from tests.repository import ROOT

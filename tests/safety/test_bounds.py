@@ -8,10 +8,10 @@ import pytest
 from bench import Bench, default_image
 from hypothesis import given, settings, strategies as st
 from started import running
-from text_cases import cases
 
 from safety import bounds as b, matrix as m, parameters as p, signals as s, tapers
 from safety.kernel import Kernel
+from tests.tables import cases
 
 RATED_W = 250_000
 CHARGE, DISCHARGE = 0, 1  # the order of the kernel's pairs
@@ -58,19 +58,19 @@ def demanding(bench, elapsed=1, permitted=True, **levels):
 
 # 3 x 60 A x 0.97 x 790 V, and 0.97 of that after losses; 3 x 140 A would be 312 kW
 @cases("""signal value charge_W discharge_W charge discharge
-    s.SOH_PERMILLE 990 RATED_W RATED_W pcs_rated pcs_rated
-    s.CHARGE_CURRENT_MA_MAX 60_000 137_934 RATED_W bms_current pcs_rated
-    s.DISCHARGE_CURRENT_MA_MAX 60_000 RATED_W 133_795 pcs_rated bms_current
-    s.CHARGE_CURRENT_MA_MAX 99 0 RATED_W bms_current pcs_rated
-    s.DISCHARGE_CURRENT_MA_MAX 200_000 RATED_W RATED_W pcs_rated pcs_rated
-    s.RACK_VOLTAGE_MV 500_999 203_700 197_589 bms_current bms_current
-    s.CELL_VOLTAGE_MV_MAX 3550 125_000 RATED_W cell_voltage_taper pcs_rated
-    s.CELL_VOLTAGE_MV_MIN 2900 RATED_W 125_000 pcs_rated cell_voltage_taper
-    s.MODULE_TEMPERATURE_DDEGC 375 187_500 RATED_W temperature_taper pcs_rated
-    s.MODULE_TEMPERATURE_DDEGC 475 0 187_500 temperature_taper temperature_taper
-    s.MODULE_TEMPERATURE_DDEGC 500 0 125_000 temperature_taper temperature_taper
-    s.SOC_PERMILLE 985 125_000 RATED_W soc_taper pcs_rated
-    s.SOC_PERMILLE 15 RATED_W 125_000 pcs_rated soc_taper""")
+    s.SOH_PERMILLE  990  RATED_W  RATED_W  'pcs_rated'  'pcs_rated'
+    s.CHARGE_CURRENT_MA_MAX  60_000  137_934  RATED_W  'bms_current'  'pcs_rated'
+    s.DISCHARGE_CURRENT_MA_MAX  60_000  RATED_W  133_795  'pcs_rated'  'bms_current'
+    s.CHARGE_CURRENT_MA_MAX  99  0  RATED_W  'bms_current'  'pcs_rated'
+    s.DISCHARGE_CURRENT_MA_MAX  200_000  RATED_W  RATED_W  'pcs_rated'  'pcs_rated'
+    s.RACK_VOLTAGE_MV  500_999  203_700  197_589  'bms_current'  'bms_current'
+    s.CELL_VOLTAGE_MV_MAX  3550  125_000  RATED_W  'cell_voltage_taper'  'pcs_rated'
+    s.CELL_VOLTAGE_MV_MIN  2900  RATED_W  125_000  'pcs_rated'  'cell_voltage_taper'
+    s.MODULE_TEMPERATURE_DDEGC  375  187_500  RATED_W  'temperature_taper'  'pcs_rated'
+    s.MODULE_TEMPERATURE_DDEGC  475  0  187_500  'temperature_taper'  'temperature_taper'
+    s.MODULE_TEMPERATURE_DDEGC  500  0  125_000  'temperature_taper'  'temperature_taper'
+    s.SOC_PERMILLE  985  125_000  RATED_W  'soc_taper'  'pcs_rated'
+    s.SOC_PERMILLE  15  RATED_W  125_000  'pcs_rated'  'soc_taper'""")
 def test_the_weakest_rack_decides(signal, value, charge_W, discharge_W, charge, discharge):
     for rack in range(3):
         bench = running(racks=3).set_rack(signal, value, rack).step(2)
@@ -93,14 +93,15 @@ def test_a_bms_cannot_widen_the_rating_of_its_rack(signal, allowed_mA):
 
 # permille of rated left for charge and discharge
 @cases("""signal value charge discharge
-    s.MODULE_TEMPERATURE_DDEGC 101 1000 1000 | s.MODULE_TEMPERATURE_DDEGC 100 1000 1000
-    s.MODULE_TEMPERATURE_DDEGC 99 990 1000 | s.MODULE_TEMPERATURE_DDEGC 1 10 1000
-    s.MODULE_TEMPERATURE_DDEGC 0 0 1000 | s.MODULE_TEMPERATURE_DDEGC -100 0 1000
-    s.MODULE_TEMPERATURE_DDEGC -101 0 990 | s.MODULE_TEMPERATURE_DDEGC -199 0 10
-    s.MODULE_TEMPERATURE_DDEGC -200 0 0 | s.MODULE_TEMPERATURE_DDEGC -600 0 0
-    s.SOC_PERMILLE 970 1000 1000 | s.SOC_PERMILLE 971 966 1000 | s.SOC_PERMILLE 999 33 1000
-    s.SOC_PERMILLE 1000 0 1000 | s.SOC_PERMILLE 30 1000 1000 | s.SOC_PERMILLE 29 1000 966
-    s.SOC_PERMILLE 1 1000 33 | s.SOC_PERMILLE 0 1000 0""")
+    s.MODULE_TEMPERATURE_DDEGC  101  1000  1000 | s.MODULE_TEMPERATURE_DDEGC  100  1000  1000
+    s.MODULE_TEMPERATURE_DDEGC  99  990  1000 | s.MODULE_TEMPERATURE_DDEGC  1  10  1000
+    s.MODULE_TEMPERATURE_DDEGC  0  0  1000 | s.MODULE_TEMPERATURE_DDEGC  -100  0  1000
+    s.MODULE_TEMPERATURE_DDEGC  -101  0  990 | s.MODULE_TEMPERATURE_DDEGC  -199  0  10
+    s.MODULE_TEMPERATURE_DDEGC  -200  0  0 | s.MODULE_TEMPERATURE_DDEGC  -600  0  0
+    s.SOC_PERMILLE  970  1000  1000 | s.SOC_PERMILLE  971  966  1000
+    s.SOC_PERMILLE  999  33  1000 | s.SOC_PERMILLE  1000  0  1000
+    s.SOC_PERMILLE  30  1000  1000 | s.SOC_PERMILLE  29  1000  966
+    s.SOC_PERMILLE  1  1000  33 | s.SOC_PERMILLE  0  1000  0""")
 def test_cold_and_state_of_charge(signal, value, charge, discharge):
     bench = running(racks=3).set_rack(signal, value, 1).step()
     index, name = (b.L_SOC_TAPER, "soc_taper")
@@ -112,11 +113,11 @@ def test_cold_and_state_of_charge(signal, value, charge, discharge):
 
 
 @cases("""changed expected
-    {} (((350,450),(100,0)),((450,550),(-100,-200)))
-    {'20a':400,'20b':350} (((350,400),(100,0)),((350,350),(-100,-200)))
-    {'18a':310,'18b':300,'20b':320} (((310,450),(100,0)),((300,320),(-100,-200)))
-    {'25a':50,'25b':0} (((350,450),(150,50)),((450,550),(100,0)))
-    {'20a':600,'18a':500,'25a':-100,'25b':-250} (((350,450),(100,0)),((450,550),(-100,-200)))""")
+    {}  (((350,450),(100,0)),((450,550),(-100,-200)))
+    {'20a':400,'20b':350}  (((350,400),(100,0)),((350,350),(-100,-200)))
+    {'18a':310,'18b':300,'20b':320}  (((310,450),(100,0)),((300,320),(-100,-200)))
+    {'25a':50,'25b':0}  (((350,450),(150,50)),((450,550),(100,0)))
+    {'20a':600,'18a':500,'25a':-100,'25b':-250}  (((350,450),(100,0)),((450,550),(-100,-200)))""")
 def test_no_power_is_left_where_a_site_trips_sooner(changed, expected):
     """The tapers ended at 45 and 55 degC also where rows 20a and 20b trip at 32 and 35."""
     image, image_map = default_image(), p.ImageMap(1, 1, m.STAGES_PER_SCOPE)
@@ -128,9 +129,10 @@ def test_no_power_is_left_where_a_site_trips_sooner(changed, expected):
 
 
 @cases("""value full_at none_at left
-    399 400 500 1000 | 400 400 500 1000 | 401 400 500 990 | 499 400 500 10 | 500 400 500 0
-    501 400 500 0 | 3001 3000 2800 1000 | 3000 3000 2800 1000 | 2999 3000 2800 995
-    2801 3000 2800 5 | 2800 3000 2800 0 | 2799 3000 2800 0 | 9 10 10 1000 | 10 10 10 0""")
+    399  400  500  1000 | 400  400  500  1000 | 401  400  500  990 | 499  400  500  10
+    500  400  500  0 | 501  400  500  0 | 3001  3000  2800  1000 | 3000  3000  2800  1000
+    2999  3000  2800  995 | 2801  3000  2800  5 | 2800  3000  2800  0 | 2799  3000  2800  0
+    9  10  10  1000 | 10  10  10  0""")
 def test_a_taper(value, full_at, none_at, left):
     assert tapers.taper_permille(value, full_at, none_at) == left
 
@@ -213,19 +215,21 @@ def test_every_unit_ramps_and_recovers_at_its_own_pace(two_units, ticks):
 
 
 NO_LIMIT = dict.fromkeys("dc fan horn lamp red_lamp maintenance operator facu pre_alarm".split(), 1)
+IDC = {"discharge_inhibit": 1}
 
 
 @cases("""levels charge_W discharge_W charge discharge
-    {} RATED_W RATED_W pcs_rated pcs_rated | NO_LIMIT RATED_W RATED_W pcs_rated pcs_rated
-    {'charge_derate_pct':50} 125_000 RATED_W derate pcs_rated
-    {'discharge_derate_pct':75} RATED_W 62_500 pcs_rated derate
-    {'charge_derate_pct':100} 0 RATED_W derate pcs_rated
-    {'charge_inhibit':2} 0 RATED_W inhibit pcs_rated
-    {'discharge_inhibit':2} RATED_W 0 pcs_rated inhibit
-    {'pcs':1} 247_499 247_499 ramp_to_zero ramp_to_zero
-    {'pcs':1,'charge_inhibit':1,'discharge_inhibit':1} 247_499 247_499 ramp_to_zero ramp_to_zero
-    {'pcs':1,'charge_inhibit':2} 0 247_499 inhibit ramp_to_zero
-    {'pcs':2} 0 0 stop stop | {'permitted':False} 0 0 permit permit""")
+    {}  RATED_W  RATED_W  'pcs_rated'  'pcs_rated'
+    NO_LIMIT  RATED_W  RATED_W  'pcs_rated'  'pcs_rated'
+    {'charge_derate_pct':50}  125_000  RATED_W  'derate'  'pcs_rated'
+    {'discharge_derate_pct':75}  RATED_W  62_500  'pcs_rated'  'derate'
+    {'charge_derate_pct':100}  0  RATED_W  'derate'  'pcs_rated'
+    {'charge_inhibit':2}  0  RATED_W  'inhibit'  'pcs_rated'
+    {'discharge_inhibit':2}  RATED_W  0  'pcs_rated'  'inhibit'
+    {'pcs':1}  247_499  247_499  'ramp_to_zero'  'ramp_to_zero'
+    {'pcs':1,'charge_inhibit':1}|IDC  247_499  247_499  'ramp_to_zero'  'ramp_to_zero'
+    {'pcs':1,'charge_inhibit':2}  0  247_499  'inhibit'  'ramp_to_zero'
+    {'pcs':2}  0  0  'stop'  'stop' | {'permitted':False}  0  0  'permit'  'permit'""")
 def test_each_limit_from_a_demand_alone(levels, charge_W, discharge_W, charge, discharge):
     bench = demanding(running(racks=3), **levels)
     assert (both(bench), reasons(bench)) == ([charge_W, discharge_W], [charge, discharge])
@@ -245,7 +249,7 @@ def test_a_derate_is_a_share_of_what_is_left():
 
 
 @cases("""signal value
-    s.CELL_VOLTAGE_MV_MAX 3550 | s.MODULE_TEMPERATURE_DDEGC 400 | s.SOC_PERMILLE 985""")
+    s.CELL_VOLTAGE_MV_MAX  3550 | s.MODULE_TEMPERATURE_DDEGC  400 | s.SOC_PERMILLE  985""")
 def test_a_taper_is_a_share_of_what_the_bms_allows_now(signal, value):
     """Not of what it allowed a step ago."""
     bench = running().set_rack(signal, value).step()
@@ -344,7 +348,8 @@ def test_recovers_in_twenty_seconds_and_a_late_step_wins_little(elapsed, steps):
     assert steps - 10 < count < steps
 
 
-@cases("tick_ms ticks | 10 16 | 20 8 | 25 8 | 100 8")
+@cases("""tick_ms ticks
+    10  16 | 20  8 | 25  8 | 100  8""")
 def test_a_pause_wins_160_ms_or_eight_ticks(tick_ms, ticks):
     kernel = Kernel(default_image(tick_ms=tick_ms))
     kernel.bounds.lowest_W[0] = kernel.bounds.limit_W[0] = RATED_W
@@ -383,7 +388,8 @@ def test_a_late_ramp_of_the_largest_converter_is_a_small_int():
             assert ramped == [at_99_W, 0]
 
 
-@cases("tick_ms ramp_ms ramp_ticks | 20 2000 100 | 20 110 5 | 100 100 1 | 100 50 1")
+@cases("""tick_ms ramp_ms ramp_ticks
+    20  2000  100 | 20  110  5 | 100  100  1 | 100  50  1""")
 def test_a_ramp_takes_at_least_one_tick(tick_ms, ramp_ms, ramp_ticks):
     image = default_image(tick_ms=tick_ms, ramp_to_zero_ms=ramp_ms)
     assert Kernel(image).bounds.ramp_ticks == ramp_ticks

@@ -6,9 +6,9 @@ import pytest
 from bench import Bench
 from desk import Desk
 from rows import ticks
-from text_cases import cases
 
 from safety import features, matrix as m, signals as s
+from tests.tables import cases
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 NAMES = [name for name in m.CABINET_FEATURES if name in [row[0] for row in s.CABINET_INPUTS]]
@@ -43,8 +43,8 @@ def test_a_direct_feature_is_known_by_its_own_group_only(name):
 
 
 @cases("""link path fitted io_3 seen
-    1 0 0 1 1 | 1 0 1 1 1 | 0 1 1 1 1 | 0 1 0 1 0 | 0 0 1 1 0 | 0 1 1 0 0 | 1 1 1 0 1
-    0 1 0 0 0""")
+    1  0  0  1  1 | 1  0  1  1  1 | 0  1  1  1  1 | 0  1  0  1  0 | 0  0  1  1  0
+    0  1  1  0  0 | 1  1  1  0  1 | 0  1  0  0  0""")
 def test_a_path_to_the_operations_centre(link, path, fitted, io_3, seen):
     desk = Desk(supervised_fitted=fitted).step().set(s.NOC_LINK_OK, link).set(s.SUPERVISED_OK, path)
     if not io_3:
@@ -132,8 +132,8 @@ def test_of_a_ups_that_was_never_heard_nothing_is_known():
 
 
 @cases("""silent_ticks reserve_min
-    ticks(10_000)+1 125 | ticks(60_000)-1 125 | ticks(60_000) 124 | ticks(60_000)+1 124
-    ticks(120*60_000)-1 6 | ticks(125*60_000)-1 1 | ticks(125*60_000) 0 | s.TICKS_MAX 0""")
+    ticks(10_000)+1  125 | ticks(60_000)-1  125 | ticks(60_000)  124 | ticks(60_000)+1  124
+    ticks(120*60_000)-1  6 | ticks(125*60_000)-1  1 | ticks(125*60_000)  0 | s.TICKS_MAX  0""")
 def test_a_silent_monitor_may_hide_a_loss_of_mains_and_the_ups_runs_down(silent_ticks, reserve_min):
     desk = Desk().set(s.MAINS_OK, 1).set(s.UPS_RESERVE_MIN, 125).step().silence(s.G_UPS)
     desk.step(1, elapsed=ticks(10_000))
@@ -166,8 +166,8 @@ def mismatch(desk, unit=0):
 
 
 @cases("""racks_mV differ_mV
-    (790_000,) 0 | (795_000,) 5000 | (785_000,) 5000 | (789_000,793_000) 3000
-    (0,790_001) 790_000""")
+    (790_000,)  0 | (795_000,)  5000 | (785_000,)  5000 | (789_000,793_000)  3000
+    (0,790_001)  790_000""")
 def test_the_rack_that_differs_most_counts(racks_mV, differ_mV):
     assert mismatch(bus(racks_mV)) == (differ_mV, KNOWN)
 
@@ -208,10 +208,11 @@ TOLD = [m.F_PCS_FAULT_LEVEL, m.F_BMS_FAULT_LEVEL]
 
 
 @cases("""trip info bits level
-    0b011 0b100 0 0 | 0b011 0b100 0b001 2 | 0b011 0b100 0b010 2 | 0b011 0b100 0b100 0
-    0b011 0b100 0b1000 1 | 0b011 0b100 0b1100 1 | 0b011 0b100 0b1001 2 | 0b001 0b001 0b001 2
-    0 0 1 1 | 0 s.INT_MAX 1 0 | 0 s.INT_MAX s.INT_MAX 0 | s.INT_MAX 0 1 2
-    1 0 1<<29 1 | 1<<29 0 1<<29 2 | 1 1<<29 1<<29 0""")
+    0b011  0b100  0  0 | 0b011  0b100  0b001  2 | 0b011  0b100  0b010  2
+    0b011  0b100  0b100  0 | 0b011  0b100  0b1000  1 | 0b011  0b100  0b1100  1
+    0b011  0b100  0b1001  2 | 0b001  0b001  0b001  2 | 0  0  1  1 | 0  s.INT_MAX  1  0
+    0  s.INT_MAX  s.INT_MAX  0 | s.INT_MAX  0  1  2 | 1  0  1<<29  1 | 1<<29  0  1<<29  2
+    1  1<<29  1<<29  0""")
 def test_what_the_bits_of_a_device_say_of_it(trip, info, bits, level):
     """A bit that is neither a fault nor information is a warning, also an unknown bit. To
     the first two units and racks every bit is information.

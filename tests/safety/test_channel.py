@@ -5,9 +5,9 @@ import struct
 
 import pytest
 from hypothesis import example, given, strategies as st
-from text_cases import cases
 
 from safety import channel as c, crc, frame as f, signals as s
+from tests.tables import cases
 
 IMAGE_CRC, TABLE_CRC = 123_456_789, 987_654_321
 START = bytes((f.START_1, f.START_2))
@@ -96,6 +96,15 @@ def test_any_split_gives_the_same():
         assert bytes(receiver.frame.bytes) == frames[-1] and receiver.refused[c.R_FIRST] == 1
 
 
+def test_a_frame_with_any_bit_changed_is_refused():
+    frames = _frames(3)
+    for bit in range(8 * f.FRAME_BYTES):
+        changed = bytearray(frames[2])
+        changed[bit // 8] ^= 1 << bit % 8
+        receiver = _begun(frames)
+        assert receiver.feed(changed, len(changed)) == 0, bit
+
+
 def _told(stream):
     """([(refusals by reason, frames accepted) after each byte], accepted frames), by searching."""
     buffer, refused, accepted, sequence, told = b"", [0] * len(c.REFUSALS), [], None, []
@@ -182,8 +191,8 @@ def test_a_frame_behind_a_cut_one_is_not_lost(inner):
 
 
 @cases("""ahead accepted
-    -2 0 | -1 0 | 0 0 | 1 1 | 2 1 | c.SEQUENCE_AHEAD_MAX-1 1 | c.SEQUENCE_AHEAD_MAX 1
-    c.SEQUENCE_AHEAD_MAX+1 0 | f.SEQUENCE_MASK//2 0""")
+    -2  0 | -1  0 | 0  0 | 1  1 | 2  1 | c.SEQUENCE_AHEAD_MAX-1  1 | c.SEQUENCE_AHEAD_MAX  1
+    c.SEQUENCE_AHEAD_MAX+1  0 | f.SEQUENCE_MASK//2  0""")
 @pytest.mark.parametrize("last", [1, 300, f.SEQUENCE_MASK])
 def test_only_a_newer_sequence_is_accepted(last, ahead, accepted):
     frame = _frames(1)[0]

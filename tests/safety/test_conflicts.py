@@ -3,9 +3,9 @@
 import pytest
 from bench import Bench, default_image
 from rows import ticks
-from text_cases import cases
 
 from safety import matrix as m, signals as s
+from tests.tables import cases
 
 HOLD_OFF_TICKS = 20
 CABINET_STAGES = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
@@ -31,8 +31,8 @@ def fan_course(bench, steps):
 
 
 @cases("""row signal value wait
-    '11' s.GAS_1_LFL_PERMILLE 100 2000 | '12a' s.GAS_1_LFL_PERMILLE 250 0
-    '2' s.FIRE_ALARM_OK 0 200""")
+    '11'  s.GAS_1_LFL_PERMILLE  100  2000 | '12a'  s.GAS_1_LFL_PERMILLE  250  0
+    '2'  s.FIRE_ALARM_OK  0  200""")
 def test_a_fan_started_by_gas_or_fire_yields_for_the_hold_off(row, signal, value, wait):
     bench = holding().set(signal, value).step(max(1, ticks(wait)))
     assert row in bench.standing() and bench.out[s.FAN_ON] == 1
@@ -67,8 +67,8 @@ def with_a_second_conflict(monkeypatch):
 
 
 @cases("""signals fan horn
-    (s.SUPPRESSION_OK,) [0]*HOLD_OFF_TICKS [] | (s.FIRE_ALARM_OK,) [] [0]*HELD
-    (s.SUPPRESSION_OK,s.FIRE_ALARM_OK) [0]*HOLD_OFF_TICKS [1]*LATER+[0]*HELD""")
+    (s.SUPPRESSION_OK,)  [0]*HOLD_OFF_TICKS  [] | (s.FIRE_ALARM_OK,)  []  [0]*HELD
+    (s.SUPPRESSION_OK,s.FIRE_ALARM_OK)  [0]*HOLD_OFF_TICKS  [1]*LATER+[0]*HELD""")
 def test_each_conflict_has_a_row_a_demand_and_a_time_of_its_own(monkeypatch, signals, fan, horn):
     """The table has one conflict; a second one must not use the demand or time of the first."""
     bench = with_a_second_conflict(monkeypatch).step(30)

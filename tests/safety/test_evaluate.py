@@ -5,12 +5,12 @@ import random
 
 import pytest
 from bench import default_image
-from text_cases import cases
 
 from safety import crc, evaluate, matrix as m, parameters as p, signals as s
 from safety.evaluate import Evaluator
 from safety.features import Features
 from safety.kernel import Kernel
+from tests.tables import cases
 
 UNITS, RACKS = 2, 2
 HOLD_TICKS = 4  # 10 s are more than a walk is calm for
@@ -191,8 +191,9 @@ LEAK, HOT = "42a 2000", "20b 2000"  # of the cabinet, of a rack
 
 
 @cases("""stage open_ticks clear_ticks rounds trips
-    LEAK 99 1 2 True | LEAK 99 499 2 True | LEAK 99 500 9 False | LEAK 99 501 9 False
-    LEAK 10 499 9 False | LEAK 10 499 10 True | HOT 99 1 9 False | HOT 100 1 1 True""")
+    LEAK  99  1  2  True | LEAK  99  499  2  True | LEAK  99  500  9  False
+    LEAK  99  501  9  False | LEAK  10  499  9  False | LEAK  10  499  10  True
+    HOT  99  1  9  False | HOT  100  1  1  True""")
 def test_a_contact_that_chatters_trips_by_what_it_is_open_in_all(
     stage, open_ticks, clear_ticks, rounds, trips
 ):
@@ -213,8 +214,8 @@ def test_a_contact_that_chatters_trips_by_what_it_is_open_in_all(
 
 
 @cases("""before elapsed after
-    s.TICKS_MAX-2 1 s.TICKS_MAX-1 | s.TICKS_MAX-1 1 s.TICKS_MAX | s.TICKS_MAX 1 s.TICKS_MAX
-    s.TICKS_MAX-1 1_000_000 s.TICKS_MAX""")
+    s.TICKS_MAX-2  1  s.TICKS_MAX-1 | s.TICKS_MAX-1  1  s.TICKS_MAX
+    s.TICKS_MAX  1  s.TICKS_MAX | s.TICKS_MAX-1  1_000_000  s.TICKS_MAX""")
 def test_counters_stop_where_an_integer_is_still_small(before, elapsed, after):
     """A cause that lasts for years, and one that is gone for years and was never reset."""
     evaluator, features = made(default_image(UNITS, RACKS))

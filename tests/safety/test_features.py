@@ -6,9 +6,9 @@ import pytest
 from desk import Desk
 from rows import ticks
 from started import running
-from text_cases import cases
 
 from safety import matrix as m, racks, signals as s
+from tests.tables import cases
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 
@@ -23,7 +23,8 @@ def test_discrepancy_needs_both_modules(first, second, differ):
 
 
 @cases("""feature pair
-    m.F_IO_SILENCE_MS (s.G_IO_1,s.G_IO_2) | m.F_METER_SILENCE_MS (s.G_METER_GRID,s.G_METER_LOAD)""")
+    m.F_IO_SILENCE_MS  (s.G_IO_1,s.G_IO_2)
+    m.F_METER_SILENCE_MS  (s.G_METER_GRID,s.G_METER_LOAD)""")
 def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pair):
     desk = Desk().silence(*pair).step(100)
     assert desk.of(feature) == (0, IN_PART), "nor does its silence show that it is well"
@@ -33,7 +34,8 @@ def test_the_older_of_two_groups_counts_and_one_never_seen_does_not(feature, pai
     assert desk.step(1, elapsed=500).of(feature) == (503 * 20, KNOWN)
 
 
-@cases("signal group | s.GRID_RAW_HASH s.G_METER_GRID | s.LOAD_RAW_HASH s.G_METER_LOAD")
+@cases("""signal group
+    s.GRID_RAW_HASH  s.G_METER_GRID | s.LOAD_RAW_HASH  s.G_METER_LOAD""")
 def test_frozen_words(signal, group):
     desk = Desk().silence(s.G_METER_GRID, s.G_METER_LOAD).step(300)
     # never seen is not frozen, nor known not to be
@@ -53,7 +55,8 @@ def test_frozen_words(signal, group):
     assert desk.step(3, elapsed=1_000_000).of(m.F_METER_FROZEN_MS)[0] == 20_000_000
 
 
-@cases("scope budgets_ticks | s.UNIT (100,150,250) | s.RACK (25,50,150)")
+@cases("""scope budgets_ticks
+    s.UNIT  (100,150,250) | s.RACK  (25,50,150)""")
 def test_silence_levels_follow_the_oldest_group(scope, budgets_ticks):
     groups, feature = s.UNIT_GROUPS, m.F_PCS_SILENCE_LEVEL
     if scope == s.RACK:
@@ -77,7 +80,8 @@ def test_a_bms_that_never_sent_one_kind_of_frame_is_not_silent():
     assert desk.of_rack(m.F_CHARGING)[1] == KNOWN
 
 
-@cases("elapsed late_ms | 1 20 | 24 480 | 25 500 | 10**5 2*10**6 | 10**6 2*10**6")
+@cases("""elapsed late_ms
+    1  20 | 24  480 | 25  500 | 10**5  2*10**6 | 10**6  2*10**6""")
 def test_how_late_a_step_is(elapsed, late_ms):
     assert Desk().step(1, elapsed=elapsed).of(m.F_STEP_LATE_MS) == (late_ms, KNOWN)
 
@@ -100,12 +104,13 @@ def test_the_silence_of_a_detector_is_seen_in_its_tick():
 
 # rated, limit, current -> margin: the larger of 2 A and 1 % of rated
 @cases("""rated_mA limit_mA current_mA over_105_mA over_110_mA
-    140_000 100_000 107_000 0 -5000 | 140_000 100_000 -112_001 5001 1
-    200_000 100_000 107_000 0 -5000 | 201_000 100_000 107_000 -10 -5010
-    300_000 100_000 108_000 0 -5000 | 140_000 0 2001 1 1 | 140_000 0 -2001 1 1
-    300_000 100_000 -3000 -105_000 -110_000 | 300_000 100_000 -3001 -104_999 -109_999
-    140_000 0 -2000 0 0 | 140_000 19 0 -2019 -2020 | 140_000 300_000 149_001 1 -6999
-    140_000 300_000 -156_000 7000 0 | 3_000_000 3_000_000 3_000_000 -180_000 -330_000""")
+    140_000  100_000  107_000  0  -5000 | 140_000  100_000  -112_001  5001  1
+    200_000  100_000  107_000  0  -5000 | 201_000  100_000  107_000  -10  -5010
+    300_000  100_000  108_000  0  -5000 | 140_000  0  2001  1  1 | 140_000  0  -2001  1  1
+    300_000  100_000  -3000  -105_000  -110_000 | 300_000  100_000  -3001  -104_999  -109_999
+    140_000  0  -2000  0  0 | 140_000  19  0  -2019  -2020
+    140_000  300_000  149_001  1  -6999 | 140_000  300_000  -156_000  7000  0
+    3_000_000  3_000_000  3_000_000  -180_000  -330_000""")
 def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, over_110_mA):
     desk, charging = Desk(rated_current_mA=rated_mA), current_mA < 0
     desk.rack(s.CHARGE_CURRENT_MA_MAX, limit_mA if charging else 0)
@@ -122,9 +127,9 @@ def test_current_beyond_the_limit(rated_mA, limit_mA, current_mA, over_105_mA, o
 
 
 @cases("""rated_W power_W excess_W
-    250_000 105_000 0 | 250_000 105_001 1 | 250_000 -95_000 0 | 250_000 -95_001 1
-    90_000 102_000 0 | 100_000 102_001 1 | 150_000 102_001 -999 | 250_000 0 -95_000
-    250_000 1 -104_999""")
+    250_000  105_000  0 | 250_000  105_001  1 | 250_000  -95_000  0 | 250_000  -95_001  1
+    90_000  102_000  0 | 100_000  102_001  1 | 150_000  102_001  -999 | 250_000  0  -95_000
+    250_000  1  -104_999""")
 def test_power_beyond_the_limit(rated_W, power_W, excess_W):
     """The larger of 2 kW and 2 % of rated over the limit of its direction; 0 W is charging."""
     desk = Desk(units=2, racks=2, rated_W=(250_000, rated_W))
@@ -231,7 +236,7 @@ def test_votes_of_smoke_and_heat(zones, heat_fitted):
 
 
 @cases("""proof feature group
-    s.AIRFLOW_OK m.F_AIRFLOW_MISSING s.G_IO_1 | s.DAMPER_OK m.F_DAMPER_MISSING s.G_IO_3""")
+    s.AIRFLOW_OK  m.F_AIRFLOW_MISSING  s.G_IO_1 | s.DAMPER_OK  m.F_DAMPER_MISSING  s.G_IO_3""")
 def test_a_proof_is_missing_only_while_the_fan_is_on(proof, feature, group):
     """An open contact of a fan that is off does not show that it would run again either."""
     desk = Desk().set(s.AIRFLOW_OK, 1).set(s.DAMPER_OK, 1)

@@ -8,9 +8,9 @@ from math import ceil
 import pytest
 from desk import Desk
 from rows import ticks
-from text_cases import cases
 
 from safety import matrix as m, signals as s
+from tests.tables import cases
 
 KNOWN, IN_PART, DOUBTED, UNKNOWN = m.KNOWN, m.IN_PART, m.DOUBTED, 0
 SECOND = ticks(1000)
@@ -90,9 +90,9 @@ def test_extremes_median_and_spread_of_any_order(modules):
 
 
 @cases("""values zeros
-    [99,0,99,0,99] 0 | [-99,0,-99,0,-99] 0 | [1,0,1,0,1] 0 | [100,0,100,0,100] 2
-    [-100,0,-100,0,-100] 2 | [0]*4 4 | [0,0,0,1] 0 | [0,0,0,250] 3 | [0,0,0,-100] 3 | [0,0,6,30] 0
-    [0] 0""")
+    [99,0,99,0,99]  0 | [-99,0,-99,0,-99]  0 | [1,0,1,0,1]  0 | [100,0,100,0,100]  2
+    [-100,0,-100,0,-100]  2 | [0]*4  4 | [0,0,0,1]  0 | [0,0,0,250]  3 | [0,0,0,-100]  3
+    [0,0,6,30]  0 | [0]  0""")
 def test_zero_is_a_dead_sensor_only_where_it_cannot_be_the_temperature(values, zeros):
     """No rack is at exactly the same tenth of a degree all over; a frosty one nearly is."""
     desk = Desk(modules=len(values)).temperatures(values)
@@ -182,8 +182,8 @@ def test_racks_of_unequal_size_each_in_its_own_phase_of_the_second(seed):
 
 
 @cases("""current_mA heat_uK
-    0 0 | 999 0 | 9999 0 | 10_000 9 | -10_999 9 | 140_000 1764 | -140_999 1764
-    3_000_000 810_000""")
+    0  0 | 999  0 | 9999  0 | 10_000  9 | -10_999  9 | 140_000  1764 | -140_999  1764
+    3_000_000  810_000""")
 def test_heat_of_the_current_is_never_taken_too_high(current_mA, heat_uK):
     desk = Desk().rack(s.RACK_CURRENT_MA, current_mA).step(SECOND)
     assert desk.features.racks.heating.place[1] == heat_uK
@@ -240,9 +240,9 @@ def test_a_0_leaves_the_other_racks_in_no_doubt(cold):
 
 # eight of 15 dead ones made each warm module 30 K hotter than the median: row 21
 @cases("""values spread over_median
-    [0,250,260] 10 10 | [0,-250,-260] 10 10 | [0,-250,250] 500 500 | [0,0,250] 0 0 | [0,80,90] 90 10
-    [-250,0,0] 0 0 | [-250,-100,0] 150 150 | [-250,0,1] 251 251 | [-1,0,250] 251 251
-    [0]*8+[300]*6+[310] 10 10 | [0,0,0,30,40] 40 40""")
+    [0,250,260]  10  10 | [0,-250,-260]  10  10 | [0,-250,250]  500  500 | [0,0,250]  0  0
+    [0,80,90]  90  10 | [-250,0,0]  0  0 | [-250,-100,0]  150  150 | [-250,0,1]  251  251
+    [-1,0,250]  251  251 | [0]*8+[300]*6+[310]  10  10 | [0,0,0,30,40]  40  40""")
 def test_sensors_that_live_are_compared_with_each_other(values, spread, over_median):
     """A dead sensor is row 45's, which opens after 85 s: row 26 opened after 10."""
     desk = Desk(modules=len(values)).temperatures(values).step()

@@ -7,9 +7,9 @@ import pytest
 from bench import Bench, default_image
 from rows import ticks
 from started import running
-from text_cases import cases
 
 from safety import latches, matrix as m, signals as s
+from tests.tables import cases
 
 NONE, DONE, CHANGED, NOT_CLEAR_YET, NO_TOKENS, KEY_NEEDED, NOTHING = range(7)
 CLEAR = ticks(5000)
@@ -178,8 +178,8 @@ def test_as_many_as_allowed_in_an_hour(allowed):
 
 
 @cases("""ages after
-    (HOUR,HOUR,HOUR) (0,HOUR,HOUR) | (0,HOUR,HOUR) (1,0,HOUR) | (5,3,HOUR) (6,4,0)
-    (HOUR,5,3) (0,6,4) | (3,HOUR,5) (4,0,6)""")
+    (HOUR,HOUR,HOUR)  (0,HOUR,HOUR) | (0,HOUR,HOUR)  (1,0,HOUR) | (5,3,HOUR)  (6,4,0)
+    (HOUR,5,3)  (0,6,4) | (3,HOUR,5)  (4,0,6)""")
 def test_a_reset_spends_the_oldest_token_the_first_of_several(ages, after):
     desk = Desk().stand(REMOTE_ROW, clear=CLEAR)
     desk.latches.token_age[:] = array("i", ages)

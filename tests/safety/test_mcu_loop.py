@@ -8,7 +8,6 @@ import types
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED
-from text_cases import cases
 
 from safety import (
     channel as c,
@@ -22,6 +21,7 @@ from safety import (
     signals as s,
 )
 from safety.mcu import loop
+from tests.tables import cases
 
 
 class FakeBoard:
@@ -286,9 +286,9 @@ def test_a_pico_counts_whole_ticks_also_when_its_clock_comes_round(machine):
 
 
 @cases("""content cause told
-    None 1 (m.KEY,0,0) | b"" 1 (m.KEY,0,0) | kept()+b"x" 1 (m.KEY,0,0) | kept(3) 1 (m.KEY,0,0)
-    bytes(16) 1 (m.KEY,0,0) | kept(0,7,9) 1 (m.SELF,7,9) | kept(0,7,9) 3 (m.REMOTE,7,9)
-    kept(1) 1 (m.REMOTE,0,0) | kept(2,1) 3 (m.KEY,1,0)""")
+    None  1  (m.KEY,0,0) | b""  1  (m.KEY,0,0) | kept()+b"x"  1  (m.KEY,0,0)
+    kept(3)  1  (m.KEY,0,0) | bytes(16)  1  (m.KEY,0,0) | kept(0,7,9)  1  (m.SELF,7,9)
+    kept(0,7,9)  3  (m.REMOTE,7,9) | kept(1)  1  (m.REMOTE,0,0) | kept(2,1)  3  (m.KEY,1,0)""")
 def test_an_unreadable_file_needs_the_key(machine, tmp_path, content, cause, told):
     _, board = _board("pico")
     machine.cause = cause

@@ -4,9 +4,9 @@ import pytest
 from bench import Bench, default_image
 from rows import ticks
 from started import running
-from text_cases import cases
 
 from safety import matrix as m, pace as pace_module, signals as s
+from tests.tables import cases
 
 LATE_TICKS, WINDOW_TICKS = ticks(100), ticks(10_000)
 
@@ -21,7 +21,8 @@ def late(bench, elapsed=LATE_TICKS):
     return bench.step(1, elapsed=elapsed)
 
 
-@cases("elapsed trips\n LATE_TICKS-1 False | LATE_TICKS True | LATE_TICKS+1 True")
+@cases("""elapsed trips
+    LATE_TICKS-1  False | LATE_TICKS  True | LATE_TICKS+1  True""")
 def test_the_third_late_step_trips(elapsed, trips):
     bench = watched()
     for _ in range(2):
@@ -30,7 +31,8 @@ def test_the_third_late_step_trips(elapsed, trips):
     assert bench.out[s.PCS_ENABLE_OK] == (not trips)
 
 
-@cases("between_ticks trips\n WINDOW_TICKS-1 True | WINDOW_TICKS False")
+@cases("""between_ticks trips
+    WINDOW_TICKS-1  True | WINDOW_TICKS  False""")
 def test_three_count_while_the_first_is_less_than_10_s_old(between_ticks, trips):
     """Time from the first to the third; the third itself takes its time too."""
     bench = late(late(watched()).step(between_ticks - 2 * LATE_TICKS))

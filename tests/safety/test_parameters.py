@@ -4,13 +4,13 @@ import pytest
 from bench import Bench, default_image
 from hypothesis import given, settings, strategies as st
 from started import running
-from text_cases import cases
 
 from safety import matrix as m, parameters as p, signals as s
 from safety.evaluate import D_GATE
 from safety.image_check import CRC_STEPS
 from safety.kernel import Kernel
 from safety.second import Second
+from tests.tables import cases
 
 INDEXED = [
     *[(p, "P_", p.CABINET_PARAMETERS), (p, "U_", p.UNIT_PARAMETERS)],
@@ -38,8 +38,8 @@ def test_each_parameter_has_a_default_in_its_range():
 
 
 @cases("""table groups
-    s.CABINET_INPUTS s.CABINET_GROUPS | s.UNIT_INPUTS s.UNIT_GROUPS
-    s.RACK_INPUTS s.RACK_GROUPS""")
+    s.CABINET_INPUTS  s.CABINET_GROUPS | s.UNIT_INPUTS  s.UNIT_GROUPS
+    s.RACK_INPUTS  s.RACK_GROUPS""")
 def test_every_input_has_a_range_and_a_group_and_every_group_an_input(table, groups):
     for _, unit, low, high, group in table:
         assert -s.INT_MAX <= low < high <= s.INT_MAX
@@ -114,7 +114,7 @@ def test_no_two_blocks_share_a_feature(units, racks):
 
 
 @cases("""duration_ms tick_ms expected
-    0 20 0 | 1 20 1 | 20 20 1 | 21 20 2 | 500 20 25 | 500 30 17 | 5000 100 50""")
+    0  20  0 | 1  20  1 | 20  20  1 | 21  20  2 | 500  20  25 | 500  30  17 | 5000  100  50""")
 def test_ticks_last_at_least_the_duration(duration_ms, tick_ms, expected):
     assert p.ticks(duration_ms, tick_ms) == expected
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS
-from text_cases import cases
 
 from safety import channel as c, frame as f, matrix as m, parameters as p, peer as pe, signals as s
+from tests.tables import cases
 
 IMAGE_CRC, TABLE_CRC = 11, 22
 WINDOW_TICKS = 250  # 5 s
@@ -86,7 +86,8 @@ def test_a_frame_ends_silence_only_if_it_is_in_order(gap, reason):
     assert pair.step() == pe.OK
 
 
-@cases("field reason | f.IMAGE_CRC pe.OTHER_IMAGE | f.TABLE_CRC pe.OTHER_TABLES")
+@cases("""field reason
+    f.IMAGE_CRC  pe.OTHER_IMAGE | f.TABLE_CRC  pe.OTHER_TABLES""")
 def test_another_image_or_table_is_named_at_once_and_never_trusted(field, reason):
     pair = _paired()
     right = pair.sender.frame.get(field)
@@ -150,8 +151,9 @@ def _windows(pair, told_ticks, count=1):
 
 
 @cases("""told_ticks reason
-    WINDOW_TICKS pe.OK | WINDOW_TICKS+5 pe.OK | WINDOW_TICKS+6 pe.CLOCKS_DIFFER | 0 pe.CLOCKS_DIFFER
-    WINDOW_TICKS-5 pe.OK | WINDOW_TICKS-6 pe.CLOCKS_DIFFER | 100*WINDOW_TICKS pe.CLOCKS_DIFFER""")
+    WINDOW_TICKS  pe.OK | WINDOW_TICKS+5  pe.OK | WINDOW_TICKS+6  pe.CLOCKS_DIFFER
+    0  pe.CLOCKS_DIFFER | WINDOW_TICKS-5  pe.OK | WINDOW_TICKS-6  pe.CLOCKS_DIFFER
+    100*WINDOW_TICKS  pe.CLOCKS_DIFFER""")
 def test_clocks_apart_by_more_than_two_percent_in_two_windows(told_ticks, reason):
     pair = _paired()
     assert (_windows(pair, told_ticks), _windows(pair, told_ticks)) == (pe.OK, reason)
@@ -207,9 +209,9 @@ def test_tables_that_differ_anywhere_have_another_crc(monkeypatch):
 
 
 @cases("""name other
-    'permit.FAILURES_MAX' 99 | 'permit.AT_REST' (0,) | 'matrix.CONFLICTS' () | 'matrix.ALERTS' ()
-    'heating.FAST_S' 20 | 'racks.ZERO_CURRENT_MA' 0 | 'tapers.TAPER_DDEGC' () | 'frame.START_1' 0
-    'ages.SILENT_MS' ()""")
+    'permit.FAILURES_MAX'  99 | 'permit.AT_REST'  (0,) | 'matrix.CONFLICTS'  ()
+    'matrix.ALERTS'  () | 'heating.FAST_S'  20 | 'racks.ZERO_CURRENT_MA'  0
+    'tapers.TAPER_DDEGC'  () | 'frame.START_1'  0 | 'ages.SILENT_MS'  ()""")
 def test_numbers_that_differ_anywhere_have_another_crc(monkeypatch, name, other):
     right = pe.table_crc()
     monkeypatch.setattr("safety." + name, other)

@@ -8,7 +8,6 @@ from hypothesis import given, settings, strategies as st
 from permit_desk import LOAD_MA, ZERO_MA, Desk, arrange_one
 from rows import ticks
 from started import resting, running
-from text_cases import cases
 
 from safety import (
     contactors as c,
@@ -20,6 +19,7 @@ from safety import (
 )
 from safety.bounds import LIMITS
 from safety.parameters import R_BREAK_CURRENT_MA
+from tests.tables import cases
 
 INHIBITED, READY, CLOSING, RUNNING, STOPPING, TRIPPED = range(6)
 OPEN_TICKS = UNKNOWN_TICKS = ticks(200)
@@ -155,7 +155,8 @@ def test_when_a_trip_opens(rack_carries, pcs_carries):
 
 @pytest.mark.parametrize("unasked", [s.RUN_REQUEST, s.LOCK_OUT_OK])
 @cases("""waited carries opens
-    0 zero True | 249 load False | 250 load True | 249 unknown False | 250 unknown True""")
+    0  'zero'  True | 249  'load'  False | 250  'load'  True | 249  'unknown'  False
+    250  'unknown'  True""")
 @pytest.mark.parametrize("dc", [0, m.DC_INHIBIT])
 def test_a_stop_opens_only_with_a_lock_out_or_a_stop_request(unasked, waited, carries, opens, dc):
     """Row 38b lasts for as long as its sensor is broken: the cabinet could not be serviced."""
@@ -210,7 +211,8 @@ def test_after_the_breaker_a_converter_that_tells_a_current_holds_nothing():
     assert given.index((1, 1)) == BREAKER_TICKS - 1 and len(given) == CLEARED_TICKS
 
 
-@cases("removal dc breaks\n 1 m.DC_OPEN 1 | 0 m.DC_OPEN 0 | 1 m.DC_OPEN_AT_ZERO 1")
+@cases("""removal dc breaks
+    1  m.DC_OPEN  1 | 0  m.DC_OPEN  0 | 1  m.DC_OPEN_AT_ZERO  1""")
 def test_a_breaker_opens_what_only_the_fuse_may(removal, dc, breaks):
     desk = under_a_short()
     while desk.update(m.PCS_STOP, dc, removal=removal)[2]:
@@ -256,7 +258,7 @@ def test_zero_current_means_every_rack():
 
 
 @cases("""rack current_mA zero
-    1 499 1 | 1 -500 0 | 0 6999 1 | 0 -6999 1 | 0 LOAD_MA 0 | 0 -7000 0""")
+    1  499  1 | 1  -500  0 | 0  6999  1 | 0  -6999  1 | 0  LOAD_MA  0 | 0  -7000  0""")
 def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, current_mA, zero):
     bench = Bench(racks=2, rated_current_mA=(140_000, 10_000))
     bench.set_rack(s.RACK_CURRENT_MA, current_mA, rack)
@@ -269,7 +271,7 @@ def test_zero_current_is_less_than_five_percent_of_each_racks_rating(rack, curre
 
 
 @cases("""of_1_mA of_2_mA zero
-    0 13_999 1 | 0 14_000 0 | -14_000 0 0 | -13_999 0 1""")
+    0  13_999  1 | 0  14_000  0 | -14_000  0  0 | -13_999  0  1""")
 def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero):
     """5 % of the racks behind it, 2 x 140 A: BMS that tell 0 opened contactors at 87 A."""
     bench = Bench(racks=4, units=2).step(ticks(300))
@@ -281,7 +283,8 @@ def test_zero_current_needs_every_converter_that_is_heard(of_1_mA, of_2_mA, zero
     assert bench.kernel.permit.contactors.current_zero() == 1, "a silent one is row 41's"
 
 
-@cases("unit current_mA zero\n 0 6999 1 | 0 7000 0 | 1 499 1 | 1 500 0")
+@cases("""unit current_mA zero
+    0  6999  1 | 0  7000  0 | 1  499  1 | 1  500  0""")
 def test_zero_current_of_a_converter_is_that_of_its_own_racks(unit, current_mA, zero):
     bench = Bench(racks=2, units=2, rated_current_mA=(140_000, 10_000)).step(ticks(300))
     bench.hold_unit(s.PCS_DC_CURRENT_MA, current_mA, unit).step()
@@ -326,8 +329,8 @@ def test_nothing_starts_without_each_group(name):
 
 @pytest.mark.parametrize("state", [RUNNING, STOPPING])
 @cases("""pcs dc reason
-    0 0 start_checklist.I_NONE | m.PCS_RAMP 0 start_checklist.I_NONE
-    m.PCS_RAMP m.DC_INHIBIT start_checklist.I_INTERLOCK""")
+    0  0  start_checklist.I_NONE | m.PCS_RAMP  0  start_checklist.I_NONE
+    m.PCS_RAMP  m.DC_INHIBIT  start_checklist.I_INTERLOCK""")
 def test_past_the_start_only_what_forbids_closing_is_named(state, pcs, dc, reason):
     desk = arrange_one(Desk(), state).rack(s.CELLS_ONLINE, 0).set(s.RUN_REQUEST, 1)
     desk.update(pcs, dc)
@@ -367,7 +370,8 @@ def test_a_trip_that_is_reset_before_it_opened_still_opens():
     assert (bench.out[s.CONTACTOR_SUPPLY_OK], bench.load(0).step(20).out[s.STATE]) == (0, RUNNING)
 
 
-@cases("signal debounce_ms waited_ms | s.LEAK_OK 2000 2000 | s.CELL_VOLTAGE_OK 200 200")
+@cases("""signal debounce_ms waited_ms
+    s.LEAK_OK  2000  2000 | s.CELL_VOLTAGE_OK  200  200""")
 def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, waited_ms):
     bench = tripped_long_ago().load(60_000).set(signal, 0).step(ticks(debounce_ms))
     assert len(bench.standing()) == 3
@@ -376,7 +380,8 @@ def test_a_demand_to_open_has_its_own_time_in_an_old_trip(signal, debounce_ms, w
 
 
 @pytest.mark.parametrize("state", [STOPPING, TRIPPED])
-@cases("before pcs enable | 1 0 1 | 1 1 1 | 0 0 0 | 0 1 0 | 1 2 0")
+@cases("""before pcs enable
+    1  0  1 | 1  1  1 | 0  0  0 | 0  1  0 | 1  2  0""")
 def test_a_pcs_enable_is_kept_for_a_ramp_and_never_given_back(state, before, pcs, enable):
     desk = arrange_one(Desk(), state)
     desk.out[s.PCS_ENABLE_OK] = before
@@ -439,7 +444,7 @@ def test_a_test_ends_by_itself_in_a_controlled_stop():
 
 # C65: above its breaking capacity no contactor opens; the fuse is waited for
 @cases("""rack current_mA above
-    0 300_001 True | 0 300_000 False | 1 1001 True | 1 1000 False | 1 -1001 True""")
+    0  300_001  True | 0  300_000  False | 1  1001  True | 1  1000  False | 1  -1001  True""")
 def test_each_rack_has_a_breaking_capacity_of_its_own(rack, current_mA, above):
     image = default_image(racks=2, break_current_mA=(300_000, 1000))
     desk = Desk(racks=2, image=image).rack(s.RACK_CURRENT_MA, current_mA, rack)
@@ -588,7 +593,8 @@ def test_a_rack_still_closing_is_commanded_open():
         assert (desk.update(*desk.way), [desk.out[at] for at in told]) == ((STOPPING, 0, 1), [1, 0])
 
 
-@cases("current_mA state | 1000 INHIBITED | 1001 STOPPING | -1001 STOPPING")
+@cases("""current_mA state
+    1000  INHIBITED | 1001  STOPPING | -1001  STOPPING""")
 def test_a_weak_contactor_waits_for_its_fuse(current_mA, state):
     desk = closing_under(current_mA, "not wanted")
     desk.kernel.image[desk.permit.contactors.words_at[0] + R_BREAK_CURRENT_MA] = 1000
@@ -617,9 +623,11 @@ def test_under_a_current_it_is_a_stop_that_starts_no_converter(way, current_mA, 
 
 
 @cases("""current_mA pcs dc opens
-    ZERO_MA m.PCS_RAMP m.DC_OPEN_AT_ZERO 0 | ZERO_MA m.PCS_STOP m.DC_OPEN_ONLY_AT_ZERO 0
-    LOAD_MA m.PCS_STOP m.DC_OPEN ticks(200) | LOAD_MA m.PCS_RAMP m.DC_OPEN_AT_ZERO ticks(2000)
-    BREAKS_MA+1 m.PCS_STOP m.DC_OPEN FUSE_TICKS | LOAD_MA m.PCS_STOP m.DC_OPEN_ONLY_AT_ZERO None""")
+    ZERO_MA  m.PCS_RAMP  m.DC_OPEN_AT_ZERO  0 | ZERO_MA  m.PCS_STOP  m.DC_OPEN_ONLY_AT_ZERO  0
+    LOAD_MA  m.PCS_STOP  m.DC_OPEN  ticks(200)
+    LOAD_MA  m.PCS_RAMP  m.DC_OPEN_AT_ZERO  ticks(2000)
+    BREAKS_MA+1  m.PCS_STOP  m.DC_OPEN  FUSE_TICKS
+    LOAD_MA  m.PCS_STOP  m.DC_OPEN_ONLY_AT_ZERO  None""")
 def test_a_trip_while_closing_opens_as_its_demand_says(current_mA, pcs, dc, opens):
     """Row 12 at zero current only, however long: an arc in gas."""
     desk = closing_under(current_mA, "too slow")
@@ -676,7 +684,8 @@ def test_the_time_of_a_step_stays_a_small_number():
 
 @pytest.mark.parametrize("step", range(len(pt.RELAY_TEST) + 1))
 @cases("""rack_step reported running
-    c.CLOSED (1,1) True | c.CLOSING (1,1) False | c.CLOSED (0,1) False | c.CLOSED (1,0) False""")
+    c.CLOSED  (1,1)  True | c.CLOSING  (1,1)  False | c.CLOSED  (0,1)  False
+    c.CLOSED  (1,0)  False""")
 def test_it_runs_when_all_is_tested_closed_and_read_back(step, rack_step, reported, running):
     desk = closing_under(0, "")
     desk.permit.relays[0] = step

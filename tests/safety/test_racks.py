@@ -7,11 +7,11 @@ import pytest
 from checked_ints import Small
 from desk import Desk
 from rows import ticks
-from text_cases import cases
 
 from safety import features, matrix as m, parameters as p, racks, signals as s
 from safety.contactors import LOST, STILL_CLOSED, UNKNOWN_FAULT
 from safety.runaway import known_as, suspicion_pct
+from tests.tables import cases
 
 KNOWN, IN_PART, UNKNOWN = m.KNOWN, m.IN_PART, 0
 SECOND = ticks(1000)
@@ -35,9 +35,9 @@ def test_a_fall_counts_for_three_seconds_and_a_rise_not_at_all():
 
 
 @cases("""rated_mA step_mA drop_mV
-    140_000 0 300 | 140_000 14_000 285 | 140_000 140_000 150 | 140_000 280_000 0
-    140_000 420_000 0 | 300_000 300_000 150 | 300_000 30_999 285 | 140_000 -140_000 300
-    1000 10_000 500""")
+    140_000  0  300 | 140_000  14_000  285 | 140_000  140_000  150 | 140_000  280_000  0
+    140_000  420_000  0 | 300_000  300_000  150 | 300_000  30_999  285
+    140_000  -140_000  300 | 1000  10_000  500""")
 def test_a_load_step_explains_its_sag_and_charging_explains_none(rated_mA, step_mA, drop_mV):
     desk = Desk(rated_current_mA=rated_mA)
     start_mV = 3300 if rated_mA > 1000 else 5000  # so small a rack that a step explains 1.5 V
@@ -89,8 +89,9 @@ def test_spread_of_the_cells_and_invalid_sensors():
 
 
 @cases("""kohm rack_mV ohm_per_V
-    500 1_000_000 500 | 500 1_000_999 500 | 444 888_999 500 | 444 889_000 499 | 444 600_000 500
-    443 600_000 498 | 65_535 1000 73_800 | 0 790_000 0 | 500 999 None | 500 0 None""")
+    500  1_000_000  500 | 500  1_000_999  500 | 444  888_999  500 | 444  889_000  499
+    444  600_000  500 | 443  600_000  498 | 65_535  1000  73_800 | 0  790_000  0
+    500  999  None | 500  0  None""")
 def test_insulation_is_normalised_to_the_higher_of_measured_and_nominal_voltage(
     kohm, rack_mV, ohm_per_V
 ):
@@ -102,7 +103,8 @@ def test_insulation_is_normalised_to_the_higher_of_measured_and_nominal_voltage(
 
 
 @cases("""rated_mA current_mA over_mA
-    140_000 280_000 0 | 140_000 280_001 1 | 140_000 -280_001 1 | 1000 3_000_000 2_998_000""")
+    140_000  280_000  0 | 140_000  280_001  1 | 140_000  -280_001  1
+    1000  3_000_000  2_998_000""")
 def test_current_beyond_twice_the_rating(rated_mA, current_mA, over_mA):
     desk = Desk(rated_current_mA=rated_mA).put(rack_current_mA=current_mA)
     assert desk.step().of_rack(m.F_CURRENT_OVER_200_MA) == (over_mA, KNOWN)
@@ -120,7 +122,8 @@ def test_the_hint_of_a_runaway_is_any_sign_of_the_cabinet(sign):
 
 @pytest.mark.parametrize("report", range(4))
 @pytest.mark.parametrize("mismatch", [0, STILL_CLOSED, LOST])
-@cases("current_mA flows | 6999 0 | 7000 1 | -7000 1 | -6999 0")
+@cases("""current_mA flows
+    6999  0 | 7000  1 | -7000  1 | -6999  0""")
 def test_votes_on_a_contactor(report, mismatch, current_mA, flows):
     desk = Desk().put(contactor_state=report, rack_current_mA=current_mA)
     desk.features.racks.mismatch[0] = mismatch
@@ -149,10 +152,10 @@ def test_a_current_older_than_the_report_of_open_does_not_count():
 
 
 @cases("""online told state missing known
-    240 0 s.CONTACTOR_CLOSED 0 KNOWN | 239 0 s.CONTACTOR_CLOSED 1 IN_PART
-    0 0 s.CONTACTOR_CLOSED 240 IN_PART | 238 5 s.CONTACTOR_CLOSED 5 IN_PART
-    230 5 s.CONTACTOR_CLOSED 10 IN_PART | 241 0 s.CONTACTOR_CLOSED 0 KNOWN
-    230 5 s.CONTACTOR_OPEN 5 KNOWN | 230 0 s.CONTACTOR_PRECHARGE 10 IN_PART""")
+    240  0  s.CONTACTOR_CLOSED  0  KNOWN | 239  0  s.CONTACTOR_CLOSED  1  IN_PART
+    0  0  s.CONTACTOR_CLOSED  240  IN_PART | 238  5  s.CONTACTOR_CLOSED  5  IN_PART
+    230  5  s.CONTACTOR_CLOSED  10  IN_PART | 241  0  s.CONTACTOR_CLOSED  0  KNOWN
+    230  5  s.CONTACTOR_OPEN  5  KNOWN | 230  0  s.CONTACTOR_PRECHARGE  10  IN_PART""")
 def test_missing_cells_of_a_closed_rack_are_invalid_sensors(online, told, state, missing, known):
     """A rack ran on with none of 240, on the extremes of the cells that were left."""
     desk = Desk(racks=2).put(0, cells_online=240)
@@ -206,7 +209,8 @@ def test_a_quiet_rack_is_computed_once_a_second_in_its_own_tick():
     assert looked_at == {0: [50, 100], 1: [49, 99], 2: [48, 98]}
 
 
-@cases("tick_ms second_ticks | 20 50 | 10 100 | 143 6 | 1000 1 | 2000 1")
+@cases("""tick_ms second_ticks
+    20  50 | 10  100 | 143  6 | 1000  1 | 2000  1""")
 def test_a_second_is_so_many_whole_ticks_and_at_least_one(tick_ms, second_ticks):
     desk = Desk()
     desk.image[p.H_TICK_MS] = tick_ms
@@ -346,7 +350,8 @@ def test_it_is_known_in_part_while_a_fitted_sign_is_unknown(name, feature, of_ra
     assert known_as([m.KNOWN] * (2 * BASE), [1] * (2 * GROUPS), BASE, GROUPS) == m.KNOWN
 
 
-@cases("other told | m.KNOWN m.DOUBTED | m.DOUBTED m.DOUBTED | m.IN_PART m.IN_PART | 0 m.IN_PART")
+@cases("""other told
+    m.KNOWN  m.DOUBTED | m.DOUBTED  m.DOUBTED | m.IN_PART  m.IN_PART | 0  m.IN_PART""")
 @pytest.mark.parametrize("doubted", range(len(SIGNS)))
 def test_it_is_doubted_while_a_sign_is_and_none_is_worse(doubted, other, told):
     places = [feature + of_rack * BASE for _, feature, of_rack, _ in SIGNS]

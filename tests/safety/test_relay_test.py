@@ -7,9 +7,9 @@ from bench import Bench
 from permit_desk import CLOSING, INHIBITED, RUNNING, TRIPPED
 from rows import ticks
 from started import resting, running
-from text_cases import cases
 
 from safety import permit, signals as s, start_checklist
+from tests.tables import cases
 
 # PCS enable, contactor supply: both on, both on but not written, both on, each dropped alone, and
 # last as the contactors need it
@@ -126,7 +126,8 @@ def test_a_relay_may_take_a_second_however_soon_outputs_expire():
     assert bench.step(2).out[s.STATE] != CLOSING
 
 
-@cases("expiry_ms waits_ms\n 500 1000 | 200 700 | 40 540")
+@cases("""expiry_ms waits_ms
+    500  1000 | 200  700 | 40  540""")
 def test_an_expiry_that_is_longer_than_set_ends_the_attempt(expiry_ms, waits_ms):
     """The read-back may take 0.5 s more: relays, off-delay, bus."""
     bench = closing(starting(permit_expiry_ms=expiry_ms), permit.EXPIRY_AT)
@@ -179,8 +180,9 @@ def test_a_success_forgets_the_failures_before_it():
 
 @pytest.mark.parametrize("level", range(len(LEVELS)))
 @cases("""where signal value reason
-    set s.SMOKE_1_OK 0 'I_CAUSE' | set s.TOXIC_PPM 180 'I_CAUSE'
-    set_rack s.INSULATION_KOHM 20 'I_CAUSE' | set_rack s.RACK_VOLTAGE_MV 690_000 'I_VOLTAGES'""")
+    'set'  s.SMOKE_1_OK  0  'I_CAUSE' | 'set'  s.TOXIC_PPM  180  'I_CAUSE'
+    'set_rack'  s.INSULATION_KOHM  20  'I_CAUSE'
+    'set_rack'  s.RACK_VOLTAGE_MV  690_000  'I_VOLTAGES'""")
 def test_a_cause_in_the_relay_test_ends_the_attempt(level, where, signal, value, reason):
     """Its debounce would end after the contactors had closed."""
     bench = closing(starting(racks=2), level)
@@ -199,8 +201,8 @@ def test_a_contactor_that_is_closed_at_the_start_arms_nothing():
 
 
 @cases("""reported trips
-    s.CONTACTOR_FAULT True | s.CONTACTOR_CLOSED True | s.CONTACTOR_PRECHARGE True
-    s.CONTACTOR_OPEN False""")
+    s.CONTACTOR_FAULT  True | s.CONTACTOR_CLOSED  True | s.CONTACTOR_PRECHARGE  True
+    s.CONTACTOR_OPEN  False""")
 def test_a_rack_that_was_closed_and_does_not_report_open_is_row_39(reported, trips):
     bench = running(racks=2).set(s.RUN_REQUEST, 0).hold_rack(s.CONTACTOR_STATE, reported, 1)
     assert ("39" in bench.step(ticks(1500)).standing()) == trips

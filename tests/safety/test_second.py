@@ -3,7 +3,6 @@
 import pytest
 from bench import default_image
 from channel_b_bench import CLOSED, DISAGREE_TICKS, EXPIRY_TICKS, ChannelB, permitting
-from text_cases import cases
 
 from safety import (
     channel as c,
@@ -17,6 +16,7 @@ from safety import (
     signals as s,
 )
 from safety.kernel import Kernel
+from tests.tables import cases
 
 STAGE = {row[m.S_ID]: index for index, row in enumerate(m.STAGES)}
 CABINET = [stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET]
@@ -200,8 +200,9 @@ def test_a_relay_may_open_in_its_time_after_the_start(ticks, why):
 
 
 @cases("""demand level before after
-    m.D_PCS m.PCS_RAMP 1 1 | m.D_PCS m.PCS_STOP 0 0 | m.D_DC m.DC_INHIBIT 0 1
-    m.D_DC m.DC_OPEN_AT_ZERO 0 0 | m.D_DC m.DC_OPEN 0 0 | m.D_DC m.DC_OPEN_ONLY_AT_ZERO 0 0""")
+    m.D_PCS  m.PCS_RAMP  1  1 | m.D_PCS  m.PCS_STOP  0  0 | m.D_DC  m.DC_INHIBIT  0  1
+    m.D_DC  m.DC_OPEN_AT_ZERO  0  0 | m.D_DC  m.DC_OPEN  0  0
+    m.D_DC  m.DC_OPEN_ONLY_AT_ZERO  0  0""")
 def test_which_demands_hold_a_first_permit_up_or_take_one(demand, level, before, after):
     for bench, expected in ((ChannelB(), before), (permitting(), after)):
         kernel = bench.second.kernel

@@ -5,10 +5,10 @@ from array import array
 import pytest
 from bench import default_image
 from permit_desk import Desk
-from text_cases import cases
 
 from safety import matrix as m, signals as s, start_checklist as e
 from safety.evaluate import D_GATE
+from tests.tables import cases
 
 AT_REST = 5  # contactors, current, relays, voltages, waiting
 
@@ -100,10 +100,11 @@ def test_items_asked_once_closed_and_under_test(place):
 
 
 @cases("""fitted unasked
-    {'io_3_fitted':0} {'io_3'} | {'meter_load_fitted':0} {'meter_load'} | {'ups_fitted':0} {'ups'}
-    {'gas_detectors':1} {'gas_2'} | {'gas_detectors':0} {'gas_1','gas_2'}
-    {'offgas_detectors':1} {'offgas_2'} | {'offgas_detectors':0} {'offgas_1','offgas_2'}
-    {'toxic_fitted':0} {'toxic'} | {'climate_fitted':0} {'climate'}""")
+    {'io_3_fitted':0}  {'io_3'} | {'meter_load_fitted':0}  {'meter_load'}
+    {'ups_fitted':0}  {'ups'} | {'gas_detectors':1}  {'gas_2'}
+    {'gas_detectors':0}  {'gas_1','gas_2'} | {'offgas_detectors':1}  {'offgas_2'}
+    {'offgas_detectors':0}  {'offgas_1','offgas_2'} | {'toxic_fitted':0}  {'toxic'}
+    {'climate_fitted':0}  {'climate'}""")
 def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
     total = TOTAL - len(unasked)
     for group, name in enumerate(s.CABINET_GROUPS[:-1]):
@@ -113,7 +114,8 @@ def test_equipment_not_fitted_is_neither_asked_nor_counted(fitted, unasked):
         assert checklist.find()[1:] == (total - (1 if missing else 0), total)
 
 
-@cases("word group | cells s.G_BMS_CELLS | temperatures s.G_BMS_TEMPERATURES")
+@cases("""word group
+    'cells'  s.G_BMS_CELLS | 'temperatures'  s.G_BMS_TEMPERATURES""")
 @pytest.mark.parametrize("rack", range(2))
 def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
     for silent in range(2):
@@ -125,11 +127,12 @@ def test_unreported_groups_are_asked_of_other_racks_only(word, group, rack):
 
 
 @cases("""signal value reason
-    s.CELLS_ONLINE 240 e.I_NONE | s.CELLS_ONLINE 239 e.I_CELLS | s.CELLS_ONLINE 241 e.I_CELLS
-    s.RACK_CURRENT_MA 6999 e.I_NONE | s.RACK_CURRENT_MA -6999 e.I_NONE
-    s.RACK_CURRENT_MA 7000 e.I_CURRENT | s.RACK_CURRENT_MA -7000 e.I_CURRENT
-    s.CONTACTOR_STATE s.CONTACTOR_OPEN e.I_NONE | s.CONTACTOR_STATE 1 e.I_CONTACTOR
-    s.CONTACTOR_STATE 2 e.I_CONTACTOR | s.CONTACTOR_STATE 3 e.I_CONTACTOR""")
+    s.CELLS_ONLINE  240  e.I_NONE | s.CELLS_ONLINE  239  e.I_CELLS
+    s.CELLS_ONLINE  241  e.I_CELLS | s.RACK_CURRENT_MA  6999  e.I_NONE
+    s.RACK_CURRENT_MA  -6999  e.I_NONE | s.RACK_CURRENT_MA  7000  e.I_CURRENT
+    s.RACK_CURRENT_MA  -7000  e.I_CURRENT | s.CONTACTOR_STATE  s.CONTACTOR_OPEN  e.I_NONE
+    s.CONTACTOR_STATE  1  e.I_CONTACTOR | s.CONTACTOR_STATE  2  e.I_CONTACTOR
+    s.CONTACTOR_STATE  3  e.I_CONTACTOR""")
 @pytest.mark.parametrize("rack", range(2))
 def test_every_rack_is_whole_open_and_carries_less_than_five_percent(signal, value, reason, rack):
     checklist = Checklist().rack(signal, value, rack)
@@ -144,8 +147,8 @@ def test_both_permit_relays_are_dropped(first, second):
 
 
 @cases("""units changed reason
-    1 {0:3000} e.I_NONE | 1 {0:3001} e.I_VOLTAGES | 1 {3:-3001} e.I_VOLTAGES
-    2 {0:9000,2:9000} e.I_NONE | 2 {0:3001} e.I_VOLTAGES | 2 {3:3001} e.I_VOLTAGES""")
+    1  {0:3000}  e.I_NONE | 1  {0:3001}  e.I_VOLTAGES | 1  {3:-3001}  e.I_VOLTAGES
+    2  {0:9000,2:9000}  e.I_NONE | 2  {0:3001}  e.I_VOLTAGES | 2  {3:3001}  e.I_VOLTAGES""")
 def test_voltages_of_the_racks_on_each_bus(units, changed, reason):
     checklist = Checklist(units=units, racks=4)
     for rack, more_mV in changed.items():
@@ -183,7 +186,8 @@ def test_a_count_behind_a_closed_gate_holds_nothing(stage):
         assert checklist.find()[0] == reason
 
 
-@cases("name feature bad good | '48a' m.F_DOOR_OK 0 1 | '51' m.F_PEER_CODE 1 0")
+@cases("""name feature bad good
+    '48a'  m.F_DOOR_OK  0  1 | '51'  m.F_PEER_CODE  1  0""")
 def test_a_cause_that_counts_only_while_energised_is_waited_for(name, feature, bad, good):
     """Both permit relays were closed, with the door open, for their test every 10 s."""
     checklist = Checklist()
@@ -221,8 +225,8 @@ def test_only_what_counts_itself_is_a_cause_that_may_come():
 
 
 @cases("""others_mV rack_mV expected
-    0 0 e.I_VOLTAGES | 999 999 e.I_VOLTAGES | 1000 1000 e.I_NONE | 1000 999 e.I_VOLTAGES
-    790_000 0 e.I_VOLTAGES""")
+    0  0  e.I_VOLTAGES | 999  999  e.I_VOLTAGES | 1000  1000  e.I_NONE
+    1000  999  e.I_VOLTAGES | 790_000  0  e.I_VOLTAGES""")
 def test_a_rack_without_voltage_is_joined_to_nothing(others_mV, rack_mV, expected):
     """Racks at 0 V that are apart agree, and no insulation per volt can be judged (row 37)."""
     checklist = Checklist()

@@ -2,9 +2,9 @@
 
 import pytest
 from bench import Bench, default_image
-from text_cases import cases
 
 from safety import contactors, latches, matrix as m, signals as s
+from tests.tables import cases
 
 WINDOW_S = 30  # row 22
 
@@ -23,7 +23,8 @@ def groups(*names):
     return [found[name] for name in names]
 
 
-@cases("word group | cells s.G_BMS_CELLS | temperatures s.G_BMS_TEMPERATURES")
+@cases("""word group
+    'cells'  s.G_BMS_CELLS | 'temperatures'  s.G_BMS_TEMPERATURES""")
 def test_an_unreported_group_is_not_waited_for(word, group):
     plant = Bench(racks=2, **{word + "_reported": (1, 0)})
     expected = plant.kernel.features.ages.expected
@@ -59,7 +60,8 @@ def test_each_rack_counts(rack):
     assert [plant.speak().step().out[signal] for signal in TOLD] == WELL
 
 
-@cases("first kept | s.CONTACTOR_FAULT True | s.CONTACTOR_PRECHARGE True | s.CONTACTOR_OPEN False")
+@cases("""first kept
+    s.CONTACTOR_FAULT  True | s.CONTACTOR_PRECHARGE  True | s.CONTACTOR_OPEN  False""")
 def test_a_weld_that_reports_a_fault_after_a_restart_is_not_cleared(first, kept):
     """Whether it had been closed was forgotten: the key took back its shunt trip."""
     plant = restarted("39")
@@ -84,9 +86,9 @@ def test_an_input_before_it_was_heard_says_nothing_of_contactors(unheard):
 
 
 @cases("""silent fitted known
-    ('io_2',) {'io_3_fitted':0} m.IN_PART | ('io_3',) {'io_3_fitted':0} m.KNOWN
-    ('io_2','io_3') {'io_3_fitted':0} m.IN_PART | ('io_3',) {} m.IN_PART | () {} m.KNOWN
-    ('meter_load',) {'meter_load_fitted':0} m.KNOWN""")
+    ('io_2',)  {'io_3_fitted':0}  m.IN_PART | ('io_3',)  {'io_3_fitted':0}  m.KNOWN
+    ('io_2','io_3')  {'io_3_fitted':0}  m.IN_PART | ('io_3',)  {}  m.IN_PART | ()  {}  m.KNOWN
+    ('meter_load',)  {'meter_load_fitted':0}  m.KNOWN""")
 def test_of_several_modules_each_fitted_one_counts(silent, fitted, known):
     plant = Bench(default_image(**fitted)).silence(*groups(*silent))
     seen = plant.step(2).kernel.features.known

@@ -7,10 +7,10 @@ import pytest
 from bench import Bench, default_image
 from hypothesis import given, strategies as st
 from started import running
-from text_cases import cases
 
 from safety import matrix as m, means, signals as s, witness as wi
 from safety.kernel import Kernel
+from tests.tables import cases
 
 TICKS_PER_BLOCK = means.BLOCK_MS // 20
 WINDOW, FULL = means.MEAN_BLOCKS * TICKS_PER_BLOCK, means.BLOCKS * TICKS_PER_BLOCK
@@ -131,9 +131,10 @@ def test_of_a_large_unit_5_percent_are_the_margin():
 
 
 @cases("""rack_mA rack_permille pcs_permille margin_dA
-    140_000 10 10 100 | 140_000 36 36 101 | 140_000 35 35 100 | 140_000 0 72 101
-    140_000 72 0 101 | 140_000 100 100 280 | 1_600_000 25 25 800 | 1_600_000 25 26 816
-    200_000 0 0 100 | 202_000 0 0 101 | 1000 100 100 100 | (100_000,200_000) (50,50) 30 240""")
+    140_000  10  10  100 | 140_000  36  36  101 | 140_000  35  35  100 | 140_000  0  72  101
+    140_000  72  0  101 | 140_000  100  100  280 | 1_600_000  25  25  800
+    1_600_000  25  26  816 | 200_000  0  0  100 | 202_000  0  0  101 | 1000  100  100  100
+    (100_000,200_000)  (50,50)  30  240""")
 def test_stated_sensor_errors_widen_the_margin(rack_mA, rack_permille, pcs_permille, margin_dA):
     """The errors of two racks, 5 A and 10 A, and of their converter, 3 % of 300 A, add up."""
     stated = {"current_error_permille": rack_permille, "pcs_current_error_permille": pcs_permille}

@@ -13,7 +13,6 @@ import socket
 import struct
 import sys
 import tracemalloc
-import tty
 from functools import partial
 
 from converter_cabinet import SIGNED, converter_file
@@ -36,12 +35,13 @@ from controller.sites import FOLDER
 from controller.state import watch
 from controller.store import keeper, spool, stored_record, two_copies
 from controller.system import clock, realtime, utc
-from controller.upstream import gateway, link
 from drivers import profile
 from drivers.buses.can_port import CanPort, open_bus
 from hil.engine import cabinet_file, coverage
 from hil.engine.simulate import VirtualRig
 from hil.site.pv import Pv
+from tests.controller.doors.local_site import Stepped
+from tests.plug import Plug
 from tests.repository import ROOT
 
 # Buffers, counters that leave the small integers, tables that take their last size.
@@ -137,29 +137,10 @@ class Hand:
             monkeypatch.setattr(module, "select", self)
 
 
-class Plug:
-    """A serial port's stable name; behind it a pty that can be pulled out and plugged in."""
-
-    def __init__(self, path):
-        self.path, self.master = str(path), -1
-        self.plug_in()
-
-    def plug_in(self):
-        self.pull_out()
-        self.master, slave = os.openpty()
-        tty.setraw(slave)
-        os.set_blocking(self.master, False)
-        os.symlink(os.ttyname(slave), self.path)
-        os.close(slave)
-
-    def pull_out(self):
-        if self.master >= 0:
-            os.close(self.master)
-            os.unlink(self.path)
-        self.master = -1
+class Noisy(Plug):
+    """A serial port that is pulled out and plugged in, and that sends what is no reply."""
 
     def make_noise(self):
-        """Send bytes that are no reply; drop what came."""
         with contextlib.suppress(OSError):
             os.write(self.master, b"\1\3noise")
             os.read(self.master, 65_536)
@@ -224,7 +205,7 @@ class SoakedLoop(contextlib.ExitStack):
         buses = given.buses
         rtu = [bus.name for bus in buses if bus.kind == "rtu"]
         rtu += ["channel_b"] if given.channel_b else []
-        self.plugs = {name: Plug(self.folder / f"port_{name}") for name in rtu}
+        self.plugs = {name: Noisy(self.folder / f"port_{name}") for name in rtu}
         for plug in self.plugs.values():
             self.callback(plug.pull_out)
         ports = {name: plug.path for name, plug in self.plugs.items()}
@@ -436,7 +417,7 @@ class Companions:
     def __init__(self, soaked, monkeypatch):
         self.soaked, self.hand = soaked, soaked.hand
         self.folder, self.turned = str(soaked.folder), 0
-        self.hand.rule(monkeypatch, gateway, process)
+        self.hand.rule(monkeypatch, process)
         soaked.callback(self.close)
         monkeypatch.setattr(watch, "UPDATES_MAX", 5)  # an hour, then the console forgets all
         monkeypatch.setattr(users, "N", 2)  # a wrong password costs 0.2 s otherwise
@@ -457,13 +438,10 @@ class Companions:
         self.recorder.step()
 
     def serve(self):
-        """A gateway with a lost serial line, and a client that comes and goes."""
+        """A door with a lost serial line, and a client that comes and goes."""
         self.plug = Plug(os.path.join(self.folder, "line"))
-        line = link.SerialLine(self.plug.path, 115_200)
-        line.open()
-        self.path = os.path.join(self.folder, "upstream.sock")
-        self.gateway = gateway.Gateway(self.folder, self.path, line)
-        self.closing = self.gateway.close
+        self.served = Stepped(self.folder, serial=self.plug.path)
+        self.closing = self.served.close
         source = self.soaked.cabinet.config.sources[0].name
         asked = [{"hello": source}, {"status": source}, {"schedule": source}, {"head": True}]
         self.asked = [*asked, {"hello": "nobody"}, {"value_W": 1}, {"ask": 1}]
@@ -471,21 +449,16 @@ class Companions:
 
     def _served(self):
         self.turned += 1
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        client.connect(self.path)
-        client.setblocking(False)
+        client = self.served.client()
         message = self.asked[self.turned % len(self.asked)]
         client.sendall(json.dumps(message).encode() + b"\n")
         (self.plug.plug_in if self.turned % 2 else self.plug.pull_out)()
-        for _ in range(3):
-            self.gateway.turn(self.hand.us)
+        self.served.turn(self.hand.us)
         self.soaked.turn()
-        for _ in range(3):
-            self.gateway.turn(self.hand.us)
-        with contextlib.suppress(BlockingIOError):
-            client.recv(65_536)
-        client.close()
-        self.gateway.turn(self.hand.us)
+        self.served.turn(self.hand.us)
+        self.served.received(client)
+        self.served.opened.pop().close()
+        self.served.turn(self.hand.us)
 
     def show(self):
         """A console on a serial line: a page each turn, and a login that fails."""

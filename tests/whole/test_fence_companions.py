@@ -2,7 +2,6 @@
 
 import json
 import random
-import socket
 from argparse import Namespace
 
 import msgpack
@@ -11,9 +10,11 @@ from fenced_box import Fenced, settings
 from wire_ends import ODD
 
 from controller.console import record
+from controller.doors import asking
+from controller.doors.local import client, messages
 from controller.sites import EXAMPLE
-from controller.system import clock, realtime
-from controller.upstream import gateway, link, messages
+from controller.system import realtime
+from tests.controller.doors.local_site import Stepped
 
 pytestmark = pytest.mark.wire
 SIGNED = {"source": "boss", "nonce": "00" * 8, "sequence": 1, "sent_ms": 1, "mac": "00" * 32}
@@ -24,58 +25,46 @@ JOB = {"power_W": 1, "at_s": 0, "for_s": 1}
 BYTES = (b"x", {b"x": 1}, msgpack.ExtType(1, b"x"), msgpack.Timestamp(2**33), [b"x"] * 9)
 
 
-class Served:
-    """A gateway beside a loop, in one thread. `other` is a client that says hello each time."""
+class Served(Stepped):
+    """A door beside a loop, in one thread. `other` is a client that says hello each time."""
 
     def __init__(self, folder):
         self.fenced = Fenced(folder, settings(EXAMPLE))
-        self.path = str(folder / "upstream.sock")
-        self.gateway = gateway.Gateway(str(folder), self.path)
+        super().__init__(str(folder))
         self.other, self.wrong = self.client(), self.client()
-
-    def client(self):
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        made.connect(self.path)
-        made.setblocking(False)
-        return made
+        self.now_us = 0
 
     def hear(self, data):
         """The bytes that come back for `data`, None when the client is ended. The other client
         gets its answer each time.
         """
         self.wrong.sendall(data)
-        for _ in range(2):  # an answer to `data` may come after the first one to the other
-            self.other.sendall(b'{"hello": "boss"}\n')
-            answer = b""
-            while not answer.endswith(b"\n"):  # so long there is an event to wait for
-                self.gateway.turn(clock.now_us())
-                self.fenced.turn()
-                answer += received(self.other) or b""
-            assert json.loads(answer)["source"] == "boss"
-        while any(each.out or each._question for each in self.gateway.links):
-            self.gateway.turn(clock.now_us())  # a question is answered by a worker
-        found = received(self.wrong)
+        self.other.sendall(b'{"hello": "boss"}\n')
+        answer = b""
+        while not answer:
+            self.turn(self.now_us)
+            self.fenced.turn()
+            self.turn(self.now_us)
+            answer = self.received(self.other)
+        assert json.loads(answer)["source"] == "boss"
+        asking._WORKER.submit(int).result()  # a question is answered by a worker
+        self.now_us += round(client.ANSWER_S * 1e6)  # the loop has had its turn
+        self.turn(self.now_us)
+        found = self.received(self.wrong)
         if found is None or not data.endswith(b"\n"):
             self.wrong.close()
             self.wrong = self.client()
         return found
 
     def close(self):
-        for each in (self.other, self.wrong, self.gateway, self.fenced):
-            each.close()
-
-
-def received(client):
-    try:
-        return client.recv(65_536) or None
-    except BlockingIOError:
-        return b""
+        super().close()
+        self.fenced.close()
 
 
 @pytest.fixture
-def served(tmp_path, monkeypatch):
-    monkeypatch.setattr(link, "ANSWER_US", 0)  # the loop has had its turn by then
+def served(tmp_path, capfd):
     made = Served(tmp_path)
+    capfd.readouterr()
     yield made
     made.close()
 
@@ -132,7 +121,7 @@ def test_every_field_of_every_map_of_msgpack(served, capfd):
     assert capfd.readouterr().err == "", "refused, not caught behind it"
 
 
-def test_a_fault_in_the_gateway_ends_one_client_with_one_line(served, monkeypatch, capfd):
+def test_a_fault_in_the_door_ends_one_client_with_one_line(served, monkeypatch, capfd):
     real = messages.datagram
 
     def fails(message):
@@ -142,8 +131,8 @@ def test_a_fault_in_the_gateway_ends_one_client_with_one_line(served, monkeypatc
     assert served.hear(b'{"status": "boss"}\n') is None
     assert served.hear(b'{"hello": "boss"}\n')
     (line,) = capfd.readouterr().err.splitlines()
-    where = "ZeroDivisionError at link.py:"
-    assert line.startswith(f"firebreak: upstream: a client is closed: {where}")
+    where = "ZeroDivisionError at client.py:"
+    assert line.startswith(f"firebreak: a connection is closed: {where}")
 
 
 def test_a_recorder_whose_step_fails_goes_on_and_feeds_no_watchdog(tmp_path, monkeypatch, capfd):

@@ -29,7 +29,7 @@ ALONE = (
     "controller/system/toml_text.py",
     "hil/oracle.py",
     "hil/devices/",
-    "controller/upstream/examples/",
+    "controller/doors/local/examples/",
 )
 MEMORY_BYTES_MAX = 40 << 20
 HOSTILE = {

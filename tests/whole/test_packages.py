@@ -165,7 +165,7 @@ def test_the_office_audits_a_load(lab, tmp_path):
 
 
 def test_the_lab_runs_a_campaign(lab):
-    words = ["ask", "--count", "1", "--minutes", "2"]
+    words = ["trials", "ask", "--count", "1", "--minutes", "2"]
     done = wheels.outside(lab, "-m", "hil", *words, libraries=True)
     assert done.returncode == 0 and "1 of 1 known answers right" in done.stdout, done.stderr
 
@@ -194,6 +194,6 @@ def test_the_commands_of_the_wheels_find_their_files(lab):
 @pytest.mark.parametrize("cabinet", whole(*CABINETS), ids=lambda path: path.parent.name)
 def test_the_wheels_check_each_shipped_site(cabinet, lab):
     path = lab / Path(cabinet).relative_to(ROOT)
-    for command in (["controller", "check"], ["hil", "covers"]):
+    for command in (["controller", "check"], ["hil", "keys", "covers"]):
         done = wheels.outside(lab, "-m", *command, path, libraries=True)
         assert done.returncode == 0, done.stderr

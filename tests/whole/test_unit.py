@@ -197,6 +197,8 @@ cabinet = "c1"
 tls = false
 [modbus.scada]
 [http.page]
+[local.box]
+listen = "/var/lib/firebreak-doors/local.sock"
 [alarms.night]
 url = "http://127.0.0.1:9/in"
 """
@@ -228,7 +230,8 @@ def test_a_door_runs_under_its_unit(kind, box):
 
         service.until(answered)
         assert json.loads(answers[-1])["cabinet"] == "Cabinet 1, serial 0001"
-    expected = ["onnection refused"] if kind == "mqtt" else []
+    said = {"mqtt": ["onnection refused"], "local": ["listening on"]}
+    expected = said.get(kind, [])
     service.until(lambda: len(lines(service)) == len(expected))
     assert (service.stop(), controller.stop()) == (0, 0)
     assert service.refused == []

@@ -12,7 +12,6 @@ from command_line import run
 from slow import whole
 from whole_box import CABINETS
 
-from controller import __main__ as cli
 from controller.config import schema
 from controller.core.site_devices.roles import ROLES
 from controller.state import links, watch
@@ -130,22 +129,11 @@ def test_every_page_opens(tmp_path, capsys, monkeypatch, cabinet, state, course)
 # has a device of each kind; the others with --whole
 LARGE = next(path for path in CABINETS if path.parent.name == "pv_genset")
 OTHERS = [path for path in CABINETS if path != LARGE]
-DOCUMENTS = [name for name in cli.COMMANDS if "--format" in walk_box.options(name)]
 
 
 @pytest.mark.parametrize("cabinet", [LARGE, *whole(*OTHERS)], ids=lambda path: path.parent.name)
-def test_every_document_of_every_cabinet_opens(capsys, cabinet):
-    for command in DOCUMENTS:
-        known = walk_box.options(command)
-        site = ("--site", str(cabinet)) if "--site" in known else ()
-        kinds = [name for name, each in known.items() if each.dest == "show"] or [""]
-        for form in known["--format"].choices:
-            for kind in kinds:
-                result, out, err = run(
-                    capsys, command, *site, *filter(None, [kind]), "--format", form
-                )
-                assert result in (0, 1) and not err and all(line.isascii() for line in out)
-                assert "Traceback" not in out[0] and (form != "json" or json.loads("\n".join(out)))
+def test_every_report_of_every_cabinet_opens(capsys, cabinet):
+    """Its documents: tests/controller/documents/test_every_document.py."""
     for command in (("check",), ("wiring",), ("profile", "list", "--site")):
         result, out, err = run(capsys, *command, str(cabinet))
         assert (result, err) == (0, []) and all(line.isascii() for line in out)

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 
 from controller.core.base import reasons
+from controller.hints import no_answer
 from controller.state.base import INPUT_LOW, Facts
 from controller.state.record import utc_text
 from controller.state.reset_code import TURN_KEY
@@ -147,7 +148,8 @@ def contradicted(facts: Facts) -> str:
 
 def head(facts: Facts) -> list[str]:
     """The first two lines of every page; the second has the first action of a person in danger."""
-    state = facts["state"].upper() if facts.get("is_live", True) else "NOT TICKING: LAST STATE"
+    last = f"{no_answer.LAST_STATE}: LAST STATE"
+    state = facts["state"].upper() if facts.get("is_live", True) else last
     if facts.get("locked_out_by"):
         state += f", LOCKED OUT BY {facts['locked_out_by']}"
     elif facts.get("test_left_ms") is not None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from controller.console import approve, pages, sources
 from controller.console.pages.text import CELLS, RULE
 from controller.console.terminal import words
-from controller.hints import hint_statistics
+from controller.hints import hint_statistics, no_answer
 from controller.journal.ring import JournalError
 from controller.state import alarms, base, watch
 from controller.state.base import Facts
@@ -58,7 +58,8 @@ class View:
             self._kept.update(self._pause)
             self.trouble = None
         except _TROUBLE as error:
-            self.trouble = f"No controller found in {self._run_directory}: {why(error)}."
+            line = no_answer.not_found(self._run_directory)
+            self.trouble = f"{line[0].upper()}{line[1:]}: {why(error)}."
 
     def close(self) -> None:
         """Close the journal."""

@@ -52,7 +52,7 @@ WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
 WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
 VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
-# Said by the upstream gateway, which has no key, and by tools: the controller never sends them.
+# Said by the door `local`, which has no key, and by tools: the controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
 # constant | name | sentence | remedy
@@ -118,7 +118,7 @@ OTHERS_SCHEDULE | another's schedule | The schedule of a source that comes first
   its heartbeat is valid. | Wait until that source ends its schedule, or change priority in
   site.toml.
 NOT_UNDERSTOOD | not understood | The message is no hint, schedule, hello, status, head or ask as
-  described. | Read controller/upstream/SENDING.md.
+  described. | Read controller/doors/local/SENDING.md.
 NO_CONTROLLER | no controller | No controller runs in the run directory. | See firebreak status.
 NO_ANSWER | no answer | No answer came within 2 s. The hint may be in effect all the same. |
   firebreak sources counts unknown sources, wrong keys and answers not taken.

@@ -14,7 +14,6 @@ converter's own step. The meters show an edge of the load at different times, wh
 its own. Most such delays are longer than the chip can show, and are dropped. The mean leaves out
 the lowest and the highest quarter. The delay stays unmeasured where fewer than 8 or fewer than half
 of the steps are left, or where the middle half is wider than 2/5 of the mean.
-`python -m hil meter-sign` shows the errors that remain.
 """
 
 import math

@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.doors.addresses import LOCAL
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
-from controller.doors.settings import Settings
+from controller.doors.settings import Settings, together
 from controller.forms.field import Form, choice, integer, is_list, is_text, matching, passing
 from controller.forms.refusal import refuse
 
@@ -52,8 +52,8 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
     if not 0 < int(port) < 65536 or not all(0 < len(each) < 64 for each in labels):
         key = "url" if values["url"] else "server"
         refuse(settings.path, (*path, key), "names no host and port", "HOST:PORT, port 1..65535")
-    if (values["user"] is None) != (values["secret_file"] is None) and values["url"] is None:
-        refuse(settings.path, path, "has one of user and secret_file", "both or none")
+    if values["url"] is None:
+        together(settings.path, path, values, "user", "secret_file")
     is_near = place.partition(":")[0] in LOCAL
     if not is_near and not _is_encrypted(values) and values["secret_file"] is not None:
         words = "would send its secret in clear text"

@@ -5,6 +5,7 @@ import json
 import textwrap
 from typing import Any, NamedTuple
 
+from controller.hints import no_answer
 from controller.state.record import utc_text
 from controller.system.paths import printable
 
@@ -31,7 +32,7 @@ def trouble(instance: str, name: str, sentence: str, remedy: str) -> Row:
 def silent(why: str) -> Row:
     """The row of a controller that does not answer."""
     remedy = "Look at the cabinet, then at `firebreak status`."
-    return trouble("controller", "the controller does not answer", why, remedy)
+    return trouble("controller", no_answer.SILENT, why, remedy)
 
 
 def unsaved() -> Row:

@@ -6,7 +6,7 @@ from typing import Any
 
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import Settings, source_of
+from controller.doors.settings import Settings, source_of, together
 from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
 
@@ -35,7 +35,9 @@ FORM: Form = {
 def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     is_safe = is_local(values["listen"]) or bool(values["certificate"])
-    _check_tls(settings, path, values)
+    together(settings.path, path, values, "certificate", "key")
+    if values["client_ca"]:
+        together(settings.path, path, values, "client_ca", "key")
     _check_names(settings.path, path, values)
     if not is_local(values["listen"]):
         _check_open(settings.path, path, values, is_safe)
@@ -51,12 +53,6 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
             if source.may == "grid_cap" and not is_safe:
                 allowed = "certificate and key, or a [source.NAME] that may less"
                 refuse(settings.path, (*at, "source"), "may grid_cap without TLS", allowed)
-
-
-def _check_tls(settings: Settings, path: Path, values: dict[str, Any]) -> None:
-    for key, other in (("certificate", "key"), ("key", "certificate"), ("client_ca", "key")):
-        if values[key] and not values[other]:
-            refuse(settings.path, (*path, other), f"is missing beside {key}", "the name of a file")
 
 
 def _check_names(file: str, path: Path, values: dict[str, Any]) -> None:

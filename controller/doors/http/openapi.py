@@ -2,10 +2,10 @@
 
 from typing import Any
 
+from controller.doors.asking import JOB
 from controller.doors.sending import HINT, NAMES
 from controller.forms.field import REQUIRED, Field, Form
 from controller.state import schema
-from controller.upstream.asking import JOB
 
 # path | media type | form of the answer, - for any object | meaning
 READ = """

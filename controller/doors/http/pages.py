@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from controller.core.base import hint_codes as h
-from controller.doors.feed import NO_TICK, NoState
+from controller.doors import asking
+from controller.doors.feed import NoState
 from controller.doors.http import metrics, openapi
 from controller.doors.http.connection import METRICS, Answer, Request
 from controller.doors.http.counts import Counts
@@ -16,9 +17,9 @@ from controller.doors.http.guard import Refused
 from controller.doors.http.stream import Stream
 from controller.doors.process import House
 from controller.forms.refusal import ConfigError
+from controller.hints.no_answer import NO_TICK
 from controller.state import schema
 from controller.system import clock, json_text
-from controller.upstream import asking
 
 API = "/api/v1/"
 FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks", "map")
@@ -40,7 +41,7 @@ class Pages:
 
     def __init__(self, house: House, stream: Stream, counts: Counts) -> None:
         self._house, self._stream, self._counts = house, stream, counts
-        self._locks = {name: asyncio.Lock() for name in (*FACTS, "ask")}
+        self._locks = {name: asyncio.Lock() for name in FACTS}
         self._kept: dict[str, tuple[int, Answer]] = {}
         self._get: dict[str, Make] = {
             METRICS: self._metrics,
@@ -106,12 +107,10 @@ class Pages:
 
     async def _ask(self, request: Request) -> Answer:
         """The answer of `firebreak ask`; the journal is read once a second for all clients."""
-        message, directory = _message(request), self._house.run_directory
-        async with self._locks["ask"]:
-            try:
-                found = await asyncio.to_thread(asking.answer, directory, message, clock.now_us())
-            except ValueError as error:
-                raise Refused(400, "ask", str(error)) from None
+        try:
+            found = await asking.asked(self._house.run_directory, _message(request))
+        except ConfigError as error:
+            raise Refused(400, "ask", str(error)) from None
         return Answer(200, json.dumps(found).encode())
 
 

@@ -7,18 +7,16 @@ that is missing as null.
 import json
 from collections.abc import AsyncGenerator
 
-from controller.doors.feed import Facts, Feed
-from controller.state import patch
+from controller.doors.feed import Feed
 
 TROUBLE_READINGS = 5  # one of so many readings says again that no controller is there
 
 
 class Stream:
-    """All events of one door. A change is computed once for all clients that are up to date."""
+    """All events of one door."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed, self.clients = feed, 0
-        self._made: tuple[Facts | None, Facts | None, bytes] = (None, None, b"")
 
     async def events(self) -> AsyncGenerator[bytes, None]:
         """The events of one client, at most one for each reading of the feed."""
@@ -34,16 +32,14 @@ class Stream:
                     silent += 1
                 elif state is not sent:
                     silent = 0
-                    yield event("state", state) if sent is None else self._changed(sent, state)
+                    if sent is None:
+                        yield event("state", state)
+                    else:
+                        yield event("patch", self._feed.patch(sent, state))
                 sent = state
                 await self._feed.changed()
         finally:
             self.clients -= 1
-
-    def _changed(self, before: Facts, after: Facts) -> bytes:
-        if self._made[0] is not before or self._made[1] is not after:
-            self._made = before, after, event("patch", patch.between(before, after))
-        return self._made[2]
 
 
 def event(name: str, data: object) -> bytes:

@@ -28,7 +28,7 @@ from controller.doors.modbus.form import TLS
 from controller.doors.modbus.image import TEMPLATE, covered, part, put
 from controller.doors.modbus.values import of_state
 from controller.doors.process import House
-from controller.hints import hint_statistics
+from controller.hints import hint_statistics, no_answer
 from controller.system import caught, clock
 from controller.system.paths import say
 
@@ -44,7 +44,7 @@ ADDRESS, NO_UNIT = 2, 0x0B
 CAUSES = {
     FUNCTION: "writes what `may` of its source, or of the door, does not allow in doors.toml",
     VALUE: "writes a value that is refused",
-    FAILURE: "writes, and no controller answers",
+    FAILURE: f"writes, and {no_answer.NONE_ANSWERS}",
     BUSY: "writes more often than its source may",
 }
 WORDS = {

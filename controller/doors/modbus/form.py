@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.doors.addresses import address, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import MAY as ROLES, Settings, source_of
+from controller.doors.settings import MAY as ROLES, Settings, source_of, together
 from controller.forms.field import Form, choice, flag, integer, matching, table, text
 from controller.forms.refusal import refuse
 
@@ -33,16 +33,13 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
     """Refuse what no form can see. Raises ConfigError."""
     if str(address(values["listen"]) or "") != values["listen"]:
         refuse(settings.path, (*path, "listen"), "is no IP address")
-    given = [name for name in TLS if values[name]]
-    if given and len(given) < len(TLS):
-        missing = next(name for name in TLS if name not in given)
-        refuse(settings.path, (*path, missing), "is missing", f"all of {', '.join(TLS)}, or none")
-    roles = set()
+    together(settings.path, path, values, *TLS)
+    has_tls, roles = bool(values[TLS[0]]), set()
     for client, source in values["clients"].items():
         at = (*path, "clients", client)
-        if given and not NAME.fullmatch(client):
+        if has_tls and not NAME.fullmatch(client):
             refuse(settings.path, at, "is no subject", "the common name of a client certificate")
-        if not given and str(address(client) or "") != client:
+        if not has_tls and str(address(client) or "") != client:
             refuse(settings.path, at, "is no IP address", "an address, or TLS and a common name")
         roles.add(source_of(settings, at, source).may)
     if values["may"] != MAY[0] and roles == {MAY[0]}:

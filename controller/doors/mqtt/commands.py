@@ -14,12 +14,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from controller.core.base import hint_codes as h
+from controller.doors import asking
 from controller.doors.mqtt.link import Message
 from controller.doors.quota import Recent
 from controller.doors.sending import Sender
 from controller.forms.refusal import ConfigError, shown
+from controller.hints.no_answer import problem
 from controller.system import caught, clock, json_text
-from controller.upstream import messages
 
 VERBS = ("hint", "ask")
 BYTES_MAX = 4096
@@ -109,27 +110,27 @@ class Desk:
         late_us = LATE_US if expires_s is None else min(LATE_US, expires_s * 1_000_000)
         if clock.now_us() - command.came_us >= late_us:
             self._counts["late"] += 1
-            return messages.problem(h.TOO_LATE, "The command came too late, so it was not taken.")
+            return problem(h.TOO_LATE, "The command came too late, so it was not taken.")
         try:
             if self._verb == "ask":
                 return await self._asked(fields)
             answer = await self._sender.hint(fields)
-        except (ConfigError, messages.MessageError) as error:
+        except ConfigError as error:
             return self._refused(str(error))
         self._counts["taken" if answer["granted"] else "refused"] += 1
         return answer
 
     async def _asked(self, fields: Answer) -> Answer:
         if not self._asks_us.take(self._sender.source.hints_per_min_max):
-            return messages.problem(h.RATE)
-        found = await asyncio.to_thread(messages.asked, self._run_directory, fields, clock.now_us())
+            return problem(h.RATE)
+        found = await asking.asked(self._run_directory, fields)
         self._counts["asked"] += 1
         return found
 
     def _refused(self, line: str) -> Answer:
         """The answer to what is no command."""
         self._counts["not_understood"] += 1
-        return messages.problem(h.NOT_UNDERSTOOD, line)
+        return problem(h.NOT_UNDERSTOOD, line)
 
     def _before(self, name: str, digest: bytes) -> Answer | None:
         """The first answer to this id."""
@@ -143,7 +144,7 @@ class Desk:
         if known == digest:
             return answer
         line = f"id: {shown(name)} was that of another command in the last 5 minutes"
-        return messages.problem(h.NOT_UNDERSTOOD, line)
+        return problem(h.NOT_UNDERSTOOD, line)
 
     def _place(self, response: str) -> str:
         """The response topic of MQTT 5 if it lies below that of the source's replies, else ''."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
-from controller.doors.settings import Settings, source_of
+from controller.doors.settings import Settings, source_of, together
 from controller.forms.field import Form, choice, flag, integer, matching, number, text, texts
 from controller.forms.refusal import Path, refuse
 
@@ -42,9 +42,8 @@ def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
             "has a colon",
             "a name or an address; the port is a key of its own",
         )
-    for one, other in TOGETHER:
-        if bool(values[one]) != bool(values[other]):
-            refuse(file, (*path, one), f"stands without {other}", f"{one} and {other}, or neither")
+    for names in TOGETHER:
+        together(file, path, values, *names)
     if values["tls"] and not values["ca"]:
         refuse(file, (*path, "ca"), "is missing", "the file with the certificate of the site's CA")
     if values["tls"]:

@@ -1,38 +1,52 @@
-"""`python -m hil ask`: random jobs, the answer of `firebreak ask`, and the simulated job."""
+"""`python -m hil trials ask`: random jobs, the answer of `firebreak ask`, and the simulated job."""
 
-import argparse
 from collections import Counter
+from collections.abc import Sequence
 
-from hil.campaigns.ask import trials
+from hil.campaigns.ask import job
+from hil.campaigns.trials import Judged, Trial, count
 from hil.engine.arguments import whole
 from hil.runner import options, report
-from hil.runner.cases import Runner
 
 RIGHT_PERMILLE_MIN = 950
 PART = 50  # jobs of one case
-OPTIONS = options.CASES | {
-    "--count": options.value(whole(1, 1_000_000), "NUMBER", "jobs (%(default)s)", 1000),
-    "--minutes": options.value(whole(2, 240), "NUMBER", "longest job (%(default)s)", 60),
-}
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Play all jobs; MET without a yes that was short, and with 95 % of right answers."""
-    numbers = range(arguments.count)
-    parts = [numbers[first : first + PART] for first in range(0, arguments.count, PART)]
+class Ask(Trial):
+    """Met without a yes that was short, and with 95 % of right answers."""
 
-    def part(of: range) -> list[trials.Outcome]:
-        return trials.several(arguments.seed, of, arguments.minutes)
+    words = "random jobs: the answer of firebreak ask against what happens then"
+    mode = "chain only, 1 s"
+    own_options = count(1_000_000, 1000, "jobs") | {
+        "--minutes": options.value(whole(2, 240), "NUMBER", "longest job (%(default)s)", 60)
+    }
 
-    with Runner(arguments) as runner:
-        found = runner.play(parts, part, name=lambda of: f"jobs {of.start} to {of.stop - 1}")
-    played = [trials.Outcome(*each) for results in found for each in results]
-    document = summary(played) | {"seed": arguments.seed, "minutes": arguments.minutes}
-    print(f"seed       {arguments.seed}\njobs       {arguments.count}, chain only, 1 s")
-    return report.finish(arguments, document, lines(document), is_met(document))
+    def draw(self) -> list[range]:
+        """Parts of the numbers of the jobs."""
+        numbers = range(self.given.count)
+        return [numbers[first : first + PART] for first in range(0, len(numbers), PART)]
+
+    def name(self, case: range) -> str:
+        """See Trial."""
+        return f"jobs {case.start} to {case.stop - 1}"
+
+    def play(self, case: range) -> list[job.Outcome]:
+        """See Trial."""
+        return job.several(self.given.seed, case, self.given.minutes)
+
+    def judge(self, cases: Sequence[range], found: list) -> Judged:
+        """See Trial."""
+        played = [job.Outcome(*each) for results in found for each in results]
+        document = summary(played)
+        return Judged(
+            document | {"minutes": self.given.minutes},
+            lines(document),
+            verdict(document),
+            is_met(document),
+        )
 
 
-def summary(played: list[trials.Outcome]) -> dict:
+def summary(played: list[job.Outcome]) -> dict:
     """Counts of (answer, short), what was missing, and the numbers of the wrong answers."""
     known = [each for each in played if each.answer != "not known"]
     wrong = [each for each in known if (each.answer == "yes") == bool(each.short)]
@@ -54,25 +68,23 @@ def is_met(document: dict) -> bool:
 
 
 def lines(document: dict) -> list[str]:
-    """The table of outcomes, and the verdict."""
+    """The table of outcomes, and what was missing."""
     rows = [(*name.split(", "), str(count)) for name, count in sorted(document["outcomes"].items())]
-    named = ", ".join([f"{name} {count}" for name, count in sorted(document["missing"].items())])
     strict = Counter([" + ".join(whats) for _, *whats in document["false_no"]])
-    share = f", {100 * document['right'] / document['known']:.1f} %" if document["known"] else ""
+    short = ", ".join(map(str, document["false_yes"])) or "-"
     return [
         *report.table(("answer", "then", "jobs"), rows),
-        f"missing    {named or '-'}",
-        f"too strict {len(document['false_no'])} no that were carried: "
-        + (", ".join([f"{name} {count}" for name, count in sorted(strict.items())]) or "-"),
-        f"short      {len(document['false_yes'])} yes that were short: "
-        + (", ".join(map(str, document["false_yes"])) or "-"),
-        report.verdict(f"{document['right']} of {document['known']} known answers right{share}"),
+        f"missing    {_counts(document['missing'])}",
+        f"too strict {len(document['false_no'])} no that were carried: {_counts(strict)}",
+        f"short      {len(document['false_yes'])} yes that were short: {short}",
     ]
 
 
-add = options.command(
-    "ask",
-    "random jobs: the answer of firebreak ask against what happens then",
-    run,
-    options.JSON | options.SEED | OPTIONS,
-)
+def _counts(of: Counter[str]) -> str:
+    return ", ".join([f"{name} {count}" for name, count in sorted(of.items())]) or "-"
+
+
+def verdict(document: dict) -> str:
+    """How many known answers were right."""
+    share = f", {100 * document['right'] / document['known']:.1f} %" if document["known"] else ""
+    return f"{document['right']} of {document['known']} known answers right{share}"

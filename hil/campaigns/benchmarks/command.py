@@ -27,8 +27,6 @@ BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
     "rtu": "a Modbus RTU transaction beside libmodbus on the same pty",
-    "devices": "a full CAN bus of each BMS profile; memory with each example cabinet",
-    "replay": "the speed of a replay",
     "start": "from exec to the first tick; memory; how long a page takes",
     "stop": "emergency stops in real time, beside the host's own stalls",
     "hint": "from a hint to the set-point it changes, on the wire",
@@ -36,7 +34,7 @@ BENCHMARKS = {
     "tick": "a whole tick of 10 ms, 3 and 16 racks",
     "rig": "lateness with devices, memory, virtual speed, replay",
     "pod": "two cabinets on one site in real time: lateness and memory of each controller",
-    "doors": "the doors beside the loop: idle, at load, killed; hints to the wire, hostile ones",
+    "doors": "the doors beside the loop: idle, at load, killed; hints to the wire",
     "planner": "the planner beside rules, perfect foresight, and EMHASS where it is installed",
 }
 MODULES = {"loop": "lateness"}
@@ -51,7 +49,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "--cabinet": {"default": EXAMPLE, "metavar": "FILE", "help": "(the example cabinet)"},
     },
     "tick": ONE,
-    "devices": {"--for": SECONDS | {"default": 20.0}},
     "rig": {**options.SEED, "--for": SECONDS | {"default": 3600.0}},
     "pod": {**options.SEED, "--for": SECONDS | {"default": 300.0}},
     "doors": {
@@ -75,7 +72,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
             str, "DIR", "measured loads, prices and sun, not the built-in ones"
         ),
     },
-    "replay": {"journal": {"nargs": "?", "help": "a journal; without one it makes one"}},
 }
 COMMITTED = sorted((Path(__file__).parent / "results").glob("*.json"))
 RESULTS = {
@@ -95,7 +91,6 @@ EVERYTHING = {
 # Length of each benchmark for `all`, and for a short trial with --short.
 LENGTHS = {
     "loop": ("--for", "300", "10"),
-    "devices": ("--for", "20", "5"),
     "stop": ("--count", "200", "3"),
     "hint": ("--count", "200", "3"),
     "path": ("--count", "200", "3"),

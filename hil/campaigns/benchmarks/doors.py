@@ -1,8 +1,7 @@
 """`python -m hil bench doors`: what the doors cost the loop, and what comes in through them.
 
 The rig's controller in real time: without doors, with doors idle, at load, and killed; hints
-through each door to the wire; hostile messages beside an honest client. What was taken, the loop's
-own counters say.
+through each door to the wire. What was taken, the loop's own counters say.
 """
 
 import json
@@ -12,21 +11,12 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 from controller.config import configuration
 from controller.doors.settings import KINDS
-from controller.hints import hint_statistics
 from controller.run import loop_statistics
 from hil.campaigns import course, order, process
-from hil.campaigns.benchmarks import (
-    doors_clients,
-    doors_hostile,
-    doors_report as report,
-    hint,
-    machine,
-    timing,
-)
+from hil.campaigns.benchmarks import doors_clients, doors_report as report, hint, machine, timing
 from hil.campaigns.benchmarks.document import Measured, figure
 from hil.campaigns.benchmarks.doors_open import SOURCES, Doors, until
 from hil.campaigns.benchmarks.lateness import NO_FIFO, figures_of, judged
@@ -34,9 +24,8 @@ from hil.engine import process_memory
 from hil.engine.rig import ROOT, Rig, RigError
 
 SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
-HONEST_S = 0.2  # between two hints of the honest client
 IDLE, LOADED = "doors idle", "doors at load"
-LOW = ("nice", "-n", "19")  # for what stands for other machines
+LOW = ("nice", "-n", "19")  # the load comes from other machines
 
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:
@@ -63,10 +52,9 @@ class Course(course.Course):
     def __init__(self, rig: Rig, seconds: float, seed: int) -> None:
         super().__init__(rig)
         self._seconds, self._seed = seconds, seed
-        self._rounds, self._count = max(3, round(seconds / 3)), round(seconds * 20 / 3) * 50
+        self._rounds = max(3, round(seconds / 3))
         self._phases: dict[str, report.Phase] = {}
         self.sent: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-        self._hostile: dict[str, dict[str, Any]] = {}
         self._loads: dict[str, dict[str, float]] = {}
         self._odd_places: list[str] = []
 
@@ -78,8 +66,6 @@ class Course(course.Course):
         for name in (IDLE, LOADED):
             figures += report.processes(name, self._phases[name])
         figures += report.hints(delays_us)
-        for door, found in self._hostile.items():
-            figures += report.hostile(door, found)
         odd = figure("places open beside those of doors check", len(self._odd_places), "places")
         notes = [
             *self._phases["without doors"].rival.notes,
@@ -106,8 +92,6 @@ class Course(course.Course):
             self._loaded("doors killed at load", self._killed)
             self._opened()
             self._asked()
-            for door in report.DOORS:
-                self._attacked(door)
         finally:
             self._doors.stop()
 
@@ -156,7 +140,7 @@ class Course(course.Course):
 
     def _loaded(self, name: str, during: Callable[[report.Phase], None]) -> None:
         given = self._seconds + 2 * RAMP_S, self._doors.folder
-        load = _started("load", *given)
+        load = _started(*given)
         try:
             self.wait(RAMP_S)
             self._phase(name, during)
@@ -193,56 +177,10 @@ class Course(course.Course):
                     self.sent[way].append((at_ns, sign))
                 sign = -sign
 
-    def _attacked(self, door: str) -> None:
-        """Honest hints alone, then beside the hostile messages."""
-        if door == "MQTT":
-            doors_clients.Mqtt(SOURCES[0]).say(doors_hostile.FIRST)
-        with doors_clients.clients(self._doors.folder, SOURCES[1]) as made:
-            ends_ns = timing.now_ns() + self._seconds * 1e8
-            quiet_ms = self._honest(made[door], lambda: timing.now_ns() > ends_ns)
-            given = door, self._count, self._seed, self._doors.folder
-            before, handled = self._accepted(), doors_clients.handled() + self._count
 
-            def is_over() -> bool:
-                """The broker keeps what the door has not taken yet."""
-                is_done = door != "MQTT" or doors_clients.handled() >= handled
-                return attack.poll() is not None and is_done
-
-            attack = _started("hostile", *given)
-            try:
-                beside_ms = self._honest(made[door], is_over)
-                said = attack.communicate()[0]
-            finally:
-                process.end(attack)
-        if not said:
-            raise RigError(f"hostile messages through {door}: no result")
-        times_ms = {"quiet_ms": quiet_ms, "beside_ms": beside_ms}
-        more = {"accepted": self._accepted() - before}
-        self._hostile[door] = json.loads(said) | times_ms | more
-
-    def _honest(
-        self, client: doors_clients.Client, is_over: Callable[[], bool]
-    ) -> list[float | None]:
-        """How long each answer took, ms; None: not granted."""
-        taken_ms: list[float | None] = []
-        while not is_over():
-            began_ns = timing.now_ns()
-            is_granted = client.ask(5000 - 10_000 * (len(taken_ms) % 2))
-            taken_ms.append((timing.now_ns() - began_ns) / 1e6 if is_granted else None)
-            self.wait(HONEST_S)
-        return taken_ms
-
-    def _accepted(self) -> int:
-        """All hints that the loop has taken."""
-        found = hint_statistics.read(os.path.join(self.rig.directory, "hints.stats"))
-        if found is None:
-            raise RigError("the controller's counters of hints cannot be read")
-        return int(found["accepted"])
-
-
-def _started(name: str, *given: object) -> "subprocess.Popen[str]":
-    """A module of this benchmark in a process of its own."""
-    command = [*LOW, sys.executable, "-m", f"hil.campaigns.benchmarks.doors_{name}"]
+def _started(*given: object) -> "subprocess.Popen[str]":
+    """The clients of the load in a process of their own."""
+    command = [*LOW, sys.executable, "-m", "hil.campaigns.benchmarks.doors_load"]
     nothing, out = subprocess.DEVNULL, subprocess.PIPE
     words = [*command, *map(str, given)]
     return subprocess.Popen(words, cwd=ROOT, stdin=nothing, stdout=out, text=True)

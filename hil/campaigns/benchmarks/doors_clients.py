@@ -16,12 +16,11 @@ from hil.campaigns.benchmarks.doors_open import ADDRESSES, HOST, PORTS, token
 GUARD_S = 20.0
 BASE = "firebreak/bench"
 PUBLISH, REFUSED = 3, 0x80
-FATES = ("crowded", "too_long", "retained", "over_quota", "answered")
 
 
-def frame(pdu: bytes, unit: int = 1, protocol: int = 0) -> bytes:
+def frame(pdu: bytes) -> bytes:
     """A frame of Modbus TCP."""
-    return struct.pack(">HHHB", 7, protocol, len(pdu) + 1, unit) + pdu
+    return struct.pack(">HHHB", 7, 0, len(pdu) + 1, 1) + pdu
 
 
 def write(register: int, data: bytes) -> bytes:
@@ -39,11 +38,10 @@ def hint(value_W: int) -> dict[str, Any]:
     return {"quantity": "power_W", "value_W": value_W, "valid_s": 60}
 
 
-def tls(folder: pathlib.Path, name: str | None) -> ssl.SSLContext:
-    """The TLS of a client with this certificate, or none."""
+def tls(folder: pathlib.Path, name: str) -> ssl.SSLContext:
+    """The TLS of a client with this certificate."""
     made = ssl.create_default_context(cafile=folder / "site.crt")
-    if name:
-        made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
+    made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.pem")
     return made
 
 
@@ -102,10 +100,7 @@ class Mqtt:
     def ask(self, value_W: int) -> bool:
         """True if it was granted."""
         self._count += 1
-        return self.say({"id": f"{id(self)}.{self._count}", **hint(value_W)})
-
-    def say(self, command: dict[str, Any]) -> bool:
-        """True if the command was granted."""
+        command = {"id": f"{id(self)}.{self._count}", **hint(value_W)}
         self.link.sendall(publish(self._source, json.dumps(command).encode()))
         while True:
             kind, body = read(self._file)
@@ -141,10 +136,9 @@ def opened(link: socket.socket, name: str, topic: str) -> BinaryIO:
     return file
 
 
-def publish(source: str, payload: bytes, number: int = 0, flags: int = 0) -> bytes:
-    """A command of a source; number: of the message, for QoS 1; flags: retained (1), again (8)."""
-    topic, mark = text(f"{BASE}/command/{source}/hint"), number.to_bytes(2) if number else b""
-    return packet(0x30 | flags | 2 * bool(number), topic + mark + payload)
+def publish(source: str, payload: bytes) -> bytes:
+    """A command of a source."""
+    return packet(0x30, text(f"{BASE}/command/{source}/hint") + payload)
 
 
 def read(file: BinaryIO) -> tuple[int, bytes]:
@@ -156,17 +150,6 @@ def read(file: BinaryIO) -> tuple[int, bytes]:
         if byte < 128:
             return head[0] >> 4, file.read(length)
     raise ConnectionError
-
-
-def handled() -> int:
-    """Commands that the door of MQTT has done with, by its own count."""
-    kind, body = 0, b""
-    with connected("mqtt") as link:
-        file = opened(link, "counts", f"{BASE}/door")
-        while kind != PUBLISH:
-            kind, body = read(file)
-    counts = json.loads(body[2 + int.from_bytes(body[:2]) :])
-    return sum([counts.get(fate, 0) for fate in FATES])
 
 
 Client = Modbus | Http | Mqtt

@@ -17,7 +17,7 @@ from hil.engine import processes
 from hil.engine.rig import RigError
 
 HOST = "127.0.0.1"
-SOURCES = ("scheduler", "site_ems")  # hostile messages claim the first, the second one is honest
+SOURCES = ("scheduler", "site_ems")  # the second one finds out whether every door is open
 ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
 FILE = pathlib.Path(__file__).with_name("doors.toml")
 PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
@@ -108,11 +108,11 @@ class Doors(processes.Processes):
 
 
 def _certificates(folder: pathlib.Path) -> None:
-    """NAME.crt and NAME.pem of the authority, the door, its clients; `foreign`, of nobody."""
+    """NAME.crt and NAME.pem of the authority, the door, its clients."""
     (folder / "door.ext").write_text(f"subjectAltName=IP:{HOST}\n", encoding="ascii")
     by_site = "-CA site.crt -CAkey site.pem -CAcreateserial -extfile door.ext".split()
-    for name in ("site", "foreign", "door", *SOURCES):
-        is_own = name in ("site", "foreign")
+    for name in ("site", "door", *SOURCES):
+        is_own = name == "site"
         subject = f"/CN={SOURCES[0] if is_own else name}"
         made = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
         _openssl(folder, "req", *["-x509"] * is_own, *NEW_KEY, *made)

@@ -11,8 +11,8 @@ from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
 DATAGRAM = "datagram"
 DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # those of alarms only send
 HIDES = (
-    "the doors have nice 15 as in their unit; load and hostile senders, with nice 19, and the "
-    "broker share the cores with them, so a door's times are those of less than one core; the loop "
+    "the doors have nice 15 as in their unit; the load, with nice 19, and the broker "
+    "share the cores with them, so a door's times are those of less than one core; the loop "
     "comes before all of them: what load costs it (caches, memory, the kernel's network), it costs "
     "on a box too; the simulated devices have SCHED_FIFO; loopback: no cable, no network card"
 )
@@ -83,18 +83,3 @@ def beside(
             for each in (values_ms, rival_ms)
         ]
         yield figure(f"{what}, {name} of {len(values_ms)}", own, "ms", rival, other)
-
-
-def hostile(door: str, found: Mapping[str, Any]) -> list[Figure]:
-    """What the loop took while hostile messages came, and how an honest client fared."""
-    quiet_ms, seen_ms = [
-        [ms for ms in found[name] if ms is not None] for name in ("quiet_ms", "beside_ms")
-    ]
-    what, honest = f"hostile messages through {door}", f"answer to an honest hint through {door}"
-    taken, refused = found["accepted"] - len(seen_ms), len(found["beside_ms"]) - len(seen_ms)
-    return [
-        figure(f"{what}, sent", found["sent"], "messages"),
-        figure(f"{what}, taken by the loop", taken, "messages", budget="doors_accepted"),
-        figure(f"{what}, honest hints refused beside them", refused, "hints"),
-        *beside(honest, seen_ms, f"before, of {len(quiet_ms)}", quiet_ms),
-    ]

@@ -8,9 +8,8 @@ import contextlib
 import pathlib
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from hil.campaigns.benchmarks import course, machine, timing, wasm
+from hil.campaigns.benchmarks import course, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, document, figure, finish, percentile
 from hil.campaigns.channel_b import firmware, memory as mem, trials
 from hil.campaigns.channel_b.emulator import Emulator, EmulatorError
@@ -18,7 +17,7 @@ from hil.campaigns.channel_b.partner import Partner, TrialError
 from hil.campaigns.channel_b.standin import Standin
 from hil.engine.arguments import whole
 from hil.runner import options, report
-from safety import parameters as p, second as sc
+from safety import second as sc
 
 COUNT_MAX = 1000
 STANDIN_NOTES = [f"{Standin.what}; no instructions are counted"]
@@ -29,7 +28,6 @@ EMULATOR_NOTES = [
     "board",
 ]
 COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
-OTHER_IMAGE_S = 2.0
 NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
 # A trial has not passed either when an answer cannot be read.
 FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
@@ -46,7 +44,6 @@ COUNTS = (
         "kernel step, the half that channel B runs, every combination of contacts",
         "channel_b_trips",
     ),
-    ("healthy", "whole", "a whole kernel step, which channel B does not run", None),
 )
 OPTIONS: options.Options = {
     "--count": {
@@ -68,19 +65,6 @@ OPTIONS: options.Options = {
         "help": "where source and firmware are kept (%(default)s)",
     },
 }
-FUEL_SCRIPT = """import sys
-sys.path.insert(0, "/input")
-import course
-from safety import second as sc
-image = course.default_image(1, 3)
-second, way = sc.Second(image, 0), course.Course(1, image)
-for _ in range({steps}):
-    way.count &= 1
-    way.next(second)
-    course.play(second, way.elapsed, way.contacts, way.line, way.length)
-    if int(sys.argv[1]):
-        second.kernel.judge(1)
-"""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -151,7 +135,7 @@ def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
     """Run all trials; the figures of those that passed."""
     figures: list[Figure] = []
 
-    def tried(name: str, trial: Trial, failures: Any = FAILURES) -> bool:
+    def tried(name: str, trial: Trial) -> bool:
         """Keep the figures of a trial; its detail is the report's."""
 
         def action() -> str:
@@ -159,7 +143,7 @@ def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
             figures.extend(new)
             return detail
 
-        return checks.check(name, action, failures)
+        return checks.check(name, action, FAILURES)
 
     with contextlib.closing(lab.live):
         for name, trial in LIVE:
@@ -170,7 +154,6 @@ def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
             figures.append(figure(what, lab.partner.repeated, "trials"))
     for name, trial in COUNTED if lab.made else ():
         tried(name, trial)
-    tried("instructions, WebAssembly", _fuel, (ImportError, ValueError))
     return figures
 
 
@@ -196,11 +179,6 @@ def _silence(lab: Lab) -> Tried:
     return f"{words}; back only when A gave none", figures
 
 
-def _corrupted(lab: Lab) -> Tried:
-    reasons = trials.corrupted(lab.channel_a)
-    return f"none taken, refused as {', '.join(reasons)}; permit off, back with right frames", []
-
-
 def _hang(lab: Lab) -> Tried:
     falls_s, returns_s = zip(*trials.several(lab.channel_a, trials.hang, lab.count), strict=True)
     trials.reset(lab.channel_a)
@@ -209,13 +187,6 @@ def _hang(lab: Lab) -> Tried:
         *_spread("hang of channel B to permit off", falls_s, "channel_b_expiry"),
         figure("from there to its first frame, maximum", _ms(max(returns_s)), "ms"),
     ]
-
-
-def _other_image(lab: Lab) -> Tried:
-    image = lab.image[:]
-    image[len(p.HEADER) + p.P_GAS_SILENT_MS] -= course.TICK_MS
-    frames = trials.other_image(lab.channel_a, image, OTHER_IMAGE_S)
-    return f"named, no permit in {frames} frames", []
 
 
 def _lockstep(lab: Lab) -> Tried:
@@ -258,29 +229,12 @@ def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
     return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
 
 
-def _fuel(lab: Lab) -> Tried:
-    folder = pathlib.Path(lab.folder, "wasm")
-    folder.mkdir()
-    program = wasm.Program(folder, (course,), FUEL_SCRIPT.format(steps=COUNTED_STEPS))
-    without, used = (program.instructions(stepping) for stepping in (0, 1))
-    timing.wait_s(wasm.SETTLE_S)
-    return f"{COUNTED_STEPS} steps", [
-        figure(
-            "kernel step, the half that channel B runs, WebAssembly build, mean",
-            round((used - without) / COUNTED_STEPS),
-            "instructions",
-        )
-    ]
-
-
 # in this order on one board, each from a fresh start
 LIVE = (
     ("start", _boot),
     ("E-stop at channel B alone, channel A stopped", _estop),
     ("channel A silent", _silence),
-    ("every bit of a frame flipped in turn", _corrupted),
     ("hang", _hang),
-    ("another limit image", _other_image),
 )
 # on boards of their own, of QEMU only
 COUNTED = (("lockstep with CPython", _lockstep), ("instructions", _instructions))

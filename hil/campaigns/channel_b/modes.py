@@ -61,8 +61,6 @@ def measure(steps: int, image: "array[int]") -> None:
         ("step", lambda: second.step(1, way.contacts)),
         ("report", second.report),
         ("receive", lambda: second.receive(way.line, way.length)),
-        # last: it moves what channel B has no use for
-        ("whole", lambda: second.kernel.step(1)),
     )
     for state in ("healthy", "tripped"):
         for name, work in works:

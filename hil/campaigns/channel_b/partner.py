@@ -20,7 +20,7 @@ class TrialError(RuntimeError):
 
 
 class Partner:
-    """`spoil(data)` changes what is sent; `sending` False: silence."""
+    """`sending` False: silence."""
 
     def __init__(self, board: Emulator | Standin, image: "array[int]") -> None:
         """board: started."""
@@ -28,7 +28,6 @@ class Partner:
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(f.CHANNEL_B)
         self.sending, self.vote = True, 0
-        self.spoil: Callable[[bytes], bytes] | None = None
         # late_s: the longest this observer was held up since it was set to 0; held_up_s: in a fall
         self.sent_s = self.late_s = self.held_up_s = 0.0
         self.repeated = 0  # trials
@@ -58,8 +57,7 @@ class Partner:
             return b""
         for field, value in ((f.SIGNAL_BITS, CLOSED), (f.KNOWN_BITS, CLOSED), (f.VOTE, self.vote)):
             self.sender.frame.put(field, value)
-        data = bytes(self.sender.finish())
-        return self.spoil(data) if self.spoil else data
+        return bytes(self.sender.finish())
 
     def reported(self, field: int) -> int:
         """A field of the last frame that came."""
@@ -106,7 +104,7 @@ class Partner:
         """A fresh start up to a common permit; each number ends at another phase."""
         self.board.memory.forget()
         self.receiver.forget()
-        self.sending, self.spoil, self.vote = True, None, 0
+        self.sending, self.vote = True, 0
         self.late_s = 0.0
         self.board.reset()
         self.wait(self.permitted, "the first permit")

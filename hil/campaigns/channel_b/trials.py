@@ -18,8 +18,6 @@ HELD_UP_S_MAX = 0.015
 SEEMS_SILENT_S = 0.1
 TRIES = 10
 Found = TypeVar("Found")
-# why a frame is not taken whose bits are all right
-OF_RIGHT_FRAMES = (c.R_CHANNEL, c.R_SEQUENCE, c.R_FIRST)
 
 
 def boot(partner: Partner, began_s: float) -> tuple[float, float]:
@@ -86,39 +84,6 @@ def silence(partner: Partner, number: int) -> float:
     return taken_s
 
 
-def corrupted(partner: Partner) -> list[str]:
-    """Each frame has another wrong bit: none is taken. The reasons that channel B counted."""
-    partner.begin()
-    bits = 8 * f.FRAME_BYTES
-    flipped = 0
-
-    def flip(data: bytes) -> bytes:
-        nonlocal flipped
-        spoilt, bit = bytearray(data), flipped % bits
-        spoilt[bit // 8] ^= 1 << bit % 8
-        flipped += 1
-        return bytes(spoilt)
-
-    partner.spoil = flip
-    partner.fall()
-    partner.wait_for(pe.SILENT)
-    seen, partner.vote, until = set(), 0, flipped + bits
-    # each once while channel B hears nothing: a frame that it took would be the first
-    while flipped <= until:
-        partner.turn()
-        if partner.permitted():
-            raise TrialError("permitted on frames with a bit changed")
-        reason = partner.reported(f.REFUSAL)
-        if reason in OF_RIGHT_FRAMES:
-            raise TrialError(
-                f"a frame with a bit changed was taken for a right one: {c.REFUSALS[reason]}"
-            )
-        seen.add(c.REFUSALS[reason])
-    partner.spoil = None
-    partner.wait(partner.permitted, "right frames are taken again")
-    return sorted(seen)
-
-
 def hang(partner: Partner, number: int) -> tuple[float, float]:
     """The program hangs: s to the fallen permit, and from there to its first frame."""
     partner.begin(number)
@@ -147,24 +112,6 @@ def reset(partner: Partner) -> None:
     if result != latches.DONE:
         raise TrialError(f"the reset: {latches.RESULTS[result]}")
     partner.wait(partner.permitted, "the permit after the reset")
-
-
-def other_image(partner: Partner, image: "array[int]", seconds: float) -> int:
-    """Channel B never permits with another limit image. The frames that came meanwhile."""
-    partner.board.memory.set_image(image)
-    partner.board.memory.forget()
-    partner.vote = 0
-    partner.receiver.forget()
-    partner.board.reset()
-    partner.wait_for(pe.OTHER_IMAGE)
-    before, until_s = partner.receiver.accepted, time.monotonic() + seconds
-    while time.monotonic() < until_s:
-        partner.turn()
-        if partner.permitted():
-            raise TrialError("permitted with another limit image")
-    if partner.receiver.accepted == before:
-        raise TrialError(f"not one frame in {seconds:g} s: channel B has stopped")
-    return partner.receiver.accepted - before
 
 
 def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int:

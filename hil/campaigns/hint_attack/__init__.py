@@ -1,1 +1,1 @@
-"""`python -m hil hint-attack`: sends bad hints to a real controller, which must refuse them all."""
+"""Bad hints that a real controller must refuse."""

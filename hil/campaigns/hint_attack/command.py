@@ -1,25 +1,22 @@
-"""`python -m hil hint-attack`: options, course beside the rig, report."""
+"""`python -m hil trials hint-attack`: options, course beside the rig, report."""
 
 import os
 import tempfile
-from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any
 
 from controller.run import loop_statistics
 from hil.campaigns import course, order
 from hil.campaigns.hint_attack.attack import Attack
+from hil.campaigns.trials import Judged, Trial, count
 from hil.engine import coverage
-from hil.engine.arguments import whole
 from hil.engine.rig import Rig, RigError
-from hil.results import words
 from hil.results.run_result import machine
-from hil.runner import options, report
+from hil.runner import options
+from hil.runner.cases import in_turn
 
-COUNT, COUNT_MAX = 100_000, 10_000_000
 QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
 READY_S = 0.1
-OPTIONS = options.JSON | options.SEED | options.CABINET
-OPTIONS |= {"--count": options.value(whole(1, COUNT_MAX), "NUMBER", "(%(default)s)", COUNT)}
 
 
 class Course(course.Course):
@@ -46,38 +43,50 @@ class Course(course.Course):
         }
 
 
-def main(arguments: Namespace) -> int:
-    """Returns 0 if all bad hints were refused and all genuine ones accepted, else 1."""
-    config = coverage.loaded(arguments.cabinet, is_virtual=False)
-    with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
-        given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=directory)
-        rig = Rig(given, None, config)
-        try:
-            rig.start()
-            played = Course(rig, arguments.count, arguments.seed)
-            played.beside(lambda shown: None)
-        finally:
-            rig.stop()
-    if played.error is not None:
-        raise RigError(played.error)
-    figures = played.figures
-    ok = figures["accepted"] == 0 and figures["genuine"] == figures["genuine_accepted"]
-    doc = {"command": "hint-attack", "seed": arguments.seed, **figures, **machine(), "ok": ok}
-    doc["mirrored"] = coverage.about(config)
-    return report.finish(arguments, doc, lines(doc), ok)
+class HintAttack(Trial):
+    """Met if all bad hints were refused and all genuine ones accepted."""
+
+    words = "send bad hints to a real controller; it must refuse them all"
+    mode = "real time"
+    own_options = options.CABINET | count(10_000_000, 100_000, "bad hints")
+    engine = staticmethod(in_turn)
+
+    def draw(self) -> list[int]:
+        """One attack, of so many hints."""
+        return [self.given.count]
+
+    def play(self, case: int) -> dict[str, Any]:
+        """The figures of an attack."""
+        config = coverage.loaded(self.given.cabinet, is_virtual=False)
+        with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
+            given = order.made(config, order.WHOLE_DAY_S, self.given.seed, run_dir=directory)
+            rig = Rig(given, None, config)
+            try:
+                rig.start()
+                played = Course(rig, case, self.given.seed)
+                played.beside(lambda shown: None)
+            finally:
+                rig.stop()
+        if played.error is not None:
+            raise RigError(played.error)
+        return played.figures
+
+    def judge(self, cases: Sequence[int], found: list[dict[str, Any]]) -> Judged:
+        """See Trial."""
+        (figures,) = found
+        bad, genuine = figures["accepted"], figures["genuine"]
+        verdict = f"{bad} bad hints accepted; {figures['genuine_accepted']} of {genuine} genuine"
+        is_met = bad == 0 and genuine == figures["genuine_accepted"]
+        return Judged({**figures, **machine(), "ok": is_met}, lines(figures), verdict, is_met)
 
 
-def lines(doc: dict[str, Any]) -> list[str]:
+def lines(figures: dict[str, Any]) -> list[str]:
     """The report as lines."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in doc["by_kind"].items())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in figures["by_kind"].items())
     return [
-        f"seed       {doc['seed']}",
-        *words.mirrored_lines(doc),
-        f"sent       {doc['sent']} bad hints: {kinds}",
-        f"accepted   {doc['accepted']} bad hints; {doc['genuine_accepted']} of {doc['genuine']} "
-        f"genuine hints",
-        _loop("quiet", doc["loop_quiet"]),
-        _loop("attacked", doc["loop_under_attack"]),
+        f"sent       {figures['sent']} bad hints: {kinds}",
+        _loop("quiet", figures["loop_quiet"]),
+        _loop("attacked", figures["loop_under_attack"]),
     ]
 
 
@@ -87,8 +96,3 @@ def _loop(name: str, loop: dict[str, Any]) -> str:
         f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "
         f"p50 {late['p50']}, p99 {late['p99']}, p99.9 {late['p99_9']}, max {late['max']} us"
     )
-
-
-add = options.command(
-    "hint-attack", "send bad hints to a real controller; it must refuse them all", main, OPTIONS
-)

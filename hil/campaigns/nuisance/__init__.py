@@ -1,1 +1,1 @@
-"""`python -m hil nuisance`: the rate of trips on a sound cabinet."""
+"""`python -m hil trials nuisance`: the rate of trips on a sound cabinet."""

@@ -1,86 +1,81 @@
-"""`python -m hil nuisance`: an hour of every load in every condition, and the trips."""
+"""`python -m hil trials nuisance`: an hour of every load in every condition, and the trips."""
 
 import math
-from argparse import Namespace
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from hil.campaigns.nuisance import courses
-from hil.engine import coverage
+from hil.campaigns.nuisance.courses import Course
+from hil.campaigns.trials import BYTE, Judged, Trial
 from hil.engine.arguments import number
-from hil.results import words
 from hil.runner import options, report
-from hil.runner.cases import Runner
 
 CONFIDENCE = 0.95
 CABINET_H = 24_000  # of 1000 cabinet-days
 _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the condition)"}
-OPTIONS = options.CASES | {
-    "--cabinet": options.CABINET["--cabinet"] | _CABINET,
-    "--loads": options.LOADS["--loads"]
-    | {"help": "folder of measured loads (without it: only the built-in job)"},
-    "--hours": options.value(
-        number(0.01, 24), "HOURS", "time of each load in each condition (%(default)g)", 1.0
-    ),
-    "--condition": {"choices": tuple(courses.CONDITIONS), "help": "only this one"},
-}
 
 
-def run(arguments: Namespace) -> int:
-    """Play all courses; MET if every cabinet ran on."""
-    files = courses.measured(arguments.loads) if arguments.loads else []
-    todo = [
-        courses.Course(
-            condition, file, column, arguments.hours * 3600.0, arguments.seed, arguments.cabinet
-        )
-        for file, column in [(None, None), *files]
-        for condition in _conditions(arguments)
-    ]
-    print(f"seed       {arguments.seed}\nhours      {len(todo) * arguments.hours:g}", flush=True)
-    with Runner(arguments) as runner:
-        played = runner.play(todo, _played, _line, name=lambda each: each.name)
-    document = summary(played, arguments.hours) | {"seed": arguments.seed}
-    if arguments.cabinet:
-        document["mirrored"] = coverage.about(coverage.loaded(arguments.cabinet))
-    found = report.verdict(report.counted(len(played), document["stopped"], "courses ran on"))
-    closing = [*words.mirrored_lines(document), *table(document), found]
-    return report.finish(arguments, document, closing, not document["stopped"])
+class Nuisance(Trial):
+    """Met if every cabinet ran on."""
 
-
-def _conditions(arguments: Namespace) -> list[str]:
-    """The chosen conditions. A cabinet of its own has those of the example cabinet."""
-    if arguments.condition:
-        return [arguments.condition]
-    is_own = arguments.cabinet is not None
-    return [
-        name
-        for name, (path, *_) in courses.CONDITIONS.items()
-        if not is_own or path == courses.EXAMPLE
-    ]
-
-
-def _played(course: courses.Course) -> dict[str, Any]:
-    return {"condition": course.condition, "load": course.load, **courses.run(course)}
-
-
-def _line(course: dict[str, Any]) -> str:
-    stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in course["trips"]])
-    words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
-    words += "" if course["is_running"] else "; the cabinet does not run at the end"
-    return f"{course['condition']:15} {course['load']:40} {words}"
-
-
-def summary(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
-    """The courses; per condition and in all: hours, trips of each kind, 95 % bound of the rate."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for each in played:
-        groups.setdefault(each["condition"], []).append(each)
-    return {
-        "hours_each": hours,
-        "groups": {name: _group(group, hours) for name, group in {**groups, "all": played}.items()},
-        "stopped": [f"{each['condition']}: {each['load']}" for each in played if _is_bad(each)],
-        "courses": sorted(played, key=lambda each: (each["condition"], each["load"])),
+    words = "rate of trips on a sound cabinet"
+    mode = BYTE
+    own_options = {
+        "--cabinet": options.CABINET["--cabinet"] | _CABINET,
+        "--loads": options.LOADS["--loads"]
+        | {"help": "folder of measured loads (without it: only the built-in job)"},
+        "--hours": options.value(
+            number(0.01, 24), "HOURS", "time of each load in each condition (%(default)g)", 1.0
+        ),
+        "--condition": {"choices": tuple(courses.CONDITIONS), "help": "only this one"},
     }
+
+    def draw(self) -> list[Course]:
+        """Every load in every condition. A cabinet of its own has those of the example cabinet."""
+        given = self.given
+        conditions = [
+            name
+            for name, (path, *_) in courses.CONDITIONS.items()
+            if name == given.condition
+            or not given.condition
+            and (given.cabinet is None or path == courses.EXAMPLE)
+        ]
+        files = courses.measured(given.loads) if given.loads else []
+        return [
+            Course(condition, file, column, given.hours * 3600.0, given.seed, given.cabinet)
+            for file, column in [(None, None), *files]
+            for condition in conditions
+        ]
+
+    def play(self, case: Course) -> dict[str, Any]:
+        """See Trial."""
+        return {"condition": case.condition, "load": case.load, **courses.run(case)}
+
+    def line(self, found: dict[str, Any]) -> str:
+        """See Trial."""
+        stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in found["trips"]])
+        words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
+        words += "" if found["is_running"] else "; the cabinet does not run at the end"
+        return f"{found['condition']:15} {found['load']:40} {words}"
+
+    def judge(self, cases: Sequence[Course], found: list[dict[str, Any]]) -> Judged:
+        """See Trial."""
+        hours = self.given.hours
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for each in found:
+            groups.setdefault(each["condition"], []).append(each)
+        stopped = [f"{each['condition']}: {each['load']}" for each in found if _is_bad(each)]
+        document = {
+            "hours_each": hours,
+            "groups": {
+                name: _group(each, hours) for name, each in (groups | {"all": found}).items()
+            },
+            "stopped": stopped,
+            "courses": sorted(found, key=lambda each: (each["condition"], each["load"])),
+        }
+        verdict = report.counted(len(found), stopped, "courses ran on")
+        return Judged(document, table(document), verdict, not stopped)
 
 
 def _is_bad(each: dict[str, Any]) -> bool:
@@ -112,14 +107,10 @@ def mean_max(count: int) -> float:
 
 def table(document: dict[str, Any]) -> list[str]:
     """Lines: per condition the trips of each kind, and the upper bound of their rate."""
-    columns = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
-    lines = [f"{'':15}{'hours':>8}" + "".join([f"{column:>24}" for column in columns])]
-    for name, group in document["groups"].items():
-        cells = [f"{group[k]['count']:10}{group[k]['per_1000_d_max']:14.0f}" for k in courses.KINDS]
-        lines.append(f"{name:15}{group['hours']:8.1f}{''.join(cells)}")
-    return lines
-
-
-add = options.command(
-    "nuisance", "rate of trips on a sound cabinet", run, options.JSON | options.SEED | OPTIONS
-)
+    rows = [
+        (name, f"{group['hours']:.1f}")
+        + tuple([f"{group[k]['count']}, {group[k]['per_1000_d_max']:.0f}" for k in courses.KINDS])
+        for name, group in document["groups"].items()
+    ]
+    heads = [f"{kind}, per 1000 d <" for kind in courses.KINDS]
+    return report.table(("condition", "hours", *heads), rows)

@@ -4,17 +4,16 @@ the controller starts. The hours of the battery are compared with the arithmetic
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
 
-from argparse import Namespace
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from controller.config import configuration
 from controller.config.configuration import Config
-from controller.sites import EXAMPLE, FOLDER
+from controller.sites import FOLDER
+from hil.campaigns.trials import Judged, Trial
 from hil.engine import coverage, forks
 from hil.plant import pcs
-from hil.results import words
-from hil.runner import report
-from hil.runner.cases import Runner
+from hil.runner import options, report
 from hil.site.genset import CRANKING, LOADED, Genset
 from hil.site.grid import Grid
 from hil.site.site import Site
@@ -27,7 +26,6 @@ AFTER_S = 120.0  # below the backup reserve: an island may use it
 HOURS_MAX, DARK_S_MAX = 12.0, 60.0
 NEVER_S = 1e6
 ERROR_PCT_MAX = 5.0
-MODE = "value"
 
 
 class Island(NamedTuple):
@@ -48,30 +46,38 @@ ISLANDS = (
 )
 
 
-def run(arguments: Namespace) -> int:
-    """Play all, print, judge. The given cabinet is that of the islands without a generator set."""
-    cabinet, seed = arguments.cabinet, arguments.seed
-    print(f"seed       {seed}\nmode       {MODE}, {TICK_MS} ms", flush=True)
-    paths = {each: GENSET_CABINET if _has_genset(each) else cabinet or EXAMPLE for each in ISLANDS}
-    for path in set(map(str, paths.values())):
-        coverage.loaded(path)
+class Islands(Trial):
+    """Met if each island lasts as the arithmetic says, and keeps its promises."""
 
-    def played(each: Island) -> dict[str, Any]:
-        config = configuration.load(str(paths[each]), tick_ms=TICK_MS)
-        return play(each, config, seed) | {"cpu_s": round(forks.cpu_s(), 1)}
+    words = "islands until the backup reserve, on the battery alone and with a generator set"
+    mode = f"value, {TICK_MS} ms"
+    own_options = options.CABINET
 
-    with Runner(arguments) as runner:
-        found = runner.play(ISLANDS, played, line, lambda each: each.name)
-    wrong = [each["name"] for each in found if each["faults"]]
-    config = coverage.loaded(GENSET_CABINET)
-    document = {"seed": seed, "mode": f"{MODE}, {TICK_MS} ms", "islands": found}
-    document["mirrored"] = coverage.about(config)
-    closing = [
-        *words.mirrored_lines(document),
-        f"CPU        {sum(each['cpu_s'] for each in found):.0f} s",
-        report.verdict(report.counted(len(found), wrong, "islands as the arithmetic says")),
-    ]
-    return report.finish(arguments, document, closing, not wrong)
+    def draw(self) -> Sequence[Island]:
+        """The islands. The cabinet of those with a generator set is shipped."""
+        for island in ISLANDS:
+            coverage.loaded(self._cabinet(island))
+        return ISLANDS
+
+    def _cabinet(self, island: Island) -> str:
+        return GENSET_CABINET if _has_genset(island) else self.given.cabinet
+
+    def play(self, case: Island) -> dict[str, Any]:
+        """See Trial."""
+        config = configuration.load(self._cabinet(case), tick_ms=TICK_MS)
+        return play(case, config, self.given.seed) | {"cpu_s": round(forks.cpu_s(), 1)}
+
+    def line(self, found: dict[str, Any]) -> str:
+        """See Trial."""
+        return line(found)
+
+    def judge(self, cases: Sequence[Island], found: list[dict[str, Any]]) -> Judged:
+        """See Trial."""
+        wrong = [each["name"] for each in found if each["faults"]]
+        mirrored = coverage.about(coverage.loaded(GENSET_CABINET))
+        lines = [f"CPU        {sum(each['cpu_s'] for each in found):.0f} s"]
+        verdict = report.counted(len(found), wrong, "islands as the arithmetic says")
+        return Judged({"islands": found, "mirrored": mirrored}, lines, verdict, not wrong)
 
 
 def _has_genset(island: Island) -> bool:

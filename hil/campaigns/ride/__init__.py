@@ -1,1 +1,1 @@
-"""`python -m hil ride`: sags of voltage and frequency by the ride-through curves of five codes."""
+"""Sags of voltage and frequency by the ride-through curves of five codes."""

@@ -1,9 +1,7 @@
-"""`python -m hil ride`: sags inside the curves of five codes change nothing, those outside stop.
-
-Byte mode in virtual time. Each case is played in a copy of a cabinet that runs.
+"""`python -m hil trials ride`: sags inside the curves of five codes change nothing, those outside
+stop. Each case is played in a copy of a cabinet that runs.
 """
 
-from argparse import Namespace
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -13,83 +11,65 @@ from controller.config.track_path import DELAY
 from hil.campaigns.ride import codes, course
 from hil.campaigns.ride.codes import CODES, Case
 from hil.campaigns.rows import start
-from hil.engine import coverage
-from hil.engine.arguments import whole
-from hil.results import words
+from hil.campaigns.trials import BYTE, Judged, Trial, count
+from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
-from hil.runner.cases import Runner
 
 OUTSIDE_EVERY = 8  # each eighth case leaves its curve
-OPTIONS: dict[str, dict[str, Any]] = {
-    **options.CASES,
-    **options.CABINET,
-    "--count": options.value(whole(1, 100_000), "NUMBER", "cases of all codes (%(default)s)", 1000),
-    "--code": {"choices": tuple(CODES), "help": "only this one"},
-}
 COLUMNS = (
     *("code", "cases", "sags", "inside", "stop", "island", "shed", "import back, s"),
     *("battery too, s", "V apart, pu", "outside", "stopped", "row 59d after, s"),
 )
 
 
-def run(arguments: Namespace) -> int:
-    """Play, print and judge. Returns the exit code."""
-    config = coverage.loaded(arguments.cabinet)
-    source = start.REQUEST["source"]
-    is_asked = source in [each.name for each in config.sources]
-    if not is_asked:
-        print(f"requests   none: the cabinet has no [source.{source}]")
-    print(f"seed       {arguments.seed}\nmode       byte, {config.tick_ms} ms", flush=True)
-    cases = drawn(arguments)
-    if not is_asked:
-        cases = [each._replace(request_kW=0) for each in cases]
-    for request_kW in {each.request_kW for each in cases}:
-        course.started(arguments.cabinet, arguments.seed, request_kW)  # the copies begin with it
-    with Runner(arguments) as runner:
-        found = runner.play(
-            cases,
-            lambda case: course.play(case, arguments.cabinet, arguments.seed),
-            _line,
-            lambda case: case.name,
-        )
-    document = {
-        "seed": arguments.seed,
-        "mode": f"byte, {config.tick_ms} ms",
-        "mirrored": coverage.about(config),
-        "cases": [{**case._asdict(), **each} for case, each in zip(cases, found)],
+class Ride(Trial):
+    """Met if each case is as its code asks."""
+
+    words = "sags of voltage and frequency by the ride-through curves of five codes"
+    mode = BYTE
+    own_options = {
+        **options.CABINET,
+        **count(100_000, 1000, "cases of all codes"),
+        "--code": {"choices": tuple(CODES), "help": "only this one"},
     }
-    wrong = [each["case"] for each in found if each["faults"]]
-    waves = sum([each.get("is_wave", False) for each in found])
-    unproven = f"; in {waves} of them 90 % of before is not provable" if waves else ""
-    closing = [
-        *words.mirrored_lines(document),
-        *table(cases, found),
-        *_wave_notes(config, waves),
-        *_notes(cases, found),
-        report.verdict(report.counted(len(found), wrong, "cases as the codes ask") + unproven),
-    ]
-    return report.finish(arguments, document, closing, not wrong)
 
+    def draw(self) -> list[Case]:
+        """The codes in turn. A cabinet without the source of requests plays none."""
+        given, source = self.given, start.REQUEST["source"]
+        names = [given.code] if given.code else [*CODES]
+        cases = []
+        for at in range(given.count):
+            number, is_outside = at // len(names) + 1, at % OUTSIDE_EVERY == OUTSIDE_EVERY - 1
+            cases.append(codes.drawn(names[at % len(names)], number, given.seed, is_outside))
+        if source not in [each.name for each in self.config.sources]:
+            print(f"requests   none: the cabinet has no [source.{source}]")
+            cases = [each._replace(request_kW=0) for each in cases]
+        self.start({each.request_kW for each in cases}, self._rig)
+        return cases
 
-def drawn(arguments: Namespace) -> list[Case]:
-    """The cases: the codes in turn."""
-    names = [arguments.code] if arguments.code else [*CODES]
-    return [
-        codes.drawn(names[at % len(names)], at // len(names) + 1, arguments.seed, _is_outside(at))
-        for at in range(arguments.count)
-    ]
+    def _rig(self, request_kW: int) -> VirtualRig:
+        return course.started(self.config, self.given.seed, request_kW)
 
+    def play(self, case: Case) -> dict[str, Any]:
+        """See Trial."""
+        return course.play(case, self.started(case.request_kW, self._rig))
 
-def _is_outside(at: int) -> bool:
-    return at % OUTSIDE_EVERY == OUTSIDE_EVERY - 1
+    def line(self, found: dict[str, Any]) -> str | None:
+        """A case with a fault."""
+        if not found["faults"]:
+            return None
+        stages = ", ".join([f"{name} at {at_s} s" for name, at_s in found["stages"]]) or "no stage"
+        return f"{found['case']:12} {', '.join(found['faults'])}; {stages}"
 
-
-def _line(found: dict[str, Any]) -> str | None:
-    """A case with a fault."""
-    if not found["faults"]:
-        return None
-    stages = ", ".join([f"{name} at {at_s} s" for name, at_s in found["stages"]]) or "no stage"
-    return f"{found['case']:12} {', '.join(found['faults'])}; {stages}"
+    def judge(self, cases: Sequence[Case], found: list[dict[str, Any]]) -> Judged:
+        """See Trial."""
+        wrong = [each["case"] for each in found if each["faults"]]
+        waves = sum([each.get("is_wave", False) for each in found])
+        unproven = f"; in {waves} of them 90 % of before is not provable" if waves else ""
+        lines = [*table(cases, found), *_wave_notes(self.config, waves), *_notes(cases, found)]
+        verdict = report.counted(len(found), wrong, "cases as the codes ask") + unproven
+        document = {"cases": [{**case._asdict(), **each} for case, each in zip(cases, found)]}
+        return Judged(document, lines, verdict, not wrong)
 
 
 def table(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
@@ -102,10 +82,9 @@ def table(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
 
 def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
     inside = [each for case, each in pairs if case.outside_s is None]
-    outside = [each for case, each in pairs if case.outside_s is not None]
+    outside = [pair for pair in pairs if pair[0].outside_s is not None]
     acts = Counter([act for each in inside for act in each["acts"]])
-    stopped = [each for each in outside if not each["faults"]]
-    told = [_told_s(case, each) for case, each in pairs if each in stopped]
+    told_s = [_told_s(*pair) for pair in outside if not pair[1]["faults"]]
     apart = [each["apart_pu"] for _, each in pairs if each["apart_pu"] is not None]
     return [
         name + " *" * codes.is_borrowed(name),
@@ -117,8 +96,8 @@ def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
         f"{max([each['settled_s'] for each in inside], default=0.0):.2f}",
         f"{max(apart, default=0.0):.3f}",
         str(len(outside)),
-        str(len(stopped)),
-        f"{max(told, default=0.0):.2f}",
+        str(len(told_s)),
+        f"{max(told_s, default=0.0):.2f}",
     ]
 
 
@@ -150,11 +129,3 @@ def _notes(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
         "not played three equal phases alone; a sag of at most 8 s; the converter's own protection",
         "           is set to the curve, and its power falls with the voltage below 0.9 pu",
     ]
-
-
-add = options.command(
-    "ride",
-    "sags of voltage and frequency by the ride-through curves of five codes",
-    run,
-    options.JSON | options.SEED | OPTIONS,
-)

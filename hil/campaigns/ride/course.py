@@ -4,16 +4,15 @@ The converter gives at most its current: its power falls with the voltage. Its o
 to the curve of the code: it trips at the first moment outside. It is not simulated otherwise.
 """
 
-import functools
 import math
 from typing import Any, NamedTuple
 
+from controller.config.configuration import Config
 from controller.core.image import GRID_QUALITY
 from controller.recorder.ticks import ISLAND, SHED, STOP
 from hil.campaigns.ride import codes
 from hil.campaigns.ride.codes import Case
 from hil.campaigns.rows import start
-from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.plant import pcs
 from hil.site.grid import PHASE_V, Grid
@@ -87,10 +86,8 @@ class Tick(NamedTuple):
     load_W: float
 
 
-@functools.cache
-def started(cabinet: str, seed: int, request_kW: int) -> VirtualRig:
-    """A running cabinet at this power. A case is played in a copy of the process."""
-    config = coverage.loaded(cabinet)
+def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
+    """A running cabinet at this power."""
     weather = Weather(seed, config.cabinet["grid_import_W_max"])
     weather.base_W = min(BASE_W, BASE_SHARE * config.cabinet["grid_import_W_max"])
     site = Site(weather.load_W, seed, weather)
@@ -101,9 +98,8 @@ def started(cabinet: str, seed: int, request_kW: int) -> VirtualRig:
     return rig
 
 
-def play(case: Case, cabinet: str, seed: int) -> dict[str, Any]:
-    """The figures of a case."""
-    rig = started(cabinet, seed, case.request_kW)
+def play(case: Case, rig: VirtualRig) -> dict[str, Any]:
+    """The figures of a case. rig: of `started`, at the power of the case."""
     weather = rig.plant.site.grid
     assert isinstance(weather, Weather)  # `started` made it
     share, period_s = case.wave

@@ -1,1 +1,1 @@
-"""`python -m hil runaway`: lead times of the kernel's rows before a runaway, and false alarms."""
+"""Lead times of the rows before a thermal runaway, and false alarms."""

@@ -2,7 +2,7 @@
 
 import math
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,7 +22,8 @@ SUDDEN_DEGC = 165.0
 START_DEGC, TRIGGER_DEGC = 25.0, 160.0
 Steps = list[tuple[float, Callable[[CabinetPlant], object]]]  # (second, function of the plant)
 Load = Callable[[float], Any]  # second -> W
-SHARES = (("heater", 0.5), ("short", 0.375), ("sudden", 0.125))
+SLOW = "heater", "short"  # a sudden runaway leaves no time for a lead
+KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # of each eight runaways
 LOAD_FILES = (
     ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),
@@ -46,20 +47,21 @@ def _logarithmic(deal: Random, low: float, high: float) -> float:
     return math.exp(deal.uniform(math.log(low), math.log(high)))
 
 
+def _for(at_s: float, for_s: float, act: Callable[[CabinetPlant, bool], object]) -> Steps:
+    """act(plant, True), and act(plant, False) for_s later."""
+    return [(at_s, lambda plant: act(plant, True)), (at_s + for_s, lambda plant: act(plant, False))]
+
+
 def _zero(deal: Random, at_s: float) -> Steps:
     (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
-    return [
-        (at_s, lambda plant: plant.racks[rack].stick_sensor(module, 0.0)),
-        (at_s + for_s, lambda plant: plant.racks[rack].stick_sensor(module, None)),
-    ]
+    return _for(
+        at_s, for_s, lambda plant, on: plant.racks[rack].stick_sensor(module, 0.0 if on else None)
+    )
 
 
 def _invalid(deal: Random, at_s: float) -> Steps:
     (rack, module), for_s = _place(deal), deal.uniform(2.0, 60.0)
-    return [
-        (at_s, lambda plant: plant.racks[rack].invalidate_sensors(module, 2)),
-        (at_s + for_s, lambda plant: plant.racks[rack].invalidate_sensors(module, 0)),
-    ]
+    return _for(at_s, for_s, lambda plant, on: plant.racks[rack].invalidate_sensors(module, 2 * on))
 
 
 def _misread(deal: Random, at_s: float) -> Steps:
@@ -69,26 +71,25 @@ def _misread(deal: Random, at_s: float) -> Steps:
 
 def _stuck(deal: Random, at_s: float) -> Steps:
     """A sensor repeats its last reading for minutes, then recovers."""
-    (rack, module), for_s = _place(deal), deal.uniform(120.0, 500.0)
+    rack, module = _place(deal)
 
-    def stick(plant: CabinetPlant) -> None:
-        plant.racks[rack].stick_sensor(module, plant.racks[rack].temperatures_degC[module])
+    def stick(plant: CabinetPlant, on: bool) -> None:
+        one = plant.racks[rack]
+        one.stick_sensor(module, one.temperatures_degC[module] if on else None)
 
-    return [
-        (at_s, stick),
-        (at_s + for_s, lambda plant: plant.racks[rack].stick_sensor(module, None)),
-    ]
+    return _for(at_s, deal.uniform(120.0, 500.0), stick)
 
 
 def _solvent(deal: Random, at_s: float) -> Steps:
     """Painting or cleaning nearby: 2 to 60 ppm for minutes, one head more than the other."""
     ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
     share = deal.random()
-    return [
-        (at_s, lambda plant: plant.air.cap("vapour", ppm, (0,))),
-        (at_s, lambda plant: plant.air.cap("vapour", ppm * share, (1,))),
-        (at_s + for_s, lambda plant: plant.air.cap("vapour", 0.0)),
-    ]
+
+    def drift(plant: CabinetPlant, on: bool) -> None:
+        plant.air.cap("vapour", ppm * on, (0,))
+        plant.air.cap("vapour", ppm * share * on, (1,))
+
+    return _for(at_s, for_s, drift)
 
 
 def _drift(deal: Random, at_s: float) -> Steps:
@@ -115,21 +116,20 @@ def _balancing(deal: Random, at_s: float) -> Steps:
     """A balancer or a contact moves one cell's voltage suddenly, and back."""
     rack, module = _place(deal)
     offset_V, cell = deal.choice((-1.0, 1.0)) * deal.uniform(0.005, 0.06), deal.randrange(16)
-    return [
-        (at_s, lambda plant: plant.racks[rack].offset_cell(offset_V, module, cell)),
-        (at_s + 60.0, lambda plant: plant.racks[rack].offset_cell(0.0, module, cell)),
-    ]
+    return _for(
+        at_s, 60.0, lambda plant, on: plant.racks[rack].offset_cell(offset_V * on, module, cell)
+    )
 
 
 def _door(deal: Random, at_s: float) -> Steps:
     """The door is open for two minutes; the air inside mixes with that of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
-    return [
-        (at_s, lambda plant: setattr(plant, "door_closed", False)),
-        (at_s, lambda plant: plant.climate.hold(hall_degC, 0.1)),
-        (at_s + 120.0, lambda plant: setattr(plant, "door_closed", True)),
-        (at_s + 120.0, lambda plant: plant.climate.hold(None, 0.0)),
-    ]
+
+    def open_(plant: CabinetPlant, on: bool) -> None:
+        plant.door_closed = not on
+        plant.climate.hold(hall_degC if on else None, 0.1 * on)
+
+    return _for(at_s, 120.0, open_)
 
 
 def _two(deal: Random, at_s: float) -> Steps:
@@ -158,7 +158,7 @@ WINDOW_S = {name: seconds for name, (_, _, seconds) in TABLE.items()} | {"load":
 
 
 class Course(NamedTuple):
-    """kind: of SHARES, RATES, "load"; base: of BASES; events: of a maker, s; rack: of the fault."""
+    """kind: of KINDS, RATES, "load"; base: of BASES; events: of a maker, s; rack: of the fault."""
 
     kind: str
     base: str
@@ -175,11 +175,11 @@ class Course(NamedTuple):
 def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None) -> list[Course]:
     """Courses: `runaways` true runaways, and makers of false alarms for `days` in all."""
     loads = _traces(load_folder)
-    found = [
-        _runaway(kind, f"{seed}/{kind}/{number}", loads)
-        for kind, count in _counts(runaways)
-        for number in range(count)
-    ]
+    found = []
+    for at in range(runaways):
+        turn, place = divmod(at, len(KINDS))
+        number = turn * KINDS.count(KINDS[place]) + KINDS[:place].count(KINDS[place])
+        found.append(_runaway(KINDS[place], f"{seed}/{KINDS[place]}/{number}", loads))
     # half of the time only the load
     kinds = [kind for maker in RATES for kind in (maker, "load")]
     count = math.ceil(days * 86_400.0 / MAKER_S)
@@ -187,15 +187,6 @@ def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None)
         _maker(kinds[number % len(kinds)], f"{seed}/maker/{number}", loads)
         for number in range(count)
     ]
-
-
-def _counts(runaways: int) -> Iterable[tuple[str, int]]:
-    """[(kind, count)] by SHARES; the rest after rounding down goes to the largest remainders."""
-    counts = {kind: int(share * runaways) for kind, share in SHARES}
-    left = sorted(SHARES, key=lambda each: counts[each[0]] - each[1] * runaways)
-    for kind, _ in left[: runaways - sum(counts.values())]:
-        counts[kind] += 1
-    return counts.items()
 
 
 def _traces(folder: str | None) -> list[traces.Trace]:
@@ -233,7 +224,7 @@ def _runaway(kind: str, seed: str, loads: list[traces.Trace]) -> Course:
     start: tuple[float | None, float | None] = (None, SUDDEN_DEGC)
     lasts_s = 0.0
     if kind != "sudden":
-        rate_K_per_min = math.exp(deal.uniform(*[math.log(end) for end in RATES_K_PER_MIN[kind]]))
+        rate_K_per_min = _logarithmic(deal, *RATES_K_PER_MIN[kind])
         start = (rate_K_per_min / 60.0, None)
         lasts_s = 60.0 * (TRIGGER_DEGC - START_DEGC) / rate_K_per_min
     steps: Steps = [(FAULT_S, lambda plant: plant.racks[rack].start_runaway(module, cell, *start))]

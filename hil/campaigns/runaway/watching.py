@@ -4,12 +4,9 @@ After a start byte by byte, the plant alone runs, and once a second the devices'
 kernel's inputs. The controller does not act, so every row is judged on the same cabinet.
 """
 
-import argparse
-import base64
 import random
-import zlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +18,6 @@ from hil.devices.sensors import METHANE_LFL_SHARE
 from hil.engine.simulate import VirtualRig
 from hil.plant import chemistry
 from hil.plant.cabinet import CabinetPlant
-from hil.runner.cases import Runner
 from safety import matrix as m, signals as s
 from safety.features import Features
 
@@ -32,69 +28,32 @@ START_S = 45.0  # contactors closed and limits recovered to rated
 PARTS = round(1.0 / PLANT_STEP_S)
 AFTER_S = 60  # of a course after the first cell has run away
 UNKNOWN = -(1 << 30)
-ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
-STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
-
-
-def _columns(scope: int, *more: int) -> list[int]:
-    return sorted({stage[m.S_FEATURE] for stage in STAGES if stage[m.S_SCOPE] == scope} | set(more))
-
-
-CABINET_COLUMNS = _columns(m.CABINET, m.F_OFFGAS_PPM_MAX, m.F_TOXIC_PPM)
-RACK_COLUMNS = _columns(m.RACK, m.F_TEMPERATURE_RISING)
 
 
 class Series(NamedTuple):
-    """One course: [second, CABINET_COLUMNS], [rack, second, RACK_COLUMNS]; time of a runaway.
-
-    UNKNOWN if the kernel has no value.
+    """values: each feature of the kernel in each second, or UNKNOWN; rack_base: the first feature
+    of the first rack; runaway_s: None if no cell ran away.
     """
 
-    course: Course
-    cabinet: np.ndarray
-    racks: np.ndarray
-    runaway_s: int | None
+    values: np.ndarray
+    rack_base: int
+    runaway_s: int | None = None
 
     @property
-    def seconds(self) -> int:
-        """Duration of the observation."""
-        return self.cabinet.shape[0]
+    def racks(self) -> range:
+        """The racks, from 0."""
+        return range((self.values.shape[1] - self.rack_base) // m.RACK_FEATURE_COUNT)
 
-    def plain(self) -> dict[str, Any]:
-        """The recorded part as JSON can write it; numbers that hardly change become small."""
-        return {
-            name: (table.shape, base64.b64encode(zlib.compress(table.tobytes())).decode())
-            for name, table in (("cabinet", self.cabinet), ("racks", self.racks))
-        } | {"runaway_s": self.runaway_s}
-
-    @classmethod
-    def of(cls, course: Course, found: Mapping[str, Any]) -> "Series":
-        """The Series of `plain` after it was read again."""
-        cabinet, racks = [
-            np.frombuffer(zlib.decompress(base64.b64decode(text)), np.int32).reshape(shape)
-            for shape, text in (found["cabinet"], found["racks"])
-        ]
-        return cls(course, cabinet, racks, found["runaway_s"])
+    def column(self, feature: int, rack: int | None) -> np.ndarray:
+        """A feature over time. rack: None for the cabinet."""
+        first = 0 if rack is None else self.rack_base + rack * m.RACK_FEATURE_COUNT
+        return self.values[:, first + feature]
 
 
-def run(todo: Sequence[Course], arguments: argparse.Namespace) -> list[Series]:
-    """The Series of the courses, in order. Each kind of cabinet starts once (on dask: always)."""
-    bases = () if arguments.dask else sorted({course.base for course in todo})
-    starts = {base: started(courses.BASES[base], arguments.seed) for base in bases}
-
-    def watched(place: int) -> dict[str, Any]:
-        base = todo[place].base
-        rig = starts.get(base) or started(courses.BASES[base], arguments.seed)
-        return watch(rig, todo[place]).plain()
-
-    with Runner(arguments) as runner:
-        found = runner.play(range(len(todo)), watched, name=lambda at: f"course {at}")
-    return [Series.of(*each) for each in zip(todo, found)]
-
-
-def started(plant_config: dict[str, Any], seed: int) -> VirtualRig:
-    """A VirtualRig after START_S under half load: contactors closed, every device heard."""
+def started(base: str, seed: int) -> VirtualRig:
+    """A cabinet after START_S under half load: contactors closed, every device heard."""
     config = configuration.load(str(EXAMPLE))
+    plant_config = courses.BASES[base]
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
 
@@ -107,8 +66,7 @@ def watch(rig: VirtualRig, course: Course) -> Series:
         rack.place_sensors(course.sensor_cells)
     plant.load = None
     due, follow = list(course.steps), Follow(course.load)
-    bases = [features.rack_base + rack * m.RACK_FEATURE_COUNT for rack in range(len(plant.racks))]
-    cabinet, racks = [], []
+    rows: list[list[int]] = []
     runaway_s: int | None = None
     for second in range(1, round(course.duration_s) + 1):
         while due and due[0][0] < second:
@@ -117,14 +75,13 @@ def watch(rig: VirtualRig, course: Course) -> Series:
             follow(plant, second - 1 + part * PLANT_STEP_S)
             plant.step(PLANT_STEP_S)
         report(plant, features)
-        cabinet.append(_row(features, 0, CABINET_COLUMNS))
-        racks.append([_row(features, base, RACK_COLUMNS) for base in bases])
+        known = zip(features.value, features.known)
+        rows.append([value if is_known else UNKNOWN for value, is_known in known])
         if runaway_s is None and _burns(plant):
             runaway_s = second
         if runaway_s is not None and second >= runaway_s + AFTER_S:
             break
-    by_rack = np.array(racks, np.int32).transpose(1, 0, 2)
-    return Series(course, np.array(cabinet, np.int32), by_rack, runaway_s)
+    return Series(np.array(rows, np.int32), features.rack_base, runaway_s)
 
 
 class Follow:
@@ -165,13 +122,6 @@ def report(plant: CabinetPlant, features: Features) -> None:
     for group in range(layout.groups):
         features.fresh[group] = 1
     features.update(1000 // features.tick_ms)
-
-
-def _row(features: Features, base: int, columns: Sequence[int]) -> list[int]:
-    return [
-        features.value[base + column] if features.known[base + column] else UNKNOWN
-        for column in columns
-    ]
 
 
 def _burns(plant: CabinetPlant) -> bool:

@@ -1,16 +1,15 @@
-"""One load in each form on every path: load tracking ("ours") and the other control methods."""
+"""One load in each form on every path: load tracking ("ours") beside plain following."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from hil.campaigns.smooth import followers, loads, metrics, predictor, rules, simulator
+from hil.campaigns.smooth import followers, loads, metrics, rules, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.results import ratio
 
-WAYS = ("ours", "plain", "predictor", "held back")
-PICTURE_S, POINT_S = 60, 0.1
+WAYS = ("ours", "plain")
 QUIET_kW = 1.0  # a load with a smaller range has none that could get less
 
 
@@ -29,12 +28,10 @@ class Cell(NamedTuple):
 def played(cell: Cell) -> list:
     """Rows, one for each kind of the load and path: a dictionary of figures, as in the JSON."""
     load, rows = loads.read(cell.source), []
-    others = [loads.read(source) for source in cell.source.runs()[: predictor.RUNS_MAX]]
     for kind in load.kinds:
         if (kind == loads.JOINED) != cell.is_joined:
             continue
         load_W = loads.ticks_W(load, kind, f"{cell.seed}/{cell.source.name}")
-        others_W = [loads.ticks_W(each, kind, f"{cell.seed}/other") for each in others]
         about = {
             "load": cell.source.name,
             "kind": kind,
@@ -45,20 +42,15 @@ def played(cell: Cell) -> list:
             "rows_refused": load.trace.rows_refused,
         }
         for name in cell.paths:
-            rows.append(about | _row(load_W, others_W, PATHS[name]))
+            rows.append(about | _row(load_W, PATHS[name]))
             if cell.range_W_max is not None:
                 rows[-1]["strict"] = _strict(load_W, PATHS[name], cell.range_W_max)
     return rows
 
 
-def _row(load_W: np.ndarray, others_W: list, path: Path) -> dict:
+def _row(load_W: np.ndarray, path: Path) -> dict:
     seen_W = simulator.seen_W(load_W, path)
-    guess_W = predictor.guess_W(load_W, others_W, path)
-    guesses_W = seen_W, guess_W, predictor.held_back_W(guess_W, seen_W)
-    ways: list[simulator.Follower] = [
-        followers.Ours(seen_W, path),
-        *[followers.Guessed(each_W, seen_W, path) for each_W in guesses_W],
-    ]
+    ways = followers.Ours(seen_W, path), followers.Plain(seen_W, path)
     results = [simulator.run(follower, load_W, path) for follower in ways]
     peak_W = float(np.abs(load_W).max())
     return {
@@ -69,8 +61,7 @@ def _row(load_W: np.ndarray, others_W: list, path: Path) -> dict:
             "ours": rules.figures_pct(results[0].grid_W, peak_W),
         },
         "no_battery": {"changes_W": _by_window(load_W), "range_300s_kW": metrics.range_kW(load_W)},
-        "ways": {name: _figures(load_W, result, path) for name, result in zip(WAYS, results)},
-        "picture": picture(load_W, results[0]),
+        "ways": {name: _figures(load_W, result) for name, result in zip(WAYS, results)},
     }
 
 
@@ -87,9 +78,8 @@ def _by_window(power_W: np.ndarray) -> dict:
     return {f"{s:g}": metrics.changes_W(power_W, s) for s in metrics.WINDOWS_S}
 
 
-def _figures(load_W: np.ndarray, result: simulator.Result, path: Path) -> dict:
+def _figures(load_W: np.ndarray, result: simulator.Result) -> dict:
     of_load, of_grid = _by_window(load_W), _by_window(result.grid_W)
-    gains = metrics.gains(load_W, result.grid_W, 1000 / path.sample_ms / 3)
     range_kW = metrics.range_kW(load_W)
     left_kW = metrics.range_kW(result.grid_W)
     return {
@@ -98,20 +88,4 @@ def _figures(load_W: np.ndarray, result: simulator.Result, path: Path) -> dict:
         "range_300s_kW": left_kW,
         "range_300s_less_pct": ratio.less_pct(left_kW, range_kW, QUIET_kW),
         "soc_pct": [100 * float(result.soc.min()), 100 * float(result.soc.max())],
-        "gain": {f"{centre:g}": gain for centre, gain in gains.items()},
-        "worst_gain": metrics.worst(gains),
-    }
-
-
-def picture(load_W: np.ndarray, result: simulator.Result) -> dict:
-    """{from_s, load, grid, battery}: kW in steps of POINT_S around the grid's largest change."""
-    ticks = round(PICTURE_S / TICK_S)
-    moved_W = np.abs(np.diff(metrics.means_W(result.grid_W, 2)))
-    middle = (int(moved_W.argmax()) + 1) * round(2 / TICK_S) if len(moved_W) else 0
-    first = max(0, min(middle - ticks // 2, len(load_W) - ticks))
-    powers_W = {"load": load_W, "grid": result.grid_W, "battery": result.battery_W}
-    part = slice(first, first + ticks)
-    return {"from_s": first * TICK_S} | {
-        name: np.round(metrics.means_W(power_W[part], POINT_S) / 1000, 1).tolist()
-        for name, power_W in powers_W.items()
     }

@@ -1,36 +1,23 @@
-"""`python -m hil smooth`: how smooth load tracking makes the grid, as a table, JSON and a page."""
+"""`python -m hil smooth`: how smooth load tracking makes the grid beside each load."""
 
 import argparse
+from typing import Any
 
 from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import (
     cells,
-    cost,
     expected,
+    largest_command,
     loads,
     notices,
-    page,
-    rig,
-    robust,
     rules,
     spectra,
     steps,
-    tones,
 )
-from hil.campaigns.smooth.paths import PATHS
-from hil.engine.arguments import output_file, whole
+from hil.campaigns.smooth.paths import PATHS, paths
+from hil.engine.arguments import whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
-
-
-def paths(text: str) -> tuple:
-    """Names of PATHS, parted by commas."""
-    names = tuple(text.split(","))
-    wrong = [name for name in names if name not in PATHS]
-    if wrong:
-        raise argparse.ArgumentTypeError(f"{wrong[0]}: allowed are {', '.join(PATHS)}")
-    return names
-
 
 OPTIONS = {
     **options.CASES,
@@ -42,19 +29,17 @@ OPTIONS = {
         ("100", "170"),
     ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--signals": options.flag("tones, squares, noise and steps as well"),
+    "--steps": options.flag("steps with edges of several lengths as well"),
     "--notices": options.flag("announced steps as well"),
     "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
     "--spectra-seeds": options.value(
         whole(1, 1000), "NUMBER", "seeds of --spectra (%(default)s)", 1
     ),
     "--range-kW": options.value(whole(1, 100_000), "KW", "a 5 s range that the site states"),
-    "--robust": options.flag("wrong delay, noise, lost samples as well"),
-    "--cost": options.flag("microseconds of a tick of load tracking as well"),
-    "--rig": options.flag("some loads in the byte-accurate rig as well"),
-    "--seeds": options.value(whole(1, 10_000), "NUMBER", "of --robust (%(default)s)", 200),
-    "--html": options.value(output_file(), "FILE", "write a page there"),
 }
+
+
+WORDS = "how smooth load tracking makes the grid beside each load; largest: of which site"
 
 
 def sources(arguments: argparse.Namespace) -> list:
@@ -71,8 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
         document["rows"] = _rows(arguments, runner)
-        if arguments.signals:
-            document["signals"] = tones.run(arguments.delays, arguments.seed, runner)
+        if arguments.steps:
             document["steps"] = steps.run(arguments.delays, runner)
         if arguments.notices:
             document["notices"] = notices.run(arguments.delays, runner)
@@ -80,17 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
             document["spectra"] = spectra.run(
                 arguments.delays, arguments.seed, runner, arguments.spectra_seeds
             )
-        if arguments.cost:
-            document["cost"] = cost.run()
-        if arguments.robust:
-            given = arguments.loads, arguments.seeds, arguments.seed
-            document["robust"] = robust.run(*given, runner)
-        if arguments.rig:
-            document["rig"] = rig.run(sources(arguments), arguments.seed, runner)
     missed = document["missed"] = misses(document)
-    report.write(arguments.html, page.text(document))
-    for row in document["rows"]:
-        del row["picture"]
     closing = [f"off        {line}" for line in missed]
     closing.append(report.verdict(f"{len(missed)} figures are off"))
     return report.finish(arguments, document, closing, not missed)
@@ -124,9 +98,9 @@ def _lines(rows: list) -> str | None:
 
 
 HEAD = (
-    f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain, predictor,"
-    " held back; range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
-    " ours/no battery; ours: 2 s p99, 10 s rms, 300 s range less, charge, worst gain"
+    f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
+    " range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
+    " ours/no battery; ours: 2 s p99, 10 s rms, 300 s range less, charge"
 )
 
 
@@ -137,12 +111,10 @@ def table_line(row: dict) -> str:
     p99, ten_s = _pct(ours["residual_pct"]["2"], "p99"), _pct(ours["residual_pct"]["10"], "rms")
     less = ours["range_300s_less_pct"]
     low, high = ours["soc_pct"]
-    gain = ours["worst_gain"]
     return (
         f"{row['load']:38}{row['kind']:6}{row['path']:>5}{row['scale']:7.4g} {''.join(rms)} |"
         f"{_rules(row)} |{p99}"
         f"{ten_s}{'-' if less is None else format(-less, '.0f'):>6} %  {low:.1f} to {high:.1f} %"
-        + (f"  {gain[0]:.2f} at {gain[1]:.2g} Hz" if gain else "")
         + _strict(row)
         + ("  joined samples: no evidence of slopes" if row["is_joined"] else "")
         + ("  first hour" if row["is_cut"] else "")
@@ -156,7 +128,7 @@ def _rules(row: dict) -> str:
 
 
 def _strict(row: dict) -> str:
-    """What the stated 5 s range costs."""
+    """The price of the stated 5 s range."""
     if "strict" not in row:
         return ""
     rms = _pct(row["strict"]["residual_pct"], "rms").strip()
@@ -179,15 +151,14 @@ def misses(document: dict) -> list:
         if not each["is_met"]
     ] + [
         text
-        for part in ("signals", "steps", "spectra", "notices", "robust")
+        for part in ("steps", "spectra", "notices")
         for row in document.get(part, ())
         for text in row["missed"]
     ]
 
 
-add = options.command(
-    "smooth",
-    "how smooth load tracking makes the grid beside each load",
-    run,
-    options.JSON | options.SEED | OPTIONS,
-)
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    given = options.JSON | options.SEED | OPTIONS
+    parser = options.add(commands, "smooth", WORDS, run, given)
+    largest_command.add(options.part(parser, "largest"))

@@ -14,11 +14,6 @@ def rows() -> dict:
     return {tuple(key): figures for *key, figures in found}
 
 
-def robust() -> dict:
-    """{disturbance: {figure: expected}}, in the order of the study."""
-    return toml_text.read(DATA)["robust"]
-
-
 def measured(row: dict) -> dict:
     """The figures of a row that the study names; None where the load has none."""
     ours, plain = row["ways"]["ours"], row["ways"]["plain"]

@@ -1,6 +1,4 @@
-"""The real control function, and a guess with the same slow reference, as followers of a load."""
-
-from collections.abc import Sequence
+"""The real control function, and plain following with the same slow reference."""
 
 import numpy as np
 
@@ -38,19 +36,11 @@ def function(path: Path, believed_ms: int | None = None, range_W_max: int | None
 class Ours:
     """The control function, with what it reads of a tick."""
 
-    def __init__(
-        self,
-        seen_W: np.ndarray,
-        path: Path,
-        track: Track | None = None,
-        is_new: Sequence[bool] | None = None,
-    ) -> None:
-        """seen_W: in each tick; track: default: that of the path; is_new: a value arrives."""
+    def __init__(self, seen_W: np.ndarray, path: Path, track: Track | None = None) -> None:
+        """seen_W: in each tick; track: default: that of the path."""
         self._track = track or function(path)
         self._seen_W = np.rint(seen_W).astype(int).tolist()
-        self._is_new = is_new or [
-            tick % path.sample_ticks == 0 for tick in range(len(self._seen_W))
-        ]
+        self._sample_ticks = path.sample_ticks
         self._found = Found()
         self._found.load_source = MEASURED
         self._found.left_low_W, self._found.left_high_W = -RATED_W, RATED_W
@@ -58,21 +48,21 @@ class Ours:
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> int:
         """The function's request, W."""
         found, permille = self._found, int(soc * 1000)
-        found.load_W, found.is_load_new = self._seen_W[tick], self._is_new[tick]
+        found.load_W, found.is_load_new = self._seen_W[tick], tick % self._sample_ticks == 0
         found.left_setpoint_W = int(setpoint_W)
         known = Known(is_running=True, soc_permille=(permille, permille))
         return self._track.step(known, found, 1)[0].power_W
 
 
-class Guessed:
-    """A guess of the load, less the slow reference R that the study gives.
+class Plain:
+    """The last value of the meter, less the slow reference R that the study gives.
 
     R' = (m + (E* - E) / T - R) / (T / 4); m' = (R - m) / (4 T); R is held in available power.
     """
 
-    def __init__(self, guess_W: np.ndarray, seen_W: np.ndarray, path: Path):
-        """guess_W, seen_W: in each tick."""
-        self._guess_W, self._seen_W = guess_W.tolist(), seen_W.tolist()
+    def __init__(self, seen_W: np.ndarray, path: Path):
+        """seen_W: in each tick."""
+        self._seen_W = seen_W.tolist()
         step_s = SHARE * ENERGY_Wh * 3600 / RATED_W
         self._gain_W = ENERGY_Wh * 3600 / step_s
         self._fast, self._slow = 4 * TICK_S / step_s, TICK_S / (4 * step_s)
@@ -85,11 +75,11 @@ class Guessed:
         return min(max(missing_W, -RATED_W), RATED_W)
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
-        """The guess less the reference, W."""
+        """The last value less the reference, W."""
         self._low_W += (self._seen_W[tick] - self._low_W) * self._filter
         aim_W = self._mean_W + self._missing_W(soc)
         reference_W = self._reference_W + (aim_W - self._reference_W) * self._fast
         reference_W = min(max(reference_W, self._low_W - RATED_W), self._low_W + RATED_W)
         self._mean_W += (reference_W - self._mean_W) * self._slow
         self._reference_W = reference_W
-        return self._guess_W[tick] - reference_W
+        return self._seen_W[tick] - reference_W

@@ -1,7 +1,6 @@
 """Measured loads as the mean power of every tick: held, interpolated, held with jittered times."""
 
 import math
-import re
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -44,13 +43,6 @@ class Source(NamedTuple):
         """File and column, for a table."""
         stem = self.file.rpartition("/")[2].partition(".")[0]
         return f"{stem} {self.column}".strip()
-
-    def runs(self) -> list:
-        """The other runs of the same file: columns named run_NUMBER, run as this one is."""
-        if not re.match(r"run_?\d", self.column):
-            return []
-        columns = [name for name in reader.power_columns(self.file) if re.match(r"run_?\d", name)]
-        return [Source(self.file, name) for name in columns if name != self.column]
 
 
 class Named(Protocol):

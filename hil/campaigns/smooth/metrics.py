@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from controller.audit.measures import rolling_max
 from hil.campaigns.smooth.simulator import TICK_S
 
 WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
 FIGURES = ("rms", "p99", "max")
 STILL_W = 50.0  # a load whose means change by less (rms) has no residual
 RANGE_S = 300
-VARIANCE_MIN = 0.01  # of the load's: a band with less has no gain
 
 
 def means_W(power_W: np.ndarray, window_s: float) -> np.ndarray:
@@ -39,33 +39,12 @@ def residual_pct(of_load: dict | None, of_grid: dict | None) -> dict | None:
 
 def range_kW(power_W: np.ndarray, within_s: int = RANGE_S) -> float:
     """The largest range of 1 s means within so many seconds, kW."""
-    seconds_W = means_W(power_W, 1)
-    if not len(seconds_W):
+    return largest_range_W(means_W(power_W, 1), within_s) / 1000
+
+
+def largest_range_W(power_W: np.ndarray, count: int) -> float:
+    """The largest range within any so many values; of all, if they are fewer; 0 of none."""
+    if not len(power_W):
         return 0.0
-    shown = np.lib.stride_tricks.sliding_window_view(seconds_W, min(within_s, len(seconds_W)))
-    return float(np.ptp(shown, axis=1).max()) / 1000
-
-
-def bands() -> list:
-    """[(centre, low, high)] of the third octaves, Hz; one has its centre at 1 Hz."""
-    centres = [2 ** (third / 3) for third in range(-20, 14)]
-    return [(centre, centre * 2 ** (-1 / 6), centre * 2 ** (1 / 6)) for centre in centres]
-
-
-def gains(load_W: np.ndarray, grid_W: np.ndarray, highest_Hz: float) -> dict:
-    """{centre in Hz: grid / load} in the third octaves up to highest_Hz with enough of the load."""
-    shape = np.hanning(len(load_W))
-    load, grid = (np.abs(np.fft.rfft(shape * (x - x.mean()))) ** 2 for x in (load_W, grid_W))
-    at_Hz = np.fft.rfftfreq(len(load_W), TICK_S)
-    sums = [(c, slice(*np.searchsorted(at_Hz, (low, high)))) for c, low, high in bands()]
-    least = VARIANCE_MIN * load.sum()
-    return {
-        round(centre, 3): float(np.sqrt(grid[part].sum() / load[part].sum()))
-        for centre, part in sums
-        if centre <= highest_Hz and load[part].sum() >= least > 0
-    }
-
-
-def worst(found: dict) -> tuple | None:
-    """(gain, centre in Hz) of the highest gain; None without any."""
-    return max(((gain, centre) for centre, gain in found.items()), default=None)
+    highs_W, lows_W = [rolling_max(way * power_W, min(count, len(power_W))) for way in (1, -1)]
+    return float((highs_W + lows_W).max())

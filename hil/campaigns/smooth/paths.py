@@ -1,5 +1,6 @@
 """The paths from a change of the load to the battery's answer that the campaign simulates."""
 
+import argparse
 from typing import NamedTuple
 
 TICK_MS = 20
@@ -43,3 +44,12 @@ PATHS = {
         Path("500", 100, 340, 60),
     )
 }
+
+
+def paths(text: str) -> tuple[str, ...]:
+    """Names of PATHS, parted by commas: the type of an option."""
+    names = tuple(text.split(","))
+    wrong = [name for name in names if name not in PATHS]
+    if wrong:
+        raise argparse.ArgumentTypeError(f"{wrong[0]}: allowed are {', '.join(PATHS)}")
+    return names

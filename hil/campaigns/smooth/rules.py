@@ -6,6 +6,7 @@ lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp (second
 
 import numpy as np
 
+from hil.campaigns.smooth import metrics
 from hil.campaigns.smooth.simulator import TICK_S
 
 LOW_Hz = 0.1  # power below it does not count in the 5 s range
@@ -27,19 +28,7 @@ def high_passed_W(power_W: np.ndarray) -> np.ndarray:
 
 def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
     """The largest range within any so many seconds."""
-    ticks = min(round(within_s / TICK_S), len(power_W))
-    return float(
-        (_rolling(np.maximum, power_W, ticks) - _rolling(np.minimum, power_W, ticks)).max()
-    )
-
-
-def _rolling(pick: np.ufunc, values: np.ndarray, count: int) -> np.ndarray:
-    """pick over each window of count values; the window doubles until it is long enough."""
-    size = 1
-    while 2 * size <= count:
-        values, size = pick(values[:-size], values[size:]), 2 * size
-    rest = count - size
-    return pick(values[: len(values) - rest], values[rest:])
+    return metrics.largest_range_W(power_W, round(within_s / TICK_S))
 
 
 def range_5s_W(power_W: np.ndarray) -> float:

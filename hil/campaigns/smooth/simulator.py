@@ -42,8 +42,8 @@ def seen_W(load_W: np.ndarray, path: Path) -> np.ndarray:
     return np.repeat(values, path.sample_ticks)[: len(load_W)]
 
 
-def run(follower: Follower, load_W: np.ndarray, path: Path, gives: float = 1.0) -> Result:
-    """Follow the load. gives: the part of a set-point that the converter supplies."""
+def run(follower: Follower, load_W: np.ndarray, path: Path) -> Result:
+    """Follow the load."""
     ticks, dead = len(load_W), path.dead_ticks
     rest = math.exp(-TICK_MS / path.lag_ms)
     held = path.lag_ms / TICK_MS * (1.0 - rest)  # share of the missing power, mean over the tick
@@ -53,7 +53,7 @@ def run(follower: Follower, load_W: np.ndarray, path: Path, gives: float = 1.0) 
     request_W = follower.request_W
     for tick in range(ticks):
         setpoint_W = min(max(request_W(tick, charge, setpoint_W), -RATED_W), RATED_W)
-        sent[tick + dead] = setpoint_W * gives
+        sent[tick + dead] = setpoint_W
         target_W = sent[tick]
         missing_W = state_W - target_W
         battery[tick] = power_W = target_W + missing_W * held

@@ -1,7 +1,6 @@
-"""`./flash.sh vm-test`: the controller on a Debian in QEMU, hung, without power: 5 to 15 minutes.
+"""`./flash.sh vm-test`: the controller on a Debian in QEMU, hung, without power: 10 to 30 minutes.
 
-Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here, or this
-machine is too slow for the box.
+Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here.
 """
 
 import argparse
@@ -13,10 +12,9 @@ import pathlib
 import tempfile
 
 from hil.campaigns.process import needed
-from hil.campaigns.vm import image, intruders, network, pace, running, trust
+from hil.campaigns.vm import companions, image, network, running, trust
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import Machine
-from hil.campaigns.vm.pace import Figures
 from hil.campaigns.vm.rig import VmRig
 from hil.engine.rig import RigError
 from hil.runner import options, report
@@ -37,22 +35,20 @@ CACHE: options.Options = {
 CHECKS = (
     ("Debian base", image.base),
     ("install --root", image.installed),
-    ("install again", image.installed_twice),
+    ("a newer release", image.upgraded),
     ("disk", image.disk),
     ("boot", running.boots),
     ("service starts", running.starts),
     ("CAN interface", running.can_interface),
     ("serial ports", running.port_names),
     ("rights", running.rights),
-    ("exposure", running.exposure),
-    ("SECURITY.md", trust.agrees),
-    ("network of the unit", network.opened),
     ("standby of a new cabinet", running.stays_open),
     ("first start", running.closes),
-    ("commands", running.commands),
-    ("users and their groups", intruders.users),
-    ("traps for root", intruders.traps),
-    ("UTC source", running.wall_clock),
+    ("install on the box", running.installs_live),
+    ("planner", companions.plans),
+    ("doors", companions.opens_doors),
+    ("SECURITY.md", trust.agrees),
+    ("network of the unit", network.opened),
     ("hang", running.hangs),
     ("ARMED latch after the hang", running.latched),
     ("reset", running.resets),
@@ -60,17 +56,10 @@ CHECKS = (
     ("ARMED latch after the cut", running.latched),
     ("reset after the cut", running.resets),
     ("controlled stop", running.stops_clean),
-    ("planted names", intruders.planted),
-    ("install on the box", running.installs_live),
+    ("rollback", running.rolls_back),
     ("uninstall", running.uninstalls),
     ("invariants", running.invariants),
 )
-# Failures of these checks are failures on a slow host too.
-WHATEVER_THE_PACE = {
-    *("install --root", "install again", "rights", "exposure", "SECURITY.md"),
-    "network of the unit",
-    *("users and their groups", "traps for root", "invariants"),
-}
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,20 +87,11 @@ def _test(cache: pathlib.Path, json_path: str | None) -> int:
         rig.start()
         machine = Machine(str(cache), list(rig.wires["ports"].values()), rig.open_can())
         ends.callback(machine.cut_power)
-        lab = Lab(cache, machine, rig)
-        _run(checks, lab)
-        lab.end_pace()
-    report.write_json(json_path, {"test": "vm", "paces": lab.paces, **checks.document()})
-    return _exit_code([row["name"] for row in checks.rows if not row["ok"]], lab.paces)
-
-
-def _exit_code(failed: list[str], paces: list[Figures]) -> int:
-    """Says who fell behind, and does not blame the controller for the pace of this host."""
-    for figures in paces:
-        print(f"pace       {pace.words(figures)}", flush=True)
-    if set(failed) - WHATEVER_THE_PACE and any(map(pace.too_slow, paces)):
-        return report.refuse(NAME, "this machine is too slow for the box", report.NO_START)
-    return report.NOT_MET if failed else report.MET
+        _run(checks, Lab(cache, machine, rig))
+    done = [row["name"] for row in checks.rows if row["ok"]]
+    print(report.verdict(f"{len(done)} of {len(CHECKS)} checks passed"), flush=True)
+    report.write_json(json_path, {"test": "vm", **checks.document()})
+    return report.MET if checks.ok else report.NOT_MET
 
 
 def _run(checks: report.Checks, lab: Lab) -> None:

@@ -1,13 +1,11 @@
 #!/opt/firebreak/current/bin/python3
 """Runs in the box as `bench`, and prints one line of JSON.
 
-`state`: content of journal and statistics, or a traceback, whose last line the caller shows. `set`:
-adds a second to the clock and steers it. `event`: the newest recorded event about a set clock, or
-null. `approve`: writes an approval of the limit image to the store, because the box has no key, and
+`state`: content of journal and statistics, or a traceback, whose last line the caller shows.
+`approve`: writes an approval of the limit image to the store, because the box has no key, and
 accepts the units without a sign test.
 """
 
-import ctypes
 import json
 import os
 import sys
@@ -17,19 +15,12 @@ from typing import Any
 from controller.config import approval, configuration
 from controller.journal import snapshot
 from controller.run import loop_statistics, sign_hold
-from controller.state import record
 from controller.store import proof_tests, sign_tests, two_copies
 from controller.system import clock
 from controller.system.paths import RUN_DIRECTORY, STATE_DIRECTORY
-from controller.system.utc import Timex
 from safety import signals as s
 
-# of adjtimex(2); the offset goes first: it takes the steering away
-SETOFFSET, MAXERROR, STATUS = 0x100, 0x4, 0x10
-STA_PLL = 0x1  # steered: without STA_UNSYNC beside it the kernel believes so
-OFFSET_S, ERROR_US = 1, 1000
 CABINET = "/etc/firebreak/cabinet/cabinet.toml"
-EVENTS = 200  # the newest ones, to be looked through
 
 
 def state() -> dict[str, Any]:
@@ -37,21 +28,6 @@ def state() -> dict[str, Any]:
     seen = snapshot.read(f"{RUN_DIRECTORY}/journal")
     loop = loop_statistics.read(f"{RUN_DIRECTORY}/loop.stats")
     return {"state": s.STATES[seen.out[s.STATE]], "standing": list(seen.standing), "loop": loop}
-
-
-def set_clock(library: Any) -> int:
-    """Exit code. library: ctypes.CDLL(None), the C library."""
-    wanted = Timex(
-        modes=SETOFFSET | MAXERROR | STATUS, time_s=OFFSET_S, status=STA_PLL, maxerror=ERROR_US
-    )
-    return int(library.adjtimex(ctypes.byref(wanted)) < 0)
-
-
-def newest(state_directory: str) -> dict[str, Any] | None:
-    """The newest event with code CLOCK, None without one."""
-    found = record.opened(state_directory)
-    events = found.events(EVENTS) if found else ()
-    return next((event for event in reversed(events) if event["code"] == "CLOCK"), None)
 
 
 def approve(path: str | os.PathLike[str], state_directory: str) -> int:
@@ -70,12 +46,10 @@ def approve(path: str | os.PathLike[str], state_directory: str) -> int:
 
 
 def main(word: str) -> int:
-    """word: `state`, `set`, `event` or `approve`. Returns the exit code."""
+    """word: `state` or `approve`. Returns the exit code."""
     if word == "approve":
         return approve(CABINET, STATE_DIRECTORY)
-    if word == "set":
-        return set_clock(ctypes.CDLL(None))
-    print(json.dumps(state() if word == "state" else newest(STATE_DIRECTORY)))
+    print(json.dumps(state()))
     return 0
 
 

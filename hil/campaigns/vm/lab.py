@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from hil.campaigns.vm.machine import Machine
-from hil.campaigns.vm.pace import Figures, Pace
 from hil.campaigns.vm.rig import VmRig, contactors
 from hil.engine import forks
 from hil.runner.report import CheckError
@@ -47,26 +46,12 @@ class Lab:
     def __init__(self, cache: pathlib.Path, machine: Machine, rig: VmRig) -> None:
         self.cache, self.machine, self.rig = cache, machine, rig
         self.tree = cache / "tree"
-        self.pace: Pace | None = None  # of the power that it has
-        self.paces: list[Figures] = []  # of the power that it had
 
     def boot(self) -> None:
         """Boot from power to a shell."""
         self.machine.power_on()
         self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
-        self.pace = Pace(self)
-
-    def cut_power(self) -> None:
-        """The plug is pulled; what was counted until then is kept."""
-        self.end_pace()
-        self.machine.cut_power()
-
-    def end_pace(self) -> None:
-        """The figures of the power that it has had until now."""
-        if self.pace:
-            self.paces.append(self.pace.figures())
-        self.pace = None
 
     def ask(self, command: str) -> str:
         """Output of a command. CheckError: the command failed."""
@@ -75,9 +60,9 @@ class Lab:
             raise CheckError(f"{command}: exit code {code}: {' '.join(text.split()[-40:])}")
         return text
 
-    def shown(self, *names: str) -> list[str]:
-        """Properties of the controller's unit, in the order of the names."""
-        lines = self.ask(f"systemctl show {UNIT} -p {','.join(names)}").splitlines()
+    def shown(self, *names: str, unit: str = UNIT) -> list[str]:
+        """Properties of a unit, in the order of the names."""
+        lines = self.ask(f"systemctl show {unit} -p {','.join(names)}").splitlines()
         found = dict(line.split("=", 1) for line in lines)
         return [found[name] for name in names]
 
@@ -91,9 +76,13 @@ class Lab:
             select.select((), (), (), POLL_S)
         raise CheckError(f"not {what} after {timeout_s:.0f} s")
 
-    def until_active(self) -> None:
-        """Wait for the controller's unit."""
-        self.until("active", lambda: self.shown("ActiveState", "SubState") == RUNNING, START_S)
+    def until_active(self, unit: str = UNIT) -> None:
+        """Wait for a unit."""
+
+        def is_running() -> bool:
+            return self.shown("ActiveState", "SubState", unit=unit) == RUNNING
+
+        self.until(f"active: {unit}", is_running, START_S)
 
     def until_accepted(
         self, what: str, command: str, word: str = "", mend: Callable[[], object] = bool
@@ -117,10 +106,7 @@ class Lab:
         code, text = self.machine.run("bench state")
         if code:
             return None
-        found = json.loads(text.splitlines()[-1])
-        if self.pace:
-            self.pace.saw(found["loop"])
-        return found
+        return json.loads(text.splitlines()[-1])
 
     def seen(self) -> dict[str, Any]:
         """The same. CheckError without a journal."""

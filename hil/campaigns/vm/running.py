@@ -1,25 +1,16 @@
-"""Checks of a box that runs: service, ports, rights, first start; a hang, a power cut, its end."""
+"""Checks of a box that runs: service, rights, start; a hang, a power cut, a rollback, its end."""
 
-import json
 import re
-from typing import Any
 
 from hil.campaigns.vm import image
-from hil.campaigns.vm.lab import POWER_S, RESTART_S, START_S, UNIT, Lab, open_
+from hil.campaigns.vm.lab import POWER_S, RECORDER, RESTART_S, START_S, UNIT, Lab, open_
 from hil.engine import forks
 from hil.runner.report import CheckError
 
-UNITS = (
-    "firebreak.service",
-    "firebreak-can@can0.service",
-    "firebreak-record.service",
-    "firebreak-upstream.service",
-)
 FIFO_PRIORITY = "49"
 ARMED_STAGE = "44c"  # the row that an ARMED store without CLEAN sets
 STAYS_S = 8.0
-# The kernel sets the clock first and calls it steered then: who looks between finds it adrift.
-CLOCK_TRIES = 3
+CURRENT = "/opt/firebreak/current"
 RESET = "runuser -u firebreak -- firebreak reset"
 # its last words: a remote one, no key is turned
 RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
@@ -94,20 +85,6 @@ def rights(lab: Lab) -> str:
     )
 
 
-def exposure(lab: Lab) -> str:
-    """The sandbox, as systemd reports it."""
-    found = []
-    for unit in UNITS:
-        code, text = lab.machine.run(
-            f"systemctl cat {unit} >/dev/null 2>&1 && "
-            f"systemd-analyze security {unit} "
-            "| grep -o 'level for .*: [0-9.]*'"
-        )
-        if code == 0:
-            found.append(re.sub(r".*level for (\S+): ", r"\1 ", text))
-    return ", ".join(found)
-
-
 def stays_open(lab: Lab) -> str:
     """A new, prepared cabinet keeps its contactors open before the first start."""
     lab.until("ticking", lab.state, RESTART_S)
@@ -119,38 +96,6 @@ def stays_open(lab: Lab) -> str:
 def closes(lab: Lab) -> str:
     """The contactors close after a start without a latch, and power flows."""
     return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
-
-
-def commands(lab: Lab) -> str:
-    """An operator's command is taken from the controller's user alone."""
-    test = "runuser -u firebreak -- firebreak lamp-test"
-    printed = lab.until_accepted("a lamp test of the user firebreak", test, "accepted")
-    code, text = lab.machine.run("runuser -u nobody -- firebreak lamp-test")
-    if code == 0 or "sudo -u firebreak" not in text:
-        raise CheckError(f"a lamp test of the user nobody: exit code {code}: {text}")
-    return f"{printed}; refused to nobody"
-
-
-def wall_clock(lab: Lab) -> str:
-    """The recorder may ask how good the clock is: a steered one gives "ntp"."""
-    for _ in range(CLOCK_TRIES):
-        found = _clock_event(lab)
-        source, uncertainty_us = found["utc_source"], found["utc_uncertainty_us"]
-        if source == "ntp" and uncertainty_us is not None:
-            return f"{found['text']}, +-{uncertainty_us} us"
-    raise CheckError(f"a steered clock has the source {source}, uncertainty {uncertainty_us} us")
-
-
-def _clock_event(lab: Lab) -> dict[str, Any]:
-    """The event that the recorder writes when the clock is set."""
-
-    def event() -> dict[str, Any]:
-        return json.loads(lab.ask("runuser -u firebreak -- bench event"))
-
-    before = event()
-    lab.ask("bench set")
-    lab.until("recorded that the clock was set", lambda: event() != before, RESTART_S)
-    return event()
 
 
 def hangs(lab: Lab) -> str:
@@ -198,7 +143,7 @@ def _reset(lab: Lab) -> str | None:
 def power_cut(lab: Lab) -> str:
     """The plug is pulled under power, and the box boots from the same disk."""
     lab.until_powered()
-    lab.cut_power()
+    lab.machine.cut_power()
     opened_s = lab.until_open()
     began_s = forks.wall_s()
     lab.boot()
@@ -226,6 +171,30 @@ def installs_live(lab: Lab) -> str:
     if "unchanged" not in text or lab.shown("MainPID") != [pid]:
         raise CheckError(" | ".join(text.splitlines()))
     return " | ".join(text.splitlines())
+
+
+def rolls_back(lab: Lab) -> str:
+    """The release before runs with the configuration and the state of now, and back again."""
+    now = lab.ask(f"readlink {CURRENT}")
+    before = _rolled_back(lab, now)
+    again = _rolled_back(lab, before)
+    if again != now:
+        raise CheckError(f"{again} after the way back, not {now}")
+    return f"{before} ran with power, then {now}"
+
+
+def _rolled_back(lab: Lab, now: str) -> str:
+    """The release that runs after `firebreak rollback` and a restart; now: the one before it."""
+    lab.ask("firebreak rollback")
+    found = lab.ask(f"readlink {CURRENT}")
+    lab.ask(f"systemctl restart {UNIT} {RECORDER}")
+    lab.until_active()
+    (pid,) = lab.shown("MainPID")
+    program = lab.ask(f"tr '\\0' ' ' </proc/{pid}/cmdline")
+    if found == now or f"{found}/" not in program:
+        raise CheckError(f"{program} runs after the rollback from {now} to {found}")
+    lab.until_powered()
+    return found
 
 
 def uninstalls(lab: Lab) -> str:

@@ -34,16 +34,7 @@ ExecStartPost=/bin/sh -ec 'until [ -e /sys/class/net/slcan0 ]; do sleep 0.1; don
 [Install]
 WantedBy=multi-user.target
 END
-# How late the box itself is: what fails on one that stands still says nothing of the controller.
-cat >"$system/bench-pace.service" <<'END'
-[Unit]
-Description=The bench's clock
-[Service]
-ExecStart=/usr/local/bin/bench-timer
-[Install]
-WantedBy=multi-user.target
-END
-SYSTEMD_OFFLINE=1 chroot "$tree" systemctl --quiet enable bench-can.service bench-pace.service
+SYSTEMD_OFFLINE=1 chroot "$tree" systemctl --quiet enable bench-can.service
 for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer; do
     ln -sf /dev/null "$system/$unit"
 done
@@ -55,6 +46,6 @@ printf '[Service]\nWatchdogSec=10\n' >"$system/firebreak.service.d/slow.conf"
 mkdir -p "$tree/etc/firebreak/cabinet"
 cp "$files"/*.toml "$tree/etc/firebreak/cabinet/"
 install -m 755 "$files"/in_box.py "$tree/usr/local/bin/bench"
-install -m 755 "$files"/box_timer.py "$tree/usr/local/bin/bench-timer"
+printf '[http.page]\n' >"$tree/etc/firebreak/doors/doors.toml"
 chroot "$tree" runuser -u firebreak -- /usr/local/bin/firebreak prepare
 chroot "$tree" runuser -u firebreak -- /usr/local/bin/bench approve

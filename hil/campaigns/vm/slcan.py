@@ -11,6 +11,7 @@ import select
 import socket
 import sys
 import tty
+from typing import Any, TextIO
 
 from controller.system import realtime
 
@@ -71,6 +72,17 @@ class Bridge:
         self._said = self._said[-LINE_BYTES_MAX:]
         self.server.sendall(b"".join(filter(None, map(send_command, lines))))
 
+    def carry(self, end: TextIO) -> None:
+        """Both ways until there is something to read at `end`, or the server has gone."""
+        ways: list[Any] = [self.server, self.master, end]
+        with contextlib.suppress(ConnectionError):  # the plant process ends with bytes unread
+            while True:
+                ready = select.select(ways, (), ())[0]
+                if end in ready or self.server in ready and not self.to_box():
+                    return
+                if self.master in ready:
+                    self.from_box()
+
 
 def main(argv: list[str]) -> int:
     """argv: HOST:PORT/NAME."""
@@ -80,13 +92,8 @@ def main(argv: list[str]) -> int:
     os.set_blocking(master, False)
     realtime.prepare()  # a BMS is silent while this waits behind the box's processors
     print(os.ttyname(slave), flush=True)
-    bridge = Bridge(server, master)
-    while True:
-        ready = select.select([server, master, sys.stdin], (), ())[0]
-        if sys.stdin in ready or server in ready and not bridge.to_box():
-            return 0
-        if master in ready:
-            bridge.from_box()
+    Bridge(server, master).carry(sys.stdin)
+    return 0
 
 
 if __name__ == "__main__":

@@ -30,7 +30,12 @@ COLUMNS = (
     "families of sockets",
 )
 # what a box shows of a template
-INSTANCES = {"firebreak-can@.service": "can0", "firebreak-console@.service": "ttyS9"}
+INSTANCES = {
+    "firebreak-can@.service": "can0",
+    "firebreak-console@.service": "ttyS9",
+    "firebreak-doors@.service": "http",
+}
+PLANNER, DOORS = ("firebreak-planner",) * 2, ("firebreak-doors",) * 2  # user and group
 # place: (user, group, mode, kind as find(1) says it, whom it is for)
 PLACES = {
     RUN_DIRECTORY: (SERVICE, SERVICE, "751", "d", "the controller; readers list it"),
@@ -39,7 +44,10 @@ PLACES = {
     f"{RUN_DIRECTORY}/hints.sock": (SERVICE, SENDERS, "660", "s", "senders of hints"),
     f"/run/{GATEWAY}": (GATEWAY, SENDERS, "750", "d", "the gateway"),
     f"/run/{GATEWAY}/upstream.sock": (GATEWAY, SENDERS, "660", "s", "senders of hints"),
-    "/run/firebreak-planner": ("firebreak-planner", "firebreak-planner", "755", "d", "the planner"),
+    "/run/firebreak-planner": (*PLANNER, "755", "d", "the planner"),
+    "/etc/firebreak/planner/planner.key": (*PLANNER, "600", "f", "the planner: its key"),
+    "/var/lib/firebreak-planner": (*PLANNER, "750", "d", "the planner"),
+    "/var/lib/firebreak-doors": (*DOORS, "750", "d", "the doors"),
     STATE_DIRECTORY: (SERVICE, SERVICE, "750", "d", "the controller"),
     f"{STATE_DIRECTORY}/store.lock": (SERVICE, SERVICE, "600", "f", "the controller: its lock"),
     f"{STATE_DIRECTORY}/record.db": (SERVICE, SERVICE, "600", "f", "the recorder, the console"),

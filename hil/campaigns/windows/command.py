@@ -1,38 +1,45 @@
-"""`python -m hil windows`: the mean import of 15 and of 30 minutes, over a quarter."""
+"""`python -m hil trials windows`: the mean import of 15 and of 30 minutes, over a quarter."""
 
-import argparse
+from collections.abc import Sequence
 from typing import Any
 
+from hil.campaigns.trials import Judged, Trial
 from hil.campaigns.windows import course
 from hil.engine.arguments import whole
-from hil.runner import options, report
-from hil.runner.cases import Runner
+from hil.runner import options
 from hil.systems import run as system_run
 
-INTERVALS_S = 900, 1800
-OPTIONS: dict[str, dict[str, Any]] = options.CASES | {
-    "--days": options.value(whole(1, 366), "N", "(%(default)s)", 90),
-    "--limit": options.value(
-        whole(1000, 600_000), "W", "of the mean import (%(default)s)", 470_000
-    ),
-}
 
+class Windows(Trial):
+    """Met if no interval is above the limit that could have been kept."""
 
-def run(arguments: argparse.Namespace) -> int:
-    """Play both intervals and print. Returns the exit code."""
-    print(f"seed       {arguments.seed}\nmode       {system_run.MODE}", flush=True)
-    given = arguments.seed, arguments.days, arguments.limit
-    with Runner(arguments) as runner:
-        found = runner.play(INTERVALS_S, lambda interval_s: course.play(*given, interval_s))
-    over = sum(each["over"] for each in found)
-    impossible = sum(each["energy_short"] + each["power_short"] for each in found)
-    count = sum(each["intervals"] for each in found) - impossible
-    others = sum(each["over_all"] for each in found) - over
-    beside = f"; {others} more above it, which the battery could not keep" if others else ""
-    closing = [line for each in found for line in lines(each)]
-    closing.append(report.verdict(f"{over} of {count} possible intervals above the limit{beside}"))
-    document = {"seed": arguments.seed, "mode": system_run.MODE, "runs": found}
-    return report.finish(arguments, document, closing, not over)
+    words = "peak shaving over a quarter, with restarts and clock errors"
+    mode = system_run.MODE
+    own_options = {
+        "--days": options.value(whole(1, 366), "N", "(%(default)s)", 90),
+        "--limit": options.value(
+            whole(1000, 600_000), "W", "of the mean import (%(default)s)", 470_000
+        ),
+    }
+
+    def draw(self) -> tuple[int, ...]:
+        """Lengths of an interval, s."""
+        return 900, 1800
+
+    def play(self, case: int) -> dict[str, Any]:
+        """See Trial."""
+        return course.play(self.given.seed, self.given.days, self.given.limit, case)
+
+    def judge(self, cases: Sequence[int], found: list[dict[str, Any]]) -> Judged:
+        """See Trial."""
+        over = sum(each["over"] for each in found)
+        impossible = sum(each["energy_short"] + each["power_short"] for each in found)
+        count = sum(each["intervals"] for each in found) - impossible
+        others = sum(each["over_all"] for each in found) - over
+        beside = f"; {others} more above it, which the battery could not keep" if others else ""
+        verdict = f"{over} of {count} possible intervals above the limit{beside}"
+        closing = [line for each in found for line in lines(each)]
+        return Judged({"runs": found}, closing, verdict, not over)
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -50,11 +57,3 @@ def lines(found: dict[str, Any]) -> list[str]:
         + (f", by {found['over_W']:.0f} W" if found["over"] else "")
         + f"; highest mean {found['highest_permille'] / 10:g} % of the limit{mean}",
     ]
-
-
-add = options.command(
-    "windows",
-    "peak shaving over a quarter, with restarts and clock errors",
-    run,
-    options.JSON | options.SEED | OPTIONS,
-)

@@ -6,7 +6,8 @@ import struct
 import pytest
 from test_pylontech import BOTH
 
-from controller.config import can_fits, can_profile, fits, profiles
+from controller.config import can_fits, fits, profiles
+from drivers import can_messages
 from drivers.can_codec import EXTENDED
 from tests.tables import cases
 
@@ -146,7 +147,7 @@ BMS = ("pylontech_lv", "pylontech_hv", "victron_cells", "orion2", "j1939_like", 
             "pylontech_hv",
             ("pylontech_lv", "the required id 351 did not come"),
         ),
-        ("ocell_j1939", "j1939_like", ("firebreak_rack", "no frame has a good CRC and a counter")),
+        ("ocell_j1939", "j1939_like", ("firebreak_rack", "the required id 100 did not come")),
     ],
 )
 def test_a_real_capture_finds_its_dialect(shared, source, name, against):
@@ -184,5 +185,5 @@ def test_ids_have_a_period_and_lengths_and_a_wrong_length_is_named():
 def test_ids_of_a_node_are_its_stride_further():
     profile = profiles.load("pylontech_hv")
     profile.settings["node_stride"] = 16
-    plain, moved = [[each for each, _ in can_profile.ids(profile, node)] for node in (0, 2)]
+    plain, moved = [[each.can_id for each in can_messages.ids(profile, node)] for node in (0, 2)]
     assert plain and moved == [each + 32 for each in plain]

@@ -30,7 +30,7 @@ def refusal(tmp_path, text):
 
 
 def plain(loaded):
-    return copy.deepcopy((loaded.settings, loaded.frames, loaded.documents, loaded.registers))
+    return copy.deepcopy((loaded.settings, loaded.signals, loaded.documents, loaded.registers))
 
 
 def test_all_families_are_shipped():
@@ -41,11 +41,11 @@ def test_all_families_are_shipped():
 def test_a_loaded_profile_is_a_copy(name):
     """The text is parsed once for all devices of a profile."""
     first, before = profiles.load(name), plain(profiles.load(name))
-    for value in (*first.settings.values(), *first.frames.values(), first.documents):
+    for value in (*first.settings.values(), *first.signals.values(), first.documents):
         if isinstance(value, (list, dict)):
             value.clear()
     first.settings.clear()
-    first.frames.clear()
+    first.signals.clear()
     for register in first.registers.values():
         register.address = None
     assert plain(profiles.load(name)) == before
@@ -110,7 +110,7 @@ def test_an_unreadable_file_is_refused(tmp_path, monkeypatch):
         profiles.load(str(tmp_path / "none.toml"))
 
 
-@pytest.mark.parametrize("table", ["timing", "settings", "registers", "frames"])
+@pytest.mark.parametrize("table", ["timing", "settings", "registers", "signals"])
 @pytest.mark.parametrize("value", ["1", "[[1]]", '"STATE"'])
 def test_a_table_is_a_table(tmp_path, table, value):
     rest = 'maker = "a"\nmodel = "b"\nfamily = "ups"\ndocuments = []'

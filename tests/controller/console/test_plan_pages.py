@@ -72,7 +72,7 @@ def test_every_allowed_plan_fits_the_screen_and_the_page(tmp_path, change):
         assert len(lines) <= HEIGHT
         for line in lines:
             assert line.isascii() and len(line) <= WIDTH and "nan" not in line, line
-    text = plan_page.document.page(plan_page.blocks(facts), plan_page.STYLE)
+    text = plan_page.html_page.page(plan_page.blocks(facts), plan_page.STYLE)
     assert "<b>" not in text and "nan" not in text and "inf" not in text
 
 

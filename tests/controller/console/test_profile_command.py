@@ -93,9 +93,9 @@ def test_every_shipped_profile_has_a_driver_of_its_own(name):
     shelf.fresh[:] = [1] * len(shelf.fresh)
     given = {*profile.registers, *profile.signals}
     made = {"contactor_state", "soh_permille", "pcs_heartbeat"} & set(shelf.taken())
-    is_native = profile.family in ("native_bms", "sunspec_pcs")
+    is_sunspec = profile.family == "sunspec_pcs"
     own = profile.family.endswith(("bms", "pcs"))
-    assert not own or is_native or {each.removeprefix("pcs_") for each in made} <= given
+    assert not own or is_sunspec or {each.removeprefix("pcs_") for each in made} <= given
 
 
 def test_the_check_of_a_meter_says_what_it_gives(capsys):
@@ -250,5 +250,5 @@ def test_a_skeleton_replaces_no_file(capsys, tmp_path):
 
 
 def test_a_family_is_begun_by_a_skeleton_or_by_a_copy():
-    assert {*profile_skeleton.FAMILIES, *profile_skeleton.COPIED} == set(profile_form.FAMILIES)
-    assert all((FOLDER / name).is_file() for name in profile_skeleton.COPIED.values())
+    assert {*profile_skeleton.FAMILIES, "sunspec_pcs"} == set(profile_form.FAMILIES)
+    assert (FOLDER / "sunspec_pcs.toml").is_file()

@@ -115,14 +115,6 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
     assert bench.tick(hint).table.out == before and bench.caps == (3000, WIDE_W)
 
 
-def test_every_fallback_is_in_force_from_the_start():
-    """longzheng/open-dynamic-export 102: a server out of reach gave "unlimited"."""
-    bench, charge = Bench(source(charge=3000, import_=350_000)).tick(), codes.CHARGE_W_MAX
-    assert bench.caps == (3000, WIDE_W) and bench.state(charge) == "fallback"
-    assert (bench.field(charge), bench.field(charge, o.F_VALID_S)) == (3000, 0)
-    assert bench.obliged[0] == -50_000 and bench.table.out[o.O_IMPORT_SOURCE] == 1
-
-
 def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint():
     """evcc-io/evcc 32492: left it on a heartbeat alone; 29705: unlimited after a long silence."""
     bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50)
@@ -134,34 +126,6 @@ def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint
     assert bench.tick(ticks=60).tick(cap(9000, 1)).caps[0] == 3000  # a heartbeat that is over
     assert bench.tick(heartbeat(1)).caps[0] == 9000
     assert bench.tick(ticks=50).caps[0] == 3000
-
-
-@pytest.mark.parametrize("index", [0, 1])
-def test_a_heartbeat_from_before_the_expiry_lifts_no_fallback(index):
-    """The hint expires after 1 s, the heartbeat would count for 10 s."""
-    bench = Bench(*[source(each, import_=350_000) for each in (0, 1)])
-    bench.tick(heartbeat(10, index), import_max(450_000, 1, index)).tick(ticks=50)
-    assert bench.state(codes.IMPORT_W_MAX, index) == "fallback"
-    bench.tick(import_max(450_000, 1, index)).tick()
-    assert bench.state(codes.IMPORT_W_MAX, index) == "fallback"
-    bench.tick(heartbeat(10, index))
-    assert bench.state(codes.IMPORT_W_MAX, index) == "valid"
-
-
-@pytest.mark.parametrize("others", [(), (12, 13, 49)])
-def test_a_source_is_alive_for_as_long_as_its_heartbeat_says(others):
-    """50 ticks are 1 s, whatever other sources send (row 46: the operations centre)."""
-    bench = Bench(source(), source(1, priority=2))
-    alive = bench.table.alive
-    assert not alive(0) and not alive(1)
-    bench.tick(heartbeat(1))
-    for tick in range(50):
-        assert alive(0) and not alive(1), tick
-        bench.tick(*[cap(9000, 1, index=1)] * (tick in others))
-    assert not alive(0)
-    assert bench.tick(heartbeat(1)).tick(elapsed=49).table.alive(0)
-    bench.tick()
-    assert not alive(0)
 
 
 @pytest.mark.parametrize("role", ["cap", "request"])

@@ -1,11 +1,11 @@
 """The coded step: what it decides, and when it does not."""
 
+import meter_trials as trials
 import pytest
 from views import Tick, both, device, setup, site_of
 
 from controller.core.policies import meter_sign as mp, modes
 from controller.core.site_devices import layout
-from hil.campaigns.meter_sign import trials
 
 TICKS_PER_S = 50
 SYMBOL_TICKS = 48  # 2 x (250 ms of the path, 100 of the meter and 120 ms), in whole ticks
@@ -373,9 +373,8 @@ def test_nothing_is_summed_up_over_a_gap():
 
 @pytest.mark.parametrize("wiring", trials.WIRINGS)
 def test_beside_a_load_that_swings_by_80_percent_nothing_is_decided_wrongly(wiring):
-    """30 trials; `python -m hil meter-sign` has thousands."""
     tried = [trials.Trial("square 2 s", wiring, True, f"short {count}") for count in range(30)]
-    codes = [trials.result_of(trial, {}).code for trial in tried]
+    codes = [trials.result_of(trial).code for trial in tried]
     assert not set(codes) & set(trials.WRONG[wiring])
     if wiring in ("right", "reversed"):
         assert len([code for code in codes if code != mp.UNDECIDED]) >= 27

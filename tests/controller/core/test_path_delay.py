@@ -1,12 +1,12 @@
 """The path delay that the steps of the grid meter's test measure, and which delay tracking uses."""
 
+import meter_trials as trials
 import pytest
 from test_meter_sign import SYMBOL_TICKS, TICKS_PER_S, Site
 from views import both, setup
 
 from controller.core.policies import meter_sign as mp, path_delay
 from controller.core.policies.path_delay import PathDelay
-from hil.campaigns.meter_sign import trials
 from tests.tables import cases
 
 STORED_MS = 333
@@ -137,9 +137,8 @@ def test_the_mean_is_that_of_enough_good_steps_that_agree(delays_ticks, missing_
 @pytest.mark.parametrize("load", ["square 2 s", "random steps, 0.5 s", "square 0.3 s"])
 @pytest.mark.parametrize("path", trials.PATHS)
 def test_edges_of_a_load_100_times_the_code_do_not_reach_the_delay(load, path):
-    """10 trials; `python -m hil meter-sign` has thousands."""
     tried = [trials.Trial(load, "right", True, f"edges {count}", path) for count in range(10)]
-    found = [trials.result_of(trial, {}) for trial in tried]
+    found = [trials.result_of(trial) for trial in tried]
     for each in found:
         if each.measured_ms:
             assert abs(each.measured_ms - each.true_ms) <= max(15, 0.15 * each.true_ms)

@@ -6,7 +6,8 @@ import html
 import pytest
 from command_line import run
 
-from controller.documents import document, matrix_facts, matrix_grid, matrix_page
+from controller.config import configuration
+from controller.documents import html_page, matrix_facts, matrix_grid
 from controller.rows import matrix_words
 from controller.sites import EXAMPLE
 from safety import matrix as m
@@ -54,8 +55,8 @@ def test_brackets_for_a_missing_output_and_empty_cells_for_a_stage_of_the_bms(py
 
 
 def test_the_page_has_letters_and_signatures_for_one_limit_image(capsys):
-    found = matrix_facts.facts(matrix_page.configuration.load(EXAMPLE))
-    page = document.page(matrix_grid.blocks(found))
+    found = matrix_facts.facts(configuration.load(EXAMPLE))
+    page = html_page.page(matrix_grid.blocks(found))
     assert f"limit image CRC {found['site']['limits_crc']}" in page
     for words in (*matrix_grid.SIGNERS, "R: power to zero in 2 s; S: PCS stop"):
         assert html.escape(words) in page

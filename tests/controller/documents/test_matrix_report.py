@@ -1,9 +1,6 @@
 """`firebreak matrix`, `checklist`, `reasons`: complete, equal to tables and site, printable."""
 
 import functools
-import html
-import html.parser
-import json
 import re
 
 import pytest
@@ -44,7 +41,6 @@ from tests.tables import table
 
 BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 IDS = list(BY_ID)
-FORMS = ("md", "html", "json")
 OURS = [name for name, stage in records.STAGES.items() if stage.is_added]
 BY_BMS = {name: stage.by_bms for name, stage in records.STAGES.items() if stage.by_bms}
 BY_NOBODY = {name: stage.not_by_bms for name, stage in records.STAGES.items() if stage.not_by_bms}
@@ -81,7 +77,7 @@ def stages_of(facts):
 
 
 def matrix_text(facts):
-    return document.markdown(matrix_page.matrix_blocks(facts))
+    return document.markdown(matrix_page.blocks(facts))
 
 
 def checklist_text(facts):
@@ -98,29 +94,19 @@ def test_the_matrix_has_every_row_and_every_stage():
     facts = general()
     assert [row["row"] for row in facts["rows"]] == list(records.ROWS)
     assert sorted(stages_of(facts)) == sorted(IDS)
-    for row in facts["rows"]:
-        record = records.ROWS[row["row"]]
-        found = row["what"], row["basis"], row["confidence"]
-        assert found == (record.what, record.basis, record.confidence)
-        assert row["is_ours"] == (row["row"] > 48)
-        for stage in row["stages"]:
-            assert stage["is_ours"] == (row["is_ours"] or stage["stage"] in OURS)
-            if stage["stage"] not in OURS:
-                assert (stage["basis"], stage["confidence"]) == (row["basis"], row["confidence"])
+    assert {row["row"] for row in facts["rows"] if row["is_ours"]} == {*range(49, 60)}
+    ours = {name for name in IDS if BY_ID[name][m.S_ROW] > 48} | set(OURS)
+    assert {name for name, stage in stages_of(facts).items() if stage["is_ours"]} == ours
 
 
-@pytest.mark.parametrize("with_site", (False, True))
-def test_the_matrix_marks_a_stage_of_the_project(capsys, with_site):
-    given = ["--site", EXAMPLE] if with_site else []
-    found = [run(capsys, "matrix --format", form, *given)[1] for form in FORMS]
-    markdown, page, facts = found[0], found[1], stages_of(json.loads(found[2]))
-    for stage in OURS:
-        basis = f"project; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
-        (line,) = [line for line in markdown.splitlines() if f"| {stage} (project) |" in line]
-        assert line.endswith(f"| {number_sources.short(stage)} |")
-        assert f"{stage} (project)" in page
-        fact = facts[stage]
-        assert (fact["is_ours"], fact["basis"], fact["confidence"]) == (True, basis, "D")
+def test_the_matrix_marks_a_stage_of_the_project(of_example):
+    for facts in (general(), of_example):
+        lines, stages = matrix_text(facts).splitlines(), stages_of(facts)
+        for stage in OURS:
+            (line,) = [line for line in lines if f"| {stage} (project) |" in line]
+            assert line.endswith(f"| {number_sources.short(stage)} |")
+            basis = f"project; its row has {records.ROWS[BY_ID[stage][m.S_ROW]].basis}"
+            assert (stages[stage]["basis"], stages[stage]["confidence"]) == (basis, "D")
 
 
 def test_contactors_yield_to_the_fuse(of_example):
@@ -143,21 +129,6 @@ def test_the_matrix_marks_unconfirmed_rows():
     for row in records.ROWS:
         line = next(line for line in sources if line.startswith(f"| {row} | "))
         assert line.endswith("(?) |") == (row in doubt)
-
-
-@pytest.mark.parametrize("command", ["matrix", "matrix --site", "evidence --hazards"])
-def test_every_cited_key_is_explained(capsys, command):
-    """A key such as A47 is useless on paper without the fact that it names."""
-    given = [str(EXAMPLE)] if command.endswith("--site") else []
-    text = run(capsys, *command.split(), *given)[1]
-    facts_at = text.index("## Facts cited")
-    cited = set(fact_table.keys(text[:facts_at]))
-    assert cited and cited == {
-        line.split(" ")[1] for line in text[facts_at:].split("\n")[4:] if line
-    }
-    for key in cited:
-        fact = fact_table.FACTS[key]
-        assert f"| {key} | {fact.fact} | {fact.source} | {fact.confidence}" in text[facts_at:]
 
 
 def test_every_row_prints_its_source_and_clause_in_words():
@@ -227,8 +198,9 @@ def test_the_state_of_every_stage(example, of_example):
     assert named["limits_words"] == len(image) == example.image_map().words
 
 
-def test_a_stage_that_the_bms_does_has_no_numbers_and_no_effects(pylontech, capsys):
-    found = stages_of(matrix_facts.facts(pylontech.load()))
+def test_a_stage_that_the_bms_does_has_no_numbers_and_no_effects(pylontech):
+    facts = matrix_facts.facts(pylontech.load())
+    found = stages_of(facts)
     for name, words in BY_BMS.items():
         assert found[name]["trips_at"] == "by the BMS's own limits"
         assert found[name]["instead"] == words
@@ -237,15 +209,12 @@ def test_a_stage_that_the_bms_does_has_no_numbers_and_no_effects(pylontech, caps
         stage = found[name]
         assert stage["demands"] == []
         assert {stage[key] for key in ("set", "clear", "debounce_ms", "latest_ms")} == {None}
-    for form in FORMS:
-        code, out, _ = run(capsys, "matrix --site", pylontech.paths[2], "--format", form)
-        out = html.unescape(out)
-        words = "not available: the BMS does not report"
-        assert code == 0 and out.count(words) == len(unreported)
-        assert out.count("done by BMS, by its own limits") == len(BY_BMS)
-        assert "140 %" not in out, "the threshold of row 53, which is not available here"
-        for words in (*BY_BMS.values(), *[BY_NOBODY[name] for name in unreported]):
-            assert words in out
+    text = matrix_text(facts)
+    assert text.count("not available: the BMS does not report") == len(unreported)
+    assert text.count("done by BMS, by its own limits") == len(BY_BMS)
+    assert "140 %" not in text, "the threshold of row 53, which is not available here"
+    for words in (*BY_BMS.values(), *[BY_NOBODY[name] for name in unreported]):
+        assert words in text
 
 
 def required(out):
@@ -528,68 +497,7 @@ def test_reasons_md_is_current_and_has_every_code_once(capsys):
     assert [BY_ID[name] for name in names] == sorted(
         [BY_ID[name] for name in names], key=danger.order
     )
-    text = document.markdown(reason_book.blocks())
+    text = document.markdown(reason_book.blocks(found))
     for code in reason_words.TEXTS:
         if code != reasons.NONE:
             assert text.count(f"| R{code} | {reason_words.text(code)[0]} | ") == 1
-
-
-class _Page(html.parser.HTMLParser):
-    VOID = ("meta",)
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.texts, self.loads, self.cells = [], [], [], []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attributes):
-        self.loads += [name for name, _ in attributes if name in ("src", "href", "data", "action")]
-        self.loads += [tag] * (tag in ("script", "link", "img", "iframe"))
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.cells.append(0)
-        self.cells[-1:] = [count + (tag in ("td", "th")) for count in self.cells[-1:]]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, text):
-        self.texts.append(text)
-
-
-COMMANDS = ("matrix", "matrix --site", "checklist --site", "reasons")
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_html_is_one_page_without_links_to_files(files, capsys, command):
-    files.append("site", '[hma]\nagent_hold_off_reason = "<b>&\\"\' held"')
-    given = [files.paths[2]] if command.endswith("--site") else []
-    code, out, err = run(capsys, command, *given, "--format", "html")
-    assert (code, err) == (0, [])
-    page = _Page(out)
-    assert page.open == [] and page.loads == [] and "url(" not in out and "@import" not in out
-    assert "@page" in out and "charset" in out and "break-inside: avoid" in out
-    assert not given or "<b>&\"'" in "".join(page.texts) and "<b>" not in out
-    assert len(set(page.cells)) <= 7, "every row of a table is as wide as its head"
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_json_holds_the_same_facts(capsys, of_example, tests_of_example, command):
-    made = dict(zip(COMMANDS, (general(), of_example, tests_of_example, reason_book.facts())))
-    given = [EXAMPLE] if command.endswith("--site") else []
-    code, out, _ = run(capsys, command, *given, "--format", "json")
-    assert code == 0 and json.loads(out) == json.loads(json.dumps(made[command]))
-
-
-def test_html_and_markdown_escape_every_part_of_a_cell():
-    cells = document.Table(("<h>",), [(document.Mark("armed", "<t>", "<n>"),), ("<c>",)])
-    page = document.page([document.Heading(1, "<1>"), document.Text("<p&>"), cells])
-    for text in ("<h>", "<t>", "<n>", "<c>", "<1>", "<p&>"):
-        assert html.escape(text) in page and text not in page
-    assert all(f".{kind} {{" in document.STYLE for kind in document.KINDS)
-    assert set(matrix_tables.KINDS.values()) <= set(document.KINDS)
-    cells = "x|y", document.Mark("armed", "z\nw", "note")
-    blocks = [document.Heading(2, "h"), document.Table(("a", "b"), [cells])]
-    assert document.markdown(blocks) == "## h\n\n| a | b |\n| --- | --- |\n| x/y | z w, note |\n"

@@ -2,13 +2,18 @@
 
 import copy
 import functools
-import json
 
 import pytest
 
-from controller import __main__
 from controller.config import configuration, tapers
-from controller.documents import checklist, effect_words
+from controller.documents import (
+    checklist,
+    checklist_page,
+    document,
+    effect_words,
+    matrix_facts,
+    matrix_page,
+)
 from controller.sites import EXAMPLE
 from safety import bounds, matrix as m, signals as s
 from tests.safety.bench import Bench
@@ -102,22 +107,18 @@ TAPERED = {
 }
 
 
-@pytest.mark.parametrize("command", ["matrix", "matrix --site", "checklist --site"])
-def test_every_document_has_every_taper(capsys, command):
+def test_every_document_has_every_taper():
     """This includes the taper of the state of charge, which has no stage."""
-    given = [str(EXAMPLE)] if command.endswith("--site") else []
     for stage, words in TAPERED.items():
         assert words in effect_words.effects(BY_ID[stage], example())
-    for form in ("md", "html", "json"):
-        assert __main__.main([*command.split(), *given, "--format", form]) == 0
-        out = capsys.readouterr().out
-        assert not given or all(words in out for words in TAPERED.values())
-        if form == "json":
-            found = json.loads(out)["tapers"]
-            ends = [fact["ends"] for fact in found if fact["what"] == "state of charge"]
-            assert ends == [[[970, 1000]], [[30, 0]]]
-        else:
-            assert "from 97 % to none at 100 %" in out and "from 3 % to none at 0 %" in out
+    general = matrix_facts.facts()
+    documents = ((matrix_page, general), (matrix_page, matrix_facts.facts(example())))
+    for page, facts in (*documents, (checklist_page, checklist.facts(example()))):
+        text = document.markdown(page.blocks(facts))
+        assert facts is general or all(words in text for words in TAPERED.values())
+        assert "from 97 % to none at 100 %" in text and "from 3 % to none at 0 %" in text
+        ends = [each["ends"] for each in facts["tapers"] if each["what"] == "state of charge"]
+        assert ends == [[(970, 1000)], [(30, 0)]]
 
 
 def test_the_ends_are_those_of_the_site(pylontech):

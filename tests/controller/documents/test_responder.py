@@ -8,7 +8,7 @@ from command_line import run
 from controller.config import configuration
 from controller.core.site_devices.records import Feed
 from controller.core.site_devices.roles import ROLES
-from controller.documents import document, responder
+from controller.documents import responder
 from controller.sites import FOLDER
 
 WORDS_MAX = {"example": 480, "pv_genset": 520}  # of one upright page at 9 pt, measured on a print
@@ -22,15 +22,6 @@ def test_the_sheet_fits_a_page_and_has_no_word_that_sounds_safe(capsys, name):
     assert len(text.split()) <= WORDS_MAX[name]
     assert text.index("KEEP AWAY. DO NOT OPEN THE CABINET.") < text.index("WHAT IS INSIDE")
     assert not re.search(r"\b(safe|safely|compliant|certified|None)\b", text, re.IGNORECASE)
-
-
-def test_the_page_is_upright(files):
-    found = responder.facts(files.load())
-    page = document.page(responder.blocks(found), document.PORTRAIT)
-    assert "size: A4 portrait" in page and "<p class=banner>KEEP AWAY." in page
-    assert page.index("size: A4 landscape") < page.index("size: A4 portrait"), (
-        "the last @page rule wins"
-    )
 
 
 @pytest.mark.parametrize("role", ROLES.values(), ids=lambda role: role.name)

@@ -1,12 +1,18 @@
-"""A doors.toml with the keys of a site whose loop answers."""
+"""A doors.toml with the keys of a site whose loop answers, and a door that runs beside it."""
 
+import asyncio
 import contextlib
 import os
+import threading
+
+import pytest
 
 from controller.doors import settings
 from controller.doors.process import House
+from controller.forms.refusal import ConfigError
 from tests.controller.hinted_site import KEYS, HintedSite
 
+GUARD_S = 30  # only a broken door waits so long
 SOURCES = """
 [source.site_ems]
 key = "site_ems.key"
@@ -28,6 +34,13 @@ def written(folder, text, sources=SOURCES):
     return str(folder / "doors.toml")
 
 
+def refused(folder, text, words):
+    """A doors.toml is refused in one line, with these words, which `re` understands."""
+    with pytest.raises(ConfigError, match=words) as error:
+        settings.load(written(folder, text))
+    assert "\n" not in str(error.value)
+
+
 @contextlib.contextmanager
 def answering(folder, text=""):
     """(site, house): the loop of HintedSite answers in a thread, and a house of doors before it."""
@@ -39,3 +52,42 @@ def answering(folder, text=""):
             House(settings.load(path), str(site.run_dir), str(site.state_dir), str(folder / "own")),
         )
     site.close()
+
+
+class Opened:
+    """A door that runs in a thread of its own, for `with`. beside: more work of its loop."""
+
+    def __init__(self, make, is_open=lambda door: door.listener.port, beside=()):
+        """make: the door, called in the thread."""
+        self._make, self._is_open, self._beside = make, is_open, beside
+        self._ready = threading.Event()
+
+    def __enter__(self):
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+        self._thread.start()
+        assert self._ready.wait(GUARD_S)
+        return self
+
+    def __exit__(self, *_):
+        if self._thread.is_alive():
+            self.stop()
+
+    def stop(self):
+        for task in self._tasks:
+            self._loop.call_soon_threadsafe(task.cancel)
+        self._thread.join(GUARD_S)
+        assert not self._thread.is_alive()
+
+    def call(self, work):
+        """What a coroutine returns, awaited in the loop of the door."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(GUARD_S)
+
+    async def _serve(self):
+        self._loop = asyncio.get_running_loop()
+        self.door = self._make()
+        self._tasks = [asyncio.create_task(work()) for work in (self.door.run, *self._beside)]
+        while not self._is_open(self.door):
+            assert not self._tasks[0].done(), self._tasks
+            await asyncio.sleep(0)
+        self._ready.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

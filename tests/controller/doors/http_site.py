@@ -1,18 +1,20 @@
 """An HTTP door before the loop of HintedSite, served in a thread, for tests with mark.wire."""
 
-import asyncio
 import contextlib
 import hashlib
 import http.client
 import json
+import random
+import re
 import socket
-import threading
 
 from controller.doors.feed import Feed
+from controller.doors.http import connection, pages
 from controller.doors.http.door import Door
-from tests.controller.doors.doors_site import answering
+from tests.certificates import certificates
+from tests.controller.doors.doors_site import GUARD_S, answering
+from tests.controller.doors.listener_suite import Place
 
-GUARD_S = 30
 HINT_TOKEN, READ_TOKEN, CAP_TOKEN = "h" * 40, "r" * 40, "c" * 40
 TABLE = "".join(
     f"""[[http.page.token]]
@@ -28,43 +30,100 @@ source = "{source}"
 )
 
 
-class Served:
-    """A door in a thread: `port`, and the House."""
+BEAT = {"quantity": "heartbeat", "valid_s": 9}
+CHUNKS = b"".join([b"1\r\n%c\r\n" % each for each in json.dumps(BEAT).encode()]) + b"0\r\n\r\n"
+FIRST = "the journal has not been read yet"
+GET = b"GET /api/v1/schema HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def post(body, *more, token=HINT_TOKEN):
+    lines = [b"POST /api/v1/hints HTTP/1.1", b"Host: localhost", *more]
+    lines.append(b"Authorization: Bearer " + token.encode())
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def with_tls():
+    """The keys of a table with the certificate of the door."""
+    own = certificates() / "door"
+    return f'certificate = "{own}.crt"\nkey = "{own}.key"\n'
+
+
+def statuses(found):
+    return [int(part[:3]) for part in found.split(b"HTTP/1.1 ")[1:]]
+
+
+class Served(Place):
+    """A door in a thread, and the House."""
+
+    GOOD, FAULT = GET, (pages.Pages, "answer")
+    HALVES = b"", GET[:20], post(b"{", b"Content-Length: 9")
 
     def __init__(self, house, values):
         self.house, self.values = house, values
-        self._ready, self._loop, self._asked = threading.Event(), None, None
+        super().__init__(lambda: Door(house, values), self._is_open, [self._asked_for])
 
-    @contextlib.contextmanager
-    def open(self):
-        thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        thread.start()
-        try:
-            assert self._ready.wait(GUARD_S)
-            yield self
-        finally:
-            self._loop.call_soon_threadsafe(self._asked.set)
-            thread.join(GUARD_S)
-
-    async def _serve(self):
-        self._loop, self._asked = asyncio.get_running_loop(), asyncio.Event()
-        self.door = Door(self.house, self.values)
-        await self.house.feed.read()
-        tasks = [asyncio.create_task(self.door.run()), asyncio.create_task(self._asked_for())]
-        while not self.door.listener.port:
-            await asyncio.sleep(0)
-        self.port = self.door.listener.port
-        self._ready.set()
-        await asyncio.wait(
-            [asyncio.create_task(self._asked.wait()), tasks[0]], return_when="FIRST_COMPLETED"
-        )
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _is_open(self, door):
+        return door.listener.port and self.house.feed.trouble != FIRST
 
     async def _asked_for(self):
         while True:
             await self.house.feed.changed()
+
+    @property
+    def counts(self):
+        return self.door.counts.refused
+
+    def answer(self, link):
+        """The status of the next answer."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += link.recv(1)
+        length = int(re.search(rb"Content-Length: (\d+)", head)[1])
+        while length:
+            length -= len(link.recv(min(length, 65_536)))
+        return int(head.split()[1])
+
+    def is_good(self, answer):
+        return answer == 200
+
+    def many(self):
+        body = json.dumps(BEAT).encode()
+        hint = post(body, b"Content-Length: %d" % len(body))
+        parts = post(CHUNKS, b"Transfer-Encoding: chunked")
+        # a refusal ends the connection
+        return GET + hint + parts + GET.replace(b"schema", b"nothing") + GET, [200, 200, 200, 404]
+
+    def refusal(self, link):
+        link.sendall(GET * 3)  # what follows is not read
+        found = self.until_closed(link)
+        assert b"onnection: close" in found
+        (status,) = statuses(found)
+        return status
+
+    def is_harmless(self, found):
+        return 200 not in statuses(found)
+
+    def after_fault(self, link):
+        return self.until_closed(link) == b""
+
+    def effect(self):
+        self.until(lambda: self.house.feed.state)
+        return self.site.source("site_ems"), self.house.feed.state["hints"]
+
+    def hurry_limits(self, monkeypatch, limit_s):
+        for name in ("IDLE_S", "HEADER_S", "BODY_S"):
+            monkeypatch.setattr(connection, name, limit_s)
+
+    def hostile(self, number):
+        """Never an answer of 200."""
+        chance = random.Random(number)
+        body = json.dumps(BEAT | {"quantity": "import_W_max", "value_W": number}).encode()
+        honest = post(body, b"Content-Length: %d" % len(body), token="x" * 40)
+        data = bytearray(honest if number % 2 else GET.replace(b"GET", b"PUT"))
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(data))
+            data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
+        return bytes(data[: chance.randrange(1, 2 * len(data))])
 
     def ask(self, method, path, body=None, token="", source="127.0.0.1", **headers):
         """(status, headers, body) of one request. source: the address that it comes from."""
@@ -92,28 +151,14 @@ class Served:
         finally:
             connection.close()
 
-    def until(self, is_so):
-        """Wait for a reading of the feed after which it is so."""
-        for _ in range(100):
-            done = asyncio.run_coroutine_threadsafe(self.house.feed.changed(), self._loop)
-            done.result(GUARD_S)
-            if is_so():
-                return
-        raise AssertionError("never so")
-
     def raw(self, *parts):
         """All bytes that come back for parts, each sent by itself; the sending half closes then."""
-        with socket.create_connection(("127.0.0.1", self.port), GUARD_S) as link:
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.connect() as link:
             with contextlib.suppress(OSError):
                 for part in parts:
                     link.sendall(part)
                 link.shutdown(socket.SHUT_WR)
-            found = b""
-            with contextlib.suppress(ConnectionResetError):
-                while data := link.recv(65536):
-                    found += data
-            return found
+            return self.until_closed(link)
 
 
 class Ticking(Feed):
@@ -144,5 +189,6 @@ def served(folder, text="", run_dir=None, feed=Ticking, **values):
             house.run_directory = run_dir
         house.feed = feed(house.run_directory, run_dir or str(site.state_dir))
         own = {**house.settings.doors["http"]["page"], "port": 0, **values}
-        with Served(house, own).open() as door:
+        with Served(house, own) as door:
+            door.site = site
             yield site, door

@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import math
+import random
 import socket
 import ssl
 import struct
-import subprocess
 
-import parts
-
-from controller.doors import settings
-from controller.doors.modbus.door import Door
+from controller.doors import listener, settings
+from controller.doors.modbus import door
 from controller.doors.modbus.image import POINTS
+from controller.doors.modbus.points import BASE
 from controller.doors.process import House
-from tests.controller.doors.doors_site import written
+from tests.controller.doors.doors_site import GUARD_S, written
+from tests.controller.doors.listener_suite import Place
 from tests.controller.hinted_site import HintedSite
 
 TABLE = """
@@ -26,12 +26,87 @@ connections_max = 3
 "127.0.0.3" = "scheduler"
 "127.0.0.4" = "site_ems"
 """
-GUARD_S = 20
+ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
+
+
+class Plant(Place):
+    """A door before a cabinet that runs, with its state as the doors read it."""
+
+    SLOW, ROOM = door.WORDS[listener.SLOW_READER], door.WORDS[listener.MADE_ROOM]
+    FAULT = (door.Door, "_registers")
+
+    def __init__(self, site, house, **values):
+        self.site, self.house = site, house
+        own = {**house.settings.doors["modbus"]["plant"], "port": 0, **values}
+        super().__init__(lambda: door.Door(house, "plant", own))
+        self.GOOD = frame(read(BASE, 2))
+        self.HALVES = b"", self.GOOD[:3], self.GOOD[:-1]
+
+    def stranger(self):
+        return self.connect(source="127.0.0.2")
+
+    def raw(self, source="127.0.0.1", tls=None):
+        link = self.connect(source=source)
+        return Raw(tls.wrap_socket(link, server_hostname="127.0.0.1") if tls else link)
+
+    def answer(self, link):
+        return answer_of(link)
+
+    def is_good(self, answer):
+        return answer == (7, b"\x03\x04SunS")
+
+    def many(self):
+        wanted = [
+            *[read(BASE + each, 3) for each in range(100)],
+            *setting(**ON),
+            *[read("704.WSet", 2)] * 100,
+        ]
+        with self.raw() as raw:
+            first = [raw.ask(pdu) for pdu in wanted[:100]]
+        assert {pdu[:2] for pdu in first} == {b"\x03\x06"}
+        set_to = b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True)
+        answers = [*first, *[pdu[:5] for pdu in setting(**ON)], *[set_to] * 100]
+        return b"".join([frame(*each[::-1]) for each in enumerate(wanted)]), [*enumerate(answers)]
+
+    def refusal(self, link):
+        with contextlib.suppress(ConnectionError):
+            return self.answer(link)[1]
+
+    def is_harmless(self, found):
+        """Answers of a stranger: reads, and exceptions."""
+        while found:
+            size = 6 + int.from_bytes(found[4:6], "big")
+            if found[7] != 3 and found[7] < 0x80:
+                return False
+            found = found[size:]
+        return True
+
+    def after_fault(self, link):
+        return self.answer(link)[1] == b"\x83\x04"
+
+    def effect(self):
+        return self.site.source("scheduler")
+
+    def hurry_limits(self, monkeypatch, limit_s):
+        monkeypatch.setattr(door, "HALF_S", limit_s)
+        monkeypatch.setitem(self.door._values, "idle_s", limit_s)
+
+    def hostile(self, number):
+        """Noise, wrong frames, and right writes of a stranger."""
+        chance = random.Random(number)
+        pdu = chance.choice([*setting(**ON), write("715.ControllerHb", chance.randbytes(4))])
+        kind, at = chance.randrange(4), chance.randrange(len(pdu))
+        if kind == 0:
+            return frame(pdu, chance.randrange(65536), chance.choice([0, 1, 1, 1, 255]))
+        if kind == 1:
+            return chance.randbytes(chance.randrange(1, 300))
+        changed = pdu[:at] + chance.randbytes(1) + pdu[at + 1 :]
+        return frame(changed if kind == 2 else chance.randbytes(chance.randrange(1, 250)))
 
 
 @contextlib.contextmanager
-def running(folder, text=TABLE):
-    """(site, house): a cabinet that runs, with its state as the doors read it."""
+def plant(folder, text=TABLE, **values):
+    """A Plant; its state stays new."""
     path = written(folder / "doors", text)
     site = HintedSite(folder).run()
     with site.pumped():
@@ -39,27 +114,10 @@ def running(folder, text=TABLE):
         asyncio.run(house.feed.read())
         house.feed.state = {**house.feed.state, "is_live": True}
         house.feed.began_s = 0.0  # the answers of the loop are newer
-        house.feed._read_s = math.inf  # and this state stays new
-        yield site, house
+        house.feed._read_s = math.inf
+        with Plant(site, house, **values) as place:
+            yield place
     site.close()
-
-
-def served(house, work):
-    """work(door, port) in a thread beside the door. Returns what it returns."""
-
-    async def run():
-        values = {**house.settings.doors["modbus"]["plant"], "port": 0}
-        door = Door(house, "plant", values)
-        opened = asyncio.create_task(door.run())
-        while not door.listener.port:
-            await asyncio.sleep(0)
-        try:
-            return await asyncio.to_thread(work, door, door.listener.port)
-        finally:
-            opened.cancel()
-            await asyncio.gather(opened, return_exceptions=True)
-
-    return asyncio.run(run())
 
 
 def frame(pdu, transaction=7, unit=1, protocol=0, length=None):
@@ -86,14 +144,26 @@ def setting(**values):
     ]
 
 
-class Raw:
-    """A client of bytes. source: the address that it comes from."""
+def answer_of(link):
+    """(transaction, PDU) of the next answer."""
 
-    def __init__(self, port, source="127.0.0.1", tls=None):
-        self.socket = socket.create_connection(("127.0.0.1", port), GUARD_S, (source, 0))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="127.0.0.1")
+    def exactly(count):
+        data = b""
+        while len(data) < count:
+            data += (more := link.recv(count - len(data)))
+            if not more:
+                raise ConnectionError
+        return data
+
+    transaction, _, length, _ = struct.unpack(">HHHB", exactly(7))
+    return transaction, exactly(length - 1)
+
+
+class Raw:
+    """A client of bytes."""
+
+    def __init__(self, link):
+        self.socket = link
 
     def send(self, data):
         self.socket.sendall(data)
@@ -101,11 +171,10 @@ class Raw:
 
     def answer(self):
         """(transaction, PDU), None when the door has closed."""
-        head = self._exactly(7)
-        if head is None:
+        try:
+            return answer_of(self.socket)
+        except ConnectionError:
             return None
-        transaction, _, length, _ = struct.unpack(">HHHB", head)
-        return transaction, self._exactly(length - 1)
 
     def ask(self, pdu, **other):
         found = self.send(frame(pdu, **other)).answer()
@@ -123,18 +192,6 @@ class Raw:
         """The number that a point reads; None for "not implemented"."""
         point = POINTS[name]
         return point.number(self.ask(read(name, point.registers))[2:])
-
-    def _exactly(self, count):
-        data = b""
-        while len(data) < count:
-            try:
-                more = self.socket.recv(count - len(data))
-            except ConnectionError:
-                return None
-            if not more:
-                return None
-            data += more
-        return data
 
     def __enter__(self):
         return self
@@ -162,43 +219,3 @@ def at_once(port, tls, data):
                 return secured.read(65536)
             except ssl.SSLWantReadError:
                 incoming.write(plain.recv(65536))
-
-
-def certificates(folder):
-    """Files of a site's authority, a foreign one, the door, and clients.
-
-    CLIENT.crt and .key: ems (good), old (expired), foreign (of another authority), two (two names).
-    """
-    parts.needs("openssl")
-
-    def run(*words):
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    for name in ("site", "other"):
-        run(
-            "req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", "/CN=CA"
-        )
-    (folder / "door.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-    for name, issuer, days, subject in (
-        ("door", "site", "9", "/CN=door"),
-        ("ems", "site", "9", "/O=Plant/CN=ems 1"),
-        ("old", "site", "-1", "/CN=ems 1"),
-        ("foreign", "other", "9", "/CN=ems 1"),
-        ("two", "site", "9", "/CN=x/CN=ems 1"),
-    ):
-        run("req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
-        sign = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
-        run(
-            "x509",
-            "-req",
-            "-in",
-            f"{name}.csr",
-            *sign,
-            "-days",
-            days,
-            "-out",
-            f"{name}.crt",
-            *(("-extfile", "door.ext") if name == "door" else ()),
-        )
-    return True

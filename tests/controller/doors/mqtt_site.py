@@ -1,6 +1,5 @@
 """Brokers of Debian on a free port of loopback, a client beside them, and a door that runs."""
 
-import asyncio
 import contextlib
 import json
 import os
@@ -20,7 +19,7 @@ from controller.doors.feed import Feed
 from controller.doors.mqtt import form
 from controller.doors.mqtt.door import Door
 from controller.forms.reading import read
-from tests.controller.doors.doors_site import answering
+from tests.controller.doors.doors_site import Opened, answering
 
 GUARD_S = 240  # only a broken door waits so long
 BASE = "firebreak/cab1"
@@ -150,25 +149,10 @@ def values_of(port, **values):
 @contextlib.contextmanager
 def opened(house, port, feed=None, **values):
     """(door, feed) while the door runs in a thread of its own."""
-    house.feed, ready, made = feed or Shown(), threading.Event(), []
-
-    async def run():
-        made.extend([Door(house, "plant", values_of(port, **values)), asyncio.get_running_loop()])
-        tasks = [asyncio.create_task(made[0].run())]
-        made.append(tasks)
-        ready.set()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    assert ready.wait(GUARD_S)
-    try:
-        yield made[0], house.feed
-    finally:
-        for task in made[2]:
-            made[1].call_soon_threadsafe(task.cancel)
-        thread.join(GUARD_S)
-        assert not thread.is_alive()
+    house.feed = feed or Shown()
+    own = values_of(port, **values)
+    with Opened(lambda: Door(house, "plant", own), lambda door: True) as place:
+        yield place.door, house.feed
 
 
 class Served(NamedTuple):

@@ -1,81 +1,38 @@
 """The limits of the HTTP door: bytes, time, connections, quotas; hostile clients widen nothing."""
 
-import asyncio
 import contextlib
 import hashlib
 import json
-import os
-import random
-import socket
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import strategies as st
 
-from controller.doors import listener, sending
-from controller.doors.http import connection, pages, stream
+from controller.doors.http import pages, stream
 from controller.doors.http.connection import Request
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import CLIENTS_MAX, Guard, Refused
 from controller.doors.quota import MINUTE_US
-from controller.forms.refusal import ConfigError
 from controller.system import clock
 from tests.controller.doors.doors_site import answering
 from tests.controller.doors.http_site import (
+    BEAT,
     CAP_TOKEN,
-    GUARD_S,
+    CHUNKS,
     HINT_TOKEN,
     READ_TOKEN,
     TABLE,
+    post,
     served,
 )
-from tests.controller.hinted_site import KEYS
+from tests.controller.doors.listener_suite import ListenerSuite
+from tests.controller.doors.sender_suite import FIELDS, SenderSuite
 
 pytestmark = pytest.mark.wire
 HOST = b"Host: localhost\r\n"
-GET = b"GET /api/v1/schema HTTP/1.1\r\n" + HOST + b"\r\n"
-BEAT = {"quantity": "heartbeat", "valid_s": 9}
-CHUNKS = b"".join([b"1\r\n%c\r\n" % each for each in json.dumps(BEAT).encode()]) + b"0\r\n\r\n"
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("door"), requests_per_min_max=100_000) as (site, door):
-        door.site = site
-        yield door
-
-
-@pytest.fixture
-def door(shared):
-    shared.door.counts.refused.clear()
-    return shared
-
-
-def post(body, *more, token=HINT_TOKEN):
-    lines = [b"POST /api/v1/hints HTTP/1.1", b"Host: localhost", *more]
-    lines.append(b"Authorization: Bearer " + token.encode())
-    return b"\r\n".join(lines) + b"\r\n\r\n" + body
-
-
-def statuses(found):
-    return [int(part[:3]) for part in found.split(b"HTTP/1.1 ")[1:]]
-
-
-def test_bytes_one_by_one_and_requests_at_once_are_answered_in_order(door):
-    assert statuses(door.raw(*[bytes([each]) for each in GET])) == [200]
-    body = json.dumps(BEAT).encode()
-    length = b"Content-Length: %d" % len(body)
-    many = GET + post(body, length) + GET.replace(b"schema", b"nothing") + GET
-    assert statuses(door.raw(many)) == [200, 200, 404]  # a refusal ends the connection
-
-
-def test_a_body_in_chunks_is_one_hint(door):
-    found = door.raw(post(CHUNKS, b"Transfer-Encoding: chunked"))
-    assert statuses(found) == [200] and b'"granted": true' in found
-
-
-@pytest.mark.parametrize(
-    ("data", "status"),
-    [
+class TestListener(ListenerSuite):
+    WRONG = [
         (b"GET / HTTP/1.1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\n" + HOST * 2 + b"\r\n", 400),
         (b"GET http://localhost/ HTTP/1.1\r\n" + HOST + b"\r\n", 400),
@@ -100,72 +57,13 @@ def test_a_body_in_chunks_is_one_hint(door):
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 431),
         (b"\x16\x03\x01\x02\x00\x01\x00", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 405),
-    ],
-)
-def test_what_is_no_request_is_refused_and_closed(data, status, door):
-    found = door.raw(data + GET * 3)
-    assert statuses(found) == [status] and b"onnection: close" in found
-    assert door.ask("GET", "/api/v1/state")[0] == 200
-    assert sum(door.door.counts.refused.values()) == 1
+    ]
 
-
-@pytest.mark.parametrize(
-    ("limit", "data"),
-    [
-        ("IDLE_S", b""),
-        ("HEADER_S", GET[:20]),
-        ("BODY_S", post(b"{", b"Content-Length: 9")),
-        ("IDLE_S", GET),
-    ],
-)
-def test_a_client_that_sends_half_a_message_is_closed(limit, data, door, monkeypatch):
-    monkeypatch.setattr(connection, limit, 0.1)
-    with socket.create_connection(("127.0.0.1", door.port), GUARD_S) as link:
-        link.sendall(data)
-        found = b""
-        with contextlib.suppress(ConnectionResetError):
-            while part := link.recv(65536):
-                found += part
-    assert statuses(found) == [200] * (data == GET)
-
-
-def test_a_reader_that_does_not_read_is_dropped(door, monkeypatch):
-    monkeypatch.setattr(listener, "WRITE_S", 0.1)
-
-    async def endless(self):
-        while True:
-            yield b"x" * 65536
-
-    monkeypatch.setattr(stream.Stream, "events", endless)
-    with socket.create_connection(("127.0.0.1", door.port), GUARD_S) as link:
-        link.sendall(GET.replace(b"schema", b"stream"))
-        door.until(lambda: door.door.counts.refused["slow_reader"] == 1)
-        assert door.ask("GET", "/api/v1/state")[0] == 200
-
-
-def test_a_reader_that_stops_before_the_end_keeps_no_descriptor(door, monkeypatch):
-    """What a closed connection still had to send would keep it open for ever, beyond any limit."""
-    monkeypatch.setattr(listener, "WRITE_S", 0.1)
-    door.ask("GET", "/api/v1/schema")
-    before = len(os.listdir("/proc/self/fd"))
-    with contextlib.ExitStack() as stack:
-        for count in range(1, 13):  # some of them end within the buffer of the door
-            link = stack.enter_context(socket.socket())
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            link.connect(("127.0.0.1", door.port))
-            link.sendall(GET * count)
-            link.shutdown(socket.SHUT_WR)
-        door.until(lambda: len(os.listdir("/proc/self/fd")) <= before + 12)
-
-
-def test_clients_that_say_nothing_make_room(tmp_path):
-    with served(tmp_path, connections_max=4) as (_, door):
-        with contextlib.ExitStack() as stack:
-            for _ in range(12):
-                stack.enter_context(socket.create_connection(("127.0.0.1", door.port), GUARD_S))
-            for _ in range(5):
-                assert door.ask("GET", "/api/v1/state")[0] == 200
-        assert door.door.counts.refused["made_room"] >= 8
+    @staticmethod
+    @contextlib.contextmanager
+    def opened(folder, **values):
+        with served(folder, requests_per_min_max=100_000, **values) as (_, door):
+            yield door
 
 
 def test_streams_leave_room_for_requests(tmp_path):
@@ -229,117 +127,38 @@ def test_the_table_of_clients_is_bounded_and_forgets_who_is_silent(monkeypatch):
     assert rules.admit("GET", [*headers, bearer], ("1",)).name == "a"
 
 
-def test_an_exception_ends_one_client_with_one_line(door, monkeypatch, capsys):
-    async def broken(self, request):
-        raise RuntimeError("secret")
-
-    monkeypatch.setattr(pages.Pages, "answer", broken)
-    assert [door.raw(GET), door.raw(GET)] == [b"", b""]
-    monkeypatch.undo()
-    assert door.ask("GET", "/api/v1/state")[0] == 200
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1 and "RuntimeError" in lines[0] and "secret" not in lines[0]
-
-
-def hostile(number):
-    """Bytes that no honest client sends, by a number."""
-    chance = random.Random(number)
-    body = json.dumps(BEAT | {"quantity": "import_W_max", "value_W": number}).encode()
-    honest = post(body, b"Content-Length: %d" % len(body), token="x" * 40)
-    data = bytearray(honest if number % 2 else GET.replace(b"GET", b"PUT"))
-    for _ in range(chance.randrange(4)):
-        at = chance.randrange(len(data))
-        data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
-    return bytes(data[: chance.randrange(1, 2 * len(data))])
-
-
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("count", [200, pytest.param(100_000, marks=pytest.mark.whole)])
-def test_hostile_messages_change_nothing(count, door):
-    before = door.site.source("site_ems"), door.house.feed.state["hints"]
-    for number in range(count):
-        assert 200 not in statuses(door.raw(hostile(number))), number
-        if number % (count // 20) == 0:
-            assert door.ask("POST", "/api/v1/hints", BEAT, CAP_TOKEN)[0] in (200, 429)
-    door.until(lambda: door.house.feed.state)
-    assert (door.site.source("site_ems"), door.house.feed.state["hints"]) == before
-
-
-ANY = st.sampled_from([*sending.NAMES.values(), -1, 0, 60, 10**10, 0.5, True, None])
-WRONG = st.dictionaries(st.sampled_from([*sending.HINT, "source", "mac"]), ANY)
-RIGHT = st.fixed_dictionaries(
-    {
-        "quantity": st.sampled_from([*sending.NAMES.values()]),
-        "valid_s": st.sampled_from([1, 60, 300]),
-        "value_W": st.sampled_from([-(10**9), -1, 0, 1, 10**9]),
-    },
-    optional={"is_exact": st.booleans(), "start_in_s": st.just(9)},
-)
 TOKENS = {HINT_TOKEN: "site_ems", CAP_TOKEN: "scheduler"}
-CALLS = st.tuples(
-    st.sampled_from(["POST", "POST", "GET"]),
-    st.sampled_from(["/api/v1/hints", "/api/v1/hints", "/api/v1/ask", "/"]),
-    st.sampled_from([*TOKENS, *TOKENS, READ_TOKEN, "x" * 40, ""]),
-    RIGHT | WRONG,
-)
 
 
-class Loop:
-    """A client of hints that keeps what would leave."""
+class TestSender(SenderSuite):
+    calls = st.tuples(
+        st.sampled_from([*["POST"] * 5, "GET"]),
+        st.sampled_from([*["/api/v1/hints"] * 6, "/api/v1/ask", "/"]),
+        st.sampled_from([*[*TOKENS] * 4, READ_TOKEN, "x" * 40, ""]),
+        FIELDS,
+    )
 
-    said: list = []
+    @pytest.fixture(autouse=True)
+    def own(self, tmp_path):
+        with answering(tmp_path, f"[http.page]\n{TABLE}") as (_, self.house):
+            yield
 
-    def __init__(self, run_directory):
-        pass
+    def through(self, senders):
+        rules = Guard(self.house.settings.doors["http"]["page"])
+        self.house.senders = senders
+        own = pages.Pages(self.house, stream.Stream(self.house.feed), Counts(1))
 
-    def __enter__(self):
-        return self
+        async def ask(call):
+            method, path, token, message = call
+            path, query = rules.target(path.encode())
+            more = [(b"authorization", b"Bearer " + token.encode())] if token else []
+            with contextlib.suppress(Refused):
+                access = rules.admit(method, [(b"host", b"localhost"), *more])
+                await own.answer(Request(method, path, query, json.dumps(message).encode(), access))
 
-    def __exit__(self, *error):
-        pass
+        return ask
 
-    def say(self, *hint, ahead_ms):
-        self.said.append((*hint, ahead_ms))
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory):
-    with answering(tmp_path_factory.mktemp("door"), f"[http.page]\n{TABLE}") as (_, house):
-        yield house
-
-
-@given(st.lists(CALLS, max_size=8))
-def test_no_sequence_widens_a_limit(house, calls):
-    """What leaves is what `sending` sends for the source of the token, and nothing else."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sending.client, "HintClient", Loop)
-        expected = asyncio.run(_sent(house, calls, _direct))
-        assert asyncio.run(_sent(house, calls, _through_the_door)) == expected
-    for name, key, kind, *_ in expected:
-        assert key == KEYS[name] and sending.may(house.senders[name].source.may, kind)
-
-
-async def _sent(house, calls, by):
-    Loop.said = []
-    for sender in house.senders.values():
-        sender._lock = asyncio.Lock()
-        sender._sent_us.clear()
-    rules = Guard(house.settings.doors["http"]["page"])
-    own = pages.Pages(house, stream.Stream(house.feed), Counts(1))
-    for call in calls:
-        with contextlib.suppress(Refused, ConfigError):
-            await by(house, rules, own, *call)
-    return Loop.said
-
-
-async def _direct(house, rules, own, method, path, token, message):
-    if (method, path) == ("POST", "/api/v1/hints") and token in TOKENS:
-        await house.senders[TOKENS[token]].hint(message)
-
-
-async def _through_the_door(house, rules, own, method, path, token, message):
-    path, query = rules.target(path.encode())
-    more = [(b"authorization", b"Bearer " + token.encode())] if token else []
-    access = rules.admit(method, [(b"host", b"localhost"), *more])
-    body = json.dumps(message).encode()
-    await own.answer(Request(method, path, query, body, access))
+    def meant(self, calls):
+        for method, path, token, message in calls:
+            if (method, path) == ("POST", "/api/v1/hints") and token in TOKENS:
+                yield TOKENS[token], message

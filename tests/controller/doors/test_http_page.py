@@ -71,7 +71,7 @@ def opened(folder, monkeypatch, cabinet, state):
     monkeypatch.setattr(watch.Kept.update, "__defaults__", (box.rig.step,))
     own = settings.load(written(folder / "doors", "[http.page]\n"))
     house = House(own, str(folder), str(folder), str(folder))
-    return Served(house, {**own.doors["http"]["page"], "port": 0}).open()
+    return Served(house, {**own.doors["http"]["page"], "port": 0})
 
 
 def check(page):

@@ -1,8 +1,6 @@
 """The Modbus door: registers, writes as hints, clients that are wrong, slow or many."""
 
-import random
 import re
-import socket
 import ssl
 import struct
 from pathlib import Path
@@ -11,23 +9,20 @@ import pytest
 import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
-from controller.doors import listener, settings
 from controller.doors.modbus import door, form, values
 from controller.doors.modbus.controls import RANGES
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
 from controller.doors.modbus.points import BASE, MODELS
-from controller.forms.refusal import ConfigError
-from tests.controller.doors.doors_site import written
+from tests.certificates import certificates, trusting
+from tests.controller.doors.doors_site import refused
+from tests.controller.doors.listener_suite import ListenerSuite
 from tests.controller.doors.modbus_site import (
-    GUARD_S,
+    ON,
     TABLE,
-    Raw,
     at_once,
-    certificates,
     frame,
+    plant,
     read,
-    running,
-    served,
     setting,
     write,
 )
@@ -36,7 +31,7 @@ pytestmark = pytest.mark.wire
 
 OTHER = "127.0.0.3"  # a listed client too
 WEAK = "[source.weak]\nkey = 'weak.key'\n"
-ON = {"WSet": -20_000, "WSetRvrtTms": 100, "WSetEna": 1}
+SUNS = b"\x03\x04SunS"
 
 
 def oracle():
@@ -97,11 +92,11 @@ def test_an_unknown_value_is_not_implemented_in_every_type():
 
 
 def test_a_client_of_sunspec_scans_reads_and_sets(tmp_path):
-    def work(door, port):
-        client = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", port, timeout=20)
+    with plant(tmp_path) as place:
+        client = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", place.port, timeout=20)
         client.scan()
         assert [each for each in client.models if isinstance(each, int)] == list(MODELS)
-        state = house.feed.state
+        state = place.house.feed.state
         measured, capacity = client.models[701][0], client.models[802][0]
         assert measured.W.cvalue == round(state["battery_W"], -2)
         assert measured.Hz.cvalue is None
@@ -122,349 +117,206 @@ def test_a_client_of_sunspec_scans_reads_and_sets(tmp_path):
         control.write()
         control.read()
         assert (control.WMaxLimPctEna.value, control.WMaxLimPct.cvalue) == (1, 30)
-
-    with running(tmp_path) as (site, house):
-        served(house, work)
-        assert site.source("scheduler")["refused"] == 0
+        assert place.site.source("scheduler")["refused"] == 0
 
 
-def test_bytes_one_by_one_and_many_requests_at_once_are_answered_in_order(tmp_path):
-    def work(door, port):
-        with Raw(port) as raw:
-            for byte in frame(read(BASE, 2)):
-                raw.send(bytes([byte]))
-            assert raw.answer() == (7, b"\x03\x04SunS")
-            wanted = [
-                *[read(BASE + each, 3) for each in range(100)],
-                *setting(**ON),
-                *[read("704.WSet", 2)] * 100,
-            ]
-            raw.send(b"".join([frame(pdu, each) for each, pdu in enumerate(wanted)]))
-            answers = [raw.answer() for _ in wanted]
-            assert [transaction for transaction, _ in answers] == list(range(len(wanted)))
-            assert [pdu for _, pdu in answers[:3]] == [raw.ask(pdu) for pdu in wanted[:3]]
-            assert {pdu[:2] for _, pdu in answers[:100]} == {b"\x03\x06"}
-            assert answers[-1][1] == b"\x03\x04" + (-20_000).to_bytes(4, "big", signed=True)
+class TestListener(ListenerSuite):
+    opened = staticmethod(plant)
+    WRONG = [
+        (b"GET / HTTP/1.1\r\n\r\n", None),
+        *[
+            (frame(pdu, **other), bytes((pdu[0] | 0x80, code)))
+            for pdu, other, code in (
+                (read(BASE), {"unit": 2}, 0x0B),
+                (b"\x2b\x0e\x01\x00", {}, 1),
+                (read(BASE, 126), {}, 3),
+                (read(BASE, 0), {}, 3),
+                (read(BASE - 1), {}, 2),
+                (read(BASE + REGISTERS - 1, 2), {}, 2),
+                (read(BASE)[:4], {}, 3),
+                (write("704.WSet", b"\0\0"), {}, 2),
+                (write(POINTS["704.WSet"].at + 1, b"\0\0"), {}, 2),
+                (write("701.W", b"\0\1"), {}, 2),
+                (write("704.WSetRvrtRem", b"\0\0\0\0"), {}, 2),
+                (write(BASE + 2, b"\0\1"), {}, 2),
+                (write(BASE + REGISTERS, b"\0\1"), {}, 2),
+                (write("704.WSet", b"\0\0\0\0")[:-1], {}, 3),
+                (write("704.WSetEna", b"\0\2"), {}, 3),
+                (write("704.WSet", b"\x7f\xff\xff\xff"), {}, 3),
+                (write("704.WMaxLimPct", (10_001).to_bytes(2, "big")), {}, 3),
+                (write("704.WSetRvrtTms", b"\xff\xff\xff\xff"), {}, 3),
+                (write("704.VarSetEna", b"\0\1"), {}, 3),
+                (write("715.AlarmReset", b"\0\1"), {}, 3),
+                (struct.pack(">BHH", 6, POINTS["704.WSetEna"].at, 2), {}, 3),
+            )
+        ],
+    ]
 
-    with running(tmp_path) as (_, house):
-        served(house, work)
-
-
-WRONG = [
-    (read(BASE), {"unit": 2}, 0x0B),
-    (b"\x2b\x0e\x01\x00", {}, 1),
-    (read(BASE, 126), {}, 3),
-    (read(BASE, 0), {}, 3),
-    (read(BASE - 1), {}, 2),
-    (read(BASE + REGISTERS - 1, 2), {}, 2),
-    (read(BASE)[:4], {}, 3),
-    (write("704.WSet", b"\0\0"), {}, 2),
-    (write(POINTS["704.WSet"].at + 1, b"\0\0"), {}, 2),
-    (write("701.W", b"\0\1"), {}, 2),
-    (write("704.WSetRvrtRem", b"\0\0\0\0"), {}, 2),
-    (write(BASE + 2, b"\0\1"), {}, 2),
-    (write(BASE + REGISTERS, b"\0\1"), {}, 2),
-    (write("704.WSet", b"\0\0\0\0")[:-1], {}, 3),
-    (write("704.WSetEna", b"\0\2"), {}, 3),
-    (write("704.WSet", b"\x7f\xff\xff\xff"), {}, 3),
-    (write("704.WMaxLimPct", (10_001).to_bytes(2, "big")), {}, 3),
-    (write("704.WSetRvrtTms", b"\xff\xff\xff\xff"), {}, 3),
-    (write("704.VarSetEna", b"\0\1"), {}, 3),
-    (write("715.AlarmReset", b"\0\1"), {}, 3),
-    (struct.pack(">BHH", 6, POINTS["704.WSetEna"].at, 2), {}, 3),
-]
+    def test_a_cause_is_one_line_and_the_sums_are_one_at_the_end(self, tmp_path, capsys):
+        with plant(tmp_path) as place, place.raw() as raw:
+            for pdu in (read(BASE, 126), read(BASE, 0), read(BASE - 1)) * 2:
+                assert raw.ask(pdu)[0] == 0x83
+            first, second = capsys.readouterr().err.splitlines()
+            assert "reads too many registers; more of this" in first and "not there" in second
+            assert place.site.source("scheduler")["accepted"] == 0
+        (sums,) = capsys.readouterr().err.splitlines()
+        assert sums.endswith("reads too many registers: 4, reads registers that are not there: 2")
 
 
 def test_units_0_and_255_are_the_server_itself(tmp_path):
     """A server that is reached on TCP directly (Modbus Messaging Implementation Guide 1.0b)."""
-
-    def work(door, port):
-        with Raw(port) as raw:
-            answers = [raw.ask(read(BASE, 20), unit=unit) for unit in (1, 255, 0)]
-            assert len({*answers}) == 1 and answers[0][0] == 3
-            wrong = [raw.ask(read(BASE), unit=unit) for unit in (2, 254, 247)]
-            assert {*wrong} == {b"\x83\x0b"}
-            ends = [raw.ask(write("704.WSetEna", b"\0\2"), unit=unit) for unit in (1, 255, 0)]
-            assert {*ends} == {b"\x90\x03"}
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
-
-
-def test_a_wrong_request_has_its_exception_and_is_counted(tmp_path, capsys):
-    def work(door, port):
-        with Raw(port) as raw:
-            for pdu, other, code in WRONG:
-                before = door.counts.total()
-                assert raw.ask(pdu, **other) == bytes((pdu[0] | 0x80, code)), (pdu, other)
-                assert door.counts.total() == before + 1
-            assert raw.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        assert len(capsys.readouterr().err.splitlines()) == len(door.counts)
-
-    with running(tmp_path) as (site, house):
-        served(house, work)
-        assert site.source("scheduler")["accepted"] == 0
-    assert len(capsys.readouterr().err.splitlines()) == 1  # the sums, at the end
+    with plant(tmp_path) as place, place.raw() as raw:
+        answers = [raw.ask(read(BASE, 20), unit=unit) for unit in (1, 255, 0)]
+        assert len({*answers}) == 1 and answers[0][0] == 3
+        wrong = [raw.ask(read(BASE), unit=unit) for unit in (2, 254, 247)]
+        assert {*wrong} == {b"\x83\x0b"}
+        ends = [raw.ask(write("704.WSetEna", b"\0\2"), unit=unit) for unit in (1, 255, 0)]
+        assert {*ends} == {b"\x90\x03"}
 
 
 def test_a_refused_write_reads_back_as_it_is_in_force(tmp_path):
     """A heartbeat is refused too once the quota of the source is used up."""
-
-    def work(door, port):
-        with Raw(port) as raw:
-            for pdu in setting(**ON):
-                assert raw.ask(pdu)[0] == 16
-            assert raw.ask(setting(WSet=9_000)[0])[0] == 16  # the connection may not export
-            assert raw.number("704.WSet") == 0
-            assert raw.ask(setting(WSet=-20_000)[0])[0] == 16
-            sender = house.senders["scheduler"]
-            sender.source = sender.source._replace(hints_per_min_max=1)
-            assert raw.ask(setting(WSet=-30_000)[0]) == b"\x90\x06"
-            assert raw.number("704.WSet") == -20_000
-            # before one of two hints: half of a limit would stay in force
-            assert raw.ask(setting(WMaxLimPct=100, WMaxLimPctEna=1)[1]) == b"\x90\x06"
-            assert raw.number("704.WMaxLimPctEna") == 0
-            assert raw.ask(write("715.ControllerHb", b"\0\0\0\1")) == b"\x90\x06"
-            assert raw.number("715.ControllerHb") is None
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
+    with plant(tmp_path) as place, place.raw() as raw:
+        for pdu in setting(**ON):
+            assert raw.ask(pdu)[0] == 16
+        assert raw.ask(setting(WSet=9_000)[0])[0] == 16  # the connection may not export
+        assert raw.number("704.WSet") == 0
+        assert raw.ask(setting(WSet=-20_000)[0])[0] == 16
+        sender = place.house.senders["scheduler"]
+        sender.source = sender.source._replace(hints_per_min_max=1)
+        assert raw.ask(setting(WSet=-30_000)[0]) == b"\x90\x06"
+        assert raw.number("704.WSet") == -20_000
+        # before one of two hints: half of a limit would stay in force
+        assert raw.ask(setting(WMaxLimPct=100, WMaxLimPctEna=1)[1]) == b"\x90\x06"
+        assert raw.number("704.WMaxLimPctEna") == 0
+        assert raw.ask(write("715.ControllerHb", b"\0\0\0\1")) == b"\x90\x06"
+        assert raw.number("715.ControllerHb") is None
 
 
 def test_only_a_listed_client_writes_and_only_what_the_table_allows(tmp_path):
-    def work(door, port):
-        with Raw(port, "127.0.0.2") as other, Raw(port) as own:
-            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+    with plant(tmp_path, TABLE.replace('may = "request"', "")) as place:
+        with place.raw("127.0.0.2") as other, place.raw() as own:
+            assert other.ask(read(BASE, 2)) == SUNS
             assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
             assert [own.ask(pdu)[0] for pdu in setting(WSet=-20_000)] == [16]
             assert own.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
             assert own.ask(setting(WMaxLimPct=5000)[0])[0] == 16
             assert own.ask(setting(WMaxLimPctEna=1)[0])[0] == 16
             assert own.number("704.WMaxLimPct") == 5000
-
-    with running(tmp_path, TABLE.replace('may = "request"', "")) as (site, house):
-        served(house, work)
-        assert site.source("scheduler")["accepted"] == 2
-        assert site.source("scheduler")["refused"] == 0
+        assert place.site.source("scheduler")["accepted"] == 2
+        assert place.site.source("scheduler")["refused"] == 0
 
 
 def test_others_are_closed_if_the_table_says_so(tmp_path):
-    def work(door, port):
-        with Raw(port, "127.0.0.2") as other, Raw(port) as own:
+    with plant(tmp_path, TABLE.replace("may =", 'others = "none"\nmay =')) as place:
+        with place.raw("127.0.0.2") as other, place.raw() as own:
             assert other.ask(read(BASE, 2)) is None
-            assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        assert door.counts == {"is not listed": 1}
-
-    with running(tmp_path, TABLE.replace("may =", 'others = "none"\nmay =')) as (_, house):
-        served(house, work)
+            assert own.ask(read(BASE, 2)) == SUNS
+        assert place.counts == {"is not listed": 1}
 
 
 def test_two_masters_have_each_its_own_answer_and_the_last_one_counts(tmp_path):
-    def work(door, port):
-        with Raw(port) as one, Raw(port, "127.0.0.3") as two, Raw(port, "127.0.0.4") as cap:
-            assert [one.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
-            assert [two.ask(pdu)[0] for pdu in setting(**{**ON, "WSet": -9_000})] == [16] * 3
-            assert two.ask(setting(WSetPct=10_001)[0]) == b"\x90\x03"
-            assert cap.ask(setting(WSet=1)[0])[0] == 16  # stored, without effect
-            assert [each.number("704.WSet") for each in (one, two, cap)] == [-9_000, -9_000, 1]
-            assert [each.number("704.WSetEna") for each in (one, two, cap)] == [1, 1, 0]
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
-
-
-def test_what_hangs_is_closed_and_the_others_are_served(tmp_path, monkeypatch):
-    monkeypatch.setattr(door, "HALF_S", 0.1)
-
-    def work(door, port):
-        with Raw(port) as honest, Raw(port) as half, Raw(port) as idle, Raw(port, OTHER) as fourth:
-            assert fourth.answer() is None
-            assert idle.ask(read(BASE, 2))
-            half.send(frame(read(BASE))[:-1])
-            assert honest.ask(read(BASE, 2)) == b"\x03\x04SunS"
-            assert half.answer() is None
-            door._values["idle_s"] = 0.1
-            for each in (idle, honest):
-                assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
-            assert idle.answer() is None and honest.answer() is None
-            door._values["idle_s"] = GUARD_S
-        with Raw(port) as wrong:
-            assert wrong.send(b"GET / HTTP/1.1\r\n\r\n").answer() is None
-        with Raw(port) as again:
-            assert again.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        assert door.counts == {
-            "finds all connections taken": 1,
-            "does not end a frame": 1,
-            "is idle": 2,
-            "sends what is no Modbus frame": 1,
-        }
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
+    with (
+        plant(tmp_path) as place,
+        place.raw() as one,
+        place.raw("127.0.0.3") as two,
+        place.raw("127.0.0.4") as cap,
+    ):
+        assert [one.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
+        assert [two.ask(pdu)[0] for pdu in setting(**{**ON, "WSet": -9_000})] == [16] * 3
+        assert two.ask(setting(WSetPct=10_001)[0]) == b"\x90\x03"
+        assert cap.ask(setting(WSet=1)[0])[0] == 16  # stored, without effect
+        assert [each.number("704.WSet") for each in (one, two, cap)] == [-9_000, -9_000, 1]
+        assert [each.number("704.WSetEna") for each in (one, two, cap)] == [1, 1, 0]
 
 
 def test_a_master_that_left_all_connections_open_loses_its_own_oldest(tmp_path):
-    def work(door, port):
-        left = [Raw(port) for _ in range(2)]
+    with plant(tmp_path) as place:
+        left = [place.raw() for _ in range(2)]
         for each in left:
-            assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        with Raw(port, OTHER) as other, Raw(port) as back:
-            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
-            assert back.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert each.ask(read(BASE, 2)) == SUNS
+        with place.raw(OTHER) as other, place.raw() as back:
+            assert other.ask(read(BASE, 2)) == SUNS
+            assert back.ask(read(BASE, 2)) == SUNS
             assert left[0].answer() is None
-            assert left[1].ask(read(BASE, 2)) == b"\x03\x04SunS"
-            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert left[1].ask(read(BASE, 2)) == SUNS
+            assert other.ask(read(BASE, 2)) == SUNS
         for each in left:
             each.socket.close()
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
 
 
 def test_strangers_who_take_all_connections_lock_no_master_out(tmp_path):
-    def work(door, port):
-        strangers = [Raw(port, "127.0.0.2") for _ in range(3)]
+    with plant(tmp_path) as place:
+        strangers = [place.raw("127.0.0.2") for _ in range(3)]
         for each in strangers:
-            assert each.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        with Raw(port) as own, Raw(port, "127.0.0.2") as late:
+            assert each.ask(read(BASE, 2)) == SUNS
+        with place.raw() as own, place.raw("127.0.0.2") as late:
             assert own.ask(setting(WSet=-20_000)[0])[0] == 16
             assert strangers[0].answer() is None
             assert late.ask(read(BASE, 2)) is None
-            assert strangers[1].ask(read(BASE, 2)) == b"\x03\x04SunS"
+            assert strangers[1].ask(read(BASE, 2)) == SUNS
         for each in strangers:
             each.socket.close()
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
-
-
-def test_a_client_that_does_not_read_is_dropped(tmp_path, monkeypatch):
-    monkeypatch.setattr(listener, "WRITE_S", 0.1)
-
-    def work(door, port):
-        with Raw(port) as slow, Raw(port) as honest:
-            slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            with pytest.raises(ConnectionError):
-                while True:
-                    slow.send(frame(read(BASE, 125)) * 50)
-            assert honest.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        assert door.counts == {"does not read its answers": 1}
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
 
 
 def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path, monkeypatch):
     monkeypatch.setattr(door, "START_S", 0)
 
-    def work(_, port):
-        with Raw(port) as raw:
-            for state in (None, {**house.feed.state, "is_live": False}):
-                house.feed.state = state
-                assert raw.ask(read(BASE, 125))[2:] == TEMPLATE[:250]
-                assert raw.number("715.DERHb") is None
-                assert raw.ask(setting(WSetEna=1)[0]) == b"\x90\x04"
-
-    with running(tmp_path) as (_, house):
-        served(house, work)
-
-
-@pytest.mark.parametrize("count", [3_000, pytest.param(100_000, marks=pytest.mark.whole)])
-def test_hostile_frames_change_nothing_and_honest_traffic_goes_on(count, tmp_path):
-    """A stranger sends noise, wrong frames and right writes; a master goes on beside it."""
-    chance = random.Random(58)
-
-    def hostile():
-        pdu = chance.choice([*setting(**ON), write("715.ControllerHb", chance.randbytes(4))])
-        kind, at = chance.randrange(3), chance.randrange(len(pdu))
-        if kind == 0:
-            return frame(pdu, chance.randrange(65536), chance.choice([0, 1, 1, 1, 255]))
-        changed = pdu[:at] + chance.randbytes(1) + pdu[at + 1 :]
-        return frame(changed if kind == 1 else chance.randbytes(chance.randrange(1, 250)))
-
-    def work(door, port):
-        stranger = Raw(port, "127.0.0.2")
-        with Raw(port) as honest:
-            assert [honest.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
-            for sent in range(count):
-                found = stranger.send(hostile()).answer()
-                assert found[1][0] == 3 or found[1][0] >= 0x80
-                if sent % 50 == 0:
-                    stranger.send(chance.randbytes(chance.randrange(1, 300))).socket.close()
-                    stranger = Raw(port, "127.0.0.2")
-                    assert honest.number("704.WSet") == -20_000
-            stranger.socket.close()
-            assert honest.ask(setting(WSet=-15_000)[0])[0] == 16
-
-    with running(tmp_path) as (site, house):
-        served(house, work)
-        assert site.source("scheduler")["accepted"] == 2
-        assert site.source("scheduler")["refused"] == 0
+    with plant(tmp_path) as place, place.raw() as raw:
+        for state in (None, {**place.house.feed.state, "is_live": False}):
+            place.house.feed.state = state
+            assert raw.ask(read(BASE, 125))[2:] == TEMPLATE[:250]
+            assert raw.number("715.DERHb") is None
+            assert raw.ask(setting(WSetEna=1)[0]) == b"\x90\x04"
 
 
 @pytest.fixture
 def secured(tmp_path):
-    """(port and door at work, client's TLS by the name of its certificate)."""
-    folder = tmp_path / "doors"
-    folder.mkdir()
-    certificates(folder)
-
-    def client(name):
-        made = ssl.create_default_context(cafile=folder / "site.crt")
-        if name:
-            made.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
-        return made
-
     files = [*zip(form.TLS, ("door.crt", "door.key", "site.crt"))]
-    keys = "".join([f'{name} = "{file}"\n' for name, file in files])
+    keys = "".join([f'{name} = "{certificates()}/{file}"\n' for name, file in files])
     text = TABLE.partition("[modbus.plant.clients]")[0] + keys
     text += '[modbus.plant.clients]\n"ems 1" = "scheduler"\n'
-    with running(tmp_path, text) as (_, house):
-        yield lambda work: served(house, work), client, folder
+    with plant(tmp_path, text) as place:
+        yield place
 
 
 def test_with_tls_the_certificate_says_who_writes(secured):
-    serve, client, folder = secured
-
-    def work(door, port):
-        with Raw(port, tls=client("ems")) as own, Raw(port, tls=client("two")) as other:
-            assert [own.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
-            assert own.number("704.WSet") == -20_000
-            assert other.ask(read(BASE, 2)) == b"\x03\x04SunS"
-            assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
-            own.send(b"".join([frame(read(BASE, 125), each) for each in range(200)]))
-            assert [own.answer()[0] for _ in range(200)] == [*range(200)]
-        files = [str(folder / name) for name in ("site.crt", "ems.crt", "ems.key")]
-        keys = dict(zip(("cafile", "certfile", "keyfile"), files))
-        other = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", port, 20, tls=True, **keys)
-        other.scan()
-        assert other.models[704][0].WSet.value == -20_000
-        other.disconnect()
-
-    serve(work)
+    place = secured
+    with (
+        place.raw(tls=trusting(client="ems")) as own,
+        place.raw(tls=trusting(client="two")) as other,
+    ):
+        assert [own.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
+        assert own.number("704.WSet") == -20_000
+        assert other.ask(read(BASE, 2)) == SUNS
+        assert other.ask(setting(WSetEna=1)[0]) == b"\x90\x01"
+        own.send(b"".join([frame(read(BASE, 125), each) for each in range(200)]))
+        assert [own.answer()[0] for _ in range(200)] == [*range(200)]
+    files = [str(certificates() / name) for name in ("site.crt", "ems.crt", "ems.key")]
+    keys = dict(zip(("cafile", "certfile", "keyfile"), files))
+    other = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", place.port, 20, tls=True, **keys)
+    other.scan()
+    assert other.models[704][0].WSet.value == -20_000
+    other.disconnect()
 
 
 def test_no_byte_is_served_before_the_certificate_is_proved(secured):
     """A foreign, expired or missing certificate gets nothing; plain Modbus neither."""
-    serve, client, _ = secured
-
-    def work(door, port):
-        first = at_once(port, client("ems"), frame(read(BASE, 2)))
-        assert first == frame(b"\x03\x04SunS")
-        for name in ("foreign", "old", ""):
-            with (
-                pytest.raises((ssl.SSLError, ConnectionError)),
-                Raw(port, tls=client(name)) as wrong,
-            ):
-                if wrong.ask(read(BASE, 2)) is None:
-                    raise ConnectionError
-        with Raw(port) as plain:
-            assert b"SunS" not in plain.send(frame(read(BASE, 2))).rest()
-        with Raw(port, tls=client("ems")) as own:
-            assert own.ask(read(BASE, 2)) == b"\x03\x04SunS"
-        assert door.counts == {"fails the handshake of TLS": 4}
-
-    serve(work)
+    place = secured
+    first = at_once(place.port, trusting(client="ems"), frame(read(BASE, 2)))
+    assert first == frame(b"\x03\x04SunS")
+    for name in ("foreign", "old", ""):
+        with (
+            pytest.raises((ssl.SSLError, ConnectionError)),
+            place.raw(tls=trusting(client=name)) as wrong,
+        ):
+            if wrong.ask(read(BASE, 2)) is None:
+                raise ConnectionError
+    with place.raw() as plain:
+        assert b"SunS" not in plain.send(frame(read(BASE, 2))).rest()
+    with place.raw(tls=trusting(client="ems")) as own:
+        assert own.ask(read(BASE, 2)) == SUNS
+    assert place.counts == {"fails the handshake of TLS": 4}
 
 
 @pytest.mark.parametrize(
@@ -481,6 +333,4 @@ def test_no_byte_is_served_before_the_certificate_is_proved(secured):
     ],
 )
 def test_a_wrong_table_is_one_line(text, words, tmp_path):
-    with pytest.raises(ConfigError, match=words) as error:
-        settings.load(written(tmp_path / "doors", WEAK + "[modbus.plant]\n" + text))
-    assert "\n" not in str(error.value)
+    refused(tmp_path / "doors", WEAK + "[modbus.plant]\n" + text, words)

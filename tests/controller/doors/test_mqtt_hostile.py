@@ -2,19 +2,20 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import ssl
-import subprocess
 
-import parts
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import strategies as st
 
 from controller.doors import sending
 from controller.doors.mqtt import commands, link, outlet, words
 from controller.doors.settings import Source
-from controller.forms.refusal import ConfigError
+from tests.certificates import certificates, trusting
+from tests.controller.doors.listener_suite import HostileSuite
 from tests.controller.doors.mqtt_site import BASE, FACTS, GUARD_S, Broker, Peer, free_port, served
+from tests.controller.doors.sender_suite import FIELDS, SenderSuite
 
 pytestmark = pytest.mark.wire
 OPEN = b"\x20\x03\x00\x00\x00"
@@ -141,41 +142,10 @@ def test_a_broker_that_acknowledges_nothing_is_left(monkeypatch):
     assert "takes no messages" in found[1]
 
 
-def openssl(folder, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory):
-    """A folder with two CAs, and certificates of a broker and a client."""
-    parts.needs("openssl")
-    folder = tmp_path_factory.mktemp("papers")
-    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    is_ca = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=keyCertSign"]
-    for name in ("ca", "foreign"):
-        files = ["-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}"]
-        openssl(folder, "req", "-x509", *new, *files, *is_ca[:2])
-    for name, host, days, ca in [
-        ("broker", "IP:127.0.0.1", "2", "ca"),
-        ("other", "DNS:other", "2", "ca"),
-        ("expired", "IP:127.0.0.1", "-1", "ca"),
-        ("client", "DNS:client", "2", "ca"),
-        ("stranger", "DNS:client", "2", "foreign"),
-    ]:
-        (folder / "san").write_text(f"subjectAltName={host}\n")
-        files = ["-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}"]
-        openssl(folder, "req", "-new", *new, *files)
-        signed = ["-CA", f"{ca}.crt", "-CAkey", f"{ca}.key", "-CAcreateserial", "-days", days]
-        files = ["-in", f"{name}.csr", "-out", f"{name}.crt", "-extfile", "san"]
-        openssl(folder, "x509", "-req", *files, *signed)
-    return folder
-
-
-def tls_lines(papers, name, ca="ca", more=""):
-    return (
-        f"cafile {papers}/{ca}.crt\ncertfile {papers}/{name}.crt\nkeyfile {papers}/{name}.key\n"
-        + (more or "allow_anonymous true\n")
-    )
+def tls_lines(name, more=""):
+    own = certificates() / name
+    files = f"cafile {certificates()}/site.crt\ncertfile {own}.crt\nkeyfile {own}.key\n"
+    return f"{files}allow_anonymous true\n{more}"
 
 
 async def outcome(port, context):
@@ -192,36 +162,29 @@ async def outcome(port, context):
 @pytest.mark.parametrize(
     ("name", "ca", "line"),
     [
-        ("broker", "ca", "open"),
-        ("expired", "ca", "its certificate has expired"),
-        ("broker", "foreign", "its certificate is not signed by the site's CA"),
-        ("other", "ca", "its certificate is of another address"),
+        ("door", "site", "open"),
+        ("old", "site", "its certificate has expired"),
+        ("door", "other", "its certificate is not signed by the site's CA"),
+        ("away", "site", "its certificate is of another address"),
     ],
 )
-def test_a_certificate_of_the_broker_that_is_wrong_is_named(name, ca, line, papers, tmp_path):
-    context = ssl.create_default_context(cafile=f"{papers}/{ca}.crt")
-    with Broker(tmp_path, lines=tls_lines(papers, name)) as broker:
-        found = asyncio.run(outcome(broker.port, context))
+def test_a_certificate_of_the_broker_that_is_wrong_is_named(name, ca, line, tmp_path):
+    with Broker(tmp_path, lines=tls_lines(name)) as broker:
+        found = asyncio.run(outcome(broker.port, trusting(ca)))
     assert found.endswith(line)
     assert "SSL" not in found
 
 
-@pytest.mark.parametrize(
-    ("client", "is_open"), [("client", True), ("stranger", False), (None, False)]
-)
-def test_a_client_certificate_opens_a_broker_that_asks_for_one(client, is_open, papers, tmp_path):
-    context = ssl.create_default_context(cafile=f"{papers}/ca.crt")
-    if client:
-        context.load_cert_chain(f"{papers}/{client}.crt", f"{papers}/{client}.key")
-    lines = tls_lines(papers, "broker", more="require_certificate true\n")
-    with Broker(tmp_path, lines=lines + "allow_anonymous true\n") as broker:
-        found = asyncio.run(outcome(broker.port, context))
+@pytest.mark.parametrize(("client", "is_open"), [("ems", True), ("foreign", False), ("", False)])
+def test_a_client_certificate_opens_a_broker_that_asks_for_one(client, is_open, tmp_path):
+    with Broker(tmp_path, lines=tls_lines("door", "require_certificate true\n")) as broker:
+        found = asyncio.run(outcome(broker.port, trusting(client=client)))
     assert (found == "open") == is_open
     assert is_open or "client certificate" in found or "before it answered" in found
 
 
-def test_without_tls_the_port_of_tls_gives_one_line(papers, tmp_path):
-    with Broker(tmp_path, lines=tls_lines(papers, "broker")) as broker:
+def test_without_tls_the_port_of_tls_gives_one_line(tmp_path):
+    with Broker(tmp_path, lines=tls_lines("door")) as broker:
         assert "before it answered" in asyncio.run(outcome(broker.port, None))
     found = asyncio.run(ended(b"\x20\x02\x00\x00\x00", ssl.create_default_context()))
     assert "TLS failed; is this its port for TLS" in found
@@ -236,43 +199,67 @@ def test_every_reason_code_has_words():
     assert words.code_words(255) == "reason code 255"
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def hurry(monkeypatch):
     """A feed of 50 Hz, and each count at once."""
     monkeypatch.setattr(outlet, "COUNTS_US", 0)
     monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
     monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
-def hostile(count):
-    """So many messages of one source."""
-    return [GARBAGE[number % len(GARBAGE)] for number in range(count)]
+class Place:
+    """A door at a broker, where one source sends what no honest one would."""
+
+    FAULT = (commands.Desk, "_answer")
+
+    def __init__(self, found, enemy):
+        self.site, _, self.peer, self.door, self.feed = found
+        self.enemy, self.sent, self.asked = enemy, 0, 0
+        self.ids = map(str, itertools.count())
+
+    def forget(self):
+        self.sent = 0
+        self.door.counts.clear()
+
+    def honest(self):
+        self.asked, name = self.asked + 1, next(self.ids)
+        self.peer.send("command/site_ems/hint", {"id": name, **HEARTBEAT})
+        assert self.peer.answer("site_ems", name)["granted"]
+
+    def attack(self, number):
+        self.sent += 1
+        topic = f"{BASE}/command/scheduler/hint"
+        sent = self.enemy.client.publish(topic, GARBAGE[number % len(GARBAGE)], 1)
+        if number % 100 == 99:
+            sent.wait_for_publish(GUARD_S)
+
+    def meet(self, fails):
+        self.peer.send("command/site_ems/hint", {"id": next(self.ids), **HEARTBEAT})
+        assert fails.called.acquire(timeout=GUARD_S)
+
+    def effect(self):
+        """What the loop took from the enemy, once all that it sent is counted."""
+        self.enemy.send("command/scheduler/hint", b"")  # the counts of the door are sent after it
+        self.sent += 1
+        enough = self.sent.__eq__
+        self.peer.until("door", lambda text: enough(sum(map(json.loads(text).get, FATES, ZEROS))))
+        value = str(self.sent)
+        self.feed.pages["status"] = {**FACTS, "battery_W": self.sent}
+        assert self.peer.until("value/battery_W", value.__eq__)
+        assert self.door.counts["taken"] <= self.site.source("site_ems")["accepted"] == self.asked
+        return self.site.source("scheduler")["accepted"], self.door.counts["lost"]
 
 
-@pytest.mark.parametrize(
-    "count", [300, pytest.param(100_000, marks=[pytest.mark.whole, pytest.mark.timeout(1800)])]
-)
-def test_hostile_messages_change_nothing_and_honest_ones_go_on(count, tmp_path):
-    names = []
-    with (
-        served(tmp_path, heard="reply/# value/# door") as (site, broker, peer, door, feed),
-        Peer(broker, ["none"]) as enemy,
-    ):
-        for number, payload in enumerate(hostile(count)):
-            sent = enemy.client.publish(f"{BASE}/command/scheduler/hint", payload, 1)
-            if number % 100 == 99:
-                sent.wait_for_publish(GUARD_S)
-            if number % (count // 3) == 0:
-                names.append(str(number))
-                peer.send("command/site_ems/hint", {"id": names[-1], **HEARTBEAT})
-                assert peer.answer("site_ems", names[-1])["granted"]
-        enemy.send("command/scheduler/hint", b"")  # the counts that follow have not been read yet
-        peer.until("door", lambda text: sum(map(json.loads(text).get, FATES, ZEROS)) == count + 1)
-        feed.pages["status"] = {**FACTS, "battery_W": -9}
-        assert peer.until("value/battery_W", "-9".__eq__)
-        assert site.source("scheduler")["accepted"] == 0
-        assert door.counts["taken"] == site.source("site_ems")["accepted"] == len(names)
-        assert door.counts["lost"] == 0
+class TestHostile(HostileSuite):
+    @staticmethod
+    @contextlib.contextmanager
+    def opened(folder):
+        with pytest.MonkeyPatch.context() as patched:
+            hurry(patched)
+            with (
+                served(folder, heard="reply/# value/# door") as found,
+                Peer(found.broker, ["none"]) as enemy,
+            ):
+                yield Place(found, enemy)
 
 
 def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
@@ -289,55 +276,33 @@ def test_a_flood_fills_only_its_own_queue_and_is_counted(tmp_path):
     assert asyncio.run(run()) == {"crowded": 980, "too_long": 1, "retained": 1}
 
 
-MESSAGES = st.one_of(
-    st.sampled_from(GARBAGE),
-    st.binary(max_size=20),
-    st.fixed_dictionaries(
-        {"id": st.sampled_from("abc"), "quantity": st.sampled_from([*sending.NAMES.values(), "x"])},
-        optional={
-            "value_W": st.one_of(st.integers(-(2**33), 2**33), st.just(1.5)),
-            "valid_s": st.integers(-1, 400),
-            "start_in_s": st.integers(-1, 4000),
-            "is_exact": st.booleans(),
-            "source": st.just("site_ems"),
-        },
-    ).map(lambda fields: json.dumps(fields).encode()),
-)
+class TestSender(SenderSuite):
+    commands = st.tuples(st.sampled_from("abcdefgh"), FIELDS).map(
+        lambda given: json.dumps({"id": given[0], **given[1]}).encode()
+    )
+    calls = commands | commands | commands | st.sampled_from(GARBAGE) | st.binary(max_size=20)
 
+    def through(self, senders):
+        desk = commands.Desk("", senders["scheduler"], "hint", "t", commands.collections.Counter())
 
-@settings(max_examples=60, deadline=None)
-@given(messages=st.lists(MESSAGES, max_size=12), role=st.sampled_from(["cap", "request"]))
-def test_only_what_the_sender_itself_would_send_leaves(messages, role):
-    """Whatever comes in: compared with the same fields given to the sender directly."""
+        def reply(source, topic, *_):
+            assert topic.startswith("t/reply/scheduler/")
 
-    class Recorded(sending.Sender):
-        def __init__(self):
-            super().__init__("", Source("a", "", role, 600))
-            self.sent = []
-
-        async def _asked(self, hint, ahead_ms):
-            self.sent.append((hint, ahead_ms))
-            return {"granted": True, "code": 1}
-
-    async def run():
-        tried, direct, answers = Recorded(), Recorded(), []
-        desk = commands.Desk("", tried, "hint", "t", commands.collections.Counter())
-        first = {}
-        for payload in messages:
+        async def ask(payload):
             message = link.Message("", payload, False, "", None, None)
-            command = commands.Command(message, commands.clock.now_us())
-            await desk._serve(command, lambda *answer: answers.append(answer))
+            await desk._serve(commands.Command(message, commands.clock.now_us()), reply)
+
+        return ask
+
+    def meant(self, calls):
+        """The first message of each id."""
+        known = set()
+        for payload in calls:
             try:
                 fields = json.loads(payload)
                 name = fields.pop("id")
             except (ValueError, RecursionError, AttributeError, KeyError, TypeError):
                 continue
-            if name in first or not isinstance(name, str) or set(name) & set("/+"):
-                continue
-            with contextlib.suppress(ConfigError):
-                await direct.hint(fields)
-            first[name] = payload
-        assert tried.sent == direct.sent
-        assert all(topic.startswith("t/reply/a/") for _, topic, *_ in answers)
-
-    asyncio.run(run())
+            if isinstance(name, str) and name not in known and not set(name) & set("/+"):
+                known.add(name)
+                yield "scheduler", fields

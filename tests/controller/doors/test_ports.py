@@ -10,8 +10,8 @@ import pytest
 from controller.doors import exposure, settings
 from controller.doors.process import House
 from hil.campaigns.benchmarks import ports
+from tests.certificates import certificates
 from tests.controller.doors.doors_site import written
-from tests.controller.doors.modbus_site import certificates
 
 pytestmark = pytest.mark.wire
 TABLES = """
@@ -30,9 +30,9 @@ port = {2}
 port = {3}
 [modbus.secured]
 port = {4}
-certificate = "door.crt"
-certificate_key = "door.key"
-client_authority = "site.crt"
+certificate = "{6}/door.crt"
+certificate_key = "{6}/door.key"
+client_authority = "{6}/site.crt"
 [alarms.night]
 server = "127.0.0.1:{5}"
 tls = "none"
@@ -43,10 +43,8 @@ to = ["desk@site.example"]
 
 def test_the_sockets_of_the_doors_are_those_of_the_table(tmp_path):
     """The broker of this test takes connections and says nothing."""
-    (tmp_path / "doors").mkdir()
-    certificates(tmp_path / "doors")
     numbers = free_ports(6)
-    found = settings.load(written(tmp_path / "doors", TABLES.format(*numbers)))
+    found = settings.load(written(tmp_path / "doors", TABLES.format(*numbers, certificates())))
     house = House(found, *[str(tmp_path / name) for name in ("run", "state", "own")])
     table = {
         way: {row.place for row in exposure.of(found) if row.way == way}

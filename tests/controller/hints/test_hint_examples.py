@@ -13,15 +13,15 @@ from pathlib import Path
 import parts
 import pytest
 from hinted_site import KEYS, HintedSite
-from test_upstream import Served
 
-import controller.upstream
+import controller.doors.local
+from controller.doors.local import client
 from controller.hints import admission
-from controller.upstream import link
+from tests.controller.doors.local_site import Served
 from tests.tables import cases
 
 pytestmark = pytest.mark.wire
-EXAMPLES = Path(controller.upstream.__file__).parent / "examples"
+EXAMPLES = Path(controller.doors.local.__file__).parent / "examples"
 PYTHON = [sys.executable, "-I", "-S"]
 SENDERS = {"send_hint.py": None, "send_hint.pl": "perl", "send_hint.js": "nodejs"}
 
@@ -58,17 +58,13 @@ def ends(found, words):
 
 @pytest.mark.parametrize("example", SENDERS)
 def test_an_example_is_granted_refused_and_ends_in_one_line(site, example, monkeypatch):
-    monkeypatch.setattr(link, "ANSWER_US", 100_000)
+    monkeypatch.setattr(client, "ANSWER_S", 0.1)
     hint = ("site_ems", "400000", "60")
-    with site.pumped():
-        served = Served(site)
-        try:
-            code, out, err = sent(site, example, *hint)
-            refused = sent(site, example, "site_ems", "300000", "900")
-            site.write_key("site_ems", bytes(32))
-            ends(sent(site, example, *hint), "(?i)no answer came.*key")
-        finally:
-            served.close()
+    with site.pumped(), Served(site):
+        code, out, err = sent(site, example, *hint)
+        refused = sent(site, example, "site_ems", "300000", "900")
+        site.write_key("site_ems", bytes(32))
+        ends(sent(site, example, *hint), "(?i)no answer came.*key")
     in_force = r": in force 400000 W for 60000 ms, available -?\d+ \.\. \d+ W, now -?\d+ W"
     assert code == 0 and re.match(r"H1\b.*" + in_force, out), (out, err)
     assert refused[0] == 1 and re.match(r"H31\b.*: in force 400000 W for \d+ ms", refused[1])

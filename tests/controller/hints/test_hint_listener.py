@@ -4,7 +4,6 @@ import os
 import socket
 
 import pytest
-from cabinet_bench import RATED
 from hinted_site import DAY_MIN, KEYS, HintedSite
 
 from controller.core.base import hint_codes as h
@@ -14,6 +13,7 @@ from controller.hints import admission, hint_statistics, schedule_wire as sw, wi
 from controller.run import operator_client, operator_commands
 from safety import signals as s
 from tests.tables import cases
+from tests.transcript import by_word, each_part
 
 pytestmark = pytest.mark.wire
 
@@ -277,6 +277,53 @@ def test_a_new_run_refuses_hints_of_the_run_before(sender, site):
     assert site.statistics()["accepted"] == 0
 
 
+NAMES = {name: number for number, name in (h.QUANTITIES | h.NOTICES).items()} | {"heartbeat": 0}
+REPLY = "granted_W", "valid_ms", "fallback_W", "setpoint_W"
+RESERVES = "reserve_peaks_permille", "reserve_backup_permille"
+STATE = "setpoint_W", "remaining_Wh", "control_source", "binding_reason", *RESERVES
+COUNTS = "accepted", "limited", "refused", "last_code"
+WITHIN = "{available_low_W}/{low_reason}..{available_high_W}/{high_reason}"
+
+
+def shown(values, names, within=""):
+    words = [f"{name}={values[name]}" for name in names]
+    return " ".join([*words, within.format(**values)]).replace(str(w.NOTHING_W), "-").strip()
+
+
+@each_part(__file__, "listener.txt")
+def test_a_dialogue(part, site, sender):
+    senders = {name: sender(name) for name in KEYS}
+    table = site.bench.cabinet.core.functions["hint_table"]
+
+    def ask(source, what, value="", *fields):
+        one = senders[source]
+        if what == "state":
+            found, nonce, now_us = one.state(), site.listener.admission.nonce, site.bench.now_us
+            assert found[:3] == (source, nonce, now_us // 1000)
+            assert found.setpoint_W == site.bench.cabinet.core.setpoints()[0]
+            return [shown(found._asdict(), STATE, WITHIN)]
+        if what == "counts":
+            return [shown(site.source(source), COUNTS)]
+        if what == "in_force":
+            number = list(KEYS).index(source)
+            return [f"{table.out[hint_outputs.output_at(number, NAMES[value], 0)]} W"]
+        fields = {name: int(value) for name, value in [each.split("=") for each in fields]}
+        if "in_ms" in fields:
+            fields["start_ms"] = site.bench.now_us // 1000 + fields.pop("in_ms")
+        reply = one.say(NAMES[what], int(value), **fields)
+        assert (reply.asked_W, reply.source) == (int(value), source)
+        return [f"H{reply.code} {shown(reply._asdict(), REPLY, WITHIN)}"]
+
+    steps = {
+        "$": ask,
+        "run": site.run,
+        "answer": lambda: site.listener.answer(site.bench.now_us) or site.step(),
+        "tick": lambda count: site.bench.tick(int(count)),
+        "grid": lambda power_W: site.bench.field.wrong.update({s.GRID_POWER_W: int(power_W)}),
+    }
+    part.play(by_word(steps))
+
+
 def test_a_hint_that_waited_too_long_in_the_queue_is_too_late(site, sender):
     one = sender("site_ems")
     one.send(one.datagram(h.IMPORT_W_MAX, 1))
@@ -290,110 +337,6 @@ def holds(record, **wanted):
     return True
 
 
-LAPSED = {"granted_W": 50_000, "valid_ms": 0, "fallback_W": 50_000}
-NOTHING = {"granted_W": w.NOTHING_W, "fallback_W": w.NOTHING_W}
-
-
-@cases("""
-    source  quantity  value_W  valid_ms  wanted
-    "cloud"  h.CHARGE_W_MAX  20_000  1500  {"code": h.GRANTED, "valid_ms": 1500}  # not rounded up
-    # longzheng/open-dynamic-export pull 102: no hint yet must not mean no limit
-    "cloud"  h.CHARGE_W_MAX  20_000  60_001  {"code": h.VALID_LONG, **LAPSED}
-    "cloud"  h.DISCHARGE_W_MAX  -1  60_000  {"code": h.WRONG_VALUE, **NOTHING}
-    "cloud"  h.IMPORT_W_MAX  400_000  9000  {"code": h.CHARGING_ONLY, "granted_W": 400_000}
-    "site_ems"  0  0  1000  {"code": h.GRANTED, "granted_W": w.NOTHING_W}
-    "site_ems"  0  0  999  {"code": h.VALID_SHORT, "kind": h.HEARTBEAT}
-""")
-def test_a_reply_before_the_cabinet_runs(site, sender, source, quantity, value_W, valid_ms, wanted):
-    assert holds(sender(source).say(quantity, value_W, valid_ms=valid_ms), **wanted)
-
-
-def test_a_refusal_reports_the_value_in_force(site, sender):
-    one = sender("cloud")
-    one.say(h.CHARGE_W_MAX, 20_000, valid_ms=30_000)
-    site.bench.tick(50)
-    reply = one.say(h.CHARGE_W_MAX, 5, valid_ms=90_000)
-    assert holds(reply, code=h.VALID_LONG, asked_W=5, granted_W=20_000, valid_ms=29_000)
-
-
-def test_an_obligation_that_cannot_be_met_reports_the_power_held(site, sender):
-    site.bench.field.wrong[s.GRID_POWER_W] = 300_000
-    site.bench.tick(10)  # not running yet: no power at all
-    reply = sender("site_ems").say(h.IMPORT_W_MAX, 100_000)
-    assert holds(reply, code=h.LIMITED, asked_W=100_000)
-    assert 250_000 < reply.granted_W <= 300_000  # as the connection's filter has it by then
-    looser = sender("desk").say(h.IMPORT_W_MAX, 400_000)
-    assert holds(looser, code=h.GRANTED, granted_W=400_000)  # it is kept: another's is not
-
-
-def test_replies_and_states_of_a_running_cabinet(site, sender):
-    """A request, its state, an operator above it (evcc-io/evcc issue 33063), a cap."""
-    site.run()
-    scheduler, cloud = sender("scheduler"), sender("cloud")
-    reply = scheduler.say(h.POWER_W, -10_000)
-    site.bench.tick(5)
-    ends = ("available_low_W", "available_high_W", "low_reason", "high_reason", "nonce")
-    reserves = {"reserve_peaks_permille": 150, "reserve_backup_permille": 100}
-    remaining_Wh = 638_550 * (RATED["soc_permille"] - 150) // 1000  # at a health of 99 %
-    wanted = {name: getattr(reply, name) for name in ends} | reserves
-    wanted |= {"source": "cloud", "control_source": "scheduler", "remaining_Wh": remaining_Wh}
-    uptime_ms = site.bench.now_us // 1000
-    assert holds(cloud.state(), **wanted, uptime_ms=uptime_ms, setpoint_W=-10_000)
-    assert site.bench.cabinet.core.setpoints()[0] == -10_000
-    assert site.source("cloud")["accepted"] == 0
-    assert sender("desk").say(h.POWER_W, -10_000).code == h.GRANTED
-    reply = scheduler.say(h.POWER_W, 10_000)
-    assert holds(reply, code=h.OUTRANKED, granted_W=0, setpoint_W=-10_000)
-    reply = cloud.say(h.CHARGE_W_MAX, 20_000)
-    assert holds(reply, code=h.GRANTED, granted_W=20_000, valid_ms=60_000, fallback_W=50_000)
-    assert holds(reply, available_low_W=-20_000, low_reason=401)
-
-
-def test_an_obligation_moves_a_request(site, sender):
-    site.run()
-    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
-    site.bench.tick(1000)
-    ems, scheduler = sender("site_ems"), sender("scheduler")
-    # its meter does not follow the battery
-    assert ems.say(h.IMPORT_W_MAX, 100_000).code == h.LIMITED
-    state = ems.state()
-    assert holds(state, control_source="", binding_reason=304, low_reason=304)
-    assert state.setpoint_W == state.available_low_W > 90_000
-    for count, asked_W in enumerate((10_000, 0, -20_000), 1):
-        reply = scheduler.say(h.POWER_W, asked_W)
-        assert holds(reply, code=h.MOVED, asked_W=asked_W, low_reason=304)
-        assert reply.granted_W == reply.available_low_W > 90_000
-        source = site.source("scheduler")
-        assert (source["limited"], source["last_code"]) == (count, h.MOVED)
-    site.bench.field.wrong[s.GRID_POWER_W] = -200_000
-    site.bench.tick(1000)
-    assert sender("desk").say(h.EXPORT_W_MAX, 100_000).code == h.GRANTED
-    for asked_W in (-10_000, 0, 20_000):
-        reply = scheduler.say(h.POWER_W, asked_W)
-        assert holds(reply, code=h.MOVED, granted_W=reply.available_high_W)
-        assert reply.available_high_W < -90_000
-
-
-def test_limits_cut_a_request(site, sender):
-    site.run()
-    # importing: discharging as much does not export
-    site.bench.field.wrong[s.GRID_POWER_W] = 200_000
-    one = sender("scheduler")
-    site.bench.tick(1000)
-    reply = one.say(h.POWER_W, 100_000)
-    assert holds(reply, code=h.GRANTED, granted_W=100_000, setpoint_W=100_000)
-    for count, asked_W in enumerate((240_000, 10**9), 1):
-        reply = one.say(h.POWER_W, asked_W)
-        assert holds(reply, code=h.LIMITED, granted_W=reply.available_high_W)
-        assert 0 < reply.available_high_W < 240_000
-        assert reply.high_reason in (302, 212, 213, 214, 215)
-        found = site.source("scheduler")
-        assert (found["limited"], found["last_code"]) == (count, h.LIMITED)
-    reply = one.say(h.POWER_W, 10**9, sequence=1)
-    assert holds(reply, code=h.OLD_SEQUENCE, granted_W=reply.available_high_W)
-    assert reply.granted_W < 250_001
-
-
 @pytest.mark.parametrize("code", range(h.GRANTED, h.MOVED + 1))
 def test_a_hint_with_another_effect_than_requested_is_counted(site, sender, monkeypatch, code):
     monkeypatch.setattr("controller.hints.replies.effect", lambda *_: (code, 5))
@@ -403,29 +346,6 @@ def test_a_hint_with_another_effect_than_requested_is_counted(site, sender, monk
     found = site.source("site_ems")
     counted = [found[name] for name in ("accepted", "limited", "refused", "last_code")]
     assert counted == [1, code != h.GRANTED, 1, h.VALID_SHORT]
-
-
-@pytest.mark.parametrize("first", ["heartbeat", "hint"])
-def test_a_fallback_ends_with_a_heartbeat_and_a_hint(site, sender, first):
-    """The fallback is 50 kW and acts until both have come."""
-    one = sender("cloud")
-    one.say(h.CHARGE_W_MAX, 80_000, valid_ms=1000)
-    site.bench.tick(60)
-    if first == "hint":
-        reply = one.say(h.CHARGE_W_MAX, 80_000)
-        assert holds(reply, code=h.FALLBACK_RULES, asked_W=80_000, granted_W=50_000, valid_ms=0)
-        assert site.source("cloud")["limited"] == 1
-        reply = one.say(h.CHARGE_W_MAX, 40_000)  # less acts at once
-        assert holds(reply, code=h.GRANTED, granted_W=40_000, valid_ms=60_000)
-        site.bench.tick(60)  # it may send three a second
-        one.say(h.CHARGE_W_MAX, 80_000)
-        assert one.say(0).code == h.GRANTED
-    else:
-        assert one.say(0).code == h.GRANTED
-        reply = one.say(h.CHARGE_W_MAX, 80_000)
-        assert holds(reply, code=h.GRANTED, granted_W=80_000)
-    table = site.bench.cabinet.core.functions["hint_table"]
-    assert table.in_force_W(site.entry("cloud", h.CHARGE_W_MAX)) == 80_000
 
 
 def test_a_key_changes_live_through_the_command_socket(site, sender):
@@ -497,20 +417,3 @@ def test_the_schedule_of_the_source_that_comes_first_stays_while_its_heartbeat_i
     assert second.plan(band, band).answered() == (h.OTHERS_SCHEDULE, 0, 1)
     site.bench.tick(100)
     assert second.plan(band, band).answered(2) == (h.GRANTED, 0, 2)
-
-
-def test_notices_and_a_later_start_are_answered_with_what_is_known(site, sender):
-    one = sender("site_ems")
-    now_ms = site.bench.now_us // 1000
-    reply = one.say(h.PRICE_IS_NEGATIVE, 1)
-    assert (reply.code, reply.granted_W, reply.valid_ms) == (h.GRANTED, 1, 60_000)
-    reply = one.say(h.STEP_W, 7000, start_ms=now_ms + 30_000)
-    assert (reply.code, reply.granted_W) == (h.GRANTED, 7000) and reply.valid_ms > 89_000
-    reply = one.say(h.EXPORT_W_MAX, 1000, start_ms=now_ms + 2000)
-    assert (reply.code, reply.granted_W) == (h.LATER, w.NOTHING_W)
-    site.bench.tick(100)
-    site.listener.answer(site.bench.now_us)
-    site.step()
-    out = site.bench.cabinet.core.functions["hint_table"].out
-    source = site.entry("site_ems", h.EXPORT_W_MAX) // len(h.QUANTITIES)
-    assert out[hint_outputs.output_at(source, h.EXPORT_W_MAX, 0)] == 1000

@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
-import controller.upstream
+import controller.doors.local
 from controller.config import configuration
 from controller.core.base import hint_codes as h, reasons
-from controller.hints import wire as w
+from controller.doors.local import messages
+from controller.forms.refusal import ConfigError
+from controller.hints import no_answer, wire as w
 from controller.rows import reason_words
 from controller.sites import EXAMPLE
-from controller.upstream import messages
 
-PAGE = (Path(controller.upstream.__file__).parent / "SENDING.md").read_text(encoding="utf-8")
+PAGE = (Path(controller.doors.local.__file__).parent / "SENDING.md").read_text(encoding="utf-8")
 
 
 def row(first):
@@ -22,7 +23,7 @@ def row(first):
 
 
 def test_the_remedies_agree_with_the_page():
-    assert h.text(h.NOT_UNDERSTOOD)[2] == "Read controller/upstream/SENDING.md."
+    assert h.text(h.NOT_UNDERSTOOD)[2] == "Read controller/doors/local/SENDING.md."
     assert "when a third of its validity has passed" in h.text(h.GRANTED)[2]
     assert "when a third of its validity has passed" in PAGE
 
@@ -49,12 +50,12 @@ def test_the_fields_of_a_message_are_those_on_the_page():
     assert messages.datagram(GOOD)
     assert messages.datagram({**GOOD, "purpose": 1, "kind": "heartbeat"})
     for name in GOOD:
-        with pytest.raises(messages.MessageError, match=f"{name}:? is missing"):
+        with pytest.raises(ConfigError, match=f"{name}:? is missing"):
             messages.datagram({key: value for key, value in GOOD.items() if key != name})
-    with pytest.raises(messages.MessageError, match="hint:fallback: is not a known key"):
+    with pytest.raises(ConfigError, match="hint:fallback: is not a known key"):
         messages.datagram({**GOOD, "fallback": 1})
     names = "granted code label name sentence remedy".split()
-    assert list(messages.problem(h.NO_ANSWER)) == names
+    assert list(no_answer.problem(h.NO_ANSWER)) == names
 
 
 def test_the_fields_of_a_state_and_every_code_are_those_on_the_page():

@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_planning import SITE
 
-from controller.planner import accounts, backtest, books, shadows
-from controller.planner.accounts import Quarter
+from controller.planner import accounts, backtest, books
+from controller.planner.books import Quarter
 
 ZONE = ZoneInfo("Europe/Berlin")
 SLOT_S, DAY = 900, 96
@@ -31,7 +31,7 @@ def quarters(days, **changes):
 
 
 def month(rows):
-    return accounts.month(SITE, accounts.series_of(rows), (None, 0))
+    return accounts.month(SITE, books.series_of(rows), (None, 0))
 
 
 def test_an_idle_battery_costs_what_no_battery_costs():
@@ -44,7 +44,7 @@ def test_an_idle_battery_costs_what_no_battery_costs():
 
 def test_a_peak_of_the_hour_that_exists_twice_is_in_its_hour():
     rows = quarters(14)
-    found = accounts.series_of(rows)
+    found = books.series_of(rows)
     assert len(found.load_W) == 14 * DAY and accounts.month_begin(found) == 0
     at = [each.at.isoformat() for each in rows].index("2026-10-25T02:45:00+01:00")
     own, _ = accounts.part(found, at, at + 2)
@@ -80,13 +80,13 @@ def test_a_battery_that_is_measured_without_the_grid_counts():
     rows = quarters(20, grid_W=None, battery_W=lambda time, at: 50e3 * (12 <= time.hour < 14))
     assert (month(rows)["peak_W"], month(rows)["peak_without_W"]) == (150e3, 200e3)
     rows = quarters(20, battery_W=None, grid_W=100e3)
-    assert accounts.series_of(rows).battery_W[48 : 48 + 9] == [100e3] * 8 + [0.0]
+    assert books.series_of(rows).battery_W[48 : 48 + 9] == [100e3] * 8 + [0.0]
 
 
 def test_nothing_known_is_no_account():
-    assert accounts.series_of([]) is None
+    assert books.series_of([]) is None
     for name in ("load_W", "stored_Wh", "price_per_kWh"):
-        assert accounts.series_of(quarters(1, **{name: None})) is None
+        assert books.series_of(quarters(1, **{name: None})) is None
 
 
 def test_energy_that_the_load_gets_later_is_named_and_no_saving():
@@ -95,7 +95,7 @@ def test_energy_that_the_load_gets_later_is_named_and_no_saving():
     grid_W = lambda time, at: 100e3 * (1 + (12 <= time.hour < 14)) - yields(time, at)  # noqa: E731
     for battery_W in (0.0, None):
         rows = quarters(20, lowered_W=yields, grid_W=grid_W, battery_W=battery_W)
-        assert set(accounts.series_of(rows).battery_W) == {0.0}
+        assert set(books.series_of(rows).battery_W) == {0.0}
         found = month(rows)
         assert (found["yielded_kWh"], found["yielded_h"]) == (20.0, 1.0)
         # at its price, and bought later at the mean price
@@ -186,7 +186,7 @@ def test_errors_carbon_and_a_site_without_pv():
 def played(days, way):
     """Quarters in which the model of the controller follows a way."""
     rows = quarters(days)
-    found = accounts.series_of(rows)
+    found = books.series_of(rows)
     past = backtest.Past(found.start, found.load_W, found.pv_W, found.price_per_kWh, 0)
     done = way(past)
     stored_J, filled = 200e3 * 3600, []
@@ -195,7 +195,7 @@ def played(days, way):
         stored_J -= backtest.moved_J(own_W, SITE)
         own = {"grid_W": grid_W, "battery_W": own_W, "stored_Wh": stored_J / 3600}
         filled.append(row._replace(**own))
-    return accounts.series_of(filled)
+    return books.series_of(filled)
 
 
 def test_the_share_of_the_optimum_is_1000_and_of_no_battery_0():
@@ -204,15 +204,15 @@ def test_the_share_of_the_optimum_is_1000_and_of_no_battery_0():
     assert days == 7 and permille == pytest.approx(1000, abs=5)
     permille, days = accounts.share(SITE, played(7, backtest.without))
     assert days == 7 and permille == pytest.approx(0, abs=1)
-    assert accounts.share(SITE, accounts.series_of(quarters(1)[:95])) == (None, 0)
-    flat = accounts.series_of(quarters(2, load_W=100e3, grid_W=100e3, price_per_kWh=0.1))
+    assert accounts.share(SITE, books.series_of(quarters(1)[:95])) == (None, 0)
+    flat = books.series_of(quarters(2, load_W=100e3, grid_W=100e3, price_per_kWh=0.1))
     free = SITE._replace(tariff=SITE.tariff | {"demand_per_kW_month": [0.0]})
     assert accounts.share(free, flat) == (None, 2), "nothing to save"
 
 
 def stepped(rows, ahead=()):
-    own = shadows.Shadows(SITE)
-    found = accounts.series_of(rows)
+    own = accounts.Shadows(SITE)
+    found = books.series_of(rows)
     while own.step(found, ahead):
         pass
     return own, found
@@ -221,7 +221,7 @@ def stepped(rows, ahead=()):
 def test_shadows_cost_what_their_habit_costs():
     own, found = stepped(quarters(17), [0.1] * DAY)
     costs = {each["name"]: each["cost"] for each in own.costs(found)}
-    assert list(costs) == ["as run", "no battery", *shadows.HABITS]
+    assert list(costs) == ["as run", "no battery", *accounts.HABITS]
     assert costs["as run"] == pytest.approx(costs["no battery"])
     assert costs["holds_cap"] < costs["energy_only"] < costs["no battery"]
 

@@ -9,7 +9,7 @@ import pytest
 from planner_bench import QUARTER_S, SITE, PlannerBench
 
 from controller.hints import client
-from controller.planner import shadows
+from controller.planner import accounts
 
 pytestmark = pytest.mark.wire
 # zone: midnights after which the clock has gone forward and back
@@ -28,7 +28,7 @@ LATE_S = {"before midnight": -20, "at midnight": 0, "in the night": 14_420}
 @pytest.mark.parametrize("zone", ZONES)
 def test_books_and_plan_of_a_late_start(zone, night, late, tmp_path, monkeypatch):
     monkeypatch.setattr(client, "ANSWER_S", 0.3)
-    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    monkeypatch.setattr(accounts.Shadows, "step", lambda *_: False)
     monkeypatch.setattr(planner_bench, "SITE", SITE.replace("Europe/Berlin", zone))
     own = ZoneInfo(zone)
     midnight = datetime.fromisoformat(ZONES[zone][night]).replace(tzinfo=own)

@@ -8,7 +8,7 @@ import pytest
 from planner_bench import HOUR_S, QUARTER_S, SITE, load_W
 
 from controller.planner import books
-from controller.planner.accounts import Quarter
+from controller.planner.books import Quarter
 from controller.recorder.quarters import FILE, HEADER, KEPT
 from controller.system import clock
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
 
 from controller.hints import admission, client
-from controller.planner import books, inputs, shadows
+from controller.planner import accounts, books, inputs
 from controller.recorder import quarters
 from controller.state import plan_file
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.wire
 def bench(tmp_path, monkeypatch):
     # no wait for an answer that never comes
     monkeypatch.setattr(client, "ANSWER_S", 0.3)
-    monkeypatch.setattr(shadows.Shadows, "step", lambda *_: False)
+    monkeypatch.setattr(accounts.Shadows, "step", lambda *_: False)
     made = PlannerBench(tmp_path)
     yield made
     made.site.close()
@@ -103,7 +103,7 @@ def test_another_run_of_the_controller_gets_the_schedule_at_once(bench):
     bench.site.listener.close()
     bench.planner.step()
     (line,) = bench.plan()["waits"]
-    assert line.startswith("no controller runs in ") and line in bench.said[-1]
+    assert line.startswith("no controller answers in ") and line in bench.said[-1]
     bench.site.reopen({name: (admission.key_of(key, 0),) for name, key in KEYS.items()})
     bench.pass_s(5).step()
     assert bench.heard() == 2 and bench.plan()["waits"] == []

@@ -50,7 +50,7 @@ READERS = {
     "controller/console/provision.py csv.reader": "a list of cabinets",
     "controller/doors/http/pages.py json_text.loads": "a message",
     "controller/doors/mqtt/commands.py json_text.loads": "a message",
-    "controller/upstream/framing.py json_text.loads": "a message",
+    "controller/doors/local/framing.py json_text.loads": "a message",
     "controller/watch/cabinet.py json_text.loads": "an answer of the cabinet",
     "controller/watch/kube_api.py json_text.loads": "an answer of the scheduler",
     "controller/watch/slurm.py json_text.loads": "an answer of the scheduler",
@@ -79,7 +79,7 @@ READERS = {
     "controller/systemd/signed_bundle.py json.loads": "own",
     "controller/documents/locked.py configparser.ConfigParser": "own",
     "controller/systemd/make_bundle.py configparser.ConfigParser": "own",
-    "controller/upstream/examples/announce_steps.py json.loads": "an example for others",
+    "controller/doors/local/examples/announce_steps.py json.loads": "an example for others",
 }
 PARSERS = {
     *("json.loads", "json.load", "json_text.loads", "csv.reader", "csv.DictReader"),

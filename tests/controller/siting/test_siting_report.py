@@ -80,14 +80,14 @@ def line_of(text, identity):
     return next(line for line in text.splitlines() if line.startswith(f"  {identity} "))
 
 
-@site_cases(r"""name | lines
-    yard | {"B18": r"4\.781 m +>= 3\.048 m  met$", "B19": r"1\.881 m +>= 0\.914 m  met$",
-        "B7c": r"3\.442 m +>= 3\.000 m  met$", "B12": "stated +yes  met$"}
-    "room" | {"B4": "96 kWh +<= 50 kWh  NOT MET$", "B5a": r"0\.600 m +>= 0\.914 m  NOT MET$",
-        "B5b": r"1\.000 m +>= 0\.914 m  met$", "B7a": "- +yes  needs a fact$", "A50": "no +yes  NOT
+@site_cases(r"""name lines
+    yard  {"B18": r"4\.781 m +>= 3\.048 m +met$", "B19": r"1\.881 m +>= 0\.914 m +met$",
+        "B7c": r"3\.442 m +>= 3\.000 m +met$", "B12": "stated +yes +met$"}
+    "room"  {"B4": "96 kWh +<= 50 kWh +NOT MET$", "B5a": r"0\.600 m +>= 0\.914 m +NOT MET$",
+        "B5b": r"1\.000 m +>= 0\.914 m +met$", "B7a": "- +yes +needs a fact$", "A50": "no +yes +NOT
         MET$"}
-    pods | {"B28a": r"2\.293 m +>= 1\.524 m  met$", "B28c": r"5\.944 m +>= 3\.048 m  met$",
-        "B28d": r"17\.293 m +>= 15\.300 m  met$"}
+    pods  {"B28a": r"2\.293 m +>= 1\.524 m +met$", "B28c": r"5\.944 m +>= 3\.048 m +met$",
+        "B28d": r"17\.293 m +>= 15\.300 m +met$"}
 """)
 def test_the_report_of_an_example(name, lines):
     assert sorted(path.stem for path in EXAMPLES.glob("*.toml")) == NAMES
@@ -108,16 +108,16 @@ def test_the_report_has_every_rule_once():
         assert len(listed) + min(1, aside.count(rule.id)) == 1, rule.id
 
 
-@site_cases(r"""changes | words
-    [model(walk_in=True)] | B22 walk-in unit counts as a room yes - applies
-    [model(walk_in=True)] | the inside of a walk-in unit, which counts as a room (B22)
-    [exposure("building", 9)] | 855 9.5.2.6 (?), IFC 1207.8.3 (?); unconfirmed
-    [{"edition": "ifc_2018"}, exposure("building", 9)] | 1206.2.8.7.1 (?); read in a primary text
-    [NEAR, model(energy_kWh=300.0002)] | 600.0004 kWh <= 600 kWh NOT MET
-    [room(floor_above_vehicle_access_m=22.8605)] | 22.8605 m <= 22.860 m NOT MET
-    [NEAR, spaced(0.9139)] | B5a group to group 0.913 m >= 0.914 m NOT MET
-    [room()] | none in the file
-    [{"name": "\u00e4"}] | SITING AUDIT \xe4
+@site_cases(r"""changes words
+    [model(walk_in=True)]  B22 walk-in unit counts as a room yes - applies
+    [model(walk_in=True)]  the inside of a walk-in unit, which counts as a room (B22)
+    [exposure("building", 9)]  855 9.5.2.6 (?), IFC 1207.8.3 (?); unconfirmed
+    [{"edition": "ifc_2018"}, exposure("building", 9)]  1206.2.8.7.1 (?); read in a primary text
+    [NEAR, model(energy_kWh=300.0002)]  600.0004 kWh <= 600 kWh NOT MET
+    [room(floor_above_vehicle_access_m=22.8605)]  22.8605 m <= 22.860 m NOT MET
+    [NEAR, spaced(0.9139)]  B5a group to group 0.913 m >= 0.914 m NOT MET
+    [room()]  none in the file
+    [{"name": "\u00e4"}]  SITING AUDIT \xe4
 """)
 def test_the_words_of_a_report(changes, words):
     assert words in " ".join(results(site(*changes))[2].split())
@@ -321,20 +321,20 @@ def test_each_unit_has_its_binding_distance(changes, wanted):
     ]
 
 
-@site_cases("""name | judged | further
-    yard | {"pod_1 hall_3": "4.781 m (B18?: 3.048)", "pod_2 hall_exit": "4.812 m (B20?:
+@site_cases("""name judged further
+    yard  {"pod_1 hall_3": "4.781 m (B18?: 3.048)", "pod_2 hall_exit": "4.812 m (B20?:
         3.048)", "pod_1 hedge": "4.971 m (B24?: 3.048)", "pod_3 road": "4.881 m (B18?: 3.048)",
         "pod_3 lot_line": "1.881 m (B19?: 0.914)", "pod_4 lot_line": "1.881 m (B19?: 0.914)",
-        "pod_1 pod_2": "3.442 m (B7c?: 3.000)"} | {"pod_1 pod_3": "3.462 m", "pod_2 pod_4": "3.462
+        "pod_1 pod_2": "3.442 m (B7c?: 3.000)"}  {"pod_1 pod_3": "3.462 m", "pod_2 pod_4": "3.462
         m", "pod_3 pod_4": "3.442 m"}
-    "room" | {"rack_1 rack_2": "! 0.600 m (B5a: 0.914)", "rack_2 rack_3": "! 0.600 m (B5a:
-        0.914)", "rack_1 room_0_14": "1.000 m (B5b: 0.914)"} | {"rack_1 room_0_14 wall_1": "1.100
+    "room"  {"rack_1 rack_2": "! 0.600 m (B5a: 0.914)", "rack_2 rack_3": "! 0.600 m (B5a:
+        0.914)", "rack_1 room_0_14": "1.000 m (B5b: 0.914)"}  {"rack_1 room_0_14 wall_1": "1.100
         m", "rack_3 room_0_14 wall_2": "1.900 m", "rack_3 room_0_14 wall_3": "1.100 m", "rack_1
         room_0_14 wall_5": "2.400 m"}
-    pods | {"pod_a canteen": "17.293 m (B28d?: 15.300)", "pod_a fence": "2.293 m (B28a?:
+    pods  {"pod_a canteen": "17.293 m (B28d?: 15.300)", "pod_a fence": "2.293 m (B28a?:
         1.524)", "pod_b fence": "2.293 m (B28a?: 1.524)", "pod_a switch_house": "5.944 m (B28c?:
         3.048)", "pod_b lot_line": "7.444 m (B28c?: 3.048)", "pod_b street": "7.444 m (B28c?:
-        3.048)"} | {"pod_a pod_b": "3.008 m"}
+        3.048)"}  {"pod_a pod_b": "3.008 m"}
 """)
 def test_the_distances_of_the_examples(name, judged, further):
     given, findings, _, root = example(name)

@@ -179,81 +179,81 @@ def is_as(found, wanted):
     return wanted in (found.verdict, found.reason)
 
 
-@site_cases("""identity | changes | wanted
-    B17 | [IFC, exposure("building", 1.6)] | MET  # five feet and ten
-    B17 | [IFC, exposure("building", 1.5)] | NOT_MET
-    B17 | [{"edition": "nfpa855_2020"}, exposure("building", 1.6)] | NOT_APPLICABLE
-    B18 | [IFC, exposure("building", 1.6)] | NOT_APPLICABLE
-    B4 | [NEAR, LARGE] | judged by B7a  # groups and tests
-    B4 | [NEAR, model(energy_kWh=100)] | NOT_MET
-    B7a | [NEAR, model(energy_kWh=100)] | NEEDS_FACT
-    B5a | [NEAR, LARGE, spaced(0.6)] | judged by B7c
-    B7c | [NEAR, LARGE, spaced(0.6)] | MET
-    B7c | [NEAR, LARGE, spaced(0.4)] | NOT_MET
-    B5a | [NEAR, BANK] | NOT_APPLICABLE
-    B7c | [NEAR, LARGE, spaced(0.5), BANK] | MET
-    B7c | [NEAR, LARGE, spaced(0.499), BANK] | NOT_MET
-    B7d | [*NO_WALL] | NOT_APPLICABLE
-    B7d | [*NO_WALL, model(energy_kWh=51)] | WALL_FACT
-    B7d | [*NO_WALL, spaced(0.6)] | WALL_FACT
-    B7a | [*CLOSE] | NEEDS_FACT
-    A96c | [*CLOSE, model(**TESTED)] | MET
-    A96c | [*CLOSE, model(**TESTED), model(ul_9540a_no_flaming_outside=False)] | NOT_MET
-    B4 | [*LISTED, model(energy_kWh=200)] | judged by B6
-    B7a | [*LISTED, model(energy_kWh=250)] | NOT_APPLICABLE
-    B6 | [*LISTED, model(energy_kWh=251, **TESTED)] | judged by B7a
-    B7a | [*LISTED, model(energy_kWh=251, **TESTED)] | MET
-    B6 | [*LISTED, model(energy_kWh=250, **TESTED)] | MET
-    B8 | [NEWEST, NEAR, LARGE, WITHOUT_TEST] | NEEDS_FACT
-    B8 | [NEAR, LARGE, WITHOUT_TEST] | NOT_APPLICABLE
-    B4 | [model(energy_kWh=400)] | outdoors, no exposure within 30.5 m (B10)
-    B4 | [room(), DEDICATED, model(energy_kWh=400)] | a dedicated building (B10)
-    B4 | [UNDECLARED, model(energy_kWh=400)] | NOT_MET  # undeclared kinds: not remote
-    B4 | [IFC, model(energy_kWh=400)] | NOT_MET  # an edition without this row
-    B4 | [roof(), model(energy_kWh=51)] | NOT_MET  # a roof is never remote
-    B11 | [*HUGE] | judged by B12  # energy of a fire area
-    B11 | [*HUGE, NO_ANALYSIS] | NOT_MET
-    B12 | [*HUGE, NO_ANALYSIS] | NEEDS_FACT
-    B12 | [*HUGE, NO_ANALYSIS, {"area.room.group_H": True}] | MET
-    B11 | [*HUGE, WITHOUT_TEST] | NOT_MET
-    B11 | [*HUGE, beside(5, energy_kWh=400)] | NOT_MET  # every unit needs a test
-    B12 | [*HUGE, beside(5, energy_kWh=400)] | NEEDS_FACT
-    B12 | [NEAR, model(energy_kWh=301), NO_ANALYSIS] | (TWO_TESTS,)
-    B12 | [room(), model(energy_kWh=301), NO_ANALYSIS] | (TWO_TESTS + ", or area.room.group_H",)
-    B1 | [NEAR, model(energy_kWh=10.001), MIXED] | APPLIES
-    A66 | [NO_ANALYSIS, beside(5, technology="lead_acid")] | (*NO_ANALYSIS,)
-    A66 | [NO_ANALYSIS, room(), model(energy_kWh=400)] | (*NO_ANALYSIS,)
-    A66 | [NO_ANALYSIS, *HUGE, DEDICATED] | no fact of the site requires it
-    B17 | [*BEHIND] | NOT_MET  # barriers, walls and tests
-    B17 | [*BEHIND, TESTED_AT_1_M] | MET
-    B19 | [*BEHIND, TESTED_AT_1_M] | MET
-    B19 | [IFC, exposure("lot_line", 0.949), TESTED_AT_1_M] | NOT_MET
-    B19 | [exposure("building", 0.913), TESTED_AT_HALF] | NOT_MET
-    B19 | [exposure("building", 0.914), TESTED_AT_HALF] | MET
-    B18 | [building(1.0, **WALL)] | MET
-    B18 | [exposure("lot_line", 0, line_m=[[12.5, -9.0], [12.5, 8.0]]), BARRIER] | MET
-    B18 | [exposure("lot_line", 0, line_m=[[12.5, -9.0], [12.5, 8.0], [9.0, 8.0]]), BARRIER] |
+@site_cases("""identity changes wanted
+    B17  [IFC, exposure("building", 1.6)]  MET  # five feet and ten
+    B17  [IFC, exposure("building", 1.5)]  NOT_MET
+    B17  [{"edition": "nfpa855_2020"}, exposure("building", 1.6)]  NOT_APPLICABLE
+    B18  [IFC, exposure("building", 1.6)]  NOT_APPLICABLE
+    B4  [NEAR, LARGE]  judged by B7a  # groups and tests
+    B4  [NEAR, model(energy_kWh=100)]  NOT_MET
+    B7a  [NEAR, model(energy_kWh=100)]  NEEDS_FACT
+    B5a  [NEAR, LARGE, spaced(0.6)]  judged by B7c
+    B7c  [NEAR, LARGE, spaced(0.6)]  MET
+    B7c  [NEAR, LARGE, spaced(0.4)]  NOT_MET
+    B5a  [NEAR, BANK]  NOT_APPLICABLE
+    B7c  [NEAR, LARGE, spaced(0.5), BANK]  MET
+    B7c  [NEAR, LARGE, spaced(0.499), BANK]  NOT_MET
+    B7d  [*NO_WALL]  NOT_APPLICABLE
+    B7d  [*NO_WALL, model(energy_kWh=51)]  WALL_FACT
+    B7d  [*NO_WALL, spaced(0.6)]  WALL_FACT
+    B7a  [*CLOSE]  NEEDS_FACT
+    A96c  [*CLOSE, model(**TESTED)]  MET
+    A96c  [*CLOSE, model(**TESTED), model(ul_9540a_no_flaming_outside=False)]  NOT_MET
+    B4  [*LISTED, model(energy_kWh=200)]  judged by B6
+    B7a  [*LISTED, model(energy_kWh=250)]  NOT_APPLICABLE
+    B6  [*LISTED, model(energy_kWh=251, **TESTED)]  judged by B7a
+    B7a  [*LISTED, model(energy_kWh=251, **TESTED)]  MET
+    B6  [*LISTED, model(energy_kWh=250, **TESTED)]  MET
+    B8  [NEWEST, NEAR, LARGE, WITHOUT_TEST]  NEEDS_FACT
+    B8  [NEAR, LARGE, WITHOUT_TEST]  NOT_APPLICABLE
+    B4  [model(energy_kWh=400)]  outdoors, no exposure within 30.5 m (B10)
+    B4  [room(), DEDICATED, model(energy_kWh=400)]  a dedicated building (B10)
+    B4  [UNDECLARED, model(energy_kWh=400)]  NOT_MET  # undeclared kinds: not remote
+    B4  [IFC, model(energy_kWh=400)]  NOT_MET  # an edition without this row
+    B4  [roof(), model(energy_kWh=51)]  NOT_MET  # a roof is never remote
+    B11  [*HUGE]  judged by B12  # energy of a fire area
+    B11  [*HUGE, NO_ANALYSIS]  NOT_MET
+    B12  [*HUGE, NO_ANALYSIS]  NEEDS_FACT
+    B12  [*HUGE, NO_ANALYSIS, {"area.room.group_H": True}]  MET
+    B11  [*HUGE, WITHOUT_TEST]  NOT_MET
+    B11  [*HUGE, beside(5, energy_kWh=400)]  NOT_MET  # every unit needs a test
+    B12  [*HUGE, beside(5, energy_kWh=400)]  NEEDS_FACT
+    B12  [NEAR, model(energy_kWh=301), NO_ANALYSIS]  (TWO_TESTS,)
+    B12  [room(), model(energy_kWh=301), NO_ANALYSIS]  (TWO_TESTS + ", or area.room.group_H",)
+    B1  [NEAR, model(energy_kWh=10.001), MIXED]  APPLIES
+    A66  [NO_ANALYSIS, beside(5, technology="lead_acid")]  (*NO_ANALYSIS,)
+    A66  [NO_ANALYSIS, room(), model(energy_kWh=400)]  (*NO_ANALYSIS,)
+    A66  [NO_ANALYSIS, *HUGE, DEDICATED]  no fact of the site requires it
+    B17  [*BEHIND]  NOT_MET  # barriers, walls and tests
+    B17  [*BEHIND, TESTED_AT_1_M]  MET
+    B19  [*BEHIND, TESTED_AT_1_M]  MET
+    B19  [IFC, exposure("lot_line", 0.949), TESTED_AT_1_M]  NOT_MET
+    B19  [exposure("building", 0.913), TESTED_AT_HALF]  NOT_MET
+    B19  [exposure("building", 0.914), TESTED_AT_HALF]  MET
+    B18  [building(1.0, **WALL)]  MET
+    B18  [exposure("lot_line", 0, line_m=[[12.5, -9.0], [12.5, 8.0]]), BARRIER]  MET
+    B18  [exposure("lot_line", 0, line_m=[[12.5, -9.0], [12.5, 8.0], [9.0, 8.0]]), BARRIER] |
         NOT_MET
-    B18 | [fence(1.6), NEAR] | NOT_APPLICABLE  # mobile storage
-    B18 | [fence(1.6), NEAR, {"deployed_days": 31}] | MET
-    B18 | [fence(1.6), NEAR, {"charging_location": True}] | MET
-    B17 | [fence(1.6), NEAR, IFC] | MET  # an edition without rules for it
-    B14 | [high_roof()] | judged by B16a  # floors, roofs, open garages
-    B14 | [roof()] | MET
-    B14 | [room(floor_above_vehicle_access_m=30)] | NOT_MET
-    B14 | [NEAR] | no floor of a building
-    B15 | [NEAR] | no floor of a building
-    B15 | [roof()] | no room
-    B14 | [garage("garage")] | NOT_APPLICABLE
-    B15 | [garage("garage")] | NOT_APPLICABLE
-    B18 | [GARAGE_DECK, building(1.0)] | a roof or garage has other rules
-    B18 | [roof(), exposure("building", 1.0)] | a roof or garage has other rules
-    B17 | [roof(), IFC, exposure("building", 1.0)] | NOT_MET
-    A77 | [{"permit_file": OUTDOOR_PAPERS}] | MET  # papers
-    A77 | [room(), {"permit_file": OUTDOOR_PAPERS}] | NOT_MET
-    B21 | [model(container=None)] | ("model.m.container",)
-    B33 | [DWELLING, spaced(0.5), BANK] | NOT_MET  # dwellings
-    B33 | [DWELLING, spaced(0.499), model(**TESTED)] | NOT_MET
+    B18  [fence(1.6), NEAR]  NOT_APPLICABLE  # mobile storage
+    B18  [fence(1.6), NEAR, {"deployed_days": 31}]  MET
+    B18  [fence(1.6), NEAR, {"charging_location": True}]  MET
+    B17  [fence(1.6), NEAR, IFC]  MET  # an edition without rules for it
+    B14  [high_roof()]  judged by B16a  # floors, roofs, open garages
+    B14  [roof()]  MET
+    B14  [room(floor_above_vehicle_access_m=30)]  NOT_MET
+    B14  [NEAR]  no floor of a building
+    B15  [NEAR]  no floor of a building
+    B15  [roof()]  no room
+    B14  [garage("garage")]  NOT_APPLICABLE
+    B15  [garage("garage")]  NOT_APPLICABLE
+    B18  [GARAGE_DECK, building(1.0)]  a roof or garage has other rules
+    B18  [roof(), exposure("building", 1.0)]  a roof or garage has other rules
+    B17  [roof(), IFC, exposure("building", 1.0)]  NOT_MET
+    A77  [{"permit_file": OUTDOOR_PAPERS}]  MET  # papers
+    A77  [room(), {"permit_file": OUTDOOR_PAPERS}]  NOT_MET
+    B21  [model(container=None)]  ("model.m.container",)
+    B33  [DWELLING, spaced(0.5), BANK]  NOT_MET  # dwellings
+    B33  [DWELLING, spaced(0.499), model(**TESTED)]  NOT_MET
     *[("B18", [{"edition": edition}, exposure("building", distance_m)], verdict)
         for edition in fields.EDITIONS[1:]
         for distance_m, verdict in ((1.6, NOT_MET), (3.1, MET))]
@@ -268,17 +268,17 @@ def test_a_verdict(identity, changes, wanted):
     assert is_as(found, wanted), (found.verdict, found.reason, found.facts)
 
 
-@site_cases("""identity | changes | verdict | value | limit | names | words
-    B4 | [NEAR, BANK, spaced(0)] | NOT_MET | 80 | 50 | ("bank",) | ""
-    B7c | [NEAR, model(energy_kWh=20, **TESTED), spaced(0.0), BANK, THIRD] | MET | 0.9 | 0.5 |
-        ("b", "c") | ""
-    B28a | [fence(-3.0)] | NOT_MET | 0.0 | 1.524 | ("b", "fence") | not inside the fence
-    B26a | [roof(), model(height_m=4.6)] | NOT_MET | 4.5 | 4.6 | ("a", "room") | ""
-    B32a | [DWELLING] | MET | 80 | 80 | ("outdoors",) | ""
-    B13 | [NEAR, model(energy_kWh=100), beside(5, technology="sodium_ion", energy_kWh=101)] |
-        NOT_MET | 201 | 200 | ("outdoors",) | ""
-    B18 | [exposure("lot_line", 1.0), BARRIER] | MET | 7.0 | 3.048 | ("a", "e") | ""
-    B19 | [exposure("lot_line", 1.0), BARRIER] | MET | 1.0 | 0.914 | ("b", "e") | behind wall
+@site_cases("""identity changes verdict value limit names words
+    B4  [NEAR, BANK, spaced(0)]  NOT_MET  80  50  ("bank",)  ""
+    B7c  [NEAR, model(energy_kWh=20, **TESTED), spaced(0.0), BANK, THIRD]  MET  0.9  0.5 |
+        ("b", "c")  ""
+    B28a  [fence(-3.0)]  NOT_MET  0.0  1.524  ("b", "fence")  not inside the fence
+    B26a  [roof(), model(height_m=4.6)]  NOT_MET  4.5  4.6  ("a", "room")  ""
+    B32a  [DWELLING]  MET  80  80  ("outdoors",)  ""
+    B13  [NEAR, model(energy_kWh=100), beside(5, technology="sodium_ion", energy_kWh=101)] |
+        NOT_MET  201  200  ("outdoors",)  ""
+    B18  [exposure("lot_line", 1.0), BARRIER]  MET  7.0  3.048  ("a", "e")  ""
+    B19  [exposure("lot_line", 1.0), BARRIER]  MET  1.0  0.914  ("b", "e")  behind wall
     *[("B32a", [garage(place)], MET if limit > 40 else NOT_MET, 80, limit, ("room",), "")
         for place, limit in
         (("utility_closet", 40), ("garage", 80), ("accessory_structure", 80))]
@@ -302,8 +302,8 @@ def test_the_item_that_decides_a_verdict(identity, changes, verdict, value, limi
 
 def test_a_unit_that_needs_a_test_keeps_the_tested_distance_to_the_wall():
     for kWh, apart_m, verdict in rows("""
-    100 | 2.0 | MET ; 100 | 1.999 | NOT_MET ; 100 | 0.914 | NOT_MET ; 100 | 0.5 | NOT_MET
-    50 | 1.999 | NOT_APPLICABLE ; 50 | 0.914 | NOT_APPLICABLE ; 50 | 0.913 | NOT_MET
+    100  2.0  MET ; 100  1.999  NOT_MET ; 100  0.914  NOT_MET ; 100  0.5  NOT_MET
+    50  1.999  NOT_APPLICABLE ; 50  0.914  NOT_APPLICABLE ; 50  0.913  NOT_MET
     """):
         wide = (room(), model(energy_kWh=kWh, **{**TESTED, "ul_9540a_wall_spacing_m": 2.0}))
         found = finding("B7d", *wide, from_wall(apart_m))
@@ -316,10 +316,10 @@ def test_a_unit_that_needs_a_test_keeps_the_tested_distance_to_the_wall():
 
 def test_a_barrier_reduces_the_distance():
     for key, value, verdict in rows("""
-    height_m | 3.523 | NOT_MET ; height_m | 3.524 | MET ; fire_rating_h | 0.99 | NOT_MET
-    line_m | [[12.0, 2.977], [12.0, 7.1]] | NOT_MET
-    line_m | [[12.0, 2.976], [12.0, 7.024]] | MET
-    line_m | [[3.0, 2.9], [3.0, 7.1]] | NOT_MET
+    height_m  3.523  NOT_MET ; height_m  3.524  MET ; fire_rating_h  0.99  NOT_MET
+    line_m  [[12.0, 2.977], [12.0, 7.1]]  NOT_MET
+    line_m  [[12.0, 2.976], [12.0, 7.024]]  MET
+    line_m  [[3.0, 2.9], [3.0, 7.1]]  NOT_MET
     """):
         changes = (exposure("lot_line", 1.0), BARRIER, {f"barrier.wall.{key}": value})
         assert finding("B18", *changes).verdict == verdict, (key, value)

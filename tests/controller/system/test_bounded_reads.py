@@ -84,12 +84,12 @@ controller/systemd/signed_bundle.py _check_newer | a file that the installer has
 controller/systemd/signed_bundle.py _content | within the bundle that was read, and not sparse
 controller/systemd/signed_bundle.py _files | parts of the bundle that was read
 controller/systemd/signed_bundle.py checked | 300 MiB were read before
-controller/upstream/examples/announce_steps.py _send | an example
-controller/upstream/examples/keep_hint.py | an example
-controller/upstream/examples/read_status.py | an example
-controller/upstream/examples/send_hint.py | an example
-controller/upstream/examples/send_schedule.py | an example
-controller/upstream/link.py _read | a line gives what has arrived
+controller/doors/local/door.py read | a line gives what has arrived
+controller/doors/local/examples/announce_steps.py _send | an example
+controller/doors/local/examples/keep_hint.py | an example
+controller/doors/local/examples/read_status.py | an example
+controller/doors/local/examples/send_hint.py | an example
+controller/doors/local/examples/send_schedule.py | an example
 drivers/buses/serial_port.py _lock_owner | a file of the kernel
 hil/devices/io_module.py mirrored | a profile that the check has read
 hil/devices/mirrored_sensors.py sensor | a profile that the check has read

@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
+from controller.doors import listener
 from controller.system import sockets
-from controller.upstream import gateway
 
 pytestmark = pytest.mark.wire
 UNREAD = 400  # more than the send buffer of one socket holds (about 286)
@@ -21,9 +21,7 @@ def reader():
 
 @pytest.mark.parametrize("old", [False, True], ids=["new", "in-place"])
 @pytest.mark.parametrize(
-    "made_at",
-    [lambda path: sockets.bound(path, ""), gateway._listening],
-    ids=["datagram", "stream"],
+    "made_at", [lambda path: sockets.bound(path, ""), listener.at_path], ids=["datagram", "stream"]
 )
 def test_whoever_finds_the_path_is_answered(made_at, old, tmp_path, monkeypatch):
     """A socket stands at its path with its rights and its queue, or not at all."""
@@ -37,7 +35,7 @@ def test_whoever_finds_the_path_is_answered(made_at, old, tmp_path, monkeypatch)
 
     if old:
         sockets.bound(str(path), "").close()
-    kind = socket.SOCK_STREAM if made_at is gateway._listening else socket.SOCK_DGRAM
+    kind = socket.SOCK_STREAM if made_at is listener.at_path else socket.SOCK_DGRAM
     monkeypatch.setattr(os, "rename", renamed)
     with made_at(str(path)):
         assert seen == [(old and kind == socket.SOCK_DGRAM, seen[0][1])]

@@ -30,7 +30,7 @@ doors/alarms/post.py | cutting, cut_after: tests/controller/doors/test_alarm_dia
 doors/mqtt/link.py | a stream of messages, read between the turns of the door; nothing waits for it
 planner/feeds/fetch.py | cutting: tested here
 system/deadline.py | the mechanism itself
-upstream/examples/announce_steps.py | an example
+doors/local/examples/announce_steps.py | an example
 watch/cabinet.py | cut_after: tested here
 watch/kube_api.py | cut_after: tested here
 """

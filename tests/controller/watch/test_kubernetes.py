@@ -15,9 +15,9 @@ from ask_bench import situation
 from hypothesis import given, strategies as st
 
 from controller.core.policies.notices import Notices
+from controller.doors import asking
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
-from controller.upstream import asking
 from controller.watch import kube_api, kubernetes, pods, settings
 from controller.watch.cabinet import Cabinet
 from controller.watch.gate import Gate

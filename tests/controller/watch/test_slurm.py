@@ -16,7 +16,7 @@ from ask_bench import situation
 from slurm_site import Site
 
 from controller.core.policies.notices import Notices
-from controller.upstream import asking
+from controller.doors import asking
 from controller.watch import slurm
 from controller.watch.__main__ import main, turned
 from controller.watch.cabinet import Cabinet

@@ -11,16 +11,16 @@ import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
 
-from controller import upstream
 from controller.core.policies.notices import Notices
-from controller.upstream import asking
-from controller.upstream.examples import announce_steps
+from controller.doors import asking, local
+from controller.doors.local.examples import announce_steps
 from controller.watch import jobs as j
 from controller.watch.__main__ import turned
 from controller.watch.cabinet import Cabinet
 from controller.watch.jobs import Away, Job, Table
 from controller.watch.watcher import Watcher, reply
-from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.certificates import certificates
+from tests.controller.doors.http_site import CAP_TOKEN, served, with_tls
 from tests.tables import cases
 
 NOW_S = 1_795_615_800
@@ -124,18 +124,14 @@ def steps(site):
 
 @pytest.mark.wire
 def test_over_tls_only_with_the_ca_of_the_file(tmp_path):
-    files = tmp_path / "doors"
-    files.mkdir()
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    place = ["-subj", "/CN=box", "-addext", "subjectAltName=IP:127.0.0.1"]
-    out = ["-keyout", f"{files}/a.key", "-out", f"{files}/a.pem"]
-    subprocess.run(["openssl", *words.split(), *place, *out], check=True, capture_output=True)
     token = tmp_path / "token"
     token.write_text(CAP_TOKEN)
     token.chmod(0o600)
-    with served(tmp_path, 'certificate = "a.pem"\nkey = "a.key"') as (_, door):
+    with served(tmp_path, with_tls()) as (_, door):
         url = f"https://127.0.0.1:{door.port}"
-        assert Cabinet(url, str(token), f"{files}/a.pem").announce(1000, 60.25)["granted"]
+        assert Cabinet(url, str(token), f"{certificates()}/site.crt").announce(1000, 60.25)[
+            "granted"
+        ]
         with pytest.raises(Away, match="certificate"):
             Cabinet(url, str(token), "").announce(1000, 60)
 
@@ -159,7 +155,7 @@ def test_a_queue_is_asked_for_announced_moved_and_withdrawn(place):
 
 @pytest.mark.wire
 def test_the_example_of_a_training_loop_announces_its_steps(tmp_path):
-    program = pathlib.Path(upstream.__file__).parent / "examples" / "announce_steps.py"
+    program = pathlib.Path(local.__file__).parent / "examples" / "announce_steps.py"
     token = tmp_path / "token"
 
     def ran(door, first_line, *arguments):

@@ -1,9 +1,7 @@
 """The benchmark of the doors: packets, what is judged, and a course that fails."""
 
 import io
-import json
 import os
-import random
 import threading
 from types import SimpleNamespace
 from unittest.mock import Mock
@@ -11,17 +9,8 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import given, strategies as st
 
-from controller.core.base import hint_codes as h
-from controller.doors import sending
-from controller.forms.refusal import ConfigError
 from hil.campaigns import course
-from hil.campaigns.benchmarks import (
-    doors,
-    doors_clients,
-    doors_hostile,
-    doors_report as report,
-    machine,
-)
+from hil.campaigns.benchmarks import doors, doors_clients, doors_report as report, machine
 
 
 @given(st.binary(max_size=20_000), st.integers(0, 15))
@@ -35,27 +24,6 @@ def test_a_broker_that_has_gone_is_no_packet():
         doors_clients.read(io.BytesIO(b""))
     with pytest.raises(ConnectionError):
         doors_clients.answer(io.BytesIO(b"\0\7\0\0\0\3\1"))
-
-
-def test_no_hostile_payload_is_a_hint_that_its_source_may_send():
-    chance = random.Random(58)
-    for _ in range(500):
-        try:
-            found = sending.read_hint(json.loads(doors_hostile.payload(chance)))
-        except (ValueError, RecursionError, ConfigError):
-            continue
-        assert found["quantity"] == "import_W_max" and not sending.may("request", h.GRID_CAP)
-
-
-@pytest.mark.parametrize(("accepted", "taken"), [(3, 0), (4, 1)])
-def test_the_loop_says_what_was_taken_and_not_the_door(accepted, taken):
-    found = {"sent": 50, "granted": 0, "quiet_ms": [9.0], "accepted": accepted}
-    figures = report.hostile("HTTP", found | {"beside_ms": [1.0, None, 7.0, 3.0]})
-    values = {each["what"]: each["value"] for each in figures}
-    assert values["hostile messages through HTTP, taken by the loop"] == taken
-    assert values["hostile messages through HTTP, honest hints refused beside them"] == 1
-    assert values["answer to an honest hint through HTTP, p99 of 3"] == 7.0
-    assert [each["met"] for each in figures if each["budget"]] == [not taken]
 
 
 def test_growth_counts_from_the_second_quarter_on():
@@ -109,8 +77,6 @@ def test_doors_start_below_the_loop(monkeypatch, tmp_path):
 @pytest.mark.timeout(600)
 def test_doors_beside_the_loop_in_two_seconds_of_each_phase():
     found = {each["what"]: each for each in doors.run(2.0).figures}
-    judged = [
-        each for each in found.values() if each["budget"] in ("doors_accepted", "doors_memory")
-    ]
-    assert len(judged) == len(report.DOORS) + 2 and all(each["met"] for each in judged)
+    judged = [each for each in found.values() if each["budget"] == "doors_memory"]
+    assert len(judged) == 2 and all(each["met"] for each in judged)
     assert found["places open beside those of doors check"]["value"] == 0

@@ -15,7 +15,7 @@ from hil.campaigns.channel_b.emulator import EmulatorError
 from hil.campaigns.rows import start
 from hil.engine.simulate import VirtualRig
 from hil.runner.report import Checks
-from safety import channel as c, frame as f, peer as pe, second as sc, signals as s
+from safety import peer as pe, second as sc, signals as s
 
 
 @pytest.fixture
@@ -53,15 +53,14 @@ def test_the_command_on_the_standin(tmp_path):
     out = tmp_path / "mcu.json"
     assert program.main(["mcu", "--standin", "--count", "1", "--json", str(out)]) in (0, 1)
     rows = document.read(str(out))["details"]["checks"]
-    names = [*[name for name, _ in command.LIVE], "instructions, WebAssembly"]
-    assert [row["name"] for row in rows] == names and rows[0]["ok"] and rows[-1]["ok"]
+    assert [row["name"] for row in rows] == [name for name, _ in command.LIVE] and rows[0]["ok"]
 
 
 class Board:
-    """Channel B in steps. hears(data) and sees(second, contacts) return the input it takes."""
+    """Channel B in steps. sees(second, contacts) returns the contacts it takes."""
 
-    def __init__(self, hears, sees):
-        self._hears, self._sees = hears, sees
+    def __init__(self, sees):
+        self._sees = sees
         self.image, self.contacts, self.memory = course.default_image(1, 3), mem.ALL_CLOSED, self
         self.reset()
 
@@ -82,7 +81,6 @@ class Board:
         return self.second.permit
 
     def step(self, data):
-        data = self._hears(data)
         self.second.receive(data, len(data))
         contacts = self._sees(self.second, self.contacts)
         self.second.step(1, contacts | (sc.RELAY_BIT if self.second.permit else 0))
@@ -90,8 +88,8 @@ class Board:
 
 
 class Unclocked(channel_a.Partner):
-    def __init__(self, hears=lambda data: data, sees=lambda second, contacts: contacts):
-        super().__init__(Board(hears, sees), course.default_image(1, 3))
+    def __init__(self, sees=lambda second, contacts: contacts):
+        super().__init__(Board(sees), course.default_image(1, 3))
 
     def turn(self):
         data = self.board.step(self._frame())
@@ -115,35 +113,6 @@ def test_an_estop_that_only_the_silence_ends_is_no_estop():
     late = Unclocked(sees=lambda b, seen: seen if b.reason == pe.SILENT else mem.ALL_CLOSED)
     with pytest.raises(channel_a.TrialError, match="the permit fell for another reason: silent"):
         trials.estop(late, 0)
-
-
-def repairing(bit):
-    """Hears a frame with that bit changed as if it were right."""
-
-    def hears(data):
-        changed = bytearray(data)
-        if data:
-            changed[bit // 8] ^= 1 << bit % 8
-        receiver = c.Receiver(f.CHANNEL_A)
-        receiver.feed(changed, len(changed))
-        return bytes(changed) if receiver.refused[c.R_FIRST] else data
-
-    return hears
-
-
-def test_every_bit_of_a_frame_is_tried_while_nothing_is_heard():
-    assert "wrong CRC" in trials.corrupted(Unclocked())
-    wrong = "was taken for a right one: first after silence"
-    for bit in (0, 12, 200, 8 * f.FRAME_BYTES - 1):
-        with pytest.raises(channel_a.TrialError, match=wrong):
-            trials.corrupted(Unclocked(hears=repairing(bit)))
-
-
-def test_a_channel_b_that_has_stopped_has_refused_no_image():
-    other = course.default_image(1, 3)
-    other[8] -= 1
-    with pytest.raises(channel_a.TrialError, match="not one frame in 0 s"):
-        trials.other_image(Unclocked(), other, 0.0)
 
 
 def test_a_silent_channel_a_is_named_and_waited_for():
@@ -201,12 +170,11 @@ def test_a_microcontroller_that_does_not_start_ends_its_trials_in_a_line_each(mo
 
     monkeypatch.setattr(command, "LIVE", (("start", fails), ("E-stop", fails)))
     monkeypatch.setattr(command, "COUNTED", (("lockstep", fails), ("instructions", fails)))
-    monkeypatch.setattr(command, "_fuel", lambda lab: ("", []))
     lines, closed = [], []
     live = types.SimpleNamespace(close=lambda: closed.append(True))
     lab = types.SimpleNamespace(live=live, partner=None, made="elf")
     assert command.measured(lab, Checks(lines.append)) == []
-    assert closed and [line.split()[0] for line in lines] == ["FAILED", "FAILED", "FAILED", "ok"]
+    assert closed and [line.split()[0] for line in lines] == ["FAILED"] * 3
 
 
 def test_what_is_frozen_in_is_in_the_tree(tmp_path):

@@ -9,8 +9,9 @@ import pytest
 
 from controller.journal.ring import JournalError
 from controller.sites import FOLDER
-from hil.__main__ import main, parser
+from hil.__main__ import RENAMED, main, parser
 from hil.campaigns import course, process
+from hil.campaigns.trials import TRIALS
 from hil.engine.rig import RigError
 from hil.runner import report
 
@@ -21,8 +22,8 @@ chaos --seed -1: argument --seed: -1: allowed is a whole number from 0 to 214748
 chaos --for inf: argument --for: inf: allowed is a number from 0.5 to 3600
 chaos --calm 0: argument --calm: 0: allowed is a number from 0.5 to 3600
 chaos --json /nowhere/o.json: argument --json: /nowhere: no such folder
-hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 10000000
-hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from 0 to
+trials hint-attack --count 0: argument --count: 0: allowed is a whole number from 1 to 10000000
+trials hint-attack --seed 2147483648: argument --seed: 2147483648: allowed is a whole number from
 mcu --count 0: argument --count: 0: allowed is a whole number from 1 to 1000
 mcu --tick 30: argument --tick: invalid choice: 30
 mcu --json /: argument --json: / is a folder; allowed is a file
@@ -38,29 +39,30 @@ rows --cabinet nowhere: nowhere: cannot be read
 rows --cabinet SITES/fast/cabinet.toml --real: --cabinet: --real and --measured are of the example
 rows --cabinet SITES/pylontech/cabinet.toml: --cabinet: SITES/pylontech/cabinet.toml has no bms_2,
 rows --disarmed: --disarmed: allowed are stages; 1 stopped, 12 stopped, 30 stopped, 44 stopped: the
-runaway --json nowhere/a.json: argument --json: nowhere: no such folder
-runaway --png curve.xyz: argument --png: curve.xyz: allowed endings are .png
-runaway --loads nowhere: argument --loads: nowhere: no such folder
-runaway --runaways 1.5: argument --runaways: 1.5: allowed is a whole number from 0 to 10000
-runaway --processes 0: argument --processes: 0: allowed is a whole number from 1 to 256
-nuisance --hours 0: argument --hours: 0: allowed is a number from 0.01 to 24
-runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
+trials runaway --json nowhere/a.json: argument --json: nowhere: no such folder
+trials runaway --loads nowhere: argument --loads: nowhere: no such folder
+trials runaway --runaways 1.5: argument --runaways: 1.5: allowed is a whole number from 0 to 10000
+trials runaway --processes 0: argument --processes: 0: allowed is a whole number from 1 to 256
+trials nuisance --hours 0: argument --hours: 0: allowed is a number from 0.01 to 24
+trials runaway --days 0: argument --days: 0: allowed is a number from 0.01 to 1000
 bench loop --for nan: argument --for: nan: allowed is a number from 1 to 604800
 bench lop: argument WHAT: invalid choice: 'lop', nearest 'loop'
 bench stop --count x: argument --count: x: allowed is a whole number from 1 to 10000
 bench tick --cabinet nowhere: nowhere: cannot be read
 bench step --json /nowhere/a.json: argument --json: /nowhere: no such folder
-bench replay /nowhere/journal: /nowhere/journal: No such file
 bench all: the following arguments are required: --json
 vm-test now: unrecognized arguments: now
 vm-test --json /nowhere/at/all.json: argument --json: /nowhere/at
-runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv.gz
-nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
+trials runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, lora_512xh100_2s.csv
+trials nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
 smooth --delays 170,180: argument --delays: 180: allowed are 50, 55, 60, 100, 100f, 170, 250, 500
-smooth --seeds 0: argument --seeds: 0: allowed is a whole number from 1 to 10000
-run munich --value-day 1 --failures: --value-day 1: allowed is a run without --failures
-run munich --days 2 --value-day 3: --value-day 3: allowed are the 2 days of the run
-run all --value-day 1: --value-day 1: needs one system, not all
+smooth largest --meter roof: argument --meter: invalid choice: 'roof'
+smooth largest --steps: unrecognized arguments: --steps
+trials: the following arguments are required: NAME
+trials nobody: argument NAME: invalid choice: 'nobody'
+keys nobody: argument WHAT: invalid choice: 'nobody'
+long speeds --rounds 0: argument --rounds: 0: allowed is a whole number from 1 to 100
+smooth --spectra-seeds 0: argument --spectra-seeds: 0: allowed is a whole number from 1 to 1000
 run all --battery-kW 9: --battery-kW: needs one system, not all
 run munich --pv-kW 9: --pv-kW: Munich: load tracking of a training cluster has no PV
 run berlin --battery-kW 5: --battery-kW 5: allowed are 134 to 7830 for Berlin
@@ -80,25 +82,37 @@ WITH_STOPPED = ["--only", "1 stopped,12 stopped,30 stopped,44 stopped"]
 
 def test_each_command_shows_its_help(capsys):
     names = re.findall(r"^    ([a-z-]+)", parser().format_help(), re.M)
-    assert {"rig", "outage", "windows"} <= set(names)
-    for name in names:
+    assert {"rig", "trials"} <= set(names) and len(names) <= 16
+    for name in [*names, *RENAMED_TO]:
         with pytest.raises(SystemExit, match="0"):
-            main([name, "--help"])
+            main([*name.split(), "--help"])
         assert capsys.readouterr().out.startswith(f"usage: python -m hil {name} ")
+
+
+RENAMED_TO = [f"trials {name}" for name in TRIALS]
+RENAMED_TO += ["smooth largest", "long speeds", "keys covers"]
+
+
+def test_an_old_name_answers_with_the_new_one(capsys):
+    for name, new in RENAMED.items():
+        assert main([name, "--count", "1"]) == 2
+        assert capsys.readouterr().err == f"{name}: is now `python -m hil {new}`\n"
+        assert new.split("`")[0] in RENAMED_TO
 
 
 @pytest.mark.parametrize("line", REFUSED.strip().splitlines())
 def test_wrong_words_are_one_line(line, capsys):
     given, _, words = line.replace("SITES", str(FOLDER)).partition(": ")
-    name, *options = given.split()
-    options += WITH_STOPPED if given == "rows --disarmed" else []
+    words_given = given.split()
+    words_given += WITH_STOPPED if given == "rows --disarmed" else []
     try:
-        code = main([name, *options])
+        code = main(words_given)
     except SystemExit as leaving:
         code = leaving.code
     out, err = capsys.readouterr()
     assert (code, out, len(err.splitlines())) == (2, "", 1)
-    assert err.startswith(f"{name}: {words}")
+    name, _, found = err.partition(": ")
+    assert given.split()[: len(name.split())] == name.split() and found.startswith(words)
 
 
 def test_no_command_at_all_is_headed_with_the_program(capsys):

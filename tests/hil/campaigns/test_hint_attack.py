@@ -20,6 +20,7 @@ REFUSED = {"replayed": {h.OLD_SEQUENCE}, "reordered": {h.OLD_SEQUENCE}, "late": 
 REFUSED |= {"early": {h.TOO_EARLY}, "other_boot": {h.OTHER_BOOT}, "against_the_role": {h.ROLE}}
 
 FRESH = hint_check
+ATTACK = "--count", "700", "--seed", "5"
 
 
 def check_and_forger(seed=20_260_314):
@@ -82,11 +83,21 @@ def test_the_same_seed_makes_the_same_hints():
 def test_a_short_attack_on_the_rig(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(command, "QUIET_S", 0.2)
     path = tmp_path / "a.json"
-    assert cli.main(["hint-attack", "--count", "700", "--seed", "5", "--json", str(path)]) == 0
+    assert cli.main(["trials", "hint-attack", *ATTACK, "--json", str(path)]) == 0
     doc = json.loads(path.read_text())
     assert (doc["sent"], doc["accepted"], doc["genuine"], doc["genuine_accepted"]) == (700, 0, 3, 3)
     found = doc["hints"]
     assert found["accepted"] == 3 and min(found["bad_mac"], found["wrong_length"]) > 50
     judged = 700 - found["wrong_length"] - found["wrong_magic"]
     assert judged > 300 and doc["loop_under_attack"]["ticks"] >= judged // 8
-    assert "accepted   0 bad hints; 3 of 3 " in capsys.readouterr().out
+    assert "verdict    0 bad hints accepted; 3 of 3 genuine\n" in capsys.readouterr().out
+
+
+def test_one_bad_hint_or_one_genuine_hint_decides(monkeypatch):
+    late = {"p50": 1, "p99": 1, "p99_9": 1, "max": 1}
+    loop = {"ticks": 1, "missed": 0, "late": 0, "lateness_us": late}
+    fine = {"sent": 9, "by_kind": {}, "accepted": 0, "genuine": 3, "genuine_accepted": 3}
+    fine |= {"loop_quiet": loop, "loop_under_attack": loop}
+    trial = command.HintAttack(SimpleNamespace())
+    for wrong, is_met in (({}, True), ({"accepted": 1}, False), ({"genuine_accepted": 2}, False)):
+        assert trial.judge([9], [fine | wrong]).is_met is is_met

@@ -9,10 +9,11 @@ import pytest
 from controller.__main__ import main as firebreak
 from controller.audit import report
 from hil.__main__ import main
-from hil.campaigns.largest import course, tables
-from hil.campaigns.largest.course import FEED, RACKS, Case, Racks, Way
+from hil.campaigns.smooth import largest as course, largest_tables as tables
+from hil.campaigns.smooth.largest import FEED, RACKS, Case, Racks, Way
 from tests.repository import ROOT
 
+ONE = "--only", "NERC", "--processes", "1"
 PLAIN = Racks(50.0, 0.0, 0.0, 0.0, RACKS)
 
 
@@ -108,30 +109,29 @@ def test_the_worst_load_of_each_rule_and_loads_that_a_battery_makes_worse():
     assert found["alone"] == {"site_MW": 10.0, "load": "b", "smaller": []}
     assert found["55 ms"] == {"site_MW": 15.0, "load": "a", "smaller": ["a"]}
     text = tables.of_worst(tables.worst(rows), 3)
-    lines = [line for line in text.splitlines() if line.startswith("Southern")]
-    assert lines[0].split()[-3:] == ["10", "15", "<1"]
-    assert lines[1].endswith("  b (alone); a (55 ms)")
+    (line,) = [line for line in text.splitlines() if "| Southern" in line]
+    assert line.strip("| ").split(" | ")[1:] == ["10", "15 <1", "b (alone); a (55 ms)"]
     assert tables.plain({"a": [math.inf, 1.0]}) == {"a": ["any", 1.0]}
 
 
 def test_the_command_prints_one_table_and_refuses_an_unknown_load(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(course, "REPEATS", 1)
     written = str(tmp_path / "a.json")
-    assert main(["largest", "--only", "NERC", "--processes", "1", "--json", written]) == 0
+    assert main(["smooth", "largest", *ONE, "--json", written]) == 0
     first, smallest = capsys.readouterr().out.split("\nthe smallest site of 1 loads")
-    lines = first.splitlines()
-    cells = {line[:26].strip(): line[26:].split() for line in lines}
-    assert cells[""] == "alone racks 100f ms 100f ms + c 55 ms 55 ms + c".split()
+    rows = [line.strip("| ").split(" | ") for line in first.splitlines() if line[:1] == "|"]
+    cells = {name: each for name, *each in rows}
+    assert cells["rule"] == ["alone", "racks", "100f ms", "100f ms + c", "55 ms", "55 ms + c"]
     assert (
         cells["CAISO ramp_10min (?)"] == ["-"] * 6
         and cells["NVIDIA T4 ramp (?)"][:2] == ["none"] * 2
     )
-    assert "up to 50" in next(line for line in lines if line.startswith("ATC/SPP ramp"))
-    assert "which load that is" in smallest
-    assert cells["energy lost in the battery"][:4] == ["0.00", "%", "0.00", "%"]
+    assert "up to 50" in cells["ATC/SPP ramp (?)"]
+    assert smallest.splitlines()[1].endswith("| the load that decides |")
+    assert cells["energy lost in the battery"][:2] == ["0.00 %", "0.00 %"]
     (row,) = json.loads((tmp_path / "a.json").read_text())["rows"]
     assert row["load"] == "NERC's ramp" and len(row["ways"]["55 ms"]) == 11
-    assert main(["largest", "--only", "nothing"]) == 2
+    assert main(["smooth", "largest", "--only", "nothing"]) == 2
     assert "allowed are parts of NERC's ramp, training" in capsys.readouterr().err
 
 

@@ -7,7 +7,8 @@ import pytest
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.__main__ import main
-from hil.campaigns.nuisance import command, courses
+from hil.campaigns.nuisance import courses
+from hil.campaigns.nuisance.command import mean_max
 from hil.scenarios.scenario import Action
 
 FINE = {"trips": [], "is_running": True}
@@ -50,7 +51,7 @@ def test_a_stage_is_counted_by_what_it_does(stage, kind):
 
 def test_the_bound_is_that_of_the_poisson_distribution():
     """Exact 95 % limits of a counted mean (Garwood 1936)."""
-    found = [command.mean_max(count) for count in (0, 1, 3, 100)]
+    found = [mean_max(count) for count in (0, 1, 3, 100)]
     assert found == pytest.approx([2.9957, 4.7439, 7.7537, 118.08], rel=1e-4)
 
 
@@ -69,7 +70,8 @@ def test_a_stop_of_a_sound_cabinet_is_an_exit_code(result, code, folder, monkeyp
         courses, "run", lambda course: result if course.condition == noisy else FINE
     )
     path = folder / "out.json"
-    assert main(["nuisance", "--loads", str(folder), "--hours", "2", "--json", str(path)]) == code
+    given = "--loads", str(folder), "--hours", "2", "--json", str(path)
+    assert main(["trials", "nuisance", *given]) == code
     document = json.loads(path.read_text())
     count = 4 if result["trips"] else 0
     kind = TRIPS[result["trips"][0]["stage"]] if count else "stops"
@@ -91,6 +93,6 @@ def test_trips_after_the_start_are_counted(at_s, stages, monkeypatch):
 
 def test_a_folder_with_a_bad_load_is_refused(tmp_path, capsys):
     (tmp_path / "a.csv").write_text("t_s,a_kW\n0,x\n")
-    assert main(["nuisance", "--loads", str(tmp_path)]) == 2
-    words = f"nuisance: {tmp_path}/a.csv: 0 of 1 rows usable in a_kW"
+    assert main(["trials", "nuisance", "--loads", str(tmp_path)]) == 2
+    words = f"trials nuisance: {tmp_path}/a.csv: 0 of 1 rows usable in a_kW"
     assert capsys.readouterr().err.startswith(words)

@@ -89,27 +89,28 @@ def test_the_figures_name_run_and_moment_of_the_worst():
     fine = dict.fromkeys(("dark_s", "swing_W", "beyond_W", "needless_W"), 0.0)
     fine |= {"run": 1, "at_s": 5.0, "faults": [], "soc": 0.5, "load_W": 1e5}
     bad = fine | {"run": 2, "at_s": 7.5, "dark_s": 3.0, "faults": ["gap"]}
-    document = {"outages": [fine, bad], "worst": command.worst([fine, bad]), "cpu_s": 4.0}
-    text = "\n".join(command.lines(document))
+    found = [{"outages": [each], "cpu_s": 2.0} for each in (fine, bad)]
+    judged = command.Outages(SimpleNamespace()).judge([], found)
+    text = "\n".join(judged.lines)
     assert "gap of the load's supply: 3 s, run 2, 7.5 s" in text
     assert "CPU        4 s, 2.0 s each" in text and "broken     gap: 1" in text
-    assert "1 of 2 outages kept every promise; not: run 2 at 7.5 s" in text
+    assert judged.verdict == "1 of 2 outages kept every promise; not: run 2 at 7.5 s"
+    assert not judged.is_met and [each["run"] for each in judged.document["outages"]] == [1, 2]
 
 
 @pytest.mark.whole
-def test_one_outage_in_bytes_keeps_every_promise(monkeypatch, tmp_path, capsys):
+def test_one_outage_in_bytes_keeps_every_promise(monkeypatch, tmp_path):
     monkeypatch.setattr(course, "OUTAGE_S", 4.0)
     monkeypatch.setattr(course, "AFTER_S", 2.0)
     path = tmp_path / "outage.json"
-    assert main(["outage", "--count", "1", "--json", str(path)]) == 0
+    assert main(["trials", "outage", "--count", "1", "--json", str(path)]) == 0
     document = json.loads(path.read_text())
     assert [each["dark_s"] for each in document["outages"]] == [0.1]
-    assert "seed       1\nmode       byte, 20 ms" in capsys.readouterr().out
 
 
 def test_the_count_is_dealt_to_runs_of_ten():
     given = SimpleNamespace(cabinet="c", seed=3, count=23, peak=None, open=0.1, transfer=0.02)
-    found = command._courses(given)
+    found = command.Outages(given).draw()
     assert [(each.number, each.outages) for each in found] == [(1, 10), (2, 10), (3, 3)]
 
 

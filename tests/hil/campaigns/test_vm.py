@@ -6,11 +6,10 @@ import os
 import re
 import select
 import socket
-import sqlite3
+import struct
 import subprocess
 import tty
 from dataclasses import replace
-from types import SimpleNamespace
 
 import can
 import msgpack
@@ -20,21 +19,19 @@ from hypothesis import given, strategies as st
 from controller.config import configuration
 from controller.config.configuration import load
 from controller.sites import EXAMPLE
-from controller.state import record
 from controller.store import two_copies
 from controller.store.stored_record import Record
-from controller.system import utc
 from hil.__main__ import main
 from hil.campaigns import process
 from hil.campaigns.channel_b import firmware
 from hil.campaigns.vm import (
     command,
+    companions,
     image,
     in_box,
     lab as labs,
     machine,
     network,
-    pace,
     rig as vm_rig,
     running,
     slcan,
@@ -97,11 +94,24 @@ def test_the_bridge_carries_frames_both_ways_also_in_pieces():
     sent = message.arbitration_id, bytes(message.data)
     assert (heard, *sent) == (b"t12320102\r", 0x456, b"\xff")
     server.close()
-    while bridge.to_box():
-        pass
+    bridge.carry(slave)
     for each in (master, slave):
         os.close(each)
     connection.close()
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize("is_reset", [True, False])
+def test_the_bridge_ends_without_a_traceback_when_the_server_has_gone(is_reset):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        connection = slcan.connect(f"127.0.0.1:{server.getsockname()[1]}/can0")
+        other, (end, far_end) = server.accept()[0], socket.socketpair()
+        for each in (connection, end, far_end):
+            stack.enter_context(each)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", is_reset, 0))
+        other.close()
+        slcan.Bridge(connection, far_end).carry(end)
 
 
 @pytest.fixture
@@ -312,30 +322,6 @@ def judged(check, lab, refused):
         return check(lab)
 
 
-def clock_event(source, uncertainty_us, number=7):
-    words = {"id": number, "text": "was set"}
-    return 0, json.dumps(words | {"utc_source": source, "utc_uncertainty_us": uncertainty_us})
-
-
-@cases("""source uncertainty_us refused
-    "ntp"  1500  None | "rtc"  None  "source rtc" | "ntp"  None  "None us" """)
-def test_the_utc_source_is_that_of_an_event_after_the_clock_was_set(
-    source, uncertainty_us, refused, lab_of
-):
-    old = clock_event("rtc", None, 3)
-    new = [clock_event(source, uncertainty_us, number) for number in range(7, 20)]
-    lab = lab_of(event=[old, old, *new], set=[(0, "")])
-    assert judged(running.wall_clock, lab, refused) == (None if refused else "was set, +-1500 us")
-
-
-def test_a_clock_that_was_looked_at_between_set_and_steered_is_set_again(lab_of):
-    """Seen once: the event had the source rtc."""
-    adrift = [clock_event("rtc", None, number) for number in (1, 2, 2, 2)]
-    lab = lab_of(event=[*adrift, clock_event("ntp", 9, 3)], set=[(0, "")])
-    assert running.wall_clock(lab) == "was set, +-9 us"
-    assert lab.machine.asked.count("bench set") == 2
-
-
 DROP_IN = "# made\n[Service]\nRestrictAddressFamilies=AF_INET\nIPAddressAllow=192.168.1.20"
 
 
@@ -372,17 +358,6 @@ def test_an_answer_that_cannot_be_read_is_a_check_that_has_not_passed(monkeypatc
     assert capsys.readouterr().out == "not reached: two\n"
 
 
-@cases("""to_nobody refused
-    (3, "put sudo -u firebreak before it")  None
-    (0, "lamp test: accepted")  "a lamp test of the user nobody"
-    (3, "no controller answers")  "a lamp test of the user nobody" """)
-def test_commands_are_taken_from_the_controllers_user_only(to_nobody, refused, lab_of):
-    answers = [(1, "lamp test: no answer"), (0, "lamp test: accepted")]
-    lab = lab_of(**{"-u nobody": [to_nobody], "-u firebreak": answers})
-    passed = None if refused else "lamp test: accepted; refused to nobody"
-    assert judged(running.commands, lab, refused) == passed
-
-
 def test_a_reset_in_the_box_names_the_seen_causes(lab_of):
     shown = "row 44c controller check, cabinet; remote reset\nTo reset what stands: firebreak reset"
     changed = "firebreak: what stands has changed since 0123ABCD; firebreak reset ..."
@@ -393,6 +368,30 @@ def test_a_reset_in_the_box_names_the_seen_causes(lab_of):
     assert running.resets(lab) == "reset of 49: done; power after 1.0 s"
     asked = [command.removeprefix(running.RESET).strip() for command in lab.machine.asked]
     assert asked == ["", "", "", "0123ABCD", "", "4567ABCD"]
+
+
+def test_both_ways_of_a_rollback_must_run_the_other_release(lab_of):
+    new, old = "releases/0.3.0-a", "releases/0.0.1-b"
+    links = [(0, each) for each in (new, old, new)]
+    runs = [(0, f"/opt/firebreak/{each}/bin/python3 firebreak run") for each in (old, new)]
+    state = (0, "ActiveState=active\nSubState=running\nMainPID=7")
+
+    def rolled(links, runs):
+        lab = lab_of(readlink=links, cmdline=runs, **{"systemctl show": [state], "": [(0, "")]})
+        lab.until_powered = lambda: ""
+        return running.rolls_back(lab)
+
+    assert rolled([*links], [*runs]) == f"{old} ran with power, then {new}"
+    for wrong in ([links[0]] * 3, runs), (links, [runs[1]] * 2):
+        with pytest.raises(CheckError, match=f"runs after the rollback from {new}"):
+            rolled(*map(list, wrong))
+
+
+def test_a_door_is_open_when_it_answers(lab_of):
+    answers = [(1, "refused"), (0, '[ 9.1] a word of the kernel\n{"state": "ready"}')]
+    active = (0, "ActiveState=active\nSubState=running")
+    lab = lab_of(urlopen=answers, show=[active], enable=[(0, "")])
+    assert companions.opens_doors(lab).endswith("gives the state 'ready'")
 
 
 @pytest.fixture
@@ -434,74 +433,9 @@ def test_a_refused_start_gets_a_new_store_after_a_stall_of_the_emulator(lab, mon
     judged(lambda lab: lab.start(), lab, "not accepted: a start .*; active: 40b, 44c$")
 
 
-FIGURES = {
-    "timer_late_ms": 100,
-    "processors_waited_pct": 20.0,
-    "wires_waited_pct": 0.1,
-    "ticks": 1000,
-    "lost": 10,
-}
-
-
-@cases("""changed is_too_slow words
-    {}  False  "timer was late by up to 100 ms .*10 of 1000 ticks were late or missed"
-    {"timer_late_ms": 101}  True  "late by up to 101 ms"
-    {"lost": 11}  True  "11 of 1000 ticks"
-    {"ticks": 0, "lost": 0, "timer_late_ms": None}  False  "timer did not answer" """)
-def test_a_host_is_too_slow_when_the_box_itself_is_late(changed, is_too_slow, words, capsys):
-    figures = FIGURES | changed
-    assert pace.too_slow(figures) is is_too_slow and re.search(words, pace.words(figures))
-    assert command._exit_code(["first start"], [FIGURES, figures]) == (3 if is_too_slow else 1)
-    assert ("this machine is too slow" in capsys.readouterr().err) is is_too_slow
-    assert command._exit_code([], [figures]) == 0
-    assert command._exit_code(["users and their groups"], [figures]) == 1, "no pace excuses it"
-
-
-@pytest.mark.wire
-def test_a_box_that_does_not_answer_has_figures_of_its_host(lab_of):
-    lab = lab_of(**{"": [(1, "No such file")]})
-    lab.machine.process = lab.rig.plant = lab.rig.bridge = SimpleNamespace(pid=os.getpid())
-    figures = pace.Pace(lab).figures()
-    assert figures | FIGURES == FIGURES and figures["timer_late_ms"] is None
-    assert figures["ticks"] == figures["lost"] == 0 <= figures["wires_waited_pct"]
-    lab.machine.answers = {"pace": [(0, "17")], "state": [(0, json.dumps({"loop": LOOP}))]}
-    lab.pace = pace.Pace(lab)
-    for ticks in (5, 20, 3):  # a new process of the controller after 20
-        lab.pace.saw(LOOP | {"ticks": ticks})
-    lab.end_pace()
-    lab.end_pace()
-    assert [(one["timer_late_ms"], one["ticks"], one["lost"]) for one in lab.paces] == [(17, 29, 4)]
-
-
-LOOP = {"ticks": 9, "missed": 1, "late": 1}
-
-
-def test_a_thread_that_has_ended_waited_for_nothing():
-    assert pace._waited_ns((0, 0)) == 0
-
-
 def test_the_box_reports_its_approved_image(tmp_path):
     kept = two_copies.Store(str(tmp_path))
     kept.save(Record(rest=(4, "")))
     assert in_box.approve(EXAMPLE, str(tmp_path)) == 0
     found = kept.load().record
     assert found == replace(approved(load(EXAMPLE)), rest=(4, ""), approved_by="lab")
-
-
-def test_the_box_sets_its_clock_and_finds_the_event(tmp_path):
-    asked = []
-
-    class Library:
-        @staticmethod
-        def adjtimex(given):
-            asked.append(given._obj)
-            return 0
-
-    assert in_box.set_clock(Library) == 0
-    assert (asked[0].time_s, asked[0].status & utc.STA_UNSYNC, asked[0].maxerror) == (1, 0, 1000)
-    assert in_box.newest(str(tmp_path)) is None
-    with contextlib.closing(sqlite3.connect(tmp_path / record.FILE)) as made, made:
-        made.execute(f"CREATE TABLE events({', '.join(record.EVENT_FIELDS)})")
-        rows = [(1, "CLOCK"), (2, "CLOCK"), (3, "R1")]
-        made.executemany("INSERT INTO events(id, code, uptime_ms, utc_us) VALUES(?, ?, 0, 0)", rows)
-    assert in_box.newest(str(tmp_path))["id"] == 2

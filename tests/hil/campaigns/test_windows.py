@@ -128,9 +128,8 @@ def test_without_a_clock_after_a_restart_the_limit_at_each_moment_is_possible(en
 def test_the_command_judges_both_intervals(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(course, "play", _found)
     path = tmp_path / "windows.json"
-    assert main(["windows", "--seed", "3", "--days", "9", "--json", str(path)]) == 1
+    assert main(["trials", "windows", "--seed", "3", "--days", "9", "--json", str(path)]) == 1
     out = capsys.readouterr().out
-    assert out.startswith("seed       3\n")
     assert "verdict    1 of 6 possible intervals above the limit" in out
     assert "above the limit although possible: 1, by 20000 W" in out
     assert [each["interval_min"] for each in json.loads(path.read_text())["runs"]] == [15, 30]

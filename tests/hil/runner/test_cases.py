@@ -11,7 +11,8 @@ import pytest
 
 from controller.forms.refusal import ConfigError
 from hil.__main__ import main
-from hil.campaigns.nuisance import command, courses
+from hil.campaigns.nuisance import courses
+from hil.campaigns.nuisance.command import Nuisance
 from hil.runner.cases import CaseError, Runner
 from hil.runner.options import WrongOptionError
 from tests.tables import cases
@@ -33,7 +34,9 @@ def run(monkeypatch, capsys):
 
     def made(do, *options):
         monkeypatch.setattr(courses, "run", lambda course: do(course.condition) or FINE)
-        return main(["nuisance", "--processes", "1", *map(str, options)]), *capsys.readouterr()
+        return main(
+            ["trials", "nuisance", "--processes", "1", *map(str, options)]
+        ), *capsys.readouterr()
 
     return made
 
@@ -78,7 +81,7 @@ def test_a_failed_case_is_one_line_and_the_run_goes_on_with_it_alone(run, folder
     (file,) = folder.iterdir()
     assert (code, out.count("training job")) == (3, 3), "the others ran"
     kept = f"3 results are kept: go on with --resume {file}\n"
-    assert err == f"nuisance: derated: training job: no result: {words}; {kept}"
+    assert err == f"trials nuisance: derated: training job: no result: {words}; {kept}"
     played = folder / "played"
     code, out, _ = run(
         lambda condition: played.open("a").write(condition) and None, "--resume", file
@@ -89,16 +92,16 @@ def test_a_failed_case_is_one_line_and_the_run_goes_on_with_it_alone(run, folder
 
 
 def test_an_interrupted_run_says_how_to_go_on(run, folder, monkeypatch):
-    def line(course):
+    def line(_, course):
         if course["condition"] == "derated":
             raise KeyboardInterrupt
         return ""
 
-    monkeypatch.setattr(command, "_line", line)
+    monkeypatch.setattr(Nuisance, "line", line)
     code, _, err = run(lambda condition: None)
     (file,) = folder.iterdir()
     kept = f"3 results are kept: go on with --resume {file}\n"
-    assert (code, err) == (130, f"nuisance: interrupted, no result; {kept}")
+    assert (code, err) == (130, f"trials nuisance: interrupted, no result; {kept}")
 
 
 def test_a_torn_last_line_is_played_again(folder):
@@ -123,7 +126,7 @@ def test_a_file_of_somebody_else_is_refused_and_left_as_it_is(run, folder, conte
     file.write_bytes(content)
     code, _, err = run(lambda condition: None, "--resume", file)
     words = "allowed is a new file, or one that --resume has written"
-    assert (code, err) == (2, f"nuisance: --resume {file}: {words}\n")
+    assert (code, err) == (2, f"trials nuisance: --resume {file}: {words}\n")
     assert file.read_bytes() == content
 
 
@@ -143,7 +146,7 @@ def test_a_torn_first_line_begins_the_run_anew(folder):
 
 def test_a_full_disk_is_one_line_with_the_file(run):
     code, _, err = run(lambda condition: None, "--json", "/dev/full")
-    assert (code, err) == (3, "nuisance: /dev/full: cannot be written, the disk is full\n")
+    assert (code, err) == (3, "trials nuisance: /dev/full: cannot be written, the disk is full\n")
 
 
 def test_the_same_options_go_on_whatever_they_write(run, folder):
@@ -199,7 +202,7 @@ def test_dask_takes_the_same_cases(dask, run):
     assert code == 0 and "verdict    4 of 4 courses ran on" in out
     code, _, err = run(refused, "--dask", "tcp://a:1")
     assert code == 3 and err.startswith(
-        "nuisance: derated: training job: no result: cabinet.toml: "
+        "trials nuisance: derated: training job: no result: cabinet.toml: "
     )
 
 
@@ -216,7 +219,7 @@ def test_a_worker_of_dask_that_ended_is_named(dask):
 
 def test_a_scheduler_that_does_not_answer_is_one_line(dask, run):
     code, _, err = run(killed, "--dask", "tcp://nobody:1")
-    words = "nuisance: --dask tcp://nobody:1: no scheduler answers; allowed is an address such as "
+    words = "trials nuisance: --dask tcp://nobody:1: no scheduler answers; allowed is an address "
     assert code == 2 and err.startswith(words) and len(err.splitlines()) == 1
 
 
@@ -224,4 +227,4 @@ def test_a_machine_without_dask_is_one_line(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     code, _, err = run(killed, "--dask", "tcp://a:1")
     words = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
-    assert (code, err) == (2, f"nuisance: {words}\n")
+    assert (code, err) == (2, f"trials nuisance: {words}\n")

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.forms.refusal import ConfigError
+from controller.planner import backtest
 from hil import __main__ as hil
 from hil.systems import back_tests, pasts, plan_command
 
@@ -89,7 +90,6 @@ ROW = {
     "name": "berlin", "label": "2017-01", "currency": "EUR", "bill": 1000.0, "saved": 85.0,
     "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
     "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
-    "faults": {},
     "yields_W": 0.0,
 }  # fmt: skip
 YIELDS = {
@@ -113,3 +113,20 @@ def test_a_month_that_is_worse_than_no_battery_is_named():
     assert not plan_command.is_good(worse) and plan_command.is_good(ROW)
     assert "85" in text[1] and text[2].endswith("WORSE than no battery")
     assert text[3].split()[:8] == ["berlin", "2000", "82", "100", "200", "41", "85", "80"]
+
+
+def test_alone_the_box_bills_no_higher_peak_with_a_fallback_that_the_load_reaches():
+    case = pasts.built_in("berlin", "", 5, 7, 1)
+    count = case.past.before + 3 * 96
+    names = "load_W", "pv_W", "price_per_kWh"
+    past = case.past._replace(**{name: getattr(case.past, name)[:count] for name in names})
+    peak_W = max(backtest.without(past).grid_W)
+
+    def highest_W(**fallback):
+        low_J = 0.15 * case.site.full_J
+        done = backtest.followed(case.site, past, low_J, lambda known: [], **fallback)
+        return max(done.grid_W)
+
+    for part in (0.5, 0.9, 1.0):
+        assert highest_W(alone_W=part * peak_W) <= peak_W + 1
+    assert highest_W() > 1.05 * peak_W, "without one it charges at the rated power"

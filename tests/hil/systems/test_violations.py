@@ -148,7 +148,7 @@ def test_a_sender_that_forgets_its_schedule_is_a_violation_and_a_dead_one_is_not
     monkeypatch.setattr(run.ChainMember, "schedule", lambda *_: None)
     (line,) = violations.of(played(30, TABLE))
     assert "too old in 2 slots, although the sender was alive" in line
-    assert violations.of(played(30, TABLE, (run.failures.SENDER,))) == []
+    assert violations.of(played(30, TABLE, (run.SENDER,))) == []
     alone = TABLE | {"schedule": {"is_trading": False}}
     assert violations.of(played(30, alone)) == [], "nobody promised one"
 

@@ -134,7 +134,7 @@ def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, caps
     assert "  0.5 x, 375 kW / 968 kWh" in out and "  1 x, 750 kW / 1,935 kWh" in out
     assert "THE BATTERY DOES NOT PAY BY ITS BILL: it costs 0 EUR a year" in text
     assert "Half the battery (375 kW / 968 kWh) costs 0 EUR a year" in text
-    assert text.count("<td>1,500 kW / 3,870 kWh") == 1
+    assert text.count("<td>1,500 kW / 3,870 kWh</td>") == 1
 
 
 def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():

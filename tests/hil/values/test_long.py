@@ -1,6 +1,7 @@
-"""`python -m hil long` and `speeds`: parts, resume, refusals, and the mode beside each figure."""
+"""`python -m hil long`: parts, resume, refusals, the mode beside each figure; its speeds."""
 
 import json
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -49,16 +50,18 @@ def test_a_killed_run_goes_on_with_the_parts_that_are_missing(tmp_path, capsys):
     options = "--for", "2min", "--segments", "2", "--resume", str(folder)
     assert long(*options) == 0
     whole = capsys.readouterr().out.splitlines()[:-1]  # without the speed
-    first, second = folder / "part_0000.json", folder / "part_0001.json"
-    kept = first.read_text().replace('"cpu_s"', '"kept": 1, "cpu_s"')
-    first.write_text(kept)
-    second.unlink()
+    kept = folder / "results.jsonl"
+    order, states, *parts = kept.read_text().splitlines()
+    first, second = sorted(parts)
+    first = first.replace('"degC_max"', '"kept": 1, "degC_max"')
+    kept.write_text("\n".join([order, states, first, second[:40]]))
     assert long(*options) == 0
     assert capsys.readouterr().out.splitlines()[:-1] == whole
-    assert first.read_text() == kept and second.exists()
+    assert kept.read_text().splitlines() == [order, states, first, ANY] and '"kept": 1' in first
+    assert [each.name for each in sorted(folder.glob("part_*"))] == ["part_0000", "part_0001"]
     assert "parts      " in whole[4] and "2 parts (value, 100 ms)" in whole[0]
     assert long(*options, "--soc", "60") == 2
-    assert "begun with other soc" in capsys.readouterr().err
+    assert "was begun with other options" in capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, capsys):

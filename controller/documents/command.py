@@ -1,0 +1,249 @@
+"""The table of documents, and the commands that print them. Exit code 1: a point is open."""
+
+import functools
+import importlib
+import importlib.util
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from controller.documents import document, html_page
+from controller.documents.document import Block, Facts, Heading, Table
+from controller.forms.refusal import ConfigError
+from controller.rows import facts as fact_table
+from controller.system import cli
+from controller.system.cli import Ended, Option
+from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
+
+OFFICE = "controller.siting"  # a package of its own
+SITE = cli.option("--site", metavar="FILE", required=True)
+FACT_HEADERS = ("key", "fact", "source and clause", "confidence")
+Found = Any  # facts of a document, or the blocks of one that has only tables
+
+
+class Document(NamedTuple):
+    """facts: of the arguments, if its command has options; blocks: what is printed of them."""
+
+    words: str
+    facts: Callable[..., Found]
+    blocks: Callable[[Found], Sequence[Block]] = list
+    is_open: Callable[[Found], object] = lambda found: False
+    options: tuple[Option, ...] = ()
+    forms: tuple[str, ...] = ("md", "html", "json")
+    style: str = ""
+
+
+def _late(name: str) -> Callable[..., Any]:
+    """The function controller.NAME; a command imports its own document alone."""
+    module, _, function = name.rpartition(".")
+
+    def call(*given: object) -> Any:
+        return getattr(importlib.import_module(f"controller.{module}"), function)(*given)
+
+    return call
+
+
+def _of_site(name: str) -> Callable[[Namespace], Any]:
+    """The facts of a site that is accepted, by the function of this name."""
+    load = _late("config.configuration.load")
+    return lambda arguments: _late(name)(load(arguments.site))
+
+
+def _matrix(arguments: Namespace) -> Any:
+    """A line is said of each equipment that a site lacks."""
+    site = getattr(arguments, "site", None)
+    found, lines = _late("config.configuration.survey")(site) if site else (None, [])
+    for line in lines:
+        say(line)
+    return _late("documents.matrix_facts.facts")(found, lines)
+
+
+def _checklist(arguments: Namespace) -> Any:
+    found, lines = _late("config.configuration.survey")(arguments.site)
+    for line in lines[:-1]:
+        say(line)
+    if lines:  # a checklist of a cabinet that must not be energised would mislead
+        raise Ended(WRONG_INPUT, lines[-1])
+    return _late("documents.checklist.facts")(found)
+
+
+def _facts_of(keys: Iterable[str]) -> Table:
+    return Table(FACT_HEADERS, [tuple(fact_table.words(key).values()) for key in keys])
+
+
+def _of_office() -> Any:
+    if importlib.util.find_spec(OFFICE) is None:
+        raise Ended(NO_START, "siting: not on a box: install the package firebreak-office")
+    return _late("siting.rule_page.blocks")()
+
+
+# documents of the program's own tables: `firebreak document NAME`
+OF_PROGRAM = {
+    "equipment": Document(
+        "what a cabinet may lack, and its rows", _late("documents.equipment_table.blocks")
+    ),
+    "facts": Document(
+        "what the rows rest on: each fact with its source",
+        lambda: [Heading(1, "The facts behind the rows"), _facts_of(fact_table.FACTS)],
+    ),
+    "faults": Document(
+        "faults of each input and output: detection, time, safe state",
+        _late("documents.fault_table.facts"),
+        _late("documents.fault_table.blocks"),
+        _late("documents.fault_table.missing"),
+    ),
+    "hazards": Document(
+        "the hazard log: rows, tests, times, what stays open",
+        _late("documents.hazard_log.whole"),
+        _late("documents.hazard_page.blocks"),
+        lambda found: found["gaps"],
+    ),
+    "matrix": Document(
+        "the cause-and-effect matrix: every row, stage and number",
+        _matrix,
+        _late("documents.matrix_page.blocks"),
+        lambda found: found["site"] and found["site"]["missing"],
+        (cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),),
+        ("md", "html", "json", "grid-html", "grid-csv"),
+    ),
+    "profile": Document("every key of a device's profile", _late("documents.profile_table.blocks")),
+    "reasons": Document(
+        "every reason code, its meaning and remedy",
+        _late("documents.reason_book.facts"),
+        _late("documents.reason_book.blocks"),
+    ),
+    "sbom": Document(
+        "the software bill of materials; as json: CycloneDX 1.5",
+        _late("documents.bill_of_materials.document"),
+        _late("documents.bill_of_materials.blocks"),
+    ),
+    "siting": Document("rules and keys of the siting audit", _of_office),
+    "times": Document(
+        "how long each stage takes, part by part", _late("documents.time_table.blocks")
+    ),
+}
+TERMINAL = ("text", "html", "json")
+DOCUMENTS = OF_PROGRAM | {
+    "checklist": Document(
+        "a test for each armed row of a site",
+        _checklist,
+        _late("documents.checklist_page.blocks"),
+        options=(SITE,),
+    ),
+    "commissioning": Document(
+        "one report to sign",
+        _late("documents.commissioning.facts"),
+        _late("documents.commissioning_page.blocks"),
+        lambda found: found["open"],
+        (SITE, cli.STATE_DIR),
+    ),
+    "responder": Document(
+        "one page for the fire service",
+        _of_site("documents.responder.facts"),
+        _late("documents.responder.blocks"),
+        lambda found: found["not_given"],
+        (SITE,),
+        TERMINAL,
+        html_page.PORTRAIT,
+    ),
+    "wiring": Document(
+        "terminals, the hard-wired chain, buses",
+        _of_site("documents.wiring.facts"),
+        _late("documents.wiring.blocks"),
+        options=(
+            cli.option("site", metavar="FILE", help="cabinet.toml"),
+            cli.option("--json", dest="format", action="store_const", const="json", default="text"),
+        ),
+        forms=TERMINAL,
+    ),
+}
+NAMES = Document(
+    "the names of the documents",
+    lambda: [
+        Heading(1, "Pages: firebreak document NAME"),
+        Table(("name", "what it has"), [(name, each.words) for name, each in OF_PROGRAM.items()]),
+    ],
+)
+
+
+def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
+    """The blocks, and the entries of the fact table that they cite by key."""
+    cited = set(fact_table.keys(document.markdown(blocks)))
+    keys = [key for key in fact_table.FACTS if key in cited]
+    return [*blocks, *(document.section("Facts cited", _facts_of(keys)) if keys else [])]
+
+
+def tables(found: Found) -> Facts:
+    """{heading: [{header: cell}]}: the tables of blocks, each under the heading before it."""
+    made: Facts = {}
+    heading = ""
+    for block in found:
+        if isinstance(block, Heading):
+            heading = block.text
+        elif isinstance(block, Table):
+            rows = [map(document.text, cells) for cells in block.rows]
+            made[heading] = [dict(zip(block.headers, row)) for row in rows]
+    return made
+
+
+# form: what prints a document
+FORMS: dict[str, Callable[[Document, Found], str]] = {
+    "md": lambda each, found: document.markdown(with_cited(each.blocks(found))),
+    "text": lambda each, found: document.plain(each.blocks(found)),
+    "html": lambda each, found: html_page.page(with_cited(each.blocks(found)), each.style),
+    "json": lambda _, found: cli.as_json(tables(found) if isinstance(found, list) else found),
+    "grid-html": lambda _, found: html_page.page(
+        with_cited(_late("documents.matrix_grid.blocks")(found))
+    ),
+    "grid-csv": lambda _, found: str(_late("documents.matrix_grid.comma_separated")(found)),
+}
+
+
+def _form(forms: tuple[str, ...]) -> Option:
+    words = "; grid: causes against outputs, to sign" * ("grid-csv" in forms)
+    return cli.option("--format", choices=forms, default=forms[0], help=f"(%(default)s){words}")
+
+
+def facts_of(each: Document, arguments: Namespace) -> Found:
+    """The facts of a document, or the blocks of one that has only tables."""
+    return each.facts(arguments) if each.options else each.facts()
+
+
+def _printed(each: Document, arguments: Namespace) -> int:
+    with cli.ends(NO_START, OSError), cli.ends(WRONG_INPUT, ConfigError):
+        found = facts_of(each, arguments)
+        print(FORMS[arguments.format](each, found))
+    return NOT_DONE if each.is_open(found) else DONE
+
+
+for _name in ("matrix", "checklist", "commissioning", "responder", "wiring", "reasons"):
+    _own = DOCUMENTS[_name]
+    cli.command(_name, *_own.options, _form(_own.forms))(functools.partial(_printed, _own))
+
+
+@cli.command(
+    "document",
+    cli.option("name", nargs="?", choices=OF_PROGRAM, metavar="NAME", help="of the list"),
+    _form(NAMES.forms),
+)
+def _document(arguments: Namespace) -> int:
+    return _printed(OF_PROGRAM.get(arguments.name, NAMES), arguments)
+
+
+PARTS = ("hazards", "faults", "sbom")
+
+
+@cli.command(
+    "evidence",
+    *[
+        cli.option(
+            f"--{name}", dest="name", action="store_const", const=name, help=OF_PROGRAM[name].words
+        )
+        for name in PARTS
+    ],
+    _form(NAMES.forms),
+)
+def _evidence(arguments: Namespace) -> int:
+    if arguments.name is None:
+        raise Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults, --sbom")
+    return _document(arguments)

@@ -1,0 +1,67 @@
+"""Drawings as SVG: an element, and curves over one time axis."""
+
+from collections.abc import Iterable, Sequence
+from xml.sax.saxutils import escape, quoteattr
+
+FAINT, PALE = "#68717c", "#e3e6ea"
+WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px = 900, 220, 60, 24
+Point = tuple[float, float]
+Curve = tuple[str, str, Sequence[Point]]  # name, colour, (s, value) of each point
+
+
+def tag(name: str, content: str | None = None, /, **attributes: str | float | None) -> str:
+    """An SVG element. An underscore becomes a hyphen, a float has one decimal, None is left out."""
+    words = "".join(
+        f" {key.replace('_', '-')}="
+        + quoteattr(f"{value:.1f}" if isinstance(value, float) else str(value))
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return f"<{name}{words}/>" if content is None else f"<{name}{words}>{content}</{name}>"
+
+
+def polyline(points: Iterable[Point], colour: str) -> str:
+    """A line through points in pixels."""
+    places = " ".join([f"{x:.1f},{y:.1f}" for x, y in points])
+    return tag("polyline", points=places, fill="none", stroke=colour)
+
+
+def curves(
+    found: Sequence[Curve],
+    unit: str = "",
+    title: str = "",
+    shaded_s: tuple[float, float] | None = None,
+) -> str:
+    """Curves with the ends of both axes, above their names. shaded_s: a span of the time axis."""
+    times_s = [at_s for _, _, points in found for at_s, _ in points]
+    values = [value for _, _, points in found for _, value in points]
+    left_s, right_s, low, high = min(times_s), max(times_s), min(values), max(values)
+
+    def x(at_s: float) -> float:
+        return LEFT_px + (WIDTH_px - LEFT_px) * (at_s - left_s) / ((right_s - left_s) or 1.0)
+
+    def y(value: float) -> float:
+        return 10 + (HEIGHT_px - 20) * (high - value) / ((high - low) or 1.0)
+
+    parts = [tag("title", escape(title))] if title else []
+    if shaded_s:
+        begin, end = x(max(shaded_s[0], left_s)), x(shaded_s[1])
+        width = max(1.0, end - begin)
+        parts.append(tag("rect", x=begin, y=0, width=width, height=HEIGHT_px, fill=PALE))
+    for value in (low, high):
+        parts.append(_text(f"{value:.3g}", LEFT_px - 5, y(value) + 4, "end"))
+    for _, colour, points in found:
+        parts.append(polyline([(x(at_s), y(value)) for at_s, value in points], colour))
+    foot = HEIGHT_px + FOOT_px - 6
+    names = ", ".join([tag("tspan", escape(name), fill=colour) for name, colour, _ in found])
+    parts += [
+        _text(f"{left_s:.2f} s", LEFT_px, foot),
+        _text(f"{right_s:.2f} s", WIDTH_px, foot, "end"),
+        _text(f"{unit}; {names}" if unit else names, WIDTH_px // 2, foot, "middle"),
+    ]
+    box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
+    return tag("svg", "".join(parts), viewBox=box, role="img", font_size=12, fill=FAINT)
+
+
+def _text(words: str, x: float, y: float, anchor: str | None = None) -> str:
+    return tag("text", words, x=x, y=y, text_anchor=anchor)

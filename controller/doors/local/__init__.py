@@ -1,0 +1,1 @@
+"""Local programs and a serial line: JSON lines and msgpack (`firebreak upstream`)."""

@@ -1,0 +1,139 @@
+"""The door: one UNIX stream socket and, if the table names it, one serial line."""
+
+import asyncio
+import collections
+import contextlib
+import functools
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from controller.core.base import hint_codes as h
+from controller.doors.listener import LINES_MAX, Connection, Listener
+from controller.doors.local import framing
+from controller.doors.local.client import Client, ready
+from controller.doors.process import DoorError, House
+from controller.hints.no_answer import problem
+from controller.system import caught, clock
+from controller.system.paths import say
+from drivers.buses.serial_port import SerialPort, SerialPortError
+
+IDLE_US = 300_000_000  # a connection that is silent for longer makes room for a new one
+PERIOD_S = 0.1  # of the state, for those who subscribe
+READ_BYTES = 4096
+SERIAL_RETRY_S = 0.2
+
+
+async def serve(house: House, name: str, values: dict[str, Any]) -> None:
+    """Serve until cancelled. Raises DoorError, OSError."""
+    await Door(house, values).run()
+
+
+class Door:
+    """One table [local.NAME]."""
+
+    def __init__(self, house: House, values: dict[str, Any]) -> None:
+        self._house, self._values = house, values
+        self._house.feed.period_s = PERIOD_S
+        self.line: SerialLine | None = None
+        self._last = caught.Last("the message of a serial line is dropped", LINES_MAX)
+        self.counts: collections.Counter[str] = collections.Counter()
+        self.listener = Listener(*(values, None, READ_BYTES), self._talk, self._count, self._victim)
+        self.listener.full = framing.JsonLines().packed(problem(h.CROWDED))
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        tty, baud_Bd = self._values["serial"], self._values["baud_Bd"]
+        self.line = line = SerialLine(tty, baud_Bd) if tty else None
+        more = f" and {tty} at {baud_Bd} Bd" if tty else ""
+        words = f"upstream: listening on {self._values['listen']}{more}"
+        followed = asyncio.create_task(self._follow(line)) if line else None
+        try:
+            await self.listener.run(lambda: say(words))
+        finally:
+            if followed is not None:
+                followed.cancel()
+
+    async def _talk(self, connection: Connection) -> None:
+        """Serve one client of the socket. Raises Dropped, OSError."""
+        connection.write_s = IDLE_US / 1e6
+        connection.writer.transport.set_write_buffer_limits(0)
+
+        def alive() -> None:
+            connection.asked_us = clock.now_us()
+
+        read = functools.partial(connection.reader.read, READ_BYTES)
+        own = self._house.run_directory, read, connection.write
+        await Client(*own, feed=self._house.feed, alive=alive).serve()
+
+    async def _follow(self, line: "SerialLine") -> None:
+        """Serve the serial line. After a fault it goes on with its next message."""
+        with contextlib.closing(line):
+            while True:
+                with self._last:
+                    form = framing.JsonLines()
+                    await Client(self._house.run_directory, line.read, line.send, form).serve()
+                await asyncio.sleep(SERIAL_RETRY_S)
+
+    def _count(self, cause: str, connection: Connection) -> None:
+        self.counts[cause] += 1
+
+    def _victim(self, newcomer: Connection) -> Connection | None:
+        """The connection that makes room for a new one.
+
+        Candidates are the connections silent for IDLE_US, else those of the user, then of the
+        process, that holds more than the new one's owner would hold. The one silent for longest is
+        closed.
+        """
+        held, now_us = list(self.listener.connections), clock.now_us()
+        found = [each for each in held if now_us - each.asked_us >= IDLE_US]
+        found = found or greediest(held, newcomer, user_of)
+        found = found or greediest(held, newcomer, lambda each: each.client)
+        return min(found, key=lambda each: each.asked_us, default=None)
+
+
+def user_of(connection: Connection) -> str:
+    """The user of a client."""
+    return connection.client.partition("/")[0]
+
+
+def greediest(
+    held: list[Connection], newcomer: Connection, owner: Callable[[Connection], Hashable]
+) -> list[Connection]:
+    """Connections of the owner that holds most. [] if that of the new one would hold as many."""
+    counts = collections.Counter(map(owner, held))
+    most, count = counts.most_common(1)[0]
+    if count <= counts[owner(newcomer)] + 1:
+        return []
+    return [each for each in held if owner(each) == most]
+
+
+class SerialLine:
+    """A serial line. It never ends: a lost adapter is opened again."""
+
+    def __init__(self, tty: str, baud_Bd: int) -> None:
+        """Raises DoorError."""
+        self.port = SerialPort(tty, baud_Bd)
+        try:
+            self.port.open()
+        except SerialPortError as error:
+            raise DoorError(str(error)) from None
+
+    async def read(self) -> bytes:
+        """Bytes that have come."""
+        while True:
+            while not self.port.service(clock.now_us()):
+                await asyncio.sleep(SERIAL_RETRY_S)
+            await ready(self.port.fileno())
+            if data := self.port.read():
+                return data
+
+    async def send(self, data: bytes) -> None:
+        """Send an answer. While the adapter is gone, it is lost."""
+        self.port.write(data)
+        while self.port.pending:
+            await ready(self.port.fileno(), is_write=True)
+            self.port.write(b"")
+
+    def close(self) -> None:
+        """Give the port back."""
+        self.port.close()

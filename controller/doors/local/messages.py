@@ -1,0 +1,147 @@
+"""Converts a message of a client to a datagram for the loop, and the answer to a dict. The sender
+computes the MAC over the datagram; the door has no key.
+"""
+
+import contextlib
+
+from controller.core.base import hint_codes as h
+from controller.core.base.schedule_table import OPEN_W, Slot
+from controller.doors.local.framing import Message
+from controller.forms.field import Form, anything, check_value, integer, is_list, passing, text
+from controller.forms.reading import read
+from controller.forms.refusal import ConfigError
+from controller.hints import schedule_wire as sw, wire as w
+from controller.hints.schedule_words import answer_fields, held_fields
+from controller.hints.words import fields, state
+from controller.recorder import head
+
+DETAIL_CHARACTERS = 200
+_U16, _U32, _U64 = ((0, 2**bits - 1) for bits in (16, 32, 64))
+_I32 = (-(2**31), 2**31 - 1)
+_NAMES = {"source": text(), "nonce": anything(), "mac": anything()}
+_HINT: Form = {
+    **_NAMES,
+    "kind": anything(None),
+    "quantity": text(),
+    "sequence": integer(*_U64),
+    "sent_ms": integer(*_U64),
+    "value_W": integer(*_I32),
+    "valid_ms": integer(*_U32),
+    "purpose": integer(*_U16, 0),
+    "start_ms": integer(*_U64, 0),
+}
+_SCHEDULE: Form = {
+    **_NAMES,
+    "sequence": integer(*_U64),
+    "sent_ms": integer(*_U64),
+    "start_min": integer(*_U32),
+    "slot_min": integer(*_U16),
+    "purpose": integer(*_U16, 0),
+    "slots": passing(lambda value: is_list(value, lambda each: True), "a list of slots"),
+}
+_SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, _U16)
+HEAD = {"head": True}
+OTHERS = ("hello", "status", "schedule")  # messages of one key
+
+
+def datagram(message: Message | None) -> bytes:
+    """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, or of the fields of a
+    hint or, with `slots`, of a schedule. Raises ConfigError, also for None. nonce, mac: hex or
+    bytes. Without `kind` that of the quantity counts, without `purpose` or `start_ms` 0.
+    """
+    if message is None:
+        raise ConfigError("")
+    try:
+        if "hello" in message:
+            return w.hello(_text(message, "hello"))
+        if "status" in message:
+            return w.status(_text(message, "status"))
+        if "schedule" in message:
+            return sw.read(_text(message, "schedule"))
+        if message.keys() & {"head", "ask"}:
+            raise ValueError('head and ask have no key beside them; allowed {"head": true}')
+        return _schedule(message) if "slots" in message else _hint(message)
+    except ValueError as error:
+        raise ConfigError(str(error)[:DETAIL_CHARACTERS]) from None
+
+
+def _hint(message: Message) -> bytes:
+    found = read("hint", (), message, _HINT, OTHERS)
+    kind, quantity = w.quantity_of(found["quantity"])
+    if (found["kind"], quantity) == (h.KINDS[h.EXACT], h.POWER_W):
+        kind = h.EXACT
+    if found["kind"] not in (None, h.KINDS[kind]):
+        raise ValueError(f"kind of {found['quantity']} is {h.KINDS[kind]!r}")
+    mac = _bytes(found, "mac", w.MAC_BYTES)
+    nonce = _bytes(found, "nonce", w.NONCE_BYTES)
+    own = {**found, "kind": kind, "quantity": quantity, "nonce": nonce}
+    return w.unsigned(w.Hint(*[own[name] for name in w.Hint._fields])) + mac
+
+
+def _schedule(message: Message) -> bytes:
+    found = read("schedule", (), message, _SCHEDULE, OTHERS)
+    mac = _bytes(found, "mac", w.MAC_BYTES)
+    slots = tuple([_slot(each, number) for number, each in enumerate(found["slots"], 1)])
+    own = {**found, "nonce": _bytes(found, "nonce", w.NONCE_BYTES), "slots": slots}
+    return sw.unsigned(sw.Schedule(*[own[name] for name in sw.Schedule._fields])) + mac
+
+
+def _slot(values: object, number: int) -> Slot:
+    """values: in the order of Slot; None for a power without a bound."""
+    if not isinstance(values, list) or len(values) != len(Slot._fields):
+        raise ValueError(f"slot {number} is not a list of {', '.join(Slot._fields)}")
+    found = []
+    for name, value, (low, high) in zip(Slot._fields, values, _SLOT_RANGES):
+        if value is None and low < 0:
+            value = OPEN_W
+        elif not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"{name} of slot {number} is not a whole number {low} .. {high}")
+        found.append(value)
+    return Slot._make(found)
+
+
+def record_head(run_directory: str) -> Message:
+    """The answer to HEAD: number and hash of the newest event of the record, None without one."""
+    published = head.read(run_directory)
+    return {"id": published.get("id"), "hash": published.get("hash")}
+
+
+def _text(message: Message, name: str) -> str:
+    value = message[name]
+    check_value("message", (name,), value, text())
+    return str(value)
+
+
+def _bytes(message: Message, name: str, count: int) -> bytes:
+    data = value = message.get(name)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            data = bytes.fromhex(value)
+    if not isinstance(data, bytes) or len(data) != count:
+        raise ValueError(
+            f"{name} is missing or not {count} bytes; allowed as text: {2 * count} digits 0-9, a-f"
+        )
+    return data
+
+
+def answer(data: bytes, message: Message) -> Message | None:
+    """The loop's answer to `message`; None if `data` is the answer to another message."""
+    if "hello" in message:
+        welcome = w.welcome_of(data)
+        return welcome and {
+            "source": message["hello"],
+            "nonce": welcome.nonce.hex(),
+            "uptime_ms": welcome.uptime_ms,
+            "sequence": welcome.sequence,
+        }
+    mac = {"mac": data[-w.MAC_BYTES :].hex()}
+    if "status" in message:
+        found = w.state_of(data)
+        return found and state(found) | mac
+    if "schedule" in message:
+        held = sw.held_of(data)
+        return held and held_fields(held) | mac
+    told = sw.answer_of(data) if "slots" in message else w.reply_of(data)
+    if told is None or (told.source, told.sequence) != (message["source"], message["sequence"]):
+        return None
+    return (answer_fields(told) if isinstance(told, sw.Answer) else fields(told)) | mac

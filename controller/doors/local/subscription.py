@@ -1,0 +1,41 @@
+"""`subscribe`: a client of the door gets the state, then what changes of it.
+
+A client that reads slowly gets fewer patches, each from what it got last, and delays nobody else.
+"""
+
+from controller.doors.feed import Feed
+from controller.doors.local.framing import Message
+from controller.forms.field import Form, choice, integer
+from controller.forms.reading import read
+from controller.system import clock
+
+PAGE = "status"
+PERIOD_MS = 100, 60_000
+SUBSCRIBE: Form = {"subscribe": choice((PAGE,)), "period_ms": integer(*PERIOD_MS, 1000)}
+
+
+class Subscription:
+    """When the next message of one subscriber may leave, and what it is."""
+
+    def __init__(self, feed: Feed, message: Message) -> None:
+        """message: of the form SUBSCRIBE. Raises ConfigError, one line."""
+        found = read("subscribe", (), message, SUBSCRIBE)
+        self._feed, self._period_s = feed, found["period_ms"] / 1000
+        self._last: Message | None = None
+        self._due_s = clock.uptime_s()
+
+    def due_in_s(self) -> float:
+        """Time until `next` may be called."""
+        return max(0.0, self._due_s - clock.uptime_s())
+
+    async def next(self) -> Message | None:
+        """{state} at first, then {patch} (RFC 7386); None without a change. {trouble} is the whole
+        state without a controller.
+        """
+        self._due_s = clock.uptime_s() + self._period_s
+        state, before = await self._feed.fresh() or {"trouble": self._feed.trouble}, self._last
+        self._last = state
+        if before is None:
+            return {"state": state}
+        changed = self._feed.patch(before, state)
+        return {"patch": changed} if changed else None

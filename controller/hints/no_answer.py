@@ -1,0 +1,77 @@
+"""What is said of a controller that does not answer, in one place for commands, pages and doors.
+
+Three things are told apart: its files cannot be read (not found), its sockets do not answer, and
+its files are read, but no tick comes.
+"""
+
+import os
+from typing import Any
+
+from controller.core.base import hint_codes as h
+
+NOTHING = "no answer"
+NO_TICKS = "the controller has stopped ticking"
+NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
+LAST_STATE = "NOT TICKING"  # before the last state, which a page still shows
+SILENT = "the controller does not answer"
+NEVER_RAN = "no controller has written a journal here yet"
+NONE_FOUND, NONE_ANSWERS = "no controller found", "no controller answers"
+
+
+def not_found(run_directory: str) -> str:
+    """The files of a controller cannot be read here."""
+    return f"{NONE_FOUND} in {run_directory}"
+
+
+def silent(run_directory: str) -> str:
+    """The sockets of a controller do not answer here."""
+    return f"{NONE_ANSWERS} in {run_directory}"
+
+
+def unanswered(run_directory: str, source: str, needs: str = "") -> str:
+    """The likely cause of a hint without an answer, by the counters that the controller keeps of
+    each source. needs: what the table of the source must have.
+    """
+    from controller.hints import hint_statistics  # 6 MiB, which an answer saves
+
+    own = hint_statistics.of_source(run_directory, source)
+    if own is not None and own["last_code"] in (h.NO_KEY, h.BAD_MAC):
+        cause = coded(own["last_code"])
+    elif own is not None:
+        cause = (
+            "the controller is busy, or another program sends as this source; the hint may be in "
+            "effect all the same"
+        )
+    elif hint_statistics.read(os.path.join(run_directory, "hints.stats")) is None:
+        cause = "firebreak sources shows what the controller received"
+    else:
+        more = f" with {needs}" if needs else ""
+        cause = (
+            f"the controller does not know this source: add [source.{source}]{more} to site.toml"
+        )
+    return f"{NOTHING} came: {cause}"
+
+
+def coded(code: int) -> str:
+    """A code with its sentence and its remedy."""
+    return f"{h.label(code)} {' '.join(h.text(code)[1:])}" if code in h.TEXTS else h.label(code)
+
+
+def problem(code: int, detail: str = "") -> dict[str, Any]:
+    """An answer that the loop did not give: one of its codes, with the words of the code."""
+    name, sentence, remedy = h.text(code)
+    return {
+        "granted": False,
+        "code": code,
+        "label": h.label(code),
+        "name": name,
+        "sentence": detail or sentence,
+        "remedy": remedy,
+    }
+
+
+def code_of(error: OSError | None) -> int:
+    """The code of a message that did not reach the loop; None: it did, and no answer came."""
+    if error is None:
+        return h.NO_ANSWER
+    return h.BUSY if isinstance(error, BlockingIOError) else h.NO_CONTROLLER

@@ -1,1 +1,0 @@
-"""The largest site that operators' rules allow, by path delay, with and without a buffer."""

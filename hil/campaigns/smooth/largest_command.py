@@ -1,0 +1,63 @@
+"""`python -m hil smooth largest`: the largest site by rule, path and buffer."""
+
+import argparse
+
+from hil.campaigns.nuisance import courses
+from hil.campaigns.smooth import largest, largest_tables as tables, loads
+from hil.campaigns.smooth.paths import paths
+from hil.engine.arguments import number
+from hil.runner import options, report
+from hil.runner.cases import Runner
+
+OPTIONS = {
+    **options.CASES,
+    **options.LOADS,
+    "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
+    "--delays": options.value(paths, "MS,MS", "path delays (100f,55)", ("100f", "55")),
+    "--capacitor": options.value(
+        number(0, 1e6), "J", "at the racks, per kW of the load's peak (%(default)s)", 54.0
+    ),
+    "--meter": {
+        "choices": (largest.RACKS, largest.FEED),
+        "default": largest.RACKS,
+        "help": "where the load meter of a site with capacitors is (%(default)s)",
+    },
+    "--floor": options.value(number(0, 100), "PERCENT", "power smoothing of the GPUs: floor", 0.0),
+    "--ramp": options.value(number(0, 1e6), "PERCENT", "its change per s (no limit)", 0.0),
+    "--range": options.value(number(0, 100), "PERCENT", "a 5 s range that the site states"),
+    "--table": options.flag("the table of README as well"),
+    "--hysteresis": options.value(number(0, 1e6), "S", "its time at the floor (2)", 2.0),
+}
+
+
+def cases(arguments: argparse.Namespace) -> list[largest.Case]:
+    """NERC's ramp, the built-in job, and measured loads. LoadError."""
+    found: list[loads.Source | None] = [None, loads.Source("", largest.BUILT_IN[1])]
+    if arguments.loads:
+        found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
+    given = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
+    racks = largest.Racks(*given, arguments.meter, arguments.range)
+    return loads.chosen(
+        [largest.Case(source, arguments.delays, racks) for source in found], arguments.only
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play all and print one table for each load."""
+    todo = cases(arguments)
+    print("\n".join(tables.head(todo[0].racks)), flush=True)
+    with Runner(arguments) as runner:
+        rows = runner.play(todo, largest.played, tables.of_load, lambda case: f"load {case.name}")
+    worst = tables.worst(rows)
+    document = {"racks": todo[0].racks._asdict(), "rows": rows, "worst": worst}
+    closing = [*tables.markdown(rows), ""] if arguments.table else []
+    closing += [tables.of_worst(worst, len(rows)), report.verdict(f"{len(rows)} loads judged")]
+    return report.finish(arguments, tables.plain(document), closing, True)
+
+
+add = options.command(
+    "largest",
+    "the largest site that each operator's rule allows, by path delay and buffer",
+    run,
+    options.JSON | OPTIONS,
+)

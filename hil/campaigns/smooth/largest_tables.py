@@ -1,0 +1,150 @@
+"""Tables of `python -m hil smooth largest`: each load, and the worst load under each rule."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from controller.audit import report
+from controller.audit.rules import Rule
+from hil.campaigns.smooth import largest
+from hil.campaigns.smooth.largest import ALONE
+from hil.runner import report as tables
+
+WHOLE_MW, ANY_MW = 100, 1e5
+SMALLER = "<"
+
+
+def head(racks: largest.Racks) -> list[str]:
+    """The lines above the tables."""
+    smoothing = f"floor {racks.floor_pct:g} %, {racks.ramp_pct_per_s:g} % per s"
+    stated = "" if racks.range_pct is None else f"; the site states {racks.range_pct:g} % in 5 s"
+    return [
+        "largest    site in MW, by the load's peak, that passes each rule, from 10 s on; "
+        "(?): nobody here has read the rule in its document",
+        f"racks      racks, + c: capacitor of {racks.J_per_kW:g} J per kW, load meter at the "
+        f"{racks.meter}; power smoothing "
+        + (f"{smoothing}, {racks.hysteresis_s:g} s" if racks.floor_pct else "off"),
+        f"columns    alone: no battery; racks: no battery; a path delay: load tracking{stated}; "
+        f"{SMALLER}: smaller than alone",
+        "mode       load tracking alone, without chain and kernel",
+    ]
+
+
+def of_load(row: dict[str, Any]) -> str:
+    """The table of one load: a line for each rule, a column for each way."""
+    ways, battery_kW = row["ways"], row["battery_W"] / 1000
+    size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
+    rows = []
+    for rule in largest.chosen_rules():
+        found = [each[rule.title] for each in ways.values()]
+        cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
+        rows.append((rule.title, *cells))
+    lost = [f"{row['lost_pct'][name]:.2f} %" for name in ways]
+    lines = [f"\n{row['load']}, {row['kind']}, {row['seconds']:.0f} s, {size}"]
+    rows.append(("energy lost in the battery", *lost))
+    lines += tables.table(("rule", *ways), rows)
+    floor, withheld = row["lost_pct"]["floor"], row["lost_pct"]["withheld"]
+    if floor or withheld:
+        lines.append(
+            f"power smoothing burns {floor:.2f} % of the energy, withholds {withheld:.2f} %"
+        )
+    return "\n".join(lines)
+
+
+def worst(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """{rule: {way: {site_MW, load, smaller}}}: the load with the smallest site; smaller: loads
+    whose site is smaller than without anything. A load that is too short for a rule is left out.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for rule in largest.chosen_rules():
+        title = rule.title
+        judged = [row for row in rows if row["ways"][ALONE][title] is not None]
+        found[title] = {way: _worst(judged, way, title) for way in rows[0]["ways"]}
+    return found
+
+
+def _worst(rows: Sequence[dict[str, Any]], way: str, title: str) -> dict[str, Any]:
+    sizes = [(row["ways"][way][title], row["load"]) for row in rows]
+    size_MW = min([each_MW for each_MW, _ in sizes], default=None)
+    loads = [load for each_MW, load in sizes if each_MW == size_MW]
+    smaller = [
+        load
+        for (size_MW, load), row in zip(sizes, rows)
+        if is_smaller(size_MW, row["ways"][ALONE][title])
+    ]
+    load = f"{len(loads)} loads" if len(loads) > 1 else "".join(loads)
+    return {"site_MW": size_MW, "load": load, "smaller": smaller}
+
+
+def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
+    """The table of the worst load under each rule, and which load that is."""
+    rows = []
+    for rule in largest.chosen_rules():
+        found = worst[rule.title]
+        cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
+        rows.append((rule.title, *cells, _deciding(found)))
+    title = f"\nthe smallest site of {count} loads; {SMALLER}N: N loads have less than alone"
+    ways = next(iter(worst.values()))
+    return "\n".join([title, *tables.table(("rule", *ways, "the load that decides"), rows)])
+
+
+def _deciding(found: dict[str, dict[str, Any]]) -> str:
+    ways: dict[str, list[str]] = {}
+    for way, each in found.items():
+        ways.setdefault(each["load"], []).append(way)
+    if len(ways) == 1:
+        return next(iter(ways)) or "-"
+    return "; ".join([f"{load} ({', '.join(names)})" for load, names in ways.items()])
+
+
+def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The table of README: the smallest site of the built-in loads, in brackets that of all loads.
+    Bold: smaller than alone. A rule that no way changes is left out.
+    """
+    built_in = [row for row in rows if row["load"] in largest.BUILT_IN]
+    ways = [*rows[0]["ways"]]
+    names = [ALONE, *[name for name in ways if name.endswith("ms")], ways[-1]]
+    sets = [worst(each) for each in (built_in or rows, rows)]
+    lines = []
+    for rule in largest.chosen_rules():
+        cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
+        if len(set(cells)) > 1:
+            lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
+    heads = ["load alone, MW", *[f"battery at {name}" for name in names[1:]]]
+    return tables.table(("your operator asks", *heads), lines)
+
+
+def _pair(found: Sequence[dict[str, Any]], name: str, rule: Rule) -> str:
+    first, second = [
+        f"**{text}**" if is_smaller(each[name]["site_MW"], each[ALONE]["site_MW"]) else text
+        for each in found
+        for text in [_cell(each[name]["site_MW"], rule, 0)]
+    ]
+    return first if first == second else f"{first} ({second})"
+
+
+def is_smaller(size_MW: float | None, alone_MW: float | None) -> bool:
+    """Whether what calms the load makes its largest site smaller."""
+    return size_MW is not None and alone_MW is not None and size_MW < 0.999 * alone_MW
+
+
+def plain(content: Any) -> Any:
+    """The document with the text "any" for a size without a bound: JSON has no infinity."""
+    if isinstance(content, dict):
+        return {name: plain(each) for name, each in content.items()}
+    if isinstance(content, list):
+        return [plain(each) for each in content]
+    return "any" if content == math.inf else content
+
+
+def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:
+    """none: no size passes; below, up to: only a site that the rule does not apply to."""
+    mark = "" if not smaller else f" {SMALLER}" if smaller is True else f" {SMALLER}{smaller}"
+    if size_MW is None:
+        return "-"
+    if size_MW == rule.from_MW:
+        words = "up to" if rule.is_above else "below"
+        return (f"{words} {size_MW:g}" if size_MW else "none") + mark
+    if size_MW >= ANY_MW:
+        return "any"
+    return (f"{size_MW:.3g}" if size_MW < WHOLE_MW else f"{size_MW:.0f}") + mark

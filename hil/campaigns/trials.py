@@ -1,0 +1,125 @@
+"""`python -m hil trials NAME`: draws cases from a seed, plays them side by side, and judges them.
+
+A trial says only what it draws, how it plays a case, and what the results mean. This module has the
+rest: options, seed, workers, kept results, closing lines, JSON and the exit code.
+"""
+
+import functools
+import importlib
+from argparse import Namespace
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from controller.config.configuration import Config
+from hil.engine import coverage
+from hil.engine.arguments import whole
+from hil.results import words
+from hil.runner import options, report
+from hil.runner.cases import Engine, Runner, on_processes
+
+# name: (module in hil/campaigns/, class)
+TRIALS = {
+    "ask": ("ask.command", "Ask"),
+    "hint-attack": ("hint_attack.command", "HintAttack"),
+    "islands": ("outage.islands", "Islands"),
+    "nuisance": ("nuisance.command", "Nuisance"),
+    "outage": ("outage.command", "Outages"),
+    "ride": ("ride.command", "Ride"),
+    "runaway": ("runaway.command", "Runaway"),
+    "windows": ("windows.command", "Windows"),
+}
+BYTE = "byte"  # the mode; beside it the tick of --cabinet
+HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runaway"
+
+
+class Judged(NamedTuple):
+    """document: for --json; lines: above the verdict."""
+
+    document: dict[str, Any]
+    lines: list[str]
+    verdict: str
+    is_met: bool
+
+
+class Trial:
+    """A trial. words: for --help; mode: how the cases are played, printed beside the seed."""
+
+    words = mode = ""
+    own_options: options.Options = {}
+    engine: Engine = staticmethod(on_processes)
+
+    def __init__(self, given: Namespace) -> None:
+        """given: the options."""
+        self.given = given
+        self._started: dict[Any, Any] = {}
+
+    def start(self, keys: Collection[Any], make: Callable[[Any], Any]) -> None:
+        """Start the rigs with which cases of these keys begin: the process of each is a copy. Not
+        on dask, where one process plays many cases.
+        """
+        if not self.given.dask:
+            self._started = {key: make(key) for key in sorted(keys)}
+
+    def started(self, key: Any, make: Callable[[Any], Any]) -> Any:
+        """The rig of `start`, or a new one."""
+        return self._started.get(key) or make(key)
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The cabinet of --cabinet. ConfigError, NotSimulatedError."""
+        return coverage.loaded(self.given.cabinet)
+
+    def draw(self) -> Sequence[Any]:
+        """The cases; the same for the same options."""
+        raise NotImplementedError
+
+    def name(self, case: Any) -> str:
+        """Name of a case among all: its own, if it has one."""
+        return str(getattr(case, "name", case))
+
+    def play(self, case: Any) -> Any:
+        """The result of a case, plain data."""
+        raise NotImplementedError
+
+    def line(self, found: Any) -> str | None:
+        """The text that is printed for a result as it comes; None: no text."""
+
+    def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
+        """The meaning of the results, in the order of the cases."""
+        raise NotImplementedError
+
+
+def count(most: int, usual: int, text: str) -> options.Options:
+    """The option --count."""
+    return {"--count": options.value(whole(1, most), "NUMBER", f"{text} (%(default)s)", usual)}
+
+
+def run(kind: type[Trial], given: Namespace) -> int:
+    """Play and judge a trial. Returns the exit code."""
+    trial = kind(given)
+    cases = trial.draw()
+    config = trial.config if getattr(given, "cabinet", None) else None
+    mode = f"{BYTE}, {config.tick_ms} ms" if config and trial.mode == BYTE else trial.mode
+    about = {"seed": given.seed, "mode": mode}
+    print("\n".join([f"{name:11}{text}" for name, text in about.items()]), flush=True)
+    with Runner(given) as runner:
+        found = runner.play(cases, trial.play, trial.line, trial.name, trial.engine)
+    judged = trial.judge(cases, found)
+    mirrored = {"mirrored": coverage.about(config)} if config else {}
+    document = about | mirrored | judged.document
+    closing = [*words.mirrored_lines(document), *judged.lines, report.verdict(judged.verdict)]
+    return report.finish(given, document, closing, judged.is_met)
+
+
+def command(name: str, kind: type[Trial]) -> Callable[[Any], Any]:
+    """A function that adds a trial to argparse's subparsers."""
+    given = options.JSON | options.SEED | options.CASES | kind.own_options
+    return options.command(name, kind.words, functools.partial(run, kind), given)
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    parser = commands.add_parser("trials", help=HELP)
+    names = parser.add_subparsers(required=True, metavar="NAME", dest="trial")
+    for name, (module, of) in TRIALS.items():
+        command(name, getattr(importlib.import_module(f"hil.campaigns.{module}"), of))(names)

@@ -1,0 +1,68 @@
+"""`python -m hil keys`: every key of a scenario or of a site, from their forms; the templates have
+the meanings. `keys covers` prints what the rig simulates of a cabinet.
+"""
+
+from argparse import Namespace
+from typing import Any
+
+from controller.forms.field import REQUIRED, Field, Form, allowed_text
+from controller.forms.refusal import shown
+from hil.engine import coverage
+from hil.results import template
+from hil.scenarios import expectations, scenario
+from hil.scenarios.faults import ACTIONS
+from hil.site import description
+
+
+def _form(field: Field) -> Form:
+    """The keys of a table of a site; those of [[pod.member]] for a pod."""
+    form = field.allowed[0] if field.kind == "table" and field.allowed else {}
+    return form["member"].allowed[0] if "member" in form else form
+
+
+CONTENT: dict[str, dict[str, Any]] = {
+    "scenario": {
+        "scenario": scenario.SCENARIO,
+        "loads": scenario.LOADS,
+        "actions": {name: form for name, (form, _) in ACTIONS.items()},
+        "events": expectations.EVENTS,
+        "expectations": {name: form for name, (form, _) in expectations.KINDS.items()},
+    },
+    "site": {
+        "tables": {name: _form(field) for name, field in description.TOP.items()},
+        "loads": description.LOADS,
+    },
+}
+
+
+def add(commands: Any) -> None:
+    """Add the command to the subparsers."""
+    words = "every key of a scenario or site; what the rig covers of a cabinet"
+    kinds = commands.add_parser("keys", help=words).add_subparsers(
+        required=True, metavar="WHAT", dest="kind"
+    )
+    for kind in CONTENT:
+        kinds.add_parser(kind, help=f"every key of a {kind}").set_defaults(run=main)
+    coverage.add(kinds)
+
+
+def main(arguments: Namespace) -> int:
+    """Print them. Returns the exit code."""
+    print(text(arguments.kind), end="")
+    return 0
+
+
+def text(file: str) -> str:
+    """The keys of a kind of file, with their meaning."""
+    return template.rendered(f"keys_{file}.txt", keys=_keys, **CONTENT[file])
+
+
+def _keys(form: Form) -> list[str]:
+    """A line for each key: what is allowed, and the default."""
+    return [f"{key}: {allowed_text(field)}{_default(field.default)}" for key, field in form.items()]
+
+
+def _default(value: Any) -> str:
+    if value is REQUIRED:
+        return "; required"
+    return "" if value in (None, "", [], {}, ()) else f"; default {shown(value)}"

@@ -1,0 +1,53 @@
+"""Certificates of a site's authority and of a foreign one, made once for all tests with TLS."""
+
+import atexit
+import functools
+import shutil
+import ssl
+import subprocess
+import tempfile
+from pathlib import Path
+
+import parts
+
+KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout".split()
+# name: authority, days, subject, other names
+ISSUED = {
+    "door": ("site", "9", "/CN=door", "DNS:localhost,IP:127.0.0.1"),
+    "away": ("site", "9", "/CN=away", "DNS:away"),
+    "ems": ("site", "9", "/O=Plant/CN=ems 1", "DNS:ems"),
+    "old": ("site", "-1", "/CN=ems 1", "IP:127.0.0.1"),
+    "foreign": ("other", "9", "/CN=ems 1", "DNS:ems"),
+    "two": ("site", "9", "/CN=x/CN=ems 1", "DNS:ems"),
+}
+
+
+@functools.cache
+def certificates():
+    """A folder with site.crt, other.crt, and NAME.crt and NAME.key of ISSUED."""
+    parts.needs("openssl")
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+
+    def made(kind, name, *words):
+        line = ["openssl", kind, *words, "-out", f"{name}.{'csr' if kind == 'req' else 'crt'}"]
+        subprocess.run(line, cwd=folder, check=True, capture_output=True)
+
+    for name in ("site", "other"):
+        made("req", name, "-x509", *KEY, f"{name}.key", "-subj", f"/CN={name}")
+        (folder / f"{name}.csr").rename(folder / f"{name}.crt")
+    for name, (issuer, days, subject, others) in ISSUED.items():
+        (folder / "names").write_text(f"subjectAltName={others}\n")
+        made("req", name, *KEY, f"{name}.key", "-subj", subject)
+        sign = ("-CA", f"{issuer}.crt", "-CAkey", f"{issuer}.key", "-CAcreateserial")
+        made("x509", name, "-req", "-in", f"{name}.csr", *sign, "-days", days, "-extfile", "names")
+    return folder
+
+
+def trusting(authority="site", client=""):
+    """TLS of a client that trusts an authority. client: its certificate."""
+    folder = certificates()
+    made = ssl.create_default_context(cafile=folder / f"{authority}.crt")
+    if client:
+        made.load_cert_chain(folder / f"{client}.crt", folder / f"{client}.key")
+    return made

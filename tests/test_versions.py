@@ -1,0 +1,45 @@
+"""A closed version of CHANGELOG.md names the results of `vm-test` and `prove` on one commit."""
+
+import configparser
+import re
+
+from tests.repository import ROOT
+from tests.tables import cases
+
+BEFORE_THIS_RULE = ("0.1.0", "0.3.0")
+TRIED = re.compile(r"(?m)^On [0-9a-f]{8,40}: `vm-test` (\d+) of \1, `prove` (\d+) of \2\.$")
+
+
+def versions(page):
+    return {part.split()[0]: part for part in re.split(r"(?m)^## ", page)[1:]}
+
+
+def untried(page):
+    closed = {name: text for name, text in versions(page).items() if name != "Next"}
+    return [name for name, text in closed.items() if not TRIED.search(text)]
+
+
+def changes():
+    return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_each_closed_version_was_tried_on_its_commit():
+    assert set(untried(changes())) <= set(BEFORE_THIS_RULE)
+
+
+def test_the_version_of_the_program_is_the_newest_closed_one():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    first, newest, *_ = versions(changes())
+    assert (first, newest) == ("Next", setup["metadata"]["version"])
+
+
+@cases("""line  is_tried
+    "On 12ab34cd: `vm-test` 26 of 26, `prove` 5 of 5."  True
+    "On 12ab34cd: `vm-test` 25 of 26, `prove` 5 of 5."  False
+    "On 12ab34cd: `vm-test` 26 of 26."  False
+    "`vm-test` 26 of 26, `prove` 5 of 5."  False
+""")
+def test_a_version_without_both_results_on_one_commit_is_untried(line, is_tried):
+    page = f"# Changes\n\n## Next\n\n## 0.4.0 (2026-12-01)\n\n{line}\n"
+    assert untried(page) == ([] if is_tried else ["0.4.0"])
