@@ -24,7 +24,6 @@ ISSUED = {
 
 @functools.cache
 def certificates():
-    """A folder with site.crt, other.crt, and NAME.crt and NAME.key of ISSUED."""
     parts.needs("openssl")
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
@@ -45,7 +44,6 @@ def certificates():
 
 
 def trusting(authority="site", client=""):
-    """TLS of a client that trusts an authority. client: its certificate."""
     folder = certificates()
     made = ssl.create_default_context(cafile=folder / f"{authority}.crt")
     if client:

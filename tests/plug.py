@@ -8,8 +8,6 @@ GUARD_S = 30
 
 
 class Plug:
-    """`path`: the name that stays; `master`: the far end, -1 while it is pulled out."""
-
     def __init__(self, path):
         self.path, self.master = str(path), -1
         self.plug_in()

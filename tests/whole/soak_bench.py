@@ -138,8 +138,6 @@ class Hand:
 
 
 class Noisy(Plug):
-    """A serial port that is pulled out and plugged in, and that sends what is no reply."""
-
     def make_noise(self):
         with contextlib.suppress(OSError):
             os.write(self.master, b"\1\3noise")
@@ -441,7 +439,7 @@ class Companions:
         """A door with a lost serial line, and a client that comes and goes."""
         self.plug = Plug(os.path.join(self.folder, "line"))
         self.served = Stepped(self.folder, serial=self.plug.path)
-        self.closing = self.served.close
+        self.closing, self.served_us = self.served.close, 0
         source = self.soaked.cabinet.config.sources[0].name
         asked = [{"hello": source}, {"status": source}, {"schedule": source}, {"head": True}]
         self.asked = [*asked, {"hello": "nobody"}, {"value_W": 1}, {"ask": 1}]
@@ -453,12 +451,13 @@ class Companions:
         message = self.asked[self.turned % len(self.asked)]
         client.sendall(json.dumps(message).encode() + b"\n")
         (self.plug.plug_in if self.turned % 2 else self.plug.pull_out)()
-        self.served.turn(self.hand.us)
+        self.served.turn(self.served_us)
         self.soaked.turn()
-        self.served.turn(self.hand.us)
+        self.served.turn(self.served_us)
         self.served.received(client)
         self.served.opened.pop().close()
-        self.served.turn(self.hand.us)
+        self.served_us += 2_100_000  # what got no answer ends
+        self.served.turn(self.served_us)
 
     def show(self):
         """A console on a serial line: a page each turn, and a login that fails."""

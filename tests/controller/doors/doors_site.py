@@ -12,7 +12,7 @@ from controller.doors.process import House
 from controller.forms.refusal import ConfigError
 from tests.controller.hinted_site import KEYS, HintedSite
 
-GUARD_S = 30  # only a broken door waits so long
+GUARD_S = 30
 SOURCES = """
 [source.site_ems]
 key = "site_ems.key"
@@ -35,7 +35,6 @@ def written(folder, text, sources=SOURCES):
 
 
 def refused(folder, text, words):
-    """A doors.toml is refused in one line, with these words, which `re` understands."""
     with pytest.raises(ConfigError, match=words) as error:
         settings.load(written(folder, text))
     assert "\n" not in str(error.value)
@@ -55,10 +54,9 @@ def answering(folder, text=""):
 
 
 class Opened:
-    """A door that runs in a thread of its own, for `with`. beside: more work of its loop."""
+    """A door in a thread of its own. beside: more work of its loop."""
 
     def __init__(self, make, is_open=lambda door: door.listener.port, beside=()):
-        """make: the door, called in the thread."""
         self._make, self._is_open, self._beside = make, is_open, beside
         self._ready = threading.Event()
 
@@ -79,7 +77,6 @@ class Opened:
         assert not self._thread.is_alive()
 
     def call(self, work):
-        """What a coroutine returns, awaited in the loop of the door."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(GUARD_S)
 
     async def _serve(self):

@@ -43,7 +43,6 @@ def post(body, *more, token=HINT_TOKEN):
 
 
 def with_tls():
-    """The keys of a table with the certificate of the door."""
     own = certificates() / "door"
     return f'certificate = "{own}.crt"\nkey = "{own}.key"\n'
 
@@ -74,7 +73,6 @@ class Served(Place):
         return self.door.counts.refused
 
     def answer(self, link):
-        """The status of the next answer."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += link.recv(1)
@@ -115,7 +113,6 @@ class Served(Place):
             monkeypatch.setattr(connection, name, limit_s)
 
     def hostile(self, number):
-        """Never an answer of 200."""
         chance = random.Random(number)
         body = json.dumps(BEAT | {"quantity": "import_W_max", "value_W": number}).encode()
         honest = post(body, b"Content-Length: %d" % len(body), token="x" * 40)

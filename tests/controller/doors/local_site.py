@@ -26,7 +26,6 @@ HINT = w.Hint("site_ems", bytes(8), 1, 5, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000
 
 
 def door_of(run_dir, **values):
-    """The door of a socket `upstream.sock` in the run directory."""
     given = {name: field.default for name, field in form.FORM.items()}
     given |= {"listen": os.path.join(run_dir, "upstream.sock"), **values}
     return door.Door(House(settings.Settings("", {}, {}), str(run_dir), str(run_dir), ""), given)
@@ -45,13 +44,13 @@ sys.stdin.read()
 
 
 class Served(Place):
-    """A door beside the loop of a site. `opened`: clients that end with it."""
+    """A door beside the loop of a site."""
 
     GOOD = json.dumps(HELLO).encode() + b"\n"
     HALVES = b"", b"{", GOOD[:-1]
     FAULT = (client.messages, "datagram")
     is_counted = has_limits = False
-    held_bytes_max = 4096  # one answer
+    held_bytes_max = 4096
 
     def __init__(self, site, **values):
         self.site, self.path = site, str(site.run_dir / "upstream.sock")
@@ -72,12 +71,10 @@ class Served(Place):
 
     @property
     def links(self):
-        """The connections, in the order of their coming."""
         return [*self.door.listener.connections]
 
     @contextlib.contextmanager
     def crowd(self):
-        """Another process holds all places."""
         count = str(self.door.listener._values["connections_max"])
         line = [sys.executable, "-c", GREEDY, self.path, count]
         with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as greedy:
@@ -98,7 +95,6 @@ class Served(Place):
         return b"".join([json.dumps(each).encode() + b"\n" for each in asked]), wanted
 
     def refusal(self, link):
-        """The codes of the answers, None at the end of the connection."""
         link.sendall(b"\n" + self.GOOD)
         codes = []
         while (answer := line_of(link)) and "code" in answer:
@@ -119,7 +115,6 @@ class Served(Place):
         monkeypatch.setattr(door, "IDLE_US", limit_s * 1e6)
 
     def hostile(self, number):
-        """Noise, and messages that nobody has signed, as lines or maps."""
         chance = random.Random(number)
         message = good(sequence=number) | {chance.choice([*good(), "x"]): chance.choice(ODD)}
         pack = msgpack.packb if number % 2 else lambda each: json.dumps(each).encode() + b"\n"
@@ -137,7 +132,6 @@ class Served(Place):
 
 @contextlib.contextmanager
 def running(folder, **values):
-    """A door beside a loop that answers."""
     site = HintedSite(folder)
     with site.pumped(), Served(site, **values) as place:
         yield place
@@ -183,7 +177,6 @@ class Stepped:
 
     @staticmethod
     def received(client):
-        """What has come, None at the end."""
         try:
             return client.recv(65_536) or None
         except BlockingIOError:

@@ -73,7 +73,6 @@ class Plant(Place):
             return self.answer(link)[1]
 
     def is_harmless(self, found):
-        """Answers of a stranger: reads, and exceptions."""
         while found:
             size = 6 + int.from_bytes(found[4:6], "big")
             if found[7] != 3 and found[7] < 0x80:
@@ -92,7 +91,6 @@ class Plant(Place):
         monkeypatch.setitem(self.door._values, "idle_s", limit_s)
 
     def hostile(self, number):
-        """Noise, wrong frames, and right writes of a stranger."""
         chance = random.Random(number)
         pdu = chance.choice([*setting(**ON), write("715.ControllerHb", chance.randbytes(4))])
         kind, at = chance.randrange(4), chance.randrange(len(pdu))

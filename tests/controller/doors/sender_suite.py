@@ -24,8 +24,6 @@ FIELDS = RIGHT | RIGHT | WRONG
 
 
 class Recorded(sending.Sender):
-    """A sender whose hints reach nobody; `sent` has them all."""
-
     def __init__(self, name, role, sent):
         super().__init__("", Source(name, "", role, 600))
         self.sent = sent
@@ -42,9 +40,7 @@ def senders(role):
 
 
 class SenderSuite:
-    """`calls`: a strategy; `through(senders)`: an async function of a call that goes through the
-    door; `meant(calls)`: (source, fields) of each hint that the door should hand over.
-    """
+    """`through(senders)`: brings a call through the door; `meant(calls)`: what it should send."""
 
     def test_only_what_the_sender_itself_would_send_leaves(self):
         @given(st.lists(self.calls, min_size=6, max_size=12), st.sampled_from(["cap", "request"]))
@@ -53,7 +49,7 @@ class SenderSuite:
 
         counts = []
         leaves()
-        assert sum(counts) > 30, "the property says something"
+        assert sum(counts) > 30
 
     async def compared(self, calls, role):
         (tried, sent), (direct, expected) = senders(role), senders(role)

@@ -207,8 +207,6 @@ def hurry(monkeypatch):
 
 
 class Place:
-    """A door at a broker, where one source sends what no honest one would."""
-
     FAULT = (commands.Desk, "_answer")
 
     def __init__(self, found, enemy):
@@ -237,8 +235,7 @@ class Place:
         assert fails.called.acquire(timeout=GUARD_S)
 
     def effect(self):
-        """What the loop took from the enemy, once all that it sent is counted."""
-        self.enemy.send("command/scheduler/hint", b"")  # the counts of the door are sent after it
+        self.enemy.send("command/scheduler/hint", b"")
         self.sent += 1
         enough = self.sent.__eq__
         self.peer.until("door", lambda text: enough(sum(map(json.loads(text).get, FATES, ZEROS))))
