@@ -118,9 +118,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def shared():
-    """Measured data beside the repository. A test that takes it has a twin with made data, and is
-    left out where the folder is not there.
-    """
+    """Measured data beside the repository. A test that takes it needs a twin with made data."""
     return SHARED
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 from typing import NoReturn
 
 from controller.config import (
@@ -68,7 +67,7 @@ def _check_reach(values: Values, config: Config, number: int, table: dict[str, i
         ("cells", "rack_voltage_mV", table["charge_end_mV"]),
         ("rated_current_mA", "rack_current_mA", 1),
     ):
-        high = profile.signals[name]["range"][1] if profile.signals else math.inf
+        high = profile.signals[name]["range"][1]
         if table[key] * each > high:
             ends = f"its {name} ends at {round(high)}"
             full = f", and a cell is full at {each} mV" if each > 1 else ""

@@ -39,7 +39,6 @@ MIRRORED = (
     "register_bms",
 )
 SUNSPEC_BASE = 40_000  # of the simulated converter's models
-WANTED = {"sunspec_pcs": f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery"}
 CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
 CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
 
@@ -151,7 +150,8 @@ def _wanted(profile: Profile) -> str:
     """The need of the rig for a profile without a document; "": it mirrors the profile."""
     if profile.family == "io":
         return "" if profile.registers["inputs"].function == 2 else "inputs by function 2"
-    return WANTED.get(profile.family, "")
+    models = f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery"
+    return models if profile.family == "sunspec_pcs" else ""
 
 
 def lines(config: Config) -> list[str]:

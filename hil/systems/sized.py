@@ -21,7 +21,7 @@ BMS, PCS, PV, METER = ("firebreak_rack", "sunspec_pcs", "sunspec_pv", "firebreak
 DBC = "firebreak_rack.dbc"
 # ranges of profiles, because one device stands for several
 WIDER = {
-    BMS: (("[0, 1000000]", "[0, 6500000]"),),
+    BMS: (("[0, 1000000]", "[0, 3000000]"),),
     PCS: (("[-400000, 400000]", "[-4000000, 4000000]"), ("[-1000, 1000]", "[-10000, 10000]")),
     PV: (("scale = 10\n", "scale = 1000\n"), ("[-100000, 330000]", "[-10000000, 32760000]")),
     METER: (("[0, 20000]", "[0, 200000]"), ("[-9e6, 9e6]", "[-9e7, 9e7]")),

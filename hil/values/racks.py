@@ -3,20 +3,17 @@ encoder of the device does, then cut as the driver does. A burst with a fault go
 frames.
 """
 
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import MutableSequence
 from operator import attrgetter
-from typing import Any
 
 from drivers.can_bms import CanBms as Driver
-from drivers.rack_sources import INDEX, Source
+from drivers.rack_sources import INDEX
 from hil.devices import native_bms
 from hil.devices.native_bms import MESSAGES, PERIOD_US, SPACING_US, NativeBms
 from hil.values.bus import Line
 from safety import signals as s
 
-# per unit of the encoder, offset, factor of the attribute; lowest and highest raw value; decoding
-# of a raw value; place
-Word = tuple[float, float, float, int, int, Callable[[int], int | None], int]
+ALL_FRESH = b"\1" * s.RACK_GROUP_COUNT
 
 
 class Message:
@@ -25,29 +22,30 @@ class Message:
     def __init__(self, name: str, device: NativeBms, driver: Driver) -> None:
         sent = next(each for each in device._messages if each.name == name)
         (source,) = driver._messages.by_id[sent.can_id].sources.values()
-        self.groups = [driver._groups_at + group for group, _ in source.feeds]
         self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
         signals = list(MESSAGES[name])
-        self._words: list[tuple[int, Word]] = []
+        # place among the signals; per unit of the encoder, offset, factor of the attribute;
+        # decoding of a raw value; place in the image
+        self._words: list[tuple] = []
         self._last: tuple = (None,) * len(signals)
         shifts = {field[5]: at for at, field in enumerate(sent.encoder.fields)}
-        for field, index in _fields(source):
+        fields = [(field, INDEX[name]) for name, field, _ in source.fields]
+        for field, index in [*fields, *[(each, s.BMS_FAULT_BITS) for _, each in source.faults]]:
             at = shifts[field.shift]
-            offset, per_unit, least, most, _, _ = sent.encoder.fields[at]
+            offset, per_unit, *_ = sent.encoder.fields[at]
             factor = MESSAGES[name][signals[at]][1]
-            word = per_unit, offset, factor, least, most, field.of_raw, driver._first + index
-            self._words.append((at, word))
+            to = driver._first + index
+            self._words.append((at, per_unit, offset, factor, field.of_raw, to))
 
     def store(self, device: NativeBms, inp: MutableSequence[int]) -> bool:
         """Write the words. False: a value is out of range."""
         values, last = self._get(device), self._last
         if values == last:
             return True
-        for at, (per_unit, offset, factor, least, most, of_raw, to) in self._words:
+        for at, per_unit, offset, factor, of_raw, to in self._words:
             if values[at] == last[at]:
                 continue
-            raw = round((values[at] * factor - offset) * per_unit)
-            value = of_raw(raw) if least <= raw <= most else None
+            value = of_raw(round((values[at] * factor - offset) * per_unit))
             if value is None:
                 return False
             inp[to] = value
@@ -59,14 +57,6 @@ class Message:
         self._last = (None,) * len(self._last)
 
 
-def _fields(source: Source) -> Iterator[tuple[Any, int]]:
-    """(field, index of its signal) of each value of a frame."""
-    for name, field, _ in source.fields:
-        yield field, INDEX[name]
-    for _, fault in source.faults:
-        yield fault, s.BMS_FAULT_BITS
-
-
 class RackWords:
     """A sound burst as words; others as frames to the driver."""
 
@@ -75,8 +65,7 @@ class RackWords:
         self._inp, self._fresh = driver._inp, driver._fresh
         self._messages = [Message(name, device, driver) for name in MESSAGES]
         self._burst_us = SPACING_US * (len(device._messages) - 1)
-        groups = [group for message in self._messages for group in message.groups]
-        self._groups = [*groups, driver._groups_at + s.G_BMS_TEMPERATURES]
+        self._groups = slice(driver._groups_at, driver._groups_at + s.RACK_GROUP_COUNT)
         self._temperatures_at = driver._first + s.MODULE_TEMPERATURE_DDEGC
         self._seen_degC: list[float] = []
         self._is_direct, self._now_us = False, 0
@@ -99,9 +88,8 @@ class RackWords:
         device, driver = self._device, self._driver
         if not self._is_direct or device.deaf or device.ignore_commands or self._line.down:
             return Driver.command(driver, close_ok)
-        (name,) = driver.sent_frames
-        driver.sent_frames[name] += 1
-        device._counter = device.command_echo = driver.sent_frames[name] & 15
+        driver.sent_frames["command"] += 1
+        device._counter = device.command_echo = driver.sent_frames["command"] & 15
         device._heard_us = self._now_us
         device.rack.command_close(bool(close_ok))
         return []
@@ -126,13 +114,12 @@ class RackWords:
         )
 
     def _direct(self, next_us: int) -> bool:
-        device, inp, fresh = self._device, self._inp, self._fresh
+        device, inp = self._device, self._inp
         for message in self._messages:
             if not message.store(device, inp):
                 return False
         self._warm(device.rack.temperatures_degC)
-        for group in self._groups:
-            fresh[group] = 1
+        self._fresh[self._groups] = ALL_FRESH
         inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
         device.next_us = next_us + PERIOD_US
         self._driver.frames += len(self._messages)

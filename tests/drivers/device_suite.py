@@ -29,7 +29,6 @@ class Sink:
 
 
 def rack_of(cells, **own):
-    """What a simulated BMS shows of its rack."""
     shown = {"voltage_V": 49.6, "current_A": 7.0, "soc": 0.55, "soh": 0.98, "insulation_kohm": 500}
     shown |= {"charge_limit_A": 100.0, "discharge_limit_A": 120.0, "charge_voltage_V_max": 53.2}
     shown |= {"cell_voltage_V_min": 3.301, "cell_voltage_V_max": 3.312, "cells_online": cells}

@@ -20,7 +20,6 @@ from safety import signals as s
 from tests.slow import slow
 from tests.tables import cases
 
-# of the dialects; the sealed one: test_bms.py
 NAMES = sorted({each.name for each in can_dialects.shipped()} - {"firebreak_rack"})
 SECOND_US = 1_000_000
 CELLS = 15

@@ -1,7 +1,6 @@
-"""Real parts that tests run against: programs of Debian, and packages of the lock beside this file.
+"""Real parts that tests run against. As a program it names the packages that Debian lacks.
 
-`./flash.sh test --whole` installs them; `python tests/real/parts.py` names the missing packages of
-Debian. A test without its part skips; in CI it fails, as a test that never runs proves nothing.
+A test without its part skips; in CI it fails, because a test that never runs proves nothing.
 """
 
 import ctypes.util
@@ -60,7 +59,6 @@ def needs(*parts):
 
 
 def program(package):
-    """Path of the program of a Debian package."""
     needs(package)
     return shutil.which(PROGRAMS[package], path=PATH)
 

@@ -230,7 +230,7 @@ def test_racks_that_differ(files):
         files.say("type", f"rack.{rack}.modules", modules)
     loaded = files.say("type", "control.energy_Wh", 8_225_280).load()
     drivers = families.build(loaded, ProcessImage(loaded.layout(), loaded.site_devices))
-    assert [drivers[f"bms_{rack}"].modules for rack in (1, 2, 3)] == [10, 15, 12]
+    assert [drivers[f"bms_{rack}"]._modules for rack in (1, 2, 3)] == [10, 15, 12]
     assert "at most 8225280: " in files.say("type", "control.energy_Wh", 8_225_281).refusal()
     files.say("type", "control.energy_Wh", 1000).say("type", "rack.3.cells", 224)
     line = "rack.3.cells: 224 is not allowed; allowed 240, as rack 2 on the same DC bus"

@@ -123,7 +123,7 @@ def test_a_folder(folder, capsys, lines):
         assert is_made or folder.contents() == before, "nothing changes"
 
 
-@pytest.mark.needs("root")  # gives files away
+@pytest.mark.needs("root")
 def test_a_file_of_another_user_is_named_and_kept(tmp_path, capsys):
     keys.create(str(tmp_path), "site_ems")
     path = tmp_path / "keys" / "site_ems.key"

@@ -446,7 +446,7 @@ def test_the_gate_follows_a_converter_whose_register_changes(change):
 
 
 class Bms:
-    command_period_us = 100_000
+    command_period_us, is_sealed = 100_000, True
 
     def __init__(self, can_id):
         self.can_id, self.seen = can_id, []

@@ -11,7 +11,7 @@ from controller.system.cli import Ended
 
 NOBODY = pwd.getpwnam("nobody")
 OTHER = NOBODY.pw_uid - 1  # has no name
-pytestmark = pytest.mark.needs("root")  # gives files away
+pytestmark = pytest.mark.needs("root")
 
 
 @pytest.fixture(autouse=True)

@@ -86,7 +86,7 @@ def test_other_names_stay(places):
     assert tidied(places) == [] and own_names.tidy(str(places / "no"), "") == []
 
 
-@pytest.mark.needs("root")  # gives a file away
+@pytest.mark.needs("root")
 def test_a_lock_of_another_user_is_removed_and_a_store_stays(places):
     locks = [places / "run" / "lock", places / "state" / "store.lock"]
     for path in (*locks, places / "state" / "store.a"):

@@ -159,7 +159,7 @@ def test_a_clone_sets_itself_up_in_any_folder(folder, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     noted = (python.parent / "asked").read_text()
     assert f"{copy}|-m|pip|" in noted and "--editable|.|" in noted
-    assert noted.endswith(f"{tmp_path}|-m|hil|covers|a file|")
+    assert noted.endswith(f"{tmp_path}|-m|hil|keys|covers|a file|")
     assert f"{tmp_path}|-m|controller|check|a file|" in noted
 
 
