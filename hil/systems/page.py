@@ -144,8 +144,6 @@ def _about(run: dict[str, Any]) -> str:
         "Each unit stands for several real ones (aggregate)." * run["aggregate"],
         f"State of charge {run['soc_begin']:.0%} at first, {run['soc_end']:.0%} at last.",
     ]
-    if run["failures"]:
-        parts.append(f"Each of {', '.join(run['failures'])} is silent for 10 minutes a day.")
     return " ".join(filter(None, parts))
 
 

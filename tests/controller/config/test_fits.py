@@ -167,7 +167,7 @@ def assert_fits(frames, name, against):
     "orion2"  "the id 359 is of another dialect"
     "pylontech_hv"  "the required id 00004210 did not come"
     "j1939_like"  "the required id 18FF28F4 did not come"
-    "firebreak_rack"  "no frame has a good CRC and a counter that moves"
+    "firebreak_rack"  "the required id 100 did not come"
 """)
 def test_made_frames_find_their_dialect(name, reason):
     assert_fits(repeated(dict(BOTH)), "pylontech_lv", (name, reason))

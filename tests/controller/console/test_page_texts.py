@@ -3,7 +3,7 @@
 import ast
 
 from transcripts import each_part, says
-from watched import Watched, action, check, of_scenario
+from watched import CONFIG, EACH_20_MS, Watched, action, check, of_scenario
 
 from controller.console import pages
 
@@ -18,12 +18,14 @@ def given(text):
 
 def cabinet(folder, lines):
     """The rig that the first lines of a part describe."""
-    load_W, soc, actions = 300_000.0, 0.55, []
+    load_W, soc, actions, settings = 300_000.0, 0.55, [], CONFIG
     for line in lines:
         what, *words = line.split()
         if what == "scenario":
-            return of_scenario(words[0], folder, int(words[1]))
-        if what == "load":
+            return of_scenario(words[0], folder, int(words[1]), settings)
+        if what == "ticks":
+            settings = EACH_20_MS
+        elif what == "load":
             load_W = float(words[0])
         elif what == "charge":
             soc = float(words[0])
@@ -32,7 +34,7 @@ def cabinet(folder, lines):
                 name: given(value) for name, _, value in (each.partition("=") for each in words[1:])
             }
             actions.append(action(float(what), words[0], **more))
-    return Watched(folder, lambda t_s: load_W, actions, soc)
+    return Watched(folder, lambda t_s: load_W, actions, soc, settings)
 
 
 @each_part(__file__, "pages.txt")

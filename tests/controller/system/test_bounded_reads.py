@@ -45,8 +45,6 @@ controller/console/backup_file.py _entry | within the 32 MiB that were read, and
 controller/console/backup_file.py packed | writes
 controller/console/backup_file.py unpacked | 32 MiB were read before
 controller/console/bus_access.py _is_can | a file of the kernel
-controller/console/document.py | hazard_log.read: files of the release
-controller/console/evidence.py | hazard_log.read: files of the release
 controller/console/person.py _asked | what a person types
 controller/console/provision.py read_list | the text was read with LIST_BYTES_MAX
 controller/console/sniff.py pieces | a port gives what has arrived
@@ -105,9 +103,6 @@ hil/systems/claims.py _results | a result of this program
 hil/systems/claims.py _write | a file of the release
 hil/systems/proofs.py stored | a file of the release
 hil/systems/sized.py write | files of the release
-hil/values/long_command.py _claim | a result of this program
-hil/values/long_command.py _results | a result of this program
-hil/values/long_command.py _states | a result of this program
 """
 # Programs for the workshop, which read what they have written themselves.
 OWN = "hil/campaigns/"

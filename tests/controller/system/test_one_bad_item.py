@@ -36,7 +36,6 @@ audit/rules.py names | names alone; each rule is loaded by its name
 config/profile_files.py of_folder | left out and named
 console/backup.py _files | a file that cannot be read ends the backup, which must be whole
 console/backup_file.py unpacked | an archive is restored whole, or not at all
-console/decode_fits.py _shipped | files of the release
 console/migrate.py _strangers | names and owners alone
 console/probe_words.py by_path | tested here
 console/provision.py _beside | a refusal: nothing is made of a part
