@@ -29,7 +29,6 @@ TREES = {
     "controller/doors/": "companions",
     "controller/planner/": "companions",
     "controller/watch/": "companions",
-    "controller/upstream/": "companions",
     "controller/dispatch/": "companions",
     "controller/state/": "reading",
     "controller/console/": "reading",

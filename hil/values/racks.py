@@ -123,7 +123,7 @@ class RackWords:
         inp[self._driver._first + s.BMS_BAD_FRAMES] = min(self._driver.bad_frames, s.INT_MAX)
         device.next_us = next_us + PERIOD_US
         self._driver.frames += len(self._messages)
-        self._is_direct = True
+        self._is_direct = self._driver.dialect.is_confirmed = True
         return True
 
     def _warm(self, temperatures_degC: list[float]) -> None:

@@ -107,7 +107,7 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
 
 
 def sent_schedule(*arguments):
-    program = ROOT / "controller" / "upstream" / "examples" / "send_schedule.py"
+    program = ROOT / "controller/doors/local/examples/send_schedule.py"
     command = [sys.executable, program, *map(str, arguments)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

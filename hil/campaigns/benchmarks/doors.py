@@ -13,12 +13,11 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from controller.config import configuration
-from controller.doors.settings import KINDS
 from controller.run import loop_statistics
 from hil.campaigns import course, order, process
 from hil.campaigns.benchmarks import doors_clients, doors_report as report, hint, machine, timing
 from hil.campaigns.benchmarks.document import Measured, figure
-from hil.campaigns.benchmarks.doors_open import SOURCES, Doors, until
+from hil.campaigns.benchmarks.doors_open import KINDS, SOURCES, Doors, until
 from hil.campaigns.benchmarks.lateness import NO_FIFO, figures_of, judged
 from hil.engine import process_memory
 from hil.engine.rig import ROOT, Rig, RigError

@@ -20,6 +20,7 @@ HOST = "127.0.0.1"
 SOURCES = ("scheduler", "site_ems")  # the second one finds out whether every door is open
 ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
 FILE = pathlib.Path(__file__).with_name("doors.toml")
+KINDS = tuple([kind for kind in settings.KINDS if kind != "local"])  # `bench hint` has it
 PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
 NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
@@ -91,7 +92,7 @@ class Doors(processes.Processes):
     def differences(self) -> list[str]:
         """Places that a port scan finds and `doors check` does not name, and the reverse."""
         rows, out = exposure.of(settings.load(self._file)), []
-        for kind in settings.KINDS:
+        for kind in KINDS:
             found = ports.places(self.running[kind].pid)
             own = {(row.way, row.place) for row in rows if row.door.startswith(f"{kind}.")}
             listens = {place for way, place in own if way == exposure.LISTENS}

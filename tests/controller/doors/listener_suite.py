@@ -12,6 +12,7 @@ from controller.doors import listener
 from tests.controller.doors.doors_site import GUARD_S, Opened
 
 FULL, SLOW = 4, 0.1
+IP_BIND_ADDRESS_NO_PORT = 24  # the port is chosen with the peer: 100 000 connections find one
 
 
 class Place(Opened):
@@ -28,6 +29,7 @@ class Place(Opened):
 
     def connect(self, receive_bytes=0, source="127.0.0.1"):
         link = socket.socket()
+        link.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
         link.bind((source, 0))
         if receive_bytes:
             link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)

@@ -111,7 +111,7 @@ BEGUN = {"job_state": "RUNNING", "start_time": 5}
     {"tres_per_node": "gres:gpu:h100:1", "tres_per_job": "gres:hpu:2"}  50_000  "gres hpu"
     {"tres_per_node": "gres:hpu:2"}  60_000  "gres hpu"
     {"tres_per_node": "gres/shard:900"}  480_000  "gres shard"  # no node has more than 16 GPUs
-    {"tres_per_node": "gres/gpu:?"}  480_000  "'gres/gpu:\?' is not understood"
+    {"tres_per_node": "gres/gpu:?"}  480_000  "'gres/gpu:.' is not understood"
     {"tres_per_node": 5}  480_000  "its record is not understood: TypeError"
     {"tres_per_socket": "gres:gpu:2"}  480_000  "the number of GPUs is not understood"
     {"tres_per_socket": "gres:gpu:2", "tres_per_job": "gres:gpu:12"}  120_000  ""
