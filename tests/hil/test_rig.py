@@ -7,6 +7,8 @@ import select
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -27,10 +29,10 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 HINTED = """
 name = "hinted"
 title = "Hinted"
-duration_s = 6
+duration_s = 12  # a busy machine starts the controller in 5 s
 expect = [{ what = "quantity", name = "battery_W", after = 0, low = -250_000, high = 250_000 }]
 [[action]]
-at_s = 4
+at_s = 9
 do = "hint"
 source = "site_ems"
 kind = "grid_cap"
@@ -41,6 +43,27 @@ valid_s = 60
 
 
 LATE_US = 200_000  # a machine that holds the loop up for longer may trip it, and then it is right
+
+
+class Stalls:
+    """Stalls of the machine: how much later than asked a thread that only sleeps wakes."""
+
+    def __enter__(self):
+        self.longest_us, self.is_over = 0, threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def watch(self):
+        began_ns = time.monotonic_ns()
+        while not self.is_over.wait(0.01):
+            now_ns = time.monotonic_ns()
+            self.longest_us = max(self.longest_us, (now_ns - began_ns) // 1000 - 10_000)
+            began_ns = now_ns
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
 
 
 class Run:
@@ -91,16 +114,17 @@ def test_a_short_run_in_real_time_with_a_hint_over_the_wire(tmp_path):
     """longzheng/open-dynamic-export issue 132: a limit was parsed and never applied."""
     (tmp_path / "hinted.toml").write_text(HINTED)
     options = ("--headless", "--progress", "--json", "out.json", "--plot", "")
-    code, out, err = Run(tmp_path, "--scenario", str(tmp_path / "hinted.toml"), *options).end()
-    assert 1 <= len(err) <= 4 and all(line.endswith("  of 6 s") for line in err), (out, err)
+    with Stalls() as stalls:
+        code, out, err = Run(tmp_path, "--scenario", str(tmp_path / "hinted.toml"), *options).end()
+    assert 1 <= len(err) <= 5 and all(line.endswith("  of 12 s") for line in err), (out, err)
     doc = json.loads((tmp_path / "out.json").read_text())
     assert doc["hints"] == {"accepted": 1, "limited": 0, "refused": 0, "bad_mac": 0}
-    # 6 s of 20 ms ticks, less the start of the controller's process; none doubled if late.
-    assert doc["ticks"] <= 305 and doc["simulated_s"] > 5.9 and doc["lateness_us"]["max"] > 0
-    if doc["lateness_us"]["max"] < LATE_US:
+    # 12 s of 20 ms ticks, less the start of the controller's process; none doubled if late.
+    assert doc["ticks"] <= 605 and doc["simulated_s"] > 11.9 and doc["lateness_us"]["max"] > 0
+    if min(doc["lateness_us"]["max"], stalls.longest_us) < LATE_US:
         assert (code, doc["trips"], doc["violations"]) == (0, [], []), out
         assert doc["ticks"] > 100
-    assert "contactors_closed" in [name for _, name, _ in doc["timeline"]]
+        assert "contactors_closed" in [name for _, name, _ in doc["timeline"]]
     assert doc["controller_exit_code"] == 0, "a controlled stop, while the wires were still served"
     assert doc["swing_2s_pct"]["load"] is None and "measured   nothing" in out
     assert "seed       1" in out and "written    out.json" in out
