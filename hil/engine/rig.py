@@ -38,7 +38,7 @@ from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
 from hil.scenarios.scenario import Scenario
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = processes.ROOT
 CONTROLLER_STOP_S = 20.0
 PLANT_STOP_S = 10.0
 HANG_GUARD_S = 30.0
@@ -217,10 +217,8 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the controller of a run directory, as installed, in a box with a time source."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
-    where = [cabinet, "--run-dir", directory, "--state-dir", state]
-    module, nothing = "hil.engine.clocked", subprocess.DEVNULL
-    command = [sys.executable, "-m", module, "run", *where]
-    return subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=nothing, process_group=0)
+    where = cabinet, "--run-dir", directory, "--state-dir", state
+    return processes.module("hil.engine.clocked", "run", *where, stderr=log, process_group=0)
 
 
 def end_plant(
