@@ -1,6 +1,4 @@
-"""Processes of the rig and its campaigns: modules of this repository, and the programs of the box
-beside the rig's controller, each as installed (`rig --with`).
-"""
+"""Start and end of processes; programs of the box beside the rig's controller (`rig --with`)."""
 
 import os
 import pathlib
@@ -17,21 +15,19 @@ ROOT, STOP_S, END_S = pathlib.Path(__file__).parents[2], 10.0, 15.0
 def module(
     name: str, *arguments: object, before: Sequence[str] = (), **options: Any
 ) -> "subprocess.Popen[Any]":
-    """Start `python -m name arguments` with an empty standard input. before: a program that starts
-    it; options: of Popen.
-    """
+    """Start `python -m name arguments` without an input. before: what starts it."""
     given: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
     return subprocess.Popen([*before, sys.executable, "-m", name, *map(str, arguments)], **given)
 
 
 def end(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """End a process by SIGTERM, and by SIGKILL after wait_s. Returns its exit code."""
+    """SIGTERM, then `wait`."""
     process.terminate()
     return wait(process, wait_s)
 
 
 def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """Wait for the end of a process; kill it after wait_s. Returns its exit code."""
+    """The exit code; wait_s: until it is killed."""
     try:
         return process.wait(wait_s)
     except subprocess.TimeoutExpired:
@@ -65,10 +61,8 @@ class Processes:
         """Start `firebreak ARGUMENTS`; its messages go to NAME.log."""
         self._logs[name] = log = open(os.path.join(self.directory, f"{name}.log"), "ab")
         given = clocked.BESIDE, os.getpid(), *arguments
-        nothing: dict[str, Any] = {"stdout": subprocess.DEVNULL, "process_group": 0}
-        self.running[name] = module(
-            clocked.__name__, *given, before=self.before, stderr=log, **nothing
-        )
+        options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log, "process_group": 0}
+        self.running[name] = module(clocked.__name__, *given, before=self.before, **options)
 
     def trouble(self) -> str | None:
         """A line about a process that has ended."""
