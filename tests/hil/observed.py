@@ -23,5 +23,4 @@ def wiring(wset_address, opctl_address):
 
 
 def events(rig):
-    """Names of the events of a run."""
     return [name for _, name, _ in rig.observer.result()]

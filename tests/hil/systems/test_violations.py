@@ -123,7 +123,6 @@ SHEDS = {"device": {"shed": SHED}, "battery": BATTERY | {"control": {"grid_impor
 
 
 def played(minutes, changes, dead=()):
-    """The first minutes of a run."""
     chosen = spec.of_table(TABLE | changes, "test")
     return seconds_of(chosen, range(60 * minutes), {"dead": dead})
 
