@@ -27,14 +27,9 @@ def made(
         "site": os.path.abspath(config.path),
         "mirrored": coverage.about(config),
         "scenario": chosen,
-        "file": None,
-        "column": None,
-        "scale": 1.0,
-        "raw": False,
         "duration_s": duration_s,
         "seed": seed,
         "soc_pct": config.control["soc_target_permille"] / 10,
-        "journal": None,
         **more,
     }
 

@@ -2,35 +2,9 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
-from typing import Any
 
-from hil.engine.rig import ROOT
-
-END_S = 15.0
-
-
-def module(name: str, *arguments: object, **options: Any) -> "subprocess.Popen[Any]":
-    """Start `python -m name arguments` with an empty standard input; options: of Popen."""
-    given: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
-    return subprocess.Popen([sys.executable, "-m", name, *map(str, arguments)], **given)
-
-
-def end(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """End a process by SIGTERM, and by SIGKILL after wait_s. Returns its exit code."""
-    process.terminate()
-    return wait(process, wait_s)
-
-
-def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """Wait for the end of a process; kill it after wait_s. Returns its exit code."""
-    try:
-        return process.wait(wait_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+from hil.engine.processes import end as end, module as module, wait as wait
 
 
 def options(text: str) -> list[str]:

@@ -1,14 +1,38 @@
-"""Programs of the box beside the rig's controller, each as installed (`rig --with`)."""
+"""Start and end of processes; programs of the box beside the rig's controller (`rig --with`)."""
 
 import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import IO, Any
 
 from hil.engine import clocked, run_directory
 
-ROOT, STOP_S = pathlib.Path(__file__).parents[2], 10.0
+ROOT, STOP_S, END_S = pathlib.Path(__file__).parents[2], 10.0, 15.0
+
+
+def module(
+    name: str, *arguments: object, before: Sequence[str] = (), **options: Any
+) -> "subprocess.Popen[Any]":
+    """Start `python -m name arguments` without an input. before: what starts it."""
+    given: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
+    return subprocess.Popen([*before, sys.executable, "-m", name, *map(str, arguments)], **given)
+
+
+def end(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
+    """SIGTERM, then `wait`."""
+    process.terminate()
+    return wait(process, wait_s)
+
+
+def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
+    """The exit code; wait_s: until it is killed."""
+    try:
+        return process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 class Processes:
@@ -36,12 +60,9 @@ class Processes:
     def begin(self, name: str, *arguments: str) -> None:
         """Start `firebreak ARGUMENTS`; its messages go to NAME.log."""
         self._logs[name] = log = open(os.path.join(self.directory, f"{name}.log"), "ab")
-        command = [*self.before, sys.executable, "-m", clocked.__name__, clocked.BESIDE]
-        command += [str(os.getpid()), *arguments]
-        nothing = subprocess.DEVNULL
-        self.running[name] = subprocess.Popen(
-            command, cwd=ROOT, stdin=nothing, stdout=nothing, stderr=log, process_group=0
-        )
+        given = clocked.BESIDE, os.getpid(), *arguments
+        options: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": log, "process_group": 0}
+        self.running[name] = module(clocked.__name__, *given, before=self.before, **options)
 
     def trouble(self) -> str | None:
         """A line about a process that has ended."""
@@ -54,10 +75,5 @@ class Processes:
     def stop(self) -> None:
         """End all by SIGTERM, the last one first."""
         for name, process in reversed(self.running.items()):
-            process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process, STOP_S)
             self._logs[name].close()

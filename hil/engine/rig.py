@@ -11,7 +11,6 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import IO
@@ -38,7 +37,6 @@ from hil.results import files, recorder, run_result, view
 from hil.results.screen import shown_on
 from hil.scenarios.scenario import Scenario
 
-ROOT = pathlib.Path(__file__).parents[2]
 CONTROLLER_STOP_S = 20.0
 PLANT_STOP_S = 10.0
 HANG_GUARD_S = 30.0
@@ -208,8 +206,8 @@ class Rig(ScenarioOperator):
 def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
     """Start a plant process; `end` of the socket pair is its own."""
     descriptor = end.fileno()
-    command = [sys.executable, "-m", module, str(descriptor), json.dumps(order)]
-    process = subprocess.Popen(command, pass_fds=(descriptor,), cwd=ROOT, process_group=0)
+    words = module, descriptor, json.dumps(order)
+    process = processes.module(*words, pass_fds=(descriptor,), process_group=0)
     end.close()
     return process
 
@@ -217,10 +215,8 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the controller of a run directory, as installed, in a box with a time source."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
-    where = [cabinet, "--run-dir", directory, "--state-dir", state]
-    module, nothing = "hil.engine.clocked", subprocess.DEVNULL
-    command = [sys.executable, "-m", module, "run", *where]
-    return subprocess.Popen(command, cwd=ROOT, stderr=log, stdin=nothing, process_group=0)
+    where = cabinet, "--run-dir", directory, "--state-dir", state
+    return processes.module("hil.engine.clocked", "run", *where, stderr=log, process_group=0)
 
 
 def end_plant(

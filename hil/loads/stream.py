@@ -53,28 +53,23 @@ def of_file(
     """The power of a CSV file or its gzip, after a pass that checks it. zone: of times without an
     offset. LoadError.
     """
-    _surveyed(str(path), column, scale, zone, _changed_ns(path))
+    _surveyed(str(path), column, zone, _changed_ns(path))
     return Stream(_points(path, column, scale, zone))
 
 
 def remarks(
-    path: str | Path,
-    column: str | None,
-    scale: float,
-    run_s: float,
-    *of_run: float,
-    zone: str = "UTC",
+    path: str | Path, column: str | None, run_s: float, *of_run: float, zone: str = "UTC"
 ) -> list[str]:
     """Each way in which a run of run_s does not take a file as it is. of_run: the rest of
     Survey.remarks. LoadError.
     """
-    return _surveyed(str(path), column, scale, zone, _changed_ns(path)).remarks(run_s, *of_run)
+    return _surveyed(str(path), column, zone, _changed_ns(path)).remarks(run_s, *of_run)
 
 
 @functools.lru_cache(16)
-def _surveyed(path: str, column: str | None, scale: float, zone: str, changed_ns: int) -> Survey:
+def _surveyed(path: str, column: str | None, zone: str, changed_ns: int) -> Survey:
     """changed_ns: of the file, so that a new one is read again."""
-    return survey(path, column, scale, LOAD_W_MAX, zone_of(zone))
+    return survey(path, column, 1.0, LOAD_W_MAX, zone_of(zone))
 
 
 def _changed_ns(path: str | Path) -> int:

@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controller.core.base.schedule_table import Slot as Row
@@ -42,39 +43,60 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
-    without, best = backtest.without(past), backtest.optimum(site, past, stored_J)
+    own, best = [beside_none(case, each) for each in (done, backtest.optimum(site, past, stored_J))]
     rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
-    costs = [backtest.cost(site, past, each) for each in (without, done, best, rules)]
-    peaks_W = [_peak_W(case, each) for each in (without, done, best)]
-    over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, way.caps_W)]
-    beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
-    ms = sorted(way.ms)
-    alone = _alone(case, habit) if site.yields.most_W else done
+    alone = beside_none(case, _alone(case, habit) if site.yields.most_W else done)
     return {
         "name": case.name,
         "label": case.label,
         "days": len(done.grid_W) / planning.SLOTS_PER_DAY,
         "currency": case.currency,
-        "bill": costs[0],
-        "saved": costs[0] - costs[1],
-        "best": costs[0] - costs[2],
-        "rules": costs[0] - costs[3],
-        "cut_W": peaks_W[0] - peaks_W[1],
-        "best_cut_W": peaks_W[0] - peaks_W[2],
-        "cycles": done.given_J / (site.store.high_J - site.store.low_J),
+        "bill": backtest.cost(site, past, backtest.without(past)),
+        "saved": own["saved"],
+        "best": best["saved"],
+        "rules": beside_none(case, rules)["saved"],
+        "cut_W": own["cut_W"],
+        "best_cut_W": best["cut_W"],
+        "cycles": own["cycles"],
         "highest_W": max(done.grid_W),
-        "above_cap_kWh": sum(over_W) * KWH_PER_W_SLOT,
-        "above_connection_kWh": sum(beyond_W) * KWH_PER_W_SLOT,
-        "alone": costs[0] - backtest.cost(site, past, alone),
-        "alone_cut_W": peaks_W[0] - _peak_W(case, alone),
+        "above_cap_kWh": above_kWh(done, way.caps_W),
+        "above_connection_kWh": own["above_connection_kWh"],
+        "alone": alone["saved"],
+        "alone_cut_W": alone["cut_W"],
         "yields_W": case.site.yields.most_W,
         "yielded_kWh": done.yielded_J / J_PER_KWH,
         "yielded_h": done.yielded_h,
         "yields_h": case.site.yields.h_per_month,
-        "p50_ms": ms[len(ms) // 2],
-        "p99_ms": ms[int(0.99 * (len(ms) - 1))],
+        **times_ms(way.ms),
         "doubts": list(case.doubts),
     }
+
+
+def beside_none(case: Case, done: Outcome) -> dict[str, float]:
+    """Money and billed peak that a way saves beside no battery; its cycles, and its energy above
+    the connection.
+    """
+    site, both = case.site, (backtest.without(case.past), done)
+    costs = [backtest.cost(site, case.past, each) for each in both]
+    peaks_W = [_peak_W(case, each) for each in both]
+    return {
+        "saved": costs[0] - costs[1],
+        "cut_W": peaks_W[0] - peaks_W[1],
+        "cycles": done.given_J / (site.store.high_J - site.store.low_J),
+        "above_connection_kWh": above_kWh(done, [site.import_W] * len(done.grid_W)),
+    }
+
+
+def above_kWh(done: Outcome, caps_W: Iterable[float]) -> float:
+    """Import above the cap of each slot."""
+    over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, caps_W)]
+    return sum(over_W) * KWH_PER_W_SLOT
+
+
+def times_ms(ms: Sequence[float]) -> dict[str, float]:
+    """Median and 99th percentile of the CPU times of plans."""
+    ordered = sorted(ms)
+    return {"p50_ms": ordered[len(ordered) // 2], "p99_ms": ordered[int(0.99 * (len(ordered) - 1))]}
 
 
 def _alone(case: Case, habit: Habit | None) -> Outcome:

@@ -1,7 +1,6 @@
 """`python -m hil run SYSTEM|all`: figures, violations and sizing; 1: not as promised."""
 
 import argparse
-import math
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +49,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--variant": {"metavar": "NAME", "help": f"only this variant; {BASE}: the system without one"},
     "--load-column": {"metavar": "NAME", "help": "power column of --load"},
     "--pv-column": {"metavar": "NAME", "help": "power column of --pv"},
-    "--load-scale": options.value(float, "FACTOR", "of --load"),
-    "--pv-scale": options.value(float, "FACTOR", "of --pv"),
     "--days": options.value(whole(1, 366), "N", "length (that of the system's file)"),
     "--seed": options.SEED["--seed"] | {"default": None, "help": "of the built-in series"},
     "--kernel-minutes": options.value(
@@ -152,13 +149,10 @@ def _check_files(inputs: dict[str, Any]) -> None:
         if name in inputs and not Path(inputs[name]).is_file():
             raise LoadError(f"--{name} {inputs[name]}: no such file")
     for name in ("load", "pv"):
-        for detail in ("column", "scale"):
-            if f"{name}_{detail}" in inputs and name not in inputs:
-                raise LoadError(f"--{name}-{detail} describes a file: it needs --{name} FILE")
+        if f"{name}_column" in inputs and name not in inputs:
+            raise LoadError(f"--{name}-column describes a file: it needs --{name} FILE")
         if name in inputs and f"{name}_column" not in inputs:
             raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
-        if not 0 < inputs.get(f"{name}_scale", 1) < math.inf:
-            raise LoadError(f"--{name}-scale {inputs[f'{name}_scale']:g}: allowed is more than 0")
 
 
 def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str, Any]]) -> Done:

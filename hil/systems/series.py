@@ -105,10 +105,8 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
     rated_W = {"load": spec.size.import_W, "pv": spec.site.get("pv", {}).get("rated_W", math.inf)}
     for name in ("load", "pv"):
         if inputs.get(name):
-            given = inputs.get(f"{name}_column"), inputs.get(f"{name}_scale", 1.0)
-            found[name] = stream.remarks(
-                inputs[name], *given, run_s, rated_W[name], start_s, zone=spec.zone
-            )
+            given = inputs[name], inputs.get(f"{name}_column"), run_s, rated_W[name], start_s
+            found[name] = stream.remarks(*given, zone=spec.zone)
     if inputs.get("jobs"):
         given_jobs = jobs_of(inputs["jobs"])
         late = sum([at_s >= run_s for at_s, *_ in given_jobs])
@@ -190,9 +188,8 @@ def _of_file(
     table: dict[str, Any], section: str, inputs: dict[str, Any], spec: Spec
 ) -> dict[str, Any]:
     found = {"file": inputs[section], "column": inputs.get(f"{section}_column"), "zone": spec.zone}
-    scale = inputs.get(f"{section}_scale")
     if section == "weather":
         return {"file": inputs[section], **_begin(spec.start)}
     if section == "load":
-        return {"kind": "file", **found, **({"scale": scale} if scale else {})}
-    return {"rated_W": table["rated_W"], **found, **({"scale": scale} if scale else {})}
+        return {"kind": "file", **found}
+    return {"rated_W": table["rated_W"], **found}

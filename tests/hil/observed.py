@@ -20,3 +20,7 @@ def wiring(wset_address, opctl_address):
         checklist_units=(("io", 1), ("io", 2), ("gas", 1), ("gas", 2)),
         checklist_contacts={("io", 1): 0b0010_1111, ("io", 2): 0b0000_0011},
     )
+
+
+def events(rig):
+    return [name for _, name, _ in rig.observer.result()]

@@ -7,6 +7,7 @@ import shutil
 import struct
 
 import pytest
+from observed import events
 
 from controller.config import can_dialects, configuration
 from controller.documents import check
@@ -45,7 +46,7 @@ def test_every_shipped_cabinet_runs_without_a_violation(path):
     config = coverage.loaded(str(path))
     rig = played(config)
     assert rig.observer.violations == [] and rig.trips.trips == []
-    names = [name for _, name, _ in rig.observer.result()]
+    names = events(rig)
     assert "contactors_open" not in names[names.index("contactors_closed") :]
     found = rig.recorder.units.result()
     assert len(found) == config.units
@@ -61,9 +62,8 @@ def test_there_is_a_cabinet_of_each_kind():
 
 
 def test_sizes_are_those_of_each_rack_and_unit(tmp_path):
-    shutil.copytree(FOLDER, tmp_path / "sites")
     more = "[unit.2]\nrated_W = 200000\n[rack.5]\nrated_current_mA = 120000\n"
-    path = tmp_path / "sites" / "three_units" / "cabinet.toml"
+    path = site(tmp_path).parents[1] / "three_units/cabinet.toml"
     path.write_text(path.read_text() + more)
     rig = VirtualRig(coverage.loaded(str(path)), lambda t_s: 500_000.0).run(0.1)
     assert [pcs.rated_W for pcs in rig.plant.pcs] == [250_000, 200_000, 250_000]
@@ -146,7 +146,7 @@ def test_devices_with_a_profile_of_their_own_mirror_it_and_the_cabinet_runs(tmp_
     assert [rack.contactor_state for rack in coarse.plant.racks] == [2, 2, 2]
     rig = played(config, 8)
     assert rig.observer.violations == [] and rig.trips.trips == []
-    assert "contactors_closed" in [name for _, name, _ in rig.observer.result()]
+    assert "contactors_closed" in events(rig)
     assert rig.plant.pcs[0]._dead_us == 80_000
     sensors = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic", "climate", "ups")
     meters = ("meter_grid", "meter_load")
@@ -218,19 +218,14 @@ TYPE_14 = "types/pylontech_14.toml"
 
 def with_rack(tmp_path, name):
     """The Pylontech cabinet with another BMS on its CAN bus."""
-    shutil.copytree(FOLDER, tmp_path / "sites", dirs_exist_ok=True)
     changes, reports_cells = FOREIGN_RACKS[name]
-    path = tmp_path / "sites" / TYPE_14
-    text = path.read_text().replace('"pylontech_lv"', f'"{name}"')
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new, 1)
-    path.write_text(text)
-    site = tmp_path / "sites/pylontech/site.toml"
-    lines = site.read_text().splitlines(keepends=True)
+    changes = ('"pylontech_lv"', f'"{name}"'), *changes
+    example = site(tmp_path, *[(TYPE_14, *each) for each in changes])
+    path = example.parents[1] / "pylontech/site.toml"
+    lines = path.read_text().splitlines(keepends=True)
     kept = [line for line in lines if not (reports_cells and line.startswith("bms_cells"))]
-    site.write_text("".join([*kept, 'bms_map = "N. N., 2026-01-01: test"\n']))
-    return str(tmp_path / "sites/pylontech/cabinet.toml")
+    path.write_text("".join([*kept, 'bms_map = "N. N., 2026-01-01: test"\n']))
+    return str(path.with_name("cabinet.toml"))
 
 
 @pytest.mark.parametrize("name", ["victron_cells", *slow(*sorted(FOREIGN_RACKS)[:-1])])
@@ -240,7 +235,7 @@ def test_a_cabinet_with_a_foreign_rack_is_checked_and_runs(tmp_path, name):
     assert "no counter: a BMS that repeats its frames" in check.report(config)
     rig = VirtualRig(config, lambda t_s: 3000.0).run(30)
     assert rig.observer.violations == []
-    assert "power_flowing" in [name for _, name, _ in rig.observer.result()]
+    assert "power_flowing" in events(rig)
     driver = rig.controller.cabinet.field.drivers["bms_1"]
     assert driver.report(rig.now_us) == (0, 0) and driver.bad_frames == 0
 
@@ -261,7 +256,7 @@ def test_a_rack_of_another_dialect_never_closes_and_its_profile_is_named(tmp_pat
     rig.cabinet.bms["can0"] = bms
     rig.run(20)
     field = rig.controller.cabinet.field
-    assert "contactors_closed" not in [name for _, name, _ in rig.observer.result()]
+    assert "contactors_closed" not in events(rig)
     ((_, (state, can_id, fits)),) = field.can["can0"].reports(rig.now_us)
     assert (state, can_id) == (can_dialect.MISSING, 0x351)
     assert can_dialects.names()[fits - 1] == "j1939_like"

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from converter_cabinet import SIGNED, converter_file
 from converter_forms import toml
+from observed import events
 from register_converter import PROFILES
 from site_files import PYLONTECH
 
@@ -25,10 +26,6 @@ def cabinet(*given, **more):
 
 def played(config, seconds, load=lambda t_s: 150_000 + 90_000 * (int(t_s) // 3 % 2)):
     return VirtualRig(config, load, 1, (), {"soc": 0.55}).run(seconds)
-
-
-def events(rig):
-    return [name for _, name, _ in rig.observer.result()]
 
 
 def sungrow():

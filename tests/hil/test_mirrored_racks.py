@@ -1,6 +1,7 @@
 """The cabinet of market parts runs in the rig with a rack by registers, or one without limits."""
 
 import pytest
+from observed import events
 from site_files import SiteFiles
 
 from hil.engine import coverage
@@ -28,5 +29,4 @@ def test_a_rack_on_modbus_closes_and_follows(tmp_path, name):
     """`sunspec_battery` and `byd_c130` close by a command, in their block of registers."""
     rig = VirtualRig(cabinet(tmp_path, name), lambda t_s: 60_000, 1, (), {"soc": 0.55}).run(9)
     assert rig.observer.violations == [] and rig.trips.trips == []
-    found = [name for _, name, _ in rig.observer.result()]
-    assert {"contactors_closed", "setpoint_sent"} <= set(found)
+    assert {"contactors_closed", "setpoint_sent"} <= set(events(rig))

@@ -9,7 +9,7 @@ import tomllib
 from unittest.mock import Mock, call
 
 import pytest
-from site_bench import run
+from plant_bench import run
 
 from controller.forms.refusal import ConfigError
 from hil.__main__ import main

@@ -1,6 +1,7 @@
 """The simulation: its seed repeats it; a killed controller is silent, a new one finds the store."""
 
 import pytest
+from observed import events
 
 from controller.config import configuration
 from controller.sites import EXAMPLE, PYLONTECH
@@ -65,7 +66,7 @@ def test_it_starts_closes_and_follows_the_load():
     virtual, shown_us = rig(), []
     virtual.run(12, lambda: shown_us.append(virtual.now_us), 5)
     assert shown_us == [20_000, 5_000_000, 10_000_000]
-    names = [name for _, name, _ in virtual.observer.result()]
+    names = events(virtual)
     assert names.index("contactors_closed") < names.index("power_flowing")
     assert virtual.observer.violations == [] and virtual.trips.trips == []
     assert virtual.controller.cabinet.core.out[s.STATE] == s.RUNNING

@@ -37,9 +37,9 @@ def test_wrong_rows_are_left_out(tmp_path):
     told = ["4 rows left out (first: line 4: 'x')", "1 rows below 0 W, taken as 0"]
     told.append("901 s in pauses above 900 s keep the power before them")
     unit = "reaches only 9 W: is the unit right?"
-    assert stream.remarks(path, None, 1.0, 1805) == [*told, unit]
+    assert stream.remarks(path, None, 1805) == [*told, unit]
     told.append("ends after 1805 s of 1806 s, then its last power goes on")
-    assert stream.remarks(path, None, 1.0, 1806) == [*told, unit]
+    assert stream.remarks(path, None, 1806) == [*told, unit]
 
 
 def test_a_wrong_file_is_one_line(tmp_path):

@@ -134,7 +134,7 @@ def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Mea
 
 def _again(name: str, given: argparse.Namespace) -> str:
     """The command that measures it again."""
-    words = ["JOURNAL"] if getattr(given, "journal", None) else []
+    words: list[str] = []
     if name in LENGTHS:
         option = LENGTHS[name][0]
         words = [option, format(given.seconds if option == "--for" else given.count, "g")]

@@ -8,7 +8,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -20,10 +19,11 @@ from hil.campaigns.benchmarks.document import Measured, figure
 from hil.campaigns.benchmarks.doors_open import KINDS, SOURCES, Doors, until
 from hil.campaigns.benchmarks.lateness import NO_FIFO, figures_of, judged
 from hil.engine import process_memory
-from hil.engine.rig import ROOT, Rig, RigError
+from hil.engine.rig import Rig, RigError
 
 SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
 IDLE, LOADED = "doors idle", "doors at load"
+LOAD = "hil.campaigns.benchmarks.doors_load"  # the clients, in a process of their own
 LOW = ("nice", "-n", "19")  # the load comes from other machines
 
 
@@ -139,7 +139,7 @@ class Course(course.Course):
 
     def _loaded(self, name: str, during: Callable[[report.Phase], None]) -> None:
         given = self._seconds + 2 * RAMP_S, self._doors.folder
-        load = _started(*given)
+        load = process.module(LOAD, *given, before=LOW, stdout=subprocess.PIPE, text=True)
         try:
             self.wait(RAMP_S)
             self._phase(name, during)
@@ -175,11 +175,3 @@ class Course(course.Course):
                 if at_ns is not None:
                     self.sent[way].append((at_ns, sign))
                 sign = -sign
-
-
-def _started(*given: object) -> "subprocess.Popen[str]":
-    """The clients of the load in a process of their own."""
-    command = [*LOW, sys.executable, "-m", "hil.campaigns.benchmarks.doors_load"]
-    nothing, out = subprocess.DEVNULL, subprocess.PIPE
-    words = [*command, *map(str, given)]
-    return subprocess.Popen(words, cwd=ROOT, stdin=nothing, stdout=out, text=True)

@@ -9,16 +9,15 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from controller.planner import backtest, planning, tariff
+from controller.planner import backtest, tariff
 from controller.planner.backtest import Outcome
 from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
+from hil.engine.processes import ROOT
 from hil.systems import back_tests, measured, pasts
 from hil.systems.pasts import Case
-from hil.systems.series import KWH_PER_W_SLOT
 
 MONTHS = (
     ("berlin", "", 7),
@@ -30,7 +29,6 @@ MONTHS = (
 CHILD = "hil.campaigns.benchmarks.planner_ways"
 WAYS = ("rules", "planner")
 RIVALS = ("EMHASS, its peak", "EMHASS, our cap")
-ROOT = Path(__file__).parents[3]
 RIVAL_PYTHON = ROOT / "build" / "rivals" / "bin" / "python"
 MISSING = "not installed: python3 -m venv build/rivals && build/rivals/bin/pip install '.[rivals]'"
 COLUMNS = ("share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB", "over cap", "over grid kWh")
@@ -71,13 +69,11 @@ def _played(way: str, case: Case) -> dict[str, float]:
     """Figures of one way. Raises RuntimeError."""
     python = str(RIVAL_PYTHON) if way in RIVALS else sys.executable
     given, bare_kB = _child(python, way, case), _child(python, NOTHING, case)["kB"]
-    ms, done = sorted(given["ms"]), Outcome(*given["done"])
-    over_W = [max(0.0, each_W - cap_W) for each_W, cap_W in zip(done.grid_W, given["caps_W"])]
+    done = Outcome(*given["done"])
     return _measures(case, done) | {
-        "p50_ms": ms[len(ms) // 2],
-        "p99_ms": ms[int(0.99 * (len(ms) - 1))],
+        **back_tests.times_ms(given["ms"]),
         "MiB": (given["kB"] - bare_kB) / 1024,
-        "over_cap_kWh": sum(over_W) * KWH_PER_W_SLOT,
+        "over_cap_kWh": back_tests.above_kWh(done, given["caps_W"]),
         "failed": given["failed"],
     }
 
@@ -95,22 +91,13 @@ def _child(python: str, way: str, case: Case) -> dict[str, Any]:
 
 
 def _measures(case: Case, done: Outcome) -> dict[str, float]:
-    none, site = backtest.without(case.past), case.site
-    bills = [_bill(case, each) for each in (none, done)]
-    costs = [backtest.cost(site, case.past, each) for each in (none, done)]
-    beyond_W = [max(0.0, each_W - site.import_W) for each_W in done.grid_W]
+    found = back_tests.beside_none(case, done)
     return {
-        "saved": costs[0] - costs[1],
-        "cut_kW": (bills[0].peak_W - bills[1].peak_W) / tariff.W_PER_KW,
-        "cycles": done.given_J / (site.store.high_J - site.store.low_J),
-        "over_grid_kWh": sum(beyond_W) * KWH_PER_W_SLOT,
+        "saved": found["saved"],
+        "cut_kW": found["cut_W"] / tariff.W_PER_KW,
+        "cycles": found["cycles"],
+        "over_grid_kWh": found["above_connection_kWh"],
     }
-
-
-def _bill(case: Case, done: Outcome) -> tariff.Bill:
-    price = case.past.price_per_kWh[case.past.before :]
-    start = pasts.begin_of(case.past)
-    return tariff.bill(case.site.tariff, done.grid_W, planning.SLOT_S, price, start)
 
 
 def _figures(head: str, found: dict[str, dict[str, float]]) -> list[Figure]:

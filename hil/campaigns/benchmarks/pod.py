@@ -5,7 +5,7 @@ from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
 from hil.campaigns.benchmarks.lateness import figures_of
 from hil.engine import pod_rig
-from hil.engine.rig import ROOT
+from hil.engine.processes import ROOT
 
 POD = ROOT / "hil" / "site" / "examples" / "two_cabinets_pv_genset.toml"
 SOC_PCT = 55.0

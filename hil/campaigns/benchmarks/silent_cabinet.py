@@ -69,7 +69,7 @@ class SilentCabinet(contextlib.ExitStack):
 
     def _start(self) -> None:
         state = os.path.join(self.directory, "state")
-        log = self.enter_context(open(os.path.join(self.directory, "log"), "wb"))
+        log = self.enter_context(open(os.path.join(self.directory, "controller.log"), "wb"))
         began_ns = timing.now_ns()
         self._process = process.module(
             "controller",
@@ -85,7 +85,7 @@ class SilentCabinet(contextlib.ExitStack):
         while self.lateness() is None:
             if timing.now_ns() - began_ns > 20_000_000_000:
                 words = "the controller has not ticked after 20 s"
-                raise StartError(f"{words}: {self._last_message()}")
+                raise StartError(f"{words}: {run_directory.last_message(self.directory)}")
             self.wait(0.005)
         self.first_tick_ms = (timing.now_ns() - began_ns) // 1_000_000
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
@@ -96,7 +96,7 @@ class SilentCabinet(contextlib.ExitStack):
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:
                 words = f"the controller ended with {self._process.returncode}"
-                raise StartError(f"{words}: {self._last_message()}")
+                raise StartError(f"{words}: {run_directory.last_message(self.directory)}")
             # the ptys hold some seconds of polls; nothing else needs them empty
             timing.wait_s(min(left_s, 1.0))
             for master in select.select(self._masters, (), (), 0)[0]:
@@ -120,7 +120,3 @@ class SilentCabinet(contextlib.ExitStack):
     def priority(self) -> str:
         """Text about priority and memory of the process."""
         return machine.priority(self.pid)
-
-    def _last_message(self) -> str:
-        log = pathlib.Path(self.directory, "log").read_text(encoding="utf-8", errors="replace")
-        return (log.strip().splitlines() or ["without a message"])[-1]

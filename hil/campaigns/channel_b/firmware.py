@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hil.campaigns.process import needed
-from hil.engine.rig import ROOT
+from hil.engine.processes import ROOT
 
 HERE = Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"

@@ -159,8 +159,7 @@ def _of_battery(
 
 
 def _efficiency(power_W: float, rated_W: float) -> float:
-    share = power_W / rated_W
-    return share / (share + pcs.FIXED + (pcs.LINEAR + pcs.SQUARE * share) * share)
+    return power_W / (power_W + pcs.losses_W(power_W, rated_W))
 
 
 def _of_genset(

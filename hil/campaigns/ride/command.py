@@ -27,16 +27,12 @@ class Ride(Trial):
 
     words = "sags of voltage and frequency by the ride-through curves of five codes"
     mode = BYTE
-    own_options = {
-        **options.CABINET,
-        **count(100_000, 1000, "cases of all codes"),
-        "--code": {"choices": tuple(CODES), "help": "only this one"},
-    }
+    own_options = {**options.CABINET, **count(100_000, 1000, "cases of all codes")}
 
     def draw(self) -> list[Case]:
         """The codes in turn. A cabinet without the source of requests plays none."""
         given, source = self.given, start.REQUEST["source"]
-        names = [given.code] if given.code else [*CODES]
+        names = [*CODES]
         cases = []
         for at in range(given.count):
             number, is_outside = at // len(names) + 1, at % OUTSIDE_EVERY == OUTSIDE_EVERY - 1

@@ -19,7 +19,8 @@ from controller.system import toml_text
 from hil.campaigns import process
 from hil.campaigns.vm.lab import Lab
 from hil.campaigns.vm.machine import port_name
-from hil.engine.rig import ROOT, RigError
+from hil.engine.processes import ROOT
+from hil.engine.rig import RigError
 from hil.runner.report import CheckError
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -15,7 +15,7 @@ from controller.system.paths import (
     STATE_DIRECTORY,
 )
 from hil.campaigns.vm.lab import Lab
-from hil.engine.rig import ROOT
+from hil.engine.processes import ROOT
 from hil.runner.report import CheckError, table
 
 Found = dict[str, list[str]]  # {key: values} of a unit

@@ -21,7 +21,7 @@ def test_the_running_controller_loads_no_other_package(monkeypatch):
     """Python itself writes every import of the process, and of the child that saves its record."""
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     with SilentCabinet() as cabinet:
-        log = pathlib.Path(cabinet.directory, "log").read_text(encoding="utf-8")
+        log = pathlib.Path(cabinet.directory, "controller.log").read_text(encoding="utf-8")
     names = set(re.findall(r"^import time: .*\| +(\S+)$", log, re.MULTILINE))
     packages = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
     packages = {name for name in packages if not name.startswith("__editable__")}

@@ -90,7 +90,6 @@ def test_an_impossible_measurement_is_one_line(capsys):
 
 SECONDS = {
     "loop": (300.0, 10.0),
-    "devices": (20.0, 5.0),
     "rig": (3600.0, 60.0),
     "pod": (300.0, 30.0),
     "doors": (300.0, 10.0),

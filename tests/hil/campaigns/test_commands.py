@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import threading
 from unittest.mock import Mock, call
 
@@ -212,6 +213,6 @@ def test_a_process_is_ended_in_order_or_by_force():
     polite = process.module("timeit", "-n1", "-r1", "while True: pass")
     assert process.end(polite) == -15
     deaf = Mock()
-    deaf.wait.side_effect = [process.subprocess.TimeoutExpired("deaf", 1.5), -9]
+    deaf.wait.side_effect = [subprocess.TimeoutExpired("deaf", 1.5), -9]
     assert process.wait(deaf, 1.5) == -9
     assert deaf.mock_calls == [call.wait(1.5), call.kill(), call.wait()]

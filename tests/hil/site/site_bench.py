@@ -4,8 +4,6 @@ from types import SimpleNamespace
 
 from hil.site.site import Site
 
-DT_S = 0.1
-
 
 class Unit:
     """A converter that keeps its power, and forms an island if `forms` is set."""
@@ -30,10 +28,4 @@ def site(load_W=100_000.0, members=(), **more):
     one = Site(load_W if callable(load_W) else lambda t_s: load_W, 1, **more)
     for member in members:
         one.join(member)
-    return one
-
-
-def run(one, seconds, dt_s=DT_S):
-    for _ in range(round(seconds / dt_s)):
-        one.step(dt_s)
     return one

@@ -4,7 +4,8 @@ import math
 
 import pytest
 from hypothesis import given, strategies as st
-from site_bench import run, site
+from plant_bench import run
+from site_bench import site
 
 from hil.devices.power_meter import FastMeter
 from hil.site.racks import Capacitor, Racks, Smoothing

@@ -2,8 +2,8 @@
 
 import pytest
 from hypothesis import given, strategies as st
-from plant_bench import running
-from site_bench import Unit, cabinet, run, site
+from plant_bench import run, running
+from site_bench import Unit, cabinet, site
 
 from hil.plant import pcs
 from hil.site.branches import LoadShed

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-from test_systems import TABLE
+from test_systems import TABLE, seconds_of
 
 from controller.core.base.schedule_table import OPEN_W
 from controller.forms.refusal import ConfigError
@@ -107,7 +107,7 @@ def test_a_pod_that_comes_to_its_backup_reserve_leaves_the_others_time_to_follow
     assert 0.1009 < members[0].soc < 0.102
 
 
-def test_a_load_that_yields_is_lower_while_the_charge_is_low(monkeypatch):
+def test_a_load_that_yields_is_lower_while_the_charge_is_low():
     """The plan's cap is 490 of 500 kW; the charge is below start_soc_permille."""
     scheduler = {"role": "load_cap", "profile": "load_cap_tcp", "lower_W_max": 25_000}
     changes = {
@@ -119,9 +119,7 @@ def test_a_load_that_yields_is_lower_while_the_charge_is_low(monkeypatch):
     }
     chosen = spec.of_table(TABLE | changes, "test")
     assert sender.site_of(chosen).yields == (25_000, 20.0, 0.3)
-    step = run.Run.second
-    monkeypatch.setattr(run.Run, "second", lambda one, at_s: at_s < 900 and step(one, at_s))
-    found = run.run(chosen)
+    found = seconds_of(chosen, range(900))
     assert 890 <= found.asked_s[0] <= 900 and found.asked_s[1:].max() == 900
     assert 10e3 < found.lowered_W[0] <= 25e3 and found.grid_W[0] < 491e3
     assert found.wanted_W[0] == pytest.approx(500e3, abs=100)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_systems import made
+from test_systems import made, result_of
 
 from controller.planner.planning import HARD_PART
 from hil.systems import (
@@ -14,7 +14,6 @@ from hil.systems import (
     series as system_series,
     spec,
 )
-from hil.systems.watched import Watched
 
 SMALL = {"units": 1, "racks_per_unit": 3, "rated_W": 50_000, "energy_Wh": 645_000}
 
@@ -57,24 +56,10 @@ def test_no_schedule_is_cheaper_than_the_optimum(name):
     chosen = spec.load(name)._replace(days=1, events=[])
     found = system_series.series_of(chosen, {})
     way = schedule_alone.followed(chosen, found, system_series.before_of(chosen, {}), {})
-    zeros, begin = np.zeros(len(found.load_W)), chosen.soc_permille / 1000
-    soc = np.full(len(zeros), HARD_PART)
-    soc[0], soc[-1] = 1.0, begin + way.done.gained_J / 3600 / chosen.size.energy_Wh
-    result = run.Result(
-        chosen,
-        found,
-        np.array(way.done.grid_W),
-        zeros,
-        zeros,
-        zeros,
-        found.load_W,
-        soc,
-        zeros,
-        zeros,
-        0.0,
-        {},
-        Watched(zeros, zeros, zeros, zeros, 0.5),
-    )
+    result = result_of(chosen, found, np.array(way.done.grid_W))
+    result.soc[:] = HARD_PART
+    gained = way.done.gained_J / 3600 / chosen.size.energy_Wh
+    result.soc[0], result.soc[-1] = 1.0, chosen.soc_permille / 1000 + gained
     paid, without, _ = figures.bills(result)
     assert optimum.bill(result).total <= paid.total + 0.01 < without.total * 1.2
 

@@ -1,7 +1,7 @@
 """Every promise can say no: which faults break it, and a short run that shows it."""
 
 import pytest
-from test_systems import TABLE
+from test_systems import TABLE, seconds_of
 
 from controller.forms.refusal import ConfigError
 from hil.systems import figures, plays, run, self_check, spec
@@ -60,10 +60,7 @@ def judged(name, fault, first_s, for_s):
     """{promise: row of the self-check} of some seconds of a system; none: it is not judged."""
     chosen = plays.chosen(name, "", {"days": 1})
     faulty, inputs = self_check.broken(chosen, {}, fault)
-    step, seconds = run.Run.second, range(first_s, first_s + for_s)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.Run, "second", lambda one, at_s: at_s in seconds and step(one, at_s))
-        result = run.run(faulty, inputs)
+    result = seconds_of(faulty, range(first_s, first_s + for_s), inputs)
     seconds_W = result.seconds_W[:, first_s : first_s + for_s]
     short = result.spec._replace(days=for_s / run.DAY_S)
     result = result._replace(spec=short, seconds_W=seconds_W)

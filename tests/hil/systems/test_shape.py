@@ -2,37 +2,20 @@
 
 import numpy as np
 import pytest
+from test_systems import TABLE, made
 
-from hil.systems import run, series, shape_figures, spec
-from hil.systems.watched import Watched
+from hil.systems import shape_figures
 
-SLOTS = 96
-TABLE = {
-    "name": "test",
-    "text": "test",
-    "start": "2026-06-01",
-    "days": 1,
-    "battery": {"units": 1, "racks_per_unit": 3, "rated_W": 250_000, "energy_Wh": 600_000},
-    "schedule": {"high_permille": 900},
-    "site": {"load": {"kind": "constant", "power_W": 200_000}},
-    "tariff": {"currency": "EUR"},
-    "prices": {},
-    "figure": [{"name": "peak_kW", "text": "peak", "status": "projected"}],
-}
+BATTERY = TABLE["battery"] | {"energy_Wh": 600_000}
 
 
 def day():
     """The load is low until 12 h, the price high from 6 to 18 h, the battery at rest, half full."""
-    chosen = spec.of_table(TABLE, "test")
-    load_W, price = np.full(SLOTS, 300_000.0), np.full(SLOTS, 0.1)
-    load_W[:48], price[24:72] = 100_000, 0.2
-    zeros = np.zeros(SLOTS)
-    given = series.Series(load_W, load_W, zeros, price)
-    return run.Result(
-        chosen, given, load_W.copy(), zeros.copy(), zeros, zeros, load_W, zeros + 0.5, zeros,
-        np.zeros((2, SLOTS * 900), np.float32), 350_000.0, {},
-        Watched(zeros, zeros, zeros, zeros, 0.5),
-    )  # fmt: skip
+    result = made(24, battery=BATTERY, schedule={"high_permille": 900})._replace(cap_W=350_000.0)
+    for power_W in (result.series.load_W, result.grid_W):
+        power_W[:48], power_W[48:] = 100_000, 300_000
+    result.series.price[24:72] = 0.2
+    return result
 
 
 @pytest.mark.parametrize(

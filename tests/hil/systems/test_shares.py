@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from test_systems import result_of
 
 from hil.systems import sender, series as system_series, shares, spec
-from hil.systems.run import Result
-from hil.systems.watched import Watched
 
 OWN_W = 3000.0  # auxiliaries
 
@@ -16,14 +15,11 @@ def result(**changes):
     found, before = system_series.series_of(chosen, {}), system_series.before_of(chosen, {})
     seen = [each._replace(load_W=each.load_W + OWN_W) for each in (found, before)]
     done = sender.Sender(chosen, *seen).alone()
-    grid_W, zeros = np.array(done.grid_W), np.zeros(len(found.load_W))
-    soc = np.full(len(zeros), 0.5 + done.gained_J / 3600 / chosen.size.energy_Wh)
-    return Result(
-        *(chosen, found, grid_W, found.load_W + OWN_W - found.pv_W - grid_W, found.pv_W, zeros),
-        *(found.load_W, soc, zeros, zeros, 0.0, {"discharged": done.given_J}),
-        *(Watched(zeros, zeros, zeros, zeros, 0.5),),
-        before=before,
-    )
+    one = result_of(chosen, found, np.array(done.grid_W))
+    one.soc[:] += done.gained_J / 3600 / chosen.size.energy_Wh
+    battery_W = found.load_W + OWN_W - found.pv_W - one.grid_W
+    one = one._replace(battery_W=battery_W, pv_W=found.pv_W, before=before)
+    return one._replace(account={"discharged": done.given_J})
 
 
 def test_a_run_like_the_model_has_its_share_and_auxiliaries_are_apart():

@@ -86,17 +86,28 @@ def test_a_figure_that_no_function_has_is_refused_before_the_run():
         command._check_figures(chosen)
 
 
+def result_of(chosen, series, grid_W):
+    """A run with this grid, its battery at rest and half full."""
+    none, zeros = np.zeros((6, len(grid_W))), np.zeros(len(grid_W))
+    watched = Watched(zeros + np.inf, *none[3:], 0.5)
+    rest = series.load_W, zeros + 0.5, zeros, zeros, 2e5, {}, watched
+    return run.Result(chosen, series, grid_W, *none[:3], *rest)
+
+
 def made(hours=2, **changes):
-    """A run of hours, its arrays filled with zeros where it did not get."""
+    """A run of hours with a load of 200 kW."""
     chosen = spec.of_table(TABLE | changes, "test")
-    quarters = hours * 4
-    series = system_series.Series(*np.full((4, quarters), [[2e5], [2e5], [0.0], [0.1]]))
-    zeros = np.zeros(quarters)
-    seconds_W = np.full((2, hours * 3600), 2e5, np.float32)
-    return run.Result(
-        chosen, series, series.load_W.copy(), zeros, zeros, zeros, series.load_W, zeros + 0.5,
-        zeros, seconds_W, 2e5, {}, Watched(zeros + np.inf, zeros.copy(), zeros, zeros, 0.5),
-    )  # fmt: skip
+    series = system_series.Series(*np.full((4, hours * 4), [[2e5], [2e5], [0.0], [0.1]]))
+    result = result_of(chosen, series, series.load_W.copy())
+    return result._replace(seconds_W=np.full((2, hours * 3600), 2e5, np.float32))
+
+
+def seconds_of(chosen, seconds, inputs=None):
+    """A run in which only these seconds pass."""
+    step = run.Run.second
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run.Run, "second", lambda one, at_s: at_s in seconds and step(one, at_s))
+        return run.run(chosen, inputs)
 
 
 def test_bounds_count_the_energy_of_the_sun_and_of_the_first_charge():
@@ -480,23 +491,8 @@ def test_no_figure_is_a_part_of_nothing(load_W, price):
     assert {name: figures.FIGURES[name](result)[0] for name in ratios} == dict.fromkeys(ratios)
 
 
-NO_RATIO = (
-    "extra_4h_MW",
-    "import_15min",
-    "import_1s",
-    "seconds_over",
-    "swings",
-    "peak_kW",
-    "cycles",
-)
-NO_RATIO += (
-    "extra_power_h",
-    "carried_h",
-    "noticed_kWh",
-    "yielded_h",
-    "yielded_kWh",
-    *figures.thermal.FIGURES,
-)
+NO_RATIO = "extra_4h_MW", "import_15min", "import_1s", "seconds_over", "swings", "peak_kW", "cycles"
+NO_RATIO += "carried_h", "noticed_kWh", "yielded_h", "yielded_kWh", *figures.thermal.FIGURES
 
 
 @cases("""

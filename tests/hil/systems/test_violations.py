@@ -4,7 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from test_systems import TABLE, made
+from test_systems import TABLE, made, seconds_of
 
 from controller.core.policies import schedule
 from hil.systems import command, ramps, run, series, spec, violations, watched
@@ -123,12 +123,8 @@ SHEDS = {"device": {"shed": SHED}, "battery": BATTERY | {"control": {"grid_impor
 
 
 def played(minutes, changes, dead=()):
-    """The first minutes of a run, whose other seconds do not pass."""
     chosen = spec.of_table(TABLE | changes, "test")
-    step = run.Run.second
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run.Run, "second", lambda one, at_s: at_s < 60 * minutes and step(one, at_s))
-        return run.run(chosen, {"dead": dead})
+    return seconds_of(chosen, range(60 * minutes), {"dead": dead})
 
 
 @pytest.mark.parametrize(
