@@ -337,20 +337,6 @@ def test_no_input_within_its_range_overflows_a_word(sample_ms, steps):
         assert isinstance(step(control, *known), int)
 
 
-def test_a_restart_from_the_stored_words_goes_on_alike():
-    """Replay begins at a keyframe: nothing that matters may live outside the arrays."""
-    load = np.rint(square(0.9, 30) + sine(0.13, 30) - 300_000).astype(int).tolist()
-    first, second = tracking(), tracking()
-    for tick, load_W in enumerate(load):
-        if tick == 20 * SECOND + 3:
-            for block, words in zip(second.arrays(), first.arrays()):
-                block[:] = words
-        known = {"is_new": tick % 5 == 0, "path_delay_ms": 150}
-        asked_W = step(first, load_W - load_W % 7, **known)
-        if tick >= 20 * SECOND + 3:
-            assert step(second, load_W - load_W % 7, **known) == asked_W
-
-
 def test_between_the_requests_of_a_schedule_the_charge_stays_as_it_is():
     """The error counts from the charge at which the slot began to act, not from the target."""
     function = track.Track(setup())
