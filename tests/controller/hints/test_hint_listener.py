@@ -218,11 +218,16 @@ def test_an_address_in_a_file_system_gets_no_reply(site, sender, tmp_path):
     assert site.statistics()["unsent"] == 2 and site.statistics()["accepted"] == 2
 
 
-def test_a_sender_that_has_gone_delays_no_other(site, sender):
-    gone, other = sender("site_ems"), sender("scheduler")
+def test_a_sender_that_has_gone_or_does_not_read_delays_no_other(site, sender):
+    gone, deaf, other = sender("site_ems"), sender("desk"), sender("scheduler")
     gone.send(gone.datagram(h.IMPORT_W_MAX, 1))
     gone.socket.close()
     assert site.step() == 1 and site.statistics()["unsent"] == 1
+    for _ in range(400):  # hellos are answered without a quota: more answers than a queue holds
+        deaf.send(w.hello("desk"))
+        site.listener.receive(site.bench.now_us)
+        site.listener.answer(site.bench.now_us)
+    assert site.statistics()["unsent"] > 100
     assert other.say(h.POWER_W, 0).code == h.GRANTED
 
 
@@ -237,7 +242,7 @@ def test_unread_answers_silence_no_other_client_of_any_user(site, sender):
         return site.statistics()["unsent"] == before
 
     deaf = sender("scheduler")
-    for _ in range(400):  # hellos are answered without a quota: more answers than a queue holds
+    for _ in range(400):
         if not is_answered(deaf):  # the queue of this socket is full
             deaf = sender("scheduler")
     assert sender("scheduler").say(h.POWER_W, 0).code == h.GRANTED
