@@ -68,6 +68,13 @@ def bursts(name):
     ]
 
 
+def play(device, burst, *seconds):
+    """The frames of a cycle at each of these times."""
+    for second in seconds:
+        for can_id, data in burst():
+            device.on_frame(can_id, data, second * SECOND_US)
+
+
 def joined(name, **more):
     """(device, sink, bursts) that has just confirmed its dialect."""
     device, sink = made(name, **more)
@@ -98,8 +105,7 @@ class TestEach(CanSuite):
 
     def build(self):
         device, sink, self.burst = joined(self.profile.path.stem)
-        for can_id, data in self.burst():  # the limits, by which a voltage is judged
-            device.on_frame(can_id, data, 0)
+        play(device, self.burst, 0)  # the limits, by which a voltage is judged
         device.refused = 0
         sink.taken()
         return device, sink
@@ -138,8 +144,7 @@ class TestEach(CanSuite):
     def test_a_fault_is_reported(self, monkeypatch):
         device, sink = self.fed()
         monkeypatch.setattr(RACK, "fault_bits", 1)
-        for can_id, data in self.frames(3):
-            device.on_frame(can_id, data, 3 * SECOND_US)
+        play(device, self.burst, 3)
         bits = sink.inp[sink.layout.rack_input(0, s.BMS_FAULT_BITS)]
         assert bits & self.profile.mask("trip")
 
@@ -294,9 +299,7 @@ def test_frames_of_each_dialect_are_decoded_by_none_that_reads_them_wrongly(name
     assert fitting(shipped, frames) == [(name, 1 if stride else 0)]
     for other in NAMES:
         device, sink = made(other)
-        for second in range(6):
-            for can_id, data in frames:
-                device.on_frame(can_id, data, second * SECOND_US)
+        play(device, lambda: frames, *range(6))
         rack = sink.layout.rack_input(0, 0)
         for index, value in values(device.profile).items() if sink.taken() else ():
             assert abs(sink.inp[rack + index] - value) <= 500, (other, index)
@@ -310,10 +313,8 @@ def test_nothing_counts_before_two_periods_and_without_a_required_id(name):
     node = device.node * device.profile.settings["node_stride"]
     for missing in needed:
         device, sink = made(name)
-        for second in range(6):
-            for can_id, data in burst():
-                if can_id != missing + node:
-                    device.on_frame(can_id, data, second * SECOND_US)
+        left = [each for each in burst() if each[0] != missing + node]
+        play(device, lambda left=left: left, *range(6))
         assert not any(sink.fresh) and not any(sink.inp)
         assert device.report(6 * SECOND_US) == (can_dialect.MISSING, missing + node)
 
@@ -321,9 +322,7 @@ def test_nothing_counts_before_two_periods_and_without_a_required_id(name):
 def test_a_forbidden_id_ends_it_until_a_restart():
     device, sink, burst = joined("pylontech_lv")
     device.on_frame(0x150, bytes(8), 0)
-    for second in range(9):
-        for can_id, data in burst():
-            device.on_frame(can_id, data, second * SECOND_US)
+    play(device, burst, *range(9))
     assert not any(sink.fresh) and device.report(9 * SECOND_US) == (can_dialect.FOREIGN, 0x150)
 
 
@@ -331,8 +330,7 @@ def test_after_a_silence_the_dialect_is_confirmed_again():
     device, sink, burst = joined("pylontech_lv")
     for second in (1, 2, 10, 11):
         sink.taken()
-        for can_id, data in burst():
-            device.on_frame(can_id, data, second * SECOND_US)
+        play(device, burst, second)
         assert bool(sink.taken()) == (second < 10)
 
 
@@ -356,8 +354,7 @@ def test_a_converter_that_contradicts_the_direction_refuses_the_rack(flow, times
     device, sink, burst = joined("pylontech_lv", flow=lambda: flow, sign_mA=5000)
     for second in range(1, times + 1):
         sink.taken()
-        for can_id, data in burst():
-            device.on_frame(can_id, data, second * SECOND_US)
+        play(device, burst, second)
     assert device.is_sign_wrong == is_refused
     assert (device.report(times * SECOND_US)[0] == can_dialect.SIGN) == is_refused
     assert (sink.layout.rack_group(0, s.G_BMS_PACK) in sink.taken()) != is_refused
@@ -365,9 +362,7 @@ def test_a_converter_that_contradicts_the_direction_refuses_the_rack(flow, times
 
 def test_a_small_current_contradicts_nobody_and_the_sign_is_never_turned():
     device, sink, burst = joined("pylontech_lv", flow=lambda: -5000, sign_mA=8000)
-    for second in range(1, 20):
-        for can_id, data in burst():
-            device.on_frame(can_id, data, second * SECOND_US)
+    play(device, burst, *range(1, 20))
     assert not device.is_sign_wrong
     assert sink.inp[sink.layout.rack_input(0, s.RACK_CURRENT_MA)] == 7000
 
@@ -407,17 +402,14 @@ def test_many_readings_within_a_turn_of_the_power_are_no_contradiction():
 def test_readings_that_agree_begin_the_count_anew():
     flow = [-5000] * 5 + [5000] + [-5000] * 5
     device, sink, burst = joined("pylontech_lv", flow=lambda: flow.pop(0), sign_mA=5000)
-    for second in range(1, 12):
-        for can_id, data in burst():
-            device.on_frame(can_id, data, second * SECOND_US)
+    play(device, burst, *range(1, 12))
     assert not flow and not device.is_sign_wrong
 
 
 def test_a_lowest_cell_above_the_highest_is_refused(monkeypatch):
     device, sink, burst = joined("victron_cells")
     monkeypatch.setattr(RACK, "cell_voltage_V_min", 3.313)
-    for can_id, data in burst():
-        device.on_frame(can_id, data, SECOND_US)
+    play(device, burst, 1)
     assert sink.layout.rack_group(0, s.G_BMS_CELLS) not in sink.taken() and device.refused
     assert device.misfit == ("cell_voltage_mV_min", 3313, 0, 3312)
 

@@ -197,21 +197,15 @@ def fast_words(**change):
 
 def test_the_registers_of_the_fast_meter():
     device, sink = meter(name="firebreak_fast_meter")
-    ((request, _),) = device.periodic()
-    registers = fast_words(power_W=(1000.0, -250.0, 0.4), factor=(0.97, -0.96, 1.0))
-    data = struct.pack(">26H", *[registers[at] for at in range(26)])
-    request.on_reply(bytes((4, len(data))) + data, 0)
+    fast_reading(device, 0, power_W=(1000.0, -250.0, 0.4), factor=(0.97, -0.96, 1.0))
     assert sink.inp[signals.GRID_POWER_W] == 750 and device.refused == 0
     assert device.quality(0) == (1000, 49_980) and device.lowest_permille == 995
 
 
 def test_a_reading_refused_for_its_voltage_still_shows_the_depth_of_the_sag():
-    device, sink = meter(name="firebreak_fast_meter")
-    ((request, _),) = device.periodic()
+    device, _ = meter(name="firebreak_fast_meter")
     for volt, refused in ((46.1, 0), (23.0, 1), (0.0, 2)):
-        registers = fast_words(voltage_V=(volt,) * 3, power_W=(0.0,) * 3)
-        data = struct.pack(">26H", *[registers[at] for at in range(26)])
-        request.on_reply(bytes((4, len(data))) + data, 0)
+        fast_reading(device, 0, voltage_V=(volt,) * 3, power_W=(0.0,) * 3)
         permille = volt * 1000 / 230
         assert device.quality(0) == (max(1, round(permille)), 49_980)
         assert (device.lowest_permille, device.refused) == (max(1, int(permille)), refused)

@@ -266,14 +266,23 @@ def test_a_profile_is_refused_in_one_line_or_takes_any_reply(
 # -- what the driver refuses
 
 
+def give(request, words, now_us=0):
+    """The reply to a read; words: {address: word}."""
+    _, address, count = struct.unpack(">xBHH", request.frame[:6])
+    data = struct.pack(f">{count}H", *[words.get(address + at, 0) for at in range(count)])
+    request.on_reply(bytes((3, len(data))) + data, now_us)
+
+
 def fed(name, words, now_us=0, device=None):
-    """The meter after the replies to its reads; words: {address: word}."""
+    """The meter after the replies to its reads."""
     device, sink = device or made(name)
     for request in device.fast():
-        _, address, count = struct.unpack(">xBHH", request.frame[:6])
-        data = struct.pack(f">{count}H", *[words.get(address + at, 0) for at in range(count)])
-        request.on_reply(bytes((3, len(data))) + data, now_us)
+        give(request, words, now_us)
     return device, sink
+
+
+def reported(device):
+    return dict(zip(Meter.REPORT, device.report(), strict=True))
 
 
 def low_first(values):
@@ -321,11 +330,6 @@ def test_orders_scales_and_offsets(tmp_path, keys, words, watts):
     assert sink.taken() and sink.inp[signals.GRID_POWER_W] == watts
 
 
-def test_an_inverted_meter_counts_export(tmp_path):
-    name = own(tmp_path, ALL, SETTINGS + "inverted = true\n")
-    assert fed(name, low_first(GOOD))[1].inp[signals.GRID_POWER_W] == -3000
-
-
 FACTORS = phased("power", 0, type="s16", scale_from="power_scale") + (
     "power_scale = {address = 3, type = 's16'}\n"
 )
@@ -360,13 +364,11 @@ def parted(tmp_path):
     assert [request.key[1] for request in (volts, powers)] == ["meter 1", "meter"]
     words = low_first(GOOD | {200: 230, 202: 230, 204: 230})
 
-    def give(request, now_us):
-        _, address, count = struct.unpack(">xBHH", request.frame[:6])
-        data = struct.pack(f">{count}H", *[words.get(address + at, 0) for at in range(count)])
-        request.on_reply(bytes((3, len(data))) + data, now_us)
+    def is_fresh(request, now_us):
+        give(request, words, now_us)
         return bool(sink.taken())
 
-    return types.SimpleNamespace(give=give, volts=volts, powers=powers, words=words, sink=sink)
+    return types.SimpleNamespace(give=is_fresh, volts=volts, powers=powers, words=words, sink=sink)
 
 
 def test_a_reading_of_two_reads_is_fresh_with_the_last_of_one_round(parted):
@@ -393,15 +395,16 @@ def test_each_word_of_all_reads_is_in_the_hash(parted):
 def test_the_refresh_is_measured_by_the_changes_of_the_words(tmp_path):
     device, sink = made(own(tmp_path, ALL))
     name = device.profile.path
-    report = dict(zip(Meter.REPORT, device.report(), strict=True))
+    report = reported(device)
     assert (report["refresh_stated_ms"], report["refresh_ms"]) == (200, -1)
     for number in range(60):  # read each 100 ms, new each 250 ms
         words = low_first(GOOD | {0: 1000 + number * 100 // 250})
         fed(name, words, number * 100_000, (device, sink))
-    report = dict(zip(Meter.REPORT, device.report(), strict=True))
-    assert report["refresh_ms"] == 250 and report["refresh_least_ms"] == 200
+    report = reported(device)
+    assert report["refresh_ms"] == 250
+    assert report["refresh_least_ms"] == 200
     device.fast()[0].on_failure(0, 0, 0)
-    assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == -1
+    assert reported(device)["refresh_ms"] == -1
 
 
 def test_a_measured_refresh_of_almost_10_ms_is_one_of_10_ms(tmp_path):
@@ -409,7 +412,7 @@ def test_a_measured_refresh_of_almost_10_ms_is_one_of_10_ms(tmp_path):
     for number in range(60):
         words = low_first(GOOD | {0: 1000 + number})
         fed(device.profile.path, words, number * 9_960, (device, sink))
-    assert dict(zip(Meter.REPORT, device.report()))["refresh_ms"] == 10
+    assert reported(device)["refresh_ms"] == 10
 
 
 def test_no_value_of_another_device_counts():
@@ -417,7 +420,7 @@ def test_no_value_of_another_device_counts():
     bus = Bus(device, slave_of(device))
     bus.slave.holding[0xA000] = 3
     bus.run(3000)
-    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 2
+    assert not sink.taken() and reported(device)["other_device"] == 2
     bus.slave.holding[0xA000] = 7
     bus.run(1000)
     assert sink.taken() == {signals.G_METER_GRID} and device.refused == 0
@@ -425,7 +428,7 @@ def test_no_value_of_another_device_counts():
     bus.run(31_000)
     sink.taken()
     bus.run(2000)
-    assert not sink.taken() and device.report()[Meter.REPORT.index("other_device")] == 1
+    assert not sink.taken() and reported(device)["other_device"] == 1
 
 
 @cases("""fault  bad  good  for_ms
@@ -462,7 +465,7 @@ def test_energies_and_frequency_are_read_seldom_and_refuse_nothing(tmp_path):
     assert (slow_read.key[1], period_us) == ("slow 1", 10_000_000)
     slow_read.on_reply(bytes((3, 6)) + struct.pack(">HI", 5001, 12_345), 0)
     slow_read.on_reply(bytes((3, 6)) + struct.pack(">HI", 0, 12_346), 0)
-    report = dict(zip(Meter.REPORT, device.report(), strict=True))
+    report = reported(device)
     found = report["frequency_mHz"], report["import_Wh"], report["export_Wh"]
     assert found == (50_010, 1_234_600, -1) and device.refused == 0
     slow_read.on_failure(rtu.TIMEOUT, 0, 0)

@@ -294,20 +294,9 @@ def test_reversion_time_is_written_again_where_setpoints_do_not_restart_it():
     assert bus.slave.get("704.33", 2) == 0, "4 s, and at most 2 more"
 
 
-@pytest.mark.parametrize("remaining_s, low, high", [(4, 1, 1), (0xFFFFFFFF, 3, 6)])
-def test_reversion_time_where_setpoints_restart_it_or_it_is_unread(remaining_s, low, high):
-    slave = Converter()
-    slave.put("704.33", remaining_s, 2)
-    slave._write = lambda *arguments: Slave._write(slave, *arguments)
-    bus, _ = running(slave)
-    for _ in range(4):
-        write_setpoint(bus, 1000)
-        bus.run(980)
-    assert low <= len(slave.written(RVRT)) <= high
-
-
-@pytest.mark.parametrize("left_s, count", [(10, 1), (6, 1), (5, 2), (0, 2)])
+@pytest.mark.parametrize("left_s, count", [(10, 1), (6, 1), (5, 2), (0, 2), (0xFFFFFFFF, 2)])
 def test_reversion_time_is_written_again_from_its_half_on(left_s, count):
+    """It is unread at the end."""
     slave = Converter()
     slave._write = lambda *arguments: Slave._write(slave, *arguments)
     slave.put("704.33", left_s, 2)

@@ -307,15 +307,6 @@ def test_limits_do_not_outlive_the_enable_flags(late_us, fresh):
     assert (groups_of(sink, s.G_BMS_LIMITS) == sink.taken()) == fresh
 
 
-@pytest.mark.parametrize("foreign", [0xC0, 0xC4, 0x110, 0x150])
-def test_another_protocol_on_the_same_ids_stops_the_driver(foreign):
-    """Valence U-BMS uses 0x351 for cell voltages; Deye native inverts the sign of 0x356."""
-    device, sink = fed()
-    assert foreign in device.can_ids()
-    feed(device, (foreign, "0000000000000000"), *V12)
-    assert device.dialect.foreign_id == foreign and not sink.taken() and device.refused == 5
-
-
 def test_the_acknowledgement_is_eight_zeros_each_second():
     """esphome-yambms 268: without 0x305 the BMS reports a lost inverter and stops."""
     device, _ = built()

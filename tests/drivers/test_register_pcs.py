@@ -1,6 +1,5 @@
 """Converters by registers: each shipped profile; then forms, sequences, watchdogs, budgets."""
 
-import csv
 import struct
 import tomllib
 from random import Random
@@ -12,7 +11,6 @@ from register_converter import PROFILES, RATED_W, built, follow, running, starte
 
 from controller.config import profiles
 from drivers.buses import rtu
-from drivers.register_codec import Codec
 from drivers.register_pcs_readings import _current_mA
 from drivers.setpoint_form import Frame, power_W as power_of
 from drivers.steps import LOST_US
@@ -540,47 +538,3 @@ def test_each_time_ends_to_the_microsecond(bench, late_us, due, silent, dead, wa
     device = exact(bench, **own)
     assert device.writer.request(2000, rtu.WRITE, 500_000)  # without an answer
     assert (device.writer.request(3000, rtu.WRITE, 500_000 + LOST_US + late_us) is None) == waits
-
-
-OF_READINGS = {
-    "GoodWe ET": "goodwe_et",
-    "Sungrow SH-RT": "sungrow_sh",
-    "Huawei SUN2000": "huawei_luna",
-    "Growatt WIT": "growatt_vpp",
-    '"ejPCS"': "ejpcs",
-    "FoxESS H3 Smart": "foxess_h3_smart",
-    "FoxESS H3 (": "foxess_h3",
-    "Kostal": "kostal_plenticore",
-    "Victron GX, VE.Bus": "victron_vebus",
-}
-PER_UNIT = {"V": 1000, "A": 1000, "%": RATED_W // 100}  # mV, mA; of a set-point W
-
-
-def public_readings(shared):
-    """[(registers of the profile at a place, row)]: the scale turns the sign of the maker."""
-    with (shared / "protocols/maps/readings.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            for start, name in OF_READINGS.items():
-                if row["device"].startswith(start):
-                    yield at_place(profiles.load(name), row), row
-
-
-def at_place(found, row):
-    registers = [
-        each
-        for each in found.registers.values()
-        if (each.function, each.address) == (int(row["fc"]), int(row["addr"]))
-    ]
-    frames = [each for each in found.setpoint if each.address == int(row["addr"])]
-    return registers + [each.values[0] for each in frames if row["point"].startswith("W_")]
-
-
-def test_every_public_reading_of_a_converter_with_a_profile_has_its_value(shared):
-    done = []
-    for registers, row in public_readings(shared):
-        for register in registers:
-            value, _ = Codec(register, {"rated_W": RATED_W}).read(bytes.fromhex(row["words_hex"]))
-            wanted = float(row["value"]) * PER_UNIT.get(row["unit"], 1)
-            assert value == pytest.approx(wanted * (1 if register.scale > 0 else -1), abs=1), row
-            done.append((row["device"], register.name))
-    assert len({name for name, _ in done}) == len(OF_READINGS) and len(done) >= 8

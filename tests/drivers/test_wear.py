@@ -131,21 +131,23 @@ def test_an_unchanged_value_is_repeated_as_seldom_as_its_register_needs(
     if profile is None:
         profile = profiles.load("chiller_contact")
         profile.registers["pre_cool"].repeat_ms = 1000
-    write = register_write.RegisterWrite(
-        profile.registers["pre_cool"], 1, {}, Places(profile), lambda *_: None
-    )
+    write = write_of(profile)
     made = [write.request(1, at * 20_000) for at in range(3600 * 50)]
     assert len([each for each in made if each]) == writes
 
 
-def spent(tmp_path, most=3):
-    """(write, wear) of a register whose budget is spent with the value 1."""
-    profile = profile_of(tmp_path, ", stored = 'yes'", f"writes_per_day_max = {most}")
-    worn = wear.Wear(profile)
+def write_of(profile, worn=None):
+    """The write of the register of `profile_of`, which counts in `worn`."""
     register = profile.registers["pre_cool"]
-    write = register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
-    now_us = 0
-    for at in range(most):
+    return register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
+
+
+def spent(tmp_path):
+    """(write, wear) of a register whose budget is spent with the value 1."""
+    profile = profile_of(tmp_path, ", stored = 'yes'", "writes_per_day_max = 3")
+    worn = wear.Wear(profile)
+    write, now_us = write_of(profile, worn), 0
+    for at in range(3):
         now_us += 1_000_000
         worn.see(write.request(1 - at % 2, now_us).frame)
     return write, worn, now_us
@@ -168,9 +170,9 @@ def test_a_spent_budget_lets_only_the_rest_value_pass(tmp_path):
 def test_a_spent_budget_keeps_a_site_device_at_the_value_it_has(asked, rests, written, tmp_path):
     """Its repetition passes, so that the device does not go to its own fallback."""
     profile = profile_of(tmp_path, ", repeat_ms = 60000", "writes_per_day_max = 1441")
-    register, worn = profile.registers["pre_cool"], wear.Wear(profile)
+    worn = wear.Wear(profile)
     worn.spent = 1440
-    write = register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
+    write = write_of(profile, worn)
     worn.see(write.request(3000, 1_000_000, rests).frame)
     assert worn.is_spent(1_000_000)
     for at_us in (62_000_000, 124_000_000):
@@ -182,9 +184,9 @@ def test_a_spent_budget_keeps_a_site_device_at_the_value_it_has(asked, rests, wr
 
 def test_a_device_that_keeps_another_value_gets_none_of_a_spent_budget(tmp_path):
     profile = profile_of(tmp_path, ", read_back = true", "writes_per_day_max = 145")
-    register, worn = profile.registers["pre_cool"], wear.Wear(profile)
+    worn = wear.Wear(profile)
     worn.spent = 144
-    write = register_write.RegisterWrite(register, 1, {}, Places(profile), lambda *_: None, worn)
+    write = write_of(profile, worn)
     worn.see(write.request(1, 1_000_000).frame)
     write._written(b"", 1_000_000)
     write.read_back().on_reply(b"\3\2\0\0", 1_100_000)

@@ -328,9 +328,7 @@ class Machine:
         return what, str(sorted(((str(each), model[each]) for each in model), key=str))[:300]
 
     def possible(self, condition):
-        solver = z3.Solver()
-        solver.set("rlimit", RANGE_STEPS)
-        solver.add(*self.facts, *self.of_results, formula(condition))
+        solver = self._solver(RANGE_STEPS, *self.facts, *self.of_results, formula(condition))
         return solver.check() != z3.unsat
 
     def always(self, conditions, steps=RANGE_STEPS):

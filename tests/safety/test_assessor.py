@@ -11,7 +11,7 @@ from controller.config import configuration, time_chain
 from controller.documents import check_rows, hazard_log, hazard_page, time_table
 from controller.rows import records
 from controller.sites import FOLDER as SITES
-from safety import matrix as m, opening, permit, second_image, signals as s
+from safety import matrix as m, permit, second_image, signals as s
 from tests import generated_page
 
 PAGE = (assessor.FOLDER / "README.md").read_text(encoding="utf-8")
@@ -151,12 +151,7 @@ def test_times_of_the_prose():
         f"a relay that does not follow within {permit.RELAY_MS // 1000} s ends the attempt"
     ) in text
     assert f"{permit.RETRY_MS // 1000} s pause" in text
-    assert (permit.EXPIRY_MS, permit.TEST_MS) == (500, 60_000)
-    assert (opening.UNKNOWN_CURRENT_MS, opening.STOPPING_MS_MAX) == (200, 5000)
-    assert (opening.BREAKER_MS, opening.CLEARED_MS, opening.REMOVAL_MS) == (1000, 2000, 4000)
-    assert opening.PCS_ZERO_MA == 5000
-    assert (STAGES["2"][m.S_SET_MS], STAGES["3"][m.S_SET_MS]) == (200, 100)
-    assert (STAGES["43b"][m.S_SET], STAGES["43c"][m.S_SET]) == (119, 29)  # min: below 2 h, 30 min
+    assert permit.EXPIRY_MS == 500
 
 
 def test_every_file_of_the_kernel_is_named():

@@ -74,10 +74,6 @@ def _turns(board, second, sender, count, **fields):
         loop.turn(board, second)
 
 
-def test_the_relay_is_off_before_anything_else():
-    assert _started()[0].log == [("relay", 0), ("start", 20), ("lock_heap",)]
-
-
 def test_a_tick_is_contacts_relay_frame_and_the_watchdog_last():
     board, second, sender = _started()
     _turns(board, second, sender, 4)

@@ -42,13 +42,12 @@ class Bench:
         made = setup(TICK_MS, known=known)
         ramp_W = made.settings["setpoint_ramp_W_per_s"] * TICK_MS // 1000
         self.table, self.chain = t.HintTable(made), setpoint.Chain(ramp_W)
-        self.connection_ok, self.connection_W = 1, 300_000
+        self.connection_W = 300_000
 
     def tick(self, *hints, ticks=1, elapsed=1):
         for _ in range(ticks):
             self.chain.begin()
-            connection_W = self.connection_W if self.connection_ok else None
-            known = Tick(hints=(slots(*hints), 0), connection_W=connection_W)
+            known = Tick(hints=(slots(*hints), 0), connection_W=self.connection_W)
             for answer in self.table.step(known, known, elapsed):
                 self.chain.take(answer)
             hints = ()
@@ -75,14 +74,6 @@ class Bench:
 
 def cap(value_W, valid_s=10, index=0, quantity=codes.CHARGE_W_MAX):
     return index, codes.KIND_OF[quantity], quantity, value_W, int(valid_s * 1000)
-
-
-def import_max(value_W, valid_s=10, index=0):
-    return cap(value_W, valid_s, index, codes.IMPORT_W_MAX)
-
-
-def heartbeat(valid_s=10, index=0):
-    return index, codes.HEARTBEAT, 0, 0, int(valid_s * 1000)
 
 
 def test_a_cap_narrows_for_as_long_as_it_is_valid_and_no_tick_longer():
@@ -113,37 +104,6 @@ def test_what_no_accepted_hint_can_be_changes_nothing(hint):
     bench = Bench(source(role="cap", priority=0, charge=3000)).tick()
     before = array("i", bench.table.out)
     assert bench.tick(hint).table.out == before and bench.caps == (3000, WIDE_W)
-
-
-def test_an_expired_cap_falls_to_its_fallback_and_stays_until_heartbeat_and_hint():
-    """evcc-io/evcc 32492: left it on a heartbeat alone; 29705: unlimited after a long silence."""
-    bench = Bench(source(charge=3000)).tick(cap(9000, 1)).tick(ticks=50)
-    assert bench.caps[0] == 3000 and bench.state(codes.CHARGE_W_MAX) == "fallback"
-    assert bench.tick(elapsed=10**6).caps[0] == 3000
-    assert bench.tick(cap(9000, 1)).caps[0] == 3000  # a hint alone
-    # a heartbeat alone; the hint is over
-    assert bench.tick(ticks=60).tick(heartbeat(1)).caps[0] == 3000
-    assert bench.tick(ticks=60).tick(cap(9000, 1)).caps[0] == 3000  # a heartbeat that is over
-    assert bench.tick(heartbeat(1)).caps[0] == 9000
-    assert bench.tick(ticks=50).caps[0] == 3000
-
-
-@pytest.mark.parametrize("role", ["cap", "request"])
-@cases("""
-    connection_W  charge_W  discharge_W
-    300_000       50_000    300_000
-    299_950       50_000    299_900
-    360_000       0         360_000
-    -70_000       420_000   0
-""")
-def test_without_the_role_a_grid_maximum_only_narrows(role, connection_W, charge_W, discharge_W):
-    bench = Bench(source(role=role))
-    bench.connection_W = connection_W
-    bench.tick(import_max(350_000), cap(0, 10, 0, codes.EXPORT_W_MAX))
-    assert bench.obliged is None and bench.caps == (charge_W, discharge_W)
-    assert list(bench.table.out[o.O_CHARGE_SOURCE : o.O_EXPORT_SOURCE + 1]) == [1, 1, 0, 0]
-    bench.connection_ok = 0
-    assert bench.tick().caps == (0, 0)
 
 
 class Model:
@@ -227,7 +187,7 @@ def made(drawn):
 def test_the_table_does_what_the_model_says(drawn, ticks, connection_W):
     known = made(drawn)
     bench, model = Bench(*known), Model(known)
-    bench.connection_W, bench.connection_ok = connection_W, connection_W is not None
+    bench.connection_W = connection_W
     for hints, elapsed in ticks:
         hints = [
             (index % len(known), codes.KIND_OF[quantity], quantity, value_W, valid_ms)
@@ -258,7 +218,11 @@ def check_answers(bench, model, connection_W):
     for place, quantity in maxima:
         assert (out[place] > 0) == (len(watts[quantity]) > 1)
         assert not out[place] or model.in_force_W(out[place] - 1, quantity) == least[quantity]
-    assert (out[o.O_CHARGE_SOURCE] > 0) == (len(watts[codes.CHARGE_W_MAX]) > 1)
+    for place, quantity in (
+        (o.O_CHARGE_SOURCE, codes.CHARGE_W_MAX),
+        (o.O_DISCHARGE_SOURCE, codes.DISCHARGE_W_MAX),
+    ):
+        assert (out[place] > 0) == (len(watts[quantity]) > 1)
     if connection_W is None or min(import_W, export_W) == WIDE_W:
         assert bench.obliged is None
         return

@@ -192,14 +192,12 @@ def moving(site, seconds):
 def test_a_path_that_is_slower_than_the_nominal_one_gets_long_chips(delay_ticks, symbols):
     """360 ms still fit short chips; from 480 ms on five symbols show that they do not."""
     site = Site(delay_ticks=delay_ticks)
-    seconds = 0
-    while site.tick().result == mp.TESTING:
-        seconds += 0.02
+    ticks = finished(site)
     assert (site.result, site.proof.out[1]) == (mp.PROVEN, symbols)
     assert site.proof.state.delay_ms == 20 * delay_ticks
     trial_ticks = 5 * SYMBOL_TICKS if symbols == 18 else 0
     test_ticks = symbols * (LONG_TICKS if symbols == 18 else SYMBOL_TICKS)
-    assert round(seconds * TICKS_PER_S) == trial_ticks + test_ticks - 1
+    assert ticks == trial_ticks + test_ticks - 1
 
 
 def test_no_long_chips_where_the_range_has_no_longer_delay():
@@ -207,23 +205,25 @@ def test_no_long_chips_where_the_range_has_no_longer_delay():
     assert site.result == mp.UNDECIDED
 
 
+def turned_round(site, step_s):
+    """Seconds until a meter that is reversed from now on is proven no more."""
+    site.sign, seconds = -1, 0
+    while site.result == mp.PROVEN:
+        moving(site, step_s)
+        seconds += step_s
+    return seconds
+
+
 def test_one_that_is_turned_round_while_running_is_tested_anew_and_found():
     site = moving(Site().tick(15 * SYMBOL_TICKS), 60)
     assert site.result == mp.PROVEN
-    site.sign = -1
-    seconds = 0
-    while site.result == mp.PROVEN:
-        moving(site, 6)
-        seconds += 6
-    assert seconds <= 60 and site.result == mp.TESTING
+    assert turned_round(site, 6) <= 60 and site.result == mp.TESTING
     assert site.tick(20 * TICKS_PER_S).result == mp.REVERSED
 
 
 def test_a_test_anew_waits_for_no_turn():
     site = moving(Site(meter_code_wait_s=30).tick(30 * TICKS_PER_S + 15 * SYMBOL_TICKS), 60)
-    site.sign = -1
-    while site.result == mp.PROVEN:
-        moving(site, 6)
+    turned_round(site, 6)
     assert site.tick(15 * SYMBOL_TICKS + 3 * TICKS_PER_S).result == mp.REVERSED
 
 
@@ -255,9 +255,7 @@ def found_reversed(**settings):
     """A proven meter that moves the wrong way round until its test begins, right from then on."""
     site = moving(Site(**settings).tick(15 * SYMBOL_TICKS), 60)
     assert site.result == mp.PROVEN
-    site.sign = -1
-    while site.result == mp.PROVEN:
-        moving(site, 1)
+    turned_round(site, 1)
     site.sign = 1
     assert site.result == mp.TESTING
     return site

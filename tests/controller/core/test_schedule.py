@@ -14,7 +14,6 @@ from tests.tables import cases
 
 TICK_MS = 20
 NOW_MIN = 29_600_000
-DAY_D, MINUTE = divmod(NOW_MIN, 1440)
 OPEN = t.OPEN_W
 WIDE_W = 2**30 - 1
 PLAIN = t.Slot(300_000, -50_000, 60_000, 200)

@@ -148,21 +148,15 @@ def test_a_refusal_is_answered_at_once_and_nobody_waits(place, data, verdicts):
     assert place.say(RESET) == [] and len(place.cabinet.asked) == len(verdicts) + 1
 
 
-def test_a_lamp_test_is_answered_at_once(place):
-    assert place.say(request(oc.LAMP_TEST)) == [oc.ACCEPTED]
-    assert place.cabinet.asked == [("lamp_test",)]
-
-
-def test_the_sign_of_a_unit_is_answered_at_once(place):
-    place.cabinet.verdict = oc.ACCEPTED
-    assert place.say(request(oc.SIGN, 2, 1, 0, 0)) == [oc.ACCEPTED]
-    assert place.cabinet.asked == [("sign", 2, 1)]
-
-
-def test_a_step_is_answered_at_once_with_its_unit_power_and_time(place):
-    place.cabinet.verdict = oc.NOT_IN_TEST
-    assert place.say(oc.REQUEST.pack(oc.MAGIC, oc.STEP, 2, -9000, 4000, 0)) == [oc.NOT_IN_TEST]
-    assert place.cabinet.asked == [("step", 2, -9000, 4000)]
+@cases("""
+    data  verdict  answer  asked
+    request(oc.LAMP_TEST)  0  oc.ACCEPTED  ("lamp_test",)
+    request(oc.SIGN, 2, 1, 0, 0)  oc.ACCEPTED  oc.ACCEPTED  ("sign", 2, 1)
+    request(oc.STEP, 2, -9000, 4000, 0)  oc.NOT_IN_TEST  oc.NOT_IN_TEST  ("step", 2, -9000, 4000)
+""")
+def test_a_part_of_a_test_is_answered_at_once(place, data, verdict, answer, asked):
+    place.cabinet.verdict = verdict
+    assert place.say(data) == [answer] and place.cabinet.asked == [asked]
 
 
 TOO_OLD = struct.pack("<4sBxxxii", oc.MAGIC, oc.KEY_RESET, -1, 0)  # does not name channel B

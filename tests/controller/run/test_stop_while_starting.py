@@ -224,16 +224,6 @@ def test_a_stop_is_repeated_until_the_reading_shows_it(bench):
     assert bench.run(2000)[1], "it runs by itself"
 
 
-def test_a_stop_goes_to_a_converter_that_is_lost_as_soon_as_it_answers(bench):
-    bench.run(2000, permitted=1)
-    bench.slave.silent = True
-    bench.run(15_000, permitted=1)
-    assert bench.pcs.restarts and not bench.pcs.ready
-    bench.slave.silent = False
-    starts, stops, zeros = bench.run(8000)
-    assert not starts and (stops or zeros)
-
-
 def test_a_stop_goes_to_a_converter_whose_readings_do_not_count(bench):
     """The controller was restarted: a converter that goes on must not need a good reading."""
     if bench.name == SUNSPEC:

@@ -9,10 +9,11 @@ from controller.core.policies import modes
 from controller.core.policies.shed import Shed
 from tests.tables import cases
 
+LOADS = device("load_shed", stages_max=3, stage_W=50_000)
+
 
 def shed(**settings):
-    made = device("load_shed", stages_max=3, stage_W=50_000)
-    return Bench(Shed, made, grid_import_W_max=500_000, **settings)
+    return Bench(Shed, LOADS, grid_import_W_max=500_000, **settings)
 
 
 @cases("""
@@ -68,8 +69,7 @@ def test_off_the_grid_the_load_that_the_sources_cannot_give_is_missing(known, st
 """)
 def test_without_a_load_meter_the_power_of_a_set_counts_once(is_running, power_W, is_fresh, stages):
     """The battery gives 250 kW, which is its limit, and the set has accepted 50 kW."""
-    made = device("load_shed", stages_max=3, stage_W=50_000)
-    bench = Bench(Shed, made, device("genset"))
+    bench = Bench(Shed, LOADS, device("genset"))
     bench.hear(genset_1__is_running=is_running, genset_1__power_W=power_W)
     bench.hear(is_fresh)
     known = off_grid(load_meter_W=None, battery_W=250_000, genset_W=50_000)
@@ -83,7 +83,7 @@ def test_without_a_load_meter_the_power_of_a_set_counts_once(is_running, power_W
 """)
 def test_beside_a_set_alone_stages_come_back_without_a_load_meter(power_W, battery_W, stages):
     """Battery and set give the load. The set accepts 100 kW, the battery may give 100 kW."""
-    bench = Bench(Shed, device("load_shed", stages_max=3, stage_W=50_000), device("genset"))
+    bench = Bench(Shed, LOADS, device("genset"))
     bench.asked(**off_grid(modes.BLACK_START, load_meter_W=None))
     bench.hear(load_shed_1__stages=3, genset_1__is_running=1, genset_1__power_W=power_W or 0)
     bench.hear(power_W is not None, load_shed_1__stages=3)
@@ -93,8 +93,7 @@ def test_beside_a_set_alone_stages_come_back_without_a_load_meter(power_W, batte
 
 
 def test_a_load_meter_that_others_contradict_and_pv_beyond_its_rating_do_not_count():
-    made = device("load_shed", stages_max=3, stage_W=50_000)
-    bench = Bench(Shed, made, device("genset"), device("pv", rated_W=10_000))
+    bench = Bench(Shed, LOADS, device("genset"), device("pv", rated_W=10_000))
     bench.hear(pv_1__power_W=90_000)
     for known, stages in (({"is_load_wrong": True}, 0), ({}, 3)):
         found = bench.asked(25, **off_grid(load_meter_W=900_000, battery_W=100_000, **known))
@@ -135,8 +134,7 @@ def test_they_come_back_above_the_hysteresis(soc_permille, stages):
 """)
 def test_a_stage_does_not_come_back_on_the_sun_of_an_island(load_W, sun_W, stages):
     """The battery may give 250 kW. A cloud would take the bus down with all of its load."""
-    made = device("load_shed", stages_max=3, stage_W=50_000)
-    bench = Bench(Shed, made, device("pv", rated_W=200_000))
+    bench = Bench(Shed, LOADS, device("pv", rated_W=200_000))
     bench.hear(pv_1__power_W=sun_W, load_shed_1__stages=0)
     bench.asked(25, **off_grid(load_meter_W=280_000 + sun_W))
     bench.hear(pv_1__power_W=sun_W, load_shed_1__stages=1)

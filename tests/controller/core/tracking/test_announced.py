@@ -149,11 +149,17 @@ def test_a_notice_that_goes_or_comes_at_once_does_not_act():
     assert not bench.one.words[A_STEP_W]
 
 
-def test_load_tracking_forgets_a_step_when_another_meter_shows_the_load():
+def tracking():
+    """(load tracking, what it sees): a load of 200 kW, and 250 kW are available both ways."""
     control = Track(setup())
     control.announced = Announced(TICK_MS, 20, 1, 1000)
     seen = Tick(load_W=200 * KW, load_source=MEASURED, left_low_W=-250 * KW, left_high_W=250 * KW)
     seen.soc_permille = 550, 550
+    return control, seen
+
+
+def test_load_tracking_forgets_a_step_when_another_meter_shows_the_load():
+    control, seen = tracking()
     for left_ms, source, is_kept in ((200, MEASURED, True), (180, CALCULATED, False)):
         seen.notices, seen.load_source = (Notice(0, 100 * KW, left_ms, 1000),), source
         control.step(seen, seen, 1)
@@ -210,10 +216,7 @@ def test_steps_that_are_apart_small_or_of_a_source_in_debt_stop_no_other():
 
 def test_a_sag_withdraws_what_a_step_adds_before_it_has_come():
     """It would stay for the whole sag: of a wrong notice 32 path delays of the step."""
-    control = Track(setup())
-    control.announced = Announced(TICK_MS, 20, 1, 1000)
-    seen = Tick(load_W=200 * KW, load_source=MEASURED, left_low_W=-250 * KW, left_high_W=250 * KW)
-    seen.soc_permille, asked_W = (550, 550), []
+    (control, seen), asked_W = tracking(), []
     for at_ms in range(-300, 20, TICK_MS):
         seen.notices = (Notice(0, 100 * KW, max(0, -at_ms), 1000),)
         seen.grid_voltage_permille = 600 if at_ms >= 0 else 1000

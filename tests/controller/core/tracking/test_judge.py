@@ -152,11 +152,16 @@ def test_without_a_meter_of_its_own_only_slow_movement_is_followed():
     assert answers_W[0] == LEVEL_W and answers_W[1] - LEVEL_W < 10_000
 
 
+def begun():
+    """(judge, its words, an energy)"""
+    judge = made()
+    judge.begin(LEVEL_W)
+    return judge, judge.words, 10**9
+
+
 def decided(choice, won_pct, peaks=()):
     """The choice after these gains and peaks of 10^6 (2: a lower one); energy stays the same."""
-    judge, energy = made(), 10**9
-    judge.begin(LEVEL_W)
-    words = judge.words
+    judge, words, energy = begun()
     words[J_CHOICE] = choice
     words[J_ENERGY] = words[judges.J_LAGGED] = words[judges.J_LARGEST] = energy
     for other, pct in won_pct.items():
@@ -205,9 +210,7 @@ def test_another_choice_must_have_won_clearly_more(before, share_pct, choice):
 
 def test_a_gain_counts_beside_the_energy_of_a_second_ago():
     """The gain from an edge comes a path delay after its energy."""
-    judge, energy = made(), 10**9
-    judge.begin(LEVEL_W)
-    words = judge.words
+    judge, words, energy = begun()
     words[J_CHOICE] = judges.STILL
     words[J_ENERGY] = words[judges.J_LARGEST] = energy
     words[judges.J_LAGGED], words[J_WON + ALL] = energy // 10, energy // 20
@@ -217,9 +220,7 @@ def test_a_gain_counts_beside_the_energy_of_a_second_ago():
 
 def test_while_the_energy_rises_only_a_loss_ends_a_choice():
     """The energy of an edge comes a path delay before what following won of it."""
-    judge, energy = made(), 10**9
-    judge.begin(LEVEL_W)
-    words = judge.words
+    judge, words, energy = begun()
     words[J_ENERGY] = words[judges.J_LARGEST] = energy
     words[judges.J_LAGGED] = energy // 2
     judge._choose()
