@@ -2,12 +2,11 @@
 and as JSON, against the simulated devices of every shipped cabinet. Short forms have one cabinet.
 """
 
-import json
 from types import SimpleNamespace
 
 import pytest
 import walk_box
-from command_line import run
+from command_line import facts_in, run
 from slow import whole
 from whole_box import CABINETS
 
@@ -36,7 +35,7 @@ def pages(capsys, command, *more, codes=(0,)):
     """The facts of a command; its page is as wide as a report. A line to paste is not folded."""
     result, out, err = run(capsys, command, *more, "--json")
     assert result in codes, (command, out, err)
-    facts = json.loads("\n".join(out))
+    facts = facts_in(out)
     result, out, err = run(capsys, command, *more)
     assert result in codes and all(line.isascii() for line in (*out, *err)), (command, err)
     assert [line for line in out if len(line) > WIDTH and '= "' not in line] == []
@@ -150,7 +149,7 @@ def test_sign_test_and_step_test_in_test_mode(capsys, monkeypatch, tmp_path, nam
             code, out, err = run(capsys, command, *form, "--run-dir", tmp_path)
             assert code in (paths.DONE, paths.NOT_DONE) and out, err
             walk_box.fits(out, command)
-            assert not form or json.loads("\n".join(out))["units"]
+            assert not form or facts_in(out)["units"]
 
 
 def in_test(rig):

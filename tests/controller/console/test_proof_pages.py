@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from command_line import flat
 from site_files import PROOF_TESTS, ROWS_ARMED
 from watched import UTC_US, Watched
 
@@ -134,13 +135,13 @@ def test_a_damaged_or_missing_ledger_breaks_no_page(quiet, tmp_path):
     assert any("Is a directory" in line for line in page_of_tests(quiet))
     path.rmdir()
     os.mkfifo(path)
-    body = " ".join(" ".join(page_of_tests(quiet)).split())
+    body = flat(page_of_tests(quiet))
     assert "it is a link, a pipe or a device; allowed a regular file" in body
     path.unlink()
     body = page_of_tests(quiet)
     at = body.index("  row 1   never tested, due today         emergency stop, each of its two")
     assert body[at + 1] == " " * 42 + "contacts"
-    text_of_rows = " ".join(" ".join(body).split())
+    text_of_rows = flat(body)
     for row in quiet.facts("status")["proof_tests"]["rows"]:
         assert f" {proof_intervals.what(row['row'])}" in text_of_rows
     ledger(tmp_path, {})

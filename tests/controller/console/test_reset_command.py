@@ -1,10 +1,9 @@
 """`firebreak reset`: it resets the rows that its operator saw, by the code at the end of a page."""
 
-import json
 import re
 
 import pytest
-from command_line import answered, refused, run
+from command_line import answered, facts_in, refused, run
 from watched import Watched, action, two_channels
 
 from controller.console import reset as reset_command
@@ -73,7 +72,7 @@ def test_a_page_ends_with_the_command_that_resets_its_rows(tmp_path, capsys, mon
     for page in ("alarms", "status"):
         where = "--run-dir", watched.folder, "--state-dir", watched.folder
         out = run(capsys, page, "--json", *where)[1]
-        assert json.loads("\n".join(out))["reset"]["code"] == code
+        assert facts_in(out)["reset"]["code"] == code
 
 
 def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, asked):

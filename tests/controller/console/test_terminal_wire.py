@@ -14,7 +14,7 @@ import termios
 import threading
 
 import pytest
-from command_line import answered
+from command_line import answered, cheapen_passwords
 from slow import slow
 from terminal_bench import SEEN, FakeActor, Vt100
 from watched import Watched, action
@@ -87,8 +87,7 @@ class Terminal:
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch):
-    monkeypatch.setattr(users, "N", 16)
-    monkeypatch.setattr(users, "P", 1)
+    cheapen_passwords(monkeypatch)
 
 
 @pytest.fixture(scope="module")

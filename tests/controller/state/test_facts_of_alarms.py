@@ -4,6 +4,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from command_line import flat
 from watched import EACH_20_MS, Watched, action, of_scenario, two_channels
 
 from controller.core import image
@@ -143,7 +144,7 @@ def test_a_lock_out_shows_first_who_can_end_it(tmp_path):
     assert facts["state"] == "inhibited"
     assert facts["start"]["checklist"] == {"done": total - 1, "total": total}
     start = f"START  locked out by {CLOSED_OUT}. The same person ends it, or any operator with"
-    assert " ".join(start.split()) in " ".join(watched.text("alarms").split())
+    assert " ".join(start.split()) in flat(watched.lines("alarms"))
     for page in ("alarms", "status"):
         assert f"INHIBITED, LOCKED OUT BY {CLOSED_OUT}" in watched.lines(page)[0]
     (line,) = start_lines(watched)[1]
@@ -172,7 +173,7 @@ def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
     words = "the controller found a fault: the relay of the PCS enable does not follow"
     assert row["stage"] == "44e" and shadow.inp[s.SELF_TEST_BITS] == 0
     assert row["reason"]["sentence"] == f"At first: {words}"
-    assert words in " ".join(watched.text("alarms").split())
+    assert words in flat(watched.lines("alarms"))
     shadow.inp[s.SELF_TEST_BITS] = self_test.MEMORY
     now = "the controller found a fault: a bit of its memory is stuck"
     assert sentence(shadow, "44e", self_test.ENABLE) == now

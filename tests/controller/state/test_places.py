@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from command_line import flat
 from test_pages import check
 from watched import Watched, action, believed
 
@@ -72,7 +73,7 @@ def test_the_page_has_them(heated):
     facts = heated.facts("map")
     for part in pages.PAGES["map"](facts):
         check(part, "map")
-    text = " ".join(" ".join(sum(pages.PAGES["map"](facts), [])).split())
+    text = flat(sum(pages.PAGES["map"](facts), []))
     for words in (
         "PLAN Yard beside hall 3; audit: 20 met",
         "AHEAD Rack 5 module 3,",

@@ -16,6 +16,7 @@ from controller.planner.feeds import fetch
 from controller.series.refusal import SeriesError
 from controller.watch import cabinet, kube_api, slurm
 from controller.watch.jobs import Away, Table
+from tests.referred import named, places
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
@@ -36,19 +37,19 @@ watch/kube_api.py | cut_after: tested here
 """
 
 
+def opens(node):
+    """The node names what opens a connection."""
+    is_attribute = isinstance(node, ast.Attribute)
+    return is_attribute and any(f".{ast.unparse(node)}".endswith(f".{each}") for each in OPENS)
+
+
 def opening(folder=ROOT / "controller"):
     """The modules of a folder that open a connection to another program."""
-    return {
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and any(f".{ast.unparse(node)}".endswith(f".{each}") for each in OPENS)
-    }
+    return {place.split()[0] for place in places(folder, lambda tree: opens)}
 
 
 def test_every_module_that_opens_a_connection_says_what_ends_an_exchange():
-    assert opening() == {line.split(" | ")[0] for line in PLACES.strip().splitlines()}
+    assert opening() == named(PLACES)
 
 
 @pytest.mark.parametrize("call", sorted(OPENS))
