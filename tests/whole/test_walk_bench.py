@@ -84,10 +84,7 @@ def check_modbus(capsys, monkeypatch, folder, rig, bus, site):
     monkeypatch.setattr(bus_access, "lock", lambda _: None)
     monkeypatch.setattr(sniff, "SerialPort", Line)
     monkeypatch.setattr(sniff, "pieces", lambda *_: enumerate(heard))
-    save = f"{folder}/{bus.name}.log"
-    code, out, err = run(capsys, "sniff", bus.name, "--save", save, *where)
-    assert (code, err) == (0, []) and out[-1] == f"{len(heard)} frames"
-    check_decoded(capsys, devices, save)
+    check_sniffed(capsys, devices, bus.name, len(heard), where)
 
 
 def check_can(capsys, monkeypatch, folder, rig, bus, site):
@@ -106,14 +103,14 @@ def check_can(capsys, monkeypatch, folder, rig, bus, site):
     names = {each["profile"] for device in facts["devices"] for each in device["fits"]}
     devices = rig.config.topology.on_bus(bus.name)
     assert {each.profile.path.stem for each in devices} <= names, facts
-    save = f"{folder}/{bus.name}.log"
-    code, out, err = run(capsys, "sniff", bus.name, "--save", save, *where)
-    assert (code, err) == (0, []) and out[-1] == f"{len(frames)} frames"
-    check_decoded(capsys, devices, save)
+    check_sniffed(capsys, devices, bus.name, len(frames), where)
 
 
-def check_decoded(capsys, devices, path):
+def check_sniffed(capsys, devices, bus, count, where):
     """What `sniff` saved, `decode` reads with the profile of each device."""
+    path = f"{where[-1]}/{bus}.log"
+    code, out, err = run(capsys, "sniff", bus, "--save", path, *where)
+    assert (code, err) == (0, []) and out[-1] == f"{count} frames"
     for device in devices:
         place = "--unit-id" if device.profile.registers else "--node"
         place = (place, device.address) if device.address else ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import facts_in, run
 from plan_cases import NOW_S, plan
-from watched import EACH_20_MS, Watched, action
+from watched import EACH_20_MS, Watched, silent
 
 from controller.console.moment import moment
 from controller.series import times
@@ -20,10 +20,9 @@ from tests.tables import cases
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     """300 kW, and 50 kW more for three seconds; the meters fall silent at 25 s."""
-    faults = [action(25, "device_fault", device=name, fault="silent") for name in ("meter_grid",)]
     load = lambda t_s: 350_000.0 if 9 < t_s < 12 else 300_000.0  # noqa: E731
     folder = tmp_path_factory.mktemp("ask")
-    return Watched(folder, load, faults, settings=EACH_20_MS).run(20)
+    return Watched(folder, load, [silent(25, "meter_grid")], settings=EACH_20_MS).run(20)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from cabinet_bench import believed
 from command_line import flat
 from readme_pages import PLACE, README, filled, made
 from slow import slow
-from watched import EACH_20_MS, Watched, action, check, of_scenario
+from watched import EACH_20_MS, Watched, action, check, of_scenario, silent
 
 from controller.console import pages
 from controller.console.pages import around, causes, text
@@ -18,10 +18,6 @@ from controller.core.base.schedule_table import Slot
 from controller.rows import reason_words
 from controller.state import watch
 from tests.tables import table
-
-
-def silent(at_s, device):
-    return action(at_s, "device_fault", device=device, fault="silent")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import flat
 from site_files import PROOF_TESTS, ROWS_ARMED
+from terminal_bench import look
 from watched import UTC_US, Watched
 
 from controller.console.pages import text
@@ -91,8 +92,7 @@ def test_a_calibration_is_near_unknown_or_impossible(quiet):
 
 
 def test_the_page_of_tests_lists_near_and_late_tests(quiet, rig, tmp_path):
-    made = view.View(rig.folder, rig.folder, rig.rig.step)  # a new cabinet lists every row
-    made.update()
+    made = look(rig)  # a new cabinet lists every row
     parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
     assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
     assert (

@@ -17,7 +17,7 @@ import pytest
 from command_line import answered, cheapen_passwords
 from slow import slow
 from terminal_bench import SEEN, FakeActor, Vt100
-from watched import Watched, action
+from watched import Watched, pressed
 
 from controller.console import login, run_words, users
 from controller.console.terminal import actions, line, process, session, view
@@ -93,8 +93,7 @@ def _cheap(monkeypatch):
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    pressed = [action(9, "estop_press"), action(10, "estop_release")]
-    return Watched(folder, actions=pressed).run(12), folder
+    return Watched(folder, actions=pressed(9)).run(12), folder
 
 
 @pytest.fixture

@@ -5,7 +5,16 @@ from types import SimpleNamespace
 
 import pytest
 from command_line import flat
-from watched import EACH_20_MS, Watched, action, of_scenario, two_channels
+from watched import (
+    EACH_20_MS,
+    Watched,
+    action,
+    of_scenario,
+    pressed,
+    silent,
+    stuck_at_b,
+    two_channels,
+)
 
 from controller.core import image
 from controller.run import operator_commands, peer_words, self_test
@@ -14,10 +23,6 @@ from safety import latches, matrix, parameters as p, peer, second, signals as s
 from tests.tables import table
 
 CLOSED_OUT = "a" * 16  # the longest name
-
-
-def silent(at_s, device, **more):
-    return action(at_s, "device_fault", device=device, fault="silent", **more)
 
 
 def key(watched, is_run, until_s):
@@ -88,8 +93,7 @@ def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
 
 
 def test_a_key_reset_needs_the_key(tmp_path):
-    pressed = [action(8, "estop_press"), action(8.5, "estop_release")]
-    watched = Watched(tmp_path, actions=pressed).run(14)
+    watched = Watched(tmp_path, actions=pressed(8, 0.5)).run(14)
     reset = watched.facts("alarms")["reset"]
     assert (reset["needs"], reset["result"]) == ("key", "key needed")
     history = watched.watch().history()
@@ -180,12 +184,6 @@ def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
     shadow.inp[s.SELF_TEST_BITS] = 0
     assert sentence(shadow, "44e") == rows.words_of("44e")[1]
     assert sentence(shadow, "44d", 8) == rows.words_of("44d")[1]
-
-
-def stuck_at_b(watched, at_s):
-    watched.run(at_s).rig.channel_b.stuck["estop_1_ok"] = 0
-    watched.run(at_s + 0.3).rig.channel_b.stuck.clear()
-    return watched
 
 
 IN_B = "IN B   row 1a emergency stop, first out in channel B; key reset"

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from command_line import flat
 from test_pages import check
-from watched import Watched, action, believed
+from watched import Watched, action, believed, silent
 
 from controller.config import configuration
 from controller.console import pages
@@ -29,8 +29,7 @@ def config(folder):
 def heated(tmp_path_factory):
     """Rack 5, of unit 2 in pod_2, heats; rack 9 is silent."""
     folder = tmp_path_factory.mktemp("places")
-    silent = action(10, "device_fault", device="bms_9", fault="silent")
-    return Watched(folder, actions=[silent, HEATED], settings=config(folder)).run(28)
+    return Watched(folder, actions=[silent(10, "bms_9"), HEATED], settings=config(folder)).run(28)
 
 
 def test_each_place_has_its_values_and_the_others_have_none(heated):
