@@ -62,5 +62,4 @@ def places(folder, judge_of, root=None):
 
 
 def named(table):
-    """The places that a table names, before " | " and the reason."""
     return {line.split(" | ")[0] for line in table.strip().splitlines()}

@@ -19,7 +19,6 @@ def run(capsys, command, *more):
 
 
 def lines_of(capsys, command, *more):
-    """(exit code, lines on stdout and then those on stderr)."""
     code, out, err = run(capsys, command, *more)
     return code, out + err
 
@@ -30,12 +29,10 @@ def flat(lines):
 
 
 def facts_in(lines):
-    """What a command with --json has printed."""
     return json.loads("\n".join(lines))
 
 
 def cheapen_passwords(monkeypatch):
-    """Scrypt at its usual cost would take most of the time of a test."""
     monkeypatch.setattr(users, "N", 16)
     monkeypatch.setattr(users, "P", 1)
 

@@ -66,7 +66,6 @@ class Vt100:
 
 
 def look(watched, pause=None):
-    """The view of the console, after its first look. pause: else the rig steps."""
     made = view.View(watched.folder, watched.folder, pause or watched.rig.step)
     made.update()
     return made

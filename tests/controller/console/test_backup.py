@@ -45,7 +45,6 @@ def box(tmp_path):
 
 @pytest.fixture
 def new(tmp_path):
-    """A box without a cabinet."""
     (tmp_path / "new/etc").mkdir(parents=True)
     return tmp_path / "new"
 
@@ -56,7 +55,6 @@ def run(capsys, command, home, path, *more):
 
 
 def refuses(capsys, box, code, words):
-    """No backup is made, and one line says why."""
     found, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
     assert found == code and words in line, line
     assert not (box.parent / "one.tar").exists()
@@ -79,7 +77,6 @@ def content(home):
 
 
 def kept(home):
-    """The files of a box that its backup holds."""
     return {name: data for name, data in content(home).items() if name not in LEFT_OUT}
 
 
@@ -190,7 +187,6 @@ def archive(path, *entries):
 
 
 def is_no_backup(new, capsys):
-    """one.tar is refused in a line, which names it, and nothing is written."""
     code, (line,) = run(capsys, "restore", new, new.parent / "one.tar")
     assert code == 2 and "one.tar: " in line and os.listdir(new) == ["etc"]
     assert os.listdir(new / "etc") == []

@@ -207,7 +207,6 @@ def test_the_file_of_a_cabinet_makes_a_new_box_this_cabinet(sites, tmp_path, cap
 
 @pytest.fixture
 def two(tmp_path):
-    """A list of two cabinets."""
     return written(tmp_path / "s.csv", HEAD, row("A"), row("B"))
 
 

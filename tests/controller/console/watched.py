@@ -50,12 +50,10 @@ def action(at_s, do, **arguments):
 
 
 def silent(at_s, device, **more):
-    """The device falls silent; value=False: it answers again."""
     return action(at_s, "device_fault", device=device, fault="silent", **more)
 
 
 def pressed(at_s, for_s=1):
-    """The emergency stop is pressed and released."""
     return [action(at_s, "estop_press"), action(at_s + for_s, "estop_release")]
 
 

@@ -137,7 +137,6 @@ def found_on(disk):
 
 
 def as_of_form(folder, form, names=COPIES):
-    """Give copies of the store in a folder the byte of another form, as another release writes."""
     for name in names:
         data = (folder / name).read_bytes()
         (folder / name).write_bytes(data[:7] + bytes([form]) + data[8:])

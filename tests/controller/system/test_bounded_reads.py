@@ -156,7 +156,6 @@ def is_line_by_line(node, files):
 
 
 def reads(tree):
-    """Judge of a node of this tree: it reads without a bound."""
     references, files = References(tree), opened(tree)
 
     def judge(node):

@@ -61,7 +61,6 @@ systemd/rollback.py _releases | a release that is not whole is left out
 
 
 def lists(node):
-    """The node is a call that lists a folder."""
     if not isinstance(node, ast.Call):
         return False
     whole = ast.unparse(node.func)

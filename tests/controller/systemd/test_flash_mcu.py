@@ -179,8 +179,6 @@ def test_a_compiler_that_does_not_run_counts_as_missing(tmp_path, image, capsys)
 
 @pytest.fixture
 def hangs(monkeypatch):
-    """Each program takes longer than it may."""
-
     def run(line, **_):
         raise flash_mcu.subprocess.TimeoutExpired(line, 1)
 

@@ -39,7 +39,6 @@ watch/kube_api.py | cut_after: tested here
 
 
 def opens(node):
-    """The node names what opens a connection."""
     is_attribute = isinstance(node, ast.Attribute)
     return is_attribute and any(f".{ast.unparse(node)}".endswith(f".{each}") for each in OPENS)
 

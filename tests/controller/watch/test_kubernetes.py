@@ -114,7 +114,6 @@ GPUS, NEEDED = "nvidia.com/gpu", "requiredDuringSchedulingIgnoredDuringExecution
 
 
 def asks(count):
-    """A spec that requests so many GPUs."""
     return {"containers": [{"resources": {"requests": {GPUS: count}}}]}
 
 

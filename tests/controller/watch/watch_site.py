@@ -5,7 +5,6 @@ from tests.controller.doors.http_site import CAP_TOKEN
 
 
 def token_in(folder, text=CAP_TOKEN):
-    """Path of a file with the token, which others may not read."""
     path = folder / "token"
     path.write_text(text)
     path.chmod(0o600)
@@ -19,7 +18,6 @@ def steps(site):
 
 
 def fake_squeue(folder, monkeypatch, script):
-    """Let the lines of shell answer for squeue."""
     (folder / "squeue").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "squeue").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder), prepend=":")
