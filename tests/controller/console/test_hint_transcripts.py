@@ -39,7 +39,7 @@ def site(tmp_path, monkeypatch):
 
 @pytest.fixture
 def command(site, capsys):
-    """A command: its lines, in which the key that it makes and fingerprints have their names."""
+    """Its lines, with names for key and fingerprints."""
     run_in = terminal(capsys, program.main)
 
     def answered(*argv):

@@ -1,4 +1,4 @@
-"""Shared by the tests of the watch: a sender's token, the steps that a loop knows, a squeue."""
+"""Shared by the tests of the watch."""
 
 from controller.core.policies.notices import Notices
 from tests.controller.doors.http_site import CAP_TOKEN
