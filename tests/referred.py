@@ -1,4 +1,6 @@
-"""Names that a file refers to, by the module that has them, under whatever name it imports them."""
+"""Names that a file refers to, by the module that has them, under whatever name it imports them;
+places of a tree that do something, each of which a table must name.
+"""
 
 import ast
 
@@ -47,3 +49,17 @@ def enclosing(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             name = node.name
         waiting += [(name, each) for each in ast.iter_child_nodes(node)]
+
+
+def places(folder, judge_of, root=None):
+    """{"file function"} of the nodes for which judge_of(tree of the file)(node) is true."""
+    found = set()
+    for path in sorted(folder.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        judge, at = judge_of(tree), path.relative_to(root or folder)
+        found |= {f"{at} {name}".strip() for name, node in enclosing(tree) if judge(node)}
+    return found
+
+
+def named(table):
+    return {line.split(" | ")[0] for line in table.strip().splitlines()}

@@ -18,7 +18,6 @@ POINTS = (AC, GRID)
 LOW, HIGH = 0.1, 0.9  # of a step
 STEPS_MIN = 3
 QUANTA_MIN = 4  # of the set-point, in a step
-RESOLUTIONS_MIN = 10  # of the register, in a step
 NOISE_MAX = 0.1  # of a step, standard deviation of settled values
 BELOW, NOISY, FEW, SLACK = (
     "the step is less than four quanta of the set-point",

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 import walk_box
-from command_line import run
+from command_line import facts_in, run
 from slow import whole
 from whole_box import CABINETS
 
@@ -139,7 +139,7 @@ def test_every_report_of_every_cabinet_opens(capsys, cabinet):
         assert (result, err) == (0, []) and all(line.isascii() for line in out)
         if command != ("check",):
             facts = run(capsys, *command, str(cabinet), "--json")
-            assert facts[::2] == (0, []) and json.loads("\n".join(facts[1]))
+            assert facts[::2] == (0, []) and facts_in(facts[1])
 
 
 def test_every_role_of_the_configuration_is_a_kind_of_link():

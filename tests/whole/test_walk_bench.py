@@ -2,12 +2,11 @@
 and as JSON, against the simulated devices of every shipped cabinet. Short forms have one cabinet.
 """
 
-import json
 from types import SimpleNamespace
 
 import pytest
 import walk_box
-from command_line import run
+from command_line import facts_in, run
 from slow import whole
 from whole_box import CABINETS
 
@@ -36,7 +35,7 @@ def pages(capsys, command, *more, codes=(0,)):
     """The facts of a command; its page is as wide as a report. A line to paste is not folded."""
     result, out, err = run(capsys, command, *more, "--json")
     assert result in codes, (command, out, err)
-    facts = json.loads("\n".join(out))
+    facts = facts_in(out)
     result, out, err = run(capsys, command, *more)
     assert result in codes and all(line.isascii() for line in (*out, *err)), (command, err)
     assert [line for line in out if len(line) > WIDTH and '= "' not in line] == []
@@ -85,10 +84,7 @@ def check_modbus(capsys, monkeypatch, folder, rig, bus, site):
     monkeypatch.setattr(bus_access, "lock", lambda _: None)
     monkeypatch.setattr(sniff, "SerialPort", Line)
     monkeypatch.setattr(sniff, "pieces", lambda *_: enumerate(heard))
-    save = f"{folder}/{bus.name}.log"
-    code, out, err = run(capsys, "sniff", bus.name, "--save", save, *where)
-    assert (code, err) == (0, []) and out[-1] == f"{len(heard)} frames"
-    check_decoded(capsys, devices, save)
+    check_sniffed(capsys, devices, bus.name, len(heard), where)
 
 
 def check_can(capsys, monkeypatch, folder, rig, bus, site):
@@ -107,14 +103,14 @@ def check_can(capsys, monkeypatch, folder, rig, bus, site):
     names = {each["profile"] for device in facts["devices"] for each in device["fits"]}
     devices = rig.config.topology.on_bus(bus.name)
     assert {each.profile.path.stem for each in devices} <= names, facts
-    save = f"{folder}/{bus.name}.log"
-    code, out, err = run(capsys, "sniff", bus.name, "--save", save, *where)
-    assert (code, err) == (0, []) and out[-1] == f"{len(frames)} frames"
-    check_decoded(capsys, devices, save)
+    check_sniffed(capsys, devices, bus.name, len(frames), where)
 
 
-def check_decoded(capsys, devices, path):
+def check_sniffed(capsys, devices, bus, count, where):
     """What `sniff` saved, `decode` reads with the profile of each device."""
+    path = f"{where[-1]}/{bus}.log"
+    code, out, err = run(capsys, "sniff", bus, "--save", path, *where)
+    assert (code, err) == (0, []) and out[-1] == f"{count} frames"
     for device in devices:
         place = "--unit-id" if device.profile.registers else "--node"
         place = (place, device.address) if device.address else ()
@@ -150,7 +146,7 @@ def test_sign_test_and_step_test_in_test_mode(capsys, monkeypatch, tmp_path, nam
             code, out, err = run(capsys, command, *form, "--run-dir", tmp_path)
             assert code in (paths.DONE, paths.NOT_DONE) and out, err
             walk_box.fits(out, command)
-            assert not form or json.loads("\n".join(out))["units"]
+            assert not form or facts_in(out)["units"]
 
 
 def in_test(rig):

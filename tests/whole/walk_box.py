@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 import sample_plan
-from command_line import run
+from command_line import facts_in, run
 from terminal_bench import FakeActions, FakeActor
 from watched import Watched, action, check_state
 from whole_box import CABINETS, PODS
@@ -139,7 +139,7 @@ def check_replaced(capsys, config, places):
     for kind, device in kinds:
         command = "replace", kind, device, *places
         result, out, err = run(capsys, *command, "--json")
-        assert (result, err, json.loads("\n".join(out))["device"]) == (0, [], device)
+        assert (result, err, facts_in(out)["device"]) == (0, [], device)
         result, out, err = run(capsys, *command)
         assert (result, err) == (0, []) and device in " ".join(fits(out, command))
 
@@ -160,7 +160,7 @@ def opened(capsys, folder, code):
         of_it = places if "--state-dir" in options(command) else places[:2]
         result, out, err = run(capsys, *argv(command, *of_it, "--json"))
         codes = {"ask": (0, 1, 3), "plan": (0, 1)}.get(command, (code,))  # plan needs no controller
-        facts = json.loads("\n".join(out))
+        facts = facts_in(out)
         assert result in codes and err == [] and isinstance(facts, dict)
         if command == "status":
             check_state(facts)

@@ -1,8 +1,10 @@
 """Runs `firebreak` commands in this process."""
 
+import json
 import re
 
 from controller import __main__ as cli
+from controller.console import users
 
 
 def run(capsys, command, *more):
@@ -14,6 +16,25 @@ def run(capsys, command, *more):
     printed = capsys.readouterr()
     assert printed.err.isascii()
     return code, printed.out.splitlines(), printed.err.splitlines()
+
+
+def lines_of(capsys, command, *more):
+    code, out, err = run(capsys, command, *more)
+    return code, out + err
+
+
+def flat(lines):
+    """Lines as one text, wherever they were folded."""
+    return " ".join(" ".join(lines).split())
+
+
+def facts_in(lines):
+    return json.loads("\n".join(lines))
+
+
+def cheapen_passwords(monkeypatch):
+    monkeypatch.setattr(users, "N", 16)
+    monkeypatch.setattr(users, "P", 1)
 
 
 def refused(capsys, code, words, command, *more):

@@ -65,6 +65,12 @@ class Vt100:
         return ["".join(row).rstrip() for row in self.cells]
 
 
+def look(watched, pause=None):
+    made = view.View(watched.folder, watched.folder, pause or watched.rig.step)
+    made.update()
+    return made
+
+
 class FakeView:
     def __init__(self):
         self.is_live, self.is_key_out, self.alarm = True, False, SEEN.causes

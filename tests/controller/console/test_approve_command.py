@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from command_line import answered, run
+from terminal_bench import look
 from watched import CONFIG, Watched, action
 
 from controller.config import approval
@@ -55,8 +56,7 @@ def test_it_shows_the_changes_and_the_command(capsys, watched):
 
 
 def test_the_console_shows_the_same_changes_and_approves_them(capsys, watched):
-    seen = view.View(watched.folder, watched.folder, pause=lambda: None)
-    seen.update()
+    seen = look(watched, pause=lambda: None)
     page = seen.page("approval", 0)
     assert page.body[:3] == approve_(capsys, watched)[1][:3] and page.body[-1:] == view.APPROVE[-1:]
     assert page.seen == int(CODE, 16)
@@ -68,8 +68,7 @@ def test_the_console_shows_the_same_changes_and_approves_them(capsys, watched):
 
 def test_only_the_last_part_of_many_changes_can_be_approved(watched, monkeypatch):
     monkeypatch.setattr(approve, "changed", lambda header: (["  a change"] * 30, 7))
-    seen = view.View(watched.folder, watched.folder, pause=lambda: None)
-    seen.update()
+    seen = look(watched, pause=lambda: None)
     parts = [seen.page("approval", part) for part in range(2)]
     assert [(page.part, page.parts, page.seen) for page in parts] == [(0, 2, None), (1, 2, 7)]
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from command_line import run
+from command_line import facts_in, run
 from plan_cases import NOW_S, plan
-from watched import EACH_20_MS, Watched, action
+from watched import EACH_20_MS, Watched, silent
 
 from controller.console.moment import moment
 from controller.series import times
@@ -20,10 +20,9 @@ from tests.tables import cases
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     """300 kW, and 50 kW more for three seconds; the meters fall silent at 25 s."""
-    faults = [action(25, "device_fault", device=name, fault="silent") for name in ("meter_grid",)]
     load = lambda t_s: 350_000.0 if 9 < t_s < 12 else 300_000.0  # noqa: E731
     folder = tmp_path_factory.mktemp("ask")
-    return Watched(folder, load, faults, settings=EACH_20_MS).run(20)
+    return Watched(folder, load, [silent(25, "meter_grid")], settings=EACH_20_MS).run(20)
 
 
 @pytest.fixture
@@ -95,7 +94,7 @@ def test_the_answer_has_an_exit_code_and_every_line_fits(capsys, live, words, co
     first = "left" if code == 0 else "missing"
     assert labels == [first, "limits", "connection", "battery", "assumed"]
     found, out, err = ask(capsys, live, words, "--json")
-    told = json.loads("\n".join(out))
+    told = facts_in(out)
     assert (found, told["answer"]) == (code, ("yes", "no")[code]) and told["assumptions"]
 
 
@@ -107,7 +106,7 @@ def test_beside_a_planner_the_answer_names_its_earliest_start(capsys, live, monk
     assert "plan        it fits under the plan's cap as asked; it costs 0.45 EUR as asked." in out
     assert max(map(len, out)) <= 79
     _, out, _ = ask(capsys, live, "--power 30kW --for 10min", "--json")
-    assert json.loads("\n".join(out))["plan"]["earliest"]["at_s"] == 0
+    assert facts_in(out)["plan"]["earliest"]["at_s"] == 0
 
 
 def test_without_a_controller_the_answer_is_not_known(capsys, tmp_path):
@@ -119,7 +118,7 @@ def test_without_a_controller_the_answer_is_not_known(capsys, tmp_path):
 def test_a_controller_that_has_stopped_or_a_silent_meter_is_not_known(capsys, live, monkeypatch):
     monkeypatch.setattr(watch, "wait", lambda: None)
     found, out, _ = ask(capsys, live, "--power 1kW --for 1h", "--json")
-    told = json.loads("\n".join(out))
+    told = facts_in(out)
     assert (found, told["unknown"]) == (3, ["the controller has stopped ticking"])
     monkeypatch.setattr(watch, "wait", live.rig.step)
     live.run(29)
@@ -193,7 +192,7 @@ def test_the_command_takes_a_local_time_of_the_site(capsys, live, monkeypatch):
     later = datetime.fromtimestamp(NOW_S + 600, zone)
     for text in (f"{later:%H:%M:%S}", f"{later:%Y-%m-%dT%H:%M:%S}"):
         _, out, err = ask(capsys, live, f"--power 30kW --for 10min --at {text}", "--json")
-        assert json.loads("\n".join(out))["at_s"] == 600
+        assert facts_in(out)["at_s"] == 600
         assert err == [f"firebreak: --at is {later:%Y-%m-%d %H:%M} in {zone}, in 600 s"]
     found, out, err = ask(capsys, live, "--power 30kW --for 10min --at 2031-01-01T10:00")
     assert (found, out) == (2, []) and "24 h later" in err[0] and len(err) == 1

@@ -1,15 +1,13 @@
 """Commands about the folder of a cabinet's state, without a controller (folder.txt)."""
 
 import os
-import re
-import shlex
 from dataclasses import replace
 
 import pytest
-from command_line import run
+from command_line import cheapen_passwords, run
 from site_files import SiteFiles
-from transcripts import each_part, form
 
+from controller import __main__ as program
 from controller.config import configuration, proof_plan
 from controller.console import proof_test, users
 from controller.hints import keys
@@ -18,16 +16,17 @@ from controller.store import proof_tests, two_copies
 from controller.store.stored_record import Record
 from controller.system import sockets
 from hil.engine.run_directory import approved
+from tests.transcript import by_word, each_part, terminal
 
 SENDERS = {
     "firebreak": {0: "firebreak", 1: "firebreak-upstream", 2: "anna", 3: "bert"},
     "firebreak-hints": {3: "bert"},
 }
 
-
 NOW_US = 1_773_454_051_000_000  # 2026-03-14 02:07:31
 LEDGER = "--site SITE --run-dir TMP --state-dir TMP/state"
 TEST = f"--tester 'J. Doe' --reaction-ms 120 {LEDGER} --result"
+NAMES = {"TEST": TEST, "LEDGER": LEDGER, "SITE": EXAMPLE}
 
 
 class Folder:
@@ -99,28 +98,27 @@ class Folder:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(users, "N", 16)  # cheap
+    cheapen_passwords(monkeypatch)
     return Folder(tmp_path, monkeypatch)
 
 
+STEPS = "kept approved write open senders say rename clock every_row slow shorten change".split()
+
+
 @each_part(__file__, "folder.txt")
-def test_a_folder(folder, capsys, lines):
-    for step in re.split(r"\n(?=[a-z$])", "\n".join(lines).rstrip("\n")):
-        line, _, wanted = step.partition("\n")
-        if not line.startswith("$ "):
-            do, *words = shlex.split(line)
-            getattr(folder, do)(*words)
-            continue
-        place, before = str(folder.place), folder.contents()
-        argv = line[2:].replace("TEST", TEST).replace("LEDGER", LEDGER).replace("HEAD", folder.head)
-        argv = argv.replace("SITE", str(EXAMPLE)).replace("TMP", place)
-        code, out, err = run(capsys, "", *shlex.split(argv))
-        found = [*[str(code)] * (code != 0), *out, *[f"! {each}" for each in err]]
-        found = "\n".join(f"  {each}".replace(place, "TMP") for each in found)
-        assert re.fullmatch(form(wanted), found, re.DOTALL), f"{line}\n{found}"
-        is_made = not code and not line.startswith("$ migrate")
-        is_made |= "record" in argv  # a first test makes the ledger
+def test_a_folder(folder, capsys, part):
+    run_in = terminal(capsys, program.main, {"TMP": folder.place})
+
+    def command(*words):
+        before = folder.contents()
+        found = run_in(*[folder.head if word == "HEAD" else word for word in words])
+        is_made = not found[0].isdigit() and words[0] != "migrate"
+        is_made |= "record" in words  # a first test makes the ledger
         assert is_made or folder.contents() == before, "nothing changes"
+        return found
+
+    steps = {name: getattr(folder, name) for name in STEPS}
+    part.play(by_word({"$": command, **steps}, {**NAMES, "TMP": folder.place}))
 
 
 @pytest.mark.needs("root")

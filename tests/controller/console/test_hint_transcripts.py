@@ -1,18 +1,19 @@
 """`firebreak hint`, `key` and `sources` against a cabinet that ticks (hints.txt)."""
 
 import contextlib
+import functools
 import re
-import shlex
 
 import pytest
-from command_line import run
 from hinted_site import HintedSite
-from transcripts import each_part, form
 
+from controller import __main__ as program
 from controller.state import watch
+from tests.transcript import by_word, each_part, terminal
 
 pytestmark = pytest.mark.wire
 WIDTHS = {"hint": 80, "sources": 90}
+OWN_PRINT = "9f4fb68f"  # of the key of site_ems in HintedSite
 PLAN = """start = 2026-04-12T12:00:00Z
 slot_min = 15
 [[slot]]
@@ -36,32 +37,28 @@ def site(tmp_path, monkeypatch):
     place.close()
 
 
-def answer(site, capsys, command):
-    """The lines of a transcript below a command."""
-    with site.pumped() if site.listener.fileno() >= 0 else contextlib.nullcontext():
-        places = () if command.startswith("sources") else ("--state-dir", site.state_dir)
-        argv = *shlex.split(command), "--run-dir", site.run_dir, *places
-        code, out, err = run(capsys, "", *argv)
-    if argv[0] in WIDTHS and not {"--json", "plan.toml"} & set(argv):
-        assert max(map(len, out), default=0) < WIDTHS[argv[0]]
-    return "\n".join([*[str(code)] * (code != 0), *out, *[f"! {line}" for line in err]])
+@pytest.fixture
+def command(site, capsys):
+    """Its lines, with names for key and fingerprints."""
+    run_in = terminal(capsys, program.main)
+
+    def answered(*argv):
+        places = () if argv[0] == "sources" else ("--state-dir", str(site.state_dir))
+        with site.pumped() if site.listener.fileno() >= 0 else contextlib.nullcontext():
+            lines = run_in(*argv, "--run-dir", str(site.run_dir), *places)
+        if argv[0] in WIDTHS and not {"--json", "plan.toml"} & set(argv):
+            out = [line for line in lines if not line.startswith("! ")]
+            assert max(map(len, out), default=0) < WIDTHS[argv[0]]
+        lines = [re.sub(r"\b[0-9a-f]{64}\b", "<key>", line) for line in lines]
+        return [re.sub(rf"\b(?!{OWN_PRINT})[0-9a-f]{{8}}\b", "<print>", line) for line in lines]
+
+    return answered
 
 
 @each_part(__file__, "hints.txt")
-def test_a_transcript(site, capsys, monkeypatch, lines):
-    acts = {
-        "tick": site.bench.tick,
-        "run": site.run,
-        "close": site.listener.close,
-        "stop": lambda: monkeypatch.setattr(watch, "wait", lambda: None),
-    }
-    for step in re.split(r"\n(?=\$ |[a-z]+\n)", "\n".join(lines)):
-        command, _, wanted = step.strip("\n").partition("\n")
-        if command in acts:
-            acts[command]()
-        else:
-            found = answer(site, capsys, command[2:])
-            wanted = form(wanted).replace("<key>", "[0-9a-f]{64}").replace("<print>", "[0-9a-f]{8}")
-            assert re.fullmatch(wanted, found, re.DOTALL), f"{command}\n{found}"
+def test_a_transcript(site, command, monkeypatch, part):
+    stop = functools.partial(monkeypatch.setattr, watch, "wait", lambda: None)
+    acts = {"tick": site.bench.tick, "run": site.run, "close": site.listener.close, "stop": stop}
+    part.play(by_word({"$": command, **acts}))
     if site.listener.fileno() < 0:
         site.reopen({})

@@ -1,6 +1,7 @@
 """No word that a technician needs is cut: long rows wrap, or the page leaves out other lines."""
 
 import pytest
+from command_line import flat
 from site_files import ROWS_ARMED
 from watched import CONFIG, Watched, action
 
@@ -43,7 +44,7 @@ def facts(tmp_path_factory):
 
 def whole(lines):
     assert len(lines) <= HEIGHT and max(map(len, lines)) <= WIDTH
-    return " ".join(" ".join(lines).split())
+    return flat(lines)
 
 
 def row_words(stage):

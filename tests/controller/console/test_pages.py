@@ -6,9 +6,10 @@ import re
 
 import pytest
 from cabinet_bench import believed
+from command_line import flat
 from readme_pages import PLACE, README, filled, made
 from slow import slow
-from watched import EACH_20_MS, Watched, action, check, of_scenario
+from watched import EACH_20_MS, Watched, action, check, of_scenario, silent
 
 from controller.console import pages
 from controller.console.pages import around, causes, text
@@ -17,10 +18,6 @@ from controller.core.base.schedule_table import Slot
 from controller.rows import reason_words
 from controller.state import watch
 from tests.tables import table
-
-
-def silent(at_s, device):
-    return action(at_s, "device_fault", device=device, fault="silent")
 
 
 @pytest.fixture(scope="module")
@@ -217,13 +214,13 @@ def test_events_are_newest_first_and_have_pages(stopped):
     moments = [line[:11] for line in lines[3:] if line[0] != " "]
     assert moments == sorted(moments, reverse=True) and len(moments) >= 6
     words = "trip R801 cabinet 1a: emergency stop. The emergency stop is pressed: its first contact"
-    assert f"{words} is open." in " ".join(" ".join(lines).split())
+    assert f"{words} is open." in flat(lines)
     facts["events"] = facts["events"] * 10
     second = pages.lines("events", facts, 2)
     assert len(second) == 23 and "page 2 of" in second[2]
     long = "a note of a person " * 9 + "that ends here"
     found = pages.lines("events", {**facts, "events": [{**facts["events"][0], "text": long}]})
-    assert " ".join(" ".join(found[3:]).split()).endswith(long), "cut at the end of the line"
+    assert flat(found[3:]).endswith(long), "cut at the end of the line"
 
 
 def test_the_fullest_why_keeps_remedy_and_alternative(tmp_path):
@@ -246,7 +243,7 @@ def test_why_a_converter_gets_no_power_is_said_in_the_words_of_its_code(quiet, c
     refused = {"label": f"R{code}", "name": name, "sentence": sentence}
     each = {**unit, "refused": refused, "own_state": "FAULT"}
     check(quiet.lines("why", units=[each] * 3), "why")
-    found = " ".join(" ".join(quiet.lines("why", units=[each])).split())
+    found = flat(quiet.lines("why", units=[each]))
     assert f"PCS 1 R{code} {name}. {sentence}" in found
 
 
@@ -284,8 +281,8 @@ def test_pages_of_a_schedule_and_of_notices(tmp_path):
     lines = watched.lines("why")
     (row,) = [line for line in lines if line.startswith(" request")]
     assert "R105 slot 1 of 2 (site_ems)" in row and "-40.0" in row
-    assert words in " ".join(" ".join(lines).split())
+    assert words in flat(lines)
     controller.cabinet.site_clock.error_us = None
-    found = " ".join(" ".join(check_all(watched, 2, 30).lines("why")).split())
+    found = flat(check_all(watched, 2, 30).lines("why"))
     waits = "Schedule of site_ems: waits for the clock. Its first slot: 2026-01-01 00:00 UTC."
     assert f"Slot {waits}" in found and watched.facts("why")["schedule"]["begins"] is None

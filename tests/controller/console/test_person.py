@@ -7,7 +7,7 @@ import sys
 import types
 
 import pytest
-from command_line import answered, refused, run
+from command_line import answered, cheapen_passwords, refused, run
 
 from controller.console import users
 from controller.run import operator_client, operator_commands
@@ -22,7 +22,7 @@ def place(tmp_path, monkeypatch):
     """The command line of a lock-out by anna, who has a password; `asked` by the controller."""
     for folder in ("run", "state"):
         (tmp_path / folder).mkdir()
-    monkeypatch.setattr(users, "N", 16)  # cheap
+    cheapen_passwords(monkeypatch)
     users.add(str(tmp_path / "state"), "anna", PASSWORD)
     answered(monkeypatch, operator_client, "reach", None)
     answered(monkeypatch, clock, "now_us", 5_000_000)

@@ -1,13 +1,12 @@
 """`firebreak plan`: the running planner's plan, old and missing; --once; the HTML page."""
 
-import json
 import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sample_plan
-from command_line import refused, run
+from command_line import facts_in, flat, refused, run
 from sample_plan import NOW
 
 from controller.state import plan_file
@@ -24,10 +23,6 @@ def box(tmp_path, monkeypatch):
     (tmp_path / "run/planner").mkdir(parents=True)
     write(tmp_path / "run", sample_plan.plan())
     return tmp_path / "run"
-
-
-def flat(lines):
-    return " ".join(" ".join(lines).split())
 
 
 def write(run_dir, content):
@@ -47,7 +42,7 @@ def test_the_page_says_what_the_battery_does_and_what_it_saved(capsys, box):
 
 def test_json_is_the_file_with_its_age(capsys, box):
     code, out, err = run(capsys, "plan --json --run-dir", box)
-    found = json.loads("\n".join(out))
+    found = facts_in(out)
     assert (code, err) == (0, []) and found == sample_plan.plan() | {"age_s": 0, "is_old": False}
 
 
@@ -124,7 +119,7 @@ def once(capsys, *more):
 def test_a_plan_needs_no_process(capsys, series):
     at = "--at", "2025-11-27T01:00Z"
     code, out, err = once(capsys, "--series", series, *at, "--json")
-    found = json.loads("\n".join(out))
+    found = facts_in(out)
     plan = {name: each for name, each in found.items() if name not in ("age_s", "is_old")}
     assert (code, err) == (0, []) and plan_file.checked("made", plan) == plan
     assert 90e3 < found["cap_W"] < 140e3 and found["stored_Wh"] == 322_500
@@ -170,7 +165,7 @@ def test_at_another_moment_no_file_is_too_old(capsys, series):
     (series / "load.csv").write_text("unix,load_kW\n" + "\n".join(moved) + "\n")
     (series / "pv.csv").write_text((series / "load.csv").read_text().replace("load", "pv"))
     code, out, err = once(capsys, "--series", series, "--at", "2026-11-26T10:00", "--json")
-    (first, *_) = json.loads("\n".join(out))["slots"]
+    (first, *_) = facts_in(out)["slots"]
     assert (code, err) == (0, []) and first["price_per_kWh"] == pytest.approx(0.12 + 0.08, abs=0.03)
 
 

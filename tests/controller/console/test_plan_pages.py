@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import sample_plan
+from command_line import flat
 from sample_plan import NOW, QUARTER
 
 from controller.console import pages, plan_chart, plan_page
@@ -88,7 +89,7 @@ def test_every_allowed_plan_fits_the_screen_and_the_page(tmp_path, change):
 def test_a_page_without_a_plan_says_why(tmp_path, content, said):
     facts = HEAD | written(tmp_path / "run", content)
     (lines,) = pages.PAGES["plan"](facts)
-    assert said in " ".join(" ".join(lines).split()) and len(lines) <= HEIGHT
+    assert said in flat(lines) and len(lines) <= HEIGHT
 
 
 def test_waits_and_age_come_first(tmp_path):

@@ -1,10 +1,9 @@
 """`firebreak profile`: what a list and a check say of a profile, a skeleton that is filled in."""
 
-import json
 import re
 
 import pytest
-from command_line import refused, run
+from command_line import facts_in, flat, refused, run
 
 from controller.config import profile_bench, profile_facts, profile_form, profile_skeleton, profiles
 from drivers.profile import FOLDER
@@ -21,7 +20,7 @@ def listed():
 
 def test_the_list_has_every_profile_in_both_forms(capsys, listed):
     code, lines, said = run(capsys, "profile list --json")
-    assert (code, said) == (0, []) and json.loads("\n".join(lines)) == [*listed.values()]
+    assert (code, said) == (0, []) and facts_in(lines) == [*listed.values()]
     text = "\n".join(run(capsys, "profile list")[1])
     assert all(f"{name} " in text for name in NAMES) and "NO WATCHDOG" in text
     assert "captured: 4 of 12 values, simulated only; needs no" in text  # sdm630
@@ -72,7 +71,7 @@ def test_a_converter_that_stores_its_set_points_is_not_tracked(tmp_path):
 def test_the_profiles_beside_a_site_file_are_listed_too(capsys, tmp_path, files):
     site = files.paths[1].parent
     (site / "own.toml").write_text((FOLDER / "sdm630.toml").read_text())
-    found = json.loads("\n".join(run(capsys, "profile list --json --site", files.paths[2])[1]))
+    found = facts_in(run(capsys, "profile list --json --site", files.paths[2])[1])
     assert [each["name"] for each in found[len(NAMES) :]] == [str(site / "own.toml")]
     refused(capsys, 2, "cannot be read", "profile list --site", tmp_path / "none.toml")
     (site / "bad.toml").write_text('family = "meter"\nmaker = 5\n')
@@ -100,7 +99,7 @@ def test_every_shipped_profile_has_a_driver_of_its_own(name):
 
 def test_the_check_of_a_meter_says_what_it_gives(capsys):
     code, lines, _ = run(capsys, "profile check sdm630 --baud 9600")
-    text = " ".join(" ".join(lines).split())
+    text = flat(lines)
     assert code == 0 and "signals voltage_1 V, voltage_2 V" in text
     # 8 + 77 characters of 11 bits, 3.5 between frames: 111 ms; its period is 100 ms
     assert "function 4, 36 from 0, every 100 ms; at most 111.4 ms at 9600 Bd: TOO SLOW" in text
@@ -115,7 +114,7 @@ def test_the_check_of_a_meter_says_what_it_gives(capsys):
     "pytes"          "alive: 0000000000000000 to 0x305, every 1000 ms"
 """)
 def test_the_check_of_a_device_says_what_it_is_sent(capsys, name, words):
-    text = " ".join(" ".join(run(capsys, f"profile check {name}")[1]).split())
+    text = flat(run(capsys, f"profile check {name}")[1])
     assert f" write {words}" in text
 
 

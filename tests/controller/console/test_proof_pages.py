@@ -7,7 +7,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from command_line import flat
 from site_files import PROOF_TESTS, ROWS_ARMED
+from terminal_bench import look
 from watched import UTC_US, Watched
 
 from controller.console.pages import text
@@ -90,8 +92,7 @@ def test_a_calibration_is_near_unknown_or_impossible(quiet):
 
 
 def test_the_page_of_tests_lists_near_and_late_tests(quiet, rig, tmp_path):
-    made = view.View(rig.folder, rig.folder, rig.rig.step)  # a new cabinet lists every row
-    made.update()
+    made = look(rig)  # a new cabinet lists every row
     parts = [made.page("tests", part).body for part in range(made.page("tests", 0).parts)]
     assert len(parts) > 3 and all(len(body) <= view.BODY_ROWS for body in parts)
     assert (
@@ -134,13 +135,13 @@ def test_a_damaged_or_missing_ledger_breaks_no_page(quiet, tmp_path):
     assert any("Is a directory" in line for line in page_of_tests(quiet))
     path.rmdir()
     os.mkfifo(path)
-    body = " ".join(" ".join(page_of_tests(quiet)).split())
+    body = flat(page_of_tests(quiet))
     assert "it is a link, a pipe or a device; allowed a regular file" in body
     path.unlink()
     body = page_of_tests(quiet)
     at = body.index("  row 1   never tested, due today         emergency stop, each of its two")
     assert body[at + 1] == " " * 42 + "contacts"
-    text_of_rows = " ".join(" ".join(body).split())
+    text_of_rows = flat(body)
     for row in quiet.facts("status")["proof_tests"]["rows"]:
         assert f" {proof_intervals.what(row['row'])}" in text_of_rows
     ledger(tmp_path, {})

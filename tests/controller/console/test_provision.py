@@ -7,8 +7,8 @@ import os
 import shutil
 
 import pytest
+from command_line import lines_of
 
-from controller import __main__ as program
 from controller.config import configuration
 from controller.console import provision
 from controller.hints import keys
@@ -40,9 +40,7 @@ def written(path, *rows):
 
 
 def run(capsys, *words):
-    code = program.main(["provision", *map(str, words)])
-    out = capsys.readouterr()
-    return code, (out.out + out.err).splitlines()
+    return lines_of(capsys, "provision", *words)
 
 
 def content(folder):
@@ -121,6 +119,16 @@ def test_a_wrong_list_is_one_line_and_makes_no_key(rows, words, sites, tmp_path,
     assert not [*tmp_path.rglob("*.key")] and not [*tmp_path.glob("out/*")]
 
 
+ALONE = [(1000, 0)]  # one cabinet needs no share
+
+
+def dealt(capsys, sites, tmp_path, *said):
+    """(exit code, lines) for cabinets of these (share, wait)."""
+    rows = [[*row(str(at), share=str(share)), wait] for at, (share, wait) in enumerate(said)]
+    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
+    return run(capsys, sites, listed, tmp_path / "out")
+
+
 def shares(folder):
     every = sorted(folder.glob("*/etc/cabinet/cabinet.toml"))
     found = [configuration.load(each).control for each in every]
@@ -128,36 +136,34 @@ def shares(folder):
 
 
 @cases("""said  found
-    ["equal"] * 3  [(334, 0), (333, 70), (333, 140)]
-    ["own"] * 3  [(1000, 0), (1000, 0), (1000, 0)]
+    [("equal", "")] * 3  [(334, 0), (333, 70), (333, 140)]
+    [("own", "")] * 3  [(1000, 0), (1000, 0), (1000, 0)]
     [(500, 70), (250, 0), (250, 140)]  [(500, 70), (250, 0), (250, 140)]
-    ["equal"]  [(1000, 0)]
-    [""]  [(1000, 0)]
+    [(1000, 0)]  ALONE | [("own", "")]  ALONE | [("equal", "")]  ALONE | [("", "")]  ALONE
 """)
 def test_cabinets_share_the_whole_load_and_test_the_meters_in_turn(
     said, found, sites, tmp_path, capsys
 ):
-    rows = [row(str(at), share="") for at, _ in enumerate(said)]
-    for each, share in zip(rows, said):
-        each[-1:] = share if isinstance(share, tuple) else (share, "")
-    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
-    assert run(capsys, sites, listed, tmp_path / "out")[0] == 0
+    assert dealt(capsys, sites, tmp_path, *said)[0] == 0
     assert shares(tmp_path / "out") == found
 
 
 @cases("""said
-    [("", "")] * 2 | [(500, "")] * 2 | [("equal", ""), ("own", "")] | [("equal", ""), ("", "")]
-    [(500, 0), (499, 70)] | [(500, 0), (501, 70)] | [(1000, 0), (0, 70)] | [(500, 0), (500, 69)]
-    [("equal", "")] * 10 | [(500, 0), (500, 601)] | [("-500", 0), ("1500", 70)]
-    [("", 0), ("", 70)]
+    [("", "")] * 2 | [("", 0), ("", 70)] | [(999, 0), ("", 70)] | [(500, "")] * 2
+    [(500, 0), (499, 70)] | [(500, 0), (501, 70)] | [(1000, 0), (0, 70)] | [(1001, 0), (-1, 70)]
+    [("-500", 0), ("1500", 70)] | [(500, -70), (500, 0)] | [(500, 70), (500, 70)]
+    [(500, 0), (500, 69)] | [(500, 0), (500, "")] | [(500, 0), (500, 601)]
+    [(500, 0), (500, "70.0")] | [(500, 0), (500, "7" * 5000)]
+    [(500, 0), ("\u0665\u0660\u0660", 70)] | [("equal", ""), ("", "")]
+    [("equal", ""), (500, "")] | [("equal", ""), ("own", "")] | [("EQUAL", ""), ("EQUAL", "")]
+    [("equal", 0), ("equal", 70)] | [("equal", ""), ("equal", 5)] | [("own", 70), ("own", "")]
+    [("equal", "")] * 10 | [("equal", "")] * 1001 | [(1, 0)] * 1000
 """)
 def test_a_list_that_does_not_share_the_load_is_refused(said, sites, tmp_path, capsys):
     """Each cabinet would answer what another one answers too."""
-    rows = [row(str(at))[:-1] + list(each) for at, each in enumerate(said)]
-    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
-    code, (line,) = run(capsys, sites, listed, tmp_path / "out")
+    code, (line,) = dealt(capsys, sites, tmp_path, *said)
     assert code == 2 and f"does not say how {len(said)} cabinets share the load; allowed" in line
-    assert not [*tmp_path.glob("out/*")]
+    assert "s.csv" in line and not [*tmp_path.glob("out/*")]
 
 
 def test_a_file_set_that_the_box_could_not_have_is_refused(sites, tmp_path, capsys):
@@ -190,8 +196,8 @@ def test_the_file_of_a_cabinet_makes_a_new_box_this_cabinet(sites, tmp_path, cap
     box = tmp_path / "box"
     (box / "etc").mkdir(parents=True)
     (box / "state").mkdir()
-    words = ["--etc-dir", f"{box}/etc", "--state-dir", f"{box}/state"]
-    assert program.main(["restore", str(tmp_path / "out/1/1.tar"), *words]) == 0
+    words = "--etc-dir", box / "etc", "--state-dir", box / "state"
+    assert lines_of(capsys, "restore", tmp_path / "out/1/1.tar", *words)[0] == 0
     made = {name for name in content(box) if not name.startswith("state/store.")}
     assert made == {name for name in content(tmp_path / "out/1") if "/" in name}
     assert (box / "etc/cabinet/site.toml").stat().st_mode & 0o777 == 0o644
@@ -199,52 +205,9 @@ def test_the_file_of_a_cabinet_makes_a_new_box_this_cabinet(sites, tmp_path, cap
     assert "44d" in two_copies.Store(str(box / "state")).load().record.latches
 
 
-def dealt(capsys, sites, tmp_path, *said):
-    """(exit code, lines) for cabinets of these (share, wait)."""
-    rows = [[*row(str(at), share=str(share)), wait] for at, (share, wait) in enumerate(said)]
-    listed = written(tmp_path / "s.csv", [*HEAD, WAIT], *rows)
-    return run(capsys, sites, listed, tmp_path / "out")
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        [(999, 0), ("", 70)],
-        [(500, 0), (499, 70)],
-        [(500, 0), (501, 70)],
-        [(1000, 0), (0, 70)],
-        [(1001, 0), (-1, 70)],
-        [(500, -70), (500, 0)],
-        [(500, 70), (500, 70)],
-        [(500, 0), (500, 69)],
-        [(500, 0), (500, "")],
-        [(500, 0), (500, 601)],
-        [(500, 0), (500, "70.0")],
-        [(500, 0), (500, "7" * 5000)],
-        [(500, 0), ("\u0665\u0660\u0660", 70)],
-        [("equal", ""), ("", "")],
-        [("equal", ""), (500, "")],
-        [("equal", ""), ("own", "")],
-        [("EQUAL", ""), ("EQUAL", "")],
-        [("equal", 0), ("equal", 70)],
-        [("equal", ""), ("equal", 5)],
-        [("own", 70), ("own", "")],
-        [("equal", "")] * 10,
-        [("equal", "")] * 1001,
-        [(1, 0)] * 1000,
-    ],
-)
-def test_a_list_that_does_not_deal_the_whole_load_in_turn_is_one_refusal(
-    said, sites, tmp_path, capsys
-):
-    code, (line,) = dealt(capsys, sites, tmp_path, *said)
-    assert code == 2 and "s.csv" in line and not [*tmp_path.glob("out/*")]
-
-
-@pytest.mark.parametrize("said", [[(1000, 0)], [("own", "")], [("equal", "")], [("", "")]])
-def test_one_cabinet_needs_no_share(said, sites, tmp_path, capsys):
-    assert dealt(capsys, sites, tmp_path, *said)[0] == 0
-    assert shares(tmp_path / "out") == [(1000, 0)]
+@pytest.fixture
+def two(tmp_path):
+    return written(tmp_path / "s.csv", HEAD, row("A"), row("B"))
 
 
 @pytest.mark.parametrize(
@@ -258,10 +221,10 @@ def test_one_cabinet_needs_no_share(said, sites, tmp_path, capsys):
 )
 @pytest.mark.parametrize("number", [0, 1, 4, 7])
 def test_a_run_that_broke_off_leaves_no_half_cabinet_and_is_completed(
-    number, place, name, error, sites, tmp_path, capsys, monkeypatch
+    number, place, name, error, sites, two, tmp_path, capsys, monkeypatch
 ):
     """Disk full, read-only, or a person's ^C, at this step."""
-    listed, out = written(tmp_path / "s.csv", HEAD, row("A"), row("B")), tmp_path / "out"
+    out = tmp_path / "out"
     left, act = [number], getattr(place, name)
 
     def breaks(*given, **more):
@@ -272,13 +235,13 @@ def test_a_run_that_broke_off_leaves_no_half_cabinet_and_is_completed(
 
     with monkeypatch.context() as disk:
         disk.setattr(place, name, breaks)
-        code, lines = run(capsys, sites, listed, out)
+        code, lines = run(capsys, sites, two, out)
     assert not [*out.glob(".*")]
     if left[0] >= 0:
         return  # the run has fewer such steps
     assert code in (3, 130)
     before = content(out)
-    code, lines = run(capsys, sites, listed, out)
+    code, lines = run(capsys, sites, two, out)
     assert code == 0 and {*before} <= {*content(out)}
     assert {name: content(out)[name] for name in before} == before
     with (out / provision.TABLE).open() as file:
@@ -289,11 +252,11 @@ def test_a_run_that_broke_off_leaves_no_half_cabinet_and_is_completed(
 
 @pytest.mark.parametrize("kind", ["missing", "cut", "empty", "folder", "pipe", "etc pipe"])
 def test_a_folder_whose_file_is_not_whole_is_named_and_the_others_are_made(
-    kind, sites, tmp_path, capsys
+    kind, sites, two, tmp_path, capsys
 ):
     """A power cut may have taken the file, and a person may have changed it."""
-    listed, out = written(tmp_path / "s.csv", HEAD, row("A"), row("B")), tmp_path / "out"
-    run(capsys, sites, listed, out)
+    out = tmp_path / "out"
+    run(capsys, sites, two, out)
     shutil.rmtree(out / "B")
     tar = out / "A/A.tar"
     data = tar.read_bytes()
@@ -305,5 +268,5 @@ def test_a_folder_whose_file_is_not_whole_is_named_and_the_others_are_made(
         tar.mkdir()
     elif kind.endswith("pipe"):
         os.mkfifo(tar)
-    code, lines = run(capsys, sites, listed, out)
+    code, lines = run(capsys, sites, two, out)
     assert (code, lines) == (1, ["differs   A  Cabinet A", "made      B  Cabinet B"])

@@ -1,10 +1,9 @@
 """`firebreak replace` on the journal of a cabinet in virtual time: begin, interruption, end."""
 
 import contextlib
-import json
 
 import pytest
-from command_line import answered, refused, run
+from command_line import answered, facts_in, flat, refused, run
 from watched import CONFIG, SECOND_US, Watched, check
 
 from controller.config import configuration, proof_plan
@@ -66,7 +65,7 @@ class Box:
         refused(self.capsys, code, text, f"replace {words}", *self.where())
 
     def known(self, words=METER):
-        return json.loads("\n".join(self.ask(f"{words} --json")[1]))
+        return facts_in(self.ask(f"{words} --json")[1])
 
     def states(self):
         found = pt.read(self.watched.state)
@@ -111,7 +110,7 @@ def test_an_interrupted_replacement_is_shown_and_keeps_the_cabinet_locked_out(bo
     controller = box.watched.rig.controller
     words = box.known()["open"]
     assert words.startswith("replacement of meter_grid open since ") and words.endswith("by anna")
-    assert words in " ".join(box.watched.text("alarms").split())
+    assert words in flat(box.watched.lines("alarms"))
     facts = box.watched.facts("status")
     assert facts["proof_tests"]["replacing"] == [words] and facts["locked_out_by"] == "anna"
     assert "meter_grid is being replaced" in box.watched.text("status")

@@ -1,11 +1,10 @@
 """`firebreak reset`: it resets the rows that its operator saw, by the code at the end of a page."""
 
-import json
 import re
 
 import pytest
-from command_line import answered, refused, run
-from watched import Watched, action, two_channels
+from command_line import answered, facts_in, refused, run
+from watched import Watched, action, pressed, silent, stuck_at_b, two_channels
 
 from controller.console import reset as reset_command
 from controller.console.pages.text import CELLS, WIDTH
@@ -15,10 +14,9 @@ from tests.tables import table
 
 OTHER = "0123ABCD"
 TURN = "turn the key, then look again"
-SILENT = dict(device="io_1", fault="silent")
-ESTOP = [action(5, "estop_press"), action(6, "estop_release")]
+ESTOP = pressed(5)
 KEY_OUT = action(12, "key", run=False)
-IO_SILENT = [action(5, "device_fault", **SILENT), action(7, "device_fault", value=False, **SILENT)]
+IO_SILENT = [silent(5, "io_1"), silent(7, "io_1", value=False)]
 BY_KEY = operator_commands.KEY_RESET
 
 
@@ -73,7 +71,7 @@ def test_a_page_ends_with_the_command_that_resets_its_rows(tmp_path, capsys, mon
     for page in ("alarms", "status"):
         where = "--run-dir", watched.folder, "--state-dir", watched.folder
         out = run(capsys, page, "--json", *where)[1]
-        assert json.loads("\n".join(out))["reset"]["code"] == code
+        assert facts_in(out)["reset"]["code"] == code
 
 
 def test_a_reset_by_key_has_a_command_once_the_key_is_turned(tmp_path, capsys, asked):
@@ -114,10 +112,7 @@ def test_a_reset_clears_no_row_that_came_after_the_page(tmp_path, capsys, asked)
     """The command once read the causes when it ran, and cleared causes that its operator had not
     seen.
     """
-    silence = (
-        action(20, "device_fault", **SILENT),
-        action(22, "device_fault", value=False, **SILENT),
-    )
+    silence = silent(20, "io_1"), silent(22, "io_1", value=False)
     watched = Watched(tmp_path, actions=[*ESTOP, KEY_OUT, *silence]).run(15)
     seen, before = code_on(watched), watched.shadow.causes
     assert reset(capsys, watched.run(16), "--key", seen)[:2] == (0, ["reset of 1a, 1b, 47a: done"])
@@ -158,9 +153,7 @@ def test_the_reset_of_an_emergency_stop_does_not_start(tmp_path, capsys, asked):
 def test_a_code_works_in_either_case_and_covers_both_channels(tmp_path, capsys, asked):
     watched = Watched(tmp_path, settings=two_channels(tmp_path)).run(4)
     watched.rig.controller.run_request(False)
-    watched.run(12).rig.channel_b.stuck["estop_1_ok"] = 0
-    watched.run(12.3).rig.channel_b.stuck.clear()
-    assert watched.run(13).facts("alarms")["standing"] == []
+    assert stuck_at_b(watched, 12).run(13).facts("alarms")["standing"] == []
     assert watched.lines("alarms")[-1].endswith(f"  To reset: {TURN}")
     watched.rig.plant.key_run = False
     found = watched.run(14).facts("alarms")["reset"]

@@ -1,10 +1,9 @@
 """The commands of the pages: exit codes, one clear line, JSON with keys that stay."""
 
-import json
 import os
 
 import pytest
-from command_line import refused, run
+from command_line import facts_in, refused, run
 from watched import Watched, action
 from word_sets import words
 
@@ -57,7 +56,7 @@ def test_the_json_of_a_page_keeps_its_keys(capsys, live, page):
     code, out, err = run(capsys, page, *where(live))
     assert (code, err) == (0, []) and "TRIPPED" in out[0]
     code, out, err = run(capsys, page, "--json", *where(live))
-    doc = json.loads("\n".join(out))
+    doc = facts_in(out)
     assert (code, err, doc["state"], doc["is_live"]) == (0, [], "tripped", True)
     assert HEAD | words(KEYS[page]) == set(doc)
 

@@ -1,9 +1,7 @@
 """`firebreak sign-test` and `step-test` beside a cabinet in virtual time: output, ledger, codes."""
 
-import json
-
 import pytest
-from command_line import run
+from command_line import facts_in, run
 
 from controller.config import configuration
 from controller.console import step_test
@@ -80,7 +78,7 @@ def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, 
         lines = f"    {name} = ", f"    # {name}: at most "
         assert sum([line.startswith(lines) for line in out]) == 1
     code, out, err = run(capsys, "step-test", "--json", "--run-dir", tmp_path)
-    found = json.loads("\n".join(out))
+    found = facts_in(out)
     assert code == 0 and found["ended_early"] is None
     assert found["units"][0]["stated"] == {"dead_time_ms": 60, "ramp_ms": 100}
     code, out, err = run(capsys, "step-test", "--run-dir", tmp_path)

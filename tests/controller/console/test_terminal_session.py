@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from command_line import cheapen_passwords
 from terminal_bench import SEEN, FakeActions, FakeActor, FakeView
 from transcripts import each_part, form
 
@@ -55,8 +56,7 @@ class Person:
 
 @pytest.fixture
 def person(tmp_path, monkeypatch):
-    monkeypatch.setattr(users, "N", 16)
-    monkeypatch.setattr(users, "P", 1)
+    cheapen_passwords(monkeypatch)
     users.add(str(tmp_path), "anna", PASSWORD)
     return Person(tmp_path)
 

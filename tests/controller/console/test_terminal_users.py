@@ -5,6 +5,7 @@ import os
 import stat
 
 import pytest
+from command_line import cheapen_passwords
 
 from controller.console import login, users
 from tests.tables import table
@@ -14,8 +15,7 @@ COST = users.N, users.R, users.P
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch):
-    monkeypatch.setattr(users, "N", 16)
-    monkeypatch.setattr(users, "P", 1)
+    cheapen_passwords(monkeypatch)
 
 
 def path(folder, name="anna"):

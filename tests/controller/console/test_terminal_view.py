@@ -4,25 +4,20 @@ import os
 import shutil
 
 import pytest
-from watched import Watched, action, two_channels
+from terminal_bench import look
+from watched import Watched, action, pressed, silent, two_channels
 
 from controller.console.pages.text import RULE
 from controller.console.terminal import view, words
 from controller.state import watch
 from safety import latches, matrix
 
-ESTOP = [action(9, "estop_press"), action(10, "estop_release")]
+ESTOP = pressed(9)
 
 
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
     return Watched(tmp_path_factory.mktemp("run"), actions=ESTOP).run(12)
-
-
-def look(watched):
-    made = view.View(watched.folder, watched.folder, watched.rig.step)
-    made.update()
-    return made
 
 
 def test_every_page_fits_and_its_parts_are_complete(tripped):
@@ -64,7 +59,7 @@ def test_an_alarm_of_channel_b_can_be_reset_too(tmp_path, runs, words):
 
 def test_only_a_ticking_controller_can_report_the_key_out(tmp_path):
     """A reset of an earlier page is refused, because it could clear unseen rows."""
-    more = action(16, "device_fault", device="bms_2", fault="silent"), action(21, "key", run=False)
+    more = silent(16, "bms_2"), action(21, "key", run=False)
     watched = Watched(tmp_path, actions=[*ESTOP, *more]).run(14)
     made = look(watched)
     seen = made.page("alarms", 0).seen

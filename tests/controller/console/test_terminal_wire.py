@@ -14,10 +14,10 @@ import termios
 import threading
 
 import pytest
-from command_line import answered
+from command_line import answered, cheapen_passwords
 from slow import slow
 from terminal_bench import SEEN, FakeActor, Vt100
-from watched import Watched, action
+from watched import Watched, pressed
 
 from controller.console import login, run_words, users
 from controller.console.terminal import actions, line, process, session, view
@@ -87,15 +87,13 @@ class Terminal:
 
 @pytest.fixture(autouse=True)
 def _cheap(monkeypatch):
-    monkeypatch.setattr(users, "N", 16)
-    monkeypatch.setattr(users, "P", 1)
+    cheapen_passwords(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def tripped(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    pressed = [action(9, "estop_press"), action(10, "estop_release")]
-    return Watched(folder, actions=pressed).run(12), folder
+    return Watched(folder, actions=pressed(9)).run(12), folder
 
 
 @pytest.fixture

@@ -49,6 +49,14 @@ def action(at_s, do, **arguments):
     return Action(round(at_s * SECOND_US), do, do, arguments)
 
 
+def silent(at_s, device, **more):
+    return action(at_s, "device_fault", device=device, fault="silent", **more)
+
+
+def pressed(at_s, for_s=1):
+    return [action(at_s, "estop_press"), action(at_s + for_s, "estop_release")]
+
+
 class BoxClocks:
     """utc.Clocks of the rig's box, steered; `behind_us`: time that passes while the rig stands
     still.
@@ -127,6 +135,13 @@ def two_channels(folder):
         text.replace("[unit.1]\n", '[channel_b]\nport = "/dev/serial/by-path/b"\n\n[unit.1]\n', 1)
     )
     return configuration.load(folder / "sites" / "example" / "cabinet.toml")
+
+
+def stuck_at_b(watched, at_s):
+    """Channel B alone sees the emergency stop pressed, for 0.3 s."""
+    watched.run(at_s).rig.channel_b.stuck["estop_1_ok"] = 0
+    watched.run(at_s + 0.3).rig.channel_b.stuck.clear()
+    return watched
 
 
 def of_scenario(name, folder, sooner_s=0, settings=CONFIG):

@@ -4,7 +4,17 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from watched import EACH_20_MS, Watched, action, of_scenario, two_channels
+from command_line import flat
+from watched import (
+    EACH_20_MS,
+    Watched,
+    action,
+    of_scenario,
+    pressed,
+    silent,
+    stuck_at_b,
+    two_channels,
+)
 
 from controller.core import image
 from controller.run import operator_commands, peer_words, self_test
@@ -13,10 +23,6 @@ from safety import latches, matrix, parameters as p, peer, second, signals as s
 from tests.tables import table
 
 CLOSED_OUT = "a" * 16  # the longest name
-
-
-def silent(at_s, device, **more):
-    return action(at_s, "device_fault", device=device, fault="silent", **more)
 
 
 def key(watched, is_run, until_s):
@@ -87,8 +93,7 @@ def test_the_next_token(peered, monkeypatch, ages_min, allowed, left, next_min):
 
 
 def test_a_key_reset_needs_the_key(tmp_path):
-    pressed = [action(8, "estop_press"), action(8.5, "estop_release")]
-    watched = Watched(tmp_path, actions=pressed).run(14)
+    watched = Watched(tmp_path, actions=pressed(8, 0.5)).run(14)
     reset = watched.facts("alarms")["reset"]
     assert (reset["needs"], reset["result"]) == ("key", "key needed")
     history = watched.watch().history()
@@ -143,7 +148,7 @@ def test_a_lock_out_shows_first_who_can_end_it(tmp_path):
     assert facts["state"] == "inhibited"
     assert facts["start"]["checklist"] == {"done": total - 1, "total": total}
     start = f"START  locked out by {CLOSED_OUT}. The same person ends it, or any operator with"
-    assert " ".join(start.split()) in " ".join(watched.text("alarms").split())
+    assert " ".join(start.split()) in flat(watched.lines("alarms"))
     for page in ("alarms", "status"):
         assert f"INHIBITED, LOCKED OUT BY {CLOSED_OUT}" in watched.lines(page)[0]
     (line,) = start_lines(watched)[1]
@@ -172,19 +177,13 @@ def test_a_failed_relay_is_named_until_its_row_is_reset(tmp_path):
     words = "the controller found a fault: the relay of the PCS enable does not follow"
     assert row["stage"] == "44e" and shadow.inp[s.SELF_TEST_BITS] == 0
     assert row["reason"]["sentence"] == f"At first: {words}"
-    assert words in " ".join(watched.text("alarms").split())
+    assert words in flat(watched.lines("alarms"))
     shadow.inp[s.SELF_TEST_BITS] = self_test.MEMORY
     now = "the controller found a fault: a bit of its memory is stuck"
     assert sentence(shadow, "44e", self_test.ENABLE) == now
     shadow.inp[s.SELF_TEST_BITS] = 0
     assert sentence(shadow, "44e") == rows.words_of("44e")[1]
     assert sentence(shadow, "44d", 8) == rows.words_of("44d")[1]
-
-
-def stuck_at_b(watched, at_s):
-    watched.run(at_s).rig.channel_b.stuck["estop_1_ok"] = 0
-    watched.run(at_s + 0.3).rig.channel_b.stuck.clear()
-    return watched
 
 
 IN_B = "IN B   row 1a emergency stop, first out in channel B; key reset"

@@ -1,6 +1,7 @@
 """An inverter of the wrong sign and a set of another maker, on real frames: refused and named."""
 
 import pytest
+from command_line import flat
 from views import device, site_of
 from watched import Watched
 
@@ -62,11 +63,7 @@ def test_a_device_of_another_maker_has_no_value_and_gets_no_write(seen):
 
 
 def test_the_page_says_what_is_wrong(seen):
-    count = len(pages.PAGES["devices"](seen[0]))
-    text = "\n".join(
-        line for part in range(1, count + 1) for line in pages.lines("devices", seen[0], part)
-    )
-    words = " ".join(text.split())
+    words = flat(sum(pages.PAGES["devices"](seen[0]), []))
     assert "power_W reads -" in words and "possible are -10000 .. 240000" in words
     assert "another device than the profile's: manufacturer differs" in words
 
@@ -90,6 +87,6 @@ def test_a_limit_that_somebody_has_fixed_is_named_with_the_way_out(tmp_path):
     watched.run(4)
     facts = named(watched.facts("devices"))["pv_1"]
     assert facts["fixed"] == {"limit_W": 140_000} and facts["differs"] is None
-    words = " ".join(watched.text("devices").split())
+    words = flat(watched.lines("devices"))
     assert "somebody has fixed limit_W at 140000 in the device: it is not written until" in words
     assert "limit_W_max in the site file is 140000 or less" in words

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from cabinet_bench import believed
 from site_files import SiteFiles
-from watched import EACH_20_MS, Watched, action
+from watched import EACH_20_MS, Watched, action, silent
 
 from controller.console.pages import causes
 from controller.core.base import reasons
@@ -75,8 +75,7 @@ CONTROL = "RESERVE_PEAKS RESERVE_BACKUP GRID_IMPORT GRID_EXPORT SETPOINT_RAMP".s
 
 def test_every_limit_has_numbers_and_words_at_any_time(tmp_path):
     """Also before the first frame and without a connected rack: no number is invented."""
-    silent = action(12.1, "device_fault", device="bms_2", fault="silent")
-    watched = Watched(tmp_path, actions=[silent])
+    watched = Watched(tmp_path, actions=[silent(12.1, "bms_2")])
     for at_s in (0.06, 1.0, 12.0):
         shadow = watched.run(at_s).shadow
         for codes in (reasons.KERNEL_CHARGE, reasons.KERNEL_DISCHARGE):
@@ -235,8 +234,7 @@ def test_the_time_to_the_reserve(monkeypatch, remaining_Wh, battery_W, left):
 
 
 def test_a_silent_bms_leaves_no_temperature_behind_the_taper(tmp_path):
-    silent = [action(5, "device_fault", device="bms_1", fault="silent")]
-    watched = Watched(tmp_path, actions=silent, settings=EACH_20_MS)
+    watched = Watched(tmp_path, actions=[silent(5, "bms_1")], settings=EACH_20_MS)
     code = reasons.KERNEL_DISCHARGE
     for at_s, is_known in ((5, True), (5.8, False)):
         found = limits.cause(watched.run(at_s).shadow, code[bounds.L_TEMPERATURE_TAPER])

@@ -4,8 +4,9 @@ import json
 import shutil
 
 import pytest
+from command_line import flat
 from test_pages import check
-from watched import Watched, action, believed
+from watched import Watched, action, believed, silent
 
 from controller.config import configuration
 from controller.console import pages
@@ -28,8 +29,7 @@ def config(folder):
 def heated(tmp_path_factory):
     """Rack 5, of unit 2 in pod_2, heats; rack 9 is silent."""
     folder = tmp_path_factory.mktemp("places")
-    silent = action(10, "device_fault", device="bms_9", fault="silent")
-    return Watched(folder, actions=[silent, HEATED], settings=config(folder)).run(28)
+    return Watched(folder, actions=[silent(10, "bms_9"), HEATED], settings=config(folder)).run(28)
 
 
 def test_each_place_has_its_values_and_the_others_have_none(heated):
@@ -72,7 +72,7 @@ def test_the_page_has_them(heated):
     facts = heated.facts("map")
     for part in pages.PAGES["map"](facts):
         check(part, "map")
-    text = " ".join(" ".join(sum(pages.PAGES["map"](facts), [])).split())
+    text = flat(sum(pages.PAGES["map"](facts), []))
     for words in (
         "PLAN Yard beside hall 3; audit: 20 met",
         "AHEAD Rack 5 module 3,",

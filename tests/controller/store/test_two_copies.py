@@ -5,9 +5,9 @@ import os
 from dataclasses import replace
 
 import pytest
-from power_loss import Disk, cuts, disk_with, found_on, save_after_load
+from command_line import lines_of
+from power_loss import Disk, as_of_form, cuts, disk_with, found_on, save_after_load
 
-from controller import __main__ as program
 from controller.sites import EXAMPLE
 from controller.store import two_copies as st
 from controller.store.stored_record import Record, StoreError, decode, encode
@@ -272,10 +272,8 @@ def test_a_run_that_could_not_save_marks_its_run_directory(tmp_path):
 def newer(tmp_path, *names):
     """The bytes of a store, of which these copies have the form of a newer release."""
     st.Store(str(tmp_path)).save(NEW)
-    for name in names:
-        data = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(data[:7] + b"\2" + data[8:])
-    return {name: (tmp_path / name).read_bytes() for name in st.COPIES}
+    as_of_form(tmp_path, 2, names)
+    return newer_bytes(tmp_path)
 
 
 @pytest.mark.parametrize("names", [st.COPIES, st.COPIES[:1], st.COPIES[1:]])
@@ -296,16 +294,16 @@ def newer_bytes(tmp_path):
 
 def test_every_command_leaves_a_store_of_a_newer_release(tmp_path, capsys):
     """`run` ends with the exit code after which systemd does not start it again."""
-    before, state = newer(tmp_path, *st.COPIES), ["--state-dir", str(tmp_path)]
+    before = newer(tmp_path, *st.COPIES)
     for code, words in (
-        (2, ["run", str(EXAMPLE), "--run-dir", str(tmp_path / "run")]),
+        (2, ["run", EXAMPLE, "--run-dir", tmp_path / "run"]),
         (2, ["prepare"]),
-        (3, ["backup", str(tmp_path / "b.tar"), "--etc-dir", str(tmp_path / "etc")]),
-        (1, ["migrate", str(EXAMPLE)]),
+        (3, ["backup", tmp_path / "b.tar", "--etc-dir", tmp_path / "etc"]),
+        (1, ["migrate", EXAMPLE]),
     ):
-        assert program.main([*words, *state]) == code
-        out = capsys.readouterr()
-        (line,) = [each for each in (out.out + out.err).splitlines() if "store" in each]
+        found, lines = lines_of(capsys, *words, "--state-dir", tmp_path)
+        (line,) = [each for each in lines if "store" in each]
+        assert found == code
         assert ("a newer release has written" in line) == (words[0] != "prepare")
     assert newer_bytes(tmp_path) == before and not (tmp_path / "b.tar").exists()
 
@@ -314,9 +312,7 @@ def test_every_command_leaves_a_store_of_a_newer_release(tmp_path, capsys):
 def test_the_byte_of_the_form_decides_whose_store_it_is(form, tmp_path):
     """Nothing of another form counts as this release's own, and an older form is no newer one."""
     st.Store(str(tmp_path)).save(NEW)
-    for name in st.COPIES:
-        data = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(data[:7] + bytes([form]) + data[8:])
+    as_of_form(tmp_path, form)
     found = st.Store(str(tmp_path)).load()
     state = {0: st.UNREADABLE, 1: st.ARMED}.get(form, st.NEWER)
     assert (found.state, found.record) == (state, NEW if form == 1 else None)

@@ -17,7 +17,7 @@ from controller.planner.feeds import entsoe, json_rows, rows
 from controller.planner.feeds.points import Feed
 from controller.series import table, text
 from controller.series.refusal import SeriesError
-from tests.referred import References, enclosing
+from tests.referred import References, named, places
 from tests.repository import ROOT
 
 WHOLE = {"readlines", "read_text", "read_bytes", "readall"}
@@ -155,27 +155,21 @@ def is_line_by_line(node, files):
     return any(is_open(each) or name(each) in files for each in taken)
 
 
-def places(*folders):
-    """{"file function"} of what reads without a bound in these folders."""
-    found = set()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
-            tree = ast.parse(path.read_text())
-            references, files = References(tree), opened(tree)
-            for function, node in enclosing(tree):
-                is_unpacked = isinstance(node, (ast.Name, ast.Attribute)) and references.is_of(
-                    node, UNPACKS
-                )
-                if is_whole(node) or is_unpacked or is_line_by_line(node, files):
-                    at = path.relative_to(ROOT if path.is_relative_to(ROOT) else folder)
-                    found.add(f"{at} {function}".strip())
-    return found
+def reads(tree):
+    references, files = References(tree), opened(tree)
+
+    def judge(node):
+        is_name = isinstance(node, (ast.Name, ast.Attribute))
+        is_unpacked = is_name and references.is_of(node, UNPACKS)
+        return is_whole(node) or is_unpacked or is_line_by_line(node, files)
+
+    return judge
 
 
 def test_every_place_that_reads_without_a_bound_says_which_one_holds():
-    found = places(*[ROOT / each for each in ("controller", "drivers", "hil")])
-    found = {each for each in found if not each.startswith(OWN)}
-    assert found == {line.split(" | ")[0] for line in PLACES.strip().splitlines()}
+    rooms = [ROOT / each for each in ("controller", "drivers", "hil")]
+    found = {each for room in rooms for each in places(room, reads, ROOT)}
+    assert {each for each in found if not each.startswith(OWN)} == named(PLACES)
 
 
 @pytest.mark.parametrize(
@@ -215,7 +209,7 @@ def test_a_new_place_that_reads_without_a_bound_is_found(line, tmp_path):
     (tmp_path / "outside.py").write_text(f"{IMPORTS}\nfound = {line}\n")
     (tmp_path / "later.py").write_text(f"{IMPORTS}\nasync def f():\n    x = lambda: {line}\n")
     (tmp_path / "sound.py").write_text("def reads(file):\n    return file.read(4096)\n")
-    assert places(tmp_path) == {"new.py reads", "outside.py", "later.py f"}
+    assert places(tmp_path, reads) == {"new.py reads", "outside.py", "later.py f"}
 
 
 def test_lines_of_an_open_file_are_found(tmp_path):
@@ -223,7 +217,7 @@ def test_lines_of_an_open_file_are_found(tmp_path):
         "def reads(path):\n with open(path) as file:\n  for line in file:\n   pass\n"
     )
     (tmp_path / "own.py").write_text("from json import load as read\nreader = read\n")
-    assert places(tmp_path) == {"new.py reads", "own.py"}
+    assert places(tmp_path, reads) == {"new.py reads", "own.py"}
 
 
 def test_a_folder_of_profiles_reads_a_part_of_each_file(tmp_path):

@@ -92,17 +92,3 @@ def test_a_time_without_a_zone_has_96_quarters():
     assert local_days.slot_of(time) == 52
     assert local_days.slots_between(local_days.day_begin(time), time) == 52
     assert local_days.later(time, 86_400) == datetime(2026, 10, 26, 13, 7)
-
-
-@pytest.mark.parametrize("night, slots", [((2026, 10, 25, 3), 100), ((2026, 3, 29, 3), 92)])
-def test_the_load_of_working_hours_comes_on_time_in_both_nights(night, slots):
-    """400 kW from 8 to 18, every day the same: no quarter is wrong by 300 kW."""
-    zone = ZoneInfo("Europe/Berlin")
-    now = int(datetime(*night, tzinfo=zone).timestamp() // 900)
-
-    def works_W(at):
-        return 400e3 if 8 <= datetime.fromtimestamp(at * 900, zone).hour < 18 else 100e3
-
-    past = [works_W(at) for at in range(now - 192, now)]
-    found = forecast.load(past, local_days.before_of(zone, now), 60)
-    assert found == [works_W(now + at) for at in range(60)]

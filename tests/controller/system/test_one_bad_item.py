@@ -27,6 +27,7 @@ from controller.hints import keys, wire as w
 from controller.planner import inputs, site_file
 from controller.planner.feeds import reading
 from controller.store import spool
+from tests.referred import named, places
 from tests.repository import ROOT
 
 LISTS = {"listdir", "scandir", "glob", "iglob", "rglob", "iterdir", "fwalk", "getmembers"}
@@ -59,25 +60,19 @@ systemd/rollback.py _releases | a release that is not whole is left out
 """
 
 
+def lists(node):
+    if not isinstance(node, ast.Call):
+        return False
+    whole = ast.unparse(node.func)
+    return whole.rpartition(".")[2] in LISTS or whole in OWNED
+
+
 def listing(folder=ROOT / "controller"):
-    """{"file function"} of the functions that list a folder."""
-    found = set()
-    for path in sorted(folder.rglob("*.py")):
-        for each in ast.walk(ast.parse(path.read_text())):
-            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and any(
-                isinstance(node, ast.Call)
-                and (
-                    getattr(node.func, "attr", getattr(node.func, "id", "")) in LISTS
-                    or ast.unparse(node.func) in OWNED
-                )
-                for node in ast.walk(each)
-            ):
-                found.add(f"{path.relative_to(folder)} {each.name}")
-    return found
+    return places(folder, lambda tree: lists)
 
 
 def test_every_place_that_lists_a_folder_says_how_a_bad_entry_ends():
-    assert listing() == {line.split(" | ")[0] for line in PLACES.strip().splitlines()}
+    assert listing() == named(PLACES)
 
 
 @pytest.mark.parametrize(

@@ -177,11 +177,15 @@ def test_a_compiler_that_does_not_run_counts_as_missing(tmp_path, image, capsys)
         assert "sending source" in capsys.readouterr().out
 
 
-def test_a_compiler_that_hangs_is_an_error_of_one_line(monkeypatch, tmp_path):
-    def run(*_, **__):
-        raise flash_mcu.subprocess.TimeoutExpired("mpy-cross", 1)
+@pytest.fixture
+def hangs(monkeypatch):
+    def run(line, **_):
+        raise flash_mcu.subprocess.TimeoutExpired(line, 1)
 
     monkeypatch.setattr(flash_mcu.subprocess, "run", run)
+
+
+def test_a_compiler_that_hangs_is_an_error_of_one_line(hangs, tmp_path):
     with pytest.raises(flash_mcu.FlashError, match="^mpy-cross: ages.py: .*timed out"):
         names = (tmp_path / "ages.py", "safety/ages.py", tmp_path / "ages.mpy")
         flash_mcu._compile("mpy-cross", *names)
@@ -197,10 +201,6 @@ def test_another_device_at_the_port_is_an_error(monkeypatch):
             flash_mcu.probe(flash_mcu.Mpremote("/dev/x"))
 
 
-def test_a_silent_port_is_an_error(monkeypatch):
-    def run(*_, **__):
-        raise flash_mcu.subprocess.TimeoutExpired("mpremote", 1)
-
-    monkeypatch.setattr(flash_mcu.subprocess, "run", run)
+def test_a_silent_port_is_an_error(hangs):
     with pytest.raises(flash_mcu.FlashError, match="no board answers within 60 s"):
         flash_mcu.Mpremote("/dev/x").call("fs", "ls")

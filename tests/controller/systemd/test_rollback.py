@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from command_line import lines_of, run
+from power_loss import as_of_form
 
-from controller import __main__ as program
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record
 from controller.systemd import rollback
@@ -90,10 +91,9 @@ def roll_back(tree, monkeypatch, capsys, answers=None):
         return (answers or {}).get((release, words[0]), done())
 
     monkeypatch.setattr(rollback.Box, "asked", answer)
-    code = program.main(["rollback", "--root", str(tree)])
-    out = capsys.readouterr()
+    found = lines_of(capsys, "rollback --root", tree)
     assert not (tree / rollback.TRIAL).exists()
-    return code, (out.out + out.err).splitlines()
+    return found
 
 
 def test_a_rollback_brings_back_every_file_of_the_release_before_and_a_second_one_returns(
@@ -191,9 +191,9 @@ def test_a_configuration_that_the_old_release_refuses_changes_nothing(tree, monk
 
     before = content(tree)
     monkeypatch.setattr(rollback.Box, "asked", answer)
-    assert program.main(["rollback", "--root", str(tree)]) == 2
     line = "firebreak: nothing changed: release old refuses /etc/firebreak/cabinet/site.toml:x: is"
-    assert capsys.readouterr().err == f"{line} unknown\n" and content(tree) == before
+    assert run(capsys, "rollback --root", tree) == (2, [], [f"{line} unknown"])
+    assert content(tree) == before
     own = {"cabinet.toml": "cabinet", "site.toml": "site", "mine.toml": "changed by the owner"}
     assert seen == {"a.toml": "old a", **own} and not (tree / rollback.TRIAL).exists()
 
@@ -275,12 +275,12 @@ def test_a_link_out_of_the_tree_and_a_running_installation_change_nothing(
 def test_a_running_box_loads_its_units_and_no_service_stops(tmp_path, monkeypatch, capsys):
     asked = []
 
-    def run(line, **_):
+    def noted(line, **_):
         asked.append(" ".join(line))
         return done()
 
     monkeypatch.setattr(rollback.os.path, "isdir", lambda path: True)
-    monkeypatch.setattr(rollback.subprocess, "run", run)
+    monkeypatch.setattr(rollback.subprocess, "run", noted)
     rollback._reload(rollback.Box(str(tmp_path)))
     assert asked == [], "the tree of another box"
     rollback._reload(rollback.Box("/"))
@@ -290,16 +290,14 @@ def test_a_running_box_loads_its_units_and_no_service_stops(tmp_path, monkeypatc
 
 
 def test_readable_prints_only_what_this_release_cannot_read(tmp_path, capsys):
-    store = two_copies.Store(str(tmp_path))
-    store.save(Record(latches={"3b": 1}))
-    words = ["migrate", "--readable", "--state-dir", str(tmp_path)]
-    assert program.main(words) == 0 and capsys.readouterr().out == ""
-    for name in two_copies.COPIES:
-        data = (tmp_path / name).read_bytes()
-        (tmp_path / name).write_bytes(data[:7] + b"\2" + data[8:])
-    assert program.main(words) == 1
-    (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"{tmp_path}/store.a: a newer release has written the store")
+    two_copies.Store(str(tmp_path)).save(Record(latches={"3b": 1}))
+    command = "migrate --readable --state-dir", tmp_path
+    assert run(capsys, *command)[:2] == (0, [])
+    as_of_form(tmp_path, 2)
+    code, (line,), _ = run(capsys, *command)
+    assert code == 1 and line.startswith(
+        f"{tmp_path}/store.a: a newer release has written the store"
+    )
 
 
 def test_the_trial_of_a_configuration_copies_files_and_nothing_else(tmp_path):

@@ -10,6 +10,7 @@ import tarfile
 
 import parts
 import pytest
+from command_line import lines_of
 
 from controller import __main__ as program
 from controller.systemd import make_bundle, signed_bundle
@@ -70,9 +71,7 @@ def install(box, signers, data, capfd, *more):
     path.write_bytes(data)
     before = sorted(box.rglob("*"))
     words = ["--bundle", str(path), "--signers", str(signers / "allowed"), "--root", str(box)]
-    code = program.main(["install", *words, *more])
-    out = capfd.readouterr()
-    return code, (out.out + out.err).splitlines(), sorted(box.rglob("*")) == before
+    return *lines_of(capfd, "install", *words, *more), sorted(box.rglob("*")) == before
 
 
 def test_a_bundle_is_installed_by_its_own_installer_from_its_own_wheels(box, signers, whole, capfd):

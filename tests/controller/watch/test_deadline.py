@@ -11,11 +11,13 @@ import threading
 from datetime import UTC
 
 import pytest
+from watch_site import fake_squeue, token_in
 
 from controller.planner.feeds import fetch
 from controller.series.refusal import SeriesError
 from controller.watch import cabinet, kube_api, slurm
 from controller.watch.jobs import Away, Table
+from tests.referred import named, places
 from tests.repository import ROOT
 
 pytestmark = pytest.mark.wire
@@ -36,19 +38,18 @@ watch/kube_api.py | cut_after: tested here
 """
 
 
+def opens(node):
+    is_attribute = isinstance(node, ast.Attribute)
+    return is_attribute and any(f".{ast.unparse(node)}".endswith(f".{each}") for each in OPENS)
+
+
 def opening(folder=ROOT / "controller"):
     """The modules of a folder that open a connection to another program."""
-    return {
-        str(path.relative_to(folder))
-        for path in sorted(folder.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and any(f".{ast.unparse(node)}".endswith(f".{each}") for each in OPENS)
-    }
+    return {place.split()[0] for place in places(folder, lambda tree: opens)}
 
 
 def test_every_module_that_opens_a_connection_says_what_ends_an_exchange():
-    assert opening() == {line.split(" | ")[0] for line in PLACES.strip().splitlines()}
+    assert opening() == named(PLACES)
 
 
 @pytest.mark.parametrize("call", sorted(OPENS))
@@ -90,10 +91,8 @@ def dripping(request):
 
 def test_a_cabinet_that_drips_gives_no_answer(dripping, tmp_path, monkeypatch):
     monkeypatch.setattr(cabinet, "WAIT_S", 0.2)
-    (tmp_path / "token").write_text("t" * 40)
-    (tmp_path / "token").chmod(0o600)
     with pytest.raises(Away, match=r"no whole answer within 0\.2 s"):
-        cabinet.Cabinet(dripping, str(tmp_path / "token"), "").ask(1, 0, 1)
+        cabinet.Cabinet(dripping, token_in(tmp_path), "").ask(1, 0, 1)
 
 
 def test_an_api_server_that_drips_gives_no_answer(dripping, monkeypatch):
@@ -112,15 +111,14 @@ def test_a_feed_that_drips_gives_no_answer(dripping):
     ("script", "within_s", "words"),
     [
         ("exec cat /dev/zero", GUARD_S, "squeue: prints more than 1 MiB"),
+        ("head -c 1048577 /dev/zero", GUARD_S, "squeue: prints more than 1 MiB"),
         ("sleep 60 & sleep 60", 0.3, "squeue: no answer within 0.3 s"),
         ("cat /dev/zero >&2", 0.3, "squeue: no answer within 0.3 s"),
         ("echo; echo no >&2; exit 3", GUARD_S, "squeue: exit code 3: no"),
     ],
 )
 def test_a_squeue_that_never_ends(script, within_s, words, tmp_path, monkeypatch):
-    (tmp_path / "squeue").write_text(f"#!/bin/sh\n{script}\n")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    fake_squeue(tmp_path, monkeypatch, script)
     monkeypatch.setattr(slurm, "BYTES_MAX", 1 << 20)
     with pytest.raises(Away, match=words):
         slurm.Slurm(within_s, Table({}, {})).queue()

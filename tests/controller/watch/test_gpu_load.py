@@ -287,10 +287,14 @@ def test_a_wrong_address_is_refused(urls):
     read("watch.toml", ("telemetry",), right, telemetry.FORM)
 
 
+def telemetry_in(folder, say):
+    values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(folder)}
+    return telemetry.Telemetry(values, say)
+
+
 def test_telemetry_says_each_reason_once_and_a_full_disk_ends_nothing(tmp_path, monkeypatch):
     scrapes, lines = Scrapes(monkeypatch, a=BOTH), []
-    values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(tmp_path)}
-    own = telemetry.Telemetry(values, lines.append)
+    own = telemetry_in(tmp_path, lines.append)
     one, other = BOTH.replace("300.5", "NaN"), BOTH.replace("300.5", "NaN") + row(SHARED[:9], 5)
     for text in (BOTH, BOTH, None, None, BOTH, one, other):
         scrapes.texts["a"] = text
@@ -315,10 +319,9 @@ def test_a_damaged_file_is_set_aside_and_ends_nothing(tmp_path, monkeypatch, con
     """It begins anew, and the damaged one stays for a person. `gpus` touches neither."""
     Scrapes(monkeypatch, a=BOTH)
     lines, path = [], tmp_path / "load.csv"
-    values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(tmp_path)}
     path.write_bytes(content)
-    assert telemetry.Telemetry(values, lines.append).show(NOW_S) and path.read_bytes() == content
-    own = telemetry.Telemetry(values, lines.append)
+    own = telemetry_in(tmp_path, lines.append)
+    assert telemetry_in(tmp_path, lines.append).show(NOW_S) and path.read_bytes() == content
     own.turn(NOW_S - 7200, NOW_S - 7200)
     assert (tmp_path / "load.csv.bad").read_bytes() == content
     assert lines[1].endswith("the file is load.csv.bad now, and load.csv begins anew")
@@ -332,8 +335,7 @@ def test_a_damaged_file_that_cannot_be_set_aside_ends_nothing_either(tmp_path, m
     (tmp_path / "load.csv").write_bytes(b"a,b\n1,2\n")
     (tmp_path / "load.csv.bad").mkdir()
     lines = []
-    values = {"urls": ["a"], "gpus": 0, "base_W": 0.0, "factor": 1.0, "folder": str(tmp_path)}
-    own = telemetry.Telemetry(values, lines.append)
+    own = telemetry_in(tmp_path, lines.append)
     for at_s in (NOW_S - 7200, NOW_S - 7199):
         own.turn(at_s, at_s)
     assert len(lines) == 1 and "cannot be written: Is a directory" in lines[0]

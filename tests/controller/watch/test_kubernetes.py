@@ -13,8 +13,8 @@ import parts
 import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
+from watch_site import steps, token_in
 
-from controller.core.policies.notices import Notices
 from controller.doors import asking
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError
@@ -25,7 +25,7 @@ from controller.watch.jobs import Away, Job, Table
 from controller.watch.kube_api import KubeError
 from controller.watch.settings import GATE as GATE_FORM
 from controller.watch.watcher import Watcher
-from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.controller.doors.http_site import served
 from tests.controller.watch.kube_fake import GATE, GUARD_S, TOKEN, certificate, chunk, opened, pod
 from tests.repository import ROOT
 from tests.tables import cases
@@ -113,6 +113,10 @@ def test_pods_become_jobs(fake):
 GPUS, NEEDED = "nvidia.com/gpu", "requiredDuringSchedulingIgnoredDuringExecution"
 
 
+def asks(count):
+    return {"containers": [{"resources": {"requests": {GPUS: count}}}]}
+
+
 def needs(*terms, operator="In"):
     """The part of a spec by which a pod runs only on nodes with these labels."""
     rules = [[{"key": "gpu", "operator": operator, "values": values}] for values in terms]
@@ -154,7 +158,7 @@ def prefers(value):
           prefers("t4")  900 * 8
           {"overhead": {"cpu": "250m", "nvidia.com/gpu": "1"}}  900 * 9
           {"containers": [{"resources": {"limits": {GPUS: 8}, "requests": {GPUS: 1}}}]}  900 * 8
-          {"containers": [{"resources": {"requests": {GPUS: "1k"}}}]}  900 * 1000
+          asks("1k")  900 * 1000
           {"containers": [{"resources": {"limits": {GPUS: 1}}}] * 3}  900 * 3
 """)
 def test_power_of_a_pod(more, power_W):
@@ -221,9 +225,9 @@ GPU = pod("a")["spec"]
           "spec"  [] | "spec"  None | "spec"  {} | "spec"  {"containers": 5}
           "spec"  {**GPU, "schedulingGates": "firebreak/ask"}
           "spec"  {**GPU, "nodeSelector": [7]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "-1"}}}]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "1e9999"}}}]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "8000m"}}}]}
+          "spec"  asks("-1")
+          "spec"  asks("1e9999")
+          "spec"  asks("8000m")
           "spec"  {**GPU, "activeDeadlineSeconds": 1e999}
           "spec"  {**GPU, "activeDeadlineSeconds": -5}
           "spec"  {**GPU, "activeDeadlineSeconds": True}
@@ -235,10 +239,10 @@ GPU = pod("a")["spec"]
           "spec"  {"containers": {}} | "spec"  {"containers": []}
           "spec"  {"containers": [{"resources": []}]}
           "spec"  {"containers": [{"resources": {"requests": []}}]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": True}}}]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": "1_0"}}}]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": 8.0}}}]}
-          "spec"  {"containers": [{"resources": {"requests": {"nvidia.com/gpu": None}}}]}
+          "spec"  asks(True)
+          "spec"  asks("1_0")
+          "spec"  asks(8.0)
+          "spec"  asks(None)
           "metadata"  {"uid": ""} | "metadata"  {"uid": None} | "metadata"  {"uid": 7}
           "metadata"  {"uid": "u", "labels": []} | "metadata"  {"uid": "u", "deletionTimestamp": 0}
           "status"  {"phase": 0} | "status"  []
@@ -630,14 +634,11 @@ def test_a_yes_of_the_loop_lifts_the_gate_and_the_node_of_a_pod_is_a_step(
     fake, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(asking, "_situation", lambda path, second: situation())
-    token = tmp_path / "token"
-    token.write_text(CAP_TOKEN + "\n")
-    token.chmod(0o600)
     fake.is_live, lines = True, []
     fake.put(pod("a", gates=[GATE]), pod("b", gpus=800, gates=[GATE], at=AT))
     values = {"horizon_s": 900, "gate": {key: each.default for key, each in GATE_FORM.items()}}
     with served(tmp_path) as (site, door):
-        cabinet = Cabinet(f"http://127.0.0.1:{door.port}", str(token), "")
+        cabinet = Cabinet(f"http://127.0.0.1:{door.port}", token_in(tmp_path), "")
         scheduler = fake.scheduler()  # its thread lists and watches
         watcher = Watcher(cabinet, 900, lambda: NOW_S, lambda line: None)
         gate = Gate(scheduler, cabinet, values, lambda: NOW_S, lines.append, lambda: NOW_S)
@@ -657,11 +658,6 @@ def test_a_yes_of_the_loop_lifts_the_gate_and_the_node_of_a_pod_is_a_step(
         seen(scheduler, lambda jobs: len(jobs) == 1)
         watcher.turn(scheduler.queue())
         assert steps(site) == []
-
-
-def steps(site):
-    known = site.bench.cabinet.core.functions[Notices.NAME].steps()
-    return [(each.step_W, round(each.start_ms / 1000)) for each in known]
 
 
 def seen(scheduler, is_so):

@@ -14,8 +14,8 @@ import parts
 import pytest
 from ask_bench import situation
 from slurm_site import Site
+from watch_site import fake_squeue, steps, token_in
 
-from controller.core.policies.notices import Notices
 from controller.doors import asking
 from controller.watch import slurm
 from controller.watch.__main__ import main, turned
@@ -24,11 +24,12 @@ from controller.watch.gate import Gate
 from controller.watch.jobs import Away, Job, Table
 from controller.watch.settings import GATE
 from controller.watch.watcher import Watcher
-from tests.controller.doors.http_site import CAP_TOKEN, served
+from tests.controller.doors.http_site import served
 from tests.tables import cases, table
 
 USER = "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"
 WATTS = Table({"*": 1000}, {"h100": 10_000, "*": 9000})
+ANY_GPU = Table({"*": 1000}, {"*": 9000})
 
 
 FIELDS = """job_id job_state start_time time_limit node_count partition priority admin_comment
@@ -72,7 +73,7 @@ def newer(queue):
 @pytest.mark.parametrize("queue", [QUEUE, newer(QUEUE)], ids=["22.05", "newer"])
 def test_starts_and_ends_of_a_queue(queue):
     """A job without a limit runs for a year; a held job of others is pending."""
-    assert slurm.jobs_of(queue, Table({"*": 1000}, {"h100": 10_000, "*": 9000})) == [
+    assert slurm.jobs_of(queue, WATTS) == [
         Job("1", "running", 41_000, 100, 600, 9),  # GPUs of no stated kind: the largest counts
         Job("2", "pending", 33_000, 700, 31_536_000, 9),
         Job("3", "pending", 2000, 0, 1200, 9),
@@ -156,70 +157,71 @@ GOOD = QUEUE["jobs"][3]
 EMPTY = {key: None for key in GOOD}
 
 
-@cases("""odd  state
-    {**GOOD, "node_count": float("inf")}  "gated"
-    {**GOOD, "node_count": -5}  "gated"
-    {**GOOD, "node_count": 0}  "gated"
-    {**GOOD, "node_count": {"set": True, "infinite": True, "number": 0}}  "gated"
-    {**GOOD, "node_count": None}  "gated"
-    {**GOOD, "time_limit": {"set": True, "number": -1}}  "gated"
-    {**GOOD, "start_time": "soon"}  "gated"
-    {**GOOD, "node_count": True}  "gated"
-    {**GOOD, "node_count": 2.5}  "gated"
-    {**GOOD, "node_count": 2.0}  "gated"
-    {**GOOD, "node_count": "2"}  "gated"
-    {**GOOD, "node_count": "2-4"}  "gated"
-    {**GOOD, "node_count": [2]}  "gated"
-    {**GOOD, "node_count": 10**30}  "gated"
-    {**GOOD, "node_count": 4294967294}  "gated"  # NO_VAL
-    {**GOOD, "node_count": {"set": "true", "infinite": False, "number": 2}}  "gated"
-    {**GOOD, "node_count": {"set": True, "infinite": False, "number": True}}  "gated"
-    {**GOOD, "node_count": {"number": 2}}  "gated"
-    {**GOOD, "max_nodes": False}  "gated"
-    {**GOOD, "max_nodes": []}  "gated"
-    {**GOOD, "tasks": "", "tres_per_task": "gres/gpu:1"}  "gated"
-    {**GOOD, "tasks_per_node": "4"}  "gated"
-    {**GOOD, "tres_per_node": []}  "gated"
-    {**GOOD, "tres_per_node": 0}  "gated"
-    {**GOOD, "tres_per_job": False}  "gated"
-    {**GOOD, "gres_detail": {}}  "gated"
-    {**GOOD, "gres_detail": "gpu:8"}  "gated"
-    {**GOOD, "array_task_string": 7}  "gated"
-    {**GOOD, "array_max_tasks": True, "array_task_string": "0-9"}  "gated"
-    {**GOOD, "time_limit": 0.5}  "gated"
-    {**GOOD, "submit_time": True}  "gated"
-    {**GOOD, "job_id": 0}  "gated"
-    {**GOOD, "job_id": "5; reboot"}  "gated"
-    {**GOOD, "het_job_id": "4"}  "released"
-    {**GOOD, "priority": True}  "released"
-    {**GOOD, "priority": 0.4}  "released"
-    {**GOOD, "admin_comment": ["firebreak"]}  "released"
-    {**GOOD, "dependency": 0}  "released"
-    {**GOOD, "submit_time": [7]}  "gated"
-    {**GOOD, "partition": None}  "gated"
-    {**GOOD, "partition": ""}  "gated"
-    {**GOOD, "tres_per_node": {"gpu": 4}}  "gated"
-    {**GOOD, "tres_per_job": "gres/gpu:"}  "gated"
-    {**GOOD, "tres_per_job": "gres/hpu:1"}  "gated"
-    {**GOOD, "gres_detail": 7}  "gated"
-    {**GOOD, "array_task_string": "1,3,..."}  "gated"
-    {**GOOD, "job_id": []}  "gated"
-    {**GOOD, "priority": "high"}  "released"
-    {**GOOD, "job_state": ["SOMETHING_NEW"]}  "released"
-    {**GOOD, "job_state": 7}  "released"
-    {**GOOD, "job_state": []}  "released"
-    {**GOOD, "job_state": "RUNNING", "start_time": None}  "released"
-    {**GOOD, "job_state": "RUNNING", "partition": None}  "released"  # it may have begun just now
+@cases("""changes  state
+    {"node_count": float("inf")}  "gated"
+    {"node_count": -5}  "gated"
+    {"node_count": 0}  "gated"
+    {"node_count": {"set": True, "infinite": True, "number": 0}}  "gated"
+    {"node_count": None}  "gated"
+    {"time_limit": {"set": True, "number": -1}}  "gated"
+    {"start_time": "soon"}  "gated"
+    {"node_count": True}  "gated"
+    {"node_count": 2.5}  "gated"
+    {"node_count": 2.0}  "gated"
+    {"node_count": "2"}  "gated"
+    {"node_count": "2-4"}  "gated"
+    {"node_count": [2]}  "gated"
+    {"node_count": 10**30}  "gated"
+    {"node_count": 4294967294}  "gated"  # NO_VAL
+    {"node_count": {"set": "true", "infinite": False, "number": 2}}  "gated"
+    {"node_count": {"set": True, "infinite": False, "number": True}}  "gated"
+    {"node_count": {"number": 2}}  "gated"
+    {"max_nodes": False}  "gated"
+    {"max_nodes": []}  "gated"
+    {"tasks": "", "tres_per_task": "gres/gpu:1"}  "gated"
+    {"tasks_per_node": "4"}  "gated"
+    {"tres_per_node": []}  "gated"
+    {"tres_per_node": 0}  "gated"
+    {"tres_per_job": False}  "gated"
+    {"gres_detail": {}}  "gated"
+    {"gres_detail": "gpu:8"}  "gated"
+    {"array_task_string": 7}  "gated"
+    {"array_max_tasks": True, "array_task_string": "0-9"}  "gated"
+    {"time_limit": 0.5}  "gated"
+    {"submit_time": True}  "gated"
+    {"job_id": 0}  "gated"
+    {"job_id": "5; reboot"}  "gated"
+    {"het_job_id": "4"}  "released"
+    {"priority": True}  "released"
+    {"priority": 0.4}  "released"
+    {"admin_comment": ["firebreak"]}  "released"
+    {"dependency": 0}  "released"
+    {"submit_time": [7]}  "gated"
+    {"partition": None}  "gated"
+    {"partition": ""}  "gated"
+    {"tres_per_node": {"gpu": 4}}  "gated"
+    {"tres_per_job": "gres/gpu:"}  "gated"
+    {"tres_per_job": "gres/hpu:1"}  "gated"
+    {"gres_detail": 7}  "gated"
+    {"array_task_string": "1,3,..."}  "gated"
+    {"job_id": []}  "gated"
+    {"priority": "high"}  "released"
+    {"job_state": ["SOMETHING_NEW"]}  "released"
+    {"job_state": 7}  "released"
+    {"job_state": []}  "released"
+    {"job_state": "RUNNING", "start_time": None}  "released"
+    {"job_state": "RUNNING", "partition": None}  "released"  # it may have begun just now
     EMPTY  "released"
     {}  "released"
     None  "released"
     [GOOD]  "released"
 """)
-def test_an_odd_record_costs_itself_alone_and_counts_as_much(odd, state):
+def test_an_odd_record_costs_itself_alone_and_counts_as_much(changes, state):
     """The others stay. Its load is never smaller, and it is not let through by itself."""
-    others = slurm.jobs_of({"jobs": QUEUE["jobs"]}, Table({"*": 1000}, {"*": 9000}))
+    odd = {**GOOD, **changes} if changes and isinstance(changes, dict) else changes
+    others = slurm.jobs_of({"jobs": QUEUE["jobs"]}, ANY_GPU)
     queue = {"jobs": [odd, *QUEUE["jobs"]]}
-    found = slurm.jobs_of(queue, Table({"*": 1000}, {"*": 9000}))
+    found = slurm.jobs_of(queue, ANY_GPU)
     assert {*others} <= {*found} and len(found) == len(others) + 1
     (own,) = [each for each in found if each not in others]
     assert own.power_W >= 20_000 and own.state == state and own.unknown
@@ -244,14 +246,14 @@ def test_the_components_of_a_heterogeneous_job_are_one_question(states, prioriti
     ]
     if "" in marks and priorities[marks.index("firebreak")]:
         found = "released"
-    jobs = slurm.jobs_of({"jobs": [parts[0], GOOD, parts[1]]}, Table({"*": 1000}, {"*": 9000}))
+    jobs = slurm.jobs_of({"jobs": [parts[0], GOOD, parts[1]]}, ANY_GPU)
     assert Job("40", found, 40_000, 0, 41 * 60, 9) in jobs and len(jobs) == 2
 
 
 def test_a_component_that_is_not_understood_keeps_the_whole_job():
     own = {"het_job_id": 40}
     odd = [{**GOOD, "job_id": 40, **own}, {**GOOD, "job_id": 41, "node_count": "4", **own}]
-    (found,) = slurm.jobs_of({"jobs": odd}, Table({"*": 1000}, {"*": 9000}))
+    (found,) = slurm.jobs_of({"jobs": odd}, ANY_GPU)
     assert found.unknown and found.power_W == 20_000 + 2 * (1000 + 16 * 9000)
 
 
@@ -270,17 +272,8 @@ def test_a_job_without_an_id_is_explained_to_nobody(tmp_path, monkeypatch):
 
 def test_an_odd_array_counts_as_the_largest_one():
     odd = {**GOOD, "time_limit": True, "array_task_string": "0-9"}
-    (found,) = slurm.jobs_of({"jobs": [odd]}, Table({"*": 1000}, {"*": 9000}))
+    (found,) = slurm.jobs_of({"jobs": [odd]}, ANY_GPU)
     assert found.power_W == 1001 * 2 * (1000 + 16 * 9000)
-
-
-def test_an_output_that_is_too_long_is_one_line(tmp_path, monkeypatch):
-    (tmp_path / "squeue").write_text("#!/bin/sh\nhead -c 1048577 /dev/zero\n")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    monkeypatch.setattr(slurm, "BYTES_MAX", 1 << 20)
-    with pytest.raises(Away, match="squeue: prints more than 1 MiB"):
-        slurm.Slurm(9, WATTS).queue()
 
 
 def test_without_squeue_there_is_one_line(tmp_path, monkeypatch):
@@ -311,17 +304,13 @@ class Place:
         return turned(self.slurm, [self.watcher.turn, self.gate.turn])
 
     def steps(self):
-        known = self.site.bench.cabinet.core.functions[Notices.NAME]
-        return [each.step_W for each in known.steps()]
+        return [step_W for step_W, _ in steps(self.site)]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     parts.needs("root", "slurmctld", "slurmd", "slurm-client")
     folder = tmp_path_factory.mktemp("slurm")
-    token = folder / "token"
-    token.write_text(CAP_TOKEN)
-    token.chmod(0o600)
     with (
         pytest.MonkeyPatch.context() as patch,
         served(folder) as (site, door),
@@ -331,7 +320,7 @@ def place(tmp_path_factory):
         os.chmod(own, 0o755)  # users read slurm.conf
         cluster = Site(Path(own))
         try:
-            found = Place(site, cluster, (f"http://127.0.0.1:{door.port}", str(token), ""))
+            found = Place(site, cluster, (f"http://127.0.0.1:{door.port}", token_in(folder), ""))
             patch.setattr(asking, "_situation", found.situation)
             yield found
         finally:
@@ -528,9 +517,7 @@ def test_without_slurmctld_there_is_one_line_and_later_all_goes_on(place):
 """)
 def test_an_output_of_another_form_is_one_line(output, tmp_path, monkeypatch):
     (tmp_path / "output").write_text(output)
-    (tmp_path / "squeue").write_text(f"#!/bin/sh\ncat {tmp_path}/output\n")
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    fake_squeue(tmp_path, monkeypatch, f"cat {tmp_path}/output")
     with pytest.raises(Away, match="squeue --json: its output is not understood"):
         slurm.Slurm(9, WATTS).queue()
 
@@ -538,14 +525,12 @@ def test_an_output_of_another_form_is_one_line(output, tmp_path, monkeypatch):
 def test_a_queue_of_more_than_32_MiB_is_read(tmp_path, monkeypatch):
     """3500 records of 10 kB: what no one needs of a record is let go before the next one."""
     (tmp_path / "record").write_text(json.dumps({**GOOD, "comment": "x" * 10_000}))
-    script = f"""#!/bin/sh
+    script = f"""
         printf '{{"meta": {{"a": 1}}, "jobs": ['
         yes "$(cat {tmp_path}/record)," | head -n 3500
         printf '{json.dumps({**GOOD, "job_id": 77})}], "errors": []}}'
         """
-    (tmp_path / "squeue").write_text(script)
-    (tmp_path / "squeue").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    fake_squeue(tmp_path, monkeypatch, script)
     read, given = slurm.jobs_of, []
     monkeypatch.setattr(
         slurm, "jobs_of", lambda queue, watts: given.append(queue) or read(queue, watts)

@@ -10,6 +10,7 @@ import types
 import pytest
 from ask_bench import situation
 from hypothesis import given, strategies as st
+from watch_site import steps, token_in
 
 from controller.core.policies.notices import Notices
 from controller.doors import asking, local
@@ -109,31 +110,19 @@ def test_an_answer_in_words(answer, words):
 def place(tmp_path_factory):
     """(site, door, Cabinet) before a loop that answers."""
     folder = tmp_path_factory.mktemp("watch")
-    token = folder / "token"
-    token.write_text(CAP_TOKEN + "\n")
-    token.chmod(0o600)
     with served(folder) as (site, door), pytest.MonkeyPatch.context() as patch:
         patch.setattr(asking, "_situation", lambda path, second: situation())
-        yield site, door, Cabinet(f"http://127.0.0.1:{door.port}", str(token), "")
-
-
-def steps(site):
-    known = site.bench.cabinet.core.functions[Notices.NAME]
-    return [(each.step_W, round(each.start_ms / 1000)) for each in known.steps()]
+        yield site, door, Cabinet(f"http://127.0.0.1:{door.port}", token_in(folder), "")
 
 
 @pytest.mark.wire
 def test_over_tls_only_with_the_ca_of_the_file(tmp_path):
-    token = tmp_path / "token"
-    token.write_text(CAP_TOKEN)
-    token.chmod(0o600)
+    token = token_in(tmp_path)
     with served(tmp_path, with_tls()) as (_, door):
         url = f"https://127.0.0.1:{door.port}"
-        assert Cabinet(url, str(token), f"{certificates()}/site.crt").announce(1000, 60.25)[
-            "granted"
-        ]
+        assert Cabinet(url, token, f"{certificates()}/site.crt").announce(1000, 60.25)["granted"]
         with pytest.raises(Away, match="certificate"):
-            Cabinet(url, str(token), "").announce(1000, 60)
+            Cabinet(url, token, "").announce(1000, 60)
 
 
 @pytest.mark.wire
@@ -266,9 +255,7 @@ def test_a_moment_is_exact_else_it_would_be_two_steps(place):
     {"answer": "no", "unknown": None}
 """)
 def test_an_answer_of_another_form_is_none(answer, monkeypatch, tmp_path):
-    (tmp_path / "token").write_text(CAP_TOKEN)
-    (tmp_path / "token").chmod(0o600)
-    cabinet = Cabinet("http://127.0.0.1:1", str(tmp_path / "token"), "")
+    cabinet = Cabinet("http://127.0.0.1:1", token_in(tmp_path), "")
     monkeypatch.setattr(Cabinet, "_exchanged", lambda *_: (200, json.dumps(answer).encode()))
     with pytest.raises(Away):
         cabinet.ask(1, 0, 1)

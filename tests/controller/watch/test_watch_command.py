@@ -10,6 +10,7 @@ import threading
 import types
 
 import pytest
+from watch_site import token_in
 
 from controller.system.secret_file import secret
 from controller.watch import __main__ as command, jobs as j, settings
@@ -24,8 +25,7 @@ REST = '[node_W]\n"*" = 1000\n[slurm]\n'
 
 def written(folder, text=CABINET + REST, token="t" * 40):
     (folder / "watch.toml").write_text(text)
-    (folder / "token").write_text(token)
-    (folder / "token").chmod(0o600)
+    token_in(folder, token)
     return str(folder / "watch.toml")
 
 
