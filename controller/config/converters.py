@@ -66,9 +66,7 @@ def check(values: Values, config: Config) -> None:
     for device in [each for each in config.devices if each.role == "pcs"]:
         for name in lacks(device.profile):
             if name not in accepted and (name != STORED or _is_tracked(config, device)):
-                problem = f"is missing: device.{device.name} {RESTS[name]}"
-                path = ("not_fitted", name)
-                values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+                values.not_accepted(name, f"device.{device.name} {RESTS[name]}")
             if name == "pcs_watchdog":
                 _check_stop(values, config, device)
         if device.profile.family == REGISTER_PCS:
