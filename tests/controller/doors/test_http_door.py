@@ -66,6 +66,7 @@ def test_a_wrong_table_is_refused_in_one_line(text, words, tmp_path):
 def test_what_is_open_is_a_row_each(tmp_path):
     for text, rows in (
         ("", [("127.0.0.1:8080", "no", "none: this box only", "reads")]),
+        (PEM, [("127.0.0.1:8080", "TLS", "none: this box only", "reads")]),
         (
             OPEN + PEM + TABLE,
             [
