@@ -54,7 +54,7 @@ def lacks(profile: Profile) -> list[str]:
 
 
 def lacks_of(topology: Topology, unit: int) -> list[str]:
-    """Names of RESTS that the converter of a unit lacks."""
+    """`lacks` of a unit."""
     return lacks(topology.required("pcs", unit).profile)
 
 
@@ -74,7 +74,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def _is_tracked(config: Config, device: Device) -> bool:
-    """Whether load tracking asks this converter for set-points: several in a second."""
+    """Whether load tracking asks this converter for set-points."""
     rated_W = config.unit_tables[device.index]["rated_W"]
     return config.control["track_dead_band_W"] <= rated_W
 
@@ -107,7 +107,7 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
 
 
 def words_of(config: Config, device: Device) -> Iterator[str]:
-    """Facts for a person about a converter. Other devices have none."""
+    """Facts for a person about a converter."""
     for name in lacks(device.profile):
         yield f"{RESTS[name]} (not_fitted.{name})"
     if device.profile.family != REGISTER_PCS:

@@ -65,7 +65,7 @@ class Values:
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
     def not_accepted(self, name: str, problem: str) -> NoReturn:
-        """Refuse equipment that is not fitted, and that nobody has accepted. name: its key."""
+        """Refuse equipment that nobody has accepted."""
         path = ("not_fitted", name)
         self.refuse(path, f"is missing: {problem}", self.spec(path).allowed[1], (name,))
 

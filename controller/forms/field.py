@@ -124,7 +124,7 @@ def texts(default: Any = REQUIRED) -> Field:
 
 
 def several(pattern: re.Pattern[str], most: int, words: str, default: Any = REQUIRED) -> Field:
-    """A list of 1 to `most` texts of this pattern. words: what is allowed."""
+    """1 to `most` texts of this pattern."""
 
     def test(value: Any) -> bool:
         is_some = is_list(value, is_text) and 0 < len(value) <= most

@@ -94,7 +94,7 @@ class Place(Opened):
 
 
 def garbled(chance, data):
-    """The bytes with a few parts changed, and often cut short."""
+    """Bytes in part changed, often cut short."""
     made = bytearray(data)
     for _ in range(chance.randrange(4)):
         at = chance.randrange(len(made))

@@ -205,7 +205,6 @@ def line_of(client):
 
 
 def is_served(client):
-    """The loop welcomes the client."""
     return ask(client, HELLO)["source"] == "site_ems"
 
 

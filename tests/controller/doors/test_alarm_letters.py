@@ -114,7 +114,6 @@ def inbox():
 
 @pytest.fixture
 def place(inbox, tmp_path):
-    """A door to that server."""
     return Place(tmp_path, MAIL.format(inbox.port), inbox)
 
 

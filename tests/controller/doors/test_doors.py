@@ -22,7 +22,6 @@ pytestmark = pytest.mark.wire
 
 @pytest.fixture
 def house(tmp_path):
-    """Its loop answers."""
     with answering(tmp_path) as (_, made):
         yield made
 

@@ -319,7 +319,7 @@ def test_a_file_that_is_missing_or_wrong_is_one_line(name, line, tmp_path):
 
 def test_a_password_that_others_may_read_is_not_used(tmp_path):
     text = HERE + "tls = false\nuser = 'a'\npassword_file = 'b'\n"
-    found = settings.load(written(tmp_path, text))  # on loopback plain is allowed
+    found = settings.load(written(tmp_path, text))
     (name,) = found.doors["mqtt"]
     made = door.Door(House(found, "", "", ""), name, found.doors["mqtt"][name])
     (tmp_path / "b").write_text("s3cret\n")

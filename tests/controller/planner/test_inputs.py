@@ -31,7 +31,6 @@ def table(path, name, begin_s, values, step_s=QUARTER_S, at_s=NOW_S):
 
 
 def given_now(*feeds, **keys):
-    """What these feeds give now."""
     return inputs.Inputs(planner(*feeds, **keys)).read(NOW_S)
 
 

@@ -169,7 +169,6 @@ READINGS = {
 
 
 def snapshot(layout, inp, out=(0,) * 200, **header):
-    """What Seconds and Minutes read of a Snapshot."""
     header = {"safety_image": [20] * 9, "input_names": []} | header
     reader = SimpleNamespace(header=header)
     return SimpleNamespace(layout=layout, inp=inp, out=out, reader=reader, chain=lambda at: at)

@@ -31,13 +31,11 @@ LOW = (0.31, 0.28, 0.35) * 8
 
 
 def of_csv(path, **keys):
-    """Points of a file of prices, by the reader of a feed."""
     own = {"path": str(path), "column": "", "unit": "", "time_is": "", **keys}
     return rows.read(str(path), Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own), 2e9)
 
 
 def of_json(data, kind="prices", **keys):
-    """Points of a text, by the reader of a feed. data: its bytes."""
     own = {"list": "", "time_is": "", **keys}
     return json_rows.parsed(data, Feed("x", kind, "json", 1e6, BERLIN, "EUR", own), 2e9)
 
