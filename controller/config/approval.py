@@ -13,6 +13,7 @@ import msgpack
 from controller.config.cabinet_config import Config
 from controller.core.base.instances import stage_instances
 from controller.rows import matrix_words, records
+from controller.rows.records import BY_ID
 from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology
 
@@ -20,7 +21,6 @@ IMAGE_BYTES_MAX = 1 << 22
 PROGRAM = "program"  # CRC of every table of the kernel: a stage is more than its thresholds
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
-_STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
 _LABELS = {
     "set": "trips at",
@@ -73,7 +73,7 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
     names = [*p.HEADER, *[f"cabinet.{row[0]}" for row in p.CABINET_PARAMETERS]]
     for (scope, table), count in zip(_TABLES, (units, racks)):
         names += [f"{scope} {number + 1}.{row[0]}" for number in range(count) for row in table]
-    names += [f"stage {name}.{word}" for name in _STAGES for word in p.STAGE_WORDS]
+    names += [f"stage {name}.{word}" for name in BY_ID for word in p.STAGE_WORDS]
     names += [f"armed {name}" for name in stage_instances(s.Layout(units, racks, 0))]
     words = dict(zip(names, image, strict=True))
     return {**words, PROGRAM: _program_crc(), **device_crcs}
@@ -95,7 +95,7 @@ def shipped(words: dict[str, int]) -> dict[str, int]:
         if kind == "armed":
             found[name] = 1
         elif kind == "stage":
-            number = int(_STAGES[which][_IN_MATRIX[word]])
+            number = int(BY_ID[which][_IN_MATRIX[word]])
             is_time = word.endswith("_ticks")
             found[name] = p.ticks(number, found["tick_ms"]) if is_time else number
         else:
@@ -155,7 +155,7 @@ def _parts(name: str) -> tuple[str, str, str]:
 def _place(name: str) -> tuple[int, str]:
     """Sort key: instances of one stage together, in the order of the matrix."""
     stage = _parts(name)[1]
-    return (list(_STAGES).index(stage) if stage in _STAGES else len(_STAGES), name)
+    return (list(BY_ID).index(stage) if stage in BY_ID else len(BY_ID), name)
 
 
 def _instance(name: str) -> str:
@@ -165,7 +165,7 @@ def _instance(name: str) -> str:
 
 
 def _stage(stage: str) -> str:
-    row = f", {records.ROWS[_STAGES[stage][m.S_ROW]].name}" if stage in _STAGES else ""
+    row = f", {records.ROWS[BY_ID[stage][m.S_ROW]].name}" if stage in BY_ID else ""
     return f"stage {stage}{row}"
 
 
@@ -195,6 +195,6 @@ def _value(kind: str, which: str, word: str, words: dict[str, int], name: str) -
         return str(number)
     if word.endswith("_ticks"):
         return matrix_words.after(number * words["tick_ms"])
-    if which not in _STAGES:
+    if which not in BY_ID:
         return str(number)
-    return matrix_words.quantity(records.feature_name(_STAGES[which]), number)
+    return matrix_words.quantity(records.feature_name(BY_ID[which]), number)

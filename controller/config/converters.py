@@ -54,7 +54,7 @@ def lacks(profile: Profile) -> list[str]:
 
 
 def lacks_of(topology: Topology, unit: int) -> list[str]:
-    """Names of RESTS that the converter of a unit lacks."""
+    """`lacks` of a unit."""
     return lacks(topology.required("pcs", unit).profile)
 
 
@@ -66,9 +66,7 @@ def check(values: Values, config: Config) -> None:
     for device in [each for each in config.devices if each.role == "pcs"]:
         for name in lacks(device.profile):
             if name not in accepted and (name != STORED or _is_tracked(config, device)):
-                problem = f"is missing: device.{device.name} {RESTS[name]}"
-                path = ("not_fitted", name)
-                values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+                values.not_accepted(name, f"device.{device.name} {RESTS[name]}")
             if name == "pcs_watchdog":
                 _check_stop(values, config, device)
         if device.profile.family == REGISTER_PCS:
@@ -76,7 +74,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def _is_tracked(config: Config, device: Device) -> bool:
-    """Whether load tracking asks this converter for set-points: several in a second."""
+    """Whether load tracking asks this converter for set-points."""
     rated_W = config.unit_tables[device.index]["rated_W"]
     return config.control["track_dead_band_W"] <= rated_W
 
@@ -109,7 +107,7 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
 
 
 def words_of(config: Config, device: Device) -> Iterator[str]:
-    """Facts for a person about a converter. Other devices have none."""
+    """Facts for a person about a converter."""
     for name in lacks(device.profile):
         yield f"{RESTS[name]} (not_fitted.{name})"
     if device.profile.family != REGISTER_PCS:

@@ -103,10 +103,9 @@ def _check_armed(values: Values, config: Config) -> None:
             racks |= {index + 1} if stage[matrix.S_SCOPE] == matrix.RACK else set()
     for name, (rows, racks) in lacking.items():
         where = f" on rack {' '.join(map(str, sorted(racks)))}" if racks else ""
-        are, path = "are" if len(rows) > 1 else "is", ("not_fitted", name)
+        are = "are" if len(rows) > 1 else "is"
         unarmed = f"{equipment.with_clauses(sorted(rows))} {are} not armed{where}"
-        problem = f"is missing: {unarmed}, because no device reports {name}"
-        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+        values.not_accepted(name, f"{unarmed}, because no device reports {name}")
 
 
 def _check_cells(values: Values, config: Config) -> None:

@@ -43,21 +43,21 @@ def check(values: Values, config: Config) -> None:
     missing = [name for name in found if name not in config.topology.not_fitted]
     for name in missing[:1]:
         devices = found[name]
-        which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in devices])
-        path = ("not_fitted", name)
-        problem = f"is missing: {which}: {NO_READING}; on it rest {rests_on(devices)}"
+        problem = f"{_named(devices)}: {NO_READING}; on it rest {rests_on(devices)}"
         problem += "".join([f"; {each} is missing too" for each in missing[1:]])
-        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(name,))
+        values.not_accepted(name, problem)
 
 
 def check_limits(values: Values, config: Config) -> None:
     """Refuse a BMS without limits of its current, until an acceptance names the rated current."""
     racks = [each for each in config.devices if can_profile.lacks_limits(each.profile)]
     if racks and LIMITS not in config.topology.not_fitted:
-        which = ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in racks])
-        path = ("not_fitted", LIMITS)
-        problem = f"is missing: {which}: {equipment.not_reported(LIMITS)}; that of the rack counts"
-        values.refuse(path, problem, values.spec(path).allowed[1], equipment=(LIMITS,))
+        problem = f"{_named(racks)}: {equipment.not_reported(LIMITS)}; that of the rack counts"
+        values.not_accepted(LIMITS, problem)
+
+
+def _named(devices: Iterable[Device]) -> str:
+    return ", ".join([f"device.{each.name} ({each.profile.path.stem})" for each in devices])
 
 
 def rests_on(devices: Iterable[Device]) -> str:

@@ -5,7 +5,7 @@
 import re
 from typing import Any
 
-from controller.forms.field import is_list, is_text, named, passing
+from controller.forms.field import is_text, named, passing, several
 
 # key: its label on the sheet
 PLACES = {
@@ -24,11 +24,6 @@ RACKS_MAX = 16
 FILE_CHARACTERS = 1000  # of a path
 
 
-def _are_names(value: Any) -> bool:
-    is_some = is_list(value, lambda each: is_text(each) and NAME.fullmatch(each))
-    return is_some and 0 < len(value) <= RACKS_MAX
-
-
 def _is_file(value: Any) -> bool:
     is_short = is_text(value) and len(value) <= FILE_CHARACTERS
     return is_short and value.isprintable() and value.endswith(".toml")
@@ -36,6 +31,6 @@ def _is_file(value: Any) -> bool:
 
 PLAN = {
     "file": passing(_is_file, "a file of `firebreak siting --places`, seen from this one", None),
-    "racks": passing(_are_names, f"the plan's unit around each rack: {NAME_WORDS}", None),
+    "racks": several(NAME, RACKS_MAX, f"the plan's unit around each rack: {NAME_WORDS}", None),
 }
 PLAN = {key: field._replace(tighter="free") for key, field in PLAN.items()}

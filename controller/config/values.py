@@ -64,6 +64,11 @@ class Values:
         """Refuse a key in the file that holds it. equipment: as in refusal.refuse."""
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
+    def not_accepted(self, name: str, problem: str) -> NoReturn:
+        """Refuse equipment that nobody has accepted."""
+        path = ("not_fitted", name)
+        self.refuse(path, f"is missing: {problem}", self.spec(path).allowed[1], (name,))
+
     def not_allowed(self, path: Path, allowed: str, candidates: Collection[str] = ()) -> NoReturn:
         """Refuse the value of a key in the file that holds it."""
         value, unit = self.get(*path), self.spec(path).unit

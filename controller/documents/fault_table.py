@@ -12,11 +12,11 @@ from controller.documents import document, effect_words
 from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
+from controller.rows.records import BY_ID
 from controller.system import toml_text
 from safety import frame, matrix as m, signals as s
 
 FILE = ROOT / "safety/hazards/faults.toml"
-BY_ID: dict[str, tuple] = {str(stage[m.S_ID]): stage for stage in m.STAGES}
 INPUTS = (*s.CABINET_INPUTS, *s.UNIT_INPUTS, *s.RACK_INPUTS)
 GROUPS = s.CABINET_GROUPS + s.UNIT_GROUPS + s.RACK_GROUPS
 MODULES = "module_temperature_ddegC"

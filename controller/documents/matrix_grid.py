@@ -8,6 +8,7 @@ from controller.documents import document, matrix_tables
 from controller.documents.document import Block, Column, Facts, Table, Text, section
 from controller.rows import matrix_words
 from controller.rows.facts import sources
+from controller.rows.records import BY_ID
 from safety import matrix as m
 
 _X = ("", "X")
@@ -48,7 +49,6 @@ SIGNERS = (
     "authority having jurisdiction",
 )
 _WORDS = dict(matrix_words.EFFECTS)
-_BY_ID: dict[str, tuple] = {str(stage[m.S_ID]): stage for stage in m.STAGES}
 
 
 def grid(facts: Facts) -> Table:
@@ -63,7 +63,7 @@ def _letter(index: int, stage: Facts) -> str:
     """The letter of an output, in brackets for a demand without an output on this site."""
     if not stage["demands"] and stage.get("instead"):
         return ""
-    level = _BY_ID[stage["stage"]][m.S_DEMAND][index]
+    level = BY_ID[stage["stage"]][m.S_DEMAND][index]
     if index not in _WORDS:  # a derate: the power that is left
         return str(100 - level) if level else ""
     absent = {each["effect"] for each in stage["demands_not_fitted"]}

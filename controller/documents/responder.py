@@ -12,12 +12,11 @@ from controller.core.site_devices.roles import ROLES
 from controller.documents import effect_words
 from controller.documents.document import Banner, Block, Facts, Heading, Table, Text, section
 from controller.rows import matrix_words
+from controller.rows.records import BY_ID
 from safety import matrix as m
 
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
-_STAGES: tuple[tuple, ...] = m.STAGES
-_BY_ID = {stage[m.S_ID]: stage for stage in _STAGES}
 EXPLOSION = {
     "68": "panels or doors of the cabinet may blow open: stay out of their way",
     "69": "the fan should keep the gas below its flammable limit, but may fail to do so",
@@ -31,7 +30,7 @@ EXPLOSION = {
 def facts(found: Config) -> Facts:
     """The sheet of a site as plain data."""
     chemistry = found.hma["chemistry"]
-    full_mV, _ = thresholds.levels(_BY_ID[_CELL], chemistry)
+    full_mV, _ = thresholds.levels(BY_ID[_CELL], chemistry)
     racks, schedule = found.rack_tables, bus_times.schedule(found)
     lacking = found.topology.not_fitted
     return {
@@ -41,7 +40,7 @@ def facts(found: Config) -> Facts:
         "racks": len(racks),
         "energy_Wh": found.control["energy_Wh"],
         "dc_V_max": max([rack["cells"] for rack in racks]) * full_mV // 1000,
-        "open_latest_ms": time_chain.opened_ms(found, schedule, _BY_ID[_ESTOP]),
+        "open_latest_ms": time_chain.opened_ms(found, schedule, BY_ID[_ESTOP]),
         "explosion_control": found.hma["explosion_control"],
         "has_fan": "airflow" not in lacking,
         "has_suppression": "suppression" not in lacking,
@@ -115,7 +114,10 @@ def _not_given(found: Facts) -> list[Block]:
 
 def _lamps() -> list[tuple[str, str]]:
     red = ", ".join(
-        sorted({str(each[m.S_ROW]) for each in _STAGES if each[m.S_DEMAND][m.D_RED_LAMP]}, key=int)
+        sorted(
+            {str(each[m.S_ROW]) for each in BY_ID.values() if each[m.S_DEMAND][m.D_RED_LAMP]},
+            key=int,
+        )
     )
     return [
         ("RED", f"Keep away: fire, gas, emergency stop, or an unknown danger (rows {red})."),

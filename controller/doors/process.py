@@ -4,8 +4,8 @@ import asyncio
 import importlib
 import os
 import signal
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from controller.doors.feed import Feed
 from controller.doors.sending import Sender
@@ -59,7 +59,13 @@ class House:
         return os.path.join(self._own_directory, name)
 
 
-Serve = Callable[[House, str, dict[str, Any]], Awaitable[None]]
+class Door(Protocol):
+    """One table of doors.toml, [KIND.NAME]."""
+
+    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None: ...
+
+    async def run(self) -> None:
+        """Serve until cancelled. Raises DoorError, OSError."""
 
 
 def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) -> int:
@@ -67,23 +73,21 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
     that fails is opened again, else the process ends with it. Returns the exit code.
     """
     try:
-        serve: Serve = importlib.import_module(f"controller.doors.{kind}.door").serve
+        door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door
     except ModuleNotFoundError as error:
         say(f"doors {kind}: {error.name} is not installed: pip install 'firebreak[doors]'")
         return NO_START
-    return asyncio.run(
-        _all(kind, _kept if is_kept else _once, serve, House(settings, *directories))
-    )
+    return asyncio.run(_all(kind, _kept if is_kept else _once, door, House(settings, *directories)))
 
 
-async def _all(kind: str, keep: Callable[..., Any], serve: Serve, house: House) -> int:
+async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: House) -> int:
     """The exit code, once a signal has come or a door has ended."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
     doors = [
-        asyncio.create_task(keep(f"{kind}.{name}", serve, house, name, values))
+        asyncio.create_task(keep(f"{kind}.{name}", door, house, name, values))
         for name, values in house.settings.doors.get(kind, {}).items()
     ]
     tasks = [asyncio.create_task(_alive()), asyncio.create_task(asked.wait()), *doors]
@@ -95,22 +99,26 @@ async def _all(kind: str, keep: Callable[..., Any], serve: Serve, house: House) 
     return code
 
 
-async def _once(title: str, serve: Serve, house: House, name: str, values: dict[str, Any]) -> None:
+async def _once(
+    title: str, door: type[Door], house: House, name: str, values: dict[str, Any]
+) -> None:
     """One door until it fails."""
     with caught.Last(f"door {title}: closed"):
         try:
-            await serve(house, name, values)
+            await door(house, name, values).run()
         except (DoorError, OSError) as error:
             say(plain(error, values.get("listen", "")))
 
 
-async def _kept(title: str, serve: Serve, house: House, name: str, values: dict[str, Any]) -> None:
+async def _kept(
+    title: str, door: type[Door], house: House, name: str, values: dict[str, Any]
+) -> None:
     """One door, opened again AGAIN_S after it failed."""
     last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(title)
     while True:
         with last:
             try:
-                await serve(house, name, values)
+                await door(house, name, values).run()
             except (DoorError, OSError) as error:
                 told.say(plain(error, title))
         await asyncio.sleep(AGAIN_S)

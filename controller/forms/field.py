@@ -78,10 +78,7 @@ def some_of(options: Collection[Any], default: Any = REQUIRED, what: str = "") -
 
 def integers(low: int, high: int, default: Any = REQUIRED) -> Field:
     """A list of whole numbers."""
-
-    def test(value: Any) -> bool:
-        return is_list(value, lambda each: type(each) is int and low <= each <= high)
-
+    test = functools.partial(is_list, test=lambda each: type(each) is int and low <= each <= high)
     return passing(test, f"a list of whole numbers {low}..{high}", default)
 
 
@@ -126,6 +123,16 @@ def texts(default: Any = REQUIRED) -> Field:
     return passing(lambda value: is_list(value, is_text), "a list of texts", default)
 
 
+def several(pattern: re.Pattern[str], most: int, words: str, default: Any = REQUIRED) -> Field:
+    """1 to `most` texts of this pattern."""
+
+    def test(value: Any) -> bool:
+        is_some = is_list(value, is_text) and 0 < len(value) <= most
+        return is_some and all(map(pattern.fullmatch, value))
+
+    return passing(test, words, default)
+
+
 def anything(default: Any = REQUIRED) -> Field:
     """Any value."""
     return passing(lambda value: True, "a value", default)
@@ -159,11 +166,8 @@ def is_list(value: Any, test: Callable[[Any], object]) -> bool:
 
 def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
     """True for a list of as many numbers, each of its range."""
-    return (
-        isinstance(value, list)
-        and len(value) == len(ranges)
-        and all([is_number(each, *bounds) for each, bounds in zip(value, ranges)])
-    )
+    is_as_long = isinstance(value, list) and len(value) == len(ranges)
+    return is_as_long and all([is_number(each, *at) for each, at in zip(value, ranges)])
 
 
 def row_words(ranges: Collection[tuple[float, float]]) -> str:

@@ -13,9 +13,9 @@ from controller.journal import heard, replay
 from controller.journal.frame import KEYFRAME, Frame
 from controller.journal.ring import JournalReader
 from controller.journal.snapshot import Snapshot
+from controller.rows.records import BY_ID
 from safety import matrix, parameters as p, signals as s
 
-STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 # Of the cabinet: an input with the code behind a feature. Keys are indexes of features.
 CODES: dict[object, int] = {
     matrix.F_PEER_CODE: s.PEER_CODE,
@@ -108,7 +108,7 @@ class History:
             add(FIRST_OUT, stage=moment.stage_names[now[2]])
 
     def _note_code(self, name: str) -> None:
-        stage = STAGES[name.partition(".")[0]]
+        stage = BY_ID[name.partition(".")[0]]
         if stage[matrix.S_SCOPE] == s.CABINET and stage[matrix.S_FEATURE] in CODES:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
@@ -121,7 +121,7 @@ class History:
 
     def _rank(self, name: str) -> tuple[bool, int, int]:
         began_ms = self.began_ms[name]
-        is_self = STAGES[name.partition(".")[0]][matrix.S_LATCH] == matrix.SELF
+        is_self = BY_ID[name.partition(".")[0]][matrix.S_LATCH] == matrix.SELF
         return (
             is_self,
             -1 if began_ms is None else began_ms,
@@ -150,7 +150,7 @@ class Moment(Snapshot):
 
     def behind(self, name: str) -> list[str]:
         """Names of the devices behind an instance (heard.behind)."""
-        devices, stage = (self.reader.header.get("devices", []), STAGES[name.partition(".")[0]])
+        devices, stage = (self.reader.header.get("devices", []), BY_ID[name.partition(".")[0]])
         return heard.behind(devices, self.inp, self.core.facts, stage)
 
     def take(self, frame: Frame) -> None:

@@ -161,14 +161,10 @@ class Layer:
 def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
     """What a sender knows at a slot."""
     time = later(past.start, at)
-    end = _midnight(past.start, time, 2 if time.hour >= PRICES_AT_H else 1)
+    days = 2 if time.hour >= PRICES_AT_H else 1
+    end = slots_between(past.start, day_begin(time, days))
     before = past.load_W[:at], past.pv_W[:at], past.price_per_kWh[:at]
     return Known(time, *before, past.price_per_kWh[at:end], stored_J, peak_W)
-
-
-def _midnight(start: datetime, time: datetime, days: int) -> int:
-    """The slot since the start at which the days end that begin with that of this time."""
-    return slots_between(start, day_begin(time, days))
 
 
 class Peaks:

@@ -16,6 +16,7 @@ from controller.journal.frame import Frame
 from controller.journal.snapshot import Snapshot, names_of, places
 from controller.recorder.held import Held
 from controller.rows import reason_words
+from controller.rows.records import BY_ID
 from controller.run import operator_commands
 from safety import matrix, parameters as p, signals as s
 
@@ -26,7 +27,6 @@ HELD_MS = 1000
 STAYED = " Active or latched since before this start."
 CABINET = "cabinet"
 HINT_STATES = ("none", "valid", "fallback in force", "resting on a quota")
-STAGES = {stage[matrix.S_ID]: stage for stage in matrix.STAGES}
 REDUCING = (
     *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
     *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
@@ -50,7 +50,7 @@ def event(kind: str, text: str, scope: str = CABINET, code: str = "") -> Event:
 
 def row_kind(stage_id: str) -> str:
     """TRIP, LIMIT or NOTE: what this stage does while it is active."""
-    demand = STAGES[stage_id][matrix.S_DEMAND]
+    demand = BY_ID[stage_id][matrix.S_DEMAND]
     if demand[matrix.D_PCS] or demand[matrix.D_DC] >= matrix.DC_OPEN_AT_ZERO:
         return TRIP
     return LIMIT if any(demand[index] for index in REDUCING) else NOTE
@@ -60,10 +60,10 @@ def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[s
     """Event of a stage instance that begins or ends; remark: ends its text."""
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
-    if stage_id not in STAGES:  # a latch of another version of the matrix
+    if stage_id not in BY_ID:  # a latch of another version of the matrix
         return event(TRIP if begins else CLEAR, f"row {instance}{remark}", scope)
-    code = reasons.label(reasons.ROW + STAGES[stage_id][matrix.S_ROW])
-    name, sentence, _ = reason_words.stage_text(STAGES[stage_id])
+    code = reasons.label(reasons.ROW + BY_ID[stage_id][matrix.S_ROW])
+    name, sentence, _ = reason_words.stage_text(BY_ID[stage_id])
     if not begins:
         return event(CLEAR, f"{stage_id}: {name}: no longer active or latched", scope, code)
     if devices:
@@ -142,7 +142,7 @@ class EventFinder:
         ]
 
     def _behind(self, name: str) -> Sequence[str]:
-        stage = STAGES.get(name.partition(".")[0])
+        stage = BY_ID.get(name.partition(".")[0])
         return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
     def _resets(self) -> list[Event]:

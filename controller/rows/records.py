@@ -22,6 +22,7 @@ from safety import matrix
 # in the order in which missing equipment is named
 _TOPICS = (gas, fire, air, cells, cabinet, silence, electrical, heat, control, plausibility)
 Shape = TypeVar("Shape", Feature, Equipment, Wired)
+BY_ID: dict[str, tuple[Any, ...]] = {str(stage[matrix.S_ID]): stage for stage in matrix.STAGES}
 
 
 def _whole(name: str) -> str:

@@ -7,9 +7,10 @@ from controller.core.base import reasons
 from controller.core.policies.modes import Modes
 from controller.core.policies.site_balance import SiteBalance
 from controller.core.site_devices.layout import SiteDevice
-from controller.journal.history import STAGES, Moment
+from controller.journal.history import Moment
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, reason_words
+from controller.rows.records import BY_ID
 from controller.run import peer_words
 from safety import signals as s
 
@@ -116,7 +117,7 @@ def contradicted(shadow: Shadow) -> list[Facts]:
 
 def stage_of(instance: str) -> tuple:
     """The stage of the matrix of an instance name such as 29.rack2."""
-    return STAGES[instance.partition(".")[0]]
+    return BY_ID[instance.partition(".")[0]]
 
 
 def danger_of(shadow: Snapshot) -> Facts:

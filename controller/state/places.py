@@ -8,9 +8,10 @@ of `propagation` tells it. For people only, as that estimate.
 
 from collections.abc import Iterable
 
-from controller.journal.history import STAGES, History
+from controller.journal.history import History
 from controller.journal.snapshot import Shadow
 from controller.rows import danger
+from controller.rows.records import BY_ID
 from controller.state import base, contacts, propagation, racks
 from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p
@@ -122,8 +123,8 @@ def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
     found = []
     for name in shadow.standing:
         stage, _, scope = name.partition(".")
-        is_sign = not scope and danger.level(STAGES[stage]) >= danger.SIGN
-        if is_sign or scope in scopes and STAGES[stage][m.S_ROW] in HOT:
+        is_sign = not scope and danger.level(BY_ID[stage]) >= danger.SIGN
+        if is_sign or scope in scopes and BY_ID[stage][m.S_ROW] in HOT:
             found.append(name)
     found.sort(key=lambda name: danger.order(base.stage_of(name)))
     return found

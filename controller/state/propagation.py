@@ -5,8 +5,9 @@ For people only: no report of the matrix, no interface upstream and no code that
 
 from collections.abc import Callable, Sequence
 
-from controller.journal.history import STAGES, History
+from controller.journal.history import History
 from controller.journal.snapshot import Shadow
+from controller.rows.records import BY_ID
 from controller.state import base, propagation_map
 from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p, signals as s
@@ -50,7 +51,7 @@ def _began_ms(
     found: dict[int, int] = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")
-        if scope and STAGES[stage][m.S_ROW] in rows:
+        if scope and BY_ID[stage][m.S_ROW] in rows:
             began_ms = history.began_ms.get(name)
             age_ms = base.uptime_ms(shadow) - (0 if began_ms is None else began_ms)
             found[int(scope) - 1] = which(age_ms, found.get(int(scope) - 1, age_ms))

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable
 from controller.core import image
 from controller.core.base import reasons
 from controller.journal import heard
-from controller.journal.history import CODES, STAGES, History, scope_of
+from controller.journal.history import CODES, History, scope_of
 from controller.journal.snapshot import Shadow, Snapshot
 from controller.rows import danger, facts, reason_words
-from controller.rows.records import ROWS
+from controller.rows.records import BY_ID, ROWS
 from controller.run import peer_words, self_test
 from controller.state import base
 from controller.state.base import Facts
@@ -91,7 +91,7 @@ def by_danger(found: list[Facts]) -> list[Facts]:
     return sorted(
         found,
         key=lambda row: (
-            danger.order(STAGES[row["stage"]]),
+            danger.order(BY_ID[row["stage"]]),
             -1 if row["began_ms"] is None else row["began_ms"],
         ),
     )

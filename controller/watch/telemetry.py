@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controller.forms.field import Form, integer, is_list, is_text, number, passing, text
+from controller.forms.field import Form, integer, number, several, text
 from controller.series.refusal import SeriesError
 from controller.watch.dcgm import Cluster, Now
 from controller.watch.jobs import Job
@@ -16,13 +16,8 @@ URLS_MAX = 16
 URL = re.compile(f"https?://{HOST}{PORT}(/[!-~]*)?")
 
 
-def _are_urls(value: Any) -> bool:
-    is_right = is_list(value, lambda each: is_text(each) and URL.fullmatch(each))
-    return is_right and 0 < len(value) <= URLS_MAX
-
-
 FORM: Form = {
-    "urls": passing(_are_urls, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"),
+    "urls": several(URL, URLS_MAX, f"1 to {URLS_MAX} addresses as http://HOST:9400/metrics"),
     "gpus": integer(0, 100_000, 0),
     "base_W": number(0, 50e6, 0.0),
     "factor": number(1, 3, 1.0),

@@ -12,7 +12,7 @@ from controller.core.base.setpoint import (
     O_SETPOINT_W,
 )
 from controller.core.core import STANDING_BITS
-from controller.rows import reason_words
+from controller.rows import reason_words, records
 from controller.state import rows
 from hil.loads.trace import Load
 from hil.observer.trips import names_active, scope_words
@@ -120,6 +120,6 @@ def links(active: Iterable[str]) -> dict[str, str]:
 def _tripped(name: str, began_s: float, now_s: float) -> tuple[float | str, ...]:
     """(stage, text of its row, scope, seconds since its begin, kind of reset)."""
     stage, _, scope = name.partition(".")
-    row = rows.STAGES[stage]
+    row = records.BY_ID[stage]
     text = reason_words.text(reasons.ROW + row[matrix.S_ROW])[0]
     return stage, text, scope_words(scope), now_s - began_s, RESETS[row[matrix.S_LATCH]]

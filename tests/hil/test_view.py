@@ -7,9 +7,8 @@ import pytest
 from controller.config import configuration, stage_states
 from controller.core.base import reasons, setpoint as chain
 from controller.core.base.instances import stage_instances
-from controller.rows import reason_words
+from controller.rows import reason_words, records
 from controller.sites import EXAMPLE
-from controller.state import rows
 from hil.engine.simulate import VirtualRig
 from hil.results import frame, view
 from hil.scenarios.scenario import Action
@@ -85,7 +84,7 @@ def test_the_view_of_a_run_and_every_row(rig):
         shown = view.controller_part(out, core.layout, NAMES, {}, 1.0)
         ((stage, sentence, scope, age_s, reset),) = shown["tripped"]
         assert stage == name.partition(".")[0] and sentence and age_s == 0.0
-        assert reset == ("self", "remote", "key")[rows.STAGES[stage][matrix.S_LATCH]]
+        assert reset == ("self", "remote", "key")[records.BY_ID[stage][matrix.S_LATCH]]
         assert scope == "cabinet" or scope.split()[0] in ("unit", "rack")
         silent = {link for link, stages in view.SILENT.items() if stage in stages}
         assert shown["links"] == healthy | dict.fromkeys(silent, "silent")

@@ -43,6 +43,16 @@ class Door:
         self._later: collections.deque[tuple[int, letter.Letter, list[str]]]
         self._later = collections.deque(maxlen=LATER_MAX)
 
+    async def run(self) -> None:
+        """Serve one receiver until cancelled. Raises OSError."""
+        self._house.feed.is_rough = True
+        try:
+            while True:
+                await self._house.feed.changed(PERIOD_S)
+                self.turn(clock.now_us())
+        finally:
+            await self.close()
+
     def turn(self, now_us: int) -> None:
         """Take the state in, and begin to send if something waits and it is time."""
         if (standing := self._standing(now_us)) is not None:
@@ -124,15 +134,3 @@ class Door:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._sending
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-async def serve(house: House, name: str, values: dict[str, Any]) -> None:
-    """Serve one receiver until cancelled. Raises DoorError, OSError."""
-    door = Door(house, name, values)
-    house.feed.is_rough = True
-    try:
-        while True:
-            await house.feed.changed(PERIOD_S)
-            door.turn(clock.now_us())
-    finally:
-        await door.close()

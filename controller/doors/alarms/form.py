@@ -6,7 +6,7 @@ from typing import Any
 from controller.doors.addresses import LOCAL
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
 from controller.doors.settings import Settings, together
-from controller.forms.field import Form, choice, integer, is_list, is_text, matching, passing
+from controller.forms.field import Form, choice, integer, matching, several
 from controller.forms.refusal import refuse
 
 ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")
@@ -15,18 +15,11 @@ URL = re.compile(r"https?://[A-Za-z0-9.-]{1,190}(:[0-9]{1,5})?(/[!-~]{0,500})?")
 TLS = ("starttls", "tls", "none")
 
 
-def _are_addresses(value: Any) -> bool:
-    return (
-        is_list(value, lambda each: is_text(each) and ADDRESS.fullmatch(each))
-        and 1 <= len(value) <= 20
-    )
-
-
 FORM: Form = {
     "server": matching(SERVER, "HOST:PORT of the relay", None),
     "tls": choice(TLS, TLS[0]),
     "from": matching(ADDRESS, "one mail address", None),
-    "to": passing(_are_addresses, "a list of 1 to 20 mail addresses", None),
+    "to": several(ADDRESS, 20, "a list of 1 to 20 mail addresses", None),
     "user": matching(re.compile(r"[!-~]{1,100}"), "a name without blanks", None),
     "url": matching(URL, "an address http://... or https://... without blanks", None),
     "secret_file": matching(re.compile(r"[^/\0][^\0]{0,200}"), "a file beside doors.toml", None),

@@ -11,15 +11,10 @@ from controller.doors.listener import Connection, Listener, tls
 from controller.doors.process import House
 
 
-async def serve(house: House, name: str, values: dict[str, Any]) -> None:
-    """Serve until cancelled. Raises DoorError, OSError."""
-    await Door(house, values).run()
-
-
 class Door:
     """One listening address."""
 
-    def __init__(self, house: House, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
         context = tls(house, values, "certificate", "key", "client_ca")
         self.counts, stream = Counts(values["connections_max"] // 2), Stream(house.feed)
         self._pages, self._rules = Pages(house, stream, self.counts), Guard(values)

@@ -23,15 +23,10 @@ READ_BYTES = 4096
 SERIAL_RETRY_S = 0.2
 
 
-async def serve(house: House, name: str, values: dict[str, Any]) -> None:
-    """Serve until cancelled. Raises DoorError, OSError."""
-    await Door(house, values).run()
-
-
 class Door:
     """One table [local.NAME]."""
 
-    def __init__(self, house: House, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
         self._house, self._values = house, values
         self._house.feed.period_s = PERIOD_S
         self.line: SerialLine | None = None

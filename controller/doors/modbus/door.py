@@ -56,11 +56,6 @@ WORDS = {
 LINES_MAX = 20
 
 
-async def serve(house: House, name: str, values: dict[str, Any]) -> None:
-    """Serve until cancelled. Raises DoorError, OSError."""
-    await Door(house, name, values).run()
-
-
 class Door:
     """One door with all its connections. `counts`: how often each cause came."""
 

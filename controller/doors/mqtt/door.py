@@ -22,11 +22,6 @@ FAREWELL_S = 2.0
 CHECK_S = 1.0
 
 
-async def serve(house: House, name: str, values: dict[str, Any]) -> None:
-    """Serve until cancelled. Raises DoorError, OSError."""
-    await Door(house, name, values).run()
-
-
 class Door:
     """One table [mqtt.NAME]."""
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from command_line import run
 from hypothesis import HealthCheck, given, settings, strategies as st
+from planted import Given
 
 from controller.audit import judge, rules, samples, table as audit_table
-from controller.audit.samples import Piece
 from controller.series import table
 from tests.tables import cases
 
@@ -184,20 +184,6 @@ def test_every_shipped_rule_says_where_it_was_read():
     )
     assert all(rule.title.endswith(" (?)") for rule in every)
     assert not [name for name in rules.usual() if "template" in name]
-
-
-class Given:
-    """A record of these arrays, in pieces."""
-
-    path, begin_utc_s, meter_s = "given", None, 0.0
-
-    def __init__(self, times_s, values, count):
-        self.times_s, self.values, self._count = times_s, values, count
-
-    def pieces(self):
-        for first in range(0, len(self.times_s), self._count):
-            part = slice(first, first + self._count)
-            yield Piece(self.times_s[part], {key: v[part] for key, v in self.values.items()})
 
 
 class Sag(Given):

@@ -5,25 +5,10 @@ import planted
 import pytest
 
 from controller.audit import judge, rules
-from controller.audit.samples import Piece
 
 BELOW, ABOVE = 0.985, 1.015
 SEEDS = range(7)
 RIDE_STEP = 0.02  # a power is back after whole samples
-
-
-class Given:
-    """A record as the generator made it, in pieces of odd lengths."""
-
-    def __init__(self, made, seed):
-        self.path, self.begin_utc_s, self.meter_s, self._made = "planted", None, 0.0, made
-        self._piece = 997 + 7919 * (seed % 5)
-
-    def pieces(self):
-        for first in range(0, len(self._made.times_s), self._piece):
-            part = slice(first, first + self._piece)
-            columns = {key: each[part] for key, each in self._made.columns.items()}
-            yield Piece(self._made.times_s[part], columns)
 
 
 # file, rule: limit in the unit of the rule, then what makes a record of a size
@@ -51,7 +36,8 @@ RULES = {
 
 def verdict(case, made, seed):
     (rule,) = [each for each in rules.load(case[0]) if each.name == case[1]]
-    (found,) = judge.audit(Given(made, seed), [rule], None).verdicts
+    odd = 997 + 7919 * (seed % 5)
+    (found,) = judge.audit(planted.Given(made.times_s, made.columns, odd), [rule], None).verdicts
     return found
 
 

@@ -91,7 +91,7 @@ def test_not_armed_and_named_without_its_equipment(files, names):
         ((state, name),) = found[stage]
         assert state == stage_states.NOT_FITTED and name in names and image[stage] == {0}
         assert stage_states.accepted(loaded.topology, name) == WHO
-        row = next(each[matrix.S_ROW] for each in matrix.STAGES if each[matrix.S_ID] == stage)
+        row = records.BY_ID[stage][matrix.S_ROW]
         assert any(
             stage in stages and words == "not fitted" and lacks == name
             for stages, words, lacks in check_rows.row_states(loaded)[row]
@@ -112,7 +112,7 @@ def test_what_may_be_left_out_does_not_disarm_the_others(files):
     assert others == {**dict.fromkeys(others, {(stage_states.ARMED, "")}), "51": alone}
 
 
-@pytest.mark.parametrize("name", [name for name, one in EQUIPMENT.items() if one.roles])
+@pytest.mark.parametrize("name", WITH_DEVICE)
 def test_missing_device_is_refused_with_its_rows(files, name):
     role = EQUIPMENT[name].roles[0]
     files.cut_device(role)

@@ -16,7 +16,7 @@ from controller.documents import (
 from controller.rows import records
 from safety import matrix as m
 
-ROW_3 = next(stage for stage in m.STAGES if stage[m.S_ID] == "3")
+ROW_3 = records.BY_ID["3"]
 EFFECT = "fan on after 30 s (agent hold-off: A32, D1, D2)"
 
 

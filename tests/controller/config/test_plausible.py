@@ -5,8 +5,6 @@ import sys
 
 import pytest
 
-from controller.config import configuration, families
-from controller.core.image import ProcessImage
 from controller.core.site_devices.roles import ROLES
 from drivers import plausible
 from safety import signals
@@ -102,12 +100,6 @@ def test_a_power_beyond_twice_the_rating_of_a_converter_is_no_reading(name):
         readings._measured(0)
         assert (groups[0] in sink.taken()) == is_fresh
     assert readings.refused == 2
-
-
-def test_a_meter_without_a_rating_has_that_of_connection_and_converters():
-    config = configuration.load(str(ROOT / "controller/sites/example/cabinet.toml"))
-    drivers = families.build(config, ProcessImage(config.layout(), config.site_devices))
-    assert drivers["meter_grid"]._power_W_max == 10 * (500_000 + 250_000)
 
 
 @cases("""

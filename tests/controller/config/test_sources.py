@@ -5,8 +5,7 @@ from array import array
 import pytest
 from site_files import PYLONTECH, SiteFiles
 
-from controller.config import configuration, schema, sources
-from controller.core import parameters
+from controller.config import configuration
 from controller.core.base import hint_sources
 from controller.documents import check
 from controller.sites import EXAMPLE, FOLDER
@@ -71,12 +70,6 @@ def test_the_image_says_all_that_the_core_needs():
 def test_an_image_of_another_version_is_refused(image):
     with pytest.raises(ValueError, match="source image"):
         hint_sources.sources(array("i", image))
-
-
-def test_the_words_are_those_of_the_table():
-    names = [row[0] for row in parameters.SOURCE_PARAMETERS]
-    assert names[5:] == list(sources.FALLBACK_KEYS.values())
-    assert set(schema.SOURCE) == {"role", *names}
 
 
 def test_check_says_what_a_planner_that_is_gone_may_cost(files):

@@ -6,6 +6,7 @@ import pytest
 
 from controller.config import configuration
 from controller.documents import checklist, checklist_page
+from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE
 from hil.campaigns.rows import command as rows_command
 from hil.campaigns.rows.courses import COURSES
@@ -13,7 +14,6 @@ from safety import matrix as m, signals as s
 from tests.safety.bench import Bench
 from tests.tables import cases
 
-BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 LONG_TICKS = 600  # 12 s: longer than the debounces of 38b, 45a and 45c
 
 

@@ -38,7 +38,7 @@ def test_the_stages_of_a_contact_detect_its_faults():
     for name in fault_table.CONTACTS:
         opens, *stuck = lines_of(name)
         for stage in opens["stages"]:
-            contacts = records.feature(fault_table.BY_ID[stage]).contacts
+            contacts = records.feature(records.BY_ID[stage]).contacts
             assert name in contacts or stage == "44e"
         assert stuck or opens["stages"] == ["44e"]
     assert lines_of("estop_2_ok", "wire")[0]["stages"] == ["1b"]

@@ -82,7 +82,7 @@ def test_a_hazard_without_a_row_is_a_gap():
 
 @pytest.mark.parametrize("place", range(m.S_DEMAND + 1))
 def test_any_other_number_of_a_stage_voids_its_measured_times(place):
-    stage = next(each for each in m.STAGES if each[m.S_ID] == "1a")
+    stage = records.BY_ID["1a"]
     others = {m.S_ID: "1b", m.S_DEMAND: (m.PCS_RAMP, *stage[m.S_DEMAND][1:])}
     changed = list(stage)
     changed[place] = others[place] if place in others else stage[place] + 1

@@ -9,10 +9,10 @@ from command_line import run
 from controller.config import configuration
 from controller.documents import html_page, matrix_facts, matrix_grid
 from controller.rows import matrix_words
+from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE
 from safety import matrix as m
 
-BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 WORDS = dict(matrix_words.EFFECTS)
 FIRST = len(matrix_grid.CAUSES)
 

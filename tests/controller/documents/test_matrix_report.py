@@ -34,12 +34,12 @@ from controller.rows import (
     reason_words,
     records,
 )
+from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE
 from safety import matrix as m, parameters as p
 from tests.repository import ROOT
 from tests.tables import table
 
-BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 IDS = list(BY_ID)
 OURS = [name for name, stage in records.STAGES.items() if stage.is_added]
 BY_BMS = {name: stage.by_bms for name, stage in records.STAGES.items() if stage.by_bms}

@@ -14,11 +14,11 @@ from controller.documents import (
     matrix_facts,
     matrix_page,
 )
+from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE
 from safety import bounds, matrix as m, signals as s
 from tests.safety.bench import Bench
 
-BY_ID = {stage[m.S_ID]: stage for stage in m.STAGES}
 # {signal of a taper: (its rack inputs, its limit in the kernel)}
 INPUTS = {
     "temperature_ddegC_max": (

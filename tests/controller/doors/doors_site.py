@@ -34,6 +34,19 @@ def written(folder, text, sources=SOURCES):
     return str(folder / "doors.toml")
 
 
+def patched(old, made):
+    """The state after a merge patch (RFC 7386, chapter 2)."""
+    if not isinstance(made, dict):
+        return made
+    found = dict(old) if isinstance(old, dict) else {}
+    for key, value in made.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = patched(found.get(key), value)
+    return found
+
+
 def refused(folder, text, words):
     with pytest.raises(ConfigError, match=words) as error:
         settings.load(written(folder, text))

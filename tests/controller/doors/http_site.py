@@ -13,7 +13,7 @@ from controller.doors.http import connection, pages
 from controller.doors.http.door import Door
 from tests.certificates import certificates
 from tests.controller.doors.doors_site import GUARD_S, answering
-from tests.controller.doors.listener_suite import Place
+from tests.controller.doors.listener_suite import Place, garbled
 
 HINT_TOKEN, READ_TOKEN, CAP_TOKEN = "h" * 40, "r" * 40, "c" * 40
 TABLE = "".join(
@@ -59,7 +59,7 @@ class Served(Place):
 
     def __init__(self, house, values):
         self.house, self.values = house, values
-        super().__init__(lambda: Door(house, values), self._is_open, [self._asked_for])
+        super().__init__(lambda: Door(house, "page", values), self._is_open, [self._asked_for])
 
     def _is_open(self, door):
         return door.listener.port and self.house.feed.trouble != FIRST
@@ -116,11 +116,7 @@ class Served(Place):
         chance = random.Random(number)
         body = json.dumps(BEAT | {"quantity": "import_W_max", "value_W": number}).encode()
         honest = post(body, b"Content-Length: %d" % len(body), token="x" * 40)
-        data = bytearray(honest if number % 2 else GET.replace(b"GET", b"PUT"))
-        for _ in range(chance.randrange(4)):
-            at = chance.randrange(len(data))
-            data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
-        return bytes(data[: chance.randrange(1, 2 * len(data))])
+        return garbled(chance, honest if number % 2 else GET.replace(b"GET", b"PUT"))
 
     def ask(self, method, path, body=None, token="", source="127.0.0.1", **headers):
         """(status, headers, body) of one request. source: the address that it comes from."""

@@ -93,6 +93,15 @@ class Place(Opened):
         return found
 
 
+def garbled(chance, data):
+    """Bytes in part changed, often cut short."""
+    made = bytearray(data)
+    for _ in range(chance.randrange(4)):
+        at = chance.randrange(len(made))
+        made[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
+    return bytes(made[: chance.randrange(1, 2 * len(made))])
+
+
 class HostileSuite:
     VALUES: dict = {}
 

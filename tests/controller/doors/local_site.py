@@ -18,7 +18,7 @@ from controller.doors.local import client, door, form
 from controller.doors.process import House
 from controller.hints import wire as w
 from tests.controller.doors.doors_site import GUARD_S
-from tests.controller.doors.listener_suite import Place
+from tests.controller.doors.listener_suite import Place, garbled
 
 ODD = None, True, -1, 2**63, 0.5, "", "x" * 99, [], {}, "\u0661" * 64
 HELLO = {"hello": "site_ems"}
@@ -28,7 +28,9 @@ HINT = w.Hint("site_ems", bytes(8), 1, 5, h.GRID_CAP, h.IMPORT_W_MAX, 0, 400_000
 def door_of(run_dir, **values):
     given = {name: field.default for name, field in form.FORM.items()}
     given |= {"listen": os.path.join(run_dir, "upstream.sock"), **values}
-    return door.Door(House(settings.Settings("", {}, {}), str(run_dir), str(run_dir), ""), given)
+    return door.Door(
+        House(settings.Settings("", {}, {}), str(run_dir), str(run_dir), ""), "x", given
+    )
 
 
 GREEDY = """
@@ -118,11 +120,7 @@ class Served(Place):
         chance = random.Random(number)
         message = good(sequence=number) | {chance.choice([*good(), "x"]): chance.choice(ODD)}
         pack = msgpack.packb if number % 2 else lambda each: json.dumps(each).encode() + b"\n"
-        data = bytearray(pack(message) + chance.randbytes(chance.randrange(99)))
-        for _ in range(chance.randrange(4)):
-            at = chance.randrange(len(data))
-            data[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
-        return bytes(data[: chance.randrange(1, 2 * len(data))])
+        return garbled(chance, pack(message) + chance.randbytes(chance.randrange(99)))
 
     def __exit__(self, *error):
         for each in self.opened:
@@ -204,6 +202,10 @@ def line_of(client):
             return None
         data += chunk
     return json.loads(data)
+
+
+def is_served(client):
+    return ask(client, HELLO)["source"] == "site_ems"
 
 
 def ask(client, message):

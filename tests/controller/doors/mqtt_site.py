@@ -15,8 +15,9 @@ import parts
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from controller.doors import feed
 from controller.doors.feed import Feed
-from controller.doors.mqtt import form
+from controller.doors.mqtt import form, outlet
 from controller.doors.mqtt.door import Door
 from controller.forms.reading import read
 from tests.controller.doors.doors_site import Opened, answering
@@ -25,6 +26,13 @@ GUARD_S = 240  # only a broken door waits so long
 BASE = "firebreak/cab1"
 SOURCES = ["site_ems", "scheduler"]
 FACTS = {"is_live": True, "standing": [], "state": "running", "battery_W": 5000, "uptime_ms": 1}
+
+
+def hurry(monkeypatch):
+    """A feed of 50 Hz, and each count at once."""
+    monkeypatch.setattr(outlet, "COUNTS_US", 0)
+    monkeypatch.setattr(feed, "PERIOD_S", 0.02)
+    monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
 def free_port():

@@ -7,7 +7,7 @@ import socket
 import threading
 
 import pytest
-from test_alarm_letters import HOOK, MAIL, Place, state
+from test_alarm_letters import HOOK, HOT, MAIL, Place
 
 from controller.doors.alarms import post
 
@@ -96,10 +96,10 @@ def test_each_recipient_gets_a_letter_once_wherever_the_relay_breaks_off(
 ):
     with served(tmp_path, {at: odd}) as (relay, place), monkeypatch.context() as short:
         short.setattr(post, "EXCHANGE_S", 0.3 if odd == "drip" else post.EXCHANGE_S)
-        place.turns(*[(state("12a"),)] * 2)
+        place.turns(HOT, HOT)
         short.undo()
         place.now_us = 1 << 60
-        place.turns(*[(state("12a"),)] * 2)
+        place.turns(HOT, HOT)
         assert at == "QUIT" or at in relay.seen
         assert sorted(sum(relay.letters, [])) == ["d@e.f", "g@h.i"]
         assert not place.door._outbox.waiting and not place.door._later
@@ -109,26 +109,26 @@ def test_each_recipient_gets_a_letter_once_wherever_the_relay_breaks_off(
 def test_an_address_that_ends_every_connection_takes_the_letter_from_no_other(first, tmp_path):
     (other,) = {"d@e.f", "g@h.i"} - {first}
     with served(tmp_path, odd_of={first: ["421 not now"] * 9}) as (relay, place):
-        place.turns(*[(state("12a"),)] * 2)
+        place.turns(HOT, HOT)
         assert relay.letters == [[other]] and [to for _, _, to in place.door._later] == [[first]]
 
 
 def test_a_relay_that_refuses_every_address_keeps_the_letter_waiting(tmp_path, capfd):
     refused = {"d@e.f": ["550 no", "450 later"], "g@h.i": ["550 no", "550 no"]}
     with served(tmp_path, odd_of=refused) as (relay, place):
-        place.turns(*[(state("12a"),)] * 2)
+        place.turns(HOT, HOT)
         assert not relay.letters and list(place.door._outbox.waiting) == ["12a"]
         assert not place.door._later and not place.door._sent_us
         assert "the relay refuses d@e.f, g@h.i; tried again" in capfd.readouterr().err
-        place.turns((state("12a"),))
+        place.turns(HOT)
         assert relay.letters == [["d@e.f", "g@h.i"]]
 
 
 def test_an_address_that_was_put_off_and_is_then_refused_is_not_tried_for_ever(tmp_path, capfd):
     with served(tmp_path, odd_of={"g@h.i": ["450 later", "550 no"]}) as (relay, place):
-        place.turns((state("12a"),))
+        place.turns(HOT)
         place.now_us = place.door._later[0][0]
-        place.turns((state("12a"),))
+        place.turns(HOT)
         assert relay.letters == [["d@e.f"]] and not place.door._later
         assert "refuses g@h.i (answer 550), which gets no letter" in capfd.readouterr().err
 
@@ -158,7 +158,7 @@ def dripping_hook(folder, begin):
 def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(post, "EXCHANGE_S", 0.3)
     with dripping_hook(tmp_path, begin) as place:
-        place.turns((state("12a"),))
+        place.turns(HOT)
     assert list(place.door._outbox.waiting) == ["12a"]
     assert "webhook 127.0.0.1" in capfd.readouterr().err
 
@@ -166,12 +166,12 @@ def test_a_webhook_that_drips_has_not_taken_the_letter(begin, tmp_path, monkeypa
 def test_the_status_of_a_webhook_decides_however_long_its_body_is(tmp_path):
     """An answer that counts as lost because of its body would be sent again for ever."""
     with dripping_hook(tmp_path, b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n") as place:
-        place.turns((state("12a"),))
+        place.turns(HOT)
     assert not place.door._outbox.waiting
 
 
 def test_two_equal_addresses_do_not_make_a_refused_letter_a_taken_one(tmp_path):
     with served(tmp_path, odd_of={"d@e.f": ["550 no"] * 9}) as (relay, place):
         place.door._values["to"] = ["d@e.f", "d@e.f"]
-        place.turns((state("12a"),))
+        place.turns(HOT)
         assert not relay.letters and list(place.door._outbox.waiting) == ["12a"]

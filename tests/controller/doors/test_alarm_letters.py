@@ -44,6 +44,7 @@ def state(*instances, live=True):
     return {**head, "standing": standing, "utc_us": 1_800_000_000_000_000, "store": store}
 
 
+HOT = (state("12a"),)  # a reading with one alarm
 BEGAN = "2027-01-15 07:58:58Z, 1 min 2 s before it was seen"
 
 
@@ -84,20 +85,16 @@ class Place:
 
 
 class Inbox:
-    """Takes mails; `refusals` answers come first, `of_address` and `at_quit` in their place."""
+    """Takes mails; `refusals` answers come first, `of_address` in their place."""
 
     def __init__(self):
         self.mails, self.refusals, self.of_address = [], [], {}
-        self.at_quit = "221 bye"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         if answers := self.of_address.get(address):
             return answers.pop(0)
         envelope.rcpt_tos.append(address)
         return "250 OK"
-
-    async def handle_QUIT(self, server, session, envelope):
-        return self.at_quit
 
     async def handle_DATA(self, server, session, envelope):
         if self.refusals:
@@ -113,6 +110,11 @@ def inbox():
     with socket.create_server(("127.0.0.1", 0)) as made.listening:
         made.port = made.listening.getsockname()[1]
         yield made
+
+
+@pytest.fixture
+def place(inbox, tmp_path):
+    return Place(tmp_path, MAIL.format(inbox.port), inbox)
 
 
 @pytest.fixture
@@ -139,10 +141,9 @@ def hook():
     server.server_close()
 
 
-def test_an_alarm_is_one_mail_with_words_and_remedy(inbox, tmp_path):
+def test_an_alarm_is_one_mail_with_words_and_remedy(place, inbox):
     """Two that come at once are one letter; one that stands is not told again."""
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns((state(),), (state("12a", "3b"),), (state("12a", "3b"),), (state("12a"),))
+    place.turns((state(),), (state("12a", "3b"),), (state("12a", "3b"),), HOT)
     (mail,) = inbox.mails
     text = mail.content.decode()
     assert mail.rcpt_tos == ["d@e.f", "g@h.i"]
@@ -165,17 +166,16 @@ def test_a_letter_tells_when_an_alarm_began(began_ms, state, words):
     assert letter.began({"began_ms": began_ms}, state) == words
 
 
-def test_an_alarm_is_told_once_over_a_restart_and_one_in_between_is_not_lost(inbox, tmp_path):
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns((state("12a"),))
+def test_an_alarm_is_told_once_over_a_restart_and_one_in_between_is_not_lost(place, inbox):
+    place.turns(HOT)
     place.open()
     place.turns((None,), (state("12a", "3b"),), (state("12a", "3b"),))
     assert [b"(+1)" in each.content for each in inbox.mails] == [False, False]
     assert b"3b" not in inbox.mails[0].content and len(inbox.mails) == 2
 
 
-def test_a_store_that_is_not_saved_is_an_alarm_with_a_remedy(inbox, tmp_path):
-    place, failed = Place(tmp_path, MAIL.format(inbox.port), inbox), state()
+def test_a_store_that_is_not_saved_is_an_alarm_with_a_remedy(place, inbox):
+    failed = state()
     failed["store"] = {"unsaved_ms": 20, "unsaved_before_ms": 0}
     place.turns((state(),), (failed,), (failed,), (state(),))
     (mail,) = inbox.mails
@@ -184,11 +184,10 @@ def test_a_store_that_is_not_saved_is_an_alarm_with_a_remedy(inbox, tmp_path):
     assert "Check  Free space on the disk of the state directory" in text and "Seen   12:00" in text
 
 
-def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
+def test_a_refused_letter_is_tried_until_it_is_taken(place, inbox, capfd):
     """What came meanwhile, once each, over a restart too; one line for each cause."""
     inbox.refusals = ["451 later", "451 later", "554 no"]
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns((state("12a"),), (state("12a"),))
+    place.turns(HOT, HOT)
     place.open()
     place.turns((state("12a", "3b"),), (state("12a", "3b"),), (state("12a", "3b"),))
     (mail,) = inbox.mails
@@ -201,39 +200,27 @@ def test_a_refused_letter_is_tried_until_it_is_taken(inbox, tmp_path, capfd):
     ]
 
 
-@pytest.mark.parametrize("answer", ["421 busy", "250 bye", "500 what"])
-def test_a_letter_is_taken_once_the_relay_answers_data_whatever_it_answers_quit(
-    answer, inbox, tmp_path
-):
-    inbox.at_quit = answer
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns(*[(state("12a"),)] * 3)
-    assert len(inbox.mails) == 1 and not place.door._outbox.waiting
-
-
 def test_an_address_that_the_relay_refuses_is_named_and_the_others_get_one_letter(
-    inbox, tmp_path, capfd
+    place, inbox, capfd
 ):
     inbox.of_address = {"g@h.i": ["550 no such user"] * 9}
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns(*[(state("12a"),)] * 2, *[(state("12a"), 600)] * 3)
+    place.turns(HOT, HOT, *[(state("12a"), 600)] * 3)
     assert [mail.rcpt_tos for mail in inbox.mails] == [["d@e.f"]]
     assert len(place.door._sent_us) == 1, "the quota counts it"
     _, line = capfd.readouterr().err.splitlines()
     assert line.endswith("the relay refuses g@h.i (answer 550), which gets no letter")
 
 
-def test_an_address_that_the_relay_puts_off_gets_the_letter_later(inbox, tmp_path):
+def test_an_address_that_the_relay_puts_off_gets_the_letter_later(place, inbox):
     """The relay knows no sender of a first letter (greylisting)."""
     inbox.of_address = {"g@h.i": ["450 later", "450 later"]}
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
 
     def due(seconds):
         """Each reading moves the clock to `seconds` after the relay put the address off."""
         place.now_us = place.door._later[0][0] + (seconds - 301) * SECOND_US
-        place.turns((state("12a"),))
+        place.turns(HOT)
 
-    place.turns((state("12a"),))
+    place.turns(HOT)
     due(299)
     assert [mail.rcpt_tos for mail in inbox.mails] == [["d@e.f"]]
     due(300)
@@ -244,17 +231,16 @@ def test_an_address_that_the_relay_puts_off_gets_the_letter_later(inbox, tmp_pat
 
 
 def test_letters_leave_with_a_full_disk_and_the_door_says_what_it_could_not_keep(
-    inbox, tmp_path, monkeypatch, capfd
+    place, inbox, monkeypatch, capfd
 ):
     """Once the disk takes files again, what waits and what was told is kept."""
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as disk:
         disk.setattr(durable, "put", full)
-        place.turns((state("12a"),), (state("12a"),), (state("12a", "3b"),))
+        place.turns(HOT, HOT, (state("12a", "3b"),))
     assert len(inbox.mails) == 2
     lines = [line for line in capfd.readouterr().err.splitlines() if "letter taken" not in line]
     words = "x.json is not kept: No space left on device: after a restart some letters may come"
@@ -267,9 +253,8 @@ def test_letters_leave_with_a_full_disk_and_the_door_says_what_it_could_not_keep
 
 @pytest.mark.parametrize("row", [{"reason": {"name": "n"}}, None, 3, {"danger": "x", "reason": ""}])
 def test_a_stored_alarm_of_another_release_is_told_as_such_and_holds_up_no_other(
-    row, inbox, tmp_path, capfd
+    row, place, inbox, tmp_path, capfd
 ):
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
     (tmp_path / "own").mkdir()
     kept = {"told": ["3b"], "waiting": {"9z": row, "12a": row}}
     (tmp_path / "own/x.json").write_text(json.dumps(kept))
@@ -283,11 +268,8 @@ def test_a_stored_alarm_of_another_release_is_told_as_such_and_holds_up_no_other
 
 
 @pytest.mark.parametrize(("wait_min", "letters"), [(14, 1), (15, 2)])
-def test_an_alarm_that_comes_and_goes_is_told_again_after_a_pause(
-    wait_min, letters, inbox, tmp_path
-):
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns((state("12a"),), (state(),))
+def test_an_alarm_that_comes_and_goes_is_told_again_after_a_pause(wait_min, letters, place, inbox):
+    place.turns(HOT, (state(),))
     place.now_us = max(place.door._outbox._sent_us.values()) - SECOND_US
     place.turns((state("12a"), wait_min * 60 + 1))
     assert len(inbox.mails) == letters
@@ -304,10 +286,9 @@ def test_more_letters_than_the_hour_allows_wait_and_go_as_one(inbox, tmp_path):
 
 
 @pytest.mark.parametrize("facts", [None, state("12a", live=False)])
-def test_a_controller_that_is_silent_is_an_alarm_and_ends_none(facts, inbox, tmp_path):
+def test_a_controller_that_is_silent_is_an_alarm_and_ends_none(facts, place, inbox):
     """Unknown is not gone: the alarm that stood before is not told again afterwards."""
-    place = Place(tmp_path, MAIL.format(inbox.port), inbox)
-    place.turns((state("12a"),), (facts, 59), (facts, 1), (facts, 60), (state("12a"),), (facts, 9))
+    place.turns(HOT, (facts, 59), (facts, 1), (facts, 60), HOT, (facts, 9))
     assert len(inbox.mails) == 2
     assert b"Cabinet 1: unknown: the controller does not answer" in inbox.mails[1].content
 
@@ -320,7 +301,7 @@ def test_a_webhook_gets_the_rows_and_an_identity(hook, tmp_path):
     secret_path.chmod(0o600)
     place._text += 'secret_file = "token"\n'
     place.open()
-    place.turns((state("12a"),), (state("12a"),), (state("12a"),), (state("12a"),))
+    place.turns(HOT, HOT, HOT, HOT)
     assert [path for path, *_ in hook.got] == ["/in?a=b"] * 3
     assert {head["Authorization"] for _, head, _ in hook.got} == {"Bearer s3cret"}
     assert len({head["Idempotency-Key"] for _, head, _ in hook.got}) == 1
@@ -331,7 +312,7 @@ def test_a_receiver_that_is_not_there_is_one_line_without_the_secret(tmp_path, c
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as gone:
         port = gone.server_address[1]
     place = Place(tmp_path, HOOK.format(port))
-    place.turns((state("12a"),), (state("12a"),), (state("12a"),))
+    place.turns(HOT, HOT, HOT)
     (line,) = capfd.readouterr().err.splitlines()
     assert f"door alarms.x: webhook 127.0.0.1:{port}: Connection refused" in line
     assert list(place.door._outbox.waiting) == ["12a"]
@@ -406,7 +387,7 @@ def test_whatever_fails_waits_for_a_longer_pause_and_ends_in_order(error, tmp_pa
         raise error
 
     place.door._send = fails
-    place.turns((state("12a"),), (state("12a"),), (state("12a"),))
+    place.turns(HOT, HOT, HOT)
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert place.door._pause_s == 40 and list(place.door._outbox.waiting) == ["12a"]
 
@@ -419,7 +400,7 @@ def test_whatever_fails_waits_for_a_longer_pause_and_ends_in_order(error, tmp_pa
 
 def test_a_wrong_ca_file_is_one_line_and_lies_beside_the_file(tmp_path, capfd):
     place = Place(tmp_path, '[alarms.x]\nurl = "https://127.0.0.1:9/"\nca_file = "none.pem"\n')
-    place.turns((state("12a"),))
+    place.turns(HOT)
     (line,) = capfd.readouterr().err.splitlines()
     assert "none.pem" in line or "No such file" in line
     assert place.door._values["ca_file"] == str(tmp_path / "doors/none.pem")

@@ -15,7 +15,7 @@ from controller.journal.ring import JournalError
 from controller.state import ask as answers
 from controller.state.forecast import Job
 from tests.controller.doors.doors_site import GUARD_S
-from tests.controller.doors.local_site import HELLO, Served, ask, line_of, running
+from tests.controller.doors.local_site import HELLO, Served, ask, is_served, line_of, running
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -91,7 +91,7 @@ def test_a_door_answers_without_the_loop_and_goes_on(tmp_path, monkeypatch):
         asking._situation.cache_clear()
         assert ask(served.client(), {"ask": JOB})["answer"] == "yes"
         with site.pumped():
-            assert ask(client, HELLO)["source"] == "site_ems"
+            assert is_served(client)
     site.close()
 
 
@@ -127,7 +127,7 @@ def test_a_question_delays_no_other_client(slow):
         put(client, each)
     other = served.client()
     for _ in range(5):  # while no question has an answer
-        assert ask(other, HELLO)["source"] == "site_ems"
+        assert is_served(other)
     for each, client in enumerate(asking_clients):
         open_door()
         assert line_of(client) == {"answer": each}
@@ -158,7 +158,7 @@ def test_a_client_that_leaves_and_a_fault_of_the_program_cost_their_question(slo
     clients = [served.client() for _ in range(5)]
     for client, power_W in zip(clients, (0, 1, 13, 3, 4)):
         put(client, power_W)
-        assert ask(served.client(), HELLO)["source"] == "site_ems"
+        assert is_served(served.client())
         served.opened.pop().close()
     for each in (3, 0):  # one leaves before its turn, one while it is answered
         clients[each].close()
@@ -174,7 +174,7 @@ def test_the_end_of_a_door_waits_for_no_question(slow):
     served, open_door = slow
     for each in range(3):
         put(served.client(), each)
-        assert ask(served.client(), HELLO)["source"] == "site_ems"
+        assert is_served(served.client())
     assert served.begun.get(timeout=GUARD_S) == 0  # the worker has taken the first one
     served.stop()
     open_door()

@@ -20,6 +20,12 @@ from tests.controller.doors.doors_site import answering, refused, written
 pytestmark = pytest.mark.wire
 
 
+@pytest.fixture
+def house(tmp_path):
+    with answering(tmp_path) as (_, made):
+        yield made
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -71,23 +77,6 @@ def test_a_secret_in_place_of_the_name_of_its_file_is_in_no_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("source", "hint", "code"),
-    [
-        ("site_ems", {"quantity": "import_W_max", "value_W": 300_000, "valid_s": 60}, h.GRANTED),
-        ("scheduler", {"quantity": "import_W_max", "value_W": 300_000, "valid_s": 60}, h.ROLE),
-        ("scheduler", {"quantity": "heartbeat", "valid_s": 60}, h.GRANTED),
-        ("site_ems", {"quantity": "import_W_max", "value_W": -1, "valid_s": 60}, h.WRONG_VALUE),
-    ],
-)
-def test_a_hint_in_words_has_the_answer_of_the_loop(source, hint, code, tmp_path):
-    with answering(tmp_path) as (_, house):
-        answer = asyncio.run(house.senders[source].hint(hint))
-    assert (answer["code"], answer["granted"]) == (code, h.taken(code))
-    assert answer["sentence"] == h.text(code)[1]
-    assert ("doors.toml" in answer["remedy"]) == (code == h.ROLE)  # the door's own answer
-
-
-@pytest.mark.parametrize(
     ("hint", "words"),
     [
         ([], "is not an object"),
@@ -104,17 +93,16 @@ def test_a_wrong_hint_is_refused_before_it_is_sent(hint, words):
         sending.read_hint(hint)
 
 
-def test_no_more_than_the_quota_reaches_the_loop(tmp_path):
+def test_no_more_than_the_quota_reaches_the_loop(house):
     """Each source has its own; an answer says so."""
 
     async def codes(sender):
         return [(await sender.hint({"quantity": "heartbeat", "valid_s": 9}))["code"] for _ in "123"]
 
-    with answering(tmp_path) as (_, house):
-        sender = house.senders["site_ems"]
-        sender.source = sender.source._replace(hints_per_min_max=2)
-        assert asyncio.run(codes(sender)) == [h.GRANTED, h.GRANTED, h.RATE]
-        assert asyncio.run(codes(house.senders["scheduler"])) == [h.GRANTED] * 3
+    sender = house.senders["site_ems"]
+    sender.source = sender.source._replace(hints_per_min_max=2)
+    assert asyncio.run(codes(sender)) == [h.GRANTED, h.GRANTED, h.RATE]
+    assert asyncio.run(codes(house.senders["scheduler"])) == [h.GRANTED] * 3
 
 
 def test_without_a_controller_or_a_key_the_answer_says_so(tmp_path):
@@ -140,19 +128,17 @@ def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("is_live", [True, False])
-def test_a_state_without_a_new_tick_is_not_live(is_live, tmp_path, monkeypatch):
-    with answering(tmp_path) as (_, house):
+def test_a_state_without_a_new_tick_is_not_live(is_live, house, monkeypatch):
+    async def page(name):
+        return {"is_live": is_live}
 
-        async def page(name):
-            return {"is_live": is_live}
-
-        monkeypatch.setattr(house.feed, "page", page)
-        assert house.feed.live is None
-        asyncio.run(house.feed.read())
-        assert house.feed.live == ({"is_live": True} if is_live else None)
+    monkeypatch.setattr(house.feed, "page", page)
+    assert house.feed.live is None
+    asyncio.run(house.feed.read())
+    assert house.feed.live == ({"is_live": True} if is_live else None)
 
 
-def test_many_who_ask_share_a_reading_and_nobody_costs_none(tmp_path, monkeypatch):
+def test_many_who_ask_share_a_reading_and_nobody_costs_none(house, monkeypatch):
     made = []
 
     def page(name):
@@ -164,15 +150,14 @@ def test_many_who_ask_share_a_reading_and_nobody_costs_none(tmp_path, monkeypatc
         assert len(made) == 1
         await asyncio.gather(*[own.changed() for _ in range(9)])
 
-    with answering(tmp_path) as (_, house):
-        monkeypatch.setattr(house.feed, "_facts", page)
-        asyncio.run(asked(house.feed))
+    monkeypatch.setattr(house.feed, "_facts", page)
+    asyncio.run(asked(house.feed))
     assert len(made) == 2
 
 
 @pytest.mark.parametrize(("readings", "is_found"), [((0, 0, 1), True), ((0,), False)])
 def test_a_state_of_a_controller_that_has_just_started_is_awaited(
-    readings, is_found, tmp_path, monkeypatch
+    readings, is_found, house, monkeypatch
 ):
     """A state that is not live is read anew, however old a live one may be."""
     monkeypatch.setattr(feed, "PERIOD_S", 0.001)
@@ -190,28 +175,25 @@ def test_a_state_of_a_controller_that_has_just_started_is_awaited(
         assert len(made) == count + 1
         return await own.awaited(20 if is_found else 0.01)
 
-    with answering(tmp_path) as (_, house):
-        monkeypatch.setattr(house.feed, "_facts", page)
-        live = asyncio.run(asked(house.feed))
+    monkeypatch.setattr(house.feed, "_facts", page)
+    live = asyncio.run(asked(house.feed))
     assert (live is not None) == is_found and (len(made) == 3 or not is_found)
 
 
-def test_a_reading_that_hangs_leaves_no_old_values(tmp_path, monkeypatch):
-    with answering(tmp_path) as (_, house):
-        house.feed.state = {"is_live": True}
-        assert house.feed.live
-        later_us = clock.now_us() + 5_000_000
-        monkeypatch.setattr(clock, "now_us", lambda: later_us)
-        assert house.feed.state is None and house.feed.live is None
+def test_a_reading_that_hangs_leaves_no_old_values(house, monkeypatch):
+    house.feed.state = {"is_live": True}
+    assert house.feed.live
+    later_us = clock.now_us() + 5_000_000
+    monkeypatch.setattr(clock, "now_us", lambda: later_us)
+    assert house.feed.state is None and house.feed.live is None
 
 
-def test_who_asks_while_a_reading_hangs_is_told(tmp_path, monkeypatch):
+def test_who_asks_while_a_reading_hangs_is_told(house, monkeypatch):
     monkeypatch.setattr(feed, "HANGS_S", 0.01)
     ends = threading.Event()
-    with answering(tmp_path) as (_, house):
-        monkeypatch.setattr(house.feed, "_facts", lambda name: ends.wait(20))
-        assert asyncio.run(house.feed.fresh()) is None
-        ends.set()
+    monkeypatch.setattr(house.feed, "_facts", lambda name: ends.wait(20))
+    assert asyncio.run(house.feed.fresh()) is None
+    ends.set()
     assert house.feed.trouble == "the journal has not been read within 0.01 s"
 
 

@@ -28,6 +28,7 @@ from tests.controller.doors.local_site import (
     Stepped,
     ask,
     good,
+    is_served,
     line_of,
     running,
     signed,
@@ -219,7 +220,7 @@ def test_any_client_gets_the_head_of_the_record(served):
     other = served.client()
     other.sendall(msgpack.packb({"head": True}))
     assert msgpack.unpackb(other.recv(4096)) == none
-    assert ask(client, HELLO)["source"] == "site_ems"
+    assert is_served(client)
 
 
 @pytest.mark.parametrize("prefixed", [False, True])
@@ -263,7 +264,7 @@ def test_wrong_msgpack_is_answered_and_ends_only_that_connection(served, data):
     unpacker.feed(served.until_closed(wrong))
     # one for the empty map, one for the value that is not a map
     assert [each["code"] for each in unpacker] == [h.NOT_UNDERSTOOD] * 2
-    assert ask(other, HELLO)["source"] == "site_ems"
+    assert is_served(other)
 
 
 def test_a_hint_with_a_wrong_key_gets_no_answer_code(served, monkeypatch):
@@ -286,7 +287,7 @@ def test_the_seventeenth_connection_is_refused_until_one_is_idle(served):
         late = served.client()
         assert line_of(late)["code"] == h.CROWDED and late.recv(1) == b""
     served.links[3].asked_us -= 100_000_000  # now silent for 300 s, the limit in SENDING.md
-    assert ask(served.client(), HELLO)["source"] == "site_ems"
+    assert is_served(served.client())
     assert clients[3].recv(1) == b""
 
 
@@ -296,12 +297,12 @@ def test_a_process_with_all_places_loses_one_to_another_process(served):
         oldest = served.links[-1]
         clients = [served.client() for _ in range(8)]
         for each in clients:
-            assert ask(each, HELLO)["source"] == "site_ems"
+            assert is_served(each)
         assert oldest not in served.links
         late = served.client()  # eight each: no process holds more than the newcomer would
         assert line_of(late)["code"] == h.CROWDED
         for each in clients:
-            assert ask(each, HELLO)["source"] == "site_ems"
+            assert is_served(each)
 
 
 @cases("""held  newcomer  given_up
@@ -357,7 +358,7 @@ def test_the_door_reports_a_missing_controller_and_finds_it_again(tmp_path):
         assert ask(client, HELLO)["code"] == h.NO_CONTROLLER
         site.reopen({})
         with site.pumped():
-            assert ask(client, HELLO)["source"] == "site_ems"
+            assert is_served(client)
     site.close()
 
 
@@ -408,10 +409,10 @@ def test_a_serial_adapter_that_is_unplugged_and_plugged_in_again(on_line):
     assert line.ask(served.GOOD)["source"] == "site_ems"
     line.pull_out()
     while port.fileno() >= 0:
-        assert ask(client, HELLO)["source"] == "site_ems"
+        assert is_served(client)
     line.plug_in()
     while port.fileno() < 0:
-        assert ask(client, HELLO)["source"] == "site_ems"
+        assert is_served(client)
     assert line.ask(served.GOOD)["source"] == "site_ems"
 
 

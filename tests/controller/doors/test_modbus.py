@@ -34,6 +34,12 @@ WEAK = "[source.weak]\nkey = 'weak.key'\n"
 SUNS = b"\x03\x04SunS"
 
 
+@pytest.fixture
+def place(tmp_path):
+    with plant(tmp_path) as made:
+        yield made
+
+
 def oracle():
     """[(model, point, register, length, type, may be set)] of the public definitions."""
     at = BASE + 2
@@ -91,33 +97,28 @@ def test_an_unknown_value_is_not_implemented_in_every_type():
                 assert int.from_bytes(point.packed(value), "big") == none, name
 
 
-def test_a_client_of_sunspec_scans_reads_and_sets(tmp_path):
-    with plant(tmp_path) as place:
-        client = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", place.port, timeout=20)
-        client.scan()
-        assert [each for each in client.models if isinstance(each, int)] == list(MODELS)
-        state = place.house.feed.state
-        measured, capacity = client.models[701][0], client.models[802][0]
-        assert measured.W.cvalue == round(state["battery_W"], -2)
-        assert measured.Hz.cvalue is None
-        assert capacity.SoC.cvalue == state["soc_permille_min"] / 10
-        control = client.models[704][0]
-        control.WSetEna.value, control.WSet.value, control.WSetRvrtTms.value = 1, -20_000, 100
-        control.write()
-        control.read()
-        assert (control.WSetEna.value, control.WSet.value, control.WSetPct.cvalue) == (
-            1,
-            -20_000,
-            -8,
-        )
-        assert 90 < control.WSetRvrtRem.value <= 100
-        control.WSetEna.value = 0
-        control.write()
-        control.WMaxLimPct.cvalue, control.WMaxLimPctEna.value = 30, 1
-        control.write()
-        control.read()
-        assert (control.WMaxLimPctEna.value, control.WMaxLimPct.cvalue) == (1, 30)
-        assert place.site.source("scheduler")["refused"] == 0
+def test_a_client_of_sunspec_scans_reads_and_sets(place):
+    client = sunspec.SunSpecModbusClientDeviceTCP(1, "127.0.0.1", place.port, timeout=20)
+    client.scan()
+    assert [each for each in client.models if isinstance(each, int)] == list(MODELS)
+    state = place.house.feed.state
+    measured, capacity = client.models[701][0], client.models[802][0]
+    assert measured.W.cvalue == round(state["battery_W"], -2)
+    assert measured.Hz.cvalue is None
+    assert capacity.SoC.cvalue == state["soc_permille_min"] / 10
+    control = client.models[704][0]
+    control.WSetEna.value, control.WSet.value, control.WSetRvrtTms.value = 1, -20_000, 100
+    control.write()
+    control.read()
+    assert (control.WSetEna.value, control.WSet.value, control.WSetPct.cvalue) == (1, -20_000, -8)
+    assert 90 < control.WSetRvrtRem.value <= 100
+    control.WSetEna.value = 0
+    control.write()
+    control.WMaxLimPct.cvalue, control.WMaxLimPctEna.value = 30, 1
+    control.write()
+    control.read()
+    assert (control.WMaxLimPctEna.value, control.WMaxLimPct.cvalue) == (1, 30)
+    assert place.site.source("scheduler")["refused"] == 0
 
 
 class TestListener(ListenerSuite):
@@ -163,9 +164,9 @@ class TestListener(ListenerSuite):
         assert sums.endswith("registers: 4, reads registers that are not there: 2")
 
 
-def test_units_0_and_255_are_the_server_itself(tmp_path):
+def test_units_0_and_255_are_the_server_itself(place):
     """A server that is reached on TCP directly (Modbus Messaging Implementation Guide 1.0b)."""
-    with plant(tmp_path) as place, place.raw() as raw:
+    with place.raw() as raw:
         answers = [raw.ask(read(BASE, 20), unit=unit) for unit in (1, 255, 0)]
         assert len({*answers}) == 1 and answers[0][0] == 3
         wrong = [raw.ask(read(BASE), unit=unit) for unit in (2, 254, 247)]
@@ -174,9 +175,9 @@ def test_units_0_and_255_are_the_server_itself(tmp_path):
         assert {*ends} == {b"\x90\x03"}
 
 
-def test_a_refused_write_reads_back_as_it_is_in_force(tmp_path):
+def test_a_refused_write_reads_back_as_it_is_in_force(place):
     """A heartbeat is refused too once the quota of the source is used up."""
-    with plant(tmp_path) as place, place.raw() as raw:
+    with place.raw() as raw:
         for pdu in setting(**ON):
             assert raw.ask(pdu)[0] == 16
         assert raw.ask(setting(WSet=9_000)[0])[0] == 16  # the connection may not export
@@ -215,13 +216,8 @@ def test_others_are_closed_if_the_table_says_so(tmp_path):
         assert place.counts == {"is not listed": 1}
 
 
-def test_two_masters_have_each_its_own_answer_and_the_last_one_counts(tmp_path):
-    with (
-        plant(tmp_path) as place,
-        place.raw() as one,
-        place.raw("127.0.0.3") as two,
-        place.raw("127.0.0.4") as cap,
-    ):
+def test_two_masters_have_each_its_own_answer_and_the_last_one_counts(place):
+    with place.raw() as one, place.raw("127.0.0.3") as two, place.raw("127.0.0.4") as cap:
         assert [one.ask(pdu)[0] for pdu in setting(**ON)] == [16] * 3
         assert [two.ask(pdu)[0] for pdu in setting(**{**ON, "WSet": -9_000})] == [16] * 3
         assert two.ask(setting(WSetPct=10_001)[0]) == b"\x90\x03"
@@ -230,39 +226,37 @@ def test_two_masters_have_each_its_own_answer_and_the_last_one_counts(tmp_path):
         assert [each.number("704.WSetEna") for each in (one, two, cap)] == [1, 1, 0]
 
 
-def test_a_master_that_left_all_connections_open_loses_its_own_oldest(tmp_path):
-    with plant(tmp_path) as place:
-        left = [place.raw() for _ in range(2)]
-        for each in left:
-            assert each.ask(read(BASE, 2)) == SUNS
-        with place.raw(OTHER) as other, place.raw() as back:
-            assert other.ask(read(BASE, 2)) == SUNS
-            assert back.ask(read(BASE, 2)) == SUNS
-            assert left[0].answer() is None
-            assert left[1].ask(read(BASE, 2)) == SUNS
-            assert other.ask(read(BASE, 2)) == SUNS
-        for each in left:
-            each.socket.close()
+def test_a_master_that_left_all_connections_open_loses_its_own_oldest(place):
+    left = [place.raw() for _ in range(2)]
+    for each in left:
+        assert each.ask(read(BASE, 2)) == SUNS
+    with place.raw(OTHER) as other, place.raw() as back:
+        assert other.ask(read(BASE, 2)) == SUNS
+        assert back.ask(read(BASE, 2)) == SUNS
+        assert left[0].answer() is None
+        assert left[1].ask(read(BASE, 2)) == SUNS
+        assert other.ask(read(BASE, 2)) == SUNS
+    for each in left:
+        each.socket.close()
 
 
-def test_strangers_who_take_all_connections_lock_no_master_out(tmp_path):
-    with plant(tmp_path) as place:
-        strangers = [place.raw("127.0.0.2") for _ in range(3)]
-        for each in strangers:
-            assert each.ask(read(BASE, 2)) == SUNS
-        with place.raw() as own, place.raw("127.0.0.2") as late:
-            assert own.ask(setting(WSet=-20_000)[0])[0] == 16
-            assert strangers[0].answer() is None
-            assert late.ask(read(BASE, 2)) is None
-            assert strangers[1].ask(read(BASE, 2)) == SUNS
-        for each in strangers:
-            each.socket.close()
+def test_strangers_who_take_all_connections_lock_no_master_out(place):
+    strangers = [place.raw("127.0.0.2") for _ in range(3)]
+    for each in strangers:
+        assert each.ask(read(BASE, 2)) == SUNS
+    with place.raw() as own, place.raw("127.0.0.2") as late:
+        assert own.ask(setting(WSet=-20_000)[0])[0] == 16
+        assert strangers[0].answer() is None
+        assert late.ask(read(BASE, 2)) is None
+        assert strangers[1].ask(read(BASE, 2)) == SUNS
+    for each in strangers:
+        each.socket.close()
 
 
-def test_without_a_controller_nothing_is_known_and_nothing_taken(tmp_path, monkeypatch):
+def test_without_a_controller_nothing_is_known_and_nothing_taken(place, monkeypatch):
     monkeypatch.setattr(door, "START_S", 0)
 
-    with plant(tmp_path) as place, place.raw() as raw:
+    with place.raw() as raw:
         for state in (None, {**place.house.feed.state, "is_live": False}):
             place.house.feed.state = state
             assert raw.ask(read(BASE, 125))[2:] == TEMPLATE[:250]

@@ -160,29 +160,22 @@ def test_the_end_of_a_set_point_takes_back_no_hint_of_another_kind(clock):
 
 
 @pytest.mark.parametrize(
-    ("hint", "shown"),
+    ("hint", "binding", "shown"),
     [
-        ({}, (1, 9_000, 360, 40)),
-        ({"value_W": 200_000}, (1, 150_000, 6_000, 40)),
-        ({"source": "other"}, (0, None, None, 0)),
-        ({"state": "fallback", "valid_s": 0}, (0, None, None, 0)),
+        ({}, "ems", (1, 9_000, 360, 40)),
+        ({"value_W": 200_000}, "ems", (1, 150_000, 6_000, 40)),
+        ({"source": "other"}, "ems", (0, None, None, 0)),
+        ({"state": "fallback", "valid_s": 0}, "ems", (0, None, None, 0)),
+        ({}, "other", (1, 0, 0, 40)),  # another source outranks it
     ],
 )
-def test_registers_show_what_is_in_force(hint, shown, clock):
+def test_registers_show_what_is_in_force(hint, binding, shown, clock):
     own = {"source": "ems", "quantity": "power_W", "value_W": 9_000, "valid_s": 40}
     own |= {"state": "valid", "fallback_W": None, **hint}
-    state = {**STATE, "hints": [own], "binding_sources": {"control": "ems"}}
+    state = {**STATE, "hints": [own], "binding_sources": {"control": binding}}
     points = in_force.points(state, 1.0, master(Loop()), 60)
     names = ("WSetEna", "WSet", "WSetPct", "WSetRvrtRem")
     assert tuple([points[f"704.{name}"] for name in names]) == shown
-
-
-def test_a_request_that_another_source_outranks_reads_zero(clock):
-    own = {"source": "ems", "quantity": "power_W", "value_W": 9_000, "valid_s": 40}
-    own |= {"state": "valid", "fallback_W": None}
-    state = {**STATE, "hints": [own], "binding_sources": {"control": "other"}}
-    points = in_force.points(state, 1.0, master(Loop()), 60)
-    assert (points["704.WSetEna"], points["704.WSet"]) == (1, 0)
 
 
 class Wire:

@@ -18,6 +18,7 @@ from tests.controller.doors.mqtt_site import (
     SOURCES,
     Broker,
     Peer,
+    hurry,
     opened,
     served,
     values_of,
@@ -36,9 +37,7 @@ def quick(monkeypatch):
     """A door that connects again at once, and a feed of 50 Hz."""
     monkeypatch.setattr(door, "PAUSE_S", 0.02)
     monkeypatch.setattr(door, "PAUSE_S_MAX", 0.05)
-    monkeypatch.setattr(outlet, "COUNTS_US", 0)
-    monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
-    monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
+    hurry(monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +61,6 @@ def test_a_table_that_is_not_safe_is_refused_in_one_line(text, words, tmp_path):
 def test_a_source_that_fits_no_topic_is_refused(tmp_path):
     text = "[source.'a/#']\nkey = 'k'\n" + HERE + "tls = false\nsources = ['a/#']\n"
     refused(tmp_path, text, "has the name")
-
-
-def test_on_loopback_plain_is_allowed(tmp_path):
-    text = HERE + "tls = false\nsources = ['site_ems']\nuser = 'a'\npassword_file = 'b'\n"
-    assert settings.load(written(tmp_path, text)).doors["mqtt"]["plant"]["port"] == 8883
 
 
 @pytest.mark.parametrize(("kind", "protocol"), BROKERS)
@@ -315,7 +309,7 @@ def test_a_file_that_is_missing_or_wrong_is_one_line(name, line, tmp_path):
         (tmp_path / "doors/ca.crt").write_text("no certificate")
 
         async def run():
-            await door.serve(house, "plant", values_of(1, tls=True, ca=name))
+            await door.Door(house, "plant", values_of(1, tls=True, ca=name)).run()
 
         with pytest.raises(door.DoorError, match=line) as error:
             asyncio.run(run())

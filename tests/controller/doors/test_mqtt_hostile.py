@@ -10,11 +10,20 @@ import pytest
 from hypothesis import strategies as st
 
 from controller.doors import sending
-from controller.doors.mqtt import commands, link, outlet, words
+from controller.doors.mqtt import commands, link, words
 from controller.doors.settings import Source
 from tests.certificates import certificates, trusting
 from tests.controller.doors.listener_suite import HostileSuite
-from tests.controller.doors.mqtt_site import BASE, FACTS, GUARD_S, Broker, Peer, free_port, served
+from tests.controller.doors.mqtt_site import (
+    BASE,
+    FACTS,
+    GUARD_S,
+    Broker,
+    Peer,
+    free_port,
+    hurry,
+    served,
+)
 from tests.controller.doors.sender_suite import FIELDS, SenderSuite
 
 pytestmark = pytest.mark.wire
@@ -197,13 +206,6 @@ def test_no_broker_is_one_line():
 def test_every_reason_code_has_words():
     assert words.code_words(135) == "this user or certificate may not do that"
     assert words.code_words(255) == "reason code 255"
-
-
-def hurry(monkeypatch):
-    """A feed of 50 Hz, and each count at once."""
-    monkeypatch.setattr(outlet, "COUNTS_US", 0)
-    monkeypatch.setattr("controller.doors.feed.PERIOD_S", 0.02)
-    monkeypatch.setattr(outlet, "ALARMS_S", 0.02)
 
 
 class Place:

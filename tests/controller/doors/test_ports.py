@@ -71,7 +71,7 @@ def free_ports(count):
 async def opened(house, wanted):
     """ports.Places once all doors of a house are open."""
     tasks = [
-        asyncio.create_task(importlib.import_module(name).serve(house, *given))
+        asyncio.create_task(importlib.import_module(name).Door(house, *given).run())
         for kind, doors in house.settings.doors.items()
         for given in doors.items()
         for name in [f"controller.doors.{kind}.door"]

@@ -6,17 +6,14 @@ from datetime import datetime
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from test_tariff import tariff_of
 
 from controller.planner import accounts, backtest, guard, planning
 from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOTS_PER_DAY, Known, Site
 
-TARIFF = {
-    "adder_per_kWh": 0.05, "feed_in_per_kWh": 0.0, "demand_per_kW_month": [8.0],
-    "demand_interval_min": 15, "demand_hours": [], "tag_per_kW_year": 0.0, "tag_hours": 5,
-    "tag_window": [14, 18], "carbon_per_t": 0.0,
-}  # fmt: skip
+TARIFF = tariff_of(adder_per_kWh=0.05, demand_per_kW_month=[8.0])
 STORE = Store(97 * J_PER_KWH, 580 * J_PER_KWH, 320 * J_PER_KWH, 250e3, 250e3, 0.94)
 SITE = Site(STORE, 645 * J_PER_KWH, 500e3, 0.0, TARIFF)
 OCTOBER = datetime(2026, 10, 1)

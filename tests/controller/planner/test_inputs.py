@@ -30,6 +30,10 @@ def table(path, name, begin_s, values, step_s=QUARTER_S, at_s=NOW_S):
     return written(path, "\n".join([f"unix,{name}", *rows]) + "\n", at_s)
 
 
+def given_now(*feeds, **keys):
+    return inputs.Inputs(planner(*feeds, **keys)).read(NOW_S)
+
+
 @pytest.fixture
 def load(tmp_path):
     """Two days of load until now: its quarter of the day, in kW, the second day 100 kW more."""
@@ -99,14 +103,14 @@ def test_old_values_say_nothing_of_the_future(load, prices):
 def test_a_hole_to_come_has_the_value_of_the_day_before(tmp_path, load):
     values = [*range(24), None, 25, 26]
     path = table(tmp_path / "p.csv", "EUR/MWh", NOW_S - 23 * HOUR_S, values, HOUR_S)
-    found = inputs.Inputs(planner(load, feed(path))).read(NOW_S)
+    found = given_now(load, feed(path))
     assert [round(1000 * each) for each in found.price_per_kWh[::4]] == [23, 0, 25, 26]
 
 
 def test_a_hole_has_the_values_of_the_day_before(tmp_path, load):
     values = [None if 150 <= at < 160 else at for at in range(192)]
     path = table(tmp_path / "p.csv", "EUR/MWh", NOW_S - 2 * DAY_S + 6 * HOUR_S, values)
-    found = inputs.Inputs(planner(load, feed(path))).read(NOW_S)
+    found = given_now(load, feed(path))
     assert [round(1000 * each) for each in found.past_price_per_kWh[149:161]] == [
         *(149, *range(54, 64), 160)
     ]
@@ -127,7 +131,7 @@ def test_what_was_never_known_makes_no_plan(tmp_path, prices):
 def test_of_two_feeds_of_a_kind_the_first_that_knows_counts(tmp_path, load):
     main = feed(table(tmp_path / "a.csv", "EUR/MWh", NOW_S, [1, 2], HOUR_S))
     spare = feed(table(tmp_path / "b.csv", "EUR/MWh", NOW_S - HOUR_S, [7, 7, 7, 7], HOUR_S))
-    found = inputs.Inputs(planner(load, main, spare)).read(NOW_S)
+    found = given_now(load, main, spare)
     assert [round(1000 * each) for each in found.price_per_kWh[::4]] == [1, 2, 7]
 
 
@@ -160,7 +164,7 @@ def test_a_failing_reader_is_one_line_and_the_others_go_on(monkeypatch, load, pr
         return 1 / 0 if own.kind == "prices" else read(own, wanted)
 
     monkeypatch.setattr(reading, "read", broken)
-    found = inputs.Inputs(planner(load, prices)).read(NOW_S)
+    found = given_now(load, prices)
     assert found.lacks == ["prices"] and len(found.past_load_W) == 192
     assert found.doubts[0].startswith("feed prices: its reader failed: ZeroDivisionError")
 
@@ -175,7 +179,7 @@ def test_no_content_raises(tmp_path_factory, form, kind, data):
     own = feed(
         path, kind, form, list="", time="t", value="p", unit="EUR/MWh" if kind == "prices" else "W"
     )
-    for line in inputs.Inputs(planner(own)).read(NOW_S).doubts:
+    for line in given_now(own).doubts:
         assert line.isprintable() and not [word for word in FOREIGN if word in line]
 
 
@@ -238,13 +242,13 @@ def test_pv_follows_the_weather_by_what_was_measured(tmp_path, load):
     ghi = [500 if 30 <= at % 96 < 60 else 0 for at in range(96 * 4)]
     weather = feed(table(tmp_path / "w.csv", "ghi_W_per_m2", begin_s, ghi), "weather")
     pv = feed(table(tmp_path / "pv.csv", "pv_W", begin_s, [60 * each for each in ghi[:192]]), "pv")
-    found = inputs.Inputs(planner(load, weather, pv, rated_W=1e5)).read(NOW_S)
+    found = given_now(load, weather, pv, rated_W=1e5)
     assert found.pv_W[:96] == pytest.approx([60.0 * each for each in ghi[:96]])
-    found = inputs.Inputs(planner(load, weather, rated_W=1e5)).read(NOW_S)
+    found = given_now(load, weather, rated_W=1e5)
     assert max(found.pv_W) == pytest.approx(0.8 * 0.5 * 1e5)  # before anything is measured
-    found = inputs.Inputs(planner(load, weather, pv, rated_W=2.6e4)).read(NOW_S)
+    found = given_now(load, weather, pv, rated_W=2.6e4)
     assert max(found.pv_W[:96]) == 26_000
-    found = inputs.Inputs(planner(load, weather, pv, rated_W=2e4)).read(NOW_S)
+    found = given_now(load, weather, pv, rated_W=2e4)
     assert max(found.pv_W[:96]) == 8000, "what was measured is beyond 1.2 times the rating"
 
 
@@ -252,9 +256,9 @@ def test_without_weather_pv_is_a_clear_sky_as_clear_as_the_last_days(tmp_path, l
     place, begin_s = (52.5, 13.4), NOW_S - 3 * DAY_S
     sky = sun.clear_sky(begin_s, 96 * 5, place)
     pv = feed(table(tmp_path / "pv.csv", "pv_W", begin_s, [40 * each for each in sky[:288]]), "pv")
-    found = inputs.Inputs(planner(load, pv, place=place)).read(NOW_S)
+    found = given_now(load, pv, place=place)
     assert found.pv_W[:192] == pytest.approx([40 * each for each in sky[288:]], rel=1e-3, abs=1)
-    late = inputs.Inputs(planner(load, pv)).read(NOW_S)
+    late = given_now(load, pv)
     assert late.pv_W == [] and late.past_pv_W[-96:] == pytest.approx(
         [40 * each for each in sky[192:288]], abs=1
     )
@@ -292,7 +296,7 @@ def test_carbon_and_a_job_plan_begin_now(tmp_path, load):
     carbon = feed(table(tmp_path / "c.csv", "g/kWh", NOW_S, [400], HOUR_S), "carbon")
     rows = "at_s,for_s,power_W\n43200,3600,1000\n"
     jobs = feed(written(tmp_path / "j.csv", rows, NOW_S), "jobs", "jobs", base_W=500.0)
-    found = inputs.Inputs(planner(load, carbon, jobs)).read(NOW_S)
+    found = given_now(load, carbon, jobs)
     assert found.carbon_g_per_kWh[0] == 400 and math.isnan(found.carbon_g_per_kWh[4])
     assert found.load_W == [1500.0] * 4
     assert inputs.known(found, 1e9).load_W == [1500.0] * 4

@@ -4,17 +4,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from test_tariff import tariff_of
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import backtest, cap, exact, places, planning, rows
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
 
-TARIFF = {
-    "adder_per_kWh": 0.05, "feed_in_per_kWh": 0.0, "demand_per_kW_month": [10.0],
-    "demand_interval_min": 15, "demand_hours": [], "tag_per_kW_year": 0.0, "tag_hours": 5,
-    "tag_window": [14, 18],
-}  # fmt: skip
+TARIFF = tariff_of(adder_per_kWh=0.05, demand_per_kW_month=[10.0])
 STORE = Store(60 * J_PER_KWH, 460 * J_PER_KWH, 200 * J_PER_KWH, 100e3, 100e3, 1.0, 0.0, 0.0)
 SITE = Site(STORE, 500 * J_PER_KWH, 1e6, 0.0, TARIFF)
 DAY_W = [100e3] * 48 + [200e3] * 8 + [100e3] * 40  # 100 kW more for two hours at noon

@@ -13,7 +13,7 @@ from controller.core.base.setpoint import CHAIN_OUTPUTS
 from controller.core.core import STANDING_BITS
 from controller.core.site_devices import layout as layouts
 from controller.journal import journal_header
-from controller.recorder.events import HELD_MS, EventFinder, row_event, row_kind
+from controller.recorder.events import EventFinder, row_event, row_kind
 from controller.recorder.held import Held
 from controller.recorder.minutes import COLUMNS as BANDS, Minutes
 from controller.recorder.seconds import COLUMNS, Seconds
@@ -24,7 +24,6 @@ from tests.tables import table
 from tests.transcript import by_word, each_part
 
 CONFIG = configuration.load(EXAMPLE)
-HELD_TICKS = HELD_MS // CONFIG.tick_ms
 HINT_NAMES = ["hint_control_source"]
 MODE_NAMES = ["mode_reason"]
 SCHEDULE_NAMES = ["schedule_source", "schedule_state", "schedule_slot"]
@@ -169,6 +168,12 @@ READINGS = {
 }
 
 
+def snapshot(layout, inp, out=(0,) * 200, **header):
+    header = {"safety_image": [20] * 9, "input_names": []} | header
+    reader = SimpleNamespace(header=header)
+    return SimpleNamespace(layout=layout, inp=inp, out=out, reader=reader, chain=lambda at: at)
+
+
 def seconds_of(missing, steps=(1,) * 50):
     """(frame, row) of each second of frames of two units and three racks; missing: a group."""
     inp, out = [0] * LAYOUT.inputs, [s.STATES.index("running")] * LAYOUT.outputs
@@ -178,9 +183,7 @@ def seconds_of(missing, steps=(1,) * 50):
         for rack, value in enumerate(values):
             inp[LAYOUT.rack_input(rack, signal)] = value
     fresh = bytearray(at != missing for at in range(LAYOUT.groups))
-    reader = SimpleNamespace(header={"safety_image": [20] * 9, "input_names": []})
-    words = {"layout": LAYOUT, "inp": inp, "out": out, "reader": reader, "chain": lambda at: at}
-    seconds, rows = Seconds(SimpleNamespace(**words)), []
+    seconds, rows = Seconds(snapshot(LAYOUT, inp, out)), []
     for number, elapsed_ticks in enumerate(steps, 1):
         inp[s.GRID_POWER_W] = -4 + number % 2
         inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
@@ -209,8 +212,7 @@ def test_a_stall_is_one_row_and_the_seconds_go_on_where_they_were():
 def test_a_minute_has_the_rms_of_each_band_or_nothing():
     """The load swings at 1 Hz by 100 kW around 300 kW; the grid meter is silent."""
     inp = [0] * LAYOUT.inputs
-    reader = SimpleNamespace(header={"safety_image": [20] * 9, "input_names": []})
-    minutes = Minutes(SimpleNamespace(layout=LAYOUT, inp=inp, reader=reader))
+    minutes = Minutes(snapshot(LAYOUT, inp))
     fresh = bytes(group != s.G_METER_GRID for group in range(LAYOUT.groups))
     rows = {}
     for sequence in range(2000, 9001):  # the recorder begins after 40 s of the run
@@ -235,9 +237,7 @@ def test_less_load_is_the_sum_of_what_all_schedulers_report_and_unknown_while_on
     made = image.ProcessImage(layout, devices)
     names = ["x"] * layout.inputs + image.own_names(layout.units, devices)
     header = {"safety_image": CONFIG.safety_image, "site_image": layouts.image_of(devices)}
-    header["input_names"] = names
-    words = {"layout": layout, "inp": made.inp, "out": [0] * 200, "chain": lambda at: at}
-    found = Seconds(SimpleNamespace(**words, reader=SimpleNamespace(header=header)))
+    found = Seconds(snapshot(layout, made.inp, **header, input_names=names))
 
     def lowered_W(ticks, *heard):
         """Less load after so many ticks. heard: devices that reported in the first of them."""
@@ -254,17 +254,14 @@ def test_less_load_is_the_sum_of_what_all_schedulers_report_and_unknown_while_on
     assert lowered_W(50, 1, 2) == 120
     assert lowered_W(3000, 1) is None, "the second has been silent for a minute"
     assert lowered_W(1, 1, 2) == 120
-    header["input_names"] = names[:-1]
-    old = Seconds(SimpleNamespace(**words, reader=SimpleNamespace(header=header)))
+    old = Seconds(snapshot(layout, made.inp, **header, input_names=names[:-1]))
     assert old.lowered_W is None, "another version wrote the journal"
 
 
 def test_the_power_of_a_frozen_meter_is_not_recorded():
     layout = CONFIG.layout()
-    inp, out = [7] * layout.inputs, [0] * 200
-    reader = SimpleNamespace(header={"safety_image": CONFIG.safety_image, "input_names": []})
-    words = {"layout": layout, "inp": inp, "out": out, "reader": reader, "chain": lambda at: at}
-    seconds, rows = Seconds(SimpleNamespace(**words)), []
+    inp = [7] * layout.inputs
+    seconds, rows = Seconds(snapshot(layout, inp, safety_image=CONFIG.safety_image)), []
     for tick in range(7 * 50):
         inp[s.LOAD_RAW_HASH] = tick
         frame = SimpleNamespace(elapsed_ticks=1, fresh=b"\1" * layout.groups)

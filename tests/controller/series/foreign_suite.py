@@ -30,6 +30,16 @@ OTHERS = {
 LOW = (0.31, 0.28, 0.35) * 8
 
 
+def of_csv(path, **keys):
+    own = {"path": str(path), "column": "", "unit": "", "time_is": "", **keys}
+    return rows.read(str(path), Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own), 2e9)
+
+
+def of_json(data, kind="prices", **keys):
+    own = {"list": "", "time_is": "", **keys}
+    return json_rows.parsed(data, Feed("x", kind, "json", 1e6, BERLIN, "EUR", own), 2e9)
+
+
 class ForeignSuite:
     """A reader's class gives `text` and `read`."""
 
@@ -111,8 +121,7 @@ class ForeignCsv(ForeignSuite):
 
 class CsvFeed(ForeignCsv):
     def read(self, path, unit, time, name, **keys):
-        own = {"path": path, "column": "", "unit": "", "time_is": "", **keys}
-        found = rows.read(path, Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own), 2e9)
+        found = of_csv(path, **keys)
         return found.utc_s[0], found.values[0], found.doubts
 
 
@@ -142,10 +151,8 @@ class JsonFeed(ForeignSuite):
         return json.dumps({"d": entries}).encode()
 
     def read(self, path, unit, time, name, **keys):
-        own = {"list": "d", "time": time, "value": name, "unit": unit, "time_is": "", **keys}
         with open(path, "rb") as file:
-            data = file.read()
-        found = json_rows.parsed(data, Feed("x", "prices", "json", 1e6, BERLIN, "EUR", own), 2e9)
+            found = of_json(file.read(), list="d", time=time, value=name, unit=unit, **keys)
         return found.utc_s[0], found.values[0], found.doubts
 
 

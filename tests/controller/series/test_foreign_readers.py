@@ -5,10 +5,8 @@ import json
 from array import array
 
 import pytest
-from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPrices
+from foreign_suite import BERLIN, FIRST_S, CsvFeed, EntsoeXml, JsonFeed, RunPrices, of_csv, of_json
 
-from controller.planner.feeds import json_rows, rows as csv_rows
-from controller.planner.feeds.points import Feed
 from controller.series import meaning, money, times
 from controller.series.refusal import SeriesError
 from controller.series.units import PER_KWH, PRICE
@@ -130,9 +128,8 @@ def pv(time, **keys):
         {time: at, "kW": 1.0}
         for at in ("2026-06-01T04:00:00.0000000Z", "2026-06-01T04:30:00.0000000Z")
     ]
-    own = {"list": "", "time": time, "value": "kW", "unit": "kW", **keys}
-    feed = Feed("x", "pv", "json", 1e6, BERLIN, "EUR", own)
-    found = json_rows.parsed(json.dumps(rows).encode(), feed, 2e9)
+    text = json.dumps(rows).encode()
+    found = of_json(text, "pv", time=time, value="kW", unit="kW", **keys)
     return found.utc_s[0] - 1_780_286_400, found.doubts  # 04:00Z
 
 
@@ -220,24 +217,22 @@ def test_a_price_without_a_currency_is_doubted():
 def test_a_file_that_says_another_currency_or_unit_is_refused(said, tmp_path):
     """The unit of the feed is EUR/MWh, the text names it beside its values."""
     rows = [{"t": f"2026-06-01T0{at}:00Z", "p": 80} for at in range(3)]
-    own = {"list": "d", "time": "t", "value": "p", "unit": "EUR/MWh", "time_is": ""}
-    feed = Feed("x", "prices", "json", 1e6, BERLIN, "EUR", own)
+    own = {"list": "d", "time": "t", "value": "p", "unit": "EUR/MWh"}
     good = json.dumps({"d": rows, "currency": "EUR", "unit": "EUR / MWh", "more": {"unit": "h"}})
-    assert json_rows.parsed(good.encode(), feed, 2e9).values[0] == 0.08
+    assert of_json(good.encode(), **own).values[0] == 0.08
     for text in ({"d": rows, **said}, {"d": [*rows[:2], rows[2] | said]}):
         with pytest.raises(SeriesError, match="allowed is money in EUR, per MWh"):
-            json_rows.parsed(json.dumps(text).encode(), feed, 2e9)
+            of_json(json.dumps(text).encode(), **own)
     ((name, cell),) = said.items()
     lines = [f"t,price EUR/MWh,{name}", *[f"{each['t']},80,EUR/MWh" for each in rows[:2]]]
     path = tmp_path / "prices.csv"
-    own = {"path": str(path), "column": "", "unit": ""}
     for end in ("EUR", cell):
         path.write_text("\n".join([*lines, f"{rows[2]['t']},80,{end}", ""]))
         if end == "EUR":
-            assert list(csv_rows.read(str(path), feed._replace(keys=own), 2e9).values) == [0.08] * 3
+            assert list(of_csv(path).values) == [0.08] * 3
             continue
         with pytest.raises(SeriesError, match=f"line 4: {name} = .*: allowed is money in EUR"):
-            csv_rows.read(str(path), feed._replace(keys=own), 2e9)
+            of_csv(path)
 
 
 @pytest.mark.parametrize(
@@ -247,12 +242,10 @@ def test_the_zone_that_a_text_names_is_that_of_its_times(zone, east_min):
     """A weather service gives local times of the zone that was asked for, or of GMT."""
     rows = {"time": ["2026-06-01T00:00", "2026-06-01T01:00"], "W": [1, 2]}
     own = {"list": "hourly", "time": "time", "value": "W", "unit": "W", "time_is": "begin"}
-    feed = Feed("x", "pv", "json", 1e6, BERLIN, "EUR", own)
-    found = json_rows.parsed(json.dumps({"timezone": zone, "hourly": rows}).encode(), feed, 2e9)
-    assert found.utc_s[0] == 1_780_272_000 - 60 * east_min
-    rows["time"] = [f"{each}Z" for each in rows["time"]]
-    found = json_rows.parsed(json.dumps({"timezone": zone, "hourly": rows}).encode(), feed, 2e9)
-    assert found.utc_s[0] == 1_780_272_000
+    for mark, off_min in (("", east_min), ("Z", 0)):
+        hourly = {**rows, "time": [each + mark for each in rows["time"]]}
+        text = json.dumps({"timezone": zone, "hourly": hourly}).encode()
+        assert of_json(text, "pv", **own).utc_s[0] == 1_780_272_000 - 60 * off_min
 
 
 @pytest.mark.parametrize("header", ["bis,von", "Ende;Beginn", "end_time;start_time", "slut;start"])
@@ -261,18 +254,14 @@ def test_a_begin_beside_an_end_counts(header, tmp_path):
     rows = [f"2026-06-01T0{at + 1}:00Z{mark}2026-06-01T0{at}:00Z{mark}80" for at in range(3)]
     path = tmp_path / "prices.csv"
     path.write_text("\n".join([f"{header}{mark}EUR/MWh", *rows, ""]))
-    own = {"path": str(path), "column": "", "unit": ""}
-    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
-    assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == 1_780_272_000  # 00:00Z
+    assert of_csv(path).utc_s[0] == 1_780_272_000  # 00:00Z
 
 
 def test_a_clock_that_ends_beside_its_date(tmp_path):
     """Dates and times of the day have columns of their own, and the second name says the end."""
     path = tmp_path / "prices.csv"
     path.write_text("Datum;Zeit bis;EUR/MWh\n01.06.2026;01:00;80\n01.06.2026;02:00;80\n")
-    own = {"path": str(path), "column": "", "unit": ""}
-    feed = Feed("x", "prices", "csv", 1e6, BERLIN, "EUR", own)
-    assert csv_rows.read(str(path), feed, 2e9).utc_s[0] == FIRST_S
+    assert of_csv(path).utc_s[0] == FIRST_S
 
 
 @pytest.mark.parametrize(

@@ -305,14 +305,3 @@ def test_a_split_edge_has_the_same_verdict(edge, barriers, share, turned_deg):
         for each in ((start, end), (start, middle), (middle, end))
     ]
     assert whole == all(parts) == is_shielded(edge, *barriers)
-
-
-@given(st.tuples(numbers, numbers), st.integers(0, 359))
-def test_moving_the_plan_changes_no_barrier(by, turned_deg):
-    def there(*points):
-        return moved(g.Shape(points), by, turned_deg).points
-
-    turned, edge = moved(SQUARE, by, turned_deg), there((4.0, -1.0), (4.0, 3.0))
-    for x in (3.0, 2.0):
-        assert is_shielded(edge, there((x, -1.6), (x, 3.6)), convex=turned)
-    assert not is_shielded(there(*EDGE), there((3.0, -1.6), (3.0, 3.0)), convex=turned)
