@@ -32,6 +32,7 @@ PRESETS = {
         ("type", 'hma.chemistry = "NMC"'),
         *[("type", f"rack.all.{key} = nothing") for key in TAPERS],
     ],
+    "socketcand": [("cabinet", 'bus.can0.interface = "socketcand"')],
     "second": [
         ("type", 'cabinet.second_channel = "fitted"'),
         ("type", 'channel_b.port = "/dev/serial/by-path/b"'),
