@@ -43,13 +43,27 @@ def state_of(records, days=365, today=DAY):
     return proof_state.rows({"1": days}, records, moment(today))[0]
 
 
-def test_every_stage_is_proven_under_one_key_at_an_interval_with_its_basis():
+def test_every_stage_is_proven_under_one_key_at_the_proposed_interval():
     proven = {intervals.key_of(stage) for stage in m.STAGES}
     wired = {key for key in INTERVALS if key.endswith(intervals.WIRED)}
     assert proven | wired == set(INTERVALS) and not proven & wired
     for key, each in INTERVALS.items():
         assert each.confidence in matrix_words.CONFIDENCE and each.basis and intervals.what(key)
         assert each.interval_d in (180, 365, 730, None)
+    by_days = {}
+    for key, each in INTERVALS.items():
+        by_days.setdefault(f"{each.interval_d}:", []).append(key)
+    lines = [line.split() for line in PROPOSED.strip().splitlines()]
+    assert {days: keys for days, *keys in lines} == by_days
+
+
+PROPOSED = """
+365:  1 1c 1w 2 2w 3 3w 4 5 6 6b 15 16 30 30w 36w 40e 42 42c 44 44a 44b 44e 44f 44g 44w 46 46c 47 \
+48 51
+180:  7 8 8b 9 10 11 12 12b 12w
+730:  13 17 18 19 20 21 25 27 28 29 31 32 33 35 36 37 37b 38 38b 39 43 45 45b 45d 59 59e
+None: 14 22 23 24 26 34 34c 40 40a 40d 41 49 50 50b 50c 50d 52 53 54 55 56 57 57a 58
+"""
 
 
 @pytest.fixture(scope="module")

@@ -97,14 +97,18 @@ def of_targets(tmp_path, bad):
     """Two receivers of alarms, one of which cannot be served."""
     served = []
 
-    async def serve(house, name, values):
-        if name == "bad":
-            raise bad
-        served.append(name)
+    class Door:
+        def __init__(self, house, name, values):
+            self.name = name
+
+        async def run(self):
+            if self.name == "bad":
+                raise bad
+            served.append(self.name)
 
     async def run():
         tasks = [
-            asyncio.create_task(process._kept(f"alarms.{each}", serve, None, each, {}))
+            asyncio.create_task(process._kept(f"alarms.{each}", Door, None, each, {}))
             for each in ("bad", "good")
         ]
         await asyncio.sleep(0)
