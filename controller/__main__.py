@@ -110,6 +110,7 @@ MODULES = {
     "systemd.rollback": ("rollback",),
     "systemd.signed_bundle": ("install",),
 }
+RELEASE = ("controller.system.release", "safety.parameters")
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
 SERVICES = ("run", "record", "upstream", "doors", "planner", CONSOLE)  # these print nothing
@@ -203,6 +204,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_INPUT, f"firebreak: {cli.with_nearest(message)}\n")
 
 
+class _Version(argparse.Action):
+    """Print version, digest and limit schema in one line, and end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        release, parameters = map(importlib.import_module, RELEASE)  # no command needs them
+        print(release.line(parameters.IMAGE_SCHEMA))
+        parser.exit()
+
+
 def _module(name: str) -> str:
     """The module of a command; it registers the command when it is imported."""
     own = [module for module, names in MODULES.items() if name in names]
@@ -231,8 +241,7 @@ def _parser(argv: list[str]) -> _Parser:
         importlib.import_module(module)
         cli.add(commands, name)
     else:
-        metadata = importlib.import_module("importlib.metadata")  # 20 ms that no command needs
-        parser.add_argument("--version", action="version", version=metadata.version("firebreak"))
+        parser.add_argument("--version", action=_Version, nargs=0)
         for each, text in COMMANDS.items():
             commands.add_parser(each, help=text)
     return parser

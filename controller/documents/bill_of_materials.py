@@ -1,6 +1,5 @@
 """The software bill of materials (CycloneDX): packages of lock and Debian; what a box runs."""
 
-import importlib.metadata
 import pathlib
 import re
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from controller.documents import locked
 from controller.documents.document import Block, Column, Facts, Heading, Text, table
 from controller.documents.locked import Package
+from controller.system import release
 
 # the lock of the sources (every package), or that of a release (its own packages)
 LOCKS = (locked.ROOT / "requirements.lock", pathlib.Path(sys.prefix) / "run.lock")
@@ -20,7 +20,6 @@ DEBIAN = ("python3", "python3-venv", "systemd", "iproute2", "util-linux")
 # in this program's own files (controller/doors/http/page), unchanged: name, version, SHA-256
 CHARTS = ("uPlot", "1.6.32", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f")
 QUERY = ("dpkg-query", "--show", "--showformat", "${Package} ${Version} ${Architecture}\n")
-PROGRAM = "firebreak"
 HEAD = (
     "required: runs on a cabinet; excluded: tests, rig, proofs and build. This list leaves out the "
     "Linux kernel, MicroPython on channel B's board, and the programs inside BMS, converter, "
@@ -57,9 +56,14 @@ def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
 
 
 def _own() -> Facts:
-    version = importlib.metadata.version(PROGRAM)
+    version = release.version()
     licence = [{"license": {"id": "Apache-2.0"}}]
-    own = {"type": "application", "bom-ref": PROGRAM, "name": PROGRAM, "version": version}
+    own = {
+        "type": "application",
+        "bom-ref": release.DISTRIBUTION,
+        "name": release.DISTRIBUTION,
+        "version": version,
+    }
     return {**own, "licenses": licence}
 
 
@@ -111,7 +115,11 @@ def _dependencies(
 ) -> list[Facts]:
     """The needs of each package, by the lock's "via". The program needs a package without "via"."""
     vias = {name: package.via for name, package in packages.items()}
-    own = [name for name in sorted(runs) if not vias[name] or PROGRAM in " ".join(vias[name])]
+    own = [
+        name
+        for name in sorted(runs)
+        if not vias[name] or release.DISTRIBUTION in " ".join(vias[name])
+    ]
     lines = [
         {
             "ref": refs[name],
@@ -120,7 +128,10 @@ def _dependencies(
         for name in sorted(packages)
     ]
     return [
-        {"ref": PROGRAM, "dependsOn": [refs[name] for name in (*own, CHARTS[0], *DEBIAN)]},
+        {
+            "ref": release.DISTRIBUTION,
+            "dependsOn": [refs[name] for name in (*own, CHARTS[0], *DEBIAN)],
+        },
         *lines,
     ]
 

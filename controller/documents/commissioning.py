@@ -6,7 +6,6 @@ still open.
 """
 
 import hashlib
-import importlib.metadata
 import pathlib
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
@@ -27,7 +26,7 @@ from controller.store import (
     two_copies,
 )
 from controller.store.two_copies import Loaded
-from controller.system import cli, utc
+from controller.system import cli, release, utc
 from controller.system.paths import NO_START, STATE_DIRECTORY
 from safety import matrix as m
 
@@ -52,7 +51,7 @@ def facts(arguments: Namespace) -> Facts:
         "site": named,
         "utc": utc_text,
         "clock": now[1],
-        "program": importlib.metadata.version("firebreak"),
+        "program": release.version(),
         "files": _files(found),
         "devices": {name: f"{crc:08X}" for name, crc in approval.devices(found).items()},
         "tests": _tests(found, ledger, now),

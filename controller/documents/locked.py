@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD_ROOT = "firebreak (pyproject.toml::build-system.requires)"
+BUILD_ROOT = "firebreak-controller (pyproject.toml::build-system.requires)"
 
 
 class Package(NamedTuple):

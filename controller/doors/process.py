@@ -75,7 +75,8 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
     try:
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door
     except ModuleNotFoundError as error:
-        say(f"doors {kind}: {error.name} is not installed: pip install 'firebreak[doors]'")
+        lacks = f"doors {kind}: {error.name} is not installed"
+        say(f"{lacks}: pip install 'firebreak-controller[doors]'")
         return NO_START
     return asyncio.run(_all(kind, _kept if is_kept else _once, door, House(settings, *directories)))
 

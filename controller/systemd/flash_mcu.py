@@ -29,7 +29,8 @@ LATCH_FILE, LATCH_NONE = "latch.bin", bytes((0, 255))
 COMPLAINTS = {
     "could not enter raw repl": "no MicroPython answers: fit the service jumper; check that "
     "MicroPython is on the board",
-    "No module named mpremote": "mpremote is not installed: pip install 'firebreak[mcu]'",
+    "No module named mpremote": "mpremote is not installed: "
+    "pip install 'firebreak-controller[mcu]'",
 }
 PROBE = (
     "import sys, os; print('board', sys.platform, getattr(sys.implementation, '_mpy', 0), "

@@ -155,7 +155,7 @@ make_wheels() {
     [ -z "$wheels" ] || from=(--no-index --find-links "$wheels")
     mkdir "$work/wheels"
     "$python" "$here/../documents/locked.py" run "${extras[@]}" >"$work/run.lock"
-    if [ -n "$wheels" ] && cp "$wheels"/firebreak-*.whl "$work/wheels" 2>/dev/null; then
+    if [ -n "$wheels" ] && cp "$wheels"/firebreak_controller-*.whl "$work/wheels" 2>/dev/null; then
         cp "$wheels"/*.whl "$work/wheels" # of a bundle
         return
     fi
@@ -199,7 +199,7 @@ make_release() {
         on_target "$(lasting_python)" -m venv "/$opt/releases/$name" &&
             on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" \
                 --require-hashes -r "/$opt/.staging/run.lock" &&
-            on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" firebreak &&
+            on_target "${pip[@]}" install --no-index --no-deps --find-links "/$opt/.staging" firebreak-controller &&
             on_target "${pip[@]}" check &&
             on_target "/$opt/releases/$name/bin/firebreak" --help
     } >>"$work/log" 2>&1 || fail "release $name: $(grep -m 1 ^ERROR "$work/log" || tail -n 1 "$work/log")"

@@ -11,6 +11,7 @@ import wheels
 from slow import whole
 from whole_box import CABINETS, PODS
 
+from controller.system import release
 from hil.__main__ import LAB
 from hil.scenarios import scenario
 from hil.systems import spec
@@ -73,6 +74,11 @@ def test_a_box_holds_no_rig_and_no_office(built):
     assert not [name for name in files_of(built[BOX]) if name.startswith(office)]
     bench = {name.split("/")[1] for name in files_of(built[BENCH])}
     assert not bench & {"campaigns", "systems"} and {"engine", "plant"} < bench
+
+
+def test_a_wheel_has_the_digest_of_the_tree(lab):
+    """With office and lab beside it too."""
+    assert release.digest(lab) == release.digest(ROOT)
 
 
 def test_each_package_needs_the_one_below_in_the_same_version(built):

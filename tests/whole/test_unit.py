@@ -23,7 +23,7 @@ from controller.recorder import quarters, reading
 from controller.run import link_statistics
 from controller.sites import EXAMPLE
 from controller.state import plan_file
-from controller.system import clock
+from controller.system import clock, release
 
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(600)]  # a guard: a wheel, then processes
 # The loop asks for both; a machine may not let its root grant them.
@@ -36,7 +36,9 @@ SITE_DEVICES = next(path for path in CABINETS if path.parent.name == "pv_genset"
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    return wheels.built(tmp_path_factory.mktemp("wheel"), "firebreak")["firebreak"]
+    return wheels.built(tmp_path_factory.mktemp("wheel"), release.DISTRIBUTION)[
+        release.DISTRIBUTION
+    ]
 
 
 @pytest.fixture

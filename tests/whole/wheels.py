@@ -12,7 +12,7 @@ from tests.repository import ROOT
 
 # Name of each wheel and the folder that it is built from.
 FOLDERS = {
-    "firebreak": ".",
+    "firebreak-controller": ".",
     "firebreak-office": "controller/siting",
     "firebreak-bench": "hil",
     "firebreak-lab": "hil/campaigns",

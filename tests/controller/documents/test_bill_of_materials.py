@@ -10,6 +10,7 @@ import uuid
 import pytest
 
 from controller.documents import bill_of_materials as bom, locked
+from controller.system import release
 
 SOURCES = bom.LOCKS[0]
 LOCK = SOURCES.read_text(encoding="ascii")
@@ -47,13 +48,13 @@ def test_the_form_is_that_of_cyclonedx():
     found = bom.document()
     assert (found["bomFormat"], found["specVersion"], found["version"]) == ("CycloneDX", "1.5", 1)
     assert uuid.UUID(found["serialNumber"].removeprefix("urn:uuid:"))
-    refs = [each["bom-ref"] for each in found["components"]] + [bom.PROGRAM]
+    refs = [each["bom-ref"] for each in found["components"]] + [release.DISTRIBUTION]
     assert len(set(refs)) == len(refs)
     for each in (found["metadata"]["component"], *found["components"]):
         assert each["type"] in ("application", "library") and each["name"] and each["bom-ref"]
     lines = {line["ref"]: line["dependsOn"] for line in found["dependencies"]}
     assert {*lines, *[ref for needs in lines.values() for ref in needs]} <= set(refs)
-    direct = {ref.partition("@")[0].rpartition("/")[2] for ref in lines[bom.PROGRAM]}
+    direct = {ref.partition("@")[0].rpartition("/")[2] for ref in lines[release.DISTRIBUTION]}
     assert direct == {"msgpack", "pyserial", "python-can", "shtab", "uplot", *bom.DEBIAN}
     (can,) = [line for ref, line in lines.items() if ref.startswith("pkg:pypi/python-can@")]
     assert {ref.partition("@")[0] for ref in can} == {

@@ -13,7 +13,7 @@ LOCK = """#
 apple==1.0 \\
     --hash=sha256:aa \\
     --hash=sha256:ab
-    # via firebreak (setup.cfg)
+    # via firebreak-controller (setup.cfg)
 core==2.0 \\
     --hash=sha256:cc
     # via
@@ -21,13 +21,13 @@ core==2.0 \\
     #   pear
 pear==3.0 \\
     --hash=sha256:dd
-    # via firebreak (setup.cfg)
+    # via firebreak-controller (setup.cfg)
 seed==4.0 \\
     --hash=sha256:ee
     # via core
 tool==5.0 \\
     --hash=sha256:ff
-    # via firebreak (pyproject.toml::build-system.requires)
+    # via firebreak-controller (pyproject.toml::build-system.requires)
 """
 
 

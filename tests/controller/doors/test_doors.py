@@ -123,7 +123,9 @@ def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch, capsys):
         monkeypatch.delitem(sys.modules, name)
     found = settings.load(written(tmp_path, "[http.page]\n"))
     assert process.run("http", found, "run", "state", "own") == 3
-    line = "firebreak: doors http: h11 is not installed: pip install 'firebreak[doors]'\n"
+    line = (
+        "firebreak: doors http: h11 is not installed: pip install 'firebreak-controller[doors]'\n"
+    )
     assert capsys.readouterr().err == line
 
 

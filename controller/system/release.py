@@ -1,0 +1,37 @@
+"""The release that runs: its distribution, its version and a digest of its files."""
+
+import hashlib
+import importlib.metadata
+import pathlib
+
+DISTRIBUTION = "firebreak-controller"
+FOLDERS = ("safety", "controller", "drivers")
+OFFICE = ("siting", "audit")  # firebreak-office puts these into the folder controller
+# A wheel leaves out pages and the installer, so that a clone and its wheel have one digest.
+KINDS = {".py", ".toml", ".dbc", ".json", ".csv", ".js", ".css", ".html"}
+DIGITS = 12
+
+
+def version() -> str:
+    """Version of the installed distribution, such as "0.4.0"."""
+    return importlib.metadata.version(DISTRIBUTION)
+
+
+def digest(root: pathlib.Path) -> str:
+    """First hexadecimal digits of the SHA-256 of all code and data that a box runs.
+
+    root: the folder that holds the packages. Names count too.
+    """
+    found = hashlib.sha256()
+    for path in sorted(path for folder in FOLDERS for path in (root / folder).rglob("*")):
+        name = path.relative_to(root)
+        if path.suffix in KINDS and name.parts[1] not in OFFICE:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            found.update(f"{name.as_posix()} {content}\n".encode())
+    return found.hexdigest()[:DIGITS]
+
+
+def line(limit_schema: int) -> str:
+    """One line that no two releases share."""
+    tree = digest(pathlib.Path(__file__).parents[2])
+    return f"{version()}, tree {tree}, limit schema {limit_schema}"
