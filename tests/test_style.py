@@ -86,6 +86,7 @@ PAGE_MAKERS = (
     "controller/console/plan_chart.py",
 )
 JSON_MAKER = "controller/system/cli.py"
+WORDED = "controller/system/worded.py"
 TAGS = re.compile(r"<(!DOCTYPE|html|body|table|t[rdh]|h\d|p|div|span|svg|polyline)\b(?!>`)", re.I)
 # A parameter with one of these last has no unit; recv and send have python-can's names.
 QUANTITIES = set(
@@ -344,9 +345,21 @@ def printers(path, text):
             yield node.lineno, f"prints JSON: {JSON_MAKER} does"
 
 
+def changes(path, text):
+    """ "1 days" and "-14.5 % less" came from pages that worded a number by themselves."""
+    if path != WORDED and not path.startswith("tests/"):
+        for node in nodes(text, (ast.FormattedValue, ast.JoinedStr)):
+            value = getattr(node, "value", None)
+            if isinstance(value, (ast.BinOp, ast.IfExp)) and "'s'" in ast.unparse(value):
+                yield node.lineno, f"a plural: {WORDED} has counted"
+            words = [each.value for each in getattr(node, "values", ()) if hasattr(each, "s")]
+            if any(re.match(r" %s? (less|more|lower|higher) ", f"{each} ") for each in words):
+                yield node.lineno, f"a change: {WORDED} has less"
+
+
 SOURCE_CHECKS = (
     *(function_length, file_length, tuples_built, imports, arrows, clocks),
-    *(integers_only, quantities, docstrings, searches, printers),
+    *(integers_only, quantities, docstrings, searches, printers, changes),
 )
 
 
@@ -534,6 +547,11 @@ EXAMPLES = {
         ("controller/a.py", "a = '<!doctype html>'", "a = '<-'"),
         ("controller/a.py", "json.dumps(a, indent=1)", "json.dumps(a)"),
         (JSON_MAKER, "a = '<td>'", "json.dumps(a, indent=indent)"),
+    ],
+    changes: [
+        ("hil/a.py", """f"{a} row{'s' * (a != 1)}\"""", """f"{a} row{b}\""""),
+        ("hil/a.py", """f"{a} row{'s' if a > 1 else ''}\"""", "counted(a, 'row')"),
+        ("controller/a.py", 'f"{a:.1f} % less than b"', 'f"{a:.1f} % of b"'),
     ],
     docstrings: [
         ("hil/a.py", 'def a(): "Of a rack."', 'def a(): "Charge of a rack."'),

@@ -69,4 +69,4 @@ def _named(found: dict[str, Any]) -> str:
 
 
 def _line(names: list[str]) -> str:
-    return f"{' or '.join(names)} fit{'s' * (len(names) == 1)} it"
+    return f"{' or '.join(names)} {'fits' if len(names) == 1 else 'fit'} it"

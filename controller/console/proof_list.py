@@ -9,6 +9,7 @@ from controller.state.base import Facts
 from controller.store import proof_state
 from controller.system import cli
 from controller.system.paths import escaped
+from controller.system.worded import counted
 
 # column of the CSV: (its header on paper, None: not on paper; field of the last test, "": other)
 COLUMNS = {
@@ -54,7 +55,7 @@ def _texts(row: Facts) -> dict[str, str]:
 
 def recorded(tests: int, records: int) -> str:
     """ "1 test in 2 records": the first record of a ledger is the first start of the cabinet."""
-    return f"{tests} test{'s' * (tests != 1)} in {records} record{'s' * (records != 1)}"
+    return f"{counted(tests, 'test')} in {counted(records, 'record')}"
 
 
 def text_lines(facts: Facts) -> Iterator[str]:

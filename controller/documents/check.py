@@ -21,6 +21,7 @@ from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
 from controller.system import cli
 from controller.system.paths import DONE, WRONG_INPUT, ascii_only
+from controller.system.worded import counted
 from safety import parameters, witness
 
 TIGHTER = {
@@ -130,7 +131,7 @@ def keys() -> str:
 
 
 def _head(config: Config, doubts: Sequence[str]) -> Iterator[str]:
-    warnings = f"{len(doubts)} warning{'s' * (len(doubts) > 1)}"
+    warnings = counted(len(doubts), "warning")
     yield from wrapped(f"Accepted with {warnings}: " if doubts else "Accepted: ", config.path)
     yield from doubts  # each on one line, however long
     for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):

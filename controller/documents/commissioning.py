@@ -28,6 +28,7 @@ from controller.store import (
 from controller.store.two_copies import Loaded
 from controller.system import cli, release, utc
 from controller.system.paths import NO_START, STATE_DIRECTORY
+from controller.system.worded import counted
 from safety import matrix as m
 
 APPROVED, CHANGED, NEVER = "approved", "another limit image is approved", "not approved"
@@ -173,4 +174,4 @@ def _open_tests(tests: Iterable[Facts]) -> Iterator[str]:
         if words:
             found.setdefault(words, []).append(test["row"])
     for words, keys in found.items():
-        yield f"{len(keys)} test{'s' * (len(keys) != 1)} {words}: {', '.join(keys)}"
+        yield f"{counted(len(keys), 'test')} {words}: {', '.join(keys)}"

@@ -13,6 +13,7 @@ from controller.documents import effect_words
 from controller.documents.document import Banner, Block, Facts, Heading, Table, Text, section
 from controller.rows import matrix_words
 from controller.rows.records import BY_ID
+from controller.system.worded import counted
 from safety import matrix as m
 
 NOT_GIVEN = "NOT GIVEN"
@@ -89,7 +90,7 @@ def blocks(found: Facts) -> list[Block]:
         *_not_given(found),
         Heading(2, "What is inside"),
         Text(
-            f"{found['racks']} rack{'s' * (found['racks'] > 1)} of lithium cells "
+            f"{counted(found['racks'], 'rack')} of lithium cells "
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),

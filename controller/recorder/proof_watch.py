@@ -15,6 +15,7 @@ from controller.run import link_statistics, operator_client
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
 from controller.system.paths import plain
+from controller.system.worded import plural
 
 LOOK_US = 60_000_000
 CODE = "PROOF"
@@ -137,4 +138,4 @@ def _other_words(name: str, before: str, serial: str) -> str:
 def _text(level: int, keys: list[str]) -> str:
     limit_d = proof_state.LIMITS_D[level - 1]
     when = f"due within {limit_d} d" if limit_d else "due now"
-    return f"proof test {when}: row{'s' * (len(keys) > 1)} {', '.join(keys)}"
+    return f"proof test {when}: {plural(len(keys), 'row')} {', '.join(keys)}"

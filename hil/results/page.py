@@ -5,6 +5,7 @@ from typing import Any
 
 from controller.documents import document, html_page
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text, filled, texts
+from controller.system import worded
 from hil.results import swing, units, words
 
 NOTE = "note"
@@ -42,8 +43,8 @@ def _figures(doc: dict) -> list[tuple[str, str]]:
             f"highest minus lowest 1 s mean within {doc['swing_W']['within_s'] or 0:.0f} s",
         ),
         (
-            "change of the grid from one 2 s mean to the next (p99)",
-            still if less is None else f"{less:.1f} % less than the load",
+            "change of the grid from one 2 s mean to the next (p99), beside that of the load",
+            still if less is None else worded.less(less),
         ),
         ("delay of the battery behind the load", words.delay(doc["delay_ms"])),
         (

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from controller.documents.document import Cell, judged
+from controller.system.worded import counted
 from hil.site.genset import DEFAULTS as GENSET
 from hil.systems import cost, round_trip, year
 from hil.systems.member import SOC_FORMS
@@ -18,7 +19,7 @@ def money(result: Result, document: Mapping[str, Any]) -> list[Cell]:
     found = document.get("year")
     if found is None:
         is_dearer, text = cost.words(document["cost"])
-        season = f"{result.spec.days} days from {result.spec.start:%-d %B}"
+        season = f"{counted(result.spec.days, 'day')} from {result.spec.start:%-d %B}"
         lines = [judged(not is_dearer, f"In {season}: {text}")]
         return [
             *lines,

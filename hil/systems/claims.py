@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import not_allowed, refuse
+from controller.system import worded
+from controller.system.worded import counted
 from hil.results import files
 from hil.runner import options, report
 from hil.runner.options import WrongOptionError
@@ -56,7 +58,8 @@ CLAIM = {
 }
 ROW = {key: forms.text() for key in ("run", "system", "asked", "reached")}
 TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
-VALUE = re.compile(r"\{(?:(\w+):)?(\w+)\}")  # {figure} or {variant:figure} of a row
+# {figure} or {variant:figure} of a row; {figure less}: a decrease in percent, in words
+VALUE = re.compile(r"\{(?:(\w+):)?(\w+)( less)?\}")
 COLUMNS = "system", "asked", "reached", "command `.venv/bin/python -m hil run`"
 
 
@@ -88,7 +91,7 @@ class Claim(NamedTuple):
             for run in named
         ]
         count = len(self.tests)
-        tests = f"{count} test{'s' * (count > 1)}" if count else ""
+        tests = counted(count, "test") if count else ""
         return "works", _joined(self.words, *shown, *self._beside(runs), tests)
 
     def _beside(self, runs: Mapping[str, Any]) -> list[str]:
@@ -132,7 +135,7 @@ def wanted() -> dict[str, set[str]]:
         for bound in each.figures:
             found.setdefault(bound.run, set()).add(bound.figure)
     for row in rows:
-        for variant, name in VALUE.findall(row["reached"]):
+        for variant, name, _ in VALUE.findall(row["reached"]):
             found.setdefault(_run(row, variant), set()).add(name)
     return found
 
@@ -165,10 +168,13 @@ def table(results: Mapping[str, Any]) -> list[str]:
 def _cells(row: Mapping[str, str], runs: Mapping[str, Any]) -> tuple[str, str, str, str]:
     def value(found: re.Match[str]) -> str:
         run = runs.get(_run(row, found[1] or ""), {"figures": {}})
-        return _value(run["figures"].get(found[2], {}))
+        figure = run["figures"].get(found[2], {})
+        if found[3] and figure.get("reached") is not None:
+            return worded.less(figure["reached"])
+        return _value(figure)
 
     run, start = row["run"], spec.load(row["run"]).start
-    days = f", {runs[run]['days']} days of {start:%B}" if run in runs else ""
+    days = f", {counted(runs[run]['days'], 'day')} of {start:%B}" if run in runs else ""
     return row["system"] + days, row["asked"], VALUE.sub(value, row["reached"]), f"`{run}`"
 
 

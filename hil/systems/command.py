@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.forms.refusal import ConfigError, not_allowed
+from controller.system.worded import counted
 from hil.engine import arguments as of_values
 from hil.engine.arguments import output_file, whole
 from hil.loads.trace import LoadError
@@ -203,7 +204,7 @@ def _is_good(document: dict[str, Any]) -> bool:
 def lines(document: dict[str, Any]) -> list[str]:
     """The figures as a table."""
     kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
-    days = "1 day" if document["days"] == 1 else f"{document['days']} days"
+    days = counted(document["days"], "day")
     return [
         "",
         f"{document['name']}",

@@ -21,6 +21,7 @@ from controller.documents.document import (
     section as titled,
     texts,
 )
+from controller.system.worded import counted
 from hil.results import site_page
 from hil.results.page import NOTE
 from hil.results.plot import BATTERY
@@ -139,8 +140,8 @@ def _hours(result: Result) -> list[Block]:
 
 def _about(run: dict[str, Any]) -> str:
     parts = [
-        f"{run['days']} days of {run['season']} from {run['start']}, seed {run['seed']}. Figures "
-        f'without another mode come from the mode "{run["mode"]}".',
+        f"{counted(run['days'], 'day')} of {run['season']} from {run['start']}, "
+        f'seed {run["seed"]}. Figures without another mode come from the mode "{run["mode"]}".',
         "Each unit stands for several real ones (aggregate)." * run["aggregate"],
         f"State of charge {run['soc_begin']:.0%} at first, {run['soc_end']:.0%} at last.",
     ]

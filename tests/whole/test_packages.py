@@ -77,7 +77,7 @@ def test_a_box_holds_no_rig_and_no_office(built):
 
 
 def test_a_wheel_has_the_digest_of_the_tree(lab):
-    """With office and lab beside it too."""
+    """Office and lab beside it change nothing."""
     assert release.digest(lab) == release.digest(ROOT)
 
 

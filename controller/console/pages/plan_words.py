@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from controller.system.worded import counted
+
 QUARTER = timedelta(minutes=15)
 W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
 LEAST_W = 500.0  # rounds to 0.5 kW: the battery rests
@@ -206,7 +208,7 @@ def month(plan: Plan) -> list[tuple[str, str]]:
             f"{kilowatt(found['peak_without_W'])}."), (found["peak_W"], found["peak_without_W"])),
         ("Share", lambda: (
             f"{found['share_permille'] / 10:.0f} % of what a plan that knows the future saves, in "
-            f"the last {found['share_days']:.0f} days."),
+            f"the last {counted(found['share_days'], 'day')}."),
          (found["share_permille"], found["share_days"])),
         ("Error", lambda: (
             f"forecast of the load {kilowatt(found['forecast_error_W'])} on average; yesterday's "

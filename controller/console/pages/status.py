@@ -28,6 +28,7 @@ from controller.state.base import Facts
 from controller.state.racks import worst_first
 from controller.store import sign_tests
 from controller.store.proof_state import LIMITS_D, nearest
+from controller.system.worded import counted
 
 ROWS_SHOWN, HINTS_SHOWN, RACKS_SHOWN = 2, 2, 3
 # The page names contacts that are not ok in this order.
@@ -92,8 +93,8 @@ def _safety(facts: Facts) -> list[str]:
     return [
         fitting(first, *right) if len(first) <= WIDTH else _first(words, wrong),
         spread(
-            f"INTERLOCKS  {count['armed']} armed  {count['tripped']} tripped  {count['warnings']} "
-            f"warning{'s' * (count['warnings'] != 1)}  {count['not_fitted']} not fitted",
+            f"INTERLOCKS  {count['armed']} armed  {count['tripped']} tripped  "
+            f"{counted(count['warnings'], 'warning')}  {count['not_fitted']} not fitted",
             f"Key: {KEY_WORDS[contacts['key_run']]}",
         ),
         *_rows(facts),

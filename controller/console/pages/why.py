@@ -15,6 +15,7 @@ from controller.console.pages.text import (
     page,
 )
 from controller.state.base import Facts
+from controller.system.worded import counted
 
 COLUMNS = "{:<12}{:<37}{:>18}{:>8}{}"
 UNITS_SHOWN = 3
@@ -105,7 +106,7 @@ def _interlocks(facts: Facts) -> str:
     count = facts["standing_count"]
     if not count:
         return "no interlock row is active"
-    return f"{count} row{'s' * (count > 1)} active or latched: alarms"
+    return f"{counted(count, 'row')} active or latched: alarms"
 
 
 def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:

@@ -9,6 +9,7 @@ from controller.doors.exposure import LISTENS, Exposure, rows as placed
 from controller.doors.settings import Settings, source_of, together
 from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
+from controller.system.worded import counted
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 TOKEN: Form = {
@@ -80,7 +81,7 @@ def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) 
     """One row for readers, and one for each source that may send."""
     is_near, count = is_local(values["listen"]), len(values["token"])
     plain = "no: plain = true" if values["plain"] and not is_near else "no"
-    proof = "none: this box only" if is_near else f"{count} token{'s' * (count != 1)}"
+    proof = "none: this box only" if is_near else counted(count, "token")
     rows = [("page, metrics, state", proof, "reads")]
     rows += [
         (

@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 from controller.system import realtime
+from controller.system.worded import counted
 from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
@@ -86,4 +87,4 @@ def _per_step(program: wasm.Program, racks: int, modules: int) -> int:
 
 
 def _name(racks: int, modules: int) -> str:
-    return f"kernel step, {racks} rack{'s' if racks > 1 else ''} of {modules} modules"
+    return f"kernel step, {counted(racks, 'rack')} of {modules} modules"

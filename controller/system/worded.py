@@ -1,0 +1,20 @@
+"""Numbers in a sentence: how many of a thing, and how a value has changed."""
+
+STEP_PCT = 0.05  # a smaller change is printed as none
+
+
+def plural(count: float, noun: str) -> str:
+    """The noun of so many things, with an s where it needs one."""
+    return noun if round(count) == 1 else f"{noun}s"
+
+
+def counted(count: float, noun: str) -> str:
+    """ "1 day", "3 days", "1,200 days": a whole number with its noun."""
+    return f"{count:,.0f} {plural(count, noun)}"
+
+
+def less(percent: float, words: tuple[str, str] = ("less", "more")) -> str:
+    """ "14.5 % less"; a negative decrease is "14.5 % more". words: of a decrease, of a rise."""
+    if abs(percent) < STEP_PCT:
+        return "no change"
+    return f"{abs(percent):.1f} % {words[0] if percent > 0 else words[1]}"
