@@ -95,7 +95,7 @@ def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
         raise cli.Ended(NO_START, no_answer.unanswered(arguments.run_dir, name))
     own = hint_statistics.of_source(arguments.run_dir, name)
     hint, reply = answered
-    code = DONE if h.taken(reply.code) else NOT_DONE
+    code = DONE if h.effect(reply.code, reply.asked_W, reply.granted_W) == h.YES else NOT_DONE
     lines = functools.partial(words.lines, hint, reply, own, code)
     cli.show(arguments.json, words.fields(reply), lines, None)
     return code

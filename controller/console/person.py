@@ -52,9 +52,14 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
 
 
 def _asked(name: str) -> str:
-    if sys.stdin is None or not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
-    return getpass.getpass(f"Password of {name}: ")
+    """The password of a terminal or of standard input; one that nobody gave is no failed login."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return getpass.getpass(f"Password of {name}: ")
+    line = sys.stdin.readline() if sys.stdin else ""
+    if not line:
+        asked = f"password of {name}: there is no terminal to ask at, and standard input is empty"
+        raise cli.Ended(WRONG_INPUT, f"{asked}; nothing was done")
+    return line.rstrip("\r\n")
 
 
 def note(arguments: Namespace, code: str, text: str) -> None:

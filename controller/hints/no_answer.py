@@ -62,6 +62,7 @@ def problem(code: int, detail: str = "") -> dict[str, Any]:
     name, sentence, remedy = h.text(code)
     return {
         "granted": False,
+        "effect": h.NO,
         "code": code,
         "label": h.label(code),
         "name": name,

@@ -31,6 +31,7 @@ def answer_fields(answer: sw.Answer) -> dict[str, Any]:
         **answer._asdict(),
         "nonce": answer.nonce.hex(),
         "granted": h.taken(answer.code),
+        "effect": h.YES if h.taken(answer.code) else h.NO,
         "label": h.label(answer.code),
         "name": name,
         "sentence": sentence,

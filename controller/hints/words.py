@@ -17,6 +17,7 @@ _FORMS = {
 }
 _PRICE = ("price is not negative", "price is negative")
 _WIDTH = 79
+VERDICTS = {h.YES: "GRANTED", h.PARTLY: "PARTLY GRANTED", h.NO: "NOT GRANTED"}
 
 
 def kW(power_W: int) -> str:
@@ -43,6 +44,7 @@ def reason(code: int) -> str:
 def fields(reply: w.Reply) -> dict[str, Any]:
     """Every field of a Reply in SI units, with its code in words; None for a missing value."""
     texts = zip(("name", "sentence", "remedy"), h.TEXTS.get(reply.code, ("", "", "")))
+    effect = h.effect(reply.code, reply.asked_W, reply.granted_W)
     plain = reply._asdict() | {
         "nonce": reply.nonce.hex(),
         "kind": h.KINDS.get(reply.kind, reply.kind),
@@ -52,7 +54,8 @@ def fields(reply: w.Reply) -> dict[str, Any]:
     }
     return {
         **{key: plain[key] for key in ("source", "nonce", "sequence", "uptime_ms")},
-        "granted": h.taken(reply.code),
+        "granted": effect == h.YES,
+        "effect": effect,
         "code": reply.code,
         "label": h.label(reply.code),
         **dict(texts),
@@ -79,7 +82,7 @@ def _or_none(value_W: int) -> int | None:
 
 def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> list[str]:
     """The reply to a Hint as lines; own: its source in hint_statistics.read, or None."""
-    granted = h.taken(reply.code)
+    is_taken = h.taken(reply.code)
     name, sentence, remedy = h.text(reply.code)
     asked = quantity(hint.quantity, hint.value_W)
     if hint.kind == h.EXACT:
@@ -87,11 +90,12 @@ def lines(hint: w.Hint, reply: w.Reply, own: dict | None, exit_code: int) -> lis
     if hint.start_ms:
         asked += f" in {max(0, hint.start_ms - hint.sent_ms + 50) // 100 / 10:g} s"
     label = h.label(reply.code)
-    verdict = f"GRANTED {label} {asked}" if granted else f"REFUSED {label} {name}"
+    verdict = VERDICTS[h.effect(reply.code, reply.asked_W, reply.granted_W)]
+    verdict = f"{verdict} {label} {asked}" if is_taken else f"REFUSED {label} {name}"
     sent = f"valid for {hint.valid_ms / 1000:g} s"
     if reply.code not in (h.VALID_LONG, h.VALID_SHORT):
         sent = f"{asked}, {sent}"
-    effect = "" if reply.code == h.GRANTED else f" {sentence}" if granted else " Nothing changed."
+    effect = "" if reply.code == h.GRANTED else f" {sentence}" if is_taken else " Nothing changed."
     shown = [
         *_wrapped("", f"{verdict}.{effect}", 2),
         *_spread(f"  you sent   {sent}", f"(sequence {hint.sequence})"),

@@ -18,6 +18,8 @@ from controller.state.base import Facts
 from controller.system.worded import counted
 
 COLUMNS = "{:<12}{:<37}{:>18}{:>8}{}"
+DIRECTIONS = {"low": "charging", "high": "discharging"}
+NO_POWER = {"charging and discharging": "No power is permitted"}
 UNITS_SHOWN = 3
 CAUSE_LINES = 4
 FEW_LINES = 6
@@ -43,8 +45,11 @@ def _answer(facts: Facts) -> list[str]:
     binding = facts["binding"]
     if binding is None:
         shown, cause = _reason_shown(facts)
-        no_power = f"No power is permitted: {causes.short(shown, cause)}."
-        return [first, no_power if shown else "Nothing holds it back."]
+        if shown is None:
+            return [first, "Nothing holds it back."]
+        what = " and ".join(_forbidden(facts["limits"]))
+        what = NO_POWER.get(what, f"No {what} is permitted")
+        return [first, f"{what}: {causes.short(shown, cause)}."]
     held_W, request_W, setpoint_W = facts["held_back_W"], facts["request_W"], facts["setpoint_W"]
     is_less = request_W * setpoint_W >= 0 and abs(setpoint_W) < abs(request_W)
     moved = f"{'Held back' if is_less else 'Moved'} {kilowatt(abs(held_W))} kW"
@@ -240,9 +245,15 @@ def _else(facts: Facts, lines_max: int) -> list[str]:
     )
 
 
+def _forbidden(limits: Facts) -> list[str]:
+    """The directions that the limits leave no power for."""
+    return [words for end, words in DIRECTIONS.items() if limits[f"{end}_W"] == 0]
+
+
 def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:
-    """(reason, cause) to explain: of the binding limit, or of a limit that leaves no power."""
+    """(reason, cause) to explain: of the binding limit, or of a limit that forbids a direction."""
     limits = facts["limits"]
-    if facts["binding"] is None and limits["low_W"] == limits["high_W"] == 0:
-        return limits["high_reason"], limits["high_cause"]
+    ends = [end for end in ("high", "low") if limits[f"{end}_W"] == 0]
+    if facts["binding"] is None and ends:
+        return limits[f"{ends[0]}_reason"], limits[f"{ends[0]}_cause"]
     return facts["binding"], facts["cause"]

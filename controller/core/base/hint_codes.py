@@ -46,6 +46,7 @@ ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones bef
 # Taken.
 GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = range(1, 6)
 FALLBACK_RULES, MOVED, LATER, FARTHER = range(6, 10)
+YES, PARTLY, NO = EFFECTS = ("yes", "partly", "no")  # what is in force of a hint
 # Not from anybody we know: no reply ever goes out, they are only counted.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
@@ -59,7 +60,7 @@ NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 _TEXTS = """
 GRANTED | granted | The hint is in force as asked. | Renew it when a third of its validity has
   passed.
-LIMITED | granted, less in effect | The hint is in force; limits leave less than it asks for. | Read
+LIMITED | partly granted | The hint is in force; limits leave less than it asks for. | Read
   the reasons of the available power and the binding one; nothing need be sent again.
 CHARGING_ONLY | only narrows charging | The source lacks the role grid_cap: its import maximum
   narrows charging. | Give the source the role grid_cap in site.toml if it is to oblige the battery.
@@ -136,6 +137,14 @@ def fits(kind: int, quantity: int) -> bool:
 def taken(code: int) -> bool:
     """True when the hint of this result code was taken into the core."""
     return code < WRONG_LENGTH
+
+
+def effect(code: int, asked_W: int, granted_W: int) -> str:
+    """ "yes": in force as asked, now or at its start time; "partly"; "no": nothing of it acts."""
+    if code in (GRANTED, LATER):
+        return YES
+    is_some = code == CHARGING_ONLY or (code == LIMITED and (granted_W != 0 or asked_W == 0))
+    return PARTLY if is_some else NO
 
 
 def label(code: int) -> str:

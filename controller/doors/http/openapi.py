@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controller.core.base.hint_codes import EFFECTS
 from controller.doors.asking import JOB
 from controller.doors.sending import HINT, NAMES
 from controller.forms.field import REQUIRED, Field, Form
@@ -25,7 +26,8 @@ READ = """
 /metrics | text/plain | - | The state for Prometheus
 """
 PROBLEM = {"status": "integer", "title": "string", "detail": "string"}
-ANSWER = {"granted": "boolean", "code": "integer", "label": "string", "remedy": "string"}
+ANSWER = {"granted": "boolean", "effect": "string", "code": "integer", "label": "string"}
+ANSWER |= {"remedy": "string"}
 KINDS = {"int": "integer", "number": "number"}
 TITLE = "Firebreak: reading, and hints that only narrow or ask within limits"
 Json = dict[str, Any]
@@ -39,6 +41,7 @@ def document() -> Json:
     own = {"Hint": _form(HINT), "Job": _form(JOB)}
     own["Hint"]["properties"]["quantity"]["enum"] = list(NAMES.values())
     answers = {"Answer": _object(ANSWER), "Problem": _object(PROBLEM)}
+    answers["Answer"]["properties"]["effect"]["enum"] = list(EFFECTS)
     bearer = {"bearer": {"type": "http", "scheme": "bearer"}}
     return {
         "openapi": "3.1.0",

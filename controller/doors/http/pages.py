@@ -102,7 +102,7 @@ class Pages:
             answer = await self._house.senders[request.access.source].hint(message)
         except ConfigError as error:
             raise Refused(400, "hint", str(error)) from None
-        status = 200 if answer["granted"] else STATUS.get(answer["code"], 409)
+        status = 200 if h.taken(answer["code"]) else STATUS.get(answer["code"], 409)
         return Answer(status, json.dumps(answer).encode())
 
     async def _ask(self, request: Request) -> Answer:

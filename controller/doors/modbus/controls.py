@@ -190,7 +190,7 @@ class Controls:
                 left_s = answer["valid_ms"] // 1000
                 found = clock.uptime_s(), answer["granted_W"], left_s
                 self.shared.answers[each["quantity"]] = found
-            if not answer["granted"]:
+            if not h.taken(answer["code"]):
                 return REFUSALS.get(answer["code"], FAILURE)
         return OK
 

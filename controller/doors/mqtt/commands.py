@@ -117,7 +117,7 @@ class Desk:
             answer = await self._sender.hint(fields)
         except ConfigError as error:
             return self._refused(str(error))
-        self._counts["taken" if answer["granted"] else "refused"] += 1
+        self._counts["taken" if h.taken(answer["code"]) else "refused"] += 1
         return answer
 
     async def _asked(self, fields: Answer) -> Answer:

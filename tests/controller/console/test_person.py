@@ -47,7 +47,16 @@ def test_a_name_is_proven_by_its_password(place, capsys, monkeypatch):
     assert place.asked[0][1:] == ("anna", True) and noted(place) == []
 
 
-@pytest.mark.parametrize("text", ["", None, "x", "\n"])
+@pytest.mark.parametrize("text", ["", None])
+def test_a_password_that_nobody_gave_is_no_failed_login(place, capsys, monkeypatch, text):
+    typed(monkeypatch, text)
+    words = "^firebreak: password of anna: there is no terminal to ask at, and standard input is"
+    refused(capsys, 2, words, "lock-out anna", *place.more)
+    typed(monkeypatch, PASSWORD)
+    assert run(capsys, "lock-out anna", *place.more)[0] == 0, "without a wait"
+
+
+@pytest.mark.parametrize("text", ["x", "\n"])
 def test_a_wrong_password_does_nothing_and_delays_the_next(place, capsys, monkeypatch, text):
     typed(monkeypatch, text)
     words = "^firebreak: wrong name or password; nothing was done$"
