@@ -51,6 +51,23 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
             lines.append(str(error))
 
 
+def refusals(path: str | PathLike[str]) -> list[str]:
+    """Lines of all that a file lacks, each with what is required or who may accept it, and of the
+    first other mistake; [] for a file that is accepted.
+    """
+    missing: list[str] = []
+    lines: list[str] = []
+    while True:
+        try:
+            load(path, missing)
+            return lines
+        except ConfigError as error:
+            lines.append(str(error))
+            if not set(error.equipment) - set(missing):
+                return lines
+            missing += error.equipment
+
+
 def load(
     path: str | PathLike[str], missing: Sequence[str] = (), tick_ms: int | None = None
 ) -> Config:

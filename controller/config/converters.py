@@ -99,7 +99,8 @@ def _check_rating(values: Values, config: Config, device: Device) -> None:
     power = device.profile.registers["power_W"]
     if not power.low <= -rated_W <= rated_W <= power.high:
         range_W = f"[{power.low:g}, {power.high:g}]"
-        values.refuse(path, f"registers.power_W.range: {range_W}", f"-{rated_W}..{rated_W} within")
+        allowed = f"a range that contains -{rated_W}..{rated_W}"
+        values.refuse(path, f"registers.power_W.range: {range_W}", allowed)
     if wear.of_setpoint(device.profile) == wear.YES and _is_tracked(config, device):
         problem = f"stores each set-point of device.{device.name}, and load tracking asks for many"
         key = ("control", "track_dead_band_W")

@@ -20,7 +20,7 @@ from controller.forms.field import REQUIRED, allowed_text
 from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
 from controller.system import cli
-from controller.system.paths import DONE, WRONG_INPUT, ascii_only
+from controller.system.paths import DONE, WRONG_INPUT, ascii_only, say
 from controller.system.worded import counted
 from safety import parameters, witness
 
@@ -83,6 +83,8 @@ def _checked(path: str, state_directory: str) -> str:
         built, left_out = configuration.without_refused(path)
         if built is not None:
             print(check_tables.tables(built, left_out))
+        for line in configuration.refusals(path)[1:]:
+            say(line)
         raise
     measured_ms = check_tables.stored_ms(config, state_directory)
     return report(config, measured_ms, doubts)
