@@ -30,7 +30,7 @@ from hil.systems import (
 )
 from hil.systems.figures import Figure
 from hil.systems.run import Result
-from hil.values.mean_readings import NOT_KNOWN
+from hil.values.mean_readings import NOT_KNOWN, NOT_KNOWN_IN_WORDS
 
 Done = tuple[dict[str, Any], str]  # (document, section of the page)
 BASE = "base"  # of --variant
@@ -213,7 +213,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"  state of charge {document['soc_begin']:.0%} at first, "
         f"{document['soc_end']:.0%} at last",
         f"  modes of the controller: {_hours(document['modes_s'])}",
-        f"  this mode does not know: {', '.join(document['not_known'])}",
+        f"  this mode does not know: {NOT_KNOWN_IN_WORDS}",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
         "  without: beside a figure in %, the quantity itself in kW, kWh or money",
@@ -234,14 +234,13 @@ def _hours(modes_s: dict[str, int]) -> str:
 
 def _line(figure: Figure, mode: str) -> str:
     """mode: of the run; another one stands behind the figure."""
-    known = [figure.asked, figure.reached, figure.optimum, figure.baseline]
     marks = {True: "met", False: "NOT MET", None: ""}
     words = marks[figure.is_met]
     if figures.is_unreachable(figure._asdict()):
         words = "unreachable at this size"
     if figure.mode != mode:
         words += f" ({figure.mode})"
-    texts = [page.number(each) for each in known]
+    texts = page.numbers(figure._asdict())
     return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()
 
 

@@ -157,15 +157,23 @@ def _summary(document: dict[str, Any]) -> list[Cell]:
 
 
 def _row(figure: dict[str, Any]) -> list[Cell]:
-    known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
     text = KEPT[figure["is_met"]]
     if figures.is_unreachable(figure):
         text = "cannot be kept at this size"
     status = text or figure["status"]
     if figure["mode"] != run.MODE:
         status += f" ({figure['mode']})"
-    values = [number(each) for each in known]
-    return [figure["text"], *values, figure["unit"], judged(figure["is_met"], status)]
+    return [figure["text"], *numbers(figure), figure["unit"], judged(figure["is_met"], status)]
+
+
+def numbers(figure: dict[str, Any]) -> list[str]:
+    """What is asked, reached, the bound, and without battery; "3.4 more" for a figure of less."""
+    known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
+    texts = [number(each) for each in known]
+    is_less = figure["text"].startswith("less ")
+    if is_less and known[1] is not None and known[1] < 0 and texts[1] != "0":
+        texts[1] = f"{number(-known[1])} more"
+    return texts
 
 
 def number(value: float | None) -> str:

@@ -31,6 +31,12 @@ NOT_KNOWN = {
 }
 
 
+NOT_KNOWN_IN_WORDS = (
+    "stops by persons or by rows, sags, delays and the age of readings, racks and modules one by "
+    "one (--json lists each)"
+)
+
+
 class MeanReadings:
     """The caller fills the attributes before each decision; powers are means of a second. bounds:
     of all units; load_W, grid_W: None while the meter does not answer; is_off_grid: by the contact

@@ -3,6 +3,7 @@
 import pytest
 
 from controller.system import worded
+from hil.systems import page
 
 
 @pytest.mark.parametrize(
@@ -30,3 +31,18 @@ def test_a_rise_is_a_rise(percent, text):
 
 def test_a_change_takes_the_words_of_its_thing():
     assert worded.less(-3.36, ("lower", "higher")) == "3.4 % higher"
+
+
+@pytest.mark.parametrize(
+    "text, reached, shown",
+    [
+        ("less of the highest billed import", -3.36, "3.36 more"),
+        ("less of the highest billed import", 3.36, "3.36"),
+        ("less of the highest billed import", -0.001, "0"),
+        ("cost of the year", -3.36, "-3.36"),
+        ("less of the whole bill", None, "-"),
+    ],
+)
+def test_a_figure_of_less_that_rose_says_more(text, reached, shown):
+    figure = {"text": text, "asked": 1.0, "reached": reached, "optimum": None, "baseline": None}
+    assert page.numbers(figure) == ["1", shown, "-", "-"]
