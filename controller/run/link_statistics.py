@@ -11,16 +11,18 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from controller.run.can_bus import CanBus
 from controller.system import regular_file
 from drivers import can_dialect, serial_number
-from drivers.buses.port import RtuPort
 from drivers.buses.unit import UnitStatistics
 from drivers.meter import Meter
 from drivers.register_bms import RegisterBms
 from drivers.serial_number import BYTES_MAX, SerialNumber
+
+if TYPE_CHECKING:  # a page reads the file and needs no bus
+    from controller.run.can_bus import CanBus
+    from drivers.buses.port import RtuPort
 
 HEAD = struct.Struct("<8sII")  # magic, number of the write (odd while it is being made), entries
 NAME_BYTES = 32  # as long as a name may be (config/schema.py)
@@ -65,9 +67,9 @@ class LinkStatistics:
     def __init__(
         self,
         path: str,
-        ports: Mapping[str, RtuPort],
+        ports: Mapping[str, "RtuPort"],
         can_ports: Mapping[str, object],
-        cans: Mapping[str, CanBus],
+        cans: Mapping[str, "CanBus"],
         drivers: Mapping[tuple[str, int], object],
         serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
     ):

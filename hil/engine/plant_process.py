@@ -20,6 +20,7 @@ from hil.engine.wired_cabinet import PlantLoop, WiredCabinet
 from hil.loads import selection
 from hil.results import files, words
 from hil.results.live import Live
+from hil.results.pauses import is_excused
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork
 from hil.scenarios.world import World
@@ -28,6 +29,7 @@ from hil.wires.virtual import RealWire
 
 SAMPLE_US = 20_000
 VIEW_US = 100_000
+FAULTLESS = ("hint", "reset", "run_request")  # actions that bring about no trip
 Plugs = dict[str, dict[str, str]]  # of the foreign buses, by name
 RESULT = "plant.result"
 
@@ -65,6 +67,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         wires = {**self.ptys, **self.cans}
         self.world = World(self.plant, self.cabinet.devices, wires, self.controller)
         self.clockwork = Clockwork(actions, self.world, self.observer.mark)
+        self.fault_us: int | None = None  # when the first fault was made
         self.live = Live(self.recorder, self.observer.result, self.config)
         self.sample_due_us = self.view_due_us = 0
 
@@ -99,7 +102,8 @@ class PlantProcess(WiredCabinet, PlantLoop):
 
     def _act(self, now_us: int) -> None:
         # Not tied to the plant's step, because a person presses at any phase of the tick.
-        self.clockwork.apply(now_us)
+        for action in self.clockwork.apply(now_us):
+            self._note(action.do, now_us)
 
     def _watch(self, now_us: int) -> None:
         self.observer.sample(now_us, self.plant)
@@ -120,6 +124,11 @@ class PlantProcess(WiredCabinet, PlantLoop):
             shown["headline"] = words.paused(self.pauses.found)
         self.send({"what": "view", "view": shown})
 
+    def _note(self, do: str, at_us: int) -> None:
+        """From the first fault on each trip counts, even if this machine pauses."""
+        if self.fault_us is None and do not in FAULTLESS:
+            self.fault_us = at_us
+
     def _hear(self) -> None:
         """Obey the rig: process id of a controller, mark, action, end of recording, end of run."""
         while not self.ending:
@@ -135,6 +144,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
             elif message["what"] == "mark":
                 detail = message.get("detail", "")
                 self.observer.mark(self.clock_us(), message["name"], detail)
+                self._note(message["name"], self.clock_us())
             elif message["what"] == "act":
                 ACTIONS[message["do"]][1](self.world, message["arguments"])
             elif message["what"] != "finish":
@@ -155,6 +165,17 @@ class PlantProcess(WiredCabinet, PlantLoop):
         else:
             self.send({"what": "done"})
 
+    def _judged(self) -> list[dict[str, Any]]:
+        """The trips; is_after_pause: one that a pause of this machine explains."""
+        pauses = self.pauses.found
+        if not pauses:
+            return self.trips.trips
+        fault_s = None if self.fault_us is None else self.fault_us / 1e6
+        return [
+            {**trip, "is_after_pause": is_excused(trip, pauses, fault_s)}
+            for trip in self.trips.trips
+        ]
+
     def _content(self) -> dict:
         """Content of the result file."""
         content: dict[str, Any] = {
@@ -162,7 +183,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
             "units": self.recorder.units.result(),
             "timeline": self.observer.result(),
             "violations": self.observer.violations,
-            "trips": self.trips.trips,
+            "trips": self._judged(),
             "pauses": self.pauses.found,
         }
         if self.beats is not None:

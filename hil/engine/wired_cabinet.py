@@ -74,7 +74,7 @@ class JournalWatch:
             self.trips.see(max(0, now_us - age_us), seen.standing_words)
             if not self.may_stall:
                 gap_us = frame.elapsed_ticks * self._journal_tick_us
-                self.pauses.see(CONTROLLER, now_us - age_us, gap_us)
+                self.pauses.see(CONTROLLER, now_us - age_us, gap_us, self._journal_tick_us)
 
 
 class WiredCabinet(JournalWatch):

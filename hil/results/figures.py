@@ -187,18 +187,9 @@ def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
         "timeline": [[time_us / 1e6, name, detail] for time_us, name, detail in run.timeline],
         "violations": run.violations,
         "units": list(run.units),
-        **_paused(run),
+        **({"pauses": list(run.pauses)} if run.pauses else {}),
         **extra,
     }
-
-
-def _paused(run: Run) -> dict:
-    """Keys of a run in which this machine paused: the pauses, and which trips came after one."""
-    if not run.pauses:
-        return {}
-    begin_s = run.pauses[0]["t_s"]
-    trips = [{**trip, "is_after_pause": trip["t_s"] >= begin_s} for trip in run.trips]
-    return {"pauses": list(run.pauses), "trips": trips}
 
 
 def write_json(path: str | pathlib.Path, doc: dict) -> None:

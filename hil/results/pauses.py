@@ -1,20 +1,42 @@
-"""Pauses of this machine during a run in real time. If it runs plant process or controller too
-late, devices fall silent or permits lapse although neither has a fault. So a run with a pause does
-not count.
+"""Pauses of this machine during a run in real time.
+
+If the machine runs plant process or controller too late, devices fall silent or permits lapse
+although neither has a fault. One long pause does that, and so do several short ones: a device is
+silent for the sum of what delays its answers. So all gaps within the shortest silence budget
+count together. A run with a pause does not count.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 # Every silence budget and the expiry of the outputs is 500 ms; a poll and a time-out come on top.
+WINDOW_US = 500_000
 PAUSE_US = 300_000
+SHORT_US = 50_000  # what a busy machine does often, and no budget feels
+AFTER_S = 10.0  # until the ladders of silence have acted and the devices are polled as before
 PLANT, CONTROLLER = "simulated cabinet", "controller"
+# What a pause can bring about: silent devices, late steps, a converter that its watchdog stopped.
+SILENCE_ROWS = frozenset((40, 41, 49, 50, 51, 52))
+LATE_STAGES = frozenset(("44b", "44g", "59e"))
+
+
+class Gap(NamedTuple):
+    """`who` did not run between these times of the run, us."""
+
+    end_us: int
+    begin_us: int
+    who: str
+
+    def within_us(self, begin_us: int) -> int:
+        """Its part after begin_us."""
+        return max(0, self.end_us - max(begin_us, self.begin_us))
 
 
 class Pauses:
     """`found`: [{who, t_s, s}] in order of time. t_s: the begin."""
 
     def __init__(self) -> None:
-        self.found: list[dict[str, Any]] = []
+        self._gaps: list[Gap] = []
         self._last_us = 0
 
     def turn(self, now_us: int) -> None:
@@ -22,9 +44,49 @@ class Pauses:
         self.see(PLANT, now_us, now_us - self._last_us)
         self._last_us = now_us
 
-    def see(self, who: str, end_us: int, for_us: int) -> None:
-        """`who` did not run for this long until end_us."""
-        if for_us > PAUSE_US:
-            begin_s = round((end_us - for_us) / 1e6, 2)
-            self.found.append({"who": who, "t_s": begin_s, "s": round(for_us / 1e6, 2)})
-            self.found.sort(key=lambda each: each["t_s"])
+    def see(self, who: str, end_us: int, for_us: int, usual_us: int = 0) -> None:
+        """`who` did not run for this long until end_us; usual_us: of it between two turns."""
+        if for_us - usual_us > SHORT_US:
+            self._gaps.append(Gap(end_us, end_us - for_us, who))
+
+    @property
+    def found(self) -> list[dict[str, Any]]:
+        """The pauses so far."""
+        every: list[list[Gap]] = []
+        gaps, first = sorted(self._gaps), 0
+        for number, gap in enumerate(gaps):
+            begin_us = min(gap.begin_us, gap.end_us - WINDOW_US)
+            while gaps[first].end_us <= begin_us:
+                first += 1
+            inside = gaps[first : number + 1]
+            if sum(each.within_us(begin_us) for each in inside) <= PAUSE_US:
+                continue
+            if every and inside[0].begin_us <= every[-1][-1].end_us:
+                every[-1] += [each for each in inside if each > every[-1][-1]]
+            else:
+                every.append(inside)
+        return [_told(gaps) for gaps in every]
+
+
+def _told(gaps: Sequence[Gap]) -> dict[str, Any]:
+    """The gaps of one pause; those of two processes at the same time count once."""
+    sum_us = reached_us = 0
+    for gap in sorted(gaps, key=lambda each: each.begin_us):
+        sum_us += gap.within_us(reached_us)
+        reached_us = max(reached_us, gap.end_us)
+    who = " and ".join(sorted({gap.who for gap in gaps}))
+    begin_us = min(gap.begin_us for gap in gaps)
+    return {"who": who, "t_s": round(begin_us / 1e6, 2), "s": round(sum_us / 1e6, 2)}
+
+
+def is_excused(
+    trip: Mapping[str, Any], pauses: Sequence[Mapping[str, Any]], fault_s: float | None
+) -> bool:
+    """True if a pause of this machine explains a trip. fault_s: when the first fault was made, None
+    without one: from then on each trip counts, whatever the machine does.
+    """
+    is_timing = trip["row"] in SILENCE_ROWS or trip["stage"] in LATE_STAGES
+    if not is_timing or (fault_s is not None and fault_s <= trip["t_s"]):
+        return False
+    ends_s = [(each["t_s"], each["t_s"] + each["s"] + AFTER_S) for each in pauses]
+    return any(begin_s <= trip["t_s"] <= end_s for begin_s, end_s in ends_s)

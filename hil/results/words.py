@@ -65,11 +65,6 @@ def paused(pauses: Sequence[dict]) -> str:
     return f"This machine paused for {', '.join(found[:PAUSES_SHOWN])}{more}.{alone}"
 
 
-def after_pause(doc: dict, t_s: float) -> bool:
-    """This machine had paused before this time of the run, so what came then is no fault."""
-    return any(each["t_s"] <= t_s for each in doc.get("pauses", ()))
-
-
 def verdict(is_ok: bool, doc: dict) -> str:
     """The word before an expectation or an invariant."""
     return "met" if is_ok else "not judged" if doc.get("pauses") else "NOT MET"
@@ -108,7 +103,7 @@ def in_one_line(doc: dict) -> str:
 def first_trip(doc: dict) -> str:
     """The first trip in one sentence; "": no trip."""
     trips = doc["trips"]
-    if not trips or after_pause(doc, trips[0]["t_s"]):
+    if not trips or trips[0].get("is_after_pause"):
         return ""
     name = reason_words.text(reasons.ROW + trips[0]["row"])[0]
     more = f" {len(trips) - 1} more followed." if len(trips) > 1 else ""
@@ -132,7 +127,7 @@ def limits(limited_s: dict[str, float]) -> list[str]:
 
 def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
     """Words of a trip. A row after a pause of this machine says nothing of device or wiring."""
-    if after_pause(doc, trip["t_s"]):
+    if trip.get("is_after_pause"):
         return AFTER_PAUSE
     _, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])
     return sentence, remedy

@@ -19,18 +19,65 @@ from hil.engine.plant_process import PlantProcess
 from hil.engine.pod_process import PodProcess
 from hil.engine.wired_cabinet import JournalWatch
 from hil.observer.trips import TripWatch
-from hil.results import words
+from hil.results import pauses, words
 from hil.results.pauses import Pauses
+from tests.tables import cases
 
 PAUSE = {"who": "simulated cabinet", "t_s": 1.5, "s": 0.8}
 
 
 def test_what_is_longer_than_three_tenths_of_a_second_is_a_pause():
-    pauses = Pauses()
+    seen = Pauses()
     for now_us in (10_000, 310_000, 610_001, 620_000, 1_420_000):
-        pauses.turn(now_us)
-    assert [(each["t_s"], each["s"]) for each in pauses.found] == [(0.31, 0.3), (0.62, 0.8)]
-    assert {each["who"] for each in pauses.found} == {"simulated cabinet"}
+        seen.turn(now_us)
+    assert [(each["t_s"], each["s"]) for each in seen.found] == [(0.01, 0.6), (0.62, 0.8)]
+    assert {each["who"] for each in seen.found} == {"simulated cabinet"}
+
+
+def spans(*gaps):
+    """Begin and length of the pauses that gaps (who, begin ms, length ms) make."""
+    seen = Pauses()
+    for who, begin_ms, length_ms in gaps:
+        seen.see(who, (begin_ms + length_ms) * 1000, length_ms * 1000)
+    return [(each["t_s"], each["s"], each["who"]) for each in seen.found]
+
+
+PLANT, LOOP = "simulated cabinet", "controller"
+BOTH = "controller and simulated cabinet"
+
+
+@cases("""gaps  found
+    [(PLANT, 1000, 301)]                      [(1.0, 0.3, PLANT)]
+    [(PLANT, 1000, 300)]                      []
+    [(PLANT, 1000, 240), (PLANT, 1260, 240)]  [(1.0, 0.48, PLANT)]
+    [(PLANT, 1000, 150), (PLANT, 1350, 150)]  []
+    [(PLANT, 1000, 151), (PLANT, 1349, 151)]  [(1.0, 0.3, PLANT)]
+    [(PLANT, 1000, 200), (PLANT, 1600, 200)]  []
+    [(PLANT, 1000, 200), (LOOP, 1200, 200)]   [(1.0, 0.4, BOTH)]
+    [(LOOP, 1200, 200), (PLANT, 1000, 200)]   [(1.0, 0.4, BOTH)]
+    [(PLANT, 1000, 200), (LOOP, 1000, 200)]   [(1.0, 0.2, BOTH)]
+    [(PLANT, 1000 + 60 * at, 50) for at in range(50)]  []
+""")
+def test_gaps_within_half_a_second_count_together(gaps, found):
+    assert spans(*gaps) == [(t_s, pytest.approx(s, abs=0.01), who) for t_s, s, who in found]
+
+
+@cases("""stage  row  t_s  fault_s  is_excused
+    "40b"  40  1.6  None  True
+    "40b"  40  1.4  None  False
+    "40b"  40  12.3  None  True
+    "40b"  40  12.4  None  False
+    "44g"  44  1.6  None  True
+    "44a"  44  1.6  None  False
+    "11a"  11  1.6  None  False
+    "40b"  40  1.6  1.6   False
+    "40b"  40  1.6  1.7   True
+""")
+def test_only_what_a_pause_can_cause_is_excused_and_nothing_after_a_fault(
+    stage, row, t_s, fault_s, is_excused
+):
+    trip = {"stage": stage, "row": row, "t_s": t_s}
+    assert pauses.is_excused(trip, [PAUSE], fault_s) == is_excused
 
 
 @pytest.mark.parametrize("may_stall, count", [(False, 1), (True, 0)])
@@ -77,7 +124,8 @@ def test_both_plant_processes_measure_their_own_pause(tmp_path):
 
 
 def test_a_run_with_a_pause_does_not_count_and_blames_nothing(tmp_path):
-    trips = [{**TRIP, "t_s": 1.02}, {**OTHER, "t_s": 2.3}]
+    trips = [{**TRIP, "t_s": 1.02, "is_after_pause": False}]
+    trips += [{**OTHER, "t_s": 2.3, "is_after_pause": True}]
     found = outcome(chosen=None, trips=trips, pauses=[PAUSE], violations=["2.4 s: something"])
     text = "\n".join(found.lines())
     assert found.exit_code == 1 and "not judged invariant broken: 2.4 s: something" in text
