@@ -5,28 +5,41 @@ import os
 import pathlib
 import secrets
 import shutil
+import socket
 
 from hil.engine import processes
 
-HTTP_PORT, MODBUS_PORT = 8643, 1502
+LOOPBACK = "127.0.0.1"
+HTTP_PORT, MODBUS_PORT = 8643, 1502  # if no other rig has them
 SOURCE = "scheduler"
 FILE = f"""[source.{SOURCE}]
 key = "{SOURCE}.key"
 may = "request"
 
 [http.rig]
-port = {HTTP_PORT}
+port = HTTP_PORT
 [[http.rig.token]]
 name = "you"
 sha256 = "TOKEN_HASH"
 source = "{SOURCE}"
 
 [modbus.rig]
-port = {MODBUS_PORT}
+port = MODBUS_PORT
 may = "request"
 [modbus.rig.clients]
 "127.0.0.1" = "{SOURCE}"
 """
+
+
+def free_port(wanted: int) -> int:
+    """The wanted TCP port of loopback, or a free one while another program has it."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind((LOOPBACK, wanted))
+        except OSError:
+            one.bind((LOOPBACK, 0))
+        return int(one.getsockname()[1])
 
 
 class Beside(processes.Processes):
@@ -35,6 +48,7 @@ class Beside(processes.Processes):
     def __init__(self, directory: str) -> None:
         super().__init__(directory)
         self._own, self._token = os.path.join(directory, "doors"), secrets.token_hex(16)
+        self._http, self._modbus = free_port(HTTP_PORT), free_port(MODBUS_PORT)
         os.makedirs(self._own, mode=0o700, exist_ok=True)
 
     def start(self) -> None:
@@ -43,7 +57,8 @@ class Beside(processes.Processes):
         shutil.copy(os.path.join(state, "keys", f"{SOURCE}.key"), self._own)
         path = pathlib.Path(self._own, "doors.toml")
         token_hash = hashlib.sha256(self._token.encode()).hexdigest()
-        path.write_text(FILE.replace("TOKEN_HASH", token_hash), encoding="ascii")
+        text = FILE.replace("TOKEN_HASH", token_hash).replace("HTTP_PORT", str(self._http))
+        path.write_text(text.replace("MODBUS_PORT", str(self._modbus)), encoding="ascii")
         where = ("--run-dir", self.directory, "--state-dir", state)
         self.begin("recorder", "record", *where)
         for kind in ("http", "modbus"):
@@ -51,10 +66,10 @@ class Beside(processes.Processes):
 
     def welcome(self) -> list[str]:
         """Addresses, and a hint to copy."""
-        url = f"http://127.0.0.1:{HTTP_PORT}"
+        url = f"http://{LOOPBACK}:{self._http}"
         return [
             f"page       {url}/    (also /metrics, /api/v1/openapi.json)",
-            f"Modbus     127.0.0.1:{MODBUS_PORT}, unit 1, SunSpec from register 40000 on",
+            f"Modbus     {LOOPBACK}:{self._modbus}, unit 1, SunSpec from register 40000 on",
             "a hint     20 kW for a minute; without is_exact load tracking adds its part:",
             f"  curl {url}/api/v1/hints \\",
             f"    -H 'Authorization: Bearer {self._token}' \\",
