@@ -26,6 +26,7 @@ from hil.runner.kept import Kept
 from hil.runner.options import WrongOptionError
 
 WALL_S_MAX = 4 * 3600  # of a case: guards against a hang
+SAY_S = 30  # between two lines in a pipe
 DASK_S = 10  # until the scheduler has answered
 DASK_MISSING = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
 OURS = ("hil.", "controller.", "drivers.")  # an exception of these modules has text for people
@@ -108,6 +109,12 @@ def _apart(names: list[str]) -> list[str]:
     return found
 
 
+def say(program: str, done: int, total: int, each_s: float) -> None:
+    """One line on standard error: how far a long run is. each_s: wall time of a case so far."""
+    left_min = -(-each_s * (total - done) // 60)
+    print(f"{program}: {done} of {total} cases, about {left_min:.0f} min left", file=sys.stderr)
+
+
 class Runner:
     """A context in which a command plays its cases; `done`: results of the last `play` so far."""
 
@@ -165,7 +172,9 @@ class Runner:
             print(text, flush=True)
 
     def _drawn(self, results: Results, total: int) -> Iterator[Ended]:
-        """The results with a bar on a terminal. No thread draws it: a fork could copy its locks."""
+        """The results, with a bar on a terminal and a line now and then in a pipe. No thread draws
+        the bar: a fork could copy its locks.
+        """
         is_terminal = sys.stderr.isatty() and self._has_bar
         with (
             contextlib.closing(results),
@@ -177,9 +186,15 @@ class Runner:
             ) as progress,
         ):
             task = progress.add_task(self._given.program, total=total, completed=len(self.done))
-            for each in results:
+            began_s, kept = forks.wall_s(), len(self.done)
+            said_s = began_s
+            for number, each in enumerate(results, 1):
                 yield each
                 progress.update(task, advance=1, refresh=True)
+                now_s = forks.wall_s()
+                if self._has_bar and not is_terminal and now_s - said_s >= SAY_S:
+                    said_s = now_s
+                    say(self._given.program, kept + number, total, (now_s - began_s) / number)
 
     def _complaint(self, first: str, failures: dict[str, Failure]) -> str:
         more = f", and {len(failures) - 1} more" if len(failures) > 1 else ""

@@ -13,6 +13,7 @@ from controller.forms.refusal import ConfigError
 from hil.__main__ import main
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.command import Nuisance
+from hil.runner import cases as runner_cases
 from hil.runner.cases import CaseError, Runner
 from hil.runner.options import WrongOptionError
 from tests.tables import cases
@@ -228,3 +229,17 @@ def test_a_machine_without_dask_is_one_line(run, monkeypatch):
     code, _, err = run(killed, "--dask", "tcp://a:1")
     words = "--dask: needs a package that is not here: .venv/bin/pip install distributed"
     assert (code, err) == (2, f"trials nuisance: {words}\n")
+
+
+def test_in_a_pipe_a_long_run_says_each_half_minute_how_far_it_is(monkeypatch, capsys):
+    """Four cases of 20 s each: after 40 s the first line, 20 s later none."""
+    seconds = iter(range(0, 1000, 20))
+    monkeypatch.setattr(runner_cases.forks, "wall_s", lambda: next(seconds))
+
+    def in_turn(found, work, workers):
+        yield from enumerate(map(work, found))
+
+    with runner() as played:
+        played.play([1, 2, 3, 4], lambda case: case, engine=in_turn)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["x: 2 of 4 cases, about 1 min left", "x: 4 of 4 cases, about 0 min left"]
