@@ -18,6 +18,11 @@ from safety import matrix as m
 
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"
+# The rows that light the red lamp, in words that need no matrix.
+RED = (
+    "Keep away: fire, smoke, gas, emergency stop, hot cells, a battery or an I/O module that no "
+    "longer reports, or an unknown danger."
+)
 EXPLOSION = {
     "68": "panels or doors of the cabinet may blow open: stay out of their way",
     "69": "the fan should keep the gas below its flammable limit, but may fail to do so",
@@ -114,14 +119,8 @@ def _not_given(found: Facts) -> list[Block]:
 
 
 def _lamps() -> list[tuple[str, str]]:
-    red = ", ".join(
-        sorted(
-            {str(each[m.S_ROW]) for each in BY_ID.values() if each[m.S_DEMAND][m.D_RED_LAMP]},
-            key=int,
-        )
-    )
     return [
-        ("RED", f"Keep away: fire, gas, emergency stop, or an unknown danger (rows {red})."),
+        ("RED", RED),
         ("AMBER", "A warning, or the contactors are open. Cells stay live."),
         ("both dark", "In operation: under voltage and current. Dark does not end the danger."),
         ("both flash", "Somebody tests the lamps."),

@@ -10,6 +10,7 @@ from controller.core.site_devices.records import Feed
 from controller.core.site_devices.roles import ROLES
 from controller.documents import responder
 from controller.sites import FOLDER
+from safety import matrix as m
 
 WORDS_MAX = {"example": 480, "pv_genset": 520}  # of one upright page at 9 pt, measured on a print
 
@@ -32,3 +33,19 @@ def test_a_role_says_whether_it_feeds(role, monkeypatch):
     devices = [each.name for each in found.devices if each.role == role.name]
     fed = [each for each in responder.facts(found)["sources"] if "wind" in each["words"]]
     assert [each["device"] for each in fed] == devices
+
+
+def test_each_row_of_the_red_lamp_is_in_the_words_of_the_sheet():
+    """A new row that lights the lamp needs its words in RED."""
+    rows = {each[m.S_ROW] for each in m.STAGES if each[m.S_DEMAND][m.D_RED_LAMP]}
+    words = {
+        "emergency stop": {1},
+        "fire": {2, 3},
+        "smoke": {5},
+        "gas": {8, 10, 11, 12},
+        "hot cells": {21, 23, 24},
+        "a battery or an I/O module that no longer reports": {40, 49},
+        "an unknown danger": {14},
+    }
+    assert set().union(*words.values()) == rows
+    assert all(text in responder.RED for text in words)
