@@ -11,7 +11,7 @@ from argparse import Namespace
 from controller.console import pages
 from controller.hints import no_answer
 from controller.journal.ring import JournalError
-from controller.state import schema, watch
+from controller.state import watch
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
@@ -37,6 +37,8 @@ _OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 def _show(arguments: Namespace) -> int:
     page, number = arguments.command, getattr(arguments, "page", 1)
     if getattr(arguments, "schema", False):
+        from controller.state import schema  # slow to load
+
         print(cli.as_json(schema.schema()))
         return DONE
     before = f"{no_answer.not_found(arguments.run_dir)}: "
@@ -44,7 +46,7 @@ def _show(arguments: Namespace) -> int:
         seen = watch.Watch(arguments.run_dir, arguments.state_dir)
         seen.update()
         facts = seen.facts(page, getattr(arguments, "span_s", SPAN_S))
-    parts = pages.PAGES[page](facts)
+    parts = pages.parts(page, facts)
     if number > len(parts):
         line = f"--page {number}: allowed is a whole number from 1 to {len(parts)}"
         raise cli.Ended(WRONG_INPUT, line)

@@ -14,7 +14,6 @@ from controller.documents.document import Banner, Block, Facts, Heading, Table, 
 from controller.rows import matrix_words
 from controller.rows.records import BY_ID
 from controller.system.worded import counted
-from safety import matrix as m
 
 NOT_GIVEN = "NOT GIVEN"
 _ESTOP, _CELL = "1a", "29"

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from typing import Any
 
-from controller.config import can_dialects
 from controller.core.site_devices import roles
 from controller.journal.snapshot import Shadow
 from controller.state import base, devices, path_delay, racks
 from controller.state.base import Facts
-from drivers import can_dialect
+from drivers import can_dialect, profile
 from drivers.can_codec import EXTENDED
 from safety import signals as s
 
@@ -139,7 +138,7 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
         if is_foreign
         else "of its protocol does not come, or not with its length"
     )
-    fits = can_dialects.names()[report["fits"] - 1] if report["fits"] else ""
+    fits = profile.shipped()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
     return f"id 0x{can_id:X} {words}, no value counts; {allowed}"
 

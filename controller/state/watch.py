@@ -1,31 +1,18 @@
 """The sources of the pages: journal, statistics and record of one controller, read only."""
 
 import copy
+import importlib
 import os
 import sqlite3
 import time
 from collections.abc import Callable
+from typing import cast
 
 from controller.journal import snapshot
 from controller.journal.history import History
 from controller.journal.ring import JournalError
-from controller.run import link_statistics, loop_statistics
-from controller.state import (
-    alarms,
-    bands,
-    base,
-    devices,
-    events,
-    links,
-    places,
-    plan_seen,
-    proof_tests,
-    racks,
-    record,
-    status,
-    trend,
-    why,
-)
+from controller.run import loop_statistics
+from controller.state import bands, base, plan_seen, proof_tests, record, trend
 from controller.state.base import Facts
 from controller.system import utc
 
@@ -40,6 +27,17 @@ UPDATES_MAX = 3600  # of one each second: a new watch every hour, because its hi
 def wait() -> None:
     """Let a little time pass."""
     time.sleep(snapshot.POLL_S)
+
+
+def _of(module: str, *given: object) -> Facts:
+    """The facts of a page; a command loads the module of its own page alone."""
+    return cast(Facts, importlib.import_module(f"controller.state.{module}").facts(*given))
+
+
+def _counters(path: str) -> Facts | None:
+    """The counters of each bus; only the page `links` loads what reads them."""
+    found = importlib.import_module("controller.run.link_statistics").read(path)
+    return cast(Facts | None, found)
 
 
 class Watch:
@@ -116,14 +114,14 @@ class Watch:
         shadow, boot_ms = self.shadow, self._wall.clocks.now_us() // 1000
         make: Callable[[], Facts] = {
             "status": lambda: self._status(recorded),
-            "why": lambda: why.facts(shadow),
-            "alarms": lambda: alarms.facts(shadow, self.history(), recorded, self._replacing()),
-            "events": lambda: events.facts(shadow, self.history(), recorded),
+            "why": lambda: _of("why", shadow),
+            "alarms": lambda: _of("alarms", shadow, self.history(), recorded, self._replacing()),
+            "events": lambda: _of("events", shadow, self.history(), recorded),
             "trend": lambda: trend.facts(shadow, self.history(), recorded, boot_ms, span_s),
-            "racks": lambda: racks.facts(shadow),
-            "map": lambda: places.facts(shadow, self.history()),
-            "devices": lambda: devices.facts(shadow),
-            "links": lambda: links.facts(shadow, link_statistics.read(self._path("links.stats"))),
+            "racks": lambda: _of("racks", shadow),
+            "map": lambda: _of("places", shadow, self.history()),
+            "devices": lambda: _of("devices", shadow),
+            "links": lambda: _of("links", shadow, _counters(self._path("links.stats"))),
             "plan": lambda: {
                 **base.head(shadow),
                 **plan_seen.facts(self._run_directory, self._utc_s()),
@@ -139,7 +137,7 @@ class Watch:
         store = dict(zip(("unsaved_ms", "unsaved_before_ms"), loop_statistics.unsaved_ms(path)))
         tests = self._tests()
         summary = recorded.summary() if recorded else None
-        made = status.facts(self.shadow, self.history(), loop, summary)
+        made = _of("status", self.shadow, self.history(), loop, summary)
         plan = plan_seen.summary(self._run_directory, self._utc_s())
         return {**made, "proof_tests": tests, "bands": self.bands(), "plan": plan, "store": store}
 

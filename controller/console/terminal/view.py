@@ -131,7 +131,7 @@ class View:
         facts = seen.facts(name)
         if name == "alarms":
             return _alarms(facts, part, extra)
-        parts = pages.PAGES[name](facts)[:PAGES_MAX]
+        parts = pages.parts(name, facts)[:PAGES_MAX]
         body = [
             words.at_console(line)
             for lines in parts
@@ -167,7 +167,7 @@ def _seen(facts: Facts) -> Seen | None:
 
 def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
     """One part of the alarms; extra: lines for the end of the first part."""
-    parts = pages.PAGES["alarms"](facts)
+    parts = pages.parts("alarms", facts)
     part %= len(parts)
     lines = [words.at_console(line) for line in parts[part] if not line.startswith(CELLS)]
     body = fitted([*lines[HEAD_ROWS:], *(extra if part == 0 else ())])

@@ -17,7 +17,7 @@ from controller.doors.http import form, openapi, pages
 from controller.doors.http.door import Door
 from controller.doors.http.guard import Guard, Refused
 from controller.doors.process import DoorError
-from controller.state import watch
+from controller.state import status as state_status
 from tests.certificates import trusting
 from tests.controller.doors.doors_site import answering, patched, refused, written
 from tests.controller.doors.http_site import (
@@ -307,7 +307,7 @@ def test_without_a_controller_that_ticks_no_value_looks_new(values, words, tmp_p
 
 def test_a_state_that_cannot_be_made_is_no_state(tmp_path, monkeypatch):
     with served(tmp_path) as (_, door):
-        monkeypatch.setattr(watch.status, "facts", lambda *given: {}["no such"])
+        monkeypatch.setattr(state_status, "facts", lambda *given: {}["no such"])
         door.until(lambda: door.house.feed.state is None)
         assert "could not be made" in json.loads(door.ask("GET", "/api/v1/state")[2])["detail"]
         monkeypatch.undo()
