@@ -227,14 +227,14 @@ main() {
             exec "$venv/bin/python" -m hil keys covers "$@"
             ;;
         install | uninstall)
-            [[ " $* " != *" --bundle"* ]] || PYTHONPATH="$here" exec python3 -m controller "$command" "$@"
+            [[ " $* " != *" --bundle"* ]] || PYTHONPATH="$here" exec python3 -m controller box "$command" "$@"
             exec bash "$here/controller/systemd/install.sh" "$command" "$@"
             ;;
         bundle)
             PYTHONPATH="$here" exec python3 -m controller.systemd.make_bundle "$@"
             ;;
         rollback)
-            PYTHONPATH="$here" exec python3 -m controller rollback "$@"
+            PYTHONPATH="$here" exec python3 -m controller box rollback "$@"
             ;;
         mcu)
             set_up

@@ -9,111 +9,137 @@ import importlib.util
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO, cast
 
 from controller.system import cli, identity
 from controller.system.cli import Ended
 from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
-# command: text of `firebreak --help`
-COMMANDS = {
-    "run": "run the controller of one cabinet",
-    "check": "check a configuration and print what it means",
-    "replay": "run a journal through the core again and compare every byte",
-    "reset": "reset the latched rows (remote, or with --key on site)",
-    "prepare": "write the first store of a new cabinet, in standby until `start`; without a store "
-    "the start also needs the key",
-    "backup": "configuration, keys, users and latches of this cabinet as one file",
-    "restore": "put back what a box of this cabinet lacks; replaces nothing, removes no latch",
-    "provision": "configuration and keys of each cabinet of a list, from one type or site file",
-    "migrate": "the files of an earlier version, and the steps before this version starts with "
-    "them",
-    "install": "as root: a release from a signed bundle, without a network",
-    "rollback": "as root: the release before, with its units; configuration and state stay",
-    "status": "state, interlocks, power, hints, racks, links: one page",
-    "why": "why the power is what it is: the chain from request to wire",
-    "alarms": "what tripped first, what followed, what to check, what a reset needs",
-    "events": "what happened, newest first",
-    "trend": "the last minutes of power, charge, cells, temperature",
-    "racks": "the values that each rack's BMS reports",
-    "map": "the plan of the site with heat, alarms, door and gas; the way of a fire to neighbours",
-    "devices": "PV, generator, load shedding, chiller, fan, heater: signals and requests of each",
-    "plan": "what the planner intends and has saved; with --once a plan of a site file's feeds",
-    "links": "state of each device, counters of each bus",
-    "probe": "read only: who answers on a bus, which profile fits it, and why",
-    "sniff": "listen on a bus, decode it live, save it; sends nothing",
-    "start": "start a cabinet in standby: it closes and runs",
-    "stop": "ramp to zero, open the contactors, stay in standby until `start`",
-    "lock-out": "stop the cabinet and forbid every start until you end the lock-out",
-    "approve": "show the changes since the last approval of the limits; approve them",
-    "lamp-test": "flash both lamps for five seconds",
-    "test-mode": "run for a minute with 5 %% of rated power, rows armed; asks twice",
-    "replace": "replace a meter, converter, BMS or I/O module, step by step, in a lock-out",
-    "sign-test": "in TEST mode: charge and discharge a little, compare converter, racks, meters",
-    "step-test": "in TEST mode: delay, ramp, gain and overshoot of a converter",
-    "proof-test": "the proof-test ledger: record a test, list what is due, verify",
-    "hint": "send a hint as a source does: one power and its validity",
-    "ask": "may a job that raises the load run, and with which margin; else what is missing",
-    "sources": "the sources of hints, their counters, the hints in force",
-    "profile": "list the device profiles, check one, write a new one to fill in",
-    "decode": "a saved capture of a device, by its profile, as named values",
-    "key": "keys of the sources of hints",
-    "upstream": "take hints as JSON lines or msgpack and hand them to the controller",
-    "doors": "open the doors of one kind (mqtt, modbus, http, local, alarms), or check a file",
-    "record": "store events, history and captures of a running controller",
-    "planner": "plan the battery's day by prices, load and sun, and send it as a schedule",
-    "verify": "check the hash chain of the recorded events",
-    "export": "write events, seconds (CSV) or captures (journals) to a directory",
-    "console": "pages and actions on a terminal of 80 x 24, or a serial line",
-    "console-user": "the users who may log in at the console",
-    "can-up": "set up a CAN interface as configured (for the service)",
-    "completion": "the script by which bash or zsh completes these commands",
-    "matrix": "the cause-and-effect matrix: every row, or those of a site as armed",
-    "checklist": "the commissioning checklist of a site: a test for each armed row",
-    "commissioning": "one report to sign: hashes, tests with results, rows not armed, open points",
-    "responder": "one page for the fire service: lamps, live parts, phone numbers",
-    "wiring": "terminals of the I/O modules, the hard-wired chain, the devices of each bus",
-    "reasons": "the reason handbook: every code, its meaning, its remedy",
-    "evidence": "hazard log with rows, tests and figures; faults of each wire; bill of materials",
-    "document": "pages made of the program's own tables: hazards, faults, times, equipment, siting",
-    "siting": "audit a site's plan: spacing, energies, heights, exposures",
-    "audit": "judge a record or a load by grid operators' rules: met, worst moment, largest site",
+# heading of `firebreak --help`: {command: its words}
+GROUPS = {
+    "look": {
+        "status": "state, interlocks, power, hints, racks, links: one page",
+        "why": "why the power is what it is: the chain from request to wire",
+        "alarms": "what tripped first, what followed, what a reset needs",
+        "events": "what happened, newest first",
+        "trend": "the last minutes of power, charge, cells, temperature",
+        "racks": "the values that each rack's BMS reports",
+        "devices": "PV, generator, chiller, fan, heater: signals and requests",
+        "links": "state of each device, counters of each bus",
+        "map": "the plan of the site with heat, alarms, door and gas",
+        "plan": "what the planner intends and has saved",
+    },
+    "act": {
+        "start": "start a cabinet in standby: it closes and runs",
+        "stop": "ramp to zero, open the contactors, stay in standby",
+        "reset": "reset the latched rows (remote, or with --key on site)",
+        "lock-out": "stop the cabinet and forbid every start until you end it",
+        "approve": "show changed limits since the last approval; approve them",
+    },
+    "service": {
+        "replace": "replace a meter, converter, BMS or I/O module in a lock-out",
+        "test": "lamps, power, signs, step response; the proof tests",
+        "bus": "who answers on a bus; listen; decode a capture",
+        "profile": "list the device profiles, check one, write a new one",
+    },
+    "integrate": {
+        "hint": "send a hint as a source does: one power and its validity",
+        "ask": "may a job that raises the load run, and with which margin",
+        "sources": "the sources of hints, their counters, the hints in force",
+        "key": "keys of the sources of hints",
+        "doors": "serve the doors of one kind (http, mqtt ...), or check a file",
+    },
+    "box": {
+        "box": "install, roll back, back up, restore, prepare, migrate",
+        "user": "the users who may log in at the console",
+        "completion": "the script by which bash or zsh completes these commands",
+    },
+    "paper": {
+        "check": "check a configuration and print what it means",
+        "document": "matrix, checklist, commissioning, responder and others",
+        "record": "verify or export what was recorded",
+        "replay": "run a journal through the core again, compare every byte",
+        "audit": "judge a load by grid operators' rules",
+        "siting": "audit a site's plan: spacing, energies, heights",
+    },
+    "started by systemd": {
+        "run": "the controller of one cabinet",
+        "planner": "plan the battery's day by prices, load and sun",
+        "console": "pages and actions on a terminal, or a serial line",
+        "watch": "tell a cabinet what the queue of a cluster will do",
+    },
+}
+COMMANDS = {name: words for group in GROUPS.values() for name, words in group.items()}
+# command with actions of several modules: {action: its words}
+ACTIONS = {
+    "test": {
+        "lamp": "flash both lamps for five seconds",
+        "power": "in TEST mode: run for a minute with 5 % of rated power",
+        "sign": "in TEST mode: compare converter, racks, meters",
+        "step": "in TEST mode: delay, ramp, gain and overshoot of a converter",
+        "proof": "the ledger of proof tests: record one, list what is due, verify",
+    },
+    "bus": {
+        "probe": "read only: who answers, which profile fits it, and why",
+        "sniff": "listen, decode live, save; sends nothing",
+        "decode": "a saved capture of a device, by its profile, as named values",
+        "can-up": "set up a CAN interface as configured (for the service)",
+    },
+    "box": {
+        "install": "as root: a release from a signed bundle, without a network",
+        "rollback": "as root: the release before; configuration and state stay",
+        "backup": "configuration, keys, users and latches as one file",
+        "restore": "put back what a box lacks; replaces nothing",
+        "prepare": "write the first store of a new cabinet, in standby",
+        "provision": "configuration and keys of each cabinet of a list",
+        "migrate": "the files of an earlier version, and the steps to this one",
+    },
+    "record": {
+        "run": "store events, history and captures of a running controller",
+        "verify": "check the hash chain of the recorded events",
+        "export": "write events, seconds (CSV) or captures to a directory",
+    },
+}
+# name of an earlier version: the command that does the same now
+RENAMED = {
+    **{"lamp-test": "test lamp", "test-mode": "test power", "sign-test": "test sign"},
+    **{"step-test": "test step", "proof-test": "test proof", "console-user": "user"},
+    **{name: f"bus {name}" for name in ACTIONS["bus"]},
+    **{name: f"box {name}" for name in ACTIONS["box"]},
+    **{name: f"record {name}" for name in ("verify", "export")},
+    **{
+        name: f"document {name}"
+        for name in ("matrix", "checklist", "commissioning", "responder", "wiring", "reasons")
+    },
+    "evidence": "document hazards`, `document faults` or `document sbom",
+    "upstream": "doors local --listen PATH",
 }
 # module in controller/: its commands; every other command has a module of its name in console/
 MODULES = {
     "run.command": ("run",),
     "audit.command": ("audit",),
-    "console.backup": ("backup", "restore"),
-    "console.doors": ("doors", "upstream"),
-    "console.operator": ("start", "stop", "lock-out", "lamp-test", "test-mode"),
-    "console.record": ("record", "verify"),
+    "console.backup": ("box backup", "box restore"),
+    "console.operator": ("start", "stop", "lock-out", "test lamp", "test power"),
+    "console.record": ("record run", "record verify"),
     "console.show": (
-        "status",
-        "why",
-        "alarms",
-        "events",
-        "trend",
-        "racks",
-        "map",
-        "devices",
-        "links",
+        *("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links"),
     ),
-    "console.step_test": ("sign-test", "step-test"),
-    "console.terminal.console": ("console", "console-user"),
+    "console.step_test": ("test sign", "test step"),
+    "console.proof_test": ("test proof",),
+    "console.terminal.console": ("console", "user"),
     "documents.check": ("check",),
-    "documents.command": (
-        *("matrix", "checklist", "commissioning", "responder", "wiring", "reasons"),
-        *("evidence", "document"),
-    ),
+    "documents.command": ("document",),
     "siting.command": ("siting",),
-    "systemd.rollback": ("rollback",),
-    "systemd.signed_bundle": ("install",),
+    "systemd.rollback": ("box rollback",),
+    "systemd.signed_bundle": ("box install",),
 }
+DESCRIPTION = "Edge controller of a lithium storage cabinet."
 RELEASE = ("controller.system.release", "safety.parameters")
 COMPLETION = "completion"  # the only command that needs the parsers of all
 CONSOLE = "console"  # opens the terminal as its user, then changes to the service's user
-SERVICES = ("run", "record", "upstream", "doors", "planner", CONSOLE)  # these print nothing
+WATCH = "controller.watch.__main__"  # needs no library of the box
+SERVICES = ("run", "record run", "doors", "planner", CONSOLE)  # these print nothing
 
 
 class _Output:
@@ -167,6 +193,8 @@ def main(argv: list[str] | None = None) -> int:
 def _obey(argv: list[str], output: _Output) -> int:
     """The exit code of a command, after its output is written. Raises OutputError."""
     try:
+        if argv[:1] == ["watch"]:
+            return int(importlib.import_module(WATCH).main(argv[1:]))
         arguments = _parser(argv).parse_args(argv)
         if output.is_closed and arguments.command not in SERVICES:
             raise OutputError("the output cannot be written: it is closed")
@@ -216,7 +244,7 @@ class _Version(argparse.Action):
 def _module(name: str) -> str:
     """The module of a command; it registers the command when it is imported."""
     own = [module for module, names in MODULES.items() if name in names]
-    return "controller." + (own[0] if own else f"console.{name.replace('-', '_')}")
+    return "controller." + (own[0] if own else f"console.{name.split()[-1].replace('-', '_')}")
 
 
 def _is_installed(module: str) -> bool:
@@ -224,27 +252,66 @@ def _is_installed(module: str) -> bool:
 
 
 def _parser(argv: list[str]) -> _Parser:
-    """The parser of the first word of argv; if that is no command, a parser of all names."""
-    parser = _Parser(prog="firebreak", description="Edge controller of a lithium storage cabinet.")
+    """The parser of the command in argv; if it is none, a parser of all names."""
+    parser = _Parser(prog="firebreak", description=DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     name = argv[0] if argv else ""
+    if name in RENAMED:
+        raise Ended(WRONG_INPUT, f"{name}: is now `firebreak {RENAMED[name]}`")
     if name == COMPLETION:
-        for each, text in COMMANDS.items():
-            if _is_installed(_module(each)):
-                importlib.import_module(_module(each))
-                cli.add(commands, each, help=text)
+        for each, words in COMMANDS.items():
+            if each == "watch":
+                commands.add_parser(each, help=words)
+            else:
+                _add(commands, each, [], is_whole=True, help=words)
         parser.set_defaults(every=parser)
     elif name in COMMANDS:
-        module = _module(name)
-        if not _is_installed(module):
-            raise Ended(NO_START, f"{name}: not on a box: install the package firebreak-office")
-        importlib.import_module(module)
-        cli.add(commands, name)
+        _add(commands, name, argv[1:])
     else:
+        parser.format_help = _help  # type: ignore[method-assign]
         parser.add_argument("--version", action=_Version, nargs=0)
-        for each, text in COMMANDS.items():
-            commands.add_parser(each, help=text)
+        for each, words in COMMANDS.items():
+            commands.add_parser(each, help=words)
     return parser
+
+
+def _add(
+    commands: Any, name: str, argv: Sequence[str], is_whole: bool = False, **settings: object
+) -> None:
+    """Add a command with the action in argv alone, or with all if that is none. is_whole: with all
+    actions and their options.
+    """
+    if name not in ACTIONS:
+        _add_known(commands, name, is_whole, **settings)
+        return
+    actions = commands.add_parser(name, **settings).add_subparsers(
+        required=True, metavar="ACTION", dest="action"
+    )
+    chosen = [each for each in argv[:1] if each in ACTIONS[name]]
+    for action in chosen or ACTIONS[name]:
+        words = ACTIONS[name][action].replace("%", "%%")
+        if chosen or is_whole:
+            _add_known(actions, f"{name} {action}", is_whole, help=words)
+        else:
+            actions.add_parser(action, help=words)
+
+
+def _add_known(commands: Any, name: str, is_whole: bool, **settings: object) -> None:
+    module = _module(name)
+    if _is_installed(module):
+        importlib.import_module(module)
+        cli.add(commands, name, **settings)
+    elif not is_whole:
+        raise Ended(NO_START, f"{name}: not on a box: install the package firebreak-office")
+
+
+def _help() -> str:
+    """`firebreak --help`: the commands by what a person does, on one screen."""
+    lines = [f"usage: firebreak COMMAND ...     {DESCRIPTION}"]
+    for group, commands in GROUPS.items():
+        lines += [f"{group}:", *[f"  {name:<11} {words}" for name, words in commands.items()]]
+    lines.append("firebreak COMMAND --help has its options; firebreak --version names the release")
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""`firebreak backup` and `restore`: what a box needs to become this cabinet again.
+"""`firebreak box backup` and `restore`: what a box needs to become this cabinet again.
 
 A backup has configuration, keys, console users, the proof-test ledger and the trips as files, and
-latches and lock-out of the store. It has no record: `firebreak export` writes that. A restore puts
-back what is missing and replaces nothing; on a box with a store only cabinet and types, so that no
-revoked key, user or door returns to a cabinet in use. The restored store is never better than
-the old one: latches and lock-out stand, it needs the key and a new approval. Every place is looked
-at before the first file is written, so that a refusal leaves nothing half done. The store comes
-last: a restore that broke off finds none, and the same command puts back what is still missing.
+latches and lock-out of the store. It has no record: `firebreak record export` writes that. A
+restore puts back what is missing and replaces nothing; on a box with a store only cabinet and
+types, so that no revoked key, user or door returns to a cabinet in use. The restored store is never
+better than the old one: latches and lock-out stand, it needs the key and a new approval. Every
+place is looked at before the first file is written, so that a refusal leaves nothing half done. The
+store comes last: a restore that broke off finds none, and the same command puts back what is still
+missing.
 
 A backup is read back as a restore reads it, because nobody looks at it before it is needed.
 
@@ -49,7 +50,7 @@ STATE = cli.option(
 )
 
 
-@cli.command("backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
+@cli.command("box backup", cli.option("file", metavar="FILE", help="a new file"), ETC_DIR, STATE)
 def _backup(arguments: Namespace) -> int:
     """Exit code 1: a link, a pipe or a device is left out."""
     with (
@@ -78,7 +79,7 @@ def _backup(arguments: Namespace) -> int:
 
 
 @cli.command(
-    "restore",
+    "box restore",
     cli.option("file", metavar="FILE", help="a backup of this cabinet"),
     ETC_DIR,
     STATE,

@@ -19,7 +19,7 @@ STATE_FILES = (proof_tests.FILE, trips.FILE)
 STATE_FOLDERS = (keys.DIRECTORY, users.FOLDER)
 FILES_MAX, BYTES_MAX = 2000, 32 << 20
 NO_BACKUP = (
-    "is no backup; allowed a file that `firebreak backup` has made, at most "
+    "is no backup; allowed a file that `firebreak box backup` has made, at most "
     f"{FILES_MAX} files and {BYTES_MAX >> 20} MiB"
 )
 MANIFEST = "backup.json"

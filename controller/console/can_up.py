@@ -1,4 +1,4 @@
-"""`firebreak can-up NAME`: sets a CAN interface up as the configuration says.
+"""`firebreak bus can-up NAME`: sets a CAN interface up as the configuration says.
 
 SocketCAN has no default bit rate. restart-ms 100 ends a bus-off (linux-can/can-utils #262). The
 queue has 100 frames, because the default of 10 gives ENOBUFS on a burst (#400, python-can #2004).
@@ -29,7 +29,7 @@ def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
 
 
 @cli.command(
-    "can-up",
+    "bus can-up",
     cli.option("name", help="the interface: can0"),
     cli.option("--file", default=CONFIG_FILE, help="cabinet.toml (%(default)s)"),
 )

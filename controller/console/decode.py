@@ -1,4 +1,4 @@
-"""`firebreak decode`: a saved capture by a profile, as named values or reasons of refusals.
+"""`firebreak bus decode`: a saved capture by a profile, as named values or reasons of refusals.
 
 The capture is read twice, so that a mistake in its last line is found before the first value is
 printed. Neither reading keeps it: memory does not grow with the file.
@@ -31,7 +31,7 @@ Rest = dict[str, Any]
 
 
 @cli.command(
-    "decode",
+    "bus decode",
     cli.option("file", metavar="FILE", help="of candump, frames of Modbus, or registers"),
     cli.option("--profile", metavar="NAME", required=True, help="shipped, or a file in .toml"),
     cli.option("--unit-id", type=cli.whole(0, 255), default=None, help="of a bus with several"),

@@ -1,4 +1,4 @@
-"""The page of `firebreak decode`. Each value is printed as it comes: a capture may be long."""
+"""The page of `firebreak bus decode`. Each value is printed as it comes: a capture may be long."""
 
 import sys
 from collections.abc import Iterator

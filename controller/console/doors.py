@@ -1,5 +1,5 @@
 """`firebreak doors`: the process of the doors of one kind (controller/doors), or what is open.
-`firebreak upstream`: one door `local` without a file.
+`firebreak doors local --listen PATH`: one door `local` without a file.
 """
 
 from argparse import Namespace
@@ -30,8 +30,27 @@ CHECK = "check"
         metavar="KIND",
         help="with check: print the drop-in of the unit of one kind, with its addresses",
     ),
+    cli.option(
+        "--listen",
+        metavar="PATH",
+        help=f"local, without a file: UNIX stream socket, in a folder of this user ({form.LISTEN})",
+    ),
+    cli.option("--serial", metavar="TTY", help="and JSON lines on this serial line"),
+    cli.option(
+        "--baud",
+        type=int,
+        choices=BAUDS_BD,
+        default=115_200,
+        metavar="N",
+        help="of the serial line (%(default)s)",
+    ),
 )
 def _run(arguments: Namespace) -> int:
+    if arguments.listen or arguments.serial:
+        if arguments.kind != "local":
+            raise cli.Ended(WRONG_INPUT, "--listen and --serial belong to the kind local")
+        arguments.listen = arguments.listen or form.LISTEN
+        return _served_alone(arguments)
     with cli.ends(WRONG_INPUT, ConfigError):
         found = settings.load(arguments.file)
     if arguments.kind == CHECK:
@@ -45,26 +64,8 @@ def _run(arguments: Namespace) -> int:
     return process.run(arguments.kind, found, *directories)
 
 
-@cli.command(
-    "upstream",
-    cli.RUN_DIR,
-    cli.option(
-        "--listen",
-        metavar="PATH",
-        default=form.LISTEN,
-        help="UNIX stream socket, in a folder of this user (%(default)s)",
-    ),
-    cli.option("--serial", metavar="TTY", help="also take JSON lines on this serial line"),
-    cli.option(
-        "--baud",
-        type=int,
-        choices=BAUDS_BD,
-        default=115_200,
-        metavar="N",
-        help="of the serial line (%(default)s)",
-    ),
-)
-def _upstream(arguments: Namespace) -> int:
+def _served_alone(arguments: Namespace) -> int:
+    """One door `local` on the socket, and on the serial line if one is given."""
     from controller.doors import process  # slow to load
 
     given = arguments.listen, arguments.serial or "", arguments.baud

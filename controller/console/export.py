@@ -1,4 +1,4 @@
-"""`firebreak export`: the record of a time range as whole files, for a USB stick."""
+"""`firebreak record export`: the record of a time range as whole files, for a USB stick."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ CAUSES = {
 
 
 @cli.command(
-    "export",
+    "record export",
     cli.option(
         "--from",
         dest="since",
@@ -82,8 +82,8 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
         print(f"{path}: {os.path.getsize(path)} bytes")
     for name in growing:
         say(
-            f"{name} is still being written: `firebreak record` completes it some time after the "
-            "newest trip; try again then"
+            f"{name} is still being written: `firebreak record run` completes it some time after "
+            "the newest trip; try again then"
         )
     if not written and not growing:
         say(f"no {arguments.what} in that time")

@@ -1,4 +1,4 @@
-"""The reads by which `firebreak probe` finds who answers on a Modbus bus. Only reads leave it.
+"""The reads by which `firebreak bus probe` finds who answers on a Modbus bus. Only reads leave it.
 
 GREETINGS get an answer from nearly every device. A unit that is silent to them gets the first read
 of each profile, because some devices answer nothing else.

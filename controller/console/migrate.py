@@ -1,5 +1,5 @@
-"""`firebreak migrate`: the files of an earlier version as this version reads them, and the steps
-that are left for a person. It changes nothing: the lines name each key to change.
+"""`firebreak box migrate`: the files of an earlier version as this version reads them, and the
+steps that are left for a person. It changes nothing: the lines name each key to change.
 """
 
 import os
@@ -35,7 +35,7 @@ class _Todo(Exception):
 
 
 @cli.command(
-    "migrate",
+    "box migrate",
     cli.option("file", nargs="?", default=CABINET, metavar="FILE", help="(%(default)s)"),
     cli.STATE_DIR,
     cli.option(
@@ -113,7 +113,7 @@ def _record(directory: str) -> str:
     with reading.opened(path) as connection:
         verdict = chain.verify(connection, None)
     if not verdict.intact:
-        raise _Todo(f"{path}: its hash chain is broken: firebreak verify")
+        raise _Todo(f"{path}: its hash chain is broken: firebreak record verify")
     return f"record: {verdict.events} events, the chain is whole"
 
 

@@ -31,18 +31,18 @@ def _closes(directory: str) -> str:
 ASKED: dict[str, tuple[int, Consequence | None]] = {
     "start": (operator_commands.RUN, _closes),
     "stop": (operator_commands.STOP, run_words.of_stop),
-    "lamp-test": (operator_commands.LAMP_TEST, None),
-    "test-mode": (operator_commands.TEST_MODE, None),
+    "test lamp": (operator_commands.LAMP_TEST, None),
+    "test power": (operator_commands.TEST_MODE, None),
 }
 
 
 @cli.command("start", cli.RUN_DIR)
 @cli.command("stop", cli.RUN_DIR)
-@cli.command("lamp-test", cli.RUN_DIR)
+@cli.command("test lamp", cli.RUN_DIR)
 def _ask(arguments: Namespace) -> int:
     number, consequence = ASKED[arguments.command]
     answer = sent(arguments, operator_client.ask, number)
-    return _shown(arguments, answer, arguments.command.replace("-", " "), consequence)
+    return _shown(arguments, answer, arguments.command, consequence)
 
 
 @cli.command(
@@ -73,7 +73,7 @@ QUESTIONS = (
 )
 
 
-@cli.command("test-mode", cli.RUN_DIR)
+@cli.command("test power", cli.RUN_DIR)
 def _test_mode(arguments: Namespace) -> int:
     sent(arguments, operator_client.reach)  # first: a person may have to leave the cabinet
     for question in QUESTIONS:

@@ -1,4 +1,4 @@
-"""`firebreak prepare`: writes the first store of a new cabinet."""
+"""`firebreak box prepare`: writes the first store of a new cabinet."""
 
 import os
 from argparse import Namespace
@@ -15,7 +15,7 @@ TRACES = (archive.FILE, trips.FILE, proof_tests.FILE)
 KEY_NEEDED = ("44d",)
 
 
-@cli.command("prepare", cli.STATE_DIR)
+@cli.command("box prepare", cli.STATE_DIR)
 def _prepare(arguments: Namespace) -> int:
     directory = arguments.state_dir
     above = os.path.dirname(os.path.abspath(directory))

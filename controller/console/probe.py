@@ -1,4 +1,4 @@
-"""`firebreak probe BUS`: who answers on a bus, which profile fits, and why. It only reads.
+"""`firebreak bus probe BUS`: who answers on a bus, which profile fits, and why. It only reads.
 
 Exit codes: 0 a device answers and a profile fits, 1 none does, 2 wrong input, 3 no such port, or it
 is held.
@@ -42,7 +42,7 @@ def _numbers(text: str) -> list[int]:
 
 
 @cli.command(
-    "probe",
+    "bus probe",
     *bus_access.OPTIONS,
     cli.option(
         "--units", type=_numbers, metavar="IDS", help=f"unit ids ({UNITS}; TCP {TCP_UNITS})"

@@ -1,4 +1,4 @@
-"""The report of `firebreak probe` as lines, and the lines of a site file that follow from it."""
+"""The report of `firebreak bus probe` as lines, and the lines of a site file from it."""
 
 import os
 from collections import Counter

@@ -1,4 +1,4 @@
-"""`firebreak proof-test record | list | verify`: writes, prints and checks the proof-test ledger.
+"""`firebreak test proof record | list | verify`: writes, prints and checks the proof-test ledger.
 
 Exit codes: 0 done, and no test is overdue; 1 a test is overdue or failed, the ledger is damaged, or
 the clock is impossible; 2 wrong input; 3 the ledger could not be read or written.
@@ -33,7 +33,7 @@ from controller.system.paths import (
 EARLIEST_DAY = proof_lines.utc_text(utc.EARLIEST_US)[:10]
 
 
-cli.group("proof-test", "WHAT")
+cli.group("test proof", "WHAT")
 _SITE = cli.option("--site", metavar="FILE", help="cabinet.toml (the configuration that runs)")
 
 
@@ -77,7 +77,7 @@ def _plan(arguments: Namespace) -> Plan:
 
 
 @cli.command(
-    "proof-test record",
+    "test proof record",
     cli.option("row", help="as in the list: a matrix row, 12b, or 1w (by wire)"),
     cli.option("--tester", required=True, metavar="TEXT", help="name and credentials"),
     cli.option(
@@ -166,7 +166,7 @@ def note_hash(run_directory: str, record: proof_lines.Record) -> None:
 
 
 @cli.command(
-    "proof-test list",
+    "test proof list",
     cli.option("--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"),
     _SITE,
     cli.RUN_DIR,
@@ -215,7 +215,7 @@ def _facts(planned: Plan, found: proof_lines.Found, now: proof_tests.Moment) -> 
 # -- verify
 
 
-@cli.command("proof-test verify", cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain")
+@cli.command("test proof verify", cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain")
 def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
     cli.check_folder(arguments.state_dir)

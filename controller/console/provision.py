@@ -1,10 +1,10 @@
-"""`firebreak provision`: configuration and keys of each cabinet of a list, from one type or site.
+"""`firebreak box provision`: configuration and keys of each cabinet of a list, from one file.
 
 The list is a CSV file: `serial`, if wanted `name`, and each key that differs between the cabinets,
 such as `bus.pcs.port`. A list of several cabinets says how they share the load: otherwise each of
 them would answer the whole load. Each cabinet gets a folder of its own with the keys for its
-senders and one file that `firebreak restore` puts onto its box. A folder is complete or not there,
-and a folder that is there stays as it is: a second run never replaces a key.
+senders and one file that `firebreak box restore` puts onto its box. A folder is complete or not
+there, and a folder that is there stays as it is: a second run never replaces a key.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ class Line(NamedTuple):
 
 
 @cli.command(
-    "provision",
+    "box provision",
     cli.option("file", metavar="TYPE.toml", help="the type or site file of all the cabinets"),
     cli.option("list", metavar="SERIALS.csv", help="a line for each cabinet"),
     cli.option("out", metavar="OUT_DIR", help="gets a folder for each cabinet"),

@@ -1,4 +1,4 @@
-"""`firebreak record`: the recorder as a process. `verify`: checks its hash chain."""
+"""`firebreak record run`: the recorder as a process. `verify`: checks its hash chain."""
 
 import contextlib
 import errno
@@ -30,7 +30,7 @@ REMEDIES = {
 
 
 @cli.command(
-    "record",
+    "record run",
     cli.RUN_DIR,
     cli.STATE_DIR,
     *[
@@ -83,7 +83,7 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
 
 
 @cli.command(
-    "verify",
+    "record verify",
     cli.option("file", nargs="?", help="record.db (default: the one in the state directory)"),
     cli.STATE_DIR,
     cli.HEAD,

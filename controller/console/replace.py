@@ -207,7 +207,7 @@ def _end(arguments: Namespace, case: Case) -> int:
     print(f"{case.device}: {facts['before']} -> {after}")
     if not arguments.cancel:
         due = tests_in_words(facts["tests"]) or "no proof test"
-        print(f"due again: {due} (firebreak proof-test list)")
+        print(f"due again: {due} (firebreak test proof list)")
         print("\n".join(KINDS[facts["kind"]].after))
     return _unlock(arguments, case, begun)
 

@@ -1,8 +1,8 @@
-"""`firebreak sniff BUS`: what is on a bus, decoded live; it sends nothing.
+"""`firebreak bus sniff BUS`: what is on a bus, decoded live; it sends nothing.
 
 `--save FILE` keeps the frames: of CAN as `candump -L` writes them, of Modbus one line for each,
 `(seconds) BUS > HEX` of a request and `<` of a reply; a line that begins with # holds bytes that
-are no frame. `firebreak decode` reads both.
+are no frame. `firebreak bus decode` reads both.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from drivers.profile import Profile
 
 SILENCE_S = 0.05  # of a line: longer than a USB adapter holds bytes, shorter than between requests
 Known = dict[int, Profile]  # by unit id or node
-TCP = "a TCP connection has no second listener: `firebreak probe` reads, tcpdump captures"
+TCP = "a TCP connection has no second listener: `firebreak bus probe` reads, tcpdump captures"
 
 
 @cli.command(
-    "sniff",
+    "bus sniff",
     *bus_access.OPTIONS,
     cli.option("--profile", metavar="NAME", help="of every device; else those of the site file"),
     cli.option("--save", metavar="FILE", help="write the frames to a new file"),

@@ -1,4 +1,4 @@
-"""`firebreak sign-test` and `step-test`: small steps of one converter in TEST mode, and what shows.
+"""`firebreak test sign` and `step-test`: small steps of one converter in TEST mode, and what shows.
 
 Both ask the running controller for the steps and read its journal. They touch no bus.
 """
@@ -45,7 +45,7 @@ def _unit(help_words: str) -> cli.Option:
 
 
 @cli.command(
-    "sign-test",
+    "test sign",
     _unit("only this unit (all, one after the other)"),
     cli.option("--tester", metavar="TEXT", help="name and credentials; without it: not recorded"),
     cli.option("--accept", metavar="WHY", help="no test: the tester accepts a start without it"),
@@ -132,7 +132,7 @@ def _accept(arguments: Namespace) -> int:
     return DONE
 
 
-@cli.command("step-test", _unit("the unit (1)"), _JSON, cli.RUN_DIR)
+@cli.command("test step", _unit("the unit (1)"), _JSON, cli.RUN_DIR)
 def _step_test(arguments: Namespace) -> int:
     arguments.unit = arguments.unit or 1
     seen = newest(arguments)

@@ -145,7 +145,7 @@ def _head(config: Config, doubts: Sequence[str]) -> Iterator[str]:
     image, crc = config.safety_image, parameters.image_crc(config.safety_image)
     yield f"  limits   {len(image)} words, CRC {crc:08X} (both channels must hold the same)"
     units = ", ".join([str(unit + 1) for unit in range(config.units)])
-    yield from wrapped("  start    ", f"needs the sign test of unit {units}: firebreak sign-test")
+    yield from wrapped("  start    ", f"needs the sign test of unit {units}: firebreak test sign")
 
 
 def _topology(config: Config) -> Iterator[str]:

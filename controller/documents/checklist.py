@@ -31,7 +31,7 @@ SUSPICION = "53"
 SIGN_MARGIN_PCT = 5
 # The command that records a test. It needs --site FILE if no controller runs yet.
 RECORD = (
-    'firebreak proof-test record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
+    'firebreak test proof record ROW --tester "NAME, CREDENTIALS" --reaction-ms N --result passed'
 )
 
 

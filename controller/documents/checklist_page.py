@@ -13,11 +13,11 @@ TIMES = (
     "in again, restore settings, and check each of them."
 )
 SIGN = (
-    "Before any other test with power, each unit: firebreak test-mode, then the key to RUN, then "
-    'firebreak sign-test --tester "NAME, CREDENTIALS". It charges and discharges with 5 % of the '
+    "Before any other test with power, each unit: firebreak test power, then the key to RUN, then "
+    'firebreak test sign --tester "NAME, CREDENTIALS". It charges and discharges with 5 % of the '
     "rating, and compares converter, racks and meters. Repeat it after a converter, BMS or meter "
     "was replaced, or its profile or firmware changed. The controller refuses a start without it. "
-    "firebreak step-test measures delay and ramp of the converter for its profile."
+    "firebreak test step measures delay and ramp of the converter for its profile."
 )
 
 
@@ -64,7 +64,7 @@ def blocks(made: Facts) -> list[Block]:
             f"Record each row in the proof-test ledger. Commissioning is its first entry: "
             f"{made['record']} (or failed). Record each of {', '.join(_apart(made))} under this "
             "name, not under the row's number: the slower stages of the row would hide that it is "
-            "late. firebreak proof-test list shows what is missing."
+            "late. firebreak test proof list shows what is missing."
         ),
         *_sign(),
         *_hard_wired(made),

@@ -77,7 +77,7 @@ def _of_office() -> Any:
     return _late("siting.rule_page.blocks")()
 
 
-# documents of the program's own tables: `firebreak document NAME`
+# documents of the program's own tables
 OF_PROGRAM = {
     "equipment": Document(
         "what a cabinet may lack, and its rows", _late("documents.equipment_table.blocks")
@@ -157,13 +157,6 @@ DOCUMENTS = OF_PROGRAM | {
         forms=TERMINAL,
     ),
 }
-NAMES = Document(
-    "the names of the documents",
-    lambda: [
-        Heading(1, "Pages: firebreak document NAME"),
-        Table(("name", "what it has"), [(name, each.words) for name, each in OF_PROGRAM.items()]),
-    ],
-)
 
 
 def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
@@ -216,34 +209,7 @@ def _printed(each: Document, arguments: Namespace) -> int:
     return NOT_DONE if each.is_open(found) else DONE
 
 
-for _name in ("matrix", "checklist", "commissioning", "responder", "wiring", "reasons"):
-    _own = DOCUMENTS[_name]
-    cli.command(_name, *_own.options, _form(_own.forms))(functools.partial(_printed, _own))
-
-
-@cli.command(
-    "document",
-    cli.option("name", nargs="?", choices=OF_PROGRAM, metavar="NAME", help="of the list"),
-    _form(NAMES.forms),
-)
-def _document(arguments: Namespace) -> int:
-    return _printed(OF_PROGRAM.get(arguments.name, NAMES), arguments)
-
-
-PARTS = ("hazards", "faults", "sbom")
-
-
-@cli.command(
-    "evidence",
-    *[
-        cli.option(
-            f"--{name}", dest="name", action="store_const", const=name, help=OF_PROGRAM[name].words
-        )
-        for name in PARTS
-    ],
-    _form(NAMES.forms),
-)
-def _evidence(arguments: Namespace) -> int:
-    if arguments.name is None:
-        raise Ended(WRONG_INPUT, "evidence: give one of --hazards, --faults, --sbom")
-    return _document(arguments)
+cli.group("document", "NAME")
+for _name, _own in sorted(DOCUMENTS.items()):
+    _options = *_own.options, _form(_own.forms)
+    cli.command(f"document {_name}", *_options, help=_own.words)(functools.partial(_printed, _own))

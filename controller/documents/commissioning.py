@@ -136,7 +136,7 @@ def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded)
     for sign in made["signs"]:
         if sign["state"] != sign_tests.DONE:
             by = f" without a test by {sign['tester']}" * (sign["state"] == sign_tests.ACCEPTED)
-            yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak sign-test)"
+            yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak test sign)"
     for each in replacements.open_of(ledger.records).values():
         yield f"{replacements.words(each)} (firebreak replace)"
     yield from [f"ledger of proof tests: {line}" for line in ledger.lines]

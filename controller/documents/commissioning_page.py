@@ -74,8 +74,8 @@ def _tests(made: Facts) -> list[Block]:
     }
     ledger = made["ledger"]
     words = (
-        f"The tests of `firebreak checklist`, as the ledger has them: {ledger['tests']} tests in "
-        f"{ledger['records']} records, newest hash {ledger['head']}."
+        f"The tests of `firebreak document checklist`, as the ledger has them: {ledger['tests']} "
+        f"tests in {ledger['records']} records, newest hash {ledger['head']}."
     )
     title = f"Checklist and proof tests ({len(made['tests'])})"
     return section(title, document.table(made["tests"], columns), words)

@@ -1,4 +1,4 @@
-"""`firebreak reasons`: every code with its words and remedy. REASONS.md is its output."""
+"""`firebreak document reasons`: every code with its words and remedy. REASONS.md is its output."""
 
 from controller.core.base import reasons
 from controller.documents.document import Block, Column, Facts, Heading, Text, section, table
@@ -48,7 +48,7 @@ def blocks(found: Facts) -> list[Block]:
         Heading(1, "Reasons: what a code says and what to do"),
         Text(
             "A code never changes its name. `firebreak why` and `firebreak alarms` print these "
-            "texts. This page is the output of `firebreak reasons`."
+            "texts. This page is the output of `firebreak document reasons`."
         ),
     ]
     for title, first, after in GROUPS:

@@ -1,4 +1,4 @@
-"""`firebreak responder`: one page for the fire service, to hang at the gate.
+"""`firebreak document responder`: one page for the fire service, to hang at the gate.
 
 The page says what the lamps mean, which parts stay live, what the cabinet does by itself, and whom
 to call. It gives no distance and no extinguishing rule, because those are the fire service's own.

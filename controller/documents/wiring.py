@@ -1,4 +1,4 @@
-"""`firebreak wiring`: terminals of the I/O modules, the hard-wired chain, the buses of one cabinet.
+"""`firebreak document wiring`: terminals of the I/O modules, the hard-wired chain, the buses.
 
 The page has what the configuration and safety/README.md state. What neither states, such as types
 of relays and the place of terminators, is left to the drawings of the maker.

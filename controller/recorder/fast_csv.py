@@ -1,4 +1,4 @@
-"""The ring of ticks as CSV, for `firebreak export --what ticks`; `audit` reads it too."""
+"""The ring of ticks as CSV, for `firebreak record export --what ticks`; `audit` reads it too."""
 
 from collections.abc import Iterator
 

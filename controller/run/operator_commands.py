@@ -280,8 +280,8 @@ def words(answer: int | None) -> str:
         UNSTORED: "in effect, but a restart loses it: see the controller's messages",
         IS_APPROVED: "it is approved already",
         OTHER_IMAGE: "another configuration runs: look at what has changed again",
-        NOT_IN_TEST: "it is not in TEST mode: firebreak test-mode, then the key to RUN",
-        SIGN_HELD: "the sign test of a unit is due: firebreak sign-test, in TEST mode",
+        NOT_IN_TEST: "it is not in TEST mode: firebreak test power, then the key to RUN",
+        SIGN_HELD: "the sign test of a unit is due: firebreak test sign, in TEST mode",
         FAILED: "this command has failed in the controller: see its messages",
         OTHERS_LOCK: "somebody else has locked it out: only they may end that, or the key "
         "out of RUN",

@@ -27,5 +27,5 @@ def of_ledger(config: Config, state_directory: str) -> tuple[set[int], list[str]
     held = sign_tests.held(sign_tests.units(codes_of(config), records))
     if held:
         units = ", ".join(map(str, held))
-        lines.append(f"a start waits for the sign test of unit {units}: `firebreak sign-test`")
+        lines.append(f"a start waits for the sign test of unit {units}: `firebreak test sign`")
     return set(held), lines

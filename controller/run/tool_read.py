@@ -1,4 +1,4 @@
-"""One read of a tool (`firebreak probe`) through the running controller, which holds the ports.
+"""One read of a tool (`firebreak bus probe`) through the running controller, which holds the ports.
 
 The bus sends it when nothing else is due (drivers/buses/port.py, `offer`); it never writes. While
 the cabinet is energised the read must cost nothing: the bus carries no outputs, the whole time-out

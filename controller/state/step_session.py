@@ -16,7 +16,7 @@ from safety.bounds import TEST_PERMILLE
 
 SETTLE_MS, SPARE_MS = 1000, 1000  # at 0 W before the steps; a request outlasts its step
 SWEEP_MS = 20  # by which each step is longer: it ends at another moment of a refresh
-NO_TEST = "the cabinet is not in TEST mode: `firebreak test-mode`, then turn the key to RUN"
+NO_TEST = "the cabinet is not in TEST mode: `firebreak test power`, then turn the key to RUN"
 OVER = "TEST mode ended before all steps were done: ask for it again"
 KEY = "the key was turned out of RUN during the test: ask for TEST mode again"
 TRIPPED = "the cabinet is tripped: `firebreak alarms` names the row"

@@ -50,7 +50,9 @@ def put(run_directory: str, moment_us: int, code: str, text: str) -> None:
     """Leave one act for the recorder. Raises OSError, also if WAITING_MAX acts wait."""
     path = folder(run_directory)
     if len(_names(path)) >= WAITING_MAX:
-        raise OSError(f"{WAITING_MAX} acts wait for the recorder: firebreak record does not run")
+        raise OSError(
+            f"{WAITING_MAX} acts wait for the recorder: firebreak record run does not run"
+        )
     content = {"moment_us": moment_us, "code": code, "text": plain(text)}
     name = os.path.join(path, f"{moment_us:016}-{secrets.token_hex(4)}{SUFFIX}")
     durable.put(name, ".new", [json.dumps(content).encode("ascii")], 0o600)

@@ -143,4 +143,4 @@ def add(commands: Any, name: str, **settings: object) -> None:
     run, options, _ = _KNOWN[name]
     for names, each in options:
         parser.add_argument(*names, **each)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, command=name)

@@ -258,7 +258,7 @@ renew() {
     say "installed" "/$2"
 }
 
-# Keeps a copy of a file of this release, for `firebreak rollback` (rollback.py).
+# Keeps a copy of a file of this release, for `firebreak box rollback` (rollback.py).
 record() {
     [ -z "$release" ] || install -D -m 644 "$1" "$root/$opt/releases/$release/files.part/$2"
 }
@@ -360,7 +360,15 @@ install_service() {
 }
 
 has_command() {
-    on_target "/$opt/current/bin/firebreak" "$1" --help >/dev/null 2>&1
+    on_target "/$opt/current/bin/firebreak" "$@" --help >/dev/null 2>&1
+}
+
+# What the unit of a companion runs.
+command_of() {
+    case "$1" in
+        record) echo record run ;;
+        upstream) echo doors local ;;
+    esac
 }
 
 # Puts the planner's unit, its file and its key. A person enables the planner when the file has the site's tariff.
@@ -425,7 +433,7 @@ make_key() {
 }
 
 install_services() {
-    local name
+    local name words
     put "$here/firebreak.modules.conf" etc/modules-load.d/firebreak.conf
     put "$here/firebreak.rules" etc/udev/rules.d/70-firebreak.rules
     put "$here/firebreak.needrestart.conf" etc/needrestart/conf.d/firebreak.conf
@@ -433,10 +441,11 @@ install_services() {
     install_service firebreak-can@.service
     install_service firebreak.service
     for name in $companions; do
-        if has_command "$name"; then
+        read -ra words <<<"$(command_of "$name")"
+        if has_command "${words[@]}"; then
             install_service "firebreak-$name.service"
         elif [ -e "$root/$units/firebreak-$name.service" ]; then
-            say "warning" "this release has no 'firebreak $name': systemctl disable --now firebreak-$name.service"
+            say "warning" "this release has no 'firebreak ${words[*]}': systemctl disable --now firebreak-$name.service"
         fi
     done
     if has_command console; then
@@ -491,8 +500,8 @@ check_cabinet() {
     [ -e "$root$file" ] || return 0
     if ! reason="$(as_service check "$file" 2>&1 >/dev/null)"; then
         say "warning" "this release refuses $file: ${reason#firebreak: }"
-        say "" "correct it before: systemctl restart firebreak (all that is left to do: firebreak migrate;"
-        say "" "the way back: firebreak rollback)"
+        say "" "correct it before: systemctl restart firebreak (all that is left to do: firebreak box migrate;"
+        say "" "the way back: firebreak box rollback)"
     fi
 }
 
@@ -501,8 +510,8 @@ next_steps() {
         say "next" "cp -r /$etc/example /$etc/cabinet; write your site and ports into it (ls -l /dev/serial/by-path)"
         say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
         say "" "with devices on a network: ./flash.sh install again, which opens their addresses"
-        say "" "sudo -u firebreak firebreak prepare   (first store of a new cabinet; otherwise a start needs the key)"
-        say "" "a console on a serial line: firebreak console-user add NAME; systemctl enable firebreak-console@ttyS0"
+        say "" "sudo -u firebreak firebreak box prepare   (first store of a new cabinet; otherwise a start needs the key)"
+        say "" "a console on a serial line: firebreak user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
         say "" "at the cabinet, with the key out of RUN: sudo -u firebreak firebreak approve"
         say "" "the cabinet stays in standby until: sudo -u firebreak firebreak start"

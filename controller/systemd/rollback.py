@@ -1,4 +1,4 @@
-"""`firebreak rollback`: the release before, and every file that its installation had put there.
+"""`firebreak box rollback`: the release before, and every file that its installation had put there.
 
 Configuration and state stay. So the old release is first asked whether it reads both, and a refusal
 changes nothing. Files come first and the link `current` last: after a power cut, the same command
@@ -37,12 +37,12 @@ sys.exit(found.record is None and found.state != "missing")
 
 
 @cli.command(
-    "rollback", cli.option("--root", default="/", metavar="DIR", help="the tree of another box")
+    "box rollback", cli.option("--root", default="/", metavar="DIR", help="the tree of another box")
 )
 def _rollback(arguments: Namespace) -> int:
     box = Box(arguments.root)
     if os.geteuid() != ROOT:
-        raise cli.Ended(NO_START, "rollback needs root: sudo firebreak rollback")
+        raise cli.Ended(NO_START, "rollback needs root: sudo firebreak box rollback")
     os.umask(0o022)  # the service's user has to read all files
     with cli.ends(NO_START, OSError), locked(box):
         now, before = _releases(box)
@@ -135,7 +135,9 @@ def _give(box: Box) -> None:
 
 def _check_state(box: Box, now: str, before: str) -> None:
     words = "migrate", "--readable", "--state-dir", STATE_DIRECTORY
-    done = box.asked(before, *words)
+    done = box.asked(before, "box", *words)
+    if done.returncode == WRONG_INPUT:  # a release whose command had no group
+        done = box.asked(before, *words)
     if done.returncode == WRONG_INPUT:  # a release from before this option
         done = box.asked(before, "-P", "-c", READER, STATE_DIRECTORY, program="python3")
         lines = (
@@ -144,7 +146,7 @@ def _check_state(box: Box, now: str, before: str) -> None:
             else []
         )
     else:
-        known = box.asked(now, *words).stdout.splitlines() if done.returncode else []
+        known = box.asked(now, "box", *words).stdout.splitlines() if done.returncode else []
         lines = [line for line in done.stdout.splitlines() if line not in known]
         if done.returncode == NO_START:
             lines = [_last(done)]

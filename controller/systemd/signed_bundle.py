@@ -1,4 +1,4 @@
-"""`firebreak install --bundle FILE --signers FILE`: a release from a signed file, offline.
+"""`firebreak box install --bundle FILE --signers FILE`: a release from a signed file, offline.
 
 A bundle is a tar: SHA256SUMS, its signature, then the files of that list: release.json, the sources
 that the installer needs (tree/) and the wheels of project and libraries (wheels/). The signature is
@@ -46,7 +46,7 @@ class BundleError(Exception):
 
 
 @cli.command(
-    "install",
+    "box install",
     cli.option("--bundle", required=True, metavar="FILE", help="made by ./flash.sh bundle"),
     cli.option("--signers", required=True, metavar="FILE", help="ALLOWED SIGNERS of ssh-keygen"),
     cli.option("--root", default="/", metavar="DIR", help="the tree of another box"),
@@ -55,7 +55,7 @@ class BundleError(Exception):
 )
 def _install(arguments: Namespace) -> int:
     if os.geteuid() != ROOT:
-        raise cli.Ended(NO_START, "install needs root: sudo firebreak install")
+        raise cli.Ended(NO_START, "install needs root: sudo firebreak box install")
     root = os.path.realpath(arguments.root)
     before = "nothing changed: "
     with cli.ends(WRONG_INPUT, BundleError, OSError, before=before, at=arguments.bundle):
@@ -185,7 +185,7 @@ def python_version() -> str:
 
 def _check_newer(release: dict[str, Any], path: str, root: str) -> None:
     """An old bundle keeps its good signature for ever, and an attacker could bring back its flaws.
-    The way back is `firebreak rollback`, or a person's --older.
+    The way back is `firebreak box rollback`, or a person's --older.
     """
     current = os.path.join(root, OPT, "current")
     if not os.path.lexists(current):
@@ -199,7 +199,7 @@ def _check_newer(release: dict[str, Any], path: str, root: str) -> None:
         pass  # not installed from a bundle
     if (_numbers(release["version"]), release["made_utc_s"]) < (_numbers(version), made_utc_s):
         line = f"{path}: release {release['version']} is older than what is installed ({version})"
-        raise BundleError(f"{line}: firebreak rollback goes back; --older installs it anyway")
+        raise BundleError(f"{line}: firebreak box rollback goes back; --older installs it anyway")
 
 
 def _numbers(version: str) -> list[int]:

@@ -60,7 +60,7 @@ class Beside(processes.Processes):
         text = FILE.replace("TOKEN_HASH", token_hash).replace("HTTP_PORT", str(self._http))
         path.write_text(text.replace("MODBUS_PORT", str(self._modbus)), encoding="ascii")
         where = ("--run-dir", self.directory, "--state-dir", state)
-        self.begin("recorder", "record", *where)
+        self.begin("recorder", "record", "run", *where)
         for kind in ("http", "modbus"):
             self.begin(kind, "doors", kind, str(path), *where, "--own-dir", self._own)
 

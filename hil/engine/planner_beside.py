@@ -102,7 +102,7 @@ class Beside(processes.Processes):
         key = os.path.join(state, "keys", f"{SOURCE}.key")
         more = ("--plan-dir", self._own, "--key-file", key, "--source", SOURCE)
         site = os.path.join(self._own, "planner.toml")
-        self.begin("recorder", "record", *where, state)
+        self.begin("recorder", "record", "run", *where, state)
         self.begin(NAME, "planner", site, *where, os.path.join(self._own, "books"), *more)
 
     def welcome(self) -> list[str]:

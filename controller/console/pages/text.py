@@ -186,7 +186,7 @@ def standby(start: Facts) -> str:
     held = start["sign_held"]
     if held:
         units = f"unit {', '.join(map(str, held))}" if len(held) < 4 else f"{len(held)} units"
-        return f"the sign test of {units} comes first (firebreak sign-test)"
+        return f"the sign test of {units} comes first (firebreak test sign)"
     return f"{why}: start it (firebreak start)"
 
 

@@ -140,7 +140,7 @@ class Actions:
             return "An export is still running."
         self.forget_export()
         words = [
-            *(sys.executable, "-m", "controller", "export", "--what", what),
+            *(sys.executable, "-m", "controller", "record", "export", "--what", what),
             *("--out", self._export_directory, "--state-dir", self._state_directory),
             *([f"--from={since}"] if since else []),
         ]
@@ -184,7 +184,7 @@ def _advice(answer: operator_client.Answer) -> str:
 
 
 class Export:
-    """A running `firebreak export`. Nothing here waits for its output."""
+    """A running `firebreak record export`. Nothing here waits for its output."""
 
     def __init__(self, words: list[str]) -> None:
         """Raises OSError."""

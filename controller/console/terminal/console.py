@@ -82,7 +82,7 @@ def _serve(arguments: Namespace, line: Line) -> int:
 
 
 @cli.command(
-    "console-user",
+    "user",
     cli.option(
         "what", choices=("add", "remove", "list"), help="add also replaces a user's password"
     ),
@@ -98,7 +98,7 @@ def _user(arguments: Namespace) -> int:
         if what == "list":
             if not os.path.isdir(place):
                 raise users.UserError(f"{place}: no such folder")
-            print("\n".join(users.names(place)) or "no users: firebreak console-user add NAME")
+            print("\n".join(users.names(place)) or "no users: firebreak user add NAME")
         elif what == "remove":
             users.remove(place, name)
             print(f"{name} cannot log in any more; an open login ends when it is idle")

@@ -13,7 +13,9 @@ def read(path: str, kind: str, span: Span) -> Points:
     try:
         rows = quarters.read(path, doubts)
     except FileNotFoundError:
-        raise SeriesError(f"{path}: no quarters of an hour: needed is `firebreak record`") from None
+        raise SeriesError(
+            f"{path}: no quarters of an hour: needed is `firebreak record run`"
+        ) from None
     except OSError as error:
         raise SeriesError(f"{path}: cannot be read: {error.strerror}") from None
     except quarters.QuartersError as error:

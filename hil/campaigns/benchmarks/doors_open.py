@@ -72,7 +72,7 @@ class Doors(processes.Processes):
 
     def start(self) -> None:
         """Start what is there without doors too: recorder, broker, relay."""
-        self.begin("recorder", "record", *self._where[:4])
+        self.begin("recorder", "record", "run", *self._where[:4])
         config = self.folder / "mosquitto.conf"
         config.write_text(BROKER, encoding="ascii")
         program = shutil.which("mosquitto", path=process.search_path()) or "mosquitto"

@@ -140,7 +140,13 @@ def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
     """Sentences about the ended recorder's record and history."""
     folder = ("--state-dir", stage.state_directory)
     verified = process.module(
-        "controller", "verify", *folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        "controller",
+        "record",
+        "verify",
+        *folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     printed = verified.communicate()[0].strip().splitlines() or ["nothing"]
     gap_ms = stage.recorded_gap_ms()

@@ -83,12 +83,12 @@ class Companions:
             return Companion(name, command, os.path.join(log_directory, f"{name}.log"), works)
 
         self.upstream = os.path.join(run_directory, "upstream.sock")
-        shifted = (f"{__package__}.shifted_clock", offset_path, "record")
+        shifted = (f"{__package__}.shifted_clock", offset_path, "record", "run")
         line = ("controller", "console", "--tty", terminal.slave_name)
         self.recorder = made("recorder", *shifted, *where, *state)
         self.gateway = made(
             "gateway",
-            *("controller", "upstream", *where, "--listen", self.upstream),
+            *("controller", "doors", "local", *where, "--listen", self.upstream),
             works=lambda: gateway_works(self.upstream),
         )
         self.reader = made(

@@ -1,4 +1,4 @@
-"""`firebreak record` with a wall clock that can step: `python -m ...shifted_clock FILE record ...`.
+"""`firebreak record run` with a wall clock that can step: `shifted_clock FILE record run ...`.
 
 FILE holds one i64: the error of the wall clock, us, where the recorder reads it. The host's clock
 stays untouched: a time namespace cannot shift CLOCK_REALTIME.

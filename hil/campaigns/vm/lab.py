@@ -23,8 +23,8 @@ START = "runuser -u firebreak -- firebreak start"
 RECORDER = "firebreak-record.service"
 RENEW = (
     f"systemctl stop {UNIT} {RECORDER}; find /var/lib/firebreak -mindepth 1 -delete; runuser -u "
-    f"firebreak -- firebreak prepare && runuser -u firebreak -- bench approve && systemctl start "
-    f"{UNIT} {RECORDER}"
+    f"firebreak -- firebreak box prepare && runuser -u firebreak -- bench approve && "
+    f"systemctl start {UNIT} {RECORDER}"
 )
 BATTERY_W_MIN = 10_000
 POLL_S = 0.3

@@ -184,8 +184,8 @@ def rolls_back(lab: Lab) -> str:
 
 
 def _rolled_back(lab: Lab, now: str) -> str:
-    """The release that runs after `firebreak rollback` and a restart; now: the one before it."""
-    lab.ask("firebreak rollback")
+    """The release after `firebreak box rollback` and a restart; now: the one before it."""
+    lab.ask("firebreak box rollback")
     found = lab.ask(f"readlink {CURRENT}")
     lab.ask(f"systemctl restart {UNIT} {RECORDER}")
     lab.until_active()

@@ -47,5 +47,5 @@ mkdir -p "$tree/etc/firebreak/cabinet"
 cp "$files"/*.toml "$tree/etc/firebreak/cabinet/"
 install -m 755 "$files"/in_box.py "$tree/usr/local/bin/bench"
 printf '[http.page]\n' >"$tree/etc/firebreak/doors/doors.toml"
-chroot "$tree" runuser -u firebreak -- /usr/local/bin/firebreak prepare
+chroot "$tree" runuser -u firebreak -- /usr/local/bin/firebreak box prepare
 chroot "$tree" runuser -u firebreak -- /usr/local/bin/bench approve
