@@ -116,10 +116,15 @@ _GROUPS: dict[str, str] = {}  # command with actions: their metavar
 
 
 def command(name: str, *options: Option, **settings: object) -> Callable[[Run], Run]:
-    """The decorated function, which returns the exit code, is the command of this name."""
+    """The decorated function, which returns the exit code, is the command of this name. One that
+    takes a run directory takes a state directory too: a person gives both everywhere.
+    """
+    has_state = any("--state-dir" in each for each, _ in options)
+    both = RUN_DIR in options and not has_state
+    whole = (*options, STATE_DIR) if both else options
 
     def keep(run: Run) -> Run:
-        _KNOWN[name] = run, options, settings
+        _KNOWN[name] = run, whole, settings
         return run
 
     return keep

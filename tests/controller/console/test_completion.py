@@ -2,6 +2,7 @@
 the nearest.
 """
 
+import argparse
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 from command_line import run
 
+from controller import __main__ as controller
 from controller.__main__ import COMMANDS
 from tests.tables import cases
 
@@ -58,3 +60,24 @@ def test_every_command_is_in_the_script_of_each_shell(capsys, shell, mark):
     text = "\n".join(lines)
     assert (code, said) == (0, []) and re.search(mark, text, re.MULTILINE)
     assert [name for name in COMMANDS if name.replace("-", "_") not in text.replace("-", "_")] == []
+
+
+def parsers(parser, name=""):
+    """(name, its parser) of each command and action."""
+    actions = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    for found in actions:
+        for word, each in found.choices.items():
+            yield from parsers(each, f"{name} {word}".strip())
+    if not actions:
+        yield name, parser
+
+
+def test_a_command_that_takes_a_run_directory_takes_a_state_directory():
+    options = {
+        name: {word for action in each._actions for word in action.option_strings}
+        for name, each in parsers(controller._parser(["completion"]))
+    }
+    assert len(options) > 50
+    assert {name for name, each in options.items() if "--run-dir" in each} <= {
+        name for name, each in options.items() if "--state-dir" in each
+    }
