@@ -1,4 +1,4 @@
-"""`firebreak box backup` and `restore`: what a box needs to become this cabinet again.
+"""`firebreak box backup` and `box restore`: what a box needs to become this cabinet again.
 
 A backup has configuration, keys, console users, the proof-test ledger and the trips as files, and
 latches and lock-out of the store. It has no record: `firebreak record export` writes that. A

@@ -120,7 +120,7 @@ def _record(directory: str) -> str:
 def _proof_tests(directory: str) -> str:
     found = proof_tests.read(directory)
     if found.breaks:
-        raise _Todo(f"{proof_tests.path_of(directory)}: firebreak proof-test verify")
+        raise _Todo(f"{proof_tests.path_of(directory)}: firebreak test proof verify")
     return f"proof tests: {len(found.records)}"
 
 

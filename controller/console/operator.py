@@ -1,4 +1,4 @@
-"""`firebreak start`, `stop`, `lock-out`, `lamp-test` and `test-mode`.
+"""`firebreak start`, `stop`, `lock-out`, `test lamp` and `test power`.
 
 Every user who may write to the command socket may give them. A lock-out also proves who gives it.
 """

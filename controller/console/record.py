@@ -1,4 +1,4 @@
-"""`firebreak record run`: the recorder as a process. `verify`: checks its hash chain."""
+"""`firebreak record run`: the recorder as a process. `record verify`: checks its hash chain."""
 
 import contextlib
 import errno

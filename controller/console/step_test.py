@@ -1,4 +1,4 @@
-"""`firebreak test sign` and `step-test`: small steps of one converter in TEST mode, and what shows.
+"""`firebreak test sign` and `test step`: small steps of one converter in TEST mode, and what shows.
 
 Both ask the running controller for the steps and read its journal. They touch no bus.
 """

@@ -1,4 +1,4 @@
-"""The figures of `sign-test` and `step-test` as lines."""
+"""The figures of `test sign` and `test step` as lines."""
 
 from collections.abc import Callable, Iterator
 

@@ -15,7 +15,7 @@ from controller.core.site_devices.layout import trace_names
 from controller.journal import replay
 from controller.journal.writer import JournalWriter
 
-STATED = "dead_time_ms", "ramp_ms"  # of a converter: `step-test` shows them beside its own
+STATED = "dead_time_ms", "ramp_ms"  # of a converter: `test step` shows them beside its own
 JOURNAL_BYTES = 64 << 20  # about 150 bytes a tick: two and a half hours at 20 ms
 
 

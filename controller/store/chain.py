@@ -1,4 +1,4 @@
-"""The hash chain over the events: with a published hash, `verify` finds any earlier change.
+"""The hash chain over the events: with a published hash, `record verify` finds any earlier change.
 
 hash = SHA-256(hash of the previous event, at first 32 zero bytes || canonical text). The text is
 the JSON list of COLUMNS, without blanks, ASCII only, so that another program can check it.

@@ -23,8 +23,8 @@ CABINET = f"{ETC}/cabinet/cabinet.toml"
 DROP_IN = f"{UNITS}/firebreak.service.d/addresses.conf"
 AS_INSTALLED = f"{ETC}/.installed"  # digests of files that the owner may change
 TRIAL = f"{OPT}/.rollback"  # the configuration as the old release would find it
-# Ends with 1 if a release from before `migrate --readable` cannot read the store. 0.2 has its own
-# place for the module, and takes a store with an approval for a damaged one.
+# Ends with 1 if a release from before `box migrate --readable` cannot read the store. 0.2 has its
+# own place for the module, and takes a store with an approval for a damaged one.
 READER = """
 import sys
 try:

@@ -32,7 +32,7 @@ UNUSED = ("-shm", "record.lock", "/journal")
 def start(run_dir, state_dir, *before, stderr=subprocess.DEVNULL):
     """Start the recorder with short captures; before: the words ahead of its command."""
     where = ("--run-dir", str(run_dir), "--state-dir", str(state_dir))
-    command = [*before, sys.executable, "-m", "controller", "record", *where, *SHORT]
+    command = [*before, sys.executable, "-m", "controller", "record", "run", *where, *SHORT]
     return subprocess.Popen(command, cwd=ROOT, stderr=stderr, text=True)
 
 

@@ -34,12 +34,12 @@ def box(tmp_path_factory):
     trees = [overlay_box.tree(place / "one"), overlay_box.tree(place / "two", *NEXT)]
     made.bundles = [overlay_box.bundle(tree, key, f"{tree}.tar") for tree in trees]
     made.signed = ["--signers", str(signers)]
-    words = ["install", "--bundle", made.bundles[0], *made.signed]
+    words = ["box", "install", "--bundle", made.bundles[0], *made.signed]
     made.done("bash", trees[0] / "flash.sh", *words)
     made.done("cp", "-r", "/etc/firebreak/example", "/etc/firebreak/cabinet")
     made.of_service(*PROGRAM, LATCHED)
     made.first = made.files("etc", "usr/local")
-    made.done("firebreak", "install", "--bundle", made.bundles[1], *made.signed)
+    made.done("firebreak", "box", "install", "--bundle", made.bundles[1], *made.signed)
     made.second = made.files("etc", "usr/local")
     return made
 
@@ -50,7 +50,9 @@ def store(box):
 
 
 def carried(box):
-    (line,) = [each for each in box.done("firebreak", "migrate", code=1) if "store, " in each]
+    (line,) = [
+        each for each in box.done("firebreak", "box", "migrate", code=1) if "store, " in each
+    ]
     return line
 
 
@@ -61,7 +63,7 @@ def test_a_rollback_of_an_installed_release_and_back(box):
     types = {"etc/firebreak/types/firebreak_645.toml", "etc/firebreak/.installed"}
     assert names == units | types and box.second.keys() == box.first.keys()
     for version, files in (("0.", box.first), ("1.", box.second)):
-        box.done("firebreak", "rollback")
+        box.done("firebreak", "box", "rollback")
         found = box.files("etc", "usr/local")
         ours = [name for name in found if "firebreak" in name and not name.endswith(".installed")]
         assert {name: found[name] for name in ours} == {name: files[name] for name in ours}
@@ -71,7 +73,7 @@ def test_a_rollback_of_an_installed_release_and_back(box):
 
 def test_a_bundle_that_is_older_or_cut_changes_nothing(box):
     before = box.files("etc", "usr/local", "var/lib/firebreak")
-    words = ["firebreak", "install", *box.signed, "--bundle"]
+    words = ["firebreak", "box", "install", *box.signed, "--bundle"]
     (line,) = box.done(*words, box.bundles[0], code=2)
     assert "is older than what is installed" in line
     cut = box.place.parent / "cut.tar"
@@ -86,7 +88,7 @@ def test_latches_and_lock_out_survive_a_rollback_over_a_changed_store(box):
     box.of_service(*PROGRAM, LATCHED)
     before = store(box)
     assert {each[:8] for each in before} == {b"FBSTORE\2"} and HELD.format("") in carried(box)
-    (line,) = box.done("firebreak", "rollback", code=2)
+    (line,) = box.done("firebreak", "box", "rollback", code=2)
     assert "nothing changed: release 0." in line and "a newer release has written" in line
     old = box.done("sh", "-c", "cd /opt/firebreak && readlink previous current")
     box.done("ln", "-sfn", old[0], "/opt/firebreak/current")
@@ -96,10 +98,12 @@ def test_latches_and_lock_out_survive_a_rollback_over_a_changed_store(box):
     box.done("ln", "-sfn", old[1], "/opt/firebreak/current")
     assert store(box) == before
 
-    box.done("firebreak", "backup", "/srv/back.tar")
+    box.done("firebreak", "box", "backup", "/srv/back.tar")
     box.done("sh", "-c", "mv /var/lib/firebreak/store.? /srv/")
-    box.done("firebreak", "rollback")
-    assert HELD.format("") in "".join(box.done("firebreak", "restore", "/srv/back.tar", code=1))
+    box.done("firebreak", "box", "rollback")
+    assert HELD.format("") in "".join(
+        box.done("firebreak", "box", "restore", "/srv/back.tar", code=1)
+    )
     assert {each[:8] for each in store(box)} == {b"FBSTORE\1"}
     assert HELD.format("44d, ") in carried(box) and box.done("firebreak", "--version")[0] < "1"
 
@@ -116,9 +120,11 @@ def test_a_provisioned_cabinet_is_restored_onto_its_box(box):
     row = ["FB7", "socketcan", "can0", *[f"/dev/{name}" for name in ports]]
     listed = box.place.parent / "list.csv"
     listed.write_text(f"{','.join(head)}\n{','.join(row)}\n")
-    box.done("firebreak", "provision", "/etc/firebreak/example/site.toml", listed, "/srv/out")
+    box.done(
+        "firebreak", "box", "provision", "/etc/firebreak/example/site.toml", listed, "/srv/out"
+    )
     box.done("sh", "-c", "rm -r /etc/firebreak/cabinet /var/lib/firebreak/store.?")
-    box.done("firebreak", "restore", "/srv/out/FB7/FB7.tar")
+    box.done("firebreak", "box", "restore", "/srv/out/FB7/FB7.tar")
     assert box.of_service("firebreak", "check", CABINET)
     listed = box.of_service("firebreak", "key", "list")
     assert [line.split()[0] for line in listed[1:]] == ["planner", "scheduler", "site_ems"]

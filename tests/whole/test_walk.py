@@ -134,7 +134,7 @@ OTHERS = [path for path in CABINETS if path != LARGE]
 @pytest.mark.parametrize("cabinet", [LARGE, *whole(*OTHERS)], ids=lambda path: path.parent.name)
 def test_every_report_of_every_cabinet_opens(capsys, cabinet):
     """Its documents: tests/controller/documents/test_every_document.py."""
-    for command in (("check",), ("wiring",), ("profile", "list", "--site")):
+    for command in (("check",), ("document", "wiring"), ("profile", "list", "--site")):
         result, out, err = run(capsys, *command, str(cabinet))
         assert (result, err) == (0, []) and all(line.isascii() for line in out)
         if command != ("check",):

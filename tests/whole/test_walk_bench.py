@@ -73,7 +73,7 @@ def check_modbus(capsys, monkeypatch, folder, rig, bus, site):
     monkeypatch.setattr(bus_access, "through_controller", lambda *_: read)
     units = ",".join([str(each.address) for each in devices])
     where = "--site", site, "--run-dir", folder
-    facts, _ = pages(capsys, "probe", bus.name, "--units", units, *where, codes=(0, 1))
+    facts, _ = pages(capsys, "bus probe", bus.name, "--units", units, *where, codes=(0, 1))
     found = {unit for each in facts["devices"] for unit in (each["unit_id"], *each["also"])}
     assert found == {each.address for each in devices}, facts["notes"]
     if bus.kind != "rtu":
@@ -99,7 +99,7 @@ def check_can(capsys, monkeypatch, folder, rig, bus, site):
     for tool in (probe, sniff):
         monkeypatch.setattr(tool, "listen", lambda *_: iter(frames))
     where = "--site", site, "--run-dir", folder
-    facts, _ = pages(capsys, "probe", bus.name, *where, codes=(0, 1))
+    facts, _ = pages(capsys, "bus probe", bus.name, *where, codes=(0, 1))
     names = {each["profile"] for device in facts["devices"] for each in device["fits"]}
     devices = rig.config.topology.on_bus(bus.name)
     assert {each.profile.path.stem for each in devices} <= names, facts
@@ -109,13 +109,13 @@ def check_can(capsys, monkeypatch, folder, rig, bus, site):
 def check_sniffed(capsys, devices, bus, count, where):
     """What `sniff` saved, `decode` reads with the profile of each device."""
     path = f"{where[-1]}/{bus}.log"
-    code, out, err = run(capsys, "sniff", bus, "--save", path, *where)
+    code, out, err = run(capsys, "bus sniff", bus, "--save", path, *where)
     assert (code, err) == (0, []) and out[-1] == f"{count} frames"
     for device in devices:
         place = "--unit-id" if device.profile.registers else "--node"
         place = (place, device.address) if device.address else ()
         given = "--profile", str(device.profile.path), *place, path
-        code, out, err = run(capsys, "decode", *given)
+        code, out, err = run(capsys, "bus decode", *given)
         assert code in (0, 1) and out, (given, err)
         assert not any("Traceback" in each for each in (*out, *err))
 
@@ -142,7 +142,7 @@ def test_sign_test_and_step_test_in_test_mode(capsys, monkeypatch, tmp_path, nam
     monkeypatch.setattr(snapshot, "ticks", lambda reader, pause: rig.step() or True)
     for form in ((), ("--json",)):
         in_test(rig)  # both fit in one minute
-        for command in ("sign-test", "step-test"):
+        for command in ("test sign", "test step"):
             code, out, err = run(capsys, command, *form, "--run-dir", tmp_path)
             assert code in (paths.DONE, paths.NOT_DONE) and out, err
             walk_box.fits(out, command)

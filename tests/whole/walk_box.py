@@ -1,6 +1,5 @@
 """Pieces of a walk: commands and options from the parsers, cabinets, states, the console."""
 
-import argparse
 import json
 import os
 import pathlib
@@ -9,7 +8,7 @@ from datetime import datetime
 
 import pytest
 import sample_plan
-from command_line import facts_in, run
+from command_line import facts_in, leaves, run
 from terminal_bench import FakeActions, FakeActor
 from watched import Watched, action, check_state
 from whole_box import CABINETS, PODS
@@ -39,11 +38,12 @@ GIVEN |= {"bus": "/dev/null", "kind": "meter"}  # no serial port
 SERVICES = (*cli.SERVICES, "reset")  # they run on, or need a code
 
 
+LEAVES = dict(leaves())
+
+
 def options(command):
     """{option or argument: its argparse action} of a command."""
-    (commands,) = [each for each in cli._parser([command])._actions if each.dest == "command"]
-    found = commands.choices[command]._actions
-    assert isinstance(commands, argparse._SubParsersAction)
+    found = LEAVES[command]._actions
     return {(each.option_strings or [each.dest])[0]: each for each in found}
 
 
@@ -51,11 +51,11 @@ def argv(command, *more):
     """The command with a value for each required option."""
     needed = [name for name, each in options(command).items() if each.required]
     given = [text for name in needed for text in (*[name] * name.startswith("-"), GIVEN[name])]
-    return command, *given, *more
+    return *command.split(), *given, *more
 
 
-WITH_RUN_DIR = [name for name in cli.COMMANDS if "--run-dir" in options(name)]
-NO_PAGES = ("hint", "probe", "replace", "sign-test", "step-test")  # they send or need a device
+WITH_RUN_DIR = [name for name in LEAVES if "--run-dir" in options(name)]
+NO_PAGES = ("hint", "bus probe", "replace", "test sign", "test step")  # they send or need a device
 PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name not in NO_PAGES]
 
 

@@ -1,4 +1,4 @@
-"""`firebreak console`: pages and actions on a terminal. `console-user`: who may act there."""
+"""`firebreak console`: pages and actions on a terminal. `user`: who may act there."""
 
 import getpass
 import os

@@ -56,7 +56,7 @@ HELP = [
     "       anywhere:  K lock out: the cabinet stops, opens and cannot start, also",
     "       after a restart. K ends it: the same person, or any user with the key",
     "       out of RUN. Then G starts it. Use padlock and tag too. All is recorded.",
-    "SHELL  firebreak test power, then sign-test or step-test; replace: exchange of a",
+    "SHELL  firebreak test power, then test sign or test step; replace: exchange of a",
     "       device (page 7 shows what is open); probe, sniff: who answers on a bus.",
     "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
     "       terminal is given back; a serial line logs out). The controller runs on.",
@@ -109,7 +109,7 @@ def _bench(found: Facts) -> list[str]:
         (f"sign test, unit {each['unit']}", " ".join([each["state"], each["date"] or ""]).strip())
         for each in found["signs"]
     ]
-    how = "firebreak test power, key to RUN, sign-test, step-test"
+    how = "firebreak test power, key to RUN, test sign, test step"
     rows += [("TEST mode", how), ("step test", "page 9 has the figures of the last ones")]
     rows += [("replacement", f"{each}; firebreak replace") for each in found["replacing"]]
     if not found["replacing"]:

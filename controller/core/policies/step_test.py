@@ -1,4 +1,4 @@
-"""The power that a person asks of one converter in TEST mode (`firebreak test sign`, `step-test`).
+"""The power that a person asks of one converter in TEST mode (`firebreak test sign`, `test step`).
 
 Load tracking runs in TEST mode too, and would hide the step. So the step is an obligation. It has
 the lowest rank: a test breaks no limit of the connection, and waits for the grid meter's own test.

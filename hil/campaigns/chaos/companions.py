@@ -66,7 +66,7 @@ class Companion:
 class Companions:
     """A context: `recorder`, `gateway`, `reader`, `console` with its `terminal`, witnesses.
 
-    `clock_offset_us`: a shared array of one number; `upstream`: path of the gateway's socket.
+    `clock_offset_us`: a shared array of one number; `doors local`: path of the gateway's socket.
     """
 
     def __init__(self, run_directory: str, state_directory: str, log_directory: str) -> None:

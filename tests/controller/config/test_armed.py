@@ -167,7 +167,7 @@ def test_unreported_values_need_an_acceptance(pylontech, name, rows):
         f"{name}; allowed who accepted it, when (YYYY-MM-DD) and why, on one line of ASCII"
     )
     _, lines = configuration.survey(pylontech.paths[2])
-    assert len(lines) == 1, "matrix --site names it and goes on"
+    assert len(lines) == 1, "document matrix --site names it and goes on"
     assert set(rows) <= set(equipment.rows_of(name))
 
 

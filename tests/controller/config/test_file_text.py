@@ -22,7 +22,12 @@ from controller.store import proof_tests, trips
 from controller.system import regular_file
 from tests.tables import cases
 
-READERS = [("check",), ("matrix", "--site"), ("checklist", "--site"), ("siting",)]
+READERS = [
+    ("check",),
+    ("document", "matrix", "--site"),
+    ("document", "checklist", "--site"),
+    ("siting",),
+]
 PIPE = "it is a link, a pipe or a device; allowed a regular file"
 REFUSED = f"cannot be read: {PIPE}"
 SITE = str(EXAMPLE)
@@ -91,7 +96,7 @@ RECORD = ("record", "1", "--tester", "J. Doe", *RESULT, SITE)
 """)
 def test_a_ledger_that_is_a_pipe(tmp_path, capsys, argv, words):
     path = piped(tmp_path, proof_tests.FILE)
-    assert firebreak.main(["proof-test", *argv, "--state-dir", str(tmp_path)]) == 3
+    assert firebreak.main(["test", "proof", *argv, "--state-dir", str(tmp_path)]) == 3
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"firebreak: {path}: {words}\n")
 

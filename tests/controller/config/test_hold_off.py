@@ -83,7 +83,7 @@ def test_power_does_not_wait_for_the_fan(files):
 
 
 def test_the_checklist_prints_both_times(files, capsys):
-    assert __main__.main(["checklist", "--site", str(files.paths[2])]) == 0
+    assert __main__.main(["document", "checklist", "--site", str(files.paths[2])]) == 0
     lines = capsys.readouterr().out.split("\n")
     tested = next(line for line in lines if line.startswith("| 3 | agent"))
     summed = next(line for line in lines if line.startswith("| 3, fan | "))

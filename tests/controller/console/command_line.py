@@ -1,5 +1,6 @@
 """Runs `firebreak` commands in this process."""
 
+import argparse
 import json
 import re
 
@@ -16,6 +17,17 @@ def run(capsys, command, *more):
     printed = capsys.readouterr()
     assert printed.err.isascii()
     return code, printed.out.splitlines(), printed.err.splitlines()
+
+
+def leaves(parser=None, name=""):
+    """(name, its parser) of each command, or of each action of a command that has several."""
+    parser = parser or cli._parser(["completion"])
+    found = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
+    for each in found:
+        for word, below in each.choices.items():
+            yield from leaves(below, f"{name} {word}".strip())
+    if not found:
+        yield name, parser
 
 
 def lines_of(capsys, command, *more):

@@ -55,14 +55,14 @@ def run(capsys, command, home, path, *more):
 
 
 def refuses(capsys, box, code, words):
-    found, (line,) = run(capsys, "backup", box, box.parent / "one.tar")
+    found, (line,) = run(capsys, "box backup", box, box.parent / "one.tar")
     assert found == code and words in line, line
     assert not (box.parent / "one.tar").exists()
 
 
 def backed_up(box, capsys):
     path = box.parent / "one.tar"
-    code, (line,) = run(capsys, "backup", box, path)
+    code, (line,) = run(capsys, "box backup", box, path)
     assert code == 0 and "7 files" in line and "like a key" in line
     assert path.stat().st_mode & 0o777 == 0o600
     return path
@@ -87,10 +87,10 @@ def store(home):
 def test_a_new_box_becomes_the_cabinet_with_its_latches_and_needs_the_key(box, new, capsys):
     path = backed_up(box, capsys)
     (new / "state").mkdir()
-    code, lines = run(capsys, "restore", new, path, "--dry-run")
+    code, lines = run(capsys, "box restore", new, path, "--dry-run")
     assert code == 0 and all(line.startswith("would restore ") for line in lines) and lines
     assert content(new) == {} and store(new).state == two_copies.MISSING
-    code, lines = run(capsys, "restore", new, path)
+    code, lines = run(capsys, "box restore", new, path)
     assert code == 0 and sum(line.startswith("restored ") for line in lines) == 8
     assert "12a.1, 3b, locked out by anna; the start needs the key" in lines[-2]
     assert content(new) == kept(box)
@@ -113,7 +113,7 @@ def test_a_box_in_use_keeps_every_file_every_key_and_every_latch(box, capsys):
     (box / "etc/cabinet/cabinet.toml").write_text('name = "Cabinet 1, serial 0001"\n')
     two_copies.Store(str(box / "state")).save(Record(latches={"newer": 1}))
     before = content(box)
-    code, lines = run(capsys, "restore", box, path)
+    code, lines = run(capsys, "box restore", box, path)
     assert code == 1 and content(box) == before | {"etc/cabinet/site.toml": site}
     words = {line.split()[-1].removeprefix(f"{box}/"): line[:8] for line in lines[:-2]}
     assert words["etc/cabinet/cabinet.toml"].strip() == "differs"
@@ -138,8 +138,8 @@ def test_a_restore_that_broke_off_is_completed_by_the_same_command(
 
     with monkeypatch.context() as disk:
         disk.setattr(durable, "put", full)
-        code, lines = run(capsys, "restore", new, path)
-    code, lines = run(capsys, "restore", new, path) if code == 3 else (code, lines)
+        code, lines = run(capsys, "box restore", new, path)
+    code, lines = run(capsys, "box restore", new, path) if code == 3 else (code, lines)
     assert code == 0, lines
     assert content(new) == kept(box) and {*store(new).record.latches} == {"12a.1", "3b", "44d"}
 
@@ -150,7 +150,7 @@ def test_the_backup_of_another_cabinet_is_refused(box, tmp_path, capsys):
     file = other / "etc/cabinet/cabinet.toml"
     file.write_text(file.read_text().replace("serial 0001", "serial 0002"))
     before = content(other)
-    code, (line,) = run(capsys, "restore", other, path)
+    code, (line,) = run(capsys, "box restore", other, path)
     assert code == 2 and "serial 0001" in line and "serial 0002" in line
     assert content(other) == before
 
@@ -158,7 +158,7 @@ def test_the_backup_of_another_cabinet_is_refused(box, tmp_path, capsys):
 def test_a_file_that_exists_is_not_overwritten(box, capsys):
     path = backed_up(box, capsys)
     data = path.read_bytes()
-    code, (line,) = run(capsys, "backup", box, path)
+    code, (line,) = run(capsys, "box backup", box, path)
     assert code == 2 and "exists already" in line and path.read_bytes() == data
 
 
@@ -187,7 +187,7 @@ def archive(path, *entries):
 
 
 def is_no_backup(new, capsys):
-    code, (line,) = run(capsys, "restore", new, new.parent / "one.tar")
+    code, (line,) = run(capsys, "box restore", new, new.parent / "one.tar")
     assert code == 2 and "one.tar: " in line and os.listdir(new) == ["etc"]
     assert os.listdir(new / "etc") == []
     return line
@@ -340,7 +340,7 @@ def test_a_link_or_a_pipe_is_named_and_the_backup_is_not_whole(box, capsys):
     (box / "state/trips.log").symlink_to(box / "nowhere")
     with socket.socket(socket.AF_UNIX) as own:
         own.bind(str(box / "state/console/own.sock"))
-        code, lines = run(capsys, "backup", box, box.parent / "one.tar")
+        code, lines = run(capsys, "box backup", box, box.parent / "one.tar")
     named = sorted(line.split(": ")[1].removeprefix(f"{box}/") for line in lines[1:])
     wanted = ["etc/cabinet/site.toml", "etc/doors/more", "etc/planner/pipe", "state/trips.log"]
     assert (code, named) == (1, wanted) and "6 files" in lines[0]
@@ -388,11 +388,11 @@ def test_a_place_that_has_no_file_is_one_refusal_and_nothing_is_written(
     before = sorted(map(str, new.rglob("*")))
     odd = new / name if "above" not in kind else (new / name).parent
     for more in (["--dry-run"], []):
-        code, (line,) = run(capsys, "restore", new, path, *more)
+        code, (line,) = run(capsys, "box restore", new, path, *more)
         assert code == 3 and f"{odd}: is no f" in line, line
         assert sorted(map(str, new.rglob("*"))) == before
     odd.rmdir() if kind == "folder" else odd.unlink()
-    code, lines = run(capsys, "restore", new, path)
+    code, lines = run(capsys, "box restore", new, path)
     assert code == 0 and len(restored_lines(lines)) == 8
 
 
@@ -401,7 +401,7 @@ def test_a_link_to_an_equal_file_is_there(box, new, capsys):
     path = backed_up(box, capsys)
     (new / "etc/cabinet").mkdir()
     (new / "etc/cabinet/site.toml").symlink_to(box / "etc/cabinet/site.toml")
-    code, lines = run(capsys, "restore", new, path)
+    code, lines = run(capsys, "box restore", new, path)
     assert code == 0 and len(restored_lines(lines)) == 7
     assert (new / "etc/cabinet/site.toml").is_symlink()
 
@@ -410,7 +410,7 @@ def test_what_a_killed_restore_has_left_is_no_hindrance(box, new, capsys):
     path = backed_up(box, capsys)
     (new / "etc/doors").mkdir()
     (new / "etc/doors/doors.toml.part").write_text("torn")
-    assert run(capsys, "restore", new, path)[0] == 0
+    assert run(capsys, "box restore", new, path)[0] == 0
     assert content(new) == kept(box)
     assert "44d" in store(new).record.latches
 
@@ -453,19 +453,19 @@ def test_each_file_is_durable_and_its_users_also_after_a_power_cut(box, new, cap
     monkeypatch.setattr(durable, "sync_directory", lambda *given: noted("sync", sync, *given))
     monkeypatch.setattr(backup, "_give", lambda *given: noted("give", give, *given))
     key = str(new / "state/keys/site_ems.key")
-    run(capsys, "restore", new, path)
+    run(capsys, "box restore", new, path)
     wanted = [("put", key), ("give", key), ("sync", os.path.dirname(key))]
     assert acts[acts.index(wanted[0]) :][:3] == wanted
     os.unlink(new / "state/store.a")
     os.unlink(new / "state/store.b")
     acts.clear()
-    assert run(capsys, "restore", new, path)[0] == 0 and ("give", key) in acts
+    assert run(capsys, "box restore", new, path)[0] == 0 and ("give", key) in acts
 
 
 def test_a_file_of_a_box_in_use_that_differs_is_left_out(box, capsys):
     path = backed_up(box, capsys)
     (box / "etc/doors/doors.toml").write_text("# other\n")
-    code, lines = run(capsys, "restore", box, path)
+    code, lines = run(capsys, "box restore", box, path)
     (line,) = [line for line in lines if line.endswith("doors.toml")]
     assert code == 1 and line.startswith("left out ")
 

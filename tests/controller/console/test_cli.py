@@ -120,7 +120,7 @@ def test_a_store_that_another_controller_writes_is_not_loaded(capsys, tmp_path, 
 def test_a_new_store_of_a_cabinet_that_has_run_needs_the_key(capsys, tmp_path, trace):
     """The lost store may have held a latch, and writing files must not clear it."""
     (tmp_path / trace).write_bytes(b"")
-    assert run(capsys, "prepare --state-dir", tmp_path)[0] == 0
+    assert run(capsys, "box prepare --state-dir", tmp_path)[0] == 0
     loaded = two_copies.Store(str(tmp_path)).load()
     bench = Bench(loaded._replace(record=replace(loaded.record, approved=READY.approved)))
     assert bench.tick(3).standing == ["44d"]
@@ -135,7 +135,7 @@ def test_a_prepared_cabinet_is_in_standby_until_a_start(capsys, tmp_path, before
         two_copies.Store(str(tmp_path)).save(Record(locked_out=before))
         for name in two_copies.COPIES:
             os.unlink(tmp_path / name)
-    assert run(capsys, "prepare --state-dir", tmp_path)[0] == 0
+    assert run(capsys, "box prepare --state-dir", tmp_path)[0] == 0
     loaded = two_copies.of_cabinet(two_copies.Store(str(tmp_path)).load(), "Cabinet 1, serial 0001")
     bench = Bench(loaded).tick(RUN_TICKS)
     rest = bench.cabinet.run_request.rest.in_effect
@@ -180,8 +180,8 @@ def typed(monkeypatch, *words):
 ASKED = {
     "start": (("ask", 3), "start", ": it closes once the checklist is complete"),
     "stop": (("ask", 4), "stop", ": it ramps to zero and opens"),
-    "lamp-test": (("ask", 5), "lamp test", ""),
-    "test-mode": (("ask", 6), "test mode", ""),
+    "test lamp": (("ask", 5), "test lamp", ""),
+    "test power": (("ask", 6), "test power", ""),
     "lock-out jo": (("lock_out", "jo", True), "lock-out by jo", ""),
     "lock-out jo --end": (
         ("lock_out", "jo", False),
@@ -216,7 +216,7 @@ def test_a_command_shows_the_answer_of_the_controller(capsys, monkeypatch, tmp_p
         line = f"{name}: {words}{more if answer == 100 else ''}"
         assert run(capsys, f"{argv} --run-dir", tmp_path) == (int(answer != 100), [line], [])
         assert asked == [(str(tmp_path / "command.sock"), *details)]
-        assert len(questions) == 2 * (argv == "test-mode")
+        assert len(questions) == 2 * (argv == "test power")
     for question, part in zip(questions, ("key out of RUN", "60 s from now")):
         assert part in question
 
@@ -255,28 +255,28 @@ def test_test_mode_needs_two_confirmations(capsys, monkeypatch, tmp_path):
     words = "test mode: not confirmed, nothing was done"
     for answers in ("", ",", "test", "yes,TEST", "TEST", "TEST,", "TEST,TESTS"):
         questions = typed(monkeypatch, *(answers.split(",") if answers else ()))
-        refused(capsys, 1, words, "test-mode --run-dir", tmp_path)
+        refused(capsys, 1, words, "test power --run-dir", tmp_path)
         assert len(questions) == (2 if answers.startswith("TEST") else 1)
 
 
 def test_a_closed_input_is_no_confirmation_and_no_password(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "stdin", None)
     answered(monkeypatch, operator_client, "reach", None)
-    refused(capsys, 1, "test mode: not confirmed", "test-mode --run-dir", tmp_path)
+    refused(capsys, 1, "test mode: not confirmed", "test power --run-dir", tmp_path)
     words = "a password has 15 .. 64"
-    refused(capsys, 2, words, "console-user add jo --state-dir", tmp_path)
+    refused(capsys, 2, words, "user add jo --state-dir", tmp_path)
 
 
 def test_test_mode_asks_only_if_a_controller_runs(capsys, monkeypatch, tmp_path):
     """A person must not turn the key before the command finds that no controller runs."""
     questions, path = typed(monkeypatch, "TEST", "TEST"), str(tmp_path / "command.sock")
-    refused(capsys, 3, "no controller answers in", "test-mode --run-dir", tmp_path)
+    refused(capsys, 3, "no controller answers in", "test power --run-dir", tmp_path)
     with sockets.bound(path, "") as listening:
         operator_client.reach(path)
         with pytest.raises(BlockingIOError):  # nothing was sent
             listening.recv(1)
     words = f"answers in {tmp_path}: command.sock: Connection refused"  # an old socket
-    refused(capsys, 3, words, "test-mode --run-dir", tmp_path)
+    refused(capsys, 3, words, "test power --run-dir", tmp_path)
     assert questions == []
 
 
@@ -284,7 +284,7 @@ def test_commands_need_the_user_of_the_controller(capsys, monkeypatch, tmp_path)
     """The socket on a box is 0600 of the user firebreak; the tests run as root."""
     for name in ("ask", "lock_out", "reach"):
         answered(monkeypatch, operator_client, name, PermissionError(13, "Permission denied"))
-    for what in ("start", "stop", "lamp-test", "lock-out anna", "test-mode"):
+    for what in ("start", "stop", "test lamp", "lock-out anna", "test power"):
         words = "put sudo -u firebreak before it"
         refused(capsys, 3, words, f"{what} --run-dir", tmp_path)
 
@@ -314,7 +314,7 @@ class Full(io.StringIO):
 
 def test_a_full_output_is_code_3_and_a_closed_pipe_no_error(capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdout", Full())
-    for argv in ("check", EXAMPLE), ("--help",), ("console-user list --state-dir .",):
+    for argv in ("check", EXAMPLE), ("--help",), ("user list --state-dir .",):
         refused(capsys, 3, "the output cannot be written: No space left", *argv)
     monkeypatch.setattr(sys, "stdout", Full(errno.EPIPE))
     assert run(capsys, "check", EXAMPLE) == (1, [], [])

@@ -2,16 +2,14 @@
 the nearest.
 """
 
-import argparse
 import re
 import subprocess
 import sys
 
 import pytest
-from command_line import run
+from command_line import leaves, refused, run
 
-from controller import __main__ as controller
-from controller.__main__ import COMMANDS
+from controller.__main__ import COMMANDS, RENAMED
 from tests.tables import cases
 
 
@@ -41,9 +39,9 @@ def completed(script, words, folder):
 @cases("""words  offered
     "firebreak al"  "alarms"
     "firebreak document eq"  "equipment"
-    "firebreak proof-test l"  "list"
-    "firebreak matrix --form"  "--format"
-    "firebreak matrix --format grid-h"  "grid-html"
+    "firebreak test proof l"  "list"
+    "firebreak document matrix --form"  "--format"
+    "firebreak document matrix --format grid-h"  "grid-html"
     "firebreak check my"  "my.toml"
     "firebreak status --run-dir fol"  "folder"
     "firebreak status --run-dir my"  ""
@@ -62,20 +60,27 @@ def test_every_command_is_in_the_script_of_each_shell(capsys, shell, mark):
     assert [name for name in COMMANDS if name.replace("-", "_") not in text.replace("-", "_")] == []
 
 
-def parsers(parser, name=""):
-    """(name, its parser) of each command and action."""
-    actions = [each for each in parser._actions if isinstance(each, argparse._SubParsersAction)]
-    for found in actions:
-        for word, each in found.choices.items():
-            yield from parsers(each, f"{name} {word}".strip())
-    if not actions:
-        yield name, parser
+@pytest.mark.parametrize("name", RENAMED)
+def test_an_old_name_answers_with_the_new_one(capsys, name):
+    new = RENAMED[name]
+    refused(capsys, 2, f"^firebreak: {name}: is now `firebreak {re.escape(new)}`$", name)
+    known = dict(leaves()).keys() | {"test proof", "doors local --listen PATH"}
+    assert set(re.sub("` or `firebreak |`, `firebreak |`, `| or `", "|", new).split("|")) <= {
+        *known,
+        *[each.removeprefix("firebreak ") for each in known],
+    }
+
+
+def test_help_is_one_screen(capsys):
+    _, lines, _ = run(capsys, "--help")
+    assert len(lines) <= 50 and max(map(len, lines)) < 80 and len(COMMANDS) <= 40
+    assert {line.split()[0] for line in lines if line.startswith("  ")} == set(COMMANDS)
 
 
 def test_a_command_that_takes_a_run_directory_takes_a_state_directory():
     options = {
         name: {word for action in each._actions for word in action.option_strings}
-        for name, each in parsers(controller._parser(["completion"]))
+        for name, each in leaves()
     }
     assert len(options) > 50
     assert {name for name, each in options.items() if "--run-dir" in each} <= {

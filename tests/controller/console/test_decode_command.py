@@ -1,4 +1,4 @@
-"""`firebreak decode`: captures of each form, the reason of each refusal, the public readings."""
+"""`firebreak bus decode`: captures of each form, each refusal, the public readings."""
 
 import json
 import tracemalloc
@@ -19,7 +19,7 @@ def decoded(capsys, tmp_path):
     def call(profile, text, more=""):
         path = tmp_path / "capture.txt"
         path.write_text(text)
-        code, lines, said = run(capsys, f"decode --json --profile {profile} {more}", path)
+        code, lines, said = run(capsys, f"bus decode --json --profile {profile} {more}", path)
         assert said == []
         return code, json.loads("\n".join(lines))
 
@@ -119,7 +119,7 @@ def test_a_bus_with_several_units_needs_the_wanted_one(decoded, capsys, tmp_path
     assert values(decoded("sdm630", text, "--unit-id 2")[1]) == {"voltage_1": (231, "V")}
     assert values(decoded("sdm630", text, "--unit-id 0")[1]) == {}
     words = "has several units; allowed --unit-id of 1, 2"
-    refused(capsys, 2, words, "decode --profile sdm630", tmp_path / "capture.txt")
+    refused(capsys, 2, words, "bus decode --profile sdm630", tmp_path / "capture.txt")
 
 
 def test_a_written_set_point_is_a_part_of_the_rating(decoded):
@@ -169,7 +169,7 @@ def test_a_sunspec_model_lies_where_the_chain_has_it(decoded, text, words):
 def test_a_capture_without_the_chain_is_refused(capsys, tmp_path):
     (tmp_path / "x").write_text("3:50016 5 3")
     words = "x: no SunS at register 40000, 50000, 0; sunspec_pv needs the chain of the device in"
-    refused(capsys, 2, words, "decode --profile sunspec_pv", tmp_path / "x")
+    refused(capsys, 2, words, "bus decode --profile sunspec_pv", tmp_path / "x")
 
 
 def test_a_rack_by_registers_has_each_value_of_an_array(decoded):
@@ -312,7 +312,7 @@ def test_memory_does_not_grow_with_a_capture(capsys, tmp_path):
     for seconds in (20, 20, 150):
         path.write_text(frames(seconds))
         tracemalloc.start()
-        assert run(capsys, "decode --profile pylontech_lv", path)[0] == 0
+        assert run(capsys, "bus decode --profile pylontech_lv", path)[0] == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 10_000
@@ -322,7 +322,7 @@ def test_memory_does_not_grow_with_a_capture(capsys, tmp_path):
 def test_a_file_that_is_no_text_is_refused_in_one_line(capsys, tmp_path, data):
     (tmp_path / "capture.txt").write_bytes(data)
     words = "line 1: is not text, but binary or compressed; allowed frames as candump"
-    refused(capsys, 2, words, "decode --profile pylontech_lv", tmp_path / "capture.txt")
+    refused(capsys, 2, words, "bus decode --profile pylontech_lv", tmp_path / "capture.txt")
 
 
 @cases("""profile  text  words
@@ -336,11 +336,11 @@ def test_a_file_that_is_no_text_is_refused_in_one_line(capsys, tmp_path, data):
 """)
 def test_a_wrong_capture_is_refused_in_one_line(capsys, tmp_path, profile, text, words):
     (tmp_path / "capture.txt").write_text(text)
-    refused(capsys, 2, words, f"decode --profile {profile}", tmp_path / "capture.txt")
+    refused(capsys, 2, words, f"bus decode --profile {profile}", tmp_path / "capture.txt")
 
 
 def test_the_page_for_a_person(capsys, tmp_path):
     (tmp_path / "capture.txt").write_text(METER)
-    lines = run(capsys, "decode --profile sdm630", tmp_path / "capture.txt")[1]
+    lines = run(capsys, "bus decode --profile sdm630", tmp_path / "capture.txt")[1]
     assert "     0.000 s voltage_1                    230.5 V          4:0" in lines
     assert lines[-1] == "A cabinet would store: grid_power_W 6000 W"

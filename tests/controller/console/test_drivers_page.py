@@ -53,7 +53,7 @@ def test_the_capture_of_the_page_decodes(capsys, tmp_path):
     can, *others = [re.sub(" {2,}#.*", "", line.strip()) for line in lines]
     (tmp_path / "bus.txt").write_text("\n".join(others))
     (tmp_path / "can.txt").write_text(can)
-    page = "\n".join(run(capsys, "decode --profile sdm630", tmp_path / "bus.txt")[1])
+    page = "\n".join(run(capsys, "bus decode --profile sdm630", tmp_path / "bus.txt")[1])
     assert page.count("REFUSED") == 0 and "230.5 V" in page
-    lines = run(capsys, "decode --profile pylontech_lv", tmp_path / "can.txt")[1]
+    lines = run(capsys, "bus decode --profile pylontech_lv", tmp_path / "can.txt")[1]
     assert "rack_voltage_mV" in lines[1]

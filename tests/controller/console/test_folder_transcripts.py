@@ -126,6 +126,6 @@ def test_a_file_of_another_user_is_named_and_kept(tmp_path, capsys):
     keys.create(str(tmp_path), "site_ems")
     path = tmp_path / "keys" / "site_ems.key"
     os.chown(path, 1, 1)
-    _, lines, _ = run(capsys, "migrate", EXAMPLE, "--state-dir", tmp_path)
+    _, lines, _ = run(capsys, "box migrate", EXAMPLE, "--state-dir", tmp_path)
     assert any("site_ems.key: belongs to another user" in line for line in lines)
     assert path.stat().st_uid == 1

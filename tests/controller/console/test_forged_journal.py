@@ -16,7 +16,7 @@ from controller.journal import header_form, ring as j
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 
-COMMANDS = "status", "map", "links", "sources", "approve", "reset", "proof-test list"
+COMMANDS = "status", "map", "links", "sources", "approve", "reset", "test proof list"
 MEMORY_BYTES = 300 << 20  # more than the test itself uses
 RING_BYTES = 1 << 18
 

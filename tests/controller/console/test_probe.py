@@ -1,4 +1,4 @@
-"""`firebreak probe` and `sniff`: a serial port, its report, lines to paste, saved frames."""
+"""`firebreak bus probe` and `sniff`: a serial port, its report, lines to paste, saved frames."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def run(capsys, tmp_path, *command):
 def test_a_meter_at_a_serial_port_and_the_lines_to_paste(capsys, tmp_path, monkeypatch, tty_of):
     monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
     port = tty_of(answer)
-    given = "probe", port, "--baud", "115200", "--timeout-ms", ANSWERED_MS, "--units"
+    given = "bus probe", port, "--baud", "115200", "--timeout-ms", ANSWERED_MS, "--units"
     code, said, error = run(capsys, tmp_path, *given, "2-3")
     assert code == 0 and error.endswith("probe of 2 addresses: about 4 s if nothing answers\n")
     assert "unit 2 answers\n  sdm630 (Eastron SDM630) fits by its values\n" in said
@@ -104,7 +104,7 @@ def test_a_device_that_does_not_answer_gets_one_line(
     monkeypatch.setattr(greetings, "FIRST_READS_S", 0)
     timeout_ms = "20" if "nobody" in note else ANSWERED_MS
     given = "--units", "1-3", "--baud", "9600", "--timeout-ms", timeout_ms
-    code, said, error = run(capsys, tmp_path, "probe", tty_of(reply), *given)
+    code, said, error = run(capsys, tmp_path, "bus probe", tty_of(reply), *given)
     assert code == (0 if "unit 2" in note else 1) and error.count("\n") == 1
     assert [line for line in said.splitlines()[1:] if line][0].strip().startswith(note)
     assert "11" not in note or "does not answer; so do 2, 3" in said
@@ -257,11 +257,11 @@ def test_ctrl_c_ends_a_command_with_one_line(capsys, tmp_path, monkeypatch, wher
         raise KeyboardInterrupt
 
     monkeypatch.setattr(where, name, pressed)
-    code, said, error = run(capsys, tmp_path, "probe", "can0")
+    code, said, error = run(capsys, tmp_path, "bus probe", "can0")
     assert (code, said, error) == (130, "", "firebreak: interrupted\n")
 
 
-@pytest.mark.parametrize("command", ["probe", "sniff"])
+@pytest.mark.parametrize("command", ["bus probe", "bus sniff"])
 def test_a_can_interface_that_is_not_there_is_named(capsys, tmp_path, command):
     site = "--site", str(tmp_path / "none.toml")
     code, said, error = run(capsys, tmp_path, command, "vcan9999", *site)

@@ -1,4 +1,4 @@
-"""`firebreak proof-test`: records and refusals, every format, the chain, codes."""
+"""`firebreak test proof`: records and refusals, every format, the chain, codes."""
 
 import csv
 import functools
@@ -64,7 +64,7 @@ class Commands:
 
     def run(self, *argv, folder=None):
         where = "--state-dir", self.folder if folder is None else folder
-        code, out, err = command(self._capsys, "proof-test", *argv, *where)
+        code, out, err = command(self._capsys, "test proof", *argv, *where)
         assert all(map(str.isascii, out))
         return code, "\n".join(out), "\n".join(err)
 

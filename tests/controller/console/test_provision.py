@@ -1,4 +1,4 @@
-"""`firebreak provision`: a list becomes cabinets with keys of their own; no key is replaced."""
+"""`firebreak box provision`: a list becomes cabinets with keys of their own; no key is replaced."""
 
 import csv
 import errno
@@ -40,7 +40,7 @@ def written(path, *rows):
 
 
 def run(capsys, *words):
-    return lines_of(capsys, "provision", *words)
+    return lines_of(capsys, "box provision", *words)
 
 
 def content(folder):
@@ -197,7 +197,7 @@ def test_the_file_of_a_cabinet_makes_a_new_box_this_cabinet(sites, tmp_path, cap
     (box / "etc").mkdir(parents=True)
     (box / "state").mkdir()
     words = "--etc-dir", box / "etc", "--state-dir", box / "state"
-    assert lines_of(capsys, "restore", tmp_path / "out/1/1.tar", *words)[0] == 0
+    assert lines_of(capsys, "box restore", tmp_path / "out/1/1.tar", *words)[0] == 0
     made = {name for name in content(box) if not name.startswith("state/store.")}
     assert made == {name for name in content(tmp_path / "out/1") if "/" in name}
     assert (box / "etc/cabinet/site.toml").stat().st_mode & 0o777 == 0o644

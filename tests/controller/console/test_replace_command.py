@@ -95,7 +95,7 @@ def test_a_meter_is_replaced_in_two_steps_and_its_tests_are_due_again(box):
     )
     assert (
         out[1]
-        == f"due again: {', '.join(DUE_OF_METER)}, sign of unit 1 (firebreak proof-test list)"
+        == f"due again: {', '.join(DUE_OF_METER)}, sign of unit 1 (firebreak test proof list)"
     )
     due = {row: words for row, words in box.states().items() if words.startswith("due again")}
     assert due == dict.fromkeys(DUE_OF_METER, "due again, meter_grid was replaced")

@@ -1,4 +1,4 @@
-"""`firebreak sign-test` and `step-test` beside a cabinet in virtual time: output, ledger, codes."""
+"""`firebreak test sign` and `step-test` beside a cabinet in virtual time: output, ledger, codes."""
 
 import pytest
 from command_line import facts_in, run
@@ -58,18 +58,18 @@ def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, 
     beside.turn(False)
     cabinet, where = beside.rig.controller.cabinet, ("--run-dir", tmp_path, "--state-dir", tmp_path)
     cabinet.sign_held = {1}
-    code, out, err = run(capsys, "sign-test", *where)
+    code, out, err = run(capsys, "test sign", *where)
     assert (code, out) == (1, []) and "is not in TEST mode" in err[-1]
     cabinet.request_test()
     beside.turn(True)
-    code, out, err = run(capsys, "sign-test", "--tester", "A. Tester, NICET II", *where)
+    code, out, err = run(capsys, "test sign", "--tester", "A. Tester, NICET II", *where)
     assert code == 0 and "\n".join(out).startswith(SIGN)
     assert "waits for the end of the grid meter's own test" in err[1]
     assert cabinet.sign_held == set(), "a start waits no longer"
     (record,) = [each for each in proof_tests.read(str(tmp_path)).records if each.kind == "sign"]
     assert (record.row, record.result, record.tester) == ("u1", "passed", "A. Tester, NICET II")
     assert record.remark.startswith("devices ") and "; agrees: converter AC, " in record.remark
-    code, out, err = run(capsys, "step-test", "--run-dir", tmp_path)
+    code, out, err = run(capsys, "test step", "--run-dir", tmp_path)
     assert code == 0 and "\n".join(out).startswith(STEP) and err[-1].endswith("have begun")
     assert [line for line in out if line.startswith("    dead_time_ms ")][0].endswith("60, fits")
     told = {each.code: each.text for each in spool.Inbox(str(tmp_path), ()).take(5)}
@@ -77,11 +77,11 @@ def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, 
     for name in PASTE:
         lines = f"    {name} = ", f"    # {name}: at most "
         assert sum([line.startswith(lines) for line in out]) == 1
-    code, out, err = run(capsys, "step-test", "--json", "--run-dir", tmp_path)
+    code, out, err = run(capsys, "test step", "--json", "--run-dir", tmp_path)
     found = facts_in(out)
     assert code == 0 and found["ended_early"] is None
     assert found["units"][0]["stated"] == {"dead_time_ms": 60, "ramp_ms": 100}
-    code, out, err = run(capsys, "step-test", "--run-dir", tmp_path)
+    code, out, err = run(capsys, "test step", "--run-dir", tmp_path)
     assert code == 1 and "TEST mode ended before all steps were done" in err[-1]
     assert out and beside.rig.core.out[s.STATE] != s.RUNNING
 
@@ -89,12 +89,12 @@ def test_both_fit_in_one_minute_and_the_ledger_keeps_the_sign(beside, tmp_path, 
 def test_what_is_wrong_is_refused_before_a_step(beside, tmp_path, capsys):
     beside.turn(True)
     for words, *argv in (
-        ("--unit 2: allowed is a whole number from 1 to 1", "step-test", "--unit", "2"),
-        ("tester", "sign-test", "--tester", "", "--state-dir", tmp_path),
-        ("allowed is a name with", "sign-test", "--accept", "mail of A. Roe, 2026-03-01"),
+        ("--unit 2: allowed is a whole number from 1 to 1", "test step", "--unit", "2"),
+        ("tester", "test sign", "--tester", "", "--state-dir", tmp_path),
+        ("allowed is a name with", "test sign", "--accept", "mail of A. Roe, 2026-03-01"),
         (
             "is a reason",
-            "sign-test",
+            "test sign",
             "--tester",
             "A. Roe",
             "--accept",
@@ -102,7 +102,7 @@ def test_what_is_wrong_is_refused_before_a_step(beside, tmp_path, capsys):
             "--state-dir",
             tmp_path,
         ),
-        ("there is no such folder", "sign-test", "--tester", "x", "--state-dir", tmp_path / "none"),
+        ("there is no such folder", "test sign", "--tester", "x", "--state-dir", tmp_path / "none"),
     ):
         code, out, err = run(capsys, *argv, "--run-dir", tmp_path)
         assert (code, out) == (2, []) and words in err[-1]
@@ -112,7 +112,7 @@ def test_a_person_accepts_a_unit_without_a_test_but_no_failure(beside, tmp_path,
     cabinet, ledger = beside.turn(True).controller.cabinet, proof_tests.Ledger(str(tmp_path))
     cabinet.sign_held, moment = {1}, (1_773_454_051_000_000, "ntp")
     (code,) = sign_hold.codes_of(beside.rig.config)
-    words = "sign-test", "--tester", "A. Roe", "--accept", "no grid until May, mail of B. Roe"
+    words = "test sign", "--tester", "A. Roe", "--accept", "no grid until May, mail of B. Roe"
     where = "--run-dir", tmp_path, "--state-dir", tmp_path
     ledger.sign(moment, "u1", "A. Roe", "failed", sign_tests.remark_of(code, "opposite"))
     code, out, err = run(capsys, *words, *where)
@@ -128,7 +128,7 @@ def test_a_person_accepts_a_unit_without_a_test_but_no_failure(beside, tmp_path,
 
 def test_the_controller_reads_at_its_start_which_units_hold_a_start(tmp_path):
     config = configuration.load(EXAMPLE)
-    line = "a start waits for the sign test of unit 1: `firebreak sign-test`"
+    line = "a start waits for the sign test of unit 1: `firebreak test sign`"
     assert sign_hold.of_ledger(config, str(tmp_path)) == ({1}, [line])
     (tmp_path / proof_tests.FILE).mkdir()
     held, lines = sign_hold.of_ledger(config, str(tmp_path))

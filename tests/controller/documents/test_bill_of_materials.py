@@ -1,4 +1,4 @@
-"""`firebreak evidence --sbom`: every locked package with its hashes, and which a cabinet runs.
+"""`firebreak document sbom`: every locked package with its hashes, and which a cabinet runs.
 
 Documents of this form passed the strict JSON schemas of CycloneDX 1.5 and 1.6 (the validator of
 cyclonedx-python-lib). These tests assert the parts that the schemas require.

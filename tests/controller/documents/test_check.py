@@ -263,7 +263,7 @@ def test_the_report_of_the_default_cabinet(files):
     assert "io_1            read inputs          1 x    5.97 ms every      25 ms" in text
     assert f"sum           {sum([part.time_us for part in parts]) / 1000:6.2f} ms" in text
     lines = text.split("\n")
-    assert "  start    needs the sign test of unit 1: firebreak sign-test" in lines
+    assert "  start    needs the sign test of unit 1: firebreak test sign" in lines
     assert {"  lfl_vol_ppm            60000", "  explosion_control      both"} <= set(lines)
     assert not [line for line in lines if "agent_hold_off_reason" in line], (
         "no line for a key without a value"

@@ -84,7 +84,7 @@ def done(first, tmp_path, monkeypatch):
 
 def report(capsys, done, *more):
     where = "--site", done.files.paths[2], "--state-dir", done.state
-    code, out, err = run(capsys, "commissioning", *where, *more)
+    code, out, err = run(capsys, "document commissioning", *where, *more)
     assert err == [] and all(map(str.isascii, out))
     return code, "\n".join(out)
 
@@ -114,11 +114,11 @@ LACKS = {
     ),
     "another device": (
         lambda done: done.sign("0BADBEEF"),
-        r"sign test of unit 1: of other devices \(firebreak sign-test\)$",
+        r"sign test of unit 1: of other devices \(firebreak test sign\)$",
     ),
     "no test of a sign": (
         lambda done: done.ledger.accept(NOW, "u1", "A. Roe", done.remark()),
-        r"sign test of unit 1: accepted without a test by A. Roe \(firebreak sign-test\)$",
+        r"sign test of unit 1: accepted without a test by A. Roe \(firebreak test sign\)$",
     ),
     "a device on its way": (
         lambda done: done.ledger.add(NOW, "replacing", "pcs_1", "anna", "serial A1"),
@@ -188,7 +188,7 @@ def test_an_overdue_and_a_missing_test(capsys, done, monkeypatch):
     (done.state / pt.FILE).unlink()
     point, sign = json.loads(report(capsys, done, "--format", "json")[1])["open"]
     assert point.startswith(f"{len(proof_plan.plan(done.config))} tests never done: 1, 1c")
-    assert sign == "sign test of unit 1: never done (firebreak sign-test)"
+    assert sign == "sign test of unit 1: never done (firebreak test sign)"
 
 
 def test_missing_equipment_is_open_and_no_limit_image(capsys, done):
@@ -202,7 +202,7 @@ def test_missing_equipment_is_open_and_no_limit_image(capsys, done):
 def test_wrong_input_is_one_line(capsys, done, tmp_path):
     site = "--site", done.files.paths[2]
     words = "there is no such folder"
-    refused(capsys, 2, words, "commissioning", *site, "--state-dir", tmp_path / "none")
-    refused(capsys, 2, "no file is named", "commissioning", "--site", "")
+    refused(capsys, 2, words, "document commissioning", *site, "--state-dir", tmp_path / "none")
+    refused(capsys, 2, "no file is named", "document commissioning", "--site", "")
     done.files.say("cabinet", "plan.racks", '["pod_9", "pod_1", "pod_1"]')
-    refused(capsys, 2, '"pod_9" is no unit of places.toml', "commissioning", *site)
+    refused(capsys, 2, '"pod_9" is no unit of places.toml', "document commissioning", *site)

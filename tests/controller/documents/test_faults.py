@@ -1,4 +1,4 @@
-"""`firebreak evidence --faults`: every input and output has its faults and their detection."""
+"""`firebreak document faults`: every input and output has its faults and their detection."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`firebreak evidence --hazards`: the log has no gap, and every kind of gap is found."""
+"""`firebreak document hazards`: the log has no gap, and every kind of gap is found."""
 
 import copy
 

@@ -18,7 +18,7 @@ FIRST = len(matrix_grid.CAUSES)
 
 
 def made(capsys, form, *site, code=0):
-    found, out, err = run(capsys, "matrix", "--format", form, *site)
+    found, out, err = run(capsys, "document matrix", "--format", form, *site)
     assert found == code
     return out
 

@@ -1,4 +1,4 @@
-"""`firebreak matrix`, `checklist`, `reasons`: complete, equal to tables and site, printable."""
+"""The documents `matrix`, `checklist`, `reasons`: complete, equal to tables and site, printable."""
 
 import functools
 import re
@@ -224,7 +224,7 @@ def required(out):
 
 def test_a_row_that_is_not_accepted_is_required(pylontech, capsys):
     pylontech.drop("site", "bms_cells")
-    code, out, err = run(capsys, "matrix --site", pylontech.paths[2])
+    code, out, err = run(capsys, "document matrix --site", pylontech.paths[2])
     assert (code, len(err)) == (1, 1) and "not_fitted.bms_cells: is missing" in err[0]
     assert required(out) == {"24", "34a", "34b", "34c"}
     assert run(capsys, "check", pylontech.paths[2])[0] == 2
@@ -241,14 +241,14 @@ def test_the_matrix_lists_all_missing_equipment_at_once(files, capsys):
         ('bus = "gas"\nunit_id = 5', 'bus = "gas"\nunit_id = 5\nsetpoint_ms = 100'),
     ):
         files.replace("type", old, new)
-    code, out, err = run(capsys, "matrix --site", files.paths[2])
+    code, out, err = run(capsys, "document matrix --site", files.paths[2])
     assert code == 2 and "one device with this role" in err[0], (
         "two converters for one unit: wrong, not missing"
     )
     text = files.paths[0].read_text()
     start, end = text.index("[device.other]"), text.index("[device.climate]")
     files.paths[0].write_text(text[:start] + text[end:])
-    code, out, err = run(capsys, "matrix --site", files.paths[2])
+    code, out, err = run(capsys, "document matrix --site", files.paths[2])
     assert (code, len(err)) == (1, 3)
     needs = f"no device with role toxic: {equipment.with_clauses([9, 10])}"
     assert any(needs in line for line in err)
@@ -343,14 +343,14 @@ NEEDED = {
 def test_a_missing_required_contact_hides_no_other_missing_equipment(files, capsys, lacking):
     for name in lacking:
         files.replace("type", f'"{name}"', '""')
-    code, out, err = run(capsys, "matrix --site", files.paths[2])
+    code, out, err = run(capsys, "document matrix --site", files.paths[2])
     named = "\n".join(err)
     assert code == 1
     assert all([f'"{name}" is not mapped' in named and name in out for name in lacking])
     smoke = {"4", "5"} if "smoke_1_ok" in lacking else set()
     assert required(out) - smoke == set().union(*[NEEDED.get(name, set()) for name in lacking])
     assert len(err) == len(lacking) and "or not_fitted." not in named
-    for command in ("check", "run", "checklist --site"):
+    for command in ("check", "run", "document checklist --site"):
         code, _, err = run(capsys, command, files.paths[2])
         assert code == 2 and "is not mapped" in err[0]
     if len(lacking) == 1:
@@ -361,7 +361,7 @@ def test_a_missing_required_contact_hides_no_other_missing_equipment(files, caps
 
 def test_a_cabinet_without_a_required_row_has_no_checklist_and_never_runs(files, capsys):
     files.replace("type", '"leak_ok"', '""')
-    code, out, err = run(capsys, "checklist --site", files.paths[2])
+    code, out, err = run(capsys, "document checklist --site", files.paths[2])
     assert (code, out) == (2, "") and f"{equipment.with_clauses([42])} would not be armed" in err[0]
     found, lines = configuration.survey(files.paths[2])
     assert len(lines) == 1 and found.topology.not_fitted["leak"] == ""
@@ -486,10 +486,10 @@ def test_the_checklist_has_empty_columns_and_the_parts_of_each_time(
 
 
 def test_reasons_md_is_current_and_has_every_code_once(capsys):
-    code, out, _ = run(capsys, "reasons")
+    code, out, _ = run(capsys, "document reasons")
     page = (ROOT / "controller" / "REASONS.md").read_text(encoding="ascii")
     same = page.rstrip("\n") == out.rstrip("\n")
-    assert code == 0 and same, "python -m controller reasons > controller/REASONS.md"
+    assert code == 0 and same, "python -m controller document reasons > controller/REASONS.md"
     found = reason_book.facts()
     assert [code["code"] for code in found["codes"]] == sorted(reason_words.TEXTS)
     names = [stage["stage"] for stage in found["stages"]]

@@ -17,7 +17,7 @@ WORDS_MAX = {"example": 480, "pv_genset": 520}  # of one upright page at 9 pt, m
 
 @pytest.mark.parametrize("name", WORDS_MAX)
 def test_the_sheet_fits_a_page_and_has_no_word_that_sounds_safe(capsys, name):
-    code, lines, err = run(capsys, "responder --site", FOLDER / name / "cabinet.toml")
+    code, lines, err = run(capsys, "document responder --site", FOLDER / name / "cabinet.toml")
     text = " ".join(lines)
     assert (code, err) == (1, []) and max(map(len, lines[1:])) <= 79, "but for names in the title"
     assert len(text.split()) <= WORDS_MAX[name]

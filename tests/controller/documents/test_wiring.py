@@ -13,7 +13,7 @@ CABINETS = sorted(FOLDER.glob("*/cabinet.toml"))
 
 @pytest.mark.parametrize("path", CABINETS, ids=lambda path: path.parent.name)
 def test_the_page_names_every_terminal_and_device_of_a_shipped_cabinet(capsys, path):
-    code, lines, err = run(capsys, "wiring", path)
+    code, lines, err = run(capsys, "document wiring", path)
     assert (code, err) == (0, []) and max(map(len, lines)) <= 80
     config, text = configuration.load(str(path)), " ".join(" ".join(lines).split())
     for device in config.devices:
@@ -70,5 +70,5 @@ def test_a_bus_by_tcp_and_a_second_channel_are_named():
 
 
 def test_a_refused_file_is_one_line(capsys, tmp_path):
-    code, out, err = run(capsys, "wiring", tmp_path / "none.toml")
+    code, out, err = run(capsys, "document wiring", tmp_path / "none.toml")
     assert (code, out, len(err)) == (2, [], 1)

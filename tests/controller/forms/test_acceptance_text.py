@@ -31,7 +31,7 @@ Not needed: J. Doe, 2026-03-01|Nothofer Rejec|4711, refused once
 NO_DAY = "names no date"
 OTHER_DAY = "names no date from 2015-01-01 on and before 2200-01-01"
 ONLY_DAY = "names only a date"
-COMMANDS = [("check",), ("matrix", "--site"), ("checklist", "--site")]
+COMMANDS = [("check",), ("document", "matrix", "--site"), ("document", "checklist", "--site")]
 
 
 @pytest.mark.parametrize("texts, is_nothing", [(NOTHING, True), (SOMETHING, False)])

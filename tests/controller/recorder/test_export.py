@@ -1,4 +1,4 @@
-"""`firebreak export` and `verify`: whole files or none, one line, times as people write them."""
+"""`firebreak record export`, `verify`: whole files or none, one line, times as people write them."""
 
 import contextlib
 import csv
@@ -23,7 +23,7 @@ def record(tmp_path_factory):
 
 
 def export(capsys, record, out, what, *more):
-    return run(capsys, f"export --what {what} --state-dir", record, "--out", out, *more)
+    return run(capsys, f"record export --what {what} --state-dir", record, "--out", out, *more)
 
 
 def rows(path):
@@ -31,7 +31,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("argv", ["verify", "export --out ."])
+@pytest.mark.parametrize("argv", ["record verify", "record export --out ."])
 def test_a_member_of_the_group_is_told_who_may_read_the_record(record, capsys, monkeypatch, argv):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     words = "record.db: cannot be read: only the user firebreak may: put sudo -u firebreak before"
@@ -77,7 +77,7 @@ def test_only_the_time_asked_for_and_events_by_default(capsys, record, tmp_path)
     (path,) = tmp_path.iterdir()
     assert path.name == "firebreak_seconds_20270115T080002_20270115T080005.csv"
     assert [row["utc"][17:19] for row in rows(path)] == ["02", "03", "04"]
-    days = "export --from 2027-01-15 --to 2027-01-16 --state-dir"
+    days = "record export --from 2027-01-15 --to 2027-01-16 --state-dir"
     code, out, err = run(capsys, days, record, "--out", tmp_path)
     name = "firebreak_events_20270115T000000_20270116T000000.csv: "
     assert (code, err) == (0, []) and name in out[0]
@@ -114,7 +114,7 @@ WRONG = """
 def test_wrong_input_is_one_line(capsys, record, tmp_path):
     where = "--state-dir", record, "--out", tmp_path, "--what", "events"
     for more, words in table(WRONG):
-        refused(capsys, 2, words, "export", *where, *more.format(tmp_path).split())
+        refused(capsys, 2, words, "record export", *where, *more.format(tmp_path).split())
     assert list(tmp_path.iterdir()) == []
     nothing = (1, [], ["firebreak: no capture in that time"])
     assert export(capsys, record, tmp_path, "capture", "--to", "2026-01-01") == nothing
@@ -172,7 +172,7 @@ def test_a_link_on_the_stick_is_not_followed(tmp_path):
 
 
 def test_what_is_wrong_with_the_stick_is_said(capsys, monkeypatch, record, tmp_path):
-    where = "export --what events --state-dir", record, "--out", tmp_path
+    where = "record export --what events --state-dir", record, "--out", tmp_path
     for code, words in (
         (errno.ENOSPC, "the stick is full"),
         (errno.EROFS, "read-only"),
@@ -184,7 +184,7 @@ def test_what_is_wrong_with_the_stick_is_said(capsys, monkeypatch, record, tmp_p
 
 
 def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
-    where = "verify --state-dir", record
+    where = "record verify --state-dir", record
     code, out, err = run(capsys, *where)
     assert (code, out[-1], err) == (0, "the chain is whole", [])
     head = out[0].split()[-1]
@@ -194,7 +194,7 @@ def test_verify_says_whole_or_where_it_breaks(capsys, record, tmp_path):
     assert code == 1 and "published hash" in out[-1]
     whole, copy = (record / "record.db").read_bytes(), tmp_path / "record.db"
     copy.write_bytes(whole.replace(b" -> tripped", b" -> stopped"))
-    code, out, _ = run(capsys, "verify", copy)
+    code, out, _ = run(capsys, "record verify", copy)
     assert code == 1 and out[-1].startswith("BROKEN: event ") and "content or the order" in out[-1]
 
 
@@ -212,9 +212,9 @@ def test_verify_names_damaged_values(capsys, record, tmp_path):
         copy.write_bytes((record / "record.db").read_bytes())
         with contextlib.closing(sqlite3.connect(copy)) as connection, connection:
             connection.executescript(change)
-        code, out, err = run(capsys, "verify", copy)
+        code, out, err = run(capsys, "record verify", copy)
         assert (code, err) == (1, []) and any(line.startswith(f"BROKEN: {words}") for line in out)
-    for command in ("verify", "proof-test verify"):
+    for command in ("record verify", "test proof verify"):
         words = 'firebreak: argument --head: "": a hash is 64 hexadecimal digits$'
         refused(capsys, 2, words, f"{command} --head= --state-dir", record)
 
@@ -224,7 +224,7 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
     for path in bench.state_dir.glob("record.db*"):
         path.unlink()
     bench.start_recorder().close()
-    code, out, _ = run(capsys, "verify --state-dir", bench.state_dir)
+    code, out, _ = run(capsys, "record verify --state-dir", bench.state_dir)
     ((number,),) = bench.query("SELECT min(id) FROM events")
     lost = f"events removed to free room, or recorded as lost: {number - 1}"
     says = f"event {number} records that the database was damaged or removed before it"
@@ -234,13 +234,15 @@ def test_verify_repeats_what_was_lost(capsys, tmp_path):
 
 def test_verify_of_no_record_and_limits_out_of_range_are_one_line(capsys, tmp_path):
     path = tmp_path / "record.db"
-    refused(capsys, 2, "No such file", "verify", path)
+    refused(capsys, 2, "No such file", "record verify", path)
     for content, words in (b"", "No such file"), (b"no database" * 100, "not a database"):
         path.write_bytes(content)
-        refused(capsys, 2, words, "verify", path)
+        refused(capsys, 2, words, "record verify", path)
     where = "--state-dir", tmp_path, "--run-dir", tmp_path
     for option, value in ("--history-MB", 1), ("--captures-MB", 0), ("--events-max", 5):
-        refused(capsys, 2, f'{option}: "{value}": allowed is', f"record {option} {value}", *where)
+        refused(
+            capsys, 2, f'{option}: "{value}": allowed is', f"record run {option} {value}", *where
+        )
 
 
 def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, tmp_path):
@@ -248,9 +250,9 @@ def test_record_without_a_place_to_write_says_what_where_and_what_to_do(capsys, 
     (tmp_path / "file").write_text("")
     for name, words in (("link", "File exists"), ("file", "File exists")):
         line = f"nothing is recorded: {tmp_path}/{name}.*{words}.*; give another --state-dir"
-        refused(capsys, 3, line, "record --run-dir", tmp_path, "--state-dir", tmp_path / name)
+        refused(capsys, 3, line, "record run --run-dir", tmp_path, "--state-dir", tmp_path / name)
     words = "^firebreak: nothing is recorded: ''.*does the directory exist"
-    refused(capsys, 3, words, "record --state-dir= --run-dir", tmp_path)
+    refused(capsys, 3, words, "record run --state-dir= --run-dir", tmp_path)
 
 
 FILES = [("captures", "file"), ("captures", "event_id")]
@@ -279,7 +281,11 @@ def test_names_of_tables_that_are_no_text_are_one_line(capsys, record, tmp_path)
     (tmp_path / "record.db").write_bytes(
         content.replace(b"CREATE TABLE links", b"CREAT\xca TABLE links")
     )
-    for command in ("verify", "export --what events --out .", "export --what seconds --out ."):
+    for command in (
+        "record verify",
+        "record export --what events --out .",
+        "record export --what seconds --out .",
+    ):
         refused(
             capsys,
             2,

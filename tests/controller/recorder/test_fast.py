@@ -214,17 +214,19 @@ def test_the_audit_reads_the_ring(bench):
 
 def test_the_ring_is_exported_and_verified(bench, capsys, tmp_path):
     state = "--state-dir", bench.state_dir
-    code, out, err = run(capsys, "export --what ticks", "--out", tmp_path, *state)
+    code, out, err = run(capsys, "record export --what ticks", "--out", tmp_path, *state)
     assert (code, err) == (0, []) and "firebreak_ticks_begin_end.csv" in out[0]
     lines = (tmp_path / "firebreak_ticks_begin_end.csv").read_text().splitlines()
     assert lines[0] == "utc,load_W,grid_W,battery_W,voltage_pu,frequency_Hz,commanded"
     assert len(lines) == 201 and lines[-1].split(",")[1] == "300034"
     code, out, _ = run(capsys, "audit", tmp_path / "firebreak_ticks_begin_end.csv")
     assert code == 0 and "at 20 ms, highest load 0.3001 MW" in out[0]
-    code, out, _ = run(capsys, "verify", *state)
+    code, out, _ = run(capsys, "record verify", *state)
     assert code == 0 and "ticks: 1 minutes, 2027-01-15T08:00:0" in out[1]
     assert out[2].startswith("their writes to the flash: ")
-    assert run(capsys, "export --what ticks --from 2030-01-01 --out", tmp_path, *state)[0] == 1
+    assert (
+        run(capsys, "record export --what ticks --from 2030-01-01 --out", tmp_path, *state)[0] == 1
+    )
 
 
 def placed(folder):

@@ -32,7 +32,7 @@ def cut(bench, kept):
 
 
 def verified(capsys, bench):
-    code, out, _ = run(capsys, "verify", "--state-dir", bench.state_dir)
+    code, out, _ = run(capsys, "record verify", "--state-dir", bench.state_dir)
     return code, [line for line in out if "BROKEN" in line]
 
 

@@ -166,7 +166,7 @@ def test_a_page_in_the_middle_does_not_cost_what_is_newer(cabinet, capsys):
     verdict = cabinet.verdict()
     gap_ends = next(number for number in left if number > 150)
     assert verdict.intact and verdict.unlinked == [gap_ends] and verdict.missing == 301 - len(left)
-    assert firebreak.main(["verify", "--state-dir", str(cabinet.state_dir)]) == 0
+    assert firebreak.main(["record", "verify", "--state-dir", str(cabinet.state_dir)]) == 0
     assert f"event {gap_ends} follows a gap from damage" in capsys.readouterr().out
     cabinet.execute("DELETE FROM events WHERE code = 'DAMAGE'")
     assert len(cabinet.verdict().breaks) > 1, "a gap that nothing speaks of"

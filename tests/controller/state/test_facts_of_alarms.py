@@ -272,7 +272,7 @@ def test_a_stopped_cabinet_says_what_starts_it(tmp_path):
     assert "waits for interlock" in there[0]
     key(watched, True, 15)
     cabinet.request_sign(1, 1)
-    words = "the sign test of unit 1 comes first (firebreak sign-test)"
+    words = "the sign test of unit 1 comes first (firebreak test sign)"
     assert starts_with(watched.run(16), words)
     assert watched.facts("alarms")["start"]["sign_held"] == [1]
     cabinet.request_sign(1, 0)

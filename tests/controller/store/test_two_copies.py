@@ -297,14 +297,14 @@ def test_every_command_leaves_a_store_of_a_newer_release(tmp_path, capsys):
     before = newer(tmp_path, *st.COPIES)
     for code, words in (
         (2, ["run", EXAMPLE, "--run-dir", tmp_path / "run"]),
-        (2, ["prepare"]),
-        (3, ["backup", tmp_path / "b.tar", "--etc-dir", tmp_path / "etc"]),
-        (1, ["migrate", EXAMPLE]),
+        (2, ["box", "prepare"]),
+        (3, ["box", "backup", tmp_path / "b.tar", "--etc-dir", tmp_path / "etc"]),
+        (1, ["box", "migrate", EXAMPLE]),
     ):
         found, lines = lines_of(capsys, *words, "--state-dir", tmp_path)
         (line,) = [each for each in lines if "store" in each]
         assert found == code
-        assert ("a newer release has written" in line) == (words[0] != "prepare")
+        assert ("a newer release has written" in line) == (words[1] != "prepare")
     assert newer_bytes(tmp_path) == before and not (tmp_path / "b.tar").exists()
 
 

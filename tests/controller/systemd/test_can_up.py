@@ -1,4 +1,4 @@
-"""`firebreak can-up`: the bit rate is that of the configuration; every refusal is one line."""
+"""`firebreak bus can-up`: the bit rate is that of the configuration; every refusal is one line."""
 
 import argparse
 import shutil

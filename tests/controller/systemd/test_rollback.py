@@ -1,4 +1,4 @@
-"""`firebreak rollback` in a tree with two releases, whose commands are stubs."""
+"""`firebreak box rollback` in a tree with two releases, whose commands are stubs."""
 
 import contextlib
 import os
@@ -91,7 +91,7 @@ def roll_back(tree, monkeypatch, capsys, answers=None):
         return (answers or {}).get((release, words[0]), done())
 
     monkeypatch.setattr(rollback.Box, "asked", answer)
-    found = lines_of(capsys, "rollback --root", tree)
+    found = lines_of(capsys, "box rollback --root", tree)
     assert not (tree / rollback.TRIAL).exists()
     return found
 
@@ -192,19 +192,19 @@ def test_a_configuration_that_the_old_release_refuses_changes_nothing(tree, monk
     before = content(tree)
     monkeypatch.setattr(rollback.Box, "asked", answer)
     line = "firebreak: nothing changed: release old refuses /etc/firebreak/cabinet/site.toml:x: is"
-    assert run(capsys, "rollback --root", tree) == (2, [], [f"{line} unknown"])
+    assert run(capsys, "box rollback --root", tree) == (2, [], [f"{line} unknown"])
     assert content(tree) == before
     own = {"cabinet.toml": "cabinet", "site.toml": "site", "mine.toml": "changed by the owner"}
     assert seen == {"a.toml": "old a", **own} and not (tree / rollback.TRIAL).exists()
 
 
 def test_a_state_that_only_the_old_release_cannot_read_changes_nothing(tree, monkeypatch, capsys):
-    refused = {("old", "migrate"): done(1, "key\nstore\n"), ("new", "migrate"): done(1, "key\n")}
+    refused = {("old", "box"): done(1, "key\nstore\n"), ("new", "box"): done(1, "key\n")}
     code, line = unchanged(tree, monkeypatch, capsys, refused)
     assert code == 2 and line.endswith(
         "nothing changed: release old cannot read /var/lib/firebreak: store"
     )
-    both = {**refused, ("new", "migrate"): done(1, "key\nstore\n")}
+    both = {**refused, ("new", "box"): done(1, "key\nstore\n")}
     assert roll_back(tree, monkeypatch, capsys, both)[0] == 0, "the new one cannot either"
 
 
@@ -217,7 +217,7 @@ def read_by(folder, package, *options):
 
 def test_a_release_that_cannot_be_asked_reads_the_store_itself(tree, monkeypatch, capsys):
     """0.2 has no `migrate --readable`, and takes a store with an approval for a damaged one."""
-    refused = {("old", "migrate"): done(2, err="unrecognized"), ("old", "-P"): done(1)}
+    refused = {("old", "box"): done(2, err="unrecognized"), ("old", "-P"): done(1)}
     code, line = unchanged(tree, monkeypatch, capsys, refused)
     assert code == 2 and "release old cannot read /var/lib/firebreak: its store: see" in line
     refused[("old", "-P")] = done()
@@ -291,7 +291,7 @@ def test_a_running_box_loads_its_units_and_no_service_stops(tmp_path, monkeypatc
 
 def test_readable_prints_only_what_this_release_cannot_read(tmp_path, capsys):
     two_copies.Store(str(tmp_path)).save(Record(latches={"3b": 1}))
-    command = "migrate --readable --state-dir", tmp_path
+    command = "box migrate --readable --state-dir", tmp_path
     assert run(capsys, *command)[:2] == (0, [])
     as_of_form(tmp_path, 2)
     code, (line,), _ = run(capsys, *command)

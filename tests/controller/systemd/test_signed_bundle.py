@@ -71,7 +71,7 @@ def install(box, signers, data, capfd, *more):
     path.write_bytes(data)
     before = sorted(box.rglob("*"))
     words = ["--bundle", str(path), "--signers", str(signers / "allowed"), "--root", str(box)]
-    return *lines_of(capfd, "install", *words, *more), sorted(box.rglob("*")) == before
+    return *lines_of(capfd, "box install", *words, *more), sorted(box.rglob("*")) == before
 
 
 def test_a_bundle_is_installed_by_its_own_installer_from_its_own_wheels(box, signers, whole, capfd):
@@ -226,14 +226,14 @@ def test_a_signed_bundle_that_cannot_be_laid_out_ends_in_one_line(box, signers, 
 def test_a_pipe_in_place_of_a_bundle_is_refused_at_once(box, signers, capfd):
     os.mkfifo(box.parent / "pipe")
     words = ["--bundle", str(box.parent / "pipe"), "--signers", str(signers / "allowed")]
-    assert program.main(["install", *words, "--root", str(box)]) == 2
+    assert program.main(["box", "install", *words, "--root", str(box)]) == 2
     assert "allowed a regular file" in capfd.readouterr().err
 
 
 def test_an_installation_needs_root(signers, monkeypatch, capsys):
     monkeypatch.setattr(signed_bundle.os, "geteuid", lambda: 1000)
-    assert program.main(["install", "--bundle", "x", "--signers", "y"]) == 3
-    assert capsys.readouterr().err == "firebreak: install needs root: sudo firebreak install\n"
+    assert program.main(["box", "install", "--bundle", "x", "--signers", "y"]) == 3
+    assert capsys.readouterr().err == "firebreak: install needs root: sudo firebreak box install\n"
 
 
 def test_a_bundle_is_made_of_what_the_installer_reads(signers, tmp_path, monkeypatch, capsys):
