@@ -30,6 +30,7 @@ CHECK = "check"
         metavar="KIND",
         help="with check: print the drop-in of the unit of one kind, with its addresses",
     ),
+    cli.JSON,
     cli.option(
         "--listen",
         metavar="PATH",
@@ -54,7 +55,7 @@ def _run(arguments: Namespace) -> int:
     with cli.ends(WRONG_INPUT, ConfigError):
         found = settings.load(arguments.file)
     if arguments.kind == CHECK:
-        return _check(found, arguments.drop_in)
+        return _check(found, arguments)
     if arguments.kind not in found.doors:
         line = f"{arguments.file}: has no [{arguments.kind}.NAME], so nothing is to be opened"
         raise cli.Ended(WRONG_INPUT, line)
@@ -75,9 +76,11 @@ def _served_alone(arguments: Namespace) -> int:
     return process.run("local", found, arguments.run_dir, STATE_DIRECTORY, "", is_kept=False)
 
 
-def _check(found: settings.Settings, kind: str | None) -> int:
+def _check(found: settings.Settings, arguments: Namespace) -> int:
+    kind = arguments.drop_in
     if kind is None:
-        print("\n".join(exposure.table(found)))
+        facts = [each._asdict() for each in exposure.of(found)]
+        cli.show(arguments.json, facts, lambda: exposure.table(found))
     elif kind in found.doors:
         print(exposure.drop_in(found, kind), end="")
     return DONE

@@ -7,6 +7,8 @@ import contextlib
 import os
 import socket
 from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
 
 from controller.hints import admission, hint_statistics, keys, no_answer, wire as w
 from controller.run import operator_client, operator_commands
@@ -101,7 +103,11 @@ def _send(run_directory: str, command: int, name: str, key: bytes) -> int:
 
 
 @cli.command(
-    "key list", cli.STATE_DIR, cli.RUN_DIR, help="names, fingerprints and ages; never a key"
+    "key list",
+    cli.STATE_DIR,
+    cli.RUN_DIR,
+    cli.JSON,
+    help="names, fingerprints and ages; never a key",
 )
 def _list(arguments: Namespace) -> int:
     _check_folder(arguments.state_dir)
@@ -109,17 +115,29 @@ def _list(arguments: Namespace) -> int:
     with cli.ends(NO_START, keys.KeyStoreError):
         found, lines = keys.load(arguments.state_dir, keys.names(arguments.state_dir), utc_s, 0)
     ended = _ended(arguments.run_dir)
-    print("SOURCE            FINGERPRINT  AGE    OLD KEY")
-    for name, each in found.items():
-        old = _old(each[1], (name, each[0].fingerprint) in ended) if each[1:] else "-"
-        own = fingerprint(each[0].fingerprint)
-        print(f"{name:16}  {own:11}  {span(elapsed_s(each[0].made_s, utc_s)):5}  {old}")
+    facts = [
+        {
+            "source": name,
+            "fingerprint": fingerprint(each[0].fingerprint),
+            "age_s": elapsed_s(each[0].made_s, utc_s),
+            "old_key": _old(each[1], (name, each[0].fingerprint) in ended) if each[1:] else None,
+        }
+        for name, each in found.items()
+    ]
+    cli.show(arguments.json, {"keys": facts, "wrong": lines}, lambda: _listed(facts))
     if not found and not lines:
         folder = os.path.join(arguments.state_dir, keys.DIRECTORY)
         say(f"no keys in {folder}; --state-dir DIR reads another folder")
     for line in lines:
         say(line)
     return NOT_DONE if lines else DONE
+
+
+def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
+    yield "SOURCE            FINGERPRINT  AGE    OLD KEY"
+    for each in facts:
+        words = f"{each['source']:16}  {each['fingerprint']:11}  {span(each['age_s']):5}"
+        yield f"{words}  {each['old_key'] or '-'}"
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:

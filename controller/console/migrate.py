@@ -41,6 +41,7 @@ class _Todo(Exception):
     cli.option(
         "--readable", action="store_true", help="only what of the state this version cannot read"
     ),
+    cli.JSON,
 )
 def _migrate(arguments: Namespace) -> int:
     """Prints a line for each part. Exit code 1 while something is left to do."""
@@ -53,9 +54,12 @@ def _migrate(arguments: Namespace) -> int:
         found = [*_strangers(directory), *_members()]
     carried, todo = _parts(directory, (_store, _keys, _users, _record, _proof_tests))
     todo = [*found, *todo, *_configuration(arguments.file, directory)]
-    for head, lines in (("carried", carried), ("to do", todo)):
-        for line in lines:
-            print(ascii_only(f"{head:8} {line}"))
+    parts = {"carried": carried, "to do": todo}
+    cli.show(
+        arguments.json,
+        {"carried": carried, "to_do": todo},
+        lambda: [ascii_only(f"{head:8} {line}") for head in parts for line in parts[head]],
+    )
     return NOT_DONE if todo else DONE
 
 

@@ -168,6 +168,7 @@ def note_hash(run_directory: str, record: proof_lines.Record) -> None:
 @cli.command(
     "test proof list",
     cli.option("--format", choices=tuple(proof_list.MADE), default="text", help="(%(default)s)"),
+    cli.JSON_FORMAT,
     _SITE,
     cli.RUN_DIR,
     cli.STATE_DIR,
@@ -215,13 +216,15 @@ def _facts(planned: Plan, found: proof_lines.Found, now: proof_tests.Moment) -> 
 # -- verify
 
 
-@cli.command("test proof verify", cli.HEAD, cli.STATE_DIR, help="check the ledger's hash chain")
+@cli.command(
+    "test proof verify", cli.HEAD, cli.STATE_DIR, cli.JSON, help="check the ledger's hash chain"
+)
 def _verify(arguments: Namespace) -> int:
     path, head = proof_tests.path_of(arguments.state_dir), arguments.head
     cli.check_folder(arguments.state_dir)
     with cli.ends(NO_START, OSError, at=path):
         found = proof_tests.read(arguments.state_dir)
-    print(f"{path}: {proof_list.recorded(found.tests, len(found.records))}; head {found.head}")
+    first = f"{path}: {proof_list.recorded(found.tests, len(found.records))}; head {found.head}"
     lines, more = list(found.lines), ""
     if head == chain.START and found.newest:
         lines.append("64 zeros are the start of an empty ledger, but this ledger has records")
@@ -229,5 +232,8 @@ def _verify(arguments: Namespace) -> int:
         more = ": 64 zeros are the start of a ledger without records"
     elif head and head.hex() not in [record.hash for record in found.records]:
         lines.append("no record has the noted hash: an earlier record was changed or removed")
-    print("\n".join(lines) or "the chain is whole" + more)
-    return NOT_DONE if found.breaks or len(lines) > len(found.lines) else DONE
+    is_whole = not found.breaks and len(lines) == len(found.lines)
+    facts = {"file": path, "is_whole": is_whole, "tests": found.tests, "head": found.head}
+    facts |= {"records": len(found.records), "wrong": lines}
+    cli.show(arguments.json, facts, lambda: [first, *(lines or ["the chain is whole" + more])])
+    return DONE if is_whole else NOT_DONE

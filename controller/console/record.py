@@ -1,6 +1,7 @@
 """`firebreak record run`: the recorder as a process. `record verify`: checks its hash chain."""
 
 import contextlib
+import dataclasses
 import errno
 import os
 import signal
@@ -87,6 +88,7 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
     cli.option("file", nargs="?", help="record.db (default: the one in the state directory)"),
     cli.STATE_DIR,
     cli.HEAD,
+    cli.JSON,
 )
 def _verify(arguments: Namespace) -> int:
     path = arguments.file or os.path.join(arguments.state_dir, reading.FILE)
@@ -98,9 +100,15 @@ def _verify(arguments: Namespace) -> int:
     except (OSError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
     first, *others = _lines(path, verdict)
-    for line in (first, *_ring_lines(ring), *others):
-        print(line)
-    return DONE if verdict.intact and not ring.breaks else NOT_DONE
+    is_whole = verdict.intact and not ring.breaks
+    facts = {
+        "file": path,
+        "is_whole": is_whole,
+        **dataclasses.asdict(verdict),
+        "ticks": ring._asdict(),
+    }
+    cli.show(arguments.json, facts, lambda: [first, *_ring_lines(ring), *others])
+    return DONE if is_whole else NOT_DONE
 
 
 def _ring_lines(ring: fast_ring.Ring) -> Iterator[str]:

@@ -150,10 +150,7 @@ DOCUMENTS = OF_PROGRAM | {
         "terminals, the hard-wired chain, buses",
         _of_site("documents.wiring.facts"),
         _late("documents.wiring.blocks"),
-        options=(
-            cli.option("site", metavar="FILE", help="cabinet.toml"),
-            cli.option("--json", dest="format", action="store_const", const="json", default="text"),
-        ),
+        options=(cli.option("site", metavar="FILE", help="cabinet.toml"),),
         forms=TERMINAL,
     ),
 }
@@ -211,5 +208,5 @@ def _printed(each: Document, arguments: Namespace) -> int:
 
 cli.group("document", "NAME")
 for _name, _own in sorted(DOCUMENTS.items()):
-    _options = *_own.options, _form(_own.forms)
+    _options = *_own.options, _form(_own.forms), cli.JSON_FORMAT
     cli.command(f"document {_name}", *_options, help=_own.words)(functools.partial(_printed, _own))

@@ -107,6 +107,9 @@ def with_nearest(message: str) -> str:
 RUN_DIR = option("--run-dir", default=RUN_DIRECTORY, help="of the controller (%(default)s)")
 STATE_DIR = option("--state-dir", default=STATE_DIRECTORY, help="what lasts (%(default)s)")
 JSON = option("--json", action="store_true", help="the same facts as JSON, units in the names")
+JSON_FORMAT = option(
+    "--json", dest="format", action="store_const", const="json", help="as --format json"
+)
 HEAD = option("--head", type=_hash, metavar="HEX", help="a noted hash that must be in the chain")
 
 

@@ -1,4 +1,4 @@
-"""`firebreak record export`, `verify`: whole files or none, one line, times as people write them."""
+"""`firebreak record export`, `verify`: whole files or none, one line, times as people have them."""
 
 import contextlib
 import csv
