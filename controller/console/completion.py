@@ -1,20 +1,52 @@
-"""`firebreak completion bash|zsh`: a shell's script, made from the parsers of all commands."""
+"""`firebreak completion bash|zsh|man`: a shell's script or the manual page, of all parsers."""
 
 import argparse
+from collections.abc import Iterator
 
 import shtab
 
-from controller.system import cli
+from controller.system import cli, release
 from controller.system.paths import DONE
 
 PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # by the metavar of an argument
 
 
-@cli.command("completion", cli.option("shell", choices=("bash", "zsh")))
+@cli.command("completion", cli.option("form", choices=("bash", "zsh", "man")))
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.form == "man":
+        print("\n".join(_page(arguments.every)))
+        return DONE
     _complete_paths(arguments.every)
-    print(shtab.complete(arguments.every, arguments.shell))
+    print(shtab.complete(arguments.every, arguments.form))
     return DONE
+
+
+def _page(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """firebreak(1) in roff: each command with its options, as `--help` prints them."""
+    yield f'.TH FIREBREAK 1 "" "Firebreak {release.version()}" "Commands"'
+    yield from (".SH NAME", f"firebreak \\- {parser.description}", ".SH COMMANDS")
+    for name, each, words in _commands(parser, ""):
+        yield from (f".SS firebreak {name}", _plain(words), ".PP", ".nf")
+        yield from map(_plain, each.format_help().splitlines())
+        yield ".fi"
+    yield from (".SH EXIT STATUS", "0 done, 1 not done, 2 wrong input, 3 could not start.")
+
+
+def _commands(
+    parser: argparse.ArgumentParser, above: str
+) -> Iterator[tuple[str, argparse.ArgumentParser, str]]:
+    """(name, parser, words) of each command, and of each action of a command that has several."""
+    for found in parser._actions:
+        if isinstance(found, argparse._SubParsersAction):
+            words = {each.dest: each.help or "" for each in found._choices_actions}
+            for name, each in found.choices.items():
+                yield above + name, each, words.get(name, "").replace("%%", "%")
+                yield from _commands(each, f"{above}{name} ")
+
+
+def _plain(line: str) -> str:
+    """A line that roff takes for text."""
+    return "\\&" + line.replace("\\", "\\e").replace("-", "\\-")
 
 
 def _complete_paths(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,7 @@ units=etc/systemd/system
 companions="record upstream"
 bash_completion=usr/local/share/bash-completion/completions/firebreak
 zsh_completion=usr/local/share/zsh/site-functions/_firebreak
+man_page=usr/local/share/man/man1/firebreak.1
 
 fail() {
     echo "flash.sh: $1" >&2
@@ -109,7 +110,7 @@ check_links() {
     [ "$root" != / ] || return 0
     for place in "$opt/releases" "$etc/types" "$etc/example" "$units" "$units/firebreak.service.d" \
         etc/{sysusers.d,modules-load.d,udev/rules.d} etc/needrestart/conf.d usr/local/bin \
-        "$bash_completion" "$zsh_completion" var/lib/firebreak; do
+        "$bash_completion" "$zsh_completion" "$man_page" var/lib/firebreak; do
         found="$(readlink -m "$root/$place")"
         case "$found" in
             "$root"/*) ;;
@@ -281,7 +282,8 @@ end_record() {
 own_files() {
     printf '%s\n' "$units/firebreak.service" "$units"/firebreak-{record,upstream,planner,doors@,can@,console@}.service \
         "$units/run-firebreak.mount" etc/udev/rules.d/70-firebreak.rules etc/modules-load.d/firebreak.conf \
-        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf "$bash_completion" "$zsh_completion"
+        etc/needrestart/conf.d/firebreak.conf etc/sysusers.d/firebreak.conf "$bash_completion" "$zsh_completion" \
+        "$man_page"
 }
 
 # The installer of an older release kept no copies: what is there now is of that release.
@@ -455,12 +457,14 @@ install_services() {
     install_doors
 }
 
-# Lets bash and zsh complete the commands of this release. An older release has no such scripts.
+# Lets bash and zsh complete the commands of this release, and man show them. An older release has no such texts.
 install_completion() {
     on_target "/$opt/current/bin/firebreak" completion bash >"$work/bash" 2>/dev/null || return 0
     on_target "/$opt/current/bin/firebreak" completion zsh >"$work/zsh"
     put "$work/bash" "$bash_completion"
     put "$work/zsh" "$zsh_completion"
+    on_target "/$opt/current/bin/firebreak" completion man >"$work/man"
+    put "$work/man" "$man_page"
 }
 
 # Tells a running box to load the new rules and units. Interfaces that are up and running services are not changed.

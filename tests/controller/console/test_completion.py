@@ -86,3 +86,12 @@ def test_a_command_that_takes_a_run_directory_takes_a_state_directory():
     assert {name for name, each in options.items() if "--run-dir" in each} <= {
         name for name, each in options.items() if "--state-dir" in each
     }
+
+
+def test_the_manual_page_has_every_command_with_its_options(capsys):
+    _, lines, _ = run(capsys, "completion man")
+    heads = {line.removeprefix(".SS firebreak ") for line in lines if line.startswith(".SS ")}
+    assert heads >= {*NAMES, *COMMANDS} and lines[0].startswith(".TH FIREBREAK 1 ")
+    plain = {line for line in lines if not re.match(r"\.(TH|SH|SS|PP|nf|fi)\b", line)}
+    assert not {line for line in plain if line.startswith((".", "'"))}, "roff would obey them"
+    assert any("\\-\\-state\\-dir" in line for line in plain)
