@@ -9,13 +9,14 @@ from controller.config import bus_times, configuration, hma, profile_form, schem
 from controller.config.configuration import Config
 from controller.core.base import hint_codes, hint_sources
 from controller.documents import (
+    check_facts,
     check_functions,
     check_rows,
     check_tables,
     effect_words,
     matrix_tables,
 )
-from controller.documents.document import Facts, wrapped
+from controller.documents.document import wrapped
 from controller.forms.field import REQUIRED, allowed_text
 from controller.forms.refusal import ConfigError, in_unit, shown
 from controller.rows.facts import sources
@@ -70,7 +71,7 @@ def _check(arguments: argparse.Namespace) -> int:
         elif arguments.functions:
             print(check_functions.FORMS[arguments.functions]())
         elif arguments.json:
-            facts = _facts(arguments.file)
+            facts = check_facts.of(arguments.file, open_hazards)
             print(cli.as_json(facts))
             return DONE if facts["is_accepted"] else WRONG_INPUT
         elif arguments.drop_in:
@@ -78,39 +79,6 @@ def _check(arguments: argparse.Namespace) -> int:
         else:
             print(_checked(arguments.file, arguments.state_dir))
     return DONE
-
-
-def _facts(path: str) -> Facts:
-    """What `--json` prints: whether the file is accepted, what it lacks, and what runs by it."""
-    refused = configuration.refusals(path)
-    if refused:
-        return {"file": path, "is_accepted": False, "refused": refused}
-    config, doubts = configuration.with_doubts(path)
-    lacking = config.topology.not_fitted
-    return {
-        "file": path,
-        "is_accepted": True,
-        "refused": [],
-        "doubts": list(doubts),
-        "placeholders": hma.placeholder_lines(config.hma, lacking),
-        "dated_ahead": hma.ahead_lines(config.hma, lacking, matrix_tables.today()),
-        "layers": [{"layer": layer, "name": name} for layer, name in config.names],
-        "limits_words": len(config.safety_image),
-        "limits_crc": f"{parameters.image_crc(config.safety_image):08X}",
-        "tick_ms": config.tick_ms,
-        "units": config.units,
-        "devices": [
-            {
-                "device": each.name,
-                "role": each.role,
-                "profile": each.profile.path.stem,
-                "bus": each.bus,
-            }
-            for each in config.devices
-        ],
-        "not_fitted": lacking,
-        "open_hazards": open_hazards(config),
-    }
 
 
 def _checked(path: str, state_directory: str) -> str:

@@ -514,7 +514,7 @@ next_steps() {
         say "next" "cp -r /$etc/example /$etc/cabinet; write your site and ports into it (ls -l /dev/serial/by-path)"
         say "" "sudo -u firebreak firebreak check /$etc/cabinet/cabinet.toml"
         say "" "with devices on a network: ./flash.sh install again, which opens their addresses"
-        say "" "sudo -u firebreak firebreak box prepare   (first store of a new cabinet; otherwise a start needs the key)"
+        say "" "sudo -u firebreak firebreak box prepare   (first store of a new cabinet; else a start needs the key)"
         say "" "a console on a serial line: firebreak user add NAME; systemctl enable firebreak-console@ttyS0"
         say "" "reboot, or: udevadm trigger --action=add --subsystem-match=net; systemctl start firebreak"
         say "" "at the cabinet, with the key out of RUN: sudo -u firebreak firebreak approve"

@@ -46,8 +46,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(WRONG_INPUT, f"firebreak-watch: {message}\n")
 
 
-def _parser() -> _Parser:
-    parser = _Parser(prog="firebreak-watch", description="Tells the cabinet what a queue will do.")
+def _parser(program: str) -> _Parser:
+    parser = _Parser(prog=program, description="Tells the cabinet what a queue will do.")
     own = _Parser(add_help=False)
     own.add_argument("--config", default=settings.FILE, help="watch.toml (%(default)s)")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
@@ -62,9 +62,9 @@ def _parser() -> _Parser:
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int:
     """The exit code of a command; argv without the program's name."""
-    given = _parser().parse_args(argv)
+    given = _parser(program).parse_args(argv)
     try:
         found = settings.load(given.config)
     except ConfigError as error:

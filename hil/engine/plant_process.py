@@ -125,7 +125,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:
-        """From the first fault on each trip counts, even if this machine pauses."""
+        """Note the first fault: from then on each trip counts, even if this machine pauses."""
         if self.fault_us is None and do not in FAULTLESS:
             self.fault_us = at_us
 

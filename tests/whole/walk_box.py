@@ -54,8 +54,13 @@ def argv(command, *more):
     return *command.split(), *given, *more
 
 
-WITH_RUN_DIR = [name for name in LEAVES if "--run-dir" in options(name)]
-NO_PAGES = ("hint", "bus probe", "replace", "test sign", "test step")  # they send or need a device
+# Keys and the ledger are there without a controller.
+WITH_RUN_DIR = [
+    name
+    for name in LEAVES
+    if "--run-dir" in options(name) and not name.startswith(("key ", "test proof "))
+]
+NO_PAGES = ("hint", "bus probe", "replace", "test sign", "test step", "doors")  # send, need a file
 PAGES = [name for name in WITH_RUN_DIR if "--json" in options(name) and name not in NO_PAGES]
 
 
@@ -227,6 +232,6 @@ def seen_by_watch(watched):
         facts = json.loads(json.dumps(facts))
         if page == "status":
             check_state(facts)
-        found[page] = [line for part in pages.PAGES[page](facts) for line in part]
+        found[page] = [line for part in pages.parts(page, facts) for line in part]
         fits(found[page], page)
     return found

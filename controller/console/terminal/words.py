@@ -56,7 +56,7 @@ HELP = [
     "       anywhere:  K lock out: the cabinet stops, opens and cannot start, also",
     "       after a restart. K ends it: the same person, or any user with the key",
     "       out of RUN. Then G starts it. Use padlock and tag too. All is recorded.",
-    "SHELL  firebreak test power, then test sign or test step; replace: exchange of a",
+    "SHELL  firebreak test power, then test sign or step; replace: exchange of a",
     "       device (page 7 shows what is open); probe, sniff: who answers on a bus.",
     "KEYS   Esc or Ctrl-C: leave a question. Ctrl-L: draw anew. Q: leave (here the",
     "       terminal is given back; a serial line logs out). The controller runs on.",
@@ -68,8 +68,8 @@ EXPORT = [
     "E      export (login needed). The console asks for the kind and the first day.",
     "",
     "The stick must be mounted at the --export-dir of this console.",
-    "An export leaves no partial files. firebreak record verify checks the hash chain of",
-    "the events; firebreak replay runs a capture again.",
+    "An export leaves no partial files. firebreak record verify checks the chain",
+    "of hashes of the events; firebreak replay runs a capture again.",
     RULE,
 ]
 
@@ -96,7 +96,7 @@ def tests(facts: Facts) -> list[str]:
         "ON DEMAND",
         "  lamp test               T: both lamps flash for 5 s; the horn is silent",
         "BY HAND",
-        "  proof tests             firebreak document checklist --site FILE has the steps; page 2",
+        "  proof tests             firebreak document checklist --site FILE: the steps",
         "                          shows the row, page 9 its time",
         *_bench(facts["proof_tests"] or {"signs": [], "replacing": []}),
         *_due_tests(facts["proof_tests"]),
@@ -109,7 +109,7 @@ def _bench(found: Facts) -> list[str]:
         (f"sign test, unit {each['unit']}", " ".join([each["state"], each["date"] or ""]).strip())
         for each in found["signs"]
     ]
-    how = "firebreak test power, key to RUN, test sign, test step"
+    how = "firebreak test power, key to RUN; test sign or step"
     rows += [("TEST mode", how), ("step test", "page 9 has the figures of the last ones")]
     rows += [("replacement", f"{each}; firebreak replace") for each in found["replacing"]]
     if not found["replacing"]:

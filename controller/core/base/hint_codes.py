@@ -60,7 +60,7 @@ NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 _TEXTS = """
 GRANTED | granted | The hint is in force as asked. | Renew it when a third of its validity has
   passed.
-LIMITED | partly granted | The hint is in force; limits leave less than it asks for. | Read
+LIMITED | partly granted | The hint is known; limits leave a part of it, or nothing. | Read
   the reasons of the available power and the binding one; nothing need be sent again.
 CHARGING_ONLY | only narrows charging | The source lacks the role grid_cap: its import maximum
   narrows charging. | Give the source the role grid_cap in site.toml if it is to oblige the battery.

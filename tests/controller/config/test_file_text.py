@@ -104,7 +104,7 @@ def test_a_ledger_that_is_a_pipe(tmp_path, capsys, argv, words):
 @pytest.mark.parametrize("argv", [("verify",), ("export", "--what", "events", "--out", ".")])
 def test_a_record_that_is_a_pipe(tmp_path, capsys, argv):
     path = piped(tmp_path, reading.FILE)
-    assert firebreak.main([*argv, "--state-dir", str(tmp_path)]) == 2
+    assert firebreak.main(["record", *argv, "--state-dir", str(tmp_path)]) == 2
     out, err = capsys.readouterr()
     assert (out, err) == ("", f"firebreak: {path}: {REFUSED}\n")
     assert record.opened(str(tmp_path)) is None and record.trouble(str(tmp_path)) == PIPE

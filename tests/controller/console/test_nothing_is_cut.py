@@ -108,7 +108,7 @@ def test_reset_and_start_are_shown_with_every_row_active(facts):
         "reset": quiet["reset"] | reset,
         "start": quiet["start"] | start,
     }
-    lines, *more = pages.PAGES["alarms"](page)
+    lines, *more = pages.parts("alarms", page)
     begins = {line[:6].strip() for line in lines}
     assert begins >= set("ALARM ALSO FIRST CHECK RESET WAITS RESETS START".split())
     followed = len([line for line in lines if line[15:21] == "  row "])
@@ -169,6 +169,6 @@ def test_links_and_devices_show_every_name_in_full(tmp_path):
     bus = {"name": "", "kind": "can", "speed": 1_000_000, **can}
     found |= {"devices": [one | {"device": name, "bus": f"b{name[1:]}"} for name in names]}
     found |= {"buses": [bus | {"name": f"b{name[1:]}"} for name in names], "is_live": True}
-    text = " ".join(map(whole, pages.PAGES["links"](found)))
+    text = " ".join(map(whole, pages.parts("links", found)))
     assert all(f"{name} on b{name[1:]}" in text and f"BUS b{name[1:]}" in text for name in names)
     assert text.count("1000000000") == len(names) * 5

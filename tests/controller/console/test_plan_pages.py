@@ -68,7 +68,7 @@ EDGES = {
 def test_every_allowed_plan_fits_the_screen_and_the_page(tmp_path, change):
     facts = written(tmp_path / "run", sample_plan.plan(**change))
     assert facts["trouble"] is None
-    parts = pages.PAGES["plan"](HEAD | facts)
+    parts = pages.parts("plan", HEAD | facts)
     for lines in parts:
         assert len(lines) <= HEIGHT
         for line in lines:
@@ -88,13 +88,13 @@ def test_every_allowed_plan_fits_the_screen_and_the_page(tmp_path, change):
 )
 def test_a_page_without_a_plan_says_why(tmp_path, content, said):
     facts = HEAD | written(tmp_path / "run", content)
-    (lines,) = pages.PAGES["plan"](facts)
+    (lines,) = pages.parts("plan", facts)
     assert said in flat(lines) and len(lines) <= HEIGHT
 
 
 def test_waits_and_age_come_first(tmp_path):
     old = sample_plan.plan(NOW - timedelta(days=1), waits=["the controller does not answer"])
-    (lines, *_) = pages.PAGES["plan"](HEAD | written(tmp_path / "run", old))
+    (lines, *_) = pages.parts("plan", HEAD | written(tmp_path / "run", old))
     assert lines[2].startswith("OLD") and lines[4] == "WAITS  the controller does not answer"
 
 

@@ -63,8 +63,8 @@ def tty_of():
         os.close(slave)
 
 
-def run(capsys, tmp_path, *command):
-    code = __main__.main([*command, "--run-dir", str(tmp_path)])
+def run(capsys, tmp_path, command, *more):
+    code = __main__.main([*command.split(), *more, "--run-dir", str(tmp_path)])
     return code, *capsys.readouterr()
 
 
@@ -253,7 +253,7 @@ def test_a_bad_profile_of_a_folder_is_named_and_left_out(tmp_path):
 
 @pytest.mark.parametrize("where, name", [(__main__.cli, "add"), (bus_access, "find")])
 def test_ctrl_c_ends_a_command_with_one_line(capsys, tmp_path, monkeypatch, where, name):
-    def pressed(*_):
+    def pressed(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(where, name, pressed)

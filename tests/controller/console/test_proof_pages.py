@@ -118,7 +118,7 @@ def test_the_page_of_tests_shows_sign_tests_and_what_is_being_replaced():
         "  sign test, unit 12      never done",
     ]
     assert lines[-1].endswith("none is open; firebreak replace meter, pcs, bms or io")
-    assert "sign-test, step-test" in lines[2] and "page 9" in lines[3]
+    assert "test sign or step" in lines[2] and "page 9" in lines[3]
     opened = "replacement of meter_grid open since 2026-03-14T02:07:31Z by anna"
     line = " ".join(fits(words._bench({**found, "replacing": [opened]}))[-2:])
     assert " ".join(line.split()) == f"replacement {opened}; firebreak replace"

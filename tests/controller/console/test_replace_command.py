@@ -9,7 +9,7 @@ from watched import CONFIG, SECOND_US, Watched, check
 from controller.config import configuration, proof_plan
 from controller.console import person, replace
 from controller.console.replace_steps import KINDS
-from controller.run import operator_client, operator_commands
+from controller.run import link_statistics, operator_client, operator_commands
 from controller.sites import FOLDER as SITES
 from controller.state import links, watch
 from controller.store import proof_state, proof_tests as pt
@@ -32,7 +32,7 @@ class Box:
         sign = lambda _, *given: self.cabinet.request_sign(*given)  # noqa: E731
         monkeypatch.setattr(operator_client, "sign", sign)
         answered(monkeypatch, person, "prove", None)
-        monkeypatch.setattr(watch.link_statistics, "read", lambda _: {"serials": self.serials()})
+        monkeypatch.setattr(link_statistics, "read", lambda _: {"serials": self.serials()})
 
     def serials(self):
         return {("meter_grid", 1): self.serial}

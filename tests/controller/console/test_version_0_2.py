@@ -50,7 +50,7 @@ def box(tmp_path):
 
 def migrated(box, capsys):
     line = "box migrate", box / "cabinet/cabinet.toml", "--state-dir", box / "state"
-    code, out, err = run(capsys, "", *line)
+    code, out, err = run(capsys, *line)
     assert not err and out[: len(KEPT)] == KEPT
     return code, [line.replace(f"{box}/", "") for line in out[len(KEPT) :]]
 

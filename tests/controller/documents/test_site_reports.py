@@ -34,14 +34,14 @@ def change(files, line):
 
 def printed(command, path):
     """(exit code, output, lines on stderr) of a command about a site."""
-    name, *more = command.split()
-    site = [str(path)] if name == "check" else ["--site", str(path)]
+    words = command.split()
+    site = [str(path)] if words == ["check"] else ["--site", str(path)]
     with (
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
     ):
         try:
-            code = __main__.main([name, *site, *more])
+            code = __main__.main([*words, *site])
         except SystemExit as end:
             code = end.code
     return code, out.getvalue(), err.getvalue().splitlines()

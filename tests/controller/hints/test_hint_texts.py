@@ -54,7 +54,7 @@ def test_the_fields_of_a_message_are_those_on_the_page():
             messages.datagram({key: value for key, value in GOOD.items() if key != name})
     with pytest.raises(ConfigError, match="hint:fallback: is not a known key"):
         messages.datagram({**GOOD, "fallback": 1})
-    names = "granted code label name sentence remedy".split()
+    names = "granted effect code label name sentence remedy".split()
     assert list(no_answer.problem(h.NO_ANSWER)) == names
 
 

@@ -40,6 +40,6 @@ def test_every_page_has_it_in_the_second_line_only_during_danger(tmp_path):
     watched.run(20)
     assert "8a" in [row["stage"] for row in watched.facts("alarms")["standing"]]
     for page in watch.PAGES:
-        for number in range(1, len(pages.PAGES[page](watched.facts(page))) + 1):
+        for number in range(1, len(pages.parts(page, watched.facts(page))) + 1):
             line = pages.lines(page, watched.facts(page), number)[1]
             assert line == f"!!! {AWAY} ".ljust(79, "!"), page

@@ -77,7 +77,7 @@ def test_a_device_that_is_pulled_off_falls_back_and_why_says_so(seen):
 
 
 def test_the_page_has_a_part_for_each_actuator(seen):
-    assert len(pages.PAGES["why"](seen[1])) == 1 + len(LIMITED)
+    assert len(pages.parts("why", seen[1])) == 1 + len(LIMITED)
     for number, name in enumerate(LIMITED, 2):
         lines = pages.lines("why", seen[1], number)
         assert len(lines) <= 23 and max(map(len, lines)) <= 79

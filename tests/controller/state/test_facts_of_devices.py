@@ -63,7 +63,7 @@ def test_a_device_of_another_maker_has_no_value_and_gets_no_write(seen):
 
 
 def test_the_page_says_what_is_wrong(seen):
-    words = flat(sum(pages.PAGES["devices"](seen[0]), []))
+    words = flat(sum(pages.parts("devices", seen[0]), []))
     assert "power_W reads -" in words and "possible are -10000 .. 240000" in words
     assert "another device than the profile's: manufacturer differs" in words
 

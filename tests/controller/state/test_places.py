@@ -70,9 +70,9 @@ def test_the_neighbours_are_in_the_order_of_their_ways(heated):
 
 def test_the_page_has_them(heated):
     facts = heated.facts("map")
-    for part in pages.PAGES["map"](facts):
+    for part in pages.parts("map", facts):
         check(part, "map")
-    text = flat(sum(pages.PAGES["map"](facts), []))
+    text = flat(sum(pages.parts("map", facts), []))
     for words in (
         "PLAN Yard beside hall 3; audit: 20 met",
         "AHEAD Rack 5 module 3,",

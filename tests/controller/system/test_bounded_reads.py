@@ -57,6 +57,7 @@ controller/documents/commissioning.py _files | files that the check has read wit
 controller/documents/hazard_log.py _exists | files of the release
 controller/documents/hazard_log.py read | files of the release
 controller/documents/locked.py main | files of the release
+controller/system/release.py digest | files of the release
 controller/doors/feed.py fresh | feed.read, of this box
 controller/doors/http/pages.py _fixed | files of the release
 controller/planner/feeds/entsoe.py _root | 1 MiB was read before; elements are bounded there

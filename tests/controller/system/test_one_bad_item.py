@@ -53,6 +53,7 @@ system/own_names.py _names | names alone; each that cannot be removed is named
 system/utc.py started_from_rtc | a file of the kernel
 systemd/box_tree.py put_there | files of the installer
 systemd/flash_mcu.py sources | files of the release
+system/release.py digest | files of the release
 systemd/make_bundle.py main | the workshop's own files
 systemd/make_bundle.py sources | the workshop's own files
 systemd/rollback.py _give | files of the installer

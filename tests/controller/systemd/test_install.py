@@ -248,9 +248,9 @@ def test_the_unit_of_the_controller_grants_the_limits_that_the_program_takes():
 def test_the_units_use_the_paths_of_the_program():
     run, state = paths.RUN_DIRECTORY, paths.STATE_DIRECTORY
     recorder = unit("firebreak-record.service")["ExecStart"][0]
-    assert recorder.endswith(f"record --run-dir {run} --state-dir {state}")
+    assert recorder.endswith(f"record run --run-dir {run} --state-dir {state}")
     gateway = unit("firebreak-upstream.service")
-    assert gateway["ExecStart"][0].endswith(f"upstream --run-dir {run} --listen {form.LISTEN}")
+    assert gateway["ExecStart"][0].endswith(f"doors local --run-dir {run} --listen {form.LISTEN}")
     assert form.LISTEN.startswith(f"/run/{gateway['RuntimeDirectory'][0]}/")
     own = unit("firebreak-planner.service")
     assert own["ExecStart"][0].endswith(

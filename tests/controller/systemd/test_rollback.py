@@ -208,6 +208,14 @@ def test_a_state_that_only_the_old_release_cannot_read_changes_nothing(tree, mon
     assert roll_back(tree, monkeypatch, capsys, both)[0] == 0, "the new one cannot either"
 
 
+def test_a_release_whose_commands_had_no_groups_is_asked_by_the_old_name(tree, monkeypatch, capsys):
+    refused = {("old", "box"): done(2, err="invalid choice"), ("old", "migrate"): done(1, "key\n")}
+    code, line = unchanged(tree, monkeypatch, capsys, refused)
+    assert code == 2 and line.endswith("release old cannot read /var/lib/firebreak: key")
+    refused[("old", "migrate")] = done()
+    assert roll_back(tree, monkeypatch, capsys, refused)[0] == 0
+
+
 def read_by(folder, package, *options):
     """Exit code of the reader beside modules as a release has them."""
     line = [sys.executable, *options, "-P", "-c", rollback.READER, str(folder)]
@@ -217,7 +225,8 @@ def read_by(folder, package, *options):
 
 def test_a_release_that_cannot_be_asked_reads_the_store_itself(tree, monkeypatch, capsys):
     """0.2 has no `migrate --readable`, and takes a store with an approval for a damaged one."""
-    refused = {("old", "box"): done(2, err="unrecognized"), ("old", "-P"): done(1)}
+    refused = {("old", name): done(2, err="unrecognized") for name in ("box", "migrate")}
+    refused[("old", "-P")] = done(1)
     code, line = unchanged(tree, monkeypatch, capsys, refused)
     assert code == 2 and "release old cannot read /var/lib/firebreak: its store: see" in line
     refused[("old", "-P")] = done()
