@@ -1,1 +1,1 @@
-"""Local programs and a serial line: JSON lines and msgpack (`firebreak upstream`)."""
+"""Local programs and a serial line: JSON lines and msgpack (`firebreak doors local`)."""

@@ -71,7 +71,7 @@ def test_an_example_is_granted_refused_and_ends_in_one_line(site, example, monke
     assert site.source("site_ems")["accepted"] == 1 and site.source("site_ems")["refused"] == 1
     ends(sent(site, example), "send_hint.* KEYFILE SOURCE WATTS SECONDS")
     site.listener.close()
-    program = "firebreak upstream" if example.endswith(".js") else "the controller"
+    program = "firebreak doors local" if example.endswith(".js") else "the controller"
     ends(sent(site, example, *hint), f"(No such file|ENOENT).*does {program} run")
     site.reopen({})
     key_file(site).write_text("not hex\n")

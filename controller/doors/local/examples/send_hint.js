@@ -33,7 +33,7 @@ function sign(hint) {
 
 const link = net.connect(path);
 const say = (message) => link.write(JSON.stringify(message) + '\n');
-link.on('error', (error) => fail(`${path}: ${error.code}; does firebreak upstream run?`));
+link.on('error', (error) => fail(`${path}: ${error.code}; does firebreak doors local run?`));
 link.on('end', () => fail('the gateway has closed the connection'));
 say({hello: source});
 readline.createInterface({input: link}).on('line', (line) => {
