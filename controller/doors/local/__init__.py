@@ -1,1 +1,1 @@
-"""Local programs and a serial line: JSON lines and msgpack (`firebreak doors local`)."""
+"""Local programs and a serial line: JSON lines and msgpack (`doors local`)."""
