@@ -93,15 +93,19 @@ def _hash(text: str) -> bytes:
 
 
 def with_nearest(message: str) -> str:
-    """argparse's message about a wrong choice, with the nearest right one."""
-    found = re.search(r"invalid choice: '(.*)'(?= \(choose from (.*)\))", message)
+    """argparse's message about a wrong choice, with the nearest right one; a list that would not
+    fit a line is in the help.
+    """
+    found = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
     if found is None:
         return message
     import difflib  # 5 ms that no right command needs
 
     choices = [each.strip("' ") for each in found[2].split(",")]
     near = difflib.get_close_matches(found[1], choices, 1, 0.5)
-    return message if not near else message.replace(found[0], f"{found[0]}, nearest '{near[0]}'")
+    nearest = f", nearest '{near[0]}'" if near else ""
+    allowed = f"choose from {found[2]}" if len(choices) <= 12 else f"--help lists {len(choices)}"
+    return message.replace(found[0], f"invalid choice: '{found[1]}'{nearest} ({allowed})")
 
 
 RUN_DIR = option("--run-dir", default=RUN_DIRECTORY, help="of the controller (%(default)s)")

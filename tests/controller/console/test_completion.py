@@ -71,6 +71,17 @@ def test_an_old_name_answers_with_the_new_one(capsys, name):
         assert [known for known in NAMES if known.startswith(each) or each.startswith(known)]
 
 
+@cases("""line  named
+    "statsu"  "argument COMMAND: invalid choice: 'statsu', nearest 'status' (--help lists 37)"
+    "qqq"  "argument COMMAND: invalid choice: 'qqq' (--help lists 37)"
+    "user ad"  "argument what: invalid choice: 'ad', nearest 'add' (choose from 'add', "
+""")
+def test_a_mistyped_command_names_the_nearest_and_a_long_list_stays_in_the_help(
+    line, named, capsys
+):
+    refused(capsys, 2, f"^firebreak: {re.escape(named)}", line)
+
+
 def test_help_is_one_screen(capsys):
     _, lines, _ = run(capsys, "--help")
     assert len(lines) <= 50 and max(map(len, lines)) < 80 and len(COMMANDS) <= 40
