@@ -216,7 +216,6 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"  this mode does not know: {NOT_KNOWN_IN_WORDS}",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
-        "  without: beside a figure in %, the quantity itself in kW, kWh or money",
         *[f"  {optimum.MISSING}"] * (optimum.highspy is None),
         *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
         *shares.lines(document["shares"], document["cost"]["currency"]),

@@ -33,7 +33,9 @@ PRICE_MIN = 0.001
 
 
 class Figure(NamedTuple):
-    """One line of the table. is_met: None where nothing was asked or nothing is known."""
+    """One line of the table. is_met: None where nothing was asked or nothing is known.
+    baseline_unit: where the figure is a part of its baseline, percent, and so not in its unit.
+    """
 
     name: str
     text: str
@@ -45,6 +47,7 @@ class Figure(NamedTuple):
     unit: str
     is_met: bool | None
     mode: str
+    baseline_unit: str
 
 
 def is_unreachable(figure: Mapping[str, Any]) -> bool:
@@ -70,6 +73,7 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
         **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
         reached=reached, optimum=optimum, baseline=baseline, is_met=is_met,
         mode=_mode_of(asked["name"]),
+        baseline_unit=BASELINE_UNITS.get(asked["name"], "").format(result.spec.tariff["currency"]),
     )  # fmt: skip
 
 
@@ -231,6 +235,18 @@ def cycles(result: Result) -> Found:
     return given_Wh / result.spec.size.energy_Wh * 365 / result.spec.days, None, None
 
 
+# "{}": the currency.
+BASELINE_UNITS = {
+    "peak_cut": "kW",
+    "purchase_cut": "kWh",
+    "energy_cost_cut": "{}",
+    "bill_cut": "{}",
+    "battery_saves": "{}",
+    "shifted_price_cut": "{}/kWh",
+    "calmer_2s": "kW",
+    "calmer_60s": "kW",
+    "calmer_300s": "kW",
+}
 FIGURES: dict[str, Callable[[Result], Found]] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,

@@ -55,9 +55,8 @@ BY_ARITHMETIC = (
 )
 COLUMNS = (
     "Bound: the most that physics, arithmetic or perfect foresight allows at this size. Without: "
-    "the same site with no PV and no battery, if the line names no other case; beside a figure in "
-    "percent, the quantity itself in kW, kWh or money. Projected: the figure depends on prices, "
-    "load and weather that are assumed."
+    "the same site with no PV and no battery, if the line names no other case. Projected: the "
+    "figure depends on prices, load and weather that are assumed."
 )
 BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 
@@ -173,6 +172,8 @@ def numbers(figure: dict[str, Any]) -> list[str]:
     is_less = figure["text"].startswith("less ")
     if is_less and known[1] is not None and known[1] < 0 and texts[1] != "0":
         texts[1] = f"{number(-known[1])} more"
+    if known[3] is not None and figure["baseline_unit"]:
+        texts[3] += f" {figure['baseline_unit']}"
     return texts
 
 

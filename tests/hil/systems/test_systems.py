@@ -42,11 +42,22 @@ TABLE = {
 }
 
 
+def test_the_number_beside_a_percentage_has_its_own_unit():
+    """ "494" of kW stood in the column of a line in %, and a sentence below said so."""
+    figure = {"asked": 30.0, "reached": -3.36, "optimum": 12.6, "baseline": 494.0, "unit": "%"}
+    named = figure | {"text": "less of the highest billed import", "baseline_unit": "kW"}
+    assert page.numbers(named) == ["30", "3.36 more", "12.6", "494 kW"]
+    assert page.numbers(named | {"baseline_unit": ""})[3] == "494"
+    assert page.numbers(named | {"baseline": None})[3] == "-"
+
+
 @pytest.mark.parametrize("name", spec.NAMES)
 def test_each_file_is_right_and_asks_for_figures_that_exist(name):
     for variant in ("", *spec.variants(name)):
         found = spec.load(name, variant)
         assert found.figures and {each["name"] for each in found.figures} <= set(figures.FIGURES)
+        parts = {each["name"] for each in found.figures if each["text"].startswith("less ")}
+        assert parts <= set(figures.BASELINE_UNITS), "percent beside what it is a part of"
         assert not re.search(r"\d\s*[kM]?Wh?\b", found.name + found.text), "sizing.py computes it"
         assert found.days >= (2 if found.outage_s or found.away else 7)
         assert system_series.site_of(found, {}).load is not None
