@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TextIO, cast
 
-from controller.console.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED
 from controller.system import cli, identity
 from controller.system.cli import Ended
+from controller.system.commands import ACTIONS, COMMANDS, GROUPS, MODULES, RENAMED
 from controller.system.paths import INTERRUPTED, NO_START, NOT_DONE, WRONG_INPUT, OutputError, say
 
 DESCRIPTION = "Edge controller of a lithium storage cabinet."

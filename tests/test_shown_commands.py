@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from controller.console.commands import ACTIONS, COMMANDS, RENAMED
+from controller.system.commands import ACTIONS, COMMANDS, RENAMED
 from tests.repository import ROOT, tree
 
 # As code in a page, as a line to type, in a unit, or as a module of Python.
@@ -14,7 +14,7 @@ SHOWN = re.compile(
     re.MULTILINE,
 )
 KINDS = (".md", ".service", ".sh", ".py", ".toml", ".txt")
-HISTORY = ("CHANGELOG.md", "controller/console/commands.py", "tests/")
+HISTORY = ("CHANGELOG.md", "controller/system/commands.py", "tests/")
 
 
 def shown(text):
