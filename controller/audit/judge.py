@@ -7,7 +7,7 @@ from typing import NamedTuple
 from controller.audit import measures
 from controller.audit.measures import Energy, Measure, Worst
 from controller.audit.ride import Ride, Rides, Undisturbed
-from controller.audit.rules import AFTER_SAG, LINE, MW, PERCENT, RANGE, RIDE, Rule
+from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule
 from controller.audit.samples import (
     FREQUENCY,
     GRID,
@@ -28,9 +28,13 @@ NEAR = 1.01  # a meter that is slower than a rule needs by less than 1 % can see
 CHANGE_S, AGAINST = 1.0, -0.3  # a battery that acts in a second; below this correlation: against
 
 
+Made = dict[str, Measure] | Rides  # a measure for each reading of a rule
+
+
 class Verdict(NamedTuple):
     """One rule and one power. value, limit: in the unit of the rule, of a site of the asked size.
     site_MW_max: the largest site that passes; inf: any, 0: none, None: says nothing of the size.
+    readings: the verdict of each, if the text allows several; the strictest decides.
     """
 
     rule: Rule
@@ -42,6 +46,7 @@ class Verdict(NamedTuple):
     begin_s: float | None = None
     at_s: float | None = None
     site_MW_max: float | None = None
+    readings: "dict[str, Verdict]" = {}
 
 
 class Found(NamedTuple):
@@ -99,7 +104,7 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
     AuditError, SeriesError.
     """
     steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
-    making: dict[tuple[str, int], Measure | Rides] = {}
+    making: dict[tuple[str, int], Made] = {}
     names: list[str] = []
     free: dict[tuple[str, int], Undisturbed] = {}
     for block in steady.blocks():
@@ -113,8 +118,10 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
         for (name, at), each in making.items():
             if isinstance(each, Rides):
                 each.feed(block)
-            else:
-                each.feed(block, free[name, at].power(block, block.values[name]))
+                continue
+            power_W = free[name, at].power(block, block.values[name])
+            for measure in each.values():
+                measure.feed(block, power_W)
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
     size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
@@ -127,7 +134,7 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
 
 def _measures(
     rules: Sequence[Rule], names: Iterable[str], step_s: float
-) -> dict[tuple[str, int], Measure | Rides]:
+) -> dict[tuple[str, int], Made]:
     return {
         (name, at): Rides(rule.values, name, step_s)
         if rule.quantity == RIDE
@@ -137,21 +144,30 @@ def _measures(
     }
 
 
-def _verdict(found: Found, rule: Rule, series: str, measure: Measure | Rides) -> Verdict:
+def _verdict(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
     meter_s = found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         why = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
         return Verdict(rule, series, REFUSED, why)
-    if isinstance(measure, Rides):
-        measure.close()
-        made = _of_rides(rule, series, measure)
+    if isinstance(made_of, Rides):
+        made_of.close()
+        made = _of_rides(rule, series, made_of)
     else:
-        made = _of_measure(found, rule, series, measure)
+        readings = {
+            words: _of_measure(found, rule, series, each) for words, each in made_of.items()
+        }
+        made = max(readings.values(), key=_strictness)
+        if len(readings) > 1:
+            made = made._replace(readings=readings)
     if not rule.applies(found.site_MW) and made.word in (MET, BROKEN):
         why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
         return made._replace(word=BELOW, why=why)
     return made
+
+
+def _strictness(verdict: Verdict) -> tuple[int, float]:
+    return (MET, NOTHING, BROKEN).index(verdict.word), verdict.value or 0.0
 
 
 def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
@@ -193,7 +209,7 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
         return Verdict(rule, series, NOTHING, why)
     if not rides.rides:
         return Verdict(rule, series, NOTHING, _words([], lacks))
-    limit = rule.limit(0)
+    limit = rule.values["back_s"]
     worst = max(rides.rides, key=_badness)
     word, why = MET, _words(rides.rides, lacks)
     if worst.act:
@@ -225,6 +241,6 @@ def unseen(found: Found, rule: Rule) -> str:
     band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
     if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
         return ""
-    if not band_Hz and rule.quantity not in (RANGE, LINE):
+    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE):
         return ""
     return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"

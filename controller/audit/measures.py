@@ -1,22 +1,22 @@
 """The measures of the rules: the worst value of a power in a stream of blocks, with its place.
 
-Filters have one pole at each edge and are exact for samples that straight lines join. A band is the
-difference of the high passes at its two edges, by partial fractions. A measure keeps one window of
-samples and never the record.
+A measure keeps one window of samples and never the record; a percentile also some slopes of each
+window.
 """
 
 import math
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from controller.audit.rules import ENERGY, LINE, RAMP, RANGE, Rule
+from controller.audit.filters import Band
+from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, SLOWER, Rule
 from controller.audit.samples import Block
 
-TINY = 1e-16
 NEAR = 1e-3  # of a step: a window that is this near to whole steps has whole steps
-NYQUIST_SHARE = 0.9  # an upper edge above this share of half the rate is no filter
 PADDING = 8  # a line between two frequencies of the transform loses at most 0.3 %
+KEPT = 10  # slopes of a window, for a percentile
+POLES = {1: "one pole", 2: "two poles"}
 
 
 class Worst(NamedTuple):
@@ -30,75 +30,35 @@ class Worst(NamedTuple):
 class Measure(Protocol):
     """Takes the blocks of one power. is_whole: without a worse value, the rule is met."""
 
-    worst: Worst | None
     is_whole: bool
+
+    @property
+    def worst(self) -> Worst | None:
+        """None: no window was seen."""
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """Take the power of a block."""
 
 
-def of_rule(rule: Rule, step_s: float) -> Measure:
-    """The measure of a rule of a power."""
-    values = rule.values
-    if rule.quantity == RANGE:
-        return Range(values["window_s"], values["band_Hz"], step_s)
-    if rule.quantity == RAMP:
+def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
+    """A measure for each reading of a rule of a power."""
+    values, quantity = rule.values, rule.quantity
+    window_s, band_Hz = values["window_s"], values.get("band_Hz")
+    if quantity == RANGE:
+        return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}
+    if quantity == CHANGE:
+        between = f"between moments {window_s:g} s apart"
+        net = {} if values[SLOWER] else {between: Ramp(window_s, window_s, "both", step_s)}
+        return {**net, "largest rise or fall inside": Range(window_s, None, step_s)}
+    if quantity == RAMP:
         per_s = {"s": 1.0, "min": 60.0}[values["per"]]
-        return Ramp(values["window_s"], per_s, values["direction"], step_s)
-    spectra = {LINE: Line, ENERGY: Energy}
-    low_Hz, high_Hz = values.get("band_Hz") or (values["low_Hz"], math.inf)
-    return spectra[rule.quantity](values["window_s"], low_Hz, high_Hz, step_s)
-
-
-def decayed(values: np.ndarray, share: float) -> np.ndarray:
-    """found[k] = values[k] + share found[k - 1]: sums of 1, 2, 4, 8 ... values, without a loop over
-    the samples.
-    """
-    found, reach = values.copy(), 1
-    while reach < len(found) and share > TINY:
-        found[reach:] += share * found[:-reach]
-        share, reach = share * share, 2 * reach
-    return found
-
-
-class HighPass:
-    """One pole. A segment begins at rest."""
-
-    def __init__(self, corner_Hz: float, step_s: float) -> None:
-        turns = 2 * math.pi * corner_Hz * step_s
-        self._share = math.exp(-turns)
-        self._gain = (1 - self._share) / turns
-        self._in = self._out = 0.0
-
-    def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:
-        """The filtered values."""
-        if is_begin:
-            self._in, self._out = float(values[0]), 0.0
-        changes = self._gain * np.diff(values, prepend=self._in)
-        changes[0] += self._share * self._out
-        found = decayed(changes, self._share)
-        self._in, self._out = float(values[-1]), float(found[-1])
-        return found
-
-
-class Band:
-    """A band between two edges; none of them: the values as they are."""
-
-    def __init__(self, band_Hz: list[float] | None, step_s: float) -> None:
-        low_Hz, high_Hz = band_Hz or (0.0, math.inf)
-        self._low = HighPass(low_Hz, step_s) if low_Hz else None
-        is_seen = high_Hz < NYQUIST_SHARE / (2 * step_s)
-        self._high = HighPass(high_Hz, step_s) if is_seen else None
-        self._gain = high_Hz / (high_Hz - low_Hz) if is_seen else 1.0
-
-    def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:
-        """The filtered values."""
-        if self._low is None:
-            return values
-        above = self._low.feed(is_begin, values)
-        if self._high is None:
-            return above
-        return self._gain * (above - self._high.feed(is_begin, values))
+        given, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]
+        return {"": Percentile(percentile, *given) if percentile else Ramp(*given)}
+    low_Hz, high_Hz = band_Hz or (values["low_Hz"], math.inf)
+    shape = window_s, low_Hz, high_Hz, step_s
+    if quantity == CONTENT:
+        return {"strongest line": Line(*shape), "whole band": Content(*shape)}
+    return {"": Energy(*shape) if quantity == ENERGY else Line(*shape)}
 
 
 class Window:
@@ -136,7 +96,9 @@ class Range:
     no whole number of steps ends between two of them. is_whole: a whole window was seen.
     """
 
-    def __init__(self, window_s: float, band_Hz: list[float] | None, step_s: float) -> None:
+    def __init__(
+        self, window_s: float, band_Hz: list[float] | None, step_s: float, poles: int = 1
+    ) -> None:
         self.worst: Worst | None = None
         self.is_whole = False
         steps = window_s / step_s
@@ -144,7 +106,8 @@ class Range:
         self._rest = max(0.0, steps - self._steps) if steps - self._steps > NEAR else 0.0
         self._count = self._steps + 1 + bool(self._rest)  # samples that a window touches
         bridge_s = 0.0 if band_Hz else window_s
-        self._band, self._window = Band(band_Hz, step_s), Window(self._count - 1, step_s, bridge_s)
+        self._band = Band(band_Hz, step_s, poles)
+        self._window = Window(self._count - 1, step_s, bridge_s)
         self._fed = 0
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
@@ -190,7 +153,7 @@ class Ramp:
     is_whole = True
 
     def __init__(self, window_s: float, per_s: float, direction: str, step_s: float) -> None:
-        self.worst: Worst | None = None
+        self._worst: Worst | None = None
         self._steps = max(1, round(window_s / step_s))
         self._factor, self._direction = per_s / (self._steps * step_s), direction
         self._window = Window(self._steps, step_s, window_s)
@@ -202,10 +165,45 @@ class Ramp:
         if not len(slopes):
             return
         signed = {"up": slopes, "down": -slopes, "both": np.abs(slopes)}[self._direction]
-        place = int(signed.argmax())
-        if self.worst is None or signed[place] > self.worst.value:
-            ends = times_s[place], times_s[place + self._steps]
-            self.worst = Worst(float(signed[place]), *map(float, ends))
+        self.take(signed, times_s[: len(signed)], times_s[self._steps :])
+
+    def take(self, slopes: np.ndarray, begins_s: np.ndarray, ends_s: np.ndarray) -> None:
+        """Keep the largest of these slopes."""
+        place = int(slopes.argmax())
+        if self._worst is None or slopes[place] > self._worst.value:
+            ends = begins_s[place], ends_s[place]
+            self._worst = Worst(float(slopes[place]), *map(float, ends))
+
+    @property
+    def worst(self) -> Worst | None:
+        """See Measure."""
+        return self._worst
+
+
+class Percentile(Ramp):
+    """The slope that this percentage of slopes does not pass."""
+
+    def __init__(self, percentile: float, *given: Any) -> None:
+        """given: see Ramp."""
+        super().__init__(*given)
+        self._percentile, self._every, self._skip = percentile, max(1, self._steps // KEPT), 0
+        self._kept: list[np.ndarray] = []
+
+    def take(self, slopes: np.ndarray, begins_s: np.ndarray, ends_s: np.ndarray) -> None:
+        """Keep some of these slopes."""
+        part = slice(self._skip, None, self._every)
+        self._skip = (self._skip - len(slopes)) % self._every
+        self._kept.append(np.array([slopes[part], begins_s[part], ends_s[part]]))
+
+    @property
+    def worst(self) -> Worst | None:
+        """The slope of this percentile, and where the power had it."""
+        every = np.concatenate(self._kept or [np.empty((3, 0))], axis=1)
+        if not every.size:
+            return None
+        rank = math.ceil(self._percentile * every.shape[1] / 100)
+        place = every[0].argsort(kind="stable")[rank - 1]
+        return Worst(*map(float, every[:, place]))
 
 
 class Spectra:
@@ -259,6 +257,17 @@ class Line(Spectra):
         in_band = found[self._is_in]
         if len(in_band):  # none if the samples are too far apart: the rule is refused
             self.worse(2 * float(in_band.max()) / float(self._hann.sum()), begin_s, end_s)
+
+
+class Content(Spectra):
+    """Amplitude of one line with the energy of all lines of the band."""
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """See Spectra."""
+        energy = float((found[self._is_in] ** 2).sum()) / (
+            self._size * float(self._hann @ self._hann)
+        )
+        self.worse(2 * math.sqrt(energy), begin_s, end_s)
 
 
 class Energy(Spectra):

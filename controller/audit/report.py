@@ -6,7 +6,20 @@ from typing import Any
 
 from controller.audit import judge
 from controller.audit.judge import Found, Verdict
-from controller.audit.rules import AFTER_SAG, CONFIRMED, ENERGY, LINE, PROVENANCE, RAMP, RIDE, Rule
+from controller.audit.measures import POLES
+from controller.audit.rules import (
+    AFTER_SAG,
+    CHANGE,
+    CONFIRMED,
+    CONTENT,
+    ENERGY,
+    LINE,
+    PROVENANCE,
+    RAMP,
+    RIDE,
+    SLOWER,
+    Rule,
+)
 from controller.recorder.csv_files import utc_text
 from controller.system.paths import printable
 
@@ -48,6 +61,8 @@ def limit_words(rule: Rule) -> str:
     """The limit of the rule, in words."""
     values, unit = rule.values, rule.unit
     size = f", {rule.size_words}" if rule.size_words else ""
+    if rule.quantity == RIDE and not values["back_s"]:
+        return f"no stop, island or shed inside the curve{size}"
     if rule.quantity == RIDE:
         return f"{values['back_percent']:g} % of the power back in {values['back_s']:g} s{size}"
     per = unit.removeprefix("MW")
@@ -61,12 +76,26 @@ def limit_words(rule: Rule) -> str:
     band = f"{band_Hz[0]:g} to {band_Hz[1]:g} Hz, " if band_Hz else ""
     if values[AFTER_SAG]:
         size += f", without a sag and {values[AFTER_SAG]:g} s after it"
-    what = {
-        RAMP: f"mean slope over {values['window_s']:g} s, ",
-        LINE: f"each line from {values.get('low_Hz') or 0:g} Hz up, ",
-    }
-    window = what.get(rule.quantity, f"range in any {values['window_s']:g} s, ")
-    return f"{band}{window}{values['limit_is']} {' and '.join(most)}{size}"
+    return f"{band}{_measured(rule)}, {values['limit_is']} {' and '.join(most)}{size}"
+
+
+def _measured(rule: Rule) -> str:
+    """The quantity of a power that a rule limits, in words."""
+    values, quantity = rule.values, rule.quantity
+    window = f"{values['window_s']:g} s"
+    if quantity == RAMP:
+        percentile, direction = values["percentile"], values["direction"]
+        slopes = f"{percentile:g} % of the mean slopes" if percentile else "mean slope"
+        return f"{slopes} {'' if direction == 'both' else f'{direction} '}over {window}"
+    if quantity == CHANGE:
+        slope = values[SLOWER]
+        return f"change not slower than {slope:g} MW/s" if slope else f"change over any {window}"
+    if quantity == LINE:
+        return f"amplitude of each line from {values['low_Hz']:g} Hz up"
+    if quantity == CONTENT:
+        return "content"
+    poles = " or ".join([POLES[each] for each in values["poles"]])
+    return f"range in any {window}" + (f", {poles}" if values["band_Hz"] else "")
 
 
 def _limits(per: str) -> tuple[tuple[str, str], ...]:
@@ -82,6 +111,10 @@ def details(found: Found, verdict: Verdict) -> str:
         parts.append(f"at {_time(found, verdict.at_s)}")
     if verdict.site_MW_max is not None:
         parts.append(f"largest site {_size(verdict.rule, verdict.site_MW_max)}")
+    readings = [(words, each.value) for words, each in verdict.readings.items()]
+    values = [f"{words} {value:.4g}" for words, value in readings if value is not None]
+    if values:
+        parts.append(f"the stricter reading decides: {', '.join(values)}")
     return "; ".join(parts)
 
 
@@ -158,4 +191,8 @@ def _verdict(found: Found, verdict: Verdict) -> dict[str, Any]:
         "at_s": verdict.at_s,
         "any_site": size_MW == math.inf,
         "site_MW_max": None if size_MW == math.inf else size_MW,
+        "readings": [
+            {"reading": words, "verdict": each.word, "value": each.value, "at_s": each.at_s}
+            for words, each in verdict.readings.items()
+        ],
     }

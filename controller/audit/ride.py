@@ -60,8 +60,8 @@ def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndar
 
 
 class Ride(NamedTuple):
-    """One sag. back_s: until the power was back; None: outside the curve, or not known. is_back:
-    the power came back before the record ended.
+    """One sag. back_s: until the power was back; None: outside the curve, not known or not asked.
+    is_back: the power came back before the record ended, or the rule does not ask for it.
     """
 
     begin_s: float
@@ -82,7 +82,7 @@ class Rides:
         self.seen: set[str] = set()  # columns with values
         self._sum_Hz, self._count = 0.0, 0
         self._rule, self._power, self._step_s = values, column, step_s
-        self._after_s = max(AFTER_S, 3 * values["back_s"])
+        self._after_s = max(AFTER_S, 3 * (values["back_s"] or 0.0))
         self._times_s, self._kept = np.empty(0), Values()
         self._judged_s = -np.inf  # end of the newest sag that was judged
         self._before = round(BEFORE_S / step_s)
@@ -174,7 +174,8 @@ class Rides:
             place = int(np.flatnonzero(new)[0])
             act = next(word for bit, word in ACTS.items() if new[place] & bit)
             act_s = float(self._times_s[first + place] - self._times_s[first])
-        back_s, is_back = self._back(first, last) if is_inside else (None, False)
+        is_judged = is_inside and self._rule["back_s"]
+        back_s, is_back = self._back(first, last) if is_judged else (None, True)
         begin_s, end_s = (float(self._times_s[each]) for each in (first, last))
         return Ride(begin_s, end_s, is_inside, act, act_s, back_s, is_back)
 

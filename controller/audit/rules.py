@@ -5,7 +5,7 @@ import math
 import pathlib
 from typing import Any, NamedTuple
 
-from controller.forms.field import Form, choice, number, numbers, passing, rows, text
+from controller.forms.field import Form, check_value, choice, number, numbers, passing, rows, text
 from controller.forms.reading import check_tables, read, read_variant, tables_of
 from controller.forms.refusal import refuse, shown
 
@@ -17,12 +17,14 @@ PROVENANCE = {
     "template": "the shape of a rule, with example numbers",
 }
 CONFIRMED, TEMPLATE = "read", "template"
-RANGE, RAMP, LINE, ENERGY, RIDE = "range", "ramp", "line", "energy_share", "ride_through"
+RANGE, CHANGE, RAMP = "range", "change", "ramp"
+LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
 MW, PERCENT = "limit_MW", "limit_percent"
 SAMPLES_MIN = 10  # of a window, below that its range is not seen
 RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
 AT_MOST, BELOW = "at most", "below"
 AFTER_SAG = "after_sag_s"  # a sag, and so long after it, is free
+SLOWER = "slower_than_MW_per_s"  # a change above the limit has to be
 DECADE = 10.0  # a line needs frequencies up to so many times its lowest
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
@@ -37,12 +39,10 @@ HEAD: Form = {
     "above_MW": number(0, 1e5, None),
     "rule": passing(lambda value: isinstance(value, dict), "tables [rule.NAME]"),
 }
+OF_TEXT = "operator", "document", "date", "provenance"
 COMMON: Form = {
     "note": text(""),
-    "from_MW": number(0, 1e5, None),
-    "above_MW": number(0, 1e5, None),
-    "document": text(None),
-    "date": _date._replace(default=None),
+    **{name: HEAD[name]._replace(default=None) for name in (*OF_TEXT, "from_MW", "above_MW")},
 }
 LIMITS: Form = {
     MW: _MW,
@@ -51,14 +51,22 @@ LIMITS: Form = {
     AFTER_SAG: number(0.02, 60, None),
 }
 FORMS: dict[str, Form] = {
-    RANGE: {"window_s": _window, "band_Hz": numbers(0.001, 1000, None, (2,)), **LIMITS},
+    RANGE: {
+        "window_s": _window,
+        "band_Hz": numbers(0.001, 1000, None, (2,)),
+        "poles": passing(lambda value: value in ([1], [2], [1, 2]), "[1], [2] or [1, 2]", [1]),
+        **LIMITS,
+    },
+    CHANGE: {"window_s": _window._replace(default=None), SLOWER: number(1e-3, 1e5, None), **LIMITS},
     RAMP: {
         "window_s": _window,
         "per": choice(("s", "min")),
         "direction": choice(("both", "up", "down"), "both"),
+        "percentile": number(1, 100, None),
         **LIMITS,
     },
     LINE: {"window_s": _window, "low_Hz": number(0.001, 1000), **LIMITS},
+    CONTENT: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), **LIMITS},
     ENERGY: {"window_s": _window, "band_Hz": numbers(0.001, 1000, counts=(2,)), PERCENT: _PERCENT},
     RIDE: {
         "normal_pu": numbers(0, 9, counts=(2,)),
@@ -67,8 +75,8 @@ FORMS: dict[str, Form] = {
         "frequency_Hz_s": rows((0, 99), (0, 99), (0, 3600)),
         "rate_Hz_per_s": number(0.01, 100, None),
         "rate_window_s": number(0.02, 10, 0.5),
-        "back_percent": number(1, 100),
-        "back_s": number(0.02, 3600),
+        "back_percent": number(1, 100, None),
+        "back_s": number(0.02, 3600, None),
     },
 }
 
@@ -90,9 +98,7 @@ class Rule(NamedTuple):
     values: dict[str, Any]
 
     def limit(self, site_MW: float) -> float:
-        """The limit of a site of this size, in `unit`."""
-        if self.quantity == RIDE:
-            return float(self.values["back_s"])
+        """The limit of a site of this size, in `unit`; not of a ride-through."""
         if self.quantity == ENERGY:
             return float(self.values[PERCENT])
         percent = self.values[PERCENT]
@@ -168,16 +174,32 @@ def _rule(path: str, top: dict[str, Any], name: str, table: dict[str, Any]) -> R
     where = ("rule", name)
     found = read_variant(path, where, table, "quantity", FORMS, COMMON)
     quantity, note = found.pop("quantity"), found.pop("note")
+    operator, document, date, provenance = (found.pop(key) or top[key] for key in OF_TEXT)
     if quantity != RIDE and found.get(MW) is None and found[PERCENT] is None:
         refuse(path, where, "has no limit", "limit_MW, limit_percent or both")
+    if quantity == CHANGE:
+        found["window_s"] = _window_s(path, where, found)
+    if quantity == RIDE and (found["back_percent"] is None) != (found["back_s"] is None):
+        refuse(path, where, "has one of back_percent and back_s", "both or none")
     band_Hz = found.get("band_Hz")
+    if quantity == RANGE and not band_Hz and found["poles"] != [1]:
+        refuse(path, (*where, "poles"), "is not allowed without band_Hz", "[1]")
     if band_Hz and band_Hz[0] >= band_Hz[1]:
         refuse(path, (*where, "band_Hz"), f"{shown(band_Hz)} is not allowed", "[low, high]")
     own = _size(path, where, found.pop("from_MW"), found.pop("above_MW"))
     size = own or _size(path, (), top["from_MW"], top["above_MW"]) or (0.0, False)
-    document, date = found.pop("document") or top["document"], found.pop("date") or top["date"]
-    head = top["operator"], document, date.isoformat(), top["provenance"]
+    head = operator, document, date.isoformat(), provenance
     return Rule(*head, name, quantity, *size, note, found)
+
+
+def _window_s(path: str, where: tuple[str, ...], found: dict[str, Any]) -> float:
+    """The window of a change: stated, or in which a slower one stays at its limit."""
+    window_s, slope, limit_MW = found["window_s"], found[SLOWER], found[MW]
+    if [window_s, slope].count(None) != 1 or slope and limit_MW is None:
+        refuse(path, where, "has no time of a change", f"window_s, or {MW} with {SLOWER}")
+    window_s = limit_MW / slope if slope else window_s
+    check_value(path, (*where, "window_s"), window_s, _window)
+    return float(window_s)
 
 
 def _size(

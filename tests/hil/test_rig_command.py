@@ -161,7 +161,7 @@ def test_a_journal_without_room_is_code_3_and_one_line(capsys, monkeypatch, tmp_
 
 
 def test_a_run_of_a_file_in_virtual_time(capsys, trace):
-    more = "--scale", "0.5", "--json", "out.json", "--audit", "50"
+    more = "--scale", "0.5", "--json", "out.json", "--audit", "40"
     code = cli.main([*VIRTUAL, *FILE[:3], "run02_kW", *more])
     with open("out.json", encoding="ascii") as file:
         doc = json.load(file)
@@ -169,7 +169,7 @@ def test_a_run_of_a_file_in_virtual_time(capsys, trace):
     assert (doc["ticks"], doc["measured_from_s"], doc["load_W_max"]) == (48 * 50, 30.0, 100_000.0)
     out = capsys.readouterr().out
     assert doc["speed"] > 0 and "written    out.json" in out
-    assert "this run: 18.0 s at 20 ms, highest load 0.1 MW; judged as a site of 50 MW" in out
+    assert "this run: 18.0 s at 20 ms, highest load 0.1 MW; judged as a site of 40 MW" in out
     words = {each["verdict"] for each in doc["audit"]["verdicts"]}
     assert words == {"met", "not judged", "does not apply"} and doc["audit"]["is_met"]
 

@@ -57,17 +57,21 @@ def change(rng, size, window_s, step_s=0.02):
     return Planted(times_s, {"load_W": _lines(times_s, *corners)}, size, top_s, ONE_SAMPLE * step_s)
 
 
-def through_band(rng, size, low_Hz, high_Hz, step_s):
-    """A ramp whose answer behind one pole at each edge has this range.
+def through_band(rng, size, low_Hz, high_Hz, step_s, poles=1):
+    """A ramp whose answer behind one pole at each edge, or two at the lower one, has this range.
 
     Laplace: a ramp through s T1 / ((1 + s T1) (1 + s T2)) is
-    T1 (1 - (T1 exp(-t / T1) - T2 exp(-t / T2)) / (T1 - T2)).
+    T1 (1 - (T1 exp(-t / T1) - T2 exp(-t / T2)) / (T1 - T2)),
+    through Butterworth's s^2 / (s^2 + 2 a s + 2 a^2) it is exp(-a t) sin(a t) / a.
     """
     slow_s = 1 / (2 * math.pi * low_Hz)
     quick_s = 1 / (2 * math.pi * high_Hz) if high_Hz else 0.0
 
     def answer(after_s):
         after_s = np.maximum(after_s, 0.0)
+        if poles == 2:
+            a_per_s = math.sqrt(2) * math.pi * low_Hz
+            return np.exp(-a_per_s * after_s) * np.sin(a_per_s * after_s) / a_per_s
         quick = quick_s * np.exp(-after_s / quick_s) if quick_s else 0.0
         return slow_s * (1 - (slow_s * np.exp(-after_s / slow_s) - quick) / (slow_s - quick_s))
 
@@ -84,25 +88,38 @@ def through_band(rng, size, low_Hz, high_Hz, step_s):
     return Planted(times_s, columns, size, extremes, ONE_SAMPLE * step_s)
 
 
-def slope(rng, size, window_s, per_s, step_s=0.02):
-    """A ramp exactly as long as the window; back at a quarter of it."""
+def slope(rng, size, window_s, per_s, step_s=0.02, base_MW=BASE_MW):
+    """A ramp exactly as long as the window; back at a quarter of it. size below 0: a way down."""
     steps = round(window_s / step_s)
     begin_s = step_s * rng.integers(steps, 2 * steps)
     top_s, height = begin_s + window_s, size * window_s / per_s
     times_s = _times(top_s + 6 * window_s, step_s)
     corners = (
-        (begin_s, BASE_MW),
-        (top_s, BASE_MW + height),
-        (top_s + window_s, BASE_MW + height),
-        (top_s + 5.5 * window_s, BASE_MW),
+        (begin_s, base_MW),
+        (top_s, base_MW + height),
+        (top_s + window_s, base_MW + height),
+        (top_s + 5.5 * window_s, base_MW),
     )
-    return Planted(times_s, {"load_W": _lines(times_s, *corners)}, size, top_s, ONE_SAMPLE * step_s)
+    columns = {"load_W": _lines(times_s, *corners)}
+    return Planted(times_s, columns, abs(size), top_s, ONE_SAMPLE * step_s)
 
 
-def relative_slope(rng, percent, step_s=0.02):
-    """A slope of so many percent of the peak in a second."""
+def relative_slope(rng, percent, window_s=1.0, step_s=0.02):
+    """A slope of so many percent of the peak in a window; below 0: down from it."""
     share = percent / 100
-    return slope(rng, BASE_MW * share / (1 - share), 1.0, 1.0, step_s)
+    rise = BASE_MW * (share / (1 - share) if share > 0 else share)
+    return slope(rng, rise, window_s, window_s, step_s)
+
+
+def usual_slope(rng, size, share=0.26, window_s=60.0, step_s=0.5):
+    """This slope per window over a share of all windows; else the power is level."""
+    windows_s = 1000 * step_s * 4
+    begin_s, length_s = 2 * window_s, share * windows_s + window_s
+    times_s = _times(windows_s + window_s, step_s)
+    end_s = begin_s + length_s
+    corners = (begin_s, BASE_MW), (end_s, BASE_MW + size * length_s / window_s)
+    middle_s = begin_s + length_s / 2
+    return Planted(times_s, {"load_W": _lines(times_s, *corners)}, size, middle_s, length_s)
 
 
 def tone(rng, size, step_s=0.02):
@@ -115,6 +132,16 @@ def tone(rng, size, step_s=0.02):
     wave += 0.05 * size * np.sin(2 * np.pi * low_Hz * times_s)
     half_s = length_s / 2
     return Planted(times_s, {"load_W": 1e6 * (1000 + wave)}, size, begin_s + half_s, half_s)
+
+
+def tones(rng, size, low_Hz, high_Hz, step_s=0.02):
+    """Two sines in the band of 0.6 and 0.8 of this amplitude, and a larger one above it."""
+    times_s = _times(240, step_s)
+    first_Hz = rng.uniform(2.5 * low_Hz, 3.5 * low_Hz)
+    second_Hz = rng.uniform(5.5 * low_Hz, 0.9 * high_Hz)
+    sizes_Hz = (0.6 * size, first_Hz), (0.8 * size, second_Hz), (1.5 * size, 1.2 * high_Hz)
+    wave = sum(each * np.sin(2 * np.pi * at_Hz * times_s) for each, at_Hz in sizes_Hz)
+    return Planted(times_s, {"load_W": 1e6 * (1000 + wave)}, size, 120.0, 120.0)
 
 
 def share(rng, percent, step_s=0.01):

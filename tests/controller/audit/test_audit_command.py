@@ -38,14 +38,33 @@ def audit(capsys, tmp_path):
 
 def test_a_step_is_judged_for_its_size(audit, tmp_path):
     step = rows(1000, MW_at=lambda t_s: 60.0 if t_s < 10 else 80.0)
-    more = "--rules", "southern", "--json", tmp_path / "a.json", "--html", tmp_path / "a.html"
-    code, out, err = audit(step, *more)
+    more = "--rules", "atc_spp", "--json", tmp_path / "a.json", "--html", tmp_path / "a.html"
+    code, out, err = audit(step, *more, "--site-MW", "160")
     assert (code, err) == (1, [])
-    assert "  load alone    NOT MET        20 MW of 10; at 10.000 s; largest site 40 MW" in out
-    (found,) = json.loads((tmp_path / "a.json").read_text())["verdicts"]
-    assert (found["value"], found["at_s"], found["provenance"]) == (20, 10, "second-hand")
+    assert "  load alone    NOT MET        40 MW of 25; at 10.000 s; largest site 100 MW" in out
+    found = json.loads((tmp_path / "a.json").read_text())["verdicts"][1]
+    assert (found["value"], found["at_s"], found["provenance"]) == (40, 10, "second-hand")
+    assert found["readings"] == []
     page = (tmp_path / "a.html").read_text()
     assert page.count("<svg") == 1 and "src=" not in page and "href" not in page
+
+
+def test_both_readings_are_in_report_page_and_json(audit, tmp_path):
+    """100 MW, then 108.8 MW: two poles swing back by exp(-pi / 2) of the step."""
+    step = rows(1500, MW_at=lambda t_s: 100.0 if t_s < 15 else 108.8)
+    more = "--rules", "ercot", "--json", tmp_path / "a.json", "--html", tmp_path / "a.html"
+    out = audit(step, *more)[1]
+    (line,) = [line for line in out if "two poles 10." in line]
+    assert "the stricter reading decides: one pole 8.7" in line and "NOT MET" in line
+    assert line.split("NOT MET")[1].strip() in (tmp_path / "a.html").read_text()
+    found = json.loads((tmp_path / "a.json").read_text())["verdicts"][0]
+    one, two = found["readings"]
+    assert (one["reading"], one["verdict"], two["reading"]) == ("one pole", "met", "two poles")
+    assert one["value"] == pytest.approx(8.8 * 0.994, rel=0.002)
+    assert two["value"] == pytest.approx(8.8 * (0.991 + np.exp(-np.pi / 2)), rel=0.002)
+    assert [two[key] for key in ("verdict", "value", "at_s")] == [
+        found[key] for key in ("verdict", "value", "at_s")
+    ]
 
 
 @pytest.mark.parametrize("step_s, jitter", [(0.02, 0.2), (0.3, 0.0), (0.3, 0.2), (0.7, 0.0)])
@@ -180,10 +199,16 @@ def test_a_record_with_holes_is_judged_or_refused_in_one_line(audit, data):
 def test_every_shipped_rule_says_where_it_was_read():
     every = [rule for name in rules.names() for rule in rules.load(name)]
     assert {rule.operator for rule in every} == set(
-        "ERCOT IESO CAISO LIPA Southern ATC/SPP EirGrid AEMC template".split() + ["NVIDIA T4"]
+        "ERCOT IESO CAISO LIPA Southern ATC ATC/SPP SPP AESO EirGrid AEMC template".split()
+        + ["NVIDIA T4"]
     )
     assert all(rule.title.endswith(" (?)") for rule in every)
     assert not [name for name in rules.usual() if "template" in name]
+    heads = {(rule.provenance, rule.document[:9], rule.date) for rule in rules.load("ercot")[1:]}
+    assert heads == {
+        ("second-hand", "NPRR 1191", "2023-01-01"),
+        ("list", "NOGRR 282", "2026-08-01"),
+    }
 
 
 class Sag(Given):
@@ -232,11 +257,48 @@ name         sag                                verdict         why
 "eirgrid"  (FREQUENCY, 59.5, STOP, 0.4, 0.6)  judge.BROKEN    "no voltage"
 "eirgrid"  (FREQUENCY, 59.3, STOP, 3.0, 0.1)  judge.MET       "0 of 2 sags inside"
 "ieso"     (FREQUENCY, 59.3, STOP, 0.4, 0.1)  judge.BROKEN    "stop commanded"
+"spp"      (VOLTAGE, 0.6, STOP)               judge.BROKEN    "stop commanded 0.20 s"
+"spp"      (VOLTAGE, 0.45, STOP)              judge.MET       OUTSIDE
+"spp"      (VOLTAGE, 1.15, STOP)              judge.MET       OUTSIDE
+"spp"      (FREQUENCY, 58.7, STOP)            judge.MET       OUTSIDE
+"spp"      (FREQUENCY, 58.9, STOP)            judge.NOTHING   "no sag in this record"
 """)
 def test_a_sag_is_judged_by_the_curve(name, sag, verdict, why):
     rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
     (found,) = judge.audit(Sag(*sag), rule, 100.0).verdicts
     assert (found.word, why in found.why) == (verdict, True), found
+
+
+@cases("""
+name     column     value  most_s
+"caiso"  VOLTAGE    1.15     2.0
+"caiso"  VOLTAGE    0.2      0.16  # 0.15 s, in samples of 20 ms
+"caiso"  FREQUENCY  58.7     299
+"caiso"  FREQUENCY  61.3     299
+"ercot"  VOLTAGE    1.15     2.0
+"ercot"  FREQUENCY  61.7     299
+"spp"    VOLTAGE    0.6      0.5
+""")
+def test_a_stop_in_the_last_sample_of_the_curve_and_in_the_next_one(name, column, value, most_s):
+    last, begin = round(most_s / 0.02), 500
+    times_s = np.arange(last + 2000) * 0.02
+    is_sag = (times_s > 9.99) & (times_s < 12 + most_s)
+    normal = {VOLTAGE: 1.0, FREQUENCY: 60.0}[column]
+    rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
+    for sample, word in ((last - 1, judge.BROKEN), (last, judge.BROKEN), (last + 1, judge.MET)):
+        columns = {column: np.where(is_sag, value, normal), "load_W": np.full(len(times_s), 1e8)}
+        columns["commanded"] = np.where(np.arange(len(times_s)) >= begin + sample - 1, STOP, 0.0)
+        (found,) = judge.audit(Given(times_s, columns, 7000), rule, 100.0).verdicts
+        assert (found.word, sample) == (word, sample), found
+
+
+def test_a_rule_without_a_time_for_the_power_judges_commands_alone():
+    times_s = np.arange(3000) * 0.02
+    columns = {"voltage_pu": in_span(times_s, 29.99, 30.29, 0.6, 1.0)}
+    columns["load_W"] = in_span(times_s, 29.99, 99, 0.0, 1e8)
+    (found,) = judge.audit(Given(times_s, columns, 1400), rules.load("spp"), 100.0).verdicts
+    assert (found.word, found.value, found.limit) == (judge.MET, None, None)
+    assert found.why.startswith(INSIDE)
 
 
 def sagged(sags_s=(300,), length_s=0.3, late_s=0.5, level=1.0, piece=1400):

@@ -4,28 +4,59 @@ import numpy as np
 import planted
 import pytest
 
-from controller.audit import judge, rules
+from controller.audit import filters, judge, measures, rules, samples
+from tests.tables import cases
 
 BELOW, ABOVE = 0.985, 1.015
 SEEDS = range(7)
 RIDE_STEP = 0.02  # a power is back after whole samples
 
 
-# file, rule: limit in the unit of the rule, then what makes a record of a size
+# file, rule, reading: limit in the unit of the rule, then what makes a record of a size
 RULES = {
     ("southern", "range_6s"): (10, lambda rng, size: planted.change(rng, size, 6)),
     ("atc_spp", "range_5s"): (25, lambda rng, size: planted.change(rng, size, 5)),
+    ("atc_spp", "change_50MW"): (50, lambda rng, size: planted.change(rng, size, 100, 0.5)),
     ("ieso", "change_15s"): (5, lambda rng, size: planted.change(rng, size, 15)),
-    ("ercot", "range_5s"): (10, lambda rng, size: planted.through_band(rng, size, 0.1, 0, 0.02)),
-    ("ercot", "range_5s", "5 ms"): (
+    ("ieso", "change_15s", "between moments 15 s apart"): (
+        5,
+        lambda rng, size: planted.slope(rng, size, 15, 15),
+    ),
+    ("ercot", "range_5s", "one pole"): (
+        10,
+        lambda rng, size: planted.through_band(rng, size, 0.1, 0, 0.02),
+    ),
+    ("ercot", "range_5s", "one pole", "5 ms"): (
         10,
         lambda rng, size: planted.through_band(rng, size, 0.1, 55, 0.005),
     ),
-    ("lipa", "slow"): (10, lambda rng, size: planted.through_band(rng, size, 0.1, 5, 0.02)),
-    ("lipa", "fast"): (3.5, lambda rng, size: planted.through_band(rng, size, 5, 55, 0.005)),
+    ("ercot", "range_5s", "two poles"): (
+        10,
+        lambda rng, size: planted.through_band(rng, size, 0.1, 0, 0.02, 2),
+    ),
+    ("ercot", "nprr_1191_up"): (
+        8,
+        lambda rng, size: planted.slope(rng, size, 60, 60, 0.5, base_MW=1000),
+    ),
+    ("ercot", "nprr_1191_up", "", "of the peak"): (
+        2,
+        lambda rng, size: planted.relative_slope(rng, size, 60, 0.5),
+    ),
+    ("ercot", "nprr_1191_down"): (
+        20,
+        lambda rng, size: planted.slope(rng, -size, 60, 60, 0.5, base_MW=1000),
+    ),
+    ("ercot", "nprr_1191_down", "", "of the peak"): (
+        5,
+        lambda rng, size: planted.relative_slope(rng, -size, 60, 0.5),
+    ),
+    ("aeso", "ramp"): (10, lambda rng, size: planted.slope(rng, size, 60, 60)),
+    ("southern", "ramp"): (20, lambda rng, size: planted.slope(rng, size, 60, 60)),
+    ("southern", "ramp_75"): (20, planted.usual_slope),
+    ("lipa", "slow"): (10, lambda rng, size: planted.tones(rng, size, 0.1, 5)),
+    ("lipa", "fast"): (3.5, lambda rng, size: planted.tones(rng, size, 5, 55, 0.005)),
     ("ieso", "ramp"): (20, lambda rng, size: planted.slope(rng, size, 60, 60)),
     ("caiso", "ramp_10min"): (20, lambda rng, size: planted.slope(rng, size, 600, 60, 1.0)),
-    ("atc_spp", "ramp"): (0.5, lambda rng, size: planted.slope(rng, size, 1, 1)),
     ("nvidia_t4", "ramp"): (20, planted.relative_slope),
     ("ieso", "line"): (2.5, planted.tone),
     ("template_2508_14318", "energy"): (20, planted.share),
@@ -38,7 +69,7 @@ def verdict(case, made, seed):
     (rule,) = [each for each in rules.load(case[0]) if each.name == case[1]]
     odd = 997 + 7919 * (seed % 5)
     (found,) = judge.audit(planted.Given(made.times_s, made.columns, odd), [rule], None).verdicts
-    return found
+    return found.readings[case[2]] if case[2:] and case[2] else found
 
 
 @pytest.mark.parametrize("case", RULES, ids=" ".join)
@@ -53,3 +84,93 @@ def test_a_planted_violation_is_found_and_a_record_below_passes(case):
             assert (found.word, seed) == (word, seed), found
             assert found.value == pytest.approx(made.value, rel=0.01), seed
             assert abs(found.at_s - made.at_s) <= made.near_s, seed
+
+
+def judged(name, rule, step_s, load_MW):
+    """The verdict of a rule of a load with so many MW in each step, beside 100 MW."""
+    times_s = np.arange(len(load_MW)) * step_s
+    return verdict((name, rule), planted.Planted(times_s, {"load_W": 1e6 * load_MW}, 0, 0, 0), 0)
+
+
+def steps(count, *rises):
+    """100 MW less all rises, then each rise (MW, first step, length in steps)."""
+    at = np.arange(count)
+    every = [MW * (np.clip((at - first) / length, 0, 1) - 1) for MW, first, length in rises]
+    return 100 + np.sum(every, axis=0)
+
+
+def usual(share):
+    return planted.usual_slope(None, 22, share).columns["load_W"] / 1e6
+
+
+@cases("""
+name        rule           step_s  load_MW                                     value  word
+"ieso"     "change_15s"   0.02   steps(3000, (3, 900, 1), (3, 1649, 1))  6   judge.BROKEN
+"ieso"     "change_15s"   0.02   steps(3000, (3, 900, 1), (3, 1650, 1))  3   judge.MET
+"ieso"     "change_15s"   0.02   steps(3000, (3, 900, 1), (3, 1651, 1))  3   judge.MET
+"ieso"     "change_15s"   0.02   steps(3000, (3, 900, 1), (-3, 1000, 1))  3   judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (49, 400, 2))                    49  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (50, 400, 2))                    50  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (51, 400, 2))                    51  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (60, 400, 242))                  49.59  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (60, 400, 238))                  50.42  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 599, 1))      60  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 600, 1))      30  judge.MET
+"southern"  "ramp_75"      0.5    usual(0.24)    17.6  judge.MET
+"southern"  "ramp_75"      0.5    usual(0.26)    22    judge.BROKEN
+"ercot"  "nprr_1191_down"  0.5    steps(999, (30, 400, 1))    0  judge.MET
+"ercot"  "nprr_1191_up"    0.5    steps(999, (-30, 400, 1))   0  judge.MET
+""")
+def test_edges_of_a_change(name, rule, step_s, load_MW, value, word):
+    """A change of one sample ends one sample later, so 749 samples are the last inside 15 s."""
+    found = judged(name, rule, step_s, load_MW)
+    assert (found.value, found.word) == (pytest.approx(value, rel=0.01), word)
+
+
+@pytest.mark.parametrize("count, word", [(22, judge.NOTHING), (23, judge.MET)])
+def test_a_record_too_short_for_one_reading_is_not_judged(count, word):
+    """Moments 14.7 s apart stand for 15 s in samples of 0.7 s; any 15 s need 15.4 s of them."""
+    assert judged("ieso", "change_15s", 0.7, np.full(count, 100.0)).word == word
+
+
+def test_a_percentile_does_not_depend_on_the_length_of_the_blocks():
+    load_W, times_s = 1e6 * usual(0.24), np.arange(4121) * 0.5
+    found = []
+    for ends in ([], [*range(241, 900)]):
+        measure = measures.Percentile(75, 60.0, 60.0, "both", 0.5)
+        for part in np.split(np.arange(4121), ends):
+            measure.feed(samples.Block(part[0] == 0, times_s[part], {}), load_W[part])
+        found.append(measure.worst)
+    assert found[0] == found[1]
+
+
+def test_the_stricter_reading_of_a_change_decides():
+    """A wave of 7.5 s has no change between moments 15 s apart."""
+    load_MW = 100 + 2.6 * np.sin(2 * np.pi * np.arange(5000) * 0.02 / 7.5)
+    found = judged("ieso", "change_15s", 0.02, load_MW)
+    net, inside = found.readings.values()
+    assert (net.value, net.word) == (pytest.approx(0, abs=1e-6), judge.MET)
+    assert (inside.value, inside.word) == (pytest.approx(5.2, rel=0.001), judge.BROKEN)
+    decided = found.value, found.word, found.site_MW_max
+    assert decided == (inside.value, inside.word, inside.site_MW_max)
+
+
+@pytest.mark.parametrize("poles", [1, 2])
+@pytest.mark.parametrize("at_Hz", [0.03, 0.1, 1.0, 20.0, 55.0, 110.0])
+def test_a_filter_has_the_gain_of_butterworth(at_Hz, poles):
+    """|H|^2 = 1 / (1 + (edge / f)^2n) of the lower edge, 1 / (1 + (f / edge)^2n) of the upper."""
+    low, high = (0.1 / at_Hz) ** poles, (at_Hz / 55) ** poles
+    step_s = min(0.02 / at_Hz, 0.002)
+    times_s = np.arange(60 / step_s) * step_s
+    band, found = filters.Band([0.1, 55.0], step_s, poles), []
+    for first, part in enumerate(np.array_split(np.sin(2 * np.pi * at_Hz * times_s), 7)):
+        found.append(band.feed(not first, part))
+    settled = np.concatenate(found)[len(times_s) // 3 :]
+    assert np.ptp(settled) / 2 == pytest.approx(1 / np.hypot(1, low) / np.hypot(1, high), rel=0.01)
+
+
+def test_content_is_of_the_strongest_line_or_of_the_whole_band():
+    made = planted.tones(np.random.default_rng(1), 10.5, 0.1, 5)
+    line, whole = verdict(("lipa", "slow"), made, 1).readings.values()
+    assert (line.value, line.word) == (pytest.approx(8.4, rel=0.01), judge.MET)
+    assert (whole.value, whole.word) == (pytest.approx(10.5, rel=0.01), judge.BROKEN)

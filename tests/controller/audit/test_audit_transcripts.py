@@ -3,11 +3,14 @@
 from controller import __main__ as program
 from tests.transcript import by_word, each_part, terminal
 
-NAMES = {"SOUTHERN": "load.csv --rules southern", "MINE": "load.csv --rules mine.toml"}
+NAMES = {"SIX_S": "load.csv --rules six_s.toml", "MINE": "load.csv --rules mine.toml"}
 RULES = {
     "TOP": 'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"',
     "RANGE": '[rule.a]\nquantity = "range"\nwindow_s = 5.0',
+    "CHANGE": '[rule.a]\nquantity = "change"',
+    "RIDE": '[rule.a]\nquantity = "ride_through"\nnormal_pu = [0.9, 1.1]',
 }
+SIX_S = RULES["TOP"], '[rule.a]\nquantity = "range"\nwindow_s = 6.0\nlimit_MW = 10'
 
 
 class Record:
@@ -15,6 +18,7 @@ class Record:
 
     def __init__(self):
         self.step_s, self.at_s, self.lines = 0.02, 0.0, []
+        self.rules(*SIX_S, path="six_s.toml")
 
     def file(self, *lines):
         self.lines, self.at_s = [*lines], 0.0
@@ -41,8 +45,8 @@ class Record:
         head, *rows = self.lines
         self.lines = [head, *[row for at, row in enumerate(rows) if at % 10]]
 
-    def rules(self, *lines):
-        with open("mine.toml", "w", encoding="ascii") as file:
+    def rules(self, *lines, path="mine.toml"):
+        with open(path, "w", encoding="ascii") as file:
             file.write("\n".join([RULES.get(line, line) for line in lines]))
 
 

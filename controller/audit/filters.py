@@ -1,0 +1,75 @@
+"""Butterworth's filters, exact for samples that straight lines join: by partial fractions a band is
+the sum of what each pole leaves of the changes.
+"""
+
+import math
+
+import numpy as np
+
+TINY = 1e-16
+NYQUIST_SHARE = 0.9  # an upper edge above this share of half the rate is no filter
+BUTTERWORTH = {1: (-1.0,), 2: (complex(-1, 1) / math.sqrt(2), complex(-1, -1) / math.sqrt(2))}
+
+
+def decayed(values: np.ndarray, share: complex) -> np.ndarray:
+    """found[k] = values[k] + share found[k - 1]: sums of 1, 2, 4, 8 ... values, without a loop over
+    the samples.
+    """
+    found, reach = values.copy(), 1
+    while reach < len(found) and abs(share) > TINY:
+        found[reach:] += share * found[:-reach]
+        share, reach = share * share, 2 * reach
+    return found
+
+
+class Pole:
+    """What one pole leaves of changes. A segment begins at rest."""
+
+    def __init__(self, pole_per_s: complex, weight: complex, step_s: float) -> None:
+        turns = pole_per_s * step_s
+        self._share = np.exp(turns)
+        self._gain = weight * (self._share - 1) / turns
+        self._out = 0.0 * weight
+
+    def feed(self, is_begin: bool, changes: np.ndarray) -> np.ndarray:
+        """What is left after each change."""
+        added = self._gain * changes
+        if not is_begin:
+            added[0] += self._share * self._out
+        found = decayed(added, self._share)
+        self._out = found[-1]
+        return found.real
+
+
+class Band:
+    """A band with so many poles at each edge; none of the edges: the values as they are.
+
+    Its response is s^n W / product(s - p), W the product of the upper poles; the weight of a pole
+    is the residue of that over s.
+    """
+
+    def __init__(self, band_Hz: list[float] | None, step_s: float, poles: int = 1) -> None:
+        self._parts: list[Pole] = []
+        self._last = 0.0
+        low_Hz, high_Hz = band_Hz or (0.0, 0.0)
+        is_seen = high_Hz < NYQUIST_SHARE / (2 * step_s)
+        lows, highs = (
+            [2 * math.pi * edge_Hz * each for each in BUTTERWORTH[poles]]
+            for edge_Hz in (low_Hz, high_Hz)
+        )
+        every = [*lows, *highs] if is_seen else lows
+        height = math.prod([abs(each) for each in highs]) if is_seen else 1.0
+        for at, pole in enumerate(every if band_Hz else ()):
+            if pole.imag >= 0:  # the other of a pair has the same real part
+                others = math.prod([pole - each for each in every[:at] + every[at + 1 :]])
+                pair = 2 if pole.imag else 1
+                weight = pair * height * pole ** (poles - 1) / others
+                self._parts.append(Pole(pole, weight, step_s))
+
+    def feed(self, is_begin: bool, values: np.ndarray) -> np.ndarray:
+        """The filtered values."""
+        if not self._parts:
+            return values
+        changes = np.diff(values, prepend=values[0] if is_begin else self._last)
+        self._last = float(values[-1])
+        return np.sum([each.feed(is_begin, changes) for each in self._parts], axis=0)
