@@ -136,15 +136,21 @@ class Judge:
             at, newer, older = at + count, newer + count, older + count
 
     def _move(self, ticks: int) -> None:
-        """The shares go to those of the choice."""
-        words = self.words
-        most, up = words[J_MOST], self._up if words[J_MOST] == ONE else self._strict_up
+        """The shares go to those of the choice. Under a stated range they go slowly: where the load
+        is far from its mean, at once is an edge. Only a swing that grows ends them at once.
+        """
+        words, strict = self.words, self.strict
+        most, up, down = words[J_MOST] << 16, self._up, self._down
+        is_slow = False
+        if strict and strict.share < ONE:
+            up, is_slow = self._strict_up, strict.is_like
+            down = up if is_slow else down
         for slot, share in zip((J_SLOW, J_FAST), SHARES[words[J_CHOICE]]):
-            if words[slot] > most << 16:
-                words[slot] = most << 16
-            away = (min(share, most) << 16) - words[slot]
+            if words[slot] > most and not is_slow:
+                words[slot] = most
+            away = min(share << 16, most) - words[slot]
             if away:
-                part = up if away > 0 else self._down
+                part = up if away > 0 else down
                 words[slot] += away * min(part * ticks, 1 << 24) >> 24
 
     def judge(self, load_W: int) -> None:
@@ -207,9 +213,11 @@ class Judge:
                 words[J_CHOICE] = best
             elif self._has_lost():
                 words[J_CHOICE] = STILL
+        whole = words[J_CHOICE] if words[J_MOST] == ONE else STILL
         words[J_MOST] = ONE
         if strict and strict.share < ONE:
-            proven = [each for each in range(1, len(SHARES)) if strict.is_proven(each)]
+            every = range(1, len(SHARES))
+            proven = [each for each in every if strict.is_proven(each, each == whole)]
             if best := self._best(proven):
                 words[J_CHOICE] = best
             else:

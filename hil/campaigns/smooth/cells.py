@@ -66,12 +66,18 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
 
 
 def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
-    """What a stated 5 s range costs: 2 s residual and figures of the rules, both in %."""
+    """What a stated 5 s range costs: 2 s residual, figures of the rules, the range stated, all in
+    %.
+    """
     seen_W, track = simulator.seen_W(load_W, path), followers.function(path, None, range_W_max)
     grid_W = simulator.run(followers.Ours(seen_W, path, track), load_W, path).grid_W
     changes_W = [metrics.changes_W(power_W, 2) for power_W in (load_W, grid_W)]
-    figures = rules.figures_pct(grid_W, float(np.abs(load_W).max()))
-    return {"residual_pct": metrics.residual_pct(*changes_W), "rules": figures}
+    peak_W = float(np.abs(load_W).max())
+    return {
+        "residual_pct": metrics.residual_pct(*changes_W),
+        "rules": rules.figures_pct(grid_W, peak_W),
+        "stated_pct": 100 * range_W_max / peak_W,
+    }
 
 
 def _by_window(power_W: np.ndarray) -> dict:

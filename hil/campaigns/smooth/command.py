@@ -97,6 +97,8 @@ def _lines(rows: list) -> str | None:
     return "\n".join(map(table_line, rows)) or None
 
 
+# The 5 s range under a stated one: beside no battery, beside none stated, % of the peak
+HARM_MAX, KEPT_MAX, NEAR_PCT = 1.25, 1.05, 1.0
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
     " range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
@@ -143,18 +145,36 @@ def _pct(residual: dict | None, figure: str) -> str:
 
 def misses(document: dict) -> list:
     """Lines: what is worse than expected."""
-    return [
-        f"{row['load']}, {row['kind']}, {row['path']} ms: {each['figure']} {each['measured']:.1f}, "
-        f"expected {each['expected']:g}"
-        for row in document["rows"]
-        for each in expected.compared(row)
-        if not each["is_met"]
-    ] + [
-        text
-        for part in ("steps", "spectra", "notices")
-        for row in document.get(part, ())
-        for text in row["missed"]
-    ]
+    found = []
+    for row in document["rows"]:
+        found += [
+            f"{_about(row)}: {each['figure']} {each['measured']:.1f}, expected {each['expected']:g}"
+            for each in expected.compared(row)
+            if not each["is_met"]
+        ]
+        found += _missed_range(row)
+    parts = [row for part in ("steps", "spectra", "notices") for row in document.get(part, ())]
+    return found + [text for row in parts for text in row["missed"]]
+
+
+def _about(row: dict) -> str:
+    return f"{row['load']}, {row['kind']}, {row['path']} ms"
+
+
+def _missed_range(row: dict) -> list[str]:
+    """A stated range makes the grid worse: than the range and the load, or than stating none where
+    following keeps it.
+    """
+    if row.get("strict", {}).get("rules", {}).get("range_5s") is None:
+        return []
+    left_pct, stated_pct = row["strict"]["rules"]["range_5s"], row["strict"]["stated_pct"]
+    alone_pct, free_pct = [row["rules"][way]["range_5s"] for way in ("no_battery", "ours")]
+    most_pct = max(stated_pct, HARM_MAX * alone_pct)
+    if free_pct <= stated_pct:
+        most_pct = min(most_pct, KEPT_MAX * free_pct + NEAR_PCT)
+    if left_pct <= most_pct:
+        return []
+    return [f"{_about(row)}: stated range: 5 s range {left_pct:.1f}, at most {most_pct:.1f}"]
 
 
 def add(commands: Any) -> None:

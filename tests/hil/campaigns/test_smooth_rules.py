@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hil.__main__ import main
-from hil.campaigns.smooth import cells, command, followers, loads, rules, spectra
+from hil.campaigns.smooth import cells, command, followers, loads, rules, simulator, spectra
 from hil.campaigns.smooth.paths import PATHS
 from tests.tables import cases
 
@@ -232,3 +232,40 @@ def test_spectra_are_printed_with_their_seed(monkeypatch, capsys):
         "1 spectra of a kind, 1 seeds from 3 on" in printed
         and "ramp 250 ms          100f  20." in printed
     )
+
+
+def ranges_kW(load_W, *ranges_W_max):
+    """Range in 5 s on the grid, path of 100 ms, with each stated range."""
+    path = PATHS["100f"]
+    seen_W = simulator.seen_W(load_W, path)
+    ways = [followers.Ours(seen_W, path, followers.function(path, None, w)) for w in ranges_W_max]
+    grids_W = [simulator.run(way, load_W, path).grid_W for way in ways]
+    return [rules.range_5s_W(each_W) / 1000 for each_W in grids_W]
+
+
+def test_a_range_that_following_keeps_costs_nothing_and_opening_makes_no_edge():
+    """A load that followed leaves 56 kW: 170 kW were left at each stated range, 126 without a
+    battery.
+    """
+    load_W = spectra.ramp_W(500)
+    default, kept, narrow = ranges_kW(load_W, None, 60_000, 23_000)
+    assert kept == default and 55 < default < 57
+    assert narrow < 1.25 * rules.range_5s_W(load_W) / 1000
+
+
+@cases("""
+    stated  left  none  free  line
+    30      76.0  60    80    "at most 75.0"
+    30      75.0  60    80    ""
+    80      80.1  60    90    "at most 80.0"
+    80      43.1  60    40    "at most 43.0"
+    80      43.0  60    40    ""
+    30      None  None  None  ""
+""")
+def test_a_stated_range_that_makes_the_grid_worse_is_off(stated, left, none, free, line):
+    found = {"no_battery": {"range_5s": none}, "ours": {"range_5s": free}}
+    row = {"load": "a", "kind": "held", "path": "60", "rules": found}
+    assert command._missed_range(row) == []
+    row["strict"] = {"stated_pct": stated, "rules": {"range_5s": left}}
+    (text,) = command._missed_range(row) or ("",)
+    assert line in text and bool(line) == bool(text)

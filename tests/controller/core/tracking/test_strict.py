@@ -68,12 +68,44 @@ def taken(strict, seconds, *powers_W):
 
 
 def test_a_proof_needs_twenty_seconds_and_half_the_range():
-    strict = Strict(100_000, 20, 2)
+    strict = Strict(500, 20, 2)
     strict.begin()
     taken(strict, 19, 1600, 800, 802)
-    assert not strict.is_proven(1)
+    assert not strict.is_proven(1, False)
     taken(strict, 2, 1600, 800, 802)
-    assert strict.is_proven(1) and not strict.is_proven(2)
+    assert strict.is_proven(1, False) and not strict.is_proven(2, False)
+
+
+@cases("""
+    load_W   left_W   is_proven
+    120_000  100_000  True
+    120_000  100_001  False
+    114_285  100_000  True
+    114_284  100_000  False
+    50_000    50_000  True
+    50_001    50_001  False
+""")
+def test_no_more_than_the_stated_range_is_a_proof_at_once(load_W, left_W, is_proven):
+    """100 kW are stated: an eighth less than the load, or so little that a swing may double."""
+    strict = Strict(100_000, 20, 1)
+    strict.begin()
+    strict.take((load_W, left_W))
+    assert strict.is_proven(1, False) is is_proven
+
+
+@cases("""left_W  ms  is_proven
+    100_000  1440  True
+    100_000  1460  False
+    100_001  0  False
+""")
+def test_a_choice_that_is_followed_stays_until_the_end_of_a_larger_swing_is_seen(
+    left_W, ms, is_proven
+):
+    strict = Strict(100_000, 20, 1)
+    strict.begin()
+    for _ in range(1 + ms // 20):
+        strict.take((101_000, left_W))
+    assert strict.is_proven(1, True) is is_proven
 
 
 @cases("""
@@ -83,13 +115,13 @@ def test_a_proof_needs_twenty_seconds_and_half_the_range():
 """)
 def test_a_larger_swing_proves_nothing_until_its_end_is_seen(swing_W, is_proven):
     """A 16th more than 1594 W, of which 6 W were forgotten."""
-    strict = Strict(100_000, 20, 1)
+    strict = Strict(500, 20, 1)
     strict.begin()
     taken(strict, 21, 1600, 0)
     strict.take((swing_W, swing_W // 2))
-    assert strict.is_proven(1) is is_proven
+    assert strict.is_proven(1, False) is is_proven
     taken(strict, 2, 0, 0)
-    assert strict.is_proven(1)
+    assert strict.is_proven(1, False)
 
 
 def test_a_large_swing_is_forgotten_with_two_minutes():
