@@ -50,16 +50,22 @@ def played(cell: Cell) -> list:
 
 def _row(load_W: np.ndarray, path: Path) -> dict:
     seen_W = simulator.seen_W(load_W, path)
+    peak_W = float(np.abs(load_W).max())
     ways = followers.Ours(seen_W, path), followers.Plain(seen_W, path)
     results = [simulator.run(follower, load_W, path) for follower in ways]
-    peak_W = float(np.abs(load_W).max())
+    rivals = {
+        name: simulator.run(rival(seen_W, peak_W), load_W, path).grid_W
+        for name, rival in followers.RIVALS.items()
+    }
+    grids_W = {**dict(zip(WAYS, [each.grid_W for each in results])), **rivals}
     return {
         "path": path.name,
         "delay_ms": path.delay_ms,
         "rules": {
             "no_battery": rules.figures_pct(load_W, peak_W),
-            "ours": rules.figures_pct(results[0].grid_W, peak_W),
+            **{name: rules.figures_pct(grid_W, peak_W) for name, grid_W in grids_W.items()},
         },
+        "rms_2s_pct": {name: _rms_2s_pct(load_W, grid_W) for name, grid_W in grids_W.items()},
         "no_battery": {"changes_W": _by_window(load_W), "range_300s_kW": metrics.range_kW(load_W)},
         "ways": {name: _figures(load_W, result) for name, result in zip(WAYS, results)},
     }
@@ -78,6 +84,12 @@ def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
         "rules": rules.figures_pct(grid_W, peak_W),
         "stated_pct": 100 * range_W_max / peak_W,
     }
+
+
+def _rms_2s_pct(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
+    changes_W = [metrics.changes_W(power_W, 2) for power_W in (load_W, grid_W)]
+    residual_pct = metrics.residual_pct(*changes_W)
+    return None if residual_pct is None else residual_pct["rms"]
 
 
 def _by_window(power_W: np.ndarray) -> dict:

@@ -10,6 +10,7 @@ from hil.campaigns.smooth import (
     largest_command,
     loads,
     notices,
+    rivals,
     rules,
     spectra,
     steps,
@@ -56,6 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
         document["rows"] = _rows(arguments, runner)
+        means = rivals.means(document["rows"])
+        print("\n".join(rivals.lines(means)), flush=True)
+        if not arguments.only:  # means of some loads say nothing
+            document["rivals"] = means
         if arguments.steps:
             document["steps"] = steps.run(arguments.delays, runner)
         if arguments.notices:
@@ -117,6 +122,7 @@ def table_line(row: dict) -> str:
         f"{row['load']:38}{row['kind']:6}{row['path']:>5}{row['scale']:7.4g} {''.join(rms)} |"
         f"{_rules(row)} |{p99}"
         f"{ten_s}{'-' if less is None else format(-less, '.0f'):>6} %  {low:.1f} to {high:.1f} %"
+        + f"  {rivals.door(row) or ''}"
         + _strict(row)
         + ("  joined samples: no evidence of slopes" if row["is_joined"] else "")
         + ("  first hour" if row["is_cut"] else "")
@@ -153,6 +159,7 @@ def misses(document: dict) -> list:
             if not each["is_met"]
         ]
         found += _missed_range(row)
+    found += rivals.missed(document["rows"], document.get("rivals", ()))
     parts = [row for part in ("steps", "spectra", "notices") for row in document.get(part, ())]
     return found + [text for row in parts for text in row["missed"]]
 

@@ -1,4 +1,4 @@
-"""The real control function, and plain following with the same slow reference."""
+"""The real control function, and what it is judged beside: plain following and simple rivals."""
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from hil.campaigns.smooth.simulator import RATED_W, SOC_START, TICK_S, ENERGY_Wh
 
 SOC_TARGET_permille = 550
 SHARE = 0.25  # of the energy that the largest step costs
+STEP_S = SHARE * ENERGY_Wh * 3600 / RATED_W
+HIGH_PASS_S, RAMP_PER_S = 60.0, 0.002  # of the rivals
 
 
 def function(path: Path, believed_ms: int | None = None, range_W_max: int | None = None) -> Track:
@@ -54,6 +56,12 @@ class Ours:
         return self._track.step(known, found, 1)[0].power_W
 
 
+def missing_W(soc: float) -> float:
+    """What a reference adds to bring the charge back, W."""
+    away = SOC_TARGET_permille / 1000 - int(soc * 1000) / 1000
+    return min(max(away * ENERGY_Wh * 3600 / STEP_S, -RATED_W), RATED_W)
+
+
 class Plain:
     """The last value of the meter, less the slow reference R that the study gives.
 
@@ -63,23 +71,46 @@ class Plain:
     def __init__(self, seen_W: np.ndarray, path: Path):
         """seen_W: in each tick."""
         self._seen_W = seen_W.tolist()
-        step_s = SHARE * ENERGY_Wh * 3600 / RATED_W
-        self._gain_W = ENERGY_Wh * 3600 / step_s
-        self._fast, self._slow = 4 * TICK_S / step_s, TICK_S / (4 * step_s)
+        self._fast, self._slow = 4 * TICK_S / STEP_S, TICK_S / (4 * STEP_S)
         self._filter = TICK_MS / (TICK_MS + 2 * path.delay_ms)
         self._reference_W = self._low_W = self._seen_W[0]
-        self._mean_W = self._reference_W - self._missing_W(SOC_START)
-
-    def _missing_W(self, soc: float) -> float:
-        missing_W = (SOC_TARGET_permille / 1000 - int(soc * 1000) / 1000) * self._gain_W
-        return min(max(missing_W, -RATED_W), RATED_W)
+        self._mean_W = self._reference_W - missing_W(SOC_START)
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
         """The last value less the reference, W."""
         self._low_W += (self._seen_W[tick] - self._low_W) * self._filter
-        aim_W = self._mean_W + self._missing_W(soc)
+        aim_W = self._mean_W + missing_W(soc)
         reference_W = self._reference_W + (aim_W - self._reference_W) * self._fast
         reference_W = min(max(reference_W, self._low_W - RATED_W), self._low_W + RATED_W)
         self._mean_W += (reference_W - self._mean_W) * self._slow
         self._reference_W = reference_W
         return self._seen_W[tick] - reference_W
+
+
+class HighPass:
+    """The load less its mean of the last minute; the charge comes back by the mean."""
+
+    def __init__(self, seen_W: np.ndarray, peak_W: float):
+        """seen_W: in each tick; peak_W: the load's highest power."""
+        self._seen_W, self._reference_W = seen_W.tolist(), float(seen_W[0])
+        self._step_W = RAMP_PER_S * peak_W * TICK_S
+
+    def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
+        """The load less the reference, W."""
+        load_W = self._seen_W[tick]
+        self._reference_W += self._moved_W(load_W + missing_W(soc) - self._reference_W)
+        return load_W - self._reference_W
+
+    def _moved_W(self, away_W: float) -> float:
+        """Change of the reference in a tick, W."""
+        return away_W * TICK_S / HIGH_PASS_S
+
+
+class RampLimit(HighPass):
+    """The grid moves by at most RAMP_PER_S of the load's peak in a second."""
+
+    def _moved_W(self, away_W: float) -> float:
+        return min(max(away_W, -self._step_W), self._step_W)
+
+
+RIVALS = {"high_pass": HighPass, "ramp_limit": RampLimit}

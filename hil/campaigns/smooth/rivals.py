@@ -1,0 +1,86 @@
+"""Does load tracking follow a load, or harm nobody? And is it ahead of simple rivals?
+
+Both at once exclude each other on steps that nobody foresees (second study of load tracking,
+chapter 2). So a load passes by one of two doors: its figures are at most those of plain following,
+or at most those without a battery. Ramps that joined samples make, and slow paths, are not judged.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FIGURES = ("range_5s", "change_15s", "line")
+WITHIN = 1.0  # points
+KINDS, PATHS = ("as is", "held"), ("50", "60", "100f")
+FOLLOWS, HARMLESS, NEITHER = "follows", "harms nobody", "neither"
+BESIDE = {"plain": FOLLOWS, "no_battery": HARMLESS}
+OTHERS = {
+    "plain": "plain following",
+    "high_pass": "high pass of 60 s",
+    "ramp_limit": "ramp limit of 0.2 %/s",
+    "no_battery": "no battery",
+}
+MEANS = {"range_5s": "range in 5 s", "line": "line", "rms_2s": "2 s rms"}
+
+
+def door(row: Mapping[str, Any]) -> str | None:
+    """The door by which a load passes; None: it is not judged."""
+    found = row["rules"]
+    if row["kind"] not in KINDS or row["path"] not in PATHS or found["ours"]["line"] is None:
+        return None
+    for way, name in BESIDE.items():
+        if all(found["ours"][each] <= found[way][each] + WITHIN for each in FIGURES):
+            return name
+    return NEITHER
+
+
+def means(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each judged path: {path, loads, ours and each of OTHERS: % of each figure}."""
+    found = []
+    for path in PATHS:
+        judged = [row for row in rows if row["path"] == path and door(row)]
+        if not judged:
+            continue
+        of_path: dict[str, Any] = {"path": path, "loads": len(judged)}
+        for way in ("ours", *OTHERS):
+            rms = [row["rms_2s_pct"].get(way, 100.0) for row in judged]
+            of_path[way] = {
+                **{
+                    each: _mean([row["rules"][way][each] for row in judged])
+                    for each in MEANS
+                    if each != "rms_2s"
+                },
+                "rms_2s": _mean([each for each in rms if each is not None]),
+            }
+        found.append(of_path)
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
+
+
+def lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The means as a table."""
+    head = [f"means of the judged loads{'path':>6}  {', '.join(MEANS.values())}"]
+    return head + [
+        f"{name:25}{each['path']:>6}  "
+        + "".join([f"{each[way][figure]:10.2f}" for figure in MEANS])
+        for each in found
+        for way, name in {"ours": "ours", **OTHERS}.items()
+    ]
+
+
+def missed(rows: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Loads that pass by no door; means that a rival has better."""
+    return [
+        f"{row['load']}, {row['kind']}, {row['path']} ms: neither follows nor harms nobody"
+        for row in rows
+        if door(row) == NEITHER
+    ] + [
+        f"{each['path']} ms: mean of {MEANS[figure]} {each['ours'][figure]:.2f}, "
+        f"{OTHERS[way]} {each[way][figure]:.2f}"
+        for each in found
+        for way in OTHERS
+        for figure in MEANS
+        if each["ours"][figure] > each[way][figure]
+    ]
