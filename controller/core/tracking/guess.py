@@ -20,8 +20,6 @@ from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 
 JUDGED_MS = 10_000  # memory of the errors
 SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
-# the load must have come three times as far within these 2 s as a slope may lead
-COME_MS, LEAD_PART = 2000, 3
 FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the hold and of slow movement
 ONE = 256  # of weights
 # caps of the grid hold on means over the path delay and this; an error is remembered for so long
@@ -115,7 +113,6 @@ class Guess:
         self._delay_ms = delay_ms
         span_ms = max(SPAN_TENTHS * delay_ms // 10, SPAN_MS_MIN)
         self._span = max(1, (span_ms + sample_ms // 2) // sample_ms)
-        self._come = COME_MS // sample_ms
         self._first_ms = max(0, delay_ms - (sample_ms - tick_ms) // 2)
         self._mean_256 = delay_ms * FRACTION // sample_ms
         self.fast = low_pass(tick_ms, FAST_DELAYS * delay_ms)
@@ -181,16 +178,11 @@ class Guess:
         return follow_W, repeat_W
 
     def _lead_W(self, horizon_256: int) -> int:
-        """The slope over this horizon. Over a span it leads by a third of its three changes at
-        most, so it is held only beyond that.
+        """The slope over this horizon; where the meter is late, over one of its three changes at
+        most.
         """
-        slope_W, span_256 = self.words[G_SLOPE_W], FRACTION * self._span
-        lead_W = slope_W * horizon_256 // span_256
-        if horizon_256 <= span_256 and LEAD_PART * self._span <= self._come:
-            return lead_W
-        passed = self.samples.every(1, self._come + 1)
-        come_W = passed[0] - min(passed) if slope_W > 0 else max(passed) - passed[0]
-        return within(lead_W, -(come_W // LEAD_PART), come_W // LEAD_PART)
+        span_256 = FRACTION * self._span
+        return self.words[G_SLOPE_W] * min(horizon_256, span_256) // span_256
 
     def _judge(self, load_W: int, periods: int) -> None:
         """Compare the newest sample with what was guessed for it one path delay ago. The last

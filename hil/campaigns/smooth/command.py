@@ -5,6 +5,7 @@ from typing import Any
 
 from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import (
+    ablation,
     cells,
     expected,
     largest_command,
@@ -36,6 +37,12 @@ OPTIONS = {
     "--spectra-seeds": options.value(
         whole(1, 1000), "NUMBER", "seeds of --spectra (%(default)s)", 1
     ),
+    "--without": {
+        "nargs": "+",
+        "metavar": "PART",
+        "choices": ("all", *ablation.PARTS),
+        "help": f"what a part earns: all, {', '.join(ablation.PARTS)}",
+    },
     "--range-kW": options.value(whole(1, 100_000), "KW", "a 5 s range that the site states"),
 }
 
@@ -56,6 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"seed       {arguments.seed}", flush=True)
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
+        if arguments.without:
+            every = "all" in arguments.without
+            parts = list(ablation.PARTS) if every else arguments.without
+            given = sources(arguments), arguments.delays, parts, arguments.seed, runner
+            document["without"] = ablation.run(*given)
+            return report.finish(arguments, document, (), True)
         document["rows"] = _rows(arguments, runner)
         means = rivals.means(document["rows"])
         print("\n".join(rivals.lines(means)), flush=True)
