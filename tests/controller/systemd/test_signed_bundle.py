@@ -242,7 +242,7 @@ def test_a_bundle_is_made_of_what_the_installer_reads(signers, tmp_path, monkeyp
     def wheels(line, **more):
         if line[0] == "bash":
             (tmp_path / "seen").write_text(line[1])
-            with open(f"{line[3]}/firebreak_controller-0.3.0-py3-none-any.whl", "wb") as file:
+            with open(f"{line[3]}/firebreak_controller-0.4.0-py3-none-any.whl", "wb") as file:
                 file.write(b"wheel")
         return done(line, **more) if line[0] != "bash" else subprocess.CompletedProcess(line, 0)
 

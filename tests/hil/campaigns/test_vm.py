@@ -371,7 +371,7 @@ def test_a_reset_in_the_box_names_the_seen_causes(lab_of):
 
 
 def test_both_ways_of_a_rollback_must_run_the_other_release(lab_of):
-    new, old = "releases/0.3.0-a", "releases/0.0.1-b"
+    new, old = "releases/0.4.0-a", "releases/0.0.1-b"
     links = [(0, each) for each in (new, old, new)]
     runs = [(0, f"/opt/firebreak/{each}/bin/python3 firebreak run") for each in (old, new)]
     state = (0, "ActiveState=active\nSubState=running\nMainPID=7")
