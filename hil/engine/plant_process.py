@@ -20,7 +20,7 @@ from hil.engine.wired_cabinet import PlantLoop, WiredCabinet
 from hil.loads import selection
 from hil.results import files, words
 from hil.results.live import Live
-from hil.results.pauses import is_excused
+from hil.results.pauses import judged
 from hil.scenarios import scenario
 from hil.scenarios.faults import ACTIONS, NEVER_US, Clockwork
 from hil.scenarios.world import World
@@ -165,26 +165,15 @@ class PlantProcess(WiredCabinet, PlantLoop):
         else:
             self.send({"what": "done"})
 
-    def _judged(self) -> list[dict[str, Any]]:
-        """The trips; is_after_pause: one that a pause of this machine explains."""
-        pauses = self.pauses.found
-        if not pauses:
-            return self.trips.trips
-        fault_s = None if self.fault_us is None else self.fault_us / 1e6
-        return [
-            {**trip, "is_after_pause": is_excused(trip, pauses, fault_s)}
-            for trip in self.trips.trips
-        ]
-
     def _content(self) -> dict:
         """Content of the result file."""
+        fault_s = None if self.fault_us is None else self.fault_us / 1e6
         content: dict[str, Any] = {
             "rows": self.recorder.rows().tobytes(),
             "units": self.recorder.units.result(),
             "timeline": self.observer.result(),
             "violations": self.observer.violations,
-            "trips": self._judged(),
-            "pauses": self.pauses.found,
+            **judged(self.trips.trips, self.pauses, fault_s),
         }
         if self.beats is not None:
             content |= {"beats": self.beats.packed(), "start_ns": self.start_ns}

@@ -3,7 +3,8 @@
 If the machine runs plant process or controller too late, devices fall silent or permits lapse
 although neither has a fault. One long pause does that, and so do several short ones: a device is
 silent for the sum of what delays its answers. So all gaps within the shortest silence budget
-count together. A run with a pause does not count.
+count together. A run with a pause does not count. Beside a trip of silence less is enough: the
+poll and a time-out take the rest of its budget.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 # Every silence budget and the expiry of the outputs is 500 ms; a poll and a time-out come on top.
 WINDOW_US = 500_000
-PAUSE_US = 300_000
+PAUSE_US, BESIDE_TRIP_US = 300_000, 200_000
 SHORT_US = 50_000  # what a busy machine does often, and no budget feels
 AFTER_S = 10.0  # until the ladders of silence have acted and the devices are polled as before
 PLANT, CONTROLLER = "simulated cabinet", "controller"
@@ -52,6 +53,10 @@ class Pauses:
     @property
     def found(self) -> list[dict[str, Any]]:
         """The pauses so far."""
+        return self.over(PAUSE_US)
+
+    def over(self, sum_us: int) -> list[dict[str, Any]]:
+        """The pauses whose gaps within WINDOW_US last longer than this together."""
         every: list[list[Gap]] = []
         gaps, first = sorted(self._gaps), 0
         for number, gap in enumerate(gaps):
@@ -59,7 +64,7 @@ class Pauses:
             while gaps[first].end_us <= begin_us:
                 first += 1
             inside = gaps[first : number + 1]
-            if sum(each.within_us(begin_us) for each in inside) <= PAUSE_US:
+            if sum(each.within_us(begin_us) for each in inside) <= sum_us:
                 continue
             if every and inside[0].begin_us <= every[-1][-1].end_us:
                 every[-1] += [each for each in inside if each > every[-1][-1]]
@@ -90,3 +95,13 @@ def is_excused(
         return False
     ends_s = [(each["t_s"], each["t_s"] + each["s"] + AFTER_S) for each in pauses]
     return any(begin_s <= trip["t_s"] <= end_s for begin_s, end_s in ends_s)
+
+
+def judged(
+    trips: Sequence[Mapping[str, Any]], seen: Pauses, fault_s: float | None
+) -> dict[str, list[dict[str, Any]]]:
+    """{trips, pauses} of a run. is_after_pause: of a trip that a pause of this machine explains."""
+    beside = seen.over(BESIDE_TRIP_US)
+    told = [{**trip, "is_after_pause": is_excused(trip, beside, fault_s)} for trip in trips]
+    is_any = any(trip["is_after_pause"] for trip in told)
+    return {"trips": told, "pauses": beside if is_any else seen.found}

@@ -80,6 +80,26 @@ def test_only_what_a_pause_can_cause_is_excused_and_nothing_after_a_fault(
     assert pauses.is_excused(trip, [PAUSE], fault_s) == is_excused
 
 
+@cases("""gap_ms  row  fault_s  count  is_after
+    150     50   None     1      True
+    101     50   None     1      True
+    100     50   None     0      False
+    150     11   None     0      False
+    150     50   0.5      0      False
+    151     11   None     1      False
+""")
+def test_beside_a_trip_of_silence_two_tenths_of_a_second_are_a_pause(
+    gap_ms, row, fault_s, count, is_after
+):
+    """Three stops of 0.15 s blamed a meter's supply, and the run ended with 0."""
+    seen = Pauses()
+    for begin_ms in (1000, 1000 + gap_ms + 1):
+        seen.see(PLANT, (begin_ms + gap_ms) * 1000, gap_ms * 1000)
+    found = pauses.judged([{"stage": f"{row}a", "row": row, "t_s": 1.5}], seen, fault_s)
+    assert [each["is_after_pause"] for each in found["trips"]] == [is_after]
+    assert len(found["pauses"]) == count
+
+
 @pytest.mark.parametrize("may_stall, count", [(False, 1), (True, 0)])
 def test_a_gap_in_the_ticks_of_the_controller_is_one_too(tmp_path, may_stall, count):
     (tmp_path / "journal").write_bytes(b"")
