@@ -18,9 +18,10 @@ from controller.hints.words import fields
 from controller.system import json_text
 
 NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
+POWER_W = integer(-1_000_000_000, 1_000_000_000)
 HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
-    "value_W": integer(-1_000_000_000, 1_000_000_000, 0),
+    "value_W": POWER_W._replace(default=0),  # of a heartbeat; a hint says its power
     "valid_s": integer(1, 300),
     "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
@@ -85,7 +86,8 @@ def read_hint(message: object) -> Answer:
     message = json_text.whole(message)
     if not isinstance(message, dict):
         raise ConfigError(f"hint: {shown(message)} is not an object; allowed {', '.join(HINT)}")
-    return read("hint", (), message, HINT)
+    is_beat = message.get("quantity") == NAMES[0]
+    return read("hint", (), message, HINT if is_beat else {**HINT, "value_W": POWER_W})
 
 
 def may(role: str, kind: int) -> bool:

@@ -85,6 +85,8 @@ def test_a_secret_in_place_of_the_name_of_its_file_is_in_no_line(tmp_path):
         ({"quantity": "power_W", "value_W": True, "valid_s": 1}, "value_W"),
         ({"quantity": "power_W", "value_W": 1, "valid_s": 0}, "valid_s"),
         ({"quantity": "power_W", "value_W": 1}, "valid_s: is missing"),
+        ({"quantity": "power_W", "valid_s": 30}, "value_W: is missing"),
+        ({"quantity": "charge_W_max", "valid_s": 30}, "value_W: is missing"),
         ({"quantity": "power_W", "value_W": 1, "valid_s": 1, "mac": ""}, "mac: is not a known key"),
     ],
 )
