@@ -57,3 +57,13 @@ def test_no_text_shows_a_command_that_is_gone():
 def test_a_command_that_is_gone_is_found(text, why):
     (found,) = shown(text)
     assert wrong(*found) == why
+
+
+def test_each_page_that_a_text_names_is_a_command():
+    """Remedies of hints sent people to a page Hints, which is `firebreak sources`."""
+    named = {
+        word.lower()
+        for path in (ROOT / "controller").rglob("*.py")
+        for word in re.findall(r"[Pp]age\s+([A-Z][a-z]+)\b", path.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 5 and named <= set(COMMANDS)

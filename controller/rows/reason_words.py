@@ -46,7 +46,7 @@ KERNEL_LIMITS = [cells[0] for cells in table(_LIMITS)]
 _PLAIN = """
 NONE | not acting | Nothing limits the power here. | Nothing.
 NO_REQUEST | no request | There is no request for power. | Nothing.
-GRID_OPERATOR | grid operator | An instruction of the grid operator is in force. | See page Hints
+GRID_OPERATOR | grid operator | An instruction of the grid operator is in force. | See page Sources
   for its source and validity.
 PV_ABSORPTION | PV absorption | The battery charges with PV power that may not be exported. |
   Nothing.

@@ -50,12 +50,12 @@ class HintRequest(Function):
     ASKS = (table.HintTable.NAME,)
     WRITES = ("is_exact", "is_requested", "left_high_W", "left_low_W", "left_setpoint_W")
     TEXTS = reasons.texts("""
-        OPERATOR | operator instruction | An operator instruction is in force. | See page Hints for
-          its source and validity.
-        HINT | hint | An upstream system asks for this power. | See page Hints for its source and
+        OPERATOR | operator instruction | An operator instruction is in force. | See page Sources
+          for its source and validity.
+        HINT | hint | An upstream system asks for this power. | See page Sources for its source and
           validity.
         REQUEST_RESTS | request rests | An upstream request has used up its energy of this hour and
-          rests. | Wait, or raise energy_Wh_per_h_max of its source; see page Hints.
+          rests. | Wait, or raise energy_Wh_per_h_max of its source; see page Sources.
         REQUEST_ENDED | request ended | A request has ended; its power goes to zero at the ramp of
           its source. | Nothing.
     """)

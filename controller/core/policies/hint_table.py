@@ -59,9 +59,9 @@ class HintTable(Function):
     READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
     TEXTS = reasons.texts("""
         GRID_CAP_HINT | grid limit by hint | A hint, or the fallback of its source, limits the grid
-          power of this site. | See page Hints for its source and validity.
+          power of this site. | See page Sources for its source and validity.
         HINT_CAP | limit by hint | A hint, or the fallback of its source, limits the power of this
-          cabinet. | See page Hints for its source and validity.
+          cabinet. | See page Sources for its source and validity.
     """)
 
     def __init__(self, setup: Setup) -> None:
