@@ -20,7 +20,7 @@ ONCE = "with --once: "
     "plan",
     cli.RUN_DIR,
     cli.JSON,
-    cli.option("--html", metavar="FILE", help="write one page with pictures to a new file"),
+    cli.option("--html", metavar="FILE", help="write one page with pictures to this file"),
     cli.option("--once", action="store_true", help="plan from --site now, without the planner"),
     cli.option("--site", metavar="FILE", help=f"{ONCE}planner.toml"),
     cli.option(
@@ -46,7 +46,9 @@ def _plan(arguments: Namespace) -> int:
     if arguments.json:
         own = {name: facts[name] for name in ("age_s", "is_old")}
         print(cli.as_json(facts["plan"] | own))
-    elif not arguments.html:
+    elif arguments.html:
+        print(f"written {arguments.html}")
+    else:
         print("\n".join(page.lines(facts)))
     return NOT_DONE if facts["is_old"] else DONE
 

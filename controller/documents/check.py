@@ -65,6 +65,8 @@ def _check(arguments: argparse.Namespace) -> int:
             WRONG_INPUT,
             "give a FILE (cabinet.toml, which names the layers above it), --keys or --functions",
         )
+    if arguments.json and (arguments.drop_in or not arguments.file):
+        raise cli.Ended(WRONG_INPUT, "--json: allowed is with FILE alone")
     with cli.ends(WRONG_INPUT, ConfigError):
         if arguments.keys:
             print(keys())

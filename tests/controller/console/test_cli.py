@@ -289,11 +289,11 @@ def test_commands_need_the_user_of_the_controller(capsys, monkeypatch, tmp_path)
         refused(capsys, 3, words, f"{what} --run-dir", tmp_path)
 
 
-def test_help_and_a_wrong_command_list_every_command(capsys):
-    (done, helped, _), (code, _, refusal) = run(capsys, "--help"), run(capsys, "launch")
-    assert (done, code) == (0, 2)
+def test_the_help_lists_every_command_and_each_has_one(capsys):
+    done, helped, _ = run(capsys, "--help")
+    assert done == 0
     for name in cli.COMMANDS:
-        assert any(line.strip().startswith(name) for line in helped) and f"'{name}'" in refusal[0]
+        assert any(line.strip().startswith(name) for line in helped)
         code, out, err = run(capsys, name, "--help")
         assert (code, err) == (0, []) and out[0].startswith(f"usage: firebreak {name} ")
 

@@ -73,6 +73,7 @@ def test_an_old_name_answers_with_the_new_one(capsys, name):
 
 @cases("""line  named
     "statsu"  "argument COMMAND: invalid choice: 'statsu', nearest 'status' (--help lists 37)"
+    "stat"  "argument COMMAND: invalid choice: 'stat', nearest 'status' (--help lists 37)"
     "qqq"  "argument COMMAND: invalid choice: 'qqq' (--help lists 37)"
     "user ad"  "argument what: invalid choice: 'ad', nearest 'add' (choose from 'add', "
 """)

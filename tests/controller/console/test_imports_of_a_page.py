@@ -37,7 +37,7 @@ def test_status_loads_no_profile_no_bus_and_no_other_page():
     names = loaded("status", "status")
     assert of("controller.config", names) == {"equipment"}
     assert of("controller.console", names) == {
-        *("commands", "show", "pages"),
+        *("show", "pages"),
         *(f"pages.{each}" for each in ("around", "causes", "racks", "status", "text")),
     }
     assert of("controller.run", names) == {"loop_statistics", "peer_words", "self_test"}

@@ -80,7 +80,7 @@ def test_unknown_numbers_are_named_and_never_0(capsys, box):
 
 def test_the_html_page_is_one_file_with_words_first(capsys, box):
     path = box.parent / "plan.html"
-    assert run(capsys, "plan --run-dir", box, "--html", path) == (0, [], [])
+    assert run(capsys, "plan --run-dir", box, "--html", path) == (0, [f"written {path}"], [])
     text = path.read_text()
     assert text.isascii() and "http" not in text and "src=" not in text
     assert text.index("Today the battery saves") < text.index("<svg") < text.index("no battery")
