@@ -269,7 +269,7 @@ def run(
                 rig.start()
             if rig.beside:
                 print("\n".join(rig.beside.welcome()), flush=True)
-            with shown_on(headless, order["progress"], time.monotonic) as show:
+            with shown_on(headless, order["progress"], time.monotonic, is_long=True) as show:
                 drawn = _drawn(show, common)
                 if headless or scenario:
                     rig.run(drawn)

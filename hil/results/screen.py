@@ -11,7 +11,7 @@ from rich.text import Text
 
 from hil.results.frame import frame, kilowatt
 
-STATUS_EVERY_S = 5.0
+STATUS_EVERY_S, LONG_EVERY_S = 5.0, 30.0
 
 
 def status_line(view: dict) -> str:
@@ -47,25 +47,31 @@ RULES = (  # pattern and style, in the syntax of rich
 
 
 class Progress:
-    """Prints a status line on stderr every STATUS_EVERY_S."""
+    """Prints a status line on stderr every_s."""
 
-    def __init__(self, clock_s: Callable[[], float]) -> None:
-        self._clock_s, self._due_s = clock_s, clock_s()
+    def __init__(
+        self, clock_s: Callable[[], float], every_s: float = STATUS_EVERY_S, first_s: float = 0.0
+    ) -> None:
+        self._clock_s, self._due_s, self._every_s = clock_s, clock_s() + first_s, every_s
 
     def show(self, view: dict) -> None:
         """Print the view's line if it is due."""
         now_s = self._clock_s()
         if now_s >= self._due_s:
-            self._due_s = now_s + STATUS_EVERY_S
+            self._due_s = now_s + self._every_s
             print(f"{status_line(view)}  of {view['duration_s']:g} s", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
 def shown_on(
-    headless: bool, progress: bool, clock_s: Callable[[], float]
+    headless: bool, progress: bool, clock_s: Callable[[], float], is_long: bool = False
 ) -> Iterator[Callable[[dict], None] | None]:
-    """Context that gives show(view), or None for a headless run without progress."""
-    if headless:
+    """Context that gives show(view), or None for a headless run without progress. A run that
+    is_long says each LONG_EVERY_S where it stands.
+    """
+    if headless and is_long and not progress:
+        yield Progress(clock_s, LONG_EVERY_S, LONG_EVERY_S).show
+    elif headless:
         yield Progress(clock_s).show if progress else None
     else:
         with Screen(Console()) as screen:

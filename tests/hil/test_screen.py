@@ -131,6 +131,10 @@ def test_progress_of_a_run_without_a_screen(capsys):
     for headless, progress, kind in ((1, 0, None), (1, 1, screen.Progress)):
         with screen.shown_on(headless, progress, itertools.count().__next__) as show:
             assert show is None if kind is None else isinstance(show.__self__, kind)
+    with screen.shown_on(True, False, itertools.count().__next__, is_long=True) as show:
+        for _ in range(61):
+            show(VIEW)
+    assert len(capsys.readouterr().err.splitlines()) == 2, "each 30 s, none at the begin"
     for elapsed_s, full in ((0, 0), (30, 18), (60, 36), (66, 36)):
         line = frame.frame(VIEW | {"elapsed_s": elapsed_s, "next_action": None})[-1]
         assert line.split("]")[0].count("#") == full
