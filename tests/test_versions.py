@@ -1,8 +1,11 @@
-"""A closed version of CHANGELOG.md names the results of `vm-test` and `prove` on one commit."""
+"""A closed version of CHANGELOG.md names the results of `vm-test` and `prove` on one commit, and in
+its tree no claim is stale.
+"""
 
 import configparser
 import re
 
+from hil.systems import claims, proofs
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -19,6 +22,12 @@ def untried(page):
     return [name for name, text in closed.items() if not TRIED.search(text)]
 
 
+def stale(page, lines):
+    """Lines of stale claims in a tree in which nothing has changed since a version was closed."""
+    is_closed = not versions(page)["Next"].removeprefix("Next").strip()
+    return [line for line in lines() if "| stale |" in line] if is_closed else []
+
+
 def changes():
     return (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
@@ -32,6 +41,21 @@ def test_the_version_of_the_program_is_the_newest_closed_one():
     setup.read(ROOT / "setup.cfg")
     first, newest, *_ = versions(changes())
     assert (first, newest) == ("Next", setup["metadata"]["version"])
+
+
+def test_no_claim_is_stale_where_a_version_is_closed():
+    assert stale(changes(), lambda: claims.page(proofs.stored())) == []
+
+
+@cases("""next_  state  is_stale
+    ""           "stale"  True
+    ""           "works"  False
+    "- A thing."  "stale"  False
+""")
+def test_a_stale_claim_forbids_to_close_a_version(next_, state, is_stale):
+    page = f"# Changes\n\n## Next\n\n{next_}\n\n## 0.4.0 (2026-12-01)\n"
+    line = f"| 1 | a claim | {state} | |"
+    assert stale(page, lambda: [line]) == [line] * is_stale
 
 
 @cases("""line  is_tried

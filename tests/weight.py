@@ -6,9 +6,7 @@ other strings. Other text is what is neither Python nor Markdown, in kB. `--lowe
 cap that is above today's figure.
 """
 
-import ast
 import collections
-import io
 import re
 import subprocess
 import sys
@@ -40,51 +38,22 @@ TREES = {
     "drivers/": "loop",
     "safety/": "loop",
 }  # the first prefix that fits
-LAYOUT = {
-    *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT),
-    *(tokenize.ENCODING, tokenize.ENDMARKER),
-}
-FSTRING = [getattr(tokenize, f"FSTRING_{end}", None) for end in ("START", "END")]
-DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def docstrings(text):
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            yield node.body[0].lineno, node.body[0].col_offset
 
 
 def weighed(text):
     """{tokens, told, strings} of a Python text."""
-    found, docs = collections.Counter(), set(docstrings(text))
-    for kind, start, string in tokens(text):
+    from hil.systems import code
+
+    layout = {*code.LINES, tokenize.INDENT, tokenize.DEDENT}
+    found, docs = collections.Counter(), set(code.docstrings(text))
+    for kind, start, string in code.tokens(text):
         words = len(string.split())
         if kind == tokenize.COMMENT or start in docs:
             found["told"] += words
-        elif kind not in LAYOUT:
+        elif kind not in layout:
             found["tokens"] += 1
             found["strings"] += words if kind == tokenize.STRING and words > 1 else 0
     return found
-
-
-def tokens(text):
-    """(kind, start, text) of each token; an f-string is one STRING on every Python."""
-    lines, opened = text.splitlines(keepends=True), []
-    for each in tokenize.generate_tokens(io.StringIO(text).readline):
-        if each.type == FSTRING[0]:
-            opened.append(each.start)
-        elif each.type == FSTRING[1]:
-            start = opened.pop()
-            if not opened:
-                yield tokenize.STRING, start, between(lines, start, each.end)
-        elif not opened:
-            yield each.type, each.start, each.string
-
-
-def between(lines, start, end):
-    (first, left), (last, right) = start, end
-    whole = [*lines[first - 1 : last - 1], lines[last - 1][:right]]
-    return "".join([whole[0][left:], *whole[1:]])
 
 
 def files():

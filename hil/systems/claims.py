@@ -1,14 +1,15 @@
 """`python -m hil claims`: the claims of the sources with their proofs and the states that follow.
 
-A claim of `claims.toml` works if each of its figures is within its bound and each of its tests
-exists (tests/hil/systems/test_claims.py), otherwise it is missed. No state is typed.
+A claim of `claims.toml` works if its tests exist (tests/hil/systems/test_claims.py) and each run
+that it names is as promised (verdict.py). If it names no variant, no run of its systems may violate
+a limit. It is stale if code of its runs has changed since. No state is typed.
 """
 
 import argparse
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ from controller.system.worded import counted
 from hil.results import files
 from hil.runner import options, report
 from hil.runner.options import WrongOptionError
-from hil.systems import proofs, spec
-from hil.systems.page import number
+from hil.systems import proofs, spec, verdict
+from hil.systems.figures import number
 
 FILE = Path(__file__).parent / "claims.toml"
 PAGE = FILE.with_name("CLAIMS.md")
@@ -33,24 +34,26 @@ SOURCES = {
     "north_america": "North America, 20 MW",
     "shanghai": "Shanghai: pods",
 }
+SYSTEMS = {"berlin": ("berlin", "norway")}
 HEAD = """# The claims of the five sources
 
-`python -m hil claims` makes this page of `claims.toml` and of the figures of `hil run all`
-(`results/claims.json`, commit {commit}). A claim works if its figures are within their bounds,
-in runs that violate nothing and have minutes with the kernel, and if the tests that `claims.toml`
-names exist. `hil X` stands for `.venv/bin/python -m hil X`; a figure of berlin/storm is one of
-`hil run berlin`, variant storm.
+`python -m hil claims` makes this page of `claims.toml` and of the verdicts of `hil run all`
+(`results/claims.json`, commit {commit}). A claim works if the runs that it names keep all their
+promises, violate nothing and have minutes with the kernel, and if the tests that `claims.toml`
+names exist. It is stale if code of these runs has changed since. `hil X` stands for
+`.venv/bin/python -m hil X`; berlin/storm is variant storm of `hil run berlin`.
 Of {count}: {states}."""
-STATES = "works", "missed", "unreachable", "context", "partly", "missing"
+STATES = "works", "stale", "fails", "unreachable", "context", "partly", "missing"
 CLAIM = {
     "claim": forms.text(),
     "words": forms.text(""),  # commands, and the part that exists
     "figures": forms.passing(
-        lambda value: forms.is_list(value, proofs.bound_of),
-        'a list of bounds like "berlin/storm carried_h >= 3"',
+        lambda value: forms.is_list(value, proofs.proof_of),
+        'a list of promises like "berlin/storm carried_h"',
         [],
     ),
-    "apart": forms.texts([]),  # begins of violations that have nothing to do with the claim
+    # begins of violations of runs that it does not name, and that do not concern it
+    "apart": forms.texts([]),
     "tests": forms.texts([]),  # "FILE::test_name", FILE below tests/
     "lacks": forms.text(""),
     "unreachable": forms.text(""),  # the arithmetic
@@ -60,7 +63,7 @@ ROW = {key: forms.text() for key in ("run", "system", "asked", "reached")}
 TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
 # {figure} or {variant:figure} of a row; {figure less}: a decrease in percent, in words
 VALUE = re.compile(r"\{(?:(\w+):)?(\w+)( less)?\}")
-COLUMNS = "system", "asked", "reached", "command `.venv/bin/python -m hil run`"
+COLUMNS = "system", "asked", "reached", "command `.venv/bin/python -m hil run`; what ends with 1"
 
 
 class Claim(NamedTuple):
@@ -68,23 +71,24 @@ class Claim(NamedTuple):
 
     claim: str
     words: str
-    figures: list[proofs.Bound]
+    figures: list[proofs.Proof]
     apart: list[str]
     tests: list[str]
     lacks: str
     unreachable: str
     context: str
 
-    def judged(self, runs: Mapping[str, Any]) -> tuple[str, str]:
-        """(state, last column of the page)."""
+    def judged(self, source: str, runs: Mapping[str, Any]) -> tuple[str, str]:
+        """(state, last column of the page). source: a key of SOURCES."""
         if self.unreachable or self.context:
             state = "unreachable" if self.unreachable else "context"
             return state, self.unreachable or self.context
         if self.lacks:
             return "partly" if self.words else "missing", _joined(self.words, self.lacks)
-        missed = [each.missed(runs, self.apart) for each in self.figures]
-        if any(missed):
-            return "missed", _joined(self.words, *dict.fromkeys(filter(None, missed)))
+        wrong = [line for each in self.figures for line in each.wrong(runs)]
+        wrong += self._violated({source, *SYSTEMS.get(source, ())}, runs)
+        if wrong:
+            return "fails", _joined(self.words, *dict.fromkeys(wrong))
         named = list(dict.fromkeys([each.run for each in self.figures]))
         shown = [
             f"{run}: {', '.join([each.words(runs) for each in self.figures if each.run == run])}"
@@ -92,13 +96,21 @@ class Claim(NamedTuple):
         ]
         count = len(self.tests)
         tests = counted(count, "test") if count else ""
-        return "works", _joined(self.words, *shown, *self._beside(runs), tests)
+        is_stale = any(runs[run]["code"] != proofs.code_of(run) for run in named)
+        return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
 
-    def _beside(self, runs: Mapping[str, Any]) -> list[str]:
-        """Violations of its runs that have nothing to do with it, for the reader."""
-        named = sorted({each.run for each in self.figures})
-        wrong = [each for name in named for each in runs[name]["violations"]]
-        return [f"beside it: {each}" for each in wrong]
+    def _violated(self, systems: Collection[str], runs: Mapping[str, Any]) -> list[str]:
+        """The first violation in a run of its systems, if it names no variant."""
+        if any("/" in each.run for each in self.figures):
+            return []
+        systems = {*systems, *[each.run for each in self.figures]}
+        return [
+            f"{name} {line}"
+            for name, run in runs.items()
+            if name.partition("/")[0] in systems
+            for line in run["violations"]
+            if not line.startswith(tuple(self.apart))
+        ][:1]
 
 
 def _joined(*parts: str) -> str:
@@ -119,7 +131,7 @@ def _claim(path: tuple[str, str], table: Any) -> Claim:
     if not path[1].isdecimal():
         not_allowed(FILE.name, path, path[1], "the number of a claim")
     given = read(FILE.name, path, table, CLAIM)
-    given["figures"] = [proofs.bound_of(each) for each in given["figures"]]
+    given["figures"] = [proofs.proof_of(each) for each in given["figures"]]
     is_proven = bool(given["figures"] or given["tests"])
     kinds = is_proven + sum([bool(given[key]) for key in ("lacks", "unreachable", "context")])
     if kinds != 1:
@@ -132,8 +144,8 @@ def wanted() -> dict[str, set[str]]:
     claims, rows = load()
     found: dict[str, set[str]] = {}
     for each in [each for source in claims.values() for each in source.values()]:
-        for bound in each.figures:
-            found.setdefault(bound.run, set()).add(bound.figure)
+        for proof in each.figures:
+            found.setdefault(proof.run, set()).add(proof.figure)
     for row in rows:
         for variant, name, _ in VALUE.findall(row["reached"]):
             found.setdefault(_run(row, variant), set()).add(name)
@@ -146,9 +158,10 @@ def _run(row: Mapping[str, str], variant: str) -> str:
 
 def page(results: Mapping[str, Any]) -> Iterator[str]:
     """The lines of CLAIMS.md."""
+    runs = results["runs"]
     judged = {
-        source: [(number_, each.claim, *each.judged(results["runs"])) for number_, each in claims]
-        for source, claims in [(source, each.items()) for source, each in load()[0].items()]
+        source: [(at, each.claim, *each.judged(source, runs)) for at, each in found.items()]
+        for source, found in load()[0].items()
     }
     count = Counter([row[2] for rows in judged.values() for row in rows])
     states = ", ".join([f"{count[state]} {state}" for state in STATES])
@@ -175,16 +188,21 @@ def _cells(row: Mapping[str, str], runs: Mapping[str, Any]) -> tuple[str, str, s
 
     run, start = row["run"], spec.load(row["run"]).start
     days = f", {counted(runs[run]['days'], 'day')} of {start:%B}" if run in runs else ""
-    return row["system"] + days, row["asked"], VALUE.sub(value, row["reached"]), f"`{run}`"
+    wrong = [
+        name.partition("/")[2] or "base"
+        for name, each in runs.items()
+        if name.partition("/")[0] == run and proofs.wrong(each)
+    ]
+    code = f"`{run}`; {', '.join(wrong)}" if wrong else f"`{run}`"
+    return row["system"] + days, row["asked"], VALUE.sub(value, row["reached"]), code
 
 
 def _value(figure: Mapping[str, Any]) -> str:
     text = number(figure.get("reached"))
     if figure.get("is_met") is not False:
         return text
-    if figure["status"] == "unreachable":
-        return f"{text} (bound {number(figure.get('optimum'))})"
-    return f"**{text}**"
+    is_missed = verdict.is_missed(figure)
+    return f"**{text}**" if is_missed else f"{text} (bound {number(figure['optimum'])})"
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -194,8 +212,8 @@ def main(arguments: argparse.Namespace) -> int:
     print("\n".join(table(results) if arguments.table else lines))
     if arguments.write:
         _write(results, lines)
-    is_missed = any("| missed |" in line for line in lines)
-    return report.NOT_MET if is_missed else report.MET
+    is_wrong = any(f"| {state} |" in line for line in lines for state in ("fails", "stale"))
+    return report.NOT_MET if is_wrong else report.MET
 
 
 def _results(arguments: argparse.Namespace) -> dict[str, Any]:

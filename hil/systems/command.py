@@ -12,12 +12,14 @@ from hil.loads.trace import LoadError
 from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.systems import (
+    code,
     cost,
     figures,
     minutes,
     optimum,
     page,
     plays,
+    proofs,
     resized,
     run,
     self_check,
@@ -25,10 +27,10 @@ from hil.systems import (
     shares,
     sizing,
     spec,
+    verdict,
     violations as of_limits,
     year as of_year,
 )
-from hil.systems.figures import Figure
 from hil.systems.run import Result
 from hil.values.mean_readings import NOT_KNOWN, NOT_KNOWN_IN_WORDS
 
@@ -95,6 +97,8 @@ def main(arguments: argparse.Namespace) -> int:
         if not arguments.html:
             report.write_json(arguments.json, list(years.values()))
             return report.MET if of_year.pays(years) else report.NOT_MET
+    if arguments.json:
+        code.digest(proofs.ROOM)  # of the code that runs: it may change meanwhile
     done = _all(jobs, arguments, inputs, years)
     documents = [found for found, _ in done]
     for found in documents:
@@ -103,7 +107,7 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.html:
         with open(arguments.html, "w", encoding="utf-8") as file:
             file.write(page.html(done))
-    is_good = all(map(_is_good, documents)) and of_year.pays(years)
+    is_good = not any(map(verdict.wrong, documents)) and of_year.pays(years)
     return report.MET if is_good else report.NOT_MET
 
 
@@ -159,6 +163,8 @@ def _check_files(inputs: dict[str, Any]) -> None:
 def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str, Any]]) -> Done:
     result = plays.whole(plays.chosen(*job, inputs), inputs)
     found = document(*job, result)
+    if "json" in inputs:
+        found["code"] = proofs.code_of(proofs.run_of(found))
     name, variant = job
     if not variant and name in years:
         found["year"] = years[name]
@@ -167,6 +173,7 @@ def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str
 
 def document(name: str, variant: str, result: Result) -> dict[str, Any]:
     """Figures, violations and sizing of a run as plain data."""
+    share = shares.of(result)
     return {
         "system": name,
         "variant": variant,
@@ -180,25 +187,15 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
         "aggregate": result.spec.size.is_aggregate,
         "soc_begin": result.spec.soc_permille / 1000,
         "soc_end": float(result.soc[-1]),
-        "figures": [each._asdict() for each in figures.of(result)],
+        "figures": [each._asdict() for each in [*figures.of(result), *shares.promise(share)]],
         "violations": of_limits.of(result),
         "modes_s": result.modes_s,
         "not_known": NOT_KNOWN,
         "sizing": sizing.lines(result),
         "cost": cost.of(result),
-        "shares": shares.of(result),
+        "shares": share,
         "minutes": list(result.minutes),
     }
-
-
-def _is_good(document: dict[str, Any]) -> bool:
-    missed = [
-        each
-        for each in document["figures"]
-        if each["is_met"] is False and not figures.is_unreachable(each)
-    ]
-    is_kept = shares.is_kept(document.get("shares"))
-    return is_kept and not missed and not document["violations"]
 
 
 def lines(document: dict[str, Any]) -> list[str]:
@@ -215,7 +212,7 @@ def lines(document: dict[str, Any]) -> list[str]:
         f"  modes of the controller: {_hours(document['modes_s'])}",
         f"  this mode does not know: {NOT_KNOWN_IN_WORDS}",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
-        *[_line(Figure(**each), document["mode"]) for each in document["figures"]],
+        *[_line(each, document["mode"]) for each in document["figures"]],
         *[f"  {optimum.MISSING}"] * (optimum.highspy is None),
         *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
         *shares.lines(document["shares"], document["cost"]["currency"]),
@@ -231,16 +228,15 @@ def _hours(modes_s: dict[str, int]) -> str:
     return ", ".join([f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()])
 
 
-def _line(figure: Figure, mode: str) -> str:
+def _line(figure: dict[str, Any], mode: str) -> str:
     """mode: of the run; another one stands behind the figure."""
-    marks = {True: "met", False: "NOT MET", None: ""}
-    words = marks[figure.is_met]
-    if figures.is_unreachable(figure._asdict()):
+    words = {True: "met", False: "NOT MET", None: ""}[figure["is_met"]]
+    if verdict.is_unreachable(figure):
         words = "unreachable at this size"
-    if figure.mode != mode:
-        words += f" ({figure.mode})"
-    texts = page.numbers(figure._asdict())
-    return COLUMNS.format(f"{figure.text} [{figure.unit}]", *texts, words).rstrip()
+    if figure["mode"] != mode:
+        words += f" ({figure['mode']})"
+    text = f"{figure['text']} [{figure['unit']}]"
+    return COLUMNS.format(text, *page.numbers(figure), words).rstrip()
 
 
 add = options.command(

@@ -55,30 +55,3 @@ def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
         f"The bill is {abs(more):,.0f} {currency}{part} {word} with {without} than without: "
         f"{amounts}."
     )
-
-
-def verdict(document: dict[str, Any]) -> tuple[bool, str]:
-    """(all is well; promises and violations in one sentence). document: of command.document."""
-    every = document["figures"]
-    known = [each for each in every if each["is_met"] is not None]
-    missed = [each["text"] for each in known if not each["is_met"]]
-    open_ = [each["text"] for each in every if each["is_met"] is None and each["asked"] is not None]
-    count, broken = len(known), len(document["violations"])
-    text = f"All {count} promises are kept." if count > 1 else "The promise is kept."
-    if missed:
-        kept = f"{count - len(missed)} of {count} promises are kept."
-        text = f"{kept} Not kept: {'; '.join(missed)}."
-    if not known:
-        text = "No promise can be judged in this run."
-    worse = [
-        f"{each['text']}: {each['reached']:.2g} %"
-        for each in every
-        if each["unit"] == "%" and each["reached"] is not None and each["reached"] < 0
-    ]
-    if worse:
-        text += f" Worse than without the system: {'; '.join(worse)}."
-    if open_:
-        text += f" Not shown by this run: {'; '.join(open_)}."
-    if broken:
-        text = f"{broken} limit{'s were' if broken > 1 else ' was'} violated. {text}"
-    return not missed and not broken and bool(known), text

@@ -15,7 +15,7 @@ from hil.systems.sized import Size
 from hil.systems.thermal import Found
 
 FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
-WITH_KERNEL = ("carried_h", "critical_kWh", "charge_h", "fuel_h", "unserved_pct")
+WITH_KERNEL = ("carried_h", "critical_kWh", "set_s", "charge_h", "fuel_h", "unserved_pct")
 
 
 def extra_4h_MW(result: Result) -> Found:
@@ -107,6 +107,12 @@ def critical_kWh(result: Result) -> Found:
     return (sum([each["critical_kWh"] for each in outages]) if outages else None, 0.0, None)
 
 
+def set_s(result: Result) -> Found:
+    """Longest time from the loss of the grid until a set carries, with the kernel."""
+    found = [each["engine_s"] for each in result.minutes if each["engine_s"] is not None]
+    return max(found, default=None), 0.0, None
+
+
 def yielded_kWh(result: Result) -> tuple[float, None, None]:
     """Energy that the load did not get because a scheduler lowered it on request."""
     return float(result.lowered_W.sum()) * SLOT_S / J_PER_KWH, None, None
@@ -124,6 +130,7 @@ FIGURES: dict[str, Callable[[Result], Found]] = {
     "rebound_kW": rebound_kW,
     "carried_h": carried_h,
     "critical_kWh": critical_kWh,
+    "set_s": set_s,
     "charge_h": lasts_h("charge_h"),
     "fuel_h": lasts_h("fuel_h"),
     "unserved_pct": unserved_pct,

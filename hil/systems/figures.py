@@ -40,6 +40,7 @@ class Figure(NamedTuple):
     name: str
     text: str
     asked: float | None
+    way: str
     status: str
     reached: float | None
     optimum: float | None
@@ -50,12 +51,13 @@ class Figure(NamedTuple):
     baseline_unit: str
 
 
-def is_unreachable(figure: Mapping[str, Any]) -> bool:
-    """It is missed, its file says that this size cannot reach it, and its bound proves that."""
-    asked, bound, reached = (figure[key] for key in ("asked", "optimum", "reached"))
-    if figure["status"] != "unreachable" or figure["is_met"] is not False or bound is None:
-        return False
-    return bound < asked if reached < asked else bound > asked
+def number(value: float | None) -> str:
+    """Three digits, at most as many decimals as a reader can use; "-": not known."""
+    if value is None:
+        return "-"
+    if abs(value) < 0.005:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def of(result: Result) -> list[Figure]:
@@ -64,16 +66,21 @@ def of(result: Result) -> list[Figure]:
 
 
 def _figure(result: Result, asked: dict[str, Any]) -> Figure:
-    reached, optimum, baseline = FIGURES[asked["name"]](result)
+    unit = BASELINE_UNITS.get(asked["name"], "").format(result.spec.tariff["currency"])
+    return judged(asked, FIGURES[asked["name"]](result), unit)
+
+
+def judged(asked: Mapping[str, Any], found: Found, baseline_unit: str = "") -> Figure:
+    """The line of a figure. asked: of a system's file."""
+    reached, optimum, baseline = found
     is_met = None
     if asked["asked"] is not None and reached is not None:
         is_least = asked["way"] == "least"
         is_met = reached >= asked["asked"] if is_least else reached <= asked["asked"]
     return Figure(
-        **{key: asked[key] for key in ("name", "text", "asked", "status", "unit")},
+        **{key: asked[key] for key in ("name", "text", "asked", "way", "status", "unit")},
         reached=reached, optimum=optimum, baseline=baseline, is_met=is_met,
-        mode=_mode_of(asked["name"]),
-        baseline_unit=BASELINE_UNITS.get(asked["name"], "").format(result.spec.tariff["currency"]),
+        mode=_mode_of(asked["name"]), baseline_unit=baseline_unit,
     )  # fmt: skip
 
 

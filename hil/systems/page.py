@@ -26,7 +26,8 @@ from hil.results import site_page
 from hil.results.page import NOTE
 from hil.results.plot import BATTERY
 from hil.site.parts import FEEDING
-from hil.systems import answers, cost, drawings, figures, run
+from hil.systems import answers, cost, drawings, figures, run, verdict
+from hil.systems.figures import number
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S
 
@@ -44,7 +45,7 @@ WENT_OUT = {
     "gained": ("Battery, into its charge", BATTERY),
 }
 KEPT = {True: "kept", False: "not kept", None: ""}
-OVERVIEW = ("system", "promises kept", "violations", "bill with the battery")
+OVERVIEW = ("system", "promises missed", "violations", "bill with the battery")
 SWEPT = ("battery", "saved", "less wear", "10 years, per kWh")
 PROMISED = ("promise", "asked", "reached", "bound", "without", "unit", "")
 UNBROKEN = "No limit of the connection or reserve was violated."
@@ -69,19 +70,12 @@ def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
     return html_page.around("\n".join(bodies), html_page.PHONE, "Systems")
 
 
-def _kept(document: dict[str, Any]) -> tuple[int, int]:
-    """(promises that are kept, promises of which the run can say it)."""
-    known = [each["is_met"] for each in document["figures"] if each["is_met"] is not None]
-    return sum(known), len(known)
-
-
 def _verdict_cells(document: dict[str, Any]) -> list[Cell]:
-    kept, count = _kept(document)
+    wrong = verdict.missed(document), document["violations"]
     paid = document["cost"]
     more = paid["bill"] - paid["without_battery"]
     return [
-        judged(kept == count, f"{kept} of {count}"),
-        judged(not document["violations"], str(len(document["violations"]) or "none")),
+        *[judged(not each, str(len(each) or "none")) for each in wrong],
         judged(more <= 0, f"{more:+,.0f} {paid['currency']}"),
     ]
 
@@ -149,7 +143,7 @@ def _about(run: dict[str, Any]) -> str:
 
 def _summary(document: dict[str, Any]) -> list[Cell]:
     """Cost or saving of the run, and its promises; worse ones first."""
-    is_well, promised = cost.verdict(document)
+    is_well, promised = not verdict.wrong(document), verdict.words(document)
     is_dearer, paid = cost.words(document["cost"])
     lines = [judged(is_well, promised), judged(not is_dearer, paid)]
     return lines[::-1] if is_well and is_dearer else lines
@@ -157,7 +151,7 @@ def _summary(document: dict[str, Any]) -> list[Cell]:
 
 def _row(figure: dict[str, Any]) -> list[Cell]:
     text = KEPT[figure["is_met"]]
-    if figures.is_unreachable(figure):
+    if verdict.is_unreachable(figure):
         text = "cannot be kept at this size"
     status = text or figure["status"]
     if figure["mode"] != run.MODE:
@@ -175,15 +169,6 @@ def numbers(figure: dict[str, Any]) -> list[str]:
     if known[3] is not None and figure["baseline_unit"]:
         texts[3] += f" {figure['baseline_unit']}"
     return texts
-
-
-def number(value: float | None) -> str:
-    """Three digits, at most as many decimals as a reader can use; "-": not known."""
-    if value is None:
-        return "-"
-    if abs(value) < 0.005:
-        return "0"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _worst(result: Result) -> list[tuple[str, str, str]]:

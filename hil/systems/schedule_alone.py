@@ -20,7 +20,7 @@ DAYS = 7
 EXACT = {"is_load_known": True}
 YESTERDAY = {"is_load_known": False, "notice_min": 0}
 ERRING = {"is_load_known": True, "forecast_error_permille": 150}
-NOTICED, UNNOTICED = {"notice_min": 15}, {"notice_min": 0}
+UNNOTICED = {"notice_min": 0}
 
 
 class Way(NamedTuple):
@@ -63,9 +63,9 @@ def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:
 
 
 def noticed_kWh(result: Result) -> Found:
-    """Import above the schedule's caps with notices of the jobs of the next slot; without them."""
+    """Import above the schedule's caps with the notices that the sender gets; without them."""
     given = result.spec, result.series, result.before
-    noticed, unnoticed = [followed(*given, each).over_kWh for each in (NOTICED, UNNOTICED)]
+    noticed, unnoticed = [followed(*given, each).over_kWh for each in ({}, UNNOTICED)]
     return noticed, 0.0, unnoticed
 
 

@@ -21,6 +21,9 @@ TEXTS = {
     "set": "the generator set does not start",
     "pv": "no sun on the PV",
     "supply": "battery and set, both as above",
+    "heater": "no heater",
+    "notices": "no notice of a job",
+    "load": "a steady load, a hundredth of the connection",
 }
 HUNDREDTH, UNIT_W_MIN, ENERGY_WH_MIN = 100, 1000, 1000
 NEVER_STARTS, DARK_W = 100, 1.0
@@ -38,22 +41,29 @@ def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dic
     """The system and its inputs with this fault."""
     if fault == "supply":
         return broken(broken(spec, inputs, "battery")[0], inputs, "set")
-    size, site = spec.size, spec.site
+    size, left = spec.size, {key: inputs[key] for key in inputs if not key.startswith(fault)}
+    site, devices, schedule = dict(spec.site), dict(size.devices), dict(spec.schedule)
     if fault == "battery":
-        small = size._replace(
-            rated_W=max(UNIT_W_MIN, size.rated_W // HUNDREDTH),
-            energy_Wh=max(ENERGY_WH_MIN, size.energy_Wh // HUNDREDTH),
+        rated_W, energy_Wh = size.rated_W // HUNDREDTH, size.energy_Wh // HUNDREDTH
+        size = size._replace(
+            rated_W=max(UNIT_W_MIN, rated_W), energy_Wh=max(ENERGY_WH_MIN, energy_Wh)
         )
-        return spec._replace(size=small), dict(inputs)
-    if fault == "set":
-        genset = {**site["genset"], "failed_starts": NEVER_STARTS}
-        return spec._replace(site={**site, "genset": genset}), dict(inputs)
-    if fault == "pv":
-        pv = {"rated_W": DARK_W}
-        devices = {**size.devices, "pv": {**size.devices["pv"], "rated_W": round(DARK_W)}}
-        dark = spec._replace(site={**site, "pv": pv}, size=size._replace(devices=devices))
-        return dark, {key: each for key, each in inputs.items() if not key.startswith("pv")}
-    return spec, {**inputs, "dead": (SENDER,)}
+    elif fault == "set":
+        site["genset"] = {**site["genset"], "failed_starts": NEVER_STARTS}
+    elif fault == "pv":
+        site["pv"] = {"rated_W": DARK_W}
+        devices["pv"] = {**devices["pv"], "rated_W": round(DARK_W)}
+    elif fault == "heater":
+        del devices["heater"]
+    elif fault == "notices":
+        schedule["notice_min"] = 0
+    elif fault == "load":
+        site["load"] = {"kind": "constant", "power_W": size.import_W // HUNDREDTH}
+        left.pop("jobs", None)
+    else:
+        left["dead"] = (SENDER,)
+    size = size._replace(devices=devices)
+    return spec._replace(site=site, size=size, schedule=schedule), left
 
 
 def judged(figure: Mapping[str, Any], asked: Mapping[str, Any], fault: str) -> dict[str, Any]:
@@ -96,7 +106,8 @@ def cases_of(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> list[Case]:
     for job in jobs:
         spec = plays.chosen(*job, inputs)
         named = {fault for each in spec.figures for fault in each["breaks"] + each["survives"]}
-        found += [Case(*job, fault) for fault in faults_of(spec.site) if fault in named]
+        can = faults_of(spec.size.devices, spec.schedule)
+        found += [Case(*job, fault) for fault in can if fault in named]
     return found
 
 

@@ -1,5 +1,6 @@
 """The TOML file of a system: sizes, series, tariff, schedule, and the asked figures."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,8 +69,18 @@ AWAY = {  # a cabinet that is dead, or elsewhere for a while
     "hours": forms.number(0.25, 24 * 366, None),  # None: for the rest of the run
     "soc_permille": forms.integer(50, 950, 500),  # when it comes back
 }
-# Faults of --self-check (self_check.py); supply: battery and set together.
-BREAKS = ("battery", "sender", "set", "pv", "supply")
+# Faults of --self-check (self_check.py), and the part that a system then needs; supply: battery and
+# set together.
+BREAKS = {
+    "battery": None,
+    "sender": None,
+    "set": "genset",
+    "pv": "pv",
+    "supply": "genset",
+    "heater": "heater",
+    "notices": "notice_min",
+    "load": None,
+}
 FIGURE = {
     "name": forms.text(),
     "text": forms.text(),
@@ -216,14 +227,15 @@ def _check(file: str, top: dict[str, Any]) -> None:
     except SeriesError as error:
         raise ConfigError(f"{file}: {error}") from None
     plant_config.checked(top["plant"], file, "plant")
+    can = faults_of(_devices(top["site"], battery["heater_W"]), schedule)
     for number, figure in enumerate(top["figure"], 1):
-        _check_faults(file, number, figure, faults_of(top["site"]))
+        _check_faults(file, number, figure, can)
 
 
-def faults_of(site: dict[str, Any]) -> list[str]:
-    """The faults of BREAKS that a system with this site can have."""
-    needed = {"set": "genset", "pv": "pv", "supply": "genset"}
-    return [each for each in BREAKS if each not in needed or needed[each] in site]
+def faults_of(devices: Collection[str], schedule: dict[str, Any]) -> list[str]:
+    """The faults of BREAKS that a system with these devices and this schedule can have."""
+    has = {None, *devices, *[key for key, each in schedule.items() if each]}
+    return [each for each, part in BREAKS.items() if part in has]
 
 
 def _check_faults(file: str, number: int, figure: dict[str, Any], can: list[str]) -> None:

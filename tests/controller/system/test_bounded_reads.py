@@ -102,6 +102,8 @@ hil/results/recorder.py read | a result of this program
 hil/runner/kept.py _read | a result of this program
 hil/systems/claims.py _results | a result of this program
 hil/systems/claims.py _write | a file of the release
+hil/systems/code.py _imported | a file of the release
+hil/systems/code.py digest | a file of the release
 hil/systems/proofs.py stored | a file of the release
 hil/systems/sized.py write | files of the release
 """

@@ -120,7 +120,7 @@ def test_the_contacts_are_listed_with_their_moments():
 def test_each_promise_names_faults_that_its_system_can_have(name):
     for variant in ("", *spec.variants(name)):
         one = spec.load(name, variant)
-        can = set(spec.faults_of(one.site))
+        can = set(spec.faults_of(one.size.devices, one.schedule))
         for figure in one.figures:
             named = [*figure["breaks"], *figure["survives"]]
             assert set(named) <= can and len(set(named)) == len(named), figure

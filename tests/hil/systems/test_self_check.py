@@ -1,10 +1,12 @@
 """Every promise can say no: which faults break it, and a short run that shows it."""
 
+from types import SimpleNamespace
+
 import pytest
 from test_systems import TABLE, seconds_of
 
 from controller.forms.refusal import ConfigError
-from hil.systems import figures, plays, run, self_check, spec
+from hil.systems import figures, plays, run, schedule_alone, self_check, series, spec
 from tests.slow import whole
 from tests.tables import cases
 
@@ -50,10 +52,11 @@ def test_a_promise_of_an_event_behind_the_end_is_left_out():
 
 
 def test_a_fault_that_no_promise_names_is_not_played():
-    cases = self_check.cases_of([("berlin", ""), ("norway", ""), ("nordic", "")], {"days": 1})
-    played = {name: [case.fault for case in cases if case.name == name] for name in spec.NAMES}
-    assert played["berlin"] == ["battery", "sender", "pv"]
-    assert played["norway"] == ["battery", "sender"] and not played["nordic"]
+    jobs = [("berlin", ""), ("berlin", "short_store"), ("norway", ""), ("nordic", "")]
+    cases = self_check.cases_of(jobs, {"days": 1})
+    faults = [[case.fault for case in cases if case[:2] == job] for job in jobs]
+    assert faults[:2] == [["battery", "sender", "pv"], ["notices"]]
+    assert faults[2:] == [["battery", "sender"], ["battery", "sender", "pv", "load"]]
 
 
 def judged(name, fault, first_s, for_s):
@@ -72,12 +75,32 @@ def judged(name, fault, first_s, for_s):
 @pytest.mark.parametrize("fault", ["battery", "sender"])
 def test_load_tracking_breaks_without_its_battery_and_survives_its_sender(fault):
     rows = judged("munich", fault, 0, 1800)
-    assert {"swings", "calmer_2s", "calmer_60s", "calmer_300s", "spread"} == set(rows)
+    of_load = {"peak_kW", "swing_5min"}
+    assert {"swings", "calmer_2s", "calmer_60s", "calmer_300s", "spread", *of_load} == set(rows)
     wrong = [row for row in rows.values() if row["must"] and not row["is_right"]]
     assert [row["figure"] for row in wrong if row["figure"] != "spread"] == []
-    assert all(
-        row["must"] == ("break" if fault == "battery" else "survive") for row in rows.values()
-    )
+    must = "break" if fault == "battery" else "survive"
+    assert {row["must"] for name, row in rows.items() if name not in of_load} == {must}
+
+
+def test_a_small_store_is_above_its_cap_without_notices():
+    one, found = plays.chosen("berlin", "short_store", {"days": 3}), []
+    for chosen in (one, self_check.broken(one, {}, "notices")[0]):
+        given = {"series": series.series_of(chosen, {}), "before": series.before_of(chosen, {})}
+        found.append(schedule_alone.noticed_kWh(SimpleNamespace(spec=chosen, **given))[0])
+    assert found == pytest.approx([0.0, 12.28], abs=0.01)
+
+
+def test_a_figure_of_the_load_breaks_without_it():
+    rows = judged("munich", "load", 0, 900)
+    assert [rows[name]["is_right"] for name in ("peak_kW", "swing_5min")] == [True, True]
+
+
+def test_a_heater_is_taken_away_and_files_of_a_load_with_it():
+    cold = spec.load("norway", "cold")
+    assert "heater" not in self_check.broken(cold, {}, "heater")[0].size.devices
+    inputs = {"load": "a", "load_column": "b", "jobs": "c", "pv": "d"}
+    assert self_check.broken(cold, inputs, "load")[1] == {"pv": "d"}
 
 
 @pytest.mark.timeout(1800)

@@ -1,0 +1,73 @@
+"""Code tokens of a text, without comments, docstrings and line ends, and one digest of them.
+
+An f-string is one token, so every Python finds the same.
+"""
+
+import ast
+import functools
+import hashlib
+import io
+import itertools
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LINES = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.ENCODING, tokenize.ENDMARKER}
+FSTRING = [getattr(tokenize, f"FSTRING_{end}", None) for end in ("START", "END")]
+DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+PACKAGES = "hil|controller|drivers|safety"
+IMPORT = re.compile(rf"(?m)^ *(?:from|import) ((?:{PACKAGES})\b\S*)(?: import )?(.*)")
+Place = tuple[int, int]  # line, column
+
+
+def docstrings(text: str) -> Iterator[Place]:
+    """Where each docstring begins."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            yield node.body[0].lineno, node.body[0].col_offset
+
+
+def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
+    """(kind, begin, text) of each token."""
+    ends, opened = [0, *itertools.accumulate(map(len, text.splitlines(True)))], list[Place]()
+    for each in tokenize.generate_tokens(io.StringIO(text).readline):
+        if each.type == FSTRING[0]:
+            opened.append(each.start)
+        elif each.type == FSTRING[1]:
+            start = opened.pop()
+            if not opened:
+                first, last = [ends[line - 1] + at for line, at in (start, each.end)]
+                yield tokenize.STRING, start, text[first:last]
+        elif not opened:
+            yield each.type, each.start, each.string
+
+
+def code(text: str) -> list[str]:
+    """Its code tokens, and those that begin and end a block."""
+    told = set(docstrings(text))
+    return [each for kind, start, each in tokens(text) if kind not in LINES and start not in told]
+
+
+@functools.cache
+def digest(room: str) -> str:
+    """SHA-256 of a room, such as "hil/systems", and of all rooms that it or they import."""
+    rooms, left, found = dict[Path, list[Path]](), [ROOT / room], hashlib.sha256()
+    while left:
+        here = left.pop()
+        if here not in rooms:
+            rooms[here] = list(here.glob("*.py"))
+            left += [each for path in rooms[here] for each in _imported(path)]
+    for path in sorted(itertools.chain(*rooms.values())):
+        words = [str(path.relative_to(ROOT)), *code(path.read_text(encoding="utf-8"))]
+        found.update("\n".join(words).encode())
+    return found.hexdigest()
+
+
+def _imported(path: Path) -> Iterator[Path]:
+    """The rooms from which a file imports."""
+    for module, names in IMPORT.findall(path.read_text(encoding="utf-8")):
+        for name in names.split(", "):
+            place = ROOT.joinpath(*module.split("."), name)
+            yield next(each for each in (place, *place.parents) if each.is_dir())

@@ -1,0 +1,62 @@
+"""The verdict on a run, its exit code, page, claims and row of README. document: of
+command.document.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hil.systems.figures import number
+
+
+def is_unreachable(figure: Mapping[str, Any]) -> bool:
+    """It is missed, its file says that this size cannot reach it, and its bound proves that."""
+    asked, bound = figure.get("asked"), figure.get("optimum")
+    if figure["status"] != "unreachable" or figure["is_met"] is not False or bound is None:
+        return False
+    return bool(bound < asked if figure["way"] == "least" else bound > asked)
+
+
+def is_missed(figure: Mapping[str, Any]) -> bool:
+    """A promise that its size can keep is not kept."""
+    return figure.get("is_met") is False and not is_unreachable(figure)
+
+
+def missed(document: Mapping[str, Any]) -> list[str]:
+    """A text for each missed promise."""
+    judged = [each for each in document["figures"] if each["is_met"] is not None]
+    texts = [f"{each['name']} {against(each)}" for each in judged if is_missed(each)]
+    return texts if judged else ["no promise can be judged"]
+
+
+def against(figure: Mapping[str, Any]) -> str:
+    """What was reached, beside what is asked."""
+    sign = ">=" if figure["way"] == "least" else "<="
+    return f"{number(figure['reached'])}, asked {sign} {number(figure['asked'])}"
+
+
+def wrong(document: Mapping[str, Any]) -> list[str]:
+    """All that was missed and violated."""
+    return [*missed(document), *document["violations"]]
+
+
+def words(document: Mapping[str, Any]) -> str:
+    """The verdict for people, with what is not shown."""
+    every, broken = document["figures"], len(document["violations"])
+    good = sum([bool(each["is_met"]) for each in every])
+    count = good + sum(map(is_missed, every))
+    text = f"All {count} promises are kept." if count > 1 else "The promise is kept."
+    if good < max(1, count):
+        text = f"{good} of {count} promises are kept."
+    worse = [each for each in every if each["unit"] == "%" and (each["reached"] or 0) < 0]
+    open_ = [each for each in every if each["is_met"] is None and each["asked"] is not None]
+    listed = {
+        "Not kept": [each["text"] for each in every if is_missed(each)],
+        "Cannot be kept at this size": [each["text"] for each in every if is_unreachable(each)],
+        "Worse than without the system": [
+            f"{each['text']}: {each['reached']:.2g} %" for each in worse
+        ],
+        "Not shown by this run": [each["text"] for each in open_],
+    }
+    limits = [f"{broken} limit{'s were' if broken > 1 else ' was'} violated."] * bool(broken)
+    more = [f"{head}: {'; '.join(found)}." for head, found in listed.items() if found]
+    return " ".join([*limits, text, *more])
