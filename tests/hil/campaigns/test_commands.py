@@ -74,7 +74,7 @@ rig --system munich --begin 168: --begin 168: allowed is below 168, its run
 rig --begin 3: --begin is an hour of a system's run
 rig --variant storm: --variant is of a system: it needs --system NAME
 rig --system munich --variant storm: --variant storm: of munich it has none
-rig --system berlin --variant x: --variant x: of berlin allowed are two_rate, yields
+rig --system berlin --variant x: --variant x: of berlin allowed are two_rate, short_store, yields
 rig --system munich --raw: --system munich takes no --raw
 rig --system munich --scenario estp: no scenario 'estp', did you mean 'estop'
 """
