@@ -3,6 +3,7 @@ plateau with a sawtooth at the training step: 10.9 s, about 10 % peak to peak; a
 142 s (evaluation); now and then below half the power (checkpoint); idle between jobs. `cluster`
 begins idle, `training` within a job. `iterations` trains a small model: steps of 0.4 to 2.5 s, none
 as long as the one before, with a wait at the end of each (no measurement of it is public).
+Nobody can foresee `squares`; `swing` rises from idle by more than a battery of 250 kW gives.
 """
 
 import random
@@ -25,6 +26,8 @@ EDGE_S = (0.05, 0.2)
 # Small models: one job after the other, each with its own iteration.
 ITERATION_S, ITERATION_JITTER = (0.4, 2.5), (0.01, 0.1)
 ITERATIONS_S, WAIT, WAIT_SHARE = (60.0, 180.0), (0.1, 0.35), (0.3, 0.7)
+SQUARE_S, SQUARE_EDGE_S, SQUARE_LOW = (0.35, 0.5), 0.17, 0.3  # drawn periods
+SWING_S, SWING_LOW, SWING_EDGE_S, SWING_IDLE_S = 2320.0, 0.17, 1.0, 60.0
 
 
 class _Curve:
@@ -102,6 +105,28 @@ def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[flo
     return _cut(curve, duration_s, peak_W)
 
 
+def squares(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+    """(times_s, powers_W) of squares, each with a period of its own."""
+    deal, curve = random.Random(f"{seed}/squares"), _Curve(SQUARE_LOW)
+    while curve.now_s < duration_s:
+        half_s = deal.uniform(*SQUARE_S) / 2
+        for share in (1.0, SQUARE_LOW):
+            curve.line(SQUARE_EDGE_S, share)
+            curve.hold(half_s - SQUARE_EDGE_S)
+    return _cut(curve, duration_s, peak_W)
+
+
+def swing(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
+    """(times_s, powers_W) of a slow square from an idle start, the same for each seed."""
+    curve = _Curve(SWING_LOW)
+    curve.hold(SWING_IDLE_S)
+    while curve.now_s < duration_s:
+        for share in (1.0, SWING_LOW):
+            curve.line(SWING_EDGE_S, share)
+            curve.hold(SWING_S / 2 - SWING_EDGE_S)
+    return _cut(curve, duration_s, peak_W)
+
+
 def _idle(curve: _Curve, deal: random.Random, until_s: float) -> None:
     while curve.now_s < until_s:
         curve.line(deal.uniform(3.0, 10.0), deal.uniform(*IDLE))
@@ -155,7 +180,13 @@ def _checkpoint(curve: _Curve, deal: random.Random) -> None:
         curve.line(duration_s, share)
 
 
-CURVES = {"synthetic": cluster, "training": training, "iterations": iterations}
+CURVES = {
+    "synthetic": cluster,
+    "training": training,
+    "iterations": iterations,
+    "squares": squares,
+    "swing": swing,
+}
 
 
 def _cut(curve: _Curve, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:

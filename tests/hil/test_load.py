@@ -208,6 +208,7 @@ def test_synthetic_loads_keep_their_shape_seed_and_length():
         shape.cluster: "8d931a688cbe2f75",
         shape.training: "cd6553fb9137c160",
         shape.iterations: "902a09a12f49ab60",
+        shape.squares: "bbc770d85be20979",
     }
     for curve, digest in digests.items():
         points = " ".join(f"{t_s:.6f} {watts:.3f}" for t_s, watts in zip(*curve(1, 1500.0, 1e5)))

@@ -10,9 +10,9 @@ judge plays each part through a model of the path, and counts what the grid woul
 
 All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
 compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
-close at each edge. A followed edge appears twice on the grid, so it needs a clear gain. A choice
-with lower peaks than the load's needs a small gain only. A tick longer than the path judges
-nothing: all is followed. Source: second study of load tracking, chapter 4.
+close at each edge. A followed edge appears twice on the grid, so it needs a clear gain. A tick
+longer than the path judges nothing: all is followed.
+Source: second study of load tracking, chapter 4.
 """
 
 from array import array
@@ -32,9 +32,6 @@ CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
 CALM = CALM_W**2 >> 4
 # Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
-# The same for a choice whose peaks are lower than the load's by one of LOWER_PARTS. A share must
-# then have won WHOLE_PCT more than all of the movement
-LOW_GAIN_PCT, LOW_KEEP_PCT, WHOLE_PCT, LOWER_PARTS = 10, 4, 15, 16
 # Another choice must have won so much more of the energy: at an edge each wins for one sample
 CHANGE_PCT = 2
 ONE = 256
@@ -46,8 +43,7 @@ FOLLOWING = SHARES[1:]
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
 J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
 J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
-J_PEAK = J_WON + len(SHARES)  # of the load, then of what each choice leaves, W
-WORDS = J_PEAK + len(SHARES)
+WORDS = J_WON + len(SHARES)
 
 
 class Bounds(NamedTuple):
@@ -192,16 +188,8 @@ class Judge:
             left, won = min(left_W * left_W, most) >> 4, words[slot]
             words[slot] = won + ((energy - left - won) * part >> 24)
             seen.append(left_W)
-        self._see_peaks(seen)
         if self.strict:
             self.strict.take(seen)
-
-    def _see_peaks(self, seen_W: Sequence[int]) -> None:
-        """The largest power lately, up or down, with 16 fractional bits."""
-        words, part = self.words, self._judged
-        for slot, power_W in enumerate(seen_W, J_PEAK):
-            peak, power = words[slot], abs(power_W) << 16
-            words[slot] = power if power > peak else peak - (peak * part >> 24)
 
     def _choose(self) -> None:
         """Follow the choice that has won most. A small gain keeps it, and a loss ends it."""
@@ -228,25 +216,16 @@ class Judge:
         of a second ago, because the gain from an edge comes a path delay after its energy.
         """
         words = self.words
-        won, lagged = words[J_WON:J_PEAK], words[J_LAGGED]
+        won = words[J_WON:]
         if words[J_CHOICE] != STILL:
             won[words[J_CHOICE]] += CHANGE_PCT * words[J_ENERGY] // 100
-        if self._is_lower(ALL):
-            won[ALL] += WHOLE_PCT * lagged // 100
         best = max(choices, key=won.__getitem__, default=STILL)
-        least = LOW_GAIN_PCT if self._is_lower(best) else GAIN_PCT
-        return best if 100 * words[J_WON + best] > least * lagged else STILL
-
-    def _is_lower(self, choice: int) -> bool:
-        """The choice leaves clearly lower peaks than the load has."""
-        peak = self.words[J_PEAK]
-        return self.words[J_PEAK + choice] < peak - peak // LOWER_PARTS
+        return best if 100 * words[J_WON + best] > GAIN_PCT * words[J_LAGGED] else STILL
 
     def _has_lost(self) -> bool:
         """A clear loss, or hardly a gain in a load whose energy does not rise just now."""
         words = self.words
         choice, energy = words[J_CHOICE], words[J_ENERGY]
-        won, keep = 100 * words[J_WON + choice], KEEP_PCT
-        if self._is_lower(choice):
-            keep = LOW_KEEP_PCT
-        return won < -LOSS_PCT * energy or (2 * words[J_LAGGED] > energy and won < keep * energy)
+        won = 100 * words[J_WON + choice]
+        is_little = 2 * words[J_LAGGED] > energy and won < KEEP_PCT * energy
+        return won < -LOSS_PCT * energy or is_little

@@ -1,4 +1,4 @@
-"""A load that repeats itself: its period, and what came next the last two times.
+"""A load that repeats itself: its period, and what came next one period ago.
 
 The period is the lag of the highest local maximum of the autocorrelation of the load's changes, on
 a grid of about 100 ms. The autocorrelation forgets with 512 grid steps (51 s). The grid shows what
@@ -93,25 +93,13 @@ class Repetition:
                 self._find()
 
     def guess_W(self, horizon_256: int) -> int:
-        """The load `horizon_256` (1/256 sample) after the newest sample: what came next the last
-        two times, as far as both agree, and within the range of the last two periods.
+        """The load `horizon_256` (1/256 sample) after the newest sample: what came next a
+        period ago, within the range of the last two.
         """
-        period, newest_W = self.words[R_PERIOD], self._samples.newest_W()
-        first_W = self._came_next_W(period, horizon_256)
-        second_W = self._came_next_W(2 * period, horizon_256)
-        agreed_W = 0
-        if first_W > 0 < second_W:
-            agreed_W = min(first_W, second_W)
-        elif first_W < 0 > second_W:
-            agreed_W = max(first_W, second_W)
-        return within(newest_W + agreed_W, self.words[R_LOW_W], self.words[R_HIGH_W])
-
-    def _came_next_W(self, age_256: int, horizon_256: int) -> int:
-        """Change of the load from this age to one horizon later."""
-        later_256 = age_256 - horizon_256
-        if later_256 < 0:  # beyond the newest sample: as many periods before that
-            later_256 %= self.words[R_PERIOD]
-        return self._samples.change_W(age_256, later_256)
+        period, samples = self.words[R_PERIOD], self._samples
+        later_256 = (period - horizon_256) % period  # beyond the newest: a period before that
+        moved_W = samples.change_W(period, later_256)
+        return within(samples.newest_W() + moved_W, self.words[R_LOW_W], self.words[R_HIGH_W])
 
     def _correlate(self) -> None:
         powers_W = self._samples.every(self._step, LAG_MAX + 3)

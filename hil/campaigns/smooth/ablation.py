@@ -13,7 +13,7 @@ from unittest import mock
 
 import numpy as np
 
-from controller.core.tracking import guess, judge, repetition
+from controller.core.tracking import judge, repetition
 from controller.core.tracking.guess import Guess
 from controller.core.tracking.judge import Judge
 from controller.core.tracking.repetition import Repetition
@@ -41,11 +41,6 @@ def _follows_all(self: Judge, slow_W: int, mix_W: int, ticks: int) -> int:
     return mix_W
 
 
-def _believes(self: Guess, load_W: int, periods: int) -> None:
-    _JUDGE(self, load_W, periods)
-    self.words[guess.G_WEIGHT] = guess.ONE if self.repetition.is_found else 0
-
-
 def _takes_next(self: Repetition) -> None:
     self.words[repetition.R_PERIOD] = 0
     _CHOOSE(self)
@@ -55,18 +50,18 @@ def _nothing(*_: Any) -> None:
     """Do nothing."""
 
 
-_JUDGE, _CHOOSE = Guess._judge, Repetition._choose
+_CHOOSE = Repetition._choose
 PARTS = {
     "repetition": Part(Repetition, "learn", _nothing, (repetition,)),
     "period kept": Part(Repetition, "_choose", _takes_next, (Repetition._choose,)),
     "fine period": Part(repetition, "FINE_LAG_MS", 0, (Repetition._refine, Repetition._all_unlike)),
-    "error choice": Part(Guess, "_judge", _believes, (Guess._judge,)),
-    "slope": Part(Guess, "_find_slope", _nothing, (Guess._find_slope, Guess._lead_W)),
-    "staircase": Part(guess, "sub", lambda newer, older: 0, ()),
-    "judge": Part(Judge, "guess_W", _follows_all, (judge,)),
-    "lower peaks": Part(
-        Judge, "_is_lower", lambda self, choice: False, (Judge._is_lower, Judge._see_peaks)
+    "choice": Part(
+        Guess,
+        "is_repeating",
+        property(lambda self: self.repetition.is_found),
+        (Guess._count_errors,),
     ),
+    "judge": Part(Judge, "guess_W", _follows_all, (judge,)),
     "calm": Part(judge, "CALM_PART", 1 << 62, ()),
     "change": Part(judge, "CHANGE_PCT", 0, ()),
 }

@@ -159,7 +159,8 @@ def _strict(row: dict) -> str:
 
 
 def _pct(residual: dict | None, figure: str) -> str:
-    return f"{residual[figure]:7.1f}" if residual else f"{'-':>7}"
+    found = residual and residual[figure]
+    return f"{'-':>7}" if found is None else f"{found:7.1f}"
 
 
 def misses(document: dict) -> list:

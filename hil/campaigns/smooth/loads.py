@@ -28,6 +28,8 @@ BUILT_IN = {
     "training": ("training", 284_000.0),
     "cluster": ("synthetic", 280_000.0),
     "iterations": ("iterations", 284_000.0),
+    "squares": ("squares", 300_000.0),
+    "swing": ("swing", 347_000.0),
 }
 BUILT_IN_SEED = 1
 

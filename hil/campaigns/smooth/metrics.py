@@ -31,10 +31,15 @@ def figures_W(moved_W: np.ndarray) -> dict | None:
 
 
 def residual_pct(of_load: dict | None, of_grid: dict | None) -> dict | None:
-    """{figure: grid as % of load}; None for a load that is too short or does not move."""
+    """{figure: grid as % of load, None where the load hardly moves}; None for a load that is too
+    short or does not move.
+    """
     if of_load is None or of_grid is None or of_load["rms"] < STILL_W:
         return None
-    return {name: 100.0 * of_grid[name] / of_load[name] for name in FIGURES}
+    return {
+        name: 100.0 * of_grid[name] / of_load[name] if of_load[name] >= STILL_W else None
+        for name in FIGURES
+    }
 
 
 def range_kW(power_W: np.ndarray, within_s: int = RANGE_S) -> float:

@@ -159,47 +159,25 @@ def begun():
     return judge, judge.words, 10**9
 
 
-def decided(choice, won_pct, peaks=()):
-    """The choice after these gains and peaks of 10^6 (2: a lower one); energy stays the same."""
+def decided(choice, won_pct):
+    """The choice after these gains; energy stays the same."""
     judge, words, energy = begun()
     words[J_CHOICE] = choice
     words[J_ENERGY] = words[judges.J_LAGGED] = words[judges.J_LARGEST] = energy
     for other, pct in won_pct.items():
         words[J_WON + other] = pct * energy // 100
-    for other in range(len(judges.SHARES)):
-        words[judges.J_PEAK + other] = 10**6
-    for other, peak in peaks:
-        words[judges.J_PEAK + other] = peak
     judge._choose()
     return words[J_CHOICE]
 
 
-SAME, LOWER = 937_500, 937_499  # a 16th less than the load's peak, and lower
+@pytest.mark.parametrize("won_pct, is_left", ((-3, True), (14, True), (16, False)))
+def test_a_choice_stays_until_it_has_lost_or_hardly_wins(won_pct, is_left):
+    assert (decided(ALL, {ALL: won_pct}) == judges.STILL) is is_left
 
 
-@pytest.mark.parametrize(
-    "won_pct, peak, is_left",
-    ((-3, SAME, True), (14, SAME, True), (16, SAME, False), (3, LOWER, True), (5, LOWER, False)),
-)
-def test_a_choice_stays_until_it_has_lost_or_hardly_wins(won_pct, peak, is_left):
-    assert (decided(ALL, {ALL: won_pct}, ((ALL, peak),)) == judges.STILL) is is_left
-
-
-@pytest.mark.parametrize(
-    "won_pct, peak, is_taken",
-    ((29, SAME, False), (30, SAME, False), (31, SAME, True), (10, LOWER, False), (11, LOWER, True)),
-)
-def test_a_choice_is_taken_for_a_gain_that_is_smaller_below_lower_peaks(won_pct, peak, is_taken):
-    assert (decided(judges.STILL, {2: won_pct}, ((2, peak),)) == 2) is is_taken
-
-
-@pytest.mark.parametrize(
-    "share_pct, peak, is_all", ((54, LOWER, True), (56, LOWER, False), (41, SAME, False))
-)
-def test_all_movement_is_followed_unless_a_share_has_won_clearly_more(share_pct, peak, is_all):
-    """Half of a smooth load leaves half of its slow swing."""
-    won_pct = {ALL: 40, 3: share_pct}
-    assert (decided(judges.STILL, won_pct, ((ALL, peak),)) == ALL) is is_all
+@pytest.mark.parametrize("won_pct, is_taken", ((29, False), (30, False), (31, True)))
+def test_a_choice_is_taken_for_a_clear_gain(won_pct, is_taken):
+    assert (decided(judges.STILL, {2: won_pct}) == 2) is is_taken
 
 
 @pytest.mark.parametrize("before, share_pct, choice", ((ALL, 41, ALL), (ALL, 43, 3), (0, 41, 3)))
