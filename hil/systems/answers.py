@@ -7,9 +7,11 @@ from controller.documents.document import Cell, judged
 from controller.system.worded import counted
 from hil.site.genset import DEFAULTS as GENSET
 from hil.systems import cost, round_trip, year
+from hil.systems.figures import number
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import Result
 
+SEASON = "season", "no battery", "with the battery", "saved", "highest import"
 CHARGES = 0.2, 0.4, 0.6, 0.8, 0.97
 HALF = 0.5
 
@@ -27,6 +29,19 @@ def money(result: Result, document: Mapping[str, Any]) -> list[Cell]:
         ]
     lines = [judged(*year.verdict(found)), *year.smoothing(found), *_half(found)]
     return [*lines, f"Hidden by four weeks: {'; '.join(found['hides'])}."]
+
+
+def seasons(found: Mapping[str, Any]) -> list[list[str]]:
+    """The week of each season: rows of SEASON. found: of year.document."""
+    return [
+        [
+            name.capitalize(),
+            *[f"{each[key]:,.0f} {found['currency']}" for key in ("without_battery", "bill")],
+            f"{number(100 * each['saved'] / each['without_battery'])} %",
+            f"{each['peak_kW']:,.0f} kW instead of {each['peak_without_kW']:,.0f}",
+        ]
+        for name, each in found["seasons"].items()
+    ]
 
 
 def _half(found: Mapping[str, Any]) -> list[str]:
@@ -54,20 +69,22 @@ def outage(result: Result) -> list[Cell]:
         hours = litres / (given["fuel_l_per_kWh"] * min(load_kW, given["rated_W"] / 1000))
         power = f"{given['rated_W'] / 1000:,.0f} kW"
         found.append(f"A generator set of {power} takes over; its fuel lasts {hours:.0f} h.")
-    return [*found, *[_played(each) for each in result.minutes if each["is_outage"]]]
+    return [*found, *[_played(each, result) for each in result.minutes if each["is_outage"]]]
 
 
 def _mean_kW(result: Result) -> float:
     return float(result.load_W.mean()) / 1000
 
 
-def _played(found: Mapping[str, Any]) -> Cell:
+def _played(found: Mapping[str, Any], result: Result) -> Cell:
     """One outage with the kernel."""
+    warned_h = found["at_s"] // 3600 if result.spec.is_announced else 0
+    warning = f"with {counted(warned_h, 'hour')} of warning" if warned_h else "without a warning"
     shed = max([open_ for _, open_ in found["stages"]], default=0)
     engine = found["engine_s"]
     parts = [
-        f"With the kernel, {found['for_s']:,} s without the grid at a charge of {found['soc']:.0%} "
-        f"and {found['load_W'] / 1000:,.0f} kW: the critical load had power for "
+        f"With the kernel, {found['for_s']:,} s without the grid, {warning}, at a charge of "
+        f"{found['soc']:.0%} and {found['load_W'] / 1000:,.0f} kW: the critical load had power for "
         f"{found['carried_s']:,.0f} s",
         *([f"{shed} stages of the load were shed"] if shed else []),
         *([f"the set carried after {engine:.0f} s"] if engine is not None else []),

@@ -85,7 +85,7 @@ def judged(asked: Mapping[str, Any], found: Found, baseline_unit: str = "") -> F
 
 
 def _mode_of(name: str) -> str:
-    if name in event_figures.WITH_KERNEL:
+    if name in (*event_figures.WITH_KERNEL, *swing_figures.WITH_KERNEL):
         return minutes.MODE
     return schedule_alone.MODE if name in schedule_alone.FIGURES else MODE
 
@@ -250,6 +250,7 @@ BASELINE_UNITS = {
     "bill_cut": "{}",
     "battery_saves": "{}",
     "shifted_price_cut": "{}/kWh",
+    "kernel_2s": "kW",
     "calmer_2s": "kW",
     "calmer_60s": "kW",
     "calmer_300s": "kW",

@@ -16,7 +16,7 @@ import numpy as np
 
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
-from hil.systems import ramps
+from hil.systems import ramps, swing_figures
 from hil.systems.live import LivePod
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
@@ -166,6 +166,7 @@ class Watch:
         self.engine_s: float | None = None  # from the loss until a set carries load
         self._grid_W: float | None = None
         self._grids_W: list[float] = []  # of each tick; nan off the grid
+        self._event_W: list[tuple[float, float]] = []  # load and grid of each tick of the event
 
     def see(self, is_event: bool) -> None:
         """Count one tick, after it. is_event: it is one of those that were asked for."""
@@ -176,6 +177,8 @@ class Watch:
         self.carried_s += (is_event and critical_W < LESS_W) * dt_s
         self.island_s += (site.source == ISLAND) * dt_s
         self.dark_s += (not site.is_live) * dt_s
+        if is_event:
+            self._event_W.append((wanted_W, site.grid_power_W))
         if site.now_us / 1e6 > LEAD_S:
             self.wanted_J += wanted_W * dt_s
             self.lost_J += missing_W * dt_s
@@ -240,6 +243,7 @@ class Watch:
             "import_W": round(self.import_W),
             "over_W": round(self.over_W),
             "step_W": round(self.step_W),
+            "swings": swing_figures.of_ticks(np.array(self._event_W).T, self.pod.tick_us / 1e6),
             "soc_end": round(self.pod.soc, 3),
             "trips": [
                 (each["stage"], each["scope"], each["t_s"] - LEAD_S) for each in member.trips.trips

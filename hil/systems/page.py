@@ -90,6 +90,7 @@ def section(result: Result, document: dict[str, Any]) -> str:
         Heading(1, document["name"]),
         Text(document["text"]),
         *_texts("What does it save in a year?", answers.money(result, document)),
+        *_seasons(document),
         *_sweep(document),
         *_texts("What happens without the grid?", answers.outage(result)),
         *_hours(result),
@@ -114,6 +115,11 @@ def section(result: Result, document: dict[str, Any]) -> str:
 
 def _texts(title: str, lines: Sequence[Cell]) -> list[Block]:
     return [Heading(2, title), *texts(lines)]
+
+
+def _seasons(document: dict[str, Any]) -> list[Block]:
+    found = document.get("year")
+    return [Table(answers.SEASON, answers.seasons(found), kind=CARDS)] if found else []
 
 
 def _sweep(document: dict[str, Any]) -> list[Block]:

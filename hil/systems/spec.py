@@ -102,6 +102,7 @@ TOP = {
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
     "outage_h": forms.number(0, 24 * 366, None),  # hour of the run at which it begins instead
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
+    "is_announced": forms.flag(False),  # the outage: its reserve is held from the first hour on
     # [W, s]: how far the operator of the grid lets the import move within a time (ramps.py)
     "ramps": forms.rows((1000, 50e6), (1, 3600)),
     "battery": forms.table(BATTERY),
@@ -141,6 +142,7 @@ class Spec(NamedTuple):
     away: list[dict[str, Any]] = []
     critical_W: float | None = None  # load that is never shed; None: all
     outage_h: float | None = None  # begin of the outage; None: by the seed
+    is_announced: bool = False  # the outage
     ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 

@@ -17,15 +17,16 @@ def calmer(window_s: int) -> Callable[[Result], Found]:
     """Fluctuation of means over window_s: rms of their changes, against the load's."""
 
     def figure(result: Result) -> Found:
-        load, grid = [_rms_change(each, window_s) for each in result.seconds_W]
+        load, grid = [rms_change_W(each, window_s) for each in result.seconds_W]
         return less_pct(grid, load, STILL_W), None, load / 1000
 
     return figure
 
 
-def _rms_change(seconds_W: np.ndarray, window_s: int) -> float:
-    count = len(seconds_W) // window_s
-    means = seconds_W[: count * window_s].reshape(count, window_s).mean(axis=1, dtype=np.float64)
+def rms_change_W(power_W: np.ndarray, window: int) -> float:
+    """From each mean to the next. window: samples of a mean."""
+    count = len(power_W) // window
+    means = power_W[: count * window].reshape(count, window).mean(axis=1, dtype=np.float64)
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
@@ -33,28 +34,59 @@ def swings(result: Result) -> Found:
     """Tracked swings of the load in a quarter of 90 days: from one turn to the next the grid moved
     by at most TRACKED_PART of what the load did. Without: all swings.
     """
-    grid_W, found = result.seconds_W[1], 0
-    turns = _turns(result.seconds_W[0])
+    quarters = 90 / result.spec.days
+    found, every = [each * quarters for each in tracked(*result.seconds_W)]
+    return found, every, every
+
+
+def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | None]:
+    """What a tick shows and a second hides: percent, None where the load was still; kW of it."""
+    load, grid = [rms_change_W(each, round(2 / tick_s)) for each in load_and_grid_W]
+    found, every = tracked(*load_and_grid_W)
+    return {
+        "calmer_2s": less_pct(grid, load, STILL_W),
+        "load_2s_kW": load / 1000,
+        "tracked": 100 * found / every if every else None,
+    }
+
+
+def kernel_2s(result: Result) -> Found:
+    """As calmer_2s, in the minutes of a plain day with the kernel."""
+    found = _plain(result)
+    return (found["calmer_2s"], None, found["load_2s_kW"]) if found else (None, None, None)
+
+
+def kernel_tracked(result: Result) -> Found:
+    """The part of the swings that is tracked in steps of a tick, in these minutes."""
+    found = _plain(result)
+    return (found["tracked"] if found else None), None, None
+
+
+def _plain(result: Result) -> dict[str, float | None] | None:
+    return next((each["swings"] for each in result.minutes if not each["is_outage"]), None)
+
+
+def tracked(load_W: np.ndarray, grid_W: np.ndarray) -> tuple[int, int]:
+    """(tracked swings, all swings) in samples of the same moments."""
+    found, turns = 0, _turns(load_W)
     for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
         moved_W = float(np.ptp(grid_W[begin : end + 1]))
         found += moved_W <= TRACKED_PART * abs(to_W - from_W)
-    quarters = 90 / result.spec.days
-    every = max(0, len(turns) - 1) * quarters
-    return found * quarters, every, every
+    return found, len(turns) - 1
 
 
 def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
-    """(second, W) of each turn of the load, at least SWING_PART of its highest power away from the
+    """(sample, W) of each turn of the load, at least SWING_PART of its highest power away from the
     last one.
     """
     step_W = SWING_PART * float(load_W.max())
     turns, at, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True
-    for second, power_W in enumerate(load_W.tolist()):
+    for sample, power_W in enumerate(load_W.tolist()):
         if (power_W > turn_W) == is_rising:
-            at, turn_W = second, power_W
+            at, turn_W = sample, power_W
         elif abs(power_W - turn_W) >= step_W:
             turns.append((at, turn_W))
-            at, turn_W, is_rising = second, power_W, not is_rising
+            at, turn_W, is_rising = sample, power_W, not is_rising
     return turns
 
 
@@ -72,7 +104,9 @@ def swing_5min(result: Result) -> Found:
     return 100.0 * largest / highest_W if highest_W >= POWER_W_MIN else None, None, None
 
 
+WITH_KERNEL = {"kernel_2s": kernel_2s, "kernel_tracked": kernel_tracked}
 FIGURES: dict[str, Callable[[Result], Found]] = {
+    **WITH_KERNEL,
     "calmer_2s": calmer(2),
     "calmer_60s": calmer(60),
     "calmer_300s": calmer(300),

@@ -140,7 +140,7 @@ def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, caps
 def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():
     site = QUEUE | {"pv": {"rated_W": 50_000}}
     battery = TABLE["battery"] | {"can_form": True}
-    played = {"is_outage": True, "for_s": 600, "soc": 0.5, "load_W": 2e5, "carried_s": 580.0,
+    played = {"is_outage": True, "at_s": 90_000, "for_s": 600, "soc": 0.5, "load_W": 2e5, "carried_s": 580.0,
               "stages": [(0.1, 4), (16.0, 0)], "engine_s": 16.2, "critical_kWh": 1.0,
               "faults": ["row 41d tripped"]}  # fmt: skip
     energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
@@ -153,6 +153,10 @@ def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():
     document["year"] = made_year | {"sweep": swept}
     result = result._replace(account=energy_J, minutes=(played,))
     text = page.section(result, document)
+    assert "600 s without the grid, without a warning, at a charge of 50%" in text
+    announced = result._replace(spec=result.spec._replace(is_announced=True))
+    assert "the grid, with 25 hours of warning, at" in page.section(announced, document)
+    assert "Winter" in text and "300 kW instead of 300" in text
     assert "Half the battery (125 kW / 322 kWh) saves 730 EUR a year; this one saves 730" in text
     assert "4 stages of the load were shed; the set carried after 16 s; row 41d tripped." in text
     head, rows = answers.hours(result)
