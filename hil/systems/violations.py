@@ -13,7 +13,7 @@ ROUNDING_W = 1.0  # of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
 CAP_ERROR = 0.002  # of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
-NEARLY = 0.98  # of the rated power
+NEARLY = 0.98  # of the power that the limits of the batteries allow
 # A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
 ENTERS_S = 150
 
@@ -62,14 +62,15 @@ def _unserved(result: Result) -> list[str]:
 
 def _missed_cap(result: Result) -> list[str]:
     """Means of slots above the cap of the schedule that acted in each of their seconds, while the
-    battery had more to give; those of events apart, whatever it had.
+    battery had more to give: charge, and power that cold, heat and voltage of its cells allowed.
+    Those of events apart, whatever it had.
     """
     is_event = np.zeros(len(result.grid_W), bool)
     for event in map(event_of, result.spec.events):
         is_event[event.first : event.end] = True
     watched = result.watched
-    size, least = result.spec.size, (10 * SOC_MARGIN + reserve_permille(result.spec)) / 1000
-    had_more = result.battery_W < NEARLY * size.power_W
+    least = (10 * SOC_MARGIN + reserve_permille(result.spec)) / 1000
+    had_more = result.battery_W < NEARLY * watched.allowed_W
     is_over = (watched.acted_s == SLOT_S) & (result.grid_W > watched.cap_W * (1 + CAP_ERROR))
     is_over &= is_event | (had_more & (result.soc > least))
     over_W = np.where(is_over, result.grid_W - watched.cap_W, 0.0)

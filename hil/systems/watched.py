@@ -24,6 +24,7 @@ class Watched(NamedTuple):
     """One value for each slot; soc_min: lowest charge of any second on the grid, 0 to 1."""
 
     cap_W: np.ndarray  # of the schedule that was sent last; inf: none
+    allowed_W: np.ndarray  # mean by which the batteries could discharge, by their limits
     acted_s: np.ndarray  # the schedule acted
     stale_s: np.ndarray  # it had run out, or its heartbeat was too old, although the sender lived
     unserved_J: np.ndarray  # load without power outside of outages
@@ -43,7 +44,7 @@ class Watch:
         self._site, self._members = site, members
         self._schedule = members[0].control.functions[schedule.Schedule.NAME]
         self._cap_W = np.full(count, np.inf)
-        self._rows = np.zeros((3, count))
+        self._rows = np.zeros((4, count))
         self._missing_J = 0.0
         # the second that ends with the loss has no power already
         self._outages = [range(at - 1, at + for_s + AFTER_S) for at, for_s in outages_of(spec)]
@@ -57,9 +58,11 @@ class Watch:
 
     def see(self, second: int) -> None:
         """Judge the second that ended."""
-        acted_s, stale_s, unserved_J = self._rows
+        allowed_W, acted_s, stale_s, unserved_J = self._rows
         slot, state = second // SLOT_S, self._schedule.out[schedule.O_STATE]
         acted_s[slot] += state == schedule.ACTS
+        limits_W = [sum(each.loop.limits.discharge_W) for each in self._members if each.is_here]
+        allowed_W[slot] += sum(limits_W) / SLOT_S
         stale_s[slot] += state in STALE and SENDER not in self._members[0].silent
         all_J, before_J = missing_J(self._site.account.energy_J), self._missing_J
         if all_J != before_J and not any([second in each for each in self._outages]):
@@ -79,8 +82,7 @@ class Watch:
 
     def watched(self) -> Watched:
         """The values of the whole run."""
-        acted_s, stale_s, unserved_J = self._rows
-        return Watched(self._cap_W, acted_s, stale_s, unserved_J, self._soc_min)
+        return Watched(self._cap_W, *self._rows, self._soc_min)
 
 
 def reserve_permille(spec: Spec) -> int:

@@ -101,7 +101,7 @@ def test_a_figure_that_no_function_has_is_refused_before_the_run():
 def result_of(chosen, series, grid_W):
     """A run with this grid, its battery at rest and half full."""
     none, zeros = np.zeros((6, len(grid_W))), np.zeros(len(grid_W))
-    watched = Watched(zeros + np.inf, *none[3:], 0.5)
+    watched = Watched(zeros + np.inf, zeros + 250e3, *none[3:], 0.5)
     rest = series.load_W, zeros + 0.5, zeros, zeros, 2e5, {}, watched
     return run.Result(chosen, series, grid_W, *none[:3], *rest)
 

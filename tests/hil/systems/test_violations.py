@@ -58,6 +58,14 @@ def test_a_cap_is_missed_only_while_the_battery_has_more_to_give(key, value, is_
     assert bool(violations.of(result)) == is_judged
 
 
+@pytest.mark.parametrize("allowed_W, is_judged", [(0, False), (20_300, False), (20_500, True)])
+def test_a_cap_is_missed_only_while_the_cells_allow_more_power(allowed_W, is_judged):
+    """The cells of Norway's cold start give nothing at -25 degC, whatever charge they hold."""
+    result = watching(cap_W=[150_000], acted_s=[900] * 3, allowed_W=[allowed_W])
+    result = result._replace(battery_W=np.full(len(result.soc), 20_000.0 * (allowed_W > 0)))
+    assert bool(violations.of(result)) == is_judged
+
+
 def test_a_missed_cap_of_an_event_is_named_apart():
     event = {"day": 1, "hour": 1.0, "hours": 1.0, "cap_W": 150_000.0, "announced_h": 1.0}
     result = watching(cap_W=[2e5] * 4 + [150_000] * 2, acted_s=[900] * 8)
@@ -154,6 +162,7 @@ def watch_of(soc):
     site = mock.Mock(is_off_grid=False)
     site.account.energy_J = {"unserved": 0.0, "shed": 0.0}
     member = mock.Mock(silent=frozenset())
+    member.loop.limits.discharge_W = [90_000, 0]
     member.control.functions = {"schedule": mock.Mock(out=[0, schedule.ACTS, 0])}
     one = watched.Watch(spec.of_table(TABLE, "test"), site, [member])
     for second, (member.soc, site.is_off_grid) in enumerate(soc):
@@ -171,3 +180,11 @@ def test_the_reserve_is_judged_in_every_second_on_the_grid(soc, least):
     found = watch_of(soc)
     assert found.soc_min == min(least, 0.5)
     assert found.acted_s[0] == len(soc) and not found.stale_s.any()
+    assert found.allowed_W[0] == 100 * len(soc), "a mean of the slot's 900 s"
+
+
+@pytest.mark.parametrize("degC, allowed_W", [(-25, 0), (25, 250_000)])
+def test_the_power_that_cells_allow_is_watched(degC, allowed_W):
+    changes = {"plant": {"start_degC": degC, "ambient_degC": degC, "hvac_heating_share": 0}}
+    found = played(15, changes).watched.allowed_W[0]
+    assert found == pytest.approx(allowed_W, rel=0.02)
