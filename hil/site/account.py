@@ -5,13 +5,14 @@ from hil.site.parts import FEEDING
 QUARTER_S = 900.0
 FLOWS = (
     *("load", "other", "auxiliaries", "imported", "exported", *FEEDING),
-    *("discharged", "charged", "unserved", "shed", "burnt", "withheld"),
+    *("discharged", "charged", "unserved", "shed", "lowered", "burnt", "withheld"),
 )
 
 
 class Account:
-    """energy_J: of each of FLOWS; burnt, withheld: by the smoothing of racks. import_W_max: of a
-    step; quarter_W_max: mean of a quarter of an hour, the unfinished last one too.
+    """energy_J: of each of FLOWS; shed: by contacts; lowered: by a scheduler that agreed to it;
+    burnt, withheld: by the smoothing of racks. import_W_max: of a step; quarter_W_max: mean of a
+    quarter of an hour, the unfinished last one too.
     """
 
     def __init__(self) -> None:

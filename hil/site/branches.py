@@ -26,7 +26,7 @@ class LoadCap(SitePart):
     nothing.
     """
 
-    kind, UNHEARD_S = "load_cap", 60.0
+    kind, FLOW, UNHEARD_S = "load_cap", "lowered", 60.0
     DEFAULTS = {"follows_s": 5.0}  # time constant
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

@@ -13,6 +13,7 @@ class SitePart:
     UNHEARD_S = math.inf  # until it goes back to its own value
     kind, text = "", ""  # its role, and its name on pages
     FEEDS = GIVES_WAY = False  # it gives power to the site; less of it, on a surplus
+    FLOW = "shed"  # account of the energy of `sheds_W`
     DEFAULTS: Mapping[str, float] = {}
 
     def __init__(self, parameters: Mapping[str, float]) -> None:

@@ -279,7 +279,7 @@ class Site:
         for part in self.parts:
             if part.feeds_W:
                 energy_J[part.kind] += part.feeds_W * dt_s
-            energy_J["shed"] += part.sheds_W * is_live * dt_s
+            energy_J[part.FLOW] += part.sheds_W * is_live * dt_s
         for unit in self.units:
             power_W = unit.ac_power_W
             energy_J["discharged" if power_W > 0 else "charged"] += abs(power_W) * dt_s

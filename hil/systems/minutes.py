@@ -254,8 +254,8 @@ class Watch:
 
 
 def _missing_W(site: Site) -> float:
-    """Load that has no power in this step: dark or shed."""
-    shed_W = sum([part.sheds_W for part in site.parts]) if site.is_live else 0.0
+    """Load that has no power in this step: dark or shed by contacts."""
+    shed_W = sum([part.sheds_W for part in site.parts if part.FLOW == "shed"]) * site.is_live
     if site.load_ups is not None:
         return site.load_ups.unserved_W + shed_W
     return shed_W if site.is_live else site.load_wanted_W

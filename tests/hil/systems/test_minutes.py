@@ -4,6 +4,8 @@ from unittest import mock
 
 import pytest
 
+from hil.site.branches import LoadCap, LoadShed
+from hil.site.site import Site
 from hil.systems import minutes, self_check, spec, year
 from hil.systems.minutes import Minutes
 from tests.slow import whole
@@ -105,6 +107,19 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     for over_W, faults in ((-1.0, 0), (0.0, 0), (1.0, 1)):
         edge = {**known, "trips": [("57a", "cabinet", 9.0)], "dark_s": 0, "over_W": over_W}
         assert len(minutes._faults(edge)) == faults
+
+
+@pytest.mark.parametrize("part, role, lost_W", [
+    (LoadShed({"stage_W": 1000}), "stages", 2000.0),
+    (LoadCap({"lower_W_max": 5000, "follows_s": 0.01}), "lower_W", 0.0),
+])  # fmt: skip
+def test_load_that_contacts_shed_is_lost_and_load_that_yields_is_not(part, role, lost_W):
+    site = Site(lambda t_s: 10_000.0, parts=[part])
+    part.ask(role, 2)
+    site.step(0.1)
+    assert part.sheds_W == pytest.approx(2000.0 if lost_W else 2.0, rel=0.01)
+    assert minutes._missing_W(site) == lost_W
+    assert site.account.energy_J["shed"] == lost_W * 0.1
 
 
 def test_the_contacts_are_listed_with_their_moments():
