@@ -12,9 +12,11 @@ sun makes no room: a cloud takes it away within seconds, and the whole bus with 
 missing power or the sun is unknown, as in an island whose source no device reports, the stages
 stay.
 
-Off the grid without a generator set, stages also go by the state of charge, from
-`island_soc_permille` on: the rest of the load then lasts longer. They come back HYSTERESIS_PERMILLE
-above. In a black start every stage is shed, so that the next source finds little load.
+Off the grid stages also go by the state of charge, from `island_soc_permille` on: the rest of the
+load then lasts longer. They come back HYSTERESIS_PERMILLE above. A generator set may give less than
+it accepts, and the converters that form the voltage give the rest until they are empty. So beside a
+set stages go too, at a third of that charge. In a black start every stage is shed, so that the next
+source finds little load.
 
 If battery and PV alone lack power for NEED_MS in an island, a set is asked to run
 (genset_start.py). The need ends when the battery has been able to carry the load and the next stage
@@ -34,7 +36,7 @@ SHED_MS, RETURN_MS = 500, 30_000
 NEED_MS, SPARE_MS = 5000, 300_000
 NEED = NEED_MS, SPARE_MS, 10
 TENTH_MORE = 11, 10
-HYSTERESIS_PERMILLE = 50
+HYSTERESIS_PERMILLE, PARTS_BESIDE_SET = 50, 3
 
 
 class State(Words):
@@ -143,14 +145,15 @@ class Shed(Function):
         self, known: Known, found: Found, settings: dict[str, int], above_permille: int
     ) -> int:
         """Stages open whatever power there is. above_permille: hysteresis to come back, else 0."""
-        most, level = settings["stages_max"], settings["island_soc_permille"]
+        most, parts = settings["stages_max"], PARTS_BESIDE_SET if found.genset_W else 1
         if found.mode == BLACK_START:
             return most
-        if not (found.is_off_grid and found.is_forming) or found.genset_W:
+        if not (found.is_off_grid and found.is_forming):
             return 0
         if known.soc_permille is None:
-            return most if above_permille else 0
-        below = level - known.soc_permille[0] + above_permille
+            return most if above_permille and not found.genset_W else 0
+        level = settings["island_soc_permille"] // parts
+        below = level - known.soc_permille[0] + above_permille // parts
         return min(most, 1 + below * most // level) if level and below >= 0 else 0
 
     def _decide(self, known: Known, found: Found, missing_W: int, passed_ms: int) -> None:

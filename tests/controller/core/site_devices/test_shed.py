@@ -112,8 +112,30 @@ def test_off_the_grid_stages_go_before_the_battery_is_empty(soc_permille, stages
     soc = None if soc_permille is None else (soc_permille, 1000)
     bench, known = shed(), off_grid(soc_permille=soc)
     assert bench.asked(**known)[0] == (stages, reasons.SHED_ENERGY if stages else 101)
-    assert shed().asked(**known, genset_W=1)[0][0] == 0, "fuel, not charge, is what is left"
     assert shed().asked(soc_permille=soc)[0][0] == 0, "on the grid the charge sheds nothing"
+
+
+@cases("""
+    soc_permille  stages
+    101  0 | 100  1 | 67  1 | 66  2 | 33  3 | None  0
+""")
+def test_beside_a_set_stages_go_at_a_third_of_that_charge(soc_permille, stages):
+    """A set of 12 MW once gave 8.4 MW, and the battery gave the rest until it tripped."""
+    soc = None if soc_permille is None else (soc_permille, 1000)
+    bench, known = shed(), off_grid(soc_permille=soc, genset_W=250_000)
+    assert bench.asked(**known)[0] == (stages, reasons.SHED_ENERGY if stages else 101)
+
+
+@cases("""
+    soc_permille  stages
+    116  1 | 117  0 | 150  0 | None  0
+""")
+def test_beside_a_set_they_come_back_before_the_charge_at_which_it_starts(soc_permille, stages):
+    bench = shed()
+    bench.asked(**off_grid(soc_permille=(100, 100), genset_W=250_000))
+    soc = None if soc_permille is None else (soc_permille, soc_permille)
+    found = bench.asked(1500, **off_grid(soc_permille=soc, genset_W=250_000))
+    assert found[0][0] == stages
 
 
 @cases("""
