@@ -36,7 +36,8 @@ LESS_W = 1.0  # is rounding
 STAGES_SHOWN = 8
 # A dark site has no voltage at its meters and its auxiliaries: these rows say so, and clear
 # themselves when the voltage is back.
-OF_DARKNESS = ("43a", "50a", "50b")
+OF_DARKNESS = ("17a", "43a", "50a", "50b")
+EMPTY, OF_THE_END = 0.08, ("34a", "41d")  # below it cells of a rack part, then units trip
 OVER = "57a"  # by the controller's limits, which may be stricter than those of the connection
 OF_A_HOT_HALL = ("18a",)  # warns at 35 degC while charging; the charge tapers from there to 45 degC
 
@@ -78,8 +79,7 @@ def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
 
 def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any]:
     """The figures of these minutes (`Watch.figures`), with what they tripped and violated."""
-    outages = [[one.at_s, one.for_s]] if one.is_outage else []
-    spec = spec._replace(outages=outages)
+    spec = spec._replace(outages=[[one.at_s, one.for_s]] if one.is_outage else [])
     with tempfile.TemporaryDirectory() as folder:
         begin_s = one.at_s - LEAD_S
         pod = LivePod(spec, Path(folder), begin_s, one.soc, True, dict(inputs), degC=one.degC)
@@ -108,16 +108,21 @@ def _wait_for_start(pod: LivePod) -> None:
 def _faults(found: Mapping[str, Any]) -> list[str]:
     """What these minutes broke."""
     is_dark = found["dark_s"] > 0
-    trips = [
-        f"row {stage} tripped, {scope}, at {at_s:.1f} s"
+    trips = {
+        f"row {stage} tripped, {scope}, at {at_s:.1f} s": stage
         for stage, scope, at_s in found["trips"]
         if at_s >= 0  # before: the cabinet's own start
         and stage not in OF_A_HOT_HALL
         and not (is_dark and stage in OF_DARKNESS)
         and not (stage == OVER and found["over_W"] <= 0)
-    ]
+    }
+    is_end = found["soc_end"] < EMPTY
+    ended = [each for each, stage in trips.items() if is_end and stage in OF_THE_END]
     stopped = ["a unit does not run at the end"] * (not found["is_running"])
-    return [*_lost(found), *trips, *found["violations"], *stopped]
+    if ended:
+        stopped = ["; ".join([f"the charge ended: {ended[0]}, {len(ended)} such trips", *stopped])]
+    others = [each for each in trips if each not in ended]
+    return [*_lost(found), *others, *found["violations"], *stopped]
 
 
 def _lost(found: Mapping[str, Any]) -> list[str]:
@@ -290,7 +295,6 @@ def _line(found: Mapping[str, Any]) -> str:
     engine = "-" if found["engine_s"] is None else f"{found['engine_s']:g}"
     hours_ = "-" if found["charge_h"] is None else f"{found['charge_h']:.1f}"
     values = (f"{found['load_W'] / 1000:,.0f}", f"{found['soc']:.0%}", hours_,
-              f"{found['island_s']:g}",
-              f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
+              f"{found['island_s']:g}", f"{found['dark_s']:g}", engine, f"{found['lost_kWh']:g}",
               f"{found['critical_kWh']:g}", f"{found['step_W'] / 1000:,.0f}")  # fmt: skip
     return COLUMNS.format(name, *values, "; ".join(found["faults"]) or "ok").rstrip()

@@ -82,7 +82,8 @@ class Watch:
 
     def watched(self) -> Watched:
         """The values of the whole run."""
-        return Watched(self._cap_W, *self._rows, self._soc_min)
+        allowed_W, acted_s, stale_s, unserved_J = self._rows
+        return Watched(self._cap_W, allowed_W, acted_s, stale_s, unserved_J, self._soc_min)
 
 
 def reserve_permille(spec: Spec) -> int:

@@ -97,7 +97,7 @@ def test_the_grid_of_a_cluster_ramps_as_asked_only_with_its_battery(fault):
 
 
 def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
-    known = {"critical_kWh": 0, "violations": [], "is_running": True}
+    known = {"critical_kWh": 0, "violations": [], "is_running": True, "soc_end": 0.5}
     trips = [("50a", "cabinet", 0.5), ("56a", "unit 2", 1.7)]
     dark = minutes._faults({**known, "trips": trips, "dark_s": 2.7})
     assert dark == ["row 56a tripped, unit 2, at 1.7 s"]
@@ -107,6 +107,18 @@ def test_a_row_that_trips_is_a_fault_but_for_the_silence_of_a_dark_site():
     for over_W, faults in ((-1.0, 0), (0.0, 0), (1.0, 1)):
         edge = {**known, "trips": [("57a", "cabinet", 9.0)], "dark_s": 0, "over_W": over_W}
         assert len(minutes._faults(edge)) == faults
+
+
+def test_the_end_of_the_charge_is_one_fault_and_a_trip_with_charge_is_one_each():
+    trips = [("34a", "rack 3", 8579.3), ("34a", "rack 9", 8772.9), ("41d", "unit 1", 8863.5)]
+    trips += [("17a", "cabinet", 8923.7), ("21b", "rack 1", 9000.0)]
+    known = {"critical_kWh": 0, "violations": [], "is_running": False, "dark_s": 5566.2}
+    assert minutes._faults({**known, "trips": trips, "soc_end": 0.046}) == [
+        "row 21b tripped, rack 1, at 9000.0 s",
+        "the charge ended: row 34a tripped, rack 3, at 8579.3 s, 3 such trips; "
+        "a unit does not run at the end",
+    ]
+    assert len(minutes._faults({**known, "trips": trips, "soc_end": 0.08})) == 5
 
 
 @pytest.mark.parametrize("part, role, lost_W", [
