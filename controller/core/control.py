@@ -75,7 +75,8 @@ class Control:
         chain, found = self.chain, self.found
         found.limit_W = chain.limits.high_W
         low_W, high_W = found.low_W, found.high_W = chain.available()
-        found.is_low_obliged = low_W > max(chain.caps.low_W, chain.limits.low_W)
+        free_low_W = max(chain.caps.low_W, chain.limits.low_W)
+        found.is_low_obliged, found.charge_W_max = low_W > free_low_W, max(0, -free_low_W)
         found.is_high_obliged = high_W < min(chain.caps.high_W, chain.limits.high_W)
         if self.actuators:
             obliged_W = [each.low_W for each in chain.obligations.standing]

@@ -46,10 +46,13 @@ class Slot(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """power_W > 0 discharges; stored_J: at the end of each slot."""
+    """power_W > 0 discharges; stored_J: at the end of each slot; worth_per_kWh: what one more
+    stored kWh would save after that.
+    """
 
     power_W: list[float]
     stored_J: list[float]
+    worth_per_kWh: list[float]
 
 
 def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float) -> Plan:
@@ -71,7 +74,7 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
         blocks.append((first, after, end))
         if first:
             after = to_go(first - 1, after, end)[0]
-    found, now_J = Plan([], []), store.now_J
+    found, now_J = Plan([], [], []), store.now_J
     for first, after, end in reversed(blocks):
         now_J = _forward(found, own[first:end], to_go(first, after, end), slot_s, store, now_J)
     return found
@@ -162,7 +165,18 @@ def _forward(
         rate_W = -moved_J / slot_s
         found.power_W.append(rate_W * store.one_way if rate_W > 0 else rate_W / store.one_way)
         found.stored_J.append(now_J)
+        found.worth_per_kWh.append(_worth(after, now_J) * J_PER_KWH)
     return now_J
+
+
+def _worth(after: Cost, stored_J: float) -> float:
+    """What one more J saves; 0 in a full store."""
+    at_J, _, pieces = after
+    for slope, length in pieces:
+        at_J += length
+        if at_J > stored_J + 1.0:
+            return -slope
+    return 0.0
 
 
 def _cheapest(own: Cost, after: Cost, begin_J: float) -> float:

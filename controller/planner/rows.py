@@ -9,6 +9,7 @@ from controller.planner.places import SLOT_S
 
 NEED_MARGIN = 1.2  # of a forecast
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
+GAP_PART = 0.02  # of the cap: import beneath a cloud
 
 
 def rows_of(
@@ -16,11 +17,22 @@ def rows_of(
 ) -> list[Row]:
     """store: down to which the controller holds a cap; low_J: which the plan keeps."""
     kept_J = [max(low_J, min(slot.low_J, store.high_J)) for slot in slots]
-    every = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan))
+    every = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan), plan.worth_per_kWh)
     return [
-        row_of(slot, power_W, int(1000 * each_J / full_J), is_scarce)
-        for slot, power_W, each_J, is_scarce in list(every)[:SLOTS_MAX]
+        _filled(store, slot, row_of(slot, power_W, int(1000 * each_J / full_J), is_scarce), worth)
+        for slot, power_W, each_J, is_scarce, worth in list(every)[:SLOTS_MAX]
     ]
+
+
+def _filled(store: Store, slot: Slot, row: Row, worth_per_kWh: float) -> Row:
+    """A slot that stores PV also gives beneath a cloud, where that saves more than it is worth
+    later: the sun would fill the store anyway.
+    """
+    saved = (slot.price_per_kWh - store.wear_per_kWh) * store.one_way
+    is_asked = row.battery_low_W != OPEN_W or row.battery_high_W not in (0, OPEN_W)
+    if slot.net_W > 0 or is_asked or saved <= worth_per_kWh:
+        return row
+    return row._replace(battery_high_W=OPEN_W, grid_cap_W=round(GAP_PART * row.grid_cap_W))
 
 
 def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:

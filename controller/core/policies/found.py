@@ -12,7 +12,10 @@ from controller.core.base.answers import WIDE_W
 CHAIN = "chain"
 # Written by the chain before the first function, and before stage BASE.
 FIRST = ("setpoint_W",)
-BOUNDED = (*("limit_W", "low_W", "high_W", "is_low_obliged", "is_high_obliged", "import_room_W"),)
+BOUNDED = (
+    *("limit_W", "low_W", "high_W", "is_low_obliged", "is_high_obliged", "import_room_W"),
+    "charge_W_max",
+)
 
 
 class Found:
@@ -21,10 +24,12 @@ class Found:
     def __init__(self) -> None:
         # By the chain: the set-point in force; the largest discharge that all limits leave, without
         # caps and obligations; the available power; whether an obligation sets this end of it;
-        # import beyond that of now with the battery at 0, until an obligation needs discharge.
+        # import beyond that of now with the battery at 0, until an obligation needs discharge; the
+        # largest charge without obligations: more PV would end that of the import.
         self.setpoint_W = self.limit_W = self.low_W = self.high_W = 0
         self.is_low_obliged = self.is_high_obliged = False
         self.import_room_W = WIDE_W
+        self.charge_W_max = 0
         # site_balance: the source of the site; a converter forms the voltage, and the discharge it
         # may give; sets carry the load, and nothing proves another source; others contradict a
         # meter, or the meters each other for a short time; draw that no meter sees

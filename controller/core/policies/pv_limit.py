@@ -6,6 +6,9 @@ tick, so it holds without a model of the inverter:
 
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
+A battery that must give to keep the import at its limit has charging power left all the same: more
+PV ends that.
+
 While the grid power is unknown or not proven, PV may give what the load meter shows. In an island
 that a converter forms, the charging power that is left comes on top.
 
@@ -29,7 +32,7 @@ class PvLimit(Function):
     ROLES = ("pv",)
     READS = (
         *("battery_W", "connection_W", "is_forming", "is_load_wrong", "is_price_negative"),
-        *("load_meter_W", "low_W"),
+        *("charge_W_max", "load_meter_W", "low_W"),
     )
     TEXTS = reasons.texts("""
         PV_WANTED | PV | The inverter may feed in all that the sun gives. | Nothing.
@@ -69,7 +72,7 @@ class PvLimit(Function):
         if found.connection_W is None:
             return (load_W or 0) - (found.low_W if found.is_forming else 0)
         beside_W = sum([_power_W(inverter) for inverter, _ in self._inverters]) + found.connection_W
-        room_W = beside_W - found.low_W + self._export_W
+        room_W = beside_W + found.charge_W_max + self._export_W
         if found.is_price_negative:
             room_W = min(room_W, beside_W if load_W is None else load_W)
         return room_W

@@ -205,7 +205,8 @@ def test_what_is_read_of_the_tick_before_is_in_the_journal():
 
 def test_a_request_takes_nothing_off_the_power_that_pv_and_shedding_count_on():
     """A request for discharge once let PV give as much more than battery and export limit could
-    take, and shed load that the battery could carry: obligations stand above a request.
+    take, and shed load that the battery could carry: obligations stand above a request. Nor does
+    the import limit that obliges the battery to give: more PV would end that.
     """
     devices = [each for each in DEVICES if each.role.name in ("pv", "load_shed")]
     control = Control(setup(site=site_of(devices), meter_code_permille=0, **LIMITS))
@@ -217,7 +218,8 @@ def test_a_request_takes_nothing_off_the_power_that_pv_and_shedding_count_on():
     assert control.found.high_W - control.found.left_high_W == 40_000
     pv, shed = control.actuators[0], control.functions["shed"]
     (cap,) = [each for each in pv.chain.answers if type(each) is Cap]
-    assert cap.discharge_W_max == 300_000 - control.found.low_W + 7000
+    assert control.found.low_W == 240_000 and control.found.is_low_obliged
+    assert cap.discharge_W_max == 300_000 + 250_000 + 7000
     assert shed._missing_W(control.known, control.found) == 300_000 - 250_000 - 60_000
 
 

@@ -110,11 +110,23 @@ def test_while_energy_is_scarce_only_the_cap_discharges_more(stored_kWh, is_scar
     """An hour above the cap needs 100 kWh: with a fifth more, load tracking may act beside it."""
     store = STORE._replace(low_J=0.0, now_J=stored_kWh * J_PER_KWH)
     over, below = exact.Slot(200e3, 0.1, 0.0, 100e3, 0.0), exact.Slot(50e3, 0.1, 0.0, 100e3, 0.0)
-    plan = exact.Plan([0.0, *[100e3] * 4, -50e3], [stored_kWh * J_PER_KWH] * 6)
+    plan = exact.Plan([0.0, *[100e3] * 4, -50e3], [stored_kWh * J_PER_KWH] * 6, [0.0] * 6)
     found = rows.rows_of(store, [below, *[over] * 4, below], plan, 0.0, 500 * J_PER_KWH)
     assert found[0][1:3] == (OPEN_W, OPEN_W), "its charge is enough"
     assert found[1][1:3] == ((100_000, 100_000) if is_scarce else (100_000, OPEN_W))
     assert found[-1][1:3] == (OPEN_W, -50_000) and {row.grid_cap_W for row in found} == {100_000}
+
+
+@pytest.mark.parametrize("hours, caps_W", [(3, [2_000] * 8), (1, [100_000] * 8)])
+def test_what_the_sun_fills_anyway_also_gives_beneath_a_cloud(hours, caps_W):
+    """Sun of 40 kW for so many hours, room for 100 kWh, then a dear evening."""
+    store = exact.Store(0.0, 100 * J_PER_KWH, 20 * J_PER_KWH, 200e3, 200e3, 1.0)
+    sun = exact.Slot(-40e3, 0.1, 0.0, 100e3, 0.0)
+    slots = [*[sun] * 4 * hours, *[exact.Slot(200e3, 0.3, 0.0, 100e3, 0.0)] * 4]
+    plan = exact.plan(slots, SLOT_S, store, 0.0)
+    found = rows.rows_of(store, slots, plan, 0.0, 100 * J_PER_KWH)
+    assert [row.grid_cap_W for row in found[:4] + found[-4:]][:4] == caps_W[:4]
+    assert {row.grid_cap_W for row in found[-4:]} == {100_000}
 
 
 def test_an_empty_battery_raises_the_cap_to_what_it_can_hold():

@@ -24,15 +24,17 @@ def caps_W(answers):
 
 
 @cases("""
-    pv_W  connection_W  low_W  export_W  cap_W
-    50_000  -20_000  0  0  30_000 | 50_000  -20_000  -30_000  0  60_000
+    pv_W  connection_W  charge_W_max  export_W  cap_W
+    50_000  -20_000  0  0  30_000 | 50_000  -20_000  30_000  0  60_000
     50_000  10_000  0  0  60_000 | 50_000  -20_000  0  20_000  50_000
     0  -20_000  0  0  0 | -5  100_000  0  0  100_000
 """)
-def test_pv_may_give_what_load_battery_and_export_take(pv_W, connection_W, low_W, export_W, cap_W):
+def test_pv_may_give_what_load_battery_and_export_take(
+    pv_W, connection_W, charge_W_max, export_W, cap_W
+):
     bench = Bench(PvLimit, device(rated_W=100_000), grid_export_W_max=export_W)
     bench.hear(pv_1__power_W=pv_W)
-    answers = bench.step(connection_W=connection_W, low_W=low_W)
+    answers = bench.step(connection_W=connection_W, charge_W_max=charge_W_max)
     assert caps_W(answers) == [cap_W]
     assert answers[0] == (0, BaseRequest(100_000, reasons.PV_WANTED))
 
@@ -61,17 +63,18 @@ def test_where_the_load_meter_is_contradicted_pv_may_give_what_all_sources_give(
 
 
 @cases("""
-    pv_W  connection_W  low_W  export_W  load_meter_W  cap_W
-    50_000  -20_000  -30_000  0  None  30_000 | 50_000  10_000  -250_000  90_000  None  60_000
-    50_000  -20_000  20_000  10_000  None  20_000 | 50_000  -60_000  -30_000  0  None  0
-    50_000  -20_000  -30_000  0  25_000  25_000 | 50_000  -20_000  -30_000  0  90_000  60_000
+    pv_W  connection_W  charge_W_max  export_W  load_meter_W  cap_W
+    50_000  -20_000  30_000  0  None  30_000 | 50_000  10_000  250_000  90_000  None  60_000
+    50_000  -20_000  0  10_000  None  30_000 | 50_000  -60_000  30_000  0  None  0
+    50_000  -20_000  30_000  0  25_000  25_000 | 50_000  -20_000  30_000  0  90_000  60_000
 """)
 def test_at_a_negative_price_pv_gives_what_the_load_takes(
-    pv_W, connection_W, low_W, export_W, load_meter_W, cap_W
+    pv_W, connection_W, charge_W_max, export_W, load_meter_W, cap_W
 ):
     bench = Bench(PvLimit, device(rated_W=100_000), grid_export_W_max=export_W)
     bench.hear(pv_1__power_W=pv_W)
-    known = {"connection_W": connection_W, "low_W": low_W, "load_meter_W": load_meter_W}
+    known = {"connection_W": connection_W, "charge_W_max": charge_W_max}
+    known |= {"load_meter_W": load_meter_W}
     (_, cap) = (one for _, one in bench.step(is_price_negative=True, **known))
     assert cap == Cap(0, reasons.PV_PRICE_NEGATIVE, cap_W, reasons.PV_PRICE_NEGATIVE)
     assert caps_W(bench.step(**known))[0] >= cap_W
@@ -93,9 +96,9 @@ def test_in_an_island_that_a_converter_forms_pv_may_charge_the_battery(
 def test_inverters_share_the_room_by_rated_power_and_a_silent_one_counts_as_0():
     bench = Bench(PvLimit, device(rated_W=100_000), device("pv", 2, rated_W=300_000))
     bench.hear(pv_1__power_W=10_000, pv_2__power_W=30_000)
-    assert caps_W(bench.step(connection_W=0, low_W=0)) == [10_000, 30_000]
+    assert caps_W(bench.step(connection_W=0)) == [10_000, 30_000]
     bench.hear(is_fresh=False)
-    assert caps_W(bench.step(connection_W=0, low_W=0)) == [0, 0]
+    assert caps_W(bench.step(connection_W=0)) == [0, 0]
 
 
 @cases("""
