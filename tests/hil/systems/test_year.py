@@ -140,9 +140,9 @@ def test_a_sweep_is_a_year_at_each_size_and_is_drawn(monkeypatch, tmp_path, caps
 def test_the_page_says_what_a_year_half_the_battery_and_an_outage_bring():
     site = QUEUE | {"pv": {"rated_W": 50_000}}
     battery = TABLE["battery"] | {"can_form": True}
-    played = {"is_outage": True, "at_s": 90_000, "for_s": 600, "soc": 0.5, "load_W": 2e5, "carried_s": 580.0,
-              "stages": [(0.1, 4), (16.0, 0)], "engine_s": 16.2, "critical_kWh": 1.0,
-              "faults": ["row 41d tripped"]}  # fmt: skip
+    played = {"is_outage": True, "at_s": 90_000, "for_s": 600, "soc": 0.5, "load_W": 2e5,
+              "carried_s": 580.0, "stages": [(0.1, 4), (16.0, 0)], "engine_s": 16.2,
+              "critical_kWh": 1.0, "faults": ["row 41d tripped"]}  # fmt: skip
     energy_J = dict.fromkeys([*site_page.CAME_IN, *site_page.WENT_OUT], 0.0)
     result = made(24, site=site, battery=battery, critical_W=100_000.0)
     document = command.document("munich", "", result._replace(account=energy_J))
