@@ -81,6 +81,14 @@ def test_the_critical_load_waits_on_its_ups_until_the_set_carries_all():
 
 
 @pytest.mark.whole
+def test_beside_a_set_the_load_is_shed_before_the_battery_is_empty():
+    """The set gives its base of 8.4 MW, and all contacts were closed until 41d stopped a unit."""
+    outage = found("north_america", "heat_wave", for_s=2500, soc=0.1, at_s=146_400)
+    assert outage["faults"] == [] and outage["dark_s"] < 4 and outage["soc_end"] > 0.07
+    assert outage["stages"][-2][1] == 4, "in the island, the one after it with the grid"
+
+
+@pytest.mark.whole
 @pytest.mark.parametrize("name", ["munich", "nordic", "north_america", "shanghai"])
 def test_no_row_trips_on_a_plain_day(name):
     assert found(name, for_s=60, is_outage=False)["faults"] == []
