@@ -11,7 +11,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.core.base.schedule_table import Slot as Row
+from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.rows import rows_of
@@ -90,6 +90,14 @@ class Planned(NamedTuple):
     slots: list[Slot]
     plan: Plan
     rows: list[Row]
+
+    @property
+    def caps_W(self) -> list[float]:
+        """The import that each row promises: beneath a cloud its cap is only an aim (rows.py)."""
+        return [
+            slot.cap_W if row.battery_low_W == row.battery_high_W == OPEN_W else row.grid_cap_W
+            for slot, row in zip(self.slots, self.rows)
+        ]
 
 
 def habit_of(site: Site, known: Known) -> Habit:

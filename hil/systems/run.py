@@ -121,7 +121,7 @@ class Run:
                 rows = self._sender.rows(slot, stored, self._own_W(slot))
                 for member in here:
                     member.schedule(slot * SLOT_S, SLOT_S // 60, rows)
-                self._watch.sent(slot, rows)
+                self._watch.sent(slot, self._sender.caps_W)
             self._slot(slot)
             self._sender.saw(slot, float(self._rows[0, slot]), float(self._lowered[1, slot]))
             if show is not None:

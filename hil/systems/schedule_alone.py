@@ -40,7 +40,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
 
     def way(known: Known) -> list[Row]:
         rows = own.way(known)
-        caps_W.update(enumerate([row.grid_cap_W for row in rows], len(known.past_load_W)))
+        caps_W.update(enumerate(own.caps_W, len(known.past_load_W)))
         return rows
 
     done = own.alone(way)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from hil.results import run_result
 from hil.runner import report
 from hil.runner.cases import Runner
-from hil.systems import figures, plays
+from hil.systems import figures, plays, swing_figures
 from hil.systems.member import SENDER
 from hil.systems.spec import Spec, faults_of
 
@@ -133,10 +133,12 @@ def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         judged(each._asdict(), asked[each.name], case.fault)
         for each in figures.of(plays.whole(faulty, its))
-        if each.name in asked and each.status != "unreachable" and _may_show(each.name, chosen)
+        if each.name in asked and each.status != "unreachable" and _may_show(each.name, chosen, its)
     ]
 
 
-def _may_show(name: str, chosen: Spec) -> bool:
-    """False: a promise of an event that lies behind the end of this run."""
+def _may_show(name: str, chosen: Spec, inputs: dict[str, Any]) -> bool:
+    """False: a promise of an event behind the end of this run, or of minutes not played."""
+    if name in swing_figures.WITH_KERNEL:
+        return inputs["kernel_minutes"] > 0
     return bool(chosen.events) or name != "event_over_kW"

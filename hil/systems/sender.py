@@ -27,10 +27,12 @@ ONE_PRICE = 0.1  # per kWh, in place of prices: nothing is gained by moving ener
 
 
 class Sender:
-    """Plans from slots of the run on. cap_W: import that the last plan keeps to."""
+    """Plans from slots of the run on. cap_W: import that the last plan keeps to, caps_W: in each
+    slot.
+    """
 
     def __init__(self, spec: Spec, series: Series, before: Series) -> None:
-        self.site, self.cap_W = site_of(spec), 0.0
+        self.site, self.cap_W, self.caps_W = site_of(spec), 0.0, list[float]()
         self.sends = sends(spec)
         self._spec, self.past = spec, past_of(spec, before, series)
         self._daily, self._peaks = Daily(self.site), backtest.Peaks(self.site)
@@ -58,7 +60,7 @@ class Sender:
         told = self._told(known._replace(limits_W=limits_W))
         loads = [[each + own_W for each in some] for some in (told.past_load_W, told.load_W)]
         found = self._daily.planned(told._replace(past_load_W=loads[0], load_W=loads[1]))
-        self.cap_W = found.cap_W
+        self.cap_W, self.caps_W = found.cap_W, found.caps_W
         return found.rows
 
     def alone(self, way: Way | None = None) -> Outcome:

@@ -24,7 +24,7 @@ def calmer(window_s: int) -> Callable[[Result], Found]:
 
 
 def rms_change_W(power_W: np.ndarray, window: int) -> float:
-    """From each mean to the next. window: samples of a mean."""
+    """Change from each mean to the next, rms. window: samples of a mean."""
     count = len(power_W) // window
     means = power_W[: count * window].reshape(count, window).mean(axis=1, dtype=np.float64)
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
@@ -40,7 +40,7 @@ def swings(result: Result) -> Found:
 
 
 def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | None]:
-    """What a tick shows and a second hides: percent, None where the load was still; kW of it."""
+    """Figures that a second hides: percent, None where the load was still; kW of the load."""
     load, grid = [rms_change_W(each, round(2 / tick_s)) for each in load_and_grid_W]
     found, every = tracked(*load_and_grid_W)
     return {
@@ -51,13 +51,13 @@ def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | No
 
 
 def kernel_2s(result: Result) -> Found:
-    """As calmer_2s, in the minutes of a plain day with the kernel."""
+    """Fluctuation of means over 2 s in the minutes of a plain day with the kernel."""
     found = _plain(result)
     return (found["calmer_2s"], None, found["load_2s_kW"]) if found else (None, None, None)
 
 
 def kernel_tracked(result: Result) -> Found:
-    """The part of the swings that is tracked in steps of a tick, in these minutes."""
+    """Part of the swings of these minutes that is tracked in steps of a tick."""
     found = _plain(result)
     return (found["tracked"] if found else None), None, None
 

@@ -51,10 +51,10 @@ class Watch:
         self._hard = reserve_permille(spec) / 1000
         self._soc_min, self._is_backup = 1.0, False
 
-    def sent(self, slot: int, rows: Sequence[tuple[int, ...]]) -> None:
-        """A schedule from this slot on reached the controllers."""
-        caps_W = [row[0] for row in rows][: len(self._cap_W) - slot]
-        self._cap_W[slot : slot + len(caps_W)] = caps_W
+    def sent(self, slot: int, caps_W: Sequence[float]) -> None:
+        """A schedule with these caps reached the controllers, from this slot on."""
+        count = min(len(caps_W), len(self._cap_W) - slot)
+        self._cap_W[slot : slot + count] = caps_W[:count]
 
     def see(self, second: int) -> None:
         """Judge the second that ended."""
