@@ -46,7 +46,7 @@ def test_battery_and_set_fail_together():
 
 
 def test_a_promise_of_an_event_behind_the_end_is_left_out():
-    names = [self_check._may_show("event_over_kW", plays.chosen("shanghai", "", {"days": days}))
+    names = [self_check._may_show("event_over_kW", plays.chosen("shanghai", "", {"days": days}), {})
              for days in (2, 3)]  # fmt: skip
     assert names == [False, True]
 

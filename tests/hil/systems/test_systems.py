@@ -60,7 +60,8 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
         assert parts <= set(figures.BASELINE_UNITS), "percent beside what it is a part of"
         assert not re.search(r"\d\s*[kM]?Wh?\b", found.name + found.text), "sizing.py computes it"
         assert found.days == (2 if found.outage_s or found.away else 7)
-        assert found.start.weekday() == 0, "a working week, which begins on a Monday"
+        # a working week; after a holiday its low load has set the cap
+        assert found.start.weekday() == 0 or variant == "short_store"
         assert system_series.site_of(found, {}).load is not None
 
 
