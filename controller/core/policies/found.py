@@ -22,7 +22,7 @@ class Found:
     """Powers in W, > 0 discharges; None is unknown. A field keeps its value until it is written."""
 
     def __init__(self) -> None:
-        # By the chain: the set-point in force; the largest discharge that limits leave, without caps
+        # By the chain: set-point in force; the largest discharge that limits leave, without caps
         # and obligations; the available power; the largest charge without obligations; whether one
         # sets this end; import beyond that of now with the battery at 0, until one needs discharge.
         self.setpoint_W = self.limit_W = self.low_W = self.high_W = self.charge_W_max = 0
