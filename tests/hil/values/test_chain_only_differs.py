@@ -28,6 +28,7 @@ UNITS = Size(3, 3, 250_000, 1_935_000, 1_500_000, 0, {}, {"diesel": GENSET})
 MEAN_CELL = "a cell of the plant is weaker than the mean: its limit falls earlier"
 STEP = "a step of 130 kW that is answered 1 s later is 9 kW of the last 15 s of an interval"
 TAKES = "the load of the set has a time constant of 5 s and steps each 10 s"
+SUN_RISES = "PV that is no longer held back rises by 20 kW within a second of a return"
 TAKES_BACK = "the UPS takes its load back, and the set goes down, within the second of a return"
 TRACKS = "load tracking begins anew at the return, from the readings of that moment"
 SECOND = "the set takes a stage that comes back for one whole second, then the battery"
@@ -51,7 +52,7 @@ CASES = {
             Slack("genset_1.power_W", 70_000, SETTLED_S, SECOND),
         ),
     ),
-    "set on the grid": Case(lambda t_s: 240_000.0, 120, 0.07, OUTAGE, BACK, from_s=39),
+    "set on the grid": Case(lambda t_s: 240_000.0, 120, 0.12, OUTAGE, BACK, from_s=39),
     "UPS of the load": Case(
         lambda t_s: 200_000.0,
         125,
@@ -70,7 +71,11 @@ CASES = {
         BACK,
         noon=True,
         rows=((OPEN_W, 0, 0, 0),) * 3,
-        slack=(Slack("request", 200_000, SETTLED_S, TRACKS),),
+        from_s=39,
+        slack=(
+            Slack("request", 200_000, SETTLED_S, TRACKS),
+            Slack("grid_W|grid_meter_W", 20_000, SETTLED_S, SUN_RISES),
+        ),
     ),
     "peak": Case(
         lambda t_s: 330_000.0 if t_s > 60 and t_s % 60 >= 30 else 200_000.0,
