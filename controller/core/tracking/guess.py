@@ -1,22 +1,24 @@
 """A guess of the load at the moment when the battery will act, one path delay after the sample.
 
-1. Follow: the last sample.
+1. Follow: the last sample. If its last three changes agree, the slope goes on.
 2. Repetition: if the load repeats itself, what came next a period ago comes again.
 3. Choice: the one with the smaller error over the last seconds.
 4. Judge (judge.py): what would make the grid move more than the load does is not followed.
 
-No guess is learned from one event: a learned lead overshoots at the next step, and a slope that
-goes on overshoots at the end of each ramp. Every time constant scales with the path delay. Source:
-load tracking study, chapter 4.
+No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
+scales with the path delay. Sources: load tracking study, chapter 4; second study, chapter 3 (three
+changes of 1.5 path delays, or short ramps are led past their end).
 """
 
 from array import array
+from operator import sub
 
 from controller.core.base.integers import low_pass
 from controller.core.tracking.judge import Bounds, Judge
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 
+SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
 FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the hold and of slow movement
 JUDGED_MS = 10_000  # memory of the errors
 # caps of the grid hold on means over the path delay and this; an error is remembered for so long
@@ -24,12 +26,14 @@ SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 NO_BOUNDS = Bounds()
 GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
 
-G_AGE_TICKS, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT, G_ERROR_MEAN, G_ERROR_PEAK = range(6)
+G_AGE_TICKS, G_SLOPE_W, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT = range(5)
+G_ERROR_MEAN, G_ERROR_PEAK = range(5, 7)
+KINDS = 3  # of guesses: follow, repeat, and the better one
 
 
 class Guess:
-    """Powers with 16 fractional bits in `words`; in `made` what repetition and choice said in the
-    middle of each sample's life, the newest first.
+    """Powers with 16 fractional bits in `words`; the KINDS made in the middle of each sample's
+    life in `made`, the newest first: they are judged later.
     """
 
     def __init__(
@@ -47,9 +51,9 @@ class Guess:
         self._periods_max = max(GAP_MS_MAX // self._sample_ms, 2)
         self.samples = Samples(kept_samples(self._sample_ms))
         self.repetition = Repetition(self.samples, self._sample_ms)
-        self.words = array("q", [0] * 6)
+        self.words = array("q", [0] * 7)
         self.judge = Judge(tick_ms, self._sample_ms, delay_ms_max, lag_ms, bounds_W)
-        self.made = array("i", [0] * (2 * (delay_ms_max // self._sample_ms + 3)))
+        self.made = array("i", [0] * (KINDS * (delay_ms_max // self._sample_ms + 3)))
         self._delay_ms = 0
 
     def arrays(self) -> tuple:
@@ -60,7 +64,7 @@ class Guess:
 
     @property
     def is_repeating(self) -> bool:
-        """What came next a period ago is the guess."""
+        """True while the repetition errs less than the last sample with its slope."""
         words = self.words
         return self.repetition.is_found and words[G_ERROR_REPEAT] < words[G_ERROR_FOLLOW]
 
@@ -99,12 +103,11 @@ class Guess:
             self.begin(load_W)
         elif is_new:
             self._take(load_W, max(1, periods))
-        follow_W = repeat_W = self.samples.newest_W()
-        if self.repetition.is_found:
-            repeat_W = self.repetition.guess_W(self._horizon_256())
+        follow_W, repeat_W = self._guesses_W()
         whole_W = repeat_W if self.is_repeating else follow_W
         if words[G_AGE_TICKS] == self._middle_ticks:
-            self.made[0], self.made[1] = repeat_W, whole_W
+            made = self.made
+            made[0], made[1], made[2] = follow_W, repeat_W, whole_W
         slow_W = words[G_SLOW] >> 16
         judged_W = self.judge.guess_W(slow_W, whole_W, elapsed_ticks)
         return judged_W if is_own else slow_W
@@ -113,6 +116,8 @@ class Guess:
         """Everything that scales with the path delay."""
         tick_ms, sample_ms = self._tick_ms, self._sample_ms
         self._delay_ms = delay_ms
+        span_ms = max(SPAN_TENTHS * delay_ms // 10, SPAN_MS_MIN)
+        self._span = max(1, (span_ms + sample_ms // 2) // sample_ms)
         self._first_ms = max(0, delay_ms - (sample_ms - tick_ms) // 2)
         self._mean_256 = delay_ms * FRACTION // sample_ms
         self.fast = low_pass(tick_ms, FAST_DELAYS * delay_ms)
@@ -123,12 +128,13 @@ class Guess:
         self._kept = low_pass(sample_ms, ERROR_KEPT_MS)
 
     def _take(self, load_W: int, periods: int) -> None:
-        """Take a new sample in: repetition, errors, judge."""
+        """Take a new sample in: slope, repetition, errors, judge."""
         words = self.words
         words[G_AGE_TICKS] = 0
         for lost_W in self._lost_W(load_W, periods) if periods > 1 else ():
             self.samples.append(lost_W)
         self.samples.append(load_W)
+        self._find_slope(periods)
         self.repetition.learn(periods)
         self._count_errors(load_W, periods)
         self.judge.judge(load_W)
@@ -144,10 +150,32 @@ class Guess:
         moved_W = load_W - before_W
         return [before_W + moved_W * each // periods for each in range(1, periods)]
 
-    def _horizon_256(self) -> int:
-        """Time from the newest sample until the battery acts, in 1/256 sample."""
-        age_ticks = min(self.words[G_AGE_TICKS], 2 * self._sample_ticks)
-        return (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
+    def _find_slope(self, periods: int) -> None:
+        """Three changes of one sign confirm it, the last not much smaller. A gap ends it."""
+        words, span = self.words, self._span
+        words[G_SLOPE_W] = 0
+        passed = self.samples.every(1, 3 * span + 1)
+        newest_W, second_W, third_W, oldest_W = passed[::span]
+        sign = 1 if newest_W > second_W else -1
+        last_W = sign * (newest_W - second_W)
+        middle_W, first_W = sign * (second_W - third_W), sign * (third_W - oldest_W)
+        least_W, largest_W = min(middle_W, first_W), max(middle_W, first_W)
+        if periods > 1 or least_W <= 0 or 4 * last_W < 3 * largest_W:
+            return
+        least_W = min(last_W, least_W)
+        ends = (passed, passed[1:]) if sign > 0 else (passed[1:], passed)
+        # a staircase stands still between its steps, a ramp moves with each sample. A span of one
+        # sample cannot tell them apart.
+        if span == 1 or 4 * span * max(map(sub, *ends)) <= (4 + span) * least_W:
+            words[G_SLOPE_W] = sign * least_W
+
+    def _guesses_W(self) -> tuple:
+        """(by the last sample and its slope, by repetition), for one horizon from now."""
+        words, follow_W = self.words, self.samples.newest_W()
+        age_ticks = min(words[G_AGE_TICKS], 2 * self._sample_ticks)
+        horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
+        repeat_W = self.repetition.guess_W(horizon_256) if self.repetition.is_found else follow_W
+        return follow_W + words[G_SLOPE_W] * horizon_256 // (FRACTION * self._span), repeat_W
 
     def _count_errors(self, load_W: int, periods: int) -> None:
         """Compare the newest sample with what was guessed for it one path delay ago. The last
@@ -155,15 +183,15 @@ class Guess:
         """
         words, made = self.words, self.made
         for _ in range(periods):
-            made[2:] = made[:-2]
-        at, part = 2 * (self._mean_256 // FRACTION), self._mean_256 % FRACTION
-        repeat_W, whole_W, *older_W = made[at : at + 4]
-        repeat_W += (older_W[0] - repeat_W) * part >> 8
-        whole_W += (older_W[1] - whole_W) * part >> 8
-        errors_W = self.samples.change_W(self._mean_256, 0), load_W - repeat_W
-        for slot, error_W in enumerate(errors_W, G_ERROR_FOLLOW):
+            made[KINDS:] = made[:-KINDS]
+        at, part = KINDS * (self._mean_256 // FRACTION), self._mean_256 % FRACTION
+        newer_W, older_W = made[at : at + KINDS], made[at + KINDS : at + 2 * KINDS]
+        follow_W, repeat_W, whole_W = [
+            load_W - new_W - ((old_W - new_W) * part >> 8) for new_W, old_W in zip(newer_W, older_W)
+        ]
+        for slot, error_W in (G_ERROR_FOLLOW, follow_W), (G_ERROR_REPEAT, repeat_W):
             words[slot] += ((abs(error_W) << 16) - words[slot]) * self._judged >> 24
         mean, peak = words[G_ERROR_MEAN], words[G_ERROR_PEAK]
-        mean += ((load_W - whole_W << 16) - mean) * self._settled >> 24
+        mean += ((whole_W << 16) - mean) * self._settled >> 24
         words[G_ERROR_MEAN], mean = mean, abs(mean)
         words[G_ERROR_PEAK] = max(mean, peak + ((mean - peak) * self._kept >> 24))

@@ -31,8 +31,8 @@ from tests.tables import cases
 
 LORA = "lora_512xh100_2s"
 GPT3 = "gpt3_512xh100_2s"
-OF_GPT3 = whole((GPT3, "dc_total_kW", 170, 600, 0.138))
-OF_GPT3 += slow((GPT3, "ac_total_kW", 100, 3400, 0.062))
+OF_GPT3 = whole((GPT3, "dc_total_kW", 170, 600, 0.095))
+OF_GPT3 += slow((GPT3, "ac_total_kW", 100, 3400, 0.034))
 DELAYS_MS = tuple(PATHS)
 SWING = [300_000 + power_W for power_W in (0, 40_000, 0, -40_000)]
 # before a step: nothing, ramps of 2 s
@@ -66,12 +66,12 @@ def test_a_step_is_taken_without_overshoot(delay_ms, edge_ms, phase, history):
 
 @cases("""
     name  column  delay_ms  seconds  most
-    LORA  "run01_kW"  170  300  0.107
-    LORA  "run01_kW"  100  300  0.065
+    LORA  "run01_kW"  170  300  0.055
+    LORA  "run01_kW"  100  300  0.019
     *OF_GPT3
 """)
 def test_measured_traces_are_smoothed(shared, name, column, delay_ms, seconds, most):
-    """Samples of 2 s joined by lines: ramps, behind which the grid stays by one path delay."""
+    """Second study of load tracking, chapter 3: 5.3, 1.6, 8.2 and 2.5 % of the 2 s changes."""
     load = measured(shared, name, column, 1000)[: seconds * SECOND]
     plant = Plant(load, delay_ms).run()
     print(f"{name} {column} {delay_ms} ms: {change_W(plant.grid) / change_W(plant.load):.4f}")
@@ -312,13 +312,13 @@ def test_a_full_battery_that_may_not_charge_rests():
     0  170 | 40  40 | 300  300
 """)
 def test_a_measured_delay_is_used_in_place_of_the_nominal_one(measured_ms, used_ms):
-    """A swing of 5 s that repeats itself is foreseen by the delay."""
+    """A ramp leads by the slope times the delay: 1 kW each sample of 100 ms."""
     ranges = {"track_path_delay_ms_min": 40, "track_path_delay_ms_max": 300}
     found = []
     for told, nominal_ms in ((measured_ms, 170), (0, used_ms)):
         control, asked_W = tracking(track_path_delay_ms=nominal_ms, **ranges), []
-        for tick in range(60 * SECOND):
-            load_W = 300_000 + tick // 5 % 50 * 1000
+        for tick in range(5 * SECOND):
+            load_W = 300_000 + tick // 5 * 1000
             known = {"is_new": tick % 5 == 0, "path_delay_ms": told}
             asked_W.append(step(control, load_W, **known))
         found.append(asked_W)

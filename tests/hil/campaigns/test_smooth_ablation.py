@@ -22,7 +22,7 @@ def moving():
     hum_W = 250_000 + np.random.default_rng(0).normal(0, 3000, 3000)
     swings_W = np.tile(np.repeat([250_000.0, 410_000.0], 200), 3)
     rest_W = np.concatenate([swings_W, hum_W, swings_W])
-    found = [(each, PATH) for each in (*kinds, rest_W)]
+    found = [(each, PATH) for each in (*kinds, spectra.ramp_W(700)[:2000], rest_W)]
     return [(*each, battery_W(*each)) for each in found]
 
 

@@ -1,10 +1,11 @@
-"""The guess of the load: lost samples, gaps."""
+"""The guess of the load: slope, lost samples, gaps."""
 
 import math
 
 import pytest
 
-from controller.core.tracking.guess import Guess
+from controller.core.tracking.guess import G_SLOPE_W, Guess
+from tests.tables import cases
 
 TICK_MS, SAMPLE_MS, DELAY_MS = 20, 100, 170
 
@@ -18,6 +19,35 @@ def guessed(load_W, seconds, lost=(), delay_ms=DELAY_MS):
         seen_W = round(load_W(tick / 50)) if is_new else seen_W
         answers_W.append(guess.step(seen_W, is_new, 1, delay_ms, True))
     return guess, answers_W
+
+
+def test_a_confirmed_slope_goes_on():
+    """10 kW/s: at a fresh sample the horizon is 130 ms, after four ticks 210 ms."""
+    _, answers_W = guessed(lambda t_s: 300_000 + 10_000 * t_s, 10)
+    for tick, horizon_ms in ((450, 130), (454, 210)):
+        assert answers_W[tick] == pytest.approx(390_000 + 10 * horizon_ms, abs=15)
+
+
+def test_a_ramp_that_ends_within_three_changes_is_not_led():
+    """A ramp of 0.4 s to 40 kW."""
+    _, answers_W = guessed(lambda t_s: 300_000 + 100_000 * min(max(t_s - 5, 0), 0.4), 6)
+    assert max(answers_W) == 340_000
+
+
+@cases("""
+    delay_ms  samples  slope_W
+    60   18  0 | 60   19  3000 | 60   20  4000 | 60   23   7000 | 60   24   8000 | 60   25   8000
+    100  18  0 | 100  19  3000 | 100  20  4000 | 100  23   7000 | 100  24   8000 | 100  25   8000
+    200  33  0 | 200  34  4000 | 200  35  5000 | 200  44  14000 | 200  45  15000 | 200  46  15000
+""")
+def test_a_slope_counts_after_three_changes(delay_ms, samples, slope_W):
+    """Changes of 150 ms or 1.5 path delays: 8 samples of 20 ms up to 100 ms, 15 at 200 ms. Three
+    of them make it whole; a staircase is excluded from two and three samples or more on.
+    """
+    guess = Guess(20, 20, 500)
+    for load_W in [*[300_000] * 200, *[300_000 + 1000 * (n + 1) for n in range(samples)]]:
+        guess.step(load_W, True, 1, delay_ms, True)
+    assert guess.words[G_SLOPE_W] == slope_W
 
 
 def test_a_lost_sample_of_a_repetition_is_what_comes_again():
