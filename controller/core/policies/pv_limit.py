@@ -6,8 +6,9 @@ tick, so it holds without a model of the inverter:
 
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
-A battery that must give to keep the import at its limit has charging power left all the same: more
-PV ends that.
+Obligations do not count. A battery that must discharge to hold the import limit may charge as soon
+as PV gives more. A battery that must charge because nothing may be exported, although it is full,
+rests as soon as PV gives less.
 
 While the grid power is unknown or not proven, PV may give what the load meter shows. In an island
 that a converter forms, the charging power that is left comes on top.

@@ -28,7 +28,7 @@ UNITS = Size(3, 3, 250_000, 1_935_000, 1_500_000, 0, {}, {"diesel": GENSET})
 MEAN_CELL = "a cell of the plant is weaker than the mean: its limit falls earlier"
 STEP = "a step of 130 kW that is answered 1 s later is 9 kW of the last 15 s of an interval"
 TAKES = "the load of the set has a time constant of 5 s and steps each 10 s"
-SUN_RISES = "PV that is no longer held back rises by 20 kW within a second of a return"
+SUN_FALLS = "PV falls to the load at 20 kW/s; without a meter's delay it is there a second earlier"
 TAKES_BACK = "the UPS takes its load back, and the set goes down, within the second of a return"
 TRACKS = "load tracking begins anew at the return, from the readings of that moment"
 SECOND = "the set takes a stage that comes back for one whole second, then the battery"
@@ -71,10 +71,9 @@ CASES = {
         BACK,
         noon=True,
         rows=((OPEN_W, 0, 0, 0),) * 3,
-        from_s=39,
         slack=(
             Slack("request", 200_000, SETTLED_S, TRACKS),
-            Slack("grid_W|grid_meter_W", 20_000, SETTLED_S, SUN_RISES),
+            Slack("caps_reason|grid_W|grid_meter_W", 20_000, SETTLED_S, SUN_FALLS),
         ),
     ),
     "peak": Case(
