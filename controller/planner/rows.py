@@ -19,12 +19,14 @@ def rows_of(
     kept_J = [max(low_J, min(slot.low_J, store.high_J)) for slot in slots]
     every = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan), plan.worth_per_kWh)
     return [
-        _filled(store, slot, row_of(slot, power_W, int(1000 * each_J / full_J), is_scarce), worth)
+        _beneath_clouds(
+            store, slot, row_of(slot, power_W, int(1000 * each_J / full_J), is_scarce), worth
+        )
         for slot, power_W, each_J, is_scarce, worth in list(every)[:SLOTS_MAX]
     ]
 
 
-def _filled(store: Store, slot: Slot, row: Row, worth_per_kWh: float) -> Row:
+def _beneath_clouds(store: Store, slot: Slot, row: Row, worth_per_kWh: float) -> Row:
     """A slot that stores PV also gives beneath a cloud, where that saves more than it is worth
     later: the sun would fill the store anyway.
     """

@@ -22,12 +22,12 @@ class Found:
     """Powers in W, > 0 discharges; None is unknown. A field keeps its value until it is written."""
 
     def __init__(self) -> None:
-        # By the chain: set-point in force; the largest discharge that limits leave, without caps
-        # and obligations; the available power; the largest charge without obligations; whether one
-        # sets this end; import beyond that of now with the battery at 0, until one needs discharge.
+        # By the chain: the set-point in force; the largest discharge that all limits leave, without
+        # caps and obligations; the available power; the largest charge that caps and limits leave,
+        # without obligations; whether an obligation sets this end of the available power; import
+        # beyond that of now with the battery at 0, until an obligation needs discharge.
         self.setpoint_W = self.limit_W = self.low_W = self.high_W = self.charge_W_max = 0
-        self.is_low_obliged = self.is_high_obliged = False
-        self.import_room_W = WIDE_W
+        self.import_room_W, self.is_low_obliged, self.is_high_obliged = WIDE_W, False, False
         # site_balance: the source of the site; a converter forms the voltage, and the discharge it
         # may give; sets carry the load, and nothing proves another source; others contradict a
         # meter, or the meters each other for a short time; draw that no meter sees
