@@ -175,7 +175,16 @@ class Guess:
         age_ticks = min(words[G_AGE_TICKS], 2 * self._sample_ticks)
         horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
         repeat_W = self.repetition.guess_W(horizon_256) if self.repetition.is_found else follow_W
-        return follow_W + words[G_SLOPE_W] * horizon_256 // (FRACTION * self._span), repeat_W
+        if words[G_SLOPE_W]:
+            follow_W += self._lead_W(horizon_256)
+        return follow_W, repeat_W
+
+    def _lead_W(self, horizon_256: int) -> int:
+        """The slope over this horizon; where the meter is late, over one of its three changes at
+        most.
+        """
+        span_256 = FRACTION * self._span
+        return self.words[G_SLOPE_W] * min(horizon_256, span_256) // span_256
 
     def _count_errors(self, load_W: int, periods: int) -> None:
         """Compare the newest sample with what was guessed for it one path delay ago. The last

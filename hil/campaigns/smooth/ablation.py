@@ -61,7 +61,7 @@ PARTS = {
         property(lambda self: self.repetition.is_found),
         (Guess._count_errors,),
     ),
-    "slope": Part(Guess, "_find_slope", _nothing, (Guess._find_slope,)),
+    "slope": Part(Guess, "_find_slope", _nothing, (Guess._find_slope, Guess._lead_W)),
     "judge": Part(Judge, "guess_W", _follows_all, (judge,)),
     "calm": Part(judge, "CALM_PART", 1 << 62, ()),
     "change": Part(judge, "CHANGE_PCT", 0, ()),

@@ -28,6 +28,14 @@ def test_a_confirmed_slope_goes_on():
         assert answers_W[tick] == pytest.approx(390_000 + 10 * horizon_ms, abs=15)
 
 
+def test_a_slope_leads_by_one_of_its_changes_at_most():
+    """100 kW/s for 0.6 s, then the meter is late: the slope would lead by 26 kW."""
+    _, answers_W = guessed(
+        lambda t_s: 300_000 + 100_000 * max(t_s - 5, 0), 5.86, lost=(57, 58), delay_ms=100
+    )
+    assert max(answers_W) == 360_000 + 20_000  # of 200 ms
+
+
 def test_a_ramp_that_ends_within_three_changes_is_not_led():
     """A ramp of 0.4 s to 40 kW."""
     _, answers_W = guessed(lambda t_s: 300_000 + 100_000 * min(max(t_s - 5, 0), 0.4), 6)
