@@ -51,8 +51,8 @@ def played(cell: Cell) -> list:
 def _row(load_W: np.ndarray, path: Path) -> dict:
     seen_W = simulator.seen_W(load_W, path)
     peak_W = float(np.abs(load_W).max())
-    ways = followers.Ours(seen_W, path), followers.Plain(seen_W, path)
-    results = [simulator.run(follower, load_W, path) for follower in ways]
+    plain = simulator.run(followers.Plain(seen_W, path), load_W, path)
+    results = followers.ours(load_W, path), plain
     rivals = {
         name: simulator.run(rival(seen_W, peak_W), load_W, path).grid_W
         for name, rival in followers.RIVALS.items()
@@ -65,7 +65,7 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
             "no_battery": rules.figures_pct(load_W, peak_W),
             **{name: rules.figures_pct(grid_W, peak_W) for name, grid_W in grids_W.items()},
         },
-        "rms_2s_pct": {name: _rms_2s_pct(load_W, grid_W) for name, grid_W in grids_W.items()},
+        "rms_2s_pct": {name: rms_2s_pct(load_W, grid_W) for name, grid_W in grids_W.items()},
         "no_battery": {"changes_W": _by_window(load_W), "range_300s_kW": metrics.range_kW(load_W)},
         "ways": {name: _figures(load_W, result) for name, result in zip(WAYS, results)},
     }
@@ -75,18 +75,17 @@ def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
     """What a stated 5 s range costs: 2 s residual, figures of the rules, the range stated, all in
     %.
     """
-    seen_W, track = simulator.seen_W(load_W, path), followers.function(path, None, range_W_max)
-    grid_W = simulator.run(followers.Ours(seen_W, path, track), load_W, path).grid_W
-    changes_W = [metrics.changes_W(power_W, 2) for power_W in (load_W, grid_W)]
+    grid_W = followers.ours(load_W, path, followers.function(path, None, range_W_max)).grid_W
     peak_W = float(np.abs(load_W).max())
     return {
-        "residual_pct": metrics.residual_pct(*changes_W),
+        "rms_2s_pct": rms_2s_pct(load_W, grid_W),
         "rules": rules.figures_pct(grid_W, peak_W),
         "stated_pct": 100 * range_W_max / peak_W,
     }
 
 
-def _rms_2s_pct(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
+def rms_2s_pct(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
+    """Residual of the 2 s means, % of the load's; None: the load is too short or hardly moves."""
     changes_W = [metrics.changes_W(power_W, 2) for power_W in (load_W, grid_W)]
     residual_pct = metrics.residual_pct(*changes_W)
     return None if residual_pct is None else residual_pct["rms"]

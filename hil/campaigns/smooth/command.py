@@ -152,7 +152,7 @@ def _strict(row: dict) -> str:
     """The price of the stated 5 s range."""
     if "strict" not in row:
         return ""
-    rms = _pct(row["strict"]["residual_pct"], "rms").strip()
+    rms = _pct(row["strict"], "rms_2s_pct").strip()
     range_pct = row["strict"]["rules"]["range_5s"]
     range_text = "-" if range_pct is None else f"{range_pct:.1f} %"
     return f"  with the stated range: 2 s rms {rms} %, range in 5 s {range_text}"

@@ -9,6 +9,7 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.core.policies.site_load import MEASURED
 from controller.core.policies.track import Track
+from hil.campaigns.smooth import simulator
 from hil.campaigns.smooth.paths import TICK_MS, Path
 from hil.campaigns.smooth.simulator import RATED_W, SOC_START, TICK_S, ENERGY_Wh
 
@@ -54,6 +55,11 @@ class Ours:
         found.left_setpoint_W = int(setpoint_W)
         known = Known(is_running=True, soc_permille=(permille, permille))
         return self._track.step(known, found, 1)[0].power_W
+
+
+def ours(load_W: np.ndarray, path: Path, track: Track | None = None) -> simulator.Result:
+    """The load beside the control function; track: default: that of the path."""
+    return simulator.run(Ours(simulator.seen_W(load_W, path), path, track), load_W, path)
 
 
 def missing_W(soc: float) -> float:

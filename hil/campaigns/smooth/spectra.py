@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.campaigns.smooth import followers, loads, rules, simulator
+from hil.campaigns.smooth import followers, loads, rules
 from hil.campaigns.smooth.paths import PATHS, Path
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
@@ -131,8 +131,7 @@ def played(job: Job) -> dict:
     path = PATHS[job.path]
     is_ramp = job.kind == "ramp"
     load_W = ramp_W(job.number) if is_ramp else power_W(job.kind, job.number, job.seed)
-    seen_W = simulator.seen_W(load_W, path)
-    grid_W = simulator.run(followers.Ours(seen_W, path), load_W, path).grid_W
+    grid_W = followers.ours(load_W, path).grid_W
     begin = round(rules.FROM_S / TICK_S)
     # the filter of 0.1 Hz undershoots behind an edge that stays for one path delay
     shown = 3 - math.exp(-2 * math.pi * rules.LOW_Hz * path.delay_ms / 1000)

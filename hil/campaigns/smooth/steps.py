@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hil.campaigns.smooth import followers, loads, simulator
+from hil.campaigns.smooth import followers, loads
 from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
@@ -52,8 +52,7 @@ def played(job: Job) -> dict:
     for phase_ms in range(0, path.sample_ms, PHASE_ms):
         load_W = step_W(job.edge_ms, phase_ms)
         middle_ms = phase_ms + job.edge_ms / 2
-        seen_W = simulator.seen_W(load_W, path)
-        result = simulator.run(followers.Ours(seen_W, path), load_W, path)
+        result = followers.ours(load_W, path)
         off = np.flatnonzero(np.abs(result.grid_W - LEVEL_W) > WITHIN * STEP_W)
         back_ms = 1000 * ((off[-1] + 1) * TICK_S - BEFORE_S) - middle_ms if len(off) else 0.0
         found.append((100 * (result.battery_W.max() / STEP_W - 1), back_ms))

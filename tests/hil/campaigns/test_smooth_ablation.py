@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from hil.__main__ import main
-from hil.campaigns.smooth import ablation, followers, simulator, spectra
+from hil.campaigns.smooth import ablation, followers, spectra
 from hil.campaigns.smooth.paths import PATHS
 
 PATH = PATHS["60"]
 
 
 def battery_W(load_W, path):
-    seen_W = simulator.seen_W(load_W, path)
-    return simulator.run(followers.Ours(seen_W, path), load_W, path).battery_W
+    return followers.ours(load_W, path).battery_W
 
 
 @pytest.fixture(scope="module")
@@ -28,23 +27,23 @@ def moving():
 
 @pytest.mark.parametrize("name", ablation.PARTS)
 def test_each_part_can_be_off_and_is_back_afterwards(name, moving):
-    part = ablation.PARTS[name]
-    before = getattr(part.owner, part.name)
+    owner, attribute, _ = ablation.PARTS[name]
+    before = getattr(owner, attribute)
     with ablation.without(name):
         is_other = any(not np.array_equal(battery_W(*each), whole) for *each, whole in moving)
-    assert is_other and getattr(part.owner, part.name) is before
+    assert is_other and getattr(owner, attribute) is before
 
 
 def test_the_gain_of_a_part_is_what_the_grid_loses_without_it(monkeypatch):
-    job = ablation.Job(ablation.MADE, "tone", 0, "60", 1, ("judge", "change"))
-    figures = iter([[10.0, 20.0, 1.0, 5.0], [12.0, 19.0, 1.0, 5.0], None])
+    job = ablation.Job("tone 0", ablation.MADE, np.zeros(1), "60", ("judge", "change"))
+    figures = iter([[10.0, 20.0, 1.0, 5.0], [12.0, 19.0, 1.0, 5.0], [12.0, 19.0, None, 5.0]])
     monkeypatch.setattr(ablation, "_figures", lambda load_W, path: next(figures))
     found = ablation.played(job)
     assert found == {"judge": [2.0, -1.0, 0.0, 0.0], "change": None}
-    row = ablation._row("judge", ablation.MADE, [(job, found), (job, {"judge": [0.0] * 4})])
+    (row,) = ablation._rows("judge", ablation.MADE, [found["judge"], None, [0.0] * 4])
     assert row["mean"]["range_5s"] == 1 and row["earns"]["range_5s"] == 2 and row["loads"] == 2
-    assert row["costs"]["change_15s"] == -1 and row["best"] == "tone 0, 60 ms"
-    assert ablation._row("change", ablation.MADE, [(job, found)]) is None
+    assert row["costs"]["change_15s"] == -1
+    assert not list(ablation._rows("change", ablation.MADE, [None]))
 
 
 def test_the_table_has_a_row_for_each_part_and_group(monkeypatch, capsys):
