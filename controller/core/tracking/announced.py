@@ -10,11 +10,10 @@ A step that comes 50 ms late then moves the battery three times. So the step is 
       load kept   one reaction   announced time   judged: has it come?
                   ahead
 
-A wrong notice costs at most what a right one saves, one path delay of the step. So a step of a
-source without credit ends when the meter should show it. It also begins late, the first half by
-FIRST_MS and the other by twice as much, because a late step leaves two pulses then. The
-saved energy is the credit of the source. With credit, a step may come later. A source in debt is
-watched until it was right as often.
+A wrong notice costs more than silence, and nothing shows beforehand that it is wrong. So a new
+source is watched until it was right once, which costs nothing. Its next steps act, and may come
+late. What they save is its credit; a wrong one takes off what it cost. A source in debt is watched
+until it was right as often.
 
 Two sources may announce steps of opposite signs at nearly one time: a pulse that is shorter than
 the error of a notice, or a contradiction. Neither step acts then. In a sag the power of load
@@ -31,18 +30,17 @@ from typing import Protocol
 from controller.core.base.integers import within
 
 EARLY_MS = LATE_MS = 50  # a notice may be wrong by so much
-FIRST_MS = 20  # by which the first half of a step without credit acts later
 BEGUN_PART = 8  # of the step: it has begun to come
 EDGE_MS = 150  # in which a step that has begun comes
 RIGHT_QUARTERS = 3  # of a right step have come
 CREDIT_NOTICES_MAX = 4
-STOPPED, CROSSED = 1, 2  # a step that acts no more: it did not come in time; see _is_crossed
+NEW_W_MS = -1  # credit of a new source: one right step forgives it
 
 # words of a source; without a step it is free. shown: of right steps while it is in debt;
 # forgiven: each debt, doubled with each next one; missing: what the step adds to the guess now
-A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_STOPPED_BY, A_BEGUN_MS = range(7)
-A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS, A_MISSING_W = range(7, 11)
-A_WORDS = 11
+A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_CROSSED = range(6)
+A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS, A_MISSING_W = range(6, 10)
+A_WORDS = 10
 
 
 class Notice(Protocol):
@@ -75,6 +73,8 @@ class Announced:
         self._share_permille = share_permille
         self.words = array("q", bytes(8 * A_WORDS * count))
         self._firsts = range(0, len(self.words), A_WORDS)
+        for first in self._firsts:
+            self.words[first + A_CREDIT_W_MS] = NEW_W_MS
 
     def begin(self) -> int:
         """Forget the steps, not the credits. Returns what they added to the guess."""
@@ -126,7 +126,7 @@ class Announced:
         if not words[first + A_STEP_W]:
             words[first + A_BEFORE_W] = load_W
             words[first + A_COME_W] = words[first + A_ADDED_W_MS] = 0
-            words[first + A_STOPPED_BY] = 0
+            words[first + A_CROSSED] = 0
         elif words[first + A_AGE_MS] >= -reaction_ms:
             return
         words[first + A_AGE_MS] = -notice.start_ms
@@ -139,19 +139,16 @@ class Announced:
         size_W, before_W = abs(step_W), words[first + A_BEFORE_W]
         come_W = max(words[first + A_COME_W], _come_W(load_W - before_W, step_W))
         is_begun = BEGUN_PART * come_W >= size_W
-        if is_begun and BEGUN_PART * words[first + A_COME_W] < size_W:
-            words[first + A_BEGUN_MS] = age_ms
         words[first + A_COME_W] = come_W
         if age_ms >= 2 * self._sample_ms + (EDGE_MS if is_begun else LATE_MS):
-            self._close(first, size_W * delay_ms)
+            self._close(first, size_W * (delay_ms - delay_ms % self._tick_ms))
             return guess_W
-        late_ms = 0 if self._has_patience(first) else FIRST_MS
         if self._is_crossed(first):
-            words[first + A_STOPPED_BY] = CROSSED
-        if age_ms < late_ms - reaction_ms or not self._acts(first, is_begun):
+            words[first + A_CROSSED] = 1
+        is_acting = words[first + A_CREDIT_W_MS] >= 0 and not words[first + A_CROSSED]
+        if age_ms < -reaction_ms or not is_acting:
             return guess_W
-        ahead_W = most_W if age_ms >= 2 * late_ms - reaction_ms else most_W // 2
-        missing_W = max(0, ahead_W - _come_W(guess_W - before_W, step_W))
+        missing_W = max(0, most_W - _come_W(guess_W - before_W, step_W))
         words[first + A_ADDED_W_MS] += missing_W * self._tick_ms
         return guess_W + (missing_W if step_W > 0 else -missing_W)
 
@@ -166,37 +163,18 @@ class Announced:
             for each in self._firsts
         )
 
-    def _has_patience(self, first: int) -> bool:
-        """The credit of the source pays for a late step."""
-        size_W = abs(self.words[first + A_STEP_W])
-        return self.words[first + A_CREDIT_W_MS] >= size_W * (LATE_MS + self._sample_ms)
-
-    def _acts(self, first: int, is_begun: bool) -> bool:
-        """Whether the step still counts: it is to come, has begun, or its source has credit."""
-        words = self.words
-        if words[first + A_CREDIT_W_MS] < 0 or words[first + A_STOPPED_BY] == CROSSED:
-            return False
-        is_due = words[first + A_AGE_MS] < self._sample_ms
-        if is_begun or is_due or self._has_patience(first):
-            return True
-        words[first + A_STOPPED_BY] = STOPPED
-        return False
-
     def _close(self, first: int, whole_W_ms: int) -> None:
         """Judge a step and free its words. whole_W_ms: what it leaves without a notice."""
         words = self.words
         size_W, added_W_ms = abs(words[first + A_STEP_W]), words[first + A_ADDED_W_MS]
         is_right = 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W
         words[first + A_STEP_W] = 0
-        if words[first + A_STOPPED_BY] == CROSSED and is_right:
+        if words[first + A_CROSSED] and is_right:
             return
         if words[first + A_CREDIT_W_MS] < 0:
             self._watch(first, whole_W_ms if is_right else -whole_W_ms)
         elif is_right:
-            begun_W_ms = size_W * (words[first + A_BEGUN_MS] - self._sample_ms)
-            is_stopped = words[first + A_STOPPED_BY] != 0
-            saved_W_ms = _saved_W_ms(whole_W_ms, added_W_ms, begun_W_ms, is_stopped)
-            self._earn(first, saved_W_ms, whole_W_ms)
+            self._earn(first, whole_W_ms - abs(added_W_ms - whole_W_ms), whole_W_ms)
         else:
             words[first + A_CREDIT_W_MS] -= added_W_ms
 
@@ -218,16 +196,6 @@ class Announced:
         left_W_ms = before_W_ms + saved_W_ms - credit_W_ms
         words[first + A_CREDIT_W_MS] = credit_W_ms
         words[first + A_FORGIVEN_W_MS] = max(0, words[first + A_FORGIVEN_W_MS] - left_W_ms)
-
-
-def _saved_W_ms(whole_W_ms: int, added_W_ms: int, begun_W_ms: int, is_stopped: bool) -> int:
-    """Energy that a step saved, < 0 when it came too late. begun_W_ms: its time after the
-    announced one, times its size. A pulse that was stopped acts until one path delay after it.
-    """
-    if not is_stopped:
-        return whole_W_ms - abs(added_W_ms - whole_W_ms)
-    early_W_ms = within(begun_W_ms - (whole_W_ms - added_W_ms), 0, added_W_ms)
-    return added_W_ms - 2 * early_W_ms
 
 
 def _come_W(moved_W: int, step_W: int) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from controller.core.policies.notices import Notice
-from controller.core.tracking.announced import A_CREDIT_W_MS, FIRST_MS, Announced
+from controller.core.tracking.announced import A_CREDIT_W_MS, LATE_MS, Announced
 from hil.campaigns.smooth.paths import PATHS, TICK_MS
 
 STEP_W, LEVEL_W, NOTICES = 100_000, 200_000, 200
@@ -47,7 +47,7 @@ def run(paths: tuple) -> list:
     rows = []
     for path in paths:
         delay_ms, sample_ms = PATHS[path].delay_ms, PATHS[path].sample_ms
-        bound = bound_ms(delay_ms, NOTICES)
+        bound = bound_ms(delay_ms, sample_ms, NOTICES)
         for life in lives(delay_ms, sample_ms):
             row = {"path": path, **life._asdict(), "bound_ms": bound, "missed": missed(life, bound)}
             rows.append(row)
@@ -81,9 +81,10 @@ def _life(name: str, delay_ms: int, sample_ms: int) -> Life:
     return Life(name, acted, net_ms, least_ms)
 
 
-def bound_ms(delay_ms: int, count: int) -> float:
-    """The most that a source may lose: a first step, and one for each doubling of its notices."""
-    return (delay_ms - FIRST_MS) * (1 + math.log2(1 + count))
+def bound_ms(delay_ms: int, sample_ms: int, count: int) -> float:
+    """The most that a source may lose: a wrong step, and one for each doubling of its notices."""
+    wrong_ms = delay_ms + sample_ms + LATE_MS + TICK_MS
+    return wrong_ms * (1 + math.log2(1 + count))
 
 
 def saved_ms(one: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:

@@ -1,7 +1,7 @@
 """Announced steps: what the grid sees of a step of 100 kW, by the error of its notice.
 
 The step comes before, at or after the announced time, or not at all. Beside it: the same step
-without a notice. A source that was right before has credit, and its steps may come late.
+without a notice. A new source is only watched; one that was right once acts, and may be late.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 from controller.audit.measures import Range
 from controller.audit.samples import Block
 from controller.core.policies.notices import Notice
-from controller.core.tracking.announced import A_CREDIT_W_MS, CREDIT_NOTICES_MAX, Announced
+from controller.core.tracking.announced import A_CREDIT_W_MS, Announced
 from hil.campaigns.smooth import followers, notice_life, simulator, steps
 from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
 from hil.campaigns.smooth.simulator import TICK_S
@@ -20,10 +20,11 @@ from hil.runner.cases import Runner
 EDGES_ms = (0, 100)
 LATE_ms = (-50, -20, 0, 20, 50)  # by which the step comes after its time
 UNANNOUNCED, WRONG = "none", "wrong"
+NEW, ONCE = "new", "right once"  # sources
 SHARE_MAX_pct = 5.0  # of the step, in 2 s means
 MEANS_S, RANGE_S, BAND_Hz = 2.0, 5.0, [0.1, 55.0]
 VALID_MS = 1000
-TICK_pct = 100 * TICK_S / MEANS_S  # of the step: a time is a tick
+ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # of the step, in the range
 
 
 class Job(NamedTuple):
@@ -32,20 +33,17 @@ class Job(NamedTuple):
     path: str
     edge_ms: int
     notice: str | int
-    has_credit: bool
+    source: str = NEW
 
 
 class Noticed(followers.Ours):
     """The control function of a source that announces one step."""
 
-    def __init__(
-        self, seen_W: np.ndarray, path: Path, at_ms: float | None, has_credit: bool
-    ) -> None:
+    def __init__(self, seen_W: np.ndarray, path: Path, at_ms: float | None, source: str) -> None:
         track = followers.function(path)
         track.announced = Announced(TICK_MS, path.sample_ms, 1, 1000)
-        if has_credit:
-            credit_W_ms = CREDIT_NOTICES_MAX * round(steps.STEP_W) * path.delay_ms
-            track.announced.words[A_CREDIT_W_MS] = credit_W_ms
+        if source == ONCE:
+            track.announced.words[A_CREDIT_W_MS] = 0
         super().__init__(seen_W, path, track)
         self._at_ms = at_ms
 
@@ -59,21 +57,18 @@ class Noticed(followers.Ours):
 
 def run(paths: tuple, runner: Runner) -> list:
     """Rows of the worst phase; prints them."""
-    kinds = (UNANNOUNCED, *LATE_ms, WRONG)
+    acting = [(notice, source) for source in (NEW, ONCE) for notice in (*LATE_ms, WRONG)]
     todo = [
-        Job(path, edge_ms, notice, has_credit)
+        Job(path, edge_ms, notice, source)
         for path in paths
         for edge_ms in EDGES_ms
-        for has_credit in (False, True)
-        for notice in (kinds if not has_credit else kinds[1:])
+        for notice, source in ((UNANNOUNCED, NEW), *acting)
     ]
     print(
         "notice     a step of 100 kW, worst phase; 2 s: largest change of 2 s means, % of the step"
     )
     print("           5 s: range of 0.1 to 55 Hz in 5 s; pulse: power off the level, as ms of step")
-    print(
-        f"{'edge, ms':10}{'credit':8}{'the step comes':16}{'ms':>5}{'2 s':>8}{'5 s':>8}{'pulse':>8}"
-    )
+    print(f"{'edge, ms':10}{'source':12}{'the step comes':16}   ms     2 s     5 s   pulse")
     rows = runner.play(todo, played, _line, lambda job: " ".join(map(str, job)))
     _judge(rows)
     return rows + notice_life.run(paths)
@@ -82,9 +77,8 @@ def run(paths: tuple, runner: Runner) -> list:
 def _line(row: dict) -> str:
     notice = row["notice"]
     words = {UNANNOUNCED: "unannounced", WRONG: "never"}.get(notice, f"{notice} ms late")
-    credit = "yes" if row["has_credit"] else "no"
     return (
-        f"{row['edge_ms']:<10}{credit:8}{words:16}{row['path']:>5}{row['change_2s_pct']:8.1f}"
+        f"{row['edge_ms']:<10}{row['source']:12}{words:16}{row['path']:>5}{row['change_2s_pct']:8.1f}"
         f"{row['range_5s_pct']:8.0f}{row['pulse_ms']:8.0f}"
     )
 
@@ -110,7 +104,7 @@ def _figures(job: Job, path: Path, phase_ms: int) -> tuple[float, float, float]:
     else:
         assert isinstance(job.notice, int) and at_ms is not None
         at_ms -= job.notice
-    follower = Noticed(simulator.seen_W(load_W, path), path, at_ms, job.has_credit)
+    follower = Noticed(simulator.seen_W(load_W, path), path, at_ms, job.source)
     off_W = simulator.run(follower, load_W, path).grid_W - level_W
     return (
         100 * largest_change_W(off_W) / steps.STEP_W,
@@ -137,26 +131,23 @@ def range_W(power_W: np.ndarray) -> float:
 
 
 def _judge(rows: list) -> None:
-    """Mark what a row misses: 5 % in 2 s means; a wrong notice of a source without credit costs
-    what a right one saves, and at most a tick more.
+    """Mark what a row misses. A new source costs what silence costs. One that acts leaves 5 % in
+    2 s means, and one pulse where its step does not come: no second one.
     """
+    silent = {
+        (row["path"], row["edge_ms"]): row["range_5s_pct"]
+        for row in rows
+        if row["notice"] == UNANNOUNCED
+    }
     for row in rows:
-        name = f"notice, edge of {row['edge_ms']} ms, {row['path']} ms, {row['notice']}"
-        change = row["change_2s_pct"]
-        is_judged = PATHS[row["path"]].delay_ms <= steps.JUDGED_DELAY_ms
-        if is_judged and isinstance(row["notice"], int) and change > SHARE_MAX_pct:
+        is_new, most = row["source"] == NEW, ONE_PULSE_pct
+        if is_new:
+            most = silent[row["path"], row["edge_ms"]] + NEAR_pct
+        elif PATHS[row["path"]].delay_ms > steps.JUDGED_DELAY_ms:
+            continue
+        about = row["source"], f"edge of {row['edge_ms']} ms", f"{row['path']} ms", row["notice"]
+        name, change = f"notice, {', '.join(map(str, about))}", row["change_2s_pct"]
+        if not is_new and row["notice"] != WRONG and change > SHARE_MAX_pct:
             row["missed"].append(f"{name}: {change:.1f} % in 2 s means, at most 5 %")
-        if row["notice"] == WRONG and not row["has_credit"]:
-            saves = _saves_pct(rows, row)
-            if change > saves + TICK_pct:
-                row["missed"].append(f"{name}: costs {change:.1f} %, saves {saves:.1f} %")
-
-
-def _saves_pct(rows: list, row: dict) -> float:
-    """What a right notice saves of the step that this row is about."""
-    alike = [each for each in rows if all([each[key] == row[key] for key in ("path", "edge_ms")])]
-    plain = next(each for each in alike if each["notice"] == UNANNOUNCED)
-    right = next(
-        each for each in alike if (each["notice"], each["has_credit"]) == (0, row["has_credit"])
-    )
-    return float(plain["change_2s_pct"] - right["change_2s_pct"])
+        if row["range_5s_pct"] > most:
+            row["missed"].append(f"{name}: range {row['range_5s_pct']:.0f} %, at most {most:.0f} %")

@@ -11,6 +11,7 @@ from controller.core.tracking.announced import (
     A_FORGIVEN_W_MS,
     A_STEP_W,
     A_WORDS,
+    NEW_W_MS,
     Announced,
 )
 from controller.core.tracking.strict import S_RANGE_W, Strict
@@ -22,7 +23,10 @@ class Bench:
     """A load of 200 kW. Times count from the announced moment, ms."""
 
     def __init__(self, sources=1, share_permille=1000):
+        """Each source was right once, and has no credit yet."""
         self.one = Announced(TICK_MS, 20, sources, share_permille)
+        for source in range(sources):
+            self.one.words[A_WORDS * source + A_CREDIT_W_MS] = 0
 
     def moves(self, load_kW=lambda at_ms: 200, step_kW=100, begin_ms=-300, source=0, gone_ms=999):
         """{ms: kW by which the guess leads the load}, where it does."""
@@ -43,51 +47,55 @@ def step_at(late_ms, size_kW=100):
     return lambda at_ms: 200 + size_kW * (at_ms >= late_ms)
 
 
-# a source without credit: the first half 20 ms late, the other 40 ms
-FIRST = {-60: 50.0, -40: 100.0, -20: 100.0, 0: 100.0}
+# the step is believed until the meter should have shown it, if it were 50 ms late
+WHOLE = dict.fromkeys(range(-80, 100, 20), 100.0)
+COST = -180  # of a step that never comes, ms
 
 
-def trusted(**about):
-    """A bench whose source has credit for its first step."""
-    bench = Bench(**about)
-    bench.one.words[A_CREDIT_W_MS] = 100 * 100 * KW
-    return bench
+def test_a_new_source_is_watched_until_it_was_right_once():
+    bench = Bench()
+    bench.one.words[A_CREDIT_W_MS] = NEW_W_MS
+    assert bench.moves() == bench.moves(step_at(160)) == {}  # it never came, or too late
+    assert bench.credit() < 0
+    assert bench.moves(step_at(20)) == {} and bench.credit() == 0
+    assert bench.moves(step_at(20)) == dict.fromkeys(range(-80, 20, 20), 100.0)
+    fresh = Announced(TICK_MS, 20, 2, 1000)
+    assert [fresh.words[at + A_CREDIT_W_MS] for at in (0, A_WORDS)] == [NEW_W_MS] * 2
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_guess_moves_one_reaction_ahead_and_hands_over_to_the_load(sign):
-    found = trusted().moves(step_at(20, 100 * sign), 100 * sign)
+    found = Bench().moves(step_at(20, 100 * sign), 100 * sign)
     assert found == dict.fromkeys(range(-80, 20, 20), 100.0 * sign)
-    first = Bench().moves(step_at(20, 100 * sign), 100 * sign)
-    assert first == {at_ms: sign * each for at_ms, each in FIRST.items()}
 
 
 def test_what_has_come_before_its_time_is_not_added_again():
-    assert trusted().moves(step_at(-60)) == {-80: 100.0}
-    halfway = trusted().moves(lambda at_ms: 200 + min(100, max(0, at_ms + 50)))
+    assert Bench().moves(step_at(-60)) == {-80: 100.0}
+    halfway = Bench().moves(lambda at_ms: 200 + min(100, max(0, at_ms + 50)))
     assert halfway == {-80: 100, -60: 100, -40: 90, -20: 70, 0: 50, 20: 30, 40: 10}
 
 
 def test_a_step_that_comes_in_two_parts_keeps_what_is_missing():
-    bench = trusted()
+    bench = Bench()
     found = bench.moves(lambda at_ms: 200 + 60 * (at_ms >= 0) + 40 * (at_ms >= 100))
     assert found == dict.fromkeys(range(-80, 0, 20), 100) | dict.fromkeys(range(0, 100, 20), 40)
-    assert bench.credit() == 180  # as 20 ms early
+    assert bench.credit() == 80  # as 20 ms early
 
 
 def test_a_step_of_the_other_sign_is_wrong():
     bench = Bench()
-    assert bench.moves(step_at(20, -100)) == {-60: 50, -40: 100, -20: 100, 0: 100}
-    assert bench.credit() == -70
+    assert bench.moves(step_at(20, -100)) == WHOLE
+    assert bench.credit() == COST
 
 
-def test_a_wrong_notice_ends_when_the_meter_should_show_it_and_puts_its_source_in_debt():
+def test_a_wrong_notice_ends_soon_and_puts_its_source_in_debt():
     bench = Bench()
-    assert bench.moves() == FIRST
-    assert bench.credit() == -70
-    assert bench.moves() == {} and bench.credit() == -70  # only watched
+    assert bench.moves() == WHOLE
+    assert bench.credit() == COST
+    assert bench.moves() == {} and bench.credit() == COST  # only watched
+    assert bench.moves(step_at(20)) == {} and bench.credit() == COST
     assert bench.moves(step_at(20)) == {} and bench.credit() == 0
-    assert bench.moves() == FIRST and bench.credit() == -70
+    assert bench.moves() == WHOLE and bench.credit() == COST
 
 
 def test_each_forgiven_debt_doubles_how_often_its_source_must_be_right():
@@ -98,34 +106,35 @@ def test_each_forgiven_debt_doubles_how_often_its_source_must_be_right():
         while bench.credit() < 0:
             bench.moves(step_at(20))
             watched[-1] += 1
-    assert watched == [1, 2, 3, 6, 12, 23]  # 70 ms are forgiven, then 140, 280 ...
+    assert watched == [2, 4, 8, 15, 29, 58]  # 180 ms are forgiven, then 360, 720 ...
     for _ in range(40):
         bench.moves(step_at(20))  # what does not fit into the credit pays them
-    assert bench.one.words[A_FORGIVEN_W_MS] == 70 * 63 * 100 * KW - (40 * 100 - 430) * 100 * KW
+    assert bench.one.words[A_FORGIVEN_W_MS] == (180 * 63 - (40 * 100 - 400)) * 100 * KW
 
 
 def test_a_wrong_step_while_watched_takes_back_a_right_one():
     bench = Bench()
     bench.moves(), bench.moves(step_at(20)), bench.moves()
-    for load in (step_at(20), step_at(300), step_at(20)):
+    for load in (step_at(20), step_at(300)):
         bench.moves(load)
-        assert bench.credit() == -70
-    bench.moves(step_at(20))
+        assert bench.credit() == COST
+    bench.moves(step_at(20)), bench.moves(step_at(20))
     assert bench.credit() == 0
 
 
-def test_a_source_with_credit_may_be_late():
-    bench = trusted()
+def test_a_step_may_be_late_and_what_it_saves_is_credit():
+    bench = Bench()
+    bench.moves(step_at(20))
     assert max(bench.moves(step_at(70))) == 60 and bench.credit() == 140  # 60 ms late: ticks
-    assert max(bench.moves()) == 80 and bench.credit() == -40  # 180 ms of the step
+    assert bench.moves() == WHOLE and bench.credit() == 140 + COST
     assert bench.moves(step_at(20)) == {} and bench.credit() == 0
     for _ in range(9):
         bench.moves(step_at(20))
     assert bench.credit() == 400
 
 
-@pytest.mark.parametrize("at_ms, kms", [(20, 70), (60, 50), (70, 10), (90, -30), (160, -70)])
-def test_a_first_step_that_comes_late_saves_little_or_costs(at_ms, kms):
+@pytest.mark.parametrize("at_ms, kms", [(20, 100), (60, 60), (70, 40), (90, 20), (160, COST)])
+def test_a_late_step_saves_less(at_ms, kms):
     bench = Bench()
     bench.moves(step_at(at_ms))
     assert bench.credit() == kms
@@ -134,10 +143,10 @@ def test_a_first_step_that_comes_late_saves_little_or_costs(at_ms, kms):
 def test_a_step_that_is_too_small_is_wrong():
     bench = Bench()
     bench.moves(step_at(20, 70))
-    assert bench.credit() == -124  # 70 before it came, 0.3 of 180 after
-    larger = trusted()
+    assert bench.credit() == -154  # 100 before it came, 0.3 of 180 after
+    larger = Bench()
     larger.moves(step_at(20, 150))
-    assert larger.credit() == 200
+    assert larger.credit() == 100
 
 
 def test_a_notice_that_goes_or_comes_at_once_does_not_act():
@@ -152,7 +161,7 @@ def test_a_notice_that_goes_or_comes_at_once_does_not_act():
 def tracking():
     """(load tracking, what it sees): a load of 200 kW, and 250 kW are available both ways."""
     control = Track(setup())
-    control.announced = Announced(TICK_MS, 20, 1, 1000)
+    control.announced = Bench().one
     seen = Tick(load_W=200 * KW, load_source=MEASURED, left_low_W=-250 * KW, left_high_W=250 * KW)
     seen.soc_permille = 550, 550
     return control, seen
@@ -173,14 +182,14 @@ def test_under_a_stated_range_a_step_moves_what_may_be_wrong(range_kW, kW):
     assert strict.room_W(100 * KW) == kW * KW
     strict.words[S_RANGE_W] = 120 * KW
     assert strict.room_W(100 * KW) == max(0, kW - 40) * KW
-    one, notice = Announced(TICK_MS, 20, 1, 1000), Notice(0, 100 * KW, 40, 1000)
+    one, notice = Bench().one, Notice(0, 100 * KW, 40, 1000)
     strict.words[S_RANGE_W] = 0
     found_W = one.ahead_W(200 * KW, 200 * KW, (notice,), 1, DELAY_MS, strict.room_W)
     assert found_W == (200 + kW) * KW
 
 
 def test_two_sources_that_announce_one_moment_count_once():
-    one = Announced(TICK_MS, 20, 2, 500)
+    one = Bench(sources=2, share_permille=500).one
     notices = [Notice(source, 100 * KW, 40, 1000) for source in (1, 0)]
     assert one.ahead_W(200 * KW, 200 * KW, notices, 1, DELAY_MS) == 250 * KW  # half of the load
 
@@ -205,9 +214,9 @@ def test_opposite_steps_of_two_sources_at_nearly_one_time_do_not_act(apart_ms):
 
 
 def test_steps_that_are_apart_small_or_of_a_source_in_debt_stop_no_other():
-    assert crossed(-100, 200, -100)[1] == [70, 70]
+    assert crossed(-100, 200, -100)[1] == [100, 100]
     alone = crossed(0, 0)
-    assert alone == (FIRST, [70, 0])
+    assert alone == (dict.fromkeys(range(-80, 20, 20), 100.0), [100, 0])
     for other in (-12, 0), (-100, 0, 0, -1):
         found, (credit, _) = crossed(*other)
         assert (found, credit) == (alone[0], alone[1][0])
