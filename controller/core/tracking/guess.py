@@ -2,7 +2,7 @@
 
 1. Follow: the last sample. If its last three changes agree, the slope goes on.
 2. Repetition: if the load repeats itself, what came next a period ago comes again.
-3. Choice: the one with the smaller error over the last seconds.
+3. Choice: a repetition that is found counts at once, and as long as it errs clearly less.
 4. Judge (judge.py): what would make the grid move more than the load does is not followed.
 
 No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
@@ -20,7 +20,7 @@ from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 
 SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
 FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the hold and of slow movement
-JUDGED_MS = 10_000  # memory of the errors
+JUDGED_MS = 8000  # memory of the errors
 # caps of the grid hold on means over the path delay and this; an error is remembered for so long
 SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 NO_BOUNDS = Bounds()
@@ -64,9 +64,9 @@ class Guess:
 
     @property
     def is_repeating(self) -> bool:
-        """True while the repetition errs less than the last sample with its slope."""
+        """True while the repetition errs clearly less than the last sample with its slope."""
         words = self.words
-        return self.repetition.is_found and words[G_ERROR_REPEAT] < words[G_ERROR_FOLLOW]
+        return self.repetition.is_found and 4 * words[G_ERROR_REPEAT] < 3 * words[G_ERROR_FOLLOW]
 
     @property
     def error_W(self) -> int:
@@ -135,7 +135,10 @@ class Guess:
             self.samples.append(lost_W)
         self.samples.append(load_W)
         self._find_slope(periods)
+        was_found = self.repetition.is_found
         self.repetition.learn(periods)
+        if self.repetition.is_found and not was_found:
+            words[G_ERROR_REPEAT] = words[G_ERROR_FOLLOW] // 2
         self._count_errors(load_W, periods)
         self.judge.judge(load_W)
         words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from controller.core.tracking.guess import G_SLOPE_W, Guess
+from controller.core.tracking.guess import G_ERROR_FOLLOW, G_ERROR_REPEAT, G_SLOPE_W, Guess
+from controller.core.tracking.repetition import R_PERIOD
 from tests.tables import cases
 
 TICK_MS, SAMPLE_MS, DELAY_MS = 20, 100, 170
@@ -56,6 +57,20 @@ def test_a_slope_counts_after_three_changes(delay_ms, samples, slope_W):
     for load_W in [*[300_000] * 200, *[300_000 + 1000 * (n + 1) for n in range(samples)]]:
         guess.step(load_W, True, 1, delay_ms, True)
     assert guess.words[G_SLOPE_W] == slope_W
+
+
+def test_a_repetition_counts_at_once_and_as_long_as_it_errs_clearly_less():
+    """When it is found, both guesses have erred alike: the last sample stood for it before."""
+    guess, tick = Guess(TICK_MS, SAMPLE_MS, 500), 0
+    while not guess.repetition.is_found:
+        guess.step(300_000 + 100_000 * (tick % 100 < 50), tick % 5 == 0, 1, DELAY_MS, True)
+        tick += 1
+    assert guess.is_repeating
+    for repeat, is_repeating in (7499, True), (7500, False), (7501, False):
+        guess.words[G_ERROR_FOLLOW], guess.words[G_ERROR_REPEAT] = 10_000, repeat
+        assert guess.is_repeating is is_repeating
+    guess.words[G_ERROR_REPEAT] = guess.repetition.words[R_PERIOD] = 0
+    assert not guess.is_repeating, "without a period nothing repeats"
 
 
 def test_a_lost_sample_of_a_repetition_is_what_comes_again():
