@@ -54,13 +54,11 @@ class CabinetPlant:
         A, PF)); site: the one that it joins instead. ValueError: one line about changes.
         """
         self.config = config = plant_config.checked(changes)
-        of_racks, of_units = config.of_racks or ({},) * config.racks, config.of_units
-        own = [config._replace(**sizes) for sizes in of_racks]
+        own = [config._replace(**sizes) for sizes in config.of_racks or ({},) * config.racks]
         self.racks = [rack.Rack(each, f"{seed}/rack/{i}") for i, each in enumerate(own)]
         first = [self.racks[config.unit_of_rack.index(unit)] for unit in range(config.units)]
         self.pcs = [
-            pcs.Pcs(config._replace(**sizes), one.cells_online)
-            for sizes, one in zip(of_units or ({},) * config.units, first)
+            pcs.Pcs(config.of_unit(unit), one.cells_online) for unit, one in enumerate(first)
         ]
         self.buses = [
             bus.Bus(unit, [self.racks[i] for i, of in enumerate(config.unit_of_rack) if of == u])

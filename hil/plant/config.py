@@ -80,6 +80,10 @@ class CabinetConfig(NamedTuple):
         """
         return self.capacity_Ah / CELL_AH
 
+    def of_unit(self, unit: int) -> "CabinetConfig":
+        """With the sizes of this unit."""
+        return self._replace(**self.of_units[unit]) if self.of_units else self
+
 
 KEYS = {
     key: getattr(hint, "__metadata__", (anything(),))[0]._replace(

@@ -119,8 +119,10 @@ class ChainLoop:
         """One for each unit, whose racks have reported once. soc: 0 to 1."""
         racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
         readings.bounds = self.limits.total
-        units = range(self.limits.layout.units)
-        readings.units = [LumpedUnit(plant, racks.count(unit), soc, degC) for unit in units]
+        readings.units = [
+            LumpedUnit(plant.of_unit(unit), racks.count(unit), soc, degC)
+            for unit in range(self.limits.layout.units)
+        ]
         for rack in range(len(racks)):  # one a tick: at 1 s the start would take as many seconds
             now = readings.read(rack)
             decision.temperatures.step(now.temperatures_ddegC)

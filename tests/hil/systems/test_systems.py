@@ -65,6 +65,22 @@ def test_each_file_is_right_and_asks_for_figures_that_exist(name):
         assert system_series.site_of(found, {}).load is not None
 
 
+@pytest.mark.parametrize("name", spec.NAMES)
+def test_each_unit_is_played_with_the_power_and_the_energy_of_its_system(name):
+    """A unit of 2.5 MW had the converter of 250 kW: ten times its power, a fifth of it lost."""
+    chosen = spec.load(name)
+    members = run.members_of(chosen, run.site_of(chosen, {}), run.ChainMember)
+    units, size = [unit for member in members for unit in member.pcs], chosen.size
+    assert [unit.rated_W for unit in units] == [size.rated_W] * size.units
+    discharged = 0.0
+    for unit in units:
+        power_W, soc = 0.2 * unit.rated_W, unit.battery.soc
+        for _ in range(3600):
+            unit.battery.step(power_W, 1.0)
+        discharged += (soc - unit.battery.soc) * size.energy_Wh / size.units
+    assert discharged == pytest.approx(0.2 * size.power_W, rel=0.06)  # with what an hour loses
+
+
 @cases("""
     key  value  line
     "days"  0  "test:days: 0 is not allowed; allowed 1..366"
