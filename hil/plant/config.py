@@ -81,7 +81,7 @@ class CabinetConfig(NamedTuple):
         return self.capacity_Ah / CELL_AH
 
     def of_unit(self, unit: int) -> "CabinetConfig":
-        """With the sizes of this unit."""
+        """The same with the sizes of this unit."""
         return self._replace(**self.of_units[unit]) if self.of_units else self
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.core.base.schedule_table import Slot as Row
-from controller.planner import backtest
+from controller.planner import backtest, site_file
 from controller.planner.backtest import Outcome, Past, Way
 from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
@@ -23,6 +23,7 @@ from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
 
 HOUR_S = 3600.0
+START_SOC = "start_soc_permille"
 ONE_PRICE = 0.1  # per kWh, in place of prices: nothing is gained by moving energy
 
 
@@ -159,7 +160,8 @@ def _agreed(spec: Spec) -> Agreed:
     """What the scheduler of the system's file has agreed to, 20 h a month."""
     for device in spec.size.devices.values():
         if device["role"] == "load_cap":
-            return Agreed(device["lower_W_max"], low_part=device["start_soc_permille"] / 1000)
+            low = device.get(START_SOC, site_file.LOAD[START_SOC].default)
+            return Agreed(device["lower_W_max"], low_part=low / 1000)
     return Agreed()
 
 

@@ -61,7 +61,7 @@ class Track(Function):
     state: State
     NAME, STAGE = "track", FAST
     READS = (
-        *("grid_voltage_permille", "is_exact", "is_high_obliged", "is_load_new"),
+        *("connection_W", "grid_voltage_permille", "is_exact", "is_high_obliged", "is_load_new"),
         *("is_low_obliged", "is_meter_tested", "is_requested", "is_shed", "left_high_W"),
         *("left_low_W", "left_setpoint_W", "load_W", "load_source", "mode", "notices"),
         *("path_delay_ms", "scheduled_source", "soc_permille", "source"),
@@ -170,7 +170,10 @@ class Track(Function):
         error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
         reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
         fast = self.guess.fast
-        reference.hold(low_W, high_W, fast, elapsed_ticks, not is_surplus, is_sun)
+        # PV that gives more again lets the battery give less, and the grid stays at its cap
+        is_clouded = found.is_low_obliged and load_W > (found.connection_W or load_W)
+        leaves_trace = not (is_surplus or is_clouded)
+        reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, is_sun)
         return self._settle(self._request_W(ahead_W, found))
 
     def _grid_range_W(self, load_W: int, found: Found) -> tuple[int, int]:

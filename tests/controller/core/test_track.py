@@ -369,16 +369,25 @@ def test_a_surplus_that_the_export_limit_stores_stays_stored():
     assert function._soc_error(seen, seen) == -20, "the sun stays, what the grid gave comes back"
 
 
-@pytest.mark.parametrize(
-    "available_W, is_back", (((-RATED_W, -100_000), True), ((100_000, RATED_W), False))
-)
-def test_after_a_surplus_the_grid_goes_back_at_once_and_after_a_peak_it_stays(available_W, is_back):
-    """An obligation moves the battery for 5 s by 100 kW; then the whole range is free again."""
+@cases("""
+    available_W  connection_W  is_back
+    (-RATED_W, -100_000)  None  True
+    (100_000, RATED_W)  None  False
+    (100_000, RATED_W)  300_000  False
+    (100_000, RATED_W)  299_999  True
+""")
+def test_after_a_surplus_or_a_cloud_the_grid_goes_back_and_after_a_peak_it_stays(
+    available_W, connection_W, is_back
+):
+    """An obligation moves the battery for 5 s by 100 kW; then the whole range is free again.
+    connection_W: of a load of 300 kW; the sun gives the rest.
+    """
     function, forced_W = tracking(), 100_000 if available_W[0] > 0 else -100_000
     for _ in range(20 * SECOND):
         before_W = step(function, 300_000)
+    obliged = {"is_low_obliged": available_W[0] > 0, "connection_W": connection_W}
     for _ in range(5 * SECOND):
-        step(function, 300_000, forced_W, available_W=available_W)
+        step(function, 300_000, forced_W, available_W=available_W, **obliged)
     for _ in range(5 * SECOND):
         asked_W = step(function, 300_000, forced_W)
     assert (abs(asked_W - before_W) < 2000) == is_back

@@ -43,6 +43,15 @@ def told_W(schedule, at=100):
     return Told(given, past)(known).load_W
 
 
+@pytest.mark.parametrize("given, low_part", [({}, 0.2), ({"start_soc_permille": 350}, 0.35)])
+def test_a_load_that_yields_does_so_from_the_charge_of_the_file_or_the_default_of_the_box(
+    given, low_part
+):
+    cap = {"role": "load_cap", "profile": "mqtt_load_cap", "lower_W_max": 50_000, **given}
+    agreed = sender.site_of(chosen(device={"cap": cap})).yields
+    assert agreed.most_W == 50_000 and agreed.low_part == low_part
+
+
 def test_noticed_jobs_are_known_and_the_rest_is_not():
     assert told_W({}) == [] and told_W({"notice_min": 30}) == [10_000, 10_100]
 
