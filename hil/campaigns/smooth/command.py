@@ -14,7 +14,6 @@ from hil.campaigns.smooth import (
     rivals,
     rules,
     spectra,
-    steps,
 )
 from hil.campaigns.smooth.paths import PATHS, paths
 from hil.engine.arguments import whole
@@ -31,7 +30,6 @@ OPTIONS = {
         ("100", "170"),
     ),
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
-    "--steps": options.flag("steps with edges of several lengths as well"),
     "--notices": options.flag("announced steps as well"),
     "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
     "--spectra-seeds": options.value(
@@ -74,8 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(rivals.lines(means)), flush=True)
         if not arguments.only:  # means of some loads say nothing
             document["rivals"] = means
-        if arguments.steps:
-            document["steps"] = steps.run(arguments.delays, runner)
         if arguments.notices:
             document["notices"] = notices.run(arguments.delays, runner)
         if arguments.spectra:
@@ -174,7 +170,7 @@ def misses(document: dict) -> list:
         ]
         found += _missed_range(row)
     found += rivals.missed(document["rows"], document.get("rivals", ()))
-    parts = [row for part in ("steps", "spectra", "notices") for row in document.get(part, ())]
+    parts = [row for part in ("spectra", "notices") for row in document.get(part, ())]
     return found + [text for row in parts for text in row["missed"]]
 
 

@@ -12,16 +12,18 @@ from controller.audit.measures import Range
 from controller.audit.samples import Block
 from controller.core.policies.notices import Notice
 from controller.core.tracking.announced import A_CREDIT_W_MS, Announced
-from hil.campaigns.smooth import followers, notice_life, simulator, steps
+from hil.campaigns.smooth import followers, loads, notice_life, simulator
 from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
 
-EDGES_ms = (0, 100)
+STEP_W, LEVEL_W = 100_000, 200_000
+BEFORE_S, AFTER_S = 5, 10
+EDGES_ms, PHASE_ms = (0, 100), 5
 LATE_ms = (-50, -20, 0, 20, 50)  # by which the step comes after its time
 UNANNOUNCED, WRONG = "none", "wrong"
 NEW, ONCE = "new", "right once"  # sources
-SHARE_MAX_pct = 5.0  # of the step, in 2 s means
+SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # of the step, in 2 s means
 MEANS_S, RANGE_S, BAND_Hz = 2.0, 5.0, [0.1, 55.0]
 VALID_MS = 1000
 ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # of the step, in the range
@@ -51,7 +53,7 @@ class Noticed(followers.Ours):
         """See Ours."""
         if self._at_ms is not None:
             left_ms = max(0, round((self._at_ms - tick * TICK_MS) / TICK_MS) * TICK_MS)
-            self._found.notices = (Notice(0, round(steps.STEP_W), left_ms, left_ms + VALID_MS),)
+            self._found.notices = (Notice(0, STEP_W, left_ms, left_ms + VALID_MS),)
         return super().request_W(tick, soc, setpoint_W)
 
 
@@ -83,10 +85,18 @@ def _line(row: dict) -> str:
     )
 
 
+def step_W(edge_ms: float, phase_ms: float) -> np.ndarray:
+    """The load, W: the step begins phase_ms after BEFORE_S."""
+    begin_s = BEFORE_S + phase_ms / 1000
+    times_s = np.array([0.0, begin_s, begin_s + max(edge_ms, 1e-3) / 1000, begin_s + AFTER_S])
+    powers_W = LEVEL_W + np.array([0.0, 0.0, STEP_W, STEP_W])
+    return loads.means_W(times_s, powers_W, BEFORE_S + AFTER_S)
+
+
 def played(job: Job) -> dict:
     """One row: the worst of all phases of meter and 2 s means."""
     path, found = PATHS[job.path], []
-    for phase_ms in range(0, path.sample_ms, steps.PHASE_ms):
+    for phase_ms in range(0, path.sample_ms, PHASE_ms):
         found.append(_figures(job, path, phase_ms))
     names = "change_2s_pct", "range_5s_pct", "pulse_ms"
     worst = {name: max(each) for name, each in zip(names, zip(*found))}
@@ -94,22 +104,21 @@ def played(job: Job) -> dict:
 
 
 def _figures(job: Job, path: Path, phase_ms: int) -> tuple[float, float, float]:
-    load_W = steps.step_W(job.edge_ms, phase_ms)
-    level_W = steps.LEVEL_W
-    at_ms: float | None = 1000 * steps.BEFORE_S + phase_ms + job.edge_ms / 2
+    load_W = step_W(job.edge_ms, phase_ms)
+    at_ms: float | None = 1000 * BEFORE_S + phase_ms + job.edge_ms / 2
     if job.notice == UNANNOUNCED:
         at_ms = None
     elif job.notice == WRONG:
-        load_W = np.full(len(load_W), level_W)
+        load_W = np.full(len(load_W), LEVEL_W)
     else:
         assert isinstance(job.notice, int) and at_ms is not None
         at_ms -= job.notice
     follower = Noticed(simulator.seen_W(load_W, path), path, at_ms, job.source)
-    off_W = simulator.run(follower, load_W, path).grid_W - level_W
+    off_W = simulator.run(follower, load_W, path).grid_W - LEVEL_W
     return (
-        100 * largest_change_W(off_W) / steps.STEP_W,
-        100 * range_W(off_W) / steps.STEP_W,
-        1000 * TICK_S * float(np.abs(off_W).sum()) / steps.STEP_W,
+        100 * largest_change_W(off_W) / STEP_W,
+        100 * range_W(off_W) / STEP_W,
+        1000 * TICK_S * float(np.abs(off_W).sum()) / STEP_W,
     )
 
 
@@ -143,7 +152,7 @@ def _judge(rows: list) -> None:
         is_new, most = row["source"] == NEW, ONE_PULSE_pct
         if is_new:
             most = silent[row["path"], row["edge_ms"]] + NEAR_pct
-        elif PATHS[row["path"]].delay_ms > steps.JUDGED_DELAY_ms:
+        elif PATHS[row["path"]].delay_ms > JUDGED_DELAY_ms:
             continue
         about = row["source"], f"edge of {row['edge_ms']} ms", f"{row['path']} ms", row["notice"]
         name, change = f"notice, {', '.join(map(str, about))}", row["change_2s_pct"]

@@ -58,7 +58,7 @@ trials runaway --loads /sys: --loads /sys: has none of gpt3_512xh100_2s.csv.gz, 
 trials nuisance --loads /sys: --loads /sys: has no .csv or .csv.gz with a power column
 smooth --delays 170,180: argument --delays: 180: allowed are 50, 55, 60, 100, 100f, 170, 250, 500
 smooth largest --meter roof: argument --meter: invalid choice: 'roof'
-smooth largest --steps: unrecognized arguments: --steps
+smooth largest --spectra: unrecognized arguments: --spectra
 trials: the following arguments are required: NAME
 trials nobody: argument NAME: invalid choice: 'nobody'
 keys nobody: argument WHAT: invalid choice: 'nobody'

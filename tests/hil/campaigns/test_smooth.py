@@ -20,7 +20,6 @@ from hil.campaigns.smooth import (
     notice_life,
     notices,
     simulator,
-    steps,
 )
 from hil.campaigns.smooth.paths import PATHS
 from tests.tables import cases
@@ -39,15 +38,15 @@ class Fixed:
 
 
 class Echo:
-    """Stands in for Track: the load less a level, times a factor; keeps what it saw."""
+    """Stands in for Track: the load less a level; keeps what it saw."""
 
-    def __init__(self, factor=1.0, level_W=200_000):
-        self.factor, self.level_W, self.seen = factor, level_W, []
+    def __init__(self, level_W=200_000):
+        self.level_W, self.seen = level_W, []
 
     def step(self, known, found, elapsed_ticks):
         seen = found.load_W, found.is_load_new, known.soc_permille, found.left_setpoint_W
         self.seen.append(seen)
-        return (FastRequest(round(self.factor * (found.load_W - self.level_W)), 0),)
+        return (FastRequest(found.load_W - self.level_W, 0),)
 
 
 def sine_W(at_Hz, seconds=60):
@@ -247,32 +246,10 @@ def test_the_study_expects_every_figure_under_a_name_that_is_measured():
     assert {path for _, _, path in found} <= PATHS.keys()
 
 
-def follow(monkeypatch, factor):
-    monkeypatch.setattr(followers, "function", lambda path, believed_ms=None: Echo(factor))
-
-
-def test_a_step_that_is_followed_plainly_is_back_in_time(monkeypatch):
-    follow(monkeypatch, 1.0)
-    row = steps.played(steps.Job(100, "170"))
-    assert row["overshoot_pct"] == 0.0 and 250 <= row["back_ms"] <= 300 and not row["missed"]
-
-
-def test_a_step_with_overshoot_and_one_that_is_not_back_are_off(monkeypatch):
-    follow(monkeypatch, 1.2)
-    row = steps.played(steps.Job(50, "100"))
-    assert row["overshoot_pct"] == pytest.approx(20.0, abs=0.1)
-    assert row["missed"] == [
-        "step with an edge of 50 ms, 100 ms: overshoot 20.0 %, at most 5 %",
-        "step with an edge of 50 ms, 100 ms: back after 9975 ms, at most 350",
-    ]
-    assert not steps.played(steps.Job(200, "100"))["missed"]
-    assert not steps.played(steps.Job(50, "500"))["missed"]
-
-
-def test_missed_limits_of_steps_and_spectra_are_off():
-    names = "spectra", "steps"
+def test_missed_limits_of_notices_and_spectra_are_off():
+    names = "spectra", "notices"
     parts = {name: [{"missed": [name]}, {"missed": []}] for name in names}
-    assert command.misses({"rows": [], **parts}) == ["steps", "spectra"]
+    assert command.misses({"rows": [], **parts}) == ["spectra", "notices"]
 
 
 ROWS = "".join(f"{t},{250 + 50 * (t // 5 % 2)}\n" for t in range(40))
