@@ -36,7 +36,7 @@ from hil.values.mean_readings import NOT_KNOWN, NOT_KNOWN_IN_WORDS
 
 Done = tuple[dict[str, Any], str]  # (document, section of the page)
 BASE = "base"  # of --variant
-COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>12}  {}"
+COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>16}  {}"
 FILES = {
     "load": "CSV with t_s and powers, instead of the built-in load",
     "jobs": "CSV with at_s, for_s and power_W of each job, instead of the drawn ones",
