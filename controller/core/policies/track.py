@@ -191,9 +191,10 @@ class Track(Function):
 
     def _soc_error(self, known: Known, found: Found) -> int | None:
         """Target of the charge less the charge, permille. During a request, its sender controls the
-        charge. Between the requests of a schedule the charge stays, and so does a surplus that the
-        export limit stores. But tracking returns the energy that it took from the grid: otherwise
-        each cloud would add some of it to the battery.
+        charge. Between the requests of a schedule the charge stays. A surplus that the export limit
+        stores stays too, and what a cap of the import took is not bought back: its sender knows the
+        prices. But tracking returns the energy that it took from the grid: otherwise each cloud
+        would add some of it to the battery.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:
@@ -205,7 +206,7 @@ class Track(Function):
             return self._soc_target - mean
         if state.held_from and _stores_sun(found):
             state.held_permille += mean - (state.held_from - 1)
-        elif not state.held_from or _is_surplus(found):
+        elif not state.held_from or _is_surplus(found) or _gives_for_cap(found):
             state.held_permille = mean
         state.held_from = mean + 1
         return state.held_permille - mean
@@ -243,6 +244,11 @@ class Track(Function):
 def _is_surplus(found: Found) -> bool:
     """The battery has to charge beside the request, or may not give all of it."""
     return found.left_high_W < 0
+
+
+def _gives_for_cap(found: Found) -> bool:
+    """A cap of the import obliges the battery to give."""
+    return found.is_low_obliged and found.left_low_W > 0
 
 
 def _stores_sun(found: Found) -> bool:

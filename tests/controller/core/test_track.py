@@ -369,6 +369,17 @@ def test_a_surplus_that_the_export_limit_stores_stays_stored():
     assert function._soc_error(seen, seen) == -20, "the sun stays, what the grid gave comes back"
 
 
+def test_what_a_cap_obliged_the_battery_to_give_is_not_bought_back():
+    """A schedule gives beneath clouds: the grid filled the battery at once when the cap rose."""
+    function = track.Track(setup())
+    seen = Tick(soc_permille=(300, 300), scheduled_source=1)
+    assert function._soc_error(seen, seen) == 0
+    seen.soc_permille, seen.is_low_obliged, seen.left_low_W = (250, 250), True, 1
+    assert function._soc_error(seen, seen) == 0
+    seen.soc_permille, seen.left_low_W = (240, 240), 0  # it may give 0
+    assert function._soc_error(seen, seen) == 10
+
+
 @cases("""
     available_W  connection_W  is_back
     (-RATED_W, -100_000)  None  True
