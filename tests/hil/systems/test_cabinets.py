@@ -48,7 +48,7 @@ def test_cabinets_share_what_one_controller_does():
 def test_a_cap_ends_with_the_last_second_of_its_slot():
     """That second once had the next slot's power, so a cap for two hours was missed in its mean."""
     site, (member,) = site_of(1)
-    member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0), (OPEN_W, OPEN_W, OPEN_W, 0)])
+    member.schedule(0, 15, [(CAP_W, OPEN_W, OPEN_W, 0), (OPEN_W, OPEN_W, -60_000, 0)])
     grid_W = []
     for _ in range(930):
         site.step(1.0)
