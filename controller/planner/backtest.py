@@ -221,7 +221,7 @@ def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
         else:
             low_W, first_W = first_W, second_W
             second_W = low_W + GOLDEN * (high_W - low_W)
-    return found.best()
+    return found.best
 
 
 class _Foresight:
@@ -233,17 +233,17 @@ class _Foresight:
         self._net_W = without(past).grid_W
         self._start = later(past.start, past.before)
         self._price = _own_prices(site, past, self._start)
-        self._losses: dict[float, tuple[float, Outcome]] = {}
+        self._losses: dict[float, float] = {}
+        self.best = without(past)  # of the caps that were asked for; each has 28 days of powers
 
     def loss(self, cap_W: float) -> float:
         """Cost at this cap; import above the cap costs more than it can save."""
         if cap_W not in self._losses:
-            self._losses[cap_W] = self._at(cap_W)
-        return self._losses[cap_W][0]
-
-    def best(self) -> Outcome:
-        """The cheapest one of those that were asked for."""
-        return min(self._losses.values(), key=lambda each: each[0])[1]
+            loss, found = self._at(cap_W)
+            if loss < min(self._losses.values(), default=math.inf):
+                self.best = found
+            self._losses[cap_W] = loss
+        return self._losses[cap_W]
 
     def _at(self, cap_W: float) -> tuple[float, Outcome]:
         site = self._site
