@@ -17,6 +17,7 @@ from hil.campaigns.smooth import (
 )
 from hil.campaigns.smooth.paths import PATHS, paths
 from hil.engine.arguments import whole
+from hil.engine.refusals import InputError
 from hil.runner import options, report
 from hil.runner.cases import Runner
 
@@ -32,9 +33,7 @@ OPTIONS = {
     "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
     "--notices": options.flag("announced steps as well"),
     "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
-    "--spectra-seeds": options.value(
-        whole(1, 1000), "NUMBER", "seeds of --spectra (%(default)s)", 1
-    ),
+    "--spectra-seeds": options.value(whole(1, 1000), "NUMBER", "seeds of --spectra (1)"),
     "--without": {
         "nargs": "+",
         "metavar": "PART",
@@ -57,7 +56,8 @@ def sources(arguments: argparse.Namespace) -> list:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play all; MET if every figure is as the study expects and as the targets ask."""
+    """Play all; MET if every figure is as the study expects and as the targets ask. InputError."""
+    _refuse_what_has_no_effect(arguments)
     print(f"seed       {arguments.seed}", flush=True)
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
     with Runner(arguments) as runner:
@@ -76,12 +76,26 @@ def run(arguments: argparse.Namespace) -> int:
             document["notices"] = notices.run(arguments.delays, runner)
         if arguments.spectra:
             document["spectra"] = spectra.run(
-                arguments.delays, arguments.seed, runner, arguments.spectra_seeds
+                arguments.delays, arguments.seed, runner, arguments.spectra_seeds or 1
             )
     missed = document["missed"] = misses(document)
     closing = [f"off        {line}" for line in missed]
     closing.append(report.verdict(f"{len(missed)} figures are off"))
     return report.finish(arguments, document, closing, not missed)
+
+
+def _refuse_what_has_no_effect(arguments: argparse.Namespace) -> None:
+    given = {
+        "--notices": arguments.notices,
+        "--spectra": arguments.spectra,
+        "--spectra-seeds": arguments.spectra_seeds is not None,
+        "--range-kW": arguments.range_kW is not None,
+    }
+    named = ", ".join([option for option, is_given in given.items() if is_given])
+    if arguments.without and named:
+        raise InputError(f"{named} cannot stand beside --without, which plays the loads alone")
+    if given["--spectra-seeds"] and not arguments.spectra:
+        raise InputError("--spectra-seeds counts the seeds of --spectra: give --spectra as well")
 
 
 def _rows(arguments: argparse.Namespace, runner: Runner) -> list:

@@ -6,6 +6,7 @@ import pytest
 from hil.__main__ import main
 from hil.campaigns.smooth import ablation, followers, spectra
 from hil.campaigns.smooth.paths import PATHS
+from tests.tables import cases
 
 PATH = PATHS["60"]
 
@@ -56,3 +57,20 @@ def test_the_table_has_a_row_for_each_part_and_group(monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["smooth", "--without", "chang"])
     assert "nearest 'change'" in capsys.readouterr().err
+
+
+@cases("""
+    given                                       line
+    "--notices --spectra --range-kW 50"         "--notices, --spectra, --range-kW cannot stand"
+    "--spectra --spectra-seeds 1"               "--spectra, --spectra-seeds cannot stand"
+""")
+def test_an_option_that_the_table_of_parts_would_ignore_is_refused(given, line, capsys):
+    assert main(["smooth", "--without", "slope", *given.split()]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith(f"smooth: {line} beside --without") and not told.out
+    assert told.err.count("\n") == 1
+
+
+def test_seeds_of_spectra_that_are_not_played_are_refused(capsys):
+    assert main(["smooth", "--spectra-seeds", "1"]) == 2
+    assert "smooth: --spectra-seeds counts the seeds of --spectra" in capsys.readouterr().err
