@@ -289,6 +289,13 @@ def test_a_row_that_is_worse_than_the_study_s_is_off(folder, monkeypatch, capsys
     assert "off        b total_kW, lin, 170 ms: rms_2s" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_figures_stated_of_a_built_in_load_are_those_of_today(capsys):
+    paths = [path for load, _, path in expected.rows() if load == "iterations"]
+    options = "--delays", ",".join(paths), "--only", "iterations", "--processes", "1"
+    assert len(paths) == 3 and main(["smooth", *options]) == 0, capsys.readouterr().out
+
+
 def noticed(notice, source=notices.ONCE, path="100f", edge_ms=0):
     return notices.played(notices.Job(path, edge_ms, notice, source))
 
