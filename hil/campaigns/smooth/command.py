@@ -125,8 +125,8 @@ def _lines(rows: list) -> str | None:
     return "\n".join(map(table_line, rows)) or None
 
 
-# The 5 s range under a stated one: beside no battery, beside none stated, % of the peak
-HARM_MAX, KEPT_MAX, NEAR_PCT = 1.25, 1.05, 1.0
+# The 5 s range under a stated one: beside no battery on steps, on ramps; beside none stated
+STEPS_MAX, RAMPS_MAX, KEPT_MAX, RAMP_S_MIN = 1.11, 1.25, 1.05, 0.25
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
     " range in 5 s, change in 15 s, strongest line, ramp of 1 s (T4), % of the peak:"
@@ -194,18 +194,19 @@ def _about(row: dict) -> str:
 
 def _missed_range(row: dict) -> list[str]:
     """A stated range makes the grid worse: than the range and the load, or than stating none where
-    following keeps it.
+    following keeps it. The promise for loads whose edges last RAMP_S_MIN is the weaker one.
     """
     if row.get("strict", {}).get("rules", {}).get("range_5s") is None:
         return []
     left_pct, stated_pct = row["strict"]["rules"]["range_5s"], row["strict"]["stated_pct"]
     alone_pct, free_pct = [row["rules"][way]["range_5s"] for way in ("no_battery", "ours")]
-    most_pct = max(stated_pct, HARM_MAX * alone_pct)
+    is_ramp = round(row["strict"]["edge_s"], 3) >= RAMP_S_MIN
+    most_pct = max(stated_pct, (RAMPS_MAX if is_ramp else STEPS_MAX) * alone_pct)
     if free_pct <= stated_pct:
-        most_pct = min(most_pct, KEPT_MAX * free_pct + NEAR_PCT)
+        most_pct = min(most_pct, KEPT_MAX * free_pct)
     if left_pct <= most_pct:
         return []
-    return [f"{_about(row)}: stated range: 5 s range {left_pct:.1f}, at most {most_pct:.1f}"]
+    return [f"{_about(row)}: stated range: 5 s range {left_pct:.2f}, at most {most_pct:.2f}"]
 
 
 def add(commands: Any) -> None:

@@ -7,6 +7,7 @@ from hil.campaigns.smooth.simulator import TICK_S
 
 WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
 FIGURES = ("rms", "p99", "max")
+EDGE_TICKS_MAX = 15  # edges of 0.25 s touch as many, wherever they begin
 STILL_W = 50.0  # a load whose means change by less (rms) has no residual
 RANGE_S = 300
 
@@ -53,3 +54,10 @@ def largest_range_W(power_W: np.ndarray, count: int) -> float:
         return 0.0
     highs_W, lows_W = [rolling_max(way * power_W, min(count, len(power_W))) for way in (1, -1)]
     return float((highs_W + lows_W).max())
+
+
+def edge_s(power_W: np.ndarray) -> float:
+    """How long the largest movement of 0.3 s would take at the steepest; 0.3 s: as long or more."""
+    steepest_W = float(np.abs(np.diff(power_W)).max(initial=0.0))
+    moved_W = largest_range_W(power_W, EDGE_TICKS_MAX + 1)
+    return TICK_S * (moved_W / steepest_W if steepest_W else EDGE_TICKS_MAX)
