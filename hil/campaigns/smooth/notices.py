@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.audit.measures import Range
-from controller.audit.samples import Block
 from controller.core.policies.notices import Notice
 from controller.core.tracking.announced import A_CREDIT_W_MS, Announced
-from hil.campaigns.smooth import followers, loads, notice_life, simulator
+from hil.campaigns.smooth import followers, loads, notice_life, rules, simulator
 from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
@@ -24,7 +22,7 @@ LATE_ms = (-50, -20, 0, 20, 50)  # by which the step comes after its time
 UNANNOUNCED, WRONG = "none", "wrong"
 NEW, ONCE = "new", "right once"  # sources
 SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # of the step, in 2 s means
-MEANS_S, RANGE_S, BAND_Hz = 2.0, 5.0, [0.1, 55.0]
+MEANS_S = 2.0
 VALID_MS = 1000
 ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # of the step, in the range
 
@@ -117,7 +115,7 @@ def _figures(job: Job, path: Path, phase_ms: int) -> tuple[float, float, float]:
     off_W = simulator.run(follower, load_W, path).grid_W - LEVEL_W
     return (
         100 * largest_change_W(off_W) / STEP_W,
-        100 * range_W(off_W) / STEP_W,
+        100 * rules.ercot_range_W(off_W) / STEP_W,
         1000 * TICK_S * float(np.abs(off_W).sum()) / STEP_W,
     )
 
@@ -128,15 +126,6 @@ def largest_change_W(power_W: np.ndarray) -> float:
     sums = np.cumsum(np.append(0.0, power_W))
     means_W = (sums[ticks:] - sums[:-ticks]) / ticks
     return float(np.abs(means_W[ticks:] - means_W[:-ticks]).max())
-
-
-def range_W(power_W: np.ndarray) -> float:
-    """The largest range in 5 s, as ERCOT's rule measures it."""
-    measure = Range(RANGE_S, BAND_Hz, TICK_S)
-    times_s = np.arange(len(power_W)) * TICK_S
-    measure.feed(Block(True, times_s, {}), power_W)
-    assert measure.worst is not None
-    return measure.worst.value
 
 
 def _judge(rows: list) -> None:

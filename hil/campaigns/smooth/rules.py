@@ -1,16 +1,19 @@
 """Figures of a grid operator's rules: 5 s range, 15 s change, strongest line, ramp of 1 s.
 
-Powers are means of a tick, W; the filter has one pole. ERCOT limits the range, IESO change and
-lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp (second-hand).
+Powers are means of a tick, W; the filter has one pole, unless two are asked for. ERCOT limits the
+range, IESO change and lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp (second-hand).
 """
 
 import numpy as np
 
+from controller.audit.measures import Range
+from controller.audit.samples import Block
 from hil.campaigns.smooth import metrics
 from hil.campaigns.smooth.simulator import TICK_S
 
 LOW_Hz = 0.1  # power below it does not count in the 5 s range
 FROM_S = 10  # the figures begin here
+BAND_Hz = [LOW_Hz, 55.0]  # of ERCOT
 RANGE_S, CHANGE_S, RAMP_S, LINE_S = 5, 15, 1, 60
 DIGITS = {"range_5s": 1, "change_15s": 1, "line": 2, "t4": 1}  # printed of each figure
 
@@ -34,6 +37,14 @@ def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
 def range_5s_W(power_W: np.ndarray) -> float:
     """The largest range in 5 s of the power above LOW_Hz, from FROM_S on."""
     return largest_range_W(high_passed_W(power_W)[round(FROM_S / TICK_S) :], RANGE_S)
+
+
+def ercot_range_W(power_W: np.ndarray, poles: int = 1) -> float:
+    """The largest range in 5 s as the audit measures ERCOT's: its text leaves the poles open."""
+    measure = Range(RANGE_S, BAND_Hz, TICK_S, poles)
+    measure.feed(Block(True, np.arange(len(power_W)) * TICK_S, {}), power_W)
+    assert measure.worst is not None
+    return measure.worst.value
 
 
 def line_W(power_W: np.ndarray) -> float:

@@ -181,16 +181,18 @@ def test_a_narrow_band_at_the_lowest_frequency_still_holds_a_line():
 
 
 @cases("""
-    path    pct   is_off
-    "100f"  21.0  False
-    "100f"  21.1  True
-    "60"    12.6  False
-    "60"    12.7  True
-    "170"   40.0  False
+    path    pct    two    missed
+    "100f"  21.0   21.7   []
+    "100f"  21.01  21.7   ["5 s range 21.01 %, filter of 1"]
+    "100f"  21.0   21.71  ["5 s range 21.71 %, filter of 2"]
+    "60"    12.6   13.1   []
+    "60"    12.61  13.11  ["5 s range 12.61 %, filter of 1", "5 s range 13.11 %, filter of 2"]
+    "170"   40.0   40.0   []
 """)
-def test_a_ramp_is_judged_on_the_paths_of_60_and_100_ms(path, pct, is_off):
-    (row,) = spectra._ramp_rows(path, [{"number": 250, "pct": pct}])
-    assert bool(row["missed"]) is is_off
+def test_a_ramp_is_judged_with_both_filters_on_the_paths_of_60_and_100_ms(path, pct, two, missed):
+    (row,) = spectra._ramp_rows(path, [{"number": 250, "pct": pct, "two_poles_pct": two}])
+    assert [line.partition(": ")[2].partition(" poles")[0] for line in row["missed"]] == missed
+    assert f"{pct:.2f} % of the load's peak; two poles {two:.2f} %" in spectra._line(row)
 
 
 @cases("""
@@ -204,11 +206,12 @@ def test_a_spectrum_that_following_made_larger_is_not_any_more(kind, number, pat
     assert spectra.played(spectra.Job(kind, number, path, seed))["ratio"] <= 1.05
 
 
-@pytest.mark.parametrize("path, most", (("100f", 21.0), ("60", 12.6)))
+@pytest.mark.parametrize("path, most, two", (("100f", 21.0, 21.7), ("60", 12.6, 13.1)))
 @pytest.mark.parametrize("rise_ms", (250, 450))
-def test_a_short_ramp_leaves_what_plain_following_leaves(monkeypatch, path, most, rise_ms):
+def test_a_short_ramp_leaves_what_plain_following_leaves(monkeypatch, path, most, two, rise_ms):
     monkeypatch.setattr(spectra, "RAMP_TURNS", 1)
-    assert spectra.played(spectra.Job("ramp", rise_ms, path, 1))["pct"] <= most
+    found = spectra.played(spectra.Job("ramp", rise_ms, path, 1))
+    assert found["pct"] <= most and found["pct"] < found["two_poles_pct"] <= two
 
 
 @pytest.mark.parametrize("number, part", ((4, 0.0), (6, 1.2), (4, 1.2)))
