@@ -2,6 +2,7 @@
 
 The step comes before, at or after the announced time, or not at all. Beside it: the same step
 without a notice. A new source is only watched; one that was right once acts, and may be late.
+What it costs where it is further off its time than it may be is printed, and not judged.
 """
 
 from typing import NamedTuple
@@ -19,6 +20,7 @@ STEP_W, LEVEL_W = 100_000, 200_000
 BEFORE_S, AFTER_S = 5, 10
 EDGES_ms, PHASE_ms = (0, 100), 5
 LATE_ms = (-50, -20, 0, 20, 50)  # by which the step comes after its time
+FAR_ms = (-200, -150, -100, 100, 150, 200)  # further than it may be
 UNANNOUNCED, WRONG = "none", "wrong"
 NEW, ONCE = "new", "right once"  # sources
 SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # of the step, in 2 s means
@@ -58,6 +60,7 @@ class Noticed(followers.Ours):
 def run(paths: tuple, runner: Runner) -> list:
     """Rows of the worst phase; prints them."""
     acting = [(notice, source) for source in (NEW, ONCE) for notice in (*LATE_ms, WRONG)]
+    acting += [(notice, ONCE) for notice in FAR_ms]
     todo = [
         Job(path, edge_ms, notice, source)
         for path in paths
@@ -71,7 +74,30 @@ def run(paths: tuple, runner: Runner) -> list:
     print(f"{'edge, ms':10}{'source':12}{'the step comes':16}   ms     2 s     5 s   pulse")
     rows = runner.play(todo, played, _line, lambda job: " ".join(map(str, job)))
     _judge(rows)
+    print("\n".join(_worst_lines(rows)), flush=True)
     return rows + notice_life.run(paths)
+
+
+def _worst_lines(rows: list) -> list[str]:
+    """What one step that comes further off its time than it may leaves in the range, by path."""
+    found: dict[str, list] = {}
+    for row in rows:
+        if row["notice"] in FAR_ms:
+            found.setdefault(row["path"], []).append((row["range_5s_pct"], row))
+    return [
+        f"worst      {path:>4} ms: a source that was right once, then {row['notice']} ms late:"
+        f" range {pct:.0f} %, silence {_silent(rows)[path, row['edge_ms']]:.0f} %"
+        for path, each in found.items()
+        for pct, row in [max(each, key=lambda one: one[0])]
+    ]
+
+
+def _silent(rows: list) -> dict[tuple[str, int], float]:
+    return {
+        (row["path"], row["edge_ms"]): row["range_5s_pct"]
+        for row in rows
+        if row["notice"] == UNANNOUNCED
+    }
 
 
 def _line(row: dict) -> str:
@@ -132,16 +158,12 @@ def _judge(rows: list) -> None:
     """Mark what a row misses. A new source costs what silence costs. One that acts leaves 5 % in
     2 s means, and one pulse where its step does not come: no second one.
     """
-    silent = {
-        (row["path"], row["edge_ms"]): row["range_5s_pct"]
-        for row in rows
-        if row["notice"] == UNANNOUNCED
-    }
+    silent = _silent(rows)
     for row in rows:
         is_new, most = row["source"] == NEW, ONE_PULSE_pct
         if is_new:
             most = silent[row["path"], row["edge_ms"]] + NEAR_pct
-        elif PATHS[row["path"]].delay_ms > JUDGED_DELAY_ms:
+        elif PATHS[row["path"]].delay_ms > JUDGED_DELAY_ms or row["notice"] in FAR_ms:
             continue
         about = row["source"], f"edge of {row['edge_ms']} ms", f"{row['path']} ms", row["notice"]
         name, change = f"notice, {', '.join(map(str, about))}", row["change_2s_pct"]

@@ -1,7 +1,8 @@
 """Figures of a grid operator's rules: 5 s range, 15 s change, strongest line, ramp of 1 s.
 
 Powers are means of a tick, W; the filter has one pole, unless two are asked for. ERCOT limits the
-range, IESO change and lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp (second-hand).
+range, IESO change and lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp
+(second-hand).
 """
 
 import numpy as np

@@ -328,9 +328,10 @@ def test_rows_of_notices_that_are_off_are_named():
         *[("new", "none", 9.0, 90), ("new", 0, 9.0, 90), ("new", 50, 9.0, 92)],
         *[("right once", 0, 5.0, 110), ("right once", 50, 5.1, 100)],
         *[("right once", "wrong", 9.0, 111), ("right once", "wrong", 9.0, 110)],
+        *[("right once", 200, 9.0, 203), ("right once", -100, 9.0, 150)],
     ]
     names = "source", "notice", "change_2s_pct", "range_5s_pct"
-    for path, missed in ("60", [0, 0, 1, 0, 1, 1, 0]), ("500", [0, 0, 1, 0, 0, 0, 0]):
+    for path, missed in ("60", [0, 0, 1, 0, 1, 1, 0, 0, 0]), ("500", [0, 0, 1, 0, 0, 0, 0, 0, 0]):
         rows = [
             {"path": path, "edge_ms": 0, "missed": [], **dict(zip(names, each))} for each in given
         ]
@@ -338,3 +339,33 @@ def test_rows_of_notices_that_are_off_are_named():
         assert [len(row["missed"]) for row in rows] == missed
         name = f"notice, new, edge of 0 ms, {path} ms, 50"
         assert rows[2]["missed"] == [f"{name}: range 92 %, at most 91 %"]
+        assert notices._worst_lines(rows) == [
+            f"worst      {path:>4} ms: a source that was right once, then 200 ms late:"
+            " range 203 %, silence 90 %"
+        ]
+
+
+@cases("""
+    path    late_ms  range_pct
+    "50"    -200     199
+    "50"    100      167
+    "50"    200      203
+    "100f"  -150     199
+    "100f"  150      197
+    "100f"  200      201
+""")
+def test_one_wrong_time_of_a_source_that_was_right_once_costs_up_to_two_steps(
+    path, late_ms, range_pct
+):
+    assert noticed(late_ms, path=path)["range_5s_pct"] == pytest.approx(range_pct, abs=1)
+
+
+def test_every_notice_is_played_and_the_worst_printed(monkeypatch, capsys):
+    monkeypatch.setattr(notices, "EDGES_ms", (0,))
+    monkeypatch.setattr(notices, "PHASE_ms", 20)
+    monkeypatch.setattr(command, "_rows", lambda arguments, runner: [])
+    assert main(["smooth", "--notices", "--delays", "50", "--processes", "1"]) == 0
+    printed = capsys.readouterr().out
+    for late_ms in (-200, -150, -100, -50, -20, 0, 20, 50, 100, 150, 200):
+        assert f"right once  {f'{late_ms} ms late':16}" in printed
+    assert "worst        50 ms: a source that was right once, then " in printed
