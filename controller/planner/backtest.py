@@ -234,7 +234,7 @@ class _Foresight:
         self._start = later(past.start, past.before)
         self._price = _own_prices(site, past, self._start)
         self._losses: dict[float, float] = {}
-        self.best = without(past)  # of the caps that were asked for; each has 28 days of powers
+        self.best = without(past)  # the cheapest so far: one outcome holds 28 days of powers
 
     def loss(self, cap_W: float) -> float:
         """Cost at this cap; import above the cap costs more than it can save."""

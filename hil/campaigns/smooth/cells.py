@@ -72,8 +72,8 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
 
 
 def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
-    """What a stated 5 s range costs: 2 s residual, figures of the rules, the range stated, all in
-    %; and how long the load's edges last.
+    """The same load with a stated 5 s range: 2 s residual, figures of the rules and the range
+    stated, %; length of the load's steepest edge, s.
     """
     grid_W = followers.ours(load_W, path, followers.function(path, None, range_W_max)).grid_W
     peak_W = float(np.abs(load_W).max())

@@ -57,7 +57,9 @@ def largest_range_W(power_W: np.ndarray, count: int) -> float:
 
 
 def edge_s(power_W: np.ndarray) -> float:
-    """How long the largest movement of 0.3 s would take at the steepest; 0.3 s: as long or more."""
+    """Length of the steepest edge, s: the largest movement within 0.3 s divided by the steepest
+    slope; 0.3 stands for longer ones and for a load that does not move.
+    """
     steepest_W = float(np.abs(np.diff(power_W)).max(initial=0.0))
     moved_W = largest_range_W(power_W, EDGE_TICKS_MAX + 1)
     return TICK_S * (moved_W / steepest_W if steepest_W else EDGE_TICKS_MAX)

@@ -2,7 +2,8 @@
 
 The step comes before, at or after the announced time, or not at all. Beside it: the same step
 without a notice. A new source is only watched; one that was right once acts, and may be late.
-What it costs where it is further off its time than it may be is printed, and not judged.
+Steps that come further off their time than the product allows are played too; their cost is
+printed and not judged.
 """
 
 from typing import NamedTuple
@@ -79,7 +80,7 @@ def run(paths: tuple, runner: Runner) -> list:
 
 
 def _worst_lines(rows: list) -> list[str]:
-    """What one step that comes further off its time than it may leaves in the range, by path."""
+    """One line for each path: the largest 5 s range that a step far off its time leaves."""
     found: dict[str, list] = {}
     for row in rows:
         if row["notice"] in FAR_ms:
@@ -155,8 +156,8 @@ def largest_change_W(power_W: np.ndarray) -> float:
 
 
 def _judge(rows: list) -> None:
-    """Mark what a row misses. A new source costs what silence costs. One that acts leaves 5 % in
-    2 s means, and one pulse where its step does not come: no second one.
+    """Mark what a row misses. A new source costs what silence costs. A source that acts leaves at
+    most 5 % in 2 s means, and one pulse, not two, where its step does not come.
     """
     silent = _silent(rows)
     for row in rows:
