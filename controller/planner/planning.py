@@ -43,7 +43,7 @@ class Habit(NamedTuple):
 
 HOLDS_CAP = Habit(0.7, 0.8, 2 * SLOTS_PER_DAY)
 TRADES = Habit(0.7, 0.0, 2 * SLOTS_PER_DAY, True)
-TOLD = Habit(0.6, 0.2, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day
+TOLD = Habit(0.6, 0.0, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day: the cap is sure
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
 
