@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
+from controller.planner.guard import Net
 from controller.planner.rows import rows_of
 from controller.planner.tariff import W_PER_KW
 from controller.system import local_days
@@ -42,7 +43,7 @@ class Habit(NamedTuple):
 
 HOLDS_CAP = Habit(0.7, 0.8, 2 * SLOTS_PER_DAY)
 TRADES = Habit(0.7, 0.0, 2 * SLOTS_PER_DAY, True)
-TOLD = Habit(0.6, 0.2, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day
+TOLD = Habit(0.6, 0.0, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day: the cap is sure
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
 
@@ -78,9 +79,6 @@ class Known(NamedTuple):
     carbon_g_per_kWh: Sequence[float] = ()  # to come
     cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
     yielded_h: float = 0.0  # of this month, in which the load was lowered on request
-
-
-Net = tuple[list[float], list[bool]]  # load less PV of past slots, and whether each is billed
 
 
 class Planned(NamedTuple):
@@ -207,7 +205,8 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
     slots = slots_ahead(site, known, net_W, caps_W)
     past = past_of(site, known)
-    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W)
+    told = net_W[: len(known.load_W)], billed[: len(known.load_W)]
+    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W, told)
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)

@@ -18,6 +18,7 @@ from hil.systems.rival_rules import Rules
 from hil.systems.series import KWH_PER_W_SLOT
 
 BEGIN = 0.5  # of the full energy
+EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # to add savings up
 
 
 class Watched:

@@ -9,7 +9,7 @@ from controller.forms.refusal import ConfigError
 from hil.engine.arguments import number, whole
 from hil.runner import options, report
 from hil.runner.cases import Runner
-from hil.systems import back_tests, measured, pasts, spec
+from hil.systems import back_tests, measured, pasts, plan_without, spec
 from hil.systems.pasts import Case
 
 # (system, variant): goals, percent: share of what perfect foresight saves, part of its peak cut
@@ -22,7 +22,6 @@ GOALS = {
     ("north_america", ""): (75, 70),
     ("shanghai", ""): (95, None),
 }
-EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # to add savings up
 WORSE_PERMILLE = 2.5  # of the bill: a month may be so much worse than no battery
 HEAD = "{:<22} {:>9} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9}  {}".format
 COLUMNS = (
@@ -52,6 +51,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "PERCENT",
         "of the highest load, for 20 h a month: what a load that yields is worth",
     ),
+    "--without": {
+        "nargs": "+",
+        "metavar": "PART",
+        "choices": ("all", *plan_without.PARTS),
+        "help": f"what a part earns: all, {', '.join(plan_without.PARTS)}",
+    },
     "--site": options.value(str, "FILE", "a planner.toml, with --series"),
     "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
 }
@@ -63,6 +68,11 @@ def main(arguments: argparse.Namespace) -> int:
         raise ConfigError("--site and --series: allowed are both, or none of them")
     works = _works(arguments)  # files are refused before the first month is planned
     with Runner(arguments) as runner:
+        if arguments.without:
+            every = "all" in arguments.without
+            parts = list(plan_without.PARTS) if every else arguments.without
+            report.write_json(arguments.json, plan_without.run(works, parts, runner))
+            return report.MET
         found = runner.play(
             list(works), lambda name: back_tests.judged(works[name]().yielding(arguments.yields))
         )
@@ -132,7 +142,7 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
         if any([row["yields_W"] for row in rows]):
             text.append(_yields(rows))
     saved, best = [
-        sum([row[key] * EUR.get(row["currency"], 1.0) for row in found])
+        sum([row[key] * back_tests.EUR.get(row["currency"], 1.0) for row in found])
         for key in ("saved", "best")
     ]
     text.append(f"weighted by what can be saved: {_percent(saved, best)} %")

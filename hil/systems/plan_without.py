@@ -1,0 +1,175 @@
+"""`hil plan --without PART`: what each part of the planner earns, by planning months without it.
+
+A part is switched off by a replacement of its function in the process of the case, never by a
+setting of the product. Each month is planned as it was, and three times with a bad load that is
+drawn from its name: it falls by a quarter, it rises by a seventh, or one day has a fifth more.
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from unittest import mock
+
+from controller.planner import backtest, forecast, guard, planning
+from controller.planner.daily import Daily
+from controller.planner.planning import SLOTS_PER_DAY, Habit, Known, Planned, Site
+from hil.runner.cases import Runner
+from hil.systems import back_tests
+from hil.systems.pasts import Case
+
+FALL, RISE, DAY = 0.75, 1.15, 1.2
+DRAWN_DAYS = 10  # of a month, in one of which a bad load begins
+_PLANNED, _HABIT_OF = planning.planned, planning.habit_of
+
+
+def _with(**changes: Any) -> Callable[..., Planned]:
+    def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
+        return _PLANNED(site, known, cap_W, habit._replace(**changes))
+
+    return planned
+
+
+def _one_habit(found: Habit, instead: Habit) -> Callable[[Site, Known], Habit]:
+    def habit_of(site: Site, known: Known) -> Habit:
+        own = _HABIT_OF(site, known)
+        return instead if own == found else own
+
+    return habit_of
+
+
+PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its name, by what
+    "guard": (guard, "charge_to_W", lambda *_: math.inf),
+    "holds_cap": (planning, "habit_of", _one_habit(planning.HOLDS_CAP, planning.TRADES)),
+    "trades": (planning, "habit_of", _one_habit(planning.TRADES, planning.HOLDS_CAP)),
+    "fading": (forecast, "FADES_SLOTS", 1e-9),
+    "need": (planning, "_floored", lambda site, time, past, slots, cap_W: slots),
+    "look": (planning, "planned", _with(looks=0)),
+    "kept": (planning, "planned", _with(kept=0.0)),
+}
+
+
+class Job(NamedTuple):
+    """A month with each of the parts off in turn."""
+
+    case: Case
+    bad: str  # "": as it was
+    parts: Sequence[str]
+
+
+def run(
+    works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: Runner
+) -> list[dict[str, Any]]:
+    """A row for each part and kind of month; prints them."""
+    todo = [Job(bad_load(work(), bad), bad, parts) for work in works.values() for bad in ("", *BAD)]
+    found = runner.play(
+        todo, played, name=lambda job: f"{job.case.name} {job.case.label} {job.bad}"
+    )
+    rows = [
+        row
+        for part in parts
+        for is_bad in (False, True)
+        for row in _rows(part, is_bad, [each for each in found if bool(each["bad"]) == is_bad])
+    ]
+    print(
+        "without      months         of foresight   of one system   worst month, permille of bill"
+    )
+    for row in rows:
+        print(_line(row), flush=True)
+    return rows
+
+
+def _falls(load_W: list[float], draw: random.Random) -> list[float]:
+    begin = draw.randrange(DRAWN_DAYS) * SLOTS_PER_DAY
+    return [*load_W[:begin], *[FALL * each for each in load_W[begin:]]]
+
+
+def _rises(load_W: list[float], draw: random.Random) -> list[float]:
+    begin = draw.randrange(DRAWN_DAYS) * SLOTS_PER_DAY
+    return [*load_W[:begin], *[RISE * each for each in load_W[begin:]]]
+
+
+def _one_day(load_W: list[float], draw: random.Random) -> list[float]:
+    begin = draw.randrange(len(load_W) // SLOTS_PER_DAY) * SLOTS_PER_DAY
+    end = begin + SLOTS_PER_DAY
+    day = [DAY * each for each in load_W[begin:end]]
+    return [*load_W[:begin], *day, *load_W[end:]]
+
+
+BAD: dict[str, Callable[[list[float], random.Random], list[float]]] = {
+    "falls": _falls,
+    "rises": _rises,
+    "one day": _one_day,
+}
+
+
+def bad_load(case: Case, bad: str) -> Case:
+    """The month with this bad load, drawn from its name; "" leaves it."""
+    if not bad:
+        return case
+    past, draw = case.past, random.Random(f"{case.name} {case.label} {bad}")
+    load_W = list(past.load_W)
+    load_W[past.before :] = BAD[bad](load_W[past.before :], draw)
+    return case._replace(past=past._replace(load_W=load_W))
+
+
+def played(job: Job) -> dict[str, Any]:
+    """What the battery saves with all parts, without each, and by perfect foresight; the bill."""
+    case, site = job.case, job.case.site
+    stored_J = back_tests.BEGIN * site.full_J
+    best = backtest.optimum(site, case.past, stored_J)
+    found = {"": _saved(case, stored_J)}
+    for name in job.parts:
+        with mock.patch.object(*PARTS[name]):
+            found[name] = _saved(case, stored_J)
+    return {
+        "name": case.name,
+        "label": case.label,
+        "bad": job.bad,
+        "currency": case.currency,
+        "best": back_tests.beside_none(case, best)["saved"],
+        "bill": backtest.cost(site, case.past, backtest.without(case.past)),
+        "saved": found,
+    }
+
+
+def _saved(case: Case, stored_J: float) -> float:
+    done = backtest.followed(case.site, case.past, stored_J, case.told(Daily(case.site).rows))
+    return back_tests.beside_none(case, done)["saved"]
+
+
+def _rows(part: str, is_bad: bool, found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """One row. points: of perfect foresight, without the part less with all; weighted, and of the
+    systems that lose and gain most; permille: worst month of the bill, with all and without.
+    """
+    if not found:
+        return
+    of_one = {name: _points(part, [each for each in found if each["name"] == name])
+              for name in dict.fromkeys([each["name"] for each in found])}  # fmt: skip
+    worst = [
+        min([1000 * each["saved"][way] / each["bill"] for each in found]) for way in ("", part)
+    ]
+    yield {
+        "part": part,
+        "months": f"{'bad' if is_bad else 'as were'} {len(found)}",
+        "points": _points(part, found),
+        "least": min(of_one.items(), key=lambda pair: pair[1]),
+        "most": max(of_one.items(), key=lambda pair: pair[1]),
+        "permille": worst,
+    }
+
+
+def _points(part: str, found: Sequence[dict[str, Any]]) -> float:
+    rates = [back_tests.EUR.get(each["currency"], 1.0) for each in found]
+    less = sum([rate * (each["saved"][part] - each["saved"][""])
+                for rate, each in zip(rates, found)])  # fmt: skip
+    best = sum([rate * each["best"] for rate, each in zip(rates, found)])
+    return 100 * less / best if best > 0 else 0.0
+
+
+def _line(row: dict[str, Any]) -> str:
+    (loser, least), (winner, most), (with_all, without) = row["least"], row["most"], row["permille"]
+    return (
+        f"{row['part']:13}{row['months']:12} {row['points']:+6.2f} points   "
+        f"{least:+.1f} {loser} .. {most:+.1f} {winner}   {without:.1f}, with all {with_all:.1f}"
+    )
