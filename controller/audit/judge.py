@@ -9,6 +9,7 @@ from controller.audit.measures import Energy, Measure, Worst
 from controller.audit.ride import Ride, Rides, Undisturbed
 from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule
 from controller.audit.samples import (
+    COMMANDED,
     FREQUENCY,
     GRID,
     LOAD,
@@ -21,6 +22,7 @@ from controller.audit.samples import (
 )
 
 SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
+CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # in which commands are judged
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
@@ -201,8 +203,11 @@ def _largest(rule: Rule, share: float) -> float:
 
 def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     missing = [word for name, word in SIGNS.items() if name not in rides.seen]
+    has_signs, is_told = len(missing) < len(SIGNS), COMMANDED in rides.seen
+    if not is_told and any([rule.values[key] for key in CURVES]):
+        missing.append("commands")
     lacks = f"the record has no {' and no '.join(missing)}" if missing else ""
-    if len(missing) == len(SIGNS):
+    if not has_signs or not is_told and rule.values["back_s"] is None:
         return Verdict(rule, series, NOTHING, lacks)
     if rides.other_Hz:
         why = f"the rule is for another grid: this one has {rides.other_Hz:.0f} Hz"

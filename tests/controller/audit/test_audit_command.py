@@ -310,9 +310,28 @@ def test_a_rule_without_a_time_for_the_power_judges_commands_alone():
     times_s = np.arange(3000) * 0.02
     columns = {"voltage_pu": in_span(times_s, 29.99, 30.29, 0.6, 1.0)}
     columns["load_W"] = in_span(times_s, 29.99, 99, 0.0, 1e8)
+    silent = judge.audit(Given(times_s, columns, 1400), rules.load("spp"), 100.0).verdicts[0]
+    assert (silent.word, silent.why) == (
+        judge.NOTHING,
+        "the record has no frequency and no commands",
+    )
+    columns["commanded"] = np.zeros(3000)
     (found,) = judge.audit(Given(times_s, columns, 1400), rules.load("spp"), 100.0).verdicts
     assert (found.word, found.value, found.limit) == (judge.MET, None, None)
     assert found.why.startswith(INSIDE)
+
+
+@cases("""
+name      why
+"ercot"  "no frequency and no commands"
+"aemc"   "no frequency"
+""")
+def test_a_record_without_commands_says_so_where_the_rule_judges_them(name, why):
+    times_s = np.arange(3000) * 0.02
+    columns = {"voltage_pu": in_span(times_s, 29.99, 30.29, 0.6, 1.0), "load_W": np.full(3000, 1e8)}
+    rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
+    (found,) = judge.audit(Given(times_s, columns, 1400), rule, 100.0).verdicts
+    assert (found.word, found.why) == (judge.MET, f"{INSIDE}; the record has {why}")
 
 
 def sagged(sags_s=(300,), length_s=0.3, late_s=0.5, level=1.0, piece=1400):
@@ -374,6 +393,44 @@ def test_a_power_that_is_not_back_is_late_or_unknown():
     twice = np.where((times_s > 31.49) & (times_s < 31.69), 0.6, sag)
     again = ridden(times_s, twice, gone, piece=1580)
     assert (again.word, "2 of 2 sags" in again.why) == (judge.BROKEN, True)
+
+
+@cases("""
+spans                                              word           back_s
+[]                                                 judge.MET      0
+[(30.05, 30.69)]                                   judge.MET      0.4
+[(30.05, 30.33), (30.37, 45)]                      judge.BROKEN   10
+[(30.39, 60)]                                      judge.BROKEN   10
+[(30.05, 30.33), (32.25, 32.29)]                   judge.MET      2
+[(30.05, 30.33), (32.25, 32.31)]                   judge.BROKEN   2.02
+[(39.99, 40.25), (30.05, 30.33)]                   judge.BROKEN   9.96
+[(25.05, 26.01), (33.05, 34.01)]                   judge.MET      0
+[(25.05, 26.01), (33.05, 34.03)]                   judge.BROKEN   3.74
+[(25.05, 26.01), (30.05, 31.01)]                   judge.MET      0.72
+[(18.05, 19.81), (33.05, 34.01)]                   judge.BROKEN   3.72
+""")
+def test_a_power_is_back_when_it_stays(spans, word, back_s):
+    """Later dips that are no longer than those of 10 s before the sag are the load's own."""
+    times_s = np.arange(3000) * 0.02
+    sag, load_W = in_span(times_s, 29.99, 30.29, 0.6, 1.0), np.full(3000, 1e8)
+    for from_s, to_s in spans:
+        load_W[in_span(times_s, from_s, to_s, True, False)] = 0
+    found = ridden(times_s, sag, load_W)
+    assert (found.word, found.value) == (word, pytest.approx(back_s, abs=0.03))
+
+
+def test_the_next_sag_ends_what_a_power_has_to_hold():
+    """After each of two sags the power is away for 0.4 s; it is away from one to the other."""
+    times_s = np.arange(3000) * 0.02
+    sag = np.where((times_s > 31.49) & (times_s < 31.69), 0.6, 1.0)
+    sag = in_span(times_s, 29.99, 30.29, 0.6, sag)
+    held_W = np.where(
+        (times_s > 31.49) & (times_s < 32.09), 0, in_span(times_s, 29.99, 30.69, 0, 1e8)
+    )
+    found = ridden(times_s, sag, held_W)
+    assert (found.word, found.value) == (judge.MET, pytest.approx(0.4, abs=0.03))
+    away = ridden(times_s, sag, in_span(times_s, 29.99, 32.79, 0.0, 1e8))
+    assert (away.word, away.value) == (judge.BROKEN, pytest.approx(2.5, abs=0.03))
 
 
 def test_a_stop_that_was_there_before_is_no_command_in_the_sag():
