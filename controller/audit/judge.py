@@ -7,7 +7,7 @@ from typing import NamedTuple
 from controller.audit import measures
 from controller.audit.measures import Energy, Measure, Worst
 from controller.audit.ride import Ride, Rides, Undisturbed
-from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule
+from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule, exceeds
 from controller.audit.samples import (
     COMMANDED,
     FREQUENCY,
@@ -75,9 +75,9 @@ class Found(NamedTuple):
 
     @property
     def is_met(self) -> bool:
-        """No rule is broken or refused, and at least one says something."""
+        """No rule is broken or refused, and one is met, or none applies."""
         words = {each.word for each in self.verdicts if each.series == self.judged}
-        return not {BROKEN, REFUSED} & words and words != {NOTHING}
+        return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
 
 
 class Likeness:
@@ -147,6 +147,15 @@ def _measures(
 
 
 def _verdict(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
+    made = _seen(found, rule, series, made_of)
+    if rule.applies(found.site_MW):
+        return made
+    why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
+    return made._replace(word=BELOW, why=why)
+
+
+def _seen(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
+    """The verdict of a site of any size."""
     meter_s = found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
@@ -154,18 +163,10 @@ def _verdict(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
         return Verdict(rule, series, REFUSED, why)
     if isinstance(made_of, Rides):
         made_of.close()
-        made = _of_rides(rule, series, made_of)
-    else:
-        readings = {
-            words: _of_measure(found, rule, series, each) for words, each in made_of.items()
-        }
-        made = max(readings.values(), key=_strictness)
-        if len(readings) > 1:
-            made = made._replace(readings=readings)
-    if not rule.applies(found.site_MW) and made.word in (MET, BROKEN):
-        why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
-        return made._replace(word=BELOW, why=why)
-    return made
+        return _of_rides(rule, series, made_of)
+    readings = {words: _of_measure(found, rule, series, each) for words, each in made_of.items()}
+    made = max(readings.values(), key=_strictness)
+    return made._replace(readings=readings) if len(readings) > 1 else made
 
 
 def _strictness(verdict: Verdict) -> tuple[int, float]:
@@ -195,7 +196,7 @@ def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Wo
 def _largest(rule: Rule, share: float) -> float:
     """The largest site, MW, that passes. share: the value over the peak of the load."""
     percent, limit_MW = rule.values[PERCENT], rule.values[MW]
-    if percent is not None and 100 * share > percent:
+    if percent is not None and exceeds(100 * share, percent):
         return rule.from_MW  # below that size the rule does not apply
     most = math.inf if limit_MW is None or share <= 0 else limit_MW / share
     return max(most, rule.from_MW)
@@ -219,7 +220,7 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     word, why = MET, _words(rides.rides, lacks)
     if worst.act:
         word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
-    elif worst.back_s is not None and worst.back_s > limit:
+    elif worst.back_s is not None and exceeds(worst.back_s, limit):
         word = BROKEN
     elif all([_is_cut(each) for each in rides.rides]):
         word, why = NOTHING, f"no power before the sag, or the record ends in {limit:g} s; {why}"

@@ -109,6 +109,11 @@ begins             limit_is     size    word
 "above_MW = 10"    "at most"    20      judge.MET
 "above_MW = 10"    "below"      20      judge.BROKEN
 "above_MW = 10"    "below"      19.9    judge.MET
+"above_MW = 20"    "at most"    20 + 1e-9  judge.BELOW
+"from_MW = 20"     "at most"    20 - 1e-9  judge.MET
+"from_MW = 20"     "at most"    20 + 1e-6  judge.BROKEN
+"above_MW = 10"    "below"      20 - 1e-9  judge.BROKEN
+"above_MW = 10"    "below"      20 - 1e-6  judge.MET
 """)
 def test_edges_of_size_and_limit(tmp_path, begins, limit_is, size, word):
     head = f'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"\n{begins}\n'
@@ -118,6 +123,44 @@ def test_edges_of_size_and_limit(tmp_path, begins, limit_is, size, word):
     given = Given(times_s, {"load_W": np.where(times_s < 10, 1e7, 2e7)}, 1000)
     (found,) = judge.audit(given, rules.load(str(tmp_path / "mine.toml")), size).verdicts
     assert found.word == word
+
+
+@cases("""
+peak_MW  rise_MW    word
+37       20         judge.MET
+41       20         judge.MET
+41       20.00001   judge.BROKEN
+90       20         judge.MET
+""")
+def test_a_ramp_of_exactly_the_limit_is_met(peak_MW, rise_MW, word):
+    times_s = np.arange(4000) * 0.1
+    load_W = 1e6 * (peak_MW - rise_MW + rise_MW * np.clip((times_s - 100) / 60, 0, 1))
+    rule = [each for each in rules.load("ieso") if each.name == "ramp"]
+    assert judge.audit(Given(times_s, {"load_W": load_W}, 997), rule, None).verdicts[0].word == word
+
+
+@cases("""
+words                             is_met
+[judge.MET, judge.NOTHING]        True
+[judge.MET, judge.BELOW]          True
+[judge.BELOW]                     True
+[judge.BELOW, judge.NOTHING]      False
+[judge.NOTHING]                   False
+[judge.MET, judge.BROKEN]         False
+[judge.MET, judge.REFUSED]        False
+[judge.BELOW, judge.REFUSED]      False
+""")
+def test_an_audit_is_met_when_a_rule_is_met_or_none_applies(words, is_met):
+    made = [judge.Verdict(None, "load alone", word) for word in words]
+    assert judge.Found(None, None, 1.0, 1.0, made).is_met == is_met
+
+
+@pytest.mark.parametrize("step_s", [0.02, 60])
+def test_a_rule_for_larger_sites_does_not_apply_to_a_record_that_nobody_can_judge(step_s):
+    times_s = np.arange(20) * step_s
+    given = Given(times_s, {"load_W": np.full(20, 1e6)}, 1000)
+    found = judge.audit(given, rules.load("southern"), 49)
+    assert {each.word for each in found.verdicts} == {judge.BELOW} and found.is_met
 
 
 def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
