@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from controller.audit import measures
-from controller.audit.measures import Energy, Measure, Worst
+from controller.audit.lines import Energy, Spectra, Worst
+from controller.audit.measures import Measure
 from controller.audit.ride import Ride, Rides, Undisturbed
 from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule, exceeds
 from controller.audit.samples import (
@@ -174,6 +175,8 @@ def _strictness(verdict: Verdict) -> tuple[int, float]:
 
 
 def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
+    if isinstance(measure, Spectra):
+        measure.close()
     if measure.worst is not None:
         made = _of_worst(found, rule, series, measure, measure.worst)
         if measure.is_whole or made.word == BROKEN:

@@ -169,6 +169,22 @@ def test_a_filter_has_the_gain_of_butterworth(at_Hz, poles):
     assert np.ptp(settled) / 2 == pytest.approx(1 / np.hypot(1, low) / np.hypot(1, high), rel=0.01)
 
 
+@pytest.mark.parametrize("end_s, value", [(89, 3.75), (59.98, None), (60, 0), (60.02, 0)])
+@pytest.mark.parametrize("pause_s", [None, 20])
+def test_a_line_at_the_end_of_a_segment_is_seen(end_s, value, pause_s):
+    """10 MW in the last 28.5 s of 89 s: half of the last window, less its slope."""
+    times_s = np.arange(round(end_s / 0.02)) * 0.02
+    wave = np.where(times_s >= 60.5, 10e6 * np.sin(2 * np.pi * times_s), 0)
+    if pause_s:
+        times_s = np.append(times_s, end_s + pause_s + np.arange(3050) * 0.02)
+        wave = np.append(wave, np.zeros(3050))
+    given = planted.Given(times_s, {"load_W": 5e7 + wave}, 977)
+    rule = [each for each in rules.load("ieso") if each.name == "line"]
+    (found,) = judge.audit(given, rule, 50).verdicts
+    expected = value or 0 if pause_s else value
+    assert found.value == (expected if expected is None else pytest.approx(expected, abs=0.01))
+
+
 def test_content_is_of_the_strongest_line_or_of_the_whole_band():
     made = planted.tones(np.random.default_rng(1), 10.5, 0.1, 5)
     line, whole = verdict(("lipa", "slow"), made, 1).readings.values()
