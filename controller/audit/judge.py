@@ -8,7 +8,20 @@ from controller.audit import measures
 from controller.audit.lines import Energy, Spectra, Worst
 from controller.audit.measures import Measure
 from controller.audit.ride import Ride, Rides, Undisturbed
-from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule, exceeds
+from controller.audit.rules import (
+    AFTER_SAG,
+    CHANGE,
+    DECIDES,
+    LINE,
+    MW,
+    NET,
+    PERCENT,
+    RAMP,
+    RANGE,
+    RIDE,
+    Rule,
+    exceeds,
+)
 from controller.audit.samples import (
     COMMANDED,
     FREQUENCY,
@@ -166,7 +179,8 @@ def _seen(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
         made_of.close()
         return _of_rides(rule, series, made_of)
     readings = {words: _of_measure(found, rule, series, each) for words, each in made_of.items()}
-    made = max(readings.values(), key=_strictness)
+    is_net = rule.values.get(DECIDES) == NET
+    made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
     return made._replace(readings=readings) if len(readings) > 1 else made
 
 
@@ -250,6 +264,7 @@ def unseen(found: Found, rule: Rule) -> str:
     band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
     if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
         return ""
-    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE):
+    is_ramp = rule.quantity == RAMP and rule.values[DECIDES] != NET
+    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE) and not is_ramp:
         return ""
     return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"

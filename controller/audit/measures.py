@@ -15,7 +15,9 @@ from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, SLOWER,
 from controller.audit.samples import Block
 
 NEAR = 1e-3  # of a step: a window that is this near to whole steps has whole steps
+TINY = 1e-12  # a slope that is steeper by less is the same
 KEPT = 10  # slopes of a window, for a percentile
+NET, INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
 
 
@@ -40,12 +42,16 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
         return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}
     if quantity == CHANGE:
         between = f"between moments {window_s:g} s apart"
-        net = {} if values[SLOWER] else {between: Ramp(window_s, window_s, "both", step_s)}
-        return {**net, "largest rise or fall inside": Range(window_s, None, step_s)}
+        longer = f"mean over longer times, in {window_s:g} s", Slope(window_s, step_s)
+        net = between, Ramp(window_s, window_s, "both", step_s)
+        net_of = dict([longer if values[SLOWER] else net])
+        return {**net_of, INSIDE: Range(window_s, None, step_s)}
     if quantity == RAMP:
         per_s = {"s": 1.0, "min": 60.0}[values["per"]]
         given, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]
-        return {"": Percentile(percentile, *given) if percentile else Ramp(*given)}
+        if percentile:
+            return {"": Percentile(percentile, *given)}
+        return {NET: Ramp(*given), INSIDE: Inside(*given)}
     low_Hz, high_Hz = band_Hz or (values["low_Hz"], math.inf)
     shape = window_s, low_Hz, high_Hz, step_s
     if quantity == CONTENT:
@@ -170,6 +176,64 @@ class Ramp:
     def worst(self) -> Worst | None:
         """See Measure."""
         return self._worst
+
+
+class Inside(Ramp):
+    """The largest rise or fall between any two moments of a window, over the window. is_whole: a
+    whole window was seen.
+    """
+
+    is_whole = False
+    _fed = 0
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        self._fed = len(power_W) + (0 if block.is_begin else self._fed)
+        self.is_whole = self.is_whole or self._fed > self._steps
+        times_s, values = self._window.feed(block, power_W, True)
+        signs = {"up": (1,), "down": (-1,), "both": (1, -1)}[self._direction]
+        for signed in [sign * values for sign in signs]:
+            rises = signed[self._steps :] + rolling_max(-signed, self._steps + 1)
+            end = int(rises.argmax())
+            begin = end + int(signed[end : end + self._steps + 1].argmin())
+            ends = times_s[[begin]], times_s[[end + self._steps]]
+            self.take(rises[[end]] * self._factor, *ends)
+
+
+class Slope:
+    """The largest mean slope over at least a window, as the change in one window. No time longer
+    than two windows has to be tried: one half of it is as steep.
+    """
+
+    is_whole = True
+
+    def __init__(self, window_s: float, step_s: float) -> None:
+        self.worst: Worst | None = None
+        self._window_s, self._steps = window_s, max(1, math.ceil(window_s / step_s - NEAR))
+        self._window = Window(2 * self._steps, step_s, window_s)
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        times_s, values = self._window.feed(block, power_W, False)
+        if len(values) > self._steps:
+            self.worst = self.worst or Worst(0.0, *times_s[[0, self._steps]].tolist())
+            for signed in (values, -values):
+                while self._steeper(times_s, signed):
+                    pass
+
+    def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
+        """Take the end that is highest above the slope known so far, if one is above it."""
+        assert self.worst is not None
+        known = self.worst.value
+        above = values - known / self._window_s * times_s
+        rises = above[self._steps :] - np.minimum.accumulate(above[: -self._steps])
+        place = int(rises.argmax())
+        begin, end = int(above[: place + 1].argmin()), place + self._steps
+        ends = times_s[[begin, end]].tolist()
+        value = float(values[end] - values[begin]) * self._window_s / (ends[1] - ends[0])
+        if value > known * (1 + TINY):
+            self.worst = Worst(value, *ends)
+        return value > known * (1 + TINY)
 
 
 class Percentile(Ramp):

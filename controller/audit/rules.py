@@ -22,6 +22,7 @@ LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
 MW, PERCENT = "limit_MW", "limit_percent"
 SAMPLES_MIN = 10  # of a window, below that its range is not seen
 RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
+DECIDES, STRICTER, NET = "decides", "stricter", "net"  # of the readings of a ramp
 AT_MOST, BELOW = "at most", "below"
 AFTER_SAG = "after_sag_s"  # a sag, and so long after it, is free
 SLOWER = "slower_than_MW_per_s"  # a change above the limit has to be
@@ -64,6 +65,7 @@ FORMS: dict[str, Form] = {
         "per": choice(("s", "min")),
         "direction": choice(("both", "up", "down"), "both"),
         "percentile": number(1, 100, None),
+        DECIDES: choice((STRICTER, NET), STRICTER),
         **LIMITS,
     },
     LINE: {"window_s": _window, "low_Hz": number(0.001, 1000), **LIMITS},
