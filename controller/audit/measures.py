@@ -42,10 +42,11 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
         return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}
     if quantity == CHANGE:
         between = f"between moments {window_s:g} s apart"
-        longer = f"mean over longer times, in {window_s:g} s", Slope(window_s, step_s)
-        net = between, Ramp(window_s, window_s, "both", step_s)
-        net_of = dict([longer if values[SLOWER] else net])
-        return {**net_of, INSIDE: Range(window_s, None, step_s)}
+        inside = Range(window_s, None, step_s)
+        if values[SLOWER]:
+            longer = f"mean over longer times, in {window_s:g} s"
+            return {longer: Slope(window_s, step_s), INSIDE: inside}
+        return {between: Ramp(window_s, window_s, "both", step_s), INSIDE: inside}
     if quantity == RAMP:
         per_s = {"s": 1.0, "min": 60.0}[values["per"]]
         given, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]

@@ -463,7 +463,7 @@ def test_a_power_is_back_when_it_stays(spans, word, back_s):
 
 
 def test_the_next_sag_ends_what_a_power_has_to_hold():
-    """After each of two sags the power is away for 0.4 s; it is away from one to the other."""
+    """The power is away for 0.4 s behind each of two sags, then from the first one on."""
     times_s = np.arange(3000) * 0.02
     sag = np.where((times_s > 31.49) & (times_s < 31.69), 0.6, 1.0)
     sag = in_span(times_s, 29.99, 30.29, 0.6, sag)

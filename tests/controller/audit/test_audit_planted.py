@@ -130,7 +130,7 @@ name        rule           step_s  load_MW                                     v
 "atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 640, 1))   49.79  judge.MET
 "atc_spp"  "change_50MW"  0.5    steps(999, (-50, 400, 1), (-50, 600, 1))  99.50  judge.BROKEN
 "atc_spp"  "change_50MW"  0.5    steps(999, (50, 300, 1), (50, 699, 1))   50  judge.MET
-"atc_spp"  "change_50MW"  0.5    steps(999, (40, 300, 1), (40, 500, 1), (40, 700, 1))  79.60  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (40, 300, 1), (40, 500, 1))   79.60  judge.BROKEN
 "atc_spp"  "change_50MW"  0.5    steps(999, (90, 400, 360))                50  judge.MET
 "atc_spp"  "change_50MW"  0.5    steps(999, (90, 400, 358))             50.28  judge.BROKEN
 "southern"  "ramp_75"      0.5    usual(0.24)    17.6  judge.MET
