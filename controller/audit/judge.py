@@ -5,10 +5,25 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from controller.audit import measures
-from controller.audit.measures import Energy, Measure, Worst
+from controller.audit.lines import Energy, Spectra, Worst
+from controller.audit.measures import Measure
 from controller.audit.ride import Ride, Rides, Undisturbed
-from controller.audit.rules import AFTER_SAG, CHANGE, LINE, MW, PERCENT, RANGE, RIDE, Rule
+from controller.audit.rules import (
+    AFTER_SAG,
+    CHANGE,
+    DECIDES,
+    LINE,
+    MW,
+    NET,
+    PERCENT,
+    RAMP,
+    RANGE,
+    RIDE,
+    Rule,
+    exceeds,
+)
 from controller.audit.samples import (
+    COMMANDED,
     FREQUENCY,
     GRID,
     LOAD,
@@ -21,6 +36,7 @@ from controller.audit.samples import (
 )
 
 SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
+CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # in which commands are judged
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
@@ -73,9 +89,9 @@ class Found(NamedTuple):
 
     @property
     def is_met(self) -> bool:
-        """No rule is broken or refused, and at least one says something."""
+        """No rule is broken or refused, and one is met, or none applies."""
         words = {each.word for each in self.verdicts if each.series == self.judged}
-        return not {BROKEN, REFUSED} & words and words != {NOTHING}
+        return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
 
 
 class Likeness:
@@ -145,6 +161,15 @@ def _measures(
 
 
 def _verdict(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
+    made = _seen(found, rule, series, made_of)
+    if rule.applies(found.site_MW):
+        return made
+    why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
+    return made._replace(word=BELOW, why=why)
+
+
+def _seen(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
+    """The verdict of a site of any size."""
     meter_s = found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
@@ -152,18 +177,11 @@ def _verdict(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
         return Verdict(rule, series, REFUSED, why)
     if isinstance(made_of, Rides):
         made_of.close()
-        made = _of_rides(rule, series, made_of)
-    else:
-        readings = {
-            words: _of_measure(found, rule, series, each) for words, each in made_of.items()
-        }
-        made = max(readings.values(), key=_strictness)
-        if len(readings) > 1:
-            made = made._replace(readings=readings)
-    if not rule.applies(found.site_MW) and made.word in (MET, BROKEN):
-        why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
-        return made._replace(word=BELOW, why=why)
-    return made
+        return _of_rides(rule, series, made_of)
+    readings = {words: _of_measure(found, rule, series, each) for words, each in made_of.items()}
+    is_net = rule.values.get(DECIDES) == NET
+    made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
+    return made._replace(readings=readings) if len(readings) > 1 else made
 
 
 def _strictness(verdict: Verdict) -> tuple[int, float]:
@@ -171,6 +189,8 @@ def _strictness(verdict: Verdict) -> tuple[int, float]:
 
 
 def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
+    if isinstance(measure, Spectra):
+        measure.close()
     if measure.worst is not None:
         made = _of_worst(found, rule, series, measure, measure.worst)
         if measure.is_whole or made.word == BROKEN:
@@ -193,7 +213,7 @@ def _of_worst(found: Found, rule: Rule, series: str, measure: Measure, worst: Wo
 def _largest(rule: Rule, share: float) -> float:
     """The largest site, MW, that passes. share: the value over the peak of the load."""
     percent, limit_MW = rule.values[PERCENT], rule.values[MW]
-    if percent is not None and 100 * share > percent:
+    if percent is not None and exceeds(100 * share, percent):
         return rule.from_MW  # below that size the rule does not apply
     most = math.inf if limit_MW is None or share <= 0 else limit_MW / share
     return max(most, rule.from_MW)
@@ -201,8 +221,11 @@ def _largest(rule: Rule, share: float) -> float:
 
 def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     missing = [word for name, word in SIGNS.items() if name not in rides.seen]
+    has_signs, is_told = len(missing) < len(SIGNS), COMMANDED in rides.seen
+    if not is_told and any([rule.values[key] for key in CURVES]):
+        missing.append("commands")
     lacks = f"the record has no {' and no '.join(missing)}" if missing else ""
-    if len(missing) == len(SIGNS):
+    if not has_signs or not is_told and rule.values["back_s"] is None:
         return Verdict(rule, series, NOTHING, lacks)
     if rides.other_Hz:
         why = f"the rule is for another grid: this one has {rides.other_Hz:.0f} Hz"
@@ -214,7 +237,7 @@ def _of_rides(rule: Rule, series: str, rides: Rides) -> Verdict:
     word, why = MET, _words(rides.rides, lacks)
     if worst.act:
         word, why = BROKEN, f"{worst.act} commanded {worst.act_s:.2f} s into the sag; {why}"
-    elif worst.back_s is not None and worst.back_s > limit:
+    elif worst.back_s is not None and exceeds(worst.back_s, limit):
         word = BROKEN
     elif all([_is_cut(each) for each in rides.rides]):
         word, why = NOTHING, f"no power before the sag, or the record ends in {limit:g} s; {why}"
@@ -241,6 +264,7 @@ def unseen(found: Found, rule: Rule) -> str:
     band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
     if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
         return ""
-    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE):
+    is_ramp = rule.quantity == RAMP and rule.values[DECIDES] != NET
+    if not band_Hz and rule.quantity not in (RANGE, CHANGE, LINE) and not is_ramp:
         return ""
     return f"not seen: above {seen_Hz:.3g} Hz, a third of the rate of the meter"

@@ -5,26 +5,20 @@ window.
 """
 
 import math
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from controller.audit.filters import Band
+from controller.audit.lines import Content, Energy, Line, Worst
 from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, SLOWER, Rule
 from controller.audit.samples import Block
 
 NEAR = 1e-3  # of a step: a window that is this near to whole steps has whole steps
-PADDING = 8  # a line between two frequencies of the transform loses at most 0.3 %
+TINY = 1e-12  # a slope that is steeper by less is the same
 KEPT = 10  # slopes of a window, for a percentile
+NET, INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
-
-
-class Worst(NamedTuple):
-    """value: in W or W/s, or a share; at_s: when it was reached; begin_s: where it began."""
-
-    value: float
-    begin_s: float
-    at_s: float
 
 
 class Measure(Protocol):
@@ -48,12 +42,17 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
         return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}
     if quantity == CHANGE:
         between = f"between moments {window_s:g} s apart"
-        net = {} if values[SLOWER] else {between: Ramp(window_s, window_s, "both", step_s)}
-        return {**net, "largest rise or fall inside": Range(window_s, None, step_s)}
+        inside = Range(window_s, None, step_s)
+        if values[SLOWER]:
+            longer = f"mean over longer times, in {window_s:g} s"
+            return {longer: Slope(window_s, step_s), INSIDE: inside}
+        return {between: Ramp(window_s, window_s, "both", step_s), INSIDE: inside}
     if quantity == RAMP:
         per_s = {"s": 1.0, "min": 60.0}[values["per"]]
         given, percentile = (window_s, per_s, values["direction"], step_s), values["percentile"]
-        return {"": Percentile(percentile, *given) if percentile else Ramp(*given)}
+        if percentile:
+            return {"": Percentile(percentile, *given)}
+        return {NET: Ramp(*given), INSIDE: Inside(*given)}
     low_Hz, high_Hz = band_Hz or (values["low_Hz"], math.inf)
     shape = window_s, low_Hz, high_Hz, step_s
     if quantity == CONTENT:
@@ -180,6 +179,64 @@ class Ramp:
         return self._worst
 
 
+class Inside(Ramp):
+    """The largest rise or fall between any two moments of a window, over the window. is_whole: a
+    whole window was seen.
+    """
+
+    is_whole = False
+    _fed = 0
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        self._fed = len(power_W) + (0 if block.is_begin else self._fed)
+        self.is_whole = self.is_whole or self._fed > self._steps
+        times_s, values = self._window.feed(block, power_W, True)
+        signs = {"up": (1,), "down": (-1,), "both": (1, -1)}[self._direction]
+        for signed in [sign * values for sign in signs]:
+            rises = signed[self._steps :] + rolling_max(-signed, self._steps + 1)
+            end = int(rises.argmax())
+            begin = end + int(signed[end : end + self._steps + 1].argmin())
+            ends = times_s[[begin]], times_s[[end + self._steps]]
+            self.take(rises[[end]] * self._factor, *ends)
+
+
+class Slope:
+    """The largest mean slope over at least a window, as the change in one window. No time longer
+    than two windows has to be tried: one half of it is as steep.
+    """
+
+    is_whole = True
+
+    def __init__(self, window_s: float, step_s: float) -> None:
+        self.worst: Worst | None = None
+        self._window_s, self._steps = window_s, max(1, math.ceil(window_s / step_s - NEAR))
+        self._window = Window(2 * self._steps, step_s, window_s)
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        times_s, values = self._window.feed(block, power_W, False)
+        if len(values) > self._steps:
+            self.worst = self.worst or Worst(0.0, *times_s[[0, self._steps]].tolist())
+            for signed in (values, -values):
+                while self._steeper(times_s, signed):
+                    pass
+
+    def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
+        """Take the end that is highest above the slope known so far, if one is above it."""
+        assert self.worst is not None
+        known = self.worst.value
+        above = values - known / self._window_s * times_s
+        rises = above[self._steps :] - np.minimum.accumulate(above[: -self._steps])
+        place = int(rises.argmax())
+        begin, end = int(above[: place + 1].argmin()), place + self._steps
+        ends = times_s[[begin, end]].tolist()
+        value = float(values[end] - values[begin]) * self._window_s / (ends[1] - ends[0])
+        if value > known * (1 + TINY):
+            self.worst = Worst(value, *ends)
+        return value > known * (1 + TINY)
+
+
 class Percentile(Ramp):
     """The slope that this percentage of slopes does not pass."""
 
@@ -204,85 +261,3 @@ class Percentile(Ramp):
         rank = math.ceil(self._percentile * every.shape[1] / 100)
         place = every[0].argsort(kind="stable")[rank - 1]
         return Worst(*map(float, every[:, place]))
-
-
-class Spectra:
-    """Hann windows that overlap by half. `take`: the transform of one, without its mean."""
-
-    def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:
-        self.worst: Worst | None = None
-        self._count = max(2, round(window_s / step_s))
-        self._hann = np.hanning(self._count + 1)[:-1]
-        self._kept, self._times_s = np.empty(0), np.empty(0)
-        size = 1 << (self._count * self.PADDED - 1).bit_length()
-        turns_Hz = np.fft.rfftfreq(size, step_s)
-        self._size, self._is_in = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
-
-    PADDED, is_whole = 1, True
-
-    def feed(self, block: Block, power_W: np.ndarray) -> None:
-        """See Measure."""
-        if block.is_begin:
-            self._kept, self._times_s = np.empty(0), np.empty(0)
-        values = np.concatenate((self._kept, power_W))
-        times_s = np.concatenate((self._times_s, block.times_s))
-        first, step = 0, self._count // 2
-        while first + self._count <= len(values):
-            part = values[first : first + self._count]
-            mean = float(self._hann @ part) / self._hann.sum()
-            found = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
-            self.take(found, float(times_s[first]), float(times_s[first + self._count - 1]))
-            first += step
-        self._kept, self._times_s = values[first:], times_s[first:]
-
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
-        """found: absolute values of a transform."""
-        raise NotImplementedError
-
-    def worse(self, value: float, begin_s: float, end_s: float) -> bool:
-        """Keep the value if it is the largest."""
-        is_worse = self.worst is None or value > self.worst.value
-        if is_worse:
-            self.worst = Worst(value, begin_s, (begin_s + end_s) / 2)
-        return is_worse
-
-
-class Line(Spectra):
-    """Amplitude of the strongest line. Its place is the middle of the window."""
-
-    PADDED = PADDING
-
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
-        """See Spectra."""
-        in_band = found[self._is_in]
-        if len(in_band):  # none if the samples are too far apart: the rule is refused
-            self.worse(2 * float(in_band.max()) / float(self._hann.sum()), begin_s, end_s)
-
-
-class Content(Spectra):
-    """Amplitude of one line with the energy of all lines of the band."""
-
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
-        """See Spectra."""
-        energy = float((found[self._is_in] ** 2).sum()) / (
-            self._size * float(self._hann @ self._hann)
-        )
-        self.worse(2 * math.sqrt(energy), begin_s, end_s)
-
-
-class Energy(Spectra):
-    """Share of the band in the energy of all changes; its place has most energy in the band."""
-
-    _in = _all = 0.0
-
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
-        """See Spectra."""
-        powers = found**2
-        in_band = float(powers[self._is_in].sum())
-        self._in, self._all = self._in + in_band, self._all + float(powers[1:].sum())
-        self.worse(in_band, begin_s, end_s)
-
-    @property
-    def share(self) -> float:
-        """The share of the band in the whole record."""
-        return self._in / self._all if self._all else 0.0

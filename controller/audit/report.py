@@ -12,8 +12,10 @@ from controller.audit.rules import (
     CHANGE,
     CONFIRMED,
     CONTENT,
+    DECIDES,
     ENERGY,
     LINE,
+    NET,
     PROVENANCE,
     RAMP,
     RIDE,
@@ -85,7 +87,8 @@ def _measured(rule: Rule) -> str:
     window = f"{values['window_s']:g} s"
     if quantity == RAMP:
         percentile, direction = values["percentile"], values["direction"]
-        slopes = f"{percentile:g} % of the mean slopes" if percentile else "mean slope"
+        slope = "mean slope" if values[DECIDES] == NET else "change"
+        slopes = f"{percentile:g} % of the mean slopes" if percentile else slope
         return f"{slopes} {'' if direction == 'both' else f'{direction} '}over {window}"
     if quantity == CHANGE:
         slope = values[SLOWER]
@@ -114,7 +117,8 @@ def details(found: Found, verdict: Verdict) -> str:
     readings = [(words, each.value) for words, each in verdict.readings.items()]
     values = [f"{words} {value:.4g}" for words, value in readings if value is not None]
     if values:
-        parts.append(f"the stricter reading decides: {', '.join(values)}")
+        which = "first" if verdict.rule.values.get(DECIDES) == NET else "stricter"
+        parts.append(f"the {which} reading decides: {', '.join(values)}")
     return "; ".join(parts)
 
 

@@ -16,6 +16,7 @@ from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Value
 from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
+USUAL_S = 10.0  # before a sag: a dip that is no longer than those of this time is usual
 SAG_S_MAX = 600.0  # a longer one is judged up to here
 HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
 OTHER_HZ = 5.0  # no grid is so far from its nominal frequency in the mean
@@ -86,7 +87,7 @@ class Rides:
         self._times_s, self._kept = np.empty(0), Values()
         self._judged_s = -np.inf  # end of the newest sag that was judged
         self._before = round(BEFORE_S / step_s)
-        self._kept_before = self._before + round(values["rate_window_s"] / step_s)
+        self._kept_before = round((USUAL_S + values["rate_window_s"]) / step_s)
 
     @property
     def other_Hz(self) -> float | None:
@@ -103,7 +104,8 @@ class Rides:
         signs = [name for name in (VOLTAGE, FREQUENCY) if name in block.values]
         if not signs:
             return
-        self.seen |= {name for name in signs if not np.isnan(block.values[name]).all()}
+        told = [name for name in (*signs, COMMANDED) if name in block.values]
+        self.seen |= {name for name in told if not np.isnan(block.values[name]).all()}
         if block.is_begin:
             self.close()
         joined = {
@@ -124,11 +126,10 @@ class Rides:
     def _judge(self, is_end: bool) -> None:
         """Judge each sag whose time after it is there, then forget what no later sag needs."""
         times_s, self._rate_Hz_per_s = self._times_s, self._rates()
-        away = self._away()
-        edges = np.flatnonzero(np.diff(away, prepend=False, append=False))
+        self._sags = _spans(self._away())
         self._acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(times_s)))).astype(int)
         forget = len(times_s)
-        for first, end in zip(edges[::2].tolist(), edges[1::2].tolist()):
+        for first, end in zip(*[each.tolist() for each in self._sags]):
             last = min(end - 1, first + round(SAG_S_MAX / self._step_s))
             if not is_end and times_s[-1] - times_s[last] < self._after_s:
                 forget = first
@@ -201,19 +202,38 @@ class Rides:
         return found
 
     def _back(self, first: int, last: int) -> tuple[float | None, bool]:
-        """(time after the sag until the share of the power is back; whether it came back). None:
-        there was no power before.
+        """(time after the sag until the share of the power is back for good: to the next sag, or as
+        long as is judged; whether it came back). None: there was no power before.
         """
         power_W, times_s = self._kept[self._power], self._times_s
         before_W = power_W[max(0, first - max(1, self._before)) : first]
         if not len(before_W) or not np.mean(before_W) > 0:
             return None, False
         needed_W = float(np.mean(before_W)) * self._rule["back_percent"] / 100
-        end = last + 2 + round(self._after_s / self._step_s)
-        back = np.flatnonzero(power_W[last + 1 : end] >= needed_W)
-        if len(back):
-            return float(times_s[last + 1 + back[0]] - times_s[last + 1]), True
-        return float(times_s[min(end, len(times_s)) - 1] - times_s[last]), False
+        is_low, begin = power_W < needed_W, last + 1
+        usual = self._usual_dip(is_low, first)
+        end = min(len(times_s), begin + 1 + round(self._after_s / self._step_s))
+        begins = self._sags[0]
+        for stop in (*begins[(begins > last) & (begins < end)][:1], end):
+            dips = _spans(is_low[begin:stop])
+            ends = dips[1][(dips[0] == 0) | (dips[1] - dips[0] > usual)]
+            back = begin + int(ends.max(initial=0))
+            if back < stop:
+                return float(times_s[back] - times_s[begin]), True
+        return float(times_s[end - 1] - times_s[last]), False
+
+    def _usual_dip(self, is_low: np.ndarray, first: int) -> int:
+        """The longest dip before a sag, in steps; not the recovery after the sag before."""
+        before = self._sags[1][self._sags[1] <= first].max(initial=0)
+        recovered = before + round(self._rule["back_s"] / self._step_s) if before else 0
+        begins, ends = _spans(is_low[max(recovered, first - round(USUAL_S / self._step_s)) : first])
+        return int((ends - begins).max(initial=0))
+
+
+def _spans(is_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(begins, ends) of the marked parts."""
+    edges = np.flatnonzero(np.diff(is_one, prepend=False, append=False))
+    return edges[::2], edges[1::2]
 
 
 def _held(values: np.ndarray, most: int) -> np.ndarray:

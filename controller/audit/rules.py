@@ -22,9 +22,11 @@ LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
 MW, PERCENT = "limit_MW", "limit_percent"
 SAMPLES_MIN = 10  # of a window, below that its range is not seen
 RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
+DECIDES, STRICTER, NET = "decides", "stricter", "net"  # of the readings of a ramp
 AT_MOST, BELOW = "at most", "below"
 AFTER_SAG = "after_sag_s"  # a sag, and so long after it, is free
 SLOWER = "slower_than_MW_per_s"  # a change above the limit has to be
+EXACT = 1e-9  # sums of floating point differ by less: a limit that is hit exactly is hit
 DECADE = 10.0  # a line needs frequencies up to so many times its lowest
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
@@ -63,6 +65,7 @@ FORMS: dict[str, Form] = {
         "per": choice(("s", "min")),
         "direction": choice(("both", "up", "down"), "both"),
         "percentile": number(1, 100, None),
+        DECIDES: choice((STRICTER, NET), STRICTER),
         **LIMITS,
     },
     LINE: {"window_s": _window, "low_Hz": number(0.001, 1000), **LIMITS},
@@ -125,12 +128,14 @@ class Rule(NamedTuple):
 
     def applies(self, site_MW: float) -> bool:
         """It applies to a site of this size."""
-        return site_MW > self.from_MW if self.is_above else site_MW >= self.from_MW
+        own_MW = self.from_MW
+        return exceeds(site_MW, own_MW) if self.is_above else not exceeds(own_MW, site_MW)
 
     def allows(self, value: float, site_MW: float) -> bool:
         """A site of this size may have this value."""
         limit = self.limit(site_MW)
-        return value < limit if self.values.get("limit_is") == BELOW else value <= limit
+        is_below = self.values.get("limit_is") == BELOW
+        return exceeds(limit, value) if is_below else not exceeds(value, limit)
 
     @property
     def sample_s_max(self) -> float:
@@ -147,6 +152,11 @@ class Rule(NamedTuple):
         band_Hz = values.get("band_Hz")
         of_band_s = 1 / (3 * math.sqrt(band_Hz[0] * band_Hz[1])) if band_Hz else math.inf
         return min(of_band_s, values["window_s"] / SAMPLES_MIN)
+
+
+def exceeds(value: float, limit: float) -> bool:
+    """The value is above the limit by more than floating point makes of sums."""
+    return value > limit * (1 + EXACT)
 
 
 def names() -> list[str]:

@@ -22,7 +22,6 @@ LOST_PERCENT_MAX = 20.0
 BRIDGED_MAX = 1 << 20  # lost samples of one piece, which would each take memory
 UNEVEN = 0.05  # steps that differ by less from the usual one are even
 LEVELS_MIN = 8  # a square or a staircase has fewer different values than a meter
-SHORT_SHARE = 0.1  # so many of the repetitions may be shorter, because gaps cut them
 Values = dict[str, np.ndarray]
 
 
@@ -67,34 +66,34 @@ class Block(NamedTuple):
 
 class Refresh:
     """Time between two values of a meter that is read more often than it measures: each value is
-    then repeated equally often. A load that changes at uneven times, or between few levels, is no
-    sign of a slow meter.
+    then repeated. Equal values, torn readings and jitter change the median of pairs little. A load
+    between few levels is no sign of a slow meter.
     """
 
     def __init__(self) -> None:
-        self._steps: Counter[float] = Counter()  # of each value, until the next one
+        self._pairs: Counter[float] = Counter()  # steps from each value to the second next one
         self._levels: set[float] = set()
-        self._last, self._since_s = math.nan, math.nan
+        self._last, self._since_s = math.nan, np.empty(0)
 
     def feed(self, times_s: np.ndarray, values: np.ndarray, step_s: float) -> None:
         """Take the measured samples of a power."""
         new = np.flatnonzero(np.diff(values, prepend=self._last))
         if not len(new):
             return
-        steps = np.diff(times_s[new], prepend=self._since_s) / step_s
-        self._steps.update(np.rint(steps[np.isfinite(steps)]).tolist())
-        self._levels |= set(values[new[:LEVELS_MIN]].tolist())
-        self._last, self._since_s = values[-1], times_s[new[-1]]
+        since_s = np.append(self._since_s, times_s[new])
+        self._pairs.update(np.rint((since_s[2:] - since_s[:-2]) / step_s).tolist())
+        if len(self._levels) < LEVELS_MIN:
+            self._levels |= set(values[new].tolist())
+        self._last, self._since_s = values[-1], since_s[-2:]
 
     @property
     def steps(self) -> float:
-        """The time between two values, in steps; 0: no value repeats regularly."""
+        """The time between two values, in steps; 0: the power has few levels."""
         if len(self._levels) < LEVELS_MIN:
             return 0
-        lengths, counts = zip(*sorted(self._steps.items()))
+        lengths, counts = zip(*sorted(self._pairs.items()))
         below = np.cumsum(counts) / sum(counts)
-        usual, middle = [lengths[int((below < each).sum())] for each in (SHORT_SHARE, 0.5)]
-        return usual if 2 * usual >= middle else 0
+        return lengths[int((below < 0.5).sum())] / 2
 
 
 class Steady:

@@ -20,7 +20,7 @@ class RunSource:
     value.
     """
 
-    path, meter_s, begin_utc_s = "this run", 0.0, None
+    path, meter_s, begin_utc_s = "this run", 1e-3, None  # no row repeats a measured value
 
     def __init__(self, rows: np.ndarray, from_s: float) -> None:
         self._rows = rows[rows["t_us"] >= from_s * 1e6]

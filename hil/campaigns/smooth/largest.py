@@ -67,7 +67,7 @@ class Case(NamedTuple):
 class Played:
     """A load and its grid as a source of the audit."""
 
-    path, meter_s, begin_utc_s = "this load", 0.0, None
+    path, meter_s, begin_utc_s = "this load", TICK_S, None
 
     def __init__(self, load_W: np.ndarray, grid_W: np.ndarray) -> None:
         first = round(FROM_S / TICK_S)

@@ -109,6 +109,11 @@ begins             limit_is     size    word
 "above_MW = 10"    "at most"    20      judge.MET
 "above_MW = 10"    "below"      20      judge.BROKEN
 "above_MW = 10"    "below"      19.9    judge.MET
+"above_MW = 20"    "at most"    20 + 1e-9  judge.BELOW
+"from_MW = 20"     "at most"    20 - 1e-9  judge.MET
+"from_MW = 20"     "at most"    20 + 1e-6  judge.BROKEN
+"above_MW = 10"    "below"      20 - 1e-9  judge.BROKEN
+"above_MW = 10"    "below"      20 - 1e-6  judge.MET
 """)
 def test_edges_of_size_and_limit(tmp_path, begins, limit_is, size, word):
     head = f'operator = "A"\ndocument = "B"\ndate = 2026-01-01\nprovenance = "read"\n{begins}\n'
@@ -118,6 +123,44 @@ def test_edges_of_size_and_limit(tmp_path, begins, limit_is, size, word):
     given = Given(times_s, {"load_W": np.where(times_s < 10, 1e7, 2e7)}, 1000)
     (found,) = judge.audit(given, rules.load(str(tmp_path / "mine.toml")), size).verdicts
     assert found.word == word
+
+
+@cases("""
+peak_MW  rise_MW    word
+37       20         judge.MET
+41       20         judge.MET
+41       20.00001   judge.BROKEN
+90       20         judge.MET
+""")
+def test_a_ramp_of_exactly_the_limit_is_met(peak_MW, rise_MW, word):
+    times_s = np.arange(4000) * 0.1
+    load_W = 1e6 * (peak_MW - rise_MW + rise_MW * np.clip((times_s - 100) / 60, 0, 1))
+    rule = [each for each in rules.load("ieso") if each.name == "ramp"]
+    assert judge.audit(Given(times_s, {"load_W": load_W}, 997), rule, None).verdicts[0].word == word
+
+
+@cases("""
+words                             is_met
+[judge.MET, judge.NOTHING]        True
+[judge.MET, judge.BELOW]          True
+[judge.BELOW]                     True
+[judge.BELOW, judge.NOTHING]      False
+[judge.NOTHING]                   False
+[judge.MET, judge.BROKEN]         False
+[judge.MET, judge.REFUSED]        False
+[judge.BELOW, judge.REFUSED]      False
+""")
+def test_an_audit_is_met_when_a_rule_is_met_or_none_applies(words, is_met):
+    made = [judge.Verdict(None, "load alone", word) for word in words]
+    assert judge.Found(None, None, 1.0, 1.0, made).is_met == is_met
+
+
+@pytest.mark.parametrize("step_s", [0.02, 60])
+def test_a_rule_for_larger_sites_does_not_apply_to_a_record_that_nobody_can_judge(step_s):
+    times_s = np.arange(20) * step_s
+    given = Given(times_s, {"load_W": np.full(20, 1e6)}, 1000)
+    found = judge.audit(given, rules.load("southern"), 49)
+    assert {each.word for each in found.verdicts} == {judge.BELOW} and found.is_met
 
 
 def test_a_segment_begins_after_a_gap_in_any_piece_and_a_double_sample_is_one():
@@ -144,6 +187,12 @@ def held(period_s, level_at, step_s=0.02, count=6000):
     return rows(count, step_s, lambda t_s: level_at(int((t_s + 1e-9) / period_s)))
 
 
+def lasting(steps, level_at):
+    """Samples of 20 ms of powers that last so many of them."""
+    found = np.repeat(np.arange(len(steps)), steps)
+    return rows(sum(steps), 0.02, lambda t_s: level_at(int(found[round(t_s / 0.02)])))
+
+
 PHASES_s = np.cumsum([1.0, 3.0, 3.0, 3.0, 9.0] * 7)
 
 
@@ -161,15 +210,23 @@ held(1.0, lambda at: 300 + 50 * (at % 2))           20
 held(0.1, lambda at: 300 + 50 * (at % 2))           20
 held(0.5, lambda at: 300 + 10 * abs(at % 6 - 3))    20
 held(200.0, uneven)                                 20
-rows(6000, 0.02, lambda t_s: uneven(int(np.searchsorted(PHASES_s, t_s + 1e-9))))  20
+rows(6000, 0.02, lambda t_s: uneven(int(np.searchsorted(PHASES_s, t_s + 1e-9))))  3000
+held(0.03, uneven)                                  30
+lasting([50] * 15 + [1, 49] * 3 + [50] * 60, uneven)  1000
+lasting([15, 90, 40, 70, 20, 55] * 20, uneven)  1050
+held(1.0, lambda at: at % 2 if at < 20 else uneven(at))  1000
+held(1.0, lambda at: at % 2 if at < 1400 else uneven(at), 0.02, 80_000)  1000
+held(0.02, lambda at: 300 + at % 7 if at < 900 else uneven(at))  20
 held(0.02, lambda at: round(uneven(at), -1))        20
 held(0.02, lambda at: uneven(at) if at < 900 else 7)  20
 """)
 def test_repeated_values_show_how_often_the_meter_measures(audit, lines, meter_ms):
-    """A square or a staircase between few levels is a load, and no slow meter."""
+    """A square or a staircase between few levels is a load, and no slow meter. Torn readings, an
+    uneven refresh and an idle begin hide none.
+    """
     out = audit(lines, "--rules", "lipa")[1]
     assert out[1].endswith(f"a third of its rate: one value each {meter_ms} ms")
-    assert len([line for line in out if " refused " in line]) == {20: 0, 100: 1, 1000: 2}[meter_ms]
+    assert len([line for line in out if " refused " in line]) == (meter_ms > 20) + (meter_ms > 400)
     stated = audit(lines, "--rules", "lipa", "--meter-ms", "20")[1]
     assert stated[1].endswith(f"one value each {100 if lines[1].startswith('0.100') else 20} ms")
 
@@ -296,9 +353,28 @@ def test_a_rule_without_a_time_for_the_power_judges_commands_alone():
     times_s = np.arange(3000) * 0.02
     columns = {"voltage_pu": in_span(times_s, 29.99, 30.29, 0.6, 1.0)}
     columns["load_W"] = in_span(times_s, 29.99, 99, 0.0, 1e8)
+    silent = judge.audit(Given(times_s, columns, 1400), rules.load("spp"), 100.0).verdicts[0]
+    assert (silent.word, silent.why) == (
+        judge.NOTHING,
+        "the record has no frequency and no commands",
+    )
+    columns["commanded"] = np.zeros(3000)
     (found,) = judge.audit(Given(times_s, columns, 1400), rules.load("spp"), 100.0).verdicts
     assert (found.word, found.value, found.limit) == (judge.MET, None, None)
     assert found.why.startswith(INSIDE)
+
+
+@cases("""
+name      why
+"ercot"  "no frequency and no commands"
+"aemc"   "no frequency"
+""")
+def test_a_record_without_commands_says_so_where_the_rule_judges_them(name, why):
+    times_s = np.arange(3000) * 0.02
+    columns = {"voltage_pu": in_span(times_s, 29.99, 30.29, 0.6, 1.0), "load_W": np.full(3000, 1e8)}
+    rule = [each for each in rules.load(name) if each.quantity == "ride_through"]
+    (found,) = judge.audit(Given(times_s, columns, 1400), rule, 100.0).verdicts
+    assert (found.word, found.why) == (judge.MET, f"{INSIDE}; the record has {why}")
 
 
 def sagged(sags_s=(300,), length_s=0.3, late_s=0.5, level=1.0, piece=1400):
@@ -360,6 +436,44 @@ def test_a_power_that_is_not_back_is_late_or_unknown():
     twice = np.where((times_s > 31.49) & (times_s < 31.69), 0.6, sag)
     again = ridden(times_s, twice, gone, piece=1580)
     assert (again.word, "2 of 2 sags" in again.why) == (judge.BROKEN, True)
+
+
+@cases("""
+spans                                              word           back_s
+[]                                                 judge.MET      0
+[(30.05, 30.69)]                                   judge.MET      0.4
+[(30.05, 30.33), (30.37, 45)]                      judge.BROKEN   10
+[(30.39, 60)]                                      judge.BROKEN   10
+[(30.05, 30.33), (32.25, 32.29)]                   judge.MET      2
+[(30.05, 30.33), (32.25, 32.31)]                   judge.BROKEN   2.02
+[(39.99, 40.25), (30.05, 30.33)]                   judge.BROKEN   9.96
+[(25.05, 26.01), (33.05, 34.01)]                   judge.MET      0
+[(25.05, 26.01), (33.05, 34.03)]                   judge.BROKEN   3.74
+[(25.05, 26.01), (30.05, 31.01)]                   judge.MET      0.72
+[(18.05, 19.81), (33.05, 34.01)]                   judge.BROKEN   3.72
+""")
+def test_a_power_is_back_when_it_stays(spans, word, back_s):
+    """Later dips that are no longer than those of 10 s before the sag are the load's own."""
+    times_s = np.arange(3000) * 0.02
+    sag, load_W = in_span(times_s, 29.99, 30.29, 0.6, 1.0), np.full(3000, 1e8)
+    for from_s, to_s in spans:
+        load_W[in_span(times_s, from_s, to_s, True, False)] = 0
+    found = ridden(times_s, sag, load_W)
+    assert (found.word, found.value) == (word, pytest.approx(back_s, abs=0.03))
+
+
+def test_the_next_sag_ends_what_a_power_has_to_hold():
+    """The power is away for 0.4 s behind each of two sags, then from the first one on."""
+    times_s = np.arange(3000) * 0.02
+    sag = np.where((times_s > 31.49) & (times_s < 31.69), 0.6, 1.0)
+    sag = in_span(times_s, 29.99, 30.29, 0.6, sag)
+    held_W = np.where(
+        (times_s > 31.49) & (times_s < 32.09), 0, in_span(times_s, 29.99, 30.69, 0, 1e8)
+    )
+    found = ridden(times_s, sag, held_W)
+    assert (found.word, found.value) == (judge.MET, pytest.approx(0.4, abs=0.03))
+    away = ridden(times_s, sag, in_span(times_s, 29.99, 32.79, 0.0, 1e8))
+    assert (away.word, away.value) == (judge.BROKEN, pytest.approx(2.5, abs=0.03))
 
 
 def test_a_stop_that_was_there_before_is_no_command_in_the_sag():

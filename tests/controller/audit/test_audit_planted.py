@@ -16,7 +16,14 @@ RIDE_STEP = 0.02  # a power is back after whole samples
 RULES = {
     ("southern", "range_6s"): (10, lambda rng, size: planted.change(rng, size, 6)),
     ("atc_spp", "range_5s"): (25, lambda rng, size: planted.change(rng, size, 5)),
-    ("atc_spp", "change_50MW"): (50, lambda rng, size: planted.change(rng, size, 100, 0.5)),
+    ("atc_spp", "change_50MW", "largest rise or fall inside"): (
+        50,
+        lambda rng, size: planted.change(rng, size, 100, 0.5),
+    ),
+    ("atc_spp", "change_50MW", "mean over longer times, in 100 s"): (
+        50,
+        lambda rng, size: planted.slope(rng, size, 100, 100, 0.5),
+    ),
     ("ieso", "change_15s"): (5, lambda rng, size: planted.change(rng, size, 15)),
     ("ieso", "change_15s", "between moments 15 s apart"): (
         5,
@@ -49,6 +56,10 @@ RULES = {
     ("ercot", "nprr_1191_down", "", "of the peak"): (
         5,
         lambda rng, size: planted.relative_slope(rng, -size, 60, 0.5),
+    ),
+    ("ercot", "nprr_1191_down", "largest rise or fall inside"): (
+        20,
+        lambda rng, size: planted.slope(rng, -size, 60, 60, 0.5, base_MW=1000),
     ),
     ("aeso", "ramp"): (10, lambda rng, size: planted.slope(rng, size, 60, 60)),
     ("southern", "ramp"): (20, lambda rng, size: planted.slope(rng, size, 60, 60)),
@@ -115,9 +126,21 @@ name        rule           step_s  load_MW                                     v
 "atc_spp"  "change_50MW"  0.5    steps(999, (60, 400, 242))                  49.59  judge.MET
 "atc_spp"  "change_50MW"  0.5    steps(999, (60, 400, 238))                  50.42  judge.BROKEN
 "atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 599, 1))      60  judge.BROKEN
-"atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 600, 1))      30  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 600, 1))   59.70  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (30, 400, 1), (30, 640, 1))   49.79  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (-50, 400, 1), (-50, 600, 1))  99.50  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (50, 300, 1), (50, 699, 1))   50  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (40, 300, 1), (40, 500, 1))   79.60  judge.BROKEN
+"atc_spp"  "change_50MW"  0.5    steps(999, (90, 400, 360))                50  judge.MET
+"atc_spp"  "change_50MW"  0.5    steps(999, (90, 400, 358))             50.28  judge.BROKEN
 "southern"  "ramp_75"      0.5    usual(0.24)    17.6  judge.MET
 "southern"  "ramp_75"      0.5    usual(0.26)    22    judge.BROKEN
+"aeso"   "ramp"  0.5    steps(999, (9, 400, 1), (-9, 404, 1))    9     judge.MET
+"aeso"   "ramp"  0.5    steps(999, (6, 400, 1), (6, 518, 1))    12     judge.BROKEN
+"aeso"   "ramp"  0.5    steps(999, (6, 400, 1), (6, 519, 1))    12     judge.BROKEN
+"aeso"   "ramp"  0.5    steps(999, (6, 400, 1), (6, 520, 1))     6     judge.MET
+"ercot"  "nprr_1191_down"  0.5    steps(999, (9, 400, 1), (-9, 404, 1))   9  judge.BROKEN
+"ercot"  "nprr_1191_up"    0.5    steps(999, (-9, 400, 1), (9, 404, 1))   9  judge.BROKEN
 "ercot"  "nprr_1191_down"  0.5    steps(999, (30, 400, 1))    0  judge.MET
 "ercot"  "nprr_1191_up"    0.5    steps(999, (-30, 400, 1))   0  judge.MET
 """)
@@ -155,6 +178,36 @@ def test_the_stricter_reading_of_a_change_decides():
     assert decided == (inside.value, inside.word, inside.site_MW_max)
 
 
+@cases("""
+name          rule          period_s  value  word
+"aeso"        "ramp"        60.0      40     judge.BROKEN
+"southern"    "ramp"        60.0      40     judge.BROKEN
+"ieso"        "ramp"        30.0      40     judge.BROKEN
+"caiso"       "ramp_10min"  60.0      0      judge.MET
+"nvidia_t4"   "ramp"        0.1       40     judge.BROKEN
+""")
+def test_a_load_whose_period_divides_the_window_is_seen(name, rule, period_s, value, word):
+    """A square of 40 MW: the net change is 0. An average, CAISO's, alone is decided by it."""
+    at = np.arange(65_000 if rule == "ramp_10min" else 9000)
+    load_MW = 60 + 40 * (2 * (at % round(period_s / 0.02)) >= period_s / 0.02)
+    found = judged(name, rule, 0.02, load_MW)
+    assert (found.value, found.word) == (pytest.approx(value, abs=1e-6), word)
+    net, inside = found.readings.values()
+    assert net.value == pytest.approx(0, abs=1e-6)
+    assert inside.value == pytest.approx(4 if name == "caiso" else 40)
+
+
+@pytest.mark.parametrize("step_s", [0.5, 0.7, 10.0])
+def test_the_steepest_time_of_a_change_is_found_among_all(step_s):
+    rng = np.random.default_rng(3)
+    load_MW = 500 + np.cumsum(rng.normal(0, 3, 900))
+    count = -int(-100 / step_s // 1)
+    slopes = [np.abs(load_MW[n:] - load_MW[:-n]).max() / n for n in range(count, 900)]
+    found = judged("atc_spp", "change_50MW", step_s, load_MW)
+    expected = max(slopes) * 100 / step_s
+    assert found.readings["mean over longer times, in 100 s"].value == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("poles", [1, 2])
 @pytest.mark.parametrize("at_Hz", [0.03, 0.1, 1.0, 20.0, 55.0, 110.0])
 def test_a_filter_has_the_gain_of_butterworth(at_Hz, poles):
@@ -167,6 +220,22 @@ def test_a_filter_has_the_gain_of_butterworth(at_Hz, poles):
         found.append(band.feed(not first, part))
     settled = np.concatenate(found)[len(times_s) // 3 :]
     assert np.ptp(settled) / 2 == pytest.approx(1 / np.hypot(1, low) / np.hypot(1, high), rel=0.01)
+
+
+@pytest.mark.parametrize("end_s, value", [(89, 3.75), (59.98, None), (60, 0), (60.02, 0)])
+@pytest.mark.parametrize("pause_s", [None, 20])
+def test_a_line_at_the_end_of_a_segment_is_seen(end_s, value, pause_s):
+    """10 MW in the last 28.5 s of 89 s: half of the last window, less its slope."""
+    times_s = np.arange(round(end_s / 0.02)) * 0.02
+    wave = np.where(times_s >= 60.5, 10e6 * np.sin(2 * np.pi * times_s), 0)
+    if pause_s:
+        times_s = np.append(times_s, end_s + pause_s + np.arange(3050) * 0.02)
+        wave = np.append(wave, np.zeros(3050))
+    given = planted.Given(times_s, {"load_W": 5e7 + wave}, 977)
+    rule = [each for each in rules.load("ieso") if each.name == "line"]
+    (found,) = judge.audit(given, rule, 50).verdicts
+    expected = value or 0 if pause_s else value
+    assert found.value == (expected if expected is None else pytest.approx(expected, abs=0.01))
 
 
 def test_content_is_of_the_strongest_line_or_of_the_whole_band():

@@ -94,7 +94,10 @@ def test_sizes_are_those_of_the_audit_of_the_same_course(monkeypatch, tmp_path, 
     rows = [f"{at * 0.02:.2f},{load_W[at]},{grid_W[at]}" for at in range(500, len(load_W))]
     path, page = tmp_path / "a.csv", tmp_path / "a.json"
     path.write_text("\n".join(["t_s,load_W,grid_W", *rows]))
-    assert firebreak(["audit", str(path), "--site-MW", "50", "--json", str(page)]) == 1
+    assert (
+        firebreak(["audit", str(path), *"--site-MW 50 --meter-ms 20 --json".split(), str(page)])
+        == 1
+    )
     verdicts = json.loads(page.read_text())["verdicts"]
     audited = {
         f"{each['operator']} {each['rule']} (?)": math.inf

@@ -1,0 +1,114 @@
+"""Spectra of a power in windows: strongest line, content of a band, share of energy."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.audit.samples import Block
+
+PADDING = 8  # a line between two frequencies of the transform loses at most 0.3 %
+
+
+class Worst(NamedTuple):
+    """value: in W or W/s, or a share; at_s: when it was reached; begin_s: where it began."""
+
+    value: float
+    begin_s: float
+    at_s: float
+
+
+class Spectra:
+    """Hann windows that overlap by half, and one at the end of each segment. `take`: the transform
+    of one, without its mean.
+    """
+
+    def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:
+        self.worst: Worst | None = None
+        self._count = max(2, round(window_s / step_s))
+        self._hann = np.hanning(self._count + 1)[:-1]
+        self._kept, self._times_s, self._next = np.empty(0), np.empty(0), 0
+        size = 1 << (self._count * self.PADDED - 1).bit_length()
+        turns_Hz = np.fft.rfftfreq(size, step_s)
+        self._size, self._is_in = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
+
+    PADDED, is_whole = 1, True
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
+        if block.is_begin:
+            self.close()
+        self._kept = np.concatenate((self._kept, power_W))
+        self._times_s = np.concatenate((self._times_s, block.times_s))
+        while self._next + self._count <= len(self._kept):
+            self._transform(self._next)
+            self._next += self._count // 2
+        forget = max(0, len(self._kept) - self._count)
+        self._kept, self._times_s = self._kept[forget:], self._times_s[forget:]
+        self._next -= forget
+
+    def close(self) -> None:
+        """The segment has ended: a last window ends with it."""
+        last = len(self._kept) - self._count
+        if last >= 0 and last != self._next - self._count // 2:
+            self._transform(last)
+        self._kept, self._times_s, self._next = np.empty(0), np.empty(0), 0
+
+    def _transform(self, first: int) -> None:
+        part = self._kept[first : first + self._count]
+        mean = float(self._hann @ part) / self._hann.sum()
+        found = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
+        begin_s, end_s = self._times_s[[first, first + self._count - 1]].tolist()
+        self.take(found, begin_s, end_s)
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """found: absolute values of a transform."""
+        raise NotImplementedError
+
+    def worse(self, value: float, begin_s: float, end_s: float) -> bool:
+        """Keep the value if it is the largest."""
+        is_worse = self.worst is None or value > self.worst.value
+        if is_worse:
+            self.worst = Worst(value, begin_s, (begin_s + end_s) / 2)
+        return is_worse
+
+
+class Line(Spectra):
+    """Amplitude of the strongest line. Its place is the middle of the window."""
+
+    PADDED = PADDING
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """See Spectra."""
+        in_band = found[self._is_in]
+        if len(in_band):  # none if the samples are too far apart: the rule is refused
+            self.worse(2 * float(in_band.max()) / float(self._hann.sum()), begin_s, end_s)
+
+
+class Content(Spectra):
+    """Amplitude of one line with the energy of all lines of the band."""
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """See Spectra."""
+        energy = float((found[self._is_in] ** 2).sum()) / (
+            self._size * float(self._hann @ self._hann)
+        )
+        self.worse(2 * math.sqrt(energy), begin_s, end_s)
+
+
+class Energy(Spectra):
+    """Share of the band in the energy of all changes; its place has most energy in the band."""
+
+    _in = _all = 0.0
+
+    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+        """See Spectra."""
+        powers = found**2
+        in_band = float(powers[self._is_in].sum())
+        self._in, self._all = self._in + in_band, self._all + float(powers[1:].sum())
+        self.worse(in_band, begin_s, end_s)
+
+    @property
+    def share(self) -> float:
+        """The share of the band in the whole record."""
+        return self._in / self._all if self._all else 0.0
