@@ -144,7 +144,9 @@ def slave_of(made):
     for register in device_of:
         if "read" in register.direction and register.type != "bit":
             state = getattr(register, "equals", None) or [*map(int, register.values), 0]
-            data = (state[0] % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
+            mask = getattr(register, "mask", 0)
+            raw = state[0] * (mask & -mask or 1)  # in its bits of the register
+            data = (raw % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
             words = struct.unpack(f">{register.words}H", data)
             table = slave.holding if register.function == 3 else slave.inputs
             order = 1 if register.word_order == "big" else -1
