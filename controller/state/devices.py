@@ -37,7 +37,6 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
         "differs": None if fixed else _differs(shadow, view),
         "fixed": fixed,
         "beyond": _beyond(view),
-        **_bridging(shadow, view),
         "actuators": actuators.of_device(shadow, view),
         "settings": dict(device.settings),
     }

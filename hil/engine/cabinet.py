@@ -11,7 +11,6 @@ from controller.config.devices import Device
 from controller.config.topology import Bus
 from hil.devices import io_module, mirrored_sensors, sunspec_chain
 from hil.devices.io_module import IoModule
-from hil.devices.load_ups import SmartUps
 from hil.devices.mirrored import MirroredDevice
 from hil.devices.mirrored_bms import MirroredBms
 from hil.devices.mirrored_pcs import Asked, MirroredPcs
@@ -27,7 +26,6 @@ from hil.devices.sunspec_pcs import SunSpecPcs
 from hil.engine import coverage
 from hil.observer.wiring import ENABLE, SUPPLY, UNSEEN, Place, UnitWiring, Wiring
 from hil.plant.cabinet import CabinetPlant
-from hil.site.load_ups import LoadUps
 from hil.site.racks import Racks
 from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
@@ -178,8 +176,6 @@ class SimulatedCabinet:
         if role in PARTS:
             part = plant.site.part(role, device.settings)
             plant.air_devices.append(part)
-            if isinstance(part, LoadUps) and coverage.is_documented(device):
-                return SmartUps(part)
             return MirroredDevice(part, device.profile.path)
         if role == "bms":
             rack = plant.racks[device.index]

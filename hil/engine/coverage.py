@@ -22,7 +22,7 @@ from hil.scenarios.site_actions import NEEDS
 DOCUMENTED = (
     *("sunspec_pcs", "firebreak_rack", "pylontech_lv", "firebreak_fast_meter", "sdm630"),
     *("io_8in_8out", "gas_detector", "offgas_detector", "toxic_detector", "climate_monitor"),
-    *("ups_monitor", "apc_smart_ups"),
+    "ups_monitor",
 )
 # families; an I/O module with inputs by function 2
 MIRRORED = (

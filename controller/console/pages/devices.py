@@ -1,7 +1,6 @@
 """The page devices: one block for each site device; "-" is unknown."""
 
-from controller.console.pages.around import ON_BATTERY, UPS
-from controller.console.pages.text import HEIGHT, age, filled, folded, kilowatt, pages, wrapped
+from controller.console.pages.text import HEIGHT, age, filled, folded, pages, wrapped
 from controller.state.base import Facts
 from controller.state.devices import bound_by
 
@@ -38,9 +37,6 @@ def _block(device: Facts) -> list[str]:
     for name, power_W in device["beyond"].items():
         words = f"{power_W} W are reported, more than {name} allows: does it take commands?"
         out += folded("", words, LINES_MAX)
-    if UPS in device:
-        words = f"it can give {kilowatt(device[UPS])} kWh; the reserve is lower by so much"
-        out += folded("", f"{ON_BATTERY}; {words}" if device["is_alone"] else words, LINES_MAX)
     for actuator in device["actuators"]:
         sent = "-" if actuator["sent"] is None else actuator["sent"]
         text = f"{actuator['name']} {actuator['value']} (sent {sent}): {actuator['text']}"
