@@ -31,4 +31,4 @@ def _gives_Wh(ups: DeviceView) -> int | None:
     if state > ON_BATTERY:
         return 0
     stored_Wh = charge_permille * ups.settings["energy_Wh"] // 1000
-    return min(stored_Wh, bridging_s * load_W // 3600)
+    return max(0, min(stored_Wh, bridging_s * load_W // 3600))
