@@ -83,8 +83,8 @@ def test_the_critical_load_waits_on_its_ups_until_the_set_carries_all():
 
 @pytest.mark.whole
 def test_the_controller_reads_the_ups_of_the_load_and_keeps_less_for_an_island(monkeypatch):
-    """On battery while the site is dark; in between the island feeds it. 394 of 400 kWh at its
-    output are 9 of 40 000 kWh. The wire is read each second.
+    """The UPS is on battery while the site is dark, and the island feeds it then. The 394 of
+    400 kWh at its output are 9 of 1000 parts of the battery. The wire is read each second.
     """
     seen, plain = [], minutes.Watch.see
 

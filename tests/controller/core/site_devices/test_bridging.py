@@ -31,7 +31,8 @@ def total_Wh(found):
     return bridging.total_Wh(found.site.of_role("load_ups"))
 
 
-@cases("""
+@cases(
+    """
     values                    Wh
     (0, 1000, 3600, 50_000)   50_000
     (1, 1000, 3600, 50_000)   50_000
@@ -50,7 +51,8 @@ def total_Wh(found):
     (0, 1000, 0, 50_000)      None
     (0, 101, 0, 50_000)       None
     (1, 100, 0, 50_000)       0
-""".replace(") ", ")  "))
+""".replace(") ", ")  ")
+)
 def test_the_smaller_of_charge_and_time_counts(values, Wh):
     assert total_Wh(bench(*values)) == Wh
 
