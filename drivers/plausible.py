@@ -24,6 +24,7 @@ PANELS: Margin = (0, 2000)
 # A set without fuel is motored by the bus until its protection opens, and an overloaded one must
 # stay known: load is then shed.
 GENSET: Margin = (-200, 1500)
+UPS: Margin = (0, 1500)  # it carries an overload for seconds, and its bypass for longer
 CONSUMER: Margin = (0, 1200)  # a heater; what a scheduler has agreed to lower
 EXACT: Margin = (-1000, 1000)  # the rating is a bound already
 

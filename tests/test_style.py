@@ -20,6 +20,7 @@ TEXT_LINE_CHARACTERS_MAX = 120
 TABLES = (
     *("safety/matrix.py", "safety/parameters.py", "safety/signals.py"),
     *("controller/siting/rules.py", "controller/state/fields.py"),
+    "controller/core/site_devices/roles.py",
 )
 # The parity test sleeps once, at its end, for threads of the WebAssembly runtime; the rig's
 # commands time themselves, a back-test its plans; the examples are programs of somebody upstream.

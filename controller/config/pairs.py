@@ -31,6 +31,7 @@ STILL = (
     "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
 )
+DEVICES = "pv genset load_shed load_cap load_ups chiller meter fan heater"
 # scopes | low <= times x high, or low < high | verdict | why
 TABLE = f"""
 # charge
@@ -86,6 +87,8 @@ load_cap | lower_W_max <= control.grid_import_W_max | doubt | it is more than th
 load_shed | rating_W <= 100 x shed_W | doubt | {KW}
 load_shed | shed_W <= 10 x control.grid_import_W_max | doubt |
   it is more than ten times what the connection carries
+load_ups | rated_W <= 60 x energy_Wh | doubt | its battery bridges less than a minute (in kWh?)
+load_ups | energy_Wh <= 24 x rated_W | doubt | its battery bridges more than a day (in kW?)
 heater | rating_W <= 10000 x rated_W | doubt |
   it is less than a ten thousandth of the power of the converters (in kW?)
 heater | rated_W <= rating_W | doubt | it draws more than the converters give
@@ -126,9 +129,9 @@ cabinet | meter_period_ms <= 1/5 x meter_frozen_ms | doubt |
 control | meter_sample_ms <= track_sample_ms | doubt | the meter has no new value so often
 control | schedule_clock_ms_max <= interval_ms | doubt |
   the schedule may lie off by a whole metering interval
-pv genset load_shed load_cap chiller meter fan heater | period_ms <= stale_ms | refused |
+{DEVICES} | period_ms <= stale_ms | refused |
   each value is unknown before the next one comes
-pv genset load_shed load_cap chiller meter fan heater | period_ms <= 1/2 x stale_ms | doubt |
+{DEVICES} | period_ms <= 1/2 x stale_ms | doubt |
   one lost answer makes the device unknown
 # temperatures, structure
 chiller | stop_ddegC <= start_ddegC | refused | {SAME_MOMENT}

@@ -62,6 +62,10 @@ def facts(found: Config) -> Facts:
 def _sources(found: Config) -> list[Facts]:
     """{device, what, rated_W, words} of each device that feeds energy."""
     feeds = {name: (role.text, role.feed.words) for name, role in ROLES.items() if role.feed}
+    feeds["load_ups"] = (
+        ROLES["load_ups"].text,
+        "its battery feeds the load, also without the grid",
+    )
     feeds["ups"] = ("UPS", "its battery feeds fan, detectors and controller")
     return [
         {

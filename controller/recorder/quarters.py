@@ -10,7 +10,8 @@ PV is what the balance leaves, load less battery less grid, so a generator set c
 balance below 0 is what the load meter does not see, and the site pays it: it counts as load.
 Without a load meter the load is grid and battery. An empty cell is unknown: less than half of the
 quarter is known. lowered_W is what schedulers report by which they have lowered the load (role
-load_cap), unknown while one of them is silent; a file of an earlier version has no such column.
+load_cap), unknown while one of them is silent. ups_Wh is the energy that UPS of the load can give
+it (role load_ups). A file of an earlier version lacks one or both of these columns.
 """
 
 import os
@@ -37,11 +38,13 @@ class Quarter(NamedTuple):
     battery_W: float | None
     soc_permille: float | None
     lowered_W: float | None = None
+    ups_Wh: float | None = None
 
 
 HEADER = ",".join(["utc_s", *Quarter._fields[1:]])
-HEADERS = HEADER, HEADER.removesuffix(",lowered_W")
-CELLS = range(len(Quarter._fields) - 2, len(Quarter._fields))
+BEFORE = HEADER.removesuffix(",ups_Wh")
+HEADERS = HEADER, BEFORE, BEFORE.removesuffix(",lowered_W")
+CELLS = range(len(Quarter._fields) - len(HEADERS), len(Quarter._fields))
 
 
 def wanted(row: Quarter) -> Quarter:
@@ -133,8 +136,10 @@ class Quarters:
             self._say(f"{error}; quarters of an hour begin anew")
             return {}
 
-    def feed(self, second: Sequence, utc: SupportsInt, lowered_W: int | None = None) -> None:
-        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970."""
+    def feed(self, second: Sequence, utc: SupportsInt, *beside: int | None) -> None:
+        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; beside: lowered_W
+        and ups_Wh.
+        """
         if not is_set(utc):
             return
         at = int(utc) // (QUARTER_S * 1_000_000)
@@ -147,21 +152,21 @@ class Quarters:
         pv_W = load_W - battery_W - grid_W if both and load_W is not None else None
         if load_W is None and both:
             load_W = grid_W + battery_W
-        for place, value in enumerate((load_W, pv_W, grid_W, battery_W, lowered_W)):
+        for place, value in enumerate((load_W, pv_W, grid_W, battery_W, *beside)):
             if value is not None:
-                self._sums_W[place] += value
+                self._sums[place] += value
                 self._counts[place] += 1
         self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
 
     def _begin(self, at: int) -> None:
-        self._at, self._sums_W, self._counts = at, [0.0] * 5, [0] * 5
+        self._at, self._sums, self._counts = at, [0.0] * 6, [0] * 6
         self._soc_permille = None
 
     def _end(self) -> None:
         """Keep the finished quarter. The one that was measured first gives way."""
         means = [
             total / count if count >= KNOWN_MIN else None
-            for total, count in zip(self._sums_W, self._counts)
+            for total, count in zip(self._sums, self._counts)
         ]
         if all([each is None for each in means[:4]]):
             return
@@ -169,7 +174,8 @@ class Quarters:
         if load_W is not None:
             load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
         pv_W = None if pv_W is None else max(0.0, pv_W)
-        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille, means[4])
+        measured = load_W, pv_W, *means[2:4], self._soc_permille, *means[4:]
+        found = Quarter._make((self._at, *measured))
         self._rows.pop(self._at, None)
         self._rows[self._at] = found
         while len(self._rows) > KEPT:

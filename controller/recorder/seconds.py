@@ -8,6 +8,7 @@ from array import array
 
 from controller.core.base import setpoint
 from controller.core.image import places
+from controller.core.site_devices import bridging
 from controller.core.site_devices.layout import SiteDevice, devices_of, words
 from controller.core.site_devices.signals_view import Site
 from controller.journal.frame import Frame
@@ -35,6 +36,7 @@ class Seconds:
         self._heard = OfFrames(seen.reader.header["safety_image"], seen.layout)
         self.site = _site_of(seen, tick_ms)
         self._load_caps = self.site.of_role("load_cap")
+        self._upses = self.site.of_role(bridging.ROLE)
         # grid, load, battery, set-point: of each frame, if known
         self._powers: list[list[int]] = [[], [], [], []]
         self.now: tuple[list[int], ...] = ([], [], [], [])  # of the newest frame
@@ -48,11 +50,16 @@ class Seconds:
         known = [each for each in found if each is not None]
         return sum(known) if found and len(known) == len(found) else None
 
+    @property
+    def ups_Wh(self) -> int | None:
+        """Energy that UPS of the load can give it, see bridging.total_Wh."""
+        return bridging.total_Wh(self._upses)
+
     def feed(self, frame: Frame) -> tuple | None:
         """The row of the second this frame ends, in the order of COLUMNS, or None."""
         self._ticks += frame.elapsed_ticks
         self._heard.feed(frame, self.seen.inp)
-        if self._load_caps:
+        if self._load_caps or self._upses:
             self.site.step(frame.fresh[self.seen.layout.groups :], frame.elapsed_ticks)
         self.now = self._powers_now()
         for powers, now in zip(self._powers, self.now):

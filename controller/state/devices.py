@@ -1,7 +1,9 @@
 """Site devices: signals, and each actuator's chain from request to value."""
 
 from controller.core.base import reasons
+from controller.core.site_devices import bridging
 from controller.core.site_devices.layout import OTHER_DEVICE, REFUSED_VALUE
+from controller.core.site_devices.roles import ON_BATTERY
 from controller.core.site_devices.signals_view import AGE_MS_MAX, DeviceView
 from controller.journal.snapshot import Shadow
 from controller.state import actuators, base
@@ -66,6 +68,19 @@ def _beyond(view: DeviceView) -> dict[str, int]:
     return found
 
 
+def _bridging(shadow: Shadow, view: DeviceView) -> Facts:
+    """Energy that a UPS of the load can give it, and whether it is on battery for a cause of its
+    own; nothing for other devices.
+    """
+    if view.device.role.name != bridging.ROLE:
+        return {}
+    is_on_battery = view.value("state_code") == ON_BATTERY
+    return {
+        "ups_Wh": bridging.total_Wh([view]),
+        "is_alone": is_on_battery and not shadow.core.found.is_off_grid,
+    }
+
+
 def _differs(shadow: Shadow, view: DeviceView) -> str | None:
     """The first register of the identity that holds another value than the profile says."""
     names: list[str] = base.entry_of(shadow, view.device).get("identity", [])
@@ -74,7 +89,7 @@ def _differs(shadow: Shadow, view: DeviceView) -> str | None:
 
 
 def powers(shadow: Shadow) -> list[Facts]:
-    """[{device, role, is_known, power_W, asked}]; power_W: None while unknown."""
+    """[{device, role, is_known, power_W, asked}], with _bridging; power_W: None while unknown."""
     found = []
     for view in shadow.core.site.devices:
         name, role = base.configured(shadow, view.device), view.device.role
@@ -83,7 +98,7 @@ def powers(shadow: Shadow) -> list[Facts]:
             power = {POWER: view.value(POWER)} if reports else {}
             asked = {each["name"]: each["value"] for each in actuators.of_device(shadow, view)}
             words = {"device": name, "role": role.text, "is_known": view.is_known}
-            found.append({**words, **power, "asked": asked})
+            found.append({**words, **power, **_bridging(shadow, view), "asked": asked})
     return found
 
 

@@ -144,6 +144,8 @@ site[].device | text? | its name
 site[].role | text | what it is
 site[].is_known | bool | its readings are new
 site[].power_W | int!? | its power, if it reports one
+site[].ups_Wh | int!? | energy that a UPS of the load can give it: the reserve is lower by so much
+site[].is_alone | bool! | this UPS is on battery while the site is on the grid
 site[].asked{} | int? | what it is asked for, by signal
 path_delay | object | from a change of the load to the power of the battery
 path_delay.used_ms | int | what load tracking counts with

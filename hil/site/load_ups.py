@@ -9,6 +9,7 @@ from hil.site.part import SitePart
 
 WALK_IN_S = 30.0  # in which its charge begins
 TAPER_S = 30.0  # time constant of its end, as at constant voltage
+BRIDGING_S_MAX = 86_400.0  # that its display shows
 DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permille": 100.0}
 
 
@@ -16,7 +17,7 @@ class LoadUps(SitePart):
     """parameters: rated_W, and any of DEFAULTS. `unserved_W`: load that stays without power."""
 
     kind, DEFAULTS = "load_ups", DEFAULTS
-    draws_W = unserved_W = 0.0
+    draws_W = unserved_W = carried_W = 0.0
     may_recharge = True
     _charges_s = 0.0
 
@@ -36,6 +37,7 @@ class LoadUps(SitePart):
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
         """load_W: of the load alone."""
         given = self.parameters
+        self.carried_W = min(load_W, given["rated_W"])
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600
         if self.is_live:
             self._charges_s = (self._charges_s + dt_s) * self.may_recharge
@@ -50,10 +52,16 @@ class LoadUps(SitePart):
             taken_W = min(self.needed_W(load_W) - self.beside_W(load_W), self.left_Wh / hours)
             self.left_Wh = max(0.0, self.left_Wh - taken_W * hours)
             self.draws_W = 0.0
-            carried_W = taken_W * given["efficiency_permille"] / 1000
-            self.unserved_W = max(0.0, load_W - carried_W)
+            self.carried_W = taken_W * given["efficiency_permille"] / 1000
+            self.unserved_W = max(0.0, load_W - self.carried_W)
 
     def signals(self) -> dict[str, float]:
         """See SitePart."""
-        charge_permille = self.left_Wh / self.parameters["energy_Wh"] * 1000
-        return {"charge_permille": charge_permille, "is_on_battery": not self.is_live}
+        given = self.parameters
+        can_give_Wh = self.left_Wh * given["efficiency_permille"] / 1000
+        return {
+            "state_code": not self.is_live,
+            "charge_permille": self.left_Wh / given["energy_Wh"] * 1000,
+            "bridging_s": min(BRIDGING_S_MAX, can_give_Wh * 3600 / max(1.0, self.carried_W)),
+            "load_W": self.carried_W,
+        }

@@ -46,6 +46,7 @@ DEVICES = {
     "BCU-EMS": ["bcu_ems"],
     "SEPLOS V3": ["seplos_v3"],
     "JK PB": ["jk_pb"],
+    "APC Smart-UPS": ["apc_smart_ups"],
 }
 
 

@@ -17,7 +17,7 @@ from drivers.register_numbers import Numbers
 from drivers.setpoint_form import Frame, power_W
 
 MAPS = "protocols/maps"
-TABLES = ("meters", "converters", "racks_modbus")
+TABLES = ("meters", "converters", "racks_modbus", "io_safety_climate_ups")
 PROVES = ("capture", "documented")
 
 # -- readings
@@ -61,13 +61,14 @@ NO_USE = {
         "VA": "reactive and apparent power",
         "PF": "percent or parts by its scale factor",
     },
+    "apc_smart_ups": {"out_f": "no role reads a frequency"},
     "sdm630": {"P": "its fast read would be half as long again; the phases have it"},
     "bcu_ems": {"cell_T_min": "the profile reads each module"},
     "seplos_v3": {"cell_T_max": "the profile reads each module"},
     "victron_vebus": {"W_P_L1": "the profile writes 96 to 101, which take more than 32 kW"},
 }
 UNKNOWN = (
-    *("ABB PQstorI", "APC Smart-UPS", "BYD Battery-Box Premium", "Bender isoCHA", "CPS ECB200KTL"),
+    *("ABB PQstorI", "BYD Battery-Box Premium", "Bender isoCHA", "CPS ECB200KTL"),
     *("ComAp InteliLite", "Daly H/K/M/S", "Deye / Sunsynk", "Discover AES", "Hengdu cabinet"),
     *("Huawei EMMA", "JBD UP16S", "Thermal Care"),
 )
@@ -80,7 +81,7 @@ ASKED = {
     ("ejpcs", 3415): -50_000,
 }
 RATED = {"rated_W": 100}
-DECODED = 59
+DECODED = 60
 PER_UNIT = {"V": 1000, "A": 1000, "W": 1, "degC": 10, "%": 10, "": 1}
 
 
@@ -233,6 +234,7 @@ ELSEWHERE = {
 FRONIUS = "fronius_gen24"  # by the SunSpec models; its map has the addresses of one firmware
 # profile, register and difference | why
 DIFFERS = """
+apc_smart_ups load_W: scale 0.00390625 | percent of the rating, which scale_by brings in
 em24 power_W: no row | its document reads it by function 3
 em112 *: invalid 2147483647 | as the other meters of the maker; the map has none
 abb_b23 energy_*: invalid 18446744073709551615 | all ones, as the text of the map has it

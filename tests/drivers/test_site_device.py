@@ -144,7 +144,9 @@ def slave_of(made):
     for register in device_of:
         if "read" in register.direction and register.type != "bit":
             state = getattr(register, "equals", None) or [*map(int, register.values), 0]
-            data = (state[0] % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
+            mask = getattr(register, "mask", 0)
+            raw = state[0] * (mask & -mask or 1)  # in its bits of the register
+            data = (raw % (1 << 16 * register.words)).to_bytes(2 * register.words, "big")
             words = struct.unpack(f">{register.words}H", data)
             table = slave.holding if register.function == 3 else slave.inputs
             order = 1 if register.word_order == "big" else -1
@@ -251,6 +253,40 @@ class TestGenset(SiteSuite):
         bus.slave.holding[1408] = state
         bus.run(5000)
         assert sink.taken() == {3, 4, 5, 6}
+
+
+UPS = {0: 0, 1: 0b10, 128: 0, 129: 600, 130: 0xC800, 136: 100 * 256 // 2}
+
+
+@cases("""
+    changes                     refused  found
+    {}                          0        (0, 1000, 600, 100_000)
+    {1: 0b100}                  0        (1, 1000, 600, 100_000)
+    # high efficiency beside it, and test beside the battery
+    {1: 0b10_0000_0000_0010}    0        (0, 1000, 600, 100_000)
+    {1: 0b1000_0100}            0        (1, 1000, 600, 100_000)
+    {1: 0b1000}                 0        (2, 1000, 600, 100_000)
+    {1: 0b1_0000}               0        (3, 1000, 600, 100_000)
+    # a state of 0, as in a gap of the map, or two at once, is none
+    {1: 0}                      0b1      (None, 1000, 600, 100_000)
+    {1: 0b110}                  0b1      (None, 1000, 600, 100_000)
+    {130: 0x0001}               0        (0, 0, 600, 100_000)
+    {130: 0xC81A}               0b10     (0, None, 600, 100_000)
+    {128: 1, 129: 0}            0        (0, 1000, 65_536, 100_000)
+    {128: 0xFFFF, 129: 0xFFFF}  0b100    (0, 1000, None, 100_000)
+    {136: 150 * 256}            0        (0, 1000, 600, 300_000)
+    {136: 150 * 256 + 1}        0b1000   (0, 1000, 600, None)
+""")
+def test_a_ups_of_the_load_is_read_by_the_map_of_its_maker(changes, refused, found):
+    """200 kW rated, so its load is at most 300 kW; binary fixed point."""
+    names, sink = [each.name for each in roles.LOAD_UPS.signals], Sink()
+    bounds = {"load_W": (0, 300_000)}
+    made = device("apc_smart_ups", names, sink, bounds, rated_W=200_000)
+    bus = Bus(made, Slave(UPS | changes))
+    bus.run(3500)
+    fresh = sink.taken()
+    values = [each if 3 + at in fresh else None for at, each in enumerate(sink.inp[4:8])]
+    assert (tuple(values), made.refused_mask) == (found, refused)
 
 
 @cases("""

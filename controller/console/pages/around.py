@@ -9,6 +9,7 @@ METER_WORDS = {
     "never heard": "unknown, unheard",
     "FROZEN": "unknown, frozen",
 }
+UPS, ON_BATTERY = "ups_Wh", "ON BATTERY, the site on the grid"
 
 
 def unknown(facts: Facts, meter: str) -> str:
@@ -21,10 +22,14 @@ def unknown(facts: Facts, meter: str) -> str:
 
 
 def site(devices: list[Facts]) -> list[str]:
-    """Devices that do not answer, the power of each other one, and what the rest is asked for."""
+    """Devices that do not answer, UPS on battery, the power or energy of each other one, and what
+    the rest is asked for.
+    """
     silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
     heard = [each for each in devices if each["is_known"]]
     powers = [f"{each['device']} {kilowatt(each[POWER])} kW" for each in heard if POWER in each]
+    alone = [f"{each['device']} {ON_BATTERY}" for each in heard if each.get("is_alone")]
+    powers += [f"{each['device']} {kilowatt(each[UPS])} kWh" for each in heard if UPS in each]
     asked = [
         f"{name.partition('.')[2]} {value}"
         for each in heard
@@ -32,7 +37,7 @@ def site(devices: list[Facts]) -> list[str]:
         for name, value in each["asked"].items()
         if value
     ]
-    words = [*silent, *powers, *asked]
+    words = [*silent, *alone, *powers, *asked]
     if not words:
         return []
     for shown in range(len(words), 0, -1):

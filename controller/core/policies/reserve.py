@@ -15,6 +15,9 @@ alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The
 2 s, back from an outage 30 s. Other cabinets on the connection need seconds to follow. So the limit
 falls before its level: from its power a ramp (rated power in a minute) reaches 0 within the energy
 that is left. A reserve never forces a charge and never narrows one (victronenergy/venus issue 904).
+
+The energy that UPS of the load can give now (../site_devices/bridging.py) lowers the backup level.
+Without a fresh reading the level is whole.
 """
 
 from math import isqrt
@@ -25,6 +28,7 @@ from controller.core.base.answers import WIDE_W, Cap, Limit
 from controller.core.base.words import Words
 from controller.core.policies.contract import BOUND, Found, Function, Known, Setup
 from controller.core.policies.modes import RETURN
+from controller.core.site_devices import bridging
 from safety import signals
 
 BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
@@ -35,10 +39,11 @@ PERMILLE_MS = 2268
 
 
 class State(Words):
-    """`peaks_permille`: end of the peaks level now."""
+    """`peaks_permille`, `backup_permille`: ends of the levels now."""
 
     is_started: int  # the state of charge has been known
     peaks_permille: int
+    backup_permille: int
 
 
 class Level(Words):
@@ -83,6 +88,8 @@ class Reserve(Function):
         self.rated_W = min(setup.rated_W, signals.INT_MAX)
         self._peaks_permille = settings["soc_reserve_peaks_permille"]
         self._backup_permille = settings["soc_reserve_backup_permille"]
+        self._upses = setup.site.of_role(bridging.ROLE)
+        self._share_permille, self._energy_Wh = settings["share_permille"], settings["energy_Wh"]
         self._hysteresis = settings["soc_reserve_hysteresis_permille"]
         self._step_W = max(1, settings["reserve_ramp_W_per_s"] * tick_ms // 1000)
         self._taper_W = max(1, self.rated_W * tick_ms // TAPER_MS)
@@ -98,6 +105,10 @@ class Reserve(Function):
             return []
         soc = known.soc_permille
         self.state.peaks_permille = max(self._peaks_permille, found.scheduled_reserve_permille)
+        self.state.backup_permille = self._backup_permille
+        if ups_Wh := self._upses and bridging.total_Wh(self._upses):
+            ups_permille = ups_Wh * self._share_permille // self._energy_Wh
+            self.state.backup_permille = max(0, self._backup_permille - ups_permille)
         close_W = self._close_W[found.mode == RETURN] * elapsed_ticks
         most_W = 0 if soc is None else self._most_W(soc[0])
         self._move(None if soc is None else soc[0], elapsed_ticks, close_W, most_W)
@@ -111,7 +122,7 @@ class Reserve(Function):
         """See Function."""
         is_backup = code in (reasons.RESERVE_BACKUP, reasons.RESERVE_BACKUP_SOC_UNKNOWN)
         level = self.backup if is_backup else self.peaks
-        kept = self._backup_permille if is_backup else self.state.peaks_permille
+        kept = self.state.backup_permille if is_backup else self.state.peaks_permille
         return {
             "kind": "reserve",
             "level": "backup" if is_backup else "peaks",
@@ -131,7 +142,7 @@ class Reserve(Function):
         """Most of the backup level: a ramp of _taper_W from there to 0 takes the energy that is
         left. One permille is kept, because a state of charge is rounded.
         """
-        left_permille = max(0, soc_permille - self._backup_permille - 1)
+        left_permille = max(0, soc_permille - self.state.backup_permille - 1)
         return min(self.rated_W, isqrt(left_permille * self._taper_part))
 
     def _move(
@@ -143,7 +154,7 @@ class Reserve(Function):
         state, open_W = self.state, self._step_W * elapsed_ticks
         taper_W = self._taper_W * elapsed_ticks
         peaks = self.peaks, state.peaks_permille, open_W, self.rated_W
-        backup = self.backup, self._backup_permille, close_W, most_W
+        backup = self.backup, state.backup_permille, close_W, most_W
         self.peaks.reason, self.backup.reason = self._reasons(soc_permille is not None)
         for level, end_permille, close_W, most_W in (peaks, backup):
             power_W = level.discharge_W_max

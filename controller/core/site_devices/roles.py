@@ -21,6 +21,7 @@ STAGES_MAX = 8
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
 # looks like a state of up to 2 s. A set that is not ready may be known later than one that stops.
 READY_MS, RUNNING_MS = 3000, 2000
+ON_LINE, ON_BATTERY, BYPASS, OFF = range(4)  # states of a UPS
 
 # Thresholds of the warmest cell. The first taper of charging begins at 35 degC (safety/tapers.py).
 CELLS = (
@@ -285,7 +286,27 @@ LOAD_CAP = Role(
     ),
 )
 
-_ALL = (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER, LOAD_CAP)
+LOAD_UPS = Role(
+    "load_ups",
+    10,
+    "UPS of the load",
+    None,
+    (
+        Signal("state_code", ON_LINE, OFF, "0 on line, 1 on battery, 2 bypass, 3 off"),
+        Signal("charge_permille", 0, 1000, "charge of its battery"),
+        Signal("bridging_s", 0, 1_000_000, "time for which its battery carries the load of now"),
+        power("load_W", "power that it gives the load", plausible.UPS),
+    ),
+    (),
+    (
+        STALE,
+        ("rated_W", "W", 1, POWER_W_MAX, None, "down"),
+        # of its full battery, at its output: a charge counts as no more than this part of it
+        ("energy_Wh", "Wh", 1, POWER_W_MAX, None, "down"),
+    ),
+)
+
+_ALL = (PV, GENSET, LOAD_SHED, CHILLER, CLOCK, METER, FAN, HEATER, LOAD_CAP, LOAD_UPS)
 ROLES = {role.name: role for role in _ALL}
 BY_NUMBER = {role.number: role for role in ROLES.values()}
 # those that a device of the configuration may have; the clock is the box's own

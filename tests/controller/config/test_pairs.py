@@ -16,8 +16,16 @@ PLACES = {
     "load_shed": ("cabinet", "device.shed"), "chiller": ("cabinet", "device.cold"),
     "meter": ("cabinet", "device.branch"), "fan": ("cabinet", "device.fan"),
     "heater": ("cabinet", "device.heat"), "load_cap": ("cabinet", "device.scheduler"),
+    "load_ups": ("cabinet", "device.backed"),
 }  # fmt: skip
 OF_TYPE = ("energy_Wh", "soc_reserve_backup_permille")
+UPS = """[device.backed]
+role = "load_ups"
+profile = "apc_smart_ups"
+bus = "lan"
+unit_id = 2
+rated_W = 100000
+energy_Wh = 20000"""
 # of a number that follows from several keys: the key to set, and how often it counts
 KEYS = {"shed_W": ("stage_W", 4), "ramped_W": ("setpoint_ramp_W_per_s", 60)}
 UNIT_KEYS = "rated_W", "installer_charge_W_max", "installer_discharge_W_max"
@@ -55,13 +63,14 @@ def site_in(folder):
     made = SiteFiles(folder, (*FIREBREAK[:2], "pv_genset/cabinet.toml"))
     for name in ("export", "charge", "discharge"):
         made.say("site", f"source.site_ems.fallback_{name}_W_max", 0)
-    return made
+    return made.append("cabinet", UPS)
 
 
 def say(site, scope, key, value):
     whole, _, key = key.rpartition(".")
     layer, table = PLACES[whole or scope]
-    site.say("type" if key in OF_TYPE else layer, f"{table}.{key}", value)
+    is_of_type = key in OF_TYPE and table == "control"
+    site.say("type" if is_of_type else layer, f"{table}.{key}", value)
 
 
 def lines(site):
@@ -122,6 +131,8 @@ genset | rated_W | 300 | False | ["expected at least 2500", "rated_W of all unit
 pv | limit_W_max | 140 | False | ["device.roof.limit_W_max: 140 is doubtful", "(in kW?)", "2000"]
 pv | rated_W | 200 | False | ["doubt: ", "cabinet.toml:device.roof.rated_W: 200 ", "(in kW?)"]
 load_shed | stage_W | 60 | False | ["240 (stages_max times stage_W)", "(in kW?)"]
+load_ups | energy_Wh | 20 | False | ["at least 1667 (100000 / 60)", "(in kWh?)"]
+load_ups | rated_W | 100 | False | ["at least 834", "(in kW?)"]
 load_cap | lower_W_max | 20 | False | ["lower_W_max: 20 is doubtful", "(in kW?)"]
 heater | rated_W | 9 | False | ["device.heat.rated_W: 9 is doubtful", "least 25 (250000"]
 fan | fan_unit | 2 | True | ["at most 1: the number of units is 1"]

@@ -300,7 +300,12 @@ def test_only_the_limits_of_converters_that_form_count_for_an_island(forming, fo
     assert (core.found.is_forming, core.found.forming_W) == found
 
 
-@pytest.mark.parametrize("devices, most", [((), 10_500), (DEVICES, 10_500 + 1400 * ACTUATORS)])
+UPS = 100  # it has no actuator
+
+
+@pytest.mark.parametrize(
+    "devices, most", [((), 10_500), (DEVICES, 10_500 + 1400 * ACTUATORS + UPS)]
+)
 def test_16_racks_and_16_units_keep_their_budget(devices, most):
     settings = setup(**ON).settings
     core = Core(

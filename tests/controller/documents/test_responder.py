@@ -1,6 +1,7 @@
 """The sheet for the fire service: live parts, the person to call, and no word that sounds safe."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 from command_line import run
@@ -33,6 +34,14 @@ def test_a_role_says_whether_it_feeds(role, monkeypatch):
     devices = [each.name for each in found.devices if each.role == role.name]
     fed = [each for each in responder.facts(found)["sources"] if "wind" in each["words"]]
     assert [each["device"] for each in fed] == devices
+
+
+def test_the_ups_of_the_load_is_named_because_it_feeds_without_the_grid():
+    settings = {"rated_W": 80_000}
+    ups = SimpleNamespace(name="backed", role="load_ups", settings=settings)
+    (source,) = responder._sources(SimpleNamespace(devices=[ups]))
+    words = "UPS of the load backed, 80 kW: its battery feeds the load, also without the grid."
+    assert responder._fed(source) == words
 
 
 def test_each_row_of_the_red_lamp_is_in_the_words_of_the_sheet():

@@ -1,6 +1,7 @@
 """Which frames make an event, of which moment, and a second: pure, from frames made up."""
 
 import math
+from array import array
 from types import SimpleNamespace
 
 import pytest
@@ -256,6 +257,23 @@ def test_less_load_is_the_sum_of_what_all_schedulers_report_and_unknown_while_on
     assert lowered_W(1, 1, 2) == 120
     old = Seconds(snapshot(layout, made.inp, **header, input_names=names[:-1]))
     assert old.lowered_W is None, "another version wrote the journal"
+
+
+def test_the_energy_of_a_ups_is_recorded_while_its_readings_are_fresh():
+    """30 kWh by its charge, 20 kWh by its time; its readings are old after 3 s of 20 ms."""
+    layout, devices = CONFIG.layout(), [device("load_ups", rated_W=80_000, energy_Wh=40_000)]
+    made = image.ProcessImage(layout, devices)
+    names = ["x"] * layout.inputs + image.own_names(layout.units, devices)
+    header = {"safety_image": CONFIG.safety_image, "site_image": layouts.image_of(devices)}
+    found = Seconds(snapshot(layout, made.inp, **header, input_names=names))
+    first = made.site_place("load_ups", 1)[0]
+    made.inp[first : first + 4] = array("i", [0, 750, 1800, 40_000])
+    seen = []
+    for ticks, is_heard in ((1, 1), (149, 0), (1, 0), (1, 1)):
+        fresh = bytes(layout.groups) + bytes([is_heard] * 4)
+        found.feed(SimpleNamespace(elapsed_ticks=ticks, fresh=fresh))
+        seen.append(found.ups_Wh)
+    assert seen == [20_000, 20_000, None, 20_000]
 
 
 def test_the_power_of_a_frozen_meter_is_not_recorded():

@@ -8,7 +8,7 @@ import pytest
 from controller.recorder import quarters
 from controller.recorder.quarters import QUARTER_S, Quarter
 from controller.recorder.seconds import COLUMNS
-from tests.tables import table
+from tests.tables import cases, table
 
 FIRST = 1_800_000_000 // QUARTER_S  # a quarter of 2027
 UNKNOWN = dict.fromkeys(COLUMNS)
@@ -65,23 +65,31 @@ def test_means_balance_and_what_is_unknown(places):
     ]
 
 
-def test_a_lowered_load_is_a_mean_of_its_own(places):
+@pytest.mark.parametrize("known_s, ups_Wh", [(449, None), (450, 4000), (901, 4000)])
+def test_a_lowered_load_and_the_energy_of_ups_are_means_of_their_own(places, known_s, ups_Wh):
     found = fed(places)
     for number in range(901):
-        lowered_W = 20_000 if number < 450 else 0
-        found.feed(second(load_W=80_000), (FIRST * QUARTER_S + number) * 1_000_000, lowered_W)
+        beside = 20_000 if number < 450 else 0, 4000 if number < known_s else None
+        found.feed(second(load_W=80_000), (FIRST * QUARTER_S + number) * 1_000_000, *beside)
     (row,) = published(places)
-    assert (row.load_W, row.lowered_W) == (80_000, 10_000)
+    assert (row.load_W, row.lowered_W, row.ups_Wh) == (80_000, 10_000, ups_Wh)
     assert quarters.wanted(row).load_W == 90_000 and quarters.wanted(row._replace(load_W=None))
 
 
-def test_a_file_of_an_earlier_version_is_read(places):
+@cases("""
+    lacks                 cells           found
+    ",lowered_W,ups_Wh"   "5,0,5,0,612"      {}
+    ",ups_Wh"             "5,0,5,0,612,7"    {"lowered_W": 7}
+    ""                    "5,0,5,0,612,,9"   {"ups_Wh": 9}
+""")
+def test_a_file_of_an_earlier_version_is_read(places, lacks, cells, found):
     path = os.path.join(places[0], quarters.FILE)
     with open(path, "w", encoding="ascii") as file:
-        file.write(
-            f"{quarters.HEADER.removesuffix(',lowered_W')}\n{FIRST * QUARTER_S},5,0,5,0,612\n"
-        )
-    assert quarters.read(path) == [Quarter(FIRST, 5, 0, 5, 0, 612)]
+        file.write(f"{quarters.HEADER.removesuffix(lacks)}\n{FIRST * QUARTER_S},{cells}\n")
+    assert quarters.read(path) == [Quarter(FIRST, 5, 0, 5, 0, 612, **found)]
+    with open(path, "a", encoding="ascii") as file:
+        file.write(f"{FIRST * QUARTER_S + 900},1,,,\n{FIRST * QUARTER_S + 900},1,,,,,,,\n")
+    assert len(quarters.read(path)) == 1, "lines of 4 and of 8 cells"
 
 
 def test_a_restart_goes_on_and_28_days_are_kept(places):
@@ -92,7 +100,7 @@ def test_a_restart_goes_on_and_28_days_are_kept(places):
     path = os.path.join(places[1], quarters.FILE)
     rows = [f"{(FIRST + at) * QUARTER_S},1,,,," for at in range(2688)]  # 28 days
     with open(path, "w", encoding="ascii") as file:
-        file.write("\n".join([quarters.HEADER.removesuffix(",lowered_W"), *rows, ""]))
+        file.write("\n".join([quarters.HEADER.removesuffix(",lowered_W,ups_Wh"), *rows, ""]))
     fed(places, (900, dict(load_W=2)), (1, {}), first=FIRST + 2688)
     assert [each.at - FIRST for each in published(places)] == [*range(1, 2689)]
 

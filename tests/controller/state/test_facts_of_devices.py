@@ -1,7 +1,10 @@
 """An inverter of the wrong sign and a set of another maker, on real frames: refused and named."""
 
+from types import SimpleNamespace
+
 import pytest
 from command_line import flat
+from site_files import FIREBREAK, SiteFiles
 from views import device, site_of
 from watched import Watched
 
@@ -90,3 +93,55 @@ def test_a_limit_that_somebody_has_fixed_is_named_with_the_way_out(tmp_path):
     words = flat(watched.lines("devices"))
     assert "somebody has fixed limit_W at 140000 in the device: it is not written until" in words
     assert "limit_W_max in the site file is 140000 or less" in words
+
+
+@pytest.mark.parametrize(
+    "state, is_off_grid, is_alone",
+    ((1, False, True), (1, True, False), (0, False, False), (2, False, False)),
+)
+def test_a_ups_on_battery_is_named_only_while_the_site_is_on_the_grid(state, is_off_grid, is_alone):
+    site = site_of((device("load_ups"), device("pv")))
+    site.inp[0] = state
+    site.step(bytes([1] * 6), 1)
+    shadow = SimpleNamespace(core=SimpleNamespace(found=SimpleNamespace(is_off_grid=is_off_grid)))
+    backed, sun = [devices._bridging(shadow, each) for each in site.devices]
+    assert (backed["is_alone"], sun) == (is_alone, {})
+
+
+UPS = """[device.backed]
+role = "load_ups"
+profile = "apc_smart_ups"
+bus = "lan"
+unit_id = 2
+rated_W = 100000
+energy_Wh = 20000"""
+# 20 kWh of 100 kW, less 4 %: 19.2 kWh at its output
+BRIDGES_WH = 19_200
+
+
+def test_the_energy_of_a_ups_is_shown_and_a_ups_on_battery_beside_the_grid_is_named(tmp_path):
+    made = SiteFiles(tmp_path, (*FIREBREAK[:2], "pv_genset/cabinet.toml")).append("cabinet", UPS)
+    config = believed(configuration.load(made.paths[2], tick_ms=100))
+    watched = Watched(tmp_path, lambda t_s: 50_000.0, settings=config).run(SETTLED_S)
+    part = watched.rig.cabinet.devices["load_ups_1"].part
+
+    def shown():
+        facts = watched.facts("status")
+        (ups,) = [each for each in facts["site"] if each["device"] == "backed"]
+        line = " ".join([each for each in watched.lines("status") if each.startswith("SITE")])
+        return ups["is_known"], ups["ups_Wh"], ups["is_alone"], line
+
+    is_known, energy_Wh, is_alone, line = shown()
+    assert (is_known, is_alone) == (True, False) and "ON BATTERY" not in line
+    assert energy_Wh == pytest.approx(BRIDGES_WH, abs=100) and "backed 19.2 kWh" in line
+    signals = part.signals
+    part.signals = lambda: {**signals(), "state_code": 1}
+    watched.run(18)
+    *_, is_alone, line = shown()
+    assert is_alone and "backed ON BATTERY, the site on the grid" in line
+    part.signals = lambda: {**signals(), "bridging_s": 0}
+    watched.run(21)
+    assert shown()[:3] == (True, None, False) and "backed - kWh" in shown()[3]
+    watched.rig.cabinet.devices["load_ups_1"].silent = True
+    watched.run(26)
+    assert shown()[:3] == (False, None, False) and "backed NOT HEARD" in shown()[3]

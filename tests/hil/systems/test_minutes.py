@@ -4,6 +4,7 @@ from unittest import mock
 
 import pytest
 
+from controller.core.site_devices import bridging
 from hil.site.branches import LoadCap, LoadShed
 from hil.site.site import Site
 from hil.systems import minutes, self_check, spec, year
@@ -78,6 +79,35 @@ def test_the_critical_load_waits_on_its_ups_until_the_set_carries_all():
     assert 2 < outage["dark_s"] < 4 and outage["engine_s"] < 20
     opened = [stages for _, stages in outage["stages"]]
     assert opened == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+
+
+@pytest.mark.whole
+def test_the_controller_reads_the_ups_of_the_load_and_keeps_less_for_an_island(monkeypatch):
+    """The UPS is on battery while the site is dark, and the island feeds it then. The 394 of
+    400 kWh at its output are 9 of 1000 parts of the battery. The wire is read each second.
+    """
+    seen, plain = [], minutes.Watch.see
+
+    def see(watch, is_event):
+        plain(watch, is_event)
+        core = watch.pod.members[0].controller.cabinet.core
+        (ups,), part = core.site.of_role("load_ups"), watch.pod.site.load_ups
+        values = [ups.value(name) for name in bridging.SIGNALS]
+        kept = core.decision.control.functions["reserve"].state.backup_permille
+        seen.append((is_event, watch.pod.site.is_live, values, kept, part.left_Wh))
+
+    monkeypatch.setattr(minutes.Watch, "see", see)
+    assert found("north_america", "outage", for_s=40)["faults"] == []
+    before = [(values, kept) for is_event, _, values, kept, _ in seen if not is_event][500:600]
+    assert len(before) == 100
+    for (state, charge_permille, bridging_s, load_W), kept in before:
+        assert (state, charge_permille, kept) == (0, 1000, 91)
+        assert 7e6 < load_W <= 8e6 and abs(bridging_s * load_W / 3600 - 394_000) < 3000
+    states = [values[0] for is_event, _, values, _, _ in seen if is_event]
+    assert states.count(1) > 15 and states[-1] == 0, "it was on battery for 2.7 s"
+    least = min([values[1] for is_event, _, values, _, _ in seen if is_event])
+    least_Wh = min([left_Wh for *_, left_Wh in seen])
+    assert least < 990 and least == pytest.approx(least_Wh / 400, abs=2)
 
 
 @pytest.mark.whole
