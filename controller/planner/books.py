@@ -33,7 +33,7 @@ class Quarter(NamedTuple):
     pv_W: float | None = None
     grid_W: float | None = None
     battery_W: float | None = None
-    stored_Wh: float | None = None  # at its end
+    stored_Wh: float | None = None  # at its end, of a battery with the energy of the file
     price_per_kWh: float | None = None  # before adders
     planned_battery_W: float | None = None
     planned_grid_W: float | None = None
@@ -141,9 +141,9 @@ def _line(row: Quarter) -> bytes:
     return f"{int(row.at.timestamp())},{cells}\n".encode("ascii")
 
 
-def series_of(quarters: Sequence[Quarter]) -> Series | None:
+def series_of(quarters: Sequence[Quarter], part: float = 1.0) -> Series | None:
     """The quarters in order of time, holes filled; None while load, energy or prices are unknown
-    in all of them.
+    in all of them. part: of the file's energy that the battery has.
     """
     by_index = {number_of(each.at): each for each in quarters}
     if not by_index:
@@ -161,7 +161,7 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     return Series(
         planning.later(min(quarters).at, first - min(by_index)),
         *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
-        *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
+        *([part * each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
         [_errors_W(each) for each in rows],
         [(each and each.lowered_W) or 0.0 for each in rows],
     )

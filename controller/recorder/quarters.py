@@ -10,7 +10,9 @@ PV is what the balance leaves, load less battery less grid, so a generator set c
 balance below 0 is what the load meter does not see, and the site pays it: it counts as load.
 Without a load meter the load is grid and battery. An empty cell is unknown: less than half of the
 quarter is known. lowered_W is what schedulers report by which they have lowered the load (role
-load_cap), unknown while one of them is silent; a file of an earlier version has no such column.
+load_cap), unknown while one of them is silent. full_Wh, charge_W and discharge_W are what the
+battery can do while the cabinet runs (able.py). A file of an earlier version lacks the
+last three columns, or these four.
 """
 
 import os
@@ -37,11 +39,14 @@ class Quarter(NamedTuple):
     battery_W: float | None
     soc_permille: float | None
     lowered_W: float | None = None
+    full_Wh: float | None = None
+    charge_W: float | None = None
+    discharge_W: float | None = None
 
 
-HEADER = ",".join(["utc_s", *Quarter._fields[1:]])
-HEADERS = HEADER, HEADER.removesuffix(",lowered_W")
-CELLS = range(len(Quarter._fields) - 2, len(Quarter._fields))
+CELLS = [len(Quarter._fields) - less for less in (1, 4, 5)]  # of this and of earlier versions
+HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CELLS]
+HEADER = HEADERS[0]
 
 
 def wanted(row: Quarter) -> Quarter:
@@ -133,8 +138,16 @@ class Quarters:
             self._say(f"{error}; quarters of an hour begin anew")
             return {}
 
-    def feed(self, second: Sequence, utc: SupportsInt, lowered_W: int | None = None) -> None:
-        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970."""
+    def feed(
+        self,
+        second: Sequence,
+        utc: SupportsInt,
+        lowered_W: int | None = None,
+        able: Sequence[int | None] = (),
+    ) -> None:
+        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; able: of
+        able.Able.
+        """
         if not is_set(utc):
             return
         at = int(utc) // (QUARTER_S * 1_000_000)
@@ -147,21 +160,21 @@ class Quarters:
         pv_W = load_W - battery_W - grid_W if both and load_W is not None else None
         if load_W is None and both:
             load_W = grid_W + battery_W
-        for place, value in enumerate((load_W, pv_W, grid_W, battery_W, lowered_W)):
+        for place, value in enumerate((load_W, pv_W, grid_W, battery_W, lowered_W, *able)):
             if value is not None:
-                self._sums_W[place] += value
+                self._sums[place] += value
                 self._counts[place] += 1
         self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
 
     def _begin(self, at: int) -> None:
-        self._at, self._sums_W, self._counts = at, [0.0] * 5, [0] * 5
+        self._at, self._sums, self._counts = at, [0.0] * 8, [0] * 8
         self._soc_permille = None
 
     def _end(self) -> None:
         """Keep the finished quarter. The one that was measured first gives way."""
         means = [
             total / count if count >= KNOWN_MIN else None
-            for total, count in zip(self._sums_W, self._counts)
+            for total, count in zip(self._sums, self._counts)
         ]
         if all([each is None for each in means[:4]]):
             return
@@ -169,9 +182,9 @@ class Quarters:
         if load_W is not None:
             load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
         pv_W = None if pv_W is None else max(0.0, pv_W)
-        found = Quarter(self._at, load_W, pv_W, means[2], means[3], self._soc_permille, means[4])
+        cells = self._at, load_W, pv_W, *means[2:4], self._soc_permille, *means[4:]
         self._rows.pop(self._at, None)
-        self._rows[self._at] = found
+        self._rows[self._at] = Quarter._make(cells)
         while len(self._rows) > KEPT:
             del self._rows[next(iter(self._rows))]
         self._publish()

@@ -7,7 +7,8 @@ import pytest
 from test_tariff import tariff_of
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import backtest, cap, exact, places, planning, rows
+from controller.planner import able, backtest, cap, exact, places, planning, rows
+from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
 
@@ -174,3 +175,52 @@ def test_a_plan_saves_and_no_plan_beats_the_bound():
     costs = [backtest.cost(SITE, given, each) for each in (best, done, backtest.without(given))]
     assert costs == sorted(costs) and costs[1] < costs[2]
     assert max(done.grid_W) < max(backtest.without(given).grid_W)
+
+
+def test_a_worn_battery_scales_its_band_and_the_file_is_the_ceiling():
+    worn = able.site_of(SITE, 400e3, 90e3, 80e3)
+    own = STORE._replace(
+        low_J=48 * J_PER_KWH,
+        high_J=368 * J_PER_KWH,
+        now_J=160 * J_PER_KWH,
+        charge_W=90e3,
+        discharge_W=80e3,
+    )
+    assert worn.store == pytest.approx(own) and worn.full_J == 400 * J_PER_KWH
+    for at in (499e3, 500e3, 501e3):
+        assert able.site_of(SITE, at, 1e9, None).full_J == min(at, 500e3) * 3600
+    assert able.site_of(SITE, 501e3, 1e9, None) == able.site_of(SITE, None, None, None) == SITE
+
+
+def test_two_days_say_what_is_usual_and_the_last_quarter_what_is_now():
+    values = {"full_Wh": [400e3] * 5 + [200e3] * 4, "charge_W": [], "discharge_W": [90e3, 80e3]}
+    now, usual = able.newest(SITE, values), able.usual(SITE, values)
+    assert (now.full_J, usual.full_J) == (200e3 * 3600, 400e3 * 3600)
+    assert (now.store.charge_W, now.store.discharge_W) == (100e3, 80e3)
+    assert able.doubts(values) == [able.POWER_BY_FILE]
+    assert able.doubts(dict.fromkeys(able.NAMES, [])) == [able.ENERGY_BY_FILE, able.POWER_BY_FILE]
+
+
+def test_the_cap_of_a_day_goes_by_the_usual_battery_and_the_plan_by_that_of_now():
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
+    half = able.site_of(SITE, 250e3, 50e3, 50e3)
+    found = {}
+    for name, usual, now in (("new", SITE, SITE), ("hour", SITE, half), ("worn", half, half)):
+        ways = Daily(SITE)
+        ways.usual, ways.site = usual, now
+        found[name] = ways.planned(known), ways.cap_W
+    caps_W = {name: round(each) for name, (_, each) in found.items()}
+    assert caps_W["new"] == caps_W["hour"] < caps_W["worn"] - 5e3
+    assert max(found["new"][0].plan.power_W) > 50e3 >= max(found["hour"][0].plan.power_W)
+
+
+def test_a_battery_without_energy_or_power_is_planned_with():
+    none = able.site_of(SITE, 0, 0, -5)
+    slots = past()
+    best = backtest.optimum(none, slots, 0.0)
+    ways = Daily(none)
+    done = backtest.followed(none, slots, 0.0, ways.rows)
+    idle = backtest.followed(none, slots, 0.0, lambda known: [])
+    without = backtest.without(slots)
+    for each in (best, done, idle):
+        assert each.grid_W == pytest.approx(without.grid_W, abs=2)
