@@ -5,8 +5,8 @@ the energy and the power of now. The habit and the cap of a day, and the account
 battery of two days: a rack that is out of service for an hour changes none of them.
 """
 
-import statistics
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 
 from controller.planner.exact import J_PER_WH
 from controller.planner.planning import Site
@@ -14,18 +14,16 @@ from controller.planner.planning import Site
 LEAST = 1.0  # J or W: a battery that can do nothing is planned with, and nothing divides by zero
 ENERGY_BY_FILE = "energy by the file: the racks report none"
 POWER_BY_FILE = "power by the file: the cabinet has permitted none at a middle charge"
-NAMES = "full_Wh", "charge_W", "discharge_W"
-Values = Mapping[str, Sequence[float]]  # of NAMES, the newest last; empty: unknown
+# energies when full, Wh; powers of a charge, and of a discharge, W; the newest last, none: unknown
+Values = Sequence[Sequence[float]]
 
 
-def site_of(
-    site: Site, full_Wh: float | None, charge_W: float | None, most_W: float | None
-) -> Site:
-    """The site with the battery that it has. site: by the file; most_W: of a discharge; None:
-    unknown, as by the file.
+def site_of(site: Site, values: Values, choose: Callable[[Sequence[float]], float]) -> Site:
+    """The site with the battery that it has. site: by the file, which counts where none is known.
+    choose: one of several values.
     """
-    store = site.store
-    full_J = site.full_J if full_Wh is None else _within(full_Wh * J_PER_WH, site.full_J)
+    full_Wh, charge_W, most_W = [choose(each) if each else math.inf for each in values]
+    store, full_J = site.store, _within(full_Wh * J_PER_WH, site.full_J)
     part = full_J / site.full_J
     own = store._replace(
         low_J=part * store.low_J,
@@ -37,22 +35,11 @@ def site_of(
     return site._replace(store=own, full_J=full_J)
 
 
-def _within(value: float | None, most: float) -> float:
-    return most if value is None else max(LEAST, min(value, most))
-
-
-def newest(site: Site, values: Values) -> Site:
-    """The battery of now."""
-    return site_of(site, *[values[name][-1] if values[name] else None for name in NAMES])
-
-
-def usual(site: Site, values: Values) -> Site:
-    """The battery of most of the time."""
-    found = [statistics.median(values[name]) if values[name] else None for name in NAMES]
-    return site_of(site, *found)
+def _within(value: float, most: float) -> float:
+    return max(LEAST, min(value, most))
 
 
 def doubts(values: Values) -> list[str]:
     """A line for what counts by the file."""
-    has_power = all([values[name] for name in NAMES[1:]])
-    return [ENERGY_BY_FILE] * (not values[NAMES[0]]) + [POWER_BY_FILE] * (not has_power)
+    lines = ENERGY_BY_FILE, POWER_BY_FILE
+    return [line for line, each in zip(lines, (values[:1], values[1:])) if not all(each)]

@@ -141,9 +141,14 @@ def _line(row: Quarter) -> bytes:
     return f"{int(row.at.timestamp())},{cells}\n".encode("ascii")
 
 
-def series_of(quarters: Sequence[Quarter], part: float = 1.0) -> Series | None:
+def worn(rows: Sequence[Quarter], part: float) -> list[Quarter]:
+    """The same with a battery that has a part of the energy of the file."""
+    return [row._replace(stored_Wh=row.stored_Wh and part * row.stored_Wh) for row in rows]
+
+
+def series_of(quarters: Sequence[Quarter]) -> Series | None:
     """The quarters in order of time, holes filled; None while load, energy or prices are unknown
-    in all of them. part: of the file's energy that the battery has.
+    in all of them.
     """
     by_index = {number_of(each.at): each for each in quarters}
     if not by_index:
@@ -161,7 +166,7 @@ def series_of(quarters: Sequence[Quarter], part: float = 1.0) -> Series | None:
     return Series(
         planning.later(min(quarters).at, first - min(by_index)),
         *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
-        *([part * each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
+        *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
         [_errors_W(each) for each in rows],
         [(each and each.lowered_W) or 0.0 for each in rows],
     )

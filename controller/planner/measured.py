@@ -60,11 +60,8 @@ class Measured:
 
     def able(self, now: int) -> able.Values:
         """What the battery could do in the quarters of two days."""
-        rows = [self._rows[at] for at in sorted(self.ended(now)) if at >= now - KEPT]
-        return {
-            name: [each for row in rows if (each := getattr(row, name)) is not None]
-            for name in able.NAMES
-        }
+        rows = [self._rows.get(at, NONE)[-3:] for at in range(now - KEPT, now)]
+        return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
 
     def charge(self, now: int) -> float | None:
         """Part of the energy at the end of the newest quarter; None: unknown, or too long ago."""

@@ -10,6 +10,8 @@ and a planner that is gone end alike.
 import os
 from collections.abc import Callable
 from datetime import datetime
+from operator import itemgetter
+from statistics import median
 from typing import Any, NamedTuple
 
 from controller.planner import able, accounts, books, exact, inputs, planning, report, site_file
@@ -68,9 +70,7 @@ class Process:
         """Raises ConfigError for a wrong planner.toml, OSError for a state directory."""
         self._places, self._say = places, say
         self._planner = own = site_file.load(places.site)
-        # by the file; the battery of now, and the usual one
-        self._site = self._own = self._usual = own.site
-        self._wall = WallClock(clocks)
+        self._site, self._wall = own.site, WallClock(clocks)
         self._inputs, self._daily = inputs.Inputs(own), Daily(own.site)
         self._given: inputs.Given | None = None
         self._books = books.Books(places.state_directory, own.zone)
@@ -85,6 +85,7 @@ class Process:
         self._made: Made | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
         self._waits, self._by_file = dict[str, str](), list[str]()
+        self._rows = list[books.Quarter]()  # of the books, by the usual battery
         self._is_changed = True
 
     def step(self) -> bool:
@@ -136,10 +137,11 @@ class Process:
         if fresh:
             self._enter(fresh)
         values = self._measured.able(self._now)
-        self._own, self._usual = able.newest(self._site, values), able.usual(self._site, values)
-        self._daily.site, self._daily.usual = self._own, self._usual
-        self._shadows.site, self._by_file = self._usual, able.doubts(values)
-        self._series = books.series_of(self._books.rows, self._usual.full_J / self._site.full_J)
+        self._daily.site = able.site_of(self._site, values, itemgetter(-1))
+        self._daily.usual = self._shadows.site = usual = able.site_of(self._site, values, median)
+        self._by_file = able.doubts(values)
+        self._rows = books.worn(self._books.rows, usual.full_J / self._site.full_J)
+        self._series = books.series_of(self._rows)
         self._measured.forget()
 
     def _enter(self, fresh: list[int]) -> None:
@@ -194,13 +196,13 @@ class Process:
         missing = [*given.lacks, *["state of charge"] * (charge is None)]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
         peak_W, yielded_h = self._month()
-        known = inputs.known(given, (charge or 0.0) * self._own.full_J, peak_W)
+        known = inputs.known(given, (charge or 0.0) * self._daily.site.full_J, peak_W)
         if known is None or missing:
             return None
         known = known._replace(yielded_h=yielded_h)
         planned = self._daily.planned(known)
         name = next(name for name, each in HABITS.items() if each == self._daily.habit)
-        slots = report.slots(self._own, known, planned, given.carbon_g_per_kWh)
+        slots = report.slots(self._daily.site, known, planned, given.carbon_g_per_kWh)
         return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
 
     def _month(self) -> tuple[float, float]:
@@ -248,7 +250,7 @@ class Process:
             return False
         now = self._local()
         if self._share_day != now.day and (now.hour >= NIGHT_HOUR or self._share_day < 0):
-            self._share, self._share_day = accounts.share(self._usual, found), now.day
+            self._share, self._share_day = accounts.share(self._daily.usual, found), now.day
             self._is_changed = True
             return True
         missing = number_of(given.time) - self._books.newest - 1
@@ -262,8 +264,7 @@ class Process:
         month = report.no_month(now)
         if found is not None:
             month = accounts.month(self._site, found, self._share, self._shadows.costs(found))
-        charge, full_Wh = self._measured.charge(self._now), self._own.full_J / exact.J_PER_WH
-        part = self._own.full_J / self._site.full_J
+        charge, full_Wh = self._measured.charge(self._now), self._daily.site.full_J / exact.J_PER_WH
         content = report.content(
             at=now.isoformat(),
             zone=str(self._planner.zone),
@@ -279,7 +280,7 @@ class Process:
             waits=report.lines(list(filter(None, self._waits.values()))),
             doubts=report.lines([*(given.doubts if given else []), *self._by_file]),
             slots=made.slots if made else [],
-            actual=report.actual(self._site, self._books.rows, part),
+            actual=report.actual(self._site, self._rows),
             month=month,
         )
         line = ""

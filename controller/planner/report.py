@@ -60,12 +60,11 @@ def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | N
     return round(price_per_kWh + planning.adder_per_kWh(site, time), 6)
 
 
-def actual(site: Site, rows: Sequence[Quarter], part: float = 1.0) -> list[dict[str, Any]]:
-    """`actual` of plan.json. part: of the file's energy that the battery has."""
+def actual(site: Site, rows: Sequence[Quarter]) -> list[dict[str, Any]]:
+    """`actual` of plan.json."""
     return [
         {name: getattr(each, name) for name in plan_file.ACTUAL}
         | {"at": each.at.isoformat(), "price_per_kWh": bought(site, each.at, each.price_per_kWh)}
-        | {"stored_Wh": None if each.stored_Wh is None else part * each.stored_Wh}
         for each in rows[-plan_file.ACTUAL_MAX :]
     ]
 

@@ -6,15 +6,14 @@ the limits of a BMS follow the charge and show neither wear nor heat, so no powe
 
 import contextlib
 from collections.abc import Callable
+from itertools import compress
 
 from controller.core.health import Health
-from controller.core.parameters import settings_of
+from controller.journal import replay
 from controller.journal.snapshot import Snapshot
-from safety import parameters as p, signals as s
+from safety import signals as s
 from safety.contactors import CLOSED
-from safety.kernel import Kernel
 
-SECOND_MS = 1000
 # charge of a rack up to which the power of a charge counts, and down to which that of a discharge
 HIGH_PERMILLE, LOW_PERMILLE = 800, 200
 UNKNOWN = None, None, None
@@ -25,53 +24,43 @@ class Able:
 
     def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
         """known: whether the words of a freshness group are fresh."""
-        self._seen, self._known = seen, known
-        self._health = _health_of(seen)
+        self._seen, self._known, self._layout = seen, known, seen.layout
+        self._health: Health | None = None
+        with contextlib.suppress(KeyError, ValueError):  # another version wrote the journal
+            self._health = replay.core_of(seen.reader.header).decision.health
 
     def __call__(self) -> tuple[int | None, int | None, int | None]:
         """(Wh, W of a charge, W of a discharge); None: unknown, as while the cabinet does not run
         or a rack in service reports no state of health.
         """
-        seen, layout, health = self._seen, self._seen.layout, self._health
+        layout, health, out = self._layout, self._health, self._seen.out
         if health is None:
             return UNKNOWN
-        for rack in range(layout.racks):
+        for rack, soh_permille in enumerate(self._words(s.SOH_PERMILLE)):
             is_known = self._known(layout.rack_group(rack, s.G_BMS_CHARGE))
-            health.step(rack, self._rack(rack, s.SOH_PERMILLE) if is_known else None)
-        if seen.out[s.STATE] != s.RUNNING:
+            health.step(rack, soh_permille if is_known else None)
+        if out[s.STATE] != s.RUNNING:
             return UNKNOWN
-        racks = [rack for rack in range(layout.racks) if self._is_in_service(rack)]
-        energies_Wh, lowest = health.rack_energies_Wh(), health.lowest()
-        is_told = all([lowest[rack] for rack in racks])
-        charges = [self._rack(rack, s.SOC_PERMILLE) for rack in racks] or [500]
-        may_charge, may_give = max(charges) <= HIGH_PERMILLE, min(charges) >= LOW_PERMILLE
+        racks = range(layout.racks)
+        closed = [out[layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED for rack in racks]
+        every = health.rack_energies_Wh(), health.lowest(), self._words(s.SOC_PERMILLE)
+        energies_Wh, lowest, charges = [[*compress(words, closed)] for words in every]
+        may_charge = max(charges, default=0) <= HIGH_PERMILLE
+        may_give = min(charges, default=1000) >= LOW_PERMILLE
         return (
-            sum([energies_Wh[rack] for rack in racks]) if is_told else None,
-            self._power_W(s.CHARGE_W_MAX) if may_charge else None,
-            self._power_W(s.DISCHARGE_W_MAX) if may_give else None,
+            sum(energies_Wh) if all(lowest) else None,
+            self._power_W(health, s.CHARGE_W_MAX) if may_charge else None,
+            self._power_W(health, s.DISCHARGE_W_MAX) if may_give else None,
         )
 
-    def _rack(self, rack: int, index: int) -> int:
-        return self._seen.inp[self._seen.layout.rack_input(rack, index)]
+    def _words(self, index: int) -> list[int]:
+        """An input of each rack."""
+        layout = self._layout
+        return [self._seen.inp[layout.rack_input(rack, index)] for rack in range(layout.racks)]
 
-    def _is_in_service(self, rack: int) -> bool:
-        step = self._seen.out[self._seen.layout.rack_output(rack, s.CONTACTOR_STEP)]
-        return step == CLOSED and self._rack(rack, s.CONTACTOR_STATE) == s.CONTACTOR_CLOSED
-
-    def _power_W(self, way: int) -> int:
-        layout = self._seen.layout
-        every = [self._seen.out[layout.unit_output(unit, way)] for unit in range(layout.units)]
-        return min(sum(every), self._health.power_W if self._health else 0)
-
-
-def _health_of(seen: Snapshot) -> Health | None:
-    """The health as the controller counts it; None where another version wrote the journal."""
-    header = seen.reader.header
-    with contextlib.suppress(KeyError, ValueError):
-        kernel = Kernel(header["safety_image"])
-        words = kernel.bounds.map.unit + p.U_RATED_W
-        units = range(kernel.layout.units)
-        rated_W = [kernel.image[words + unit * p.UNIT_WORDS] for unit in units]
-        energy_Wh = settings_of(header["control_image"])["energy_Wh"]
-        return Health(kernel, energy_Wh, rated_W, SECOND_MS // max(1, kernel.layout.racks))
-    return None
+    def _power_W(self, health: Health, way: int) -> int:
+        layout, out = self._layout, self._seen.out
+        return min(
+            health.power_W,
+            sum([out[layout.unit_output(unit, way)] for unit in range(layout.units)]),
+        )

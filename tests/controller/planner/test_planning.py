@@ -178,7 +178,7 @@ def test_a_plan_saves_and_no_plan_beats_the_bound():
 
 
 def test_a_worn_battery_scales_its_band_and_the_file_is_the_ceiling():
-    worn = able.site_of(SITE, 400e3, 90e3, 80e3)
+    worn = able.site_of(SITE, [[400e3], [90e3], [80e3]], max)
     own = STORE._replace(
         low_J=48 * J_PER_KWH,
         high_J=368 * J_PER_KWH,
@@ -188,22 +188,21 @@ def test_a_worn_battery_scales_its_band_and_the_file_is_the_ceiling():
     )
     assert worn.store == pytest.approx(own) and worn.full_J == 400 * J_PER_KWH
     for at in (499e3, 500e3, 501e3):
-        assert able.site_of(SITE, at, 1e9, None).full_J == min(at, 500e3) * 3600
-    assert able.site_of(SITE, 501e3, 1e9, None) == able.site_of(SITE, None, None, None) == SITE
+        assert able.site_of(SITE, [[at], [1e9], []], max).full_J == min(at, 500e3) * 3600
+    more, none = [[501e3], [1e9], []], [[], [], []]
+    assert able.site_of(SITE, more, max) == able.site_of(SITE, none, max) == SITE
 
 
-def test_two_days_say_what_is_usual_and_the_last_quarter_what_is_now():
-    values = {"full_Wh": [400e3] * 5 + [200e3] * 4, "charge_W": [], "discharge_W": [90e3, 80e3]}
-    now, usual = able.newest(SITE, values), able.usual(SITE, values)
-    assert (now.full_J, usual.full_J) == (200e3 * 3600, 400e3 * 3600)
-    assert (now.store.charge_W, now.store.discharge_W) == (100e3, 80e3)
-    assert able.doubts(values) == [able.POWER_BY_FILE]
-    assert able.doubts(dict.fromkeys(able.NAMES, [])) == [able.ENERGY_BY_FILE, able.POWER_BY_FILE]
+@pytest.mark.parametrize("place, lines", [(0, 1), (1, 1), (2, 1), (3, 0)])
+def test_an_unknown_value_is_a_line(place, lines):
+    values = [[1.0] * (at != place) for at in range(3)]
+    words = "power" if place else "energy"
+    assert [each.startswith(words) for each in able.doubts(values)] == [True] * lines
 
 
 def test_the_cap_of_a_day_goes_by_the_usual_battery_and_the_plan_by_that_of_now():
     known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
-    half = able.site_of(SITE, 250e3, 50e3, 50e3)
+    half = able.site_of(SITE, [[250e3], [50e3], [50e3]], max)
     found = {}
     for name, usual, now in (("new", SITE, SITE), ("hour", SITE, half), ("worn", half, half)):
         ways = Daily(SITE)
@@ -215,7 +214,7 @@ def test_the_cap_of_a_day_goes_by_the_usual_battery_and_the_plan_by_that_of_now(
 
 
 def test_a_battery_without_energy_or_power_is_planned_with():
-    none = able.site_of(SITE, 0, 0, -5)
+    none = able.site_of(SITE, [[0], [0], [-5]], max)
     slots = past()
     best = backtest.optimum(none, slots, 0.0)
     ways = Daily(none)
