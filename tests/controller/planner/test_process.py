@@ -64,7 +64,7 @@ def planned(bench, able):
     return bench.step().plan()
 
 
-def test_a_plan_counts_on_the_battery_that_is_measured_and_never_on_more_than_the_file(bench):
+def test_a_plan_counts_on_the_battery_that_is_measured_at_most_on_the_file(bench):
     new, worn = planned(bench, "645000,250000,250000"), planned(bench, "516000,200000,100000")
     assert (worn["stored_Wh"], worn["full_Wh"]) == (0.55 * 516e3, 516e3)
     assert worn["actual"][-1]["stored_Wh"] == 0.55 * 516e3
