@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
 
 from controller.hints import admission, client
-from controller.planner import accounts, books, inputs
+from controller.planner import accounts, books, inputs, report
 from controller.recorder import quarters
 from controller.state import plan_file
 
@@ -71,8 +71,28 @@ def test_a_plan_counts_on_the_battery_that_is_measured_at_most_on_the_file(bench
     powers_W = [[slot["battery_W"] for slot in each["slots"]] for each in (new, worn)]
     assert max(powers_W[0]) > 110e3 and max(powers_W[1]) <= 100e3
     assert worn["doubts"] == []
+    assert bench.planner._made.known.stored_J == pytest.approx(0.55 * 516e3 * 3600)
+    assert bench.planner._shadows.site.full_J == 516e3 * 3600
     assert max(slot["stored_Wh"] for slot in worn["slots"]) <= 516e3
     assert planned(bench, "700000,300000,300000") == new
+
+
+def test_the_published_slots_are_those_of_the_battery_that_is_there(bench, monkeypatch):
+    sites, slots = [], report.slots
+    monkeypatch.setattr(report, "slots", lambda *each: sites.append(each[0]) or slots(*each))
+    planned(bench, "516000,200000,100000")
+    ((_, full_J, *_),) = sites
+    assert full_J == 516e3 * 3600
+
+
+def test_what_a_clock_that_was_ahead_measured_does_not_count_yet(bench):
+    bench.measured(until=2, able="430000,1,1")
+    later = (bench.folder / "run" / quarters.FILE).read_text().splitlines()[-2:]
+    bench.measured()
+    with open(bench.folder / "run" / quarters.FILE, "a") as file:
+        file.write("\n".join([*later, ""]))
+    bench.start()
+    assert bench.step().plan()["full_Wh"] == 645e3
 
 
 @pytest.mark.parametrize(
@@ -106,7 +126,8 @@ def test_a_rack_that_is_out_for_an_hour_changes_the_plan_and_no_account(bench):
     path.write_text("\n".join([*path.read_text().splitlines()[:-4], *lines[-4:], ""]))
     bench.start()
     found = bench.step().plan()
-    assert found["full_Wh"] == 430e3 and found["month"] == before["month"]
+    assert found["full_Wh"] == 430e3
+    assert [found[each] for each in ("month", "actual")] == [before["month"], before["actual"]]
     assert found["doubts"] == [] and max(each["battery_W"] for each in found["slots"]) <= 166e3
 
 
