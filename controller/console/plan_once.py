@@ -26,6 +26,7 @@ from controller.system import clock
 ENDINGS = (".csv", ".csv.gz")
 PERMILLE = 1000
 NO_PEAK = "the highest import of this month is unknown: the cap is learnt from the last days alone"
+BY_FILE = "energy and power by the file: nothing is measured here"
 
 
 class NoPlan(Exception):
@@ -101,7 +102,7 @@ def _content(
         "full_Wh": planner.site.full_J / J_PER_WH,
         "sent": None,
         "waits": [],
-        "doubts": report.lines([*given.doubts, NO_PEAK]),
+        "doubts": report.lines([*given.doubts, NO_PEAK, BY_FILE]),
         "slots": report.slots(planner.site, found, plan, given.carbon_g_per_kWh),
         "actual": report.actual(planner.site, _quarters(found)),
         "month": report.no_month(datetime.fromtimestamp(now_s, planner.zone)),

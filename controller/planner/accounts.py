@@ -126,7 +126,7 @@ class Shadows:
     """`step` makes one hour of each, so that the process can renew its heartbeat in between."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
+        self.site = site  # may change from hour to hour
         self._first = self._done = 0  # number of the month's first quarter, and of the next to do
         self._own: dict[str, _Shadow] = {}
 
@@ -139,7 +139,7 @@ class Shadows:
         if begin + first != self._first:
             self._first = self._done = begin + first
             self._own = {
-                name: _Shadow(self._site, habit, found.stored_J[first - 1])
+                name: _Shadow(self.site, habit, found.stored_J[first - 1])
                 for name, habit in HABITS.items()
             }
         at = self._done - begin
@@ -149,7 +149,7 @@ class Shadows:
         prices = [*found.price_per_kWh, *price_per_kWh]
         past = Past(found.start, found.load_W, found.pv_W, prices, 0)
         for each in self._own.values():
-            each.hour(past, at, end)
+            each.hour(self.site, past, at, end)
         self._done = begin + end
         return True
 
@@ -162,7 +162,7 @@ class Shadows:
         ways = {"as run": done, "no battery": backtest.without(past)}
         ways |= {name: each.outcome() for name, each in self._own.items()}
         return [
-            {"name": name, "cost": backtest.cost(self._site, past, each)}
+            {"name": name, "cost": backtest.cost(self.site, past, each)}
             for name, each in ways.items()
         ]
 
@@ -172,6 +172,7 @@ class _Shadow(Layer):
         super().__init__(site, stored_J)
         self._daily = Daily(site, habit)
 
-    def hour(self, past: Past, first: int, end: int) -> None:
+    def hour(self, site: Site, past: Past, first: int, end: int) -> None:
         """Plan at the first of these quarters, and follow the plan until the end."""
+        self._site = self._daily.site = self._daily.usual = site
         self.follow(past, first, end, self._daily.rows(self.known(past, first)))

@@ -33,7 +33,7 @@ class Quarter(NamedTuple):
     pv_W: float | None = None
     grid_W: float | None = None
     battery_W: float | None = None
-    stored_Wh: float | None = None  # at its end
+    stored_Wh: float | None = None  # at its end, of a battery with the energy of the file
     price_per_kWh: float | None = None  # before adders
     planned_battery_W: float | None = None
     planned_grid_W: float | None = None
@@ -139,6 +139,11 @@ class Books:
 def _line(row: Quarter) -> bytes:
     cells = ",".join(["" if each is None else f"{each:.7g}" for each in row[1:]])
     return f"{int(row.at.timestamp())},{cells}\n".encode("ascii")
+
+
+def worn(rows: Sequence[Quarter], part: float) -> list[Quarter]:
+    """The same with a battery that has a part of the energy of the file."""
+    return [row._replace(stored_Wh=row.stored_Wh and part * row.stored_Wh) for row in rows]
 
 
 def series_of(quarters: Sequence[Quarter]) -> Series | None:

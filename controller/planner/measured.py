@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
+from controller.planner import able
 from controller.planner.books import Quarter
 from controller.planner.exact import J_PER_WH
 from controller.planner.inputs import Given
@@ -57,21 +58,25 @@ class Measured:
         """The quarters before the newest KEPT are in the books."""
         self._rows = {at: self._rows[at] for at in sorted(self._rows)[-KEPT:]}
 
-    def stored_Wh(self, now: int) -> float | None:
-        """Energy at the end of the newest quarter; None: unknown, or too long ago."""
+    def able(self, now: int) -> able.Values:
+        """What the battery could do in the quarters of two days."""
+        rows = [self._rows.get(at, NONE)[-3:] for at in range(now - KEPT, now)]
+        return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
+
+    def charge(self, now: int) -> float | None:
+        """Part of the energy at the end of the newest quarter; None: unknown, or too long ago."""
         for at in range(now - 1, now - STORED_OLD - 1, -1):
-            found = self._stored_Wh(self._rows.get(at, NONE))
+            found = self._rows.get(at, NONE).soc_permille
             if found is not None:
-                return found
+                return found / 1000
         return None
 
-    def _stored_Wh(self, own: quarters.Quarter) -> float | None:
-        soc = own.soc_permille
-        return None if soc is None else soc / 1000 * self._site.full_J / J_PER_WH
-
     def quarter(self, at: int, given: Given, slot: Mapping[str, Any]) -> Quarter:
-        """A finished quarter with its price. slot: of the plan before it, in plan.json's form."""
+        """A finished quarter with its price. slot: of the plan before it, in plan.json's form. Its
+        energy is that of the file's battery at the same charge.
+        """
         own, price = self._rows[at], slot.get("price_per_kWh")
+        soc = own.soc_permille
         time = datetime.fromtimestamp(at * SLOT_S, self._zone)
         if price is not None:
             price -= adder_per_kWh(self._site, time)
@@ -84,7 +89,7 @@ class Measured:
             pv_W=own.pv_W,
             grid_W=own.grid_W,
             battery_W=own.battery_W,
-            stored_Wh=self._stored_Wh(own),
+            stored_Wh=None if soc is None else soc / 1000 * self._site.full_J / J_PER_WH,
             price_per_kWh=None if price is None or price != price else round(price, 6),
             planned_battery_W=slot.get("battery_W"),
             planned_grid_W=slot.get("grid_W"),

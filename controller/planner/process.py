@@ -10,9 +10,11 @@ and a planner that is gone end alike.
 import os
 from collections.abc import Callable
 from datetime import datetime
+from operator import itemgetter
+from statistics import median
 from typing import Any, NamedTuple
 
-from controller.planner import accounts, books, exact, inputs, planning, report, site_file
+from controller.planner import able, accounts, books, exact, inputs, planning, report, site_file
 from controller.planner.accounts import HABITS, Shadows
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
@@ -82,7 +84,8 @@ class Process:
         self._now_s = 0.0
         self._made: Made | None = None
         self._expected = dict[int, dict[str, Any]]()  # slot of the plan by number of the quarter
-        self._waits = dict[str, str]()
+        self._waits, self._by_file = dict[str, str](), list[str]()
+        self._rows = list[books.Quarter]()  # of the books, by the usual battery
         self._is_changed = True
 
     def step(self) -> bool:
@@ -133,7 +136,12 @@ class Process:
         fresh = [at for at in ended if self._books.lacks(at, self._measured.powers_W(at))]
         if fresh:
             self._enter(fresh)
-        self._series = books.series_of(self._books.rows)
+        values = self._measured.able(self._now)
+        self._daily.site = able.site_of(self._site, values, itemgetter(-1))
+        self._daily.usual = self._shadows.site = usual = able.site_of(self._site, values, median)
+        self._by_file = able.doubts(values)
+        self._rows = books.worn(self._books.rows, usual.full_J / self._site.full_J)
+        self._series = books.series_of(self._rows)
         self._measured.forget()
 
     def _enter(self, fresh: list[int]) -> None:
@@ -184,17 +192,17 @@ class Process:
         return any([list(old[passed:count]) != new[: count - passed] for new, old in pairs])
 
     def _planned(self, given: inputs.Given) -> Made | None:
-        stored_Wh = self._measured.stored_Wh(self._now)
-        missing = [*given.lacks, *["state of charge"] * (stored_Wh is None)]
+        charge = self._measured.charge(self._now)
+        missing = [*given.lacks, *["state of charge"] * (charge is None)]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
         peak_W, yielded_h = self._month()
-        known = inputs.known(given, (stored_Wh or 0.0) * exact.J_PER_WH, peak_W)
+        known = inputs.known(given, (charge or 0.0) * self._daily.site.full_J, peak_W)
         if known is None or missing:
             return None
         known = known._replace(yielded_h=yielded_h)
         planned = self._daily.planned(known)
         name = next(name for name, each in HABITS.items() if each == self._daily.habit)
-        slots = report.slots(self._site, known, planned, given.carbon_g_per_kWh)
+        slots = report.slots(self._daily.site, known, planned, given.carbon_g_per_kWh)
         return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
 
     def _month(self) -> tuple[float, float]:
@@ -242,7 +250,7 @@ class Process:
             return False
         now = self._local()
         if self._share_day != now.day and (now.hour >= NIGHT_HOUR or self._share_day < 0):
-            self._share, self._share_day = accounts.share(self._site, found), now.day
+            self._share, self._share_day = accounts.share(self._daily.usual, found), now.day
             self._is_changed = True
             return True
         missing = number_of(given.time) - self._books.newest - 1
@@ -256,6 +264,7 @@ class Process:
         month = report.no_month(now)
         if found is not None:
             month = accounts.month(self._site, found, self._share, self._shadows.costs(found))
+        charge, full_Wh = self._measured.charge(self._now), self._daily.site.full_J / exact.J_PER_WH
         content = report.content(
             at=now.isoformat(),
             zone=str(self._planner.zone),
@@ -265,13 +274,13 @@ class Process:
             next_at=_iso(next_s, now),
             habit=made and made.habit,
             cap_W=made and made.planned.cap_W,
-            stored_Wh=self._measured.stored_Wh(self._now),
-            full_Wh=self._site.full_J / exact.J_PER_WH,
+            stored_Wh=None if charge is None else charge * full_Wh,
+            full_Wh=full_Wh,
             sent=sent.code and {"at": self._sent_at, "code": sent.code, "text": sent.text} or None,
             waits=report.lines(list(filter(None, self._waits.values()))),
-            doubts=report.lines(given.doubts if given else []),
+            doubts=report.lines([*(given.doubts if given else []), *self._by_file]),
             slots=made.slots if made else [],
-            actual=report.actual(self._site, self._books.rows),
+            actual=report.actual(self._site, self._rows),
             month=month,
         )
         line = ""

@@ -72,7 +72,7 @@ class Batch:
         """Take the rows of the two histories, of those that have one at this moment."""
         if second is not None:
             utc, health_permille = self._wall.utc(moment_us), beside.health_permille()
-            self._quarters.feed(second, utc, beside.lowered_W, beside.ups_Wh)
+            self._quarters.feed(second, utc, beside.lowered_W, *beside.able(), beside.ups_Wh)
             battery_W, is_running = second[BATTERY], second[STATE] == RUNNING
             self.lifetime.second(battery_W, is_running, utc, health_permille)
         for rows, values in ((self.seconds, second), (self.minutes, minute)):

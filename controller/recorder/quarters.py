@@ -10,8 +10,9 @@ PV is what the balance leaves, load less battery less grid, so a generator set c
 balance below 0 is what the load meter does not see, and the site pays it: it counts as load.
 Without a load meter the load is grid and battery. An empty cell is unknown: less than half of the
 quarter is known. lowered_W is what schedulers report by which they have lowered the load (role
-load_cap), unknown while one of them is silent. ups_Wh is the energy that UPS of the load can give
-it (role load_ups). A file of an earlier version lacks one or both of these columns.
+load_cap), unknown while one of them is silent. full_Wh, charge_W and discharge_W are what the
+battery can do while the cabinet runs (able.py). ups_Wh is the energy that UPS of the load can give
+it (role load_ups). A file of an earlier version lacks the last four columns, or these five.
 """
 
 import os
@@ -38,13 +39,15 @@ class Quarter(NamedTuple):
     battery_W: float | None
     soc_permille: float | None
     lowered_W: float | None = None
+    full_Wh: float | None = None
+    charge_W: float | None = None
+    discharge_W: float | None = None
     ups_Wh: float | None = None
 
 
-HEADER = ",".join(["utc_s", *Quarter._fields[1:]])
-BEFORE = HEADER.removesuffix(",ups_Wh")
-HEADERS = HEADER, BEFORE, BEFORE.removesuffix(",lowered_W")
-CELLS = range(len(Quarter._fields) - len(HEADERS), len(Quarter._fields))
+CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # of this and of earlier versions
+HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CELLS]
+HEADER = HEADERS[0]
 
 
 def wanted(row: Quarter) -> Quarter:
@@ -137,8 +140,8 @@ class Quarters:
             return {}
 
     def feed(self, second: Sequence, utc: SupportsInt, *beside: int | None) -> None:
-        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; beside: lowered_W
-        and ups_Wh.
+        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; beside: the last
+        five of Quarter.
         """
         if not is_set(utc):
             return
@@ -159,7 +162,7 @@ class Quarters:
         self._soc_permille = self._soc_permille if soc_permille is None else soc_permille
 
     def _begin(self, at: int) -> None:
-        self._at, self._sums, self._counts = at, [0.0] * 6, [0] * 6
+        self._at, self._sums, self._counts = at, [0.0] * 9, [0] * 9
         self._soc_permille = None
 
     def _end(self) -> None:
@@ -174,10 +177,9 @@ class Quarters:
         if load_W is not None:
             load_W = max(0.0, load_W - min(0.0, pv_W or 0.0))
         pv_W = None if pv_W is None else max(0.0, pv_W)
-        measured = load_W, pv_W, *means[2:4], self._soc_permille, *means[4:]
-        found = Quarter._make((self._at, *measured))
+        cells = self._at, load_W, pv_W, *means[2:4], self._soc_permille, *means[4:]
         self._rows.pop(self._at, None)
-        self._rows[self._at] = found
+        self._rows[self._at] = Quarter._make(cells)
         while len(self._rows) > KEPT:
             del self._rows[next(iter(self._rows))]
         self._publish()

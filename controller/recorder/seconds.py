@@ -14,6 +14,7 @@ from controller.core.site_devices.signals_view import Site
 from controller.journal.frame import Frame
 from controller.journal.heard import OfFrames
 from controller.journal.snapshot import Snapshot
+from controller.recorder.able import Able
 from safety import parameters as p, signals as s
 
 COLUMNS = tuple(
@@ -37,6 +38,7 @@ class Seconds:
         self.site = _site_of(seen, tick_ms)
         self._load_caps = self.site.of_role("load_cap")
         self._upses = self.site.of_role(bridging.ROLE)
+        self.able = Able(seen, self._known)
         # grid, load, battery, set-point: of each frame, if known
         self._powers: list[list[int]] = [[], [], [], []]
         self.now: tuple[list[int], ...] = ([], [], [], [])  # of the newest frame

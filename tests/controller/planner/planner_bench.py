@@ -75,10 +75,10 @@ class PlannerBench:
         path.write_text("\n".join(["unix,EUR/MWh", *rows]) + "\n")
         self._written(path)
 
-    def measured(self, until=0, soc="550"):
+    def measured(self, until=0, soc="550", able="645000,250000,250000"):
         """What the recorder publishes: two days until `until` quarters after noon."""
         rows = [
-            f"{at * QUARTER_S},{load_W(at):.0f},0,{load_W(at):.0f},0,{soc}"
+            f"{at * QUARTER_S},{load_W(at):.0f},0,{load_W(at):.0f},0,{soc},,{able}"
             for at in range(self.now - 2 * DAY_QUARTERS, self.now + until)
         ]
         path = self.folder / "run" / "quarters.csv"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_planning import SITE
 
-from controller.planner import accounts, backtest, books
+from controller.planner import able, accounts, backtest, books
 from controller.planner.books import Quarter
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -210,8 +210,9 @@ def test_the_share_of_the_optimum_is_1000_and_of_no_battery_0():
     assert accounts.share(free, flat) == (None, 2), "nothing to save"
 
 
-def stepped(rows, ahead=()):
+def stepped(rows, ahead=(), site=SITE):
     own = accounts.Shadows(SITE)
+    own.site = site
     found = books.series_of(rows)
     while own.step(found, ahead):
         pass
@@ -224,6 +225,19 @@ def test_shadows_cost_what_their_habit_costs():
     assert list(costs) == ["as run", "no battery", *accounts.HABITS]
     assert costs["as run"] == pytest.approx(costs["no battery"])
     assert costs["holds_cap"] < costs["energy_only"] < costs["no battery"]
+
+
+def test_a_shadow_has_the_battery_of_each_hour():
+    half = able.site_of(SITE, [[250e3], [50e3], [50e3]], max)
+    rows, ahead = quarters(17), [0.1] * DAY
+    early, found = stepped(rows[: 15 * DAY], ahead)
+    early.site = half
+    while early.step(books.series_of(rows), ahead):
+        pass
+    all_new, found = stepped(rows, ahead)
+    all_half, _ = stepped(rows, ahead, half)
+    ways = all_new, early, all_half
+    assert len({each.costs(found)[2]["cost"] for each in ways}) == 3, "each hour has its own"
 
 
 @pytest.mark.whole

@@ -7,7 +7,8 @@ import pytest
 from test_tariff import tariff_of
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import backtest, cap, exact, places, planning, rows
+from controller.planner import able, backtest, cap, exact, places, planning, rows
+from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
 
@@ -174,3 +175,51 @@ def test_a_plan_saves_and_no_plan_beats_the_bound():
     costs = [backtest.cost(SITE, given, each) for each in (best, done, backtest.without(given))]
     assert costs == sorted(costs) and costs[1] < costs[2]
     assert max(done.grid_W) < max(backtest.without(given).grid_W)
+
+
+def test_a_worn_battery_scales_its_band_and_the_file_is_the_ceiling():
+    worn = able.site_of(SITE, [[400e3], [90e3], [80e3]], max)
+    own = STORE._replace(
+        low_J=48 * J_PER_KWH,
+        high_J=368 * J_PER_KWH,
+        now_J=160 * J_PER_KWH,
+        charge_W=90e3,
+        discharge_W=80e3,
+    )
+    assert worn.store == pytest.approx(own) and worn.full_J == 400 * J_PER_KWH
+    for at in (499e3, 500e3, 501e3):
+        assert able.site_of(SITE, [[at], [1e9], []], max).full_J == min(at, 500e3) * 3600
+    more, none = [[501e3], [1e9], []], [[], [], []]
+    assert able.site_of(SITE, more, max) == able.site_of(SITE, none, max) == SITE
+
+
+@pytest.mark.parametrize("place, lines", [(0, 1), (1, 1), (2, 1), (3, 0)])
+def test_an_unknown_value_is_a_line(place, lines):
+    values = [[1.0] * (at != place) for at in range(3)]
+    words = "power" if place else "energy"
+    assert [each.startswith(words) for each in able.doubts(values)] == [True] * lines
+
+
+def test_the_cap_of_a_day_goes_by_the_usual_battery_and_the_plan_by_that_of_now():
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
+    half = able.site_of(SITE, [[250e3], [50e3], [50e3]], max)
+    found = {}
+    for name, usual, now in (("new", SITE, SITE), ("hour", SITE, half), ("worn", half, half)):
+        ways = Daily(SITE)
+        ways.usual, ways.site = usual, now
+        found[name] = ways.planned(known), ways.cap_W
+    caps_W = {name: round(each) for name, (_, each) in found.items()}
+    assert caps_W["new"] == caps_W["hour"] < caps_W["worn"] - 5e3
+    assert max(found["new"][0].plan.power_W) > 50e3 >= max(found["hour"][0].plan.power_W)
+
+
+def test_a_battery_without_energy_or_power_is_planned_with():
+    none = able.site_of(SITE, [[0], [0], [-5]], max)
+    slots = past()
+    best = backtest.optimum(none, slots, 0.0)
+    ways = Daily(none)
+    done = backtest.followed(none, slots, 0.0, ways.rows)
+    idle = backtest.followed(none, slots, 0.0, lambda known: [])
+    without = backtest.without(slots)
+    for each in (best, done, idle):
+        assert each.grid_W == pytest.approx(without.grid_W, abs=2)

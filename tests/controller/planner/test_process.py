@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from planner_bench import HOUR_S, QUARTER_S, SOURCE, START_S, PlannerBench, load_W
 
 from controller.hints import admission, client
-from controller.planner import accounts, books, inputs
+from controller.planner import accounts, books, inputs, report
 from controller.recorder import quarters
 from controller.state import plan_file
 
@@ -28,7 +28,9 @@ def bench(tmp_path, monkeypatch):
 def test_a_plan_knows_the_hours_of_less_load_and_the_load_without_it(bench):
     path = bench.folder / "run" / quarters.FILE
     lines = path.read_text().splitlines()
-    path.write_text("\n".join([*lines[:-4], *[f"{each},5000" for each in lines[-4:]], ""]))
+    path.write_text(
+        "\n".join([*lines[:-4], *[each.replace(",,", ",5000,") for each in lines[-4:]], ""])
+    )
     bench.start()
     known = bench.step().planner._made.known
     assert known.yielded_h == 1.0
@@ -53,6 +55,80 @@ def test_a_plan_is_sent_acts_and_is_published(bench):
     assert max(row["battery_W"] for row in found["slots"]) > 1000
     assert (found["stored_Wh"], found["full_Wh"]) == (0.55 * 645e3, 645e3)
     assert len(bench.plans()) == 1 and bench.heard() == 2
+
+
+def planned(bench, able):
+    """plan.json after a plan with what the recorder says of the battery in two days."""
+    bench.measured(able=able)
+    bench.start()
+    return bench.step().plan()
+
+
+def test_a_plan_counts_on_the_battery_that_is_measured_at_most_on_the_file(bench):
+    new, worn = planned(bench, "645000,250000,250000"), planned(bench, "516000,200000,100000")
+    assert (worn["stored_Wh"], worn["full_Wh"]) == (0.55 * 516e3, 516e3)
+    assert worn["actual"][-1]["stored_Wh"] == 0.55 * 516e3
+    powers_W = [[slot["battery_W"] for slot in each["slots"]] for each in (new, worn)]
+    assert max(powers_W[0]) > 110e3 and max(powers_W[1]) <= 100e3
+    assert worn["doubts"] == []
+    assert bench.planner._made.known.stored_J == pytest.approx(0.55 * 516e3 * 3600)
+    assert bench.planner._shadows.site.full_J == 516e3 * 3600
+    assert max(slot["stored_Wh"] for slot in worn["slots"]) <= 516e3
+    assert planned(bench, "700000,300000,300000") == new
+
+
+def test_the_published_slots_are_those_of_the_battery_that_is_there(bench, monkeypatch):
+    sites, slots = [], report.slots
+    monkeypatch.setattr(report, "slots", lambda *each: sites.append(each[0]) or slots(*each))
+    planned(bench, "516000,200000,100000")
+    ((_, full_J, *_),) = sites
+    assert full_J == 516e3 * 3600
+
+
+def test_what_a_clock_that_was_ahead_measured_does_not_count_yet(bench):
+    bench.measured(until=2, able="430000,1,1")
+    later = (bench.folder / "run" / quarters.FILE).read_text().splitlines()[-2:]
+    bench.measured()
+    with open(bench.folder / "run" / quarters.FILE, "a") as file:
+        file.write("\n".join([*later, ""]))
+    bench.start()
+    assert bench.step().plan()["full_Wh"] == 645e3
+
+
+@pytest.mark.parametrize(
+    "able, lines",
+    [
+        ("645000,1,1", []),
+        (",250000,250000", ["energy by the file: the racks report none"]),
+        (
+            "645000,,250000",
+            ["power by the file: the cabinet has permitted none at a middle charge"],
+        ),
+    ],
+)
+def test_what_counts_by_the_file_is_named(bench, able, lines):
+    found = planned(bench, able)
+    assert found["doubts"] == lines and found["full_Wh"] == 645e3 and found["waits"] == []
+
+
+def test_a_battery_that_can_do_nothing_gets_a_plan_of_nothing(bench):
+    found = planned(bench, "0,0,0")
+    assert found["waits"] == [] and len(bench.plans()) == 1
+    assert {slot["battery_W"] for slot in found["slots"]} <= {-1, 0, 1}
+    assert found["full_Wh"] < 1 and found["month"]["share_permille"] is None
+
+
+def test_a_rack_that_is_out_for_an_hour_changes_the_plan_and_no_account(bench):
+    before = planned(bench, "645000,250000,250000")
+    path = bench.folder / "run" / quarters.FILE
+    lines = path.read_text().replace("645000,250000,250000", "430000,166000,166000").splitlines()
+    bench.measured()
+    path.write_text("\n".join([*path.read_text().splitlines()[:-4], *lines[-4:], ""]))
+    bench.start()
+    found = bench.step().plan()
+    assert found["full_Wh"] == 430e3
+    assert [found[each] for each in ("month", "actual")] == [before["month"], before["actual"]]
+    assert found["doubts"] == [] and max(each["battery_W"] for each in found["slots"]) <= 166e3
 
 
 def test_a_heartbeat_each_minute_and_a_plan_each_hour(bench):

@@ -69,27 +69,44 @@ def test_means_balance_and_what_is_unknown(places):
 def test_a_lowered_load_and_the_energy_of_ups_are_means_of_their_own(places, known_s, ups_Wh):
     found = fed(places)
     for number in range(901):
-        beside = 20_000 if number < 450 else 0, 4000 if number < known_s else None
+        beside = 20_000 if number < 450 else 0, None, None, None, 4000 if number < known_s else None
         found.feed(second(load_W=80_000), (FIRST * QUARTER_S + number) * 1_000_000, *beside)
     (row,) = published(places)
     assert (row.load_W, row.lowered_W, row.ups_Wh) == (80_000, 10_000, ups_Wh)
     assert quarters.wanted(row).load_W == 90_000 and quarters.wanted(row._replace(load_W=None))
 
 
-@cases("""
-    lacks                 cells           found
-    ",lowered_W,ups_Wh"   "5,0,5,0,612"      {}
-    ",ups_Wh"             "5,0,5,0,612,7"    {"lowered_W": 7}
-    ""                    "5,0,5,0,612,,9"   {"ups_Wh": 9}
-""")
-def test_a_file_of_an_earlier_version_is_read(places, lacks, cells, found):
+def test_what_the_battery_can_do_is_a_mean_of_the_seconds_that_know_it(places):
+    found = fed(places)
+    for number in range(1800):
+        able = (600_000 + 100 * (number % 2), None, 100_000) if number < 450 else (None, None, None)
+        if 900 <= number < 900 + 449:
+            able = (500_000, 100_000, None)
+        found.feed(second(load_W=1), (FIRST * QUARTER_S + number) * 1_000_000, None, *able)
+    found.feed(second(), (FIRST + 2) * QUARTER_S * 1_000_000)
+    known, unknown = published(places)
+    assert known[-5:] == (None, 600_050, None, 100_000, None)
+    assert unknown[-5:] == (None,) * 5
+
+
+OLD = "utc_s,load_W,pv_W,grid_W,battery_W,soc_permille"
+
+
+@pytest.mark.parametrize("more, lowered_W", [("", None), (",lowered_W", 7)])
+def test_a_file_of_an_earlier_version_is_read(places, more, lowered_W):
     path = os.path.join(places[0], quarters.FILE)
+    cells = ",7" if more else ""
     with open(path, "w", encoding="ascii") as file:
-        file.write(f"{quarters.HEADER.removesuffix(lacks)}\n{FIRST * QUARTER_S},{cells}\n")
-    assert quarters.read(path) == [Quarter(FIRST, 5, 0, 5, 0, 612, **found)]
-    with open(path, "a", encoding="ascii") as file:
-        file.write(f"{FIRST * QUARTER_S + 900},1,,,\n{FIRST * QUARTER_S + 900},1,,,,,,,\n")
-    assert len(quarters.read(path)) == 1, "lines of 4 and of 8 cells"
+        file.write(f"{OLD}{more}\n{FIRST * QUARTER_S},5,0,5,0,612{cells}\n")
+    assert quarters.read(path) == [Quarter(FIRST, 5, 0, 5, 0, 612, lowered_W)]
+
+
+def test_a_line_with_a_part_of_the_new_cells_is_left_out(places):
+    path = os.path.join(places[0], quarters.FILE)
+    lines = [f"{(FIRST + at) * QUARTER_S},5,0,5,0,612,,{at}{',' * at}" for at in range(5)]
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join([quarters.HEADER, *lines, ""]))
+    assert quarters.read(path) == [Quarter(FIRST + 3, 5, 0, 5, 0, 612, None, 3)]
 
 
 def test_a_restart_goes_on_and_28_days_are_kept(places):
@@ -100,7 +117,7 @@ def test_a_restart_goes_on_and_28_days_are_kept(places):
     path = os.path.join(places[1], quarters.FILE)
     rows = [f"{(FIRST + at) * QUARTER_S},1,,,," for at in range(2688)]  # 28 days
     with open(path, "w", encoding="ascii") as file:
-        file.write("\n".join([quarters.HEADER.removesuffix(",lowered_W,ups_Wh"), *rows, ""]))
+        file.write("\n".join([OLD, *rows, ""]))
     fed(places, (900, dict(load_W=2)), (1, {}), first=FIRST + 2688)
     assert [each.at - FIRST for each in published(places)] == [*range(1, 2689)]
 

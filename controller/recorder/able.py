@@ -1,0 +1,66 @@
+"""What the battery can do now: its energy when full, and the power that the cabinet permits.
+
+The energy is that of the racks in service, by their state of health. Near the ends of the charge
+the limits of a BMS follow the charge and show neither wear nor heat, so no power counts there.
+"""
+
+import contextlib
+from collections.abc import Callable
+from itertools import compress
+
+from controller.core.health import Health
+from controller.journal import replay
+from controller.journal.snapshot import Snapshot
+from safety import signals as s
+from safety.contactors import CLOSED
+
+# charge of a rack up to which the power of a charge counts, and down to which that of a discharge
+HIGH_PERMILLE, LOW_PERMILLE = 800, 200
+UNKNOWN = None, None, None
+
+
+class Able:
+    """Call it each second."""
+
+    def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
+        """known: whether the words of a freshness group are fresh."""
+        self._seen, self._known, self._layout = seen, known, seen.layout
+        self._health: Health | None = None
+        with contextlib.suppress(KeyError, ValueError):  # another version wrote the journal
+            self._health = replay.core_of(seen.reader.header).decision.health
+
+    def __call__(self) -> tuple[int | None, int | None, int | None]:
+        """(Wh, W of a charge, W of a discharge); None: unknown, as while the cabinet does not run
+        or a rack in service reports no state of health.
+        """
+        layout, health, out = self._layout, self._health, self._seen.out
+        if health is None:
+            return UNKNOWN
+        for rack, soh_permille in enumerate(self._words(s.SOH_PERMILLE)):
+            is_known = self._known(layout.rack_group(rack, s.G_BMS_CHARGE))
+            health.step(rack, soh_permille if is_known else None)
+        if out[s.STATE] != s.RUNNING:
+            return UNKNOWN
+        racks = range(layout.racks)
+        closed = [out[layout.rack_output(rack, s.CONTACTOR_STEP)] == CLOSED for rack in racks]
+        every = health.rack_energies_Wh(), health.lowest(), self._words(s.SOC_PERMILLE)
+        energies_Wh, lowest, charges = [[*compress(words, closed)] for words in every]
+        may_charge = max(charges, default=0) <= HIGH_PERMILLE
+        may_give = min(charges, default=1000) >= LOW_PERMILLE
+        return (
+            sum(energies_Wh) if all(lowest) else None,
+            self._power_W(health, s.CHARGE_W_MAX) if may_charge else None,
+            self._power_W(health, s.DISCHARGE_W_MAX) if may_give else None,
+        )
+
+    def _words(self, index: int) -> list[int]:
+        """An input of each rack."""
+        layout = self._layout
+        return [self._seen.inp[layout.rack_input(rack, index)] for rack in range(layout.racks)]
+
+    def _power_W(self, health: Health, way: int) -> int:
+        layout, out = self._layout, self._seen.out
+        return min(
+            health.power_W,
+            sum([out[layout.unit_output(unit, way)] for unit in range(layout.units)]),
+        )
