@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
+from controller.planner.reserve import Hours, lifted, needs_J
 from controller.planner.rows import rows_of
 from controller.planner.tariff import W_PER_KW
 from controller.system import local_days
@@ -55,6 +56,7 @@ class Site(NamedTuple):
     export_W: float
     tariff: Mapping[str, Any]
     yields: cap.Agreed = cap.Agreed()
+    hours: Hours = Hours()
 
 
 class Known(NamedTuple):
@@ -78,18 +80,22 @@ class Known(NamedTuple):
     carbon_g_per_kWh: Sequence[float] = ()  # to come
     cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
     yielded_h: float = 0.0  # of this month, in which the load was lowered on request
+    warned: Sequence[bool] = ()  # slots to come of an outage that somebody has warned of
 
 
 Net = tuple[list[float], list[bool]]  # load less PV of past slots, and whether each is billed
 
 
 class Planned(NamedTuple):
-    """rows: of a schedule (schedule_table.Slot); slots and plan: what they come from."""
+    """rows: of a schedule (schedule_table.Slot); slots and plan: what they come from; asked_J: what
+    the reserve asks for at the end of each slot.
+    """
 
     cap_W: float
     slots: list[Slot]
     plan: Plan
     rows: list[Row]
+    asked_J: list[float]
 
     @property
     def caps_W(self) -> list[float]:
@@ -129,8 +135,8 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
         price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
-        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
-        for each_W, price in zip(net_W, own)
+        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W, low_J)
+        for each_W, price, low_J in zip(net_W, own, _asked_J(site, net_W))
     ]
     if not slots:
         return 0.0
@@ -175,7 +181,10 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     )
     low_J = part * (site.yields.low_part * site.full_J - store.low_J)
     yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
-    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields)
+    lows_J = [
+        min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in _asked_J(site, net_W)
+    ]
+    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields, lows_J)
     return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
 
 
@@ -192,30 +201,45 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     the battery can hold from now on.
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
-    net_W = net_ahead_W(known, count)
-    billed = billed_of(site, known.time, 0, count)
+    net_W = net_ahead_W(known, count + site.hours.slots)
+    asked_J = _asked_J(site, net_W, known.warned, count)
+    net_W, billed = net_W[:count], billed_of(site, known.time, 0, count)
     store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
     # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
     to_W = math.inf if is_told else cap_W
-    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields)
+    kept_J = [min(each_J, store.high_J) for each_J in asked_J]
+    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields, kept_J)
     hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]
     caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
-    slots = slots_ahead(site, known, net_W, caps_W)
-    past = past_of(site, known)
+    slots, past = slots_ahead(site, known, net_W, caps_W), past_of(site, known)
     to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W)
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
+    slots = _reserved(site, known, slots, kept_J, habit)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
         slots = _floored(site, known.time, past, slots, held_W)
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
     rows = rows_of(hard, slots, found, low_J, site.full_J)
-    return Planned(held_W, slots, found, rows)
+    return Planned(held_W, slots, found, rows, asked_J)
+
+
+def _reserved(
+    site: Site, known: Known, slots: list[Slot], kept_J: list[float], habit: Habit
+) -> list[Slot]:
+    """The slots with their reserve, and before a warned outage with an import that reaches it."""
+    store, found = site.store._replace(now_J=known.stored_J), list[Slot]()
+    for slot, each_J in zip(slots, kept_J):
+        low_J = max(store.low_J, each_J)
+        found.append(slot._replace(low_J=low_J + habit.kept * (store.high_J - low_J)))
+    warned = [at for at, each in enumerate(known.warned[: len(slots)]) if each]
+    places = set(range(max(warned, default=-1) + 1)) - known.limits_W.keys()
+    return lifted(found, places, kept_J, store, CAP_PART * site.import_W)
 
 
 def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: float) -> list[Slot]:
@@ -223,8 +247,20 @@ def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: fl
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
     span = cap.Span(*past, OPEN_PART * site.import_W)
     need_J = cap.needed_J(span, SLOT_S, site.store, cap_W, _of_need(site, time, -count, count))
-    lows_J = [site.store.low_J + need_J.get(end, 0.0) for end in ends]
-    return [slot._replace(low_J=low_J) for slot, low_J in zip(slots, lows_J)]
+    return [
+        slot._replace(low_J=slot.low_J + need_J.get(end, 0.0)) for slot, end in zip(slots, ends)
+    ]
+
+
+def _asked_J(
+    site: Site, net_W: Sequence[float], warned: Sequence[bool] = (), count: int | None = None
+) -> list[float]:
+    """Energy that the reserve asks for at the end of each slot, above what the controller goes down
+    to anyway.
+    """
+    count = len(net_W) if count is None else count
+    needs = needs_J(net_W, warned, site.hours, site.store, count)
+    return [HARD_PART * site.full_J + each_J for each_J in needs]
 
 
 def later(time: datetime, slots: int) -> datetime:

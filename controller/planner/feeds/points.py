@@ -23,6 +23,7 @@ _GRAMS = ["g/kWh", "gCO2/kWh", "gCO2eq/kWh", "g_per_kWh", "gCO2_per_kWh", "kg/MW
 CARBON = Quantity("carbon", "g/kWh", 0.0, 5000.0, dict.fromkeys(_GRAMS, Unit("g/kWh", 1.0)))
 POWERS = dict.fromkeys(("load", "pv", "jobs"), POWER)
 QUANTITIES = POWERS | {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON}
+WARNINGS = "warnings"  # the kind of a feed without a quantity
 MAY_BE_EITHER = ("load", "pv", "weather")  # means, of which sources give begins or ends
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
 Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
