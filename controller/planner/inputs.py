@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from controller.planner.feeds import sun
 from controller.planner.feeds.held import NO_POWER, Held, Rating
-from controller.planner.feeds.points import POWERS, QUANTITIES, QUARTER_S, WARNINGS
+from controller.planner.feeds.points import POWERS, QUANTITIES, QUARTER_S
 from controller.planner.planning import PAST_DAYS, Known
 from controller.planner.site_file import Planner
 from controller.system.local_days import SLOTS_PER_DAY, Before, before_of, number_of
@@ -139,8 +139,8 @@ class Inputs:
 
     def _warned(self, window: Window) -> list[bool]:
         """Whether somebody has warned of an outage, of each slot from now on."""
-        every = [each.window(*window) for each in self._held if each.feed.kind == WARNINGS]
-        return [1.0 in each for each in zip(*every)][PAST:]
+        every = [each.window(*window) for each in self._held if each.feed.kind == "warnings"]
+        return [any([part > 0 for part in each]) for each in zip(*every)][PAST:]
 
     def _cooling_W(self, air_degC: list[float]) -> list[float]:
         """What the cooling takes at the air of each slot; empty if that was never known."""

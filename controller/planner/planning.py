@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import cap, exact, forecast, guard, places, tariff
+from controller.planner import cap, exact, forecast, guard, places, reserve, tariff
 from controller.planner.exact import Plan, Slot, Store
-from controller.planner.reserve import Hours, lifted, needs_J
+from controller.planner.reserve import Hours
 from controller.planner.rows import rows_of
 from controller.planner.tariff import W_PER_KW
 from controller.system import local_days
@@ -58,6 +58,11 @@ class Site(NamedTuple):
     yields: cap.Agreed = cap.Agreed()
     hours: Hours = Hours()
 
+    @property
+    def hard(self) -> Store:
+        """The store down to which the controller holds a cap."""
+        return self.store._replace(low_J=HARD_PART * self.full_J)
+
 
 class Known(NamedTuple):
     """What is known at a slot, by quarters of an hour. The past ends with the slot before this one
@@ -87,9 +92,7 @@ Net = tuple[list[float], list[bool]]  # load less PV of past slots, and whether 
 
 
 class Planned(NamedTuple):
-    """rows: of a schedule (schedule_table.Slot); slots and plan: what they come from; asked_J: what
-    the reserve asks for at the end of each slot.
-    """
+    """rows: of a schedule (schedule_table.Slot), from slots and plan; asked_J: by the reserve."""
 
     cap_W: float
     slots: list[Slot]
@@ -135,24 +138,19 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
         price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
     ]
     slots = [
-        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W, low_J)
-        for each_W, price, low_J in zip(net_W, own, _asked_J(site, net_W))
+        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
+        for each_W, price in zip(net_W, own)
     ]
     if not slots:
         return 0.0
     mean = sum(own) / len(own)
     store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
     found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
-    money = sum([_paid(slot, 0.0) - _paid(slot, each) for slot, each in zip(slots, found.power_W)])
+    money = sum([slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)])
     given_W = sum([max(0.0, each) for each in found.power_W])
     money = (money - given_W * store.wear_per_kWh) * SLOT_S
     gained = (found.stored_J[-1] - store.now_J) * mean
     return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)
-
-
-def _paid(slot: Slot, power_W: float) -> float:
-    grid_W = slot.net_W - power_W
-    return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
 
 
 def past_of(site: Site, known: Known) -> Net:
@@ -181,9 +179,8 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     )
     low_J = part * (site.yields.low_part * site.full_J - store.low_J)
     yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
-    lows_J = [
-        min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in _asked_J(site, net_W)
-    ]
+    asked_J = reserve.asked_J(net_W, site.hours, site.hard)
+    lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
     span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields, lows_J)
     return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
 
@@ -202,24 +199,26 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count + site.hours.slots)
-    asked_J = _asked_J(site, net_W, known.warned, count)
-    net_W, billed = net_W[:count], billed_of(site, known.time, 0, count)
-    store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
+    store, hard = [each._replace(now_J=known.stored_J) for each in (site.store, site.hard)]
+    asked_J = reserve.asked_J(net_W, site.hours, hard, known.warned, count)
+    net_W, open_W = net_W[:count], OPEN_PART * site.import_W
+    billed = billed_of(site, known.time, 0, count)
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
     # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
     to_W = math.inf if is_told else cap_W
-    kept_J = [min(each_J, store.high_J) for each_J in asked_J]
+    kept_J = reserve.kept_J(asked_J, hard, known.warned)
     span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields, kept_J)
-    hard = store._replace(low_J=HARD_PART * site.full_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]
     caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
     slots, past = slots_ahead(site, known, net_W, caps_W), past_of(site, known)
     to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W)
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
-    slots = _reserved(site, known, slots, kept_J, habit)
+    slots = [slot._replace(low_J=each_J) for slot, each_J in zip(slots, kept_J)]
+    lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
+    slots = reserve.lifted(slots, asked_J, hard, CAP_PART * site.import_W, lifts)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
@@ -229,38 +228,14 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     return Planned(held_W, slots, found, rows, asked_J)
 
 
-def _reserved(
-    site: Site, known: Known, slots: list[Slot], kept_J: list[float], habit: Habit
-) -> list[Slot]:
-    """The slots with their reserve, and before a warned outage with an import that reaches it."""
-    store, found = site.store._replace(now_J=known.stored_J), list[Slot]()
-    for slot, each_J in zip(slots, kept_J):
-        low_J = max(store.low_J, each_J)
-        found.append(slot._replace(low_J=low_J + habit.kept * (store.high_J - low_J)))
-    warned = [at for at, each in enumerate(known.warned[: len(slots)]) if each]
-    places = set(range(max(warned, default=-1) + 1)) - known.limits_W.keys()
-    return lifted(found, places, kept_J, store, CAP_PART * site.import_W)
-
-
 def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: float) -> list[Slot]:
     """No slot ends with less energy than the worst of the last days needed from there on."""
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
     span = cap.Span(*past, OPEN_PART * site.import_W)
     need_J = cap.needed_J(span, SLOT_S, site.store, cap_W, _of_need(site, time, -count, count))
-    return [
-        slot._replace(low_J=slot.low_J + need_J.get(end, 0.0)) for slot, end in zip(slots, ends)
-    ]
-
-
-def _asked_J(
-    site: Site, net_W: Sequence[float], warned: Sequence[bool] = (), count: int | None = None
-) -> list[float]:
-    """Energy that the reserve asks for at the end of each slot, above what the controller goes down
-    to anyway.
-    """
-    count = len(net_W) if count is None else count
-    needs = needs_J(net_W, warned, site.hours, site.store, count)
-    return [HARD_PART * site.full_J + each_J for each_J in needs]
+    lows_J = [max(site.store.low_J, slot.low_J) for slot in slots]
+    pairs = zip(slots, lows_J, ends)
+    return [slot._replace(low_J=low_J + need_J.get(end, 0.0)) for slot, low_J, end in pairs]
 
 
 def later(time: datetime, slots: int) -> datetime:

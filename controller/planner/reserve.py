@@ -13,8 +13,8 @@ from typing import NamedTuple
 from controller.planner.exact import J_PER_WH, Slot, Store, floors
 from controller.system.local_days import HOUR_SLOTS, SLOT_S
 
-
 HALVINGS = 10
+MARGIN = 1.1  # of a forecast: before Norway's storm the load rose by 9 % within 3 h
 
 
 class Hours(NamedTuple):
@@ -29,48 +29,62 @@ class Hours(NamedTuple):
         return math.ceil(HOUR_SLOTS * max(self))
 
 
-def needs_J(
-    net_W: Sequence[float], warned: Sequence[bool], hours: Hours, store: Store, count: int
+def asked_J(
+    net_W: Sequence[float],
+    hours: Hours,
+    hard: Store,
+    warned: Sequence[bool] = (),
+    count: int | None = None,
 ) -> list[float]:
-    """Energy above an empty store that the end of each of the first `count` slots needs, J. net_W:
-    load less PV, of the hours behind them too; warned: slots of warned spans.
+    """What the end of each of the first `count` slots is to have, also above the band, J. net_W:
+    load less PV, of the hours behind them too; hard: the store down to which an island is carried;
+    warned: slots of warned spans.
     """
-    spent_J = [0.0, *accumulate([_spent_J(each_W, store) for each_W in net_W])]
-    slots, found = [math.ceil(HOUR_SLOTS * each) for each in hours], list[float]()
-    for at in range(1, count + 1):
-        end = at + max(slots[0], slots[1] * any(warned[at - 1 : at + 1]))
-        found.append(max(spent_J[at : end + 1]) - spent_J[at])
+    spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
+    always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]
+    found = list[float]()
+    for at in range(1, (len(net_W) if count is None else count) + 1):
+        end = at + max(always, once * any(warned[at - 1 : at + 1]))
+        found.append(hard.low_J + max(spent_J[at : end + 1]) - spent_J[at])
     return found
 
 
+def kept_J(asked_J: Sequence[float], hard: Store, warned: Sequence[bool]) -> list[float]:
+    """What each slot keeps of it, with a margin, J. From a warning on nothing is given that its
+    span needs: a charge in the last hour would rely on the forecast.
+    """
+    kept = [min(hard.high_J, hard.low_J + MARGIN * (each - hard.low_J)) for each in asked_J]
+    first = next((at for at, each in enumerate(warned[: len(kept)]) if each), 0)
+    now_J = min(hard.now_J, kept[first])
+    return [max(now_J, each) for each in kept[:first]] + kept[first:]
+
+
+def before_end(warned: Sequence[bool]) -> set[int]:
+    """Slots until the end of the last warned span."""
+    return set(range(max([at for at, each in enumerate(warned, 1) if each], default=0)))
+
+
 def lifted(
-    slots: list[Slot],
-    places: Collection[int],
-    asked_J: Sequence[float],
-    store: Store,
-    most_W: float,
+    slots: list[Slot], asked_J: Sequence[float], hard: Store, most_W: float, places: Collection[int]
 ) -> list[Slot]:
-    """The slots, of which those at these places charge to the lowest import, at most most_W, with
-    which the store reaches what is asked at their ends: a peak costs less than an outage.
+    """The slots, of which those at these places charge to the lowest import, at most most_W, that
+    reaches what is asked at their ends: a peak costs less than an outage.
     """
 
     def up_to(import_W: float) -> list[Slot]:
-        return [
-            slot._replace(
-                cap_W=max(slot.cap_W, import_W), charge_to_W=max(slot.charge_to_W, import_W)
-            )
-            if at in places
-            else slot
-            for at, slot in enumerate(slots)
-        ]
+        found = list(slots)
+        for at in places:
+            cap_W, to_W = max(slots[at].cap_W, import_W), max(slots[at].charge_to_W, import_W)
+            found[at] = slots[at]._replace(cap_W=cap_W, charge_to_W=to_W)
+        return found
 
     def lacks(some: list[Slot]) -> bool:
-        lows_J = floors(some, SLOT_S, store)[1:]
-        return any([lows_J[at] < asked_J[at] - J_PER_WH for at in places])
+        lows_J = floors(some, SLOT_S, hard)[1:]
+        return any([lows_J[at] < min(asked_J[at], hard.high_J) - J_PER_WH for at in places])
 
+    low_W, high_W = 0.0, most_W
     if not lacks(slots):
         return slots
-    low_W, high_W = 0.0, most_W
     for _ in range(HALVINGS):
         middle_W = (low_W + high_W) / 2
         low_W, high_W = (middle_W, high_W) if lacks(up_to(middle_W)) else (low_W, middle_W)

@@ -13,7 +13,7 @@ from controller.forms.refusal import ConfigError, not_allowed, refuse
 from controller.planner import tariff
 from controller.planner.cap import Agreed
 from controller.planner.exact import J_PER_WH, Store
-from controller.planner.feeds.points import WARNINGS, Feed, unit_of
+from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import Site
 from controller.planner.reserve import Hours
 from controller.series import times
@@ -31,7 +31,7 @@ KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the
     "air": (24.0, "degC or K"),
     "carbon": (36.0, "g/kWh or kg/MWh"),
     "jobs": (24.0, "W, kW or MW"),
-    WARNINGS: (168.0, ""),
+    "warnings": (168.0, "h"),
 }
 KINDS_OF = {
     "jobs": ("jobs",),
@@ -99,13 +99,6 @@ FORMATS: Mapping[str, Form] = {
         "base_W": number(0, POWER_W[1]),
         "begin": matching(TIME, "a time as 2026-11-26T00:00", ""),
     },
-}
-
-
-OF_WARNINGS: Mapping[str, Form] = {
-    "csv": {"path": text()},
-    "json": {"path": text(), "list": text("")},
-    "http_json": {**WEB, "list": text("")},
 }
 
 
@@ -205,15 +198,14 @@ def _feed(path: str, name: str, given: Any, zone: tzinfo, currency: str) -> Feed
     key = "feed", name
     if not NAME.fullmatch(name):
         refuse(path, key, "is no name", "a small letter, then up to 31 of a-z, 0-9 and _")
-    forms = OF_WARNINGS if given.get("kind") == WARNINGS else FORMATS
-    found = read_variant(path, key, given, "format", forms, COMMON)
+    found = read_variant(path, key, given, "format", FORMATS, COMMON)
     kind, form, url = found["kind"], found["format"], found.get("url")
     max_age_h, units = KINDS[kind]
     kinds = KINDS_OF.get(form, [each for each in KINDS if each != "jobs"])
     if kind not in kinds:
         not_allowed(path, (*key, "kind"), kind, f"{', '.join(kinds)} for format {form}")
     unit = found.get("unit", "")
-    if (unit or "value" in found) and unit_of(kind, unit) is None:
+    if (unit or form.endswith("json")) and unit_of(kind, unit) is None:
         not_allowed(path, (*key, "unit"), unit, units)
     if bool(url) == bool(found.get("path")):
         refuse(path, key, "has no source or two", "one of path and url")

@@ -2,8 +2,8 @@
 
 import os
 
-from controller.planner.feeds import entsoe, job_plan, json_rows, record, rows, warnings
-from controller.planner.feeds.points import WARNINGS, Feed, Points, Span, merged
+from controller.planner.feeds import entsoe, job_plan, json_rows, record, rows
+from controller.planner.feeds.points import Feed, Points, Span, merged
 from controller.series.refusal import SeriesError
 from controller.system import regular_file
 
@@ -26,8 +26,7 @@ def read(feed: Feed, span: Span) -> Points:
     if feed.keys.get("url"):
         from controller.planner.feeds import fetch  # 8 MiB, which a site of files saves
 
-        data = fetch.fetched(feed.keys, feed.zone, span.now_s)
-        return _parsed(feed, data, span, span.now_s)
+        return _parsed(feed, fetch.fetched(feed.keys, feed.zone, span.now_s), span.now_s)
     path = feed.keys["path"]
     return _of_folder(feed, path, span) if os.path.isdir(path) else _of_file(feed, path, span)
 
@@ -71,18 +70,14 @@ def _of_file(feed: Feed, path: str, span: Span) -> Points:
     if feed.format == "jobs":
         return job_plan.read(path, feed, span, made_s)
     if feed.format == "csv":
-        if feed.kind == WARNINGS:
-            return warnings.read(path, feed, span, made_s)
         return rows.read(path, feed, made_s)
     try:
-        return _parsed(feed, data, span, made_s)
+        return _parsed(feed, data, made_s)
     except SeriesError as error:
         raise SeriesError(f"{path}: {error}") from None
 
 
-def _parsed(feed: Feed, data: bytes, span: Span, made_s: float) -> Points:
-    if feed.kind == WARNINGS:
-        return warnings.parsed(data, feed, span, made_s)
+def _parsed(feed: Feed, data: bytes, made_s: float) -> Points:
     if feed.format == "entsoe_xml":
         return entsoe.parsed(data, feed.currency, made_s)
     return json_rows.parsed(data, feed, made_s)
