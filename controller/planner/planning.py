@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, reserve, tariff
 from controller.planner.exact import Plan, Slot, Store
-from controller.planner.reserve import Hours
 from controller.planner.rows import rows_of
 from controller.planner.tariff import W_PER_KW
 from controller.system import local_days
@@ -56,7 +55,7 @@ class Site(NamedTuple):
     export_W: float
     tariff: Mapping[str, Any]
     yields: cap.Agreed = cap.Agreed()
-    hours: Hours = Hours()
+    hours: reserve.Hours = reserve.Hours()
 
     @property
     def hard(self) -> Store:
@@ -216,7 +215,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     slots, past = slots_ahead(site, known, net_W, caps_W), past_of(site, known)
     to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W)
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
-    slots = [slot._replace(low_J=each_J) for slot, each_J in zip(slots, kept_J)]
+    slots = [slot._replace(low_J=max(store.low_J, each)) for slot, each in zip(slots, kept_J)]
     lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
     slots = reserve.lifted(slots, asked_J, hard, CAP_PART * site.import_W, lifts)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
@@ -233,9 +232,7 @@ def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: fl
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
     span = cap.Span(*past, OPEN_PART * site.import_W)
     need_J = cap.needed_J(span, SLOT_S, site.store, cap_W, _of_need(site, time, -count, count))
-    lows_J = [max(site.store.low_J, slot.low_J) for slot in slots]
-    pairs = zip(slots, lows_J, ends)
-    return [slot._replace(low_J=low_J + need_J.get(end, 0.0)) for slot, low_J, end in pairs]
+    return [slot._replace(low_J=slot.low_J + need_J.get(at, 0.0)) for slot, at in zip(slots, ends)]
 
 
 def later(time: datetime, slots: int) -> datetime:
