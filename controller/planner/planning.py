@@ -199,7 +199,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count + site.hours.slots)
     store, hard = [each._replace(now_J=known.stored_J) for each in (site.store, site.hard)]
-    asked_J = reserve.asked_J(net_W, site.hours, hard, known.warned, count)
+    asked_J = reserve.asked_J(net_W, site.hours, hard, known.warned)[:count]
     net_W, open_W = net_W[:count], OPEN_PART * site.import_W
     billed = billed_of(site, known.time, 0, count)
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure

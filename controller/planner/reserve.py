@@ -30,20 +30,16 @@ class Hours(NamedTuple):
 
 
 def asked_J(
-    net_W: Sequence[float],
-    hours: Hours,
-    hard: Store,
-    warned: Sequence[bool] = (),
-    count: int | None = None,
+    net_W: Sequence[float], hours: Hours, hard: Store, warned: Sequence[bool] = ()
 ) -> list[float]:
-    """What the end of each of the first `count` slots is to have, also above the band, J. net_W:
-    load less PV, of the hours behind them too; hard: the store down to which an island is carried;
-    warned: slots of warned spans.
+    """What the end of each slot is to have, also above the band, J; nothing is asked for the time
+    behind the last one. net_W: load less PV; hard: down to which an island is carried; warned:
+    slots of warned spans.
     """
     spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
     always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]
     found = list[float]()
-    for at in range(1, (len(net_W) if count is None else count) + 1):
+    for at in range(1, len(spent_J)):
         end = at + max(always, once * any(warned[at - 1 : at + 1]))
         found.append(hard.low_J + max(spent_J[at : end + 1]) - spent_J[at])
     return found

@@ -12,7 +12,7 @@ HARD = Store(50 * J_PER_KWH, 450 * J_PER_KWH, 200 * J_PER_KWH, 100e3, 100e3, 1.0
 
 
 def asked_kWh(net_W, hours, warned=(), count=None, store=HARD):
-    found = reserve.asked_J(net_W, Hours(*hours), store, warned, count)
+    found = reserve.asked_J(net_W, Hours(*hours), store, warned)[:count]
     return [round(each / J_PER_KWH, 6) for each in found]
 
 
