@@ -81,9 +81,20 @@ def test_a_standing_reserve_lies_in_each_row_and_in_the_plan():
     least_J = 50 * J_PER_KWH + 1.1 * 200 * J_PER_KWH
     assert min(found.plan.stored_J[12:]) >= least_J - 1
     assert min(row.reserve_permille for row in found.rows) == 540
-    assert planned((3.5, 0.0))[2].cap_W > found.cap_W, "less is left for peaks"
     (line,) = report.short_of(known, found)
     assert line.startswith("reserve: 208 of 250 kWh are stored by 2026-06-08 00:15; all from ")
+
+
+def test_a_cap_is_learnt_and_held_with_what_a_reserve_leaves():
+    """Two hours of 100 kW more at noon: 3.5 h leave 25 of 200 kWh."""
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 425 * J_PER_KWH, 0.0)
+    caps_W, held_W = [], []
+    for hours in (0.0, 3.5):
+        site = SITE._replace(hours=Hours(hours))
+        caps_W.append(planning.cap_of(site, known, planning.TRADES))
+        held_W.append(planning.planned(site, known, 120e3, planning.TRADES).cap_W)
+    assert caps_W[0] < 140e3 and caps_W[1] > 175e3
+    assert held_W[0] == 120e3 and held_W[1] > 170e3
 
 
 def test_a_reserve_above_the_band_is_never_whole_and_says_so():
