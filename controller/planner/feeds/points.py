@@ -105,16 +105,15 @@ def of_readings(
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] * (blank > 0)
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
-    currency = feed.currency if quantity is PRICE else ""
-    asked = Asked(quantity, currency, time_is, feed.kind in MAY_BE_EITHER)
-    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, asked)
+    own = (feed.currency if quantity is PRICE else "", time_is, feed.kind in MAY_BE_EITHER)
+    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, Asked(quantity, *own))
     return _points(begins_s, values, step_s, made_s, lines + doubts)
 
 
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
-    """Above 0 where an outage is warned of, 0 everywhere else. All that is in force is here; of one
-    begin the last row counts. A wrong row is a line, and counts if its begin is known: leaving it
-    out would make a storm look safe.
+    """Points above 0 where an outage is warned of, and 0 everywhere else. The rows are all that is
+    in force; of one begin the last row counts. A wrong row is a line, and counts if its begin is
+    known: leaving it out would make a storm look safe.
     """
     lasts_s, doubts = dict[float, float](), list[str]()
     for where, time, cell in readings:
