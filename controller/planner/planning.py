@@ -217,7 +217,7 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
     slots = [slot._replace(low_J=max(store.low_J, each)) for slot, each in zip(slots, kept_J)]
     lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
-    slots = reserve.lifted(slots, asked_J, hard, CAP_PART * site.import_W, lifts)
+    slots = reserve.lifted(slots, asked_J, hard, open_W, lifts)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:

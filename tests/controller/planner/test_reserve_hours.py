@@ -126,6 +126,15 @@ def test_a_slot_with_a_limit_of_its_own_is_not_lifted():
     assert found.rows[4].grid_cap_W > 150_000
 
 
+def test_a_charge_before_a_storm_leaves_a_tenth_of_the_connection():
+    """Means of a quarter of an hour do not show a job that begins: at 98 % the import broke it."""
+    site = SITE._replace(hours=Hours(0.0, 3.0), import_W=180e3)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
+    known = known._replace(warned=[at >= 8 for at in range(96)])
+    found = planning.planned(site, known, 120e3, planning.TRADES)
+    assert {row.grid_cap_W for row in found.rows[:8]} == {162_000}
+
+
 def test_without_hours_nothing_changes():
     _, known, found = planned((0.0, 3.0))
     assert found == planned((0.0, 0.0))[2] and report.short_of(known, found) == []
