@@ -4,6 +4,7 @@ holding it needs.
 
 import math
 from collections.abc import Hashable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from controller.planner.exact import Store
@@ -45,7 +46,8 @@ class Agreed(NamedTuple):
 
 class Span(NamedTuple):
     """Slots in a row. open_W: highest import of a slot that no demand charge counts; charge_W: to
-    which import the store charges in the others, at most.
+    which import the store charges in the others, at most; lows_J: lowest energy after each slot,
+    otherwise that of the store.
     """
 
     net_W: Sequence[float]
@@ -53,6 +55,7 @@ class Span(NamedTuple):
     open_W: float
     charge_W: float = math.inf
     yields: Yields = NEVER
+    lows_J: Sequence[float] = ()
 
 
 def lowest(
@@ -78,7 +81,8 @@ def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
     idle_J, open_W = store.idle_W * slot_s, span.open_W
     into, out_of = one_way * slot_s, slot_s / one_way
     most_W, (yields_W, left, yields_J) = min(cap_W, span.charge_W), span.yields
-    for net_W, billed in zip(span.net_W, span.is_billed):
+    lows_J = span.lows_J or repeat(low_J)
+    for net_W, billed, low_J in zip(span.net_W, span.is_billed, lows_J):
         room_W = (cap_W if billed else open_W) - net_W
         if room_W < 0:
             if left >= 1:

@@ -44,6 +44,11 @@ class Slot(NamedTuple):
     low_J: float = 0.0  # lowest energy at its end, where that is above the band's
     charge_to_W: float = math.inf  # highest import of a charge, where that is below the cap
 
+    def paid(self, power_W: float) -> float:
+        """The import's price times its power at this power of the battery, W / kWh."""
+        grid_W = self.net_W - power_W
+        return grid_W * (self.price_per_kWh if grid_W > 0 else self.feed_in_per_kWh)
+
 
 class Plan(NamedTuple):
     """power_W > 0 discharges; stored_J: at the end of each slot; worth_per_kWh: what one more

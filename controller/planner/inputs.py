@@ -43,6 +43,7 @@ class Given(NamedTuple):
     pv_W: list[float]
     cooling_W: list[float]
     carbon_g_per_kWh: list[float]
+    warned: list[bool]
     lacks: list[str]
     doubts: list[str]
 
@@ -66,7 +67,8 @@ def known(given: Given, stored_J: float, peak_W: float = 0.0) -> Known | None:
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
     before = before_of(given.time.tzinfo, number_of(given.time))
     ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh, before)
-    return Known(given.time, *series, stored_J, peak_W, {}, *ahead, given.cooling_W)
+    more = given.cooling_W, 0.0, given.warned
+    return Known(given.time, *series, stored_J, peak_W, {}, *ahead, *more)
 
 
 def _first_known(values: list[float]) -> int:
@@ -119,6 +121,7 @@ class Inputs:
             pv_W=_ahead(pv_W, before),
             cooling_W=self._cooling_W(filled(known["air"], before))[begin:],
             carbon_g_per_kWh=known["carbon"][PAST:],
+            warned=self._warned(window),
             lacks=lacks,
             doubts=doubts,
         )
@@ -133,6 +136,11 @@ class Inputs:
             if each.feed.kind == kind:
                 found = _or(found, each.window(*window))
         return found
+
+    def _warned(self, window: Window) -> list[bool]:
+        """Whether somebody has warned of an outage, of each slot from now on."""
+        every = [each.window(*window) for each in self._held if each.feed.kind == "warnings"]
+        return [any([part > 0 for part in each]) for each in zip(*every)][PAST:]
 
     def _cooling_W(self, air_degC: list[float]) -> list[float]:
         """What the cooling takes at the air of each slot; empty if that was never known."""

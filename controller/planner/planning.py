@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import cap, exact, forecast, guard, places, tariff
+from controller.planner import cap, exact, forecast, guard, places, reserve, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.guard import Net
 from controller.planner.rows import rows_of
@@ -56,6 +56,12 @@ class Site(NamedTuple):
     export_W: float
     tariff: Mapping[str, Any]
     yields: cap.Agreed = cap.Agreed()
+    hours: reserve.Hours = reserve.Hours()
+
+    @property
+    def hard(self) -> Store:
+        """The store down to which the controller holds a cap."""
+        return self.store._replace(low_J=HARD_PART * self.full_J)
 
 
 class Known(NamedTuple):
@@ -79,15 +85,17 @@ class Known(NamedTuple):
     carbon_g_per_kWh: Sequence[float] = ()  # to come
     cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
     yielded_h: float = 0.0  # of this month, in which the load was lowered on request
+    warned: Sequence[bool] = ()  # slots to come of an outage that somebody has warned of
 
 
 class Planned(NamedTuple):
-    """rows: of a schedule (schedule_table.Slot); slots and plan: what they come from."""
+    """rows: of a schedule (schedule_table.Slot), from slots and plan; asked_J: by the reserve."""
 
     cap_W: float
     slots: list[Slot]
     plan: Plan
     rows: list[Row]
+    asked_J: list[float]
 
     @property
     def caps_W(self) -> list[float]:
@@ -135,16 +143,11 @@ def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
     mean = sum(own) / len(own)
     store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
     found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
-    money = sum([_paid(slot, 0.0) - _paid(slot, each) for slot, each in zip(slots, found.power_W)])
+    money = sum([slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)])
     given_W = sum([max(0.0, each) for each in found.power_W])
     money = (money - given_W * store.wear_per_kWh) * SLOT_S
     gained = (found.stored_J[-1] - store.now_J) * mean
     return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)
-
-
-def _paid(slot: Slot, power_W: float) -> float:
-    grid_W = slot.net_W - power_W
-    return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
 
 
 def past_of(site: Site, known: Known) -> Net:
@@ -173,7 +176,9 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     )
     low_J = part * (site.yields.low_part * site.full_J - store.low_J)
     yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
-    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields)
+    asked_J = reserve.asked_J(net_W, site.hours, site.hard)
+    lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
+    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields, lows_J)
     return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
 
 
@@ -190,31 +195,35 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     the battery can hold from now on.
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
-    net_W = net_ahead_W(known, count)
+    net_W = net_ahead_W(known, count + site.hours.slots)
+    store, hard = [each._replace(now_J=known.stored_J) for each in (site.store, site.hard)]
+    asked_J = reserve.asked_J(net_W, site.hours, hard, known.warned)[:count]
+    net_W, open_W = net_W[:count], OPEN_PART * site.import_W
     billed = billed_of(site, known.time, 0, count)
-    store, open_W = site.store._replace(now_J=known.stored_J), OPEN_PART * site.import_W
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
     # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
     to_W = math.inf if is_told else cap_W
-    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields)
-    hard = store._replace(low_J=HARD_PART * site.full_J)
+    kept_J = reserve.kept_J(asked_J, hard, known.warned)
+    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields, kept_J)
     held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
     own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]
     caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
-    slots = slots_ahead(site, known, net_W, caps_W)
-    past = past_of(site, known)
+    slots, past = slots_ahead(site, known, net_W, caps_W), past_of(site, known)
     told = net_W[: len(known.load_W)], billed[: len(known.load_W)]
     to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W, told)
     slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
+    slots = [slot._replace(low_J=max(store.low_J, each)) for slot, each in zip(slots, kept_J)]
+    lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
+    slots = reserve.lifted(slots, asked_J, hard, open_W, lifts)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
         slots = _floored(site, known.time, past, slots, held_W)
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
     rows = rows_of(hard, slots, found, low_J, site.full_J)
-    return Planned(held_W, slots, found, rows)
+    return Planned(held_W, slots, found, rows, asked_J)
 
 
 def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: float) -> list[Slot]:
@@ -222,8 +231,7 @@ def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: fl
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
     span = cap.Span(*past, OPEN_PART * site.import_W)
     need_J = cap.needed_J(span, SLOT_S, site.store, cap_W, _of_need(site, time, -count, count))
-    lows_J = [site.store.low_J + need_J.get(end, 0.0) for end in ends]
-    return [slot._replace(low_J=low_J) for slot, low_J in zip(slots, lows_J)]
+    return [slot._replace(low_J=slot.low_J + need_J.get(at, 0.0)) for slot, at in zip(slots, ends)]
 
 
 def later(time: datetime, slots: int) -> datetime:

@@ -59,6 +59,7 @@ class Made(NamedTuple):
     at_us: int
     made_s: float
     slots: list[dict[str, Any]]
+    short: list[str]  # a line of a reserve that is not reached
 
 
 class Process:
@@ -186,9 +187,10 @@ class Process:
         return self._measured.newest(self._now) >= self._now - 1 or since_s >= LATE_S
 
     def _is_news(self, made: Made, given: inputs.Given) -> bool:
-        """Prices or jobs differ from those of the last plan, within its slots."""
+        """Prices, jobs or warnings differ from those of the last plan, within its slots."""
         passed, count = self._now - made.first, len(made.slots)
-        pairs = ((given.price_per_kWh, made.known.price_per_kWh), (given.load_W, made.known.load_W))
+        kinds = "price_per_kWh", "load_W", "warned"
+        pairs = [(getattr(given, each), getattr(made.known, each)) for each in kinds]
         return any([list(old[passed:count]) != new[: count - passed] for new, old in pairs])
 
     def _planned(self, given: inputs.Given) -> Made | None:
@@ -203,7 +205,8 @@ class Process:
         planned = self._daily.planned(known)
         name = next(name for name, each in HABITS.items() if each == self._daily.habit)
         slots = report.slots(self._daily.site, known, planned, given.carbon_g_per_kWh)
-        return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
+        at = self._now, self._now_us, self._now_s
+        return Made(planned, known, name, *at, slots, report.short_of(known, planned))
 
     def _month(self) -> tuple[float, float]:
         """The month's highest billed import so far, and hours in which the load was lowered."""
@@ -278,7 +281,9 @@ class Process:
             full_Wh=full_Wh,
             sent=sent.code and {"at": self._sent_at, "code": sent.code, "text": sent.text} or None,
             waits=report.lines(list(filter(None, self._waits.values()))),
-            doubts=report.lines([*(given.doubts if given else []), *self._by_file]),
+            doubts=report.lines(
+                [*(made.short if made else []), *(given.doubts if given else []), *self._by_file]
+            ),
             slots=made.slots if made else [],
             actual=report.actual(self._site, self._rows),
             month=month,

@@ -8,10 +8,11 @@ from typing import Any
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import backtest, planning, rows
 from controller.planner.books import Quarter
-from controller.planner.exact import J_PER_WH
+from controller.planner.exact import J_PER_KWH, J_PER_WH
 from controller.planner.planning import Known, Planned, Site, later
 from controller.state import plan_file
 
+TIME = "%Y-%m-%d %H:%M"
 UNKNOWN = plan_file.MONTH.keys() - {"since", "share_days", "shadows"}
 
 
@@ -44,6 +45,19 @@ def slots(
             }
         )
     return found[: plan_file.SLOTS_MAX]
+
+
+def short_of(known: Known, planned: Planned) -> list[str]:
+    """A line about a reserve that is not reached in time: none if it is."""
+    every = list(enumerate(zip(planned.plan.stored_J, planned.asked_J), 1))
+    short = [at for at, (stored_J, asked_J) in every if stored_J < asked_J - J_PER_WH]
+    if not short:
+        return []
+    stored_kWh, asked_kWh = [each / J_PER_KWH for each in every[short[0] - 1][1]]
+    whole = next((at for at, _ in every[short[0] :] if at not in short), None)
+    until = f"from {later(known.time, whole):{TIME}} on" if whole else "not within this plan"
+    by = f"{later(known.time, short[0]):{TIME}}"
+    return [f"reserve: {stored_kWh:.0f} of {asked_kWh:.0f} kWh are stored by {by}; all {until}"]
 
 
 def rows_of(planned: Planned) -> list[Row]:

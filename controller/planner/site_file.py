@@ -15,6 +15,7 @@ from controller.planner.cap import Agreed
 from controller.planner.exact import J_PER_WH, Store
 from controller.planner.feeds.points import Feed, unit_of
 from controller.planner.planning import Site
+from controller.planner.reserve import Hours
 from controller.series import times
 from controller.series.meaning import BEGIN, END
 from controller.series.refusal import SeriesError
@@ -30,6 +31,7 @@ KINDS = {  # max_age_h: day-ahead prices of a day count until the next ones; the
     "air": (24.0, "degC or K"),
     "carbon": (36.0, "g/kWh or kg/MWh"),
     "jobs": (24.0, "W, kW or MW"),
+    "warnings": (168.0, "h"),
 }
 KINDS_OF = {
     "jobs": ("jobs",),
@@ -56,6 +58,10 @@ BATTERY: Form = {
     "reserve_permille": integer(100, 900, 150),  # planning.HARD_PART: no plan may count on less
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
+}
+RESERVE: Form = {  # above it no island is carried for longer, nor a forecast good
+    "always_h": number(0, 48, 0.0),
+    "warned_h": number(0, 48, 4.0),
 }
 LOAD: Form = {  # what a scheduler has agreed to, and of its load_cap in the cabinet's file
     "yields_W": number(0, POWER_W[1], 0.0),
@@ -111,7 +117,7 @@ class Planner(NamedTuple):
 def load(path: str) -> Planner:
     """The checked file. ConfigError: one line with file, key and what is allowed."""
     form = {"site": table(SITE), "battery": table(BATTERY), "load": table(LOAD, {})}
-    form |= {"tariff": table(tariff.FIELDS)}
+    form |= {"reserve": table(RESERVE, {}), "tariff": table(tariff.FIELDS)}
     found = read(path, (), tables_of(path, "a planner.toml"), {**form, "feed": table(default={})})
     site = found["site"]
     try:
@@ -127,8 +133,9 @@ def load(path: str) -> Planner:
     store, full_J, import_W = _store(path, found["battery"], site["import_W_max"])
     limits = import_W, site["export_W_max"]
     yields_W, hours, low = found["load"].values()
+    agreed = Agreed(yields_W, hours, low / 1000)
     return Planner(
-        Site(store, full_J, *limits, found["tariff"], Agreed(yields_W, hours, low / 1000)),
+        Site(store, full_J, *limits, found["tariff"], agreed, Hours(**found["reserve"])),
         *(zone, None if None in place else place, site["pv_rated_W"]),
         *(site["cooling_W_per_K"], site["cooling_from_degC"], feeds),
     )

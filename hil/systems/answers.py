@@ -78,8 +78,8 @@ def _mean_kW(result: Result) -> float:
 
 def _played(found: Mapping[str, Any], result: Result) -> Cell:
     """One outage with the kernel."""
-    warned_h = found["at_s"] // 3600 if result.spec.is_announced else 0
-    warning = f"with {counted(warned_h, 'hour')} of warning" if warned_h else "without a warning"
+    warned_h = result.spec.warned_ahead_h or 0
+    warning = f"with {warned_h:g} h of warning" if warned_h else "without a warning"
     shed = max([open_ for _, open_ in found["stages"]], default=0)
     engine = found["engine_s"]
     parts = [

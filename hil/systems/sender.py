@@ -1,7 +1,7 @@
 """The sender of a system's schedule: the box's planner, told what the system's file says.
 
 It learns from the days before the run. It knows the price of today, from 13:00 on that of tomorrow;
-events when they are announced; the jobs of the next `notice_min`, or the whole load.
+events and outages when they are announced; the jobs of the next `notice_min`, or the whole load.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,10 @@ from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_WH, Store
 from controller.planner.planning import CAP_PART, Known, Site, later
+from controller.planner.reserve import Hours
 from hil.plant import pcs
 from hil.systems import round_trip
-from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOTS_PER_DAY, Series
+from hil.systems.series import BEFORE_DAYS, HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY, Series, outages_of
 from hil.systems.spec import Spec
 
 HOUR_S = 3600.0
@@ -57,8 +58,9 @@ class Sender:
 
     def way(self, known: Known, own_W: float = 0.0) -> list[Row]:
         """The same, of what is known at that slot: a way to plan of a back-test."""
-        limits_W = self._limits_W(len(known.past_load_W) - self.past.before)
-        told = self._told(known._replace(limits_W=limits_W))
+        slot = len(known.past_load_W) - self.past.before
+        limits_W = self._limits_W(slot)
+        told = self._told(known._replace(limits_W=limits_W, warned=self._warned(slot)))
         loads = [[each + own_W for each in some] for some in (told.past_load_W, told.load_W)]
         found = self._daily.planned(told._replace(past_load_W=loads[0], load_W=loads[1]))
         self.cap_W, self.caps_W = found.cap_W, found.caps_W
@@ -89,6 +91,21 @@ class Sender:
             if event.known <= slot
             for at in range(max(slot, event.first), event.end)
         }
+
+    def _warned(self, slot: int) -> list[bool]:
+        """Slots of outages of which somebody has warned by this slot."""
+        ahead_h, now_s = self._spec.warned_ahead_h, slot * SLOT_S
+        known = [] if ahead_h is None else outages_of(self._spec)
+        return [
+            any(
+                [
+                    at_s - (ahead_h or 0.0) * HOUR_S <= now_s
+                    and at_s - SLOT_S < each_s < at_s + for_s
+                    for at_s, for_s in known
+                ]
+            )
+            for each_s in range(now_s, now_s + 2 * SLOTS_PER_DAY * SLOT_S, SLOT_S)
+        ]
 
 
 def sends(spec: Spec) -> bool:
@@ -152,7 +169,8 @@ def site_of(spec: Spec, is_capped: bool = True) -> Site:
     tariff: dict[str, Any] = spec.tariff
     if not spec.schedule["is_trading"]:  # load tracking has the battery for itself
         tariff = {**tariff, "demand_per_kW_month": [0.0]}
-    limits = import_W, export_W, tariff, _agreed(spec)
+    hours = Hours(*[spec.schedule[each] for each in Hours._fields])
+    limits = import_W, export_W, tariff, _agreed(spec), hours
     return Site(store_of(spec), size.energy_Wh * J_PER_WH, *limits)
 
 

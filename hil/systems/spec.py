@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import ConfigError, not_allowed, refuse
-from controller.planner import tariff
+from controller.planner import site_file, tariff
 from controller.series import times
 from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
@@ -53,6 +53,7 @@ SCHEDULE = {
     "wear_per_kWh": forms.number(0, 1, 0.01),
     "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
     "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
+    **site_file.RESERVE,
     "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known
 }
 EVENT = {  # of demand response: the import is at most cap_W
@@ -102,7 +103,7 @@ TOP = {
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
     "outage_h": forms.number(0, 24 * 366, None),  # hour of the run at which it begins instead
     "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
-    "is_announced": forms.flag(False),  # the outage: its reserve is held from the first hour on
+    "warned_ahead_h": forms.number(0, 48, None),  # somebody warns of the outage so long before it
     # [W, s]: how far the operator of the grid lets the import move within a time (ramps.py)
     "ramps": forms.rows((1000, 50e6), (1, 3600)),
     "battery": forms.table(BATTERY),
@@ -142,7 +143,7 @@ class Spec(NamedTuple):
     away: list[dict[str, Any]] = []
     critical_W: float | None = None  # load that is never shed; None: all
     outage_h: float | None = None  # begin of the outage; None: by the seed
-    is_announced: bool = False  # the outage
+    warned_ahead_h: float | None = None  # lead time of a warning of the outage; None: there is none
     ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 

@@ -22,7 +22,11 @@ ROWS_MAX = 100_000  # a year of quarters of an hour has 35 136
 _GRAMS = ["g/kWh", "gCO2/kWh", "gCO2eq/kWh", "g_per_kWh", "gCO2_per_kWh", "kg/MWh", "kg_per_MWh"]
 CARBON = Quantity("carbon", "g/kWh", 0.0, 5000.0, dict.fromkeys(_GRAMS, Unit("g/kWh", 1.0)))
 POWERS = dict.fromkeys(("load", "pv", "jobs"), POWER)
-QUANTITIES = POWERS | {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON}
+HOURS = Quantity("hours of a warning", "h", 0.0, 168.0, {"h": Unit("h", 1.0)})
+_OTHERS = {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON, "warnings": HOURS}
+QUANTITIES = POWERS | _OTHERS
+WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the begin"
+WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
 MAY_BE_EITHER = ("load", "pv", "weather")  # means, of which sources give begins or ends
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
 Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
@@ -73,6 +77,8 @@ def of_readings(
     has_comma: bool = False,
 ) -> Points:
     """Points of rows in order of time. names: of time and value. SeriesError: one line."""
+    if feed.kind == "warnings":
+        return _warned(readings, feed, made_s)
     clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
     time_is = feed.keys.get("time_is", "")
     utc_s, values, blank, first = array("d"), array("d"), 0, ""
@@ -99,10 +105,44 @@ def of_readings(
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
     lines = [f"{blank} rows without a number, first {first}"] * (blank > 0)
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
-    currency = feed.currency if quantity is PRICE else ""
-    asked = Asked(quantity, currency, time_is, feed.kind in MAY_BE_EITHER)
-    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, asked)
+    own = (feed.currency if quantity is PRICE else "", time_is, feed.kind in MAY_BE_EITHER)
+    begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, Asked(quantity, *own))
     return _points(begins_s, values, step_s, made_s, lines + doubts)
+
+
+def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
+    """Points above 0 where an outage is warned of, and 0 everywhere else. The rows are all that is
+    in force; of one begin the last row counts. A wrong row is a line, and counts if its begin is
+    known: leaving it out would make a storm look safe.
+    """
+    lasts_s, doubts = dict[float, float](), list[str]()
+    for where, time, cell in readings:
+        try:
+            begin_s = times.TimeCells(feed.zone)(time)
+        except SeriesError as error:
+            doubts.append(f"{where} does not count: {error}")
+            continue
+        hours = _hours(cell, begin_s, feed.zone)
+        if not HOURS.low <= hours <= HOURS.high:
+            hours = UNKNOWN_H
+            doubts.append(f"{where}: {shown(cell)}: {WARNED}: it counts for {hours:g} h")
+        lasts_s[begin_s] = hours * HOUR_S
+        if max(len(lasts_s), len(doubts)) > WARNINGS_MAX:
+            raise SeriesError(f"allowed are at most {WARNINGS_MAX} warnings")
+    over = sum([begin_s + for_s <= made_s for begin_s, for_s in lasts_s.items()])
+    doubts[WRONG_MAX:] = [f"{len(doubts)} warnings are wrong"] * (len(doubts) > WRONG_MAX)
+    doubts += [f"{over} warnings were over when this was written"] * (over > 0)
+    utc_s, step_s = array("d", [0.0, *lasts_s]), array("d", [EVER_S, *lasts_s.values()])
+    return Points(utc_s, array("d", [0.0] + [1.0] * len(lasts_s)), step_s, made_s, doubts)
+
+
+def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
+    """Hours of a warning by a cell with them or with its end; NaN: unknown."""
+    hours = table.number(cell, False)
+    try:
+        return (times.TimeCells(zone)(cell) - begin_s) / HOUR_S if math.isnan(hours) else hours
+    except SeriesError:
+        return math.nan
 
 
 def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:

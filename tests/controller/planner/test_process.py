@@ -174,6 +174,26 @@ def test_new_prices_are_planned_with_at_once(bench):
     assert len(bench.plans()) == 2
 
 
+def test_a_warning_is_planned_with_at_once_and_what_it_lacks_is_named(bench):
+    site, path = bench.folder / "planner.toml", bench.folder / "warnings.csv"
+    feed = '[feed.storm]\nkind = "warnings"\nformat = "csv"\npath = "warnings.csv"\n'
+    site.write_text(f"{site.read_text()}{feed}[reserve]\nwarned_h = 2\n")
+    path.write_text("begin,hours_h\n")
+    bench._written(path)
+    bench.start()
+    bench.step()
+    assert len(bench.plans()) == 1 and bench.plan()["doubts"] == []
+    path.write_text("begin,hours_h\n2026-11-26T14:00,3\n")
+    bench._written(path)
+    bench.pass_s(301).step()
+    assert len(bench.plans()) == 2
+    (line,) = bench.plan()["doubts"]
+    assert line.startswith("reserve: ") and " kWh are stored by 2026-11-26 14:00; all " in line
+    kept = [slot["reserve_permille"] for slot in bench.plan()["slots"]]
+    assert kept[4] == 900 > kept[15] > 700 > 200 > kept[16], "from 14:00 to 17:00"
+    assert [slot.reserve_permille for slot in bench.held().slots] == kept[: len(bench.held().slots)]
+
+
 def test_another_run_of_the_controller_gets_the_schedule_at_once(bench):
     bench.step()
     bench.site.listener.close()

@@ -50,7 +50,7 @@ def test_the_remarks_of_the_example_are_feeds_too(tmp_path):
     _, plain = TEXT.split("# Other sources, to copy:\n")
     more = "".join(f"{line[2:]}\n" for line in plain.splitlines())
     found = load(tmp_path, TEXT + more.replace("    # its first", " # its first"))
-    assert [each.name for each in found.feeds[3:]] == ["entsoe", "exchange"]
+    assert [each.name for each in found.feeds[3:]] == ["entsoe", "storm", "exchange"]
     assert " " not in found.feeds[3].keys["url"]
 
 
@@ -58,6 +58,12 @@ def test_a_load_yields_if_the_file_says_so(tmp_path):
     assert load(tmp_path, TEXT).site.yields.most_W == 0
     found = load(tmp_path, TEXT.replace("# [load]", "[load]").replace("# yields_W", "yields_W"))
     assert found.site.yields == (20_000, 20, 0.2)
+
+
+def test_a_reserve_has_hours_if_the_file_says_so(tmp_path):
+    assert load(tmp_path, TEXT).site.hours == (0, 4)
+    found = load(tmp_path, TEXT.replace("# [reserve]", "[reserve]").replace("# always", "always"))
+    assert found.site.hours == (1, 4)
 
 
 def test_a_cabinet_gives_energy_and_power(tmp_path):
@@ -87,6 +93,7 @@ DROP = 'path = "prices.csv"'
     "= 150"  "= 900"  "battery.reserve_permille: 900 is not allowed; allowed below high_permille ="
     'currency = "EUR"'  ""  "tariff.currency: is missing; allowed a text"
     "[tariff]"  "[load]\\nyields_W = -1\\n[tariff]"  "load.yields_W: -1 is not allowed; allowed a n"
+    "[tariff]"  "[reserve]\\nalways_h = 48.1\\n[tariff]"  "reserve.always_h: 48.1 is not allowed"
     "[feed.day_ahead]"  "[feed.Day]"  "feed.Day: is no name; allowed a small letter, then up to"
     'kind = "prices"'  'kind = "price"'  'feed.day_ahead.kind: "price" is not allowed; allowed pri'
     '= "csv"'  '= "xml"'  'feed.day_ahead.format: "xml" is not allowed; allowed csv, json'

@@ -171,3 +171,17 @@ def test_a_battery_that_load_tracking_has_for_itself_gets_no_schedule():
     for is_trading in (True, False):
         one = made(flat, flat, {"is_trading": is_trading})
         assert [slot for slot in range(8) if one.is_due(slot)] == [0, 4] * is_trading
+
+
+@pytest.mark.parametrize("ahead_h, warned", [(None, []), (2, [8, 9, 10, 11]), (1.75, [])])
+def test_an_outage_is_warned_of_so_long_before_it_and_until_it_ends(ahead_h, warned):
+    """An outage of an hour from 05:00 on, seen at 03:00."""
+    changes = {} if ahead_h is None else {"warned_ahead_h": ahead_h}
+    own = made(series(RISING_W), series(FLAT_W), outage_s=3600, outage_h=5, **changes)
+    found = own._warned(12)
+    assert [at for at, each in enumerate(found) if each] == warned and len(found) == 192
+
+
+def test_the_hours_of_the_file_are_those_of_the_planner():
+    site = sender.site_of(chosen({"always_h": 3, "warned_h": 5}))
+    assert site.hours == (3, 5) and sender.site_of(chosen()).hours == (0, 4)

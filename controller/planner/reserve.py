@@ -1,0 +1,96 @@
+"""Hours that the battery is to carry the load without the grid, as energy that a slot keeps.
+
+A charge alone says no hours: the same 60 % carry a night twice as long as a day. So the need of a
+moment is the deepest fall of the stored energy within the hours after it, by the forecast of the
+load less the sun, with losses and idle converters. What the sun gives too much is stored meanwhile.
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from controller.planner.exact import J_PER_WH, Slot, Store, floors
+from controller.system.local_days import HOUR_SLOTS, SLOT_S
+
+HALVINGS = 10
+MARGIN = 1.1  # of a forecast: before Norway's storm the load rose by 9 % within 3 h
+
+
+class Hours(NamedTuple):
+    """always_h: carried from any moment on; warned_h: from each moment of a warned span on."""
+
+    always_h: float = 0.0
+    warned_h: float = 0.0
+
+    @property
+    def slots(self) -> int:
+        """How many slots behind a plan its needs look at."""
+        return math.ceil(HOUR_SLOTS * max(self))
+
+
+def asked_J(
+    net_W: Sequence[float], hours: Hours, hard: Store, warned: Sequence[bool] = ()
+) -> list[float]:
+    """What the end of each slot is to have, also above the band, J; nothing is asked for the time
+    behind the last one. net_W: load less PV; hard: down to which an island is carried; warned:
+    slots of warned spans.
+    """
+    spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
+    always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]
+    found = list[float]()
+    for at in range(1, len(spent_J)):
+        end = at + max(always, once * any(warned[at - 1 : at + 1]))
+        found.append(hard.low_J + max(spent_J[at : end + 1]) - spent_J[at])
+    return found
+
+
+def kept_J(asked_J: Sequence[float], hard: Store, warned: Sequence[bool]) -> list[float]:
+    """What each slot keeps of it, with a margin, J. From a warning on nothing is given that its
+    span needs: a charge in the last hour would rely on the forecast.
+    """
+    kept = [min(hard.high_J, hard.low_J + MARGIN * (each - hard.low_J)) for each in asked_J]
+    first = next((at for at, each in enumerate(warned[: len(kept)]) if each), 0)
+    now_J = min(hard.now_J, kept[first])
+    return [max(now_J, each) for each in kept[:first]] + kept[first:]
+
+
+def before_end(warned: Sequence[bool]) -> set[int]:
+    """Slots until the end of the last warned span."""
+    return set(range(max([at for at, each in enumerate(warned, 1) if each], default=0)))
+
+
+def lifted(
+    slots: list[Slot], asked_J: Sequence[float], hard: Store, most_W: float, places: Collection[int]
+) -> list[Slot]:
+    """The slots, of which those at these places charge to the lowest import, at most most_W, that
+    reaches what is asked at their ends: a peak costs less than an outage.
+    """
+
+    def up_to(import_W: float) -> list[Slot]:
+        found = list(slots)
+        for at in places:
+            cap_W, to_W = max(slots[at].cap_W, import_W), max(slots[at].charge_to_W, import_W)
+            found[at] = slots[at]._replace(cap_W=cap_W, charge_to_W=to_W)
+        return found
+
+    def lacks(some: list[Slot]) -> bool:
+        lows_J = floors(some, SLOT_S, hard)[1:]
+        return any([lows_J[at] < min(asked_J[at], hard.high_J) - J_PER_WH for at in places])
+
+    low_W, high_W = 0.0, most_W
+    if not lacks(slots):
+        return slots
+    for _ in range(HALVINGS):
+        middle_W = (low_W + high_W) / 2
+        low_W, high_W = (middle_W, high_W) if lacks(up_to(middle_W)) else (low_W, middle_W)
+    return up_to(high_W)
+
+
+def _spent_J(net_W: float, store: Store) -> float:
+    """Energy that a slot of an island takes from the store; below 0: the sun gives more."""
+    if net_W > 0:
+        own_W = min(net_W, store.discharge_W) / store.one_way
+    else:
+        own_W = max(net_W, -store.charge_W) * store.one_way
+    return (own_W + store.idle_W) * SLOT_S
