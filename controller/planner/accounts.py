@@ -84,8 +84,8 @@ def month(
         "since": past.start.isoformat(),
         "cost": backtest.cost(site, past, done),
         "cost_without": backtest.cost(site, past, none),
-        "peak_W": peak_W(site, past.start, done.grid_W),
-        "peak_without_W": peak_W(site, past.start, none.grid_W),
+        "peak_W": max(peaks_W(site, past.start, done.grid_W)),
+        "peak_without_W": max(peaks_W(site, past.start, none.grid_W)),
         "share_permille": of_past[0],
         "share_days": of_past[1],
         "CO2_kg": _CO2_kg(done.grid_W, carbon),
@@ -98,8 +98,8 @@ def month(
     }
 
 
-def peak_W(site: Site, start: datetime, grid_W: Sequence[float]) -> float:
-    """The highest billed interval of quarters of one month."""
+def peaks_W(site: Site, start: datetime, grid_W: Sequence[float]) -> list[float]:
+    """The highest interval that each demand charge bills, of quarters of one month."""
     peaks = backtest.Peaks(site)
     for at, each_W in enumerate(grid_W):
         peaks.see(planning.later(start, at), each_W)

@@ -28,7 +28,7 @@ from controller.system.local_days import day_begin, slots_between
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 # of the energy: charge that load tracking aims at, and what the rated power moves in its time
 TARGET_PART, TRACKED_PART = 0.55, 0.25
-SEARCHES = 18  # of the cap with perfect foresight
+SEARCHES = 18, 10, 5, 3  # of each cap with perfect foresight, by the number of demand charges
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -135,8 +135,8 @@ class Layer:
 
     def known(self, past: Past, at: int) -> Known:
         """What a sender knows at a slot."""
-        peak_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
-        return known_at(past, at, self._stored_J, peak_W)._replace(yielded_h=hours)
+        peaks_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
+        return known_at(past, at, self._stored_J, peaks_W)._replace(yielded_h=hours)
 
     def follow(self, past: Past, first: int, end: int, rows: Sequence[Row]) -> None:
         """Follow a schedule in these slots, the first of which is its first."""
@@ -158,35 +158,37 @@ class Layer:
         return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
 
 
-def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
+def known_at(past: Past, at: int, stored_J: float, peaks_W: Sequence[float]) -> Known:
     """What a sender knows at a slot."""
     time = later(past.start, at)
     days = 2 if time.hour >= PRICES_AT_H else 1
     end = slots_between(past.start, day_begin(time, days))
     before = past.load_W[:at], past.pv_W[:at], past.price_per_kWh[:at]
-    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peak_W)
+    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peaks_W)
 
 
 class Peaks:
-    """The highest billed interval of the month so far."""
+    """The highest interval of the month so far that each demand charge bills."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
-        self._count = round(site.tariff["demand_interval_min"] * 60 / SLOT_S)
-        self._month, self._peak_W, self._interval = (0, 0), 0.0, list[float]()
+        self._charges = tariff.charges(site.tariff)
+        self._month, self._peaks_W = (0, 0), [0.0] * len(self._charges)
+        self._last_W, self._seen = list[float](), 0  # of the longest interval; slots
 
-    def of(self, time: datetime) -> float:
-        """W, at this time."""
-        return self._peak_W if self._month == (time.year, time.month) else 0.0
+    def of(self, time: datetime) -> list[float]:
+        """W, at this time, by charge."""
+        is_now = self._month == (time.year, time.month)
+        return [each_W * is_now for each_W in self._peaks_W]
 
     def see(self, time: datetime, grid_W: float) -> None:
         """A slot has ended that began at this time."""
-        self._peak_W, self._month = self.of(time), (time.year, time.month)
-        self._interval.append(grid_W)
-        if len(self._interval) == self._count:
-            if tariff.is_billed(time, self._site.tariff["demand_hours"]):
-                self._peak_W = max(self._peak_W, sum(self._interval) / self._count)
-            self._interval = []
+        self._peaks_W, self._month = self.of(time), (time.year, time.month)
+        self._last_W, self._seen = [*self._last_W[1 - HOUR_SLOTS :], grid_W], self._seen + 1
+        for at, charge in enumerate(self._charges):
+            count = round(charge.interval_min * 60 / SLOT_S)
+            if self._seen % count == 0 and charge.is_billed(time):
+                mean_W = sum(self._last_W[-count:]) / count
+                self._peaks_W[at] = max(self._peaks_W[at], mean_W)
 
 
 def cost(site: Site, past: Past, done: Outcome) -> float:
@@ -208,24 +210,41 @@ def without(past: Past) -> Outcome:
 
 
 def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
-    """The least cost with perfect foresight, in the band of the plan; one demand period."""
+    """The least cost with perfect foresight, in the band of the plan, as one demand period. The cost
+    is convex in the caps, so each cap is searched anew for each value of the caps before it.
+    """
     net_W = without(past).grid_W
     high_W = min(max(net_W), CAP_PART * site.import_W)
     low_W = max(0.0, high_W - site.store.discharge_W)
     found = _Foresight(site, past, stored_J)
-    first_W, second_W = high_W - GOLDEN * (high_W - low_W), low_W + GOLDEN * (high_W - low_W)
-    for _ in range(SEARCHES):
-        if found.loss(first_W) < found.loss(second_W):
-            high_W, second_W = second_W, first_W
-            first_W = high_W - GOLDEN * (high_W - low_W)
-        else:
-            low_W, first_W = first_W, second_W
-            second_W = low_W + GOLDEN * (high_W - low_W)
+    searches = SEARCHES[found.count - 1]
+
+    def least(*caps_W: float) -> float:
+        if len(caps_W) == found.count:
+            return found.loss(caps_W)
+        return _least(lambda cap_W: least(*caps_W, cap_W), low_W, high_W, searches)
+
+    least()
     return found.best
 
 
+def _least(loss: Callable[[float], float], low: float, high: float, searches: int) -> float:
+    """The least value of a convex function that was found between these bounds."""
+    first, second, found = high - GOLDEN * (high - low), low + GOLDEN * (high - low), math.inf
+    for _ in range(searches):
+        own, other = loss(first), loss(second)
+        found = min(found, own, other)
+        if own < other:
+            high, second = second, first
+            first = high - GOLDEN * (high - low)
+        else:
+            low, first = first, second
+            second = low + GOLDEN * (high - low)
+    return found
+
+
 class _Foresight:
-    """The plan at a cap, with all known."""
+    """The plan at caps of the charges that have a rate, with all known."""
 
     def __init__(self, site: Site, past: Past, stored_J: float) -> None:
         self._site, self._past = site, past
@@ -233,29 +252,38 @@ class _Foresight:
         self._net_W = without(past).grid_W
         self._start = later(past.start, past.before)
         self._price = _own_prices(site, past, self._start)
-        self._losses: dict[float, float] = {}
+        end = later(self._start, len(self._net_W) - 1)
+        charges = tariff.charges(site.tariff)
+        self._billed = billed_of(site, self._start, 0, len(self._net_W))
+        rated = [
+            at
+            for at, each in enumerate(charges)
+            if each.rate(self._start.month) or each.rate(end.month)
+        ]
+        self._rated = rated or [0]
+        self.count = len(self._rated)
+        self._losses: dict[tuple[float, ...], float] = {}
         self.best = without(past)  # of the caps that were asked for; each has 28 days of powers
 
-    def loss(self, cap_W: float) -> float:
-        """Cost at this cap; import above the cap costs more than it can save."""
-        if cap_W not in self._losses:
-            loss, found = self._at(cap_W)
+    def loss(self, caps_W: tuple[float, ...]) -> float:
+        """Cost at these caps; import above them costs more than it can save."""
+        if caps_W not in self._losses:
+            loss, found = self._at(caps_W)
             if loss < min(self._losses.values(), default=math.inf):
                 self.best = found
-            self._losses[cap_W] = loss
-        return self._losses[cap_W]
+            self._losses[caps_W] = loss
+        return self._losses[caps_W]
 
-    def _at(self, cap_W: float) -> tuple[float, Outcome]:
+    def _at(self, caps_W: tuple[float, ...]) -> tuple[float, Outcome]:
         site = self._site
-        feed_in = site.tariff["feed_in_per_kWh"]
-        billed = billed_of(site, self._start, 0, len(self._net_W))
+        feed_in, open_W = site.tariff["feed_in_per_kWh"], OPEN_PART * site.import_W
+        every_W = [open_W] * len(self._billed[0])
+        for at, cap_W in zip(self._rated, caps_W):
+            every_W[at] = cap_W
+        limits = cap.limits_W(self._billed, every_W, open_W)
         slots = [
-            Slot(
-                *(net_W, price, min(feed_in, price)),
-                cap_W if is_paid else OPEN_PART * site.import_W,
-                site.export_W,
-            )
-            for net_W, price, is_paid in zip(self._net_W, self._price, billed)
+            Slot(net_W, price, min(feed_in, price), limits[bills], site.export_W)
+            for net_W, price, bills in zip(self._net_W, self._price, self._billed)
         ]
         mean = sum(self._price) / len(self._price)
         found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))

@@ -11,24 +11,38 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from controller.planner.places import Bills
+from controller.planner.tariff import charges
 from controller.system.local_days import SLOT_S, day_begin, slots_between
 
 
 def charge_to_W(
     tariff: Mapping[str, Any],
     time: datetime,
-    past: tuple[Sequence[float], Sequence[bool]],
-    peak_W: float,
-) -> float:
-    """Highest import of a charge in billed slots, W. past: load less PV of the last days until this
-    time, and whether it is billed; peak_W: the highest billed import of this month.
+    past: tuple[Sequence[float], Sequence[Bills]],
+    peaks_W: Sequence[float],
+) -> list[float]:
+    """To which import the battery charges in the slots that each demand charge bills, W. past: load
+    less PV of the last days until this time, and what bills it; peaks_W: the highest billed imports
+    of this month.
     """
-    if not any(tariff["demand_per_kW_month"]):
-        return math.inf
+    return [
+        max(peak_W, _paid_W(at, charge.interval_min, time, past))
+        if charge.rate(time.month)
+        else math.inf
+        for at, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True))
+    ]
+
+
+def _paid_W(
+    charge: int, interval_min: int, time: datetime, past: tuple[Sequence[float], Sequence[Bills]]
+) -> float:
+    """The highest billed interval of this month without the battery, as far as it is known."""
     net_W, billed = past
-    count = round(tariff["demand_interval_min"] * 60 / SLOT_S)
+    count = round(interval_min * 60 / SLOT_S)
     begin = len(net_W) - slots_between(day_begin(time.replace(day=1)), time)  # of the month
     first = begin if begin >= 0 else begin % count
     intervals = range(first, len(net_W) - count + 1, count)
-    paid_W = [sum(net_W[at : at + count]) / count for at in intervals if billed[at]]
-    return max([peak_W, *paid_W])
+    return max(
+        [sum(net_W[at : at + count]) / count for at in intervals if billed[at][charge]], default=0.0
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from controller.planner import accounts, books, exact, inputs, planning, report, site_file
+from controller.planner import accounts, backtest, books, exact, inputs, planning, report, site_file
 from controller.planner.accounts import HABITS, Shadows
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
@@ -187,8 +187,8 @@ class Process:
         stored_Wh = self._measured.stored_Wh(self._now)
         missing = [*given.lacks, *["state of charge"] * (stored_Wh is None)]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
-        peak_W, yielded_h = self._month()
-        known = inputs.known(given, (stored_Wh or 0.0) * exact.J_PER_WH, peak_W)
+        peaks_W, yielded_h = self._month()
+        known = inputs.known(given, (stored_Wh or 0.0) * exact.J_PER_WH, peaks_W)
         if known is None or missing:
             return None
         known = known._replace(yielded_h=yielded_h)
@@ -197,18 +197,19 @@ class Process:
         slots = report.slots(self._site, known, planned, given.carbon_g_per_kWh)
         return Made(planned, known, name, self._now, self._now_us, self._now_s, slots)
 
-    def _month(self) -> tuple[float, float]:
-        """The month's highest billed import so far, and hours in which the load was lowered."""
+    def _month(self) -> tuple[list[float], float]:
+        """The month's highest billed imports so far, and hours in which the load was lowered."""
         found, now = self._series, self._local()
+        nothing = backtest.Peaks(self._site).of(now), 0.0
         if found is None:
-            return 0.0, 0.0
+            return nothing
         first = accounts.month_begin(found)
         start = planning.later(found.start, first)
         is_now = (start.year, start.month) == (now.year, now.month)
         if not is_now:
-            return 0.0, 0.0
+            return nothing
         done = accounts.part(found, first, len(found.grid_W))[1]
-        return accounts.peak_W(self._site, start, done.grid_W), done.yielded_h
+        return accounts.peaks_W(self._site, start, done.grid_W), done.yielded_h
 
     # -- the controller
 

@@ -52,11 +52,11 @@ class Emhass:
 
     def __call__(self, known: Known) -> list[Row]:
         """The rows of a schedule from this slot on."""
-        site, low_J, free_W = self._site, self._site.store.low_J, known.peak_W
+        site, low_J, free_W = self._site, self._site.store.low_J, known.peaks_W[0]
         if self._has_our_cap:
             free_W = self._daily.planned(known).cap_W
             low_J += self._daily.habit.kept * (site.store.high_J - low_J)
-        billed = planning.billed_of(site, known.time, 0, COUNT)
+        billed = [each[0] for each in planning.billed_of(site, known.time, 0, COUNT)]
         net_W = planning.net_ahead_W(known, COUNT)
         slots = planning.slots_ahead(
             site, known, net_W, [planning.OPEN_PART * site.import_W] * COUNT
@@ -74,7 +74,7 @@ class Emhass:
     ) -> list[float]:
         """The battery's power by slot; no plan: 0."""
         site, store = self._site, self._site.store
-        rate = DEAR if self._has_our_cap else planning.rate_of(site, known.time) * self._judged
+        rate = DEAR if self._has_our_cap else planning.rates_of(site, known.time)[0] * self._judged
         if (rate, low_J) not in self._programs:
             own = _program(site, rate, GAPS[self._has_our_cap], low_J)
             self._programs[rate, low_J] = own

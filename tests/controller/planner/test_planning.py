@@ -30,15 +30,15 @@ def past(days=8, before=7):
     [(400, 100e3, 108_333), (50, 100e3, 175_000), (400, 20e3, 180_000), (0, 100e3, 200_000)],
 )
 def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, lowest_W):
-    span = cap.Span(DAY_W * 7, [True] * SLOTS_PER_DAY * 7, 1e6)
+    span = cap.Span(DAY_W * 7, [(True,)] * SLOTS_PER_DAY * 7, 1e6)
     full_J = energy_kWh * J_PER_KWH
     store = STORE._replace(
         low_J=0.0, high_J=full_J, now_J=full_J, charge_W=power_W, discharge_W=power_W
     )
     found_W = cap.lowest(span, SLOT_S, store)
     # seven days begin full, so a large store may end empty
-    assert found_W <= lowest_W + 10 and cap.is_held(span, SLOT_S, store, found_W)
-    assert not cap.is_held(span, SLOT_S, store, found_W - 10)
+    assert found_W <= lowest_W + 10 and cap.is_held(span, SLOT_S, store, [found_W])
+    assert not cap.is_held(span, SLOT_S, store, [found_W - 10])
     if energy_kWh < 400 or power_W < 100e3:
         assert found_W == pytest.approx(lowest_W, abs=10)
 
@@ -47,14 +47,14 @@ def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, low
 def test_a_load_that_yields_lowers_the_cap_in_so_many_slots(slots, lowest_W):
     store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
     yields = cap.Yields(10e3, slots, store.high_J)
-    span = cap.Span(DAY_W * 7, [True] * SLOTS_PER_DAY * 7, 1e6, yields=yields)
+    span = cap.Span(DAY_W * 7, [(True,)] * SLOTS_PER_DAY * 7, 1e6, yields=yields)
     assert cap.lowest(span, SLOT_S, store) == pytest.approx(lowest_W, abs=10)
 
 
 def test_a_battery_that_is_not_low_gives_first_and_the_load_yields_the_rest():
     store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
     # it is empty after 6 of 8 slots, and the load yields all of 30 kW in the last two
-    span = cap.Span(DAY_W, [True] * SLOTS_PER_DAY, 1e6, yields=cap.Yields(30e3, 2))
+    span = cap.Span(DAY_W, [(True,)] * SLOTS_PER_DAY, 1e6, yields=cap.Yields(30e3, 2))
     assert cap.lowest(span, SLOT_S, store) == pytest.approx(170e3, abs=4000)
     assert cap.lowered_W(50e3, 30e3, False, 40e3) == 20e3
     assert cap.lowered_W(50e3, 60e3, False, 40e3) == 0.0
@@ -66,14 +66,14 @@ YIELDING = SITE._replace(yields=cap.Agreed(20e3, 100.0, 1.0))
 
 def test_hours_that_are_used_up_do_not_count_in_a_cap():
     store = STORE._replace(high_J=110 * J_PER_KWH)
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.low_J, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.low_J, [0.0])
     caps_W = []
     for gone_h in (86.0, 87.0, 100.0):  # seven days need 14 h
         own, site = known._replace(yielded_h=gone_h), YIELDING._replace(store=store)
-        caps_W.append(planning.cap_of(site, own, planning.TRADES))
+        caps_W.extend(planning.caps_of(site, own, planning.TRADES))
     assert caps_W[0] == pytest.approx(caps_W[2] - 20e3, abs=10)
     assert caps_W[0] < caps_W[1] < caps_W[2]
-    assert caps_W[2] == planning.cap_of(SITE._replace(store=store), known, planning.TRADES)
+    assert caps_W[2:] == planning.caps_of(SITE._replace(store=store), known, planning.TRADES)
 
 
 def test_energy_that_the_load_gets_later_is_named_and_no_saving():
@@ -91,14 +91,14 @@ def test_energy_that_the_load_gets_later_is_named_and_no_saving():
 
 
 def test_a_cap_that_the_month_has_paid_already_is_not_undercut():
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, 190e3)
-    assert planning.cap_of(SITE, known, planning.TRADES) == 190e3
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, [190e3])
+    assert planning.caps_of(SITE, known, planning.TRADES) == [190e3]
 
 
 def test_a_schedule_keeps_the_cap_and_says_each_slot_once():
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, 0.0)
-    cap_W = planning.cap_of(SITE, known, planning.TRADES)
-    found = planning.planned(SITE, known, cap_W, planning.TRADES)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, [0.0])
+    (cap_W,) = caps_W = planning.caps_of(SITE, known, planning.TRADES)
+    found = planning.planned(SITE, known, caps_W, planning.TRADES)
     grid_W = [slot.net_W - power_W for slot, power_W in zip(found.slots, found.plan.power_W)]
     assert found.cap_W == cap_W < 150e3 and max(grid_W) <= cap_W + 1
     assert len(found.rows) == SLOTS_PER_DAY
@@ -131,17 +131,17 @@ def test_what_the_sun_fills_anyway_also_gives_beneath_a_cloud(hours, caps_W):
 
 def test_an_empty_battery_raises_the_cap_to_what_it_can_hold():
     at = 7 * SLOTS_PER_DAY + 46  # half an hour before the load rises
-    known = backtest.known_at(past(), at, STORE.low_J, 0.0)
-    found = planning.planned(SITE, known, 120e3, planning.TRADES)
+    known = backtest.known_at(past(), at, STORE.low_J, [0.0])
+    found = planning.planned(SITE, known, [120e3], planning.TRADES)
     assert 150e3 < found.cap_W < 200e3
 
 
 def test_a_cap_that_rises_spares_the_battery_and_lets_no_charge_rise_with_it():
     at = 7 * SLOTS_PER_DAY + 8  # in the cheap hours, with a low battery of little power
     site = SITE._replace(store=STORE._replace(charge_W=20e3, discharge_W=60e3, high_J=90 * 3.6e6))
-    known = backtest.known_at(past(), at, STORE.low_J, 0.0)
+    known = backtest.known_at(past(), at, STORE.low_J, [0.0])
     habit = planning.TRADES._replace(looks=2 * SLOTS_PER_DAY)
-    found = planning.planned(site, known, 110e3, habit)
+    found = planning.planned(site, known, [110e3], habit)
     grid_W = [slot.net_W - own_W for slot, own_W in zip(found.slots, found.plan.power_W)]
     assert found.cap_W > 150e3
     assert max([each for slot, each in zip(found.slots, grid_W) if slot.net_W < 110e3]) <= 110e3 + 1
@@ -151,7 +151,7 @@ def test_a_back_test_knows_a_day_of_25_hours():
     """26 October 2025: the hour from 2 to 3 comes twice; at 13 h tomorrow's prices come."""
     start, count = datetime(2025, 10, 25, tzinfo=ZoneInfo("Europe/Berlin")), 4 * SLOTS_PER_DAY
     given = backtest.Past(start, [1.0] * count, [0.0] * count, [0.1] * count, SLOTS_PER_DAY)
-    midnight, noon, one = [backtest.known_at(given, 96 + each, 0.0, 0.0) for each in (0, 52, 56)]
+    midnight, noon, one = [backtest.known_at(given, 96 + each, 0.0, [0.0]) for each in (0, 52, 56)]
     assert (midnight.time.day, midnight.time.hour, len(midnight.price_per_kWh)) == (26, 0, 100)
     assert (noon.time.hour, len(noon.price_per_kWh)) == (12, 48)
     assert (one.time.hour, len(one.price_per_kWh)) == (13, 44 + SLOTS_PER_DAY)
@@ -163,11 +163,11 @@ def test_a_back_test_knows_a_day_of_25_hours():
 
 def test_a_plan_saves_and_no_plan_beats_the_bound():
     given = past()
-    habit = planning.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, 0.0))
+    habit = planning.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, [0.0]))
 
     def way(known):
-        cap_W = planning.cap_of(SITE, known, habit)
-        return planning.planned(SITE, known, cap_W, habit).rows
+        caps_W = planning.caps_of(SITE, known, habit)
+        return planning.planned(SITE, known, caps_W, habit).rows
 
     done = backtest.followed(SITE, given, STORE.now_J, way)
     best = backtest.optimum(SITE, given, STORE.now_J)

@@ -35,7 +35,7 @@ def test_energy_costs_its_price_and_the_adder_and_export_pays_the_feed_in():
 def test_what_a_file_leaves_out_costs_nothing():
     assert tariff_of() == {
         "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0, "fuel_per_kWh": 0.35,
-        "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [],
+        "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [], "demand": [],
         "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18], "carbon_per_t": 0.0,
     }  # fmt: skip
     for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100)):
@@ -48,7 +48,7 @@ def test_what_a_file_leaves_out_costs_nothing():
 def test_small_powers_and_exports_alone_are_billed_exactly():
     assert bill_of([2], days=1).energy == pytest.approx(4.8, rel=1e-9)
     found = bill_of([-100], demand_per_kW_month=[10.0], tag_per_kW_year=60.0)
-    assert found == (0.0, 0.0, 0.0, 0.0)
+    assert found == (0.0, 0.0, 0.0, (0.0,))
 
 
 @cases("""
@@ -57,8 +57,9 @@ def test_small_powers_and_exports_alone_are_billed_exactly():
 """)
 def test_billed_hours_are_of_working_days(day, hour, counts):
     """5 June 2026 is a Friday."""
-    assert tariff.is_billed(datetime(2026, 6, day, hour, 59), [6, 22]) == counts
-    assert tariff.is_billed(datetime(2026, 6, day, hour), [])
+    for hours, expected in (([6, 22], counts), ([], True)):
+        (charge,) = tariff.charges(tariff_of(demand_hours=hours))
+        assert charge.is_billed(datetime(2026, 6, day, hour, 59)) == expected
 
 
 @cases("""
