@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import cap, exact, tariff
+from controller.planner import cap, exact, planning, tariff
 from controller.planner.exact import J_PER_KWH, Slot
 from controller.planner.places import HOUR_SLOTS
 from controller.planner.planning import (
@@ -28,7 +28,7 @@ from controller.system.local_days import day_begin, slots_between
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 # of the energy: charge that load tracking aims at, and what the rated power moves in its time
 TARGET_PART, TRACKED_PART = 0.55, 0.25
-SEARCHES = 18, 10, 5, 3  # of each cap with perfect foresight, by the number of demand charges
+SEARCHES = 18, 12, 5, 3  # of each cap with perfect foresight, by the number of demand charges
 GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -210,19 +210,24 @@ def without(past: Past) -> Outcome:
 
 
 def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
-    """The least cost with perfect foresight, in the band of the plan, as one demand period. The cost
-    is convex in the caps, so each cap is searched anew for each value of the caps before it.
+    """The least cost with perfect foresight, in the band of the plan, as one demand period. Cost is
+    convex in the caps, so each cap is searched anew for each value of those before it. In twelve
+    months it reached, of what a linear program saves, 99 % with one demand charge, 98 % with two
+    and 94 % with three.
     """
-    net_W = without(past).grid_W
-    high_W = min(max(net_W), CAP_PART * site.import_W)
-    low_W = max(0.0, high_W - site.store.discharge_W)
-    found = _Foresight(site, past, stored_J)
+    found, most_W = _Foresight(site, past, stored_J), CAP_PART * site.import_W
+    rise_W = site.store.charge_W * (found.count > 1)  # a cheap peak may rise for a dear one
+    bounds_W = [
+        (max(0.0, min(each_W, most_W) - site.store.discharge_W), min(each_W + rise_W, most_W))
+        for each_W in found.peaks_W()
+    ]
     searches = SEARCHES[found.count - 1]
 
     def least(*caps_W: float) -> float:
         if len(caps_W) == found.count:
             return found.loss(caps_W)
-        return _least(lambda cap_W: least(*caps_W, cap_W), low_W, high_W, searches)
+        bounds = bounds_W[len(caps_W)]
+        return _least(lambda cap_W: least(*caps_W, cap_W), *bounds, searches)
 
     least()
     return found.best
@@ -252,18 +257,19 @@ class _Foresight:
         self._net_W = without(past).grid_W
         self._start = later(past.start, past.before)
         self._price = _own_prices(site, past, self._start)
-        end = later(self._start, len(self._net_W) - 1)
-        charges = tariff.charges(site.tariff)
         self._billed = billed_of(site, self._start, 0, len(self._net_W))
-        rated = [
-            at
-            for at, each in enumerate(charges)
-            if each.rate(self._start.month) or each.rate(end.month)
-        ]
-        self._rated = rated or [0]
+        ends = self._start, later(self._start, len(self._net_W) - 1)
+        both = [planning.rates_of(site, each) for each in ends]
+        self._rates = [sum(each) / 2 for each in zip(*both)]
+        self._rated = [at for at, each in enumerate(self._rates) if each] or [0]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}
         self.best = without(past)  # of the caps that were asked for; each has 28 days of powers
+
+    def peaks_W(self) -> list[float]:
+        """The highest power of each charge; of a single one, that of all slots."""
+        span = cap.Span(self._net_W, self._billed, 0.0)
+        return [span.peak_W(at) for at in self._rated] if self.count > 1 else [max(self._net_W)]
 
     def loss(self, caps_W: tuple[float, ...]) -> float:
         """Cost at these caps; import above them costs more than it can save."""
@@ -292,7 +298,14 @@ class _Foresight:
         done = Outcome(grid_W, found.stored_J[-1] - self._store.now_J, given_J)
         broken_J = sum([max(0.0, each - slot.cap_W) for each, slot in zip(grid_W, slots)]) * SLOT_S
         loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
-        return loss, done
+        return loss + (self._unused(caps_W, grid_W) if self.count > 1 else 0.0), done
+
+    def _unused(self, caps_W: Sequence[float], grid_W: Sequence[float]) -> float:
+        """Money of what no import of a charge reaches of its cap: with it the loss is convex."""
+        span, share = cap.Span(grid_W, self._billed, 0.0), len(grid_W) * SLOT_S / tariff.MONTH_S
+        every = zip(self._rated, caps_W)
+        left = [self._rates[at] * max(0.0, each_W - span.peak_W(at)) for at, each_W in every]
+        return sum(left) * share / tariff.W_PER_KW
 
 
 def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:

@@ -58,9 +58,9 @@ class Span(NamedTuple):
     yields: Yields = NEVER
 
     def peak_W(self, charge: int, least_W: float = 0.0) -> float:
-        """The highest power of the slots that this charge bills; none: least_W."""
+        """The highest power of the slots that this charge bills, at least least_W."""
         pairs = zip(self.net_W, self.billed)
-        return max([net_W for net_W, bills in pairs if bills[charge]], default=least_W)
+        return max([net_W for net_W, bills in pairs if bills[charge]] + [least_W])
 
 
 def limits_W(billed: Sequence[Bills], caps_W: Sequence[float], open_W: float) -> dict[Bills, float]:
@@ -86,20 +86,20 @@ def cheapest(
     span: Span, slot_s: float, store: Store, rates: Sequence[float], least_W: Sequence[float]
 ) -> list[float]:
     """The caps, by charge, that cost least together, each at least least_W. rates: money per W. The
-    store first lowers the peak that is worth most, by several parts of what is possible, and
-    each other peak by what it then still can.
+    store first lowers the peak that is worth most, by several parts of what is possible. Then each
+    other peak is as low as it can be, and may be above the one without a battery.
     """
     caps_W = [math.inf if rate else span.open_W for rate in rates]
     ends_W = {
-        at: (max(lowest(span, slot_s, store, 0.0, caps_W, at), least_W[at]), span.peak_W(at))
-        for at, rate in enumerate(rates)
+        at: (max(lowest(span, slot_s, store, 0.0, caps_W, at), each_W), span.peak_W(at, each_W))
+        for at, (rate, each_W) in enumerate(zip(rates, least_W))
         if rate
     }
     first, *others = sorted(ends_W, key=lambda at: rates[at] * (ends_W[at][0] - ends_W[at][1]))
     low_W, high_W = ends_W[first]
     found = []
     for part in PARTS if others else PARTS[:1]:
-        caps_W[first] = low_W + part * max(0.0, high_W - low_W)
+        caps_W[first] = low_W + part * (high_W - low_W)
         found.append(each_lowest(span, slot_s, store, others, least_W, caps_W))
 
     def cost(caps_W: Sequence[float]) -> float:
@@ -143,6 +143,8 @@ def lowest(
     if held(least_W):
         return least_W
     low_W, high_W = least_W, span.peak_W(charge, least_W)
+    if len(caps_W) > 1 and not held(high_W):  # it charges for the cap of another charge
+        low_W, high_W = high_W, max(high_W, span.open_W)
     for _ in range(halvings):
         middle_W = (low_W + high_W) / 2
         low_W, high_W = (low_W, middle_W) if held(middle_W) else (middle_W, high_W)

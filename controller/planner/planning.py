@@ -229,7 +229,15 @@ def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> 
     found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, no_W)
     held_W = [min(each, max(cap_W, most_W)) for each, cap_W in zip(found_W, caps_W)]
     past = past_of(site, known)
-    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W)
+    days, paid_W = (
+        cap.Span(*past, 0.0),
+        guard.charge_to_W(site.tariff, known.time, past, known.peaks_W),
+    )
+    # a cap above the peaks of the last days is meant: it serves the cap of a dearer charge
+    to_W = [
+        max(each_W, cap_W) if cap_W > days.peak_W(at) else each_W
+        for at, (each_W, cap_W) in enumerate(zip(paid_W, caps_W))
+    ]
     low, high, to = [
         cap.limits_W(billed, *each)
         for each in ((caps_W, open_W), (held_W, open_W), (to_W, math.inf))
@@ -302,7 +310,8 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
     """Places, or slots of the day where no demand charge tells days apart."""
     found = places.of(time, first, count)
-    days = {each.days for each in tariff.charges(site.tariff)}
+    charges = tariff.charges(site.tariff)
+    days = {each.days for each in charges if each.rate(time.month)}
     return [each.slot for each in found] if days == {tariff.ALL_DAYS} else found
 
 

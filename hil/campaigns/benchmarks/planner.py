@@ -25,7 +25,10 @@ MONTHS = (
     ("nordic", "small", 7),
     ("north_america", "", 7),
     ("shanghai", "", 7),
+    ("berlin", "", 7, "day_and_night"),
+    ("berlin", "", 1, "peak_window"),
 )
+TARIFFS = ROOT / "controller" / "planner" / "example"
 CHILD = "hil.campaigns.benchmarks.planner_ways"
 WAYS = ("rules", "planner")
 RIVALS = ("EMHASS, its peak", "EMHASS, our cap")
@@ -39,12 +42,7 @@ NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     """The findings. data: folder of measured series. Raises RuntimeError: one line."""
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
-    cases = [
-        measured.month(data, (name, variant), month, days, seed, None)
-        if data
-        else pasts.built_in(name, variant, month, days, seed)
-        for name, variant, month in MONTHS
-    ]
+    cases = [_case(*each, days=days, seed=seed, data=data) for each in MONTHS]
     months = [_of_month(case) for case in cases]
     if RIVAL_PYTHON.exists():  # some hundred times the planner's time: each core has one
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -57,6 +55,20 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
         figures += _figures(head, found)
         notes += _table(head, found)
     return Measured(figures, notes, details, machine.priority())
+
+
+def _case(
+    name: str, variant: str, month: int, tariff: str = "", *, days: int, seed: int, data: str | None
+) -> Case:
+    """A month of a system. tariff: an example of the planner in place of its own."""
+    if data:
+        case = measured.month(data, (name, variant), month, days, seed, None)
+    else:
+        case = pasts.built_in(name, variant, month, days, seed)
+    if not tariff:
+        return case
+    given = pasts.tariff_of(str(TARIFFS / f"{tariff}.toml"))
+    return case._replace(name=f"{name} {tariff}").billed(given)
 
 
 def _of_month(case: Case) -> dict[str, dict[str, float]]:

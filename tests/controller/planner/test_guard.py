@@ -89,3 +89,42 @@ def test_carbon_has_a_price_where_the_site_gives_one():
         == 0.05
         == planning.adder(site, known._replace(carbon_g_per_kWh=()), 0)
     )
+
+
+def test_each_charge_lets_the_battery_charge_up_to_its_own_paid_peak():
+    demand = [
+        {"name": "noon", "per_kW_month": [9.0], "hours": [12, 14], "interval_min": 60},
+        {"name": "rest", "per_kW_month": [1.0], "hours": [14, 12]},
+        {"name": "winter", "per_kW_month": [5.0], "months": [1]},
+    ]
+    load = [100e3, 200e3, 100e3, 100e3] * 12 + [300e3, 500e3, 300e3, 300e3] * 2 + [100e3] * 8
+    site = SITE._replace(tariff=tariff_of(demand=demand))
+    time, none = datetime(2026, 10, 1, 16), [0.0] * len(load)
+    known = Known(time, load, none, none, none, 0.0, [320e3, 210e3, 0.0])
+    past = planning.past_of(site, known)
+    assert guard.charge_to_W(site.tariff, time, past, [0.0] * 3) == [350e3, 200e3, math.inf]
+    assert guard.charge_to_W(site.tariff, time, past, known.peaks_W) == [350e3, 210e3, math.inf]
+
+
+def test_only_a_cap_above_the_last_days_lets_a_charge_pass_what_is_paid():
+    """The rest of the day rises for the noon: the battery charges up to that cap."""
+    load = ([100e3] * 48 + [200e3] * 8 + [100e3] * 40) * 3
+    demand = [
+        {"name": "noon", "per_kW_month": [9.0], "hours": [12, 14]},
+        {"name": "rest", "per_kW_month": [1.0], "hours": [14, 12]},
+    ]
+    site = SITE._replace(tariff=tariff_of(demand=demand))
+    none, price = [0.0] * len(load), [0.1] * len(load)
+    known = Known(datetime(2026, 10, 4), load, none, price, price, STORE.low_J, [0.0, 0.0])
+    for rest_W, to_W in ((99e3, 100e3), (104e3, 104e3)):
+        found = planning.planned(site, known, [190e3, rest_W], planning.TRADES)
+        assert {slot.charge_to_W for slot in found.slots} == {200e3, to_W}
+
+
+def test_the_peaks_of_the_month_have_the_length_of_each_charge():
+    tables = [{"name": str(at), "per_kW_month": [1.0], "interval_min": at} for at in (60, 15, 30)]
+    peaks = backtest.Peaks(SITE._replace(tariff=tariff_of(demand=tables)))
+    for at, each_W in enumerate([100e3, 300e3, 200e3, 0.0, 90e3, 90e3, 90e3]):
+        peaks.see(planning.later(OCTOBER, at), each_W)
+    assert peaks.of(OCTOBER) == [150e3, 300e3, 200e3]
+    assert peaks.of(datetime(2026, 11, 1)) == [0.0] * 3

@@ -61,6 +61,85 @@ def test_a_battery_that_is_not_low_gives_first_and_the_load_yields_the_rest():
     assert cap.lowered_W(50e3, 60e3, True, 40e3) == 40e3
 
 
+def demand(rate, hours=(), **more):
+    return {"name": "x", "per_kW_month": [rate], "hours": [*hours], **more}
+
+
+def charged(*tables, **store):
+    return SITE._replace(tariff=tariff_of(demand=[*tables]), store=STORE._replace(**store))
+
+
+def caps_W(site, peaks_W=(0.0, 0.0)):
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, site.store.low_J, peaks_W)
+    return planning.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
+
+
+NOON, REST = (12, 14), (14, 12)  # 200 and 100 kW of the week made by hand
+
+
+def test_a_cheap_peak_rises_above_the_load_where_a_dear_one_falls_by_more():
+    """60 kWh: 30 kW less for two hours at noon. The rest, of 100 kW at all times, charges them."""
+    small = {"high_J": 120 * J_PER_KWH}
+    found = caps_W(charged(demand(9.0, NOON), demand(1.0, REST), **small))
+    assert found == pytest.approx([170e3, 102.73e3], abs=50)
+    assert caps_W(charged(demand(1.0, REST), demand(9.0, NOON), **small)) == found[::-1]
+    # as dear as the noon, its 22 hours are not worth 2.7 kW more than 30 less: the same plan
+    assert caps_W(charged(demand(9.0, NOON), demand(9.0, REST), **small)) == found
+    # 12 times as dear they are
+    dear = caps_W(charged(demand(1.0, NOON), demand(12.0, REST), **small))
+    assert dear[0] > 190e3 and dear[1] <= 100e3
+    # a month that has paid 190 kW at noon needs less energy there
+    paid = caps_W(charged(demand(9.0, NOON), demand(1.0, REST), **small), (190e3, 0.0))
+    assert paid == pytest.approx([190e3, 100.61e3], abs=50)
+
+
+def test_a_charge_that_does_not_count_this_month_has_no_cap():
+    winter = demand(9.0, NOON, months=[1])
+    assert caps_W(charged(winter, demand(1.0)))[0] == planning.OPEN_PART * SITE.import_W
+    (alone_W,) = caps_W(charged(demand(1.0)), (0.0,))
+    assert caps_W(charged(winter, demand(1.0)))[1] == alone_W
+
+
+@pytest.mark.parametrize("rates", [(5.0, 5.2), (5.0, 1.0)])
+def test_the_sum_of_the_peaks_decides_how_the_energy_is_divided(rates, monkeypatch):
+    """Two hours at 200 kW, then two at 195 kW, and 40 kWh for both."""
+    day_W = [100e3] * 40 + [200e3] * 8 + [195e3] * 8 + [100e3] * 40
+    store = STORE._replace(low_J=0.0, high_J=40 * J_PER_KWH, now_J=40 * J_PER_KWH)
+    billed = [(40 <= at < 48, 48 <= at < 56) for at in range(96)]
+    span = cap.Span(day_W, billed, 1e6, [1e9] * 2)
+
+    def cost(parts):
+        monkeypatch.setattr(cap, "PARTS", parts)
+        found = cap.cheapest(span, SLOT_S, store, rates, [0.0, 0.0])
+        assert cap.is_held(span, SLOT_S, store, [each + 1 for each in found])
+        return sum([rate * each for rate, each in zip(rates, found)])
+
+    costs = {each: cost([each]) for each in cap.PARTS}
+    assert cost([*costs]) == min(costs.values())
+
+
+def test_a_slot_has_the_lowest_cap_of_the_charges_that_bill_it():
+    billed = [(True, True), (True, False), (False, True), (False, False)]
+    limits = cap.limits_W(billed, [3.0, 2.0], 9.0)
+    assert [limits[each] for each in billed] == [2.0, 3.0, 2.0, 9.0]
+    assert cap.reached_W([(True, True), (False, True)], [3.0, 5.0]) == [3.0, 5.0]
+    assert cap.reached_W([(True, True), (True, False)], [3.0, 5.0]) == [3.0, 3.0]
+
+
+def test_a_schedule_of_two_charges_keeps_both_caps_and_raises_the_cheap_one_first():
+    """The battery is empty six hours before noon: 17 of 60 kWh are there in time at 103 kW."""
+    site = charged(demand(9.0, NOON), demand(1.0, REST), low_J=50 * J_PER_KWH, high_J=110 * 3.6e6)
+    at = 7 * SLOTS_PER_DAY + 24
+    for stored_kWh, raised in ((110, False), (50, True)):
+        known = backtest.known_at(past(), at, stored_kWh * J_PER_KWH, [0.0, 0.0])
+        found = planning.planned(site, known, [170e3, 103e3], planning.TRADES)
+        is_noon = [48 <= (at + each) % 96 < 56 for each in range(len(found.slots))]
+        assert (found.held_W[0] > 170e3) == raised and found.held_W[1] == 103e3 == found.cap_W
+        for slot, own_W, noon in zip(found.slots, found.plan.power_W, is_noon):
+            assert slot.net_W - own_W <= slot.cap_W + 1
+            assert slot.cap_W == (found.held_W[0] if noon else 103e3)
+
+
 YIELDING = SITE._replace(yields=cap.Agreed(20e3, 100.0, 1.0))
 
 
