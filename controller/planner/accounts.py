@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.planner import backtest, exact, planning
+from controller.planner import backtest, exact, foresight, planning
 from controller.planner.backtest import HOUR_SLOTS, Layer, Outcome, Past
 from controller.planner.books import Series
 from controller.planner.daily import Daily
@@ -59,7 +59,7 @@ def share(site: Site, found: Series) -> tuple[float | None, int]:
         return None, 0
     first = end - days * SLOTS_PER_DAY
     past, done = part(found, first, end)
-    best = backtest.optimum(site, past, found.stored_J[max(0, first - 1)])
+    best = foresight.optimum(site, past, found.stored_J[max(0, first - 1)])
     ways = done, best, backtest.without(past)
     cost, least, without = [backtest.cost(site, past, each) for each in ways]
     if without - least <= LEAST_PART * abs(without):

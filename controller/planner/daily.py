@@ -3,7 +3,7 @@
 from datetime import date
 
 from controller.core.base.schedule_table import Slot as Row
-from controller.planner import planning
+from controller.planner import habits, planning
 from controller.planner.planning import Habit, Known, Planned, Site
 
 
@@ -19,7 +19,7 @@ class Daily:
         """Choose for this day: once a day, which takes as long as some tens of plans."""
         if known.time.date() != self._day:
             self._day = known.time.date()
-            self.habit = self._given or planning.habit_of(self._site, known)
+            self.habit = self._given or habits.habit_of(self._site, known)
             self.caps_W = planning.caps_of(self._site, known, self.habit)
 
     def rows(self, known: Known) -> list[Row]:

@@ -22,9 +22,9 @@ def charge_to_W(
     past: tuple[Sequence[float], Sequence[Bills]],
     peaks_W: Sequence[float],
 ) -> list[float]:
-    """To which import the battery charges in the slots that each demand charge bills, W. past: load
-    less PV of the last days until this time, and what bills it; peaks_W: the highest billed imports
-    of this month.
+    """Highest import up to which the battery charges in the slots of each demand charge, W. past:
+    load less PV of the last days until this time, and what bills it; peaks_W: the highest billed
+    imports of this month.
     """
     return [
         max(peak_W, _paid_W(at, charge.interval_min, time, past))

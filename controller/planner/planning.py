@@ -16,7 +16,6 @@ from controller.planner import cap, exact, forecast, guard, places, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.places import Bills
 from controller.planner.rows import rows_of
-from controller.planner.tariff import W_PER_KW
 from controller.system import local_days
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, Before
 
@@ -108,59 +107,9 @@ class Planned(NamedTuple):
         ]
 
 
-def habit_of(site: Site, known: Known) -> Habit:
-    """How to plan, by what the last days show: what the battery takes off the demand charge of a
-    month, against what it earns by prices and the own sun alone.
-    """
-    rates = rates_of(site, known.time)
-    if not any(rates):
-        return ENERGY_ONLY
-    if len(known.load_W) >= SLOTS_PER_DAY:
-        return TOLD
-    net_W, billed = past_of(site, known)
-    new = known._replace(peaks_W=[0.0] * len(rates))
-    span = cap.Span(net_W, billed, 0.0)
-    caps_W = cap.reached_W(billed, caps_of(site, new, HOLDS_CAP))
-    off = sum(
-        [
-            rate / W_PER_KW * max(0.0, span.peak_W(at) - cap_W)
-            for at, (rate, cap_W) in enumerate(zip(rates, caps_W))
-        ]
-    )
-    return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
-
-
 def rates_of(site: Site, time: datetime) -> list[float]:
     """The demand charges of this month, money per kW."""
     return [float(each.rate(time.month)) for each in tariff.charges(site.tariff)]
-
-
-def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
-    """Money of a month that the battery earns without a cap, by the prices of the last days."""
-    prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
-    net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
-    own = [
-        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
-    ]
-    slots = [
-        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
-        for each_W, price in zip(net_W, own)
-    ]
-    if not slots:
-        return 0.0
-    mean = sum(own) / len(own)
-    store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
-    found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
-    money = sum([_paid(slot, 0.0) - _paid(slot, each) for slot, each in zip(slots, found.power_W)])
-    given_W = sum([max(0.0, each) for each in found.power_W])
-    money = (money - given_W * store.wear_per_kWh) * SLOT_S
-    gained = (found.stored_J[-1] - store.now_J) * mean
-    return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)
-
-
-def _paid(slot: Slot, power_W: float) -> float:
-    grid_W = slot.net_W - power_W
-    return grid_W * (slot.price_per_kWh if grid_W > 0 else slot.feed_in_per_kWh)
 
 
 def past_of(site: Site, known: Known) -> Net:
@@ -229,15 +178,7 @@ def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> 
     found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, no_W)
     held_W = [min(each, max(cap_W, most_W)) for each, cap_W in zip(found_W, caps_W)]
     past = past_of(site, known)
-    days, paid_W = (
-        cap.Span(*past, 0.0),
-        guard.charge_to_W(site.tariff, known.time, past, known.peaks_W),
-    )
-    # a cap above the peaks of the last days is meant: it serves the cap of a dearer charge
-    to_W = [
-        max(each_W, cap_W) if cap_W > days.peak_W(at) else each_W
-        for at, (each_W, cap_W) in enumerate(zip(paid_W, caps_W))
-    ]
+    to_W = _charge_to_W(site, known, past, caps_W)
     low, high, to = [
         cap.limits_W(billed, *each)
         for each in ((caps_W, open_W), (held_W, open_W), (to_W, math.inf))
@@ -255,6 +196,20 @@ def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> 
     found = exact.plan(slots, SLOT_S, store._replace(low_J=low_J), max(0.0, worth))
     rows = rows_of(hard, slots, found, low_J, site.full_J)
     return Planned(held_W, slots, found, rows)
+
+
+def _charge_to_W(site: Site, known: Known, past: Net, caps_W: Sequence[float]) -> list[float]:
+    """Highest import of a charge, by demand charge (guard.py). A cap above the peaks of the last
+    days is meant: it serves the cap of a dearer charge.
+    """
+    days = cap.Span(*past, 0.0)
+    paid_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W)
+    if len(paid_W) == 1:
+        return paid_W
+    return [
+        cap_W if cap_W > each_W and cap_W > days.peak_W(at) else each_W
+        for at, (each_W, cap_W) in enumerate(zip(paid_W, caps_W))
+    ]
 
 
 def _floored(

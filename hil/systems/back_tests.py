@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controller.core.base.schedule_table import Slot as Row
-from controller.planner import backtest, planning, tariff
+from controller.planner import backtest, foresight, planning, tariff
 from controller.planner.backtest import Outcome
 from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
@@ -43,7 +43,9 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
-    own, best = [beside_none(case, each) for each in (done, backtest.optimum(site, past, stored_J))]
+    own, best = [
+        beside_none(case, each) for each in (done, foresight.optimum(site, past, stored_J))
+    ]
     rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
     alone = beside_none(case, _alone(case, habit) if site.yields.most_W else done)
     return {
@@ -57,7 +59,6 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
         "rules": beside_none(case, rules)["saved"],
         "one_charge": _of_one_charge(case, habit),
         "cut_W": own["cut_W"],
-        "raised_W": own["raised_W"],
         "best_cut_W": best["cut_W"],
         "cycles": own["cycles"],
         "highest_W": max(done.grid_W),
@@ -75,8 +76,8 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
 
 
 def beside_none(case: Case, done: Outcome) -> dict[str, float]:
-    """Money and billed peaks that a way saves beside no battery, and the most that it raises one of
-    them; its cycles, and its energy above the connection.
+    """Money and billed peaks (their sum) that a way saves beside no battery; its cycles, and its
+    energy above the connection.
     """
     site, both = case.site, (backtest.without(case.past), done)
     costs = [backtest.cost(site, case.past, each) for each in both]
@@ -84,7 +85,6 @@ def beside_none(case: Case, done: Outcome) -> dict[str, float]:
     return {
         "saved": costs[0] - costs[1],
         "cut_W": sum(without_W) - sum(peaks_W),
-        "raised_W": max([own_W - each for own_W, each in zip(peaks_W, without_W)]),
         "cycles": done.given_J / (site.store.high_J - site.store.low_J),
         "above_connection_kWh": above_kWh(done, [site.import_W] * len(done.grid_W)),
     }

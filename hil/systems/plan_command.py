@@ -121,8 +121,12 @@ def _months(arguments: argparse.Namespace) -> list[int]:
 
 
 def is_good(row: dict[str, Any]) -> bool:
-    """Never worse than no battery, and no billed peak above the one without it."""
-    return row["saved"] >= -WORSE_PERMILLE / 1000 * row["bill"] and row["raised_W"] <= 1.0
+    """Never worse than no battery, and no billed peak above the one without it. Of several charges
+    a cheap peak may rise for a dear one.
+    """
+    return row["saved"] >= -WORSE_PERMILLE / 1000 * row["bill"] and (
+        row["cut_W"] >= -1.0 or row["one_charge"] is not None
+    )
 
 
 def lines(found: Sequence[dict[str, Any]]) -> list[str]:

@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from controller.planner import backtest, tariff
+from controller.planner import foresight, tariff
 from controller.planner.backtest import Outcome
 from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
@@ -73,7 +73,7 @@ def _case(
 
 def _of_month(case: Case) -> dict[str, dict[str, float]]:
     """Figures of each way that needs nothing more."""
-    best = backtest.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
+    best = foresight.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
     return {"perfect foresight": _measures(case, best), **{way: _played(way, case) for way in WAYS}}
 
 

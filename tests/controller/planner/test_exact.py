@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from test_tariff import tariff_of
 
-from controller.planner import backtest, planning, tariff
+from controller.planner import backtest, foresight, planning, tariff
 from controller.planner.exact import BREAKS_PER_KWH, J_PER_KWH, Slot, Store, floors, plan
 
 SLOT_S = 900.0
@@ -169,7 +169,7 @@ def test_perfect_foresight_of_several_charges_saves_what_a_linear_program_saves(
     price = [0.05 + 0.08 * (each > 120e3) for each in load_W]
     past = backtest.Past(datetime(2026, 6, 1), load_W, [0.0] * 480, price, 96)
     without = backtest.cost(site, past, backtest.without(past))
-    found = backtest.cost(site, past, backtest.optimum(site, past, store.now_J))
+    found = backtest.cost(site, past, foresight.optimum(site, past, store.now_J))
     least = least_bill(site, past, store.now_J)
     assert least - 1e-6 <= found <= without
     assert without - found >= part * (without - least)

@@ -7,7 +7,7 @@ import pytest
 from test_tariff import tariff_of
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import backtest, cap, exact, places, planning, rows
+from controller.planner import backtest, cap, exact, foresight, habits, places, planning, rows
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
 
@@ -242,14 +242,14 @@ def test_a_back_test_knows_a_day_of_25_hours():
 
 def test_a_plan_saves_and_no_plan_beats_the_bound():
     given = past()
-    habit = planning.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, [0.0]))
+    habit = habits.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, [0.0]))
 
     def way(known):
         caps_W = planning.caps_of(SITE, known, habit)
         return planning.planned(SITE, known, caps_W, habit).rows
 
     done = backtest.followed(SITE, given, STORE.now_J, way)
-    best = backtest.optimum(SITE, given, STORE.now_J)
+    best = foresight.optimum(SITE, given, STORE.now_J)
     costs = [backtest.cost(SITE, given, each) for each in (best, done, backtest.without(given))]
     assert costs == sorted(costs) and costs[1] < costs[2]
     assert max(done.grid_W) < max(backtest.without(given).grid_W)

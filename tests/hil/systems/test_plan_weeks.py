@@ -91,7 +91,7 @@ ROW = {
     "name": "berlin", "label": "2017-01", "currency": "EUR", "bill": 1000.0, "saved": 85.0,
     "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
     "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
-    "yields_W": 0.0, "raised_W": -40e3, "one_charge": None,
+    "yields_W": 0.0, "one_charge": None,
 }  # fmt: skip
 YIELDS = {
     "yields_W": 30e3, "yielded_kWh": 200.0, "yielded_h": 9.0, "yields_h": 20.0, "alone": 80.0,
@@ -110,7 +110,8 @@ def test_what_a_load_that_yields_does_not_get_is_a_line_of_its_own():
 
 def test_a_month_that_is_worse_than_no_battery_is_named():
     worse = ROW | {"label": "2017-04", "saved": -3.0}
-    assert not plan_command.is_good(ROW | {"raised_W": 2.0})
+    assert not plan_command.is_good(ROW | {"cut_W": -2.0})
+    assert plan_command.is_good(ROW | {"cut_W": -2.0, "one_charge": 30.0})
     text = plan_command.lines([ROW, worse])
     assert not plan_command.is_good(worse) and plan_command.is_good(ROW)
     assert "85" in text[1] and text[2].endswith("WORSE than no battery")
