@@ -100,22 +100,38 @@ def test_a_charge_that_does_not_count_this_month_has_no_cap():
     assert caps_W(charged(winter, demand(1.0)))[1] == alone_W
 
 
-@pytest.mark.parametrize("rates", [(5.0, 5.2), (5.0, 1.0)])
-def test_the_sum_of_the_peaks_decides_how_the_energy_is_divided(rates, monkeypatch):
-    """Two hours at 200 kW, then two at 195 kW, and 40 kWh for both."""
-    day_W = [100e3] * 40 + [200e3] * 8 + [195e3] * 8 + [100e3] * 40
+def test_the_sum_of_the_peaks_decides_how_the_energy_is_divided():
+    """40 kWh for two hours at 200 kW, then a quarter at 195 and 105 minutes at 185: a quarter of the
+    first relief of 20 kW pays for 13.75 kW of the second.
+    """
+    day_W = [100e3] * 40 + [200e3] * 8 + [195e3] + [185e3] * 7 + [100e3] * 40
     store = STORE._replace(low_J=0.0, high_J=40 * J_PER_KWH, now_J=40 * J_PER_KWH)
     billed = [(40 <= at < 48, 48 <= at < 56) for at in range(96)]
     span = cap.Span(day_W, billed, 1e6, [1e9] * 2)
+    found = cap.cheapest(span, SLOT_S, store, (5.0, 2.0), [0.0, 0.0])
+    assert found == pytest.approx([185e3, 181.25e3], abs=10)
+    assert cap.cheapest(span, SLOT_S, store, (9.0, 0.1), [0.0, 0.0])[0] == pytest.approx(
+        180e3, abs=5
+    )
 
-    def cost(parts):
-        monkeypatch.setattr(cap, "PARTS", parts)
-        found = cap.cheapest(span, SLOT_S, store, rates, [0.0, 0.0])
-        assert cap.is_held(span, SLOT_S, store, [each + 1 for each in found])
-        return sum([rate * each for rate, each in zip(rates, found)])
 
-    costs = {each: cost([each]) for each in cap.PARTS}
-    assert cost([*costs]) == min(costs.values())
+@pytest.mark.parametrize("rates", [(9.0, 1.0), (1.0, 9.0)])
+def test_of_two_caps_that_cannot_be_held_the_cheap_one_rises_first(rates):
+    """20 kWh are left for two hours, and each needs 30 kWh to stay at 170 kW."""
+    site = charged(demand(rates[0], (12, 13)), demand(rates[1], (13, 14)))
+    at = 7 * SLOTS_PER_DAY + 48
+    known = backtest.known_at(past(), at, 70 * J_PER_KWH, [0.0, 0.0])
+    held_W = planning.planned(site, known, [170e3, 170e3], planning.TRADES).held_W
+    dear = rates.index(9.0)
+    assert held_W[dear] == pytest.approx(180e3, abs=10)
+    assert held_W[1 - dear] == pytest.approx(200e3, abs=10)
+
+
+def test_a_charge_of_working_days_bills_none_of_the_weekend():
+    site = charged(demand(1.0, days="working"), demand(1.0, (22, 6), days="weekend"))
+    friday = datetime(2026, 6, 5, 23, 45)
+    assert planning.billed_of(site, friday, 0, 2) == [(True, False), (False, True)]
+    assert planning.billed_of(site, friday, 25, 1) == [(False, False)], "Saturday at 6:00"
 
 
 def test_a_slot_has_the_lowest_cap_of_the_charges_that_bill_it():
