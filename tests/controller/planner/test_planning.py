@@ -101,8 +101,8 @@ def test_a_charge_that_does_not_count_this_month_has_no_cap():
 
 
 def test_the_sum_of_the_peaks_decides_how_the_energy_is_divided():
-    """40 kWh for two hours at 200 kW, then a quarter at 195 and 105 minutes at 185: a quarter of the
-    first relief of 20 kW pays for 13.75 kW of the second.
+    """40 kWh for two hours at 200 kW, then a quarter at 195 and 105 minutes at 185: a quarter of
+    the first relief of 20 kW pays for 13.75 kW of the second.
     """
     day_W = [100e3] * 40 + [200e3] * 8 + [195e3] + [185e3] * 7 + [100e3] * 40
     store = STORE._replace(low_J=0.0, high_J=40 * J_PER_KWH, now_J=40 * J_PER_KWH)
