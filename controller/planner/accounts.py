@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from controller.planner import backtest, exact, planning
+from controller.planner import backtest, exact, foresight, planning
 from controller.planner.backtest import HOUR_SLOTS, Layer, Outcome, Past
 from controller.planner.books import Series
 from controller.planner.daily import Daily
@@ -59,7 +59,7 @@ def share(site: Site, found: Series) -> tuple[float | None, int]:
         return None, 0
     first = end - days * SLOTS_PER_DAY
     past, done = part(found, first, end)
-    best = backtest.optimum(site, past, found.stored_J[max(0, first - 1)])
+    best = foresight.optimum(site, past, found.stored_J[max(0, first - 1)])
     ways = done, best, backtest.without(past)
     cost, least, without = [backtest.cost(site, past, each) for each in ways]
     if without - least <= LEAST_PART * abs(without):
@@ -84,8 +84,8 @@ def month(
         "since": past.start.isoformat(),
         "cost": backtest.cost(site, past, done),
         "cost_without": backtest.cost(site, past, none),
-        "peak_W": peak_W(site, past.start, done.grid_W),
-        "peak_without_W": peak_W(site, past.start, none.grid_W),
+        "peak_W": max(peaks_W(site, past.start, done.grid_W)),
+        "peak_without_W": max(peaks_W(site, past.start, none.grid_W)),
         "share_permille": of_past[0],
         "share_days": of_past[1],
         "CO2_kg": _CO2_kg(done.grid_W, carbon),
@@ -98,8 +98,8 @@ def month(
     }
 
 
-def peak_W(site: Site, start: datetime, grid_W: Sequence[float]) -> float:
-    """The highest billed interval of quarters of one month."""
+def peaks_W(site: Site, start: datetime, grid_W: Sequence[float]) -> list[float]:
+    """The highest interval that each demand charge bills, of quarters of one month."""
     peaks = backtest.Peaks(site)
     for at, each_W in enumerate(grid_W):
         peaks.see(planning.later(start, at), each_W)

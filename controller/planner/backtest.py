@@ -1,4 +1,4 @@
-"""What a way to plan makes of past slots: a model of the controller, slot by slot, and the bound.
+"""What a way to plan makes of past slots: a model of the controller, slot by slot.
 
 The model is that of the layer below the plan: it holds the cap and the export limit with whatever
 the battery has, and follows the schedule between them. It sees means of a quarter of an hour.
@@ -10,26 +10,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import cap, exact, tariff
-from controller.planner.exact import J_PER_KWH, Slot
+from controller.planner import cap, tariff
+from controller.planner.exact import J_PER_KWH
 from controller.planner.places import HOUR_SLOTS
-from controller.planner.planning import (
-    CAP_PART,
-    HARD_PART,
-    OPEN_PART,
-    SLOT_S,
-    Known,
-    Site,
-    billed_of,
-    later,
-)
+from controller.planner.planning import HARD_PART, SLOT_S, Known, Site, later
 from controller.system.local_days import day_begin, slots_between
 
 PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
 # of the energy: charge that load tracking aims at, and what the rated power moves in its time
 TARGET_PART, TRACKED_PART = 0.55, 0.25
-SEARCHES = 18  # of the cap with perfect foresight
-GOLDEN = (5**0.5 - 1) / 2
 
 
 class Past(NamedTuple):
@@ -135,8 +124,8 @@ class Layer:
 
     def known(self, past: Past, at: int) -> Known:
         """What a sender knows at a slot."""
-        peak_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
-        return known_at(past, at, self._stored_J, peak_W)._replace(yielded_h=hours)
+        peaks_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
+        return known_at(past, at, self._stored_J, peaks_W)._replace(yielded_h=hours)
 
     def follow(self, past: Past, first: int, end: int, rows: Sequence[Row]) -> None:
         """Follow a schedule in these slots, the first of which is its first."""
@@ -158,35 +147,37 @@ class Layer:
         return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
 
 
-def known_at(past: Past, at: int, stored_J: float, peak_W: float) -> Known:
+def known_at(past: Past, at: int, stored_J: float, peaks_W: Sequence[float]) -> Known:
     """What a sender knows at a slot."""
     time = later(past.start, at)
     days = 2 if time.hour >= PRICES_AT_H else 1
     end = slots_between(past.start, day_begin(time, days))
     before = past.load_W[:at], past.pv_W[:at], past.price_per_kWh[:at]
-    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peak_W)
+    return Known(time, *before, past.price_per_kWh[at:end], stored_J, peaks_W)
 
 
 class Peaks:
-    """The highest billed interval of the month so far."""
+    """The highest interval of the month so far that each demand charge bills."""
 
     def __init__(self, site: Site) -> None:
-        self._site = site
-        self._count = round(site.tariff["demand_interval_min"] * 60 / SLOT_S)
-        self._month, self._peak_W, self._interval = (0, 0), 0.0, list[float]()
+        self._charges = tariff.charges(site.tariff)
+        self._month, self._peaks_W = (0, 0), [0.0] * len(self._charges)
+        self._last_W, self._seen = list[float](), 0  # of the longest interval; slots
 
-    def of(self, time: datetime) -> float:
-        """W, at this time."""
-        return self._peak_W if self._month == (time.year, time.month) else 0.0
+    def of(self, time: datetime) -> list[float]:
+        """W, at this time, by charge."""
+        is_now = self._month == (time.year, time.month)
+        return [each_W * is_now for each_W in self._peaks_W]
 
     def see(self, time: datetime, grid_W: float) -> None:
         """A slot has ended that began at this time."""
-        self._peak_W, self._month = self.of(time), (time.year, time.month)
-        self._interval.append(grid_W)
-        if len(self._interval) == self._count:
-            if tariff.is_billed(time, self._site.tariff["demand_hours"]):
-                self._peak_W = max(self._peak_W, sum(self._interval) / self._count)
-            self._interval = []
+        self._peaks_W, self._month = self.of(time), (time.year, time.month)
+        self._last_W, self._seen = [*self._last_W[1 - HOUR_SLOTS :], grid_W], self._seen + 1
+        for at, charge in enumerate(self._charges):
+            count = round(charge.interval_min * 60 / SLOT_S)
+            if self._seen % count == 0 and charge.is_billed(time):
+                mean_W = sum(self._last_W[-count:]) / count
+                self._peaks_W[at] = max(self._peaks_W[at], mean_W)
 
 
 def cost(site: Site, past: Past, done: Outcome) -> float:
@@ -205,75 +196,3 @@ def without(past: Past) -> Outcome:
     """The same slots without a battery."""
     nets = zip(past.load_W[past.before :], past.pv_W[past.before :])
     return Outcome([load_W - pv_W for load_W, pv_W in nets], 0.0, 0.0)
-
-
-def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
-    """The least cost with perfect foresight, in the band of the plan; one demand period."""
-    net_W = without(past).grid_W
-    high_W = min(max(net_W), CAP_PART * site.import_W)
-    low_W = max(0.0, high_W - site.store.discharge_W)
-    found = _Foresight(site, past, stored_J)
-    first_W, second_W = high_W - GOLDEN * (high_W - low_W), low_W + GOLDEN * (high_W - low_W)
-    for _ in range(SEARCHES):
-        if found.loss(first_W) < found.loss(second_W):
-            high_W, second_W = second_W, first_W
-            first_W = high_W - GOLDEN * (high_W - low_W)
-        else:
-            low_W, first_W = first_W, second_W
-            second_W = low_W + GOLDEN * (high_W - low_W)
-    return found.best
-
-
-class _Foresight:
-    """The plan at a cap, with all known."""
-
-    def __init__(self, site: Site, past: Past, stored_J: float) -> None:
-        self._site, self._past = site, past
-        self._store = site.store._replace(now_J=stored_J)
-        self._net_W = without(past).grid_W
-        self._start = later(past.start, past.before)
-        self._price = _own_prices(site, past, self._start)
-        self._losses: dict[float, float] = {}
-        self.best = without(past)  # the cheapest so far: one outcome holds 28 days of powers
-
-    def loss(self, cap_W: float) -> float:
-        """Cost at this cap; import above the cap costs more than it can save."""
-        if cap_W not in self._losses:
-            loss, found = self._at(cap_W)
-            if loss < min(self._losses.values(), default=math.inf):
-                self.best = found
-            self._losses[cap_W] = loss
-        return self._losses[cap_W]
-
-    def _at(self, cap_W: float) -> tuple[float, Outcome]:
-        site = self._site
-        feed_in = site.tariff["feed_in_per_kWh"]
-        billed = billed_of(site, self._start, 0, len(self._net_W))
-        slots = [
-            Slot(
-                *(net_W, price, min(feed_in, price)),
-                cap_W if is_paid else OPEN_PART * site.import_W,
-                site.export_W,
-            )
-            for net_W, price, is_paid in zip(self._net_W, self._price, billed)
-        ]
-        mean = sum(self._price) / len(self._price)
-        found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))
-        grid_W = [slot.net_W - own_W for slot, own_W in zip(slots, found.power_W)]
-        given_J = sum([max(0.0, own_W) for own_W in found.power_W]) * SLOT_S
-        done = Outcome(grid_W, found.stored_J[-1] - self._store.now_J, given_J)
-        broken_J = sum([max(0.0, each - slot.cap_W) for each, slot in zip(grid_W, slots)]) * SLOT_S
-        loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
-        return loss, done
-
-
-def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:
-    """Prices of the judged slots with adders and the tags of the hours that set them."""
-    own = past.price_per_kWh[past.before :]
-    found = [price + site.tariff["adder_per_kWh"] for price in own]
-    hours = tariff.hours_of_tags(site.tariff, own, SLOT_S, start)
-    share = len(own) * SLOT_S / (12 * tariff.MONTH_S)
-    for hour in hours:
-        for at in range(HOUR_SLOTS * hour, HOUR_SLOTS * (hour + 1)):
-            found[at] += site.tariff["tag_per_kW_year"] * share / len(hours)
-    return found

@@ -1,5 +1,6 @@
 """The lowest import that a battery holds, in the last days or in those to come, and the energy that
-holding it needs.
+holding it needs. Each demand charge has a cap of its own: a slot has the lowest cap of those that
+bill it.
 """
 
 import math
@@ -8,10 +9,12 @@ from itertools import repeat
 from typing import NamedTuple
 
 from controller.planner.exact import Store
-from controller.planner.places import HOUR_SLOTS
+from controller.planner.places import HOUR_SLOTS, Bills
 
 HALVINGS = 16
 ROUNDING_J = 1.0
+# of what the dearest charge's peak may fall, that is left to the others
+PARTS = 0.0, 0.25, 0.5, 0.75, 1.0
 
 
 class Yields(NamedTuple):
@@ -45,45 +48,123 @@ class Agreed(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Slots in a row. open_W: highest import of a slot that no demand charge counts; charge_W: to
-    which import the store charges in the others, at most; lows_J: lowest energy after each slot,
-    otherwise that of the store.
+    """Slots in a row. open_W: highest import of a slot that no demand charge counts; charge_W: by
+    charge, to which import the store charges in the slots that it bills, at most; lows_J: lowest
+    energy after each slot, otherwise that of the store.
     """
 
     net_W: Sequence[float]
-    is_billed: Sequence[bool]
+    billed: Sequence[Bills]
     open_W: float
-    charge_W: float = math.inf
+    charge_W: Sequence[float] = (math.inf,)
     yields: Yields = NEVER
     lows_J: Sequence[float] = ()
 
+    def peak_W(self, charge: int, least_W: float = 0.0) -> float:
+        """The highest power of the slots that this charge bills, at least least_W."""
+        pairs = zip(self.net_W, self.billed)
+        return max([net_W for net_W, bills in pairs if bills[charge]] + [least_W])
+
+
+def limits_W(billed: Sequence[Bills], caps_W: Sequence[float], open_W: float) -> dict[Bills, float]:
+    """{charges that bill a slot: the lowest of their caps}; where none bills, open_W."""
+    return {
+        bills: min([each for each, is_billed in zip(caps_W, bills) if is_billed], default=open_W)
+        for bills in {*billed}
+    }
+
+
+def reached_W(billed: Sequence[Bills], caps_W: Sequence[float]) -> list[float]:
+    """The highest import of each charge under all caps: where another charge bills all slots of it,
+    that cap may be the lower one.
+    """
+    limits = limits_W(billed, caps_W, math.inf)
+    return [
+        max([each for bills, each in limits.items() if bills[at]], default=0.0)
+        for at in range(len(caps_W))
+    ]
+
+
+def cheapest(
+    span: Span, slot_s: float, store: Store, rates: Sequence[float], least_W: Sequence[float]
+) -> list[float]:
+    """The caps, by charge, that cost least together, each at least least_W. rates: money per W. The
+    store first lowers the peak that is worth most, by several parts of what is possible. Then each
+    other peak is as low as it can be, and may be above the one without a battery.
+    """
+    caps_W = [math.inf if rate else span.open_W for rate in rates]
+    ends_W = {
+        at: (max(lowest(span, slot_s, store, 0.0, caps_W, at), each_W), span.peak_W(at, each_W))
+        for at, (rate, each_W) in enumerate(zip(rates, least_W))
+        if rate
+    }
+    first, *others = sorted(ends_W, key=lambda at: rates[at] * (ends_W[at][0] - ends_W[at][1]))
+    low_W, high_W = ends_W[first]
+    found = []
+    for part in PARTS if others else PARTS[:1]:
+        caps_W[first] = low_W + part * (high_W - low_W)
+        found.append(each_lowest(span, slot_s, store, others, least_W, caps_W))
+
+    def cost(caps_W: Sequence[float]) -> float:
+        return sum([a * b for a, b in zip(rates, reached_W(span.billed, caps_W)) if a])
+
+    return min(found, key=cost)
+
+
+def each_lowest(
+    span: Span,
+    slot_s: float,
+    store: Store,
+    order: Sequence[int],
+    least_W: Sequence[float],
+    caps_W: Sequence[float],
+) -> list[float]:
+    """The caps with the lowest ones of these charges, found one after the other in this order."""
+    found = [*caps_W]
+    for at in order:
+        found[at] = lowest(span, slot_s, store, least_W[at], found, at)
+    return found
+
 
 def lowest(
-    span: Span, slot_s: float, store: Store, least_W: float = 0.0, halvings: int = HALVINGS
+    span: Span,
+    slot_s: float,
+    store: Store,
+    least_W: float = 0.0,
+    caps_W: Sequence[float] = (0.0,),
+    charge: int = 0,
+    halvings: int = HALVINGS,
 ) -> float:
-    """The lowest import in billed slots that the store holds from its energy of now on, W; at least
-    least_W.
+    """The lowest cap of a charge that the store holds from its energy of now on, W; at least
+    least_W. caps_W: by charge; that of this one does not count.
     """
-    if is_held(span, slot_s, store, least_W):
+
+    def held(cap_W: float) -> bool:
+        own_W = [*caps_W[:charge], cap_W, *caps_W[charge + 1 :]]
+        return is_held(span, slot_s, store, own_W)
+
+    if held(least_W):
         return least_W
-    billed_W = [net_W for net_W, billed in zip(span.net_W, span.is_billed) if billed]
-    low_W, high_W = least_W, max(billed_W, default=least_W)
+    low_W, high_W = least_W, span.peak_W(charge, least_W)
+    if len(caps_W) > 1 and not held(high_W):  # it charges for the cap of another charge
+        low_W, high_W = high_W, max(high_W, span.open_W)
     for _ in range(halvings):
         middle_W = (low_W + high_W) / 2
-        held = is_held(span, slot_s, store, middle_W)
-        low_W, high_W = (low_W, middle_W) if held else (middle_W, high_W)
+        low_W, high_W = (low_W, middle_W) if held(middle_W) else (middle_W, high_W)
     return high_W
 
 
-def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
-    """The store carries each power above the cap that the load keeps, and charges below it."""
+def is_held(span: Span, slot_s: float, store: Store, caps_W: Sequence[float]) -> bool:
+    """The store carries each power above its slot's cap that the load keeps, and charges below."""
     low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
-    idle_J, open_W = store.idle_W * slot_s, span.open_W
+    idle_J, yields_W, left, yields_J = store.idle_W * slot_s, *span.yields
     into, out_of = one_way * slot_s, slot_s / one_way
-    most_W, (yields_W, left, yields_J) = min(cap_W, span.charge_W), span.yields
+    limits, charges = [limits_W(span.billed, each, span.open_W) for each in (caps_W, span.charge_W)]
+    both = {bills: (each, min(each, charges[bills])) for bills, each in limits.items()}
     lows_J = span.lows_J or repeat(low_J)
-    for net_W, billed, low_J in zip(span.net_W, span.is_billed, lows_J):
-        room_W = (cap_W if billed else open_W) - net_W
+    for net_W, bills, low_J in zip(span.net_W, span.billed, lows_J):
+        limit_W, to_W = both[bills]
+        room_W = limit_W - net_W
         if room_W < 0:
             if left >= 1:
                 can_W = min(give_W, (stored_J - idle_J - low_J) / out_of)
@@ -93,8 +174,7 @@ def is_held(span: Span, slot_s: float, store: Store, cap_W: float) -> bool:
             if stored_J < low_J - ROUNDING_J or room_W < -give_W:
                 return False
         else:
-            if billed:
-                room_W = max(0.0, most_W - net_W)
+            room_W = to_W - net_W if to_W > net_W else 0.0
             stored_J += (room_W if room_W < take_W else take_W) * into - idle_J
             if stored_J > high_J:
                 stored_J = high_J
@@ -109,21 +189,20 @@ def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float
 
 
 def needed_J(
-    span: Span, slot_s: float, store: Store, cap_W: float, places: Sequence[Hashable]
+    over_W: Sequence[float], slot_s: float, store: Store, places: Sequence[Hashable]
 ) -> dict[Hashable, float]:
     """{place: energy above the band's lowest at the begin of a slot of this place, with which the
-    store held the cap from there on, whenever there was one}. places: of the slots of the span.
+    store held the cap from there on, whenever there was one}. over_W: load less PV above the cap,
+    of the slots that have these places.
     """
     band_J, idle_J, need_J = store.high_J - store.low_J, store.idle_W * slot_s, 0.0
     into, out_of, take_W = store.one_way * slot_s, slot_s / store.one_way, store.charge_W
-    every = zip(reversed(span.net_W), reversed(span.is_billed), reversed(places))
     found = dict[Hashable, float]()
-    for net_W, billed, place in every:
-        room_W = (cap_W if billed else span.open_W) - net_W
-        if room_W < 0:
-            need_J += idle_J - room_W * out_of
+    for each_W, place in zip(reversed(over_W), reversed(places)):
+        if each_W > 0:
+            need_J += idle_J + each_W * out_of
         else:
-            need_J += idle_J - (room_W if room_W < take_W else take_W) * into
+            need_J += idle_J - (-each_W if -each_W < take_W else take_W) * into
         need_J = 0.0 if need_J < 0 else band_J if need_J > band_J else need_J
         if need_J > found.get(place, -1.0):
             found[place] = need_J

@@ -11,31 +11,42 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from controller.planner.places import Bills
+from controller.planner.tariff import charges
 from controller.system.local_days import SLOT_S, day_begin, slots_between
 
-Net = tuple[Sequence[float], Sequence[bool]]  # load less PV of slots, W, and whether it is billed
+Net = tuple[Sequence[float], Sequence[Bills]]  # load less PV of slots, W, and what bills each
 
 
 def charge_to_W(
     tariff: Mapping[str, Any],
     time: datetime,
     past: Net,
-    peak_W: float,
+    peaks_W: Sequence[float],
     told: Net = ([], []),
-) -> float:
-    """Highest import of a charge in billed slots, W. past: load less PV of the last days until this
-    time, and whether it is billed; peak_W: the highest billed import of this month; told: as the
-    past, from this time on.
+) -> list[float]:
+    """Highest import up to which the battery charges in the slots of each demand charge, W. past:
+    load less PV of the last days until this time, and what bills it; peaks_W: the highest billed
+    imports of this month; told: as the past, from this time on.
     """
-    if not any(tariff["demand_per_kW_month"]):
-        return math.inf
     next_month = (day_begin(time.replace(day=1)) + timedelta(days=31)).replace(day=1)
     left = slots_between(time, next_month)
-    net_W = [*past[0], *told[0][:left]]
-    billed = [*past[1], *told[1][:left]]
-    count = round(tariff["demand_interval_min"] * 60 / SLOT_S)
+    net_W, billed = [*past[0], *told[0][:left]], [*past[1], *told[1][:left]]
     begin = len(past[0]) - slots_between(day_begin(time.replace(day=1)), time)  # of the month
+    return [
+        max(peak_W, _paid_W(net_W, [bills[at] for bills in billed], begin, charge.interval_min))
+        if charge.rate(time.month)
+        else math.inf
+        for at, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True))
+    ]
+
+
+def _paid_W(
+    net_W: Sequence[float], is_billed: Sequence[bool], begin: int, interval_min: int
+) -> float:
+    """The highest billed interval without the battery from a month's begin on, as far as known."""
+    count = round(interval_min * 60 / SLOT_S)
     first = begin if begin >= 0 else begin % count
     intervals = range(first, len(net_W) - count + 1, count)
-    paid_W = [sum(net_W[at : at + count]) / count for at in intervals if billed[at]]
-    return max([peak_W, *paid_W])
+    paid_W = [sum(net_W[at : at + count]) / count for at in intervals if is_billed[at]]
+    return max(paid_W, default=0.0)

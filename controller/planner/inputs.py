@@ -6,6 +6,7 @@ its energy costs the adder alone. `read` raises nothing: each problem is one lin
 """
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -60,7 +61,7 @@ def rating_of(kind: str, planner: Planner) -> Rating:
     return max(site.import_W, site.export_W) + own_W + planner.pv_rated_W, CONNECTION
 
 
-def known(given: Given, stored_J: float, peak_W: float = 0.0) -> Known | None:
+def known(given: Given, stored_J: float, peaks_W: Sequence[float] = (0.0,)) -> Known | None:
     """Inputs of a plan in its form; None while something that it needs was never known."""
     if given.lacks:
         return None
@@ -68,7 +69,7 @@ def known(given: Given, stored_J: float, peak_W: float = 0.0) -> Known | None:
     before = before_of(given.time.tzinfo, number_of(given.time))
     ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh, before)
     more = given.cooling_W, 0.0, given.warned
-    return Known(given.time, *series, stored_J, peak_W, {}, *ahead, *more)
+    return Known(given.time, *series, stored_J, peaks_W, {}, *ahead, *more)
 
 
 def _first_known(values: list[float]) -> int:

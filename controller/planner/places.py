@@ -3,11 +3,13 @@
 A plan asks for those of four weeks each time, and only a few are new: the rest is remembered.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
 from controller.planner import tariff
+from controller.planner.tariff import Charge
 from controller.system.local_days import (
     HOUR_SLOTS,
     REMEMBERED,
@@ -17,16 +19,18 @@ from controller.system.local_days import (
     slot_of,
 )
 
+Bills = tuple[bool, ...]  # of one slot: whether each demand charge counts in it
+
 
 class Place(NamedTuple):
-    """Slot of the local day; is_working: its day is one that demand hours count."""
+    """Slot of the local day; is_working: its day is a working day."""
 
     slot: int
     is_working: bool
 
-    def is_billed(self, hours: list[int]) -> bool:
-        """The demand charge counts. hours: `demand_hours` of the tariff."""
-        return not hours or (self.is_working and hours[0] <= self.slot // HOUR_SLOTS < hours[1])
+    def bills(self, charges: Sequence[Charge]) -> Bills:
+        """Whether each demand charge counts, in the months that it has."""
+        return tuple([each.counts(self.is_working, self.slot // HOUR_SLOTS) for each in charges])
 
 
 def of(time: datetime, first: int, count: int) -> list[Place]:

@@ -15,8 +15,8 @@ from controller.core.base.schedule_table import OPEN_W, Slot as Row
 from controller.planner import cap, exact, forecast, guard, places, reserve, tariff
 from controller.planner.exact import Plan, Slot, Store
 from controller.planner.guard import Net
+from controller.planner.places import Bills
 from controller.planner.rows import rows_of
-from controller.planner.tariff import W_PER_KW
 from controller.system import local_days
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, Before
 
@@ -67,9 +67,9 @@ class Site(NamedTuple):
 class Known(NamedTuple):
     """What is known at a slot, by quarters of an hour. The past ends with the slot before this one
     and has at least one; price_per_kWh begins with this slot, and ends where it is unknown. Prices
-    are without adders. peak_W: highest billed import of this month so far. limits_W: highest import
-    that something else sets, by slot ahead. load_W, pv_W: to come, as far as a
-    job plan or a weather forecast tells.
+    are without adders. peaks_W: highest billed import of this month so far, by demand charge.
+    limits_W: highest import that something else sets, by slot ahead. load_W, pv_W: to come, as far
+    as a job plan or a weather forecast tells.
     """
 
     time: datetime
@@ -78,7 +78,7 @@ class Known(NamedTuple):
     past_price_per_kWh: Sequence[float]
     price_per_kWh: Sequence[float]
     stored_J: float
-    peak_W: float = 0.0
+    peaks_W: Sequence[float] = (0.0,)
     limits_W: Mapping[int, float] = {}
     load_W: Sequence[float] = ()
     pv_W: Sequence[float] = ()
@@ -89,13 +89,20 @@ class Known(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """rows: of a schedule (schedule_table.Slot), from slots and plan; asked_J: by the reserve."""
+    """held_W: cap of each demand charge; rows: of a schedule (schedule_table.Slot), from slots and
+    plan; asked_J: by the reserve.
+    """
 
-    cap_W: float
+    held_W: list[float]
     slots: list[Slot]
     plan: Plan
     rows: list[Row]
     asked_J: list[float]
+
+    @property
+    def cap_W(self) -> float:
+        """The lowest cap."""
+        return min(self.held_W)
 
     @property
     def caps_W(self) -> list[float]:
@@ -106,64 +113,26 @@ class Planned(NamedTuple):
         ]
 
 
-def habit_of(site: Site, known: Known) -> Habit:
-    """How to plan, by what the last days show: what the battery takes off the demand charge of a
-    month, against what it earns by prices and the own sun alone.
-    """
-    rate = rate_of(site, known.time)
-    if not rate:
-        return ENERGY_ONLY
-    if len(known.load_W) >= SLOTS_PER_DAY:
-        return TOLD
-    net_W, billed = past_of(site, known)
-    peak_W = max([each for each, is_paid in zip(net_W, billed) if is_paid], default=0.0)
-    off = rate / W_PER_KW * max(0.0, peak_W - cap_of(site, known._replace(peak_W=0.0), HOLDS_CAP))
-    return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
-
-
-def rate_of(site: Site, time: datetime) -> float:
-    """The demand charge of this month, money per kW."""
-    rates = site.tariff["demand_per_kW_month"]
-    return float(rates[(time.month - 1) % len(rates)])
-
-
-def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
-    """Money of a month that the battery earns without a cap, by the prices of the last days."""
-    prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
-    net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
-    own = [
-        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
-    ]
-    slots = [
-        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
-        for each_W, price in zip(net_W, own)
-    ]
-    if not slots:
-        return 0.0
-    mean = sum(own) / len(own)
-    store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
-    found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
-    money = sum([slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)])
-    given_W = sum([max(0.0, each) for each in found.power_W])
-    money = (money - given_W * store.wear_per_kWh) * SLOT_S
-    gained = (found.stored_J[-1] - store.now_J) * mean
-    return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)
+def rates_of(site: Site, time: datetime) -> list[float]:
+    """The demand charges of this month, money per kW."""
+    return [float(each.rate(time.month)) for each in tariff.charges(site.tariff)]
 
 
 def past_of(site: Site, known: Known) -> Net:
-    """Load less PV of the last days, and whether the demand charge counts."""
+    """Load less PV of the last days, and what bills it."""
     count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
     pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
     billed = billed_of(site, known.time, -count, count)
     return [load_W - pv_W for load_W, pv_W in pairs], billed
 
 
-def cap_of(site: Site, known: Known, habit: Habit) -> float:
-    """The import to hold in billed slots, W, from the past alone; without a demand charge, that of
-    other slots.
+def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
+    """The import to hold in the slots of each demand charge, W, from the past alone; without a
+    demand charge, that of other slots.
     """
-    if not rate_of(site, known.time):
-        return OPEN_PART * site.import_W
+    rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
+    if not any(rates):
+        return [OPEN_PART * site.import_W] * len(rates)
     net_W, billed = past_of(site, known)
     store, part = site.store, habit.part
     room_J = part * (store.high_J - store.low_J)
@@ -178,45 +147,45 @@ def cap_of(site: Site, known: Known, habit: Habit) -> float:
     yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
     asked_J = reserve.asked_J(net_W, site.hours, site.hard)
     lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
-    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, math.inf, yields, lows_J)
-    return min(cap.lowest(span, SLOT_S, own, known.peak_W), CAP_PART * site.import_W)
+    no_W = [math.inf] * len(rates)
+    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, no_W, yields, lows_J)
+    found = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
+    return [min(each, most_W) for each in found]
 
 
-def billed_of(site: Site, time: datetime, first: int, count: int) -> list[bool]:
-    """The demand charge counts in these slots, which begin `first` slots after this time."""
-    hours = site.tariff["demand_hours"]
-    if not hours:
-        return [True] * count
-    return [each.is_billed(hours) for each in places.of(time, first, count)]
+def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]:
+    """What bills these slots, which begin `first` slots after this time. A charge counts here in
+    all months: whether it has a rate is that of the time.
+    """
+    charges = tariff.charges(site.tariff)
+    if not any([each.hours or each.days != tariff.ALL_DAYS for each in charges]):
+        return [(True,) * len(charges)] * count
+    found = places.of(time, first, count)
+    bills = {each: each.bills(charges) for each in {*found}}
+    return [bills[each] for each in found]
 
 
-def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
-    """The schedule from this slot until the end of tomorrow, with this cap, or the lowest one that
-    the battery can hold from now on.
+def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> Planned:
+    """The schedule from this slot until the end of tomorrow, with these caps, one for each demand
+    charge, or the lowest ones that the battery can hold from now on.
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count + site.hours.slots)
     store, hard = [each._replace(now_J=known.stored_J) for each in (site.store, site.hard)]
     asked_J = reserve.asked_J(net_W, site.hours, hard, known.warned)[:count]
-    net_W, open_W = net_W[:count], OPEN_PART * site.import_W
-    billed = billed_of(site, known.time, 0, count)
-    looks = max(habit.looks, len(known.load_W))  # a job plan is sure
-    # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
-    is_told = len(known.load_W) >= SLOTS_PER_DAY
-    yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
-    to_W = math.inf if is_told else cap_W
     kept_J = reserve.kept_J(asked_J, hard, known.warned)
-    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields, kept_J)
-    held_W = min(cap.lowest(span, SLOT_S, hard, cap_W), max(cap_W, CAP_PART * site.import_W))
-    own_W = [held_W if is_told or each_W > cap_W else cap_W for each_W in net_W]
-    caps_W = [each_W if is_paid else open_W for each_W, is_paid in zip(own_W, billed)]
-    slots, past = slots_ahead(site, known, net_W, caps_W), past_of(site, known)
-    told = net_W[: len(known.load_W)], billed[: len(known.load_W)]
-    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peak_W, told)
-    slots = [slot._replace(charge_to_W=to_W) if each else slot for slot, each in zip(slots, billed)]
-    slots = [slot._replace(low_J=max(store.low_J, each)) for slot, each in zip(slots, kept_J)]
+    net_W, past = net_W[:count], past_of(site, known)
+    ahead: Net = net_W, billed_of(site, known.time, 0, count)
+    held_W, own_W = _held_W(site, known, caps_W, habit, ahead, kept_J)
+    told = net_W[: len(known.load_W)], ahead[1][: len(known.load_W)]
+    to_W = _charge_to_W(site, known, past, caps_W, told)
+    to = cap.limits_W(ahead[1], to_W, math.inf)
+    slots = [
+        slot._replace(charge_to_W=to[bills], low_J=max(store.low_J, each_J))
+        for slot, bills, each_J in zip(slots_ahead(site, known, net_W, own_W), ahead[1], kept_J)
+    ]
     lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
-    slots = reserve.lifted(slots, asked_J, hard, open_W, lifts)
+    slots = reserve.lifted(slots, asked_J, hard, OPEN_PART * site.import_W, lifts)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:
@@ -226,11 +195,61 @@ def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
     return Planned(held_W, slots, found, rows, asked_J)
 
 
-def _floored(site: Site, time: datetime, past: Net, slots: list[Slot], cap_W: float) -> list[Slot]:
+def _held_W(
+    site: Site,
+    known: Known,
+    caps_W: Sequence[float],
+    habit: Habit,
+    ahead: Net,
+    kept_J: Sequence[float],
+) -> tuple[list[float], list[float]]:
+    """The caps, or the lowest ones that the battery holds over these slots to come, that of the
+    cheapest charge first to rise; and the cap of each slot.
+    """
+    net_W, billed = ahead
+    open_W, most_W = OPEN_PART * site.import_W, CAP_PART * site.import_W
+    looks = max(habit.looks, len(known.load_W))  # a job plan is sure
+    # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
+    is_told = len(known.load_W) >= SLOTS_PER_DAY
+    yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
+    no_W = [math.inf] * len(caps_W)
+    to_W = no_W if is_told else caps_W
+    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields, kept_J)
+    hard, rates = site.hard._replace(now_J=known.stored_J), rates_of(site, known.time)
+    order = sorted(range(len(rates)), key=lambda at: -rates[at])
+    found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, no_W)
+    held_W = [min(each, max(cap_W, most_W)) for each, cap_W in zip(found_W, caps_W)]
+    low, high = [cap.limits_W(billed, each, open_W) for each in (caps_W, held_W)]
+    return held_W, [
+        high[bills] if is_told or each_W > low[bills] else low[bills]
+        for each_W, bills in zip(net_W, billed)
+    ]
+
+
+def _charge_to_W(
+    site: Site, known: Known, past: Net, caps_W: Sequence[float], told: Net
+) -> list[float]:
+    """Highest import of a charge, by demand charge (guard.py). A cap above the peaks of the last
+    days is meant: it serves the cap of a dearer charge.
+    """
+    days = cap.Span(*past, 0.0)
+    paid_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W, told)
+    if len(paid_W) == 1:
+        return paid_W
+    return [
+        cap_W if cap_W > each_W and cap_W > days.peak_W(at) else each_W
+        for at, (each_W, cap_W) in enumerate(zip(paid_W, caps_W))
+    ]
+
+
+def _floored(
+    site: Site, time: datetime, past: Net, slots: list[Slot], caps_W: Sequence[float]
+) -> list[Slot]:
     """No slot ends with less energy than the worst of the last days needed from there on."""
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
-    span = cap.Span(*past, OPEN_PART * site.import_W)
-    need_J = cap.needed_J(span, SLOT_S, site.store, cap_W, _of_need(site, time, -count, count))
+    limits = cap.limits_W(past[1], caps_W, OPEN_PART * site.import_W)
+    over_W = [net_W - limits[bills] for net_W, bills in zip(*past)]
+    need_J = cap.needed_J(over_W, SLOT_S, site.store, _of_need(site, time, -count, count))
     return [slot._replace(low_J=slot.low_J + need_J.get(at, 0.0)) for slot, at in zip(slots, ends)]
 
 
@@ -273,9 +292,11 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
 
 
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
-    """Places, or slots of the day where the demand charge does not tell days apart."""
+    """Places, or slots of the day where no demand charge tells days apart."""
     found = places.of(time, first, count)
-    return found if site.tariff["demand_hours"] else [each.slot for each in found]
+    charges = tariff.charges(site.tariff)
+    days = {each.days for each in charges if each.rate(time.month)}
+    return [each.slot for each in found] if days == {tariff.ALL_DAYS} else found
 
 
 def adder(site: Site, known: Known, ahead: int) -> float:

@@ -14,7 +14,17 @@ from operator import itemgetter
 from statistics import median
 from typing import Any, NamedTuple
 
-from controller.planner import able, accounts, books, exact, inputs, planning, report, site_file
+from controller.planner import (
+    able,
+    accounts,
+    backtest,
+    books,
+    exact,
+    inputs,
+    planning,
+    report,
+    site_file,
+)
 from controller.planner.accounts import HABITS, Shadows
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
@@ -197,8 +207,8 @@ class Process:
         charge = self._measured.charge(self._now)
         missing = [*given.lacks, *["state of charge"] * (charge is None)]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
-        peak_W, yielded_h = self._month()
-        known = inputs.known(given, (charge or 0.0) * self._daily.site.full_J, peak_W)
+        peaks_W, yielded_h = self._month()
+        known = inputs.known(given, (charge or 0.0) * self._daily.site.full_J, peaks_W)
         if known is None or missing:
             return None
         known = known._replace(yielded_h=yielded_h)
@@ -208,18 +218,19 @@ class Process:
         at = self._now, self._now_us, self._now_s
         return Made(planned, known, name, *at, slots, report.short_of(known, planned))
 
-    def _month(self) -> tuple[float, float]:
-        """The month's highest billed import so far, and hours in which the load was lowered."""
+    def _month(self) -> tuple[list[float], float]:
+        """The month's highest billed imports so far, and hours in which the load was lowered."""
         found, now = self._series, self._local()
+        nothing = backtest.Peaks(self._site).of(now), 0.0
         if found is None:
-            return 0.0, 0.0
+            return nothing
         first = accounts.month_begin(found)
         start = planning.later(found.start, first)
         is_now = (start.year, start.month) == (now.year, now.month)
         if not is_now:
-            return 0.0, 0.0
+            return nothing
         done = accounts.part(found, first, len(found.grid_W))[1]
-        return accounts.peak_W(self._site, start, done.grid_W), done.yielded_h
+        return accounts.peaks_W(self._site, start, done.grid_W), done.yielded_h
 
     # -- the controller
 

@@ -41,7 +41,7 @@ def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
     """Whether the caps from a slot on may need all the energy that is there at its begin."""
     over_W = [slot.net_W - slot.cap_W for slot in slots]
     every = range(len(slots))
-    need_J = cap.needed_J(cap.Span(over_W, [True] * len(slots), 0.0), SLOT_S, store, 0.0, every)
+    need_J = cap.needed_J(over_W, SLOT_S, store, every)
     stored_J = [store.now_J, *plan.stored_J]
     return [stored_J[at] - store.low_J < NEED_MARGIN * need_J[at] for at in every]
 

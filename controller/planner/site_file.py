@@ -119,6 +119,7 @@ def load(path: str) -> Planner:
     form = {"site": table(SITE), "battery": table(BATTERY), "load": table(LOAD, {})}
     form |= {"reserve": table(RESERVE, {}), "tariff": table(tariff.FIELDS)}
     found = read(path, (), tables_of(path, "a planner.toml"), {**form, "feed": table(default={})})
+    tariff.check(path, found["tariff"])
     site = found["site"]
     try:
         zone = times.zone_of(site["zone"])

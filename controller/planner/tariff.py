@@ -10,7 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
-from controller.forms.field import choice, integer, number, numbers, text
+from controller.forms.field import (
+    choice,
+    integer,
+    is_row,
+    number,
+    numbers,
+    passing,
+    some_of,
+    tables,
+    text,
+)
+from controller.forms.refusal import refuse
 from controller.planner.exact import J_PER_KWH
 from controller.system.local_days import later
 
@@ -21,17 +32,33 @@ WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
 TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
 
 Month = tuple[int, int]
-MONEY, HOURS = (0, 1000), (0, 24)
+MONEY, HOURS, CHARGES_MAX = (0, 1000), (0, 24), 4
+ALL_DAYS, WORKING = "all", "working"
+BILLED_HOURS = passing(
+    lambda value: value == [] or is_row(value, (HOURS, HOURS)) and value[0] != value[1],
+    "[first, end] of 0..24, as [6, 22], or [22, 6] past midnight",
+    [],
+)
+CHARGE = {
+    "name": text(),
+    "per_kW_month": numbers(*MONEY, counts=(1, 12)),  # one number, or one for each month
+    "interval_min": choice((15, 30, 60), 15),
+    "hours": BILLED_HOURS,
+    "days": choice((ALL_DAYS, WORKING, "weekend"), ALL_DAYS),
+    "months": some_of(range(1, 13), []),  # by default all
+}
+SHORT = "demand_per_kW_month", "demand_interval_min", "demand_hours"
 FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
     "carbon_per_t": number(0, 10_000, 0.0),  # a weight of the plan: the bill has no part of it
     "fuel_per_kWh": number(*MONEY, 0.35),  # that a generator set gives
-    "demand_per_kW_month": numbers(*MONEY, [0.0], (1, 12)),  # one number, or one for each month
-    "demand_interval_min": choice((15, 30, 60), 15),
-    # [first, end]: only these hours of working days count
-    "demand_hours": numbers(*HOURS, [], (0, 2)),
+    # the short form of one demand charge; with hours it counts on working days only
+    "demand_per_kW_month": CHARGE["per_kW_month"]._replace(default=[0.0]),
+    "demand_interval_min": CHARGE["interval_min"],
+    "demand_hours": BILLED_HOURS,
+    "demand": tables(CHARGE, []),  # in place of the short form: charges with a peak of each
     "tag_per_kW_year": number(*MONEY, 0.0),
     "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
     # ... each in one of these hours, [first, end], which is known afterwards only
@@ -49,13 +76,65 @@ class Values(Protocol):
     def __getitem__(self, at: Any, /) -> Any: ...
 
 
+class Charge(NamedTuple):
+    """One demand charge, as CHARGE describes it."""
+
+    name: str
+    per_kW_month: list[float]
+    interval_min: int
+    hours: list[int]
+    days: str
+    months: list[int]
+
+    def rate(self, month: int) -> float:
+        """Money per kW of this month's peak, 0 in a month that the charge leaves out."""
+        rates = self.per_kW_month
+        return rates[(month - 1) % len(rates)] * (not self.months or month in self.months)
+
+    def counts(self, is_working: bool, hour: int) -> bool:
+        """This hour of such a day is billed, whatever the month. The hours after midnight are those
+        of their own day.
+        """
+        first, end = self.hours or HOURS
+        is_in = first <= hour < end if first < end else not end <= hour < first
+        return is_in and (self.days == ALL_DAYS or is_working == (self.days == WORKING))
+
+    def is_billed(self, time: datetime) -> bool:
+        """The charge counts at this time."""
+        is_month = not self.months or time.month in self.months
+        return is_month and self.counts(time.weekday() < WEEKDAYS, time.hour)
+
+
+def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
+    """The demand charges of a tariff, at least one; the short form is one, maybe of rate 0."""
+    if tariff["demand"]:
+        return tuple([Charge(**each) for each in tariff["demand"]])
+    rates, minutes, hours = [tariff[key] for key in SHORT]
+    return (Charge("", rates, minutes, hours, WORKING if hours else ALL_DAYS, []),)
+
+
+def check(file: str, tariff: Mapping[str, Any]) -> None:
+    """Refuse demand charges in two forms, or too many. Raises ConfigError."""
+    path, count = ("tariff", "demand"), len(tariff["demand"])
+    short = [key for key in SHORT if tariff[key] != FIELDS[key].default]
+    if count and short:
+        refuse(file, path, f"is beside {short[0]}", "one of the two forms")
+    if count > CHARGES_MAX:
+        refuse(file, path, f"has {count} charges", f"at most {CHARGES_MAX}")
+
+
 class Bill(NamedTuple):
-    """Money of the run's time, by part. peak_W: highest billed mean of an interval."""
+    """Money of the run's time, by part. peaks_W: highest billed mean of an interval, by charge."""
 
     energy: float
     demand: float
     tags: float
-    peak_W: float
+    peaks_W: tuple[float, ...]
+
+    @property
+    def peak_W(self) -> float:
+        """The highest peak of all charges."""
+        return max(self.peaks_W)
 
     @property
     def total(self) -> float:
@@ -78,28 +157,28 @@ def bill(
             for each_W, price in zip(grid_W, price_per_kWh, strict=True)
         ]
     )
-    demand, peak_W = _demand(tariff, grid_W, interval_s, start)
+    found = [_demand(each, grid_W, interval_s, start) for each in charges(tariff)]
+    money, peaks_W = zip(*found)
     tags = _tags(tariff, grid_W, interval_s, price_per_kWh, start)
-    return Bill(energy * interval_s / J_PER_KWH, demand, tags, peak_W)
+    return Bill(energy * interval_s / J_PER_KWH, sum(money), tags, peaks_W)
 
 
 def _demand(
-    tariff: Mapping[str, Any], grid_W: Values, interval_s: float, start: datetime
+    charge: Charge, grid_W: Values, interval_s: float, start: datetime
 ) -> tuple[float, float]:
     """(money, highest billed mean in W): the highest interval of each month, by its time."""
-    length_s = tariff["demand_interval_min"] * 60
+    length_s = charge.interval_min * 60
     means_W = means(grid_W, round(length_s / interval_s))
-    rates = tariff["demand_per_kW_month"]
     peaks_W, spans_s = dict[Month, float](), dict[Month, float]()
     for at, mean_W in enumerate(means_W):
         time = later(start, length_s * at)
         month = time.year, time.month
         spans_s[month] = spans_s.get(month, 0.0) + length_s
-        if is_billed(time, tariff["demand_hours"]):
+        if charge.is_billed(time):
             peaks_W[month] = max(peaks_W.get(month, 0.0), mean_W)
     money = sum(
         [
-            rates[(month[1] - 1) % len(rates)] * peak_W / W_PER_KW * spans_s[month] / MONTH_S
+            charge.rate(month[1]) * peak_W / W_PER_KW * spans_s[month] / MONTH_S
             for month, peak_W in sorted(peaks_W.items())
         ]
     )
@@ -110,11 +189,6 @@ def means(values: Values, count: int) -> list[float]:
     """The mean of each whole group of `count` values."""
     ends = range(count, len(values) + 1, count)
     return [float(sum(values[end - count : end])) / count for end in ends]
-
-
-def is_billed(time: datetime, hours: list[int]) -> bool:
-    """The demand charge counts at this time. hours: `demand_hours` of the tariff."""
-    return not hours or (time.weekday() < WEEKDAYS and hours[0] <= time.hour < hours[1])
 
 
 def _tags(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from controller.core.base.schedule_table import Slot as Row
-from controller.planner import backtest, planning, tariff
+from controller.planner import backtest, foresight, planning, tariff
 from controller.planner.backtest import Outcome
 from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
@@ -44,7 +44,9 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
-    own, best = [beside_none(case, each) for each in (done, backtest.optimum(site, past, stored_J))]
+    own, best = [
+        beside_none(case, each) for each in (done, foresight.optimum(site, past, stored_J))
+    ]
     rules = backtest.followed(site, past, stored_J, case.told(Rules(site)))
     alone = beside_none(case, _alone(case, habit) if site.yields.most_W else done)
     return {
@@ -56,6 +58,7 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
         "saved": own["saved"],
         "best": best["saved"],
         "rules": beside_none(case, rules)["saved"],
+        "one_charge": _of_one_charge(case, habit),
         "cut_W": own["cut_W"],
         "best_cut_W": best["cut_W"],
         "cycles": own["cycles"],
@@ -74,15 +77,15 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
 
 
 def beside_none(case: Case, done: Outcome) -> dict[str, float]:
-    """Money and billed peak that a way saves beside no battery; its cycles, and its energy above
-    the connection.
+    """Money and billed peaks (their sum) that a way saves beside no battery; its cycles, and its
+    energy above the connection.
     """
     site, both = case.site, (backtest.without(case.past), done)
     costs = [backtest.cost(site, case.past, each) for each in both]
-    peaks_W = [_peak_W(case, each) for each in both]
+    without_W, peaks_W = [_peaks_W(case, each) for each in both]
     return {
         "saved": costs[0] - costs[1],
-        "cut_W": peaks_W[0] - peaks_W[1],
+        "cut_W": sum(without_W) - sum(peaks_W),
         "cycles": done.given_J / (site.store.high_J - site.store.low_J),
         "above_connection_kWh": above_kWh(done, [site.import_W] * len(done.grid_W)),
     }
@@ -107,8 +110,19 @@ def _alone(case: Case, habit: Habit | None) -> Outcome:
     return backtest.followed(site, case.past, BEGIN * site.full_J, way)
 
 
-def _peak_W(case: Case, done: Outcome) -> float:
-    """The highest billed import."""
+def _of_one_charge(case: Case, habit: Habit | None) -> float | None:
+    """What is saved at most by a planner that knows one of several demand charges only."""
+    found, site = [], case.site
+    for each in site.tariff["demand"]:
+        own = site._replace(tariff={**site.tariff, "demand": [each]})
+        way = case.told(Daily(own, habit).rows)
+        done = backtest.followed(own, case.past, BEGIN * site.full_J, way)
+        found.append(beside_none(case, done)["saved"])
+    return max(found, default=None)
+
+
+def _peaks_W(case: Case, done: Outcome) -> tuple[float, ...]:
+    """The highest billed import of each demand charge."""
     price = case.past.price_per_kWh[case.past.before :]
     start = pasts.begin_of(case.past)
-    return tariff.bill(case.site.tariff, done.grid_W, SLOT_S, price, start).peak_W
+    return tariff.bill(case.site.tariff, done.grid_W, SLOT_S, price, start).peaks_W

@@ -38,19 +38,23 @@ def net_W(result: Result) -> np.ndarray:
 
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
     """Highest mean of a slot, at least. net_W: of each slot, what the battery does not feed."""
-    span = Span(net_W.tolist(), [True] * len(net_W), 0.0)
+    span = Span(net_W.tolist(), [(True,)] * len(net_W), 0.0)
     return cap.lowest(span, SLOT_S, _store(spec), halvings=HALVINGS)
 
 
 def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
-    """Highest mean of a billed interval, at least. net_W: as above."""
-    slots = round(spec.tariff["demand_interval_min"] * 60 / SLOT_S)
+    """Highest mean of a billed interval, at least: each demand charge alone. net_W: as above."""
+    return max([_lowest_W(spec, net_W, each) for each in tariff.charges(spec.tariff)])
+
+
+def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
+    slots = round(charge.interval_min * 60 / SLOT_S)
     count = len(net_W) // slots
     net_W = net_W[: count * slots].reshape(count, slots).mean(axis=1)
-    length_s, hours = slots * SLOT_S, spec.tariff["demand_hours"]
+    length_s = slots * SLOT_S
     times = [spec.start + timedelta(seconds=length_s * at) for at in range(count)]
-    is_billed = [tariff.is_billed(each, hours) for each in times]
-    span = Span(net_W.tolist(), is_billed, float(spec.size.import_W))
+    billed = [(charge.is_billed(each),) for each in times]
+    span = Span(net_W.tolist(), billed, float(spec.size.import_W))
     return cap.lowest(span, length_s, _store(spec), halvings=HALVINGS)
 
 

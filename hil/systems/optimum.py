@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from controller.planner import tariff
-from controller.planner.tariff import MONTH_S, W_PER_KW, Bill
+from controller.planner.tariff import MONTH_S, W_PER_KW, Bill, Charge, charges
 from hil.plant.cells import OCV_V
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S
@@ -48,7 +48,8 @@ def bill(result: Result) -> Bill | None:
     # a price below the feed-in is no reason to buy and sell at once
     feed_in = np.minimum(spec.tariff["feed_in_per_kWh"] * SLOT_H, price)
     cost = _dot(model.bought, price) - _dot(model.sold, feed_in)
-    cost += _tags(model) + sum([peak * rate for rate, peak in _peaks(model)])
+    every = [each for charge in charges(spec.tariff) for each in _peaks(model, charge)]
+    cost += _tags(model) + sum([peak * rate for rate, peak in every])
     return tariff.bill(spec.tariff, _solved_W(model, cost), SLOT_S, series.price, spec.start)
 
 
@@ -103,18 +104,17 @@ def _solved_W(model: Model, cost: Any) -> np.ndarray:
     return values[bought] - values[sold]
 
 
-def _peaks(model: Model) -> list[tuple[float, Any]]:
-    """(money per kW, highest billed mean) of each month."""
+def _peaks(model: Model, charge: Charge) -> list[tuple[float, Any]]:
+    """(money per kW, highest billed mean) of each month of a demand charge."""
     spec = model.result.spec
-    per = round(spec.tariff["demand_interval_min"] * 60 / SLOT_S)
-    rates, hours = spec.tariff["demand_per_kW_month"], spec.tariff["demand_hours"]
+    per = round(charge.interval_min * 60 / SLOT_S)
     peaks: dict[tuple[int, int], list[Any]] = {}
     bought, sold = model.bought, model.sold
     for first in range(0, len(bought) - per + 1, per):
         time = spec.start + timedelta(seconds=first * SLOT_S)
         month = peaks.setdefault((time.year, time.month), [0.0, model.solver.addVariable(lb=0.0)])
-        month[0] += rates[(time.month - 1) % len(rates)] * per * SLOT_S / MONTH_S
-        if tariff.is_billed(time, hours):
+        month[0] += charge.rate(time.month) * per * SLOT_S / MONTH_S
+        if charge.is_billed(time):
             mean = sum([bought[at] - sold[at] for at in range(first, first + per)]) * (1 / per)
             model.solver.addConstr(month[1] >= mean)
     return [(rate, peak) for rate, peak in peaks.values()]

@@ -8,11 +8,13 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import Slot as Row
+from controller.forms.field import table
+from controller.forms.reading import read, tables_of
 from controller.forms.refusal import ConfigError
-from controller.planner import inputs, site_file
+from controller.planner import inputs, site_file, tariff
 from controller.planner.backtest import Past, Way
 from controller.planner.feeds import points, rows
 from controller.planner.planning import SLOTS_PER_DAY, Known, Site, before_of, later
@@ -47,6 +49,13 @@ class Case(NamedTuple):
         yields = self.site.yields._replace(most_W=most_W, low_part=LOW_PART)
         return self._replace(site=self.site._replace(yields=yields))
 
+    def billed(self, tariff: dict[str, Any] | None) -> "Case":
+        """The same with another tariff."""
+        if tariff is None:
+            return self
+        site = self.site._replace(tariff=tariff)
+        return self._replace(site=site, currency=tariff["currency"])
+
     def told(self, way: Way) -> Way:
         """The same way to plan, told the load to come if it is known."""
         if not self.is_told:
@@ -58,6 +67,14 @@ class Case(NamedTuple):
             return way(known._replace(load_W=load_W[at : at + 2 * SLOTS_PER_DAY]))
 
         return told
+
+
+def tariff_of(path: str) -> dict[str, Any]:
+    """The [tariff] of a file that has nothing else. Raises ConfigError."""
+    form = {"tariff": table(tariff.FIELDS)}
+    found: dict[str, Any] = read(path, (), tables_of(path, "a [tariff]"), form)["tariff"]
+    tariff.check(path, found)
+    return found
 
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> Spec:
@@ -93,11 +110,11 @@ def of_series(spec: Spec, found: series.Series, label: str, name: str, variant: 
 def of_folder(site: str, folder: str, days: int) -> list[Case]:
     """All months that load.csv, prices.csv and pv.csv of a folder cover. ConfigError: one line."""
     found = site_file.load(site)
-    read = {kind: _points(found, Path(folder), kind, needed) for kind, needed in KINDS.items()}
-    load = read["load"]
+    points_of = {kind: _points(found, Path(folder), kind, needed) for kind, needed in KINDS.items()}
+    load = points_of["load"]
     assert load is not None, "it is needed"
     spans = _months(load.utc_s[0], load.utc_s[-1] + load.step_s[-1], found.zone, days)
-    cases = [_month(found, read, first, end) for first, end in spans]
+    cases = [_month(found, points_of, first, end) for first, end in spans]
     if not cases:
         raise ConfigError(
             f"{folder}: load.csv covers no {DAYS_MIN} days of one month after {BEFORE_DAYS} days "

@@ -57,6 +57,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "choices": ("all", *plan_without.PARTS),
         "help": f"what a part earns: all, {', '.join(plan_without.PARTS)}",
     },
+    "--tariff": options.value(str, "FILE", "a file with another [tariff], for each system"),
     "--site": options.value(str, "FILE", "a planner.toml, with --series"),
     "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
 }
@@ -66,6 +67,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Plan each month again and print. Returns the exit code."""
     if bool(arguments.site) != bool(arguments.series):
         raise ConfigError("--site and --series: allowed are both, or none of them")
+    given = pasts.tariff_of(arguments.tariff) if arguments.tariff else None
     works = _works(arguments)  # files are refused before the first month is planned
     with Runner(arguments) as runner:
         if arguments.without:
@@ -74,7 +76,8 @@ def main(arguments: argparse.Namespace) -> int:
             report.write_json(arguments.json, plan_without.run(works, parts, runner))
             return report.MET
         found = runner.play(
-            list(works), lambda name: back_tests.judged(works[name]().yielding(arguments.yields))
+            list(works),
+            lambda name: back_tests.judged(works[name]().billed(given).yielding(arguments.yields)),
         )
     print("\n".join(lines(found)))
     report.write_json(arguments.json, found)
@@ -128,8 +131,12 @@ def _months(arguments: argparse.Namespace) -> list[int]:
 
 
 def is_good(row: dict[str, Any]) -> bool:
-    """Never worse than no battery, and no billed peak above the one without it."""
-    return row["saved"] >= -WORSE_PERMILLE / 1000 * row["bill"] and row["cut_W"] >= -1.0
+    """Never worse than no battery, and no billed peak above the one without it. Of several charges
+    a cheap peak may rise for a dear one.
+    """
+    return row["saved"] >= -WORSE_PERMILLE / 1000 * row["bill"] and (
+        row["cut_W"] >= -1.0 or row["one_charge"] is not None
+    )
 
 
 def lines(found: Sequence[dict[str, Any]]) -> list[str]:
@@ -139,6 +146,9 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
         rows = [row for row in found if row["name"] == name]
         text += [_line(f"  {row['label']}", [row]) for row in rows]
         text.append(_line(name, rows, goal_of(name)))
+        if rows[0]["one_charge"] is not None:
+            saved, best = [sum([row[key] for row in rows]) for key in ("one_charge", "best")]
+            text.append(f"  knowing the best one of the charges only: {_percent(saved, best)} %")
         if any([row["yields_W"] for row in rows]):
             text.append(_yields(rows))
     saved, best = [

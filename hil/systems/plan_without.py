@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from unittest import mock
 
-from controller.planner import backtest, forecast, guard, planning
+from controller.planner import backtest, forecast, foresight, guard, habits, planning
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOTS_PER_DAY, Habit, Known, Planned, Site
 from hil.runner.cases import Runner
@@ -20,12 +20,12 @@ from hil.systems.pasts import Case
 
 FALL, RISE, DAY = 0.75, 1.15, 1.2
 DRAWN_DAYS = 10  # of a month, in one of which a bad load begins
-_PLANNED, _HABIT_OF = planning.planned, planning.habit_of
+_PLANNED, _HABIT_OF = planning.planned, habits.habit_of
 
 
 def _with(**changes: Any) -> Callable[..., Planned]:
-    def planned(site: Site, known: Known, cap_W: float, habit: Habit) -> Planned:
-        return _PLANNED(site, known, cap_W, habit._replace(**changes))
+    def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> Planned:
+        return _PLANNED(site, known, caps_W, habit._replace(**changes))
 
     return planned
 
@@ -39,11 +39,11 @@ def _one_habit(found: Habit, instead: Habit) -> Callable[[Site, Known], Habit]:
 
 
 PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its name, by what
-    "guard": (guard, "charge_to_W", lambda *_: math.inf),
-    "holds_cap": (planning, "habit_of", _one_habit(planning.HOLDS_CAP, planning.TRADES)),
-    "trades": (planning, "habit_of", _one_habit(planning.TRADES, planning.HOLDS_CAP)),
+    "guard": (guard, "charge_to_W", lambda *given: [math.inf] * len(given[3])),
+    "holds_cap": (habits, "habit_of", _one_habit(planning.HOLDS_CAP, planning.TRADES)),
+    "trades": (habits, "habit_of", _one_habit(planning.TRADES, planning.HOLDS_CAP)),
     "fading": (forecast, "FADES_SLOTS", 1e-9),
-    "need": (planning, "_floored", lambda site, time, past, slots, cap_W: slots),
+    "need": (planning, "_floored", lambda site, time, past, slots, caps_W: slots),
     "look": (planning, "planned", _with(looks=0)),
     "kept": (planning, "planned", _with(kept=0.0)),
 }
@@ -117,7 +117,7 @@ def played(job: Job) -> dict[str, Any]:
     """What the battery saves with all parts, without each, and by perfect foresight; the bill."""
     case, site = job.case, job.case.site
     stored_J = back_tests.BEGIN * site.full_J
-    best = backtest.optimum(site, case.past, stored_J)
+    best = foresight.optimum(site, case.past, stored_J)
     found = {"": _saved(case, stored_J)}
     for name in job.parts:
         with mock.patch.object(*PARTS[name]):

@@ -40,7 +40,7 @@ class Rules:
         site, count = self._site, 2 * SLOTS_PER_DAY
         self._cap_W = self._cap_W or self._lowest_W(known)
         is_billed = planning.billed_of(site, known.time, 0, count)
-        caps_W = [self._cap_W if each else OPEN_PART * site.import_W for each in is_billed]
+        caps_W = [self._cap_W if any(each) else OPEN_PART * site.import_W for each in is_billed]
         ahead = planning.slots_ahead(site, known, planning.net_ahead_W(known, count), caps_W)
         book = planned(ahead, SLOT_S, site.store._replace(now_J=known.stored_J))
         kept_J = np.minimum(site.store.low_J + book.needed_J, site.store.high_J)
@@ -48,11 +48,10 @@ class Rules:
         return [row_of(slot, power_W, int(part)) for slot, power_W, part in rows]
 
     def _lowest_W(self, known: Known) -> float:
-        site, past = self._site, planning.past_of(self._site, known)
-        span = cap.Span(*past, OPEN_PART * site.import_W)
+        site, (net_W, billed) = self._site, planning.past_of(self._site, known)
+        span = cap.Span(net_W, [(any(each),) for each in billed], OPEN_PART * site.import_W)
         store = site.store._replace(now_J=known.stored_J)
-        peak_W = max([each for each, is_paid in zip(*past) if is_paid], default=0.0)
-        return min(CAP_MARGIN * cap.lowest(span, SLOT_S, store), peak_W)
+        return min(CAP_MARGIN * cap.lowest(span, SLOT_S, store), span.peak_W(0))
 
 
 def planned(slots: Sequence[Slot], slot_s: float, store: Store) -> "Book":

@@ -51,8 +51,8 @@ class Sender:
         cabinets draw beside their batteries, as the grid meter shows it.
         """
         at = self.past.before + slot
-        peak_W = self._peaks.of(later(self.past.start, at))
-        known = backtest.known_at(self.past, at, soc * self.site.full_J, peak_W)
+        peaks_W = self._peaks.of(later(self.past.start, at))
+        known = backtest.known_at(self.past, at, soc * self.site.full_J, peaks_W)
         yielded_h = self.yielded_h(later(self.past.start, at))
         return self.way(known._replace(yielded_h=yielded_h), own_W)
 
@@ -168,7 +168,7 @@ def site_of(spec: Spec, is_capped: bool = True) -> Site:
     export_W = float(size.control.get("grid_export_W_max", size.export_W))
     tariff: dict[str, Any] = spec.tariff
     if not spec.schedule["is_trading"]:  # load tracking has the battery for itself
-        tariff = {**tariff, "demand_per_kW_month": [0.0]}
+        tariff = {**tariff, "demand_per_kW_month": [0.0], "demand": []}
     hours = Hours(*[spec.schedule[each] for each in Hours._fields])
     limits = import_W, export_W, tariff, _agreed(spec), hours
     return Site(store_of(spec), size.energy_Wh * J_PER_WH, *limits)

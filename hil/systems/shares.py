@@ -7,7 +7,7 @@ beside their batteries is a part of that load also without a battery, and is tol
 
 from collections.abc import Mapping
 
-from controller.planner import backtest
+from controller.planner import backtest, foresight
 from controller.planner.backtest import Outcome
 from controller.planner.planning import SLOT_S
 from controller.planner.tariff import J_PER_KWH
@@ -38,7 +38,7 @@ def of(result: Result) -> dict[str, float] | None:
     alone = _sender(result, 0.0).past
     sender = _sender(result, own_W)
     site, past = sender.site, sender.past
-    best = backtest.optimum(site, past, site.store.now_J)
+    best = foresight.optimum(site, past, site.store.now_J)
     ways = backtest.without(past), best, at_1s(result), sender.alone()
     without, least, *paid = [backtest.cost(site, past, each) for each in ways]
     if without - least < LEAST_PART * without:

@@ -131,10 +131,13 @@ def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[s
 
 
 def _limits_W(spec: Spec, limit_W: float, count: int) -> np.ndarray:
-    hours = spec.tariff["demand_hours"]
+    charges = tariff.charges(spec.tariff)
     times = [spec.start + timedelta(seconds=SLOT_S * at) for at in range(count)]
     return np.array(
-        [limit_W if tariff.is_billed(each, hours) else spec.size.import_W for each in times]
+        [
+            limit_W if any([one.is_billed(each) for one in charges]) else spec.size.import_W
+            for each in times
+        ]
     )
 
 

@@ -211,7 +211,7 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
 
 def _check(file: str, top: dict[str, Any]) -> None:
     """Refuse values that contradict each other."""
-    battery, schedule, hours = (top["battery"], top["schedule"], top["tariff"]["demand_hours"])
+    battery, schedule = top["battery"], top["schedule"]
     units, high = battery["units"], schedule["high_permille"]
     if battery["units"] % battery["cabinets"]:
         allowed = f"a divisor of units = {units}"
@@ -223,8 +223,7 @@ def _check(file: str, top: dict[str, Any]) -> None:
     if schedule["reserve_permille"] >= high:
         path = "schedule", "reserve_permille"
         not_allowed(file, path, schedule[path[1]], f"below high_permille = {high}")
-    if hours and hours[0] >= hours[1]:
-        not_allowed(file, ("tariff", "demand_hours"), hours, "[first, end], on one day")
+    tariff.check(file, top["tariff"])
     try:
         times.zone_of(top["zone"])
     except SeriesError as error:

@@ -5,7 +5,8 @@ Tuned: a plan of 48 h, a program that is built once, a small gap, the peak count
 the worth of the last energy are those of the planner. Its peak: a demand charge for the judged days
 on what exceeds the month's peak so far; the peak of its plan is the cap of the layer. Our cap: the
 planner's cap costs nothing, and a kW above it some months' charge. The layer gets that cap, and the
-part of the band that the planner keeps for it is not in the plan.
+part of the band that the planner keeps for it is not in the plan. EMHASS has as many charges as the
+tariff.
 """
 
 import json
@@ -21,8 +22,10 @@ from emhass.optimization import Optimization
 from controller.core.base.schedule_table import SLOTS_MAX, Slot as Row
 from controller.planner import planning
 from controller.planner.backtest import Past
+from controller.planner.cap import Span, limits_W
 from controller.planner.daily import Daily
 from controller.planner.exact import Slot
+from controller.planner.places import Bills
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site
 from controller.planner.rows import row_of
 from controller.planner.tariff import MONTH_S
@@ -43,7 +46,7 @@ class Emhass:
     def __init__(self, site: Site, past: Past, has_our_cap: bool) -> None:
         self._site, self._daily, self._has_our_cap = site, Daily(site), has_our_cap
         self._judged = (len(past.load_W) - past.before) * SLOT_S / MONTH_S
-        self._programs: dict[tuple[float, float], Optimization] = {}
+        self._programs: dict[tuple[tuple[float, ...], float], Optimization] = {}
         self.failed = 0
 
     def begin(self, known: Known) -> None:
@@ -52,33 +55,44 @@ class Emhass:
 
     def __call__(self, known: Known) -> list[Row]:
         """The rows of a schedule from this slot on."""
-        site, low_J, free_W = self._site, self._site.store.low_J, known.peak_W
+        site, low_J, free_W = self._site, self._site.store.low_J, [*known.peaks_W]
         if self._has_our_cap:
-            free_W = self._daily.planned(known).cap_W
+            free_W = self._daily.planned(known).held_W
             low_J += self._daily.habit.kept * (site.store.high_J - low_J)
         billed = planning.billed_of(site, known.time, 0, COUNT)
+        open_W = planning.OPEN_PART * site.import_W
         net_W = planning.net_ahead_W(known, COUNT)
-        slots = planning.slots_ahead(
-            site, known, net_W, [planning.OPEN_PART * site.import_W] * COUNT
-        )
+        slots = planning.slots_ahead(site, known, net_W, [open_W] * COUNT)
         power_W = self._planned(known, slots, billed, free_W, low_J)
         if not self._has_our_cap:
-            grid_W = [each_W - own_W for each_W, own_W, paid in zip(net_W, power_W, billed) if paid]
-            free_W = max([free_W, *grid_W])
+            span = Span([each_W - own_W for each_W, own_W in zip(net_W, power_W)], billed, open_W)
+            free_W = [max(each_W, span.peak_W(at, each_W)) for at, each_W in enumerate(free_W)]
         permille = int(1000 * low_J / site.full_J)
-        slots = [slot._replace(cap_W=free_W) if each else slot for slot, each in zip(slots, billed)]
+        caps_W = limits_W(billed, free_W, open_W)
+        slots = [slot._replace(cap_W=caps_W[bills]) for slot, bills in zip(slots, billed)]
         return [row_of(*each, permille) for each in zip(slots[:SLOTS_MAX], power_W)]
 
     def _planned(
-        self, known: Known, slots: Sequence[Slot], billed: list[bool], free_W: float, low_J: float
+        self,
+        known: Known,
+        slots: Sequence[Slot],
+        billed: Sequence[Bills],
+        free_W: Sequence[float],
+        low_J: float,
     ) -> list[float]:
         """The battery's power by slot; no plan: 0."""
         site, store = self._site, self._site.store
-        rate = DEAR if self._has_our_cap else planning.rate_of(site, known.time) * self._judged
-        if (rate, low_J) not in self._programs:
-            own = _program(site, rate, GAPS[self._has_our_cap], low_J)
-            self._programs[rate, low_J] = own
-        program = self._programs[rate, low_J]
+        rates = tuple(
+            [
+                DEAR * (each > 0) if self._has_our_cap else each * self._judged
+                for each in planning.rates_of(site, known.time)
+            ]
+        )
+        if (rates, low_J) not in self._programs:
+            own = _program(site, rates, GAPS[self._has_our_cap], low_J)
+            self._programs[rates, low_J] = own
+        program, is_one = self._programs[rates, low_J], len(rates) == 1
+        windows = [[float(each) for each in one] for one in zip(*billed)]
         load_W, pv_W = planning.ahead_W(known, COUNT)
         price = np.array([each.price_per_kWh for each in slots])
         price[-1] = max(price[-1], LEAST)
@@ -89,14 +103,14 @@ class Emhass:
             *(pd.Series(pv_W, SLOTS), pd.Series(load_W, SLOTS), COUNT),
             soc_init=known.stored_J / site.full_J,
             soc_final=low_J / site.full_J,
-            current_period_peak=free_W,
-            capacity_charge_window=[float(each) for each in billed],
+            current_period_peak=free_W[0] if is_one else [*free_W],
+            capacity_charge_window=windows[0] if is_one else windows,
         )
         self.failed += "P_batt" not in found
         return found.get("P_batt", pd.Series(0.0, SLOTS)).tolist()
 
 
-def _program(site: Site, rate: float, gap: float, low_J: float) -> Optimization:
+def _program(site: Site, rates: Sequence[float], gap: float, low_J: float) -> Optimization:
     """EMHASS's own defaults, but for these keys."""
     store = site.store
     conf = json.loads(files("emhass").joinpath("data/config_defaults.json").read_text())
@@ -108,7 +122,7 @@ def _program(site: Site, rate: float, gap: float, low_J: float) -> Optimization:
         "num_threads": 1,
         "lp_solver_mip_rel_gap": gap,
         "lp_solver_timeout": 3600,  # of the wall clock: a busy machine must not cut a plan short
-        "capacity_cost_per_kw": rate,
+        "capacity_cost_per_kw": [*rates],  # of one it takes the number
         "maximum_power_from_grid": planning.CAP_PART * site.import_W,
         "maximum_power_to_grid": site.export_W,
         "compute_curtailment": True,

@@ -11,7 +11,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from controller.planner import backtest, tariff
+from controller.planner import foresight, tariff
 from controller.planner.backtest import Outcome
 from hil.campaigns.benchmarks import document, machine
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
@@ -25,7 +25,10 @@ MONTHS = (
     ("nordic", "small", 7),
     ("north_america", "", 7),
     ("shanghai", "", 7),
+    ("berlin", "", 7, "day_and_night"),
+    ("berlin", "", 1, "peak_window"),
 )
+TARIFFS = ROOT / "controller" / "planner" / "example"
 CHILD = "hil.campaigns.benchmarks.planner_ways"
 WAYS = ("rules", "planner")
 RIVALS = ("EMHASS, its peak", "EMHASS, our cap")
@@ -39,12 +42,7 @@ NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     """The findings. data: folder of measured series. Raises RuntimeError: one line."""
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
-    cases = [
-        measured.month(data, (name, variant), month, days, seed, None)
-        if data
-        else pasts.built_in(name, variant, month, days, seed)
-        for name, variant, month in MONTHS
-    ]
+    cases = [_case(*each, days=days, seed=seed, data=data) for each in MONTHS]
     months = [_of_month(case) for case in cases]
     if RIVAL_PYTHON.exists():  # some hundred times the planner's time: each core has one
         with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -59,9 +57,23 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
     return Measured(figures, notes, details, machine.priority())
 
 
+def _case(
+    name: str, variant: str, month: int, tariff: str = "", *, days: int, seed: int, data: str | None
+) -> Case:
+    """A month of a system. tariff: an example of the planner in place of its own."""
+    if data:
+        case = measured.month(data, (name, variant), month, days, seed, None)
+    else:
+        case = pasts.built_in(name, variant, month, days, seed)
+    if not tariff:
+        return case
+    given = pasts.tariff_of(str(TARIFFS / f"{tariff}.toml"))
+    return case._replace(name=f"{name} {tariff}").billed(given)
+
+
 def _of_month(case: Case) -> dict[str, dict[str, float]]:
     """Figures of each way that needs nothing more."""
-    best = backtest.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
+    best = foresight.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
     return {"perfect foresight": _measures(case, best), **{way: _played(way, case) for way in WAYS}}
 
 

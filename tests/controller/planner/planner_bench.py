@@ -78,7 +78,7 @@ class PlannerBench:
     def measured(self, until=0, soc="550", able="645000,250000,250000"):
         """What the recorder publishes: two days until `until` quarters after noon."""
         rows = [
-            f"{at * QUARTER_S},{load_W(at):.0f},0,{load_W(at):.0f},0,{soc},,{able}"
+            f"{at * QUARTER_S},{load_W(at):.0f},0,{load_W(at):.0f},0,{soc},,{able},"
             for at in range(self.now - 2 * DAY_QUARTERS, self.now + until)
         ]
         path = self.folder / "run" / "quarters.csv"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_planning import SITE
 
-from controller.planner import able, accounts, backtest, books
+from controller.planner import able, accounts, backtest, books, foresight
 from controller.planner.books import Quarter
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -199,7 +199,7 @@ def played(days, way):
 
 
 def test_the_share_of_the_optimum_is_1000_and_of_no_battery_0():
-    best = played(7, lambda past: backtest.optimum(SITE, past, 200e3 * 3600))
+    best = played(7, lambda past: foresight.optimum(SITE, past, 200e3 * 3600))
     permille, days = accounts.share(SITE, best)
     assert days == 7 and permille == pytest.approx(1000, abs=5)
     permille, days = accounts.share(SITE, played(7, backtest.without))

@@ -1,9 +1,13 @@
 """The plan of least cost against a linear program."""
 
+from datetime import datetime
+
 import highspy
 import pytest
 from hypothesis import given, settings, strategies as st
+from test_tariff import tariff_of
 
+from controller.planner import backtest, foresight, planning, tariff
 from controller.planner.exact import BREAKS_PER_KWH, J_PER_KWH, Slot, Store, floors, plan
 
 SLOT_S = 900.0
@@ -115,3 +119,57 @@ def test_the_sun_is_stored_before_the_grid_charges_and_used_when_energy_is_deare
     found = plan(slots, SLOT_S, store, 0.0)
     assert found.power_W[:4] == [-200e3] * 4 and not any(found.power_W[4:20])
     assert sum(found.power_W[20:]) * SLOT_S == pytest.approx(0.81 * 200 * KWH)
+
+
+def least_bill(site, past, stored_J):
+    """The cost of perfect foresight as a linear program: peaks are variables."""
+    solver, store, start = highspy.Highs(), site.store, planning.later(past.start, past.before)
+    solver.silent()
+    net_W, price = backtest.without(past).grid_W, past.price_per_kWh[past.before :]
+    share, kWh = len(net_W) * SLOT_S / tariff.MONTH_S, SLOT_S / KWH
+    at_kWh, cost, grid = stored_J / KWH, 0.0, []
+    for each_W, each in zip(net_W, price):
+        bought, taken, given_ = [
+            solver.addVariable(lb=0.0, ub=most_W)
+            for most_W in (site.import_W, store.charge_W, store.discharge_W)
+        ]
+        stored = solver.addVariable(lb=store.low_J / KWH, ub=store.high_J / KWH)
+        solver.addConstr(bought == each_W + taken - given_)
+        moved = taken * (store.one_way * kWh) - given_ * (kWh / store.one_way)
+        solver.addConstr(stored - at_kWh == moved)
+        cost += kWh * (each * bought + store.wear_per_kWh * given_)
+        at_kWh = stored
+        grid.append(bought)
+    for charge in tariff.charges(site.tariff):
+        peak, count = solver.addVariable(lb=0.0), charge.interval_min // 15
+        cost += peak * (charge.rate(start.month) / 1000 * share)
+        for first in range(0, len(grid), count):
+            if charge.is_billed(planning.later(start, first)):
+                solver.addConstr(peak >= sum(grid[first : first + count]) * (1 / count))
+    mean = sum(price) / len(price)
+    solver.minimize(cost - mean * at_kWh)
+    return solver.getObjectiveValue() + mean * stored_J / KWH
+
+
+DEMAND = (
+    {"name": "day", "per_kW_month": [9.0], "hours": [6, 22]},
+    {"name": "night", "per_kW_month": [3.0], "hours": [22, 6]},
+    {"name": "noon", "per_kW_month": [4.0], "hours": [11, 13], "days": "working"},
+    {"name": "winter", "per_kW_month": [50.0], "months": [1]},
+)
+
+
+@pytest.mark.parametrize("names, part", [("1", 0.99), ("12", 0.98), ("14", 0.99), ("123", 0.94)])
+def test_perfect_foresight_of_several_charges_saves_what_a_linear_program_saves(names, part):
+    demand = [{**DEMAND[int(name) - 1]} for name in names]
+    store = Store(20 * KWH, 120 * KWH, 60 * KWH, 60e3, 60e3, 0.95)
+    site = planning.Site(store, 130 * KWH, 400e3, 0.0, tariff_of(demand=demand))
+    day_W = [100e3] * 28 + [140e3] * 16 + [180e3] * 8 + [150e3] * 32 + [110e3] * 12
+    load_W = [each * (1 + at % 7 / 100) for at, each in enumerate(day_W * 5)]
+    price = [0.05 + 0.08 * (each > 120e3) for each in load_W]
+    past = backtest.Past(datetime(2026, 6, 1), load_W, [0.0] * 480, price, 96)
+    without = backtest.cost(site, past, backtest.without(past))
+    found = backtest.cost(site, past, foresight.optimum(site, past, store.now_J))
+    least = least_bill(site, past, store.now_J)
+    assert least - 1e-6 <= found <= without
+    assert without - found >= part * (without - least)

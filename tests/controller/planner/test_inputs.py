@@ -61,9 +61,9 @@ def test_a_plan_follows_from_files_alone(load, prices):
     assert [round(1000 * each) for each in found.price_per_kWh] == [
         48 + at // 4 for at in range(48)
     ]
-    known = inputs.known(found, 1e9, 5.0)
-    cap_W = planning.cap_of(own.site, known, planning.TRADES)
-    assert planning.planned(own.site, known, cap_W, planning.TRADES).rows
+    known = inputs.known(found, 1e9, [5.0])
+    caps_W = planning.caps_of(own.site, known, planning.TRADES)
+    assert planning.planned(own.site, known, caps_W, planning.TRADES).rows
 
 
 def test_an_old_feed_ages_is_named_and_then_the_day_before_counts(load, prices):

@@ -7,7 +7,7 @@ import pytest
 from test_tariff import tariff_of
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import able, backtest, cap, exact, places, planning, rows
+from controller.planner import able, backtest, cap, exact, foresight, habits, places, planning, rows
 from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
@@ -31,15 +31,15 @@ def past(days=8, before=7):
     [(400, 100e3, 108_333), (50, 100e3, 175_000), (400, 20e3, 180_000), (0, 100e3, 200_000)],
 )
 def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, lowest_W):
-    span = cap.Span(DAY_W * 7, [True] * SLOTS_PER_DAY * 7, 1e6)
+    span = cap.Span(DAY_W * 7, [(True,)] * SLOTS_PER_DAY * 7, 1e6)
     full_J = energy_kWh * J_PER_KWH
     store = STORE._replace(
         low_J=0.0, high_J=full_J, now_J=full_J, charge_W=power_W, discharge_W=power_W
     )
     found_W = cap.lowest(span, SLOT_S, store)
     # seven days begin full, so a large store may end empty
-    assert found_W <= lowest_W + 10 and cap.is_held(span, SLOT_S, store, found_W)
-    assert not cap.is_held(span, SLOT_S, store, found_W - 10)
+    assert found_W <= lowest_W + 10 and cap.is_held(span, SLOT_S, store, [found_W])
+    assert not cap.is_held(span, SLOT_S, store, [found_W - 10])
     if energy_kWh < 400 or power_W < 100e3:
         assert found_W == pytest.approx(lowest_W, abs=10)
 
@@ -48,18 +48,113 @@ def test_the_lowest_cap_is_that_of_mean_energy_or_power(energy_kWh, power_W, low
 def test_a_load_that_yields_lowers_the_cap_in_so_many_slots(slots, lowest_W):
     store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
     yields = cap.Yields(10e3, slots, store.high_J)
-    span = cap.Span(DAY_W * 7, [True] * SLOTS_PER_DAY * 7, 1e6, yields=yields)
+    span = cap.Span(DAY_W * 7, [(True,)] * SLOTS_PER_DAY * 7, 1e6, yields=yields)
     assert cap.lowest(span, SLOT_S, store) == pytest.approx(lowest_W, abs=10)
 
 
 def test_a_battery_that_is_not_low_gives_first_and_the_load_yields_the_rest():
     store = STORE._replace(low_J=0.0, high_J=50 * J_PER_KWH, now_J=50 * J_PER_KWH)
     # it is empty after 6 of 8 slots, and the load yields all of 30 kW in the last two
-    span = cap.Span(DAY_W, [True] * SLOTS_PER_DAY, 1e6, yields=cap.Yields(30e3, 2))
+    span = cap.Span(DAY_W, [(True,)] * SLOTS_PER_DAY, 1e6, yields=cap.Yields(30e3, 2))
     assert cap.lowest(span, SLOT_S, store) == pytest.approx(170e3, abs=4000)
     assert cap.lowered_W(50e3, 30e3, False, 40e3) == 20e3
     assert cap.lowered_W(50e3, 60e3, False, 40e3) == 0.0
     assert cap.lowered_W(50e3, 60e3, True, 40e3) == 40e3
+
+
+def demand(rate, hours=(), **more):
+    return {"name": "x", "per_kW_month": [rate], "hours": [*hours], **more}
+
+
+def charged(*tables, **store):
+    return SITE._replace(tariff=tariff_of(demand=[*tables]), store=STORE._replace(**store))
+
+
+def caps_W(site, peaks_W=(0.0, 0.0)):
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, site.store.low_J, peaks_W)
+    return planning.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
+
+
+NOON, REST = (12, 14), (14, 12)  # 200 and 100 kW of the week made by hand
+
+
+def test_a_cheap_peak_rises_above_the_load_where_a_dear_one_falls_by_more():
+    """60 kWh: 30 kW less for two hours at noon. The rest, of 100 kW at all times, charges them."""
+    small = {"high_J": 120 * J_PER_KWH}
+    found = caps_W(charged(demand(9.0, NOON), demand(1.0, REST), **small))
+    assert found == pytest.approx([170e3, 102.73e3], abs=50)
+    assert caps_W(charged(demand(1.0, REST), demand(9.0, NOON), **small)) == found[::-1]
+    # as dear as the noon, its 22 hours are not worth 2.7 kW more than 30 less: the same plan
+    assert caps_W(charged(demand(9.0, NOON), demand(9.0, REST), **small)) == found
+    # 12 times as dear they are
+    dear = caps_W(charged(demand(1.0, NOON), demand(12.0, REST), **small))
+    assert dear[0] > 190e3 and dear[1] <= 100e3
+    # a month that has paid 190 kW at noon needs less energy there
+    paid = caps_W(charged(demand(9.0, NOON), demand(1.0, REST), **small), (190e3, 0.0))
+    assert paid == pytest.approx([190e3, 100.61e3], abs=50)
+
+
+def test_a_charge_that_does_not_count_this_month_has_no_cap():
+    winter = demand(9.0, NOON, months=[1])
+    assert caps_W(charged(winter, demand(1.0)))[0] == planning.OPEN_PART * SITE.import_W
+    (alone_W,) = caps_W(charged(demand(1.0)), (0.0,))
+    assert caps_W(charged(winter, demand(1.0)))[1] == alone_W
+
+
+def test_the_sum_of_the_peaks_decides_how_the_energy_is_divided():
+    """40 kWh for two hours at 200 kW, then a quarter at 195 and 105 minutes at 185: a quarter of
+    the first relief of 20 kW pays for 13.75 kW of the second.
+    """
+    day_W = [100e3] * 40 + [200e3] * 8 + [195e3] + [185e3] * 7 + [100e3] * 40
+    store = STORE._replace(low_J=0.0, high_J=40 * J_PER_KWH, now_J=40 * J_PER_KWH)
+    billed = [(40 <= at < 48, 48 <= at < 56) for at in range(96)]
+    span = cap.Span(day_W, billed, 1e6, [1e9] * 2)
+    found = cap.cheapest(span, SLOT_S, store, (5.0, 2.0), [0.0, 0.0])
+    assert found == pytest.approx([185e3, 181.25e3], abs=10)
+    assert cap.cheapest(span, SLOT_S, store, (9.0, 0.1), [0.0, 0.0])[0] == pytest.approx(
+        180e3, abs=5
+    )
+
+
+@pytest.mark.parametrize("rates", [(9.0, 1.0), (1.0, 9.0)])
+def test_of_two_caps_that_cannot_be_held_the_cheap_one_rises_first(rates):
+    """20 kWh are left for two hours, and each needs 30 kWh to stay at 170 kW."""
+    site = charged(demand(rates[0], (12, 13)), demand(rates[1], (13, 14)))
+    at = 7 * SLOTS_PER_DAY + 48
+    known = backtest.known_at(past(), at, 70 * J_PER_KWH, [0.0, 0.0])
+    held_W = planning.planned(site, known, [170e3, 170e3], planning.TRADES).held_W
+    dear = rates.index(9.0)
+    assert held_W[dear] == pytest.approx(180e3, abs=10)
+    assert held_W[1 - dear] == pytest.approx(200e3, abs=10)
+
+
+def test_a_charge_of_working_days_bills_none_of_the_weekend():
+    site = charged(demand(1.0, days="working"), demand(1.0, (22, 6), days="weekend"))
+    friday = datetime(2026, 6, 5, 23, 45)
+    assert planning.billed_of(site, friday, 0, 2) == [(True, False), (False, True)]
+    assert planning.billed_of(site, friday, 25, 1) == [(False, False)], "Saturday at 6:00"
+
+
+def test_a_slot_has_the_lowest_cap_of_the_charges_that_bill_it():
+    billed = [(True, True), (True, False), (False, True), (False, False)]
+    limits = cap.limits_W(billed, [3.0, 2.0], 9.0)
+    assert [limits[each] for each in billed] == [2.0, 3.0, 2.0, 9.0]
+    assert cap.reached_W([(True, True), (False, True)], [3.0, 5.0]) == [3.0, 5.0]
+    assert cap.reached_W([(True, True), (True, False)], [3.0, 5.0]) == [3.0, 3.0]
+
+
+def test_a_schedule_of_two_charges_keeps_both_caps_and_raises_the_cheap_one_first():
+    """The battery is empty six hours before noon: 17 of 60 kWh are there in time at 103 kW."""
+    site = charged(demand(9.0, NOON), demand(1.0, REST), low_J=50 * J_PER_KWH, high_J=110 * 3.6e6)
+    at = 7 * SLOTS_PER_DAY + 24
+    for stored_kWh, raised in ((110, False), (50, True)):
+        known = backtest.known_at(past(), at, stored_kWh * J_PER_KWH, [0.0, 0.0])
+        found = planning.planned(site, known, [170e3, 103e3], planning.TRADES)
+        is_noon = [48 <= (at + each) % 96 < 56 for each in range(len(found.slots))]
+        assert (found.held_W[0] > 170e3) == raised and found.held_W[1] == 103e3 == found.cap_W
+        for slot, own_W, noon in zip(found.slots, found.plan.power_W, is_noon):
+            assert slot.net_W - own_W <= slot.cap_W + 1
+            assert slot.cap_W == (found.held_W[0] if noon else 103e3)
 
 
 YIELDING = SITE._replace(yields=cap.Agreed(20e3, 100.0, 1.0))
@@ -67,14 +162,14 @@ YIELDING = SITE._replace(yields=cap.Agreed(20e3, 100.0, 1.0))
 
 def test_hours_that_are_used_up_do_not_count_in_a_cap():
     store = STORE._replace(high_J=110 * J_PER_KWH)
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.low_J, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.low_J, [0.0])
     caps_W = []
     for gone_h in (86.0, 87.0, 100.0):  # seven days need 14 h
         own, site = known._replace(yielded_h=gone_h), YIELDING._replace(store=store)
-        caps_W.append(planning.cap_of(site, own, planning.TRADES))
+        caps_W.extend(planning.caps_of(site, own, planning.TRADES))
     assert caps_W[0] == pytest.approx(caps_W[2] - 20e3, abs=10)
     assert caps_W[0] < caps_W[1] < caps_W[2]
-    assert caps_W[2] == planning.cap_of(SITE._replace(store=store), known, planning.TRADES)
+    assert caps_W[2:] == planning.caps_of(SITE._replace(store=store), known, planning.TRADES)
 
 
 def test_energy_that_the_load_gets_later_is_named_and_no_saving():
@@ -92,14 +187,14 @@ def test_energy_that_the_load_gets_later_is_named_and_no_saving():
 
 
 def test_a_cap_that_the_month_has_paid_already_is_not_undercut():
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, 190e3)
-    assert planning.cap_of(SITE, known, planning.TRADES) == 190e3
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, [190e3])
+    assert planning.caps_of(SITE, known, planning.TRADES) == [190e3]
 
 
 def test_a_schedule_keeps_the_cap_and_says_each_slot_once():
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, 0.0)
-    cap_W = planning.cap_of(SITE, known, planning.TRADES)
-    found = planning.planned(SITE, known, cap_W, planning.TRADES)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, [0.0])
+    (cap_W,) = caps_W = planning.caps_of(SITE, known, planning.TRADES)
+    found = planning.planned(SITE, known, caps_W, planning.TRADES)
     grid_W = [slot.net_W - power_W for slot, power_W in zip(found.slots, found.plan.power_W)]
     assert found.cap_W == cap_W < 150e3 and max(grid_W) <= cap_W + 1
     assert len(found.rows) == SLOTS_PER_DAY
@@ -132,17 +227,17 @@ def test_what_the_sun_fills_anyway_also_gives_beneath_a_cloud(hours, caps_W):
 
 def test_an_empty_battery_raises_the_cap_to_what_it_can_hold():
     at = 7 * SLOTS_PER_DAY + 46  # half an hour before the load rises
-    known = backtest.known_at(past(), at, STORE.low_J, 0.0)
-    found = planning.planned(SITE, known, 120e3, planning.TRADES)
+    known = backtest.known_at(past(), at, STORE.low_J, [0.0])
+    found = planning.planned(SITE, known, [120e3], planning.TRADES)
     assert 150e3 < found.cap_W < 200e3
 
 
 def test_a_cap_that_rises_spares_the_battery_and_lets_no_charge_rise_with_it():
     at = 7 * SLOTS_PER_DAY + 8  # in the cheap hours, with a low battery of little power
     site = SITE._replace(store=STORE._replace(charge_W=20e3, discharge_W=60e3, high_J=90 * 3.6e6))
-    known = backtest.known_at(past(), at, STORE.low_J, 0.0)
+    known = backtest.known_at(past(), at, STORE.low_J, [0.0])
     habit = planning.TRADES._replace(looks=2 * SLOTS_PER_DAY)
-    found = planning.planned(site, known, 110e3, habit)
+    found = planning.planned(site, known, [110e3], habit)
     grid_W = [slot.net_W - own_W for slot, own_W in zip(found.slots, found.plan.power_W)]
     assert found.cap_W > 150e3
     assert max([each for slot, each in zip(found.slots, grid_W) if slot.net_W < 110e3]) <= 110e3 + 1
@@ -152,7 +247,7 @@ def test_a_back_test_knows_a_day_of_25_hours():
     """26 October 2025: the hour from 2 to 3 comes twice; at 13 h tomorrow's prices come."""
     start, count = datetime(2025, 10, 25, tzinfo=ZoneInfo("Europe/Berlin")), 4 * SLOTS_PER_DAY
     given = backtest.Past(start, [1.0] * count, [0.0] * count, [0.1] * count, SLOTS_PER_DAY)
-    midnight, noon, one = [backtest.known_at(given, 96 + each, 0.0, 0.0) for each in (0, 52, 56)]
+    midnight, noon, one = [backtest.known_at(given, 96 + each, 0.0, [0.0]) for each in (0, 52, 56)]
     assert (midnight.time.day, midnight.time.hour, len(midnight.price_per_kWh)) == (26, 0, 100)
     assert (noon.time.hour, len(noon.price_per_kWh)) == (12, 48)
     assert (one.time.hour, len(one.price_per_kWh)) == (13, 44 + SLOTS_PER_DAY)
@@ -164,14 +259,14 @@ def test_a_back_test_knows_a_day_of_25_hours():
 
 def test_a_plan_saves_and_no_plan_beats_the_bound():
     given = past()
-    habit = planning.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, 0.0))
+    habit = habits.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, [0.0]))
 
     def way(known):
-        cap_W = planning.cap_of(SITE, known, habit)
-        return planning.planned(SITE, known, cap_W, habit).rows
+        caps_W = planning.caps_of(SITE, known, habit)
+        return planning.planned(SITE, known, caps_W, habit).rows
 
     done = backtest.followed(SITE, given, STORE.now_J, way)
-    best = backtest.optimum(SITE, given, STORE.now_J)
+    best = foresight.optimum(SITE, given, STORE.now_J)
     costs = [backtest.cost(SITE, given, each) for each in (best, done, backtest.without(given))]
     assert costs == sorted(costs) and costs[1] < costs[2]
     assert max(done.grid_W) < max(backtest.without(given).grid_W)

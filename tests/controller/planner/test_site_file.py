@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.forms.refusal import ConfigError
-from controller.planner import site_file
+from controller.planner import site_file, tariff
 from tests.repository import ROOT
 from tests.tables import cases
 
@@ -44,6 +44,16 @@ def test_the_example_is_a_site():
     ]
     assert found.feeds[0].keys["path"] == str(EXAMPLE.parent / "prices.csv")
     assert found.feeds[1].keys["path"] == "/run/firebreak/quarters.csv"
+
+
+@pytest.mark.parametrize("name", ["day_and_night", "peak_window"])
+def test_an_example_of_several_charges_takes_the_place_of_the_tariff(name, tmp_path):
+    own = (EXAMPLE.parent / f"{name}.toml").read_text()
+    before, after = TEXT.split("[tariff]")[0], TEXT[TEXT.index("# Drop day-ahead prices") :]
+    found = load(tmp_path, before + own + after)
+    assert len(tariff.charges(found.site.tariff)) == 2
+    line = refused(tmp_path, before + own.replace("adder", "demand_hours = [6, 22]\nadder") + after)
+    assert line == "tariff.demand: is beside demand_hours; allowed one of the two forms"
 
 
 def test_the_remarks_of_the_example_are_feeds_too(tmp_path):

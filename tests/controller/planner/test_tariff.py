@@ -35,7 +35,7 @@ def test_energy_costs_its_price_and_the_adder_and_export_pays_the_feed_in():
 def test_what_a_file_leaves_out_costs_nothing():
     assert tariff_of() == {
         "currency": "EUR", "adder_per_kWh": 0.0, "feed_in_per_kWh": 0.0, "fuel_per_kWh": 0.35,
-        "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [],
+        "demand_per_kW_month": [0.0], "demand_interval_min": 15, "demand_hours": [], "demand": [],
         "tag_per_kW_year": 0.0, "tag_hours": 5, "tag_window": [14, 18], "carbon_per_t": 0.0,
     }  # fmt: skip
     for key, low, high in (("adder_per_kWh", 0, 1000), ("tag_hours", 1, 100)):
@@ -48,7 +48,7 @@ def test_what_a_file_leaves_out_costs_nothing():
 def test_small_powers_and_exports_alone_are_billed_exactly():
     assert bill_of([2], days=1).energy == pytest.approx(4.8, rel=1e-9)
     found = bill_of([-100], demand_per_kW_month=[10.0], tag_per_kW_year=60.0)
-    assert found == (0.0, 0.0, 0.0, 0.0)
+    assert found == (0.0, 0.0, 0.0, (0.0,))
 
 
 @cases("""
@@ -57,8 +57,9 @@ def test_small_powers_and_exports_alone_are_billed_exactly():
 """)
 def test_billed_hours_are_of_working_days(day, hour, counts):
     """5 June 2026 is a Friday."""
-    assert tariff.is_billed(datetime(2026, 6, day, hour, 59), [6, 22]) == counts
-    assert tariff.is_billed(datetime(2026, 6, day, hour), [])
+    for hours, expected in (([6, 22], counts), ([], True)):
+        (charge,) = tariff.charges(tariff_of(demand_hours=hours))
+        assert charge.is_billed(datetime(2026, 6, day, hour, 59)) == expected
 
 
 @cases("""
@@ -145,3 +146,61 @@ def test_time_of_use(month, hour, price):
     table = {"valley": 1, "flat": 2, "peak": 3, "valley_hours": [[22, 6]]}
     table |= {"peak_hours": [[8, 11], [18, 21]], "summer_peak_hours": [[8, 15], [18, 21]]}
     assert prices.time_of_use(table, datetime(2026, month, 1, hour), 1)[0] == price
+
+
+DAY, NIGHT = (
+    {"name": "day", "per_kW_month": [9.0], "hours": [6, 22]},
+    {"name": "night", "per_kW_month": [3.0], "hours": [22, 6], "interval_min": 60},
+)
+WINDOW = {"name": "window", "per_kW_month": [12.0], "hours": [16, 20], "days": "working"}
+
+
+def charges_of(*tables):
+    return tariff.charges(tariff_of(demand=list(tables)))
+
+
+@cases("""
+    table  month  day  hour  counts
+    NIGHT  6  5  21  False | NIGHT  6  5  22  True | NIGHT  6  6  5  True | NIGHT  6  6  6  False
+    DAY  6  6  5  False | DAY  6  6  6  True | DAY  6  7  21  True | DAY  6  7  22  False
+    WINDOW  6  5  16  True | WINDOW  6  5  20  False | WINDOW  6  6  16  False
+    WINDOW|{"days":"weekend"}  6  6  16  True | WINDOW|{"days":"weekend"}  6  8  16  False
+    WINDOW|{"months":[5,7]}  6  5  16  False | WINDOW|{"months":[6]}  6  5  16  True
+""")
+def test_a_charge_counts_in_its_hours_days_and_months(table, month, day, hour, counts):
+    """5 June 2026 is a Friday."""
+    (charge,) = charges_of(table)
+    assert charge.is_billed(datetime(2026, month, day, hour, 59)) == counts
+
+
+def test_each_charge_is_billed_by_its_own_intervals_hours_and_months():
+    """400 kW in the first quarter of the night, 300 in the first of the day, else 100."""
+    day = [400, *[100] * 23, 300, *[100] * 71]
+    found = bill_of(day, demand=[DAY, NIGHT, WINDOW | {"months": [7]}])
+    assert found.peaks_W == (300e3, 175e3, 0.0) and found.peak_W == 300e3
+    assert found.demand == pytest.approx((9 * 300 + 3 * 175) * 30 / 30.4375)
+    summer = WINDOW | {"months": [7], "per_kW_month": [float(at) for at in range(12)]}
+    (charge,) = charges_of(summer)
+    assert [charge.rate(month) for month in (6, 7, 8)] == [0, 6.0, 0]
+
+
+def test_the_short_form_is_one_charge_of_working_days():
+    (charge,) = tariff.charges(tariff_of(demand_per_kW_month=[8.0], demand_hours=[6, 22]))
+    assert charge[1:] == ([8.0], 15, [6, 22], "working", [])
+    assert tariff.charges(tariff_of())[0][1:] == ([0.0], 15, [], "all", [])
+
+
+@cases("""
+    changes  line
+    {"demand":[DAY],"demand_per_kW_month":[8.0]}  "is beside demand_per_kW_month; allowed one of"
+    {"demand":[DAY],"demand_hours":[6,22]}  "is beside demand_hours; allowed one of the two forms"
+    {"demand":[DAY]*5}  "has 5 charges; allowed at most 4"
+""")
+def test_two_forms_and_too_many_charges_are_refused(changes, line):
+    with pytest.raises(ConfigError) as found:
+        tariff.check("a.toml", tariff_of(**changes))
+    assert str(found.value).startswith(f"a.toml:tariff.demand: {line}")
+
+
+def test_four_charges_are_allowed():
+    tariff.check("a.toml", tariff_of(demand=[DAY] * 4))

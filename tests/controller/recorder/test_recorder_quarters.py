@@ -8,7 +8,7 @@ import pytest
 from controller.recorder import quarters
 from controller.recorder.quarters import QUARTER_S, Quarter
 from controller.recorder.seconds import COLUMNS
-from tests.tables import cases, table
+from tests.tables import table
 
 FIRST = 1_800_000_000 // QUARTER_S  # a quarter of 2027
 UNKNOWN = dict.fromkeys(COLUMNS)

@@ -9,6 +9,7 @@ from controller.forms.refusal import ConfigError
 from controller.planner import backtest
 from hil import __main__ as hil
 from hil.systems import back_tests, pasts, plan_command
+from tests.repository import ROOT
 
 ZONE = ZoneInfo("Europe/Berlin")
 SITE = """
@@ -90,7 +91,7 @@ ROW = {
     "name": "berlin", "label": "2017-01", "currency": "EUR", "bill": 1000.0, "saved": 85.0,
     "rules": 50.0, "best": 100.0, "cut_W": 40e3, "best_cut_W": 50e3, "cycles": 20.0,
     "highest_W": 300e3, "above_connection_kWh": 0.0, "p50_ms": 1.0, "p99_ms": 2.0, "doubts": [],
-    "yields_W": 0.0,
+    "yields_W": 0.0, "one_charge": None,
 }  # fmt: skip
 YIELDS = {
     "yields_W": 30e3, "yielded_kWh": 200.0, "yielded_h": 9.0, "yields_h": 20.0, "alone": 80.0,
@@ -109,6 +110,8 @@ def test_what_a_load_that_yields_does_not_get_is_a_line_of_its_own():
 
 def test_a_month_that_is_worse_than_no_battery_is_named():
     worse = ROW | {"label": "2017-04", "saved": -3.0}
+    assert not plan_command.is_good(ROW | {"cut_W": -2.0})
+    assert plan_command.is_good(ROW | {"cut_W": -2.0, "one_charge": 30.0})
     text = plan_command.lines([ROW, worse])
     assert not plan_command.is_good(worse) and plan_command.is_good(ROW)
     assert "85" in text[1] and text[2].endswith("WORSE than no battery")
@@ -130,3 +133,23 @@ def test_alone_the_box_bills_no_higher_peak_with_a_fallback_that_the_load_reache
     for part in (0.5, 0.9, 1.0):
         assert highest_W(alone_W=part * peak_W) <= peak_W + 1
     assert highest_W() > 1.05 * peak_W, "without one it charges at the rated power"
+
+
+def test_a_planner_that_knows_one_charge_only_is_a_line_of_its_own():
+    text = plan_command.lines([ROW | {"one_charge": 30.0}, ROW | {"one_charge": 50.0}])
+    assert text[4] == "  knowing the best one of the charges only: 40 %"
+
+
+def test_a_month_is_planned_with_the_tariff_of_a_file(tmp_path):
+    path = ROOT / "controller" / "planner" / "example" / "day_and_night.toml"
+    case = pasts.built_in("berlin", "", 7, 7, 1).billed(pasts.tariff_of(str(path)))
+    count = case.past.before + 2 * 96
+    names = "load_W", "pv_W", "price_per_kWh"
+    past = case.past._replace(**{name: getattr(case.past, name)[:count] for name in names})
+    found = back_tests.judged(case._replace(past=past))
+    assert found["one_charge"] < found["saved"] <= found["best"] * 1.05 and plan_command.is_good(
+        found
+    )
+    (tmp_path / "two.toml").write_text(path.read_text() + "[site]\n")
+    with pytest.raises(ConfigError, match="site: is not a known key"):
+        pasts.tariff_of(str(tmp_path / "two.toml"))

@@ -1,0 +1,125 @@
+"""The bound of a back-test: past slots at the least cost, with all known."""
+
+import math
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from controller.planner import cap, exact, planning, tariff
+from controller.planner.backtest import Outcome, Past, cost, without
+from controller.planner.exact import J_PER_KWH, Slot
+from controller.planner.places import HOUR_SLOTS
+from controller.planner.planning import CAP_PART, OPEN_PART, SLOT_S, Site, billed_of, later
+
+SEARCHES = 18, 12, 5, 3  # of each cap with perfect foresight, by the number of demand charges
+GOLDEN = (5**0.5 - 1) / 2
+
+
+def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
+    """The least cost with perfect foresight, in the band of the plan, as one demand period. Cost is
+    convex in the caps, so each cap is searched anew for each value of those before it. In twelve
+    months it reached, of what a linear program saves, 99 % with one demand charge, 98 % with two
+    and 94 % with three.
+    """
+    found, most_W = _Foresight(site, past, stored_J), CAP_PART * site.import_W
+    rise_W = site.store.charge_W * (found.count > 1)  # a cheap peak may rise for a dear one
+    bounds_W = [
+        (max(0.0, min(each_W, most_W) - site.store.discharge_W), min(each_W + rise_W, most_W))
+        for each_W in found.peaks_W()
+    ]
+    searches = SEARCHES[found.count - 1]
+
+    def least(*caps_W: float) -> float:
+        if len(caps_W) == found.count:
+            return found.loss(caps_W)
+        bounds = bounds_W[len(caps_W)]
+        return _least(lambda cap_W: least(*caps_W, cap_W), *bounds, searches)
+
+    least()
+    return found.best
+
+
+def _least(loss: Callable[[float], float], low: float, high: float, searches: int) -> float:
+    """The least value of a convex function that was found between these bounds."""
+    first, second, found = high - GOLDEN * (high - low), low + GOLDEN * (high - low), math.inf
+    for _ in range(searches):
+        own, other = loss(first), loss(second)
+        found = min(found, own, other)
+        if own < other:
+            high, second = second, first
+            first = high - GOLDEN * (high - low)
+        else:
+            low, first = first, second
+            second = low + GOLDEN * (high - low)
+    return found
+
+
+class _Foresight:
+    """The plan at caps of the charges that have a rate, with all known."""
+
+    def __init__(self, site: Site, past: Past, stored_J: float) -> None:
+        self._site, self._past = site, past
+        self._store = site.store._replace(now_J=stored_J)
+        self._net_W = without(past).grid_W
+        self._start = later(past.start, past.before)
+        self._price = _own_prices(site, past, self._start)
+        self._billed = billed_of(site, self._start, 0, len(self._net_W))
+        ends = self._start, later(self._start, len(self._net_W) - 1)
+        both = [planning.rates_of(site, each) for each in ends]
+        self._rates = [sum(each) / 2 for each in zip(*both)]
+        self._rated = [at for at, each in enumerate(self._rates) if each] or [0]
+        self.count = len(self._rated)
+        self._losses: dict[tuple[float, ...], float] = {}
+        self.best = without(past)  # of the caps that were asked for; each has 28 days of powers
+
+    def peaks_W(self) -> list[float]:
+        """The highest power of each charge; of a single one, that of all slots."""
+        span = cap.Span(self._net_W, self._billed, 0.0)
+        return [span.peak_W(at) for at in self._rated] if self.count > 1 else [max(self._net_W)]
+
+    def loss(self, caps_W: tuple[float, ...]) -> float:
+        """Cost at these caps; import above them costs more than it can save."""
+        if caps_W not in self._losses:
+            loss, found = self._at(caps_W)
+            if loss < min(self._losses.values(), default=math.inf):
+                self.best = found
+            self._losses[caps_W] = loss
+        return self._losses[caps_W]
+
+    def _at(self, caps_W: tuple[float, ...]) -> tuple[float, Outcome]:
+        site = self._site
+        feed_in, open_W = site.tariff["feed_in_per_kWh"], OPEN_PART * site.import_W
+        every_W = [open_W] * len(self._billed[0])
+        for at, cap_W in zip(self._rated, caps_W):
+            every_W[at] = cap_W
+        limits = cap.limits_W(self._billed, every_W, open_W)
+        slots = [
+            Slot(net_W, price, min(feed_in, price), limits[bills], site.export_W)
+            for net_W, price, bills in zip(self._net_W, self._price, self._billed)
+        ]
+        mean = sum(self._price) / len(self._price)
+        found = exact.plan(slots, SLOT_S, self._store, max(0.0, mean))
+        grid_W = [slot.net_W - own_W for slot, own_W in zip(slots, found.power_W)]
+        given_J = sum([max(0.0, own_W) for own_W in found.power_W]) * SLOT_S
+        done = Outcome(grid_W, found.stored_J[-1] - self._store.now_J, given_J)
+        broken_J = sum([max(0.0, each - slot.cap_W) for each, slot in zip(grid_W, slots)]) * SLOT_S
+        loss = cost(site, self._past, done) + broken_J * exact.BREAKS_PER_KWH / J_PER_KWH
+        return loss + (self._unused(caps_W, grid_W) if self.count > 1 else 0.0), done
+
+    def _unused(self, caps_W: Sequence[float], grid_W: Sequence[float]) -> float:
+        """Money of what no import of a charge reaches of its cap: with it the loss is convex."""
+        span, share = cap.Span(grid_W, self._billed, 0.0), len(grid_W) * SLOT_S / tariff.MONTH_S
+        every = zip(self._rated, caps_W)
+        left = [self._rates[at] * max(0.0, each_W - span.peak_W(at)) for at, each_W in every]
+        return sum(left) * share / tariff.W_PER_KW
+
+
+def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:
+    """Prices of the judged slots with adders and the tags of the hours that set them."""
+    own = past.price_per_kWh[past.before :]
+    found = [price + site.tariff["adder_per_kWh"] for price in own]
+    hours = tariff.hours_of_tags(site.tariff, own, SLOT_S, start)
+    share = len(own) * SLOT_S / (12 * tariff.MONTH_S)
+    for hour in hours:
+        for at in range(HOUR_SLOTS * hour, HOUR_SLOTS * (hour + 1)):
+            found[at] += site.tariff["tag_per_kW_year"] * share / len(hours)
+    return found

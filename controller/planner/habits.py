@@ -1,0 +1,69 @@
+"""The habit a site plans with: what its battery takes off the demand charges, and what it earns."""
+
+from collections.abc import Sequence
+
+from controller.planner import cap, exact
+from controller.planner.exact import Slot
+from controller.planner.planning import (
+    DEAR_DEMAND,
+    ENERGY_ONLY,
+    HOLDS_CAP,
+    MONTH_SLOTS,
+    PRICE_DAYS,
+    TOLD,
+    TRADES,
+    Habit,
+    Known,
+    Site,
+    adder_per_kWh,
+    caps_of,
+    past_of,
+    rates_of,
+)
+from controller.planner.tariff import W_PER_KW
+from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
+
+
+def habit_of(site: Site, known: Known) -> Habit:
+    """How to plan, by what the last days show: what the battery takes off the demand charge of a
+    month, against what it earns by prices and the own sun alone.
+    """
+    rates = rates_of(site, known.time)
+    if not any(rates):
+        return ENERGY_ONLY
+    if len(known.load_W) >= SLOTS_PER_DAY:
+        return TOLD
+    net_W, billed = past_of(site, known)
+    new = known._replace(peaks_W=[0.0] * len(rates))
+    span = cap.Span(net_W, billed, 0.0)
+    caps_W = cap.reached_W(billed, caps_of(site, new, HOLDS_CAP))
+    off = sum(
+        [
+            rate / W_PER_KW * max(0.0, span.peak_W(at) - cap_W)
+            for at, (rate, cap_W) in enumerate(zip(rates, caps_W))
+        ]
+    )
+    return HOLDS_CAP if off > DEAR_DEMAND * _earned(site, known, net_W) else TRADES
+
+
+def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
+    """Money of a month that the battery earns without a cap, by the prices of the last days."""
+    prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
+    net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
+    own = [
+        price + adder_per_kWh(site, known.time, at) for at, price in enumerate(prices, -len(prices))
+    ]
+    slots = [
+        Slot(each_W, price, min(feed_in, price), site.import_W, site.export_W)
+        for each_W, price in zip(net_W, own)
+    ]
+    if not slots:
+        return 0.0
+    mean = sum(own) / len(own)
+    store = site.store._replace(now_J=(site.store.low_J + site.store.high_J) / 2)
+    found = exact.plan(slots, SLOT_S, store, max(0.0, mean))
+    money = sum([slot.paid(0.0) - slot.paid(each) for slot, each in zip(slots, found.power_W)])
+    given_W = sum([max(0.0, each) for each in found.power_W])
+    money = (money - given_W * store.wear_per_kWh) * SLOT_S
+    gained = (found.stored_J[-1] - store.now_J) * mean
+    return (money + gained) / exact.J_PER_KWH * MONTH_SLOTS / len(slots)
