@@ -60,7 +60,7 @@ class Measured:
 
     def able(self, now: int) -> able.Values:
         """What the battery could do in the quarters of two days."""
-        rows = [self._rows.get(at, NONE)[-3:] for at in range(now - KEPT, now)]
+        rows = [self._rows.get(at, NONE).able for at in range(now - KEPT, now)]
         return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
 
     def charge(self, now: int) -> float | None:

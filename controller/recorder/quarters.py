@@ -44,6 +44,11 @@ class Quarter(NamedTuple):
     discharge_W: float | None = None
     ups_Wh: float | None = None
 
+    @property
+    def able(self) -> tuple[float | None, float | None, float | None]:
+        """What the battery can do: full_Wh, charge_W, discharge_W."""
+        return self.full_Wh, self.charge_W, self.discharge_W
+
 
 CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # of this and of earlier versions
 HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CELLS]

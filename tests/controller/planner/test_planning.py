@@ -296,14 +296,14 @@ def test_an_unknown_value_is_a_line(place, lines):
 
 
 def test_the_cap_of_a_day_goes_by_the_usual_battery_and_the_plan_by_that_of_now():
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, [0.0])
     half = able.site_of(SITE, [[250e3], [50e3], [50e3]], max)
     found = {}
     for name, usual, now in (("new", SITE, SITE), ("hour", SITE, half), ("worn", half, half)):
         ways = Daily(SITE)
         ways.usual, ways.site = usual, now
-        found[name] = ways.planned(known), ways.cap_W
-    caps_W = {name: round(each) for name, (_, each) in found.items()}
+        found[name] = ways.planned(known), ways.caps_W
+    caps_W = {name: round(each) for name, (_, (each,)) in found.items()}
     assert caps_W["new"] == caps_W["hour"] < caps_W["worn"] - 5e3
     assert max(found["new"][0].plan.power_W) > 50e3 >= max(found["hour"][0].plan.power_W)
 
@@ -311,7 +311,7 @@ def test_the_cap_of_a_day_goes_by_the_usual_battery_and_the_plan_by_that_of_now(
 def test_a_battery_without_energy_or_power_is_planned_with():
     none = able.site_of(SITE, [[0], [0], [-5]], max)
     slots = past()
-    best = backtest.optimum(none, slots, 0.0)
+    best = foresight.optimum(none, slots, 0.0)
     ways = Daily(none)
     done = backtest.followed(none, slots, 0.0, ways.rows)
     idle = backtest.followed(none, slots, 0.0, lambda known: [])

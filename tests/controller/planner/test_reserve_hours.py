@@ -69,10 +69,10 @@ def test_before_a_warned_span_a_charge_goes_to_the_lowest_import_that_reaches_it
 
 def planned(hours, stored_kWh=200, warned=(), at=0):
     site = SITE._replace(hours=Hours(*hours))
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY + at, stored_kWh * J_PER_KWH, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY + at, stored_kWh * J_PER_KWH, [0.0])
     known = known._replace(warned=warned)
-    cap_W = planning.cap_of(site, known, planning.TRADES)
-    return site, known, planning.planned(site, known, cap_W, planning.TRADES)
+    caps_W = planning.caps_of(site, known, planning.TRADES)
+    return site, known, planning.planned(site, known, caps_W, planning.TRADES)
 
 
 def test_a_standing_reserve_lies_in_each_row_and_in_the_plan():
@@ -87,12 +87,12 @@ def test_a_standing_reserve_lies_in_each_row_and_in_the_plan():
 
 def test_a_cap_is_learnt_and_held_with_what_a_reserve_leaves():
     """Two hours of 100 kW more at noon: 3.5 h leave 25 of 200 kWh."""
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 425 * J_PER_KWH, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 425 * J_PER_KWH, [0.0])
     caps_W, held_W = [], []
     for hours in (0.0, 3.5):
         site = SITE._replace(hours=Hours(hours))
-        caps_W.append(planning.cap_of(site, known, planning.TRADES))
-        held_W.append(planning.planned(site, known, 120e3, planning.TRADES).cap_W)
+        caps_W += planning.caps_of(site, known, planning.TRADES)
+        held_W.append(planning.planned(site, known, [120e3], planning.TRADES).cap_W)
     assert caps_W[0] < 140e3 and caps_W[1] > 175e3
     assert held_W[0] == 120e3 and held_W[1] > 170e3
 
@@ -119,9 +119,9 @@ def test_a_warning_charges_in_its_lead_time_and_a_short_one_is_named(lead, is_sh
 def test_a_slot_with_a_limit_of_its_own_is_not_lifted():
     warned = [at >= 8 for at in range(96)]
     site = SITE._replace(hours=Hours(0.0, 3.0))
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, [0.0])
     known = known._replace(warned=warned, limits_W={2: 90e3, 3: 90e3})
-    found = planning.planned(site, known, 150e3, planning.TRADES)
+    found = planning.planned(site, known, [150e3], planning.TRADES)
     assert [row.grid_cap_W for row in found.rows[1:5]][1:3] == [90_000] * 2
     assert found.rows[4].grid_cap_W > 150_000
 
@@ -129,9 +129,9 @@ def test_a_slot_with_a_limit_of_its_own_is_not_lifted():
 def test_a_charge_before_a_storm_leaves_a_tenth_of_the_connection():
     """Means of a quarter of an hour do not show a job that begins: at 98 % the import broke it."""
     site = SITE._replace(hours=Hours(0.0, 3.0), import_W=180e3)
-    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, 0.0)
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, 100 * J_PER_KWH, [0.0])
     known = known._replace(warned=[at >= 8 for at in range(96)])
-    found = planning.planned(site, known, 120e3, planning.TRADES)
+    found = planning.planned(site, known, [120e3], planning.TRADES)
     assert {row.grid_cap_W for row in found.rows[:8]} == {162_000}
 
 
@@ -146,7 +146,7 @@ def test_the_charge_of_a_warned_day_takes_the_cheapest_slots_of_its_lead_time():
     tariff = {**SITE.tariff, "demand_per_kW_month": [0.0]}
     store = SITE.store._replace(one_way=0.95)
     site = SITE._replace(hours=Hours(0.0, 3.0), tariff=tariff, store=store)
-    found = planning.planned(site, known, 900e3, planning.ENERGY_ONLY)
+    found = planning.planned(site, known, [900e3], planning.ENERGY_ONLY)
     charged = [at for at, power_W in enumerate(found.plan.power_W[:40]) if power_W < -1]
     assert charged and max(charged) < 24, "later a kWh costs twice as much"
     assert found.plan.stored_J[39] >= found.asked_J[39] - 1
