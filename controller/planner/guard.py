@@ -8,7 +8,7 @@ that is told will take in it. On the first day of a month it waits for the load.
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from controller.planner.places import Bills
@@ -24,29 +24,26 @@ def charge_to_W(
     past: Net,
     peaks_W: Sequence[float],
     told: Net = ([], []),
+    caps_W: Sequence[float] = (),
 ) -> list[float]:
     """Highest import up to which the battery charges in the slots of each demand charge, W. past:
     load less PV of the last days until this time, and what bills it; peaks_W: the highest billed
-    imports of this month; told: as the past, from this time on.
+    imports of this month; told: as the past, from this time on; caps_W: of several charges. One
+    above the peaks of the last days is meant: it serves the cap of a dearer charge.
     """
-    next_month = (day_begin(time.replace(day=1)) + timedelta(days=31)).replace(day=1)
+    next_month = day_begin(time.replace(day=1), 31).replace(day=1)
     left = slots_between(time, next_month)
     net_W, billed = [*past[0], *told[0][:left]], [*past[1], *told[1][:left]]
     begin = len(past[0]) - slots_between(day_begin(time.replace(day=1)), time)  # of the month
-    return [
-        max(peak_W, _paid_W(net_W, [bills[at] for bills in billed], begin, charge.interval_min))
-        if charge.rate(time.month)
-        else math.inf
-        for at, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True))
-    ]
-
-
-def _paid_W(
-    net_W: Sequence[float], is_billed: Sequence[bool], begin: int, interval_min: int
-) -> float:
-    """The highest billed interval without the battery from a month's begin on, as far as known."""
-    count = round(interval_min * 60 / SLOT_S)
-    first = begin if begin >= 0 else begin % count
-    intervals = range(first, len(net_W) - count + 1, count)
-    paid_W = [sum(net_W[at : at + count]) / count for at in intervals if is_billed[at]]
-    return max(paid_W, default=0.0)
+    found = list[float]()
+    for at, (charge, peak_W) in enumerate(zip(charges(tariff), peaks_W, strict=True)):
+        count = round(charge.interval_min * 60 / SLOT_S)
+        firsts = range(begin if begin >= 0 else begin % count, len(net_W) - count + 1, count)
+        paid_W = [
+            sum(net_W[first : first + count]) / count for first in firsts if billed[first][at]
+        ]
+        days_W = [each_W for each_W, bills in zip(*past) if bills[at]]
+        meant_W = [each for each in caps_W[at : at + 1] if each > max(days_W, default=0.0)]
+        most_W = max([peak_W, *paid_W, *(meant_W if len(peaks_W) > 1 else [])])
+        found.append(most_W if charge.rate(time.month) else math.inf)
+    return found

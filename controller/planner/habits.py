@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from controller.planner import cap, exact
 from controller.planner.exact import Slot
 from controller.planner.planning import (
-    DEAR_DEMAND,
     ENERGY_ONLY,
     HOLDS_CAP,
     MONTH_SLOTS,
-    PRICE_DAYS,
     TOLD,
     TRADES,
     Habit,
@@ -22,6 +20,9 @@ from controller.planner.planning import (
 )
 from controller.planner.tariff import W_PER_KW
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
+
+PRICE_DAYS = 14  # whose prices show what the battery earns
+DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first
 
 
 def habit_of(site: Site, known: Known) -> Habit:

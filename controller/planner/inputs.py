@@ -15,7 +15,7 @@ from controller.planner.feeds.held import NO_POWER, Held, Rating
 from controller.planner.feeds.points import POWERS, QUANTITIES, QUARTER_S
 from controller.planner.planning import PAST_DAYS, Known
 from controller.planner.site_file import Planner
-from controller.system.local_days import SLOTS_PER_DAY, Before, before_of, number_of
+from controller.system.local_days import SLOTS_PER_DAY, Before, before_at, before_of
 from drivers.plausible import CONNECTION, PV
 
 # first quarter since 1970, how many, the time for which they are wanted, uptime in s
@@ -66,7 +66,7 @@ def known(given: Given, stored_J: float, peaks_W: Sequence[float] = (0.0,)) -> K
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
-    before = before_of(given.time.tzinfo, number_of(given.time))
+    before = before_at(given.time)
     ahead = given.load_W, given.pv_W, _known_part(given.carbon_g_per_kWh, before)
     more = given.cooling_W, 0.0, given.warned
     return Known(given.time, *series, stored_J, peaks_W, {}, *ahead, *more)

@@ -18,14 +18,12 @@ from controller.planner.guard import Net
 from controller.planner.places import Bills
 from controller.planner.rows import rows_of
 from controller.system import local_days
-from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, Before
+from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
 PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
-PRICE_DAYS = 14  # whose prices show what the battery earns
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
 # of the connection: highest import of an unbilled slot, and highest cap; a mean does not show all
 OPEN_PART, CAP_PART = 0.9, 0.98
-DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first
 MONTH_SLOTS, G_PER_T = 30.4 * SLOTS_PER_DAY, 1e6
 
 
@@ -178,7 +176,7 @@ def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> 
     ahead: Net = net_W, billed_of(site, known.time, 0, count)
     held_W, own_W = _held_W(site, known, caps_W, habit, ahead, kept_J)
     told = net_W[: len(known.load_W)], ahead[1][: len(known.load_W)]
-    to_W = _charge_to_W(site, known, past, caps_W, told)
+    to_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W, told, caps_W)
     to = cap.limits_W(ahead[1], to_W, math.inf)
     slots = [
         slot._replace(charge_to_W=to[bills], low_J=max(store.low_J, each_J))
@@ -226,22 +224,6 @@ def _held_W(
     ]
 
 
-def _charge_to_W(
-    site: Site, known: Known, past: Net, caps_W: Sequence[float], told: Net
-) -> list[float]:
-    """Highest import of a charge, by demand charge (guard.py). A cap above the peaks of the last
-    days is meant: it serves the cap of a dearer charge.
-    """
-    days = cap.Span(*past, 0.0)
-    paid_W = guard.charge_to_W(site.tariff, known.time, past, known.peaks_W, told)
-    if len(paid_W) == 1:
-        return paid_W
-    return [
-        cap_W if cap_W > each_W and cap_W > days.peak_W(at) else each_W
-        for at, (each_W, cap_W) in enumerate(zip(paid_W, caps_W))
-    ]
-
-
 def _floored(
     site: Site, time: datetime, past: Net, slots: list[Slot], caps_W: Sequence[float]
 ) -> list[Slot]:
@@ -258,11 +240,6 @@ def later(time: datetime, slots: int) -> datetime:
     return local_days.later(time, SLOT_S * slots)
 
 
-def before_of(time: datetime) -> Before:
-    """The slot from this time on that has the local time of another one on the day before."""
-    return local_days.before_of(time.tzinfo, local_days.number_of(time))
-
-
 def net_ahead_W(known: Known, count: int) -> list[float]:
     """Forecast of the load less PV of the next slots."""
     return [own_W - sun_W for own_W, sun_W in zip(*ahead_W(known, count))]
@@ -270,7 +247,7 @@ def net_ahead_W(known: Known, count: int) -> list[float]:
 
 def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
     """Forecast of load and PV of the next slots."""
-    before = before_of(known.time)
+    before = local_days.before_at(known.time)
     load_W = forecast.load(known.past_load_W, before, count, known.cooling_W)
     load_W[: len(known.load_W)] = known.load_W[:count]
     pv_W = forecast.repeated(known.past_pv_W, before, count)
@@ -282,7 +259,7 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
     """The slots to come, at the prices that are known, or at those of the day before."""
     price = [*known.price_per_kWh[: len(net_W)]]
     past, lacks = [*known.past_price_per_kWh, *price], len(net_W) - len(price)
-    price += forecast.repeated(past, before_of(known.time), lacks, len(price))
+    price += forecast.repeated(past, local_days.before_at(known.time), lacks, len(price))
     feed_in, found = site.tariff["feed_in_per_kWh"], []
     for at, cap_W in enumerate(caps_W):
         own = price[at] + adder(site, known, at)

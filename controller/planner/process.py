@@ -14,17 +14,7 @@ from operator import itemgetter
 from statistics import median
 from typing import Any, NamedTuple
 
-from controller.planner import (
-    able,
-    accounts,
-    backtest,
-    books,
-    exact,
-    inputs,
-    planning,
-    report,
-    site_file,
-)
+from controller.planner import able, accounts, books, exact, inputs, planning, report, site_file
 from controller.planner.accounts import HABITS, Shadows
 from controller.planner.daily import Daily
 from controller.planner.measured import Measured
@@ -215,19 +205,18 @@ class Process:
         planned = self._daily.planned(known)
         name = next(name for name, each in HABITS.items() if each == self._daily.habit)
         slots = report.slots(self._daily.site, known, planned, given.carbon_g_per_kWh)
-        at = self._now, self._now_us, self._now_s
-        return Made(planned, known, name, *at, slots, report.short_of(known, planned))
+        short, at = report.short_of(known, planned), (self._now, self._now_us, self._now_s)
+        return Made(planned, known, name, *at, slots, short)
 
     def _month(self) -> tuple[list[float], float]:
         """The month's highest billed imports so far, and hours in which the load was lowered."""
         found, now = self._series, self._local()
-        nothing = backtest.Peaks(self._site).of(now), 0.0
+        nothing = accounts.peaks_W(self._site, now, []), 0.0
         if found is None:
             return nothing
         first = accounts.month_begin(found)
         start = planning.later(found.start, first)
-        is_now = (start.year, start.month) == (now.year, now.month)
-        if not is_now:
+        if (start.year, start.month) != (now.year, now.month):
             return nothing
         done = accounts.part(found, first, len(found.grid_W))[1]
         return accounts.peaks_W(self._site, start, done.grid_W), done.yielded_h
@@ -273,6 +262,7 @@ class Process:
 
     def _write(self) -> None:
         made, given, sent = self._made, self._given, self._sender.sent
+        doubts = [*(made.short if made else []), *(given.doubts if given else []), *self._by_file]
         now, found = self._local(), self._series
         next_s = (self._now_s // HOUR_S + 1) * HOUR_S
         month = report.no_month(now)
@@ -292,9 +282,7 @@ class Process:
             full_Wh=full_Wh,
             sent=sent.code and {"at": self._sent_at, "code": sent.code, "text": sent.text} or None,
             waits=report.lines(list(filter(None, self._waits.values()))),
-            doubts=report.lines(
-                [*(made.short if made else []), *(given.doubts if given else []), *self._by_file]
-            ),
+            doubts=report.lines(doubts),
             slots=made.slots if made else [],
             actual=report.actual(self._site, self._rows),
             month=month,

@@ -48,16 +48,16 @@ def slots(
 
 
 def short_of(known: Known, planned: Planned) -> list[str]:
-    """A line about a reserve that is not reached in time: none if it is."""
-    every = list(enumerate(zip(planned.plan.stored_J, planned.asked_J), 1))
-    short = [at for at, (stored_J, asked_J) in every if stored_J < asked_J - J_PER_WH]
-    if not short:
-        return []
-    stored_kWh, asked_kWh = [each / J_PER_KWH for each in every[short[0] - 1][1]]
-    whole = next((at for at, _ in every[short[0] :] if at not in short), None)
-    until = f"from {later(known.time, whole):{TIME}} on" if whole else "not within this plan"
-    by = f"{later(known.time, short[0]):{TIME}}"
-    return [f"reserve: {stored_kWh:.0f} of {asked_kWh:.0f} kWh are stored by {by}; all {until}"]
+    """A line about the first slot that ends with less than the reserve asks: none if none does."""
+    for at, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
+        if stored_J < asked_J - J_PER_WH:
+            stored_kWh, asked_kWh, by = (
+                stored_J / J_PER_KWH,
+                asked_J / J_PER_KWH,
+                later(known.time, at),
+            )
+            return [f"reserve: {stored_kWh:.0f} of {asked_kWh:.0f} kWh are stored by {by:{TIME}}"]
+    return []
 
 
 def rows_of(planned: Planned) -> list[Row]:

@@ -77,3 +77,8 @@ def day_before(zone: tzinfo | None, quarter: int) -> int:
 def before_of(zone: tzinfo | None, first: int = 0) -> Before:
     """The same for the places of a list whose place 0 is the quarter `first`."""
     return lambda at: day_before(zone, first + at) - first
+
+
+def before_at(time: datetime) -> Before:
+    """The same for the slots from this local time on."""
+    return before_of(time.tzinfo, number_of(time))

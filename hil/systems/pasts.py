@@ -17,9 +17,9 @@ from controller.forms.refusal import ConfigError
 from controller.planner import inputs, site_file, tariff
 from controller.planner.backtest import Past, Way
 from controller.planner.feeds import points, rows
-from controller.planner.planning import SLOTS_PER_DAY, Known, Site, before_of, later
+from controller.planner.planning import SLOTS_PER_DAY, Known, Site, later
 from controller.series.refusal import SeriesError
-from controller.system.local_days import day_begin, slots_between
+from controller.system.local_days import before_at, day_begin, slots_between
 from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
 from hil.systems.spec import Spec
@@ -170,7 +170,7 @@ def _month(
             values = points.slots(known, start.astimezone(UTC).timestamp(), count)
             holes = sum([value != value for value in values])
             doubts += [f"{kind}: {holes} of {count} quarters unknown"] * (holes > 0)
-            values = inputs.filled(values, before_of(start))
+            values = inputs.filled(values, before_at(start))
         if values[0] != values[0]:
             raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")
         each.append(values)

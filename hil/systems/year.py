@@ -49,7 +49,10 @@ def week(season: str, whole: Result) -> dict[str, Any]:
     return {
         "season": season,
         "days": days,
-        **{name: each and {**each._asdict(), "total": each.total} for name, each in found.items()},
+        **{
+            name: each and {**each._asdict(), "peak_W": each.peak_W, "total": each.total}
+            for name, each in found.items()
+        },
         "kept": result.gained_Wh / 1000 * (price + spec.tariff["adder_per_kWh"]),
         "wear": given_kWh * spec.schedule["wear_per_kWh"],
         "given_kWh": given_kWh,

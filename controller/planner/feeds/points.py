@@ -129,9 +129,7 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
         lasts_s[begin_s] = hours * HOUR_S
         if max(len(lasts_s), len(doubts)) > WARNINGS_MAX:
             raise SeriesError(f"allowed are at most {WARNINGS_MAX} warnings")
-    over = sum([begin_s + for_s <= made_s for begin_s, for_s in lasts_s.items()])
     doubts[WRONG_MAX:] = [f"{len(doubts)} warnings are wrong"] * (len(doubts) > WRONG_MAX)
-    doubts += [f"{over} warnings were over when this was written"] * (over > 0)
     utc_s, step_s = array("d", [0.0, *lasts_s]), array("d", [EVER_S, *lasts_s.values()])
     return Points(utc_s, array("d", [0.0] + [1.0] * len(lasts_s)), step_s, made_s, doubts)
 

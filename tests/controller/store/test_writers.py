@@ -362,7 +362,7 @@ def quarters(folder, say):
 
     def act(number):
         made._at = number
-        made._sums, made._counts = [900.0] * 8, [900] * 8
+        made._sums, made._counts = [900.0] * 9, [900] * 9
         made._end()
         return len(made._rows) == number + 1
 
