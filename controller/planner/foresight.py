@@ -66,7 +66,7 @@ class _Foresight:
         ends = self._start, later(self._start, len(self._net_W) - 1)
         both = [planning.rates_of(site, each) for each in ends]
         self._rates = [sum(each) / 2 for each in zip(*both)]
-        self._rated = [at for at, each in enumerate(self._rates) if each] or [0]
+        self._rated = [at for at, each in enumerate(self._rates) if each]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}
         self.best = without(past)  # of the caps that were asked for; each has 28 days of powers

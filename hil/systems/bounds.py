@@ -1,5 +1,5 @@
-"""Bounds that power, energy and arithmetic set to a figure: a battery without losses, whose owner
-knows the future.
+"""Bounds that power, energy and arithmetic set to a figure: a battery whose owner knows the future,
+and but for the cost of the energy without losses.
 
 A bound is never below what a real run can reach; a kind one only says less.
 """
@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import numpy as np
 
-from controller.planner import cap, tariff
+from controller.planner import backtest, cap, foresight, tariff
 from controller.planner.cap import Span
 from controller.planner.exact import Store
 from hil.systems.run import Result
-from hil.systems.sender import J_PER_WH
-from hil.systems.series import KWH_PER_W_SLOT, SLOT_S
+from hil.systems.sender import J_PER_WH, Sender
+from hil.systems.series import SLOT_S
 from hil.systems.spec import Spec
 
 HALVINGS = 24  # what is found is above the bound by less than 1 W in 16 MW
@@ -58,22 +58,13 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
     return cap.lowest(span, length_s, _store(spec), halvings=HALVINGS)
 
 
-def lowest_energy_cost(spec: Spec, net_W: np.ndarray, price: np.ndarray) -> float | None:
-    """Cost of the energy, at least: bought in the cheapest slots, as far as the battery's power
-    moves it there. None where feed-in is paid. price: per kWh, without adders.
+def lowest_energy_cost(result: Result) -> float:
+    """Cost of the energy with what the battery gained or lost, at least: perfect foresight that
+    plans for it alone, without wear, in the band and with the losses of the plan.
     """
-    given = spec.tariff
-    if given["feed_in_per_kWh"]:
-        return None
-    power_W = spec.size.power_W
-    first_W = spec.size.energy_Wh * J_PER_WH * spec.soc_permille / 1000 / SLOT_S
-    least_W = np.maximum(0.0, net_W - power_W)
-    left_W = max(0.0, float(net_W.sum()) - first_W - float(least_W.sum()))
-    price = price + given["adder_per_kWh"]
-    order = np.argsort(price)
-    room_W = np.maximum(0.0, net_W + power_W)[order] - least_W[order]
-    taken_W = np.diff(np.minimum(room_W.cumsum(), left_W), prepend=0.0)
-    bought_W = least_W.copy()
-    bought_W[order] += taken_W
-    negative = np.minimum(0.0, price) * np.maximum(0.0, net_W + power_W - bought_W)
-    return float((bought_W * price + negative).sum()) * KWH_PER_W_SLOT
+    sender = Sender(result.spec, result.series, result.before)
+    site, past = sender.site, sender.past
+    alone = {"demand_per_kW_month": [0.0], "demand": [], "tag_per_kW_year": 0.0}
+    store = site.store._replace(wear_per_kWh=0.0)
+    site = site._replace(tariff={**site.tariff, **alone}, store=store)
+    return backtest.cost(site, past, foresight.optimum(site, past, store.now_J))

@@ -91,14 +91,14 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """(with the system and the fuel of its set, without battery, without battery and PV). The load
-    is that of each second: a series sampled once a minute misses the swings of a training job. A
-    load that yields gets its energy later, at the mean price.
+    """(with the system and the fuel of its set, without battery, without battery and PV). Load and
+    PV are those of each second: a series sampled once a minute misses the swings of a training job,
+    and a mean the clouds. A load that yields gets its energy later, at the mean price.
     """
-    series, spec, load_W = result.series, result.spec, result.wanted_W
+    series, spec = result.series, result.spec
     with_it, *others = [
         tariff.bill(spec.tariff, each_W, SLOT_S, series.price, spec.start)
-        for each_W in (result.grid_W, load_W - series.pv_W, load_W)
+        for each_W in (result.grid_W, result.import_without_W(), result.wanted_W)
     ]
     fuel = float(result.genset_W.sum()) * SLOT_H / 1000 * spec.tariff["fuel_per_kWh"]
     price = float(series.price.mean()) + spec.tariff["adder_per_kWh"]
@@ -159,11 +159,12 @@ def cheaper(beside: int) -> Callable[[Result], Found]:
 
 
 def energy_cost_cut(result: Result) -> Found:
-    """Energy on the bill against no battery and no PV. Bound: bought in the cheapest slots."""
+    """Energy on the bill, and what the battery lost of its own, against no battery and no PV."""
     paid, without = (bills(result)[place].energy for place in (0, 2))
-    least = bounds.lowest_energy_cost(result.spec, bounds.net_W(result), result.series.price)
-    bound = None if least is None else less_pct(least, without, MONEY_MIN)
-    return less_pct(paid, without, MONEY_MIN), bound, without
+    price = float(result.series.price.mean()) + result.spec.tariff["adder_per_kWh"]
+    costs = paid - result.gained_Wh / 1000 * price, bounds.lowest_energy_cost(result)
+    reached, bound = [less_pct(each, without, MONEY_MIN) for each in costs]
+    return reached, bound, without
 
 
 def shifted_price_cut(result: Result) -> Found:

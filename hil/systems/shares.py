@@ -1,8 +1,10 @@
 """The share of perfect foresight that a run at 1 s reaches, beside that of the model on its slots.
 
 A promise of the planner is one of the box, not of the model (controller/planner/backtest.py). Both
-are judged by the load that the run had, and by the same bill with wear. What the cabinets draw
-beside their batteries is a part of that load also without a battery, and is told apart.
+are judged by the load that the run had, and by the same bill with wear, as parts of what perfect
+foresight saves in quarters of an hour. What the cabinets draw beside their batteries is a part of
+that load also without a battery. Clouds make a site buy and spill within one quarter: the run is
+beside no battery at 1 s, the model beside none in quarters. Both are told apart.
 """
 
 from collections.abc import Mapping
@@ -28,7 +30,7 @@ LEAST_PART = 0.005  # of the bill: below it, what perfect foresight saves has no
 
 
 def of(result: Result) -> dict[str, float] | None:
-    """Percent, and the auxiliaries; None: no plan is followed, or it can save too little."""
+    """Percent, the auxiliaries and the clouds; None: no plan is followed, or it can save too little."""
     spec = result.spec
     is_planned = len(result.before.load_W) and "discharged" in result.account
     if spec.outage_s or spec.away or not (is_planned and spec.schedule["is_trading"]):
@@ -39,14 +41,15 @@ def of(result: Result) -> dict[str, float] | None:
     sender = _sender(result, own_W)
     site, past = sender.site, sender.past
     best = foresight.optimum(site, past, site.store.now_J)
-    ways = backtest.without(past), best, at_1s(result), sender.alone()
-    without, least, *paid = [backtest.cost(site, past, each) for each in ways]
+    at_seconds = Outcome(result.import_without_W(own_W).tolist(), 0.0, 0.0)
+    ways = backtest.without(past), best, sender.alone(), at_seconds, at_1s(result)
+    without, least, by_model, without_1s, paid = [backtest.cost(site, past, each) for each in ways]
     if without - least < LEAST_PART * without:
         return None
-    shares = [100 * (without - each) / (without - least) for each in paid]
     return {
-        "at_1s": shares[0],
-        "by_model": shares[1],
+        "at_1s": 100 * (without_1s - paid) / (without - least),
+        "by_model": 100 * (without - by_model) / (without - least),
+        "clouds_cost": without_1s - without,
         "own_kWh": own_W * len(result.grid_W) * SLOT_S / J_PER_KWH,
         "own_cost": without - backtest.cost(site, alone, backtest.without(alone)),
     }
@@ -78,5 +81,6 @@ def lines(shares: Mapping[str, float] | None, currency: str) -> list[str]:
     return [
         f"  share of perfect foresight: {shares['at_1s']:.0f} % at 1 s, {shares['by_model']:.0f} % "
         f"by the model of `hil plan`; beside it {shares['own_kWh']:,.0f} kWh of the cabinets' own "
-        f"use cost {shares['own_cost']:,.0f} {currency}"
+        f"use cost {shares['own_cost']:,.0f} {currency}, and clouds within quarters of an hour, "
+        f"without a battery, {shares['clouds_cost']:,.0f} {currency}"
     ]

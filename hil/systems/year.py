@@ -74,6 +74,7 @@ def settled(whole: Result) -> Result:
         spec=spec._replace(start=start, soc_permille=round(1000 * float(whole.soc[cut - 1]))),
         series=Series(*[each[cut:] for each in whole.series]),
         seconds_W=whole.seconds_W[:, cut * SLOT_S :],
+        battery_1s_W=whole.battery_1s_W[cut * SLOT_S :],
         **cut_arrays,
     )
 

@@ -128,7 +128,10 @@ def made(hours=2, **changes):
     chosen = spec.of_table(TABLE | changes, "test")
     series = system_series.Series(*np.full((4, hours * 4), [[2e5], [2e5], [0.0], [0.1]]))
     result = result_of(chosen, series, series.load_W.copy())
-    return result._replace(seconds_W=np.full((2, hours * 3600), 2e5, np.float32))
+    count = hours * 3600
+    return result._replace(
+        seconds_W=np.full((2, count), 2e5, np.float32), battery_1s_W=np.zeros(count, np.float32)
+    )
 
 
 def seconds_of(chosen, seconds, inputs=None):
