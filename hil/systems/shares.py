@@ -8,11 +8,9 @@ beside their batteries is a part of that load also without a battery, and is tol
 from collections.abc import Mapping
 
 from controller.planner import backtest, foresight
-from controller.planner.backtest import Outcome
 from controller.planner.planning import SLOT_S
 from controller.planner.tariff import J_PER_KWH
 from hil.systems import figures
-from hil.systems.figures import Figure
 from hil.systems.run import Result
 from hil.systems.sender import J_PER_WH, Sender
 
@@ -58,13 +56,13 @@ def _sender(result: Result, own_W: float) -> Sender:
     return Sender(result.spec, loads, before)
 
 
-def at_1s(result: Result) -> Outcome:
+def at_1s(result: Result) -> backtest.Outcome:
     """The run as a back-test sees it."""
     gained_J = result.gained_Wh * J_PER_WH
-    return Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
+    return backtest.Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
 
 
-def promise(shares: Mapping[str, float] | None) -> list[Figure]:
+def promise(shares: Mapping[str, float] | None) -> list[figures.Figure]:
     """The promise of a run at 1 s, none without shares."""
     if shares is None:
         return []
