@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.config import configuration
-from controller.config.configuration import Config
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
@@ -21,20 +20,8 @@ from hil.results import recorder, run_result
 from hil.runner import options, report
 from hil.runner.cases import Runner
 from hil.scenarios import scenario
-from hil.scenarios.scenario import Scenario
 
 COLUMNS = ("journal", "wire", "image", "json")
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    against: dict[str, Any] = {
-        "metavar": "FILE",
-        "type": _earlier,
-        "help": "an earlier output: name what differs",
-    }
-    words = "digests of every scenario: journal, wire frames, limit image, JSON"
-    options.add(commands, "golden", words, main, options.CASES | {"--against": against})
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -81,7 +68,7 @@ def digests(name: str) -> str:
 
 
 def _run(
-    chosen: Scenario, config: Config, journal_path: pathlib.Path, wire: Any
+    chosen: scenario.Scenario, config: configuration.Config, journal_path: pathlib.Path, wire: Any
 ) -> run_result.Outcome:
     """Outcome of a scenario in virtual time. The digest `wire` gets every byte on its wires."""
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
@@ -109,3 +96,12 @@ def _both(tap: Callable[..., Any], name: str, wire: Any) -> Callable[..., None]:
         tap(time_us, which, data)
 
     return tapped
+
+
+add = options.command(
+    "golden",
+    "digests of every scenario: journal, wire frames, limit image, JSON",
+    main,
+    options.CASES
+    | {"--against": options.value(_earlier, "FILE", "an earlier output: name what differs")},
+)

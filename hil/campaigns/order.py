@@ -17,11 +17,12 @@ from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
 WHOLE_DAY_S = 86_400.0  # for a run that is ended by its course
+Document = dict[str, Any]
 
 
 def made(
     config: Config, duration_s: float, seed: int, chosen: str | None = None, **more: object
-) -> dict[str, Any]:
+) -> Document:
     """An order for rig.Rig. chosen: name or path of a scenario; more: further keys of the order."""
     return {
         "site": os.path.abspath(config.path),
@@ -38,11 +39,11 @@ def played(
     config: Config,
     duration_s: float,
     seed: int,
-    see: Callable[[rig.Rig, dict[str, Any]], object],
+    see: Callable[[rig.Rig, Document], object],
     text: str | None = None,
     course: Callable[[rig.Rig], Course] | None = None,
     **more: object,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Document, Document]:
     """(document, recording of the plant process) of a run.
 
     text: of a scenario with the name "run"; see(rig, view): called ten times a second; course: made
@@ -56,19 +57,23 @@ def played(
             chosen = scenario.load(path)
         given = made(config, duration_s, seed, path, run_dir=folder, **more)
         run = rig.Rig(given, chosen, config)
+        own = None
         try:
             run.start()
-            play = course(run).beside if course else run.run
+            own = course(run) if course else None
+            play = own.beside if own else run.run
             play(lambda shown: see(run, shown))
         finally:
             run.stop()
+        if own and own.error is not None:
+            raise rig.RigError(own.error)
         doc = run.outcome(load_of(given, chosen), {"mode": "real time", "seed": seed}).doc
         if doc["interrupted"]:
             raise KeyboardInterrupt
         return doc, recorded(folder)
 
 
-def recorded(directory: str) -> dict[str, Any]:
+def recorded(directory: str) -> Document:
     """Recording of the plant process of an ended run. Raises OSError."""
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
         return msgpack.unpackb(file.read())
@@ -82,7 +87,7 @@ def priority(doc: Mapping[str, Any]) -> str:
     return f"{level}, memory {'not ' if 'memory is not locked' in messages else ''}locked"
 
 
-def loop(doc: Mapping[str, Any]) -> dict[str, Any]:
+def loop(doc: Mapping[str, Any]) -> Document:
     """The loop's figures of a run, in the form of loop_statistics.read; `missed` includes late."""
     copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
     return {**copied, "late": 0, "runs": doc["missed_runs"]}

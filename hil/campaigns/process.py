@@ -2,9 +2,18 @@
 
 import os
 import shutil
+import tty
 from collections.abc import Mapping
 
 from hil.engine.processes import end as end, module as module, wait as wait
+
+
+def raw_pty() -> tuple[int, int]:
+    """(master, slave) of a new pty, which changes no byte; reading the master never waits."""
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    return master, slave
 
 
 def options(text: str) -> list[str]:

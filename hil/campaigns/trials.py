@@ -28,6 +28,7 @@ TRIALS = {
     "runaway": ("runaway.command", "Runaway"),
     "windows": ("windows.command", "Windows"),
 }
+Found = dict[str, Any]  # plain data: the result of a case, or what several have given
 BYTE = "byte"  # the mode; beside it the tick of --cabinet
 HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runaway"
 
@@ -35,7 +36,7 @@ HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runawa
 class Judged(NamedTuple):
     """document: for --json; lines: above the verdict."""
 
-    document: dict[str, Any]
+    document: Found
     lines: list[str]
     verdict: str
     is_met: bool

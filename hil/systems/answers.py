@@ -1,8 +1,5 @@
 """Questions of a facility manager: the saving of a year, half the battery, an outage."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from controller.documents.document import Cell, judged
 from controller.system.worded import counted
 from hil.site.genset import DEFAULTS as GENSET
@@ -10,28 +7,28 @@ from hil.systems import cost, round_trip, year
 from hil.systems.figures import number
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import Result
+from hil.systems.verdict import Document
 
 SEASON = "season", "no battery", "with the battery", "saved", "highest import"
 CHARGES = 0.2, 0.4, 0.6, 0.8, 0.97
 HALF = 0.5
 
 
-def money(result: Result, document: Mapping[str, Any]) -> list[Cell]:
+def money(result: Result, document: Document) -> list[Cell]:
     """The saving of a year, and with half the battery; without --year that of the run."""
     found = document.get("year")
     if found is None:
         is_dearer, text = cost.words(document["cost"])
         season = f"{counted(result.spec.days, 'day')} from {result.spec.start:%-d %B}"
-        lines = [judged(not is_dearer, f"In {season}: {text}")]
         return [
-            *lines,
+            judged(not is_dearer, f"In {season}: {text}"),
             "One season is not a year: --year plays a week of each, --sweep half the battery.",
         ]
     lines = [judged(*year.verdict(found)), *year.smoothing(found), *_half(found)]
     return [*lines, f"Hidden by four weeks: {'; '.join(found['hides'])}."]
 
 
-def seasons(found: Mapping[str, Any]) -> list[list[str]]:
+def seasons(found: Document) -> list[list[str]]:
     """The week of each season: rows of SEASON. found: of year.document."""
     return [
         [
@@ -44,7 +41,7 @@ def seasons(found: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _half(found: Mapping[str, Any]) -> list[str]:
+def _half(found: Document) -> list[str]:
     other = [each for each in found["sweep"] if each["factor"] == HALF]
     return [
         f"Half the battery ({each['battery']}) {_yearly(each)}; this one {_yearly(found)}."
@@ -52,7 +49,7 @@ def _half(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _yearly(found: Mapping[str, Any]) -> str:
+def _yearly(found: Document) -> str:
     word = "saves" if found["net"] > 0 else "costs"
     return f"{word} {abs(found['net']):,.0f} {found['currency']} a year"
 
@@ -76,7 +73,7 @@ def _mean_kW(result: Result) -> float:
     return float(result.load_W.mean()) / 1000
 
 
-def _played(found: Mapping[str, Any], result: Result) -> Cell:
+def _played(found: Document, result: Result) -> Cell:
     """One outage with the kernel."""
     warned_h = result.spec.warned_ahead_h or 0
     warning = f"with {warned_h:g} h of warning" if warned_h else "without a warning"

@@ -11,7 +11,6 @@ from controller.planner.backtest import Outcome
 from controller.planner.cap import Agreed
 from controller.planner.daily import Daily
 from controller.planner.planning import SLOT_S, Habit, Known
-from controller.planner.tariff import J_PER_KWH
 from hil.systems import pasts
 from hil.systems.pasts import Case
 from hil.systems.rival_rules import Rules
@@ -55,20 +54,17 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
         "days": len(done.grid_W) / planning.SLOTS_PER_DAY,
         "currency": case.currency,
         "bill": backtest.cost(site, past, backtest.without(past)),
-        "saved": own["saved"],
+        **own,
         "best": best["saved"],
         "rules": beside_none(case, rules)["saved"],
         "one_charge": _of_one_charge(case, habit),
-        "cut_W": own["cut_W"],
         "best_cut_W": best["cut_W"],
-        "cycles": own["cycles"],
         "highest_W": max(done.grid_W),
         "above_cap_kWh": above_kWh(done, way.caps_W),
-        "above_connection_kWh": own["above_connection_kWh"],
         "alone": alone["saved"],
         "alone_cut_W": alone["cut_W"],
         "yields_W": case.site.yields.most_W,
-        "yielded_kWh": done.yielded_J / J_PER_KWH,
+        "yielded_kWh": done.yielded_J / tariff.J_PER_KWH,
         "yielded_h": done.yielded_h,
         "yields_h": case.site.yields.h_per_month,
         **times_ms(way.ms),

@@ -9,11 +9,10 @@ from datetime import timedelta
 import numpy as np
 
 from controller.planner import backtest, cap, foresight, tariff
-from controller.planner.cap import Span
 from controller.planner.exact import Store
 from hil.systems.run import Result
 from hil.systems.sender import J_PER_WH, Sender
-from hil.systems.series import SLOT_S
+from hil.systems.series import SLOT_S, blocks
 from hil.systems.spec import Spec
 
 HALVINGS = 24  # what is found is above the bound by less than 1 W in 16 MW
@@ -38,7 +37,7 @@ def net_W(result: Result) -> np.ndarray:
 
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
     """Highest mean of a slot, at least. net_W: of each slot, what the battery does not feed."""
-    span = Span(net_W.tolist(), [(True,)] * len(net_W), 0.0)
+    span = cap.Span(net_W.tolist(), [(True,)] * len(net_W), 0.0)
     return cap.lowest(span, SLOT_S, _store(spec), halvings=HALVINGS)
 
 
@@ -49,12 +48,11 @@ def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
 
 def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
     slots = round(charge.interval_min * 60 / SLOT_S)
-    count = len(net_W) // slots
-    net_W = net_W[: count * slots].reshape(count, slots).mean(axis=1)
+    net_W = blocks(net_W, slots).mean(axis=1)
     length_s = slots * SLOT_S
-    times = [spec.start + timedelta(seconds=length_s * at) for at in range(count)]
+    times = [spec.start + timedelta(seconds=length_s * at) for at in range(len(net_W))]
     billed = [(charge.is_billed(each),) for each in times]
-    span = Span(net_W.tolist(), billed, float(spec.size.import_W))
+    span = cap.Span(net_W.tolist(), billed, float(spec.size.import_W))
     return cap.lowest(span, length_s, _store(spec), halvings=HALVINGS)
 
 

@@ -5,9 +5,9 @@ that it names is as promised (verdict.py). If it names no variant, no run of its
 a limit. It is stale if code of its runs has changed since. No state is typed.
 """
 
-import argparse
 import json
 import re
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -17,12 +17,11 @@ from controller.forms import field as forms
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import not_allowed, refuse
 from controller.system import worded
-from controller.system.worded import counted
 from hil.results import files
 from hil.runner import options, report
-from hil.runner.options import WrongOptionError
 from hil.systems import proofs, spec, verdict
 from hil.systems.figures import number
+from hil.systems.verdict import Document
 
 FILE = Path(__file__).parent / "claims.toml"
 PAGE = FILE.with_name("CLAIMS.md")
@@ -78,7 +77,7 @@ class Claim(NamedTuple):
     unreachable: str
     context: str
 
-    def judged(self, source: str, runs: Mapping[str, Any]) -> tuple[str, str]:
+    def judged(self, source: str, runs: Document) -> tuple[str, str]:
         """(state, last column of the page). source: a key of SOURCES."""
         if self.unreachable or self.context:
             state = "unreachable" if self.unreachable else "context"
@@ -95,11 +94,11 @@ class Claim(NamedTuple):
             for run in named
         ]
         count = len(self.tests)
-        tests = counted(count, "test") if count else ""
+        tests = worded.counted(count, "test") if count else ""
         is_stale = any(runs[run]["code"] != proofs.code_of(run) for run in named)
         return "stale" if is_stale else "works", _joined(self.words, *shown, tests)
 
-    def _violated(self, systems: Collection[str], runs: Mapping[str, Any]) -> list[str]:
+    def _violated(self, systems: Collection[str], runs: Document) -> list[str]:
         """The first violation in a run of its systems, if it names no variant."""
         if any("/" in each.run for each in self.figures):
             return []
@@ -156,7 +155,7 @@ def _run(row: Mapping[str, str], variant: str) -> str:
     return f"{row['run']}/{variant}" if variant else row["run"]
 
 
-def page(results: Mapping[str, Any]) -> Iterator[str]:
+def page(results: Document) -> Iterator[str]:
     """The lines of CLAIMS.md."""
     runs = results["runs"]
     judged = {
@@ -172,13 +171,13 @@ def page(results: Mapping[str, Any]) -> Iterator[str]:
         yield from report.table(("", "claim", "state", "proof, or what lacks"), cells)
 
 
-def table(results: Mapping[str, Any]) -> list[str]:
+def table(results: Document) -> list[str]:
     """README's table: asked, reached, command; missed figures in bold."""
     runs = results["runs"]
     return report.table(COLUMNS, [_cells(row, runs) for row in load()[1]])
 
 
-def _cells(row: Mapping[str, str], runs: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _cells(row: Mapping[str, str], runs: Document) -> tuple[str, str, str, str]:
     def value(found: re.Match[str]) -> str:
         run = runs.get(_run(row, found[1] or ""), {"figures": {}})
         figure = run["figures"].get(found[2], {})
@@ -187,7 +186,7 @@ def _cells(row: Mapping[str, str], runs: Mapping[str, Any]) -> tuple[str, str, s
         return _value(figure)
 
     run, start = row["run"], spec.load(row["run"]).start
-    days = f", {counted(runs[run]['days'], 'day')} of {start:%B}" if run in runs else ""
+    days = f", {worded.counted(runs[run]['days'], 'day')} of {start:%B}" if run in runs else ""
     wrong = [
         name.partition("/")[2] or "base"
         for name, each in runs.items()
@@ -197,7 +196,7 @@ def _cells(row: Mapping[str, str], runs: Mapping[str, Any]) -> tuple[str, str, s
     return row["system"] + days, row["asked"], VALUE.sub(value, row["reached"]), code
 
 
-def _value(figure: Mapping[str, Any]) -> str:
+def _value(figure: Document) -> str:
     text = number(figure.get("reached"))
     if figure.get("is_met") is not False:
         return text
@@ -205,7 +204,7 @@ def _value(figure: Mapping[str, Any]) -> str:
     return f"**{text}**" if is_missed else f"{text} (bound {number(figure['optimum'])})"
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Namespace) -> int:
     """Print the page or the table, and write them. Returns the exit code."""
     results = _results(arguments)
     lines = list(page(results))
@@ -216,7 +215,7 @@ def main(arguments: argparse.Namespace) -> int:
     return report.NOT_MET if is_wrong else report.MET
 
 
-def _results(arguments: argparse.Namespace) -> dict[str, Any]:
+def _results(arguments: Namespace) -> Document:
     if not arguments.results:
         return proofs.stored()
     documents: list[Any] = []
@@ -226,14 +225,14 @@ def _results(arguments: argparse.Namespace) -> dict[str, Any]:
         except (OSError, ValueError):
             found = None
         if not isinstance(found, list):
-            raise WrongOptionError(f"--results {path}: {proofs.ALLOWED}")
+            raise options.WrongOptionError(f"--results {path}: {proofs.ALLOWED}")
         documents += found
     return proofs.kept(documents, wanted(), arguments.commit)
 
 
-def _write(results: Mapping[str, Any], lines: list[str]) -> None:
+def _write(results: Document, lines: list[str]) -> None:
     if not README.is_file():
-        raise WrongOptionError(f"--write: allowed is a tree of the project, with {README}")
+        raise options.WrongOptionError(f"--write: allowed is a tree of the project, with {README}")
     runs = [f' "{name}": {json.dumps(each)}' for name, each in results["runs"].items()]
     head = f'{{"commit": {json.dumps(results["commit"])}, "runs": {{\n'
     text = README.read_text(encoding="utf-8")

@@ -1,8 +1,7 @@
 """`python -m hil run SYSTEM|all`: figures, violations and sizing; 1: not as promised."""
 
-import argparse
+from argparse import Namespace
 from pathlib import Path
-from typing import Any
 
 from controller.forms.refusal import ConfigError, not_allowed
 from controller.system.worded import counted
@@ -31,10 +30,10 @@ from hil.systems import (
     violations as of_limits,
     year as of_year,
 )
-from hil.systems.run import Result
+from hil.systems.verdict import Document
 from hil.values.mean_readings import NOT_KNOWN, NOT_KNOWN_IN_WORDS
 
-Done = tuple[dict[str, Any], str]  # (document, section of the page)
+Done = tuple[Document, str]  # (document, section of the page)
 BASE = "base"  # of --variant
 COLUMNS = "  {:<58}{:>12}{:>12}{:>12}{:>16}  {}"
 FILES = {
@@ -46,7 +45,7 @@ FILES = {
 }
 
 
-OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: options.Options = {
     "system": {"choices": (*spec.NAMES, "all"), "help": "which one"},
     **{f"--{name}": {"metavar": "FILE", "help": text} for name, text in FILES.items()},
     "--variant": {"metavar": "NAME", "help": f"only this variant; {BASE}: the system without one"},
@@ -76,7 +75,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Namespace) -> int:
     """Run one system or all with their variants, and print. Returns the exit code."""
     inputs = {key: each for key, each in vars(arguments).items() if each is not None}
     jobs = _jobs(arguments)
@@ -91,7 +90,7 @@ def main(arguments: argparse.Namespace) -> int:
         _check_figures(chosen)
     if arguments.self_check:
         return self_check.main(jobs, inputs, arguments)
-    years: dict[str, dict[str, Any]] = {}
+    years: dict[str, Document] = {}
     if arguments.year or arguments.sweep:
         years = of_year.played(jobs, inputs, arguments)
         if not arguments.html:
@@ -111,7 +110,7 @@ def main(arguments: argparse.Namespace) -> int:
     return report.MET if is_good else report.NOT_MET
 
 
-def _jobs(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+def _jobs(arguments: Namespace) -> list[plays.Job]:
     """System and variant of each run."""
     names = spec.NAMES if arguments.system == "all" else (arguments.system,)
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
@@ -129,17 +128,14 @@ def _check_figures(chosen: spec.Spec) -> None:
             not_allowed(chosen.name, path, each["name"], ", ".join(known), known)
 
 
-def _check_size(arguments: argparse.Namespace) -> None:
+def _check_size(arguments: Namespace) -> None:
     for option in resized.OPTIONS:
         if arguments.system == "all" and getattr(arguments, resized.key(option)) is not None:
             raise ConfigError(f"{option}: needs one system, not all")
 
 
 def _all(
-    jobs: list[tuple[str, str]],
-    arguments: argparse.Namespace,
-    inputs: dict[str, Any],
-    years: dict[str, dict[str, Any]],
+    jobs: list[plays.Job], arguments: Namespace, inputs: spec.Inputs, years: dict[str, Document]
 ) -> list[Done]:
     """Run them side by side; the longest begin first. years: of `--year`, by name."""
     longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
@@ -148,7 +144,7 @@ def _all(
     return [found[longest.index(job)] for job in jobs]
 
 
-def _check_files(inputs: dict[str, Any]) -> None:
+def _check_files(inputs: spec.Inputs) -> None:
     """Refuse an option that describes a file without the file, and a file without its column."""
     for name in FILES:
         if name in inputs and not Path(inputs[name]).is_file():
@@ -160,7 +156,7 @@ def _check_files(inputs: dict[str, Any]) -> None:
             raise LoadError(f"--{name} {inputs[name]}: it needs --{name}-column NAME, of its power")
 
 
-def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str, Any]]) -> Done:
+def _one(job: plays.Job, inputs: spec.Inputs, years: dict[str, Document]) -> Done:
     result = plays.whole(plays.chosen(*job, inputs), inputs)
     found = document(*job, result)
     if "json" in inputs:
@@ -171,7 +167,7 @@ def _one(job: tuple[str, str], inputs: dict[str, Any], years: dict[str, dict[str
     return found, page.section(result, found)
 
 
-def document(name: str, variant: str, result: Result) -> dict[str, Any]:
+def document(name: str, variant: str, result: run.Result) -> Document:
     """Figures, violations and sizing of a run as plain data."""
     share = shares.of(result)
     return {
@@ -198,7 +194,7 @@ def document(name: str, variant: str, result: Result) -> dict[str, Any]:
     }
 
 
-def lines(document: dict[str, Any]) -> list[str]:
+def lines(document: Document) -> list[str]:
     """The figures as a table."""
     kind = ", aggregate: each unit stands for several" if document["aggregate"] else ""
     days = counted(document["days"], "day")
@@ -214,9 +210,9 @@ def lines(document: dict[str, Any]) -> list[str]:
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(each, document["mode"]) for each in document["figures"]],
         *[f"  {optimum.MISSING}"] * (optimum.highspy is None),
-        *[f"  cost: {each}" for each in [cost.words(document["cost"])[1]]],
+        f"  cost: {cost.words(document['cost'])[1]}",
         *shares.lines(document["shares"], document["cost"]["currency"]),
-        *[f"  VIOLATED: {each}" for each in document["violations"] or ()],
+        *[f"  VIOLATED: {each}" for each in document["violations"]],
         *([] if document["violations"] else ["  no violation"]),
         *minutes.lines(document["minutes"]),
         *[f"  sizing: {each}" for each in document["sizing"]],
@@ -228,7 +224,7 @@ def _hours(modes_s: dict[str, int]) -> str:
     return ", ".join([f"{name} {seconds / 3600:.2f} h" for name, seconds in modes_s.items()])
 
 
-def _line(figure: dict[str, Any], mode: str) -> str:
+def _line(figure: Document, mode: str) -> str:
     """mode: of the run; another one stands behind the figure."""
     words = {True: "met", False: "NOT MET", None: ""}[figure["is_met"]]
     if verdict.is_unreachable(figure):

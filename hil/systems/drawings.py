@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Picture
 from hil.results.plot import COLOURS, SOC, STYLE
 from hil.results.site_plot import LEGEND as LEGEND_ABOVE
 from hil.systems.run import Result
-from hil.systems.series import SLOT_S, SLOTS_PER_DAY
+from hil.systems.series import SLOT_S, SLOTS_PER_DAY, blocks
 
 GENSET, PV, PRICE = "#999999", "#e69f00", "#cc79a7"
 WIDE, PHONE, SMALL = (12.5, 6.2), (4.4, 7.0), (4.4, 2.8)  # inches
@@ -65,19 +65,16 @@ def minutes(result: Result) -> list[tuple[str, str]]:
     """(title, picture) of the minute in which the battery calmed the grid most, and of that in
     which the grid moved most; second by second.
     """
-    load_W, grid_W = [
-        each[: len(each) // MINUTE_S * MINUTE_S].reshape(-1, MINUTE_S) for each in result.seconds_W
-    ]
+    load_W, grid_W = [blocks(each, MINUTE_S) for each in result.seconds_W]
     moved_W = np.ptp(grid_W, axis=1)
     best, worst = int((np.ptp(load_W, axis=1) - moved_W).argmax()), int(moved_W.argmax())
     return [
-        (f"{name}: {_time(result, at * MINUTE_S)}", _minute(result, at * MINUTE_S))
+        (
+            f"{name}: {result.spec.start + timedelta(minutes=at):%a %-d %B %H:%M}",
+            _minute(result, at * MINUTE_S),
+        )
         for name, at in (("Best minute", best), ("Worst minute", worst))
     ]
-
-
-def _time(result: Result, second: int) -> str:
-    return f"{result.spec.start + timedelta(seconds=second):%a %-d %B %H:%M}"
 
 
 def _minute(result: Result, first: int) -> str:

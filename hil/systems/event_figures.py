@@ -1,6 +1,5 @@
 """Figures of events: outages with the kernel, demand response, hours above the connection."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from hil.systems.run import Result
 from hil.systems.sender import Event, event_of
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.sized import Size
-from hil.systems.thermal import Found
+from hil.systems.thermal import Found, Measure
 
 FOUR_H_S, REBOUND_SLOTS = 4 * 3600, 8
 WITH_KERNEL = ("carried_h", "critical_kWh", "set_s", "charge_h", "fuel_h", "unserved_pct")
@@ -83,7 +82,7 @@ def _of_the_run(result: Result) -> dict[str, Any] | None:
     return played[0] if played else None
 
 
-def lasts_h(key: str) -> Callable[[Result], Found]:
+def lasts_h(key: str) -> Measure:
     """Hours that charge or fuel lasts in the run's outage, with the kernel (minutes.Falling)."""
 
     def figure(result: Result) -> Found:
@@ -124,7 +123,7 @@ def yielded_h(result: Result) -> Found:
     return float(result.asked_s.sum()) / 3600 / months, 0.0, 0.0
 
 
-FIGURES: dict[str, Callable[[Result], Found]] = {
+FIGURES: dict[str, Measure] = {
     "extra_4h_MW": extra_4h_MW,
     "event_over_kW": event_over_kW,
     "rebound_kW": rebound_kW,

@@ -4,7 +4,7 @@ value without the system.
 Each figure is a function of a Result: (reached, bound, without). None: not known in this run.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from hil.systems import (
 from hil.systems.run import MODE, Result
 from hil.systems.series import SLOT_S
 from hil.systems.swing_figures import POWER_W_MIN
-from hil.systems.thermal import Found
+from hil.systems.thermal import Found, Measure
 
 SLOT_H = SLOT_S / 3600
 SHIFTED_KWH_MIN = 1.0
@@ -142,7 +142,7 @@ def renewable(result: Result) -> Found:
     return reached, bound, 0.0
 
 
-def cheaper(beside: int) -> Callable[[Result], Found]:
+def cheaper(beside: int) -> Measure:
     """The whole bill against one of `bills`: 1: without battery, 2: without PV too. Bound: perfect
     foresight.
     """
@@ -256,7 +256,7 @@ BASELINE_UNITS = {
     "calmer_60s": "kW",
     "calmer_300s": "kW",
 }
-FIGURES: dict[str, Callable[[Result], Found]] = {
+FIGURES: dict[str, Measure] = {
     "peak_cut": peak_cut,
     "purchase_cut": purchase_cut,
     "renewable": renewable,

@@ -1,9 +1,7 @@
 """A system on the rig from any hour of its run, with the real controller and plant."""
 
-from collections.abc import Callable
 from datetime import UTC, timedelta
 from pathlib import Path
-from typing import Any
 
 from controller.core.base import hint_codes
 from controller.core.base.schedule_table import Table
@@ -16,7 +14,7 @@ from hil.systems import run, sized
 from hil.systems.member import HEARTBEAT_MS, HEARTBEAT_S, SENDER
 from hil.systems.sender import Sender
 from hil.systems.series import outages_of
-from hil.systems.spec import Spec
+from hil.systems.spec import Inputs, Spec
 from hil.values.rig import ValueRig
 
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
@@ -33,7 +31,7 @@ class LivePod(Pod):
         begin_s: int,
         soc: float | None = None,
         values: bool = False,
-        inputs: dict[str, Any] | None = None,
+        inputs: Inputs | None = None,
         scenario: Scenario | None = None,
         degC: float | None = None,
     ) -> None:
@@ -42,8 +40,7 @@ class LivePod(Pod):
         the cells and of the air among them at begin_s.
         NotSimulatedError: one line, the scenario acts on what the system lacks.
         """
-        inputs = inputs or {}
-        self._begin_s = begin_s
+        self._begin_s, inputs = begin_s, inputs or {}
         self._series = run.series_of(spec, inputs)
         self._sender = Sender(spec, self._series, run.before_of(spec, inputs))
         kind = ValueRig if values else VirtualRig
@@ -51,8 +48,9 @@ class LivePod(Pod):
         coverage.check_scenario(config, scenario, tuple(spec.site))
         actions = scenario.actions if scenario else ()
         site = run.site_of(_later(spec, begin_s), inputs)
-        assert site.load is not None, "the file of a system has [load]"
-        site.load = _from(site.load, begin_s)
+        load = site.load
+        assert load is not None, "the file of a system has [load]"
+        site.load = lambda now_s: load(begin_s + now_s)
         for part in site.parts:
             part.begin_at(begin_s)
         soc = spec.soc_permille / 1000 if soc is None else soc
@@ -100,7 +98,3 @@ def _later(spec: Spec, begin_s: int) -> Spec:
     outages = [[at_s - begin_s, for_s] for at_s, for_s in outages_of(spec) if at_s >= begin_s]
     start = spec.start + timedelta(seconds=begin_s)
     return spec._replace(start=start, site={**spec.site, "weather": weather}, outages=outages)
-
-
-def _from(at_W: Callable[[float], float], begin_s: int) -> Callable[[float], float]:
-    return lambda now_s: at_W(begin_s + now_s)

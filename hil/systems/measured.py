@@ -4,10 +4,8 @@ Load: running GPUs of a cluster, its weeks by weekday, on the capacity of a syst
 typical year's irradiance. Prices: of an exchange in their own year, so that weekdays fit.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TypeVar
 
 import numpy as np
 
@@ -16,11 +14,9 @@ from controller.planner.planning import SLOTS_PER_DAY
 from controller.series import prices, table, weather
 from controller.series.refusal import SeriesError
 from hil.systems import pasts
-from hil.systems.pasts import Case
 from hil.systems.series import HOUR_SLOTS, SLOT_S, Series, prices_of
 from hil.systems.spec import Spec
 
-Found = TypeVar("Found")
 GPUS = "jobs/helios_gpus_1min.csv.gz", "running_gpu_num", 856
 FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # from a Monday on; days of the file
 DE, NORDIC, PJM = "germany", "nordpool_system", "pjm_comed"
@@ -34,9 +30,17 @@ JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
 
 def month(
     folder: str, system: tuple[str, str], at: int, days: int, seed: int, year: int | None
-) -> Case:
+) -> pasts.Case:
     """year: of the prices. ConfigError: one line."""
-    name, variant = system
+    try:
+        return _month(folder, *system, at, days, seed, year)
+    except SeriesError as error:
+        raise ConfigError(f"--data: {error}") from None
+
+
+def _month(
+    folder: str, name: str, variant: str, at: int, days: int, seed: int, year: int | None
+) -> pasts.Case:
     market, own_year = MARKETS.get(name, (NORDIC, 2018))
     first = datetime(year or own_year, at, 1)
     spec = pasts.begun(name, variant, first, days, seed)
@@ -75,7 +79,7 @@ def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
 def _gpus(folder: str) -> np.ndarray:
     """Part of the cluster that runs, a row for each day; a gap keeps the value before."""
     path, column, whole = GPUS
-    found = np.array(_read(lambda: _column(f"{folder}/{path}", column)))
+    found = np.array(_column(f"{folder}/{path}", column))
     for at in np.flatnonzero(found <= 0):
         found[at] = found[at - 1]
     shape = DAYS, SLOTS_PER_DAY, DAY_MIN // SLOTS_PER_DAY
@@ -85,13 +89,13 @@ def _gpus(folder: str) -> np.ndarray:
 def _price(folder: str, market: str, spec: Spec) -> np.ndarray:
     """Money per kWh of each slot."""
     path, count = f"{folder}/price/{market}_dayahead_hourly.csv.gz", spec.days * SLOTS_PER_DAY
-    return np.array(_read(lambda: prices.read(path, spec.start, "UTC", SLOT_S, count)).per_kWh)
+    return np.array(prices.read(path, spec.start, "UTC", SLOT_S, count).per_kWh)
 
 
 def _sun(folder: str, station: str, spec: Spec) -> np.ndarray:
     """Part of the rating that the PV gives."""
     path = f"{folder}/weather/{station}_tmy_hourly.csv.gz"
-    hours = np.array(_read(lambda: weather.read(path)).ghi_W_per_m2)
+    hours = np.array(weather.read(path).ghi_W_per_m2)
     first = (spec.start.timetuple().tm_yday - 1) * 24
     return np.repeat(hours[(first + np.arange(spec.days * 24)) % 8760], HOUR_SLOTS) / 1000 * PV_PART
 
@@ -100,10 +104,3 @@ def _column(path: str, name: str) -> list[float]:
     with table.opened(path) as found:
         at = found.at(name)
         return [float(cells[at]) for _, cells in found]
-
-
-def _read(read: Callable[[], Found]) -> Found:
-    try:
-        return read()
-    except SeriesError as error:
-        raise ConfigError(f"--data: {error}") from None

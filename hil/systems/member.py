@@ -16,9 +16,7 @@ from controller.core.base.integers import within
 from controller.core.base.schedule_table import OPEN_W, Slot, Table
 from controller.core.image import ProcessImage
 from controller.core.site_devices.actuator_chain import ActuatorChain
-from controller.core.site_devices.signals_view import DeviceView
 from hil.engine.cabinet import SimulatedCabinet
-from hil.site.part import SitePart
 from hil.site.site import Site
 from hil.values.chain_only import ChainLoop
 from hil.values.lumped import LumpedUnit
@@ -119,19 +117,20 @@ class ChainMember:
 
     def _start(self, soc: float) -> list[LumpedUnit]:
         """Controller and batteries anew. soc: 0 to 1."""
-        config, plant = self._config, self._plant
-        self._prepare(config, plant.soh)
+        self._prepare()
+        plant = self._plant
         batteries = self.loop.batteries(plant, soc, plant.start_degC)
         self._air = LumpedAir(plant, batteries, self._parts)
         return batteries
 
-    def _prepare(self, config: Config, soh: float) -> None:
-        """soh: of all racks, 0 to 1."""
+    def _prepare(self) -> None:
+        """The controller anew."""
+        config = self._config
         layout = config.layout()
         self.image = image = ProcessImage(layout, config.site_devices)
         self._inp, self._fresh = array("i", image.inp), bytearray(image.fresh)
         self._groups = layout.groups
-        self.loop = ChainLoop(config, soh, self._inp)
+        self.loop = ChainLoop(config, self._plant.soh, self._inp)
         self.devices, self.control = self.loop.site, self.loop.control
 
     @property
@@ -209,13 +208,11 @@ class ChainMember:
     def _ask(self, actuator: ActuatorChain) -> None:
         """The value reaches the part, and the image says that it was sent."""
         device, record = actuator.view.device, actuator.actuator
-        self._part_of(actuator.view).ask(record.name, actuator.value)
+        part = self._parts[self.devices.devices.index(actuator.view) - 1]
+        part.ask(record.name, actuator.value)
         first, _ = self.image.site_place(device.role.name, device.number)
         sent_at = len(device.role.signals) + device.role.actuators.index(record)
         self.image.inp[first + sent_at] = actuator.value
-
-    def _part_of(self, view: DeviceView) -> SitePart:
-        return self._parts[self.devices.devices.index(view) - 1]
 
     def _read(self) -> None:
         """The words of the clock, of the site devices and of the heartbeat."""

@@ -8,20 +8,20 @@ of the grid, with the charge of that moment, until AFTER_S after its return.
 import math
 import random
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from controller.planner.tariff import J_PER_KWH
 from hil.site.genset import Genset
 from hil.site.site import ISLAND, ON_GRID, Site
 from hil.systems import ramps, swing_figures
 from hil.systems.live import LivePod
 from hil.systems.member import SOC_FORMS
 from hil.systems.run import DAY_S, Result
-from hil.systems.series import SLOT_S, outages_of
-from hil.systems.spec import Spec
+from hil.systems.series import SLOT_S, blocks, outages_of
+from hil.systems.spec import Inputs, Spec
 from hil.values.rig import TICK_MS, ValueRig
 from safety import signals as s
 
@@ -31,7 +31,6 @@ START_S, SETTLED_S = 20.0, 60  # of a cabinet; its start no longer shows on the 
 # A lumped battery has no cells that differ; those of the plant would begin beyond row 34.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # of the drawn ones
-KWH_J = 3.6e6
 LESS_W = 1.0  # is rounding
 STAGES_SHOWN = 8
 # A dark site has no voltage at its meters and its auxiliaries: these rows say so, and clear
@@ -40,6 +39,7 @@ OF_DARKNESS = ("17a", "43a", "50a", "50b")
 EMPTY, OF_THE_END = 0.08, ("34a", "41d")  # below it cells of a rack part, then units trip
 OVER = "57a"  # by the controller's limits, which may be stricter than those of the connection
 OF_A_HOT_HALL = ("18a",)  # warns at 35 degC while charging; the charge tapers from there to 45 degC
+Played = dict[str, Any]  # figures of the minutes of an event
 
 
 class Minutes(NamedTuple):
@@ -77,7 +77,7 @@ def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
     return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
 
 
-def played(spec: Spec, inputs: Mapping[str, Any], one: Minutes) -> dict[str, Any]:
+def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
     """The figures of these minutes (`Watch.figures`), with what they tripped and violated."""
     spec = spec._replace(outages=[[one.at_s, one.for_s]] if one.is_outage else [])
     with tempfile.TemporaryDirectory() as folder:
@@ -105,7 +105,7 @@ def _wait_for_start(pod: LivePod) -> None:
     site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), import_W / 2)
 
 
-def _faults(found: Mapping[str, Any]) -> list[str]:
+def _faults(found: Played) -> list[str]:
     """What these minutes broke."""
     is_dark = found["dark_s"] > 0
     trips = {
@@ -125,7 +125,7 @@ def _faults(found: Mapping[str, Any]) -> list[str]:
     return [*_lost(found), *others, *found["violations"], *stopped]
 
 
-def _lost(found: Mapping[str, Any]) -> list[str]:
+def _lost(found: Played) -> list[str]:
     """The critical load that had no power, and why."""
     if not found["critical_kWh"]:
         return []
@@ -222,13 +222,12 @@ class Watch:
     def seconds_W(self) -> np.ndarray:
         """Import as means of a second, once the start is over; nan beside time off the grid."""
         per_s = 1_000_000 // self.pod.tick_us
-        grids_W = np.array(self._grids_W[SETTLED_S * per_s :])
-        found_W = grids_W[: len(grids_W) // per_s * per_s].reshape(-1, per_s).mean(axis=1)
+        found_W = blocks(np.array(self._grids_W[SETTLED_S * per_s :]), per_s).mean(axis=1)
         # until the switch opens, a grid that is lost gives nothing
         found_W[:-1][np.isnan(found_W[1:])] = np.nan
         return found_W
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Played:
         """Plain data."""
         member = self.pod.members[0]
         cabinet = member.controller.cabinet
@@ -237,10 +236,10 @@ class Watch:
             "carried_s": round(self.carried_s, 1),
             "island_s": round(self.island_s, 1),
             "dark_s": round(self.dark_s, 1),
-            "lost_kWh": round(self.lost_J / KWH_J, 2),
-            "critical_kWh": round(self.critical_J / KWH_J, 2),
-            "needed_kWh": round(self.needed_J / KWH_J, 2),
-            "wanted_kWh": round(self.wanted_J / KWH_J, 2),
+            "lost_kWh": round(self.lost_J / J_PER_KWH, 2),
+            "critical_kWh": round(self.critical_J / J_PER_KWH, 2),
+            "needed_kWh": round(self.needed_J / J_PER_KWH, 2),
+            "wanted_kWh": round(self.wanted_J / J_PER_KWH, 2),
             "charge_h": self.charge.hours(),
             "fuel_h": self.fuel.hours(),
             "engine_s": None if self.engine_s is None else round(self.engine_s, 1),
@@ -271,7 +270,7 @@ HEAD = ("with the kernel", "load kW", "charge", "h", "island s", "dark s", "set 
         "critical", "step kW", "")  # fmt: skip
 
 
-def lines(documents: list[dict[str, Any]]) -> list[str]:
+def lines(documents: list[Played]) -> list[str]:
     """A table of `played`."""
     if not documents:
         return ["  no minutes with the kernel were played"]
@@ -279,7 +278,7 @@ def lines(documents: list[dict[str, Any]]) -> list[str]:
     return [COLUMNS.format(*HEAD).rstrip(), *rows]
 
 
-def _shed_lines(found: Mapping[str, Any]) -> list[str]:
+def _shed_lines(found: Played) -> list[str]:
     """When how many contacts of the load were open."""
     stages, most = found["stages"], STAGES_SHOWN
     shown = [*stages[:most], *stages[most:][-1:]]
@@ -288,7 +287,7 @@ def _shed_lines(found: Mapping[str, Any]) -> list[str]:
     return [f"    contacts open: {moments}{more}"] * bool(stages)
 
 
-def _line(found: Mapping[str, Any]) -> str:
+def _line(found: Played) -> str:
     kind = "outage" if found["is_outage"] else "plain day"
     hours, seconds = divmod(found["at_s"], 3600)
     name = f"{kind} of {found['for_s']} s at {hours} h {seconds // 60:02d}"

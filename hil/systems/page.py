@@ -4,7 +4,6 @@ bill, the promises.
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 
@@ -27,9 +26,9 @@ from hil.results.page import NOTE
 from hil.results.plot import BATTERY
 from hil.site.parts import FEEDING
 from hil.systems import answers, cost, drawings, figures, run, verdict
-from hil.systems.figures import number
 from hil.systems.run import Result
 from hil.systems.series import SLOT_S
+from hil.systems.verdict import Document
 
 MWH_PER_J, MWH_PER_W = 1 / 3.6e9, SLOT_S / 3.6e9
 UNUSED = ("PV, unused", drawings.GENSET)
@@ -62,7 +61,7 @@ COLUMNS = (
 BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 
 
-def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
+def html(sections: Sequence[tuple[Document, str]]) -> str:
     """sections: of each run its document (command.document) and `section`."""
     rows = [(each["name"], *_verdict_cells(each)) for each, _ in sections]
     overview = [Table(OVERVIEW, rows, kind=CARDS)] if len(rows) > 1 else []
@@ -70,7 +69,7 @@ def html(sections: Sequence[tuple[dict[str, Any], str]]) -> str:
     return html_page.around("\n".join(bodies), html_page.PHONE, "Systems")
 
 
-def _verdict_cells(document: dict[str, Any]) -> list[Cell]:
+def _verdict_cells(document: Document) -> list[Cell]:
     wrong = verdict.missed(document), document["violations"]
     paid = document["cost"]
     more = paid["bill"] - paid["without_battery"]
@@ -80,7 +79,7 @@ def _verdict_cells(document: dict[str, Any]) -> list[Cell]:
     ]
 
 
-def section(result: Result, document: dict[str, Any]) -> str:
+def section(result: Result, document: Document) -> str:
     """One run as a part of the page; document: of command.document."""
     found, broken = balance(result), [judged(False, each) for each in document["violations"]]
     sides = [_side(found, side) for side in (CAME_IN, WENT_OUT)]
@@ -117,13 +116,13 @@ def _texts(title: str, lines: Sequence[Cell]) -> list[Block]:
     return [Heading(2, title), *texts(lines)]
 
 
-def _seasons(document: dict[str, Any]) -> list[Block]:
+def _seasons(document: Document) -> list[Block]:
     found = document.get("year")
     return [Table(answers.SEASON, answers.seasons(found), kind=CARDS)] if found else []
 
 
-def _sweep(document: dict[str, Any]) -> list[Block]:
-    swept = _swept(document)
+def _sweep(document: Document) -> list[Block]:
+    swept = document.get("year", {}).get("sweep", [])
     if len(swept) < 2:
         return []
     return [
@@ -137,7 +136,7 @@ def _hours(result: Result) -> list[Block]:
     return [Table(head, rows, kind=CARDS), Text(BY_ARITHMETIC, NOTE)] if rows else []
 
 
-def _about(run: dict[str, Any]) -> str:
+def _about(run: Document) -> str:
     parts = [
         f"{counted(run['days'], 'day')} of {run['season']} from {run['start']}, "
         f'seed {run["seed"]}. Figures without another mode come from the mode "{run["mode"]}".',
@@ -147,7 +146,7 @@ def _about(run: dict[str, Any]) -> str:
     return " ".join(filter(None, parts))
 
 
-def _summary(document: dict[str, Any]) -> list[Cell]:
+def _summary(document: Document) -> list[Cell]:
     """Cost or saving of the run, and its promises; worse ones first."""
     is_well, promised = not verdict.wrong(document), verdict.words(document)
     is_dearer, paid = cost.words(document["cost"])
@@ -155,7 +154,7 @@ def _summary(document: dict[str, Any]) -> list[Cell]:
     return lines[::-1] if is_well and is_dearer else lines
 
 
-def _row(figure: dict[str, Any]) -> list[Cell]:
+def _row(figure: Document) -> list[Cell]:
     text = KEPT[figure["is_met"]]
     if verdict.is_unreachable(figure):
         text = "cannot be kept at this size"
@@ -165,13 +164,13 @@ def _row(figure: dict[str, Any]) -> list[Cell]:
     return [figure["text"], *numbers(figure), figure["unit"], judged(figure["is_met"], status)]
 
 
-def numbers(figure: dict[str, Any]) -> list[str]:
+def numbers(figure: Document) -> list[str]:
     """What is asked, reached, the bound, and without battery; "3.4 more" for a figure of less."""
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
-    texts = [number(each) for each in known]
+    texts = [figures.number(each) for each in known]
     is_less = figure["text"].startswith("less ")
     if is_less and known[1] is not None and known[1] < 0 and texts[1] != "0":
-        texts[1] = f"{number(-known[1])} more"
+        texts[1] = f"{figures.number(-known[1])} more"
     if known[3] is not None and figure["baseline_unit"]:
         texts[3] += f" {figure['baseline_unit']}"
     return texts
@@ -221,16 +220,13 @@ def balance(result: Result) -> dict[str, float]:
 
 def _side(energy_MWh: dict[str, float], names: dict[str, tuple[str, str]]) -> list[list[str]]:
     """The energies of one side as a table, for a phone."""
-    known = [
-        (label, energy_MWh[name]) for name, (label, _) in names.items() if energy_MWh[name] > 0
+    return [
+        [label, f"{energy_MWh[name]:,.2f}"]
+        for name, (label, _) in names.items()
+        if energy_MWh[name] > 0
     ]
-    return [[label, f"{value:,.2f}"] for label, value in known]
 
 
-def _swept(document: dict[str, Any]) -> list[dict[str, Any]]:
-    return document.get("year", {}).get("sweep", [])
-
-
-def _size(found: dict[str, Any]) -> list[Cell]:
+def _size(found: Document) -> list[Cell]:
     money = [f"{each:,.0f}" for each in (found["year"]["saved"], found["worth_per_kWh"])]
     return [found["battery"], money[0], judged(found["pays"], f"{found['net']:,.0f}"), money[1]]

@@ -22,7 +22,6 @@ from controller.series.refusal import SeriesError
 from controller.system.local_days import before_at, day_begin, slots_between
 from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
-from hil.systems.spec import Spec
 
 LOW_PART = 0.3  # of the energy, below which the load yields at once
 DAYS_MIN = 7  # of a month that is judged
@@ -77,11 +76,10 @@ def tariff_of(path: str) -> dict[str, Any]:
     return found
 
 
-def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> Spec:
+def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
     """A system without events, from the days on that come before this first day."""
-    spec = specs.load(name, variant).begun(first - timedelta(days=BEFORE_DAYS))
-    days += BEFORE_DAYS
-    return spec._replace(days=days, seed=seed, outage_s=0, events=[], outages=[])
+    start = first - timedelta(days=BEFORE_DAYS)
+    return specs.load(name, variant).begun(start, BEFORE_DAYS + days, seed)
 
 
 def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
@@ -91,19 +89,17 @@ def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
     return of_series(spec, series.series_of(spec, {}), f"{first:%Y-%m}", name, variant)
 
 
-def of_series(spec: Spec, found: series.Series, label: str, name: str, variant: str) -> Case:
+def of_series(spec: specs.Spec, found: series.Series, label: str, name: str, variant: str) -> Case:
     """A case of series that begin with the spec."""
     each = found.load_W.tolist(), found.pv_W.tolist(), found.price.tolist()
     past = Past(spec.start, *each, BEFORE_DAYS * SLOTS_PER_DAY)
     return Case(
         f"{name}/{variant}".rstrip("/"),
-        *(
-            label,
-            sender.site_of(spec, False),
-            past,
-            spec.tariff["currency"],
-            spec.schedule["is_load_known"],
-        ),
+        label,
+        sender.site_of(spec, False),
+        past,
+        spec.tariff["currency"],
+        spec.schedule["is_load_known"],
     )
 
 

@@ -1,6 +1,6 @@
 """`python -m hil plan --weeks`: the planner on past months, beside no battery and the optimum."""
 
-import argparse
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,15 +12,16 @@ from hil.runner.cases import Runner
 from hil.systems import back_tests, measured, pasts, plan_without, spec
 from hil.systems.pasts import Case
 
-# (system, variant): goals, percent: share of what perfect foresight saves, part of its peak cut
-GOALS = {
-    ("berlin", ""): (85, 80),
-    ("norway", "weekday"): (75, 85),
-    ("norway", ""): (55, 45),
-    ("nordic", ""): (35, 25),
-    ("nordic", "small"): (80, 90),
-    ("north_america", ""): (75, 70),
-    ("shanghai", ""): (95, None),
+# system, or system/variant: goals, percent: share of what perfect foresight saves, part of its
+# peak cut
+GOALS: dict[str, tuple[int, int | None]] = {
+    "berlin": (85, 80),
+    "norway/weekday": (75, 85),
+    "norway": (55, 45),
+    "nordic": (35, 25),
+    "nordic/small": (80, 90),
+    "north_america": (75, 70),
+    "shanghai": (95, None),
 }
 WORSE_PERMILLE = 2.5  # of the bill: a month may be so much worse than no battery
 HEAD = "{:<22} {:>9} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9}  {}".format
@@ -28,7 +29,7 @@ COLUMNS = (
     "system, month", "bill", "saved", "rules", "optimum", "share%", "goal%", "cut%", "goal%",
     "cycles", "most kW", "above kWh", "p50/p99 ms", "",
 )  # fmt: skip
-OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: options.Options = {
     "system": {
         "nargs": "?",
         "metavar": "SYSTEM",
@@ -61,9 +62,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--site": options.value(str, "FILE", "a planner.toml, with --series"),
     "--series": options.value(str, "DIR", "its load.csv, prices.csv, pv.csv: all their months"),
 }
+Row = dict[str, Any]  # of back_tests.judged
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Namespace) -> int:
     """Plan each month again and print. Returns the exit code."""
     if bool(arguments.site) != bool(arguments.series):
         raise ConfigError("--site and --series: allowed are both, or none of them")
@@ -84,14 +86,15 @@ def main(arguments: argparse.Namespace) -> int:
     return report.MET if all(map(is_good, found)) else report.NOT_MET
 
 
-def _works(arguments: argparse.Namespace) -> dict[str, Callable[[], Case]]:
+def _works(arguments: Namespace) -> dict[str, Callable[[], Case]]:
     """A function for the case of each month, by its name."""
     days, seed = 7 * arguments.weeks, arguments.seed
     if arguments.site:
         cases = pasts.of_folder(arguments.site, arguments.series, days)
         return {case.label: partial(_same, case) for case in cases}
     found: dict[str, Callable[[], Case]] = {}
-    for name, variant in _systems(arguments):
+    for system in _systems(arguments):
+        name, _, variant = system.partition("/")
         for month in _months(arguments):
             work: Callable[[], Case] = partial(pasts.built_in, name, variant, month, days, seed)
             if arguments.data:
@@ -106,19 +109,18 @@ def _same(case: Case) -> Case:
     return case
 
 
-def _systems(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+def _systems(arguments: Namespace) -> list[str]:
     if arguments.system == "all":
         return list(GOALS)
-    name, _, variant = arguments.system.partition("/")
     known = [
         f"{each}/{more}".rstrip("/") for each in spec.NAMES for more in ("", *spec.variants(each))
     ]
     if arguments.system not in known:
         raise ConfigError(f"SYSTEM {arguments.system}: allowed are all, {', '.join(known)}")
-    return [(name, variant)]
+    return [arguments.system]
 
 
-def _months(arguments: argparse.Namespace) -> list[int]:
+def _months(arguments: Namespace) -> list[int]:
     try:
         found = [int(each) for each in arguments.months.split(",")]
     except ValueError:
@@ -130,7 +132,7 @@ def _months(arguments: argparse.Namespace) -> list[int]:
     return found
 
 
-def is_good(row: dict[str, Any]) -> bool:
+def is_good(row: Row) -> bool:
     """Never worse than no battery, and no billed peak above the one without it. Of several charges
     a cheap peak may rise for a dear one.
     """
@@ -139,13 +141,13 @@ def is_good(row: dict[str, Any]) -> bool:
     )
 
 
-def lines(found: Sequence[dict[str, Any]]) -> list[str]:
+def lines(found: Sequence[Row]) -> list[str]:
     """A line for each month, one for each system, and the sum of all."""
     text = [HEAD(*COLUMNS).rstrip()]
     for name in dict.fromkeys([row["name"] for row in found]):
         rows = [row for row in found if row["name"] == name]
         text += [_line(f"  {row['label']}", [row]) for row in rows]
-        text.append(_line(name, rows, goal_of(name)))
+        text.append(_line(name, rows, GOALS.get(name)))
         if rows[0]["one_charge"] is not None:
             saved, best = [sum([row[key] for row in rows]) for key in ("one_charge", "best")]
             text.append(f"  knowing the best one of the charges only: {_percent(saved, best)} %")
@@ -160,7 +162,7 @@ def lines(found: Sequence[dict[str, Any]]) -> list[str]:
     return text
 
 
-def _yields(rows: Sequence[dict[str, Any]]) -> str:
+def _yields(rows: Sequence[Row]) -> str:
     """What the load did not get, and what that is worth beside the battery alone."""
     keys = "saved", "alone", "best", "cut_W", "alone_cut_W", "best_cut_W", "yielded_kWh"
     saved, alone, best, cut_W, alone_cut_W, best_cut_W, less_kWh = [
@@ -174,12 +176,7 @@ def _yields(rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def goal_of(name: str) -> tuple[int, int | None] | None:
-    """The goals of a system as its rows name it."""
-    return {f"{'/'.join(filter(None, key))}": each for key, each in GOALS.items()}.get(name)
-
-
-def _line(head: str, rows: Sequence[dict[str, Any]], goal: Any = None) -> str:
+def _line(head: str, rows: Sequence[Row], goal: Any = None) -> str:
     sums = {
         key: sum([row[key] for row in rows]) for key in ("bill", "saved", "rules", "best", "cycles")
     }

@@ -8,6 +8,7 @@ drawn from its name: it falls by a quarter, it rises by a seventh, or one day ha
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -21,6 +22,7 @@ from hil.systems.pasts import Case
 FALL, RISE, DAY = 0.75, 1.15, 1.2
 DRAWN_DAYS = 10  # of a month, in one of which a bad load begins
 _PLANNED, _HABIT_OF = planning.planned, habits.habit_of
+Row = dict[str, Any]  # of a month, or of a part
 
 
 def _with(**changes: Any) -> Callable[..., Planned]:
@@ -57,9 +59,7 @@ class Job(NamedTuple):
     parts: Sequence[str]
 
 
-def run(
-    works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: Runner
-) -> list[dict[str, Any]]:
+def run(works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: Runner) -> list[Row]:
     """A row for each part and kind of month; prints them."""
     todo = [Job(bad_load(work(), bad), bad, parts) for work in works.values() for bad in ("", *BAD)]
     found = runner.play(
@@ -79,14 +79,9 @@ def run(
     return rows
 
 
-def _falls(load_W: list[float], draw: random.Random) -> list[float]:
+def _from_a_day_on(factor: float, load_W: list[float], draw: random.Random) -> list[float]:
     begin = draw.randrange(DRAWN_DAYS) * SLOTS_PER_DAY
-    return [*load_W[:begin], *[FALL * each for each in load_W[begin:]]]
-
-
-def _rises(load_W: list[float], draw: random.Random) -> list[float]:
-    begin = draw.randrange(DRAWN_DAYS) * SLOTS_PER_DAY
-    return [*load_W[:begin], *[RISE * each for each in load_W[begin:]]]
+    return [*load_W[:begin], *[factor * each for each in load_W[begin:]]]
 
 
 def _one_day(load_W: list[float], draw: random.Random) -> list[float]:
@@ -97,8 +92,8 @@ def _one_day(load_W: list[float], draw: random.Random) -> list[float]:
 
 
 BAD: dict[str, Callable[[list[float], random.Random], list[float]]] = {
-    "falls": _falls,
-    "rises": _rises,
+    "falls": partial(_from_a_day_on, FALL),
+    "rises": partial(_from_a_day_on, RISE),
     "one day": _one_day,
 }
 
@@ -113,7 +108,7 @@ def bad_load(case: Case, bad: str) -> Case:
     return case._replace(past=past._replace(load_W=load_W))
 
 
-def played(job: Job) -> dict[str, Any]:
+def played(job: Job) -> Row:
     """What the battery saves with all parts, without each, and by perfect foresight; the bill."""
     case, site = job.case, job.case.site
     stored_J = back_tests.BEGIN * site.full_J
@@ -138,7 +133,7 @@ def _saved(case: Case, stored_J: float) -> float:
     return back_tests.beside_none(case, done)["saved"]
 
 
-def _rows(part: str, is_bad: bool, found: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _rows(part: str, is_bad: bool, found: Sequence[Row]) -> Iterator[Row]:
     """One row. points: of perfect foresight, without the part less with all; weighted, and of the
     systems that lose and gain most; permille: worst month of the bill, with all and without.
     """
@@ -159,7 +154,7 @@ def _rows(part: str, is_bad: bool, found: Sequence[dict[str, Any]]) -> Iterator[
     }
 
 
-def _points(part: str, found: Sequence[dict[str, Any]]) -> float:
+def _points(part: str, found: Sequence[Row]) -> float:
     rates = [back_tests.EUR.get(each["currency"], 1.0) for each in found]
     less = sum([rate * (each["saved"][part] - each["saved"][""])
                 for rate, each in zip(rates, found)])  # fmt: skip
@@ -167,7 +162,7 @@ def _points(part: str, found: Sequence[dict[str, Any]]) -> float:
     return 100 * less / best if best > 0 else 0.0
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Row) -> str:
     (loser, least), (winner, most), (with_all, without) = row["least"], row["most"], row["permille"]
     return (
         f"{row['part']:13}{row['months']:12} {row['points']:+6.2f} points   "

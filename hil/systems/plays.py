@@ -1,12 +1,11 @@
 """Whole runs of a system: chain-only, then the minutes with the kernel."""
 
-from typing import Any
-
 from hil.systems import minutes, resized, run, spec
-from hil.systems.run import Result
+
+Job = tuple[str, str]  # system and variant
 
 
-def chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
+def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
     """The system with --days, --seed and other sizes. A variant with a length of its own is not
     longer than that, and keeps its length if it has an outage.
     """
@@ -19,7 +18,7 @@ def chosen(name: str, variant: str, inputs: dict[str, Any]) -> spec.Spec:
     return resized.of(found._replace(**changes, events=events), inputs)
 
 
-def whole(chosen: spec.Spec, inputs: dict[str, Any]) -> Result:
+def whole(chosen: spec.Spec, inputs: spec.Inputs) -> run.Result:
     """The run with its minutes with the kernel."""
     result = run.run(chosen, inputs)
     wanted = minutes.of(result, 60 * inputs["kernel_minutes"], inputs["outages"])

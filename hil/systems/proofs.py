@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from hil.runner.options import WrongOptionError
 from hil.systems import code, spec, verdict
+from hil.systems.verdict import Document
 
 RESULTS = Path(__file__).parent / "results" / "claims.json"
 PROOF = re.compile(r"([\w/]+) (\w+)")
@@ -28,7 +29,7 @@ class Proof(NamedTuple):
     run: str
     figure: str
 
-    def wrong(self, runs: Mapping[str, Any]) -> list[str]:
+    def wrong(self, runs: Document) -> list[str]:
         """Why the runs do not prove it; empty: they do."""
         run = runs.get(self.run)
         if run is None:
@@ -41,12 +42,12 @@ class Proof(NamedTuple):
         }
         return [f"{self.run} {each}" for each, is_so in lacks.items() if each and is_so]
 
-    def words(self, runs: Mapping[str, Any]) -> str:
+    def words(self, runs: Document) -> str:
         """The figure as a reader sees it."""
         return f"{self.figure} {verdict.against(runs[self.run]['figures'][self.figure])}"
 
 
-def wrong(run: Mapping[str, Any]) -> str:
+def wrong(run: Document) -> str:
     """What a kept run missed and violated first; "": nothing."""
     texts, more = [*run["missed"], *run["violations"][:1]], len(run["violations"]) - 1
     return "; ".join([*texts, *[f"{more} more violations"] * (more > 0)])
@@ -58,10 +59,9 @@ def proof_of(text: str) -> Proof | None:
     return Proof(*found.groups()) if found else None
 
 
-def stored() -> dict[str, Any]:
+def stored() -> Document:
     """The short document of the tree."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    return found
+    return dict(json.loads(RESULTS.read_text(encoding="utf-8")))
 
 
 def code_of(run: str) -> str:
@@ -71,7 +71,7 @@ def code_of(run: str) -> str:
     return hashlib.sha256(repr(made_by).encode()).hexdigest()[:DIGITS]
 
 
-def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> dict[str, Any]:
+def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> Document:
     """The short document of `hil run all --json`. wanted: figures of each run.
 
     WrongOptionError: the documents are of something else.
@@ -83,12 +83,12 @@ def kept(documents: Any, wanted: Mapping[str, Collection[str]], commit: str) -> 
     return {"commit": commit, "runs": runs}
 
 
-def run_of(document: Mapping[str, Any]) -> str:
+def run_of(document: Document) -> str:
     """System, or system/variant."""
     return "/".join([each for each in (document["system"], document["variant"]) if each])
 
 
-def _kept(document: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+def _kept(document: Document, wanted: Collection[str]) -> Document:
     sound_s = [each["for_s"] for each in document["minutes"] if not each["faults"]]
     return {
         **{key: document.get(key) for key in ("days", "code")},

@@ -6,10 +6,9 @@ stands for several real ones, as in the file.
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from controller.forms.refusal import ConfigError
-from hil.systems.spec import Spec
+from hil.systems.spec import Inputs, Spec
 
 # Least and most of a rack: its current (1 .. 1500 A) and its capacity (1 .. 5000 Ah) in a type.
 RACK_KW, RACK_KWH = (2.0, 870.0), (2.0, 3800.0)
@@ -25,7 +24,7 @@ def key(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
 
 
-def of(spec: Spec, inputs: Mapping[str, Any]) -> Spec:
+def of(spec: Spec, inputs: Inputs) -> Spec:
     """The system with the sizes of the options. ConfigError: one line."""
     given = {each: inputs[key(each)] for each in OPTIONS if inputs.get(key(each)) is not None}
     if not given:

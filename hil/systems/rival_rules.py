@@ -100,11 +100,11 @@ class Book:
 
     def hold_cap(self) -> None:
         """Discharge above the cap; charge the energy that lacks in the slots just before."""
-        for slot in np.flatnonzero(self.net_W > self.cap_W):
+        for slot in np.flatnonzero(self.net_W > self.cap_W).tolist():
             wanted_W = min(float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W)
-            self._fill_before(int(slot), self._lack_J(int(slot), wanted_W))
-            given_W = self._spare_J(int(slot)) * self.one_way / self.slot_s
-            self._set(int(slot), min(wanted_W, given_W))
+            self._fill_before(slot, self._lack_J(slot, wanted_W))
+            given_W = self._spare_J(slot) * self.one_way / self.slot_s
+            self._set(slot, min(wanted_W, given_W))
 
     def _lack_J(self, slot: int, wanted_W: float) -> float:
         return wanted_W * self.slot_s / self.one_way - self._spare_J(slot)
@@ -127,22 +127,22 @@ class Book:
 
     def keep_surplus(self) -> None:
         """Store PV that the load does not take. If it does not fit, discharge before."""
-        for slot in np.flatnonzero(self.net_W < 0):
+        for slot in np.flatnonzero(self.net_W < 0).tolist():
             surplus_W = min(-float(self.net_W[slot]), self.store.charge_W)
             surplus_J = surplus_W * self.slot_s * self.one_way
-            self.spend(int(slot), surplus_J - self._room_J(int(slot)))
-            self._charge(int(slot), min(surplus_J, self._room_J(int(slot))))
+            self.spend(slot, surplus_J - self._room_J(slot))
+            self._charge(slot, min(surplus_J, self._room_J(slot)))
 
     def spend(self, end: int, energy_J: float) -> None:
         """Discharge at most energy_J in the dearest slots before `end`."""
-        for slot in np.argsort(-self.price[:end], kind="stable"):
+        for slot in np.argsort(-self.price[:end], kind="stable").tolist():
             if energy_J <= 0 or self.price[slot] <= self.store.wear_per_kWh:
                 return
             if self.power_W[slot] >= 0:
-                given_J = min(energy_J, self._free_J(int(slot)), self._spare_J(int(slot)))
+                given_J = min(energy_J, self._free_J(slot), self._spare_J(slot))
                 energy_J -= given_J
                 given_W = given_J * self.one_way / self.slot_s
-                self._set(int(slot), float(self.power_W[slot]) + given_W)
+                self._set(slot, float(self.power_W[slot]) + given_W)
 
     def _free_J(self, slot: int) -> float:
         """The energy that the load of this slot still takes from the battery."""
@@ -153,10 +153,10 @@ class Book:
         """Charge before the store falls below its lowest energy."""
         for slot in range(len(self.price)):
             lack_J = self.store.low_J - float(self.stored_J[slot + 1])
-            for earlier in np.argsort(self.price[: slot + 1], kind="stable"):
+            for earlier in np.argsort(self.price[: slot + 1], kind="stable").tolist():
                 if lack_J <= 0:
                     break
-                lack_J -= self._charge(int(earlier), min(lack_J, self._room_J(int(earlier))))
+                lack_J -= self._charge(earlier, min(lack_J, self._room_J(earlier)))
 
     def trade(self) -> None:
         """Charge in cheap slots for dearer later ones. The dearest slot is served first."""

@@ -1,7 +1,7 @@
 """A run of a system: series, schedule, the controller second by second, the records."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,7 +17,7 @@ from hil.systems import sized
 from hil.systems.member import DAY_S, SENDER, ChainMember
 from hil.systems.sender import Sender
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, Series, before_of, series_of, site_of
-from hil.systems.spec import Spec
+from hil.systems.spec import Inputs, Spec
 from hil.systems.watched import Watch, Watched
 
 MODE = "chain only, 1 s"
@@ -75,10 +75,8 @@ class Result(NamedTuple):
         return (float(self.soc[-1]) - self.spec.soc_permille / 1000) * self.spec.size.energy_Wh
 
 
-def run(
-    spec: Spec, inputs: dict[str, Any] | None = None, show: Callable[[float], object] | None = None
-) -> Result:
-    """inputs: files for built-in series; "dead": parts that are silent. show(share done)."""
+def run(spec: Spec, inputs: Inputs | None = None) -> Result:
+    """inputs: files for built-in series; "dead": parts that are silent."""
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
@@ -86,7 +84,7 @@ def run(
     before = before_of(spec, inputs)
     for member in members:
         member.silent = frozenset(inputs.get("dead", ()))
-    return Run(spec, series, before, site, members).all_days(show)
+    return Run(spec, series, before, site, members).all_days()
 
 
 def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
@@ -121,8 +119,8 @@ class Run:
         self._moves = moves_of(spec)
         self._watch = Watch(spec, site, members)
 
-    def all_days(self, show: Callable[[float], object] | None = None) -> Result:
-        """show: gets the share that is done."""
+    def all_days(self) -> Result:
+        """The whole run."""
         for slot in range(self._count):
             if self._sender.is_due(slot) and SENDER not in self.members[0].silent:
                 here = [member for member in self.members if member.is_here]
@@ -133,8 +131,6 @@ class Run:
                 self._watch.sent(slot, self._sender.caps_W)
             self._slot(slot)
             self._sender.saw(slot, float(self._rows[0, slot]), float(self._lowered[1, slot]))
-            if show is not None:
-                show((slot + 1) / self._count)
         grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K = self._rows
         return Result(
             self.spec, self.series, grid_W, battery_W, pv_W, genset_W, load_W, soc, spread_K,

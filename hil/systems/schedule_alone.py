@@ -1,11 +1,10 @@
 """Figures of the schedule alone, to compare forecasts: slot by slot, without a controller."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from controller.core.base.schedule_table import Slot as Row
 from controller.planner import backtest
-from controller.planner.backtest import Outcome, Past
 from controller.planner.planning import SLOT_S, Known, Site
 from controller.planner.tariff import J_PER_KWH
 from hil.results.ratio import MONEY_MIN
@@ -13,7 +12,7 @@ from hil.systems import sender
 from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY, Series
 from hil.systems.spec import Spec
-from hil.systems.thermal import Found
+from hil.systems.thermal import Found, Measure
 
 MODE = "schedule alone, 15 min"
 DAYS = 7
@@ -27,8 +26,8 @@ class Way(NamedTuple):
     """One way to plan: what it was planned on, and what came of it."""
 
     site: Site
-    past: Past
-    done: Outcome
+    past: backtest.Past
+    done: backtest.Outcome
     over_kWh: float  # import above the caps of the schedule
 
 
@@ -48,7 +47,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
     return Way(own.site, own.past, done, sum(over_W) * SLOT_S / J_PER_KWH)
 
 
-def loses(changes: Mapping[str, Any]) -> Callable[[Result], Found]:
+def loses(changes: Mapping[str, Any]) -> Measure:
     """Part of the saving with an exact forecast of the load that is lost, percent."""
 
     def figure(result: Result) -> Found:
@@ -69,7 +68,7 @@ def noticed_kWh(result: Result) -> Found:
     return noticed, 0.0, unnoticed
 
 
-FIGURES: dict[str, Callable[[Result], Found]] = {
+FIGURES: dict[str, Measure] = {
     "yesterday_loses": loses(YESTERDAY),
     "error_loses": loses(ERRING),
     "noticed_kWh": noticed_kWh,

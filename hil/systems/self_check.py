@@ -5,15 +5,14 @@ promise of the system names, every promise is judged again; the others are print
 """
 
 import argparse
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from hil.results import run_result
 from hil.runner import report
 from hil.runner.cases import Runner
 from hil.systems import figures, plays, swing_figures
 from hil.systems.member import SENDER
-from hil.systems.spec import Spec, faults_of
+from hil.systems.spec import Inputs, Spec, faults_of
+from hil.systems.verdict import Document
 
 TEXTS = {
     "battery": "a hundredth of the battery",
@@ -37,7 +36,7 @@ class Case(NamedTuple):
     fault: str
 
 
-def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dict[str, Any]]:
+def broken(spec: Spec, inputs: Inputs, fault: str) -> tuple[Spec, Inputs]:
     """The system and its inputs with this fault."""
     if fault == "supply":
         return broken(broken(spec, inputs, "battery")[0], inputs, "set")
@@ -66,11 +65,10 @@ def broken(spec: Spec, inputs: Mapping[str, Any], fault: str) -> tuple[Spec, dic
     return spec._replace(site=site, size=size, schedule=schedule), left
 
 
-def judged(figure: Mapping[str, Any], asked: Mapping[str, Any], fault: str) -> dict[str, Any]:
+def judged(figure: Document, asked: Document, fault: str) -> Document:
     """One promise under one fault. figure: of a run's document; asked: of the system's file."""
-    must = {True: "break", False: "survive", None: ""}[
-        True if fault in asked["breaks"] else False if fault in asked["survives"] else None
-    ]
+    kinds = {"break": asked["breaks"], "survive": asked["survives"]}
+    must = next((kind for kind, faults in kinds.items() if fault in faults), "")
     # None: the fault has left nothing that the figure could be of
     is_right = {"break": figure["is_met"] is not True, "survive": figure["is_met"] is True}
     return {
@@ -88,19 +86,19 @@ WORDS = {True: "kept", False: "missed", None: "-"}
 RIGHT = {True: "", False: "WRONG", None: "not judged"}
 
 
-def lines(name: str, rows: list[dict[str, Any]]) -> list[str]:
+def lines(name: str, rows: list[Document]) -> list[str]:
     """The promises of a system under each fault."""
     head = COLUMNS.format("promise", "fault", "reached", "", "must", "").rstrip()
     return ["", name, head, *[_line(row) for row in rows]]
 
 
-def _line(row: Mapping[str, Any]) -> str:
+def _line(row: Document) -> str:
     reached = "-" if row["reached"] is None else f"{row['reached']:.4g}"
     words = WORDS[row["is_met"]], row["must"], RIGHT[row["is_right"]]
     return COLUMNS.format(row["figure"], TEXTS[row["fault"]], reached, *words).rstrip()
 
 
-def cases_of(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> list[Case]:
+def cases_of(jobs: list[plays.Job], inputs: Inputs) -> list[Case]:
     """Each system with each fault that one of its promises names."""
     found = []
     for job in jobs:
@@ -111,22 +109,22 @@ def cases_of(jobs: list[tuple[str, str]], inputs: dict[str, Any]) -> list[Case]:
     return found
 
 
-def main(jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace) -> int:
+def main(jobs: list[plays.Job], inputs: Inputs, arguments: argparse.Namespace) -> int:
     """Play and print each system with each of its faults. Returns the exit code."""
     cases = cases_of(jobs, inputs)
     with Runner(arguments) as runner:
         found = runner.play(cases, lambda case: _broken(case, inputs), name=" ".join)
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[Document]] = {}
     for case, judged_ in zip(cases, found):
         rows.setdefault(f"{case.name} {case.variant}".strip(), []).extend(judged_)
     for name, each in rows.items():
         print("\n".join(lines(name, each)))
     report.write_json(arguments.json, rows)
     is_wrong = any(row["is_right"] is False for each in rows.values() for row in each)
-    return run_result.NOT_MET if is_wrong else run_result.MET
+    return report.NOT_MET if is_wrong else report.MET
 
 
-def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
+def _broken(case: Case, inputs: Inputs) -> list[Document]:
     chosen = plays.chosen(case.name, case.variant, inputs)
     faulty, its = broken(chosen, inputs, case.fault)
     asked = {each["name"]: each for each in chosen.figures if each["asked"] is not None}
@@ -137,7 +135,7 @@ def _broken(case: Case, inputs: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _may_show(name: str, chosen: Spec, inputs: dict[str, Any]) -> bool:
+def _may_show(name: str, chosen: Spec, inputs: Inputs) -> bool:
     """False: a promise of an event behind the end of this run, or of minutes not played."""
     if name in swing_figures.WITH_KERNEL:
         return inputs["kernel_minutes"] > 0

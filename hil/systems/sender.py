@@ -192,7 +192,9 @@ def store_of(spec: Spec) -> Store:
         energy_J * given["reserve_permille"] / 1000,
         energy_J * given["high_permille"] / 1000,
         energy_J * spec.soc_permille / 1000,
-        *(power_W, power_W, round_trip.efficiency(size, spec.plant) ** 0.5),
+        power_W,
+        power_W,
+        round_trip.efficiency(size, spec.plant) ** 0.5,
         given["wear_per_kWh"],
         size.units * pcs.losses_W(0.0, size.rated_W, sleeps),
     )

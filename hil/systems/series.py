@@ -5,7 +5,7 @@ import math
 import random
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from hil.loads.trace import LoadError
 from hil.site import cooling as site_cooling, description
 from hil.site.site import Site
 from hil.systems import prices
-from hil.systems.spec import Spec
+from hil.systems.spec import Inputs, Spec, Table
 
 SAMPLE_S, KWH_PER_W_SLOT = 60, SLOT_S / 3.6e6
 BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # a run has so many days before it
@@ -41,7 +41,12 @@ class Series(NamedTuple):
         return self.load_W - self.pv_W
 
 
-def series_of(spec: Spec, inputs: dict[str, Any], sample_s: int = SAMPLE_S) -> Series:
+def blocks(values: np.ndarray, count: int) -> np.ndarray:
+    """Rows of so many consecutive values each; the rest at the end is left out."""
+    return values[: len(values) // count * count].reshape(-1, count)
+
+
+def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
     """The series of a system from a site of its own, stepped once a sample."""
     count = spec.days * SLOTS_PER_DAY
     site = site_of(spec, inputs)
@@ -67,20 +72,18 @@ def series_of(spec: Spec, inputs: dict[str, Any], sample_s: int = SAMPLE_S) -> S
     return Series._make([*means, prices_of(spec, inputs)])
 
 
-def before_of(spec: Spec, inputs: dict[str, Any]) -> Series:
+def before_of(spec: Spec, inputs: Inputs) -> Series:
     """The days before a run, from which a planner learns: their own sun, air, working days and
     draws. A file of powers has one begin, so its first days count; prices of a file are not known.
     """
-    earlier = spec.begun(spec.start - timedelta(days=BEFORE_DAYS))
-    earlier = earlier._replace(
-        days=BEFORE_DAYS, seed=spec.seed ^ EARLIER, events=[], outages=[], outage_s=0
-    )
+    start = spec.start - timedelta(days=BEFORE_DAYS)
+    earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)
     known = {key: each for key, each in inputs.items() if key != "prices"}
     found = series_of(earlier, known, BEFORE_SAMPLE_S)
     return found._replace(price=found.price[:0]) if inputs.get("prices") else found
 
 
-def prices_of(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
+def prices_of(spec: Spec, inputs: Inputs) -> np.ndarray:
     """Money per kWh of each slot, without adders. LoadError: one line about --prices."""
     if inputs.get("prices"):
         return np.array(_of_market(spec, inputs).per_kWh)
@@ -92,12 +95,12 @@ def prices_of(spec: Spec, inputs: dict[str, Any]) -> np.ndarray:
     return np.repeat(found, HOUR_SLOTS)
 
 
-def _of_market(spec: Spec, inputs: dict[str, Any]) -> market.Prices:
+def _of_market(spec: Spec, inputs: Inputs) -> market.Prices:
     slots = spec.days * SLOTS_PER_DAY
     return market.read(inputs["prices"], spec.start, spec.zone, SLOT_S, slots)
 
 
-def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
+def remarks(spec: Spec, inputs: Inputs) -> list[str]:
     """A line for each file that a run does not take as it stands, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
     found: dict[str, list[str]] = {}
@@ -124,13 +127,13 @@ def remarks(spec: Spec, inputs: dict[str, Any]) -> list[str]:
     return [f"--{key} {inputs[key]}: {'; '.join(each)}" for key, each in found.items() if each]
 
 
-def site_of(spec: Spec, inputs: dict[str, Any]) -> Site:
+def site_of(spec: Spec, inputs: Inputs) -> Site:
     """The site of a system, with files in place of the built-in series."""
     tables = {
         key: dict(each) if isinstance(each, dict) else each for key, each in spec.site.items()
     }
-    for section, key in (("load", "load"), ("pv", "pv"), ("weather", "weather")):
-        if inputs.get(key):
+    for section in ("load", "pv", "weather"):
+        if inputs.get(section):
             if section == "pv" and section not in tables:
                 raise LoadError(f"--pv: {spec.name} has no PV: allowed where the system has it")
             tables[section] = _of_file(tables.get(section, {}), section, inputs, spec)
@@ -158,7 +161,7 @@ def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]
     return [[job.at_s, job.for_s, job.power_W] for job in found]
 
 
-def _begin(start: datetime) -> dict[str, Any]:
+def _begin(start: datetime) -> Table:
     """The place of the run in a year of 365 days."""
     day = start.timetuple().tm_yday
     is_after_leap_day = calendar.isleap(start.year) and day > LEAP_DAY - 1
@@ -184,9 +187,7 @@ def outage_at_s(spec: Spec) -> int:
     return random.Random(f"{spec.seed}/outage").randint(first_s, last_s)
 
 
-def _of_file(
-    table: dict[str, Any], section: str, inputs: dict[str, Any], spec: Spec
-) -> dict[str, Any]:
+def _of_file(table: Table, section: str, inputs: Inputs, spec: Spec) -> Table:
     found = {"file": inputs[section], "column": inputs.get(f"{section}_column"), "zone": spec.zone}
     if section == "weather":
         return {"file": inputs[section], **_begin(spec.start)}

@@ -1,12 +1,10 @@
 """Figures of when the battery gives and takes: beside load, price, cap and hour."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY
-from hil.systems.thermal import Found
+from hil.systems.thermal import Found, Measure
 
 MOVED_W_MIN = 1000.0  # less energy, in W of a slot, has no share
 GIVEN_PART = 0.1  # of the rated power: a slot mean below it is load tracking, no decision to give
@@ -64,7 +62,7 @@ def night_charge(result: Result) -> Found:
     return 100 * float(bought_W[is_night].sum()) / taken, 100.0, None
 
 
-FIGURES: dict[str, Callable[[Result], Found]] = {
+FIGURES: dict[str, Measure] = {
     "low_and_dear": low_and_dear,
     "charge_before_peak": charge_before_peak,
     "night_charge": night_charge,

@@ -10,11 +10,9 @@ beside no battery at 1 s, the model beside none in quarters. Both are told apart
 from collections.abc import Mapping
 
 from controller.planner import backtest, foresight
-from controller.planner.backtest import Outcome
 from controller.planner.planning import SLOT_S
 from controller.planner.tariff import J_PER_KWH
 from hil.systems import figures
-from hil.systems.figures import Figure
 from hil.systems.run import Result
 from hil.systems.sender import J_PER_WH, Sender
 
@@ -30,7 +28,7 @@ LEAST_PART = 0.005  # of the bill: below it, what perfect foresight saves has no
 
 
 def of(result: Result) -> dict[str, float] | None:
-    """Percent, the auxiliaries and the clouds; None: no plan is followed, or it can save too little."""
+    """Percent, auxiliaries and clouds; None: no plan is followed, or it can save too little."""
     spec = result.spec
     is_planned = len(result.before.load_W) and "discharged" in result.account
     if spec.outage_s or spec.away or not (is_planned and spec.schedule["is_trading"]):
@@ -61,13 +59,13 @@ def _sender(result: Result, own_W: float) -> Sender:
     return Sender(result.spec, loads, before)
 
 
-def at_1s(result: Result) -> Outcome:
+def at_1s(result: Result) -> backtest.Outcome:
     """The run as a back-test sees it."""
     gained_J = result.gained_Wh * J_PER_WH
-    return Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
+    return backtest.Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
 
 
-def promise(shares: Mapping[str, float] | None) -> list[Figure]:
+def promise(shares: Mapping[str, float] | None) -> list[figures.Figure]:
     """The promise of a run at 1 s, none without shares."""
     if shares is None:
         return []

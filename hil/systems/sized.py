@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.config import configuration
-from controller.config.configuration import Config
 from controller.sites import FOLDER
 from controller.system import toml_text
 from drivers.profile import FOLDER as PROFILES
@@ -36,8 +35,15 @@ PLANNER = {
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
 # of the plant, for each CABINET_AH that the racks hold: a system is as many cabinets side by side
 CABINET_AH = 3 * 280.0
-PER_CABINET = {"hvac_W": 12_000.0, "wall_W_per_K": 30.0, "free_volume_m3": 3.0, "aux_W": 1000.0}
-PER_CABINET |= {"aux_shed_W": 400.0, "fan_W": 350.0, "ups_Wh": 6000.0}
+PER_CABINET = {
+    "hvac_W": 12_000.0,
+    "wall_W_per_K": 30.0,
+    "free_volume_m3": 3.0,
+    "aux_W": 1000.0,
+    "aux_shed_W": 400.0,
+    "fan_W": 350.0,
+    "ups_Wh": 6000.0,
+}
 LEAST = 0.1  # of each, in its unit
 COP = 3.0  # of the cooling
 CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
@@ -103,7 +109,7 @@ def cabinets(size: Size, count: int) -> list[Size]:
     return [each, *[each._replace(devices={})] * (count - 1)]
 
 
-def load(size: Size, folder: Path, tick_ms: int | None = None) -> Config:
+def load(size: Size, folder: Path, tick_ms: int | None = None) -> configuration.Config:
     """The checked configuration, written into `folder`. ConfigError: one line."""
     return configuration.load(str(write(size, folder)), tick_ms=tick_ms)
 
@@ -139,8 +145,8 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     site["extends"], cabinet["extends"] = "type.toml", "site.toml"
     site["not_fitted"]["site_device_map"] = SIMULATED
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
-    site["control"] |= {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
-    site["control"] |= size.control
+    limits = {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
+    site["control"] |= limits | size.control
     site["source"] = {"planner": PLANNER}
     for name in ("meter_grid", "meter_load"):
         site["device"][name]["profile"] = f"{METER}.toml"
@@ -156,13 +162,24 @@ def _wire(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
         del buses[name]
         del cabinet["bus"][name]
     for rack in range(1, size.units * size.racks_per_unit + 1):
-        devices[f"bms_{rack}"] = {"role": "bms", "rack": rack, "profile": f"{BMS}.toml"}
-        devices[f"bms_{rack}"] |= {"bus": "can0", "node": rack}
+        devices[f"bms_{rack}"] = {
+            "role": "bms",
+            "rack": rack,
+            "profile": f"{BMS}.toml",
+            "bus": "can0",
+            "node": rack,
+        }
     for unit in range(1, size.units + 1):
         line = {"kind": "rtu", "baud_Bd": 115_200}
         buses[f"pcs_{unit}"], cabinet["bus"][f"pcs_{unit}"] = line, _port(f"pcs_{unit}")
-        devices[f"pcs_{unit}"] = {"role": "pcs", "unit": unit, "profile": f"{PCS}.toml"}
-        devices[f"pcs_{unit}"] |= {"bus": f"pcs_{unit}", "unit_id": 1, "setpoint_ms": 20}
+        devices[f"pcs_{unit}"] = {
+            "role": "pcs",
+            "unit": unit,
+            "profile": f"{PCS}.toml",
+            "bus": f"pcs_{unit}",
+            "unit_id": 1,
+            "setpoint_ms": 20,
+        }
     if size.devices:
         site["bus"]["site"], cabinet["bus"]["site"] = dict(line), _port("site")
         site["device"] |= {

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from controller.planner import tariff
-from controller.planner.tariff import WEEKDAYS
 from hil.systems.run import Result
 from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
@@ -39,7 +38,7 @@ def of(result: Result) -> dict[str, Any]:
     highest_W = float(load_W.max())
     days_W = load_W.reshape(-1, SLOTS_PER_DAY).mean(axis=1)
     hours_W = load_W.reshape(-1, 24, HOUR_SLOTS).mean(axis=(0, 2))
-    is_work = [(result.spec.start + timedelta(days=at)).weekday() < WEEKDAYS
+    is_work = [(result.spec.start + timedelta(days=at)).weekday() < tariff.WEEKDAYS
                for at in range(len(days_W))]  # fmt: skip
     work, rest = days_W[is_work], days_W[np.invert(is_work)]
     return {

@@ -14,6 +14,8 @@ from controller.series.refusal import SeriesError
 from hil.plant import config as plant_config
 from hil.systems.sized import Size
 
+Table = dict[str, Any]  # of a TOML file
+Inputs = dict[str, Any]  # options and files of a run, by name, in place of the system's own
 FOLDER = Path(__file__).parent
 NAMES = ("munich", "berlin", "norway", "nordic", "north_america", "shanghai")
 SEASONS = ("winter", "spring", "summer", "autumn")
@@ -134,13 +136,13 @@ class Spec(NamedTuple):
     size: Size
     cabinets: int
     plant: dict[str, float]
-    site: dict[str, Any]
-    tariff: dict[str, Any]
-    prices: dict[str, Any]
-    schedule: dict[str, Any]
-    figures: list[dict[str, Any]]
+    site: Table
+    tariff: Table
+    prices: Table
+    schedule: Table
+    figures: list[Table]
     events: list[dict[str, float]] = []
-    away: list[dict[str, Any]] = []
+    away: list[Table] = []
     critical_W: float | None = None  # load that is never shed; None: all
     outage_h: float | None = None  # begin of the outage; None: by the seed
     warned_ahead_h: float | None = None  # lead time of a warning of the outage; None: there is none
@@ -154,9 +156,14 @@ class Spec(NamedTuple):
         is_south = self.site.get("weather", {}).get("latitude_deg", 0) < 0
         return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
-    def begun(self, start: datetime) -> "Spec":
-        """The same system with the sun, the air and the working days of another first day."""
-        return self._replace(start=start, site=_with_days(self.site, start))
+    def begun(self, start: datetime, days: int, seed: int) -> "Spec":
+        """The same system with the sun, the air and the working days of another first day; without
+        outages and events.
+        """
+        site = _with_days(self.site, start)
+        return self._replace(
+            start=start, days=days, seed=seed, site=site, outage_s=0, outages=[], events=[]
+        )
 
 
 def variants(name: str) -> list[str]:
@@ -174,11 +181,11 @@ def load(name: str, variant: str = "") -> Spec:
     return of_table(_over(content, variants[variant]) if variant else content, file)
 
 
-def _content(name: str) -> dict[str, Any]:
+def _content(name: str) -> Table:
     return tables_of(str(FOLDER / f"{name}.toml"), "a system", name=f"{name}.toml")
 
 
-def _over(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _over(content: Table, changes: Table) -> Table:
     both = {
         key: _over(content[key], each) if isinstance(each, dict) and key in content else each
         for key, each in changes.items()
@@ -186,7 +193,7 @@ def _over(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return content | both
 
 
-def of_table(content: dict[str, Any], file: str) -> Spec:
+def of_table(content: Table, file: str) -> Spec:
     """The checked system. Raises ConfigError."""
     top = read(file, (), content, TOP)
     _check(file, top)
@@ -209,7 +216,7 @@ def of_table(content: dict[str, Any], file: str) -> Spec:
     )
 
 
-def _check(file: str, top: dict[str, Any]) -> None:
+def _check(file: str, top: Table) -> None:
     """Refuse values that contradict each other."""
     battery, schedule = top["battery"], top["schedule"]
     units, high = battery["units"], schedule["high_permille"]
@@ -234,13 +241,13 @@ def _check(file: str, top: dict[str, Any]) -> None:
         _check_faults(file, number, figure, can)
 
 
-def faults_of(devices: Collection[str], schedule: dict[str, Any]) -> list[str]:
+def faults_of(devices: Collection[str], schedule: Table) -> list[str]:
     """The faults of BREAKS that a system with these devices and this schedule can have."""
     has = {None, *devices, *[key for key, each in schedule.items() if each]}
     return [each for each, part in BREAKS.items() if part in has]
 
 
-def _check_faults(file: str, number: int, figure: dict[str, Any], can: list[str]) -> None:
+def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None:
     """Refuse a fault that the system cannot have, one that must do both, and one of no promise."""
     if figure["asked"] is None:
         can = []
@@ -252,7 +259,7 @@ def _check_faults(file: str, number: int, figure: dict[str, Any], can: list[str]
         can = [each for each in can if each not in figure[key]]
 
 
-def _days_of(site: dict[str, Any], start: datetime) -> dict[str, tuple[str, int]]:
+def _days_of(site: Table, start: datetime) -> dict[str, tuple[str, int]]:
     """{table: (key, value)} of what follows from the first day: sun, air and working days."""
     keys = {"weather": ("day", start.timetuple().tm_yday)}
     if site.get("load", {}).get("kind") == "queue":
@@ -260,19 +267,19 @@ def _days_of(site: dict[str, Any], start: datetime) -> dict[str, tuple[str, int]
     return keys
 
 
-def _check_days(file: str, site: dict[str, Any], start: datetime) -> None:
+def _check_days(file: str, site: Table, start: datetime) -> None:
     for table, (key, _) in _days_of(site, start).items():
         if key in site.get(table, {}):
             allowed = f"none, it follows from start = {start:%Y-%m-%d}"
             refuse(file, ("site", table, key), "is given", allowed)
 
 
-def _with_days(site: dict[str, Any], start: datetime) -> dict[str, Any]:
+def _with_days(site: Table, start: datetime) -> Table:
     days = _days_of(site, start).items()
     return site | {table: {**site.get(table, {}), key: day} for table, (key, day) in days}
 
 
-def _devices(site: dict[str, Any], heater_W: int) -> dict[str, dict[str, Any]]:
+def _devices(site: Table, heater_W: int) -> dict[str, Table]:
     """The site devices that the controller commands: PV, generator set, heater."""
     found = {}
     for role, profile in (("pv", "sunspec_pv.toml"), ("genset", "dse_genset")):

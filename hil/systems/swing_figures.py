@@ -1,19 +1,18 @@
 """Figures of a load that swings: its size, and what the grid sees of it; as in figures.py."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from hil.results.ratio import less_pct
 from hil.systems.run import Result
-from hil.systems.thermal import Found
+from hil.systems.series import blocks
+from hil.systems.thermal import Found, Measure
 
 SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
 TRACKED_PART = 0.3  # of a swing, at most, that the grid sees of a tracked one
 POWER_W_MIN, STILL_W = 1000.0, 50.0  # a share of less than this has no meaning
 
 
-def calmer(window_s: int) -> Callable[[Result], Found]:
+def calmer(window_s: int) -> Measure:
     """Fluctuation of means over window_s: rms of their changes, against the load's."""
 
     def figure(result: Result) -> Found:
@@ -25,8 +24,7 @@ def calmer(window_s: int) -> Callable[[Result], Found]:
 
 def rms_change_W(power_W: np.ndarray, window: int) -> float:
     """Change from each mean to the next, rms. window: samples of a mean."""
-    count = len(power_W) // window
-    means = power_W[: count * window].reshape(count, window).mean(axis=1, dtype=np.float64)
+    means = blocks(power_W, window).mean(axis=1, dtype=np.float64)
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
@@ -98,14 +96,13 @@ def peak_kW(result: Result) -> Found:
 def swing_5min(result: Result) -> Found:
     """Largest swing within 5 minutes, in percent of the highest load."""
     load_W = result.seconds_W[0]
-    blocks = load_W[: len(load_W) // 300 * 300].reshape(-1, 300)
-    largest = float((blocks.max(axis=1) - blocks.min(axis=1)).max())
+    largest = float(np.ptp(blocks(load_W, 300), axis=1).max())
     highest_W = float(load_W.max())
     return 100.0 * largest / highest_W if highest_W >= POWER_W_MIN else None, None, None
 
 
 WITH_KERNEL = {"kernel_2s": kernel_2s, "kernel_tracked": kernel_tracked}
-FIGURES: dict[str, Callable[[Result], Found]] = {
+FIGURES: dict[str, Measure] = {
     **WITH_KERNEL,
     "calmer_2s": calmer(2),
     "calmer_60s": calmer(60),

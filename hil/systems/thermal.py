@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hil.systems.run import Result
 
 Found = tuple[float | None, float | None, float | None]
+Measure = Callable[[Result], Found]
 
 
 def spread(result: Result) -> Found:
@@ -23,7 +24,7 @@ def heat_kWh(result: Result) -> Found:
     return result.thermal["heat_J"] / 3.6e6, None, None
 
 
-FIGURES: dict[str, Callable[[Result], Found]] = {
+FIGURES: dict[str, Measure] = {
     "spread": spread,
     "minutes_until_charge": minutes_until_charge,
     "heat_kWh": heat_kWh,

@@ -2,13 +2,14 @@
 command.document.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from hil.systems.figures import number
 
+Document = dict[str, Any]  # of command.document, or a part of it
 
-def is_unreachable(figure: Mapping[str, Any]) -> bool:
+
+def is_unreachable(figure: Document) -> bool:
     """It is missed, its file says that this size cannot reach it, and its bound proves that."""
     asked, bound = figure.get("asked"), figure.get("optimum")
     if figure["status"] != "unreachable" or figure["is_met"] is not False or bound is None:
@@ -16,30 +17,30 @@ def is_unreachable(figure: Mapping[str, Any]) -> bool:
     return bool(bound < asked if figure["way"] == "least" else bound > asked)
 
 
-def is_missed(figure: Mapping[str, Any]) -> bool:
+def is_missed(figure: Document) -> bool:
     """A promise that its size can keep is not kept."""
     return figure.get("is_met") is False and not is_unreachable(figure)
 
 
-def missed(document: Mapping[str, Any]) -> list[str]:
+def missed(document: Document) -> list[str]:
     """A text for each missed promise."""
     judged = [each for each in document["figures"] if each["is_met"] is not None]
     texts = [f"{each['name']} {against(each)}" for each in judged if is_missed(each)]
     return texts if judged else ["no promise can be judged"]
 
 
-def against(figure: Mapping[str, Any]) -> str:
+def against(figure: Document) -> str:
     """What was reached, beside what is asked."""
     sign = ">=" if figure["way"] == "least" else "<="
     return f"{number(figure['reached'])}, asked {sign} {number(figure['asked'])}"
 
 
-def wrong(document: Mapping[str, Any]) -> list[str]:
+def wrong(document: Document) -> list[str]:
     """All that was missed and violated."""
     return [*missed(document), *document["violations"]]
 
 
-def words(document: Mapping[str, Any]) -> str:
+def words(document: Document) -> str:
     """The verdict for people, with what is not shown."""
     every, broken = document["figures"], len(document["violations"])
     good = sum([bool(each["is_met"]) for each in every])

@@ -4,7 +4,7 @@ Powers alone hide load that was shed, a missed cap and a schedule that had run o
 the import within the connection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,11 +29,6 @@ class Watched(NamedTuple):
     stale_s: np.ndarray  # it had run out, or its heartbeat was too old, although the sender lived
     unserved_J: np.ndarray  # load without power outside of outages
     soc_min: float
-
-
-def missing_J(energy_J: Mapping[str, float]) -> float:
-    """Load that had no power, dark or shed. energy_J: of a site's account."""
-    return energy_J["unserved"] + energy_J["shed"]
 
 
 class Watch:
@@ -64,7 +59,8 @@ class Watch:
         limits_W = [sum(each.loop.limits.discharge_W) for each in self._members if each.is_here]
         allowed_W[slot] += sum(limits_W) / SLOT_S
         stale_s[slot] += state in STALE and SENDER not in self._members[0].silent
-        all_J, before_J = missing_J(self._site.account.energy_J), self._missing_J
+        energy_J, before_J = self._site.account.energy_J, self._missing_J
+        all_J = energy_J["unserved"] + energy_J["shed"]  # dark or shed
         if all_J != before_J and not any([second in each for each in self._outages]):
             unserved_J[slot] += all_J - before_J
         self._missing_J = all_J

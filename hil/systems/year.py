@@ -16,8 +16,9 @@ from hil.systems import cost, optimum, plays, resized, run
 from hil.systems.figures import bills
 from hil.systems.run import Result
 from hil.systems.series import KWH_PER_W_SLOT, SLOT_S, SLOTS_PER_DAY, Series
-from hil.systems.spec import Spec
+from hil.systems.spec import Inputs, Spec
 from hil.systems.swing_figures import swings
+from hil.systems.verdict import Document
 
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
 DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
@@ -32,14 +33,12 @@ def weeks(spec: Spec) -> dict[str, Spec]:
     """The system in a week of each season of its year; without its outages and events."""
     days = min(DAYS, spec.days)
     return {
-        season: spec.begun(datetime(spec.start.year, *day))._replace(
-            days=days, seed=spec.seed * len(SEASONS) + at, outages=[], events=[]
-        )
+        season: spec.begun(datetime(spec.start.year, *day), days, spec.seed * len(SEASONS) + at)
         for at, (season, day) in enumerate(SEASONS.items())
     }
 
 
-def week(season: str, whole: Result) -> dict[str, Any]:
+def week(season: str, whole: Result) -> Document:
     """Money and energy of a week. kept: worth of what the battery gained, at the mean price."""
     result = settled(whole)
     spec, price = result.spec, float(result.series.price.mean())
@@ -79,7 +78,7 @@ def settled(whole: Result) -> Result:
     )
 
 
-def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
+def document(spec: Spec, found: list[Document]) -> Document:
     """The weeks and the year as plain data."""
     weight = YEAR_DAYS / len(SEASONS) / found[0]["days"]
     year = _sums(found, weight, weight * len(SEASONS))
@@ -105,7 +104,7 @@ def document(spec: Spec, found: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _sums(found: list[dict[str, Any]], weight: float, of_tags: float) -> dict[str, Any]:
+def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
     """Money and energy of these weeks. saved: by the battery; best: with perfect foresight."""
 
     def paid(name: str, *parts: str) -> float:
@@ -159,7 +158,7 @@ HEAD = ("season", "no battery", "with it", "saved", "%", "optimum", "share %", "
         "without")  # fmt: skip
 
 
-def lines(document: dict[str, Any]) -> list[str]:
+def lines(document: Document) -> list[str]:
     """The seasons as a table, and the year in sentences."""
     currency = document["currency"]
     return [
@@ -175,7 +174,7 @@ def lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _line(name: str, found: dict[str, Any]) -> str:
+def _line(name: str, found: Document) -> str:
     without, best = found["without_battery"], found["best"]
     part = 100 * found["saved"] / without if without else 0.0
     money = [f"{found[key]:,.0f}" for key in ("without_battery", "bill", "saved")]
@@ -185,13 +184,13 @@ def _line(name: str, found: dict[str, Any]) -> str:
     return COLUMNS.format(name, *values)
 
 
-def _share(found: dict[str, Any]) -> str:
+def _share(found: Document) -> str:
     """Percent of what perfect foresight saves."""
     best = found["best"] or 0
     return f"{100 * found['saved'] / best:.0f}" if best > 0 else "-"
 
 
-def verdict(document: dict[str, Any]) -> tuple[bool, str]:
+def verdict(document: Document) -> tuple[bool, str]:
     """(the battery pays; the year in a sentence)."""
     net, currency, price = (document[key] for key in ("net", "currency", "price_per_kWh"))
     if not net > 0:
@@ -206,7 +205,7 @@ def verdict(document: dict[str, Any]) -> tuple[bool, str]:
     return document["pays"], f"{word}: {saves}; {worth}{costs}."
 
 
-def smoothing(document: dict[str, Any]) -> list[str]:
+def smoothing(document: Document) -> list[str]:
     """The cost of load tracking where the battery does nothing else: beside the same site without
     it.
     """
@@ -227,8 +226,8 @@ def smoothing(document: dict[str, Any]) -> list[str]:
 
 
 def played(
-    jobs: list[tuple[str, str]], inputs: dict[str, Any], arguments: argparse.Namespace
-) -> dict[str, dict[str, Any]]:
+    jobs: list[plays.Job], inputs: Inputs, arguments: argparse.Namespace
+) -> dict[str, Document]:
     """Play and print the seasons of each system, with --sweep at each size; documents by name."""
     sizes = SIZES if arguments.sweep else (1.0,)
     chosen = {
@@ -254,7 +253,7 @@ def played(
     return documents
 
 
-def pays(documents: dict[str, dict[str, Any]]) -> bool:
+def pays(documents: dict[str, Document]) -> bool:
     """Each battery pays by its bill."""
     return all([each["pays"] for each in documents.values()])
 
@@ -267,7 +266,7 @@ def _name(part: tuple[str, float, str, Spec]) -> str:
 SWEPT = "  {:<30}{:>12}{:>14}{:>14}{:>12}{:>16}"
 
 
-def sweep_lines(document: dict[str, Any]) -> list[str]:
+def sweep_lines(document: Document) -> list[str]:
     """The saving of a year against the size of the battery."""
     if len(document["sweep"]) < 2:
         return []
@@ -275,7 +274,7 @@ def sweep_lines(document: dict[str, Any]) -> list[str]:
     return [SWEPT.format(*head), *[_swept(each) for each in document["sweep"]]]
 
 
-def _swept(found: dict[str, Any]) -> str:
+def _swept(found: Document) -> str:
     year = found["year"]
     best = "-" if year["best"] is None else f"{year['best']:,.0f}"
     values = f"{year['saved']:,.0f}", f"{found['net']:,.0f}", best, _share(year)

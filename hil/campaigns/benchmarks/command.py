@@ -43,7 +43,7 @@ PAGE = "BENCHMARKS.md"
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 ONE = {"--cabinet": {"metavar": "FILE", "help": "of this cabinet alone"}}
-OPTIONS: dict[str, dict[str, Any]] = {
+OPTIONS: options.Options = {
     "loop": {
         "--for": SECONDS | {"default": 60.0},
         "--cabinet": {"default": EXAMPLE, "metavar": "FILE", "help": "(the example cabinet)"},

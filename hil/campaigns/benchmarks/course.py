@@ -86,6 +86,11 @@ class Course:
         self.sender.tick(self.elapsed)
         self._write(disturbed)
 
+    def turn(self, second: sc.Second) -> None:
+        """The next step, played."""
+        self.next(second)
+        play(second, self.elapsed, self.contacts, self.line, self.length)
+
     def _touch(self, second: sc.Second, at: int, disturbed: int) -> None:
         """Contacts chatter, one opens after a silence, or the mirror contact is wrong."""
         if disturbed == CONTACTS and not self.draw(12):
@@ -167,8 +172,7 @@ def walk(seed: int, steps: int, image: "array[int]") -> tuple[int, list[int]]:
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))
     heap_lock()
     for _ in range(steps):
-        way.next(second)
-        play(second, way.elapsed, way.contacts, way.line, way.length)
+        way.turn(second)
         value = digest(value, second)
         reasons[second.reason] += 1
     heap_unlock()

@@ -24,13 +24,12 @@ from controller.planner import planning
 from controller.planner.backtest import Past
 from controller.planner.cap import Span, limits_W
 from controller.planner.daily import Daily
-from controller.planner.exact import Slot
+from controller.planner.exact import J_PER_WH, Slot
 from controller.planner.places import Bills
 from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Known, Site
 from controller.planner.rows import row_of
 from controller.planner.tariff import MONTH_S
 
-J_PER_WH = 3600.0
 COUNT = 2 * SLOTS_PER_DAY
 DEAR = 100.0  # money per kW above our cap: some months' charge
 GAPS = 1e-4, 1e-6  # of the cost: of its own peak, and where that cost has the cap times DEAR

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from controller.config import bus_times, configuration
-from controller.config.configuration import Config
 from controller.core.base import hint_codes as h
 from controller.hints import wire as w
 from controller.hints.client import HintClient
@@ -56,7 +55,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
     return Measured(figures, notes, details, order.priority(doc))
 
 
-def allowed_us(config: Config) -> int:
+def allowed_us(config: configuration.Config) -> int:
     """2 ticks, the longest exchange in flight, the frame."""
     parts = bus_times.hint_latency(config, bus_times.schedule(config), 0)
     return sum([part.time_us for part in parts])
@@ -76,12 +75,9 @@ class Sender:
             self._due_s += CYCLE_S
             self._count -= 1
             timing.wait_s(self._phase.random() * 0.02)  # hints meet every phase of the tick
-            self._send(rig)
-
-    def _send(self, rig: Rig) -> None:
-        if at_ns := request(rig, self._sign * 10_000):
-            self.sent.append((at_ns, self._sign))
-        self._sign = -self._sign
+            if at_ns := request(rig, self._sign * 10_000):
+                self.sent.append((at_ns, self._sign))
+            self._sign = -self._sign
 
 
 def request(rig: Rig, value_W: int) -> int | None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from controller.config import configuration
 from controller.run import loop_statistics
-from controller.run.loop_statistics import BUCKETS
 from controller.sites import EXAMPLE
 from hil.campaigns.benchmarks.cyclictest import NAME, Cyclictest
 from hil.campaigns.benchmarks.document import Figure, Measured, figure
@@ -60,7 +59,7 @@ def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
     process.wait(seconds)
     after = process.statistics()
     found = loop_statistics.figures(after, before)
-    if found["lateness_us"]["max"] >= BUCKETS - 1:
+    if found["lateness_us"]["max"] >= loop_statistics.BUCKETS - 1:
         found["lateness_us"]["max"] = loop_statistics.figures(after)["lateness_us"]["max"]
     return found
 
@@ -79,7 +78,7 @@ def figures_of(
         *[
             figure(
                 f"{what}, {words}",
-                late_us["max"] if late_us[key] >= BUCKETS - 1 else late_us[key],
+                late_us["max"] if late_us[key] >= loop_statistics.BUCKETS - 1 else late_us[key],
                 "us",
                 name,
                 rival.value(key),

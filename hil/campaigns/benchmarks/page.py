@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from hil.campaigns.benchmarks import document
-from hil.campaigns.benchmarks.document import BUDGETS, Document, Figure
+from hil.campaigns.benchmarks.document import BUDGETS, Document, Figure, number, verdict
 from hil.results import template
 
 ORDER = ("step", "loop", "rtu", "replay", "start", "stop", "rig", "pod")
@@ -27,24 +26,24 @@ def _budgets(docs: list[Document]) -> list[tuple[str, ...]]:
     for key, budget in BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]
         rows += [
-            (each["what"], budget.text, _value(each), _rival(each), document.verdict(each["met"]))
+            (each["what"], budget.text, _value(each), _rival(each), verdict(each["met"]))
             for each in found
         ] or [(budget.what, budget.text, "-", "-", budget.without)]
     return rows
 
 
 def _row(each: Figure) -> tuple[str, ...]:
-    ratio, budget = document.number(each["ratio"]), ("-", "")
+    ratio, budget = number(each["ratio"]), ("-", "")
     if each["budget"] is not None:
-        budget = BUDGETS[each["budget"]].text, document.verdict(each["met"])
+        budget = BUDGETS[each["budget"]].text, verdict(each["met"])
     return each["what"], _value(each), _rival(each), ratio, *budget
 
 
 def _value(each: Figure) -> str:
-    return f"{document.number(each['value'])} {each['unit']}"
+    return f"{number(each['value'])} {each['unit']}"
 
 
 def _rival(each: Figure) -> str:
     if not each["rival"]:
         return "-"
-    return f"{each['rival']} {document.number(each['rival_value'])} {each['unit']}"
+    return f"{each['rival']} {number(each['rival_value'])} {each['unit']}"

@@ -37,6 +37,7 @@ MISSING = "not installed: python3 -m venv build/rivals && build/rivals/bin/pip i
 COLUMNS = ("share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB", "over cap", "over grid kWh")
 ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>13}".format
 NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
+Found = dict[str, dict[str, float]]  # figures of a month by way
 
 
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
@@ -71,7 +72,7 @@ def _case(
     return case._replace(name=f"{name} {tariff}").billed(given)
 
 
-def _of_month(case: Case) -> dict[str, dict[str, float]]:
+def _of_month(case: Case) -> Found:
     """Figures of each way that needs nothing more."""
     best = foresight.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
     return {"perfect foresight": _measures(case, best), **{way: _played(way, case) for way in WAYS}}
@@ -112,7 +113,7 @@ def _measures(case: Case, done: Outcome) -> dict[str, float]:
     }
 
 
-def _figures(head: str, found: dict[str, dict[str, float]]) -> list[Figure]:
+def _figures(head: str, found: Found) -> list[Figure]:
     own, rules = found["planner"], _share(found, "rules")
     share = "share of perfect foresight"
     return [
@@ -122,12 +123,12 @@ def _figures(head: str, found: dict[str, dict[str, float]]) -> list[Figure]:
     ]
 
 
-def _share(found: dict[str, dict[str, float]], way: str) -> float | None:
+def _share(found: Found, way: str) -> float | None:
     best = found["perfect foresight"]["saved"]
     return 100 * found[way]["saved"] / best if best > 0 else None
 
 
-def _table(head: str, found: dict[str, dict[str, float]]) -> list[str]:
+def _table(head: str, found: Found) -> list[str]:
     """All ways beside each other; a "-" where nothing is measured."""
     lines = [ROW(head, *COLUMNS)]
     for way, own in found.items():

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from hil.campaigns.benchmarks import timing
+from hil.engine.process_memory import read, status_kB
 
 TOLD_SLOTS = 192  # of a load to come that is known
 
@@ -78,8 +79,7 @@ WAYS: dict[str, Callable[[Any, Any], Any]] = {
 
 def _memory_kB() -> int:
     """The most that this process had."""
-    with open("/proc/self/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+    return status_kB(read("/proc/self/status"), "VmHWM")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from hil.engine.rig import Rig
 from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
-from hil.scenarios.scenario import Scenario
 
 SETTLED_S = 60.0  # the memory of the first minute is that of the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
@@ -139,7 +138,11 @@ def path_figures(config: Config, seed: int) -> list[Figure]:
 
 
 def _watch(
-    config: Config, chosen: Scenario | None, seconds: float, seed: int, journal: str | None = None
+    config: Config,
+    chosen: scenario.Scenario | None,
+    seconds: float,
+    seed: int,
+    journal: str | None = None,
 ) -> Spent:
     """Time of one run in virtual time, its start not counted."""
     load = load_of({"duration_s": seconds, "seed": seed}, chosen)

@@ -10,7 +10,6 @@ import contextlib
 import os
 import select
 import subprocess
-import tty
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,8 +77,7 @@ class Engine:
 @contextlib.contextmanager
 def slave(paced_Bd: int) -> Iterator[str]:
     """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
-    master, tty_end = os.openpty()
-    tty.setraw(tty_end)
+    master, tty_end = process.raw_pty()
     answering: Any = process.module(
         "hil.campaigns.benchmarks.rtu_slave",
         master,

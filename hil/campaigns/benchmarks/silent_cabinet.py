@@ -8,7 +8,6 @@ import pathlib
 import select
 import socket
 import tempfile
-import tty
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,10 +56,9 @@ class SilentCabinet(contextlib.ExitStack):
                 server = self.enter_context(socket.create_server(("127.0.0.1", 0)))
                 wires["ports"][bus.name] = f"127.0.0.1:{server.getsockname()[1]}"
                 continue
-            master, slave = os.openpty()
+            master, slave = process.raw_pty()
             self.callback(os.close, master)
             self.callback(os.close, slave)
-            tty.setraw(slave)
             self._masters.append(master)
             wires["ports"][bus.name] = os.ttyname(slave)
         text = cabinet_file.text({"site": self._file, "can_interface": "virtual"}, wires)
@@ -75,7 +73,10 @@ class SilentCabinet(contextlib.ExitStack):
             "controller",
             "run",
             os.path.join(self.directory, "cabinet.toml"),
-            *("--run-dir", self.directory, "--state-dir", state),
+            "--run-dir",
+            self.directory,
+            "--state-dir",
+            state,
             stderr=log,
             process_group=0,
             env=self._environment,

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from controller.config import bus_times, configuration
-from controller.config.configuration import Config
 from hil.campaigns import order
 from hil.campaigns.benchmarks.cyclictest import Cyclictest
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, spread
@@ -119,7 +118,7 @@ def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
     return [f"also tripped: {words}"] if first else []
 
 
-def _figures(stops: Stops, config: Config, rival: Cyclictest) -> list[Figure]:
+def _figures(stops: Stops, config: configuration.Config, rival: Cyclictest) -> list[Figure]:
     figures: list[Figure] = []
     for name, values in stops.items():
         seen = [value for value in values if value is not None]

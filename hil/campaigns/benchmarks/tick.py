@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from controller.config import configuration
-from controller.config.configuration import Config
 from controller.system import realtime
 from hil.campaigns.benchmarks import machine, timing
 from hil.campaigns.benchmarks.document import Measured, figure, percentile
@@ -35,7 +34,9 @@ def run(cabinet: str | None = None) -> Measured:
     return Measured(figures, notes, {}, machine.priority())
 
 
-def _configs(cabinet: str | None, folder: Path) -> Iterator[tuple[Config, str | None]]:
+def _configs(
+    cabinet: str | None, folder: Path
+) -> Iterator[tuple[configuration.Config, str | None]]:
     """Yield (Config, budget)."""
     if cabinet:
         yield configuration.load(cabinet), None
@@ -46,7 +47,7 @@ def _configs(cabinet: str | None, folder: Path) -> Iterator[tuple[Config, str | 
         yield sized.load(size, folder, TICK_MS), budget
 
 
-def ticks_us(config: Config, folder: Path) -> list[float]:
+def ticks_us(config: configuration.Config, folder: Path) -> list[float]:
     """Use of a core of each tick, us, once the contactors are closed."""
     plant, journal = {"soc": 0.55}, str(folder / "journal")
     rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)

@@ -205,9 +205,10 @@ def _instructions(lab: Lab) -> Tried:
     counts, again = _count_instructions(lab), _count_instructions(lab)
     if counts != again:
         raise TrialError(f"two runs counted differently: {counts} and {again}")
+    steps = {"combinations": sc.RELAY_BIT}
     return f"{COUNTED_STEPS} steps each, a second run counted the same", [
         figure(
-            f"{words}, Cortex-M3, greatest of {_steps(state)}",
+            f"{words}, Cortex-M3, greatest of {steps.get(state, COUNTED_STEPS)}",
             counts[state, name],
             "instructions",
             budget=budget,
@@ -216,15 +217,11 @@ def _instructions(lab: Lab) -> Tried:
     ]
 
 
-def _steps(state: str) -> int:
-    return sc.RELAY_BIT if state == "combinations" else COUNTED_STEPS
-
-
 def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
     """{(state, what): instructions of the longest}."""
     with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
         board.start()
-        printed = board.wait_printed("end")
+        printed = board.printed()
     rows = [line.split() for line in printed.splitlines() if line.startswith("count ")]
     return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
 

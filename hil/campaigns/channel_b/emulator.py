@@ -142,12 +142,12 @@ class Emulator:
         """Power off and on: the outer memory alone is kept."""
         self.ask("system_reset")
 
-    def wait_printed(self, word: str) -> str:
-        """The console's text after the program has printed `word`; EmulatorError: not in time."""
+    def printed(self) -> str:
+        """The console's text after the program has printed `end`; EmulatorError: not in time."""
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:
             printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")
-            if word in printed:
+            if "end" in printed:
                 return printed
             if time.monotonic() > until_s or self._process.poll() is not None:
                 words = "the microcontroller did not come to an end"

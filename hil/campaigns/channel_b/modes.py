@@ -54,8 +54,7 @@ def measure(steps: int, image: "array[int]") -> None:
     second = sc.Second(image, 0)
     way = course.Course(1, image)
     for _ in range(60):
-        way.next(second)
-        course.play(second, way.elapsed, way.contacts, way.line, way.length)
+        way.turn(second)
     works = (
         ("kernel", lambda: second.kernel.judge(1)),
         ("step", lambda: second.step(1, way.contacts)),

@@ -5,7 +5,6 @@
 
 import contextlib
 import os
-import pty
 import select
 import signal
 import sys
@@ -104,9 +103,7 @@ class Standin:
         self.memory.set_image(image)
         self.memory.forget()
         self.memory.write(mem.WATCHDOG_MS, mem.WATCHDOG)
-        self.link, self._slave = pty.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self.link, False)
+        self.link, self._slave = process.raw_pty()
         self._process: Any = None
 
     def start(self) -> float:

@@ -121,10 +121,9 @@ def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int
     _answer(board)
     equal = 0
     for _ in range(steps):
-        way.next(second)
+        way.turn(second)
         head = bytes((way.elapsed, way.contacts & 255, way.contacts >> 8, way.length))
         os.write(board.link, head + way.line[: way.length])
-        course.play(second, way.elapsed, way.contacts, way.line, way.length)
         equal += _answer(board) == course.digest(crc.START, second)
     return equal
 

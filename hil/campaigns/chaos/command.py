@@ -1,10 +1,10 @@
 """The command line of `python -m hil chaos`, its report and its JSON."""
 
-import argparse
 import contextlib
 import os
 import subprocess
 import tempfile
+from argparse import Namespace
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +45,7 @@ OPTIONS: options.Options = {
 }
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: Namespace) -> int:
     """Returns 0 if the loop ran on undisturbed, else 1. Raises RigError, OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
@@ -84,10 +84,7 @@ class ControllerEnded(Exception):
 
 
 def _run(
-    directory: str,
-    doing: Mapping[str, Disturbance],
-    arguments: argparse.Namespace,
-    has_mounts: bool,
+    directory: str, doing: Mapping[str, Disturbance], arguments: Namespace, has_mounts: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
     """([figures and verdicts of each disturbance], [{ok, text}] of the end, is_interrupted)."""
     config = coverage.loaded(arguments.cabinet, is_virtual=False)
@@ -110,7 +107,7 @@ def _run(
 
 
 def _play(
-    rig: Rig, log_directory: str, doing: Mapping[str, Disturbance], arguments: argparse.Namespace
+    rig: Rig, log_directory: str, doing: Mapping[str, Disturbance], arguments: Namespace
 ) -> tuple[Course, list[Sentence]]:
     """(the played Course, sentences of the end)."""
     try:

@@ -5,7 +5,6 @@ import os
 import pathlib
 import signal
 import socket
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ Works = Callable[[], tuple[bool, str]]
 
 
 class Companion:
-    """One process that can be killed, stopped and started again."""
+    """One process that can be killed, stopped and started again; `start` comes first."""
 
     def __init__(
         self, name: str, command: tuple[Any, ...], log_path: str, works: Works | None
@@ -28,7 +27,6 @@ class Companion:
         """command: of `python -m`; works(): (ok, sentence) about its function."""
         self.name, self.works = name, works
         self._command, self._log_path = command, log_path
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process, or start it again."""
@@ -38,18 +36,16 @@ class Companion:
     @property
     def alive(self) -> bool:
         """True while the process runs or is stopped."""
-        return self._process is not None and self._process.poll() is None
+        return self._process.poll() is None
 
     def kill(self) -> None:
         """kill -9, and wait for the end."""
         self.signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
+        self._process.wait()
 
     def signal(self, number: int) -> None:
         """Send a signal to the process."""
-        if self._process is not None:
-            self._process.send_signal(number)
+        self._process.send_signal(number)
 
     def log_lines(self) -> list[str]:
         """The lines of its log."""
@@ -58,7 +54,7 @@ class Companion:
 
     def end(self) -> None:
         """End the process in order, or by force."""
-        if self._process is not None and self.alive:
+        if self.alive:
             self.signal(signal.SIGCONT)
             process.end(self._process)
 
@@ -88,7 +84,12 @@ class Companions:
         self.recorder = made("recorder", *shifted, *where, *state)
         self.gateway = made(
             "gateway",
-            *("controller", "doors", "local", *where, "--listen", self.upstream),
+            "controller",
+            "doors",
+            "local",
+            *where,
+            "--listen",
+            self.upstream,
             works=lambda: gateway_works(self.upstream),
         )
         self.reader = made(

@@ -15,6 +15,7 @@ from hil.observer.beats import largest_gap_us
 
 PHASES = ("before", "during", "after")
 END = "end"
+Found = dict[str, Any]  # of a disturbance, plain data
 
 
 class Course(course.Course):
@@ -28,7 +29,7 @@ class Course(course.Course):
         super().__init__(stage.rig)
         self._stage, self._chosen = stage, chosen
         self._calm_s, self._during_s = calm_s, during_s
-        self.taken: list[dict[str, Any]] = []
+        self.taken: list[Found] = []
         self.doing = "before any disturbance"
         stage.wait = self.wait
 
@@ -44,7 +45,7 @@ class Course(course.Course):
 
     def _disturb(self, name: str, disturbance: Disturbance) -> None:
         stage = self._stage
-        counters: dict[str, Any] = {}
+        counters: Found = {}
         stage.notes = []
         # A disturbance begins with a running cabinet, or a note reports that it does not run.
         if stage.state != "running":
@@ -78,7 +79,7 @@ class Course(course.Course):
             }
         )
 
-    def _begin(self, name: str, phase: str, counters: dict[str, Any]) -> None:
+    def _begin(self, name: str, phase: str, counters: Found) -> None:
         self._stage.mark(mark(name, phase))
         counters[phase] = self._stage.counters()
 
@@ -101,9 +102,7 @@ def mark(name: str, phase: str) -> str:
     return f"{name}/{phase}"
 
 
-def judged(
-    taken: dict[str, Any], content: dict[str, Any], disturbance: Disturbance
-) -> dict[str, Any]:
+def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
     """Figures and verdicts. content: recording of the plant process with unpacked beats."""
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
@@ -128,7 +127,7 @@ def judged(
     }
 
 
-def _wires(content: dict[str, Any], spans_us: dict[str, tuple[int, int]]) -> dict[str, Any]:
+def _wires(content: Found, spans_us: dict[str, tuple[int, int]]) -> Found:
     """{trips, violations, gaps_ms} within the spans {phase: (us, us)}."""
     begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
     return {

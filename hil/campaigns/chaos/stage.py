@@ -11,7 +11,7 @@ from typing import Any
 from controller.journal import snapshot
 from controller.run import loop_statistics, operator_client, operator_commands
 from hil.campaigns.chaos.companions import Companions
-from hil.engine.process_memory import memory_kB
+from hil.engine.process_memory import memory_kB, read
 from hil.engine.rig import Rig
 
 POLL_S = 0.1
@@ -128,5 +128,4 @@ class Stage:
 
 def _proc(pid: int, name: str) -> str:
     """A file of the main thread of a process."""
-    with open(f"/proc/{pid}/task/{pid}/{name}", encoding="utf-8", errors="replace") as file:
-        return file.read()
+    return read(f"/proc/{pid}/task/{pid}/{name}")

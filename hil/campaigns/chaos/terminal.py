@@ -4,8 +4,8 @@ import os
 import random
 import select
 import threading
-import tty
 
+from hil.campaigns import process
 from hil.campaigns.course import Background, Turns
 
 READ_BYTES = 4096
@@ -18,9 +18,7 @@ class Terminal(Background):
 
     def __init__(self) -> None:
         super().__init__(self._reading())
-        self._master, self._slave = os.openpty()
-        tty.setraw(self._slave)
-        os.set_blocking(self._master, False)
+        self._master, self._slave = process.raw_pty()
         self.slave_name = os.ttyname(self._slave)
         self.reads, self.fresh = threading.Event(), threading.Event()
         self.reads.set()

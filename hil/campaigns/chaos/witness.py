@@ -10,9 +10,9 @@ import os
 import struct
 import sys
 import time
-import tty
 
 from controller.system import realtime
+from hil.campaigns import process
 
 PERIOD_NS = 5_000_000
 STALLS = struct.Struct("<QQ")
@@ -25,8 +25,7 @@ def watch(path: str, core: int, parent: int) -> None:
         shown = mmap.mmap(file.fileno(), 0)
     os.sched_setaffinity(0, {core})
     realtime.prepare(realtime.FIFO_PRIORITY + 1)
-    master, slave = os.openpty()
-    tty.setraw(slave)
+    master, slave = process.raw_pty()
     at, due_ns = core * STALLS.size, time.monotonic_ns()
     while os.getppid() == parent:
         due_ns += PERIOD_NS

@@ -1,16 +1,14 @@
 """`python -m hil trials hint-attack`: options, course beside the rig, report."""
 
 import os
-import tempfile
 from collections.abc import Sequence
-from typing import Any
 
 from controller.run import loop_statistics
 from hil.campaigns import course, order
 from hil.campaigns.hint_attack.attack import Attack
-from hil.campaigns.trials import Judged, Trial, count
+from hil.campaigns.trials import Found, Judged, Trial, count
 from hil.engine import coverage
-from hil.engine.rig import Rig, RigError
+from hil.engine.rig import Rig
 from hil.results.run_result import machine
 from hil.runner import options
 from hil.runner.cases import in_turn
@@ -25,7 +23,7 @@ class Course(course.Course):
     def __init__(self, rig: Rig, count: int, seed: int) -> None:
         super().__init__(rig)
         self._attack = Attack(rig.directory, rig.keys, count, seed)
-        self.figures: dict[str, Any] = {}
+        self.figures: Found = {}
 
     def _play(self) -> None:
         stats = os.path.join(self.rig.directory, "loop.stats")
@@ -55,23 +53,20 @@ class HintAttack(Trial):
         """One attack, of so many hints."""
         return [self.given.count]
 
-    def play(self, case: int) -> dict[str, Any]:
+    def play(self, case: int) -> Found:
         """The figures of an attack."""
         config = coverage.loaded(self.given.cabinet, is_virtual=False)
-        with tempfile.TemporaryDirectory(prefix="firebreak-attack-") as directory:
-            given = order.made(config, order.WHOLE_DAY_S, self.given.seed, run_dir=directory)
-            rig = Rig(given, None, config)
-            try:
-                rig.start()
-                played = Course(rig, case, self.given.seed)
-                played.beside(lambda shown: None)
-            finally:
-                rig.stop()
-        if played.error is not None:
-            raise RigError(played.error)
-        return played.figures
+        played: list[Course] = []
 
-    def judge(self, cases: Sequence[int], found: list[dict[str, Any]]) -> Judged:
+        def made(rig: Rig) -> Course:
+            played.append(Course(rig, case, self.given.seed))
+            return played[0]
+
+        day = config, order.WHOLE_DAY_S, self.given.seed
+        order.played(*day, lambda rig, shown: None, course=made)
+        return played[0].figures
+
+    def judge(self, cases: Sequence[int], found: list[Found]) -> Judged:
         """See Trial."""
         (figures,) = found
         bad, genuine = figures["accepted"], figures["genuine"]
@@ -80,7 +75,7 @@ class HintAttack(Trial):
         return Judged({**figures, **machine(), "ok": is_met}, lines(figures), verdict, is_met)
 
 
-def lines(figures: dict[str, Any]) -> list[str]:
+def lines(figures: Found) -> list[str]:
     """The report as lines."""
     kinds = ", ".join(f"{count} {kind}" for kind, count in figures["by_kind"].items())
     return [
@@ -90,7 +85,7 @@ def lines(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _loop(name: str, loop: dict[str, Any]) -> str:
+def _loop(name: str, loop: Found) -> str:
     late = loop["lateness_us"]
     return (
         f"{name:10} {loop['ticks']} ticks, {loop['missed']} missed, {loop['late']} late; lateness "

@@ -3,11 +3,10 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from hil.campaigns.nuisance import courses
 from hil.campaigns.nuisance.courses import Course
-from hil.campaigns.trials import BYTE, Judged, Trial
+from hil.campaigns.trials import BYTE, Found, Judged, Trial
 from hil.engine.arguments import number
 from hil.runner import options, report
 
@@ -48,21 +47,21 @@ class Nuisance(Trial):
             for condition in conditions
         ]
 
-    def play(self, case: Course) -> dict[str, Any]:
+    def play(self, case: Course) -> Found:
         """See Trial."""
         return {"condition": case.condition, "load": case.load, **courses.run(case)}
 
-    def line(self, found: dict[str, Any]) -> str:
+    def line(self, found: Found) -> str:
         """See Trial."""
         stages = Counter([f"{trip['stage']} {trip['scope']}" for trip in found["trips"]])
         words = ", ".join([f"{name} x {count}" for name, count in stages.items()]) or "nothing"
         words += "" if found["is_running"] else "; the cabinet does not run at the end"
         return f"{found['condition']:15} {found['load']:40} {words}"
 
-    def judge(self, cases: Sequence[Course], found: list[dict[str, Any]]) -> Judged:
+    def judge(self, cases: Sequence[Course], found: list[Found]) -> Judged:
         """See Trial."""
         hours = self.given.hours
-        groups: dict[str, list[dict[str, Any]]] = {}
+        groups: dict[str, list[Found]] = {}
         for each in found:
             groups.setdefault(each["condition"], []).append(each)
         stopped = [f"{each['condition']}: {each['load']}" for each in found if _is_bad(each)]
@@ -78,12 +77,12 @@ class Nuisance(Trial):
         return Judged(document, table(document), verdict, not stopped)
 
 
-def _is_bad(each: dict[str, Any]) -> bool:
+def _is_bad(each: Found) -> bool:
     kinds = {courses.kind_of(trip["stage"]) for trip in each["trips"]}
     return "stops" in kinds or not each["is_running"]
 
 
-def _group(played: list[dict[str, Any]], hours: float) -> dict[str, Any]:
+def _group(played: list[Found], hours: float) -> Found:
     total_h = len(played) * hours
     counts = Counter([courses.kind_of(trip["stage"]) for each in played for trip in each["trips"]])
     return {"hours": total_h} | {
@@ -105,7 +104,7 @@ def mean_max(count: int) -> float:
     return high
 
 
-def table(document: dict[str, Any]) -> list[str]:
+def table(document: Found) -> list[str]:
     """Lines: per condition the trips of each kind, and the upper bound of their rate."""
     rows = [
         (name, f"{group['hours']:.1f}")

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from controller.config.configuration import Config
+from controller.recorder.events import REDUCING
+from controller.rows.records import BY_ID
 from controller.sites import EXAMPLE, PYLONTECH
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
@@ -24,11 +26,6 @@ CONDITIONS: dict[str, tuple[Path, dict[str, float], tuple[Action, ...]]] = {
     "derated": (EXAMPLE, {}, DERATED),
     "slow BMS": (PYLONTECH, {}, ()),
 }
-DEMANDS = {stage[matrix.S_ID]: stage[matrix.S_DEMAND] for stage in matrix.STAGES}
-LIMITS = (
-    *(matrix.D_DC, matrix.D_CHARGE_INHIBIT, matrix.D_DISCHARGE_INHIBIT),
-    *(matrix.D_CHARGE_DERATE_PCT, matrix.D_DISCHARGE_DERATE_PCT),
-)
 KINDS = ("stops", "limits", "alarms")
 
 
@@ -67,10 +64,10 @@ def measured(folder: str) -> list[tuple[str, str]]:
 
 def kind_of(stage: str) -> str:
     """Effect of a stage on the operation: of KINDS."""
-    demand = DEMANDS[stage]
+    demand = BY_ID[stage][matrix.S_DEMAND]
     if demand[matrix.D_PCS]:
         return "stops"
-    return "limits" if any(demand[output] for output in LIMITS) else "alarms"
+    return "limits" if any(demand[output] for output in REDUCING) else "alarms"
 
 
 def run(course: Course) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from hil.campaigns.outage import course
 from hil.campaigns.outage.course import Course
-from hil.campaigns.trials import BYTE, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Found, Judged, Trial, count
 from hil.engine import forks
 from hil.engine.arguments import number
 from hil.runner import options, report
@@ -56,16 +55,16 @@ class Outages(Trial):
         """See Trial."""
         return f"run {case.number}"
 
-    def play(self, case: Course) -> dict[str, Any]:
+    def play(self, case: Course) -> Found:
         """See Trial."""
         began_s = forks.cpu_s()
         return {"outages": course.play(case), "cpu_s": forks.cpu_s() - began_s}
 
-    def line(self, found: dict[str, Any]) -> str:
+    def line(self, found: Found) -> str:
         """See Trial."""
         return "\n".join(map(line, found["outages"]))
 
-    def judge(self, cases: Sequence[Course], found: list[dict[str, Any]]) -> Judged:
+    def judge(self, cases: Sequence[Course], found: list[Found]) -> Judged:
         """See Trial."""
         outages = [outage for each in found for outage in each["outages"]]
         document = {
@@ -78,7 +77,7 @@ class Outages(Trial):
         return Judged(document, lines(document), verdict, not wrong)
 
 
-def line(outage: dict[str, Any]) -> str:
+def line(outage: Found) -> str:
     """One outage."""
     broken = ", ".join(outage["faults"]) or "ok"
     more = "; ".join([*outage["trips"], *[f"{n} stages at {at} s" for at, n in outage["shed"]]])
@@ -90,7 +89,7 @@ def line(outage: dict[str, Any]) -> str:
     )
 
 
-def worst(outages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def worst(outages: list[Found]) -> dict[str, Found]:
     """{figure: its highest value with the run and the moment}."""
     found = {}
     for key, *_ in WORST:
@@ -99,7 +98,7 @@ def worst(outages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def lines(document: dict[str, Any]) -> list[str]:
+def lines(document: Found) -> list[str]:
     """The closing lines."""
     outages, cpu_s = document["outages"], document["cpu_s"]
     counts = Counter([fault for each in outages for fault in each["faults"]])
@@ -116,6 +115,6 @@ def lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _range(outages: list[dict[str, Any]], key: str, factor: float) -> str:
+def _range(outages: list[Found], key: str, factor: float) -> str:
     values = [each[key] * factor for each in outages]
     return f"{min(values):.0f} .. {max(values):.0f}"

@@ -1,16 +1,16 @@
 """One run with several outages, byte by byte in virtual time, and what each did to the load."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from controller.config.configuration import Config
+from hil.campaigns.trials import Found
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.loads.trace import synthetic_load
 from hil.site.grid import Grid
-from hil.site.part import SitePart
 from hil.site.site import ISLAND, ON_GRID, Site
 from hil.site.transfer_switch import TransferSwitch
 from safety import signals as s
@@ -36,13 +36,8 @@ class Course(NamedTuple):
     open_s: float
     transfer_s: float
 
-    @property
-    def gap_s_max(self) -> float:
-        """The time that switch and converter need."""
-        return self.open_s + self.transfer_s
 
-
-def play(course: Course) -> list[dict[str, Any]]:
+def play(course: Course) -> list[Found]:
     """The figures of each outage (`Watch.figures`)."""
     config = coverage.loaded(course.cabinet)
     deal = random.Random(f"{course.seed}/outage/{course.number}")
@@ -56,7 +51,9 @@ def play(course: Course) -> list[dict[str, Any]]:
     for begin_s in times_s:
         rig.run(begin_s - rig.tick_us / 1e6)
         watch = Watch(rig, begin_s)
-        _through(rig, begin_s + OUTAGE_S + RETURN_S + AFTER_S, watch.see)
+        while rig.now_us < (begin_s + OUTAGE_S + RETURN_S + AFTER_S) * 1e6:
+            rig.step()
+            watch.see()
         found.append({"run": course.number, **watch.figures(), **_faults(watch, course)})
     return found
 
@@ -66,21 +63,30 @@ def _rig(
 ) -> VirtualRig:
     seed = course.seed + course.number
     peak_W = course.peak_W or selection.battery_W(config) * CONVERTER_SHARE
-    import_W = config.cabinet["grid_import_W_max"]
-    grid = Grid(seed, import_W, [(at_s, OUTAGE_S) for at_s in times_s])
-    switch = TransferSwitch({"open_s": course.open_s, "return_s": RETURN_S})
-    site = Site(synthetic_load(seed, end_s, peak_W, "training"), seed, grid, [switch])
+    load = synthetic_load(seed, end_s, peak_W, "training")
+    switch = {"open_s": course.open_s, "return_s": RETURN_S}
     plant = {"soc": soc, "pcs_transfer_s": course.transfer_s}
-    rig = VirtualRig(config, None, seed, (), plant, None, site)
+    return island_rig(config, load, seed, [(at_s, OUTAGE_S) for at_s in times_s], switch, plant)
+
+
+def island_rig(
+    config: Config,
+    load: Callable[[float], Any],
+    seed: int,
+    outages: Sequence[tuple[float, float]],
+    switch: dict[str, float],
+    plant: dict[str, Any],
+    kind: type[VirtualRig] = VirtualRig,
+) -> VirtualRig:
+    """A cabinet that can form on a site with a transfer switch. outages: (at_s, for_s); switch,
+    plant: what differs from the usual.
+    """
+    grid = Grid(seed, config.cabinet["grid_import_W_max"], outages)
+    site = Site(load, seed, grid, [TransferSwitch(switch)])
+    rig = kind(config, None, seed, (), plant, None, site)
     for unit in rig.plant.pcs:
         unit.can_form = True
     return rig
-
-
-def _through(rig: VirtualRig, end_s: float, see: Callable[[], None]) -> None:
-    while rig.now_us < end_s * 1e6:
-        rig.step()
-        see()
 
 
 class Watch:
@@ -102,12 +108,10 @@ class Watch:
         self.soc = rig.plant.racks[0].soc
         self.load_W = rig.plant.site.load_wanted_W
 
-    @property
-    def _relays(self) -> list[SitePart]:
-        return [part for part in self.rig.plant.site.parts if part.kind == "load_shed"]
-
     def _stages(self) -> int:
-        return sum(part.asked.get("stages", 0) for part in self._relays)
+        """Open contacts of the load."""
+        relays = [part for part in self.rig.plant.site.parts if part.kind == "load_shed"]
+        return sum([part.asked.get("stages", 0) for part in relays])
 
     def see(self) -> None:
         """Count one tick, after it."""
@@ -148,7 +152,7 @@ class Watch:
         is_proven = ticks * self.rig.tick_us / 1e6 > PROOF_S
         return 0.0 if is_proven else sum(u.rated_W for u in self.rig.plant.site.units) / LESS_PARTS
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> Found:
         """Figures of this outage: load_W, soc at its begin; dark_s, islands; stages that were shed
         [(s, stages)]; trips; beyond_W, swing_W (of 2 s) after the return.
         """
@@ -177,7 +181,7 @@ def _faults(watch: Watch, course: Course) -> dict[str, list[str]]:
     """{"faults": each promise that this outage broke}."""
     found = watch.figures()
     broken = {
-        "gap": found["dark_s"] > course.gap_s_max + 1e-6,
+        "gap": found["dark_s"] > course.open_s + course.transfer_s + 1e-6,
         "dark again": found["islands"] != 1,
         "trip": bool(found["trips"]),
         "shed without need": watch.needless_W > 0,

@@ -5,18 +5,18 @@ the controller starts. The hours of the battery are compared with the arithmetic
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.config import configuration
 from controller.config.configuration import Config
 from controller.sites import FOLDER
-from hil.campaigns.trials import Judged, Trial
+from hil.campaigns.outage.course import island_rig
+from hil.campaigns.trials import Found, Judged, Trial
 from hil.engine import coverage, forks
+from hil.engine.simulate import VirtualRig
 from hil.plant import pcs
 from hil.runner import options, report
 from hil.site.genset import CRANKING, LOADED, Genset
-from hil.site.grid import Grid
-from hil.site.site import Site
 from hil.site.transfer_switch import TransferSwitch
 from hil.values.rig import TICK_MS, ValueRig
 
@@ -62,16 +62,31 @@ class Islands(Trial):
     def _cabinet(self, island: Island) -> str:
         return GENSET_CABINET if _has_genset(island) else self.given.cabinet
 
-    def play(self, case: Island) -> dict[str, Any]:
+    def play(self, case: Island) -> Found:
         """See Trial."""
         config = configuration.load(self._cabinet(case), tick_ms=TICK_MS)
         return play(case, config, self.given.seed) | {"cpu_s": round(forks.cpu_s(), 1)}
 
-    def line(self, found: dict[str, Any]) -> str:
-        """See Trial."""
-        return line(found)
+    def line(self, found: Found) -> str:
+        """One island."""
+        broken = ", ".join(found["faults"]) or "ok"
+        if "start_s_max" in found:
+            text = (
+                f"carried after {found['start_s']} s of {found['start_s_max']} s, "
+                f"{found['tries']} tries, {found['above_reserve_permille']} permille above the "
+                f"backup reserve"
+            )
+        else:
+            text = (
+                f"{found['hours']:.3f} h, arithmetic {found['expected_hours']:.3f} h "
+                f"({found['error_pct']:+.1f} %), {AFTER_S:.0f} s later "
+                f"{found['below_reserve_kWh']} kWh below the reserve, load "
+                f"{found['load_after_W'] / 1000:.0f} kW"
+            )
+        trips = f" ({', '.join(found['trips'])})" * bool(found["trips"])
+        return f"{found['name']:33} from {found['soc']:.1%}: {text}: {broken}{trips}"
 
-    def judge(self, cases: Sequence[Island], found: list[dict[str, Any]]) -> Judged:
+    def judge(self, cases: Sequence[Island], found: list[Found]) -> Judged:
         """See Trial."""
         wrong = [each["name"] for each in found if each["faults"]]
         mirrored = coverage.about(coverage.loaded(GENSET_CABINET))
@@ -84,7 +99,7 @@ def _has_genset(island: Island) -> bool:
     return island.failed_starts is not None
 
 
-def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
+def play(island: Island, config: Config, seed: int) -> Found:
     """The figures of one island."""
     rig = _rig(island, config, seed)
     rig.run(BEGIN_S)
@@ -104,7 +119,7 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
             carried_s = now_s
         if _soc(rig) <= backup:
             reserve_s = now_s
-    figures: dict[str, Any] = {
+    figures: Found = {
         "name": island.name,
         "load_W": island.load_W,
         "soc": round(soc, 4),
@@ -119,26 +134,23 @@ def play(island: Island, config: Config, seed: int) -> dict[str, Any]:
     return figures | {"faults": _faults(figures)}
 
 
-def _rig(island: Island, config: Config, seed: int) -> ValueRig:
-    grid = Grid(seed, config.cabinet["grid_import_W_max"], [(BEGIN_S, NEVER_S)])
+def _rig(island: Island, config: Config, seed: int) -> VirtualRig:
+    outages = [(BEGIN_S, NEVER_S)]
     # The controller calls the generator set, not the switch.
-    switch = TransferSwitch({"call_s": NEVER_S})
-    site = Site(lambda t_s: island.load_W, seed, grid, [switch])
-    rig = ValueRig(config, None, seed, (), {"soc": island.soc}, None, site)
-    for unit in rig.plant.pcs:
-        unit.can_form = True
-    for genset in site.gensets:
+    switch, plant = {"call_s": NEVER_S}, {"soc": island.soc}
+    rig = island_rig(config, lambda t_s: island.load_W, seed, outages, switch, plant, ValueRig)
+    for genset in rig.plant.site.gensets:
         genset.parameters["failed_starts"] = island.failed_starts or 0
     return rig
 
 
-def _soc(rig: ValueRig) -> float:
+def _soc(rig: VirtualRig) -> float:
     return min(rack.soc for rack in rig.plant.racks)
 
 
 def _of_battery(
-    rig: ValueRig, config: Config, island: Island, above: float, hours: float
-) -> dict[str, Any]:
+    rig: VirtualRig, config: Config, island: Island, above: float, hours: float
+) -> Found:
     """Figures beside the arithmetic, and what follows."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
@@ -164,7 +176,7 @@ def _efficiency(power_W: float, rated_W: float) -> float:
 
 def _of_genset(
     genset: Genset, called_s: float | None, carried_s: float | None, soc: float, backup: float
-) -> dict[str, Any]:
+) -> Found:
     """Its start beside the time that its own start needs."""
     of, failed = genset.parameters, genset.parameters["failed_starts"]
     allowed_s = of["start_s"] + of["warm_up_s"] + failed * (of["start_s"] + of["rest_s"])
@@ -177,7 +189,7 @@ def _of_genset(
     }
 
 
-def _faults(figures: dict[str, Any]) -> list[str]:
+def _faults(figures: Found) -> list[str]:
     """Each promise that this island broke."""
     found = []
     if abs(figures.get("error_pct", 0.0)) > ERROR_PCT_MAX:
@@ -192,23 +204,3 @@ def _faults(figures: dict[str, Any]) -> list[str]:
     if figures["trips"]:
         found.append("trip")
     return found
-
-
-def line(figures: dict[str, Any]) -> str:
-    """One island."""
-    broken = ", ".join(figures["faults"]) or "ok"
-    if "start_s_max" in figures:
-        text = (
-            f"carried after {figures['start_s']} s of {figures['start_s_max']} s, "
-            f"{figures['tries']} tries, {figures['above_reserve_permille']} permille above the "
-            f"backup reserve"
-        )
-    else:
-        text = (
-            f"{figures['hours']:.3f} h, arithmetic {figures['expected_hours']:.3f} h "
-            f"({figures['error_pct']:+.1f} %), {AFTER_S:.0f} s later "
-            f"{figures['below_reserve_kWh']} kWh below the reserve, load "
-            f"{figures['load_after_W'] / 1000:.0f} kW"
-        )
-    trips = f" ({', '.join(figures['trips'])})" * bool(figures["trips"])
-    return f"{figures['name']:33} from {figures['soc']:.1%}: {text}: {broken}{trips}"

@@ -4,21 +4,31 @@ stop. Each case is played in a copy of a cabinet that runs.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from controller.config.cabinet_config import Config
 from controller.config.track_path import DELAY
 from hil.campaigns.ride import codes, course
 from hil.campaigns.ride.codes import CODES, Case
 from hil.campaigns.rows import start
-from hil.campaigns.trials import BYTE, Judged, Trial, count
+from hil.campaigns.trials import BYTE, Found, Judged, Trial, count
 from hil.engine.simulate import VirtualRig
 from hil.runner import options, report
 
 OUTSIDE_EVERY = 8  # each eighth case leaves its curve
 COLUMNS = (
-    *("code", "cases", "sags", "inside", "stop", "island", "shed", "import back, s"),
-    *("battery too, s", "V apart, pu", "outside", "stopped", "row 59d after, s"),
+    "code",
+    "cases",
+    "sags",
+    "inside",
+    "stop",
+    "island",
+    "shed",
+    "import back, s",
+    "battery too, s",
+    "V apart, pu",
+    "outside",
+    "stopped",
+    "row 59d after, s",
 )
 
 
@@ -46,18 +56,18 @@ class Ride(Trial):
     def _rig(self, request_kW: int) -> VirtualRig:
         return course.started(self.config, self.given.seed, request_kW)
 
-    def play(self, case: Case) -> dict[str, Any]:
+    def play(self, case: Case) -> Found:
         """See Trial."""
         return course.play(case, self.started(case.request_kW, self._rig))
 
-    def line(self, found: dict[str, Any]) -> str | None:
+    def line(self, found: Found) -> str | None:
         """A case with a fault."""
         if not found["faults"]:
             return None
         stages = ", ".join([f"{name} at {at_s} s" for name, at_s in found["stages"]]) or "no stage"
         return f"{found['case']:12} {', '.join(found['faults'])}; {stages}"
 
-    def judge(self, cases: Sequence[Case], found: list[dict[str, Any]]) -> Judged:
+    def judge(self, cases: Sequence[Case], found: list[Found]) -> Judged:
         """See Trial."""
         wrong = [each["case"] for each in found if each["faults"]]
         waves = sum([each.get("is_wave", False) for each in found])
@@ -68,7 +78,7 @@ class Ride(Trial):
         return Judged(document, lines, verdict, not wrong)
 
 
-def table(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
+def table(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:
     """Lines: a row for each code."""
     both = list(zip(cases, found))
     names = [name for name in CODES if any([case.code == name for case in cases])]
@@ -76,7 +86,7 @@ def table(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
     return report.table(COLUMNS, rows)
 
 
-def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
+def _row(name: str, pairs: Sequence[tuple[Case, Found]]) -> list[str]:
     inside = [each for case, each in pairs if case.outside_s is None]
     outside = [pair for pair in pairs if pair[0].outside_s is not None]
     acts = Counter([act for each in inside for act in each["acts"]])
@@ -97,7 +107,7 @@ def _row(name: str, pairs: Sequence[tuple[Case, dict[str, Any]]]) -> list[str]:
     ]
 
 
-def _told_s(case: Case, found: dict[str, Any]) -> float:
+def _told_s(case: Case, found: Found) -> float:
     at_s = next(at_s for name, at_s in found["stages"] if name == course.TOLD)
     return float(at_s - (case.outside_s or 0.0))
 
@@ -111,7 +121,7 @@ def _wave_notes(config: Config, waves: int) -> list[str]:
     ] * bool(waves)
 
 
-def _notes(cases: Sequence[Case], found: Sequence[dict[str, Any]]) -> list[str]:
+def _notes(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:
     stages: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for case, each in zip(cases, found):
         stages[case.outside_s is None].update([name for name, _ in each["stages"]])

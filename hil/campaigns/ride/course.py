@@ -5,7 +5,7 @@ to the curve of the code: it trips at the first moment outside. It is not simula
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.config.configuration import Config
 from controller.core.image import GRID_QUALITY
@@ -13,6 +13,7 @@ from controller.recorder.ticks import ISLAND, SHED, STOP
 from hil.campaigns.ride import codes
 from hil.campaigns.ride.codes import Case
 from hil.campaigns.rows import start
+from hil.campaigns.trials import Found
 from hil.engine.simulate import VirtualRig
 from hil.plant import pcs
 from hil.site.grid import PHASE_V, Grid
@@ -98,7 +99,7 @@ def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
     return rig
 
 
-def play(case: Case, rig: VirtualRig) -> dict[str, Any]:
+def play(case: Case, rig: VirtualRig) -> Found:
     """The figures of a case. rig: of `started`, at the power of the case."""
     weather = rig.plant.site.grid
     assert isinstance(weather, Weather)  # `started` made it
@@ -153,7 +154,7 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
     return Tick(t_s, plant.grid_power_W, battery_W, acts, seen, plant.load_power_W)
 
 
-def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
+def figures(case: Case, ticks: list[Tick]) -> Found:
     """acts: what was commanded, with its time after the begin of the first sag.
     back_s: from the end of the last sag until the import is back for good; settled_s: until it is
     near what it was, so the battery too. apart_pu: error of the lowest voltage that the meter saw.
@@ -166,7 +167,7 @@ def figures(case: Case, ticks: list[Tick]) -> dict[str, Any]:
         for bit, word in ACTS.items()
         if any([t.acts & bit for t in ticks])
     }
-    found: dict[str, Any] = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
+    found: Found = {"acts": acts, "apart_pu": _apart_pu(case, ticks)}
     if case.outside_s is None:
         before = [t for t in ticks if t.t_s < begin_s]
         found["is_wave"] = is_wave = _is_wave(before)
@@ -222,7 +223,7 @@ def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
     return round(max(0.0, fed[-1] - outside_s), 2) if fed else 0.0
 
 
-def faults(case: Case, found: dict[str, Any]) -> list[str]:
+def faults(case: Case, found: Found) -> list[str]:
     """Each promise that this case broke."""
     if case.outside_s is None:
         is_back = found["back_s"] <= BACK_S

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from controller.config import configuration
-from controller.config.configuration import Config
 from controller.forms.refusal import ConfigError
 from controller.sites import EXAMPLE
 from controller.system import realtime
@@ -17,7 +16,7 @@ from hil.campaigns.rows.real import CHANNEL_B, NOT_DONE, REAL as IN_REAL, Campai
 from hil.campaigns.rows.start import REQUEST
 from hil.campaigns.rows.verdict import Row
 from hil.engine import forks
-from hil.engine.arguments import CABINET, output_file, whole
+from hil.engine.arguments import output_file, whole
 from hil.runner import options, report
 from hil.runner.cases import Engine, Runner, on_processes
 
@@ -25,32 +24,6 @@ JOBS_MAX = 64
 MEASURED = "save the figures of these courses for the hazard log (safety/hazards/measured.json)"
 REAL = "real processes and real time: the controller on ptys and a CAN server"
 DISARMED = "without the stage of each course: each must be found not met, or it proves nothing"
-
-
-def add(commands: Any) -> None:
-    """Add the command to the subparsers."""
-    words = "trip every stage of the matrix; check its effects and times"
-    own: options.Options = {
-        "--only": {
-            "metavar": "STAGE[,STAGE]",
-            "action": "extend",
-            "type": _labels,
-            "help": "only these: stages as 21b, rows with the controller stopped as '12 stopped'",
-        },
-        "--md": options.value(output_file(), "FILE", "write the table there"),
-        "--measured": options.flag(MEASURED),
-        "--jobs": {
-            "dest": "processes",
-            "metavar": "NUMBER",
-            "type": whole(1, JOBS_MAX),
-            "default": forks.cores(),
-            "help": "processes (%(default)s: one per core)",
-        },
-        "--disarmed": options.flag(DISARMED),
-        "--real": options.flag(REAL),
-    }
-    shared = options.JSON | options.SEED | CABINET
-    options.add(commands, "rows", words, main, shared | own | options.KEPT)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -90,7 +63,7 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
     return None
 
 
-def _unknown(config: Config, wanted: list[str]) -> str | None:
+def _unknown(config: configuration.Config, wanted: list[str]) -> str | None:
     """Refusal of a cabinet without a device or a source that these courses name, or None."""
     courses = [EVERY[label] for label in wanted]
     acts = [do for each in courses for do in each.at_start + each.before + each.cause]
@@ -102,7 +75,7 @@ def _unknown(config: Config, wanted: list[str]) -> str | None:
     return f"--cabinet: {config.path} has no {', '.join(missing)}" if missing else None
 
 
-def _run(config: Config, arguments: argparse.Namespace, wanted: list[str]) -> int:
+def _run(config: configuration.Config, arguments: argparse.Namespace, wanted: list[str]) -> int:
     seed = arguments.seed
     not_done: dict[str, str] | None = None
     limits = Limits(config, STEP_ms) if arguments.real else Limits(config)
@@ -172,3 +145,31 @@ def _labels(text: str) -> list[str]:
                 f"no course {label!r}{hint}; allowed: {', '.join(EVERY)}"
             )
     return list(dict.fromkeys(labels))
+
+
+OPTIONS: options.Options = {
+    **options.JSON,
+    **options.SEED,
+    **options.CABINET,
+    "--only": {
+        "metavar": "STAGE[,STAGE]",
+        "action": "extend",
+        "type": _labels,
+        "help": "only these: stages as 21b, rows with the controller stopped as '12 stopped'",
+    },
+    "--md": options.value(output_file(), "FILE", "write the table there"),
+    "--measured": options.flag(MEASURED),
+    "--jobs": {
+        "dest": "processes",
+        "metavar": "NUMBER",
+        "type": whole(1, JOBS_MAX),
+        "default": forks.cores(),
+        "help": "processes (%(default)s: one per core)",
+    },
+    "--disarmed": options.flag(DISARMED),
+    "--real": options.flag(REAL),
+    **options.KEPT,
+}
+add = options.command(
+    "rows", "trip every stage of the matrix; check its effects and times", main, OPTIONS
+)

@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 from hil import oracle
 from hil.campaigns.rows.inside import INSIDE
 from hil.plant.cabinet import CabinetPlant
-from safety import matrix as m
 
-STAGES = {stage[m.S_ID]: stage for stage in m.STAGES}
 DISCHARGE_kW = 200
 
 

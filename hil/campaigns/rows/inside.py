@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from controller.core.policies.meter_sign import REVERSED, UNDECIDED
@@ -55,18 +56,17 @@ def forget_obligations(rig: Any) -> None:
     rig.controller.cabinet.core.chain.obligations.add = lambda obligation: None
 
 
-def meter_50c(rig: Any) -> None:
-    """End the test of the grid meter as undecided."""
-    rig.controller.cabinet.core.functions["meter_sign"].out[0] = UNDECIDED
+def _end_meter_test(state: int, rig: Any) -> None:
+    """End the test of the grid meter as undecided or reversed."""
+    rig.controller.cabinet.core.functions["meter_sign"].out[0] = state
 
 
-def meter_50d(rig: Any) -> None:
-    """End the test of the grid meter as reversed."""
-    rig.controller.cabinet.core.functions["meter_sign"].out[0] = REVERSED
-
-
-_EACH = (
-    *(flip_word, watch_itself, change_program, hot_processor, forget_obligations),
-    *(meter_50c, meter_50d),
-)
-INSIDE: dict[str, Callable[[Any], None]] = {each.__name__: each for each in _EACH}
+INSIDE: dict[str, Callable[[Any], None]] = {
+    "flip_word": flip_word,
+    "watch_itself": watch_itself,
+    "change_program": change_program,
+    "hot_processor": hot_processor,
+    "forget_obligations": forget_obligations,
+    "meter_50c": partial(_end_meter_test, UNDECIDED),
+    "meter_50d": partial(_end_meter_test, REVERSED),
+}

@@ -8,8 +8,14 @@ from hil.scenarios import faults
 
 CLEAR_S = 45.0  # slowest sensor of the plant, plus the 5 s until a cause counts as clear
 ANSWER_S = 2.0
-RELEASES = {"estop_press": "estop_release", "estop_channel": "estop_release"}
-RELEASES |= {"contact": "contact_repair", "cool": "heat"}
+RELEASES = {
+    "estop_press": "estop_release",
+    "estop_channel": "estop_release",
+    "contact": "contact_repair",
+    "cool": "heat",
+}
+ZERO = """lfl_pct ppm ppm_per_s offset_mV drop_mV over_s offset_V current_A bits count kW
+ingress_g_per_s"""
 # values without a fault
 CALM: dict[str, Any] = {
     "on": False,
@@ -18,10 +24,11 @@ CALM: dict[str, Any] = {
     "reads": "true",
     "degC": 25.0,
     "rate_K_per_s": 0,
+    "kohm": 5000,
+    "minutes": 600,
+    "days": 365,
+    **dict.fromkeys(ZERO.split(), 0),
 }
-CALM |= {"kohm": 5000, "minutes": 600, "days": 365}
-ZERO = "lfl_pct ppm ppm_per_s offset_mV drop_mV over_s offset_V current_A bits count kW"
-CALM |= dict.fromkeys([*ZERO.split(), "ingress_g_per_s"], 0)
 BY_ITSELF, REMOTE, KEY, CLOSES = "by itself", "remote", "key", "closes"
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from controller.config import bus_times, time_chain
 from controller.config.configuration import Config
+from controller.rows.records import BY_ID
 from hil import oracle
 from hil.campaigns.rows import effects
-from hil.campaigns.rows.course import STAGES, Course, Do
+from hil.campaigns.rows.course import Course, Do
 from safety import matrix as m
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
@@ -39,7 +40,7 @@ class Limits:
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         period_ms = self._period_ms(cause)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
-        feature = STAGES[stage_id][m.S_SCOPE], STAGES[stage_id][m.S_FEATURE]
+        feature = BY_ID[stage_id][m.S_SCOPE], BY_ID[stage_id][m.S_FEATURE]
         is_bound = feature == (m.CABINET, m.F_IMAGE_CHANGED) or (
             feature == (m.CABINET, m.F_GAS_DETECTORS_LOST) and not period_ms
         )
@@ -107,12 +108,12 @@ class Limits:
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
 
     def _decision(self, stage_id: str) -> list[time_chain.Part]:
-        return time_chain.decision(self.config, self.schedule, STAGES[stage_id])
+        return time_chain.decision(self.config, self.schedule, BY_ID[stage_id])
 
     def _opened_ms(self, stage_id: str, seen_ms: int, zero_ms: int) -> int:
         """Latest opening of the contactors; rows that wait for zero current wait for its report."""
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
-        waits_ms = time_chain.opening_ms(self.config, STAGES[stage_id])
+        waits_ms = time_chain.opening_ms(self.config, BY_ID[stage_id])
         if waits_ms is not None:
             return seen_ms + actuation_ms + waits_ms
         bus_ms = next(part.time_ms for part in self._decision("29") if part.what == "bus")

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from controller.documents.hazard_log import MEASURED, numbers
+from controller.rows.records import BY_ID
 from hil.campaigns.rows import effects
-from hil.campaigns.rows.course import STAGES
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.verdict import Row
 from hil.campaigns.rows.watch import Result
@@ -18,7 +18,7 @@ def figures(row: Row) -> dict[str, Any]:
     name, off_ms = _off(result)
     return {
         "stage": stage,
-        "numbers": numbers(STAGES[stage]),
+        "numbers": numbers(BY_ID[stage]),
         "active_ms": _since(result, result.stands_ms),
         "off_ms": _since(result, off_ms),
         "off": name,

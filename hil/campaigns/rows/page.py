@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from controller.rows.records import BY_ID
 from hil.campaigns.rows import effects, verdict
-from hil.campaigns.rows.course import STAGES
 from hil.campaigns.rows.courses import EVERY
 from hil.campaigns.rows.limits import Limits
 from hil.campaigns.rows.real import BESIDE
@@ -73,7 +73,7 @@ def _course(row: Row, limits: Limits, is_real: bool) -> dict[str, Any]:
     seen = {"held_back": row.machine, "repeated": row.repeated} if is_real else {}
     return {
         "course": row.course.label,
-        "row": STAGES[row.course.stage][m.S_ROW],
+        "row": BY_ID[row.course.stage][m.S_ROW],
         "stage": row.course.stage,
         "how": row.course.how,
         "inside": row.course.is_inside,
@@ -103,7 +103,7 @@ def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
     permit = _of(row, result.permit_ms, limits.permit_ms(each.stage)) if stops else "-"
     also = sorted({name for name, _ in result.stood if name.partition(" ")[0] != each.stage})
     return (
-        str(STAGES[each.stage][m.S_ROW]),
+        str(BY_ID[each.stage][m.S_ROW]),
         each.label,
         (each.how + " *(inside)*" * each.is_inside).replace("bridge_chain", "bridged"),
         "a start" if each.starts else f"{each.power_kW:g}",

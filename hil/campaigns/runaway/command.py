@@ -23,8 +23,12 @@ HONESTY = (
 DAY_H = 24.0
 BY_MAKER = ("row 7", "row 22", "row 23", "row 26", "row 53")  # rows of the last table
 COLUMNS = (
-    *("detector", "missed", "lead, median, s", "lead, 5 %, s"),
-    *("false alarms by events, per 1000 d", "only load, per 1000 d"),
+    "detector",
+    "missed",
+    "lead, median, s",
+    "lead, 5 %, s",
+    "false alarms by events, per 1000 d",
+    "only load, per 1000 d",
 )
 DIGITS = 0, 0, 2, 0  # behind the point, from the median on
 Pair = tuple[Course, Mapping[str, Any]]  # a course and its result
@@ -61,7 +65,7 @@ class Runaway(Trial):
         """The seed of a course is its own."""
         return f"course {case.seed}"
 
-    def play(self, case: Course) -> dict[str, Any]:
+    def play(self, case: Course) -> Figures:
         """See Trial."""
         series = watching.watch(self.started(case.base, self._rig), case)
         return {
@@ -70,7 +74,7 @@ class Runaway(Trial):
             "begins": metrics.begins(series, case),
         }
 
-    def judge(self, cases: Sequence[Course], found: list[dict[str, Any]]) -> Judged:
+    def judge(self, cases: Sequence[Course], found: list[Figures]) -> Judged:
         """See Trial."""
         pairs = list(zip(cases, found))
         hours = Counter[str]()
@@ -123,21 +127,17 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
             end_s = at_s + courses.WINDOW_S[course.kind]
             alarms[course.kind] += any([at_s < begin_s <= end_s for begin_s in begins])
             of[course.kind] += 1
+    # events of a maker in 1000 cabinet-days, or hours of the load alone
     makers = {
         kind: {
             "alarms": alarms[kind],
             "of": of[kind],
-            "per_1000_d": alarms[kind] * _rate(kind) / of[kind],
+            "per_1000_d": alarms[kind] * courses.RATES.get(kind, 1000 * DAY_H) / of[kind],
         }
         for kind in of
     }
     events = [each["per_1000_d"] for kind, each in makers.items() if kind in courses.RATES]
     return {"events_per_1000_d": sum(events), "makers": makers}
-
-
-def _rate(kind: str) -> float:
-    """Events of a maker in 1000 cabinet-days, or hours of the load alone."""
-    return courses.RATES.get(kind, 1000 * DAY_H)
 
 
 def table(doc: Mapping[str, Any]) -> list[str]:

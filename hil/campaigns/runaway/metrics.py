@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from controller.rows.records import BY_ID
 from hil.campaigns.runaway.courses import Course
 from hil.campaigns.runaway.watching import UNKNOWN, Series
 from safety import matrix as m
@@ -20,8 +21,9 @@ GATE_STANDS_S = 60  # a row that gates another one stays active this time after 
 GATES = dict(m.ALERTS)
 Stage = tuple[Any, ...]
 Trips = np.ndarray  # bool: [rack, second]
+Found = dict[str, Trips]  # of each stage or detector
 
-SUSPICION = next(stage for stage in STAGES if stage[m.S_ID] == "53")
+SUSPICION = BY_ID["53"]
 SET_PCT, OWN_S = SUSPICION[m.S_SET], -(-SUSPICION[m.S_SET_MS] // 1000)
 # (threshold, debounce in s) beside those of row 53
 VARIANTS = [(pct, OWN_S) for pct in range(40, 201, 10)]
@@ -39,9 +41,9 @@ def edges(values: np.ndarray) -> np.ndarray:
     return np.flatnonzero(values & ~np.concatenate(([False], values[:-1]))) + 1
 
 
-def stage_trips(series: Series) -> dict[str, Trips]:
+def stage_trips(series: Series) -> Found:
     """Trips of each stage of STAGES, by its id."""
-    found: dict[str, Trips] = {}
+    found: Found = {}
     # stages that other rows gate come last
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
         trips = [_trips(stage, series, rack, found) for rack in series.racks]
@@ -77,7 +79,7 @@ def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np
     return active[:seconds]
 
 
-def detectors(series: Series) -> dict[str, Trips]:
+def detectors(series: Series) -> Found:
     """Trips of each row ("row 7"), of all rows together, and of row 53 with other numbers."""
     found = _of_rows(stage_trips(series))
     levels = [series.column(SUSPICION[m.S_FEATURE], rack) for rack in series.racks]
@@ -87,9 +89,9 @@ def detectors(series: Series) -> dict[str, Trips]:
     return found
 
 
-def _of_rows(trips: Mapping[str, Trips]) -> dict[str, Trips]:
+def _of_rows(trips: Mapping[str, Trips]) -> Found:
     """A row trips with any of its stages; also "any row" and without 53."""
-    found: dict[str, Trips] = {}
+    found: Found = {}
     for stage in STAGES:
         name, each = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
         found[name] = each | found.get(name, each)

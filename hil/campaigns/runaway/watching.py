@@ -13,7 +13,6 @@ import numpy as np
 from controller.config import configuration
 from controller.sites import EXAMPLE
 from hil.campaigns.runaway import courses
-from hil.campaigns.runaway.courses import Course
 from hil.devices.sensors import METHANE_LFL_SHARE
 from hil.engine.simulate import VirtualRig
 from hil.plant import chemistry
@@ -57,7 +56,7 @@ def started(base: str, seed: int) -> VirtualRig:
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
 
-def watch(rig: VirtualRig, course: Course) -> Series:
+def watch(rig: VirtualRig, course: courses.Course) -> Series:
     """Series of a course on a rig of `started`; seconds count from now."""
     plant, features = rig.plant, rig.core.kernel.features
     for number, rack in enumerate(plant.racks):

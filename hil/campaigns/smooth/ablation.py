@@ -13,7 +13,6 @@ import numpy as np
 
 from controller.core.tracking import judge, repetition
 from controller.core.tracking.guess import Guess
-from controller.core.tracking.judge import Judge
 from controller.core.tracking.repetition import Repetition
 from hil.campaigns.smooth import cells, followers, loads, rules, spectra
 from hil.campaigns.smooth.paths import PATHS
@@ -24,10 +23,6 @@ LENGTH_S = 600  # of each load
 FIGURES = ("range_5s", "change_15s", "line", "rms_2s")
 DRAWN = 6  # spectra of each kind, as made loads
 MEASURED, HELD, MADE = "measured", "held", "made"
-
-
-def _follows_all(self: Judge, slow_W: int, mix_W: int, ticks: int) -> int:
-    return mix_W
 
 
 def _takes_next(self: Repetition) -> None:
@@ -46,7 +41,7 @@ PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its nam
     "fine period": (repetition, "FINE_LAG_MS", 0),
     "choice": (Guess, "is_repeating", property(lambda self: self.repetition.is_found)),
     "slope": (Guess, "_find_slope", _nothing),
-    "judge": (Judge, "guess_W", _follows_all),
+    "judge": (judge.Judge, "guess_W", lambda self, slow_W, mix_W, ticks: mix_W),
     "calm": (judge, "CALM_PART", 1 << 62),
     "change": (judge, "CHANGE_PCT", 0),
 }

@@ -6,7 +6,6 @@ import numpy as np
 
 from hil.campaigns.smooth import followers, loads, metrics, rules, simulator
 from hil.campaigns.smooth.paths import PATHS, Path
-from hil.campaigns.smooth.simulator import TICK_S
 from hil.results import ratio
 
 WAYS = ("ours", "plain")
@@ -37,7 +36,7 @@ def played(cell: Cell) -> list:
             "kind": kind,
             "is_joined": cell.is_joined,
             "scale": load.scale,
-            "seconds": len(load_W) * TICK_S,
+            "seconds": len(load_W) * simulator.TICK_S,
             "is_cut": load.trace.duration_s > loads.LENGTH_S,
             "rows_refused": load.trace.rows_refused,
         }

@@ -1,9 +1,8 @@
 """`python -m hil smooth`: how smooth load tracking makes the grid beside each load."""
 
-import argparse
+from argparse import Namespace
 from typing import Any
 
-from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import (
     ablation,
     cells,
@@ -22,15 +21,13 @@ from hil.runner import options, report
 from hil.runner.cases import Runner
 
 OPTIONS = {
-    **options.CASES,
-    **options.LOADS,
+    **loads.OPTIONS,
     "--delays": options.value(
         paths,
         "MS,MS",
         f"path delays of {', '.join(PATHS)} (100,170); f: with a meter of 20 ms",
         ("100", "170"),
     ),
-    "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
     "--notices": options.flag("announced steps as well"),
     "--spectra": options.flag("210 spectra and ramps of --seed, by their range in 5 s"),
     "--spectra-seeds": options.value(whole(1, 1000), "NUMBER", "seeds of --spectra (1)"),
@@ -47,15 +44,13 @@ OPTIONS = {
 WORDS = "how smooth load tracking makes the grid beside each load; largest: of which site"
 
 
-def sources(arguments: argparse.Namespace) -> list:
+def sources(arguments: Namespace) -> list:
     """The loads. LoadError if a file has no power column, or --only names none."""
-    found = [loads.Source("", name) for name in loads.BUILT_IN]
-    if arguments.loads:
-        found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
-    return loads.chosen(found, arguments.only)
+    built_in = [loads.Source("", name) for name in loads.BUILT_IN]
+    return loads.chosen([*built_in, *loads.measured(arguments.loads)], arguments.only)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Play all; MET if every figure is as the study expects and as the targets ask. InputError."""
     _refuse_what_has_no_effect(arguments)
     print(f"seed       {arguments.seed}", flush=True)
@@ -84,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
     return report.finish(arguments, document, closing, not missed)
 
 
-def _refuse_what_has_no_effect(arguments: argparse.Namespace) -> None:
+def _refuse_what_has_no_effect(arguments: Namespace) -> None:
     given = {
         "--notices": arguments.notices,
         "--spectra": arguments.spectra,
@@ -98,7 +93,7 @@ def _refuse_what_has_no_effect(arguments: argparse.Namespace) -> None:
         raise InputError("--spectra-seeds counts the seeds of --spectra: give --spectra as well")
 
 
-def _rows(arguments: argparse.Namespace, runner: Runner) -> list:
+def _rows(arguments: Namespace, runner: Runner) -> list:
     allowed_W = None if arguments.range_kW is None else 1000 * arguments.range_kW
     given = arguments.delays, arguments.seed
     todo = [

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 
 from controller.audit import judge, rules
-from controller.audit.rules import Rule
 from controller.audit.samples import GRID, LOAD, Piece
 from hil.campaigns.smooth import followers, loads, simulator, spectra
 from hil.campaigns.smooth.paths import PATHS, Path
@@ -166,7 +165,7 @@ def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:
 
 
 @functools.cache
-def chosen_rules() -> list[Rule]:
+def chosen_rules() -> list[rules.Rule]:
     """The shipped rules of a power."""
     every = [rule for name in rules.usual() for rule in rules.load(name)]
     return [rule for rule in every if rule.quantity != rules.RIDE]

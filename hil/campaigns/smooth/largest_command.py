@@ -1,8 +1,7 @@
 """`python -m hil smooth largest`: the largest site by rule, path and buffer."""
 
-import argparse
+from argparse import Namespace
 
-from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth import largest, largest_tables as tables, loads
 from hil.campaigns.smooth.paths import paths
 from hil.engine.arguments import number
@@ -10,9 +9,7 @@ from hil.runner import options, report
 from hil.runner.cases import Runner
 
 OPTIONS = {
-    **options.CASES,
-    **options.LOADS,
-    "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
+    **loads.OPTIONS,
     "--delays": options.value(paths, "MS,MS", "path delays (100f,55)", ("100f", "55")),
     "--capacitor": options.value(
         number(0, 1e6), "J", "at the racks, per kW of the load's peak (%(default)s)", 54.0
@@ -30,11 +27,9 @@ OPTIONS = {
 }
 
 
-def cases(arguments: argparse.Namespace) -> list[largest.Case]:
+def cases(arguments: Namespace) -> list[largest.Case]:
     """NERC's ramp, the built-in job, and measured loads. LoadError."""
-    found: list[loads.Source | None] = [None, loads.Source("", largest.BUILT_IN[1])]
-    if arguments.loads:
-        found += [loads.Source(*each) for each in courses.measured(arguments.loads)]
+    found = [None, loads.Source("", largest.BUILT_IN[1]), *loads.measured(arguments.loads)]
     given = arguments.capacitor, arguments.floor, arguments.ramp, arguments.hysteresis
     racks = largest.Racks(*given, arguments.meter, arguments.range)
     return loads.chosen(
@@ -42,7 +37,7 @@ def cases(arguments: argparse.Namespace) -> list[largest.Case]:
     )
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(arguments: Namespace) -> int:
     """Play all and print one table for each load."""
     todo = cases(arguments)
     print("\n".join(tables.head(todo[0].racks)), flush=True)

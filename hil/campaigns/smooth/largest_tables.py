@@ -6,15 +6,15 @@ from typing import Any
 
 from controller.audit import report
 from controller.audit.rules import Rule
-from hil.campaigns.smooth import largest
-from hil.campaigns.smooth.largest import ALONE
+from hil.campaigns.smooth.largest import ALONE, BUILT_IN, Racks, chosen_rules
 from hil.runner import report as tables
 
 WHOLE_MW, ANY_MW = 100, 1e5
 SMALLER = "<"
+Found = dict[str, Any]  # of a load, or of the worst one
 
 
-def head(racks: largest.Racks) -> list[str]:
+def head(racks: Racks) -> list[str]:
     """The lines above the tables."""
     smoothing = f"floor {racks.floor_pct:g} %, {racks.ramp_pct_per_s:g} % per s"
     stated = "" if racks.range_pct is None else f"; the site states {racks.range_pct:g} % in 5 s"
@@ -30,12 +30,12 @@ def head(racks: largest.Racks) -> list[str]:
     ]
 
 
-def of_load(row: dict[str, Any]) -> str:
+def of_load(row: Found) -> str:
     """The table of one load: a line for each rule, a column for each way."""
     ways, battery_kW = row["ways"], row["battery_W"] / 1000
     size = f"peak {row['peak_W'] / 1000:.0f} kW beside a battery of {battery_kW:.0f} kW"
     rows = []
-    for rule in largest.chosen_rules():
+    for rule in chosen_rules():
         found = [each[rule.title] for each in ways.values()]
         cells = [_cell(size_MW, rule, is_smaller(size_MW, found[0])) for size_MW in found]
         rows.append((rule.title, *cells))
@@ -51,19 +51,19 @@ def of_load(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def worst(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def worst(rows: Sequence[Found]) -> dict[str, Found]:
     """{rule: {way: {site_MW, load, smaller}}}: the load with the smallest site; smaller: loads
     whose site is smaller than without anything. A load that is too short for a rule is left out.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for rule in largest.chosen_rules():
+    found: dict[str, Found] = {}
+    for rule in chosen_rules():
         title = rule.title
         judged = [row for row in rows if row["ways"][ALONE][title] is not None]
         found[title] = {way: _worst(judged, way, title) for way in rows[0]["ways"]}
     return found
 
 
-def _worst(rows: Sequence[dict[str, Any]], way: str, title: str) -> dict[str, Any]:
+def _worst(rows: Sequence[Found], way: str, title: str) -> Found:
     sizes = [(row["ways"][way][title], row["load"]) for row in rows]
     size_MW = min([each_MW for each_MW, _ in sizes], default=None)
     loads = [load for each_MW, load in sizes if each_MW == size_MW]
@@ -76,10 +76,10 @@ def _worst(rows: Sequence[dict[str, Any]], way: str, title: str) -> dict[str, An
     return {"site_MW": size_MW, "load": load, "smaller": smaller}
 
 
-def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
+def of_worst(worst: dict[str, Found], count: int) -> str:
     """The table of the worst load under each rule, and which load that is."""
     rows = []
-    for rule in largest.chosen_rules():
+    for rule in chosen_rules():
         found = worst[rule.title]
         cells = [_cell(each["site_MW"], rule, len(each["smaller"])) for each in found.values()]
         rows.append((rule.title, *cells, _deciding(found)))
@@ -88,7 +88,7 @@ def of_worst(worst: dict[str, dict[str, Any]], count: int) -> str:
     return "\n".join([title, *tables.table(("rule", *ways, "the load that decides"), rows)])
 
 
-def _deciding(found: dict[str, dict[str, Any]]) -> str:
+def _deciding(found: dict[str, Found]) -> str:
     ways: dict[str, list[str]] = {}
     for way, each in found.items():
         ways.setdefault(each["load"], []).append(way)
@@ -97,16 +97,16 @@ def _deciding(found: dict[str, dict[str, Any]]) -> str:
     return "; ".join([f"{load} ({', '.join(names)})" for load, names in ways.items()])
 
 
-def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
+def markdown(rows: Sequence[Found]) -> list[str]:
     """The table of README: the smallest site of the built-in loads, in brackets that of all loads.
     Bold: smaller than alone. A rule that no way changes is left out.
     """
-    built_in = [row for row in rows if row["load"] in largest.BUILT_IN]
+    built_in = [row for row in rows if row["load"] in BUILT_IN]
     ways = [*rows[0]["ways"]]
     names = [ALONE, *[name for name in ways if name.endswith("ms")], ways[-1]]
     sets = [worst(each) for each in (built_in or rows, rows)]
     lines = []
-    for rule in largest.chosen_rules():
+    for rule in chosen_rules():
         cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
         if len(set(cells)) > 1:
             lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
@@ -114,7 +114,7 @@ def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
     return tables.table(("your operator asks", *heads), lines)
 
 
-def _pair(found: Sequence[dict[str, Any]], name: str, rule: Rule) -> str:
+def _pair(found: Sequence[Found], name: str, rule: Rule) -> str:
     first, second = [
         f"**{text}**" if is_smaller(each[name]["site_MW"], each[ALONE]["site_MW"]) else text
         for each in found

@@ -6,9 +6,11 @@ from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from hil.campaigns.nuisance import courses
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.loads import reader
 from hil.loads.trace import LoadError, Trace, synthetic_load
+from hil.runner import options
 
 LENGTH_S = 3600.0  # a longer file ends here
 EDGE_S = 0.05  # of a held load
@@ -45,6 +47,18 @@ class Source(NamedTuple):
         """File and column, for a table."""
         stem = self.file.rpartition("/")[2].partition(".")[0]
         return f"{stem} {self.column}".strip()
+
+
+OPTIONS: options.Options = {
+    **options.CASES,
+    **options.LOADS,
+    "--only": {"nargs": "+", "metavar": "NAME", "help": "loads whose name contains one of these"},
+}
+
+
+def measured(folder: str | None) -> list[Source]:
+    """The power columns of --loads. LoadError: the folder has none."""
+    return [Source(*each) for each in courses.measured(folder)] if folder else []
 
 
 class Named(Protocol):

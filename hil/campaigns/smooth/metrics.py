@@ -4,6 +4,7 @@ import numpy as np
 
 from controller.audit.measures import rolling_max
 from hil.campaigns.smooth.simulator import TICK_S
+from hil.systems.series import blocks
 
 WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
 FIGURES = ("rms", "p99", "max")
@@ -14,8 +15,7 @@ RANGE_S = 300
 
 def means_W(power_W: np.ndarray, window_s: float) -> np.ndarray:
     """Means of consecutive whole windows, W."""
-    ticks = round(window_s / TICK_S)
-    return power_W[: len(power_W) // ticks * ticks].reshape(-1, ticks).mean(axis=1)
+    return blocks(power_W, round(window_s / TICK_S)).mean(axis=1)
 
 
 def changes_W(power_W: np.ndarray, window_s: float) -> dict | None:

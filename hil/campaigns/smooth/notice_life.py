@@ -47,7 +47,7 @@ def run(paths: tuple) -> list:
     rows = []
     for path in paths:
         delay_ms, sample_ms = PATHS[path].delay_ms, PATHS[path].sample_ms
-        bound = bound_ms(delay_ms, sample_ms, NOTICES)
+        bound = bound_ms(delay_ms, sample_ms)
         for life in lives(delay_ms, sample_ms):
             row = {"path": path, **life._asdict(), "bound_ms": bound, "missed": missed(life, bound)}
             rows.append(row)
@@ -81,10 +81,10 @@ def _life(name: str, delay_ms: int, sample_ms: int) -> Life:
     return Life(name, acted, net_ms, least_ms)
 
 
-def bound_ms(delay_ms: int, sample_ms: int, count: int) -> float:
+def bound_ms(delay_ms: int, sample_ms: int) -> float:
     """The most that a source may lose: a wrong step, and one for each doubling of its notices."""
     wrong_ms = delay_ms + sample_ms + LATE_MS + TICK_MS
-    return wrong_ms * (1 + math.log2(1 + count))
+    return wrong_ms * (1 + math.log2(1 + NOTICES))
 
 
 def saved_ms(one: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:

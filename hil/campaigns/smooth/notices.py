@@ -14,7 +14,6 @@ from controller.core.policies.notices import Notice
 from controller.core.tracking.announced import A_CREDIT_W_MS, Announced
 from hil.campaigns.smooth import followers, loads, notice_life, rules, simulator
 from hil.campaigns.smooth.paths import PATHS, TICK_MS, Path
-from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
 
 STEP_W, LEVEL_W = 100_000, 200_000
@@ -120,9 +119,8 @@ def step_W(edge_ms: float, phase_ms: float) -> np.ndarray:
 
 def played(job: Job) -> dict:
     """One row: the worst of all phases of meter and 2 s means."""
-    path, found = PATHS[job.path], []
-    for phase_ms in range(0, path.sample_ms, PHASE_ms):
-        found.append(_figures(job, path, phase_ms))
+    path = PATHS[job.path]
+    found = [_figures(job, path, phase_ms) for phase_ms in range(0, path.sample_ms, PHASE_ms)]
     names = "change_2s_pct", "range_5s_pct", "pulse_ms"
     worst = {name: max(each) for name, each in zip(names, zip(*found))}
     return job._asdict() | worst | {"missed": []}
@@ -143,13 +141,13 @@ def _figures(job: Job, path: Path, phase_ms: int) -> tuple[float, float, float]:
     return (
         100 * largest_change_W(off_W) / STEP_W,
         100 * rules.ercot_range_W(off_W) / STEP_W,
-        1000 * TICK_S * float(np.abs(off_W).sum()) / STEP_W,
+        1000 * simulator.TICK_S * float(np.abs(off_W).sum()) / STEP_W,
     )
 
 
 def largest_change_W(power_W: np.ndarray) -> float:
     """The largest change from a mean of 2 s to the next one, wherever they begin."""
-    ticks = round(MEANS_S / TICK_S)
+    ticks = round(MEANS_S / simulator.TICK_S)
     sums = np.cumsum(np.append(0.0, power_W))
     means_W = (sums[ticks:] - sums[:-ticks]) / ticks
     return float(np.abs(means_W[ticks:] - means_W[:-ticks]).max())

@@ -20,9 +20,10 @@ OTHERS = {
     "no_battery": "no battery",
 }
 MEANS = {"range_5s": "range in 5 s", "line": "line", "rms_2s": "2 s rms"}
+Row = Mapping[str, Any]  # of a load, or of means
 
 
-def door(row: Mapping[str, Any]) -> str | None:
+def door(row: Row) -> str | None:
     """The door by which a load passes; None: it is not judged."""
     found = row["rules"]
     if row["kind"] not in KINDS or row["path"] not in PATHS or found["ours"]["line"] is None:
@@ -33,9 +34,9 @@ def door(row: Mapping[str, Any]) -> str | None:
     return NEITHER
 
 
-def means(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def means(rows: Sequence[Row]) -> list[Row]:
     """A row for each judged path: {path, loads, ours and each of OTHERS: % of each figure}."""
-    found = []
+    found: list[Row] = []
     for path in PATHS:
         judged = [row for row in rows if row["path"] == path and door(row)]
         if not judged:
@@ -59,7 +60,7 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def lines(found: Sequence[Row]) -> list[str]:
     """The means as a table."""
     head = [f"means of the judged loads{'path':>6}  {', '.join(MEANS.values())}"]
     return head + [
@@ -70,7 +71,7 @@ def lines(found: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def missed(rows: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[str]:
+def missed(rows: Sequence[Row], found: Sequence[Row]) -> list[str]:
     """Loads that pass by no door; means that a rival has better."""
     return [
         f"{row['load']}, {row['kind']}, {row['path']} ms: neither follows nor harms nobody"

@@ -64,9 +64,9 @@ def line_W(power_W: np.ndarray) -> float:
 def figures_pct(power_W: np.ndarray, peak_W: float) -> dict:
     """{figure: % of the load's peak} from FROM_S on; all of a shorter load."""
     judged_W = power_W[round(FROM_S / TICK_S) :]
-    if len(judged_W) < round(RAMP_S / TICK_S) + 1 or not peak_W:
-        return dict.fromkeys(DIGITS)
     ramp = round(RAMP_S / TICK_S)
+    if len(judged_W) < ramp + 1 or not peak_W:
+        return dict.fromkeys(DIGITS)
     found_W = (
         range_5s_W(power_W),
         largest_range_W(judged_W, CHANGE_S),

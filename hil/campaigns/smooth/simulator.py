@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from hil.campaigns.smooth.paths import TICK_MS, Path
+from hil.systems.series import blocks
 
 RATED_W = 250_000
 ENERGY_Wh = 645_000
@@ -30,15 +31,9 @@ class Result(NamedTuple):
     soc: np.ndarray
 
 
-def samples_W(load_W: np.ndarray, path: Path) -> np.ndarray:
-    """The meter's values: the mean of each whole window of the load, W."""
-    ticks = path.sample_ticks
-    return load_W[: len(load_W) // ticks * ticks].reshape(-1, ticks).mean(axis=1)
-
-
 def seen_W(load_W: np.ndarray, path: Path) -> np.ndarray:
     """The load in each tick as the controller knows it, W: the meter's last whole window."""
-    values = np.append(load_W[:1], samples_W(load_W, path))
+    values = np.append(load_W[:1], blocks(load_W, path.sample_ticks).mean(axis=1))
     return np.repeat(values, path.sample_ticks)[: len(load_W)]
 
 

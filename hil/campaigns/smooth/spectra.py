@@ -8,9 +8,11 @@ rate looks slower to the meter: the battery follows that alias, up to its height
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from hil.campaigns.smooth import followers, loads, rules
 from hil.campaigns.smooth.paths import PATHS, Path
@@ -22,21 +24,21 @@ LOW_Hz, HIGH_Hz = 0.1, 24.0
 SECONDS, SUBTICKS = 72, 20
 
 
-def _frequency(draw: np.random.Generator, high_Hz: float = HIGH_Hz) -> float:
+def _frequency(draw: Generator) -> float:
     """Uniform on a logarithmic scale."""
-    return float(np.exp(draw.uniform(np.log(LOW_Hz), np.log(high_Hz))))
+    return float(np.exp(draw.uniform(np.log(LOW_Hz), np.log(HIGH_Hz))))
 
 
-def _tone(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _tone(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * (_frequency(draw) * t_s + draw.random()))
 
 
-def _pair(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _beside_tone(other: Callable, draw: Generator, t_s: np.ndarray) -> np.ndarray:
     share = draw.uniform(0.2, 0.8)
-    return share * _tone(draw, t_s) + (1 - share) * _tone(draw, t_s)
+    return share * other(draw, t_s) + (1 - share) * _tone(draw, t_s)
 
 
-def _noise_band(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _noise_band(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     low_Hz, high_Hz = sorted((_frequency(draw), _frequency(draw)))
     at_Hz = np.fft.rfftfreq(len(t_s), t_s[1] - t_s[0])
     parts = np.fft.rfft(draw.standard_normal(len(t_s)))
@@ -46,36 +48,31 @@ def _noise_band(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
     return noise / np.abs(noise).max()
 
 
-def _square(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _square(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     return np.sign(_tone(draw, t_s))
 
 
-def _square_and_tone(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
-    share = draw.uniform(0.2, 0.8)
-    return share * _square(draw, t_s) + (1 - share) * _tone(draw, t_s)
-
-
-def _ends_s(draw: np.random.Generator) -> np.ndarray:
+def _ends_s(draw: Generator) -> np.ndarray:
     """Moments at which a load changes by chance."""
     mean_s = 1 / _frequency(draw)
     return np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
 
 
-def _steps(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _steps(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     ends_s = _ends_s(draw)
     return draw.uniform(-1, 1, len(ends_s))[np.searchsorted(ends_s, t_s)]
 
 
-def _telegraph(draw: np.random.Generator, t_s: np.ndarray) -> np.ndarray:
+def _telegraph(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     return np.where(np.searchsorted(_ends_s(draw), t_s) % 2, 1.0, -1.0)
 
 
 KINDS: dict[str, Callable] = {
     "tone": _tone,
-    "pair": _pair,
+    "pair": partial(_beside_tone, _tone),
     "noise band": _noise_band,
     "square": _square,
-    "square+tone": _square_and_tone,
+    "square+tone": partial(_beside_tone, _square),
     "steps": _steps,
     "telegraph": _telegraph,
 }

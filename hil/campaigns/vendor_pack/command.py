@@ -4,7 +4,6 @@ Exit codes: 0 all that was played is met, 1 not, 2 wrong input, 3 could not star
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from controller.core.base import hint_codes
 from hil.campaigns import trials
@@ -37,19 +36,19 @@ class VendorPack(trials.Trial):
             )
         return [self.given.test] if self.given.test else [*plays.PLAYS]
 
-    def play(self, case: str) -> dict[str, Any]:
+    def play(self, case: str) -> trials.Found:
         """See Trial."""
         found = plays.played(case, self.given.cabinet, self.given.seed)
         return {"test": case, **verdicts.plain(found)}
 
-    def line(self, found: dict[str, Any]) -> str:
+    def line(self, found: trials.Found) -> str:
         """See Trial."""
         word = "met" if found["is_met"] else "not all met"
         lines = [f"{found['test']:10} {word}: {found['line']}"]
         lines += [f"{'':10} {asked}: {answer}" for asked, answer, _ in found["answers"]]
         return "\n".join(lines)
 
-    def judge(self, cases: Sequence[str], found: list[dict[str, Any]]) -> trials.Judged:
+    def judge(self, cases: Sequence[str], found: list[trials.Found]) -> trials.Judged:
         """See Trial."""
         about = f"seed {self.given.seed}, byte mode, {self.config.tick_ms} ms; T11 chain only"
         tests, numbers = dict(zip(cases, found)), gains.of_config(self.config)

@@ -25,9 +25,3 @@ def of_config(config: Config) -> list[Gain]:
     found += [Gain(name, value, units[name]) for name, value in config.control.items()]
     parts = track_path.path_delay(config)
     return found + [Gain(f"path: {part.what}", part.typical_us / 1000, "ms") for part in parts]
-
-
-def csv(gains: list[Gain]) -> str:
-    """The CSV of T12."""
-    rows = [f"{each.name},{each.value:g},{each.unit}" for each in gains]
-    return "\n".join(["name,value,unit", *rows]) + "\n"

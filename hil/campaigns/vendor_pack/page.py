@@ -1,13 +1,12 @@
 """The pack as one HTML page, and the rows of each test as CSV."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from controller.documents import document, drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
-from hil.campaigns.vendor_pack import gains
 from hil.campaigns.vendor_pack.gains import Gain
 
 COLOURS = "#0072b2", "#d55e00"
@@ -28,9 +27,10 @@ SOURCE = (
     "read; a third party's reading of v0.4 for the others. (?) marks what was not read in the "
     "document. Nothing here is a certificate: the cabinet is simulated."
 )
+Found = dict[str, Any]  # of verdicts.plain, or of all tests
 
 
-def html_page(found: dict[str, dict[str, Any]], about: str, numbers: Sequence[Gain]) -> str:
+def html_page(found: dict[str, Found], about: str, numbers: Sequence[Gain]) -> str:
     """The page. found: by test; about: of the run; numbers: of T12."""
     blocks: list[Block] = [Heading(1, "Pack for the GPU vendor's battery guide"), Text(SOURCE)]
     blocks += [Text(about), Table(("test", "verdict", ""), _summary(found))]
@@ -40,13 +40,12 @@ def html_page(found: dict[str, dict[str, Any]], about: str, numbers: Sequence[Ga
             (asked, document.judged(is_met, answer)) for asked, answer, is_met in each["answers"]
         ]
         blocks += [Table(("asked", "answer"), rows), Picture(picture(each), "curve")]
-    gains_rows = [(each.name, f"{each.value:g}", each.unit) for each in numbers]
     blocks.append(Heading(2, "T12: gains of the controller"))
-    blocks.append(Table(("name", "value", "unit"), gains_rows))
+    blocks.append(Table(Gain._fields, _cells(numbers)))
     return page(blocks, SCREEN)
 
 
-def _summary(found: dict[str, dict[str, Any]]) -> list[tuple[document.Cell, ...]]:
+def _summary(found: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
     words = {is_met: document.judged(is_met, text) for is_met, text in MET.items()}
     made: list[tuple[int, tuple[document.Cell, ...]]] = [
         (int(name[1:]), (name, words[each["is_met"]], each["line"])) for name, each in found.items()
@@ -55,7 +54,7 @@ def _summary(found: dict[str, dict[str, Any]]) -> list[tuple[document.Cell, ...]
     return [row for _, row in sorted(made, key=lambda pair: pair[0])]
 
 
-def picture(found: dict[str, Any]) -> str:
+def picture(found: Found) -> str:
     """The drawn columns over the time, as SVG."""
     rows, columns = found["rows"], list(found["columns"])
     thin = rows[:: max(1, len(rows) // COLUMNS_MAX)]
@@ -66,15 +65,17 @@ def picture(found: dict[str, Any]) -> str:
     return drawing.curves(lines)
 
 
-def csv_files(
-    path: str, found: dict[str, dict[str, Any]], numbers: list[Gain]
-) -> list[tuple[str, str]]:
+def csv_files(path: str, found: dict[str, Found], numbers: list[Gain]) -> list[tuple[str, str]]:
     """[(path, content)] of the CSV of each test, beside the page."""
     stem = Path(path).with_suffix("")
-    files = [(f"{stem}_{name}.csv", _csv(each)) for name, each in found.items()]
-    return [*files, (f"{stem}_T12.csv", gains.csv(numbers))]
+    tables = {name: (each["columns"], _cells(each["rows"])) for name, each in found.items()}
+    tables["T12"] = Gain._fields, _cells(numbers)
+    return [
+        (f"{stem}_{name}.csv", "".join([",".join(row) + "\n" for row in (head, *rows)]))
+        for name, (head, rows) in tables.items()
+    ]
 
 
-def _csv(found: dict[str, Any]) -> str:
-    lines: Sequence[str] = [",".join([f"{value:g}" for value in row]) for row in found["rows"]]
-    return "\n".join([",".join(found["columns"]), *lines]) + "\n"
+def _cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
+    """Each number and each word as text."""
+    return [[each if isinstance(each, str) else f"{each:g}" for each in row] for row in rows]

@@ -13,19 +13,17 @@ from controller.config.configuration import Config
 from controller.config.sources import Source
 from controller.core.base import hint_codes
 from controller.core.base.hint_codes import GRID_CAP, IMPORT_W_MAX, POWER_W, REQUEST
+from hil.campaigns.outage.course import island_rig
 from hil.campaigns.vendor_pack import verdicts
 from hil.campaigns.vendor_pack.verdicts import Found
 from hil.engine import coverage
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.loads.trace import step_load, synthetic_load
-from hil.site.grid import Grid
-from hil.site.site import Site
-from hil.site.transfer_switch import TransferSwitch
 from hil.values.chain_only import ChainOnly
 from safety import signals as s
 
-START_S = selection.START_S
+START_S, SOC = selection.START_S, 0.55
 SHARES = (0.1, 0.5, 0.75, 1.0)  # of the rated power, T1
 HOLD_S = 6.0  # at each power
 STEPS = (0.1, 0.25, 0.5)  # of the rated power, T10
@@ -36,23 +34,23 @@ BUFFER_J_per_kW = 54  # 65 J per GPU of 1.2 kW (second-hand, 2026)
 PATH_MS_MIN = schema.CONTROL["track_path_delay_ms"].allowed[0]  # left of it behind capacitors
 VALID_MS = 119_000
 RESPONSE = 0.4  # of the rated power, T6
-Rows = list[tuple[float, ...]]
+Row = tuple[float, ...]
+Rows = list[Row]
 GRID = s.GRID_POWER_W
 
 
 def played(name: str, cabinet: str, seed: int) -> Found:
     """The findings of one test."""
-    return PLAYS[name](coverage.loaded(cabinet), cabinet, seed)
+    return PLAYS[name](coverage.loaded(cabinet), seed)
 
 
 def _rated_W(config: Config) -> float:
     return sum([unit["rated_W"] for unit in config.unit_tables])
 
 
-def _rig(
-    config: Config, load: Callable[[float], Any] | None, seed: int, site: Site | None = None
-) -> VirtualRig:
-    return VirtualRig(config, load, seed, (), {"soc": 0.55}, None, site)
+def _rig(config: Config, load: Callable[[float], Any], seed: int) -> VirtualRig:
+    """A cabinet that runs."""
+    return VirtualRig(config, load, seed, (), {"soc": SOC}).run(START_S)
 
 
 def _source(config: Config, kind: int) -> Source:
@@ -66,7 +64,7 @@ def _ask(rig: VirtualRig, kind: int, quantity: int, power_W: float) -> None:
     rig.controller.hint(name, kind, quantity, round(power_W), VALID_MS)
 
 
-def _follow(rig: VirtualRig, end_s: float, row: Callable[[], tuple[float, ...]]) -> Rows:
+def _follow(rig: VirtualRig, end_s: float, row: Callable[[], Row]) -> Rows:
     """A row for each tick, with its time first."""
     rows: Rows = []
     while rig.now_us < round(end_s * 1e6):
@@ -75,7 +73,7 @@ def _follow(rig: VirtualRig, end_s: float, row: Callable[[], tuple[float, ...]])
     return rows
 
 
-def _t1(config: Config, cabinet: str, seed: int) -> Found:
+def _t1(config: Config, seed: int) -> Found:
     """Discharge at each share, then charge in a second run. The load of each leaves room for it."""
     rated_W = _rated_W(config)
     high_W = 1.12 * rated_W
@@ -94,15 +92,14 @@ def _shares(
     """(rows, end of each power) of requests one after the other."""
     ramp_W_per_s = _source(config, REQUEST).request_ramp_W_per_s
     rig = _rig(config, lambda t_s: load_W, seed)
-    rig.run(START_S)
     core, wanted_W, end_s = rig.core, 0.0, START_S
     at = [core.layout.unit_input(unit, s.PCS_POWER_W) for unit in range(config.units)]
 
-    def row() -> tuple[float, ...]:
+    def row() -> Row:
         reported_W = sum([core.inp[each] for each in at])
         return wanted_W, _battery_W(rig), reported_W, rig.plant.grid_power_W, core.inp[GRID]
 
-    rows, ends_s = list[tuple[float, ...]](), []
+    rows, ends_s = Rows(), []
     for power_W in powers_W:
         end_s += abs(power_W - wanted_W) / ramp_W_per_s + HOLD_S
         ends_s.append(end_s)
@@ -116,7 +113,7 @@ def _battery_W(rig: VirtualRig) -> float:
     return sum([unit.ac_power_W for unit in rig.plant.pcs])
 
 
-def _t4(config: Config, cabinet: str, seed: int) -> Found:
+def _t4(config: Config, seed: int) -> Found:
     """Part of an hour of the built-in training job, around its largest change within the cabinet's
     path: the grid sees an unannounced edge for so long. A cabinet without capacitors plays a second
     time, with them: the lever of a site that misses the limit.
@@ -171,9 +168,8 @@ def buffered(config: Config, J_per_kW: int) -> Config:
 def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple[Rows, np.ndarray]:
     """(rows, what the rig recorded)."""
     rig = _rig(config, load, seed)
-    rig.run(START_S)
 
-    def row() -> tuple[float, ...]:
+    def row() -> Row:
         cabinet = rig.controller.cabinet
         setpoint_W = cabinet.summary()[2] if cabinet else 0
         battery_W = _battery_W(rig)
@@ -182,15 +178,13 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
     return _follow(rig, START_S + T4_S, row), rig.recorder.rows()
 
 
-def _t6(config: Config, cabinet: str, seed: int) -> Found:
+def _t6(config: Config, seed: int) -> Found:
     """Fast: a limit of the import. Slow: a request, which rises at the ramp of its source."""
-    rated_W, rows = _rated_W(config), list[tuple[float, ...]]()
     load_W = 0.8 * config.cabinet["grid_import_W_max"]
-    steps_W = RESPONSE * rated_W
+    steps_W = RESPONSE * _rated_W(config)
 
     def play(act: Callable[[VirtualRig], None]) -> Rows:
         rig = _rig(config, lambda t_s: load_W, seed)
-        rig.run(START_S)
         before_s = rig.now_us / 1e6
         act(rig)
         found = _follow(rig, START_S + T6_S, lambda: (rig.plant.grid_power_W,))
@@ -202,7 +196,7 @@ def _t6(config: Config, cabinet: str, seed: int) -> Found:
     return verdicts.t6(rows, load_W, steps_W)
 
 
-def _t10(config: Config, cabinet: str, seed: int) -> Found:
+def _t10(config: Config, seed: int) -> Found:
     """Steps of the load in an island, one after the other, each back to the base."""
     rated_W, begin_s = _rated_W(config), START_S + 2.0
     base_kW = BASE * rated_W / 1000
@@ -210,18 +204,15 @@ def _t10(config: Config, cabinet: str, seed: int) -> Found:
     for place, share in enumerate(STEPS):
         at_s = begin_s + 10 + 2 * STEP_S * place
         steps += [[at_s, base_kW + share * rated_W / 1000], [at_s + STEP_S, base_kW]]
-    grid = Grid(seed, config.cabinet["grid_import_W_max"], [(begin_s, OUTAGE_S)])
-    site = Site(step_load(steps), seed, grid, [TransferSwitch({"open_s": 0.1})])
-    rig = _rig(config, None, seed, site)
-    for unit in rig.plant.pcs:
-        unit.can_form = True
+    outages, switch = [(begin_s, OUTAGE_S)], {"open_s": 0.1}
+    rig = island_rig(config, step_load(steps), seed, outages, switch, {"soc": SOC})
     rig.run(begin_s)
     trips = len(rig.trips.trips)
     end_s = begin_s + 10 + 2 * STEP_S * len(STEPS)
 
-    def row() -> tuple[float, ...]:
-        battery_W = _battery_W(rig)
-        return site.load_wanted_W, site.load_power_W, battery_W, float(site.is_live)
+    def row() -> Row:
+        site = rig.plant.site
+        return site.load_wanted_W, site.load_power_W, _battery_W(rig), float(site.is_live)
 
     rows = _follow(rig, end_s, row)
     stages = [each["stage"] for each in rig.trips.trips[trips:]]
@@ -229,12 +220,14 @@ def _t10(config: Config, cabinet: str, seed: int) -> Found:
     return verdicts.t10(rows, [at_s for at_s, _ in steps[1:]], stages, is_running)
 
 
-def _t11(config: Config, cabinet: str, seed: int) -> Found:
+def _t11(config: Config, seed: int) -> Found:
     """A day of the built-in training job."""
     seconds = T11_H * 3600
     job = synthetic_load(seed, float(seconds), selection.peak_W(config), "training")
     soc = config.control["soc_target_permille"] / 1000
-    chain = ChainOnly(configuration.load(cabinet, tick_ms=100), lambda t_s: power_of(job, t_s), soc)
+    chain = ChainOnly(
+        configuration.load(config.path, tick_ms=100), lambda t_s: power_of(job, t_s), soc
+    )
     rows: Rows = [(0.0, soc, chain.load_W, chain.grid_W)]
     for now_s in range(1, seconds + 1):
         chain.step()

@@ -34,6 +34,11 @@ class Found(NamedTuple):
     drawn: tuple[tuple[str, float, str], ...]  # (column, factor, label with unit)
 
 
+def _found(line: str, answers: list[tuple[str, str, bool]], *shown: Any) -> Found:
+    """Findings that are met if each answer is. shown: columns, rows, drawn."""
+    return Found(all([is_met for _, _, is_met in answers]), line, answers, *shown)
+
+
 def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
     """Power at each share, at the terminals and as reported; then what is logged."""
     control, reported, metered = _errors(rows, ends_s)
@@ -73,7 +78,7 @@ def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
     )
     columns = "t_s", "asked_W", "battery_W", "reported_W", "grid_W", "grid_meter_W"
     drawn = ("asked_W", 1e-3, "asked, kW"), ("battery_W", 1e-3, "battery, kW")
-    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+    return _found(line, answers, columns, rows, drawn)
 
 
 def _errors(rows: Rows, ends_s: Sequence[float]) -> tuple[list[float], ...]:
@@ -126,7 +131,7 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
     line = f"steepest second of the grid {grid:.1f} %/s, load alone {load:.1f} %/s"
     columns = "t_s", "load_W", "grid_W", "battery_W", "setpoint_W"
     drawn = ("load_W", 1e-3, "load, kW"), ("grid_W", 1e-3, "grid, kW")
-    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+    return _found(line, answers, columns, rows, drawn)
 
 
 def t6(rows: Rows, load_W: float, less_W: float) -> Found:
@@ -147,7 +152,7 @@ def t6(rows: Rows, load_W: float, less_W: float) -> Found:
         ("grid_by_limit_W", 1e-3, "grid, by limit, kW"),
         ("grid_by_request_W", 1e-3, "grid, by request, kW"),
     )
-    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+    return _found(line, answers, columns, rows, drawn)
 
 
 def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: bool) -> Found:
@@ -189,7 +194,7 @@ def t11(rows: Rows, mode: str) -> Found:
     ]
     line = f"charge {drift:+.1f} % in 24 h, {100 * low:.1f} .. {100 * high:.1f} % ({mode})"
     columns, drawn = ("t_s", "charge", "load_W", "grid_W"), (("charge", 100.0, "charge, %"),)
-    return Found(all([each[2] for each in answers]), line, answers, columns, rows, drawn)
+    return _found(line, answers, columns, rows, drawn)
 
 
 def plain(found: Found) -> dict[str, Any]:

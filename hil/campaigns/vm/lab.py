@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hil.campaigns.vm.machine import Machine
-from hil.campaigns.vm.rig import VmRig, contactors
+from hil.campaigns.vm.rig import View, VmRig, contactors
 from hil.engine import forks
 from hil.runner.report import CheckError
 
@@ -30,12 +30,12 @@ BATTERY_W_MIN = 10_000
 POLL_S = 0.3
 
 
-def open_(view: dict[str, Any]) -> bool:
+def open_(view: View) -> bool:
     """All contactors of the plant are open."""
     return contactors(view) == ["open"]
 
 
-def powered(view: dict[str, Any]) -> bool:
+def powered(view: View) -> bool:
     """All contactors are closed and power flows, either way."""
     return contactors(view) == ["closed"] and abs(view["battery_W"]) > BATTERY_W_MIN
 
@@ -84,23 +84,6 @@ class Lab:
 
         self.until(f"active: {unit}", is_running, START_S)
 
-    def until_accepted(
-        self, what: str, command: str, word: str = "", mend: Callable[[], object] = bool
-    ) -> str:
-        """The output of an accepted operator's command; mend() after each refusal."""
-        output = ""
-
-        def accepted() -> object:
-            nonlocal output
-            code, output = self.machine.run(command)
-            return output if code == 0 and word in output else mend()
-
-        try:
-            return self.until(f"accepted: {what}", accepted, RESTART_S)
-        except CheckError as error:
-            standing = ", ".join(sorted(self.standing())) or "nothing"
-            raise CheckError(f"{error}: {' '.join(output.split())}; active: {standing}") from None
-
     def state(self) -> dict[str, Any] | None:
         """State from the controller's journal: {state, standing, loop}; None: no journal yet."""
         code, text = self.machine.run("bench state")
@@ -133,7 +116,20 @@ class Lab:
 
     def start(self) -> str:
         """Start the cabinet, with a new store after a stall that latched. Returns the output."""
-        return self.until_accepted("a start", START, mend=self._renew)
+        output = ""
+
+        def accepted() -> str:
+            nonlocal output
+            code, output = self.machine.run(START)
+            if code:
+                self._renew()
+            return output * (code == 0)
+
+        try:
+            return self.until("accepted: a start", accepted, RESTART_S)
+        except CheckError as error:
+            standing = ", ".join(sorted(self.standing())) or "nothing"
+            raise CheckError(f"{error}: {' '.join(output.split())}; active: {standing}") from None
 
     def _renew(self) -> None:
         standing = self.standing()

@@ -12,10 +12,11 @@ from hil.engine.rig import HANG_GUARD_S, Rig, RigError
 
 DURATION_S = 7200  # of the recording; far more than the test needs
 SEED = 1
-Condition = Callable[[dict[str, Any]], bool]  # of a view
+View = dict[str, Any]  # of the plant process
+Condition = Callable[[View], bool]  # of a view
 
 
-def contactors(view: dict[str, Any]) -> list[str]:
+def contactors(view: View) -> list[str]:
     """States of the racks' contactors in a view, each once: ["closed"] when all are."""
     return sorted({rack[-1] for rack in view["racks"]})
 
@@ -56,7 +57,7 @@ class VmRig(Rig):
             raise RigError(f"the CAN bridge {words}")
         return tty
 
-    def views(self, timeout_s: float) -> Iterator[dict[str, Any]]:
+    def views(self, timeout_s: float) -> Iterator[View]:
         """The plant as it is from now on, ten times a second, until the time is over."""
         while select.select([self.connection], (), (), 0)[0]:
             self._receive()

@@ -10,10 +10,10 @@ import re
 import select
 import socket
 import sys
-import tty
 from typing import Any, TextIO
 
 from controller.system import realtime
+from hil.campaigns import process
 
 READ_BYTES = 65_536
 LINE_BYTES_MAX = 27
@@ -87,9 +87,8 @@ class Bridge:
 def main(argv: list[str]) -> int:
     """argv: HOST:PORT/NAME."""
     server = connect(argv[0])
-    master, slave = os.openpty()
-    tty.setraw(slave)  # and kept open here, so that the line survives a box that loses its power
-    os.set_blocking(master, False)
+    # both are kept open here, so that the line survives a box that loses its power
+    master, slave = process.raw_pty()
     realtime.prepare()  # a BMS is silent while this waits behind the box's processors
     print(os.ttyname(slave), flush=True)
     Bridge(server, master).carry(sys.stdin)

@@ -26,7 +26,12 @@ USERS = UNITS / "firebreak.sysusers.conf"
 NO_DEVICES = {"r", "rw", "char-rtc"}
 SYSTEM_FOLDERS = "/ /etc /etc/firebreak /opt /run /var /var/lib /usr/local/bin /home /root".split()
 COLUMNS = (
-    *("process", "user", "groups", "writes in", "devices", "capabilities"),
+    "process",
+    "user",
+    "groups",
+    "writes in",
+    "devices",
+    "capabilities",
     "families of sockets",
 )
 # what a box shows of a template
@@ -92,12 +97,11 @@ def memberships(user: str) -> list[str]:
 
 def processes() -> list[str]:
     """Lines of the table of processes."""
-    rows = [(name, *[" ".join(each) or "none" for each in one.values()]) for name, one in _named()]
+    rows = [
+        (f"`{name}`", *[" ".join(each) or "none" for each in one.values()])
+        for name, one in units().items()
+    ]
     return table(COLUMNS, rows)
-
-
-def _named() -> list[tuple[str, Columns]]:
-    return [(f"`{name}`", one) for name, one in units().items()]
 
 
 def places() -> list[str]:

@@ -1,9 +1,8 @@
 """`python -m hil trials windows`: the mean import of 15 and of 30 minutes, over a quarter."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from hil.campaigns.trials import Judged, Trial
+from hil.campaigns.trials import Found, Judged, Trial
 from hil.campaigns.windows import course
 from hil.engine.arguments import whole
 from hil.runner import options
@@ -23,11 +22,11 @@ class Windows(Trial):
         """Lengths of an interval, s."""
         return 900, 1800
 
-    def play(self, case: int) -> dict[str, Any]:
+    def play(self, case: int) -> Found:
         """See Trial."""
         return course.play(self.given.seed, self.given.days, LIMIT_W, case)
 
-    def judge(self, cases: Sequence[int], found: list[dict[str, Any]]) -> Judged:
+    def judge(self, cases: Sequence[int], found: list[Found]) -> Judged:
         """See Trial."""
         over = sum(each["over"] for each in found)
         impossible = sum(each["energy_short"] + each["power_short"] for each in found)
@@ -39,7 +38,7 @@ class Windows(Trial):
         return Judged({"runs": found}, closing, verdict, not over)
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def lines(found: Found) -> list[str]:
     """Lines of one length of interval."""
     used = found["used_permille"]
     mean = "" if used is None else f"; {used / 10:g} % in intervals that needed the battery"

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controller.config.configuration import Config
 from controller.system import toml_text
 from hil.site.site import Site
 from hil.systems import run
@@ -68,10 +67,6 @@ class Member(ChainMember):
 
     _down_until_s = 0
 
-    def _prepare(self, config: Config, soh: float) -> None:
-        self._config, self._soh = config, soh
-        super()._prepare(config, soh)
-
     @property
     def is_down(self) -> bool:
         """The controller does not run, so the converters are at 0."""
@@ -87,7 +82,7 @@ class Member(ChainMember):
     def restart(self, down_s: int) -> None:
         """Forget all but what the store holds: the import of the interval."""
         before = self.loop.decision
-        self._prepare(self._config, self._soh)
+        self._prepare()
         self.image.put("peak", before.control.functions["peak_shaving"].out)
         self.loop.decision.health.state[:] = before.health.state
         self._down_until_s = self.now_s + 1 + down_s

@@ -10,10 +10,11 @@ from cabinet_bench import believed
 from controller.config import configuration, time_chain
 from controller.documents import hazard_log
 from controller.forms import reading
+from controller.rows.records import BY_ID as STAGES
 from hil.__main__ import main
 from hil.campaigns.rows import command, effects, measured, page, play, start, verdict, watch
 from hil.campaigns.rows.command import EXAMPLE
-from hil.campaigns.rows.course import STAGES, do
+from hil.campaigns.rows.course import do
 from hil.campaigns.rows.courses import COURSES, EVERY, STOPPED
 from hil.campaigns.rows.inside import INSIDE
 from hil.campaigns.rows.limits import Limits
