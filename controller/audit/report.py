@@ -141,13 +141,10 @@ def _end(found: Found) -> Iterator[str]:
     words = [each.word for each in found.verdicts if each.series == found.judged]
     counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
     yield f"{found.judged}: {', '.join(counts)}"
-    rules = dict.fromkeys([each.rule.operator for each in found.verdicts if _is_doubtful(each)])
-    if rules:
-        yield f"(?) not read in the document itself: {', '.join(rules)}; --json has the source"
-
-
-def _is_doubtful(verdict: Verdict) -> bool:
-    return verdict.rule.provenance != CONFIRMED
+    doubtful = [rule for rule, *_ in found.verdicts if rule.provenance != CONFIRMED]
+    if doubtful:
+        operators = dict.fromkeys([rule.operator for rule in doubtful])
+        yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
 def document(found: Found) -> dict[str, Any]:
