@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from controller.audit import judge
 from controller.audit.judge import Found, Verdict
@@ -22,6 +21,7 @@ from controller.audit.rules import (
     SLOWER,
     Rule,
 )
+from controller.documents.document import Facts
 from controller.recorder.csv_files import utc_text
 from controller.system.paths import printable
 
@@ -147,7 +147,7 @@ def _end(found: Found) -> Iterator[str]:
         yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
-def document(found: Found) -> dict[str, Any]:
+def document(found: Found) -> Facts:
     """The findings as JSON."""
     steady = found.steady
     return {
@@ -169,7 +169,7 @@ def document(found: Found) -> dict[str, Any]:
     }
 
 
-def _verdict(found: Found, verdict: Verdict) -> dict[str, Any]:
+def _verdict(found: Found, verdict: Verdict) -> Facts:
     rule, size_MW = verdict.rule, verdict.site_MW_max
     return {
         "operator": rule.operator,

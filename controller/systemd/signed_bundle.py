@@ -33,10 +33,13 @@ LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,9}", re.ASCII)
 
 
+Release = dict[str, Any]  # the content of release.json
+
+
 class Bundle(NamedTuple):
     """A checked bundle. release: the content of release.json; signer: who has signed it."""
 
-    release: dict[str, Any]
+    release: Release
     files: dict[str, bytes]
     signer: str
 
@@ -157,9 +160,9 @@ def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> dict
     return files
 
 
-def _release(path: str, files: dict[str, bytes]) -> dict[str, Any]:
+def _release(path: str, files: dict[str, bytes]) -> Release:
     try:
-        found: dict[str, Any] = json.loads(files[RELEASE])
+        found: Release = json.loads(files[RELEASE])
         is_right = bool(VERSION.fullmatch(found["version"])) and type(found["made_utc_s"]) is int
         is_right = is_right and {type(found["python"]), type(found["machine"])} == {str}
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -169,7 +172,7 @@ def _release(path: str, files: dict[str, bytes]) -> dict[str, Any]:
     return found
 
 
-def _check_fit(release: dict[str, Any], path: str) -> None:
+def _check_fit(release: Release, path: str) -> None:
     """The wheels are made for one Python on one kind of machine."""
     here = python_version(), platform.machine()
     if (release["python"], release["machine"]) != here:
@@ -183,7 +186,7 @@ def python_version() -> str:
     return subprocess.run(line, capture_output=True, text=True).stdout.strip()
 
 
-def _check_newer(release: dict[str, Any], path: str, root: str) -> None:
+def _check_newer(release: Release, path: str, root: str) -> None:
     """An old bundle keeps its good signature for ever, and an attacker could bring back its flaws.
     The way back is `firebreak box rollback`, or a person's --older.
     """

@@ -6,6 +6,7 @@ from controller.console.pages.text import (
     HEIGHT,
     RULE,
     WIDTH,
+    Parts,
     calibration,
     checklist,
     contradicted,
@@ -69,7 +70,7 @@ OWN_WORDS = {
 KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The status (state/status.py) as the one part of a page; a full one leaves out the bands."""
     above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
