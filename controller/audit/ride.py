@@ -21,6 +21,8 @@ USUAL_S = 10.0  # before a sag: a dip that is no longer than those of this time 
 SAG_S_MAX = 600.0  # a longer one is judged up to here
 HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
 OTHER_HZ = 5.0  # no grid is so far from its nominal frequency in the mean
+# curve and normal range of a rule, and the column that they are of
+CURVES = ("voltage_pu_s", "normal_pu", VOLTAGE), ("frequency_Hz_s", "normal_Hz", FREQUENCY)
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 SAG_PU = 0.90  # the lower edge of every known rule
 FAULT_S_MAX = 6.0  # the longest sag of a known curve, CAISO's: a longer one is judged
@@ -143,9 +145,9 @@ class Rides(Measure):
     def _away(self) -> np.ndarray:
         """Which samples are out of the normal range."""
         rule, found = self._rule, np.zeros(len(self._times_s), bool)
-        for key, column in (("normal_pu", VOLTAGE), ("normal_Hz", FREQUENCY)):
-            if rule[key] and column in self._kept:
-                found |= _is_out(self._kept[column], rule[key])
+        for _, normal, column in CURVES:
+            if rule[normal] and column in self._kept:
+                found |= _is_out(self._kept[column], rule[normal])
         if rule["rate_Hz_per_s"]:
             found |= self._rate_Hz_per_s > RATE_SHARE * rule["rate_Hz_per_s"]
         return found
@@ -185,10 +187,7 @@ class Rides(Measure):
     def _within(self, sag: slice) -> np.ndarray:
         """Which samples of a sag are inside the curve: no edge has been passed for too long."""
         rule, found = self._rule, np.ones(sag.stop - sag.start, bool)
-        for key, normal, column in (
-            ("voltage_pu_s", "normal_pu", VOLTAGE),
-            ("frequency_Hz_s", "normal_Hz", FREQUENCY),
-        ):
+        for key, normal, column in CURVES:
             for low, high, most_s in rule[key] if column in self._kept else ():
                 values, is_low = self._kept[column][sag], high <= rule[normal][0]
                 beyond = values < high if is_low else values > low

@@ -65,8 +65,7 @@ def _hashes(files: list[Kept]) -> dict[str, str]:
 
 def unpacked(path: str) -> tuple[Facts, list[Kept]]:
     """(manifest, files), checked: nothing but whole files of a backup. Raises ConfigError."""
-    with open(path, "rb", opener=regular_file.link_opener) as file:
-        data = file.read(BYTES_MAX + 1)
+    data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             files = [_entry(path, archive, each) for each in archive.getmembers()[: FILES_MAX + 1]]

@@ -75,7 +75,8 @@ def blocks(made: Facts) -> list[Block]:
             "name, not under the row's number: the slower stages of the row would hide that it is "
             "late. firebreak test proof list shows what is missing."
         ),
-        *_sign(),
+        Heading(2, "Sign of the powers"),  # the step before every other one with power
+        Text(SIGN),
         *_hard_wired(made),
         Heading(2, f"Stages that are armed ({len(tests)})"),
         table(tests, ARMED, FIELDS),
@@ -87,11 +88,6 @@ def blocks(made: Facts) -> list[Block]:
         *matrix_tables.taper_blocks(made["tapers"]),
         *_times(tests),
     ]
-
-
-def _sign() -> list[Block]:
-    """The step before every other one with power."""
-    return [Heading(2, "Sign of the powers"), Text(SIGN)]
 
 
 def _apart(made: Facts) -> list[str]:

@@ -5,7 +5,7 @@ The words of a Mark have the same meaning as its colour, for a black and white p
 
 import re
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controller.system.paths import ascii_only
@@ -74,7 +74,9 @@ Column = str | Callable[[Facts], Cell]
 Columns = dict[str, Column]
 
 
-def table(rows: Iterable[Facts], columns: Columns, blanks: Sequence[str] = ()) -> Table:
+def table(
+    rows: Iterable[Facts], columns: Mapping[str, Column], blanks: Sequence[str] = ()
+) -> Table:
     """A line for each row: under a header the value of a key, or what a function makes of it.
     blanks: headers of columns to fill in by hand.
     """

@@ -131,6 +131,11 @@ def _not_applicable(findings: list[Finding]) -> list[str]:
     return _folded(*[("  ", f"{reason}: {ids(some)}") for reason, some in by_reason.items()])
 
 
+def open_lines(findings: list[Finding]) -> list[str]:
+    """The ids of the rules that are not met, and of those that lack a fact."""
+    return [f"{verdict}: {ids(some)}" for verdict, some in audit.open_ones(findings).items()]
+
+
 def ids(findings: list[Finding]) -> str:
     """The ids of their rules."""
     return " ".join([each.rule.id for each in findings])

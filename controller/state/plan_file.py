@@ -23,7 +23,7 @@ from controller.forms.field import (
 )
 from controller.forms.refusal import ConfigError, refuse
 from controller.store import durable
-from controller.system import json_text, paths
+from controller.system import json_text, paths, regular_file
 from controller.system.utc import elapsed_s
 
 RUN_DIRECTORY, FILE = "/run/firebreak-planner", "plan.json"
@@ -128,8 +128,7 @@ class PlanFileError(Exception):
 def read(path: str) -> Plan:
     """The checked file. PlanFileError: one line; FileNotFoundError: no planner has run."""
     try:
-        with open(path, "rb", opener=reading.link_opener) as file:
-            data = file.read(BYTES_MAX + 1)
+        data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     except FileNotFoundError:
         raise
     except OSError as error:

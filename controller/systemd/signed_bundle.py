@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import platform
 import re
 import shutil
@@ -73,8 +74,7 @@ def _install(arguments: Namespace) -> int:
 
 def checked(path: str, signers: str) -> Bundle:
     """The bundle in a file. Raises BundleError, or OSError for a file that cannot be read."""
-    with open(path, "rb", opener=regular_file.link_opener) as file:
-        data = file.read(BYTES_MAX + 1)
+    data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     if len(data) > BYTES_MAX:
         raise BundleError(f"{path}: has more than {BYTES_MAX >> 20} MiB, so it is no bundle")
     try:
@@ -110,8 +110,7 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
     program = ssh_keygen()
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, SIGNATURE)
-        with open(place, "wb") as file:
-            file.write(signature)
+        pathlib.Path(place).write_bytes(signature)
         found = _asked(program, "find-principals", "-s", place, "-f", signers)
         names = found.stdout.decode("ascii", "replace").split()
         if found.returncode or not names:
@@ -216,8 +215,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
         for name, content in {**bundle.files, **stamp}.items():
             place = os.path.join(folder, name)
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            with open(place, "wb") as file:
-                file.write(content)
+            pathlib.Path(place).write_bytes(content)
         script = os.path.join(folder, SCRIPT)
         words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # of flash.sh; the commands of the installed release must not see it
