@@ -6,7 +6,6 @@ from controller.console.pages.text import (
     HEIGHT,
     RULE,
     WIDTH,
-    Parts,
     calibration,
     checklist,
     contradicted,
@@ -70,7 +69,7 @@ OWN_WORDS = {
 KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
-def parts(facts: Facts) -> Parts:
+def parts(facts: Facts) -> list[list[str]]:
     """The status (state/status.py) as the one part of a page; a full one leaves out the bands."""
     above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
