@@ -1,12 +1,11 @@
 """The verdict of each rule: for the load alone, and for the load with its battery (the grid)."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from controller.audit import measures
-from controller.audit.lines import Energy, Spectra, Worst
-from controller.audit.measures import Measure
+from controller.audit.lines import Energy, Measure, Worst
 from controller.audit.ride import Ride, Rides, Undisturbed
 from controller.audit.rules import (
     AFTER_SAG,
@@ -42,9 +41,6 @@ MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not ap
 W_PER_MW = 1e6
 NEAR = 1.01  # a meter that is slower than a rule needs by less than 1 % can see it
 CHANGE_S, AGAINST = 1.0, -0.3  # a battery that acts in a second; below this correlation: against
-
-
-Made = dict[str, Measure] | Rides  # a measure for each reading of a rule
 
 
 class Verdict(NamedTuple):
@@ -94,6 +90,15 @@ class Found(NamedTuple):
         return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
 
 
+class Trial(NamedTuple):
+    """A rule and a power, with a measure for each reading of the rule."""
+
+    rule: Rule
+    name: str
+    free: Undisturbed
+    readings: dict[str, Measure]
+
+
 class Likeness:
     """Correlation of the changes of load and battery in a second: below 0 with a wrong sign."""
 
@@ -120,65 +125,48 @@ def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found
     AuditError, SeriesError.
     """
     steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
-    making: dict[tuple[str, int], Made] = {}
-    names: list[str] = []
-    free: dict[tuple[str, int], Undisturbed] = {}
+    trials: list[Trial] = []
     for block in steady.blocks():
-        if not making:
-            names = [name for name in POWERS if name in block.values]
-            making = _measures(rules, names, steady.step_s)
-            free = {key: Undisturbed(rules[key[1]].values.get(AFTER_SAG)) for key in making}
+        names = [name for name in POWERS if name in block.values]
+        trials = trials or [_trial(rule, name, steady.step_s) for rule in rules for name in names]
         peak_W = max(peak_W, float(block.values[LOAD].max()))
         if GRID in names:
             likeness.feed(block, steady.step_s)
-        for (name, at), each in making.items():
-            if isinstance(each, Rides):
-                each.feed(block)
-                continue
-            power_W = free[name, at].power(block, block.values[name])
-            for measure in each.values():
+        for each in trials:
+            power_W = each.free.power(block, block.values[each.name])
+            for measure in each.readings.values():
                 measure.feed(block, power_W)
     if not peak_W > 0:
         raise AuditError(f"{source.path}: the load is never above 0: allowed is a power it takes")
     size_MW = peak_W / W_PER_MW if site_MW is None else site_MW
     found = Found(source, steady, peak_W, size_MW, [], likeness.is_against)
-    for at, rule in enumerate(rules):
-        for name in names:
-            found.verdicts.append(_verdict(found, rule, SERIES[name], making[name, at]))
+    found.verdicts.extend([_verdict(found, each) for each in trials])
     return found
 
 
-def _measures(
-    rules: Sequence[Rule], names: Iterable[str], step_s: float
-) -> dict[tuple[str, int], Made]:
-    return {
-        (name, at): Rides(rule.values, name, step_s)
-        if rule.quantity == RIDE
-        else measures.of_rule(rule, step_s)
-        for name in names
-        for at, rule in enumerate(rules)
-    }
+def _trial(rule: Rule, name: str, step_s: float) -> Trial:
+    free = Undisturbed(rule.values.get(AFTER_SAG))
+    return Trial(rule, name, free, measures.of_rule(rule, step_s))
 
 
-def _verdict(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
-    made = _seen(found, rule, series, made_of)
+def _verdict(found: Found, trial: Trial) -> Verdict:
+    rule, made = trial.rule, _seen(found, trial)
     if rule.applies(found.site_MW):
         return made
     why = f"{rule.size_words}; {made.why}" if made.why else rule.size_words
     return made._replace(word=BELOW, why=why)
 
 
-def _seen(found: Found, rule: Rule, series: str, made_of: Made) -> Verdict:
+def _seen(found: Found, trial: Trial) -> Verdict:
     """The verdict of a site of any size."""
-    meter_s = found.steady.meter_s
+    rule, series, meter_s = trial.rule, SERIES[trial.name], found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
         why = f"the meter has one every {meter_s * 1000:.0f} ms; {needed}"
         return Verdict(rule, series, REFUSED, why)
-    if isinstance(made_of, Rides):
-        made_of.close()
-        return _of_rides(rule, series, made_of)
-    readings = {words: _of_measure(found, rule, series, each) for words, each in made_of.items()}
+    readings = {
+        words: _of_measure(found, rule, series, each) for words, each in trial.readings.items()
+    }
     is_net = rule.values.get(DECIDES) == NET
     made = next(iter(readings.values())) if is_net else max(readings.values(), key=_strictness)
     return made._replace(readings=readings) if len(readings) > 1 else made
@@ -189,8 +177,9 @@ def _strictness(verdict: Verdict) -> tuple[int, float]:
 
 
 def _of_measure(found: Found, rule: Rule, series: str, measure: Measure) -> Verdict:
-    if isinstance(measure, Spectra):
-        measure.close()
+    measure.close()
+    if isinstance(measure, Rides):
+        return _of_rides(rule, series, measure)
     if measure.worst is not None:
         made = _of_worst(found, rule, series, measure, measure.worst)
         if measure.is_whole or made.word == BROKEN:

@@ -18,21 +18,47 @@ class Worst(NamedTuple):
     at_s: float
 
 
-class Spectra:
-    """Hann windows that overlap by half, and one at the end of each segment. `take`: the transform
-    of one, without its mean.
+class Measure:
+    """Takes the blocks of one power. is_whole: without a worse value, the rule is met."""
+
+    _worst: Worst | None = None
+    is_whole = True
+
+    @property
+    def worst(self) -> Worst | None:
+        """None: no window was seen."""
+        return self._worst
+
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """Take the power of a block."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The record has ended."""
+
+    def worse(self, value: float, begin_s: float, at_s: float) -> None:
+        """Keep the value if it is the largest."""
+        if self._worst is None or value > self._worst.value:
+            self._worst = Worst(float(value), float(begin_s), float(at_s))
+
+
+class Spectra(Measure):
+    """Hann windows that overlap by half, and one at the end of each segment. `value`: of the
+    transform of one, without its mean.
     """
 
     def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:
-        self.worst: Worst | None = None
         self._count = max(2, round(window_s / step_s))
         self._hann = np.hanning(self._count + 1)[:-1]
-        self._kept, self._times_s, self._next = np.empty(0), np.empty(0), 0
+        self._begin()
         size = 1 << (self._count * self.PADDED - 1).bit_length()
         turns_Hz = np.fft.rfftfreq(size, step_s)
         self._size, self._is_in = size, (turns_Hz >= low_Hz) & (turns_Hz <= high_Hz)
 
-    PADDED, is_whole = 1, True
+    PADDED = 1
+
+    def _begin(self) -> None:
+        self._kept, self._times_s, self._next = np.empty(0), np.empty(0), 0
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
@@ -52,25 +78,18 @@ class Spectra:
         last = len(self._kept) - self._count
         if last >= 0 and last != self._next - self._count // 2:
             self._transform(last)
-        self._kept, self._times_s, self._next = np.empty(0), np.empty(0), 0
+        self._begin()
 
     def _transform(self, first: int) -> None:
         part = self._kept[first : first + self._count]
         mean = float(self._hann @ part) / self._hann.sum()
         found = np.abs(np.fft.rfft(self._hann * (part - mean), self._size))
         begin_s, end_s = self._times_s[[first, first + self._count - 1]].tolist()
-        self.take(found, begin_s, end_s)
+        self.worse(self.value(found), begin_s, (begin_s + end_s) / 2)
 
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+    def value(self, found: np.ndarray) -> float:
         """found: absolute values of a transform."""
         raise NotImplementedError
-
-    def worse(self, value: float, begin_s: float, end_s: float) -> bool:
-        """Keep the value if it is the largest."""
-        is_worse = self.worst is None or value > self.worst.value
-        if is_worse:
-            self.worst = Worst(value, begin_s, (begin_s + end_s) / 2)
-        return is_worse
 
 
 class Line(Spectra):
@@ -78,22 +97,21 @@ class Line(Spectra):
 
     PADDED = PADDING
 
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+    def value(self, found: np.ndarray) -> float:
         """See Spectra."""
-        in_band = found[self._is_in]
-        if len(in_band):  # none if the samples are too far apart: the rule is refused
-            self.worse(2 * float(in_band.max()) / float(self._hann.sum()), begin_s, end_s)
+        # none is in the band if the samples are too far apart: the rule is refused
+        return 2 * float(found[self._is_in].max(initial=0)) / float(self._hann.sum())
 
 
 class Content(Spectra):
     """Amplitude of one line with the energy of all lines of the band."""
 
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+    def value(self, found: np.ndarray) -> float:
         """See Spectra."""
         energy = float((found[self._is_in] ** 2).sum()) / (
             self._size * float(self._hann @ self._hann)
         )
-        self.worse(2 * math.sqrt(energy), begin_s, end_s)
+        return 2 * math.sqrt(energy)
 
 
 class Energy(Spectra):
@@ -101,12 +119,12 @@ class Energy(Spectra):
 
     _in = _all = 0.0
 
-    def take(self, found: np.ndarray, begin_s: float, end_s: float) -> None:
+    def value(self, found: np.ndarray) -> float:
         """See Spectra."""
         powers = found**2
         in_band = float(powers[self._is_in].sum())
         self._in, self._all = self._in + in_band, self._all + float(powers[1:].sum())
-        self.worse(in_band, begin_s, end_s)
+        return in_band
 
     @property
     def share(self) -> float:

@@ -5,13 +5,14 @@ window.
 """
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from controller.audit.filters import Band
-from controller.audit.lines import Content, Energy, Line, Worst
-from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, SLOWER, Rule
+from controller.audit.lines import Content, Energy, Line, Measure, Worst
+from controller.audit.ride import Rides
+from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, RIDE, SLOWER, Rule
 from controller.audit.samples import Block
 
 NEAR = 1e-3  # of a step: a window that is this near to whole steps has whole steps
@@ -21,22 +22,11 @@ NET, INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
 
 
-class Measure(Protocol):
-    """Takes the blocks of one power. is_whole: without a worse value, the rule is met."""
-
-    is_whole: bool
-
-    @property
-    def worst(self) -> Worst | None:
-        """None: no window was seen."""
-
-    def feed(self, block: Block, power_W: np.ndarray) -> None:
-        """Take the power of a block."""
-
-
 def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
-    """A measure for each reading of a rule of a power."""
+    """A measure for each reading of a rule."""
     values, quantity = rule.values, rule.quantity
+    if quantity == RIDE:
+        return {"": Rides(values, step_s)}
     window_s, band_Hz = values["window_s"], values.get("band_Hz")
     if quantity == RANGE:
         return {POLES[each]: Range(window_s, band_Hz, step_s, each) for each in values["poles"]}
@@ -62,15 +52,18 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
 
 class Window:
     """The last values before a block, with their times. steps: so many. A straight line bridges a
-    gap that is shorter than bridge_s.
+    gap that is shorter than bridge_s. is_whole: a block has followed so many values of its segment.
     """
 
     def __init__(self, steps: int, step_s: float, bridge_s: float) -> None:
         self.steps, self._step_s, self._bridge_s = steps, step_s, bridge_s
         self._values = self._times_s = np.empty(0)
+        self.is_whole, self._fed = False, 0
 
     def feed(self, block: Block, values: np.ndarray, pad: bool) -> tuple[np.ndarray, np.ndarray]:
         """(times, values) with those before in front. pad: a segment begins with its first one."""
+        self._fed = len(values) + (0 if block.is_begin else self._fed)
+        self.is_whole = self.is_whole or self._fed > self.steps
         if block.gap_s < self._bridge_s and len(self._values):
             self._bridge(block, float(values[0]))
         elif block.is_begin:
@@ -90,7 +83,7 @@ class Window:
         self._times_s = np.append(self._times_s, last_s + share * block.gap_s)
 
 
-class Range:
+class Range(Measure):
     """Highest less lowest value in any window. Straight lines join the samples, so a window that is
     no whole number of steps ends between two of them. is_whole: a whole window was seen.
     """
@@ -98,8 +91,6 @@ class Range:
     def __init__(
         self, window_s: float, band_Hz: list[float] | None, step_s: float, poles: int = 1
     ) -> None:
-        self.worst: Worst | None = None
-        self.is_whole = False
         steps = window_s / step_s
         self._steps = math.floor(steps + NEAR)
         self._rest = max(0.0, steps - self._steps) if steps - self._steps > NEAR else 0.0
@@ -107,20 +98,17 @@ class Range:
         bridge_s = 0.0 if band_Hz else window_s
         self._band = Band(band_Hz, step_s, poles)
         self._window = Window(self._count - 1, step_s, bridge_s)
-        self._fed = 0
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
-        self._fed = len(power_W) + (0 if block.is_begin else self._fed)
-        self.is_whole = self.is_whole or self._fed >= self._count
         filtered = self._band.feed(block.is_begin, power_W)
         times_s, values = self._window.feed(block, filtered, True)
+        self.is_whole = self._window.is_whole
         spans = self._spans(values)
         place = int(spans.argmax())
-        if self.worst is None or spans[place] > self.worst.value:
-            part = values[place : place + self._count]
-            ends = sorted((place + int(part.argmax()), place + int(part.argmin())))
-            self.worst = Worst(float(spans[place]), *(float(times_s[each]) for each in ends))
+        part = values[place : place + self._count]
+        ends = sorted((place + int(part.argmax()), place + int(part.argmin())))
+        self.worse(spans[place], *times_s[ends])
 
     def _spans(self, values: np.ndarray) -> np.ndarray:
         """The range of each window, by the first sample that it touches."""
@@ -146,13 +134,10 @@ def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
     return np.maximum(behind[:last], ahead[count - 1 : count - 1 + last])
 
 
-class Ramp:
+class Ramp(Measure):
     """The largest mean slope over a window."""
 
-    is_whole = True
-
     def __init__(self, window_s: float, per_s: float, direction: str, step_s: float) -> None:
-        self._worst: Worst | None = None
         self._steps = max(1, round(window_s / step_s))
         self._factor, self._direction = per_s / (self._steps * step_s), direction
         self._window = Window(self._steps, step_s, window_s)
@@ -169,14 +154,7 @@ class Ramp:
     def take(self, slopes: np.ndarray, begins_s: np.ndarray, ends_s: np.ndarray) -> None:
         """Keep the largest of these slopes."""
         place = int(slopes.argmax())
-        if self._worst is None or slopes[place] > self._worst.value:
-            ends = begins_s[place], ends_s[place]
-            self._worst = Worst(float(slopes[place]), *map(float, ends))
-
-    @property
-    def worst(self) -> Worst | None:
-        """See Measure."""
-        return self._worst
+        self.worse(slopes[place], begins_s[place], ends_s[place])
 
 
 class Inside(Ramp):
@@ -184,32 +162,24 @@ class Inside(Ramp):
     whole window was seen.
     """
 
-    is_whole = False
-    _fed = 0
-
     def feed(self, block: Block, power_W: np.ndarray) -> None:
         """See Measure."""
-        self._fed = len(power_W) + (0 if block.is_begin else self._fed)
-        self.is_whole = self.is_whole or self._fed > self._steps
         times_s, values = self._window.feed(block, power_W, True)
+        self.is_whole = self._window.is_whole
         signs = {"up": (1,), "down": (-1,), "both": (1, -1)}[self._direction]
         for signed in [sign * values for sign in signs]:
             rises = signed[self._steps :] + rolling_max(-signed, self._steps + 1)
             end = int(rises.argmax())
             begin = end + int(signed[end : end + self._steps + 1].argmin())
-            ends = times_s[[begin]], times_s[[end + self._steps]]
-            self.take(rises[[end]] * self._factor, *ends)
+            self.worse(rises[end] * self._factor, times_s[begin], times_s[end + self._steps])
 
 
-class Slope:
+class Slope(Measure):
     """The largest mean slope over at least a window, as the change in one window. No time longer
     than two windows has to be tried: one half of it is as steep.
     """
 
-    is_whole = True
-
     def __init__(self, window_s: float, step_s: float) -> None:
-        self.worst: Worst | None = None
         self._window_s, self._steps = window_s, max(1, math.ceil(window_s / step_s - NEAR))
         self._window = Window(2 * self._steps, step_s, window_s)
 
@@ -217,15 +187,15 @@ class Slope:
         """See Measure."""
         times_s, values = self._window.feed(block, power_W, False)
         if len(values) > self._steps:
-            self.worst = self.worst or Worst(0.0, *times_s[[0, self._steps]].tolist())
+            self.worse(0.0, *times_s[[0, self._steps]])
             for signed in (values, -values):
                 while self._steeper(times_s, signed):
                     pass
 
     def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
         """Take the end that is highest above the slope known so far, if one is above it."""
-        assert self.worst is not None
-        known = self.worst.value
+        assert self._worst is not None
+        known = self._worst.value
         above = values - known / self._window_s * times_s
         rises = above[self._steps :] - np.minimum.accumulate(above[: -self._steps])
         place = int(rises.argmax())
@@ -233,8 +203,9 @@ class Slope:
         ends = times_s[[begin, end]].tolist()
         value = float(values[end] - values[begin]) * self._window_s / (ends[1] - ends[0])
         if value > known * (1 + TINY):
-            self.worst = Worst(value, *ends)
-        return value > known * (1 + TINY)
+            self._worst = Worst(value, *ends)
+            return True
+        return False
 
 
 class Percentile(Ramp):

@@ -8,7 +8,7 @@ import numpy as np
 from controller.audit import judge, report
 from controller.audit.judge import Found, Verdict
 from controller.audit.rules import RIDE
-from controller.audit.samples import GRID, LOAD, POWERS, Steady
+from controller.audit.samples import GRID, LOAD, POWERS, Steady, Values
 from controller.documents import drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
@@ -19,7 +19,7 @@ BESIDE = 0.5  # of the worst moment, shown before and after it
 BESIDE_S_MIN = 1.0
 KINDS = {judge.MET: "armed", judge.BROKEN: "missing", judge.REFUSED: "doubt"}
 Span_s = tuple[float, float]
-Curve = tuple[np.ndarray, dict[str, np.ndarray]]
+Curve = tuple[np.ndarray, Values]
 
 
 def html_page(found: Found) -> str:
@@ -64,7 +64,7 @@ def _span(verdict: Verdict) -> Span_s:
 
 def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
     """The powers in each span, read in one more pass."""
-    kept: dict[int, list[tuple[np.ndarray, dict[str, np.ndarray]]]] = {at: [] for at in spans}
+    kept: dict[int, list[Curve]] = {at: [] for at in spans}
     for block in Steady(found.source).blocks():
         for at, (from_s, to_s) in spans.items():
             part = slice(*np.searchsorted(block.times_s, (from_s, to_s)))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from controller.audit import judge
 from controller.audit.judge import Found, Verdict
@@ -22,6 +21,7 @@ from controller.audit.rules import (
     SLOWER,
     Rule,
 )
+from controller.documents.document import Facts
 from controller.recorder.csv_files import utc_text
 from controller.system.paths import printable
 
@@ -141,16 +141,13 @@ def _end(found: Found) -> Iterator[str]:
     words = [each.word for each in found.verdicts if each.series == found.judged]
     counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
     yield f"{found.judged}: {', '.join(counts)}"
-    rules = dict.fromkeys([each.rule.operator for each in found.verdicts if _is_doubtful(each)])
-    if rules:
-        yield f"(?) not read in the document itself: {', '.join(rules)}; --json has the source"
+    doubtful = [rule for rule, *_ in found.verdicts if rule.provenance != CONFIRMED]
+    if doubtful:
+        operators = dict.fromkeys([rule.operator for rule in doubtful])
+        yield f"(?) not read in the document itself: {', '.join(operators)}; --json has the source"
 
 
-def _is_doubtful(verdict: Verdict) -> bool:
-    return verdict.rule.provenance != CONFIRMED
-
-
-def document(found: Found) -> dict[str, Any]:
+def document(found: Found) -> Facts:
     """The findings as JSON."""
     steady = found.steady
     return {
@@ -172,7 +169,7 @@ def document(found: Found) -> dict[str, Any]:
     }
 
 
-def _verdict(found: Found, verdict: Verdict) -> dict[str, Any]:
+def _verdict(found: Found, verdict: Verdict) -> Facts:
     rule, size_MW = verdict.rule, verdict.site_MW_max
     return {
         "operator": rule.operator,

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Values
+from controller.audit.lines import Measure
+from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Values, joined
 from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
@@ -20,9 +21,12 @@ USUAL_S = 10.0  # before a sag: a dip that is no longer than those of this time 
 SAG_S_MAX = 600.0  # a longer one is judged up to here
 HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
 OTHER_HZ = 5.0  # no grid is so far from its nominal frequency in the mean
+# curve and normal range of a rule, and the column that they are of
+CURVES = ("voltage_pu_s", "normal_pu", VOLTAGE), ("frequency_Hz_s", "normal_Hz", FREQUENCY)
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 SAG_PU = 0.90  # the lower edge of every known rule
 FAULT_S_MAX = 6.0  # the longest sag of a known curve, CAISO's: a longer one is judged
+POWER = "power_W"  # the column that is judged
 RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
 
 
@@ -74,15 +78,15 @@ class Ride(NamedTuple):
     is_back: bool
 
 
-class Rides:
+class Rides(Measure):
     """Collects the sags of one rule and one power. `rides`: those that are complete."""
 
-    def __init__(self, values: dict[str, Any], column: str, step_s: float) -> None:
-        """values: of the rule; column: of the power."""
+    def __init__(self, values: dict[str, Any], step_s: float) -> None:
+        """values: of the rule."""
         self.rides: list[Ride] = []
         self.seen: set[str] = set()  # columns with values
         self._sum_Hz, self._count = 0.0, 0
-        self._rule, self._power, self._step_s = values, column, step_s
+        self._rule, self._step_s = values, step_s
         self._after_s = max(AFTER_S, 3 * (values["back_s"] or 0.0))
         self._times_s, self._kept = np.empty(0), Values()
         self._judged_s = -np.inf  # end of the newest sag that was judged
@@ -96,8 +100,8 @@ class Rides:
         is_other = normal_Hz and self._count and abs(mean_Hz - sum(normal_Hz) / 2) > OTHER_HZ
         return mean_Hz if is_other else None
 
-    def feed(self, block: Block) -> None:
-        """Take a block."""
+    def feed(self, block: Block, power_W: np.ndarray) -> None:
+        """See Measure."""
         if FREQUENCY in block.values:
             self._sum_Hz += float(np.nansum(block.values[FREQUENCY]))
             self._count += int(np.count_nonzero(~np.isnan(block.values[FREQUENCY])))
@@ -108,13 +112,10 @@ class Rides:
         self.seen |= {name for name in told if not np.isnan(block.values[name]).all()}
         if block.is_begin:
             self.close()
-        joined = {
-            key: np.concatenate((self._kept.get(key, np.empty(0)), each))
-            for key, each in block.values.items()
-        }
+        found = joined(self._kept, {**block.values, POWER: power_W})
         self._times_s = np.concatenate((self._times_s, block.times_s))
         most = round(HELD_S / self._step_s)
-        self._kept = joined | {name: _held(joined[name], most) for name in signs}
+        self._kept = found | {name: _held(found[name], most) for name in signs}
         self._judge(False)
 
     def close(self) -> None:
@@ -137,19 +138,16 @@ class Rides:
             if times_s[first] > self._judged_s:
                 self.rides.append(self._ride(first, last))
             self._judged_s = float(times_s[end - 1])
-        self._forget(forget - self._kept_before)
-
-    def _forget(self, count: int) -> None:
-        if count > 0:
-            self._times_s = self._times_s[count:]
-            self._kept = {key: each[count:] for key, each in self._kept.items()}
+        count = max(0, forget - self._kept_before)
+        self._times_s = self._times_s[count:]
+        self._kept = {key: each[count:] for key, each in self._kept.items()}
 
     def _away(self) -> np.ndarray:
         """Which samples are out of the normal range."""
         rule, found = self._rule, np.zeros(len(self._times_s), bool)
-        for key, column in (("normal_pu", VOLTAGE), ("normal_Hz", FREQUENCY)):
-            if rule[key] and column in self._kept:
-                found |= _is_out(self._kept[column], rule[key])
+        for _, normal, column in CURVES:
+            if rule[normal] and column in self._kept:
+                found |= _is_out(self._kept[column], rule[normal])
         if rule["rate_Hz_per_s"]:
             found |= self._rate_Hz_per_s > RATE_SHARE * rule["rate_Hz_per_s"]
         return found
@@ -189,10 +187,7 @@ class Rides:
     def _within(self, sag: slice) -> np.ndarray:
         """Which samples of a sag are inside the curve: no edge has been passed for too long."""
         rule, found = self._rule, np.ones(sag.stop - sag.start, bool)
-        for key, normal, column in (
-            ("voltage_pu_s", "normal_pu", VOLTAGE),
-            ("frequency_Hz_s", "normal_Hz", FREQUENCY),
-        ):
+        for key, normal, column in CURVES:
             for low, high, most_s in rule[key] if column in self._kept else ():
                 values, is_low = self._kept[column][sag], high <= rule[normal][0]
                 beyond = values < high if is_low else values > low
@@ -205,7 +200,7 @@ class Rides:
         """(time after the sag until the share of the power is back for good: to the next sag, or as
         long as is judged; whether it came back). None: there was no power before.
         """
-        power_W, times_s = self._kept[self._power], self._times_s
+        power_W, times_s = self._kept[POWER], self._times_s
         before_W = power_W[max(0, first - max(1, self._before)) : first]
         if not len(before_W) or not np.mean(before_W) > 0:
             return None, False

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from controller.forms.field import Form, check_value, choice, number, numbers, passing, rows, text
 from controller.forms.reading import check_tables, read, read_variant, tables_of
-from controller.forms.refusal import refuse, shown
+from controller.forms.refusal import Path, refuse, shown
 
 FOLDER = pathlib.Path(__file__).with_name("rules")
 PROVENANCE = {
@@ -84,6 +84,9 @@ FORMS: dict[str, Form] = {
 }
 
 
+Values = dict[str, Any]  # of the keys of a quantity, as FORMS
+
+
 class Rule(NamedTuple):
     """One rule. values: the keys of its quantity, as FORMS. is_above: a site of exactly from_MW is
     free.
@@ -98,7 +101,7 @@ class Rule(NamedTuple):
     from_MW: float
     is_above: bool
     note: str
-    values: dict[str, Any]
+    values: Values
 
     def limit(self, site_MW: float) -> float:
         """The limit of a site of this size, in `unit`; not of a ride-through."""
@@ -180,7 +183,7 @@ def load(name: str) -> list[Rule]:
     return [_rule(path, top, name, table) for name, table in top["rule"].items()]
 
 
-def _rule(path: str, top: dict[str, Any], name: str, table: dict[str, Any]) -> Rule:
+def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
     where = ("rule", name)
     found = read_variant(path, where, table, "quantity", FORMS, COMMON)
     quantity, note = found.pop("quantity"), found.pop("note")
@@ -202,7 +205,7 @@ def _rule(path: str, top: dict[str, Any], name: str, table: dict[str, Any]) -> R
     return Rule(*head, name, quantity, *size, note, found)
 
 
-def _window_s(path: str, where: tuple[str, ...], found: dict[str, Any]) -> float:
+def _window_s(path: str, where: Path, found: Values) -> float:
     """The window of a change: stated, or in which a slower one stays at its limit."""
     window_s, slope, limit_MW = found["window_s"], found[SLOWER], found[MW]
     if [window_s, slope].count(None) != 1 or slope and limit_MW is None:
@@ -213,7 +216,7 @@ def _window_s(path: str, where: tuple[str, ...], found: dict[str, Any]) -> float
 
 
 def _size(
-    path: str, where: tuple[str, ...], from_MW: float | None, above_MW: float | None
+    path: str, where: Path, from_MW: float | None, above_MW: float | None
 ) -> tuple[float, bool] | None:
     """(size, whether the rule begins above it); None: no size is given."""
     if from_MW is not None and above_MW is not None:

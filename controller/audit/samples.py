@@ -156,7 +156,7 @@ class Steady:
         last = self._before
         self._before = Piece(piece.times_s[-1:], {key: v[-1:] for key, v in piece.values.items()})
         times_s = piece.times_s if last is None else np.append(last.times_s, piece.times_s)
-        values = piece.values if last is None else _joined(last.values, piece.values)
+        values = piece.values if last is None else joined(last.values, piece.values)
         steps_s = np.diff(times_s)
         is_gap = steps_s > max(GAP_S, GAP_STEPS * self.step_s)
         self.gaps += int(is_gap.sum())
@@ -211,5 +211,6 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
     return step_s
 
 
-def _joined(before: Values, after: Values) -> Values:
-    return {key: np.append(before[key], after[key]) for key in after}
+def joined(before: Values, after: Values) -> Values:
+    """The columns of `after`, each behind what is before it."""
+    return {key: np.append(before.get(key, ()), each) for key, each in after.items()}

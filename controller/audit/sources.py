@@ -13,21 +13,12 @@ from controller.audit.samples import AuditError, Piece, Source, Values
 from controller.audit.table import CsvSource
 from controller.journal.ring import MAGIC, JournalError
 from controller.journal.snapshot import Snapshot
-from controller.recorder import fast_ring
+from controller.recorder import fast_csv, fast_ring
 from controller.recorder.seconds import Seconds
 from controller.recorder.ticks import COLUMNS, NONE, Ticks, meters_of
 from controller.system.paths import plain
 from safety import parameters as p
 
-# column of the ring: (name here, factor)
-NAMES = {
-    "load_W": (samples.LOAD, 1.0),
-    "grid_W": (samples.GRID, 1.0),
-    "battery_W": (samples.BATTERY, 1.0),
-    "voltage_permille": (samples.VOLTAGE, 1e-3),
-    "frequency_mHz": (samples.FREQUENCY, 1e-3),
-    "commanded": (samples.COMMANDED, 1.0),
-}
 GRID_METER, LOAD_METER = "meter_grid", "meter_load"
 ELAPSED = COLUMNS[0]
 FRAMES = 1 << 14
@@ -100,12 +91,14 @@ def _unpacked(column: bytes) -> np.ndarray:
 def _piece(
     columns: Mapping[str, Sequence[int] | np.ndarray], step_s: float, meters: Sequence[str]
 ) -> Piece:
-    """Columns of Ticks as samples. meters: the load follows from the others, or the grid."""
+    """Columns of Ticks as samples, with the names of an exported file. meters: the load follows
+    from the others, or the grid.
+    """
     values: Values = {}
-    for name, (here, factor) in NAMES.items():
+    for name, (here, divisor) in fast_csv.COLUMNS.items():
         found = np.array(columns[name], float)
         found[found == NONE] = np.nan
-        values[here] = found * factor
+        values[here] = found * (1 / divisor)
     battery_W = values.pop(samples.BATTERY)
     if LOAD_METER not in meters:
         values[samples.LOAD] = values[samples.GRID] + battery_W

@@ -21,13 +21,13 @@ import os
 import pwd
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import Any
 
 from controller.console import backup_file, users
 from controller.console.backup_file import Kept
 from controller.core.base import standby
 from controller.forms import reading
 from controller.forms.refusal import ConfigError
+from controller.state.base import Facts
 from controller.store import durable, two_copies
 from controller.store.stored_record import Record, StoreError
 from controller.system import cli, identity, regular_file
@@ -142,7 +142,7 @@ def _user(number: int) -> str:
         return ""
 
 
-def _store(arguments: Namespace) -> dict[str, Any] | None:
+def _store(arguments: Namespace) -> Facts | None:
     loaded = two_copies.Store(arguments.state).load()
     found = loaded.record
     if found is None and loaded.state != two_copies.MISSING:
@@ -161,7 +161,7 @@ def _cabinet(etc: str) -> str | None:
     return str(reading.tables_of(path, "a cabinet").get("name"))
 
 
-def _check_cabinet(manifest: dict[str, Any], arguments: Namespace) -> None:
+def _check_cabinet(manifest: Facts, arguments: Namespace) -> None:
     here = _cabinet(arguments.etc_dir)
     if here is not None and here != manifest["cabinet"]:
         raise ConfigError(
@@ -235,7 +235,7 @@ def _give(path: str, owner: str) -> None:
         os.chown(path, number, group)
 
 
-def _put_store(held: dict[str, Any] | None, arguments: Namespace, is_used: bool) -> str:
+def _put_store(held: Facts | None, arguments: Namespace, is_used: bool) -> str:
     """A line. A store that is there stays: it may have newer latches."""
     directory = arguments.state
     if is_used:

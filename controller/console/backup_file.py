@@ -5,11 +5,12 @@ import io
 import os
 import re
 import tarfile
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.console import users
 from controller.forms.refusal import ConfigError
 from controller.hints import keys
+from controller.state.base import Facts
 from controller.store import proof_tests, trips
 from controller.system import cli, clock, json_text, regular_file
 
@@ -37,7 +38,7 @@ class Kept(NamedTuple):
     content: bytes
 
 
-def packed(cabinet: str | None, store: dict[str, Any] | None, files: list[Kept]) -> bytes:
+def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes:
     """The bytes of a backup; the first file is its list. cabinet: its name, None: not known; store:
     latches, lock-out and trips.
     """
@@ -62,10 +63,9 @@ def _hashes(files: list[Kept]) -> dict[str, str]:
     return {each.name: hashlib.sha256(each.content).hexdigest() for each in files}
 
 
-def unpacked(path: str) -> tuple[dict[str, Any], list[Kept]]:
+def unpacked(path: str) -> tuple[Facts, list[Kept]]:
     """(manifest, files), checked: nothing but whole files of a backup. Raises ConfigError."""
-    with open(path, "rb", opener=regular_file.link_opener) as file:
-        data = file.read(BYTES_MAX + 1)
+    data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
             files = [_entry(path, archive, each) for each in archive.getmembers()[: FILES_MAX + 1]]
@@ -98,9 +98,9 @@ def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
     return Kept(entry.name, entry.mode & 0o755, entry.uname, file.read())
 
 
-def _checked(path: str, content: bytes) -> dict[str, Any]:
+def _checked(path: str, content: bytes) -> Facts:
     try:
-        found: dict[str, Any] = json_text.loads(content)
+        found: Facts = json_text.loads(content)
         store = found["store"]
         is_right = found["version"] == VERSION and isinstance(found["sha256"], dict)
         if store is not None:

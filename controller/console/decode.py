@@ -7,7 +7,7 @@ printed. Neither reading keeps it: memory does not grow with the file.
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.config import can_decoding
 from controller.config.decoding import Memory, Registers
@@ -18,7 +18,7 @@ from controller.config.profile_form import CAN_BMS
 from controller.config.sunspec_places import placed
 from controller.console import decode_fits
 from controller.console.captures import Capture, Frame
-from controller.console.decode_page import Json, Text
+from controller.console.decode_page import Json, Rest, Text
 from controller.console.exchanges import ON_CAN, Failure, Words
 from controller.forms.refusal import ConfigError
 from controller.system import cli
@@ -27,7 +27,6 @@ from drivers.profile import Profile
 from drivers.steps import StepError
 
 POWER_W_MAX = 100_000_000
-Rest = dict[str, Any]
 
 
 @cli.command(

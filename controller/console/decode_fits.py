@@ -1,12 +1,13 @@
 """Which shipped profiles fit a capture that the named profile refuses."""
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.config import can_dialects, can_fits, fits, profiles
 from controller.config.decoding import Memory, held
 from controller.config.profile_form import CAN_BMS
 from controller.console import captures
+from controller.state.base import Facts
 from drivers.profile import Profile, shipped
 
 NONE = "no shipped profile fits it"
@@ -15,7 +16,7 @@ NONE = "no shipped profile fits it"
 class Fitting(NamedTuple):
     """Profiles, each with its node where it has addresses, and one line about them."""
 
-    profiles: list[dict[str, Any]]
+    profiles: list[Facts]
     line: str
 
 
@@ -63,7 +64,7 @@ def _shipped() -> list[Profile]:
     return [profiles.load(name) for name in shipped()]
 
 
-def _named(found: dict[str, Any]) -> str:
+def _named(found: Facts) -> str:
     name, node = found["profile"], found["node"]
     return f"{name} at node {node} (--node {node})" if node else name
 

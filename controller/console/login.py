@@ -30,11 +30,9 @@ class Failures:
             self.count, self._last_us = self._stored()
 
     def _stored(self) -> tuple[int, int]:
-        with (
-            contextlib.suppress(OSError, ValueError),
-            open(self._path, "rb", opener=regular_file.opener) as file,
-        ):
-            count, last_us = map(int, file.read(_CONTENT_BYTES_MAX).split())
+        with contextlib.suppress(OSError, ValueError):
+            content = regular_file.read(self._path, _CONTENT_BYTES_MAX)
+            count, last_us = map(int, content.split())
             return max(0, count), last_us
         return 0, 0
 

@@ -4,12 +4,12 @@ Exit codes: 0 the plan is current, 1 it is old, 2 wrong input, 3 there is no pla
 """
 
 from argparse import Namespace
-from typing import Any
 
 from controller.console.pages import plan as page
 from controller.forms.refusal import ConfigError
 from controller.series.refusal import SeriesError
 from controller.state import plan_seen
+from controller.state.base import Facts
 from controller.system import cli, clock
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
@@ -53,7 +53,7 @@ def _plan(arguments: Namespace) -> int:
     return NOT_DONE if facts["is_old"] else DONE
 
 
-def _seen(arguments: Namespace) -> dict[str, Any]:
+def _seen(arguments: Namespace) -> Facts:
     for name in ("series", "at"):
         if getattr(arguments, name) is not None:
             raise cli.Ended(WRONG_INPUT, f"--{name}: allowed is with --once --site FILE alone")
@@ -63,7 +63,7 @@ def _seen(arguments: Namespace) -> dict[str, Any]:
     return facts
 
 
-def _once(arguments: Namespace) -> dict[str, Any]:
+def _once(arguments: Namespace) -> Facts:
     from controller.console import plan_once
 
     if not (arguments.once and arguments.site):

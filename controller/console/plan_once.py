@@ -6,7 +6,6 @@ Nothing is measured here: the stored energy is assumed, and the peak of the mont
 import math
 import os
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from controller.console.moment import moment
 from controller.planner import planning, report, site_file
@@ -20,6 +19,7 @@ from controller.planner.inputs import AHEAD, PAST, Given, Inputs, known
 from controller.planner.planning import SLOTS_PER_DAY, Known
 from controller.planner.site_file import Planner
 from controller.series.refusal import SeriesError
+from controller.state.base import Facts
 from controller.state.plan_file import VERSION
 from controller.system import clock
 
@@ -33,7 +33,7 @@ class NoPlan(Exception):
     """The plan lacks something: one line."""
 
 
-def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> dict[str, Any]:
+def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> Facts:
     """The plan from a time on, a text or UTC in s since 1970. ConfigError, SeriesError: wrong
     input; NoPlan. series: a folder of CSV files that count before the feeds of the site file.
     """
@@ -81,9 +81,7 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
     return tuple(found)
 
 
-def _content(
-    path: str, planner: Planner, given: Given, found: Known, now_s: float
-) -> dict[str, Any]:
+def _content(path: str, planner: Planner, given: Given, found: Known, now_s: float) -> Facts:
     daily = Daily(planner.site)
     plan = daily.planned(found)
     at = datetime.fromtimestamp(now_s, planner.zone).replace(microsecond=0).isoformat()

@@ -1,12 +1,11 @@
 """The plan as one HTML page without links to other files: words first, then pictures and costs."""
 
-from typing import Any
-
 from controller.console import plan_chart
 from controller.console.pages import plan as text_page, plan_words as words
 from controller.console.pages.plan_words import Plan, Span
 from controller.documents import html_page
 from controller.documents.document import Banner, Block, Heading, Picture, Text, filled
+from controller.state.base import Facts
 from controller.system import cli
 
 STYLE = """
@@ -19,12 +18,12 @@ table { width: auto; } td { font-variant-numeric: tabular-nums; }
 """
 
 
-def write(path: str, facts: dict[str, Any]) -> None:
+def write(path: str, facts: Facts) -> None:
     """Write the page. Ends the command if the file cannot be written."""
     cli.write(path, html_page.page(blocks(facts), STYLE) + "\n")
 
 
-def blocks(facts: dict[str, Any]) -> list[Block]:
+def blocks(facts: Facts) -> list[Block]:
     """The page as blocks. facts: of plan_seen, with a plan."""
     plan: Plan = facts["plan"]
     at, since = words.time_of(plan), words.time_of(plan["month"], "since")

@@ -6,12 +6,12 @@ is held.
 
 import argparse
 import contextlib
+import dataclasses
 import pathlib
 import re
 from argparse import Namespace
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
 from controller.config import can_fits, fits, profile_files
 from controller.config.bus_schema import Bus
@@ -19,6 +19,7 @@ from controller.config.profile_form import CAN_BMS
 from controller.console import bus_access, greetings, probe_words
 from controller.console.can_listening import listen
 from controller.forms.refusal import ConfigError
+from controller.state.base import Facts
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
 from drivers.profile import Profile, shipped
@@ -89,7 +90,7 @@ def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
 # -- Modbus
 
 
-def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
+def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> Facts:
     known = [each for each in every if each.family in fits.FAMILIES]
     units = arguments.units or _numbers(TCP_UNITS if bus.kind == "tcp" else UNITS)
     report = probe_words.head(bus)
@@ -104,7 +105,7 @@ def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str
         return report
     bus_access.lock(arguments.run_dir)
     for baud_Bd in bauds_Bd:
-        own = Bus(**{**_keys(bus), "baud_Bd": baud_Bd, "characters": arguments.characters})
+        own = dataclasses.replace(bus, baud_Bd=baud_Bd, characters=arguments.characters)
         with contextlib.closing(bus_access.Opened(own, arguments.timeout_ms * 1000)) as opened:
             if baud_Bd == bauds_Bd[0]:
                 say(longest)
@@ -115,10 +116,6 @@ def _of_modbus(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str
     return report
 
 
-def _keys(bus: Bus) -> dict[str, Any]:
-    return {name: getattr(bus, name) for name in bus.__dataclass_fields__}
-
-
 def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
     given = arguments.baud_Bd or bus.baud_Bd
     return (given,) if given else BAUDS_TRIED_BD
@@ -126,9 +123,9 @@ def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
 
 def _asked(
     bus: Bus, units: Iterable[int], read: bus_access.Read, every: list[Profile]
-) -> tuple[list[dict[str, Any]], list[str]]:
+) -> tuple[list[Facts], list[str]]:
     """(devices, notes): each unit that answers, against every profile."""
-    found: list[dict[str, Any]] = []
+    found: list[Facts] = []
     damaged = dict[int, str]()
     reads = {unit_id: greetings.remembering(partial(read, unit_id)) for unit_id in units}
     answers = {
@@ -146,11 +143,11 @@ def _asked(
         if same and (code or bus.kind == "tcp" and any(map(greetings.is_telling, greeting))):
             same[0]["also"].append(unit_id)
             continue
-        found.append(_coded(unit_id, code) if code else _device(unit_id, own, every))
+        found.append(_device(unit_id, code, own, every))
     return found, _trouble(bus, found, damaged) + notes
 
 
-def _trouble(bus: Bus, found: list[dict[str, Any]], damaged: dict[int, str]) -> list[str]:
+def _trouble(bus: Bus, found: list[Facts], damaged: dict[int, str]) -> list[str]:
     """Notes about what is no answer. damaged: by unit."""
     at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
     notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
@@ -163,13 +160,12 @@ def _trouble(bus: Bus, found: list[dict[str, Any]], damaged: dict[int, str]) -> 
     return notes
 
 
-def _coded(unit_id: int, code: int) -> dict[str, Any]:
-    """A unit that answers with an exception code alone."""
-    return {"unit_id": unit_id, "also": [], "sunspec": "", "code": code, "fits": [], "refused": {}}
-
-
-def _device(unit_id: int, read: fits.Read, every: list[Profile]) -> dict[str, Any]:
-    found: dict[str, Any] = {"unit_id": unit_id, "also": [], "sunspec": "", "code": 0}
+def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> Facts:
+    """A unit that answers; code: with an exception code alone, or 0."""
+    found: Facts = {"unit_id": unit_id, "also": [], "sunspec": "", "code": code}
+    found |= {"fits": [], "refused": {}}
+    if code:
+        return found
     with contextlib.suppress(fits.Unfit, fits.StepError):
         models = fits.chain_of(read, fits.SUNSPEC_BASES)
         plate = fits.nameplate(read, models)
@@ -182,7 +178,7 @@ def _device(unit_id: int, read: fits.Read, every: list[Profile]) -> dict[str, An
     return found
 
 
-def _fit(fit: fits.Fit, every: list[fits.Fit]) -> dict[str, Any]:
+def _fit(fit: fits.Fit, every: list[fits.Fit]) -> Facts:
     equals = [each for each in every if each is not fit and each.rank[:2] == fit.rank[:2]]
     return {
         **probe_words.of_profile(fit.profile),
@@ -197,14 +193,14 @@ def _fit(fit: fits.Fit, every: list[fits.Fit]) -> dict[str, Any]:
 # -- CAN
 
 
-def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> dict[str, Any]:
+def _of_can(bus: Bus, every: list[Profile], arguments: Namespace) -> Facts:
     known = [each for each in every if each.family == CAN_BMS]
     with contextlib.closing(bus_access.can_port(bus, arguments.run_dir)) as port:
         frames = list(listen(port, arguments.listen_s))
     return of_frames(bus, known, frames)
 
 
-def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> dict[str, Any]:
+def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> Facts:
     """The report of the frames of a CAN bus."""
     report = probe_words.head(bus)
     heard = can_fits.heard(frames)
@@ -226,7 +222,7 @@ def of_frames(bus: Bus, every: list[Profile], frames: list[can_fits.Frame]) -> d
     return report
 
 
-def _can_fit(fit: can_fits.CanFit, every: list[can_fits.CanFit], ids: int) -> dict[str, Any]:
+def _can_fit(fit: can_fits.CanFit, every: list[can_fits.CanFit], ids: int) -> Facts:
     others = [each for each in every if each.profile.path != fit.profile.path]
     equals = [each for each in others if len(each.known) == len(fit.known)]
     return {

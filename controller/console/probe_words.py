@@ -3,12 +3,12 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from controller.config import devices, schema
 from controller.config.bus_schema import Bus
 from controller.config.profile_form import MAP_ONLY
 from controller.documents.document import wrapped
+from controller.state.base import Facts
 from controller.system.paths import ascii_only
 from drivers.profile import Profile
 
@@ -26,17 +26,16 @@ CODES = {
     10: ": a gateway that has no way to it",
     11: ": a gateway, and the device behind it does not answer",
 }
-Report = dict[str, Any]
 
 
-def head(bus: Bus) -> Report:
+def head(bus: Bus) -> Facts:
     """A report without devices."""
     where = bus.port or bus.address or bus.channel
     found = {"bus": bus.name, "kind": bus.kind, "port": where, "baud_Bd": bus.baud_Bd}
     return found | {"through": "this process", "devices": [], "notes": []}
 
 
-def of_profile(profile: Profile) -> dict[str, Any]:
+def of_profile(profile: Profile) -> Facts:
     """What a report says of a profile."""
     return {
         "profile": profile.path.stem,
@@ -53,7 +52,7 @@ def _role(family: str) -> str:
     return "pcs" if family.endswith("_pcs") else "bms" if family.endswith("_bms") else family
 
 
-def lines(report: Report, refused: int | None) -> Iterator[str]:
+def lines(report: Facts, refused: int | None) -> Iterator[str]:
     """The report for a person. refused: so many profiles that do not fit; None: each."""
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
     place = f"({report['port']}){baud}, read by {report['through']}"
@@ -70,7 +69,7 @@ def lines(report: Report, refused: int | None) -> Iterator[str]:
 
 
 def _device(
-    report: Report, device: dict[str, Any], refused: int | None, roles: Counter[str]
+    report: Facts, device: Facts, refused: int | None, roles: Counter[str]
 ) -> Iterator[str]:
     """roles: how many devices of each have lines to paste before."""
     yield ""
@@ -107,7 +106,7 @@ def _device(
         yield from snippet(report, device, sure[0], roles)
 
 
-def _fit(fit: dict[str, Any]) -> Iterator[str]:
+def _fit(fit: Facts) -> Iterator[str]:
     node = f", node {fit['node']}" if fit.get("node") else ""
     name = f"{fit['profile']} ({fit['maker']} {fit['model']}){node}"
     yield from wrapped("  ", ascii_only(f"{name} {CERTAINTY[fit['certainty']]}"))
@@ -120,9 +119,7 @@ def _fit(fit: dict[str, Any]) -> Iterator[str]:
         yield from wrapped("      ", f"not told apart from {names}: look at its nameplate")
 
 
-def snippet(
-    report: Report, device: dict[str, Any], fit: dict[str, Any], roles: Counter[str]
-) -> Iterable[str]:
+def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> Iterable[str]:
     """Lines to paste into a site file. roles: how many devices of each, with this one."""
     name = report["bus"] if report["bus"] != "port" else "new"
     is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]

@@ -104,7 +104,9 @@ def _case(arguments: Namespace) -> Case:
     with cli.ends(NO_START, OSError, at=proof_tests.path_of(arguments.state_dir)):
         records = proof_tests.read(arguments.state_dir).records
     shadow = seen.shadow
-    link = _chosen(arguments, [each for each in links if each["role"] in _roles(arguments)])
+    link = _chosen(
+        arguments, [each for each in links if each["role"] in KINDS[arguments.kind].roles]
+    )
     facts = _facts(arguments.kind, link, shadow.reader.header, records) | {
         "cabinet_state": s.STATES[shadow.out[s.STATE]],
         "is_open": _is_open(shadow),
@@ -122,10 +124,6 @@ def _is_open(shadow: Shadow) -> bool:
     states = [base.rack_value(shadow, rack, s.CONTACTOR_STATE) for rack in racks]
     is_off = not shadow.out[s.PCS_ENABLE_OK] and not shadow.out[s.CONTACTOR_SUPPLY_OK]
     return is_off and shadow.out[s.STATE] not in MOVING and not {*states} & {*LIVE}
-
-
-def _roles(arguments: Namespace) -> tuple[str, ...]:
-    return KINDS[arguments.kind].roles
 
 
 def _chosen(arguments: Namespace, found: list[Facts]) -> Facts:

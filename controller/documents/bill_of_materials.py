@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Sequence
 
 from controller.documents import locked
-from controller.documents.document import Block, Column, Facts, Heading, Text, table
+from controller.documents.document import Block, Columns, Facts, Heading, Text, table
 from controller.documents.locked import Package
 from controller.system import release
 
@@ -139,7 +139,7 @@ def _dependencies(
 def blocks(found: Facts) -> list[Block]:
     """The document as a table."""
     own = found["metadata"]["component"]
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "name": "name",
         "version": lambda each: each.get("version", "that of the box"),
         "scope": "scope",

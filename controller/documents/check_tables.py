@@ -13,7 +13,7 @@ from controller.config import (
     unit_access,
     wear_profile,
 )
-from controller.config.bus_times import Exchange
+from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.config.devices import METERS, Device, key_of_address
 from controller.core.parameters import SHARE
@@ -116,7 +116,7 @@ def devices(config: Config) -> Iterator[str]:
         yield from wrapped(f"  {words[0]}  ", "  ".join([*words[1:], numbers]))
 
 
-def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
+def buses(config: Config, schedule: Schedule) -> Iterator[str]:
     """The cyclic exchanges of each bus and how busy they keep it."""
     more = "times include turn-around and gaps; a stop is sent first"
     yield from ("", f"BUSES (cyclic messages; {more})")
@@ -139,7 +139,7 @@ def buses(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
             )
 
 
-def latencies(config: Config, schedule: dict[str, list[Exchange]]) -> Iterator[str]:
+def latencies(config: Config, schedule: Schedule) -> Iterator[str]:
     """The worst case of a stop, part by part."""
     parts = bus_times.stop_latency(config, schedule)
     what = "WORST CASE, E-STOP CONTACT TO THE BYTES THAT DROP THE PERMIT"
@@ -169,7 +169,7 @@ def stored_ms(config: Config, state_directory: str) -> int:
     )
 
 
-def path(config: Config, schedule: dict[str, list[Exchange]], measured_ms: int) -> Iterator[str]:
+def path(config: Config, schedule: Schedule, measured_ms: int) -> Iterator[str]:
     """The path, part by part, and the delays that load tracking accepts; see stored_ms."""
     parts, control = track_path.path_delay(config, schedule), config.control
     of_value = [part for part in parts if part.what != track_path.HOLD]

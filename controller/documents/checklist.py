@@ -6,7 +6,7 @@ inject it, because the same contact or gas trips all its stages.
 """
 
 from controller.config import bus_times, stage_states, tapers, time_chain, wired
-from controller.config.bus_times import Exchange
+from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.config.equipment import EQUIPMENT
 from controller.documents import effect_words, matrix_tables
@@ -74,7 +74,7 @@ def facts(found: Config) -> Facts:
     }
 
 
-def _test(stage: tuple, found: Config, schedule: dict[str, list[Exchange]]) -> Facts:
+def _test(stage: tuple, found: Config, schedule: Schedule) -> Facts:
     level, _, _, _ = found.stage_words[stage[m.S_ID]]
     parts = time_chain.chain(found, schedule, stage)
     held = time_chain.held_chain(found, schedule, stage)

@@ -1,7 +1,16 @@
 """The commissioning checklist as a document to print and fill in."""
 
 from controller.documents import matrix_tables
-from controller.documents.document import Block, Column, Facts, Heading, Table, Text, section, table
+from controller.documents.document import (
+    Block,
+    Columns,
+    Facts,
+    Heading,
+    Table,
+    Text,
+    section,
+    table,
+)
 
 FIELDS = ("measured, s", "tester", "date", "pass")
 BY_WIRE_FIELDS = ("both on before", "enable off, s", "supply off, s", *FIELDS[1:])
@@ -34,7 +43,7 @@ def _opened(test: Facts) -> str:
     return "-" if test["open_latest_ms"] is None else _seconds(test["open_latest_ms"])
 
 
-ARMED: dict[str, Column] = {
+ARMED: Columns = {
     "stage": "stage",
     "cause": "cause",
     "trips at": "trips_at",
@@ -44,7 +53,7 @@ ARMED: dict[str, Column] = {
     "latest, s": _latest,
     "open, s": _opened,
 }
-BY_WIRE: dict[str, Column] = {
+BY_WIRE: Columns = {
     "row": "key",
     "how to prove it": "inject",
     "enable off latest, s": lambda each: _seconds(each["enable_latest_ms"]),
@@ -66,7 +75,8 @@ def blocks(made: Facts) -> list[Block]:
             "name, not under the row's number: the slower stages of the row would hide that it is "
             "late. firebreak test proof list shows what is missing."
         ),
-        *_sign(),
+        Heading(2, "Sign of the powers"),  # the step before every other one with power
+        Text(SIGN),
         *_hard_wired(made),
         Heading(2, f"Stages that are armed ({len(tests)})"),
         table(tests, ARMED, FIELDS),
@@ -78,11 +88,6 @@ def blocks(made: Facts) -> list[Block]:
         *matrix_tables.taper_blocks(made["tapers"]),
         *_times(tests),
     ]
-
-
-def _sign() -> list[Block]:
-    """The step before every other one with power."""
-    return [Heading(2, "Sign of the powers"), Text(SIGN)]
 
 
 def _apart(made: Facts) -> list[str]:

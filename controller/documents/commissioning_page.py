@@ -4,7 +4,7 @@ from controller.documents import document, matrix_grid, matrix_tables
 from controller.documents.document import (
     Banner,
     Block,
-    Column,
+    Columns,
     Facts,
     Heading,
     Mark,
@@ -62,7 +62,7 @@ def _plan(plan: Facts | None) -> list[Block]:
 
 
 def _tests(made: Facts) -> list[Block]:
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "test": "row",
         "what": "what",
         "stages": lambda test: " ".join(test["stages"]) or "by wire",
@@ -83,7 +83,7 @@ def _tests(made: Facts) -> list[Block]:
 
 def _signs(signs: list[Facts]) -> list[Block]:
     words = "A small charge and discharge in TEST mode: converter, racks and grid meter agree."
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "unit": "unit",
         "devices": "code",
         "date": lambda each: each["date"] or "-",

@@ -71,6 +71,7 @@ CARDS = "cards"
 
 
 Column = str | Callable[[Facts], Cell]
+Columns = dict[str, Column]
 
 
 def table(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from controller.config import equipment, time_chain
 from controller.documents import document, effect_words
-from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text
+from controller.documents.document import Block, Columns, Facts, Heading, Mark, Table, Text
 from controller.documents.hazard_log import ROOT, site
 from controller.rows import matrix_words, proof_intervals, records
 from controller.rows.records import BY_ID
@@ -42,7 +42,7 @@ TABLES = {
     "outputs": "An output",
     "expired": "Outputs without the controller",
 }
-COLUMNS: dict[str, Column] = {
+COLUMNS: Columns = {
     "signal": lambda line: ", ".join(line["signals"]),
     "fault": "fault",
     "detected by": lambda line: ", ".join(line["stages"]) or Mark("missing", "not detected"),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import safety
 from controller.config import bus_times, configuration, time_chain
-from controller.config.bus_times import Exchange
+from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.documents.document import Facts
 from controller.rows.records import ROWS, by_row, feature_name
@@ -70,7 +70,7 @@ def facts(log: Facts, measured: Facts) -> Facts:
 
 
 @functools.cache
-def site() -> tuple[Config, dict[str, list[Exchange]]]:
+def site() -> tuple[Config, Schedule]:
     """(Config, bus schedule) of the example site. All figures of this module are from this site."""
     found = configuration.load(str(EXAMPLE))
     return found, bus_times.schedule(found)
@@ -89,9 +89,7 @@ def _rows(measured: Facts) -> dict[int, Facts]:
     }
 
 
-def _stage(
-    found: Config, schedule: dict[str, list[Exchange]], stage: tuple, measured: Facts
-) -> Facts:
+def _stage(found: Config, schedule: Schedule, stage: tuple, measured: Facts) -> Facts:
     own = {label: each for label, each in measured.items() if each["stage"] == stage[m.S_ID]}
     return {
         "stage": stage[m.S_ID],
@@ -104,7 +102,7 @@ def _stage(
     }
 
 
-def _latest_ms(found: Config, schedule: dict[str, list[Exchange]], stage: tuple) -> int | None:
+def _latest_ms(found: Config, schedule: Schedule, stage: tuple) -> int | None:
     """The site's chain until contactors are open, else until power is zero; None: no energy."""
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from controller.documents.document import Block, Column, Facts, Heading, Mark, Table, Text, table
+from controller.documents.document import Block, Columns, Facts, Heading, Mark, Table, Text, table
 from controller.documents.matrix_tables import stages_of
 
 FIELDS = (
@@ -49,7 +49,7 @@ def blocks(facts: Facts) -> list[Block]:
 
 def summary(facts: Facts) -> Table:
     """One line for each hazard."""
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "id": "id",
         "hazard": "hazard",
         "rows": lambda each: ", ".join(map(str, each["rows"])),
@@ -106,7 +106,7 @@ def _case(case: Facts) -> str:
     return f"{case['course']}: {_time(case['off_ms'])} {case['off']}{failed}"
 
 
-STAGES: dict[str, Column] = {
+STAGES: Columns = {
     "row": "row",
     "stage": "stage",
     "takes energy": lambda stage: "yes" if stage["takes_energy"] else "no",

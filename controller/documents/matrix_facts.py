@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from controller.config import bus_times, schema, stage_states, tapers, thresholds
-from controller.config.bus_times import Exchange
+from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.documents import effect_words, matrix_tables
 from controller.documents.document import Facts
@@ -42,9 +42,7 @@ def facts(found: Config | None = None, lines: Iterable[str] = ()) -> Facts:
     }
 
 
-def _row(
-    row: int, stages: list[tuple], found: Config | None, schedule: dict[str, list[Exchange]]
-) -> Facts:
+def _row(row: int, stages: list[tuple], found: Config | None, schedule: Schedule) -> Facts:
     code, meaning = matrix_words.confidence(row)
     return {
         "row": row,
@@ -59,7 +57,7 @@ def _row(
     }
 
 
-def _stage(stage: tuple, found: Config | None, schedule: dict[str, list[Exchange]]) -> Facts:
+def _stage(stage: tuple, found: Config | None, schedule: Schedule) -> Facts:
     name, sentence, remedy = reason_words.stage_text(stage)
     basis, confidence = readings.basis(stage)
     facts = {
@@ -82,9 +80,7 @@ def _stage(stage: tuple, found: Config | None, schedule: dict[str, list[Exchange
     return _of_site(facts, stage, found, schedule) if found else facts
 
 
-def _of_site(
-    facts: Facts, stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
-) -> Facts:
+def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> Facts:
     """The facts of a stage on a site, without numbers if no BMS reports the stage's signal."""
     own, _ = thresholds.levels(stage, found.hma["chemistry"])
     if facts["set"] != own:

@@ -5,7 +5,7 @@ import functools
 import io
 
 from controller.documents import document, matrix_tables
-from controller.documents.document import Block, Column, Facts, Table, Text, section
+from controller.documents.document import Block, Columns, Facts, Table, Text, section
 from controller.rows import matrix_words
 from controller.rows.facts import sources
 from controller.rows.records import BY_ID
@@ -32,7 +32,7 @@ COLUMNS: dict[int, tuple[str, tuple[str, ...]]] = {
     m.D_OPERATOR: ("oper", _X),
     m.D_MAINTENANCE: ("maint", _X),
 }
-CAUSES: dict[str, Column] = {
+CAUSES: Columns = {
     "row": "row",
     "stage": "stage",
     "state": matrix_tables.state_cell,
@@ -53,7 +53,7 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 def grid(facts: Facts) -> Table:
     """A line for each stage; facts: of matrix_facts.facts."""
-    outputs: dict[str, Column] = {
+    outputs: Columns = {
         head: functools.partial(_letter, index) for index, (head, _) in COLUMNS.items()
     }
     return document.table(matrix_tables.stages_of(facts["rows"]), CAUSES | outputs)

@@ -6,7 +6,7 @@ from controller.documents import document, effect_words, matrix_tables
 from controller.documents.document import (
     Block,
     Cell,
-    Column,
+    Columns,
     Facts,
     Heading,
     Mark,
@@ -105,7 +105,7 @@ def _general_blocks() -> list[Block]:
     ]
 
 
-def _columns(named: Facts | None) -> dict[str, Column]:
+def _columns(named: Facts | None) -> Columns:
     """{header: its cell} of the stages of a site, or of all."""
     state = {"state": matrix_tables.state_cell} if named else {}
     return {

@@ -11,13 +11,13 @@ from controller.config import (
     time_chain,
     wired,
 )
-from controller.config.bus_times import Exchange
+from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.documents.document import (
     Banner,
     Block,
     Cell,
-    Column,
+    Columns,
     Facts,
     Heading,
     Mark,
@@ -66,9 +66,7 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
     }
 
 
-def times(
-    stage: tuple, found: Config, schedule: dict[str, list[Exchange]]
-) -> dict[str, int | None]:
+def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | None]:
     """Times until power is zero or outputs have followed, and until a fan waits for the agent."""
     held = time_chain.held_chain(found, schedule, stage)
     return {
@@ -131,7 +129,7 @@ def placed(state: Facts) -> str:
 
 def taper_blocks(found: list[Facts]) -> list[Block]:
     """The tapers as a section of a document; found: of tapers.facts."""
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "of the": "what",
         "power": "power",
         "falls": tapers.range_words,
@@ -149,7 +147,7 @@ def row_blocks(rows: list[Facts]) -> list[Block]:
     """A section with the source of each row; rows: of matrix_facts.facts."""
     codes = "; ".join([f"{code}: {words}" for code, words in matrix_words.CONFIDENCE.items()])
     words = "The clause that asks for the row. The confidence of its numbers is beside each stage."
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "row": "row",
         "what it is": "what",
         "source and clause": _source,
@@ -243,7 +241,7 @@ def state_cell(stage: Facts) -> Cell:
 
 
 # stages that are not armed
-NOT_ARMED: dict[str, Column] = {"stage": "stage", "cause": "cause", "state": state_cell}
+NOT_ARMED: Columns = {"stage": "stage", "cause": "cause", "state": state_cell}
 
 
 def stages_of(rows: Iterable[Facts]) -> list[Facts]:

@@ -1,7 +1,7 @@
 """`firebreak document reasons`: every code with its words and remedy. REASONS.md is its output."""
 
 from controller.core.base import reasons
-from controller.documents.document import Block, Column, Facts, Heading, Text, section, table
+from controller.documents.document import Block, Columns, Facts, Heading, Text, section, table
 from controller.rows import danger, matrix_words, reason_words
 from safety import matrix as m
 
@@ -54,7 +54,7 @@ def blocks(found: Facts) -> list[Block]:
     for title, first, after in GROUPS:
         codes = [code for code in found["codes"] if first <= code["code"] < after]
         out += section(title, table(codes, {"code": "label", **WORDS}))
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "stage": "stage",
         "code": lambda stage: reasons.label(stage["code"]),
         "what it says": "sentence",

@@ -22,6 +22,13 @@ RED = (
     "Keep away: fire, smoke, gas, emergency stop, hot cells, a battery or an I/O module that no "
     "longer reports, or an unknown danger."
 )
+LAMPS = (
+    ("RED", RED),
+    ("AMBER", "A warning, or the contactors are open. Cells stay live."),
+    ("both dark", "In operation: under voltage and current. Dark does not end the danger."),
+    ("both flash", "Somebody tests the lamps."),
+    ("horn", "With red or amber: the cabinet has just stopped, or no air flows."),
+)
 EXPLOSION = {
     "68": "panels or doors of the cabinet may blow open: stay out of their way",
     "69": "the fan should keep the gas below its flammable limit, but may fail to do so",
@@ -102,7 +109,7 @@ def blocks(found: Facts) -> list[Block]:
             f"({found['chemistry']}), up to {found['energy_Wh'] / 1000:g} kWh, up to "
             f"{found['dc_V_max']} V DC in each rack."
         ),
-        *section("What the lamps say", Table(("lamp", "means"), _lamps())),
+        *section("What the lamps say", Table(("lamp", "means"), LAMPS)),
         *section("What is off, and what is not", Table(("after a stop", "state"), energy)),
         *section("Gas, fan and agent", Table(("what", "does"), _air(found))),
         *section("Call, and where things are", Table(("what", "this site"), places)),
@@ -119,16 +126,6 @@ def _not_given(found: Facts) -> list[Block]:
         return []
     names = ", ".join(found["not_given"])
     return [Banner(f"NOT READY TO HANG UP. The site file does not give: {names}.")]
-
-
-def _lamps() -> list[tuple[str, str]]:
-    return [
-        ("RED", RED),
-        ("AMBER", "A warning, or the contactors are open. Cells stay live."),
-        ("both dark", "In operation: under voltage and current. Dark does not end the danger."),
-        ("both flash", "Somebody tests the lamps."),
-        ("horn", "With red or amber: the cabinet has just stopped, or no air flows."),
-    ]
 
 
 def _energy(found: Facts) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """`firebreak document times`: time chain of each stage that takes power, s, example site."""
 
 from controller.config import time_chain
-from controller.config.bus_times import Exchange
+from controller.config.bus_times import Schedule
 from controller.config.configuration import Config
 from controller.documents.document import Block, Heading, Table, Text
 from controller.documents.hazard_log import site
@@ -43,7 +43,7 @@ def times() -> Table:
     return Table((*HEADERS, "power zero", "contactors open"), rows)
 
 
-def cells(found: Config, schedule: dict[str, list[Exchange]], stage: tuple) -> list[str]:
+def cells(found: Config, schedule: Schedule, stage: tuple) -> list[str]:
     """[sensor, bus, debounce, tick, decided, power zero, contactors open] in seconds."""
     parts = time_chain.decision(found, schedule, stage)
     times_ms = {part.what: part.time_ms for part in parts}

@@ -8,7 +8,16 @@ from controller.config import equipment, time_chain, wired
 from controller.config.configuration import Config
 from controller.config.devices import Device
 from controller.config.topology import Bus
-from controller.documents.document import Block, Column, Facts, Heading, Table, Text, section, table
+from controller.documents.document import (
+    Block,
+    Columns,
+    Facts,
+    Heading,
+    Table,
+    Text,
+    section,
+    table,
+)
 from controller.rows import records
 
 # an output: what it does while its coil is energised, and while it is released
@@ -131,7 +140,7 @@ def _bus(config: Config, bus: Bus) -> Facts:
 def blocks(found: Facts) -> list[Block]:
     """The page."""
     modules = [block for each in found["modules"] for block in _module_blocks(each)]
-    rows: dict[str, Column] = {
+    rows: Columns = {
         "row": lambda each: f"row {each['row']}",
         "what": "what",
         "until": _chain_times,
@@ -199,7 +208,7 @@ def _bus_blocks(bus: Facts) -> list[Block]:
         "can": lambda: f"CAN, {bus['bitrate_bps']} bit/s",
     }[bus["kind"]]()
     word = "node" if bus["kind"] == "can" else "unit"
-    columns: dict[str, Column] = {
+    columns: Columns = {
         "device": lambda each: f"  {each['device']}",
         "address": lambda each: f"{word} {each['address'] or '-'}",
         "profile": "profile",

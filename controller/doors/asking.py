@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from controller.doors import job_in_plan
+from controller.doors.sending import Answer
 from controller.forms.field import Form, integer
 from controller.forms.reading import read
 from controller.forms.refusal import ConfigError, shown
@@ -29,9 +30,6 @@ JOB: Form = {
     "at_s": integer(0, ask.AT_S_MAX, 0),
     "for_s": integer(1, ask.FOR_S_MAX),
 }
-
-
-Answer = dict[str, Any]
 
 
 async def asked(run_directory: str, message: object) -> Answer:

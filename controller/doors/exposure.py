@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from controller.doors.addresses import LOCAL, address
 from controller.doors.settings import Settings, form
+from controller.forms.refusal import Path
 
 LISTENS, CONNECTS = "listens", "connects"
 HEAD = ("door", "way", "place", "what", "encrypted", "who proves it", "may at most")
@@ -37,7 +38,7 @@ def of(settings: Settings) -> list[Exposure]:
 
 
 def rows(
-    path: tuple[str, str],
+    path: Path,
     way: str,
     place: str,
     encryption: str,

@@ -5,11 +5,11 @@ import concurrent.futures
 import contextlib
 import math
 import sqlite3
-from typing import Any
 
 from controller.hints.no_answer import NO_TICK
 from controller.journal.ring import JournalError
 from controller.state import patch
+from controller.state.base import Facts
 from controller.state.watch import Kept, Watch
 from controller.system import caught, clock
 from controller.system.paths import plain
@@ -18,7 +18,6 @@ PERIOD_S, LINES_MAX = 0.2, 20
 OLD_S, HANGS_S = 5.0, 15.0  # a reading that hangs makes no old values
 UPDATES_MAX = 18_000  # an hour
 BEHIND_MS_MAX = 600_000  # beyond, a new watch costs less than what it has not read
-Facts = dict[str, Any]
 
 
 class NoState(Exception):

@@ -10,12 +10,13 @@ import math
 import statistics
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.core.policies.schedule import EARLY_S, LEAD_S, falling_W
 from controller.state import plan_file
 from controller.state.base import Facts
 from controller.state.forecast import Job
+from controller.state.plan_file import Plan
 from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
@@ -70,7 +71,7 @@ class Trial(NamedTuple):
         return set(self.lacks().values()) == {0}
 
 
-def read(run_directory: str) -> dict[str, Any] | None:
+def read(run_directory: str) -> Plan | None:
     """The plan beside a controller; None: missing or damaged."""
     try:
         return plan_file.read(plan_file.beside(run_directory))
@@ -78,9 +79,7 @@ def read(run_directory: str) -> dict[str, Any] | None:
         return None
 
 
-def joined(
-    found: Facts, plan: dict[str, Any] | None, given: Situation, job: Job, now_s: float
-) -> Facts:
+def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: float) -> Facts:
     """The answer of `ask`, with `plan` where a plan of the last two hours knows more."""
     is_known = not (given.unknown or given.unknown_battery)
     if plan is None or not is_known or not plan["slots"] or plan_file.is_old(plan, now_s):
@@ -88,7 +87,7 @@ def joined(
     return {**found, "plan": _answer(plan, given, job, now_s)}
 
 
-def _answer(plan: dict[str, Any], given: Situation, job: Job, now_s: float) -> Facts:
+def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
     """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest: the same
     of the first start from then on that fits, or None}.
     """
@@ -118,7 +117,7 @@ def _answer(plan: dict[str, Any], given: Situation, job: Job, now_s: float) -> F
     }
 
 
-def slots_of(plan: dict[str, Any]) -> Slots:
+def slots_of(plan: Plan) -> Slots:
     """The slots of a read plan. A reserve that it does not tell is that of the slot before."""
     found: Slots = {}
     reserve_permille, before_Wh = None, math.inf

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 from controller.doors import addresses
-from controller.doors.process import DoorError, House
+from controller.doors.process import DoorError, House, Values
 from controller.system import caught, clock, sockets
 from controller.system.paths import why
 
@@ -55,7 +55,7 @@ class Listener:
 
     def __init__(
         self,
-        values: dict[str, Any],
+        values: Values,
         tls: ssl.SSLContext | None,
         bytes_max: int,
         talk: Callable[[Connection], Awaitable[None]],
@@ -203,7 +203,7 @@ async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
 
 
 def tls(
-    house: House, values: dict[str, Any], certificate: str, key: str, authority: str
+    house: House, values: Values, certificate: str, key: str, authority: str
 ) -> ssl.SSLContext | None:
     """TLS with the files that these keys of a table name, beside doors.toml; None without a
     certificate. authority: signs the clients, if it is given. Raises DoorError.

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from controller.doors.feed import Feed
 from controller.doors.sending import Sender
-from controller.doors.settings import Settings
+from controller.doors.settings import Settings, Values
 from controller.system import caught, clock, realtime
 from controller.system.paths import DONE, NO_START, plain, say
 
@@ -62,7 +62,7 @@ class House:
 class Door(Protocol):
     """One table of doors.toml, [KIND.NAME]."""
 
-    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None: ...
+    def __init__(self, house: House, name: str, values: Values) -> None: ...
 
     async def run(self) -> None:
         """Serve until cancelled. Raises DoorError, OSError."""
@@ -100,9 +100,7 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
     return code
 
 
-async def _once(
-    title: str, door: type[Door], house: House, name: str, values: dict[str, Any]
-) -> None:
+async def _once(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
     """One door until it fails."""
     with caught.Last(f"door {title}: closed"):
         try:
@@ -111,9 +109,7 @@ async def _once(
             say(plain(error, values.get("listen", "")))
 
 
-async def _kept(
-    title: str, door: type[Door], house: House, name: str, values: dict[str, Any]
-) -> None:
+async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
     """One door, opened again AGAIN_S after it failed."""
     last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(title)
     while True:

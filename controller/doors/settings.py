@@ -22,6 +22,9 @@ MAY = h.ROLES[:3]  # an operator is a person at the cabinet
 SOURCE: Form = {"key": text(), "may": choice(MAY, MAY[0]), "hints_per_min_max": integer(1, 600, 60)}
 
 
+Values = dict[str, Any]  # of one table, [KIND.NAME], by its form
+
+
 class Source(NamedTuple):
     """may: the most that comes in through the doors, also if site.toml allows more."""
 
@@ -36,7 +39,7 @@ class Settings(NamedTuple):
 
     path: str
     sources: dict[str, Source]
-    doors: dict[str, dict[str, dict[str, Any]]]
+    doors: dict[str, dict[str, Values]]
 
     def beside(self, name: str) -> str:
         """The path of a file that doors.toml names."""
@@ -84,14 +87,14 @@ def form(kind: str) -> Any:
     return importlib.import_module(f"controller.doors.{kind}.form")
 
 
-def together(file: str, path: Path, values: dict[str, Any], *names: str) -> None:
+def together(file: str, path: Path, values: Values, *names: str) -> None:
     """Refuse a table with some of the keys that belong together. Raises ConfigError."""
     missing = [name for name in names if not values[name]]
     if missing and len(missing) < len(names):
         refuse(file, (*path, missing[0]), "is missing", f"all of {', '.join(names)}, or none")
 
 
-def source_of(settings: Settings, path: tuple[str, ...], name: str) -> Source:
+def source_of(settings: Settings, path: Path, name: str) -> Source:
     """The source that a door names. Raises ConfigError."""
     if not isinstance(name, str) or name not in settings.sources:
         names = ", ".join(settings.sources) or "none is in this file"

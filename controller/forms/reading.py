@@ -7,8 +7,7 @@ from typing import Any, NoReturn
 
 from controller.forms.field import REQUIRED, Field, Form, allowed_text, check_value, choice, few
 from controller.forms.refusal import ConfigError, Path, dotted, is_secret, refuse, shown
-from controller.system import toml_text
-from controller.system.regular_file import link_opener
+from controller.system import regular_file, toml_text
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
@@ -16,8 +15,7 @@ def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
     default the path. Raises ConfigError, toml_text.TomlError.
     """
     try:
-        with open(path, "rb", opener=link_opener) as file:
-            data = file.read(bytes_max + 1)
+        data = regular_file.read(path, bytes_max + 1, regular_file.link_opener)
     except OSError as error:
         raise ConfigError(f"{name or path}: cannot be read: {error.strerror}") from error
     if len(data) > bytes_max:

@@ -18,11 +18,11 @@ import os
 import zlib
 from array import array
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from controller.recorder.fast_anchor import BLOCKS_A_DAY
 from controller.recorder.fast_ring import FOLDER, HEAD, MAGIC, MASK, blocks_of, files, number_of
 from controller.recorder.ticks import COLUMNS
+from controller.state.base import Facts
 from controller.store import durable
 
 BLOCK_S, BLOCKS_A_FILE = 60, 60
@@ -94,7 +94,7 @@ class Fast:
         """A block is full."""
         return len(self._rows) // len(COLUMNS) * tick_ms >= BLOCK_S * 1000
 
-    def write(self, header: dict[str, Any]) -> None:
+    def write(self, header: Facts) -> None:
         """Store the rows as a block; without room they are lost, and said once. header: all but
         number, count, columns and previous.
         """
@@ -112,7 +112,7 @@ class Fast:
             self._last = header["inode"], header["sequence"]
             self._trim()
 
-    def _block(self, header: dict[str, Any], rows: "array[int]") -> tuple[bytes, bytes]:
+    def _block(self, header: Facts, rows: "array[int]") -> tuple[bytes, bytes]:
         """(bytes of a block, its hash)."""
         width = len(COLUMNS)
         content = b"".join([_packed(rows[at::width]) for at in range(width)])

@@ -81,8 +81,7 @@ def files(folder: str) -> list[str]:
 
 def blocks_of(path: str) -> Iterator[Block]:
     """The whole blocks of a file; what is damaged between them is left out. OSError."""
-    with open(path, "rb", opener=regular_file.opener) as file:
-        data = file.read(FILE_BYTES_MAX)
+    data = regular_file.read(path, FILE_BYTES_MAX)
     at = data.find(MAGIC)
     while at >= 0:
         block = _block_at(data, at)

@@ -8,10 +8,11 @@ that rest on the device are then due again.
 
 import contextlib
 import os
-from typing import Any, SupportsInt
+from typing import SupportsInt
 
 from controller.recorder.events import NOTE, Event, event
 from controller.run import link_statistics, operator_client
+from controller.state.base import Facts
 from controller.store import proof_lines, proof_state, proof_tests, replacements, sign_tests
 from controller.system import utc
 from controller.system.paths import plain
@@ -25,9 +26,7 @@ RECORDER = "the recorder"
 class ProofWatch:
     """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
 
-    def __init__(
-        self, state_directory: str, told: dict[str, Any] | None = None, run_directory: str = ""
-    ):
+    def __init__(self, state_directory: str, told: Facts | None = None, run_directory: str = ""):
         """told: of an earlier recorder. run_directory: with the serial numbers of the devices."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
@@ -36,7 +35,7 @@ class ProofWatch:
         self._due_us: int | None = None
 
     def look(
-        self, now_us: int, label: tuple[SupportsInt, str, int | None], header: dict[str, Any] | None
+        self, now_us: int, label: tuple[SupportsInt, str, int | None], header: Facts | None
     ) -> list[Event]:
         """Events since the last look, at most each LOOK_US. label: (utc_us, source, within)."""
         self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us
@@ -64,7 +63,7 @@ class ProofWatch:
         return [*self._trouble(wrong), *(swapped or []), *self._passed(rows)]
 
     def _swapped(
-        self, moment: proof_tests.Moment, header: dict[str, Any], found: proof_lines.Found
+        self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
     ) -> list[Event] | None:
         """Events of devices with another serial number than the ledger; None: all as before."""
         ledger, told = proof_tests.Ledger(self._directory), None
@@ -91,7 +90,7 @@ class ProofWatch:
         with contextlib.suppress(OSError):
             operator_client.sign(self._commands, unit, True)
 
-    def _serials(self, header: dict[str, Any]) -> dict[str, str]:
+    def _serials(self, header: Facts) -> dict[str, str]:
         """{device: its serial number} of those that report one."""
         try:
             serials = (link_statistics.read(self._links) or {}).get("serials", {})
@@ -115,7 +114,7 @@ class ProofWatch:
         before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
-    def _passed(self, rows: list[dict[str, Any]]) -> list[Event]:
+    def _passed(self, rows: list[Facts]) -> list[Event]:
         """Events of the rows whose level is higher than was told of the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}

@@ -79,8 +79,7 @@ def read(path: str, doubts: list[str] | None = None) -> list[Quarter]:
 
 def _measured(path: str) -> tuple[dict[int, Quarter], str]:
     """The same by number, in the order of the file, in which they were measured, and the line."""
-    with open(path, "rb", opener=regular_file.link_opener) as file:
-        data = file.read(BYTES_MAX + 1)
+    data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     lines = data.decode("ascii", "replace").splitlines()
     if len(data) > BYTES_MAX or not lines or lines[0] not in HEADERS:
         raise QuartersError(f"{path}: is no quarters.csv of the recorder: its header is another")

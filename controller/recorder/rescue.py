@@ -10,10 +10,11 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from controller.recorder import database as db
+from controller.state.base import Facts
 from controller.store import chain, durable
 from controller.system import json_text
 
@@ -88,7 +89,7 @@ class Known(NamedTuple):
 
     trips: list
     published: tuple[int, bytes] | None
-    meta: dict[str, Any]
+    meta: Facts
     captures: list[tuple[int, str]]
 
 
@@ -116,7 +117,7 @@ def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]
         return
 
 
-def _state(old: sqlite3.Connection, known: Known) -> dict[str, Any]:
+def _state(old: sqlite3.Connection, known: Known) -> Facts:
     """Meta to go on with: of the old one, unless the head that was published is newer than that."""
     found = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from controller.forms import field as forms
 from controller.forms.reading import Form, file_text, read
 from controller.forms.refusal import ConfigError, not_allowed, refuse
+from controller.siting.things import Table
 from controller.system import json_text
 
 BYTES_MAX = 4_000_000
@@ -94,7 +95,7 @@ def _document(path: str) -> Any:
         raise ConfigError(f"{path}: is not JSON; allowed {ALLOWED}") from None
 
 
-def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> dict[str, Any]:
+def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> Table:
     """The values of the keys of a form; other keys of the output, and null, are left out."""
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: is another JSON; allowed {ALLOWED}")
@@ -104,7 +105,7 @@ def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> dict[str
     return read(path, where, given, form)
 
 
-def _unit(place: dict[str, Any]) -> LiveUnit:
+def _unit(place: Table) -> LiveUnit:
     temperature, rise = place["temperature_ddegC"], place["rise_ddegC_per_min"]
     words = ["- C" if temperature is None else f"{temperature / 10:.1f} C"]
     if rise is not None:
@@ -114,7 +115,7 @@ def _unit(place: dict[str, Any]) -> LiveUnit:
     return LiveUnit(tuple(words), bool(place["rows"]))
 
 
-def _lines(path: str, found: dict[str, Any]) -> list[str]:
+def _lines(path: str, found: Table) -> list[str]:
     state = "" if found["is_live"] else " NOT TICKING, last state"
     read_at = found["utc_text"] or f"up {found['uptime_ms'] // 1000} s"
     gas = [

@@ -9,7 +9,6 @@ from controller.siting.items import (
     Measure,
     Rule,
     each_area,
-    each_model,
     fact_item,
     gap_item,
     of_models,
@@ -122,11 +121,6 @@ def container_wall(site: Site, rule: Rule) -> Items:
 def walk_in_units(site: Site) -> list[Unit]:
     """Units that a person can go into."""
     return [unit for unit in site.units if unit.model["walk_in"]]
-
-
-def of_walk_ins(key: str) -> Measure:
-    """A measure: one key of each model of the walk-in units."""
-    return each_model(key, walk_in_units, NO_WALK_IN)
 
 
 def walk_in_size(size_m: Callable[[Table], float]) -> Measure:

@@ -7,7 +7,7 @@ between, the fire test. A distance and a rating are rounded down, the distance o
 import json
 import math
 
-from controller.siting import audit, geometry, reductions, report
+from controller.siting import geometry, reductions, report
 from controller.siting.audit import Finding
 from controller.siting.site import Site
 from controller.siting.things import Exposure, Unit
@@ -23,7 +23,7 @@ Way = dict[str, str | int]
 def toml(site: Site, findings: list[Finding]) -> str:
     """The file as text."""
     head: Way = {"schema": 1, "name": site.facts["name"], "audit": report.headline(findings)}
-    head["open"] = _open(findings)
+    head["open"] = "; ".join(report.open_lines(findings))
     lines = ["# Made by `firebreak siting --places`: do not edit, make it anew.", *_lines(head)]
     for unit in site.units:
         x_m, y_m = geometry.middle(unit.shape.points[0], unit.shape.points[2])
@@ -33,11 +33,6 @@ def toml(site: Site, findings: list[Finding]) -> str:
         for way in (*_to_units(site, unit), *_to_exposures(site, unit)):
             lines += ["", "[[way]]", *_lines(way)]
     return "\n".join([*lines, ""])
-
-
-def _open(findings: list[Finding]) -> str:
-    wanting = audit.open_ones(findings).items()
-    return "; ".join([f"{verdict}: {report.ids(some)}" for verdict, some in wanting])
 
 
 def _lines(table: Way) -> list[str]:

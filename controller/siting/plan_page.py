@@ -78,9 +78,8 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
     """(elements, height) under the plan: scale bar, signs, rules not met, limits of the plan."""
     bar, bar_px = _scale_bar(view, site.lengths)
     signs, bottom = _signs(site, bar_px + 90, view.width_px)
-    wanting = audit.open_ones(findings).items()
     lines = list(site.live.lines) if site.live else []
-    lines += [f"{verdict}: {report.ids(some)}" for verdict, some in wanting]
+    lines += report.open_lines(findings)
     beyond = [each for each in site.exposures if not parts.is_seen(view, each.shape)]
     words = ", ".join([f"{each.name} ({each.kind})" for each in beyond])
     lines += [*site.placeholder_lines, *([f"beyond the plan: {words}"] if beyond else [])]

@@ -137,7 +137,7 @@ def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> 
     return Site(path, top, *things, singles.get("fence"), singles.get("la_r3", {}))
 
 
-def _energy_kWh(path: str, where: tuple[str, ...], table: Table) -> float:
+def _energy_kWh(path: str, where: Path, table: Table) -> float:
     """Energy of a model, given once, and no more than its volume can hold: a zero too many."""
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None

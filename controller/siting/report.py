@@ -1,8 +1,6 @@
 """The audit as text for a terminal (plain ASCII, 80 columns) and as data for JSON."""
 
-from typing import Any
-
-from controller.documents.document import wrapped
+from controller.documents.document import Facts, wrapped
 from controller.siting import audit, geometry, rules
 from controller.siting.audit import Finding
 from controller.siting.fields import NEAR_m
@@ -133,6 +131,11 @@ def _not_applicable(findings: list[Finding]) -> list[str]:
     return _folded(*[("  ", f"{reason}: {ids(some)}") for reason, some in by_reason.items()])
 
 
+def open_lines(findings: list[Finding]) -> list[str]:
+    """The ids of the rules that are not met, and of those that lack a fact."""
+    return [f"{verdict}: {ids(some)}" for verdict, some in audit.open_ones(findings).items()]
+
+
 def ids(findings: list[Finding]) -> str:
     """The ids of their rules."""
     return " ".join([each.rule.id for each in findings])
@@ -187,7 +190,7 @@ def headline(findings: list[Finding]) -> str:
     return f"{words}, {len(not_met)} not met, {len(lacking)} need a fact"
 
 
-def document(site: Site, findings: list[Finding]) -> dict[str, Any]:
+def document(site: Site, findings: list[Finding]) -> Facts:
     """The whole report as plain lists and dictionaries."""
     return {
         "schema": 1,
@@ -219,7 +222,7 @@ def document(site: Site, findings: list[Finding]) -> dict[str, Any]:
     }
 
 
-def _rule_document(finding: Finding) -> dict[str, Any]:
+def _rule_document(finding: Finding) -> Facts:
     rule = finding.rule
     return {
         "id": rule.id,
@@ -236,7 +239,7 @@ def _rule_document(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _item_document(rule: rules.Rule, item: Item) -> dict[str, Any]:
+def _item_document(rule: rules.Rule, item: Item) -> Facts:
     value = round(item.value, 6) if isinstance(item.value, float) else item.value
     return {
         "measured": value,

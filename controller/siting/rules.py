@@ -254,7 +254,9 @@ RULES = (
             "m",
         ),
         _stated(
-            "B23d", "walk-in: maintenance only", places.of_walk_ins("entry_for_maintenance_only")
+            "B23d",
+            "walk-in: maintenance only",
+            each_model("entry_for_maintenance_only", places.walk_in_units, places.NO_WALK_IN),
         ),
     ),
     *_of(scopes.OUTDOOR_UNITS, _by_edition("", "G 4.4.3.6 (?)", "G IFC 1207.5.7 (?)"))(

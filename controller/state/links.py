@@ -48,7 +48,7 @@ def facts(shadow: Shadow, counters: Facts | None) -> Facts:
             "unnamed_state": of(device, "states"),
             "spent_writes": of(device, "spent"),
             "refusal": _refusal(device, of(device, "racks")),
-            "stop": _unseen_stop(device),
+            "stop": None if device.get("shows_stop", True) else UNSEEN_STOP,
         }
         for device in header.get("devices", [])
     ]
@@ -141,11 +141,6 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
     fits = profile.shipped()[report["fits"] - 1] if report["fits"] else ""
     allowed = f"profile {fits} would fit" if fits else "no shipped profile fits these ids"
     return f"id 0x{can_id:X} {words}, no value counts; {allowed}"
-
-
-def _unseen_stop(device: Facts) -> str | None:
-    """A sentence about a converter of which no reading shows that it has stopped, else None."""
-    return None if device.get("shows_stop", True) else UNSEEN_STOP
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:

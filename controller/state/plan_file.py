@@ -23,12 +23,13 @@ from controller.forms.field import (
 )
 from controller.forms.refusal import ConfigError, refuse
 from controller.store import durable
-from controller.system import json_text, paths
+from controller.system import json_text, paths, regular_file
 from controller.system.utc import elapsed_s
 
 RUN_DIRECTORY, FILE = "/run/firebreak-planner", "plan.json"
 VERSION, BYTES_MAX, OLD_S, EARLY_S = 1, 256 << 10, 7200.0, 300.0
 SLOTS_MAX, ACTUAL_MAX, LINES_MAX, CHARACTERS_MAX = 192, 96, 32, 300
+Plan = dict[str, Any]  # the content of the file
 HABITS = ("holds_cap", "trades", "told", "energy_only")
 
 
@@ -124,11 +125,10 @@ class PlanFileError(Exception):
     """The file is no plan: what, where, what is allowed, in one line."""
 
 
-def read(path: str) -> dict[str, Any]:
+def read(path: str) -> Plan:
     """The checked file. PlanFileError: one line; FileNotFoundError: no planner has run."""
     try:
-        with open(path, "rb", opener=reading.link_opener) as file:
-            data = file.read(BYTES_MAX + 1)
+        data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -145,7 +145,7 @@ def read(path: str) -> dict[str, Any]:
         raise PlanFileError(str(error)) from None
 
 
-def checked(path: str, content: Any) -> dict[str, Any]:
+def checked(path: str, content: Any) -> Plan:
     """The content, if it has the form. Raises ConfigError."""
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: is not a table; allowed is a plan.json of this box")
@@ -159,17 +159,17 @@ def checked(path: str, content: Any) -> dict[str, Any]:
     return found
 
 
-def written(path: str, content: dict[str, Any]) -> None:
+def written(path: str, content: Plan) -> None:
     """Replace the file as a whole, readable for everybody. Raises OSError, ConfigError."""
     text = json.dumps(checked(path, content), allow_nan=False, separators=(",", ":"))
     durable.put(path, ".new", [text.encode("ascii")], 0o644)
 
 
-def age_s(plan: dict[str, Any], now_s: float) -> float:
+def age_s(plan: Plan, now_s: float) -> float:
     """Age of a read file at a time, UTC in s since 1970."""
     return elapsed_s(datetime.fromisoformat(plan["at"]).timestamp(), now_s)
 
 
-def is_old(plan: dict[str, Any], now_s: float) -> bool:
+def is_old(plan: Plan, now_s: float) -> bool:
     """The planner has written nothing for two hours, or the clock was set back since."""
     return not -EARLY_S <= age_s(plan, now_s) <= OLD_S

@@ -1,8 +1,7 @@
 """The facts of the page `plan`: the content of plan.json, or one line about why none is there."""
 
-from typing import Any
-
 from controller.state import plan_file
+from controller.state.base import Facts
 from controller.state.plan_file import PlanFileError
 from controller.system.paths import plain
 
@@ -11,10 +10,10 @@ START = (
 )
 
 
-def facts(run_directory: str, now_s: float) -> dict[str, Any]:
+def facts(run_directory: str, now_s: float) -> Facts:
     """{plan: content or None, trouble: why there is none, or None, is_old, age_s}."""
     path = plan_file.beside(run_directory)
-    found: dict[str, Any] = {"plan": None, "trouble": None, "is_old": False, "age_s": None}
+    found: Facts = {"plan": None, "trouble": None, "is_old": False, "age_s": None}
     try:
         plan = plan_file.read(path)
     except FileNotFoundError:
@@ -25,7 +24,7 @@ def facts(run_directory: str, now_s: float) -> dict[str, Any]:
     return found | {"plan": plan, "is_old": is_old, "age_s": round(age_s)}
 
 
-def summary(run_directory: str, now_s: float) -> dict[str, Any] | None:
+def summary(run_directory: str, now_s: float) -> Facts | None:
     """The part of `status --json`; None without a plan."""
     found = facts(run_directory, now_s)
     plan = found["plan"]

@@ -109,9 +109,8 @@ def opened(state_directory: str) -> Record | None:
 def trouble(state_directory: str) -> str | None:
     """Why a record cannot be read, in a few words; None if it is absent or empty."""
     try:
-        with open(os.path.join(state_directory, FILE), "rb", opener=regular_file.opener) as file:
-            if file.read(1):
-                Record(state_directory).summary()
+        if regular_file.read(os.path.join(state_directory, FILE), 1):
+            Record(state_directory).summary()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, sqlite3.Error) as error:

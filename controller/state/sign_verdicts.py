@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from controller.core.policies import meter_sign
 from controller.state import step_numbers as numbers
 from controller.state.base import Facts
+from controller.state.step_numbers import Phases
 from controller.state.step_samples import AC, DC, GRID, LOAD, Samples
 
 AGREES, OPPOSITE, NOTHING = "agrees", "opposite", "nothing moved"
@@ -25,7 +26,7 @@ STEPS_W_MIN = 4  # quanta of the set-point between charge and discharge, at leas
 PASSED, FAILED, UNDECIDED = "passed", "failed", "not decided"
 
 
-def facts(samples: Samples, phases: Sequence[tuple[int, int]], meter_result: int | None) -> Facts:
+def facts(samples: Samples, phases: Phases, meter_result: int | None) -> Facts:
     """{unit, result, points: [{point, verdict, moved_W, expected_W, uncertainty_W}]}.
 
     meter_result: of the grid meter's own test in this run (meter_sign), None without one.
@@ -43,9 +44,7 @@ def result(points: Sequence[Facts]) -> str:
     return PASSED if all([each in GOOD for each in verdicts.values()]) else UNDECIDED
 
 
-def _point(
-    name: str, samples: Samples, phases: Sequence[tuple[int, int]], meter_result: int | None
-) -> Facts:
+def _point(name: str, samples: Samples, phases: Phases, meter_result: int | None) -> Facts:
     seen, share = samples.points[name], _expected(name, samples)
     xs, ys = numbers.means(samples.setpoints, seen, phases)
     found = numbers.slope(xs, ys)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from controller.state.step_samples import Sample
 
+Phases = Sequence[tuple[int, int]]  # begin and end of each, ms
 LAST_PERMILLE = 500  # of a step, that counts as settled
 
 
@@ -17,7 +18,7 @@ def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:
 
 
 def means(
-    asked: Sequence[Sample], seen: Sequence[Sample], phases: Sequence[tuple[int, int]]
+    asked: Sequence[Sample], seen: Sequence[Sample], phases: Phases
 ) -> tuple[list[float], list[float]]:
     """Means of set-point and values in each phase that has both."""
     pairs = [(settled(asked, each), settled(seen, each)) for each in phases]
@@ -38,7 +39,7 @@ def slope(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float] | Non
     return found, math.sqrt(rest / (len(xs) - 2) / spread)
 
 
-def noise_W(samples: Sequence[Sample], phases: Sequence[tuple[int, int]]) -> float:
+def noise_W(samples: Sequence[Sample], phases: Phases) -> float:
     """Largest standard deviation of the settled values of a phase, W."""
     parts = [settled(samples, each) for each in phases]
     return max([statistics.pstdev(each) for each in parts if each], default=0.0)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from controller.state import step_numbers as numbers
 from controller.state.base import Facts
+from controller.state.step_numbers import Phases
 from controller.state.step_samples import AC, GRID, Sample, Samples
 
 POINTS = (AC, GRID)
@@ -37,13 +38,13 @@ class Step(NamedTuple):
     peak: float
 
 
-def facts(samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int) -> Facts:
+def facts(samples: Samples, phases: Phases, tick_ms: int) -> Facts:
     """{unit, steps_W, points: of `_point`} of a unit."""
     points = [_point(name, samples, phases, tick_ms) for name in POINTS if name in samples.points]
     return {"unit": samples.place.unit + 1, "rated_W": samples.place.rated_W, "points": points}
 
 
-def _point(name: str, samples: Samples, phases: Sequence[tuple[int, int]], tick_ms: int) -> Facts:
+def _point(name: str, samples: Samples, phases: Phases, tick_ms: int) -> Facts:
     """{point, too_little, steps, refresh_ms, figures}; a figure is {value, uncertainty}."""
     seen, sign = samples.points[name], -1 if name == GRID else 1
     steps = _steps(samples, seen, phases, sign)
@@ -59,10 +60,7 @@ def _point(name: str, samples: Samples, phases: Sequence[tuple[int, int]], tick_
 
 
 def _too_little(
-    samples: Samples,
-    seen: Sequence[Sample],
-    phases: Sequence[tuple[int, int]],
-    steps: Sequence[Step],
+    samples: Samples, seen: Sequence[Sample], phases: Phases, steps: Sequence[Step]
 ) -> str:
     """Why the figures would say nothing, or ""."""
     if len(steps) < STEPS_MIN:
@@ -77,9 +75,7 @@ def _too_little(
     return NOISY if moved_W < least_W else ""
 
 
-def _steps(
-    samples: Samples, seen: Sequence[Sample], phases: Sequence[tuple[int, int]], sign: int
-) -> list[Step]:
+def _steps(samples: Samples, seen: Sequence[Sample], phases: Phases, sign: int) -> list[Step]:
     found = []
     for before, after in zip(phases, phases[1:]):
         sent = [each for each in samples.sent if after[0] <= each.at_ms < after[1]]
@@ -131,7 +127,7 @@ def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[floa
 def _figures(
     samples: Samples,
     seen: Sequence[Sample],
-    phases: Sequence[tuple[int, int]],
+    phases: Phases,
     steps: Sequence[Step],
     tick_ms: int,
     sign: int,

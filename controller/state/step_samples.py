@@ -15,6 +15,7 @@ from safety.image_check import topology
 
 AC, DC, GRID, LOAD = "converter AC", "converter DC", "grid meter", "load meter"
 METERS = {"meter_grid": GRID, "meter_load": LOAD}  # role of a device: its point
+Words = Sequence[int]  # of a tick, of a journal's arrays
 PER_W = 1_000_000  # mV x mA
 
 
@@ -80,9 +81,7 @@ class Samples:
         self.points: dict[str, list[Sample]] = {name: [] for name in (AC, DC, *racks, *of.meters)}
         self._hash = dict.fromkeys(METERS.values(), -1)
 
-    def take(
-        self, inp: Sequence[int], out: Sequence[int], fresh: Sequence[int], elapsed_ms: int
-    ) -> None:
+    def take(self, inp: Words, out: Words, fresh: Words, elapsed_ms: int) -> None:
         """Add one tick."""
         self.at_ms += elapsed_ms
         self.setpoints.append(Sample(self.at_ms, out[self.place.setpoint_at]))
@@ -97,7 +96,7 @@ class Samples:
     def _add(self, point: str, value_W: float) -> None:
         self.points[point].append(Sample(self.at_ms, value_W))
 
-    def _take_unit(self, inp: Sequence[int], fresh: Sequence[int], elapsed_ms: int) -> None:
+    def _take_unit(self, inp: Words, fresh: Words, elapsed_ms: int) -> None:
         layout, unit = self.place.layout, self.place.unit
         at = layout.unit_input(unit, 0)
         sent_W = inp[at + s.PCS_SENT_W]
@@ -109,16 +108,14 @@ class Samples:
             volts_mV, amps_mA = inp[at + s.PCS_DC_VOLTAGE_MV], inp[at + s.PCS_DC_CURRENT_MA]
             self._add(DC, volts_mV * amps_mA / PER_W)
 
-    def _take_rack(self, rack: int, inp: Sequence[int], fresh: Sequence[int]) -> None:
+    def _take_rack(self, rack: int, inp: Words, fresh: Words) -> None:
         layout = self.place.layout
         at = layout.rack_input(rack, 0)
         if fresh[layout.rack_group(rack, s.G_BMS_PACK)]:
             volts_mV, amps_mA = inp[at + s.RACK_VOLTAGE_MV], inp[at + s.RACK_CURRENT_MA]
             self._add(rack_point(rack), volts_mV * amps_mA / PER_W)
 
-    def _take_meter(
-        self, point: str, group: int, power_at: int, inp: Sequence[int], fresh: Sequence[int]
-    ) -> None:
+    def _take_meter(self, point: str, group: int, power_at: int, inp: Words, fresh: Words) -> None:
         """A reply with the same raw words is the same value."""
         raw_hash = inp[power_at + 1]
         if not fresh[group] or raw_hash == self._hash[point]:

@@ -10,7 +10,7 @@ from controller.core.base import reasons
 from controller.core.base.setpoint import O_BINDING_REASON
 from controller.core.policies import meter_sign
 from controller.journal.snapshot import Snapshot
-from controller.state.step_samples import Place, Samples, place
+from controller.state.step_samples import Place, Samples, Words, place
 from safety import signals as s
 from safety.bounds import TEST_PERMILLE
 
@@ -55,7 +55,7 @@ class Session:
         self._unit, self._step, self._until_ms = 0, -1, 0
 
     def take(
-        self, inp: Sequence[int], out: Sequence[int], fresh: Sequence[int], elapsed_ms: int
+        self, inp: Words, out: Words, fresh: Words, elapsed_ms: int
     ) -> tuple[int, int, int] | None:
         """One tick: (unit from 1, W, ms) to ask for now, or None."""
         self.ended = self.ended or self._trouble(inp, out)
@@ -73,7 +73,7 @@ class Session:
         now_ms = self.samples[unit].at_ms
         return [phase for phase in self.phases.get(unit, []) if phase[1] <= now_ms]
 
-    def _trouble(self, inp: Sequence[int], out: Sequence[int]) -> str:
+    def _trouble(self, inp: Words, out: Words) -> str:
         state, has_begun = out[s.STATE], bool(self.samples)
         if has_begun and not inp[s.KEY_RUN_OK]:
             return KEY  # first, because it also trips the cabinet
@@ -85,13 +85,13 @@ class Session:
             return STOPPED
         return "" if out[self._mode_at] == reasons.MODE_GRID else ISLAND
 
-    def _waiting(self, out: Sequence[int]) -> str:
+    def _waiting(self, out: Words) -> str:
         if out[s.STATE] != s.RUNNING:
             return WAITS_RUN
         return WAITS_METER if out[self._meter_at] == meter_sign.TESTING else ""
 
     def _advance(
-        self, inp: Sequence[int], out: Sequence[int], fresh: Sequence[int], elapsed_ms: int
+        self, inp: Words, out: Words, fresh: Words, elapsed_ms: int
     ) -> tuple[int, int, int] | None:
         of = self._places[self._unit]
         samples = self.samples.setdefault(of.unit, Samples(of))
@@ -108,7 +108,7 @@ class Session:
         power_W = self._signs[self._step] * step_W(of)
         return of.unit + 1, power_W, ms + SPARE_MS
 
-    def _note_held(self, of: Place, out: Sequence[int]) -> None:
+    def _note_held(self, of: Place, out: Words) -> None:
         """Note what limits or obliges a step that is not at its power."""
         asked_W = self._signs[max(self._step, 0)] * step_W(of)
         at = of.layout.outputs + O_BINDING_REASON

@@ -9,6 +9,7 @@ import errno
 import mmap
 import os
 import stat
+from collections.abc import Callable
 from typing import Protocol
 
 REFUSED = "it is a link, a pipe or a device; allowed a regular file"
@@ -107,6 +108,12 @@ def mapped(path: str, size: int) -> mmap.mmap:
     with open(path, "w+b", opener=opener) as file:
         os.posix_fallocate(file.fileno(), 0, size)
         return mmap.mmap(file.fileno(), size)
+
+
+def read(path: str, bytes_max: int, opener: Callable[[str, int], int] = opener) -> bytes:
+    """The first bytes of a file, at most so many. Raises OSError."""
+    with open(path, "rb", opener=opener) as file:
+        return file.read(bytes_max)
 
 
 def content(path: str) -> bytes:

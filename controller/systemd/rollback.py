@@ -9,6 +9,7 @@ any Python runs it beside a release whose own Python is gone.
 import contextlib
 import hashlib
 import os
+import pathlib
 import shutil
 import subprocess
 from argparse import Namespace
@@ -108,8 +109,7 @@ def _try_configuration(box: Box, now: str, before: str) -> None:
                 os.unlink(path)
         else:
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(content)
+            pathlib.Path(path).write_bytes(content)
 
 
 def _no_files(above: str, names: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import pathlib
 import platform
 import re
 import shutil
@@ -33,10 +34,13 @@ LINE = re.compile(r"([0-9a-f]{64})  (\S+)")
 VERSION = re.compile(r"\d{1,9}(\.\d{1,9}){0,9}", re.ASCII)
 
 
+Release = dict[str, Any]  # the content of release.json
+
+
 class Bundle(NamedTuple):
     """A checked bundle. release: the content of release.json; signer: who has signed it."""
 
-    release: dict[str, Any]
+    release: Release
     files: dict[str, bytes]
     signer: str
 
@@ -70,8 +74,7 @@ def _install(arguments: Namespace) -> int:
 
 def checked(path: str, signers: str) -> Bundle:
     """The bundle in a file. Raises BundleError, or OSError for a file that cannot be read."""
-    with open(path, "rb", opener=regular_file.link_opener) as file:
-        data = file.read(BYTES_MAX + 1)
+    data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     if len(data) > BYTES_MAX:
         raise BundleError(f"{path}: has more than {BYTES_MAX >> 20} MiB, so it is no bundle")
     try:
@@ -107,8 +110,7 @@ def _signer(path: str, listed: bytes, signature: bytes, signers: str) -> str:
     program = ssh_keygen()
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, SIGNATURE)
-        with open(place, "wb") as file:
-            file.write(signature)
+        pathlib.Path(place).write_bytes(signature)
         found = _asked(program, "find-principals", "-s", place, "-f", signers)
         names = found.stdout.decode("ascii", "replace").split()
         if found.returncode or not names:
@@ -157,9 +159,9 @@ def _files(path: str, archive: tarfile.TarFile, digests: dict[str, str]) -> dict
     return files
 
 
-def _release(path: str, files: dict[str, bytes]) -> dict[str, Any]:
+def _release(path: str, files: dict[str, bytes]) -> Release:
     try:
-        found: dict[str, Any] = json.loads(files[RELEASE])
+        found: Release = json.loads(files[RELEASE])
         is_right = bool(VERSION.fullmatch(found["version"])) and type(found["made_utc_s"]) is int
         is_right = is_right and {type(found["python"]), type(found["machine"])} == {str}
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -169,7 +171,7 @@ def _release(path: str, files: dict[str, bytes]) -> dict[str, Any]:
     return found
 
 
-def _check_fit(release: dict[str, Any], path: str) -> None:
+def _check_fit(release: Release, path: str) -> None:
     """The wheels are made for one Python on one kind of machine."""
     here = python_version(), platform.machine()
     if (release["python"], release["machine"]) != here:
@@ -183,7 +185,7 @@ def python_version() -> str:
     return subprocess.run(line, capture_output=True, text=True).stdout.strip()
 
 
-def _check_newer(release: dict[str, Any], path: str, root: str) -> None:
+def _check_newer(release: Release, path: str, root: str) -> None:
     """An old bundle keeps its good signature for ever, and an attacker could bring back its flaws.
     The way back is `firebreak box rollback`, or a person's --older.
     """
@@ -213,8 +215,7 @@ def _unpacked(bundle: Bundle, root: str, more: list[str]) -> int:
         for name, content in {**bundle.files, **stamp}.items():
             place = os.path.join(folder, name)
             os.makedirs(os.path.dirname(place), exist_ok=True)
-            with open(place, "wb") as file:
-                file.write(content)
+            pathlib.Path(place).write_bytes(content)
         script = os.path.join(folder, SCRIPT)
         words = "install", "--wheels", os.path.join(folder, "wheels"), "--root", root
         # of flash.sh; the commands of the installed release must not see it

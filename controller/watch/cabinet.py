@@ -48,7 +48,11 @@ class Cabinet:
             why = found.get("detail", "") if isinstance(found, dict) else ""
             raise Away(f"{self._url.netloc}: refuses with status {status}: {str(why)[:200]}")
         value, lists = found[key], [found.get(name, []) for name in ("missing", "unknown")]
-        if type(value) not in (bool, str) or value not in known or not all(map(_is_list, lists)):
+        if (
+            type(value) not in (bool, str)
+            or value not in known
+            or not all(isinstance(each, list) for each in lists)
+        ):
             raise Away(f"{self._url.netloc}: the answer is not that of a cabinet")
         return found
 
@@ -58,7 +62,3 @@ class Cabinet:
             link.request("POST", path, json.dumps(message), {"Authorization": f"Bearer {token}"})
             answer = link.getresponse()
             return answer.status, answer.read(BYTES_MAX)
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, list)

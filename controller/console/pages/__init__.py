@@ -3,6 +3,7 @@
 import importlib
 from typing import cast
 
+from controller.console.pages.text import Parts
 from controller.state.base import Facts
 
 # page: its module; a command loads the page that it shows alone
@@ -20,10 +21,10 @@ PAGES = {
 }
 
 
-def parts(page: str, facts: Facts) -> list[list[str]]:
+def parts(page: str, facts: Facts) -> Parts:
     """The parts of a page, each as the lines of a screen."""
     module = importlib.import_module(f"{__name__}.{PAGES[page]}")
-    return cast(list[list[str]], module.parts(facts))
+    return cast(Parts, module.parts(facts))
 
 
 def lines(page: str, facts: Facts, number: int = 1) -> list[str]:

@@ -5,6 +5,7 @@ from controller.console.pages.text import (
     HEIGHT,
     MARGIN,
     RULE,
+    Parts,
     checklist,
     duration,
     filled,
@@ -27,7 +28,7 @@ DETAILS_MAX = 19  # lines of a part
 LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The overview, then every alarm (state/alarms.py) in full, the most dangerous first."""
     if not facts["standing"]:
         return [page(_no_alarm(facts))]

@@ -1,13 +1,13 @@
 """The page devices: one block for each site device; "-" is unknown."""
 
-from controller.console.pages.text import HEIGHT, age, filled, folded, pages, wrapped
+from controller.console.pages.text import HEIGHT, Parts, age, filled, folded, pages, wrapped
 from controller.state.base import Facts
 from controller.state.devices import bound_by
 
 LINES_MAX = 4  # of one sentence
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The devices (state/devices.py) as parts of a page."""
     return pages(facts, filled(map(_block, facts["devices"]), HEIGHT - 3))
 

@@ -1,13 +1,13 @@
 """The page `events`, newest first: from the recorder, or from the journal without a recorder."""
 
-from controller.console.pages.text import filled, head, page, source, spread, uptime, wrapped
+from controller.console.pages.text import Parts, filled, head, page, source, spread, uptime, wrapped
 from controller.state.base import Facts
 
 LINES_MAX = 20  # of a part
 TEXT_AT = 12  # column where a folded text continues
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The events (state/events.py) as parts of a page: each with its whole text."""
     found = filled([_lines(event) for event in facts["events"][::-1]], LINES_MAX)
     feet = [spread(source(facts), f"page {at} of {len(found)}") for at in range(1, len(found) + 1)]

@@ -5,6 +5,7 @@ from controller.console.pages.text import (
     MARGIN,
     RULE,
     WIDTH,
+    Parts,
     duration,
     filled,
     folded,
@@ -22,7 +23,7 @@ CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The links (state/links.py) as parts of a page; of several, silent devices come first."""
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [

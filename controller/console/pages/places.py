@@ -2,7 +2,16 @@
 
 from controller.console.pages.alarms import ahead
 from controller.console.pages.status import VALUE_WORDS, contact, gas
-from controller.console.pages.text import HEIGHT, filled, folded, head, pages, scaled, wrapped
+from controller.console.pages.text import (
+    HEIGHT,
+    Parts,
+    filled,
+    folded,
+    head,
+    pages,
+    scaled,
+    wrapped,
+)
 from controller.state.base import Facts
 from controller.state.places import TEST, UNIT, WALL
 
@@ -14,7 +23,7 @@ SHOWN = ("door", "smoke", "heat", "fire_panel", "gas_relay", "airflow")
 ORDER_LINES, WAYS_LINES = 3, 6
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The places (state/places.py) as parts of a page."""
     blocks = [_above(facts), *map(_block, facts["places"])]
     return pages(facts, filled(blocks, HEIGHT - len(head(facts)) - 1))

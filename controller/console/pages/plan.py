@@ -2,7 +2,16 @@
 
 from controller.console.pages import plan_words as words
 from controller.console.pages.plan_words import Plan, Span
-from controller.console.pages.text import HEIGHT, RULE, filled, folded, pages, scaled, wrapped
+from controller.console.pages.text import (
+    HEIGHT,
+    RULE,
+    Parts,
+    filled,
+    folded,
+    pages,
+    scaled,
+    wrapped,
+)
 from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
@@ -16,12 +25,12 @@ HEADER = COLUMNS.format(
 )
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The plan (console/plan_seen.py) as parts of a page below the controller's head."""
     return pages(facts, filled(blocks(facts), ROOM))
 
 
-def blocks(facts: Facts) -> list[list[str]]:
+def blocks(facts: Facts) -> Parts:
     """The lines; those of one block stay together on a page."""
     plan = facts["plan"]
     if plan is None:

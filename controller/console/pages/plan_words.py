@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from controller.state.plan_file import Plan
 from controller.system.worded import counted
 
 QUARTER = timedelta(minutes=15)
@@ -22,7 +23,6 @@ CURRENCY_MAX = 8
 MEANINGS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
             "told": "follows a plan of jobs", "energy_only": "earns by prices alone"}  # fmt: skip
 Row = dict[str, Any]
-Plan = dict[str, Any]
 
 
 class Span(NamedTuple):

@@ -1,6 +1,6 @@
 """The page `racks`: one line per rack; "-" is unknown. If there are several parts, worst first."""
 
-from controller.console.pages.text import CELLS, RULE, folded, head, page, scaled
+from controller.console.pages.text import CELLS, RULE, Parts, folded, head, page, scaled
 from controller.state.base import Facts
 from controller.state.racks import worst_first
 
@@ -12,7 +12,7 @@ PER_PAGE = 16
 _WAYS = ("charge", "discharge")
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The racks (state/racks.py) as parts of a page."""
     racks = facts["racks"]
     starts = range(0, len(racks), PER_PAGE)

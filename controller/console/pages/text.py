@@ -19,6 +19,7 @@ CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
 NOT_WORTH_W = 50  # rounds to 0.0 kW
 # a detector reports it while its day is not set or impossible
+Parts = list[list[str]]  # of a page: the lines of each
 NO_DAY_D = int(signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][INPUT_LOW])
 
 
@@ -227,9 +228,9 @@ def wrapped(line: str, margin: int) -> list[str]:
     return textwrap.wrap(line, WIDTH, subsequent_indent=" " * margin, break_on_hyphens=False)
 
 
-def filled(blocks: Iterable[list[str]], lines_max: int) -> list[list[str]]:
+def filled(blocks: Iterable[list[str]], lines_max: int) -> Parts:
     """[lines of a part]: the blocks in their order; a block that fits a part is never split."""
-    found: list[list[str]] = [[]]
+    found: Parts = [[]]
     for block in blocks:
         if found[-1] and len(found[-1]) + len(block) > lines_max:
             found.append([])
@@ -246,7 +247,7 @@ def page(lines: Iterable[str]) -> list[str]:
     return kept[:HEIGHT]
 
 
-def pages(facts: Facts, bodies: list[list[str]]) -> list[list[str]]:
+def pages(facts: Facts, bodies: Parts) -> Parts:
     """Parts of a page, each with the head and, if there are several, its number."""
     count = len(bodies)
     return [

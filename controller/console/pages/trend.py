@@ -1,6 +1,6 @@
 """The page `trend`: each quantity of the last minutes as a line of ten levels."""
 
-from controller.console.pages.text import duration, folded, pages, source
+from controller.console.pages.text import Parts, duration, folded, pages, source
 from controller.state.base import Facts
 
 LEVELS = "_.,-~=+*#@"
@@ -8,7 +8,7 @@ COLUMNS = 42
 GAP = " "
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The trend (state/trend.py) as the one part of a page."""
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
     rows = [_row(each) for each in facts["quantities"]]

@@ -4,6 +4,7 @@ from controller.console.pages import actuator, causes
 from controller.console.pages.text import (
     ANY_W,
     HEIGHT,
+    Parts,
     age,
     contradicted,
     directed,
@@ -25,7 +26,7 @@ CAUSE_LINES = 4
 FEW_LINES = 6
 
 
-def parts(facts: Facts) -> list[list[str]]:
+def parts(facts: Facts) -> Parts:
     """The parts of the page (state/why.py): the battery, then each actuator."""
     actuators = [page([*head(facts), *actuator.block(each)]) for each in facts["actuators"]]
     return [_battery(facts), *actuators]

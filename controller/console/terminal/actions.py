@@ -123,11 +123,8 @@ class Actions:
     def acknowledged(self, alarm: tuple[int, ...] | None) -> str | None:
         """The person who has acknowledged these causes, as a line; None without one."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
-        with (
-            contextlib.suppress(OSError, ValueError, KeyError, TypeError),
-            open(path, "rb", opener=regular_file.opener) as file,
-        ):
-            content = json_text.loads(file.read(_BYTES_MAX).decode("ascii"))
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            content = json_text.loads(regular_file.read(path, _BYTES_MAX).decode("ascii"))
             if alarm == tuple(content["causes"]):
                 return spool.plain(
                     f"ACK    {content['who']} at {content['where']} has seen this alarm."

@@ -4,11 +4,10 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
-from typing import Any
 
 from controller.doors.alarms import letter, post
 from controller.doors.alarms.outbox import Outbox, Row
-from controller.doors.process import DoorError, House, Told
+from controller.doors.process import DoorError, House, Told, Values
 from controller.doors.quota import Recent
 from controller.system import clock
 from controller.system.paths import say
@@ -25,7 +24,7 @@ UNKNOWN = "a cabinet without an answer yet"
 class Door:
     """One receiver. `turn` with each reading of the state; it never waits for the receiver."""
 
-    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: Values) -> None:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
         self._house, self._values = house, {**values, "ca_file": ca_file}
         self._title = f"alarms.{name}"

@@ -1,13 +1,12 @@
 """The keys of [alarms.NAME] in doors.toml: one relay of mails, or one address of a webhook."""
 
 import re
-from typing import Any
 
 from controller.doors.addresses import LOCAL
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
-from controller.doors.settings import Settings, together
+from controller.doors.settings import Settings, Values, together
 from controller.forms.field import Form, choice, integer, matching, several
-from controller.forms.refusal import refuse
+from controller.forms.refusal import Path, refuse
 
 ADDRESS = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,190}")
 SERVER = re.compile(r"[A-Za-z0-9.:-]{1,190}:[0-9]{1,5}")
@@ -31,7 +30,7 @@ FORM: Form = {
 MAIL = ("server", "from", "to")
 
 
-def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
+def check(settings: Settings, path: Path, values: Values) -> None:
     """Either a relay with its addresses, or a url. Raises ConfigError."""
     found = [key for key in MAIL if values[key] is not None]
     if values["url"] is None and len(found) < len(MAIL):
@@ -55,7 +54,7 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         )
 
 
-def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """It only sends."""
     url, place = values["url"], _place(values)
     # the rest of such an address may be the secret of the receiver
@@ -65,12 +64,12 @@ def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) 
     return placed(path, CONNECTS, shown, encryption, [(what, "-", "nothing comes in")])
 
 
-def _place(values: dict[str, Any]) -> str:
+def _place(values: Values) -> str:
     """Host, and port if it is given."""
     url = values["url"]
     return str(url.partition("://")[2].partition("/")[0] if url else values["server"])
 
 
-def _is_encrypted(values: dict[str, Any]) -> bool:
+def _is_encrypted(values: Values) -> bool:
     url = values["url"]
     return bool(url.startswith("https") if url else values["tls"] != "none")

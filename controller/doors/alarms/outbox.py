@@ -68,8 +68,7 @@ class Outbox:
         file counts as no file: then a standing alarm is sent once more.
         """
         try:
-            with open(self._path, "rb", opener=regular_file.opener) as file:
-                found = json_text.loads(file.read(BYTES_MAX))
+            found = json_text.loads(regular_file.read(self._path, BYTES_MAX))
             told, waiting = set(found["told"]), dict(found["waiting"])
             if not all(isinstance(each, str) for each in (*told, *waiting)):
                 raise ValueError("names are texts")

@@ -14,11 +14,10 @@ import smtplib
 import socket
 import ssl
 import urllib.parse
-from typing import Any
 
 from controller.doors.alarms.letter import Letter
 from controller.doors.mqtt.words import tls_words
-from controller.doors.process import DoorError
+from controller.doors.process import DoorError, Values
 from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0
@@ -26,7 +25,7 @@ EXCHANGE_S = 60.0  # a receiver that sends a byte now and then is never silent
 PERMANENT = 500  # answers of SMTP from here on say that another try is in vain
 
 
-def mail(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
+def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
     """Send by the site's relay. {address: its answer} of those for whom it took no letter."""
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
@@ -63,9 +62,7 @@ def mail(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
 class _Relay(smtplib.SMTP):
     """A connection whose socket `connect` opens, so that the time of the exchange bounds it."""
 
-    def __init__(
-        self, values: dict[str, Any], connect: deadline.Connect, context: ssl.SSLContext
-    ) -> None:
+    def __init__(self, values: Values, connect: deadline.Connect, context: ssl.SSLContext) -> None:
         self._connect, self._context = connect, context if values["tls"] == "tls" else None
         host, _, port = values["server"].rpartition(":")
         super().__init__(host, int(port), timeout=TIMEOUT_S)
@@ -75,7 +72,7 @@ class _Relay(smtplib.SMTP):
         return self._context.wrap_socket(link, server_hostname=host) if self._context else link
 
 
-def webhook(values: dict[str, Any], secret: str, letter: Letter) -> dict[str, int]:
+def webhook(values: Values, secret: str, letter: Letter) -> dict[str, int]:
     """POST {cabinet, alarms, text} with an Idempotency-Key; 2xx means taken. It refuses nobody."""
     parts = urllib.parse.urlsplit(values["url"])
     headers = {"Content-Type": "application/json", "Idempotency-Key": letter.identity}

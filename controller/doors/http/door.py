@@ -1,20 +1,18 @@
 """The door: one listening address, its pages and its rules."""
 
-from typing import Any
-
 from controller.doors.http.connection import HEAD_MAX, Client
 from controller.doors.http.counts import Counts
 from controller.doors.http.guard import Guard
 from controller.doors.http.pages import Pages
 from controller.doors.http.stream import Stream
 from controller.doors.listener import Connection, Listener, tls
-from controller.doors.process import House
+from controller.doors.process import House, Values
 
 
 class Door:
     """One listening address."""
 
-    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: Values) -> None:
         context = tls(house, values, "certificate", "key", "client_ca")
         self.counts, stream = Counts(values["connections_max"] // 2), Stream(house.feed)
         self._pages, self._rules = Pages(house, stream, self.counts), Guard(values)

@@ -2,11 +2,10 @@
 
 import ipaddress
 import re
-from typing import Any
 
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import Settings, source_of, together
+from controller.doors.settings import Settings, Values, source_of, together
 from controller.forms.field import Form, flag, integer, matching, passing, tables, text, texts
 from controller.forms.refusal import Path, refuse
 from controller.system.worded import counted
@@ -33,7 +32,7 @@ FORM: Form = {
 }
 
 
-def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
+def check(settings: Settings, path: Path, values: Values) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     is_safe = is_local(values["listen"]) or bool(values["certificate"])
     together(settings.path, path, values, "certificate", "key")
@@ -56,7 +55,7 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
                 refuse(settings.path, (*at, "source"), "may grid_cap without TLS", allowed)
 
 
-def _check_names(file: str, path: Path, values: dict[str, Any]) -> None:
+def _check_names(file: str, path: Path, values: Values) -> None:
     for name in values["names"]:
         if not NAME.fullmatch(name) and not address(name):
             allowed = "host names in small letters, or addresses"
@@ -66,7 +65,7 @@ def _check_names(file: str, path: Path, values: dict[str, Any]) -> None:
         refuse(file, (*path, "names"), f"is empty, and listen is {values['listen']}", allowed)
 
 
-def _check_open(file: str, path: Path, values: dict[str, Any], is_safe: bool) -> None:
+def _check_open(file: str, path: Path, values: Values, is_safe: bool) -> None:
     """A door that other machines reach."""
     where = f"listen is {values['listen']}, which other machines reach"
     if not is_safe and not values["plain"]:
@@ -77,7 +76,7 @@ def _check_open(file: str, path: Path, values: dict[str, Any], is_safe: bool) ->
         refuse(file, (*path, "token"), f"is missing, and {where}", allowed)
 
 
-def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """One row for readers, and one for each source that may send."""
     is_near, count = is_local(values["listen"]), len(values["token"])
     plain = "no: plain = true" if values["plain"] and not is_near else "no"

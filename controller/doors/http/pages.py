@@ -73,7 +73,7 @@ class Pages:
         await self._house.feed.fresh()
         if (state := self._house.feed.live) is None:
             raise Refused(503, "controller", self._house.feed.trouble)
-        return Answer(200, json.dumps(state).encode())
+        return _json(state)
 
     async def _events(self, request: Request) -> Answer:
         if self._stream.clients >= self._counts.streams_max:
@@ -92,7 +92,7 @@ class Pages:
                     raise Refused(503, "controller", str(error)) from None
                 if name not in DATED and not facts["is_live"]:
                     raise Refused(503, "controller", NO_TICK)
-                answer = Answer(200, json.dumps(facts).encode())
+                answer = _json(facts)
                 self._kept[f"{name} {span_s}"] = clock.now_us(), answer
             return answer
 
@@ -103,15 +103,14 @@ class Pages:
         except ConfigError as error:
             raise Refused(400, "hint", str(error)) from None
         status = 200 if h.taken(answer["code"]) else STATUS.get(answer["code"], 409)
-        return Answer(status, json.dumps(answer).encode())
+        return _json(answer, status)
 
     async def _ask(self, request: Request) -> Answer:
         """The answer of `firebreak ask`; the journal is read once a second for all clients."""
         try:
-            found = await asking.asked(self._house.run_directory, _message(request))
+            return _json(await asking.asked(self._house.run_directory, _message(request)))
         except ConfigError as error:
             raise Refused(400, "ask", str(error)) from None
-        return Answer(200, json.dumps(found).encode())
 
 
 def _span_s(request: Request) -> int:
@@ -144,8 +143,8 @@ def _fixed() -> dict[str, Make]:
     return {path: _always(answer) for path, answer in found.items()}
 
 
-def _json(value: object) -> Answer:
-    return Answer(200, json.dumps(value).encode())
+def _json(value: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value).encode())
 
 
 def _always(answer: Answer) -> Make:

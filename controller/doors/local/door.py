@@ -5,13 +5,12 @@ import collections
 import contextlib
 import functools
 from collections.abc import Callable, Hashable
-from typing import Any
 
 from controller.core.base import hint_codes as h
 from controller.doors.listener import LINES_MAX, Connection, Listener
 from controller.doors.local import framing
 from controller.doors.local.client import Client, ready
-from controller.doors.process import DoorError, House
+from controller.doors.process import DoorError, House, Values
 from controller.hints.no_answer import problem
 from controller.system import caught, clock
 from controller.system.paths import say
@@ -26,7 +25,7 @@ SERIAL_RETRY_S = 0.2
 class Door:
     """One table [local.NAME]."""
 
-    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: Values) -> None:
         self._house, self._values = house, values
         self._house.feed.period_s = PERIOD_S
         self.line: SerialLine | None = None

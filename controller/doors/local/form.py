@@ -1,11 +1,10 @@
 """The keys of [local.NAME] in doors.toml."""
 
 import os
-from typing import Any
 
 from controller.config.bus_schema import BAUDS_BD
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import Settings
+from controller.doors.settings import Settings, Values
 from controller.forms.field import Form, choice, integer, text
 from controller.forms.refusal import Path, refuse
 
@@ -18,14 +17,14 @@ FORM: Form = {
 }
 
 
-def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
+def check(settings: Settings, path: Path, values: Values) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     for name in ("listen", "serial"):
         if values[name] and not os.path.isabs(values[name]):
             refuse(settings.path, (*path, name), "is no whole path", "a path that begins with /")
 
 
-def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """One row for each place: who sends has signed it with the key of a source."""
     found = [("hints, state", "the MAC of each hint", "as site.toml")]
     places = [each for each in (values["listen"], values["serial"]) if each]

@@ -27,7 +27,7 @@ from controller.doors.modbus.controls import (
 from controller.doors.modbus.form import TLS
 from controller.doors.modbus.image import TEMPLATE, covered, part, put
 from controller.doors.modbus.values import of_state
-from controller.doors.process import House
+from controller.doors.process import House, Values
 from controller.hints import hint_statistics, no_answer
 from controller.system import caught, clock
 from controller.system.paths import say
@@ -59,7 +59,7 @@ LINES_MAX = 20
 class Door:
     """One door with all its connections. `counts`: how often each cause came."""
 
-    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: Values) -> None:
         self._house, self._title, self._values = house, f"modbus.{name}", values
         self._tls = listener.tls(house, values, *TLS)
         self._last = caught.Last(f"door {self._title}: a request has failed", LINES_MAX)

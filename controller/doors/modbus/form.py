@@ -1,13 +1,12 @@
 """The keys of [modbus.NAME] in doors.toml."""
 
 import re
-from typing import Any
 
 from controller.doors.addresses import address, place
 from controller.doors.exposure import LISTENS, Exposure, rows as placed
-from controller.doors.settings import MAY as ROLES, Settings, source_of, together
+from controller.doors.settings import MAY as ROLES, Settings, Values, source_of, together
 from controller.forms.field import Form, choice, flag, integer, matching, table, text
-from controller.forms.refusal import refuse
+from controller.forms.refusal import Path, refuse
 
 NAME = re.compile(r"[ -~]{1,64}")
 LISTEN = re.compile(r"[0-9a-fA-F.:]{2,45}")
@@ -29,7 +28,7 @@ FORM: Form = {
 }
 
 
-def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> None:
+def check(settings: Settings, path: Path, values: Values) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     if str(address(values["listen"]) or "") != values["listen"]:
         refuse(settings.path, (*path, "listen"), "is no IP address")
@@ -47,7 +46,7 @@ def check(settings: Settings, path: tuple[str, ...], values: dict[str, Any]) -> 
         refuse(settings.path, (*path, "may"), "is more than any of its sources may", words)
 
 
-def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """One row for readers, and one for each master."""
     where = place(values["listen"], values["port"])
     has_tls = bool(values["certificate"])

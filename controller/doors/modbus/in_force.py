@@ -1,12 +1,12 @@
 """Models 704 and 715 as they read back: what is in force of a source, never what was asked."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from controller.doors.feed import Facts
 from controller.doors.modbus.controls import FULL, HEARTBEAT, LIMIT, SET, Controls, Group
 from controller.doors.modbus.image import Value
 
-Facts = Mapping[str, Any]
 LASTING = ("valid", "resting")
 
 

@@ -3,13 +3,12 @@ implemented". Signs as in SunSpec: above 0 the battery gives.
 """
 
 import textwrap
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from controller.core.base import reasons
+from controller.doors.feed import Facts
 from controller.doors.modbus.image import POINTS, Value, scaled
 
-Facts = Mapping[str, Any]
 STATES = ("inhibited", "ready", "closing", "running", "stopping", "tripped")
 RUNNING = "running"
 INVERTER = dict(zip(STATES, (0, 7, 2, 3, 5, 6)))

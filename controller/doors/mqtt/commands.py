@@ -11,13 +11,13 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from controller.core.base import hint_codes as h
 from controller.doors import asking
 from controller.doors.mqtt.link import Message
 from controller.doors.quota import Recent
-from controller.doors.sending import Sender
+from controller.doors.sending import Answer, Sender
 from controller.forms.refusal import ConfigError, shown
 from controller.hints.no_answer import problem
 from controller.system import caught, clock, json_text
@@ -30,7 +30,6 @@ KEPT_US = 300_000_000  # how long an id keeps its answer
 MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
-Answer = dict[str, Any]
 Reply = Callable[[str, str, Answer, bytes | None], None]
 
 

@@ -6,12 +6,11 @@ import contextlib
 import random
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from controller.doors.mqtt.commands import VERBS, Answer, Desk
 from controller.doors.mqtt.link import REFUSED, Broker, Link, Lost, Message
 from controller.doors.mqtt.outlet import Outlet, text
-from controller.doors.process import DoorError, House, Told
+from controller.doors.process import DoorError, House, Told, Values
 from controller.system import clock
 from controller.system.paths import plain
 from controller.system.secret_file import secret
@@ -25,7 +24,7 @@ CHECK_S = 1.0
 class Door:
     """One table [mqtt.NAME]."""
 
-    def __init__(self, house: House, name: str, values: dict[str, Any]) -> None:
+    def __init__(self, house: House, name: str, values: Values) -> None:
         self._house, self._values = house, values
         self._told, self.counts = Told(f"mqtt.{name}"), collections.Counter[str]()
         self._base = f"firebreak/{values['cabinet']}"

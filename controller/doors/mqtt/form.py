@@ -1,11 +1,10 @@
 """The keys of [mqtt.NAME] in doors.toml."""
 
 import re
-from typing import Any
 
 from controller.doors.addresses import address, is_local, place
 from controller.doors.exposure import CONNECTS, Exposure, rows as placed
-from controller.doors.settings import Settings, source_of, together
+from controller.doors.settings import Settings, Values, source_of, together
 from controller.forms.field import Form, choice, flag, integer, matching, number, text, texts
 from controller.forms.refusal import Path, refuse
 
@@ -31,7 +30,7 @@ FORM: Form = {
 TOGETHER = (("certificate", "certificate_key"), ("user", "password_file"))
 
 
-def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
+def check(settings: Settings, path: Path, values: Values) -> None:
     """Refuse what no form can see. Raises ConfigError."""
     file = settings.path
     found = [source_of(settings, (*path, "sources"), name) for name in values["sources"]]
@@ -54,7 +53,7 @@ def check(settings: Settings, path: Path, values: dict[str, Any]) -> None:
         _check_plain(file, path, values, [each.name for each in found if each.may == "grid_cap"])
 
 
-def _check_plain(file: str, path: Path, values: dict[str, Any], obliging: list[str]) -> None:
+def _check_plain(file: str, path: Path, values: Values, obliging: list[str]) -> None:
     allowed = "tls = true, or a host of this machine such as 127.0.0.1"
     if obliging:
         refuse(file, (*path, "sources"), f"{obliging[0]} may send grid_cap without TLS", allowed)
@@ -62,7 +61,7 @@ def _check_plain(file: str, path: Path, values: dict[str, Any], obliging: list[s
         refuse(file, (*path, "password_file"), "would cross the network without TLS", allowed)
 
 
-def exposure(settings: Settings, path: tuple[str, str], values: dict[str, Any]) -> list[Exposure]:
+def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
     """One row for what goes out, and one for each source that the broker may speak for."""
     where, encryption = place(values["host"], values["port"]), "TLS" if values["tls"] else "no"
     rows = [("state, events, alarms", "-", "nothing comes in")] + [

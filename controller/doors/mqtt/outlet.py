@@ -6,7 +6,7 @@ import contextlib
 import json
 from typing import Any
 
-from controller.doors.feed import Feed, NoState
+from controller.doors.feed import Facts, Feed, NoState
 from controller.doors.mqtt.link import REFUSED, Link, Lost
 from controller.system import clock
 
@@ -24,7 +24,6 @@ ALARMS_S = 1.0  # they leave at once, whatever period_s is
 COUNTS_US = 10_000_000
 BATCH = 20
 AGAIN_US = 60_000_000  # after a broker has refused an event
-Facts = dict[str, Any]
 
 
 def text(value: object) -> str:
