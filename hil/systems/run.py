@@ -64,7 +64,7 @@ class Result(NamedTuple):
         """Import of each slot without the battery, of a load that takes so much more. A meter sets
         no sun of one second against the load of another one, as the mean of a slot would.
         """
-        seconds_W = (self.seconds_W[1] + self.battery_1s_W).reshape(-1, SLOT_S)
+        seconds_W = (self.seconds_W[1] + self.battery_1s_W).astype(float).reshape(-1, SLOT_S)
         swings_W = seconds_W - seconds_W.mean(axis=1, keepdims=True)
         net_W = self.wanted_W - self.pv_W + added_W
         return np.maximum(0.0, net_W[:, None] + swings_W).mean(axis=1)

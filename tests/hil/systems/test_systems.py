@@ -21,6 +21,7 @@ from hil.systems import (
     page,
     plays,
     run,
+    sender,
     series as system_series,
     spec,
     swing_figures,
@@ -187,14 +188,16 @@ def test_a_bound_counts_the_sun_and_the_load_of_the_run():
 
 
 def test_the_bound_of_the_energy_is_bought_in_the_cheapest_slots():
-    """200 kW for an hour at 0.1, 0.2, 0.4 and 0.2; the battery of 50 kW is empty."""
+    """200 kW for an hour at 0.1, 0.2, 0.4 and 0.2; what a battery of 50 kW keeps has the mean price."""
     result = made(1, battery=TABLE["battery"] | {"rated_W": 50_000})
     result.series.price[:] = [0.1, 0.2, 0.4, 0.2]
-    result = result._replace(spec=result.spec._replace(soc_permille=0))
-    bound = 62.5 * 0.1 + (50 + 50) * 0.2 + 37.5 * 0.4
-    assert figures.energy_cost_cut(result)[1] == pytest.approx(100 * (1 - bound / 45))
-    paid = spec.of_table(TABLE | {"tariff": {"currency": "EUR", "feed_in_per_kWh": 0.1}}, "test")
-    assert figures.energy_cost_cut(result._replace(spec=paid))[1] is None
+    one_way = sender.store_of(result.spec).one_way
+    kept_kWh = 12.5 * (3 * one_way - 1 / one_way)
+    bound = 62.5 * (0.1 + 0.2 + 0.2) + 37.5 * 0.4 - kept_kWh * 0.225
+    reached, best, _ = figures.energy_cost_cut(result)
+    assert best == pytest.approx(100 * (1 - bound / 45), abs=0.2) and reached == pytest.approx(0)
+    result.soc[-1] -= 12.5 / 645
+    assert figures.energy_cost_cut(result)[0] == pytest.approx(-100 * 12.5 * 0.225 / 45)
 
 
 @cases("""
