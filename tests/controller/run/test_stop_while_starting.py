@@ -403,7 +403,7 @@ def test_a_word_that_is_a_fault_and_running_at_once_is_stopped(raw, is_repeated)
 def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench):
     fields = {"name": "pcs_1", "role": "pcs", "bus": "pcs", "address": 1, "index": 0}
     stored = journal_header._device(SimpleNamespace(**fields, profile=bench.profile))
-    shown = links._unseen_stop(stored)
+    shown = None if stored.get("shows_stop", True) else links.UNSEEN_STOP
     assert (shown is None) == bench.profile.shows_stop
     lines = page._refusals({"device": "pcs_1", "refusal": None, "stop": shown})
     said = " ".join([each.strip() for each in lines])

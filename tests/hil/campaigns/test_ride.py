@@ -21,7 +21,7 @@ def rides(case):
     frequency = np.array([codes.frequency_Hz(case.sags, CODES[case.code], t) for t in times_s])
     power = np.full(count, 1e6)
     values = {VOLTAGE: voltage, FREQUENCY: frequency, LOAD: power, COMMANDED: np.zeros(count)}
-    found = Rides(codes.curve(case.code), LOAD, TICK_S)
+    found = Rides(codes.curve(case.code), TICK_S)
     found.feed(Block(True, times_s, values))
     found.close()
     return found.rides

@@ -64,9 +64,15 @@ def judged(name, fault, first_s, for_s):
     chosen = plays.chosen(name, "", {"days": 1})
     faulty, inputs = self_check.broken(chosen, {}, fault)
     result = seconds_of(faulty, range(first_s, first_s + for_s), inputs)
-    seconds_W = result.seconds_W[:, first_s : first_s + for_s]
-    short = result.spec._replace(days=for_s / run.DAY_S)
-    result = result._replace(spec=short, seconds_W=seconds_W)
+    seconds, slots = [slice(first_s // part, (first_s + for_s) // part) for part in (1, 900)]
+    arrays = "grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K"
+    result = result._replace(
+        spec=result.spec._replace(days=for_s / run.DAY_S),
+        series=type(result.series)(*[each[slots] for each in result.series]),
+        seconds_W=result.seconds_W[:, seconds],
+        battery_1s_W=result.battery_1s_W[seconds],
+        **{name: getattr(result, name)[slots] for name in arrays},
+    )
     asked = {each["name"]: each for each in chosen.figures}
     found = [each for each in figures.of(result) if asked[each.name]["asked"] is not None]
     return {each.name: self_check.judged(each._asdict(), asked[each.name], fault) for each in found}

@@ -121,7 +121,9 @@ def result_of(chosen, series, grid_W):
     none, zeros = np.zeros((6, len(grid_W))), np.zeros(len(grid_W))
     watched = Watched(zeros + np.inf, zeros + 250e3, *none[3:], 0.5)
     rest = series.load_W, zeros + 0.5, zeros, zeros, 2e5, {}, watched
-    return run.Result(chosen, series, grid_W, *none[:3], *rest)
+    result = run.Result(chosen, series, grid_W, *none[:3], *rest)
+    seconds_W = np.repeat(grid_W, 900).astype(np.float32)
+    return result._replace(seconds_W=np.array([seconds_W] * 2), battery_1s_W=0 * seconds_W)
 
 
 def made(hours=2, **changes):
@@ -188,7 +190,7 @@ def test_a_bound_counts_the_sun_and_the_load_of_the_run():
 
 
 def test_the_bound_of_the_energy_is_bought_in_the_cheapest_slots():
-    """200 kW for an hour at 0.1, 0.2, 0.4 and 0.2; what a battery of 50 kW keeps has the mean price."""
+    """200 kW for an hour at 0.1, 0.2, 0.4 and 0.2; what a battery of 50 kW keeps costs the mean."""
     result = made(1, battery=TABLE["battery"] | {"rated_W": 50_000})
     result.series.price[:] = [0.1, 0.2, 0.4, 0.2]
     one_way = sender.store_of(result.spec).one_way
