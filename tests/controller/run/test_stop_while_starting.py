@@ -400,10 +400,17 @@ def test_a_word_that_is_a_fault_and_running_at_once_is_stopped(raw, is_repeated)
     assert bool(bench.run(2000)[1]) == is_repeated
 
 
-def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench):
+def test_the_page_links_says_that_nothing_confirms_the_stop_of_a_converter(bench, monkeypatch):
+    for part, name in ((links, "_device"), (links.base, "head"), (links, "summary")):
+        monkeypatch.setattr(part, name, lambda *_: {})
+    monkeypatch.setattr(links, "_refusal", lambda *_: None)
+    monkeypatch.setattr(links.path_delay, "facts", lambda _: None)
     fields = {"name": "pcs_1", "role": "pcs", "bus": "pcs", "address": 1, "index": 0}
     stored = journal_header._device(SimpleNamespace(**fields, profile=bench.profile))
-    shown = None if stored.get("shows_stop", True) else links.UNSEEN_STOP
+    header = {"devices": [stored | {"bus": "pcs", "address": 1}]}
+    monkeypatch.setattr(links, "_meter", lambda *_: None)
+    (own,) = links.facts(SimpleNamespace(reader=SimpleNamespace(header=header)), None)["devices"]
+    shown = own["stop"]
     assert (shown is None) == bench.profile.shows_stop
     lines = page._refusals({"device": "pcs_1", "refusal": None, "stop": shown})
     said = " ".join([each.strip() for each in lines])
