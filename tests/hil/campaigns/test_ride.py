@@ -22,7 +22,7 @@ def rides(case):
     power = np.full(count, 1e6)
     values = {VOLTAGE: voltage, FREQUENCY: frequency, LOAD: power, COMMANDED: np.zeros(count)}
     found = Rides(codes.curve(case.code), TICK_S)
-    found.feed(Block(True, times_s, values))
+    found.feed(Block(True, times_s, values), power)
     found.close()
     return found.rides
 
