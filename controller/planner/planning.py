@@ -183,7 +183,7 @@ def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> 
         for slot, bills, each_J in zip(slots_ahead(site, known, net_W, own_W), ahead[1], kept_J)
     ]
     lifts = reserve.before_end(known.warned[:count]) - known.limits_W.keys()
-    slots = reserve.lifted(slots, asked_J, hard, OPEN_PART * site.import_W, lifts)
+    slots = reserve.lifted(slots, kept_J, hard, OPEN_PART * site.import_W, lifts)
     worth = statistics.median([slot.price_per_kWh for slot in slots]) * store.one_way
     low_J = store.low_J + habit.kept * (store.high_J - store.low_J)
     if habit.keeps_need:

@@ -11,10 +11,10 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from controller.planner.exact import J_PER_WH, Slot, Store, floors
+from controller.planner.forecast import MARGIN
 from controller.system.local_days import HOUR_SLOTS, SLOT_S
 
 HALVINGS = 10
-MARGIN = 1.1  # of a forecast: before Norway's storm the load rose by 9 % within 3 h
 
 
 class Hours(NamedTuple):
@@ -61,10 +61,10 @@ def before_end(warned: Sequence[bool]) -> set[int]:
 
 
 def lifted(
-    slots: list[Slot], asked_J: Sequence[float], hard: Store, most_W: float, places: Collection[int]
+    slots: list[Slot], kept_J: Sequence[float], hard: Store, most_W: float, places: Collection[int]
 ) -> list[Slot]:
     """The slots, of which those at these places charge to the lowest import, at most most_W, that
-    reaches what is asked at their ends: a peak costs less than an outage.
+    reaches what each keeps at its end: a peak costs less than an outage.
     """
 
     def up_to(import_W: float) -> list[Slot]:
@@ -76,7 +76,7 @@ def lifted(
 
     def lacks(some: list[Slot]) -> bool:
         lows_J = floors(some, SLOT_S, hard)[1:]
-        return any([lows_J[at] < min(asked_J[at], hard.high_J) - J_PER_WH for at in places])
+        return any([lows_J[at] < kept_J[at] - J_PER_WH for at in places])
 
     low_W, high_W = 0.0, most_W
     if not lacks(slots):

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from controller.core.base.schedule_table import OPEN_W, SLOTS_MAX, Slot as Row
 from controller.planner import cap
 from controller.planner.exact import Plan, Slot, Store
+from controller.planner.forecast import MARGIN
 from controller.planner.places import SLOT_S
 
-NEED_MARGIN = 1.2  # of a forecast
 SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
 GAP_PART = 0.02  # of the cap: import beneath a cloud
 
@@ -43,7 +43,7 @@ def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
     every = range(len(slots))
     need_J = cap.needed_J(over_W, SLOT_S, store, every)
     stored_J = [store.now_J, *plan.stored_J]
-    return [stored_J[at] - store.low_J < NEED_MARGIN * need_J[at] for at in every]
+    return [stored_J[at] - store.low_J < MARGIN * need_J[at] for at in every]
 
 
 def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = False) -> Row:

@@ -115,6 +115,9 @@ def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
 
 def check(file: str, tariff: Mapping[str, Any]) -> None:
     """Refuse demand charges in two forms, or too many. Raises ConfigError."""
+    first, end = tariff["tag_window"]
+    if first >= end:
+        refuse(file, ("tariff", "tag_window"), f"[{first}, {end}] has no hour", "as [14, 18]")
     path, count = ("tariff", "demand"), len(tariff["demand"])
     short = [key for key in SHORT if tariff[key] != FIELDS[key].default]
     if count and short:

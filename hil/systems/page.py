@@ -72,7 +72,7 @@ def html(sections: Sequence[tuple[Document, str]]) -> str:
 def _verdict_cells(document: Document) -> list[Cell]:
     wrong = verdict.missed(document), document["violations"]
     paid = document["cost"]
-    more = paid["bill"] - paid["without_battery"]
+    more = round(paid["bill"] - paid["without_battery"]) + 0.0  # no "-0"
     return [
         *[judged(not each, str(len(each) or "none")) for each in wrong],
         judged(more <= 0, f"{more:+,.0f} {paid['currency']}"),

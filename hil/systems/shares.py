@@ -77,8 +77,9 @@ def lines(shares: Mapping[str, float] | None, currency: str) -> list[str]:
     if shares is None:
         return []
     return [
-        f"  share of perfect foresight: {shares['at_1s']:.0f} % at 1 s, {shares['by_model']:.0f} % "
-        f"by the model of `hil plan`; beside it {shares['own_kWh']:,.0f} kWh of the cabinets' own "
-        f"use cost {shares['own_cost']:,.0f} {currency}, and clouds within quarters of an hour, "
+        "  of what perfect foresight saves in quarters of an hour: "
+        f"{shares['at_1s']:.0f} % at 1 s, {shares['by_model']:.0f} % by the model of `hil plan`; "
+        f"beside it {shares['own_kWh']:,.0f} kWh of the cabinets' own use cost "
+        f"{shares['own_cost']:,.0f} {currency}, and clouds within quarters of an hour, "
         f"without a battery, {shares['clouds_cost']:,.0f} {currency}"
     ]

@@ -177,7 +177,7 @@ def test_new_prices_are_planned_with_at_once(bench):
 def test_a_warning_is_planned_with_at_once_and_what_it_lacks_is_named(bench):
     site, path = bench.folder / "planner.toml", bench.folder / "warnings.csv"
     feed = '[feed.storm]\nkind = "warnings"\nformat = "csv"\npath = "warnings.csv"\n'
-    site.write_text(f"{site.read_text()}{feed}[reserve]\nwarned_h = 2\n")
+    site.write_text(f"{site.read_text()}{feed}[reserve]\nwarned_h = 1.75\n")
     path.write_text("begin,hours_h\n")
     bench._written(path)
     bench.start()

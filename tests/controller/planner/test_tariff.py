@@ -204,3 +204,10 @@ def test_two_forms_and_too_many_charges_are_refused(changes, line):
 
 def test_four_charges_are_allowed():
     tariff.check("a.toml", tariff_of(demand=[DAY] * 4))
+
+
+@pytest.mark.parametrize("window", [[18, 14], [14, 14]])
+def test_a_window_of_tags_without_an_hour_is_refused(window):
+    with pytest.raises(ConfigError) as found:
+        tariff.check("a.toml", tariff_of(tag_window=window))
+    assert str(found.value).startswith(f"a.toml:tariff.tag_window: [{window[0]}, {window[1]}] has")
