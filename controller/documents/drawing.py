@@ -5,6 +5,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 FAINT, PALE = "#68717c", "#e3e6ea"
 WIDTH_px, HEIGHT_px, LEFT_px, FOOT_px = 900, 220, 60, 24
+XMLNS = "http://www.w3.org/2000/svg"  # of a file; a page of HTML needs none
 Point = tuple[float, float]
 Curve = tuple[str, str, Sequence[Point]]  # name, colour, (s, value) of each point
 
@@ -48,7 +49,9 @@ def curves(
         begin, end = x(max(shaded_s[0], left_s)), x(shaded_s[1])
         width = max(1.0, end - begin)
         parts.append(tag("rect", x=begin, y=0, width=width, height=HEIGHT_px, fill=PALE))
-    for value in (low, high):
+    if low < 0 < high:
+        parts.append(tag("path", d=f"M{LEFT_px} {y(0):.1f}H{WIDTH_px}", stroke=PALE))
+    for value in sorted({low, min(max(0.0, low), high), high}):
         parts.append(_text(f"{value:.3g}", LEFT_px - 5, y(value) + 4, "end"))
     for _, colour, points in found:
         parts.append(polyline([(x(at_s), y(value)) for at_s, value in points], colour))
@@ -60,7 +63,8 @@ def curves(
         _text(f"{unit}; {names}" if unit else names, WIDTH_px // 2, foot, "middle"),
     ]
     box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
-    return tag("svg", "".join(parts), viewBox=box, role="img", font_size=12, fill=FAINT)
+    look = {"role": "img", "font_size": 12, "fill": FAINT, "style": "background:white"}
+    return tag("svg", "".join(parts), xmlns=XMLNS, viewBox=box, **look)
 
 
 def _text(words: str, x: float, y: float, anchor: str | None = None) -> str:

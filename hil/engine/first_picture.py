@@ -1,0 +1,46 @@
+"""The picture of README.md: a hundred seconds of load, grid and battery.
+
+`python -m hil.engine.first_picture` runs the example cabinet in virtual time and prints an SVG
+file; `tests/hil/test_first_picture.py` compares the curves of the committed file with a new run.
+"""
+
+import numpy as np
+
+from controller.config import configuration
+from controller.documents.drawing import Curve, curves
+from controller.sites import EXAMPLE
+from hil.engine.simulate import VirtualRig
+from hil.loads import selection
+from hil.results.plot import COLOURS
+
+BEGIN_s = 30  # the limits of a clean start are open by then
+LENGTH_s, STEP_s = 100, 0.2
+SEED, CHARGE = 1, 0.55
+NAMES = {"load": "load", "grid": "grid", "battery": "battery (above 0: discharging)"}
+
+
+def rows() -> np.ndarray:
+    """The run, one row per tick (hil.results.recorder.SAMPLE)."""
+    load = selection.load_of({"seed": SEED, "duration_s": float(BEGIN_s + LENGTH_s)})
+    rig = VirtualRig(configuration.load(EXAMPLE), load.power, SEED, (), {"soc": CHARGE})
+    rig.run(float(BEGIN_s + LENGTH_s))
+    return rig.recorder.rows()
+
+
+def picture(found: np.ndarray) -> str:
+    """The SVG file: means over STEP_s, kW."""
+    return curves([(NAMES[name], COLOURS[name], points(found, name)) for name in NAMES], "kW")
+
+
+def points(found: np.ndarray, name: str) -> list[tuple[float, float]]:
+    """(s, kW) of a curve, each the mean of a step."""
+    from_s = found["t_us"] / 1e6 - BEGIN_s
+    steps = np.floor(from_s / STEP_s + 1e-6).astype(int)
+    inside = (steps >= 0) & (steps < round(LENGTH_s / STEP_s))
+    sums = np.bincount(steps[inside], found[f"{name}_W"][inside] / 1e3)
+    counts = np.bincount(steps[inside])
+    return [(at * STEP_s, mean) for at, mean in enumerate((sums / counts).tolist())]
+
+
+if __name__ == "__main__":
+    print(picture(rows()))
