@@ -63,8 +63,17 @@ def curves(
         _text(f"{unit}; {names}" if unit else names, WIDTH_px // 2, foot, "middle"),
     ]
     box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
-    look = {"role": "img", "font_size": 12, "fill": FAINT, "style": "background:white"}
-    return tag("svg", "".join(parts), xmlns=XMLNS, viewBox=box, **look)
+    back = "background:white"  # a browser may have a dark one
+    return tag(
+        "svg",
+        "".join(parts),
+        xmlns=XMLNS,
+        viewBox=box,
+        role="img",
+        font_size=12,
+        fill=FAINT,
+        style=back,
+    )
 
 
 def _text(words: str, x: float, y: float, anchor: str | None = None) -> str:

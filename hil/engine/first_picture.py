@@ -7,7 +7,7 @@ file; `tests/hil/test_first_picture.py` compares the curves of the committed fil
 import numpy as np
 
 from controller.config import configuration
-from controller.documents.drawing import Curve, curves
+from controller.documents.drawing import curves
 from controller.sites import EXAMPLE
 from hil.engine.simulate import VirtualRig
 from hil.loads import selection

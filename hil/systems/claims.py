@@ -6,7 +6,6 @@ a limit. It is stale if code of its runs has changed since. No state is typed.
 """
 
 import json
-import re
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -19,13 +18,11 @@ from controller.forms.refusal import not_allowed, refuse
 from controller.system import worded
 from hil.results import files
 from hil.runner import options, report
-from hil.systems import proofs, spec, verdict
-from hil.systems.figures import number
+from hil.systems import figures, proofs, verdict
 from hil.systems.verdict import Document
 
 FILE = Path(__file__).parent / "claims.toml"
-PAGE = FILE.with_name("CLAIMS.md")
-README = FILE.parents[2] / "README.md"
+README = FILE.with_name("README.md")
 SOURCES = {
     "munich": "Munich: load tracking",
     "berlin": "Berlin and Norway: nodes with PV",
@@ -36,7 +33,7 @@ SOURCES = {
 SYSTEMS = {"berlin": ("berlin", "norway")}
 HEAD = """# The claims of the five sources
 
-`python -m hil claims` makes this page of `claims.toml` and of the verdicts of `hil run all`
+This page is made of `claims.toml` and of the verdicts of `hil run all`
 (`results/claims.json`, commit {commit}). A claim works if the runs that it names keep all their
 promises, violate nothing and have minutes with the kernel, and if the tests that `claims.toml`
 names exist. It is stale if code of these runs has changed since. `hil X` stands for
@@ -58,11 +55,10 @@ CLAIM = {
     "unreachable": forms.text(""),  # the arithmetic
     "context": forms.text(""),  # whose work it is
 }
-ROW = {key: forms.text() for key in ("run", "system", "asked", "reached")}
+ROW = {key: forms.text() for key in ("run", "figure", "promise", "unit")}
 TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
-# {figure} or {variant:figure} of a row; {figure less}: a decrease in percent, in words
-VALUE = re.compile(r"\{(?:(\w+):)?(\w+)( less)?\}")
-COLUMNS = "system", "asked", "reached", "command `.venv/bin/python -m hil run`; what ends with 1"
+FALL = "falls by"  # of a promise; a negative fall is told as a rise
+COLUMNS = "run", "promise", "asked", "reached", "best possible", "exit code"
 
 
 class Claim(NamedTuple):
@@ -117,7 +113,7 @@ def _joined(*parts: str) -> str:
 
 
 def load() -> tuple[dict[str, dict[int, Claim]], list[dict[str, str]]]:
-    """(claims of each source by number, rows of README's table). Raises ConfigError."""
+    """(claims of each source by number, rows of the table). Raises ConfigError."""
     top = read(FILE.name, (), tables_of(str(FILE), "claims", name=FILE.name), TOP)
     found = {
         source: {int(key): _claim((source, key), each) for key, each in top[source].items()}
@@ -146,17 +142,12 @@ def wanted() -> dict[str, set[str]]:
         for proof in each.figures:
             found.setdefault(proof.run, set()).add(proof.figure)
     for row in rows:
-        for variant, name, _ in VALUE.findall(row["reached"]):
-            found.setdefault(_run(row, variant), set()).add(name)
+        found.setdefault(row["run"], set()).add(row["figure"])
     return found
 
 
-def _run(row: Mapping[str, str], variant: str) -> str:
-    return f"{row['run']}/{variant}" if variant else row["run"]
-
-
 def page(results: Document) -> Iterator[str]:
-    """The lines of CLAIMS.md."""
+    """The lines of the page."""
     runs = results["runs"]
     judged = {
         source: [(at, each.claim, *each.judged(source, runs)) for at, each in found.items()]
@@ -172,36 +163,24 @@ def page(results: Document) -> Iterator[str]:
 
 
 def table(results: Document) -> list[str]:
-    """README's table: asked, reached, command; missed figures in bold."""
-    runs = results["runs"]
-    return report.table(COLUMNS, [_cells(row, runs) for row in load()[1]])
+    """The table of hil/systems/README.md: a row for each promise, missed ones in bold."""
+    return report.table(COLUMNS, [_cells(row, results["runs"]) for row in load()[1]])
 
 
-def _cells(row: Mapping[str, str], runs: Document) -> tuple[str, str, str, str]:
-    def value(found: re.Match[str]) -> str:
-        run = runs.get(_run(row, found[1] or ""), {"figures": {}})
-        figure = run["figures"].get(found[2], {})
-        if found[3] and figure.get("reached") is not None:
-            return worded.less(figure["reached"])
-        return _value(figure)
-
-    run, start = row["run"], spec.load(row["run"]).start
-    days = f", {worded.counted(runs[run]['days'], 'day')} of {start:%B}" if run in runs else ""
-    wrong = [
-        name.partition("/")[2] or "base"
-        for name, each in runs.items()
-        if name.partition("/")[0] == run and proofs.wrong(each)
+def _cells(row: Mapping[str, str], runs: Document) -> tuple[str, ...]:
+    run = runs.get(row["run"], {"figures": {}, "missed": [], "violations": []})
+    figure, unit = run["figures"].get(row["figure"], {}), row["unit"]
+    reached = f"{figures.reached(figure)} {unit}" if figure else "-"
+    if FALL in row["promise"] and figure.get("reached", 0) < 0:
+        reached = f"it rises by {reached[1:]}"
+    if verdict.is_missed(figure):
+        reached = f"**{reached}**"
+    asked, best = [
+        "-" if figure.get(key) is None else f"{figures.number(figure[key])} {unit}"
+        for key in ("asked", "optimum")
     ]
-    code = f"`{run}`; {', '.join(wrong)}" if wrong else f"`{run}`"
-    return row["system"] + days, row["asked"], VALUE.sub(value, row["reached"]), code
-
-
-def _value(figure: Document) -> str:
-    text = number(figure.get("reached"))
-    if figure.get("is_met") is not False:
-        return text
-    is_missed = verdict.is_missed(figure)
-    return f"**{text}**" if is_missed else f"{text} (bound {number(figure['optimum'])})"
+    code = "1" if proofs.wrong(run) else "0"
+    return f"`{row['run']}`", row["promise"], asked, reached, best, code
 
 
 def main(arguments: Namespace) -> int:
@@ -210,7 +189,7 @@ def main(arguments: Namespace) -> int:
     lines = list(page(results))
     print("\n".join(table(results) if arguments.table else lines))
     if arguments.write:
-        _write(results, lines)
+        _write(results)
     is_wrong = any(f"| {state} |" in line for line in lines for state in ("fails", "stale"))
     return report.NOT_MET if is_wrong else report.MET
 
@@ -230,21 +209,20 @@ def _results(arguments: Namespace) -> Document:
     return proofs.kept(documents, wanted(), arguments.commit)
 
 
-def _write(results: Document, lines: list[str]) -> None:
+def _write(results: Document) -> None:
     if not README.is_file():
         raise options.WrongOptionError(f"--write: allowed is a tree of the project, with {README}")
     runs = [f' "{name}": {json.dumps(each)}' for name, each in results["runs"].items()]
     head = f'{{"commit": {json.dumps(results["commit"])}, "runs": {{\n'
     text = README.read_text(encoding="utf-8")
     old = "\n".join(in_readme(text))
-    with files.naming(str(PAGE)):
+    with files.naming(str(README)):
         proofs.RESULTS.write_text(head + ",\n".join(runs) + "\n}}\n", encoding="ascii")
-        PAGE.write_text("\n".join(lines) + "\n", encoding="ascii")
         README.write_text(text.replace(old, "\n".join(table(results))), encoding="utf-8")
 
 
 def in_readme(text: str) -> list[str]:
-    """The lines of README's table."""
+    """The lines of the table in hil/systems/README.md."""
     lines = text.splitlines()
     first = next(at for at, line in enumerate(lines) if line.startswith(f"| {COLUMNS[0]} |"))
     return lines[first : lines.index("", first)]
@@ -254,7 +232,9 @@ OPTIONS = {
     "--results": options.value(str, "FILE", "of `hil run --json` (the kept figures)")
     | {"nargs": "+"},
     "--commit": options.value(str, "ID", "of the tree that made these results", "unknown"),
-    "--table": options.flag("the table of README, instead of the page"),
-    "--write": options.flag("also write CLAIMS.md, results/claims.json and README's table"),
+    "--table": options.flag("the table of hil/systems/README.md, instead of the page"),
+    "--write": options.flag(
+        "also write results/claims.json and the table of hil/systems/README.md"
+    ),
 }
 add = options.command("claims", "the claims of the sources and their proofs", main, OPTIONS)

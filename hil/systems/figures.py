@@ -60,6 +60,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def reached(figure: Mapping[str, Any]) -> str:
+    """What was reached; a miss has the digits that show it: 100.069 of 100."""
+    text = number(figure.get("reached"))
+    is_hidden = figure.get("is_met") is False and text == number(figure["asked"])
+    return f"{figure['reached']:,.6g}" if is_hidden else text
+
+
 def of(result: Result) -> list[Figure]:
     """All figures that the system's file asks for. KeyError: no figure has this name."""
     return [_figure(result, each) for each in result.spec.figures]

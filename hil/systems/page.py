@@ -168,6 +168,7 @@ def numbers(figure: Document) -> list[str]:
     """What is asked, reached, the bound, and without battery; "3.4 more" for a figure of less."""
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
     texts = [figures.number(each) for each in known]
+    texts[1] = figures.reached(figure)
     is_less = figure["text"].startswith("less ")
     if is_less and known[1] is not None and known[1] < 0 and texts[1] != "0":
         texts[1] = f"{figures.number(-known[1])} more"

@@ -4,7 +4,7 @@ command.document.
 
 from typing import Any
 
-from hil.systems.figures import number
+from hil.systems.figures import number, reached
 
 Document = dict[str, Any]  # of command.document, or a part of it
 
@@ -32,7 +32,7 @@ def missed(document: Document) -> list[str]:
 def against(figure: Document) -> str:
     """What was reached, beside what is asked."""
     sign = ">=" if figure["way"] == "least" else "<="
-    return f"{number(figure['reached'])}, asked {sign} {number(figure['asked'])}"
+    return f"{reached(figure)}, asked {sign} {number(figure['asked'])}"
 
 
 def wrong(document: Document) -> list[str]:
