@@ -22,7 +22,7 @@ OPTIONS = {
     "--floor": options.value(number(0, 100), "PERCENT", "power smoothing of the GPUs: floor", 0.0),
     "--ramp": options.value(number(0, 1e6), "PERCENT", "its change per s (no limit)", 0.0),
     "--range": options.value(number(0, 100), "PERCENT", "a 5 s range that the site states"),
-    "--table": options.flag("the table of README as well"),
+    "--table": options.flag("the table of controller/audit/README.md as well"),
     "--hysteresis": options.value(number(0, 1e6), "S", "its time at the floor (2)", 2.0),
 }
 

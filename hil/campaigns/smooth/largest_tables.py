@@ -98,8 +98,8 @@ def _deciding(found: dict[str, Found]) -> str:
 
 
 def markdown(rows: Sequence[Found]) -> list[str]:
-    """The table of README: the smallest site of the built-in loads, in brackets that of all loads.
-    Bold: smaller than alone. A rule that no way changes is left out.
+    """The table of controller/audit/README.md: the smallest site of the built-in loads, in brackets
+    that of all loads. Bold: smaller than alone. A rule that no way changes is left out.
     """
     built_in = [row for row in rows if row["load"] in BUILT_IN]
     ways = [*rows[0]["ways"]]
@@ -109,9 +109,10 @@ def markdown(rows: Sequence[Found]) -> list[str]:
     for rule in chosen_rules():
         cells = [_pair([found[rule.title] for found in sets], name, rule) for name in names]
         if len(set(cells)) > 1:
-            lines.append((f"{rule.title}: {report.limit_words(rule)}", *cells))
-    heads = ["load alone, MW", *[f"battery at {name}" for name in names[1:]]]
-    return tables.table(("your operator asks", *heads), lines)
+            lines.append((rule.title, report.limit_words(rule), *cells))
+    heads = [name.replace("f ms", " ms").replace(" +", ",") for name in names[1:]]
+    heads = ["load alone", *[f"battery {name}".replace(", c", ", capacitors") for name in heads]]
+    return tables.table(("rule", "it limits", *heads), lines)
 
 
 def _pair(found: Sequence[Found], name: str, rule: Rule) -> str:
