@@ -49,31 +49,33 @@ def curves(
         begin, end = x(max(shaded_s[0], left_s)), x(shaded_s[1])
         width = max(1.0, end - begin)
         parts.append(tag("rect", x=begin, y=0, width=width, height=HEIGHT_px, fill=PALE))
-    if low < 0 < high:
-        parts.append(tag("path", d=f"M{LEFT_px} {y(0):.1f}H{WIDTH_px}", stroke=PALE))
     for value in sorted({low, min(max(0.0, low), high), high}):
-        parts.append(_text(f"{value:.3g}", LEFT_px - 5, y(value) + 4, "end"))
+        parts += _level(value, y(value))
     for _, colour, points in found:
         parts.append(polyline([(x(at_s), y(value)) for at_s, value in points], colour))
-    foot = HEIGHT_px + FOOT_px - 6
     names = ", ".join([tag("tspan", escape(name), fill=colour) for name, colour, _ in found])
-    parts += [
-        _text(f"{left_s:.2f} s", LEFT_px, foot),
-        _text(f"{right_s:.2f} s", WIDTH_px, foot, "end"),
-        _text(f"{unit}; {names}" if unit else names, WIDTH_px // 2, foot, "middle"),
-    ]
+    middle = f"{unit}; {names}" if unit else names
+    return _framed([*parts, *_foot(f"{left_s:.2f} s", middle, f"{right_s:.2f} s")])
+
+
+def _framed(parts: Iterable[str]) -> str:
+    """A whole SVG file. Its ground is white, because a browser's may be dark."""
+    look: dict[str, str | float | None] = {"font_size": 12, "style": "background:white"}
     box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
-    back = "background:white"  # a browser may have a dark one
-    return tag(
-        "svg",
-        "".join(parts),
-        xmlns=XMLNS,
-        viewBox=box,
-        role="img",
-        font_size=12,
-        fill=FAINT,
-        style=back,
-    )
+    return tag("svg", "".join(parts), xmlns=XMLNS, viewBox=box, role="img", fill=FAINT, **look)
+
+
+def _foot(left: str, middle: str, right: str) -> list[str]:
+    y = HEIGHT_px + FOOT_px - 6
+    ends = (left, LEFT_px, None), (right, WIDTH_px, "end"), (middle, WIDTH_px // 2, "middle")
+    return [_text(words, x, y, anchor) for words, x, anchor in ends]
+
+
+def _level(value: float, y: float) -> Iterable[str]:
+    """A value at the left axis, and a faint line at 0."""
+    yield _text(f"{value:.3g}", LEFT_px - 5, y + 4, "end")
+    if not value:
+        yield tag("path", d=f"M{LEFT_px} {y:.1f}H{WIDTH_px}", stroke=PALE)
 
 
 def _text(words: str, x: float, y: float, anchor: str | None = None) -> str:
