@@ -153,8 +153,9 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     by_index = {number_of(each.at): each for each in quarters}
     if not by_index:
         return None
-    first, end = min(by_index), max(by_index) + 1
-    first = min(-(-first // HOUR_SLOTS) * HOUR_SLOTS, end)
+    first, end, earliest = min(by_index), max(by_index) + 1, min(quarters).at
+    slots_past = round(60 * earliest.minute / SLOT_S)  # in some zones no hour of UTC is one
+    first = min(first + -slots_past % HOUR_SLOTS, end)
     rows = [by_index.get(at) for at in range(first, end)]
     load_W, pv_W = _column(rows, "load_W"), _column(rows, "pv_W")
     stored_Wh, price = _column(rows, "stored_Wh"), _column(rows, "price_per_kWh")
@@ -164,7 +165,7 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
         pv_W = [0.0] * len(rows)
     pairs = [_pair(*each) for each in zip(rows, load_W, pv_W)]
     return Series(
-        planning.later(min(quarters).at, first - min(by_index)),
+        planning.later(earliest, first - min(by_index)),
         *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
         *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
         [_errors_W(each) for each in rows],

@@ -3,7 +3,7 @@
 from datetime import date
 
 from controller.core.base.schedule_table import Slot as Row
-from controller.planner import habits, planning
+from controller.planner import habits, learnt, planning
 from controller.planner.planning import Habit, Known, Planned, Site
 
 
@@ -22,7 +22,7 @@ class Daily:
         if known.time.date() != self._day:
             self._day = known.time.date()
             self.habit = self._given or habits.habit_of(self.usual, known)
-            self.caps_W = planning.caps_of(self.usual, known, self.habit)
+            self.caps_W = learnt.caps_of(self.usual, known, self.habit)
 
     def rows(self, known: Known) -> list[Row]:
         """The rows of the schedule from now on: a way of backtest.py."""

@@ -8,7 +8,7 @@ from controller.planner import cap, exact, planning, tariff
 from controller.planner.backtest import Outcome, Past, cost, without
 from controller.planner.exact import J_PER_KWH, Slot
 from controller.planner.places import HOUR_SLOTS
-from controller.planner.planning import CAP_PART, OPEN_PART, SLOT_S, Site, billed_of, later
+from controller.planner.planning import CAP_PART, SLOT_S, Site, billed_of, later, open_W
 
 SEARCHES = 18, 12, 5, 3  # of each cap with perfect foresight, by the number of demand charges
 GOLDEN = (5**0.5 - 1) / 2
@@ -87,11 +87,11 @@ class _Foresight:
 
     def _at(self, caps_W: tuple[float, ...]) -> tuple[float, Outcome]:
         site = self._site
-        feed_in, open_W = site.tariff["feed_in_per_kWh"], OPEN_PART * site.import_W
-        every_W = [open_W] * len(self._billed[0])
+        feed_in, free_W = site.tariff["feed_in_per_kWh"], open_W(site, self._net_W)
+        every_W = [free_W] * len(self._billed[0])
         for at, cap_W in zip(self._rated, caps_W):
             every_W[at] = cap_W
-        limits = cap.limits_W(self._billed, every_W, open_W)
+        limits = cap.limits_W(self._billed, every_W, free_W)
         slots = [
             Slot(net_W, price, min(feed_in, price), limits[bills], site.export_W)
             for net_W, price, bills in zip(self._net_W, self._price, self._billed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from controller.planner import cap, exact
+from controller.planner import cap, exact, learnt
 from controller.planner.exact import Slot
 from controller.planner.planning import (
     ENERGY_ONLY,
@@ -14,7 +14,6 @@ from controller.planner.planning import (
     Known,
     Site,
     adder_per_kWh,
-    caps_of,
     past_of,
     rates_of,
 )
@@ -37,7 +36,7 @@ def habit_of(site: Site, known: Known) -> Habit:
     net_W, billed = past_of(site, known)
     new = known._replace(peaks_W=[0.0] * len(rates))
     span = cap.Span(net_W, billed, 0.0)
-    caps_W = cap.reached_W(billed, caps_of(site, new, HOLDS_CAP))
+    caps_W = cap.reached_W(billed, learnt.caps_of(site, new, HOLDS_CAP))
     off = sum(
         [
             rate / W_PER_KW * max(0.0, span.peak_W(at) - cap_W)

@@ -112,8 +112,19 @@ class Planned(NamedTuple):
 
 
 def rates_of(site: Site, time: datetime) -> list[float]:
-    """The demand charges of this month, money per kW."""
-    return [float(each.rate(time.month)) for each in tariff.charges(site.tariff)]
+    """The demand charges of this month, money per kW. On its last day the plan reaches into the
+    next one, whose first peak counts for a month: then the higher rate.
+    """
+    months = time.month, local_days.day_begin(time, 1).month
+    return [float(max(map(each.rate, months))) for each in tariff.charges(site.tariff)]
+
+
+def open_W(site: Site, net_W: Sequence[float]) -> float:
+    """Import that the slots without a demand charge may reach: a tenth of the connection stays free
+    for a job that begins, unless the load itself takes it. The battery would be emptied to keep a
+    load below a limit that nobody bills.
+    """
+    return max(OPEN_PART * site.import_W, min(CAP_PART * site.import_W, max(net_W, default=0.0)))
 
 
 def past_of(site: Site, known: Known) -> Net:
@@ -122,33 +133,6 @@ def past_of(site: Site, known: Known) -> Net:
     pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
     billed = billed_of(site, known.time, -count, count)
     return [load_W - pv_W for load_W, pv_W in pairs], billed
-
-
-def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
-    """The import to hold in the slots of each demand charge, W, from the past alone; without a
-    demand charge, that of other slots.
-    """
-    rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
-    if not any(rates):
-        return [OPEN_PART * site.import_W] * len(rates)
-    net_W, billed = past_of(site, known)
-    store, part = site.store, habit.part
-    room_J = part * (store.high_J - store.low_J)
-    own = store._replace(
-        low_J=0.0,
-        high_J=room_J,
-        now_J=room_J,
-        charge_W=part * store.charge_W,
-        discharge_W=part * store.discharge_W,
-    )
-    low_J = part * (site.yields.low_part * site.full_J - store.low_J)
-    yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
-    asked_J = reserve.asked_J(net_W, site.hours, site.hard)
-    lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
-    no_W = [math.inf] * len(rates)
-    span = cap.Span(net_W, billed, OPEN_PART * site.import_W, no_W, yields, lows_J)
-    found = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
-    return [min(each, most_W) for each in found]
 
 
 def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]:
@@ -205,19 +189,21 @@ def _held_W(
     cheapest charge first to rise; and the cap of each slot.
     """
     net_W, billed = ahead
-    open_W, most_W = OPEN_PART * site.import_W, CAP_PART * site.import_W
+    rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
+    free_W = open_W(site, net_W)
+    caps_W = [each if rate else max(each, free_W) for each, rate in zip(caps_W, rates)]
     looks = max(habit.looks, len(known.load_W))  # a job plan is sure
     # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
     no_W = [math.inf] * len(caps_W)
     to_W = no_W if is_told else caps_W
-    span = cap.Span(net_W[:looks], billed[:looks], open_W, to_W, yields, kept_J)
-    hard, rates = site.hard._replace(now_J=known.stored_J), rates_of(site, known.time)
+    span = cap.Span(net_W[:looks], billed[:looks], free_W, to_W, yields, kept_J)
+    hard = site.hard._replace(now_J=known.stored_J)
     order = sorted(range(len(rates)), key=lambda at: -rates[at])
     found_W = cap.each_lowest(span, SLOT_S, hard, order, caps_W, no_W)
     held_W = [min(each, max(cap_W, most_W)) for each, cap_W in zip(found_W, caps_W)]
-    low, high = [cap.limits_W(billed, each, open_W) for each in (caps_W, held_W)]
+    low, high = [cap.limits_W(billed, each, free_W) for each in (caps_W, held_W)]
     return held_W, [
         high[bills] if is_told or each_W > low[bills] else low[bills]
         for each_W, bills in zip(net_W, billed)
@@ -229,7 +215,7 @@ def _floored(
 ) -> list[Slot]:
     """No slot ends with less energy than the worst of the last days needed from there on."""
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
-    limits = cap.limits_W(past[1], caps_W, OPEN_PART * site.import_W)
+    limits = cap.limits_W(past[1], caps_W, open_W(site, past[0]))
     over_W = [net_W - limits[bills] for net_W, bills in zip(*past)]
     need_J = cap.needed_J(over_W, SLOT_S, site.store, _of_need(site, time, -count, count))
     return [slot._replace(low_J=slot.low_J + need_J.get(at, 0.0)) for slot, at in zip(slots, ends)]

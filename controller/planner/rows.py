@@ -52,13 +52,13 @@ def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = 
     makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
     While energy is scarce a discharge has both bounds: load tracking adds nothing, the cap may.
     """
-    low_W, high_W, cap_W = OPEN_W, OPEN_W, slot.cap_W
+    low_W, high_W, cap_W, power_W = OPEN_W, OPEN_W, slot.cap_W, round(power_W)
     if power_W > 0:
-        low_W = round(power_W)
+        low_W = power_W
     if is_scarce and power_W >= 0:
-        high_W = round(power_W)
+        high_W = power_W
     elif power_W < 0 and slot.net_W - power_W <= SURPLUS_W:
         high_W = 0
     elif power_W < 0:
-        high_W, cap_W = round(power_W), min(cap_W, max(slot.charge_to_W, slot.net_W))
+        high_W, cap_W = power_W, min(cap_W, max(slot.charge_to_W, slot.net_W))
     return Row(round(cap_W), low_W, high_W, reserve_permille)

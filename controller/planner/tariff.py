@@ -32,11 +32,17 @@ WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
 TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
 
 Month = tuple[int, int]
+
+
+def _are_hours(value: Any) -> bool:
+    return is_row(value, (HOURS, HOURS)) and all([each == int(each) for each in value])
+
+
 MONEY, HOURS, CHARGES_MAX = (0, 1000), (0, 24), 4
 ALL_DAYS, WORKING = "all", "working"
 BILLED_HOURS = passing(
-    lambda value: value == [] or is_row(value, (HOURS, HOURS)) and value[0] != value[1],
-    "[first, end] of 0..24, as [6, 22], or [22, 6] past midnight",
+    lambda value: value == [] or _are_hours(value) and value[0] not in (value[1], 24),
+    "[first, end], whole hours 0..24, as [6, 22], or [22, 6] past midnight",
     [],
 )
 CHARGE = {
@@ -62,7 +68,11 @@ FIELDS = {
     "tag_per_kW_year": number(*MONEY, 0.0),
     "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
     # ... each in one of these hours, [first, end], which is known afterwards only
-    "tag_window": numbers(*HOURS, [14, 18], (2, 2)),
+    "tag_window": passing(
+        lambda value: _are_hours(value) and value[0] < value[1],
+        "[first, end], whole hours 0..24, the first below the end",
+        [14, 18],
+    ),
 }
 
 
@@ -115,13 +125,13 @@ def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
 
 def check(file: str, tariff: Mapping[str, Any]) -> None:
     """Refuse demand charges in two forms, or too many. Raises ConfigError."""
-    first, end = tariff["tag_window"]
-    if first >= end:
-        refuse(file, ("tariff", "tag_window"), f"[{first}, {end}] has no hour", "as [14, 18]")
     path, count = ("tariff", "demand"), len(tariff["demand"])
     short = [key for key in SHORT if tariff[key] != FIELDS[key].default]
     if count and short:
         refuse(file, path, f"is beside {short[0]}", "one of the two forms")
+    names = [each["name"] for each in tariff["demand"]]
+    if len({*names}) < count:
+        refuse(file, path, "has a name twice", "a name of its own for each charge")
     if count > CHARGES_MAX:
         refuse(file, path, f"has {count} charges", f"at most {CHARGES_MAX}")
 
@@ -229,9 +239,8 @@ def hours_of_tags(
     return [at for at, time in enumerate(times) if hours.get(time.date()) == time.hour]
 
 
-def _drawn_hour(window: Sequence[float], day: date) -> int:
-    first, end = map(int, window)
-    return random.Random(f"{day}/tag").randrange(first, end)
+def _drawn_hour(window: Sequence[int], day: date) -> int:
+    return random.Random(f"{day}/tag").randrange(*window)
 
 
 def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from controller.config import configuration
-from controller.planner import habits, planning, site_file
+from controller.planner import habits, learnt, planning, site_file
 from controller.planner.inputs import Inputs, known
 from controller.recorder import quarters
 from controller.sites import EXAMPLE
@@ -32,7 +32,7 @@ def test_a_plan_exists_at_once(tmp_path):
     assert given.lacks == given.doubts == []
     found = known(given, planner.site.full_J / 2)
     habit = habits.habit_of(planner.site, found)
-    caps_W = planning.caps_of(planner.site, found, habit)
+    caps_W = learnt.caps_of(planner.site, found, habit)
     plan = planning.planned(planner.site, found, caps_W, habit)
     assert len(plan.rows) == 96 and caps_W[0] < max(loads_W)
     assert min(plan.plan.power_W) < -25e3 and max(plan.plan.power_W) > 25e3

@@ -73,9 +73,8 @@ class Held:
         if age_h == math.inf:
             return "it was never read"
         if self.is_old(uptime_s):
-            return (
-                f"its values are {age_h:.1f} h old, allowed are {allowed_h:g} h: yesterday's count"
-            )
+            instead = "no warning counts" if self.feed.kind == "warnings" else "yesterday's count"
+            return f"its values are {age_h:.1f} h old, allowed are {allowed_h:g} h: {instead}"
         return f"its values are {age_h:.1f} h old and count until {allowed_h:g} h"
 
     def _is_due(self, now_s: float, uptime_s: float) -> bool:

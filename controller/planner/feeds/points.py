@@ -7,7 +7,7 @@ step beside it only, so that a hole stays a hole: unknown, never zero.
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 from controller.series import powers, table, times
@@ -26,6 +26,7 @@ HOURS = Quantity("hours of a warning", "h", 0.0, 168.0, {"h": Unit("h", 1.0)})
 _OTHERS = {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON, "warnings": HOURS}
 QUANTITIES = POWERS | _OTHERS
 WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the begin"
+NO_ORDER = math.inf, -math.inf  # of times: warnings may come in any
 WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
 MAY_BE_EITHER = ("load", "pv", "weather")  # means, of which sources give begins or ends
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
@@ -118,7 +119,7 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
     lasts_s, doubts = dict[float, float](), list[str]()
     for where, time, cell in readings:
         try:
-            begin_s = times.TimeCells(feed.zone)(time)
+            begin_s, also_s = _moments_s(time, feed.zone)
         except SeriesError as error:
             doubts.append(f"{where} does not count: {error}")
             continue
@@ -126,7 +127,7 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
         if not HOURS.low <= hours <= HOURS.high:
             hours = UNKNOWN_H
             doubts.append(f"{where}: {shown(cell)}: {WARNED}: it counts for {hours:g} h")
-        lasts_s[begin_s] = hours * HOUR_S
+        lasts_s[begin_s] = also_s - begin_s + hours * HOUR_S
         if max(len(lasts_s), len(doubts)) > WARNINGS_MAX:
             raise SeriesError(f"allowed are at most {WARNINGS_MAX} warnings")
     doubts[WRONG_MAX:] = [f"{len(doubts)} warnings are wrong"] * (len(doubts) > WRONG_MAX)
@@ -138,9 +139,19 @@ def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
     """Hours of a warning by a cell with them or with its end; NaN: unknown."""
     hours = table.number(cell, False)
     try:
-        return (times.TimeCells(zone)(cell) - begin_s) / HOUR_S if math.isnan(hours) else hours
+        return (_moments_s(cell, zone)[1] - begin_s) / HOUR_S if math.isnan(hours) else hours
     except SeriesError:
         return math.nan
+
+
+def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
+    """A time, and the later one of an hour that exists twice. One that the clock leaves out counts
+    as an hour later. SeriesError: no time.
+    """
+    first_s = times.TimeCells(zone, NO_ORDER)(cell)
+    moments_s = first_s, first_s + HOUR_S
+    shown_as = {f"{datetime.fromtimestamp(each, zone):%d %H:%M}" for each in moments_s}
+    return moments_s if len(shown_as) == 1 else (first_s, first_s)
 
 
 def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:

@@ -114,3 +114,20 @@ def test_of_two_feeds_both_count_and_none_is_no_warning(tmp_path, load, prices):
     assert found.warned == [] and inputs.known(found, 1e9).warned == []
     found = inputs.Inputs(planner(load, prices, first)).read(NOW_S)
     assert inputs.known(found, 1e9).warned == found.warned and utc_s("2026-11-26T12:00") == NOW_S
+
+
+@cases("""day  row  edges
+    "2026-10-25T00:00"  "2026-10-25T02:30,1"  [10, 18]
+    "2026-10-25T00:00"  "2026-10-25T01:00,2026-10-25T02:30"  [4, 14]
+    "2026-10-25T00:00"  "2026-10-25T02:30+01:00,1"  [14, 18]
+    "2027-03-28T00:00"  "2027-03-28T02:30,3"  [10, 22]
+    "2027-03-28T00:00"  "2027-03-28T01:00,2027-03-28T02:30"  [4, 10]
+""")
+def test_a_time_that_exists_twice_or_never_warns_of_more_and_not_of_less(tmp_path, day, row, edges):
+    now_s = utc_s(day)
+    assert warned(csv(tmp_path, row, at_s=now_s), now_s=now_s) == (edges, [])
+
+
+def test_an_old_file_says_that_no_warning_counts(tmp_path):
+    own = csv(tmp_path, "2026-11-26T13:00,3", at_s=NOW_S - 37 * 3600)
+    assert warned(own)[1][0].endswith("allowed are 36 h: no warning counts")

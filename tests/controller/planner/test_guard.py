@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from test_tariff import tariff_of
 
-from controller.planner import accounts, backtest, guard, planning
+from controller.planner import accounts, backtest, guard, learnt, planning
 from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOTS_PER_DAY, Known, Site
@@ -58,7 +58,7 @@ def test_a_charge_stays_below_what_the_month_has_paid(seed, peak_W, dear, slot):
     paid_W = max(peak_W, *load)
     assert guard.charge_to_W(TARIFF, time, planning.past_of(SITE, known), [peak_W]) == [paid_W]
     for habit in (planning.HOLDS_CAP, planning.TRADES):
-        caps_W = planning.caps_of(SITE, known, habit)
+        caps_W = learnt.caps_of(SITE, known, habit)
         found = planning.planned(SITE, known, caps_W, habit)
         for each, power_W, row in zip(found.slots, found.plan.power_W, found.rows):
             if power_W < 0:

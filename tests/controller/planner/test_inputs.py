@@ -8,7 +8,7 @@ from feed_cases import BERLIN, NOW_S, feed, span, utc_s, written
 from hypothesis import given, settings, strategies as st
 from series_files import FOREIGN
 
-from controller.planner import inputs, planning, site_file
+from controller.planner import inputs, learnt, planning, site_file
 from controller.planner.feeds import held, reading, record, sun
 from controller.planner.feeds.points import QUARTER_S, of_quarters
 from controller.recorder import quarters
@@ -62,7 +62,7 @@ def test_a_plan_follows_from_files_alone(load, prices):
         48 + at // 4 for at in range(48)
     ]
     known = inputs.known(found, 1e9, [5.0])
-    caps_W = planning.caps_of(own.site, known, planning.TRADES)
+    caps_W = learnt.caps_of(own.site, known, planning.TRADES)
     assert planning.planned(own.site, known, caps_W, planning.TRADES).rows
 
 

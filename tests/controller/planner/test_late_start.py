@@ -43,7 +43,8 @@ def test_books_and_plan_of_a_late_start(zone, night, late, tmp_path, monkeypatch
     numbers = [int(row.at.timestamp() // QUARTER_S) for row in rows]
     assert numbers == list(range(bench.now - 192, bench.now))
     assert [row.load_W for row in rows] == pytest.approx(list(map(load_W, numbers)), abs=1)
-    since_s = max(month_begin_s(rows[-1].at), -(-numbers[0] // 4) * 3600)  # the first whole hour
+    first = next(row.at for row in rows if row.at.minute == 0)  # whole hours of the zone are billed
+    since_s = max(month_begin_s(rows[-1].at), first.timestamp())
     since = datetime.fromisoformat(found["month"]["since"])
     assert found["waits"] == [] and since.timestamp() == since_s
     slots = [datetime.fromisoformat(each["at"]).timestamp() for each in found["slots"]]

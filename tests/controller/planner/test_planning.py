@@ -7,10 +7,22 @@ import pytest
 from test_tariff import tariff_of
 
 from controller.core.base.schedule_table import OPEN_W, Slot as Row
-from controller.planner import able, backtest, cap, exact, foresight, habits, places, planning, rows
+from controller.planner import (
+    able,
+    backtest,
+    cap,
+    exact,
+    foresight,
+    habits,
+    learnt,
+    places,
+    planning,
+    rows,
+)
 from controller.planner.daily import Daily
 from controller.planner.exact import J_PER_KWH, Store
-from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Site
+from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, TRADES, Site
+from controller.planner.reserve import Hours
 
 TARIFF = tariff_of(adder_per_kWh=0.05, demand_per_kW_month=[10.0])
 STORE = Store(60 * J_PER_KWH, 460 * J_PER_KWH, 200 * J_PER_KWH, 100e3, 100e3, 1.0, 0.0, 0.0)
@@ -72,7 +84,7 @@ def charged(*tables, **store):
 
 def caps_W(site, peaks_W=(0.0, 0.0)):
     known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, site.store.low_J, peaks_W)
-    return planning.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
+    return learnt.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
 
 
 NOON, REST = (12, 14), (14, 12)  # 200 and 100 kW of the week made by hand
@@ -99,6 +111,45 @@ def test_a_charge_that_does_not_count_this_month_has_no_cap():
     assert caps_W(charged(winter, demand(1.0)))[0] == planning.OPEN_PART * SITE.import_W
     (alone_W,) = caps_W(charged(demand(1.0)), (0.0,))
     assert caps_W(charged(winter, demand(1.0)))[1] == alone_W
+
+
+NEAR = SITE._replace(import_W=500e3, store=STORE._replace(charge_W=250e3, discharge_W=250e3))
+FREE, WINTER = tariff_of(adder_per_kWh=0.05), charged(demand(9.0, months=[1])).tariff
+
+
+@pytest.mark.parametrize("tariff", (FREE, WINTER, charged(demand(9.0, [22, 6])).tariff))
+@pytest.mark.parametrize("load_W, cap_W", [(430e3, 450e3), (480e3, 480e3), (499e3, 490e3)])
+def test_a_load_near_the_connection_stays_above_a_limit_that_nobody_bills(tariff, load_W, cap_W):
+    """The battery would be emptied below it, each day, and with it the reserve of an outage."""
+    site, count = NEAR._replace(tariff=tariff, hours=Hours(0.5)), 8 * SLOTS_PER_DAY
+    same = backtest.Past(datetime(2026, 6, 1), [load_W] * count, [0.0] * count, [0.1] * count, 0)
+    known = backtest.known_at(same, 7 * SLOTS_PER_DAY + 40, STORE.high_J, [0.0])
+    found = planning.planned(site, known, learnt.caps_of(site, known, TRADES), TRADES)
+    free = [row for at, row in enumerate(found.rows) if 40 + at % 96 < 80]
+    assert free and {row.grid_cap_W for row in free} == {cap_W}
+    stored_J = known.stored_J
+    for row, asked_J in zip(found.rows[:40], found.asked_J):
+        _, _, stored_J = backtest.stepped(row, load_W, stored_J, site)
+        assert stored_J > asked_J - 1 or cap_W < load_W
+
+
+@pytest.mark.parametrize("rate, is_held", [(0.0, False), (1.2, False), (1.3, True), (9.0, True)])
+def test_a_cap_that_loses_more_than_it_saves_is_not_held(rate, is_held):
+    """60 kWh take 28 kW off the peak, for 56 kWh a day. At 0.15 a kWh and 12 % of losses a month
+    turns 56 * 30.4 * 0.15 * 0.1364 = 34.9 of money into heat, and saves 28 times the rate.
+    """
+    site = charged(demand(rate, NOON), high_J=120 * J_PER_KWH, one_way=0.88**0.5)
+    flat = past()._replace(price_per_kWh=[0.10] * 8 * SLOTS_PER_DAY)
+    known = backtest.known_at(flat, 7 * SLOTS_PER_DAY, STORE.low_J, [0.0])
+    (cap_W,) = learnt.caps_of(site, known, planning.Habit(1.0, 0.0, 0))
+    assert (cap_W < 199e3) == is_held
+
+
+def test_the_last_day_of_a_month_knows_the_charge_of_the_next_one():
+    winter = charged(demand(9.0, months=[1, 11])).tariff
+    rates = {day: planning.rates_of(NEAR._replace(tariff=winter), datetime(2026, *day))
+             for day in ((10, 30), (10, 31), (11, 30), (12, 1), (12, 31), (1, 31))}  # fmt: skip
+    assert list(rates.values()) == [[0.0], [9.0], [9.0], [0.0], [9.0], [9.0]]
 
 
 def test_the_sum_of_the_peaks_decides_how_the_energy_is_divided():
@@ -166,10 +217,10 @@ def test_hours_that_are_used_up_do_not_count_in_a_cap():
     caps_W = []
     for gone_h in (86.0, 87.0, 100.0):  # seven days need 14 h
         own, site = known._replace(yielded_h=gone_h), YIELDING._replace(store=store)
-        caps_W.extend(planning.caps_of(site, own, planning.TRADES))
+        caps_W.extend(learnt.caps_of(site, own, planning.TRADES))
     assert caps_W[0] == pytest.approx(caps_W[2] - 20e3, abs=10)
     assert caps_W[0] < caps_W[1] < caps_W[2]
-    assert caps_W[2:] == planning.caps_of(SITE._replace(store=store), known, planning.TRADES)
+    assert caps_W[2:] == learnt.caps_of(SITE._replace(store=store), known, planning.TRADES)
 
 
 def test_energy_that_the_load_gets_later_is_named_and_no_saving():
@@ -188,12 +239,12 @@ def test_energy_that_the_load_gets_later_is_named_and_no_saving():
 
 def test_a_cap_that_the_month_has_paid_already_is_not_undercut():
     known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, [190e3])
-    assert planning.caps_of(SITE, known, planning.TRADES) == [190e3]
+    assert learnt.caps_of(SITE, known, planning.TRADES) == [190e3]
 
 
 def test_a_schedule_keeps_the_cap_and_says_each_slot_once():
     known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.now_J, [0.0])
-    (cap_W,) = caps_W = planning.caps_of(SITE, known, planning.TRADES)
+    (cap_W,) = caps_W = learnt.caps_of(SITE, known, planning.TRADES)
     found = planning.planned(SITE, known, caps_W, planning.TRADES)
     grid_W = [slot.net_W - power_W for slot, power_W in zip(found.slots, found.plan.power_W)]
     assert found.cap_W == cap_W < 150e3 and max(grid_W) <= cap_W + 1
@@ -262,7 +313,7 @@ def test_a_plan_saves_and_no_plan_beats_the_bound():
     habit = habits.habit_of(SITE, backtest.known_at(given, given.before, STORE.now_J, [0.0]))
 
     def way(known):
-        caps_W = planning.caps_of(SITE, known, habit)
+        caps_W = learnt.caps_of(SITE, known, habit)
         return planning.planned(SITE, known, caps_W, habit).rows
 
     done = backtest.followed(SITE, given, STORE.now_J, way)

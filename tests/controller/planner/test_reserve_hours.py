@@ -3,7 +3,7 @@
 import pytest
 from test_planning import SITE, past
 
-from controller.planner import backtest, exact, planning, report, reserve
+from controller.planner import backtest, exact, learnt, planning, report, reserve
 from controller.planner.exact import J_PER_KWH, Store
 from controller.planner.planning import SLOTS_PER_DAY
 from controller.planner.reserve import Hours
@@ -71,7 +71,7 @@ def planned(hours, stored_kWh=200, warned=(), at=0):
     site = SITE._replace(hours=Hours(*hours))
     known = backtest.known_at(past(), 7 * SLOTS_PER_DAY + at, stored_kWh * J_PER_KWH, [0.0])
     known = known._replace(warned=warned)
-    caps_W = planning.caps_of(site, known, planning.TRADES)
+    caps_W = learnt.caps_of(site, known, planning.TRADES)
     return site, known, planning.planned(site, known, caps_W, planning.TRADES)
 
 
@@ -91,7 +91,7 @@ def test_a_cap_is_learnt_and_held_with_what_a_reserve_leaves():
     caps_W, held_W = [], []
     for hours in (0.0, 3.5):
         site = SITE._replace(hours=Hours(hours))
-        caps_W += planning.caps_of(site, known, planning.TRADES)
+        caps_W += learnt.caps_of(site, known, planning.TRADES)
         held_W.append(planning.planned(site, known, [120e3], planning.TRADES).cap_W)
     assert caps_W[0] < 140e3 and caps_W[1] > 175e3
     assert held_W[0] == 120e3 and held_W[1] > 170e3

@@ -155,6 +155,10 @@ DAY, NIGHT = (
 WINDOW = {"name": "window", "per_kW_month": [12.0], "hours": [16, 20], "days": "working"}
 
 
+def named(count):
+    return [DAY | {"name": f"{at}"} for at in range(count)]
+
+
 def charges_of(*tables):
     return tariff.charges(tariff_of(demand=list(tables)))
 
@@ -194,7 +198,8 @@ def test_the_short_form_is_one_charge_of_working_days():
     changes  line
     {"demand":[DAY],"demand_per_kW_month":[8.0]}  "is beside demand_per_kW_month; allowed one of"
     {"demand":[DAY],"demand_hours":[6,22]}  "is beside demand_hours; allowed one of the two forms"
-    {"demand":[DAY]*5}  "has 5 charges; allowed at most 4"
+    {"demand":named(5)}  "has 5 charges; allowed at most 4"
+    {"demand":[DAY,NIGHT,DAY]}  "has a name twice; allowed a name of its own for each charge"
 """)
 def test_two_forms_and_too_many_charges_are_refused(changes, line):
     with pytest.raises(ConfigError) as found:
@@ -203,11 +208,18 @@ def test_two_forms_and_too_many_charges_are_refused(changes, line):
 
 
 def test_four_charges_are_allowed():
-    tariff.check("a.toml", tariff_of(demand=[DAY] * 4))
+    tariff.check("a.toml", tariff_of(demand=named(4)))
 
 
-@pytest.mark.parametrize("window", [[18, 14], [14, 14]])
-def test_a_window_of_tags_without_an_hour_is_refused(window):
+@pytest.mark.parametrize("window", [[18, 14], [14, 14], [14.2, 14.8], [14.5, 15.5], [14], [0, 25]])
+def test_a_window_of_tags_has_whole_hours(window):
     with pytest.raises(ConfigError) as found:
-        tariff.check("a.toml", tariff_of(tag_window=window))
-    assert str(found.value).startswith(f"a.toml:tariff.tag_window: [{window[0]}, {window[1]}] has")
+        tariff_of(tag_window=window)
+    assert "allowed [first, end], whole hours 0..24, the first below the end" in str(found.value)
+
+
+@pytest.mark.parametrize("hours", [[24, 0], [24, 6], [6, 6], [6.5, 22], [6.2, 6.8], [6, 25]])
+def test_billed_hours_are_whole_and_some(hours):
+    with pytest.raises(ConfigError) as found:
+        tariff_of(demand_hours=hours)
+    assert "allowed [first, end], whole hours 0..24, as [6, 22]" in str(found.value)

@@ -1,0 +1,77 @@
+"""The caps of a site, learnt from its last days: the import that its battery holds at best.
+
+A cap is held only if it saves more than it loses: a low charge at a flat price is not worth the
+energy that the battery turns into heat.
+"""
+
+import math
+from collections.abc import Sequence
+
+from controller.planner import cap, exact, reserve
+from controller.planner.planning import (
+    CAP_PART,
+    MONTH_SLOTS,
+    Habit,
+    Known,
+    Site,
+    adder_per_kWh,
+    open_W,
+    past_of,
+    rates_of,
+)
+from controller.planner.tariff import W_PER_KW
+from controller.system.local_days import SLOT_S
+
+
+def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
+    """The import to hold in the slots of each demand charge, W, from the past alone; without a
+    demand charge, that of other slots.
+    """
+    rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
+    net_W, billed = past_of(site, known)
+    if not any(rates):
+        return [open_W(site, net_W)] * len(rates)
+    store, part = site.store, habit.part
+    room_J = part * (store.high_J - store.low_J)
+    own = store._replace(
+        low_J=0.0,
+        high_J=room_J,
+        now_J=room_J,
+        charge_W=part * store.charge_W,
+        discharge_W=part * store.discharge_W,
+    )
+    low_J = part * (site.yields.low_part * site.full_J - store.low_J)
+    yields = site.yields.left(known.yielded_h, low_J, len(net_W) / MONTH_SLOTS)
+    asked_J = reserve.asked_J(net_W, site.hours, site.hard)
+    lows_J = [min(room_J, max(0.0, part * (each_J - store.low_J))) for each_J in asked_J]
+    no_W = [math.inf] * len(rates)
+    span = cap.Span(net_W, billed, open_W(site, net_W), no_W, yields, lows_J)
+    found = cap.cheapest(span, SLOT_S, own, rates, known.peaks_W)
+    if _lost(site, known, span, found) > _saved(span, rates, found):
+        found = [max(each, span.peak_W(at)) for at, each in enumerate(found)]
+    return [min(each, most_W) for each in found]
+
+
+def _saved(span: cap.Span, rates: Sequence[float], caps_W: Sequence[float]) -> float:
+    """Money of a month by which the caps lower the demand charges."""
+    pairs = zip(rates, cap.reached_W(span.billed, caps_W))
+    return sum(
+        [rate / W_PER_KW * (span.peak_W(at) - each_W) for at, (rate, each_W) in enumerate(pairs)]
+    )
+
+
+def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> float:
+    """Money of a month that goes to losses and wear of what is given above the caps: it is bought
+    at the mean price, and not bought at that of its slot.
+    """
+    limits = cap.limits_W(span.billed, caps_W, math.inf)
+    count = min(len(span.net_W), len(known.past_price_per_kWh))
+    first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
+    adders = [adder_per_kWh(site, known.time, at) for at in range(-count, 0)]
+    own = [price + adder for price, adder in zip(prices, adders)]
+    bought = sum(own) / count / site.store.one_way**2 + site.store.wear_per_kWh
+    given = [
+        max(0.0, net_W - limits[bills]) * (bought - price)
+        for net_W, bills, price in zip(span.net_W[first:], span.billed[first:], own)
+    ]
+    return sum(given) * SLOT_S / exact.J_PER_KWH * MONTH_SLOTS / count
