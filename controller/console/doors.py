@@ -32,6 +32,9 @@ CHECK = "check"
         help="with check: print the drop-in of the unit of one kind, with its addresses",
     ),
     cli.option("--keys", action="store_true", help="with check: print every key of doors.toml"),
+    cli.option(
+        "--registers", action="store_true", help="with check: those of Modbus; !: a master sets it"
+    ),
     cli.JSON,
     cli.option(
         "--listen",
@@ -60,6 +63,11 @@ def _run(arguments: Namespace) -> int:
         }
         for kind, keys in forms.items():
             print("\n".join(key_list.listed(f"[{kind}.NAME]", keys)))
+        return DONE
+    if arguments.registers:
+        from controller.doors.modbus import image  # slow to load
+
+        print("\n".join(image.listed()))
         return DONE
     with cli.ends(WRONG_INPUT, ConfigError):
         found = settings.load(arguments.file)
