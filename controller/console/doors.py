@@ -7,6 +7,7 @@ from argparse import Namespace
 from controller.config.bus_schema import BAUDS_BD
 from controller.doors import exposure, settings
 from controller.doors.local import form
+from controller.forms import key_list
 from controller.forms.refusal import ConfigError
 from controller.system import cli
 from controller.system.paths import DONE, STATE_DIRECTORY, WRONG_INPUT
@@ -30,6 +31,10 @@ CHECK = "check"
         metavar="KIND",
         help="with check: print the drop-in of the unit of one kind, with its addresses",
     ),
+    cli.option("--keys", action="store_true", help="with check: print every key of doors.toml"),
+    cli.option(
+        "--registers", action="store_true", help="with check: those of Modbus; !: a master sets it"
+    ),
     cli.JSON,
     cli.option(
         "--listen",
@@ -52,6 +57,18 @@ def _run(arguments: Namespace) -> int:
             raise cli.Ended(WRONG_INPUT, "--listen and --serial belong to the kind local")
         arguments.listen = arguments.listen or form.LISTEN
         return _served_alone(arguments)
+    if arguments.keys:
+        forms = {"source": settings.SOURCE} | {
+            each: settings.form(each).FORM for each in settings.KINDS
+        }
+        for kind, keys in forms.items():
+            print("\n".join(key_list.listed(f"[{kind}.NAME]", keys)))
+        return DONE
+    if arguments.registers:
+        from controller.doors.modbus import image  # slow to load
+
+        print("\n".join(image.listed()))
+        return DONE
     with cli.ends(WRONG_INPUT, ConfigError):
         found = settings.load(arguments.file)
     if arguments.kind == CHECK:

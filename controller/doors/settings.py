@@ -19,7 +19,11 @@ FILE = "/etc/firebreak/doors/doors.toml"
 KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
 MAY = h.ROLES[:3]  # an operator is a person at the cabinet
-SOURCE: Form = {"key": text(), "may": choice(MAY, MAY[0]), "hints_per_min_max": integer(1, 600, 60)}
+SOURCE: Form = {
+    "key": text(what="File beside doors.toml with the key that `firebreak key create` printed."),
+    "may": choice(MAY, MAY[0], "The most that this source may send through doors."),
+    "hints_per_min_max": integer(1, 600, 60, "Of this source, in each process."),
+}
 
 
 Values = dict[str, Any]  # of one table, [KIND.NAME], by its form

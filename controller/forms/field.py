@@ -51,9 +51,9 @@ def derived(reason: str) -> Field:
     return Field("derived", (reason,))
 
 
-def integer(low: int, high: int, default: Any = REQUIRED) -> Field:
+def integer(low: int, high: int, default: Any = REQUIRED, what: str = "") -> Field:
     """A whole number."""
-    return Field("int", (low, high), default)
+    return Field("int", (low, high), default, what=what)
 
 
 def number(low: float, high: float, default: Any = REQUIRED, what: str = "") -> Field:
@@ -93,9 +93,9 @@ def passing(
     return Field("as", (test, words, fault), default, what=what)
 
 
-def matching(pattern: re.Pattern[str], words: str, default: Any = REQUIRED) -> Field:
+def matching(regex: re.Pattern[str], words: str, default: Any = REQUIRED, what: str = "") -> Field:
     """A text of this pattern. words: what is allowed."""
-    return passing(lambda value: is_text(value) and pattern.fullmatch(value), words, default)
+    return passing(lambda value: is_text(value) and regex.fullmatch(value), words, default, what)
 
 
 def named(
@@ -113,14 +113,14 @@ def named(
     return passing(test, words, None, what, fault)._replace(kind="named", tighter=tighter)
 
 
-def text(default: Any = REQUIRED) -> Field:
+def text(default: Any = REQUIRED, what: str = "") -> Field:
     """Any text."""
-    return passing(is_text, "a text", default)
+    return passing(is_text, "a text", default, what)
 
 
-def texts(default: Any = REQUIRED) -> Field:
+def texts(default: Any = REQUIRED, what: str = "") -> Field:
     """A list of texts."""
-    return passing(lambda value: is_list(value, is_text), "a list of texts", default)
+    return passing(lambda value: is_list(value, is_text), "a list of texts", default, what)
 
 
 def several(pattern: re.Pattern[str], most: int, words: str, default: Any = REQUIRED) -> Field:
@@ -138,9 +138,9 @@ def anything(default: Any = REQUIRED) -> Field:
     return passing(lambda value: True, "a value", default)
 
 
-def table(form: Form | None = None, default: Any = REQUIRED) -> Field:
+def table(form: Form | None = None, default: Any = REQUIRED, what: str = "") -> Field:
     """A table. Without a form its reader checks it."""
-    return Field("table", () if form is None else (form,), default)
+    return Field("table", () if form is None else (form,), default, what=what)
 
 
 def tables(form: Form | None = None, default: Any = REQUIRED) -> Field:

@@ -57,6 +57,7 @@ def _parser(program: str) -> _Parser:
     gate = commands.add_parser("gate", help="may the load rise by so much now?", parents=[own])
     gate.add_argument("--power-W", required=True, type=cli.whole(1, POWER_W_MAX), metavar="W")
     gate.add_argument("--for-s", required=True, type=cli.whole(1, DAY_S), metavar="SECONDS")
+    commands.add_parser("keys", help="every key of watch.toml")
     words = "what the GPUs of [telemetry] take now"
     commands.add_parser("gpus", help=words, parents=[own])
     return parser
@@ -65,6 +66,9 @@ def _parser(program: str) -> _Parser:
 def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int:
     """The exit code of a command; argv without the program's name."""
     given = _parser(program).parse_args(argv)
+    if given.command == "keys":
+        print(settings.keys())
+        return DONE
     try:
         found = settings.load(given.config)
     except ConfigError as error:

@@ -32,13 +32,18 @@ def form(folder: str) -> Form:
     names = passing(lambda value: is_list(value, is_text) and value, "a list of names")
     return {
         "url": matching(
-            URL, f"{settings.URL_WORDS} (kubectl proxy)", "https://kubernetes.default.svc"
+            URL,
+            f"{settings.URL_WORDS} (kubectl proxy)",
+            "https://kubernetes.default.svc",
+            "API server.",
         ),
-        "token": file._replace(default=ACCOUNT + "token"),
-        "ca": file._replace(default=ACCOUNT + "ca.crt"),
-        "namespace": text(""),
-        "resources": names._replace(default=["nvidia.com/gpu"]),
-        "start_s": integer(1, 3600, 60),
+        "token": file._replace(default=ACCOUNT + "token", what="Read anew for each request."),
+        "ca": file._replace(default=ACCOUNT + "ca.crt", what="CA of the API server."),
+        "namespace": text("", "Pods of this namespace; empty: of all."),
+        "resources": names._replace(
+            default=["nvidia.com/gpu"], what="Resources that count as a GPU."
+        ),
+        "start_s": integer(1, 3600, 60, "From the node to the load; above every_s."),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from controller.forms.field import Form, choice, integer, matching, table, text
+from controller.forms.key_list import listed
 from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
 from controller.watch.jobs import Scheduler, Table
@@ -18,24 +19,41 @@ HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|lo
 PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
 URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
 URL_WORDS = "https://HOST[:PORT], or http:// to 127.0.0.1, [::1] or localhost"
-CABINET: Form = {"url": matching(URL, URL_WORDS), "token": text(), "ca": text("")}
+CABINET: Form = {
+    "url": matching(URL, URL_WORDS, what="HTTP door of the cabinet."),
+    "token": text(what="File with a token whose source has the role cap. Nothing else may use it."),
+    "ca": text("", "CA of the site. Without it the CAs of the system count."),
+}
 # Of a device 0 too: it takes no power.
 WATTS = {"node_W": integer(1, 10_000_000), "gpu_W": integer(0, 10_000_000)}
 SETTLE_S = 300  # the cabinet judges a question by the load of so long
 GATE: Form = {
-    "wait_max_s": integer(60, 30 * 86_400, 21_600),
-    "after_wait": choice(("report", "release"), "report"),
-    "dark_max_s": integer(60, 86_400, 900),
-    "after_dark": choice(("release", "hold"), "release"),
-    "settle_s": integer(10, 3600, SETTLE_S),
+    "wait_max_s": integer(
+        60, 30 * 86_400, 21_600, "A job that heard no for so long is a case for a person."
+    ),
+    "after_wait": choice(
+        ("report", "release"), "report", "release: where the connection carries every job."
+    ),
+    "dark_max_s": integer(60, 86_400, 900, "A cabinet is gone after so long without an answer."),
+    "after_dark": choice(
+        ("release", "hold"), "release", "hold: where the connection cannot carry the jobs alone."
+    ),
+    "settle_s": integer(
+        10,
+        3600,
+        SETTLE_S,
+        "A younger job counts in each question. Jobs without a yes start so far apart.",
+    ),
 }
 FORM: Form = {
-    "horizon_s": integer(60, 3570, 900),  # the door takes an hour
-    "every_s": integer(10, 600, 30),
+    "horizon_s": integer(60, 3570, 900, "Look so far ahead."),  # the door takes an hour
+    "every_s": integer(10, 600, 30, "Read the queue so often."),
     "cabinet": table(CABINET),
-    "node_W": table(default={}),
-    "node_gpus": integer(1, 1024, 16),
-    "gpu_W": table(default={}),
+    "node_W": table(None, {}, 'W of a node above idle by partition; "*": every other one.'),
+    "node_gpus": integer(
+        1, 1024, 16, "GPUs of the largest node, for a request that is not understood."
+    ),
+    "gpu_W": table(None, {}, "W of a GPU or another device above idle, by its kind."),
     "gate": table(GATE, None),
     "telemetry": table(default=None),
     **{name: table(default=None) for name in SCHEDULERS},
@@ -85,6 +103,13 @@ def load(path: str) -> Settings:
     watts = Table(node_W, gpu_W, values["node_gpus"])
     form = _module(own[0]).form(folder)
     return Settings(values, watts, (own[0], read(path, (own[0],), values[own[0]], form)))
+
+
+def keys() -> str:
+    """Every key of watch.toml, in lines."""
+    own = {f"[{name}]": _module(name).form("") for name in SCHEDULERS}
+    forms = {"": FORM, **own, "[telemetry]": _module("telemetry").FORM}
+    return "\n".join(line for name in forms for line in listed(name, forms[name]))
 
 
 def _module(name: str) -> Any:

@@ -56,7 +56,7 @@ Record = dict[str, Any]
 
 def form(folder: str) -> Form:
     """The keys of [slurm]. wait_s: squeue itself waits 9 s for a slurmctld that is gone."""
-    return {"wait_s": integer(1, 60, 15)}
+    return {"wait_s": integer(1, 60, 15, "Wait so long for squeue.")}
 
 
 def opened(values: dict[str, Any], watts: Table) -> "Slurm":

@@ -5,8 +5,8 @@ the meanings. `keys covers` prints what the rig simulates of a cabinet.
 from argparse import Namespace
 from typing import Any
 
-from controller.forms.field import REQUIRED, Field, Form, allowed_text
-from controller.forms.refusal import shown
+from controller.forms import key_list
+from controller.forms.field import Field, Form
 from hil.engine import coverage
 from hil.results import template
 from hil.scenarios import expectations, scenario
@@ -59,10 +59,4 @@ def text(file: str) -> str:
 
 def _keys(form: Form) -> list[str]:
     """A line for each key: what is allowed, and the default."""
-    return [f"{key}: {allowed_text(field)}{_default(field.default)}" for key, field in form.items()]
-
-
-def _default(value: Any) -> str:
-    if value is REQUIRED:
-        return "; required"
-    return "" if value in (None, "", [], {}, ()) else f"; default {shown(value)}"
+    return [key_list.line(key, field) for key, field in form.items()]

@@ -15,17 +15,40 @@ TLS = ("starttls", "tls", "none")
 
 
 FORM: Form = {
-    "server": matching(SERVER, "HOST:PORT of the relay", None),
-    "tls": choice(TLS, TLS[0]),
-    "from": matching(ADDRESS, "one mail address", None),
-    "to": several(ADDRESS, 20, "a list of 1 to 20 mail addresses", None),
-    "user": matching(re.compile(r"[!-~]{1,100}"), "a name without blanks", None),
-    "url": matching(URL, "an address http://... or https://... without blanks", None),
-    "secret_file": matching(re.compile(r"[^/\0][^\0]{0,200}"), "a file beside doors.toml", None),
-    "ca_file": matching(re.compile(r"[^\0]{1,200}"), "a file with certificates", None),
-    "again_min": integer(1, 1440, 15),
-    "letters_per_h_max": integer(1, 120, 20),
-    "silent_s": integer(10, 3600, 60),
+    "server": matching(
+        SERVER, "HOST:PORT of the relay", None, "Mail relay of the site; needs from and to."
+    ),
+    "tls": choice(TLS, TLS[0], "Encryption to the relay."),
+    "from": matching(ADDRESS, "one mail address", None, "Sender."),
+    "to": several(ADDRESS, 20, "a list of 1 to 20 mail addresses", None)._replace(
+        what="Receivers."
+    ),
+    "user": matching(
+        re.compile(r"[!-~]{1,100}"), "a name without blanks", None, "Login at the relay."
+    ),
+    "url": matching(
+        URL,
+        "an address http://... or https://... without blanks",
+        None,
+        "Webhook, in place of a relay.",
+    ),
+    "secret_file": matching(
+        re.compile(r"[^/\0][^\0]{0,200}"),
+        "a file beside doors.toml",
+        None,
+        "Its first line is the password of the relay or the bearer token of the webhook. Mode 600.",
+    ),
+    "ca_file": matching(
+        re.compile(r"[^\0]{1,200}"),
+        "a file with certificates",
+        None,
+        "CA of the site. Without it the CAs of the system count.",
+    ),
+    "again_min": integer(
+        1, 1440, 15, "An alarm that comes and goes is sent again after this pause at the earliest."
+    ),
+    "letters_per_h_max": integer(1, 120, 20, "Further alarms wait and leave as one letter."),
+    "silent_s": integer(10, 3600, 60, "A controller without a tick for so long is an alarm."),
 }
 MAIL = ("server", "from", "to")
 

@@ -12,23 +12,38 @@ from controller.system.worded import counted
 
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}")
 TOKEN: Form = {
-    "name": matching(re.compile("[a-z0-9_]{1,32}"), "1..32 of a-z, 0-9, _"),
-    "sha256": matching(re.compile("[0-9a-f]{64}"), "64 digits 0-9, a-f: SHA-256 of the token"),
-    "source": text(""),
+    "name": matching(
+        re.compile("[a-z0-9_]{1,32}"),
+        "1..32 of a-z, 0-9, _",
+        what="Name of the token in `doors check`.",
+    ),
+    "sha256": matching(
+        re.compile("[0-9a-f]{64}"),
+        "64 digits 0-9, a-f: SHA-256 of the token",
+        what="The token is a random text of 32 to 256 characters.",
+    ),
+    "source": text("", "The holder may send as this source. Without it the token only reads."),
 }
 
 
 FORM: Form = {
-    "listen": passing(address, "an IP address, such as 127.0.0.1 or 0.0.0.0", "127.0.0.1"),
-    "port": integer(1, 65535, 8080),
-    "names": texts([]),
-    "certificate": text(""),
-    "key": text(""),
-    "client_ca": text(""),
-    "plain": flag(False),
+    "listen": passing(
+        address,
+        "an IP address, such as 127.0.0.1 or 0.0.0.0",
+        "127.0.0.1",
+        "An address that other machines reach needs a token, and a certificate or plain.",
+    ),
+    "port": integer(1, 65535, 8080, "TCP port."),
+    "names": texts([], "Names and addresses by which clients reach the door. Others are refused."),
+    "certificate": text("", "PEM file beside doors.toml, for TLS."),
+    "key": text("", "PEM file of its private key."),
+    "client_ca": text("", "Clients need a certificate of this CA too."),
+    "plain": flag(False, "true: other machines may come without TLS."),
     "token": tables(TOKEN, []),
-    "connections_max": integer(2, 500, 64),
-    "requests_per_min_max": integer(10, 6000, 1200),
+    "connections_max": integer(2, 500, 64, "At most half of the connections are streams."),
+    "requests_per_min_max": integer(
+        10, 6000, 1200, "Of each token, and of each address without a token."
+    ),
 }
 
 

@@ -10,10 +10,12 @@ from controller.forms.refusal import Path, refuse
 
 LISTEN = "/run/firebreak-upstream/upstream.sock"
 FORM: Form = {
-    "listen": text(LISTEN),
-    "serial": text(""),
-    "baud_Bd": choice(BAUDS_BD, 115_200),
-    "connections_max": integer(2, 500, 16),
+    "listen": text(LISTEN, "UNIX stream socket; the user of the door must be able to create it."),
+    "serial": text(
+        "", "Device of a serial line that carries JSON lines too, such as /dev/ttyUSB0."
+    ),
+    "baud_Bd": choice(BAUDS_BD, 115_200, "Speed of the serial line."),
+    "connections_max": integer(2, 500, 16, "Connections at one time."),
 }
 
 

@@ -14,17 +14,23 @@ OTHERS = ("read", "none")
 MAY = ("cap", "request")  # no point of these models limits the connection to the grid
 TLS = ("certificate", "certificate_key", "client_authority")
 FORM: Form = {
-    "listen": matching(LISTEN, "an IP address of this box", "127.0.0.1"),
-    "port": integer(1, 65535, 1502),
-    "unit": integer(1, 247, 1),
-    "may": choice(MAY, MAY[0]),
-    "is_exact": flag(False),
-    "valid_s": integer(2, 300, 60),
-    "others": choice(OTHERS, OTHERS[0]),
-    "connections_max": integer(1, 500, 64),
-    "idle_s": integer(1, 3600, 120),
-    "clients": table(None, {}),
-    **dict.fromkeys(TLS, text("")),
+    "listen": matching(LISTEN, "an IP address of this box", "127.0.0.1", "Where the door listens."),
+    "port": integer(1, 65535, 1502, "TCP port."),
+    "unit": integer(1, 247, 1, "Unit identifier; 0 and 255 are this server too."),
+    "may": choice(MAY, MAY[0], "request: masters may set WSet too, not only WMaxLimPct."),
+    "is_exact": flag(False, "true: load tracking pauses beside WSet."),
+    "valid_s": integer(
+        2, 300, 60, "Validity of a set-point without a reversion time, and of a heartbeat."
+    ),
+    "others": choice(OTHERS, OTHERS[0], "none: a client that is not listed is closed at once."),
+    "connections_max": integer(
+        1, 500, 64, "Connections at one time; a listed client replaces another one."
+    ),
+    "idle_s": integer(1, 3600, 120, "A silent connection is closed after so long."),
+    "clients": table(None, {}, 'ADDRESS = "SOURCE"; with TLS the common name of the certificate.'),
+    **dict.fromkeys(
+        TLS, text("", "PEM file beside doors.toml. All three: TLS with client certificates.")
+    ),
 }
 
 

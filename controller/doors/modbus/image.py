@@ -81,6 +81,14 @@ REGISTERS = len(TEMPLATE) // 2
 STARTS = {point.at: name for name, point in POINTS.items()}
 
 
+def listed() -> list[str]:
+    """A line for each point: first register, name, registers, type, unit; !: a master sets it."""
+    return [
+        f"{at} {name:22} {registers:2} {kind} 10^{scale} {access.strip('?')}".rstrip()
+        for name, (_, at, registers, kind, scale, access) in POINTS.items()
+    ]
+
+
 def put(data: bytearray, values: Mapping[str, Value]) -> bytearray:
     """Put values, in the unit of their points, into registers."""
     for name, value in values.items():

@@ -12,20 +12,20 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # one level of a topic
 NAME_WORDS = "1 to 64 letters, digits, _ and -"
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,255}")
 FORM: Form = {
-    "host": matching(HOST, "a name or an address"),
-    "port": integer(1, 65535, 8883),
-    "cabinet": matching(NAME, NAME_WORDS),
-    "protocol": choice(("5", "3.1.1"), "5"),
-    "tls": flag(True),
-    "ca": text(""),
-    "certificate": text(""),
-    "certificate_key": text(""),
-    "user": text(""),
-    "password_file": text(""),
-    "sources": texts([]),
-    "period_s": number(0.2, 3600, 1.0),
-    "keepalive_s": integer(5, 60, 10),
-    "events_max": integer(1, 1000, 1000),
+    "host": matching(HOST, "a name or an address", what="The broker."),
+    "port": integer(1, 65535, 8883, "TCP port of the broker."),
+    "cabinet": matching(NAME, NAME_WORDS, what="Name of the cabinet in the topics."),
+    "protocol": choice(("5", "3.1.1"), "5", "Version of MQTT."),
+    "tls": flag(True, "Without TLS neither grid_cap nor a password leaves this machine."),
+    "ca": text("", "Certificate of the CA of the site; no other CA is trusted."),
+    "certificate": text("", "Client certificate of the door, if the broker wants one."),
+    "certificate_key": text("", "PEM file of its private key."),
+    "user": text("", "Login at the broker."),
+    "password_file": text("", "File that has only the password, mode 600."),
+    "sources": texts([], "Sources whose commands are taken; each has its [source.NAME]."),
+    "period_s": number(0.2, 3600, 1.0, "Least time between two messages of `state`."),
+    "keepalive_s": integer(5, 60, 10, "Keep-alive of MQTT."),
+    "events_max": integer(1, 1000, 1000, "Missed events that are sent after a reconnect."),
 }
 TOGETHER = (("certificate", "certificate_key"), ("user", "password_file"))
 

@@ -1,6 +1,7 @@
 """What all doors share: the file, the state, a hint in words and its answer."""
 
 import asyncio
+import re
 import sys
 import threading
 import types
@@ -8,6 +9,7 @@ import types
 import pytest
 from watched import EACH_20_MS, Watched
 
+from controller.__main__ import main as controller_main
 from controller.core.base import hint_codes as h
 from controller.doors import exposure, feed, process, sending, settings
 from controller.forms.refusal import ConfigError
@@ -15,6 +17,7 @@ from controller.state import watch
 from controller.system import clock
 from controller.system.secret_file import secret
 from controller.watch import cabinet
+from controller.watch.__main__ import main as watch_main
 from tests.controller.doors.doors_site import answering, refused, written
 
 pytestmark = pytest.mark.wire
@@ -261,3 +264,17 @@ def test_a_rough_state_is_made_anew_for_a_keyframe_and_for_another_controller():
     first.shadow.sequence = 1001
     own._facts("status")
     assert len(made) == 3
+
+
+def test_every_key_is_listed_with_its_meaning(capsys):
+    for main in (
+        lambda: controller_main(["doors", "check", "--keys"]),
+        lambda: watch_main(["keys"]),
+    ):
+        assert main() == 0
+        out = capsys.readouterr().out.replace("\n    ", " ")
+        lines = [line for line in out.splitlines() if line.startswith("  ")]
+        assert len(lines) > 25
+        tables = r": a (table|list of tables)(; required)?$"
+        assert not [each for each in lines if not re.search(rf"\. .*\.$|{tables}", each)]
+    assert "[gate]\n  wait_max_s: 60..2592000; default 21600." in out

@@ -9,6 +9,7 @@ import pytest
 import sunspec2.modbus.client as sunspec
 from sunspec2 import device
 
+from controller.__main__ import main
 from controller.doors.modbus import door, form, values
 from controller.doors.modbus.controls import RANGES
 from controller.doors.modbus.image import POINTS, REGISTERS, TEMPLATE
@@ -60,14 +61,17 @@ def test_every_point_lies_where_the_public_models_have_it():
     assert theirs[-1][1] + theirs[-1][2] + 2 - BASE == REGISTERS
 
 
-def test_the_readme_has_the_registers_that_are():
-    """Each row: | model: first register | NAME REGISTER, ... |; bold: a master may set it."""
+def test_the_readme_and_the_command_have_the_registers_that_are(capsys):
+    """Each row: - model: NAME REGISTER, ...; bold: a master may set it."""
     text = (Path(form.__file__).parent / "README.md").read_text()
     shown = {}
-    for model, points in re.findall(r"(?m)^\| (\d+): \d+ \| (.*) \|$", text):
+    for model, points in re.findall(r"(?m)^- (\d+): (.*(?:\n  \*.*)?)$", text):
         for bold, name, at in re.findall(r"(\**)(\w+)\** (\d+)", points):
             shown[f"{model}.{name}"] = int(at), bool(bold)
-    assert {model.partition(".")[0] for model in shown} == {str(model) for model in MODELS}
+    assert f"Models {', '.join(map(str, MODELS))}".replace(", 802", " and 802") in text
+    assert len(shown) > 15 and main(["doors", "check", "--registers"]) == 0
+    lines = dict(line.split(maxsplit=2)[1::-1] for line in capsys.readouterr().out.splitlines())
+    assert lines == {name: str(point.at) for name, point in POINTS.items()}
     own = {name: (POINTS[name].at, POINTS[name].access == "!") for name in shown}
     assert shown == own
     assert {*RANGES} == {name for name in POINTS if POINTS[name].access == "!"}

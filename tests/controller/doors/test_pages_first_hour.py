@@ -1,4 +1,4 @@
-"""The commands of the README of each door, copied as they are, in a network of their own."""
+"""The commands of the page of each door, copied as they are, in a network of their own."""
 
 import contextlib
 import os
@@ -17,6 +17,7 @@ GUARD_S = 180
 OWN = () if os.getuid() == 0 else ("--map-current-user", "--keep-caps")
 NEEDED = {"mqtt": ("mosquitto", "mosquitto-clients"), "http": ("curl", "openssl")}
 VALUES = {  # what a reader waits for: the first value, and what was granted
+    "local": (rb"^GRANTED H1 exact power 20 kW", rb"^H1: in force 400000 W for 300000 ms"),
     "mqtt": (rb"firebreak/cab1/value/battery_W -?\d", rb'"granted":true.*"granted_W":50000'),
     "modbus": (rb"^-?\d+\.\d W \d+\.\d %", rb"1 30000 W in force for \d+ s\n00 01 .* 75 30"),
     "http": (rb'"state": "running"', rb'"granted": true.*"granted_W": 20000'),
@@ -27,7 +28,8 @@ pytestmark = [pytest.mark.wire, pytest.mark.timeout(GUARD_S + 60), pytest.mark.w
 
 def first_block(kind, folder):
     """The first fenced block of shell commands; their files go to `folder`."""
-    text = (ROOT / f"controller/doors/{kind}/README.md").read_text()
+    (page,) = (ROOT / "controller/doors" / kind).glob("*.md")
+    text = page.read_text()
     block = re.search(r"\n```\n(.*?)\n```", text, re.DOTALL)[1]
     return block.replace("build/", f"{folder}/").replace("mktemp -d", f"mktemp -d -p {folder}")
 
