@@ -24,7 +24,8 @@ gap_ms | pause that the device needs between two requests
 phases | phases that have registers; 0: only the total
 nominal_voltage_V | from phase to neutral; needed when voltages are read
 refresh_ms | time over which the meter computes its means
-power_tolerance_permille | how far power may exceed voltage x current, and a total may differ from its phases
+power_tolerance_permille | how far power may exceed voltage x current, and a total
+ differ from its phases
 power_tolerance_W | watts added to this tolerance
 inverted | true: the meter counts export as positive
 reply_id_offset | unit id of a reply minus that of the request

@@ -111,9 +111,7 @@ OF_PROGRAM = {
     "profile": Document(
         "every key of a device's profile, or of a FAMILY of devices",
         _late("documents.profile_table.blocks"),
-        options=(
-            cli.option("family", nargs="?", choices=profile_form.FAMILIES, metavar="FAMILY"),
-        ),
+        options=(cli.option("family", nargs="?", choices=profile_form.FAMILIES, metavar="FAMILY"),),
         forms=TERMINAL + ("md",),
     ),
     "reasons": Document(

@@ -23,7 +23,8 @@ def test_the_commands_of_the_start_run(capsys, tmp_path, monkeypatch):
     assert [each[0] for each in others] == [".venv/bin/firebreak"] * 2
     (code, checked, said), listed = [run(capsys, shlex.join(each[1:])) for each in others]
     assert (code, said) == (0, []) and checked[0].endswith("controller/sites/mine/cabinet.toml")
-    assert listed[0] == 0 and any(line.startswith("control.grid_import_W_max") for line in listed[1])
+    keys = {line.split()[0] for line in listed[1]}
+    assert listed[0] == 0 and {"control.grid_import_W_max", "rack.N.rated_current_mA"} <= keys
 
 
 def test_a_refusal_of_the_page_is_that_of_the_program(files):
