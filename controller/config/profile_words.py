@@ -168,7 +168,7 @@ WORDS: dict[str, str] = {key: words for key, words in table(_WORDS)}
 
 @functools.cache
 def entry_of(key: str) -> str:
-    """The entry of WORDS that explains a key of profile_form.every_key. KeyError: it has none."""
+    """The entry of WORDS for a key of profile_form.every_key. KeyError: none."""
     parts = (key if "." in key else f"top.{key}").split(".")
     for at in range(len(parts)):
         if (found := ".".join(parts[at:])) in WORDS:

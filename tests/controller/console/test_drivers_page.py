@@ -21,7 +21,7 @@ def example(name):
 
 
 def test_the_commands_of_the_start_run(capsys, tmp_path, monkeypatch):
-    """In this order: the check names the first "?" of the new profile."""
+    """The check names the first "?" of the new profile."""
     monkeypatch.chdir(tmp_path)
     section = PAGE.split("## Start\n", 1)[1]
     lines = re.search(r"(?m)(^    .*\n)+", section)[0].splitlines()
@@ -43,7 +43,7 @@ def test_every_key_has_a_short_text_and_each_text_a_key():
 
 @pytest.mark.parametrize("family", profile_form.FAMILIES)
 def test_the_keys_of_one_family_are_printed_with_their_texts(capsys, family):
-    """Those of its own tables, and no table of another family."""
+    """Its own tables, and no table of another family."""
     code, lines, said = run(capsys, f"document profile {family}")
     printed, heads = {line.split()[0] for line in lines if line}, set(lines)
     own = {*profile_form.FAMILIES[family], *profile_form.TIMING, "maker", "evidence_of"}
