@@ -39,7 +39,8 @@ def skeleton(family: str, role: str = "") -> str:
         *_remark(
             f"A profile of family {family}. Put the values of the device's document in place of "
             'each "?". Delete the lines of what the device does not have. `firebreak profile check '
-            "FILE` names the first mistake; drivers/README.md has every key and three examples."
+            "FILE` names the first mistake. "
+            f"`firebreak document profile {family}` explains each key."
         )
     ]
     top = {key: field for key, field in form.TOP.items() if field.kind[:5] != "table"}

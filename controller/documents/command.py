@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+from controller.config import profile_form
 from controller.documents import document, html_page
 from controller.documents.document import Block, Facts, Heading, Table
 from controller.forms.refusal import ConfigError
@@ -77,6 +78,7 @@ def _of_office() -> Any:
     return _late("siting.rule_page.blocks")()
 
 
+TERMINAL = ("text", "html", "json")
 # documents of the program's own tables
 OF_PROGRAM = {
     "equipment": Document(
@@ -106,7 +108,12 @@ OF_PROGRAM = {
         (cli.option("--site", metavar="FILE", help="cabinet.toml (or a site file without one)"),),
         ("md", "html", "json", "grid-html", "grid-csv"),
     ),
-    "profile": Document("every key of a device's profile", _late("documents.profile_table.blocks")),
+    "profile": Document(
+        "every key of a device's profile, or of a FAMILY of devices",
+        _late("documents.profile_table.blocks"),
+        options=(cli.option("family", nargs="?", choices=profile_form.FAMILIES, metavar="FAMILY"),),
+        forms=TERMINAL + ("md",),
+    ),
     "reasons": Document(
         "every reason code, its meaning and remedy",
         _late("documents.reason_book.facts"),
@@ -122,7 +129,6 @@ OF_PROGRAM = {
         "how long each stage takes, part by part", _late("documents.time_table.blocks")
     ),
 }
-TERMINAL = ("text", "html", "json")
 DOCUMENTS = OF_PROGRAM | {
     "checklist": Document(
         "a test for each armed row of a site",

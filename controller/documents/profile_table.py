@@ -1,56 +1,39 @@
-"""`firebreak document profile`: every key of a device's profile, as drivers/README.md has it."""
+"""`firebreak document profile [FAMILY]`: every key of a device's profile, with its meaning."""
+
+from argparse import Namespace
 
 from controller.config import profile_form
-from controller.config.profile_words import unit_of, words_of
+from controller.config.profile_words import words_of
 from controller.documents.document import Block, Heading, Table
 from controller.forms.field import REQUIRED, Field, allowed_text
 from controller.forms.refusal import shown
 
-HEADERS = ("key", "in", "allowed", "unit", "default", "meaning")
-# words for what is too long for a cell
-SHORT = {
-    "family": "see above",
-    "invalid": "a list of raw values",
-    "equals": "a list of raw values",
-    "value": "a raw value",
-}
+HEADERS = ("key", "allowed", "default", "meaning")
+RAW_VALUES = "a list of raw values"  # shorter than the range of 64 bits
 
 
-def table() -> Table:
-    """A row for each key; tables that have the same one share its row."""
-    places: dict[tuple[str, ...], list[str]] = {}
-    for key, field in profile_form.every_key():
-        table, _, name = key.rpartition(".")
-        row = (name, _allowed(name, field), unit_of(name), _default(field), words_of(key))
-        places.setdefault(row, []).append(table.removesuffix(".NAME"))
-    rows = [(f"`{row[0]}`", ", ".join(_named(found)), *row[1:]) for row, found in places.items()]
-    return Table(HEADERS, rows)
+def blocks(arguments: Namespace) -> list[Block]:
+    """A table for each table of a profile; arguments.family: of this family alone."""
+    family = getattr(arguments, "family", None)
+    found: list[Block] = [Heading(1, f"Every key of a profile{f' ({family})' * bool(family)}")]
+    for prefix, form in profile_form.every_table().items():
+        owners, _, name = prefix.removesuffix(".").partition(".")
+        own = profile_form.SENSORS if owners == "sensors" else owners.split(",")
+        if not name or family in (None, *own):
+            of = "" if family or not name else f" ({', '.join(own)})"
+            found += [Heading(2, f"{name or owners or 'top'}{of}".replace(".NAME", ""))]
+            rows = [(key, *_cells(prefix + key, field)) for key, field in form.items()]
+            found += [Table(HEADERS, rows)]
+    return found
 
 
-def blocks() -> list[Block]:
-    """The page."""
-    return [Heading(1, "Every key of a profile"), table()]
-
-
-def _allowed(name: str, field: Field) -> str:
-    words = SHORT.get(name, "")
-    return words if words and field.kind in ("as", "choice") else allowed_text(field).lstrip(", ")
+def _cells(key: str, field: Field) -> tuple[str, str, str]:
+    is_raw = field.kind == "as" and key.endswith(("invalid", "equals"))
+    allowed = RAW_VALUES if is_raw else allowed_text(field).lstrip(", ")
+    return allowed, _default(field), words_of(key)
 
 
 def _default(field: Field) -> str:
     if field.default is REQUIRED:
-        return "**needed**"
+        return "needed"
     return "none" if field.default in (None, "", {}) else shown(field.default)
-
-
-def _named(found: list[str]) -> list[str]:
-    """Names of tables: one that several families have is named once."""
-    of_table: dict[str, list[str]] = {}
-    for each in found:
-        family, _, name = each.partition(".")
-        own = family.split(",") if name else []
-        of_table.setdefault((name or family or "top").replace(",", ", "), []).extend(own)
-    same: dict[str, list[str]] = {}
-    for name, families in of_table.items():
-        same.setdefault(", ".join(families), []).append(name)
-    return [f"{', '.join(names)}{f' ({own})' * bool(own)}" for own, names in same.items()]

@@ -1,13 +1,12 @@
-"""drivers/README.md: its table is that of the forms, its examples are whole and fit a cabinet."""
+"""drivers/README.md: its commands run, its examples are whole and fit a cabinet."""
 
 import re
+import shlex
 
 import pytest
 from command_line import run
 
-from controller.config import configuration
-from controller.documents import profile_table
-from controller.documents.document import markdown
+from controller.config import configuration, profile_form, profile_words
 from tests.repository import ROOT
 
 PAGE = (ROOT / "drivers/README.md").read_text(encoding="ascii")
@@ -21,9 +20,37 @@ def example(name):
     return re.sub("(?m)^    ", "", block)
 
 
-def test_the_table_of_every_key_is_that_of_the_forms():
-    """The command `firebreak document profile` writes it anew."""
-    assert markdown([profile_table.table()]) in PAGE + "\n"
+def test_the_commands_of_the_start_run(capsys, tmp_path, monkeypatch):
+    """The check names the first "?" of the new profile."""
+    monkeypatch.chdir(tmp_path)
+    section = PAGE.split("## Start\n", 1)[1]
+    lines = re.search(r"(?m)(^    .*\n)+", section)[0].splitlines()
+    words = [shlex.split(line, comments=True) for line in lines]
+    assert [each[1:3] for each in words] == [
+        *(["profile", "list"], ["profile", "new"], ["document", "profile"], ["profile", "check"])
+    ]
+    found = [run(capsys, shlex.join(each[1:])) for each in words]
+    assert [code for code, _, _ in found] == [0, 0, 0, 2]
+    assert len(found[3][2]) == 1 and "mine.toml:maker: " in found[3][2][0]
+
+
+def test_every_key_has_a_short_text_and_each_text_a_key():
+    entries = {profile_words.entry_of(key) for key, _ in profile_form.every_key()}
+    assert entries == set(profile_words.WORDS)
+    lengths = {key: len(text.split()) for key, text in profile_words.WORDS.items()}
+    assert [key for key, words in lengths.items() if not 0 < words <= 25] == []
+
+
+@pytest.mark.parametrize("family", profile_form.FAMILIES)
+def test_the_keys_of_one_family_are_printed_with_their_texts(capsys, family):
+    """Its own tables, and no table of another family."""
+    code, lines, said = run(capsys, f"document profile {family}")
+    printed, heads = {line.split()[0] for line in lines if line}, set(lines)
+    own = {*profile_form.FAMILIES[family], *profile_form.TIMING, "maker", "evidence_of"}
+    assert (code, said) == (0, []) and own <= printed
+    assert ("ARRAYS" in heads) == (family == "can_bms")
+    assert ("SETPOINT.VALUES" in heads) == (family == "register_pcs")
+    assert ("IDENTITY" in heads) == (family in profile_form.IDENTIFIED)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -36,7 +36,7 @@ FIRST = {
     "faults": {*fault_table.GROUPS, *fault_table.CONTACTS, *fault_table.COILS},
     "hazards": {each["id"] for each in hazard_log.read()[0]["hazard"]},
     "matrix": map(str, records.ROWS),
-    "profile": {f"`{key.rpartition('.')[2]}`" for key, _ in profile_form.every_key()},
+    "profile": {key.rpartition(".")[2] for key, _ in profile_form.every_key()},
     "reasons": {*map(reasons.label, filter(None, reason_words.TEXTS)), *STAGES},
     "sbom": {*bill_of_materials.DEBIAN, "python-can", "uPlot"},
     "siting": {*[rule.id for rule in rules.RULES], *fields.TECHNOLOGIES, "[fence]"},
