@@ -138,7 +138,7 @@ class Heating:
         value[base + m.F_TEMPERATURE_RISE_3S_DDEGC] = rise[OVER_FASTEST]
         value[base + m.F_TEMPERATURE_RISE_10S_DDEGC] = rise[OVER_FAST]
         value[base + m.F_TEMPERATURE_RISING] = 1 if rise[OVER_HISTORY] >= RISING_DDEGC else 0
-        # rounded up; hil/campaigns/runaway/README.md has costs and gains of that
+        # rounded up; hil/campaigns/RESULTS.md has costs and gains of that
         explained = -(-self.place[rack * PLACE_WORDS + HEAT_UK] // UK_PER_DDEGC)
         value[base + m.F_TEMPERATURE_UNEXPLAINED_DDEGC] = rise[OVER_HISTORY] - explained
 
