@@ -1,10 +1,13 @@
 """Every `firebreak` command that a page, a unit or a message shows is one that exists."""
 
+import argparse
 import re
 
 import pytest
 
+import controller.__main__
 from controller.system.commands import ACTIONS, COMMANDS, RENAMED
+from hil import __main__ as hil
 from tests.repository import ROOT, tree
 
 # As code in a page, as a line to type, in a unit, or as a module of Python.
@@ -67,3 +70,56 @@ def test_each_page_that_a_text_names_is_a_command():
         for word in re.findall(r"[Pp]age\s+([A-Z][a-z]+)\b", path.read_text(encoding="utf-8"))
     }
     assert len(named) > 5 and named <= set(COMMANDS)
+
+
+LINE = re.compile(
+    r"(?:`|\$ |bin/|-m |firebreak |\./|^ {4,}|^)"
+    r"(firebreak|controller|hil|flash\.sh rig) ([^`|;&#\n<>]*)",
+    re.MULTILINE,
+)
+
+
+def parsers():
+    box, rig = controller.__main__._parser(["completion"]), hil.parser()
+    alone, *_ = reached(rig, ["rig"])
+    return {"firebreak": box, "controller": box, "hil": rig, "flash.sh rig": alone}
+
+
+def reached(parser, words):
+    """The parsers of the command that these words begin with, the innermost first."""
+    found = [parser]
+    for word in words:
+        for action in found[0]._actions:
+            if isinstance(action, argparse._SubParsersAction) and word in action.choices:
+                found.insert(0, action.choices[word])
+                break
+    return found
+
+
+def unknown(every, text):
+    """(command line, option that it does not have) of a page."""
+    for program, line in LINE.findall(text):
+        words = line.split()
+        known = [each for parser in reached(every[program], words)
+                 for each in parser._option_string_actions]  # fmt: skip
+        known.append("--version")  # of the program itself
+        given = [word.partition("=")[0].rstrip(".,:)") for word in words if word[:2] == "--"]
+        yield from [(f"{program} {line}", option) for option in given if option not in known]
+
+
+def test_every_option_that_a_page_shows_exists():
+    every = parsers()
+    pages = {path.relative_to(ROOT).as_posix(): path for path in tree() if path.suffix == ".md"}
+    assert len(pages) > 60
+    found = {name: [*unknown(every, path.read_text(encoding="utf-8"))]
+             for name, path in pages.items() if not name.startswith(HISTORY)}  # fmt: skip
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+@pytest.mark.parametrize(
+    "text, count",
+    [("`firebreak ask --powr 4kW`", 1), ("    ./flash.sh rig --virtual --for 3", 0),
+     (".venv/bin/python -m hil run berlin --sead 3   # --what", 1)],
+)  # fmt: skip
+def test_an_option_that_is_none_is_found(text, count):
+    assert len([*unknown(parsers(), text)]) == count
