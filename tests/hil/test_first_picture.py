@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from hil.__main__ import main
 from hil.engine import first_picture
 from tests.repository import ROOT
 
@@ -30,3 +33,21 @@ def test_the_picture_has_the_data_of_its_run():
     ]
     assert max(abs(a - b - c) for a, b, c in zip(load, grid, battery)) < 2, "it is their balance"
     assert max(load) - min(load) > 150 > 60 > max(grid) - min(grid)
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("line", ["rig --virtual", "rig --virtual --scenario estop"])
+def test_the_readme_has_the_figures_of_its_commands(line, capsys):
+    page = (ROOT / "README.md").read_text(encoding="ascii")
+    assert f"`./flash.sh {line}`" in page
+    assert main([*line.split(), "--headless", "--plot", ""]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    shown = [figure for figure in FIGURES if figure[1] in out and figure[0] in page]
+    assert len(shown) == (1 if "estop" not in line else 2)
+
+
+FIGURES = (
+    ("swings by 163 kW, the grid by 13 kW", "The load swung by 163 kW; the grid saw 13 kW."),
+    ("switches the converter off after 21 ms", "reaction 21 ms: E-stop pressed to the command"),
+    ("opens the contactors after 220 ms", "after estop_press: 220.0 ms"),
+)

@@ -40,6 +40,16 @@ def test_the_page_of_the_systems_has_the_table_of_the_command(capsys):
     assert capsys.readouterr().out.splitlines() == claims.in_readme(claims.README.read_text())
 
 
+def test_the_front_page_has_the_savings_of_the_stored_runs():
+    page = " ".join((ROOT / "README.md").read_text(encoding="ascii").split())
+    berlin, norway = [
+        proofs.stored()["runs"][run]["figures"]["battery_saves"]["reached"]
+        for run in ("berlin", "norway")
+    ]
+    assert f"The battery saves {berlin:.0f} % of the bill" in page
+    assert f"At the site in Norway the battery saves {norway:.1f} %" in page
+
+
 def test_there_are_84_claims_and_a_few_kB_of_figures():
     counts = [sorted(each) for each in EVERY.values()]
     assert counts == [list(range(1, count + 1)) for count in (23, 15, 17, 15, 14)]
