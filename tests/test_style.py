@@ -83,6 +83,10 @@ PAGE_MAKERS = (
     *("controller/siting/plan_page.py", "controller/siting/plan.py"),
     "controller/console/plan_chart.py",
 )
+SQUEEZED = (
+    *("controller/core/policies/meter_sign.py", "controller/core/policies/site_balance.py"),
+    *("controller/recorder/events.py", "drivers/meter.py"),
+)
 JSON_MAKER = "controller/system/cli.py"
 WORDED = "controller/system/worded.py"
 TAGS = re.compile(r"<(!DOCTYPE|html|body|table|t[rdh]|h\d|p|div|span|svg|polyline)\b(?!>`)", re.I)
@@ -280,9 +284,37 @@ def changes(path, text):
                 yield node.lineno, f"a change: {WORDED} has less"
 
 
+def is_list_or_text(node):
+    value = getattr(node, "value", None)
+    return isinstance(node, (ast.JoinedStr, ast.List)) or isinstance(value, str)
+
+
+def is_condition(node):
+    words = ast.unparse(node).startswith(("bool(", "is_", "has_", "not "))
+    return words or isinstance(node, (ast.Compare, ast.BoolOp))
+
+
+def short_forms(path, text):
+    """A text times a condition, and a tuple of literals that is unpacked to save lines, are riddles
+    to a reader who does not know the trick. Those of SQUEEZED stand at the cap of their file.
+    """
+    if path.startswith("tests/") or path in SQUEEZED:
+        return
+    for node in nodes(text, ast.BinOp):
+        if isinstance(node.op, ast.Mult):
+            pair = node.left, node.right
+            is_text = any(map(is_list_or_text, pair))
+            is_asked = any(map(is_condition, pair))
+            if is_text and is_asked:
+                yield node.lineno, "a text times a condition: write TEXT if CONDITION else nothing"
+    for node in nodes(text, ast.Starred):
+        if isinstance(node.value, ast.Tuple):
+            yield node.lineno, "a tuple that is unpacked at once: write its values"
+
+
 SOURCE_CHECKS = (
     *(function_length, file_length, tuples_built, imports, arrows, clocks),
-    *(integers_only, quantities, docstrings, searches, printers, changes),
+    *(integers_only, quantities, docstrings, searches, printers, changes, short_forms),
 )
 
 
@@ -472,6 +504,12 @@ EXAMPLES = {
         ("hil/a.py", """f"{a} row{'s' * (a != 1)}\"""", """f"{a} row{b}\""""),
         ("hil/a.py", """f"{a} row{'s' if a > 1 else ''}\"""", "counted(a, 'row')"),
         ("controller/a.py", 'f"{a:.1f} % less than b"', 'f"{a:.1f} % of b"'),
+    ],
+    short_forms: [
+        ("hil/a.py", "a = 'b' * bool(c)", "a = 'b' if c else ''"),
+        ("hil/a.py", "a = [b] * (c > 0)", "a = [b] * c"),
+        ("hil/a.py", "a = f'{b}' * is_c", "a = 2 * is_c"),
+        ("hil/a.py", "a = (*('b', 'c'), d)", "a = (*b, c)"),
     ],
     docstrings: [
         ("hil/a.py", 'def a(): "Of a rack."', 'def a(): "Charge of a rack."'),

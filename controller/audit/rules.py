@@ -127,7 +127,7 @@ class Rule(NamedTuple):
     @property
     def size_words(self) -> str:
         """The sizes of a site that it applies to; "" for each."""
-        return f"{'above' if self.is_above else 'from'} {self.from_MW:g} MW" * bool(self.from_MW)
+        return f"{'above' if self.is_above else 'from'} {self.from_MW:g} MW" if self.from_MW else ""
 
     def applies(self, site_MW: float) -> bool:
         """It applies to a site of this size."""
@@ -150,7 +150,10 @@ class Rule(NamedTuple):
             return 1 / (3 * DECADE * values["low_Hz"])
         if self.quantity == RIDE:
             times = [row[2] for key in ("voltage_pu_s", "frequency_Hz_s") for row in values[key]]
-            times += [values["back_s"], *[values["rate_window_s"]] * bool(values["rate_Hz_per_s"])]
+            times += [
+                values["back_s"],
+                *([values["rate_window_s"]] if values["rate_Hz_per_s"] else []),
+            ]
             return min([each for each in times if each]) / RIDE_SAMPLES_MIN
         band_Hz = values.get("band_Hz")
         of_band_s = 1 / (3 * math.sqrt(band_Hz[0] * band_Hz[1])) if band_Hz else math.inf

@@ -75,7 +75,7 @@ def _fill_place(
         not_allowed(file, (*path, "message"), row["message"], ", ".join(of))
     message = of[row["message"]]
     key = "signals" if "signals" in row else "signal"
-    named = row[key] if key == "signals" else [row["signal"]] * bool(row["signal"])
+    named = row[key] if key == "signals" else ([row["signal"]] if row["signal"] else [])
     known = by_dbc[message["dbc"]].signals if message["dbc"] else {}
     for name in named:
         if name not in known:

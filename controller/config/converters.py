@@ -36,7 +36,7 @@ RESTS = {
 def lacks(profile: Profile) -> list[str]:
     """Names of RESTS that a converter of this profile lacks."""
     if profile.family == SUNSPEC_PCS:
-        return [STORED] * (wear.of_setpoint(profile) == wear.NOT_STATED)
+        return [STORED] if wear.of_setpoint(profile) == wear.NOT_STATED else []
     if profile.family != REGISTER_PCS:
         return []
     registers, settings = profile.registers, profile.settings

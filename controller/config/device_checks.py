@@ -10,8 +10,16 @@ from controller.forms.refusal import Path, not_allowed, shown
 
 ROLES_ALWAYS = ("io_1", "io_2", "meter_grid")
 OUTPUTS_ALWAYS = (
-    *("pcs_enable_ok", "contactor_supply_ok", "fan_on", "horn_on", "lamp_on", "red_lamp_on"),
-    *("supervisory_ok", "shunt_trip_on", "aux_load_ok", "pre_alarm_on"),
+    "pcs_enable_ok",
+    "contactor_supply_ok",
+    "fan_on",
+    "horn_on",
+    "lamp_on",
+    "red_lamp_on",
+    "supervisory_ok",
+    "shunt_trip_on",
+    "aux_load_ok",
+    "pre_alarm_on",
 )
 
 
@@ -46,7 +54,7 @@ def _roles_needed(topology: Topology) -> list[str]:
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
     roles = [role for role in roles if role not in absent]
     third = set(schema.INPUT_NAMES["io_3"]) & set(_inputs_needed(topology))
-    return roles + ["io_3"] * bool(third)
+    return roles + (["io_3"] if third else [])
 
 
 def _of_role(role: str) -> list[str]:

@@ -23,7 +23,8 @@ QUANTITIES: dict[str, tuple[str, tuple[float, float]]] = {
 PHASES = (1, 2, 3)
 NAMES = (
     *[f"{quantity}_{phase}" for quantity in reads.PHASED for phase in PHASES],
-    *(reads.TOTAL, *reads.SINGLE),
+    reads.TOTAL,
+    *reads.SINGLE,
 )
 TOGETHER = ("current", "power")  # of one moment, or a step of the load looks like a fault
 ADDRESSES = 65_536

@@ -91,8 +91,16 @@ SITE_REGISTER: dict[str, forms.Field] = {
     "values": can_form.STATES,
 }
 _WRITTEN = (
-    *("write_address", "write_function", "read_back", "with_words", "fixed_words"),
-    *("complement", "repeat_ms", "pause_ms", "count_by", "stored"),
+    "write_address",
+    "write_function",
+    "read_back",
+    "with_words",
+    "fixed_words",
+    "complement",
+    "repeat_ms",
+    "pause_ms",
+    "count_by",
+    "stored",
 )
 # of a converter: what is read
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
@@ -229,7 +237,7 @@ PROVEN = ("simulated only", "hardware")
 # of the register map: a reading of a real device, one of a document, made by the map, none
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
-TABLES = (*("settings", "registers", "identity", "fault_bits", "heartbeat"), *can_form.TABLES)
+TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)
 # a skeleton has "?" where a text is to be filled in
 _SAID = forms.passing(_is_said, "a text")
 TOP: dict[str, forms.Field] = {

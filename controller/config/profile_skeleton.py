@@ -26,8 +26,11 @@ ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
 ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
 ROWS |= {"sent": ("alive",), "identity": ("model",)}
 SIGNALS = (
-    *("rack_voltage_mV", "rack_current_mA", "soc_permille"),
-    *("charge_current_mA_max", "discharge_current_mA_max"),
+    "rack_voltage_mV",
+    "rack_current_mA",
+    "soc_permille",
+    "charge_current_mA_max",
+    "discharge_current_mA_max",
 )
 MORE = {"meter": meter_profile.NAMES, form.REGISTER_PCS: ("dc_current_mA", "state", "fault_any")}
 MORE[form.REGISTER_BMS] = (*SIGNALS, "cell_voltage_mV", "fault_any")
@@ -127,7 +130,7 @@ def _inline(name: str, head: str, table: Form, family: str, role: str) -> str:
     if role and head == "registers":
         read = [each.name for each in ROLES[role].signals]
         written = [each.name for each in ROLES[role].actuators]
-        ways = ["read"] * (name in read) + ["write"] * (name in written)
+        ways = (["read"] if name in read else []) + (["write"] if name in written else [])
         keys[keys.index(f"direction = {ASK}")] = f"direction = {shown(' '.join(ways))}"
     return f"{name} = {{{', '.join(keys)}}}"
 

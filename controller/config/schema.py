@@ -97,8 +97,14 @@ _DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 # Facts about the equipment have no default, which would make a small cabinet with a missing line
 # large.
 FACTS = (
-    *("rated_W", "installer_charge_W_max", "installer_discharge_W_max", "rated_current_mA"),
-    *("modules", "cells", "break_current_mA", "energy_Wh"),
+    "rated_W",
+    "installer_charge_W_max",
+    "installer_discharge_W_max",
+    "rated_current_mA",
+    "modules",
+    "cells",
+    "break_current_mA",
+    "energy_Wh",
 )
 
 

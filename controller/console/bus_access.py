@@ -49,7 +49,8 @@ def line_options(baud: str) -> tuple[cli.Option, ...]:
     """Options of a serial line. baud: the rate of a port without the option, in words."""
     return (
         cli.option(
-            *("--baud", "--baud-Bd"),
+            "--baud",
+            "--baud-Bd",
             dest="baud_Bd",
             type=int,
             choices=BAUDS_BD,

@@ -22,7 +22,7 @@ def steps(name: str, bitrate_bps: int, is_hardware: bool) -> list[list[str]]:
     speed = f"link set {name} type can bitrate {bitrate_bps} restart-ms 100"
     changes = [
         f"link set {name} down",
-        *[speed] * is_hardware,
+        *([speed] if is_hardware else []),
         f"link set {name} txqueuelen 100 up",
     ]
     return [change.split() for change in changes]

@@ -36,7 +36,8 @@ POWER_W_MAX = 100_000_000
     cli.option("--unit-id", type=cli.whole(0, 255), default=None, help="of a bus with several"),
     cli.option("--node", type=cli.whole(0, 55), default=0, help="of a BMS (%(default)s)"),
     cli.option(
-        *("--rated-W", "--rated"),
+        "--rated-W",
+        "--rated",
         dest="rated_W",
         type=cli.whole(1, POWER_W_MAX),
         default=RATED_W,

@@ -76,7 +76,7 @@ class Json:
 
     def value(self, each: Value) -> None:
         """One value."""
-        sys.stdout.write(f"{',' * (self.values > 0)}\n  {cli.as_json(each._asdict(), None)}")
+        sys.stdout.write(f"{',' if self.values else ''}\n  {cli.as_json(each._asdict(), None)}")
         self.values += 1
 
     def end(self, rest: Rest) -> None:

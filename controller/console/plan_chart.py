@@ -179,7 +179,7 @@ def _times(axes: Axes, span_px: tuple[int, int]) -> str:
             day = f'<tspan x="{x_px}" dy="14">{at:%a} {at.day}</tspan>' if not at.hour else ""
             found.append(f'<path d="M{x_px} {top_px}V{low_px}" stroke="{FAINT if day else PALE}"/>')
             text = f'<text x="{x_px}" y="{low_px + 15}" text-anchor="middle">{at:%H:%M}{day}</text>'
-            found += [text] * (axes.x(at) < axes.width_px - CUT_px)
+            found += [text] if axes.x(at) < axes.width_px - CUT_px else []
         at += timedelta(hours=1)
     if axes.begin <= axes.now <= axes.end:
         x_px = f"{axes.x(axes.now):.1f}"

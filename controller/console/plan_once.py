@@ -66,7 +66,12 @@ def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
     names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]
     found = [
         Feed(
-            *(f"series_{kind}", kind, "csv", math.inf, zone, currency),
+            f"series_{kind}",
+            kind,
+            "csv",
+            math.inf,
+            zone,
+            currency,
             {"path": os.path.join(folder, name), "column": "", "unit": "", "time_is": ""},
         )
         for kind, name in names

@@ -39,8 +39,12 @@ def _run(arguments: Namespace) -> int:
 
     places = process.Places(
         os.path.abspath(arguments.site),
-        *(arguments.run_dir, arguments.state_dir, arguments.plan_dir),
-        *(arguments.key_file, arguments.source, arguments.trust_clock),
+        arguments.run_dir,
+        arguments.state_dir,
+        arguments.plan_dir,
+        arguments.key_file,
+        arguments.source,
+        arguments.trust_clock,
     )
     with cli.ends(NO_START, OSError, at=arguments.state_dir):
         for folder in (places.state_directory, places.out_directory):

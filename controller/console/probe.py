@@ -52,7 +52,8 @@ def _numbers(text: str) -> list[int]:
     cli.option("--timeout-ms", type=cli.whole(20, 5000), default=150, help="(%(default)s)"),
     cli.option("--profiles", metavar="FOLDER", help="also the profiles of this folder"),
     cli.option(
-        *("--for", "--for-s"),
+        "--for",
+        "--for-s",
         dest="listen_s",
         type=cli.whole(1, 600),
         default=5,

@@ -16,7 +16,8 @@ from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only, say
 from drivers.profile import shipped
 
 BAUD = cli.option(
-    *("--baud", "--baud-Bd"),
+    "--baud",
+    "--baud-Bd",
     type=cli.whole(1200, 1_000_000),
     default=9600,
     metavar="BD",
@@ -136,7 +137,7 @@ def _wear_words(facts: Facts) -> str:
 
 def _read_words(each: Facts, baud_Bd: int) -> str:
     what = f"{each['what']}: function {each['function']}, {each['count']} from {each['address']}"
-    what += f" of {each['of']}" * bool(each["of"])
+    what += f" of {each['of']}" if each["of"] else ""
     late = ""
     if each["time_ms"] > each["period_ms"]:
         late = ": TOO SLOW, take a faster line or a longer period_ms"

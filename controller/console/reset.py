@@ -97,7 +97,7 @@ def _not_given(seen: Snapshot, with_key: bool) -> list[str]:
     """Answer to a reset without a code, which resets nothing."""
     words, found = typed(seen, with_key), lines(seen)
     if words:
-        start = [IS_A_START] * bool(seen.inp[s.RUN_REQUEST])
+        start = [IS_A_START] if seen.inp[s.RUN_REQUEST] else []
         return [*found, *start, f"Nothing was reset. To reset this: {words}"]
     if names(seen):
         return [*found, f"Nothing was reset: the row {BY_ITSELF}."]

@@ -34,7 +34,8 @@ TCP = "a TCP connection has no second listener: `firebreak bus probe` reads, tcp
     cli.option("--profile", metavar="NAME", help="of every device; else those of the site file"),
     cli.option("--save", metavar="FILE", help="write the frames to a new file"),
     cli.option(
-        *("--for", "--for-s"),
+        "--for",
+        "--for-s",
         dest="listen_s",
         type=cli.whole(1, 86_400),
         metavar="SECONDS",

@@ -81,7 +81,7 @@ def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
     ways = *converter, *racks, meter
     by_two = max(DIRECTIONS, key=ways.count)
     parts = [text for way, text in zip(ways, ODD, strict=True) if way != by_two]
-    return " ".join(parts + [CONVERTER] * (by_two == signs.OPPOSITE))
+    return " ".join(parts + ([CONVERTER] if by_two == signs.OPPOSITE else []))
 
 
 def remark(facts: Facts) -> str:

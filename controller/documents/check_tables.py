@@ -30,9 +30,8 @@ RANGE = "range_5s_W_max"
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
     """Peak shaving and the load of the buses. left_out: keys that do not count."""
-    head = (
-        f"REFUSED. What it says all the same{', without ' * bool(left_out)}{', '.join(left_out)}:"
-    )
+    without = f", without {', '.join(left_out)}" if left_out else ""
+    head = f"REFUSED. What it says all the same{without}:"
     lines = [head, *peak_shaving(config), *buses(config, bus_times.schedule(config))]
     return ascii_only("\n".join(lines))
 
@@ -233,7 +232,9 @@ def network(config: Config) -> Iterator[str]:
         return
     yield from ("", "NETWORK OF THE SERVICE (its unit allows no other address)")
     for name, host in found.items():
-        more = ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" * (name in unknown)
+        more = (
+            ": THE SERVICE CANNOT LOOK UP A NAME, give its IPv4 address" if name in unknown else ""
+        )
         yield from wrapped(f"  {name}: ", f"{host}{more}")
     yield from wrapped(
         "  ",

@@ -196,7 +196,7 @@ FORMS: dict[str, Callable[[Document, Found], str]] = {
 
 
 def _form(forms: tuple[str, ...]) -> Option:
-    words = "; grid: causes against outputs, to sign" * ("grid-csv" in forms)
+    words = "; grid: causes against outputs, to sign" if "grid-csv" in forms else ""
     return cli.option("--format", choices=forms, default=forms[0], help=f"(%(default)s){words}")
 
 

@@ -135,7 +135,11 @@ def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded)
     yield from _open_tests(made["tests"])
     for sign in made["signs"]:
         if sign["state"] != sign_tests.DONE:
-            by = f" without a test by {sign['tester']}" * (sign["state"] == sign_tests.ACCEPTED)
+            by = (
+                f" without a test by {sign['tester']}"
+                if sign["state"] == sign_tests.ACCEPTED
+                else ""
+            )
             yield f"sign test of unit {sign['unit']}: {sign['state']}{by} (firebreak test sign)"
     for each in replacements.open_of(ledger.records).values():
         yield f"{replacements.words(each)} (firebreak replace)"

@@ -98,7 +98,7 @@ def judged(is_good: bool | None, text: str) -> Cell:
 
 def section(title: str, table: Table, words: str = "") -> list[Block]:
     """A heading, a paragraph unless words is "", and a table."""
-    return [Heading(2, title), *([Text(words)] * bool(words)), table]
+    return [Heading(2, title), *([Text(words)] if words else []), table]
 
 
 def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Block]:

@@ -95,7 +95,7 @@ def _table(table: Table) -> str:
     filled = len(table.headers) - table.blanks
     head = "".join(
         [
-            f"<th{' class=blank' * (place >= filled)}>{html.escape(text)}</th>"
+            f"<th{' class=blank' if place >= filled else ''}>{html.escape(text)}</th>"
             for place, text in enumerate(table.headers)
         ]
     )
@@ -110,7 +110,7 @@ def _cell(cell: Cell, name: str) -> str:
     """name: of its column, on a card."""
     is_short = isinstance(cell, str) and len(cell) <= SHORT
     named = f' data-h="{html.escape(name)}"' if name else ""
-    return f"<td{' class=short' * is_short}{named}>{_words(cell)}</td>"
+    return f"<td{' class=short' if is_short else ''}{named}>{_words(cell)}</td>"
 
 
 def _words(cell: Cell) -> str:

@@ -196,7 +196,8 @@ def banner(named: Facts | None) -> list[Banner]:
     why = [
         *(
             ["required equipment is missing: " + "; ".join(named["missing"])]
-            * bool(named["missing"])
+            if named["missing"]
+            else []
         ),
         *hma.placeholder_lines(*papers),
         *hma.ahead_lines(*papers, today()),

@@ -15,7 +15,7 @@ RAW_VALUES = "a list of raw values"  # shorter than the range of 64 bits
 def blocks(arguments: Namespace) -> list[Block]:
     """A table for each table of a profile; arguments.family: of this family alone."""
     family = getattr(arguments, "family", None)
-    found: list[Block] = [Heading(1, f"Every key of a profile{f' ({family})' * bool(family)}")]
+    found: list[Block] = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
     for prefix, form in profile_form.every_table().items():
         owners, _, name = prefix.removesuffix(".").partition(".")
         own = profile_form.SENSORS if owners == "sensors" else owners.split(",")

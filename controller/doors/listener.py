@@ -108,7 +108,8 @@ class Listener:
         protocol, limit_s = asyncio.StreamReaderProtocol(made.reader), HANDSHAKE_S
         try:
             transport, _ = await loop.connect_accepted_socket(
-                *(lambda: protocol, own),
+                lambda: protocol,
+                own,
                 ssl=self._tls,
                 ssl_handshake_timeout=limit_s if self._tls else None,
             )

@@ -259,7 +259,8 @@ def _texts(options: Collection[Any]) -> list[str]:
 
 def _unquoted(value: Any, options: Collection[Any]) -> str:
     """The remedy for a text where only numbers are allowed."""
-    return ", without quotes" * (isinstance(value, str) and bool(options) and not _texts(options))
+    is_number = isinstance(value, str) and options and not _texts(options)
+    return ", without quotes" if is_number else ""
 
 
 def _check_list(file: str, path: Path, value: Any, field: Field) -> None:

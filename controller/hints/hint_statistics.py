@@ -17,9 +17,17 @@ HEAD = struct.Struct("<8sII")  # magic, bytes of the text, words begin at
 MAGIC = b"FBHINT\x00\x01"
 COMMON = ("wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent")
 OWN = (
-    *("accepted", "limited", "refused", "bad_mac"),
-    *("last_code", "last_seen_ms", "last_sequence", "last_purpose"),
-    *("key_fingerprint", "key_made_s", "old_key_until_ms"),
+    "accepted",
+    "limited",
+    "refused",
+    "bad_mac",
+    "last_code",
+    "last_seen_ms",
+    "last_sequence",
+    "last_purpose",
+    "key_fingerprint",
+    "key_made_s",
+    "old_key_until_ms",
 )
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, HELLOS, UNSENT = range(len(COMMON))
 ACCEPTED, LIMITED, REFUSED, BAD_MAC, LAST_CODE, LAST_SEEN_MS, LAST_SEQUENCE, LAST_PURPOSE = range(8)

@@ -34,7 +34,10 @@ def part(found: Series, first: int, end: int) -> tuple[Past, Outcome]:
     own = slice(first, end)
     past = Past(
         planning.later(found.start, first),
-        *(found.load_W[own], found.pv_W[own], found.price_per_kWh[own], 0),
+        found.load_W[own],
+        found.pv_W[own],
+        found.price_per_kWh[own],
+        0,
     )
     given_J = sum([max(0.0, each) for each in found.battery_W[own]]) * SLOT_S
     lowered_W = found.lowered_W[own]

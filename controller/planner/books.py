@@ -166,8 +166,13 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
     pairs = [_pair(*each) for each in zip(rows, load_W, pv_W)]
     return Series(
         planning.later(earliest, first - min(by_index)),
-        *(load_W, pv_W, [each for each, _ in pairs], [each for _, each in pairs]),
-        *([each * J_PER_WH for each in stored_Wh], price, _column(rows, "carbon_g_per_kWh")),
+        load_W,
+        pv_W,
+        [each for each, _ in pairs],
+        [each for _, each in pairs],
+        [each * J_PER_WH for each in stored_Wh],
+        price,
+        _column(rows, "carbon_g_per_kWh"),
         [_errors_W(each) for each in rows],
         [(each and each.lowered_W) or 0.0 for each in rows],
     )

@@ -190,4 +190,4 @@ def _holes(name: str, values: list[float]) -> list[str]:
     is_known = [each == each for each in values[:PAST]]
     count = is_known[-SLOTS_PER_DAY:].count(False)
     line = f"{name}: {count} of the last {SLOTS_PER_DAY} quarters of an hour are unknown"
-    return [f"{line}: the day before counts"] * (count > 0 and any(is_known))
+    return [f"{line}: the day before counts"] if count > 0 and any(is_known) else []

@@ -195,7 +195,7 @@ class Process:
 
     def _planned(self, given: inputs.Given) -> Made | None:
         charge = self._measured.charge(self._now)
-        missing = [*given.lacks, *["state of charge"] * (charge is None)]
+        missing = [*given.lacks, *(["state of charge"] if charge is None else [])]
         self._wait("inputs", f"unknown: {', '.join(missing)}" if missing else "")
         peaks_W, yielded_h = self._month()
         known = inputs.known(given, (charge or 0.0) * self._daily.site.full_J, peaks_W)

@@ -137,8 +137,12 @@ def load(path: str) -> Planner:
     agreed = Agreed(yields_W, hours, low / 1000)
     return Planner(
         Site(store, full_J, *limits, found["tariff"], agreed, Hours(**found["reserve"])),
-        *(zone, None if None in place else place, site["pv_rated_W"]),
-        *(site["cooling_W_per_K"], site["cooling_from_degC"], feeds),
+        zone,
+        None if None in place else place,
+        site["pv_rated_W"],
+        site["cooling_W_per_K"],
+        site["cooling_from_degC"],
+        feeds,
     )
 
 

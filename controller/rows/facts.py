@@ -182,7 +182,7 @@ def words(key: str) -> dict[str, str]:
         "key": key,
         "fact": fact.fact,
         "source": fact.source,
-        "confidence": fact.confidence + " (?)" * (fact.confidence == "G"),
+        "confidence": fact.confidence + (" (?)" if fact.confidence == "G" else ""),
     }
 
 

@@ -204,7 +204,7 @@ def short(stage: str) -> str:
     for name, one in of(stage).items():
         if name in words:
             who = f"{one.words} ({one.key})" if one.key else "project"
-            doubt = " (?)" * (one.confidence == "G")
+            doubt = " (?)" if one.confidence == "G" else ""
             found.append(f"{words[name]}: {who}, {one.confidence}{doubt}")
     return "; ".join(found)
 

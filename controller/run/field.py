@@ -130,12 +130,12 @@ class Field:
         elif device.role in ROLES:
             self._add_site(device, cast(SiteDevice, driver), port, image)
         elif device.role in METERS:
-            self._identified += [(cast(Meter, driver), port)] * bool(device.profile.tells)
+            self._identified += [(cast(Meter, driver), port)] if device.profile.tells else []
         elif device.role == "bms":
             rack = cast(RegisterBms, driver)
-            self._identified += [(rack, port)] * bool(device.profile.tells)
+            self._identified += [(rack, port)] if device.profile.tells else []
             command_at = image.layout.rack_output(device.index, s.CONTACTOR_CLOSE_OK)
-            self._commanded += [(rack, port, command_at)] * bool(device.profile.sent)
+            self._commanded += [(rack, port, command_at)] if device.profile.sent else []
         for request, period_us in driver.periodic():
             port.add(request, period_us, phase_us)
         if device.profile.serial["registers"]:

@@ -62,7 +62,9 @@ class RecordFeed:
         self.run_request = RunRequest(_rest(loaded.state, record, is_alone))
         self.reset = Reset(core, image, self.submit)
         self._values: tuple[StoredValue, ...] = (
-            *(self.locked_out, self.run_request.rest, self.reset.cleared),
+            self.locked_out,
+            self.run_request.rest,
+            self.reset.cleared,
             self.approval.value,
         )
         self.mark = Mark(record)

@@ -112,4 +112,4 @@ def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> lis
         return [f"{name}: no unit in its name, taken as money per MWh; it may be {PRICE_NAMES}"]
     is_low &= unit is PER_MWH
     is_low |= max(sizes) < {CENT_PER_KWH: 1.0, PER_KWH: 1e-3}.get(unit, 0.0)
-    return [f"{name} reaches only {max(sizes):g} {unit.name}: is the unit right?"] * is_low
+    return [f"{name} reaches only {max(sizes):g} {unit.name}: is the unit right?"] if is_low else []

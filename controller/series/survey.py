@@ -82,8 +82,16 @@ def survey(
             usable, blank = usable + 1, found.refused + found.empty
         found.check(usable)
         made = Survey(
-            *(usable, found.refused + found.empty, found.first, below, begin_s),
-            *(before_s - begin_s, held_s, highest_W, above_J, below_J),
+            usable,
+            found.refused + found.empty,
+            found.first,
+            below,
+            begin_s,
+            before_s - begin_s,
+            held_s,
+            highest_W,
+            above_J,
+            below_J,
             rows.named(found.time_at),
         )
         _check(made, blank, found.column)

@@ -63,18 +63,27 @@ POWER = Quantity(
     "a power", "W", -50e6, 50e6, _units("W 1 0: W\nkW 1e3 0: kW KW kw\nMW 1e6 0: MW\nmW 1e-3 0: mW")
 )
 AIR = Quantity(
-    *("outside air", "degC", -60.0, 60.0),
+    "outside air",
+    "degC",
+    -60.0,
+    60.0,
     _units("degC 1 0: degC C \u00b0C celsius\nK 1 -273.15: K kelvin"),
 )
 SUN = Quantity(
-    *("irradiance", "W/m2", -20.0, 1500.0),  # a cold instrument reads a little below 0 at night
+    "irradiance",
+    "W/m2",
+    -20.0,
+    1500.0,  # a cold instrument reads a little below 0 at night
     _units(
         "W/m2 1 0: W_per_m2 W/m2 W/m^2 W/m\u00b2 Wm2 W_m2\n"
         "kW/m2 1e3 0: kW_per_m2 kW/m2 kW/m^2 kW/m\u00b2 kWm2 kW_m2"
     ),
 )
 DURATION = Quantity(
-    *("a time", "s", 0.0, 400 * 86_400.0),
+    "a time",
+    "s",
+    0.0,
+    400 * 86_400.0,
     _units("s 1 0: s\nms 1e-3 0: ms\nmin 60 0: min\nh 3600 0: h"),
 )
 PER_MWH, PER_KWH = Unit("per MWh", 1e-3), Unit("per kWh", 1.0)

@@ -41,8 +41,14 @@ KINDS = (*EXPOSED, "egress", "air_intake", "vegetation", "opening", "main_panel"
 FLOORS = ("floor_above_vehicle_access_m", "floor_below_exit_discharge_m")
 SIGN_WORDS = ("energized", "technology", "hazards", "suppression", "contact")
 PERMIT_PARTS = (
-    *("listings", "esms", "rated_walls", "signs", "suppression", "smoke_detection"),
-    *("ventilation", "racks"),
+    "listings",
+    "esms",
+    "rated_walls",
+    "signs",
+    "suppression",
+    "smoke_detection",
+    "ventilation",
+    "racks",
 )
 # Numbers that several rules need, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
 # millimetre.

@@ -75,7 +75,7 @@ def _row(site: Site, finding: Finding) -> list[str]:
     parts = [(within, f"{finding.clause}; {rules.CONFIDENCE[finding.confidence]}")]
     parts += [(within, words)] if words else []
     if len(wrong) > 1:
-        more = "; ".join([*map(between, wrong[1:4]), *["..."] * (len(wrong) > 4)])
+        more = "; ".join([*map(between, wrong[1:4]), *(["..."] if len(wrong) > 4 else [])])
         parts.append((within, f"and {len(wrong) - 1} more: {more}"))
     parts += [(f"{within}missing: ", fact) for fact in finding.facts]
     first = f"  {rule.id:5}{rule.what:33}{shown[0]:>12} {shown[1]:>13}  {verdict}"

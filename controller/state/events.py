@@ -45,15 +45,15 @@ def _in_order(events: Iterable[Facts]) -> list[Facts]:
 
 def _of_journal(event: Facts) -> Facts:
     if event["kind"] == h.STATE:
-        words = {"kind": "state", "code": "", "scope": "cabinet", "text": event["state"]}
-        return {"uptime_ms": event["uptime_ms"], **words}
+        found = {"kind": "state", "code": "", "scope": "cabinet", "text": event["state"]}
+        return {"uptime_ms": event["uptime_ms"], **found}
     name = event["stage"]
     stage = base.stage_of(name)
     code = reasons.ROW + stage[m.S_ROW]
     own, sentence, _ = reason_words.stage_text(stage)
     if event.get("behind"):
         sentence = heard.named(sentence, event["behind"])
-    words = f"{stage[m.S_ID]}: {own}" + f". {sentence}" * (event["kind"] == h.BEGAN)
+    words = f"{stage[m.S_ID]}: {own}" + (f". {sentence}" if event["kind"] == h.BEGAN else "")
     return {
         "uptime_ms": event["uptime_ms"],
         "kind": event["kind"].partition("_")[0],

@@ -127,10 +127,12 @@ def effect(stage: tuple) -> str:
     if demand[m.D_DC] >= m.DC_OPEN_AT_ZERO:
         words.append("open")
     elif not words:
-        words += ["no charge"] * bool(demand[m.D_CHARGE_INHIBIT])
-        words += ["no discharge"] * bool(demand[m.D_DISCHARGE_INHIBIT])
+        words += ["no charge"] if demand[m.D_CHARGE_INHIBIT] else []
+        words += ["no discharge"] if demand[m.D_DISCHARGE_INHIBIT] else []
         derate = max(demand[m.D_CHARGE_DERATE_PCT], demand[m.D_DISCHARGE_DERATE_PCT])
-        words += [f"{100 - derate} % power"] * bool(derate) + ["no start"] * bool(demand[m.D_DC])
+        words += ([f"{100 - derate} % power"] if derate else []) + (
+            ["no start"] if demand[m.D_DC] else []
+        )
     return ", ".join(words) or "warning"
 
 

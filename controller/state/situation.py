@@ -35,9 +35,14 @@ LOOK_BACK_MS = 300_000
 DAY_S = 86_400
 # limits that change by a clock or expire: the forecast follows each one
 _OF_COURSE = (
-    *(reasons.PEAK_SHAVING, reasons.SCHEDULE_GRID_CAP, reasons.GRID_CAP_HINT),
-    *(reasons.HINT_CAP, reasons.SCHEDULE_BAND, reasons.SCHEDULE_RESERVE),
-    *(reasons.RESERVE_PEAKS, reasons.RESERVE_PEAKS_SOC_UNKNOWN),
+    reasons.PEAK_SHAVING,
+    reasons.SCHEDULE_GRID_CAP,
+    reasons.GRID_CAP_HINT,
+    reasons.HINT_CAP,
+    reasons.SCHEDULE_BAND,
+    reasons.SCHEDULE_RESERVE,
+    reasons.RESERVE_PEAKS,
+    reasons.RESERVE_PEAKS_SOC_UNKNOWN,
 )
 
 
@@ -52,7 +57,7 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
         core, names = shadow.core, shadow.reader.header.get("source_names", ())
         now = core.control, core.settings, core.facts
         found = of_control(*now, _connections(shadow), names)
-        wrong = [no_answer.NO_TICKS] * (not is_live)
+        wrong = [no_answer.NO_TICKS] if not is_live else []
         wrong += ["another version wrote the journal"] * shadow.differs
         return found._replace(unknown=(*wrong, *found.unknown))
     finally:

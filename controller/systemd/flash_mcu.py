@@ -228,7 +228,7 @@ def copy(device: Mpremote, files: dict[str, Path]) -> None:
     """Copy files with one command."""
     words: list[str] = []
     for name, path in files.items():
-        words += ["+"] * bool(words) + ["fs", "cp", str(path), f":{name}"]
+        words += (["+"] if words else []) + ["fs", "cp", str(path), f":{name}"]
     device.call(*words)
 
 

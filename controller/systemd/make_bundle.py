@@ -23,8 +23,15 @@ from controller.systemd import signed_bundle
 TREE = pathlib.Path(__file__).resolve().parents[2]
 # The parts of a tree that install.sh reads.
 PARTS = (
-    *("setup.cfg", "pyproject.toml", "requirements.lock", "README.md", "LICENSE", "flash.sh"),
-    *("safety", "controller", "drivers"),
+    "setup.cfg",
+    "pyproject.toml",
+    "requirements.lock",
+    "README.md",
+    "LICENSE",
+    "flash.sh",
+    "safety",
+    "controller",
+    "drivers",
 )
 
 

@@ -46,7 +46,7 @@ class Api:
         self._url, self._token, self._ca = urlsplit(url), token, ca
         self._root = f"{self._url.path.rstrip('/')}/api/v1/"
         self._pods = (
-            self._root + (f"namespaces/{quote(namespace, '')}/" * bool(namespace)) + "pods?"
+            self._root + (f"namespaces/{quote(namespace, '')}/" if namespace else "") + "pods?"
         )
 
     def listed(self) -> Iterator[tuple[str, list[Object]]]:

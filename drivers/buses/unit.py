@@ -12,8 +12,16 @@ class UnitStatistics:
     """
 
     COUNTERS = (
-        *("sent", "ok", "timeout", "exception", "bad_reply", "noise_bytes", "stray_frames"),
-        *("silent", "other_unit", "answered_by"),
+        "sent",
+        "ok",
+        "timeout",
+        "exception",
+        "bad_reply",
+        "noise_bytes",
+        "stray_frames",
+        "silent",
+        "other_unit",
+        "answered_by",
     )
     __slots__ = (*COUNTERS, "silent_us", "retry_us", "_bad")
 

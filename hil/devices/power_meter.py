@@ -166,11 +166,23 @@ class Sdm630(PowerMeter):
             f">{FLOATS}f",
             self.image,
             0,
-            *(*volts_V, *amps_A, *powers_W, *apparent_VA, *reactive_var, *factors),
+            *volts_V,
+            *amps_A,
+            *powers_W,
+            *apparent_VA,
+            *reactive_var,
+            *factors,
             *(_angle(factor) for factor in factors),
-            *(_total(volts_V) / 3, 0, _total(amps_A) / 3, _total(amps_A), 0),
+            _total(volts_V) / 3,
+            0,
+            _total(amps_A) / 3,
+            _total(amps_A),
+            0,
             *self._totals(_total(powers_W), _total(apparent_VA), _total(reactive_var)),
-            *(imported_kWh, exported_kWh, 0, 0),
+            imported_kWh,
+            exported_kWh,
+            0,
+            0,
         )
         root = 1.7320508
         line_V = [voltage_V * root for voltage_V in volts_V]
@@ -183,7 +195,15 @@ class Sdm630(PowerMeter):
         jitter_Hz = FREQUENCY_JITTER_Hz * (self._random() - 0.5)
         frequency_Hz = self.cabinet.grid_frequency_Hz + jitter_Hz
         return (
-            *(power_W, 0, apparent_VA, 0, reactive_var, factor, 0, _angle(factor), 0),
+            power_W,
+            0,
+            apparent_VA,
+            0,
+            reactive_var,
+            factor,
+            0,
+            _angle(factor),
+            0,
             frequency_Hz,
         )
 

@@ -34,7 +34,13 @@ NOMINAL_V = 3.2  # of a cell, to turn energy into capacity
 METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
 # The start checklist: these contacts must be closed, where they are wired, and the devices heard.
 CHECKLIST_CONTACTS = (
-    *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "key_run", "bms_fault"),
+    "estop_1",
+    "estop_2",
+    "fire_alarm",
+    "suppression",
+    "gas_relay",
+    "key_run",
+    "bms_fault",
     "cell_voltage",
 )
 CHECKLIST_ROLES = ("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")

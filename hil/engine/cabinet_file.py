@@ -49,4 +49,4 @@ def toml(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
     lines = [f"[{'.'.join(path)}]"] if path else []
     lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
     more = [toml(content[key], (*path, key)) for key in content if key not in plain]
-    return "\n".join([*lines, *more]) + "\n" * (not more)
+    return "\n".join([*lines, *more]) + ("\n" if not more else "")

@@ -20,8 +20,16 @@ from hil.scenarios.site_actions import NEEDS
 
 # profiles whose device in hil/devices follows a document
 DOCUMENTED = (
-    *("sunspec_pcs", "firebreak_rack", "pylontech_lv", "firebreak_fast_meter", "sdm630"),
-    *("io_8in_8out", "gas_detector", "offgas_detector", "toxic_detector", "climate_monitor"),
+    "sunspec_pcs",
+    "firebreak_rack",
+    "pylontech_lv",
+    "firebreak_fast_meter",
+    "sdm630",
+    "io_8in_8out",
+    "gas_detector",
+    "offgas_detector",
+    "toxic_detector",
+    "climate_monitor",
     "ups_monitor",
 )
 # families; an I/O module with inputs by function 2
@@ -68,7 +76,10 @@ def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[
     known: dict[str, Sequence[object]] = {
         "rack": range(1, topology.racks + 1),
         "unit": range(1, topology.units + 1),
-        "device": [*map(simulated_name, config.devices), *[CHANNEL_B] * bool(config.channel_b)],
+        "device": [
+            *map(simulated_name, config.devices),
+            *([CHANNEL_B] if config.channel_b else []),
+        ],
         "bus": [bus.name for bus in config.buses],
         "source": [source.name for source in config.sources],
     }

@@ -159,7 +159,7 @@ class PlantLoop:
         whether the rig has sent a message; is_heard: such a message ends the waiting.
         """
         servers = [server for each in self._cabinets for server in each.servers]
-        waiting: list[Any] = [self._heard, *servers, *[self.connection] * is_heard]
+        waiting: list[Any] = [self._heard, *servers, *([self.connection] if is_heard else [])]
         arrivals_us = [wire.next_us for each in self._cabinets for wire in each.ptys.values()]
         wait_us = min(due_us, self.step_due_us, *arrivals_us) - self.clock_us()
         ready = select.select(waiting, (), (), max(0, wait_us) / 1e6)[0]

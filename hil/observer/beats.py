@@ -59,7 +59,10 @@ class Beats:
         if (bus, unit) not in at:
             return None
         number = at.index((bus, unit))
-        wiring, of_unit = self._wiring.units[number], f" of unit {number + 1}" * (number > 0)
+        wiring, of_unit = (
+            self._wiring.units[number],
+            (f" of unit {number + 1}" if number > 0 else ""),
+        )
         after = address + (data[4] << 8 | data[5] if data[1] == 16 else 1)
         is_of_form = wiring.asked is not None and wiring.asked.touches(address, after - address)
         if is_of_form or address <= wiring.wset_address < after:

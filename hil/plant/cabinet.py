@@ -13,12 +13,29 @@ from hil.site.part import SitePart
 from hil.site.site import Site
 
 CONTACTS = (
-    *("estop_1", "estop_2", "fire_alarm", "suppression", "gas_relay", "airflow", "key_run"),
+    "estop_1",
+    "estop_2",
+    "fire_alarm",
+    "suppression",
+    "gas_relay",
+    "airflow",
+    "key_run",
     "key_service",
-    *("permit_1", "permit_2", "door", "bms_fault"),
+    "permit_1",
+    "permit_2",
+    "door",
+    "bms_fault",
     # these ten are refreshed ten times a second, the others at every step
-    *("cell_voltage", "smoke_1", "smoke_2", "heat", "fire_trouble", "damper", "hvac", "leak"),
-    *("coolant", "supervised"),
+    "cell_voltage",
+    "smoke_1",
+    "smoke_2",
+    "heat",
+    "fire_trouble",
+    "damper",
+    "hvac",
+    "leak",
+    "coolant",
+    "supervised",
     "source",
 )
 DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")

@@ -69,7 +69,12 @@ def draw(
     trips = [(trip["t_s"], f"row {trip['stage']} {trip['scope']}") for trip in doc["trips"]]
     actions = [(t_s, text.replace("_", " ")) for t_s, text in actions]
     has_state = bool(trips or actions)
-    heights = [POWER, _battery_height(rows), *[SMALL_PANEL] * len(small), *[STATE] * has_state]
+    heights = [
+        POWER,
+        _battery_height(rows),
+        *[SMALL_PANEL] * len(small),
+        *([STATE] if has_state else []),
+    ]
     figure, panels, below = _panels(heights, HEAD if has_head else 0.4, bool(doc.get("bands")))
     times = rows["t_us"] / 1e6
     _power(panels[0], times, rows, doc.get("connection_W"))

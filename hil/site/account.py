@@ -4,8 +4,19 @@ from hil.site.parts import FEEDING
 
 QUARTER_S = 900.0
 FLOWS = (
-    *("load", "other", "auxiliaries", "imported", "exported", *FEEDING),
-    *("discharged", "charged", "unserved", "shed", "lowered", "burnt", "withheld"),
+    "load",
+    "other",
+    "auxiliaries",
+    "imported",
+    "exported",
+    *FEEDING,
+    "discharged",
+    "charged",
+    "unserved",
+    "shed",
+    "lowered",
+    "burnt",
+    "withheld",
 )
 
 

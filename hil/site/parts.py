@@ -12,8 +12,16 @@ from hil.site.transfer_switch import TransferSwitch
 PARTS: dict[str, type[SitePart]] = {
     part.kind: part
     for part in (
-        *(Pv, Genset, LoadShed, LoadCap, Chiller, BranchMeter, TransferSwitch, LoadUps),
-        *(Fan, Heater),
+        Pv,
+        Genset,
+        LoadShed,
+        LoadCap,
+        Chiller,
+        BranchMeter,
+        TransferSwitch,
+        LoadUps,
+        Fan,
+        Heater,
     )
 }
 FEEDING = tuple([kind for kind, part in PARTS.items() if part.FEEDS])

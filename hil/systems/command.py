@@ -209,7 +209,7 @@ def lines(document: Document) -> list[str]:
         f"  this mode does not know: {NOT_KNOWN_IN_WORDS}",
         COLUMNS.format("figure", "asked", "reached", "bound", "without", ""),
         *[_line(each, document["mode"]) for each in document["figures"]],
-        *[f"  {optimum.MISSING}"] * (optimum.highspy is None),
+        *([f"  {optimum.MISSING}"] if optimum.highspy is None else []),
         f"  cost: {cost.words(document['cost'])[1]}",
         *shares.lines(document["shares"], document["cost"]["currency"]),
         *[f"  VIOLATED: {each}" for each in document["violations"]],

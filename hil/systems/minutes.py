@@ -118,7 +118,7 @@ def _faults(found: Played) -> list[str]:
     }
     is_end = found["soc_end"] < EMPTY
     ended = [each for each, stage in trips.items() if is_end and stage in OF_THE_END]
-    stopped = ["a unit does not run at the end"] * (not found["is_running"])
+    stopped = ["a unit does not run at the end"] if not found["is_running"] else []
     if ended:
         stopped = ["; ".join([f"the charge ended: {ended[0]}, {len(ended)} such trips", *stopped])]
     others = [each for each in trips if each not in ended]
@@ -283,8 +283,8 @@ def _shed_lines(found: Played) -> list[str]:
     stages, most = found["stages"], STAGES_SHOWN
     shown = [*stages[:most], *stages[most:][-1:]]
     moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])
-    more = f"; {len(stages) - most - 1} more changes" * (len(stages) > most + 1)
-    return [f"    contacts open: {moments}{more}"] * bool(stages)
+    more = f"; {len(stages) - most - 1} more changes" if len(stages) > most + 1 else ""
+    return [f"    contacts open: {moments}{more}"] if stages else []
 
 
 def _line(found: Played) -> str:

@@ -165,7 +165,7 @@ def _month(
         if known is not None:
             values = points.slots(known, start.astimezone(UTC).timestamp(), count)
             holes = sum([value != value for value in values])
-            doubts += [f"{kind}: {holes} of {count} quarters unknown"] * (holes > 0)
+            doubts += [f"{kind}: {holes} of {count} quarters unknown"] if holes > 0 else []
             values = inputs.filled(values, before_at(start))
         if values[0] != values[0]:
             raise ConfigError(f"{kind}.csv: knows nothing from {start:%Y-%m-%d} to {end:%Y-%m-%d}")

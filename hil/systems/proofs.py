@@ -50,7 +50,7 @@ class Proof(NamedTuple):
 def wrong(run: Document) -> str:
     """What a kept run missed and violated first; "": nothing."""
     texts, more = [*run["missed"], *run["violations"][:1]], len(run["violations"]) - 1
-    return "; ".join([*texts, *[f"{more} more violations"] * (more > 0)])
+    return "; ".join([*texts, *([f"{more} more violations"] if more > 0 else [])])
 
 
 def proof_of(text: str) -> Proof | None:

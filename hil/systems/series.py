@@ -113,14 +113,16 @@ def remarks(spec: Spec, inputs: Inputs) -> list[str]:
     if inputs.get("jobs"):
         given_jobs = jobs_of(inputs["jobs"])
         late = sum([at_s >= run_s for at_s, *_ in given_jobs])
-        found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] * bool(late)
+        found["jobs"] = [f"{late} begin after the {run_s:g} s of the run"] if late else []
         if max([power_W for *_, power_W in given_jobs]) < LOW_W:
             found["jobs"].append(f"no job takes {LOW_W:g} W: is the unit of power_W right?")
     if inputs.get("prices"):
         made = _of_market(spec, inputs)
         currency = spec.tariff["currency"]
-        found["prices"] = made.doubts + [f"{made.column}: the tariff is in {currency}"] * bool(
-            other_currency(made.column, currency)
+        found["prices"] = made.doubts + (
+            [f"{made.column}: the tariff is in {currency}"]
+            if other_currency(made.column, currency)
+            else []
         )
     if inputs.get("weather"):
         found["weather"] = weather.read(inputs["weather"]).doubts

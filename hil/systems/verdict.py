@@ -58,6 +58,6 @@ def words(document: Document) -> str:
         ],
         "Not shown by this run": [each["text"] for each in open_],
     }
-    limits = [f"{broken} limit{'s were' if broken > 1 else ' was'} violated."] * bool(broken)
+    limits = [f"{broken} limit{'s were' if broken > 1 else ' was'} violated."] if broken else []
     more = [f"{head}: {'; '.join(found)}." for head, found in listed.items() if found]
     return " ".join([*limits, text, *more])

@@ -117,7 +117,7 @@ def played(order: dict[str, Any], folder: Path, processes: int) -> list[dict[str
         leads_s = [min(segment.LEAD_S, begin_s) for begin_s in begins_s]
         marks_s = [begin_s - lead_s for begin_s, lead_s in zip(begins_s[1:], leads_s[1:])]
         states = [(order["soc"], None)]
-        for wanted_s in [marks_s] * bool(marks_s):
+        for wanted_s in [marks_s] if marks_s else []:
             (found,) = runner.play([wanted_s], functools.partial(_states, order), name=_pass)
             states += found
         parts = [

@@ -15,9 +15,7 @@ from controller.console.pages.text import (
 from controller.state.base import Facts
 
 COLUMNS = "{:<12} {:<10} {:>4} {:<11} {:>7} {:>6} {:>8} {:>8} {:>5}"
-HEADER = COLUMNS.format(
-    *("DEVICE", "BUS", "ADDR", "STATE", "age", "late", "asked", "no reply", "bad")
-)
+HEADER = COLUMNS.format("DEVICE", "BUS", "ADDR", "STATE", "age", "late", "asked", "no reply", "bad")
 ROOM = HEIGHT - 3  # below the head and above the number of the part
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"

@@ -21,7 +21,7 @@ DO = "Check that it runs: systemctl status firebreak-planner."
 DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.RESTS: "rest"}
 COLUMNS = "{:<18} {:<9} {:>7} {:>8} {:>7} {:>8} {:>7} {:>8}"
 HEADER = COLUMNS.format(
-    *("FROM .. TO", "BATTERY", "kW", "load kW", "PV kW", "grid kW", "per kWh", "kWh then")
+    "FROM .. TO", "BATTERY", "kW", "load kW", "PV kW", "grid kW", "per kWh", "kWh then"
 )
 
 
@@ -35,7 +35,7 @@ def blocks(facts: Facts) -> Parts:
     plan = facts["plan"]
     if plan is None:
         return [_said("", facts["trouble"] or "")]
-    found = [_said("OLD", old(plan))] * bool(facts["is_old"])
+    found = [_said("OLD", old(plan))] if facts["is_old"] else []
     found += [_said("WAITS", each) for each in plan["waits"]]
     found += [_said(*each) for each in (("TODAY", words.today(plan)), *words.state(plan))]
     rows = [_row(span) for span in words.spans(plan["slots"])]
@@ -43,7 +43,7 @@ def blocks(facts: Facts) -> Parts:
         found += [[RULE, HEADER, *rows[:ROWS]], *[[row] for row in rows[ROWS:]], [RULE]]
     found += [_said(*each) for each in words.month(plan)]
     others = [" ".join(filter(None, each)) for each in words.shadows(plan)]
-    found += [_said("OTHERS", f"in the same hours: {'; '.join(others)}.", 5)] * bool(others)
+    found += [_said("OTHERS", f"in the same hours: {'; '.join(others)}.", 5)] if others else []
     return found + [_said("DOUBT", each) for each in plan["doubts"]]
 
 

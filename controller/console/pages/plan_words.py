@@ -186,7 +186,7 @@ def next_spans(plan: Plan) -> str:
         verb = "again" if is_same else verb
         words.append(f"{verb} {begin}{end}{own}")
     *first, last = words
-    return f"It {', '.join(first)}{', then ' * bool(first)}{last}."
+    return f"It {', '.join(first)}{', then ' if first else ''}{last}."
 
 
 def _size_W(span: Span) -> float:

@@ -261,7 +261,7 @@ def _due(facts: Facts) -> list[str]:
     """
     tests = facts.get("proof_tests")
     sign = sign_tests.summary(tests["signs"]) if tests else ""
-    return [*_dated(facts, tests), *[sign] * bool(sign)]
+    return [*_dated(facts, tests), *([sign] if sign else [])]
 
 
 def _dated(facts: Facts, tests: Facts | None) -> list[str]:
@@ -274,9 +274,9 @@ def _dated(facts: Facts, tests: Facts | None) -> list[str]:
         row["days_left"] if row else 0
     )  # a damaged ledger, or a replacement, comes before any date
     if calibration_d is not None and calibration_d <= test_d:
-        return [gas, *[tests["summary"]] * (test_d <= LIMITS_D[0])]
+        return [gas, *([tests["summary"]] if test_d <= LIMITS_D[0] else [])]
     is_near = calibration_d is None or calibration_d <= LIMITS_D[0]
-    return [tests["summary"], *[gas] * is_near]
+    return [tests["summary"], *([gas] if is_near else [])]
 
 
 def _loop(facts: Facts) -> str:

@@ -251,6 +251,6 @@ def pages(facts: Facts, bodies: Parts) -> Parts:
     """Parts of a page, each with the head and, if there are several, its number."""
     count = len(bodies)
     return [
-        page([*head(facts), *body, *[f"Page {number} of {count}."] * (count > 1)])
+        page([*head(facts), *body, *([f"Page {number} of {count}."] if count > 1 else [])])
         for number, body in enumerate(bodies, 1)
     ]

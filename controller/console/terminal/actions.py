@@ -137,8 +137,17 @@ class Actions:
             return "An export is still running."
         self.forget_export()
         words = [
-            *(sys.executable, "-m", "controller", "record", "export", "--what", what),
-            *("--out", self._export_directory, "--state-dir", self._state_directory),
+            sys.executable,
+            "-m",
+            "controller",
+            "record",
+            "export",
+            "--what",
+            what,
+            "--out",
+            self._export_directory,
+            "--state-dir",
+            self._state_directory,
             *([f"--from={since}"] if since else []),
         ]
         try:

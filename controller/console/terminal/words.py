@@ -125,7 +125,7 @@ def _proof_tests(found: Facts | None) -> list[str]:
         return ["  proof tests        not in the journal of this controller: another version"]
     late = len(proof_state.wrong(found["rows"]))
     is_unknown = found["clock"] == utc.UNKNOWN
-    clock = ["  clock              may be wrong: more may be late"] * is_unknown
+    clock = ["  clock              may be wrong: more may be late"] if is_unknown else []
     soon = len([row for row in found["rows"] if row["state"] == proof_state.DUE])
     return [
         f"  proof tests        {late} overdue or failed, {soon} within "

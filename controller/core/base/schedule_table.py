@@ -18,7 +18,12 @@ _WORDS = [f"schedule_word_{number}" for number in range(PART_WORDS)]
 BLOCK = ("schedule_step", "schedule_place", *_WORDS)
 HEAD_WORDS = 4
 STATES = (
-    *("none", "acts", "begins later", "is over", "waits for a heartbeat", "waits for the clock"),
+    "none",
+    "acts",
+    "begins later",
+    "is over",
+    "waits for a heartbeat",
+    "waits for the clock",
     "pauses off the grid",
 )
 

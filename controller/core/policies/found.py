@@ -13,7 +13,12 @@ CHAIN = "chain"
 # Written by the chain before the first function, and before stage BASE.
 FIRST = ("setpoint_W",)
 BOUNDED = (
-    *("limit_W", "low_W", "high_W", "is_low_obliged", "is_high_obliged", "import_room_W"),
+    "limit_W",
+    "low_W",
+    "high_W",
+    "is_low_obliged",
+    "is_high_obliged",
+    "import_room_W",
     "charge_W_max",
 )
 

@@ -39,8 +39,16 @@ class GensetStart(Function):
     state: State
     NAME, STAGE, ROLES = "genset_start", BOUND, ("genset",)
     READS = (
-        *("battery_W", "is_carried_by_sets", "is_estop", "is_forming", "is_load_wrong"),
-        *("is_off_grid", "load_meter_W", "mode", "others_W", "soc_permille"),
+        "battery_W",
+        "is_carried_by_sets",
+        "is_estop",
+        "is_forming",
+        "is_load_wrong",
+        "is_off_grid",
+        "load_meter_W",
+        "mode",
+        "others_W",
+        "soc_permille",
     )
     BEFORE = ("is_set_needed",)
     WRITES = ("genset_W",)

@@ -32,8 +32,14 @@ class PvLimit(Function):
     NAME, STAGE = "pv_limit", BASE
     ROLES = ("pv",)
     READS = (
-        *("battery_W", "connection_W", "is_forming", "is_load_wrong", "is_price_negative"),
-        *("charge_W_max", "load_meter_W", "low_W"),
+        "battery_W",
+        "connection_W",
+        "is_forming",
+        "is_load_wrong",
+        "is_price_negative",
+        "charge_W_max",
+        "load_meter_W",
+        "low_W",
     )
     TEXTS = reasons.texts("""
         PV_WANTED | PV | The inverter may feed in all that the sun gives. | Nothing.

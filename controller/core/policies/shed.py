@@ -63,8 +63,18 @@ class Shed(Function):
     NAME, STAGE = "shed", BASE
     ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
     READS = (
-        *("battery_W", "connection_W", "forming_W", "genset_W", "high_W", "is_forming"),
-        *("is_load_wrong", "is_off_grid", "limit_W", "load_meter_W", "mode", "soc_permille"),
+        "battery_W",
+        "connection_W",
+        "forming_W",
+        "genset_W",
+        "high_W",
+        "is_forming",
+        "is_load_wrong",
+        "is_off_grid",
+        "limit_W",
+        "load_meter_W",
+        "mode",
+        "soc_permille",
     )
     WRITES = ("is_set_needed", "is_shed")
     TEXTS = reasons.texts("""

@@ -57,8 +57,13 @@ class SiteLoad(Function):
     state: State
     NAME, STAGE = "site_load", MEASURE
     READS = (
-        *("battery_W", "grid_W", "is_grid_meter_new", "is_load_meter_new", "load_meter_W"),
-        *("is_meter_disputed", "setpoint_W"),
+        "battery_W",
+        "grid_W",
+        "is_grid_meter_new",
+        "is_load_meter_new",
+        "load_meter_W",
+        "is_meter_disputed",
+        "setpoint_W",
     )
     WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)

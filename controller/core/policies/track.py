@@ -61,10 +61,26 @@ class Track(Function):
     state: State
     NAME, STAGE = "track", FAST
     READS = (
-        *("connection_W", "grid_voltage_permille", "is_exact", "is_high_obliged", "is_load_new"),
-        *("is_low_obliged", "is_meter_tested", "is_requested", "is_shed", "left_high_W"),
-        *("left_low_W", "left_setpoint_W", "load_W", "load_source", "mode", "notices"),
-        *("path_delay_ms", "scheduled_source", "soc_permille", "source"),
+        "connection_W",
+        "grid_voltage_permille",
+        "is_exact",
+        "is_high_obliged",
+        "is_load_new",
+        "is_low_obliged",
+        "is_meter_tested",
+        "is_requested",
+        "is_shed",
+        "left_high_W",
+        "left_low_W",
+        "left_setpoint_W",
+        "load_W",
+        "load_source",
+        "mode",
+        "notices",
+        "path_delay_ms",
+        "scheduled_source",
+        "soc_permille",
+        "source",
     )
     PARAMETERS = (
         # Target: the middle of what lies between the peaks reserve and the taper near full.

@@ -31,7 +31,7 @@ class Door:
         self.line: SerialLine | None = None
         self._last = caught.Last("the message of a serial line is dropped", LINES_MAX)
         self.counts: collections.Counter[str] = collections.Counter()
-        self.listener = Listener(*(values, None, READ_BYTES), self._talk, self._count, self._victim)
+        self.listener = Listener(values, None, READ_BYTES, self._talk, self._count, self._victim)
         self.listener.full = framing.JsonLines().packed(problem(h.CROWDED))
 
     async def run(self) -> None:

@@ -73,7 +73,7 @@ class Door:
         self._base: tuple[Any, bytes] = (None, TEMPLATE)
         self.counts: Counter[str] = Counter()
         self.listener = Listener(
-            *(values, self._tls, LENGTH_MAX), self.talk, self._dropped, self._victim
+            values, self._tls, LENGTH_MAX, self.talk, self._dropped, self._victim
         )
 
     async def run(self) -> None:

@@ -123,7 +123,10 @@ class Door:
         """Read the files anew, since certificates are renewed. Raises DoorError, OSError."""
         values, name = self._values, f"firebreak-{self._values['cabinet']}-{self._name}"
         return Broker(
-            *(values["host"], values["port"], values["protocol"] == "5", values["keepalive_s"]),
+            values["host"],
+            values["port"],
+            values["protocol"] == "5",
+            values["keepalive_s"],
             f"{name}-{source}" if source else name,
             self._context() if values["tls"] else None,
             (values["user"], self._password()) if values["user"] else None,

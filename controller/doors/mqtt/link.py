@@ -275,7 +275,9 @@ class Link:
         with contextlib.suppress(UnicodeDecodeError):  # a topic of no text
             self._heard(
                 Message(
-                    *(found.topic, bytes(found.payload), found.retain),
+                    found.topic,
+                    bytes(found.payload),
+                    found.retain,
                     getattr(given, "ResponseTopic", ""),
                     getattr(given, "CorrelationData", None),
                     getattr(given, "MessageExpiryInterval", None),

@@ -11,9 +11,19 @@ from controller.doors.mqtt.link import REFUSED, Link, Lost
 from controller.system import clock
 
 VALUES = (
-    *("state", "battery_W", "grid_W", "load_W", "setpoint_W", "soc_permille_min"),
-    *("soc_permille_max", "remaining_Wh", "available_low_W", "available_high_W"),
-    *("held_15min_low_W", "held_15min_high_W", "temperature_ddegC_max"),
+    "state",
+    "battery_W",
+    "grid_W",
+    "load_W",
+    "setpoint_W",
+    "soc_permille_min",
+    "soc_permille_max",
+    "remaining_Wh",
+    "available_low_W",
+    "available_high_W",
+    "held_15min_low_W",
+    "held_15min_high_W",
+    "temperature_ddegC_max",
 )
 # They change in every reading, and nothing with them.
 RUNNING = frozenset(

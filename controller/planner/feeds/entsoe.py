@@ -51,7 +51,7 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
             found[at], steps[at] = price, period.step
     if not found:
         raise SeriesError("no day-ahead price: needed is a TimeSeries with a Period")
-    lines = [f"{twice} prices are twice and differ: the last one counts"] * (twice > 0)
+    lines = [f"{twice} prices are twice and differ: the last one counts"] if twice > 0 else []
     points = of_quarters({at * QUARTER_S: price for at, price in found.items()}, made_s)
     names = "start", f"price.amount {currency}"
     doubts = taken(points.utc_s, points.values, names, PER_MWH, Asked(PRICE, currency)).doubts

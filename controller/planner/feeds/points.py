@@ -104,7 +104,7 @@ def of_readings(
         raise SeriesError(f"no values: needed are rows of {names[0]} and {names[1]}")
     if quantity is POWER and sum(values) < 0:
         raise SeriesError(f"{names[1]}: mostly below 0: allowed is above 0 for a load and for PV")
-    lines = [f"{blank} rows without a number, first {first}"] * (blank > 0)
+    lines = [f"{blank} rows without a number, first {first}"] if blank > 0 else []
     shown_as = names[0], f"{names[1]} {feed.keys.get('unit', '')}".strip()
     own = (feed.currency if quantity is PRICE else "", time_is, feed.kind in MAY_BE_EITHER)
     begins_s, step_s, doubts = taken(utc_s, values, shown_as, unit, Asked(quantity, *own))
@@ -130,7 +130,7 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
         lasts_s[begin_s] = also_s - begin_s + hours * HOUR_S
         if max(len(lasts_s), len(doubts)) > WARNINGS_MAX:
             raise SeriesError(f"allowed are at most {WARNINGS_MAX} warnings")
-    doubts[WRONG_MAX:] = [f"{len(doubts)} warnings are wrong"] * (len(doubts) > WRONG_MAX)
+    doubts[WRONG_MAX:] = [f"{len(doubts)} warnings are wrong"] if len(doubts) > WRONG_MAX else []
     utc_s, step_s = array("d", [0.0, *lasts_s]), array("d", [EVER_S, *lasts_s.values()])
     return Points(utc_s, array("d", [0.0] + [1.0] * len(lasts_s)), step_s, made_s, doubts)
 

@@ -25,7 +25,7 @@ def read(path: str, feed: Feed, made_s: float) -> Points:
         names, is_cut = (found.named(at), found.names[place]), _is_cut(path)
         readings = _readings(found, at, place, is_cut, feed, unit)
         points = of_readings(readings, feed, unit, names, made_s, found.has_comma)
-        return points._replace(doubts=points.doubts + [f"{path}: {CUT}"] * is_cut)
+        return points._replace(doubts=points.doubts + ([f"{path}: {CUT}"] if is_cut else []))
 
 
 def _readings(

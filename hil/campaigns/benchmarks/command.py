@@ -139,7 +139,7 @@ def _again(name: str, given: argparse.Namespace) -> str:
         option = LENGTHS[name][0]
         words = [option, format(given.seconds if option == "--for" else given.count, "g")]
     if name == "planner":
-        words = ["--days", str(given.days), *["--data DIR"] * bool(given.data)]
+        words = ["--days", str(given.days), *(["--data DIR"] if given.data else [])]
     return " ".join(["python -m hil bench", name, *words])
 
 

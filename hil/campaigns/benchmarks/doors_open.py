@@ -116,7 +116,7 @@ def _certificates(folder: pathlib.Path) -> None:
         is_own = name == "site"
         subject = f"/CN={SOURCES[0] if is_own else name}"
         made = ["-keyout", f"{name}.pem", "-subj", subject, "-out", f"{name}.crt"]
-        _openssl(folder, "req", *["-x509"] * is_own, *NEW_KEY, *made)
+        _openssl(folder, "req", *(["-x509"] if is_own else []), *NEW_KEY, *made)
         if not is_own:
             files = ["-in", f"{name}.crt", "-out", f"{name}.crt"]
             _openssl(folder, "x509", "-req", *by_site, *files)

@@ -99,7 +99,9 @@ class Emhass:
         program.optim_conf["battery_soc_final_reward_factor"] = worth / price[-1]
         found = program.perform_naive_mpc_optim(
             pd.DataFrame({"cost": price, "feed_in": [s.feed_in_per_kWh for s in slots]}, SLOTS),
-            *(pd.Series(pv_W, SLOTS), pd.Series(load_W, SLOTS), COUNT),
+            pd.Series(pv_W, SLOTS),
+            pd.Series(load_W, SLOTS),
+            COUNT,
             soc_init=known.stored_J / site.full_J,
             soc_final=low_J / site.full_J,
             current_period_peak=free_W[0] if is_one else [*free_W],

@@ -42,7 +42,9 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
             with rival:
                 found = _measured(process, seconds)
             priority = process.priority()
-        what = f"loop lateness, {name}" + f", tick of {config.tick_ms} ms" * (cabinet != EXAMPLE)
+        what = f"loop lateness, {name}" + (
+            f", tick of {config.tick_ms} ms" if cabinet != EXAMPLE else ""
+        )
         figures += figures_of(what, found, rival, judged(budget, priority))
         details[name] = {"loop": found, "cyclictest": rival.result, "stress": stress}
     notes = [

@@ -135,4 +135,4 @@ def _table(head: str, found: Found) -> list[str]:
         keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB", "over_cap_kWh", "over_grid_kWh")
         values = [_share(found, way), *[own.get(key) for key in keys]]
         lines.append(ROW(way, *[document.number(each) for each in values]))
-    return lines + [f"{'EMHASS':<24} {MISSING}"] * (not found.keys() >= {*RIVALS})
+    return lines + ([f"{'EMHASS':<24} {MISSING}"] if not found.keys() >= {*RIVALS} else [])

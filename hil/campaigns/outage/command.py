@@ -84,8 +84,7 @@ def line(outage: Found) -> str:
     return (
         f"run {outage['run']:3}, {outage['at_s']:9.3f} s, load {outage['load_W'] / 1000:5.0f} kW, "
         f"charge {outage['soc']:.0%}: gap {outage['dark_s'] * 1000:.0f} ms, {broken}"
-        + f" ({more})"
-        * bool(more)
+        + (f" ({more})" if more else "")
     )
 
 

@@ -83,7 +83,7 @@ class Islands(Trial):
                 f"{found['below_reserve_kWh']} kWh below the reserve, load "
                 f"{found['load_after_W'] / 1000:.0f} kW"
             )
-        trips = f" ({', '.join(found['trips'])})" * bool(found["trips"])
+        trips = f" ({', '.join(found['trips'])})" if found["trips"] else ""
         return f"{found['name']:33} from {found['soc']:.1%}: {text}: {broken}{trips}"
 
     def judge(self, cases: Sequence[Island], found: list[Found]) -> Judged:

@@ -115,10 +115,12 @@ def _told_s(case: Case, found: Found) -> float:
 def _wave_notes(config: Config, waves: int) -> list[str]:
     """Cases in which a slow meter leaves the share of before unproven."""
     delay_ms = config.control[DELAY]
+    if not waves:
+        return []
     return [
         f"wave       in {waves} cases the path of {delay_ms} ms left the load's wave on the grid:",
         "           90 % of before is not provable there; what follows the wave counts as back",
-    ] * bool(waves)
+    ]
 
 
 def _notes(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:

@@ -227,8 +227,10 @@ def faults(case: Case, found: Found) -> list[str]:
     """Each promise that this case broke."""
     if case.outside_s is None:
         is_back = found["back_s"] <= BACK_S
-        return [*found["acts"], *["power not back"] * (not is_back)]
+        return [*found["acts"], *(["power not back"] if not is_back else [])]
     is_late = found["stop_s"] is None or found["stop_s"] > STILL_S
     told_s = [at_s - case.outside_s for name, at_s in found["stages"] if name == TOLD]
     is_untold = not told_s or told_s[0] > TOLD_S
-    return ["power outside the curve"] * is_late + ["row 59 silent"] * is_untold
+    return (["power outside the curve"] if is_late else []) + (
+        ["row 59 silent"] if is_untold else []
+    )

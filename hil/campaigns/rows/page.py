@@ -124,7 +124,7 @@ def _others(row: Row, limits: Limits) -> str:
     own = (effects.ENABLE, effects.POWER, effects.OPENED)
     names = [name for name in row.wanted if name not in own]
     since = [(result.since_ms.get(name), name) for name in names if name not in at_first]
-    listed = [name + " (before)" * (name in at_first) for name in names]
+    listed = [name + (" (before)" if name in at_first else "") for name in names]
     words = ", ".join(listed + [name for name in result.after if name not in names])
     known = [(time_ms, name) for time_ms, name in since if time_ms is not None]
     if not known or len(known) < len(since):

@@ -107,7 +107,9 @@ def _rows(arguments: Namespace, runner: Runner) -> list:
         [row for rows in found for row in rows],
         key=lambda row: (
             arguments.delays.index(row["path"]),
-            *(row["is_joined"], row["load"], row["kind"]),
+            row["is_joined"],
+            row["load"],
+            row["kind"],
         ),
     )
 

@@ -62,7 +62,11 @@ def run(paths: tuple) -> list:
 def missed(life: Life, bound: float) -> list[str]:
     """A life that lost more than the bound."""
     is_lost = life.least_ms < -bound
-    return [f"life, {life.sequence}: {life.least_ms:.0f} ms, at least {-bound:.0f} ms"] * is_lost
+    return (
+        [f"life, {life.sequence}: {life.least_ms:.0f} ms, at least {-bound:.0f} ms"]
+        if is_lost
+        else []
+    )
 
 
 def lives(delay_ms: int, sample_ms: int) -> list[Life]:

@@ -13,8 +13,13 @@ import time
 
 HEARTBEAT, SLOT_MIN, COUNT, VALID_MS = 4, 15, 96, 300_000
 STATES = (
-    *("no schedule", "it acts", "it begins later", "it is over", "it waits for a heartbeat"),
-    *("it waits for the clock of the box", "it pauses off the grid"),
+    "no schedule",
+    "it acts",
+    "it begins later",
+    "it is over",
+    "it waits for a heartbeat",
+    "it waits for the clock of the box",
+    "it pauses off the grid",
 )
 try:
     path, key_file, source, *powers = sys.argv[1:]
@@ -54,7 +59,11 @@ except ValueError:
     sys.exit(f"KEYFILE: 64 hex digits, the powers: whole numbers. {__doc__.splitlines()[0]}")
 
 code, refused_slot, _, state, slot, count = struct.unpack_from("<6H", answer, 44)
-what = "refused" + f", slot {refused_slot} is wrong" * (refused_slot > 0) if code > 10 else "taken"
-now = STATES[state] + f", slot {slot}" * (slot > 0)
+what = (
+    "refused" + (f", slot {refused_slot} is wrong" if refused_slot > 0 else "")
+    if code > 10
+    else "taken"
+)
+now = STATES[state] + (f", slot {slot}" if slot > 0 else "")
 print(f"H{code}: {what}; the box has a schedule of {count} slots: {now}")
 sys.exit(code > 10)
