@@ -1,0 +1,136 @@
+"""What each cabinet may import now at most, as far as the dispatcher knows: the share rule.
+
+Several cabinets share one connection. Each has a fallback, its import limit while no hint of the
+dispatcher is valid. The dispatcher lends what is left above the fallbacks. A message may be lost,
+late, doubled or overtaken, so what was sent is not what is in force:
+
+    sent a raise      the cabinet may use it from now on, until the hint has surely run out
+    sent a lowering   the cabinet may still use its earlier value, until it answers or that one ends
+    no answer         nothing is free: only an answer with the sequence of the lowering, or time
+    a restart         the earlier dispatcher's hints may still be valid: it waits, or is answered
+    a reboot          the cabinet falls to its fallback, but its report alone frees nothing
+
+The hold of a cabinet is the highest import that any of its hints may still allow. A value is sent
+only if it and the holds of the others fit the connection. `tests/controller/dispatch/share_model.py`
+is a model of this rule that a model checker searches completely for two cabinets.
+
+Pure: no clock, no input or output. Times are ms of one monotonic clock of the dispatcher.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+WINDOW_MS = 2100  # a cabinet takes a hint until 2000 ms after it was sent, and 100 ms before
+VALID_MS = 60_000
+DRIFT_PERMILLE = 10  # by which the clock of a cabinet may be slower than that of the dispatcher
+COUNT_BITS = 32  # lower half of a sequence; the upper half is the epoch
+EPOCH_MAX = 2**31 - 1
+
+
+class Lent(NamedTuple):
+    """A value in force at most until then."""
+
+    value_W: int
+    until_ms: float
+
+
+class Share:
+    """One cabinet in the ledger. lent: by sequence, sent and not yet answered."""
+
+    def __init__(self, fallback_W: int) -> None:
+        self.fallback_W = fallback_W
+        self.is_heard = False  # it has answered in the epoch of this dispatcher
+        self.answered = 0  # the highest sequence that it has answered
+        self.in_force = Lent(fallback_W, 0.0)
+        self.lent: dict[int, Lent] = {}
+
+
+class Ledger:
+    """The holds of all cabinets of a connection."""
+
+    def __init__(
+        self, connection_W: int, fallbacks_W: Sequence[int], epoch: int, now_ms: float, taken: bool
+    ) -> None:
+        """epoch: above all that any cabinet has seen. taken: another dispatcher may still run, so
+        a cabinet that does not answer counts with all that it could hold, without an end.
+        ValueError: the fallbacks exceed the connection, or there is no such epoch.
+        """
+        if sum(fallbacks_W) > connection_W or not all(each >= 0 for each in fallbacks_W):
+            raise ValueError("the fallbacks exceed the connection")
+        if not 0 < epoch <= EPOCH_MAX:
+            raise ValueError(f"an epoch is 1..{EPOCH_MAX}, not {epoch}")
+        self.connection_W, self.epoch, self._taken = connection_W, epoch, taken
+        self.shares = [Share(each) for each in fallbacks_W]
+        self.free_W = connection_W - sum(fallbacks_W)
+        self._known_ms = now_ms + lasts_ms()
+        self._count = 0
+
+    def most_W(self, at: int) -> int:
+        """The highest value that this cabinet can ever have."""
+        return self.shares[at].fallback_W + self.free_W
+
+    def hold_W(self, at: int, now_ms: float) -> int:
+        """The highest import that any hint of this cabinet may allow now."""
+        share = self.shares[at]
+        if not share.is_heard and (self._taken or now_ms < self._known_ms):
+            return self.most_W(at)
+        every = [share.in_force, *share.lent.values()]
+        return max([share.fallback_W, *[each.value_W for each in every if now_ms < each.until_ms]])
+
+    def fits(self, at: int, value_W: int, now_ms: float) -> bool:
+        """This value may be sent: it lends nothing below a fallback, and fits beside the others."""
+        if now_ms < self._known_ms or not self.shares[at].fallback_W <= value_W <= self.most_W(at):
+            return False
+        others_W = [self.hold_W(each, now_ms) for each in range(len(self.shares)) if each != at]
+        return value_W + sum(others_W) <= self.connection_W
+
+    def room_W(self, at: int, now_ms: float) -> int:
+        """The highest value that fits; the fallback, if none does."""
+        others_W = [self.hold_W(each, now_ms) for each in range(len(self.shares)) if each != at]
+        fallback_W = self.shares[at].fallback_W
+        if now_ms < self._known_ms:
+            return fallback_W
+        return max(fallback_W, min(self.most_W(at), self.connection_W - sum(others_W)))
+
+    def next_sequence(self) -> int:
+        """The sequence of the next hint or heartbeat; each is used once."""
+        self._count += 1
+        return self.epoch << COUNT_BITS | self._count
+
+    def sent(self, at: int, sequence: int, value_W: int, now_ms: float) -> None:
+        """A hint goes out; call this before it does. ValueError: it does not fit."""
+        if not self.fits(at, value_W, now_ms):
+            raise ValueError(f"{value_W} W do not fit beside the other cabinets")
+        self.shares[at].lent[sequence] = Lent(value_W, now_ms + lasts_ms())
+
+    def answered(self, at: int, sequence: int, value_W: int, left_ms: float, now_ms: float) -> bool:
+        """An answer of this cabinet to a sequence, with the value in force and its remaining time,
+        both of the moment of the answer. Returns False for an answer that counts for nothing: of
+        another epoch, never asked for, or older than one that is known.
+        """
+        share, count = self.shares[at], sequence & (1 << COUNT_BITS) - 1
+        if sequence >> COUNT_BITS != self.epoch or not 0 < count <= self._count:
+            return False
+        if sequence < share.answered:
+            return False
+        share.is_heard, share.answered = True, sequence
+        share.in_force = Lent(value_W, now_ms + stretched_ms(left_ms))
+        for each in [each for each in share.lent if each <= sequence]:
+            del share.lent[each]
+        return True
+
+    def forget_ended(self, now_ms: float) -> None:
+        """Leave out what has run out: the memory stays bounded without answers."""
+        for share in self.shares:
+            for sequence in [key for key, each in share.lent.items() if each.until_ms <= now_ms]:
+                del share.lent[sequence]
+
+
+def stretched_ms(span_ms: float) -> float:
+    """A span of a cabinet's clock, as long as it may last on that of the dispatcher."""
+    return span_ms * (1000 + DRIFT_PERMILLE) / 1000
+
+
+def lasts_ms() -> float:
+    """How long after it was sent a hint may be in force: taken at the end of its window."""
+    return stretched_ms(WINDOW_MS + VALID_MS)
