@@ -15,6 +15,7 @@ PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 PROGRAMS = {
     "chromium": "chromium",
     "curl": "curl",
+    "gcc": "gcc",
     "iproute2": "ip",
     "kubernetes-client": "kubectl",
     "lua5.4": "lua5.4",
@@ -30,6 +31,7 @@ PROGRAMS = {
     "slurm-client": "squeue",
     "slurmctld": "slurmctld",
     "slurmd": "slurmd",
+    "spin": "spin",
     "strace": "strace",
     "systemd": "systemd-analyze",
 }
