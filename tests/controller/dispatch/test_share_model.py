@@ -13,7 +13,7 @@ def name(case):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", [RIGHT[0], *whole(*RIGHT[1:7])], ids=name)
+@pytest.mark.parametrize("case", [RIGHT[0], *whole(*zip(RIGHT[1:7]))], ids=name)
 def test_the_rule_holds_in_every_state(case):
     needs("spin", "gcc")
     verdict, states, _ = searched(case)
@@ -21,7 +21,7 @@ def test_the_rule_holds_in_every_state(case):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", [*BROKEN[:2], *whole(*BROKEN[2:])], ids=name)
+@pytest.mark.parametrize("case", [*BROKEN[:2], *whole(*zip(BROKEN[2:]))], ids=name)
 def test_a_broken_version_is_found(case):
     needs("spin", "gcc")
     assert searched(case)[0] == FOUND
