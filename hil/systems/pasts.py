@@ -1,5 +1,4 @@
-"""Months of the past for back-tests: from a system's built-in series, or from a folder of CSV
-files.
+"""Months for back-tests: from a system's built-in series, or from a folder of CSV files.
 
 Each month has the days before it, from which a planner learns.
 """
