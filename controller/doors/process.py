@@ -1,4 +1,4 @@
-"""One process for the doors of one kind. A failed door is one line, and the others stay open."""
+"""One process for all doors of one kind. A failed door logs a line, and the others stay open."""
 
 import asyncio
 import importlib
@@ -15,23 +15,23 @@ from controller.system.paths import DONE, NO_START, plain, say
 
 LINES_MAX = CAUSES_MAX = 20
 AGAIN_S = 5.0
-SILENT_US = 3_600_000_000  # one cause has one line an hour
+SILENT_US = 3_600_000_000  # each cause is logged at most once an hour
 ALIVE_S = 10.0
 
 
 class DoorError(Exception):
-    """A door cannot open, or has closed; one line says why."""
+    """A door cannot open, or has closed. The text is one line that says why."""
 
 
 class Told:
-    """A line for each cause, at most once an hour."""
+    """Logs a line for each cause, at most once an hour."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._said: dict[str, int] = {}
 
     def say(self, cause: str) -> None:
-        """Say it if it is new."""
+        """Log the cause if it is new."""
         now_us = clock.now_us()
         if now_us - self._said.get(cause, -SILENT_US) < SILENT_US:
             return
@@ -42,7 +42,7 @@ class Told:
 
 
 class House:
-    """What every door of a process shares."""
+    """Things that all doors of a process share."""
 
     def __init__(
         self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
@@ -69,8 +69,8 @@ class Door(Protocol):
 
 
 def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) -> int:
-    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as of House; is_kept: a door
-    that fails is opened again, else the process ends with it. Returns the exit code.
+    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as for House. is_kept: a
+    failed door is opened again; false: the process ends with it. Returns the exit code.
     """
     try:
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door

@@ -1,4 +1,4 @@
-"""How often something may happen in a span of time."""
+"""Limits how often something may happen in a span of time."""
 
 import collections
 
@@ -8,14 +8,14 @@ MINUTE_US = 60_000_000
 
 
 class Recent(collections.deque[int]):
-    """When it happened within the last span, us."""
+    """Times at which it happened within the last span, us."""
 
     def __init__(self, span_us: int = MINUTE_US) -> None:
         super().__init__()
         self._span_us = span_us
 
     def has_room(self, most: int, count: int = 1, now_us: int | None = None) -> bool:
-        """True if it may happen so many times more. most: in any span."""
+        """True if it may happen `count` times more. most: highest number in any span."""
         now_us = clock.now_us() if now_us is None else now_us
         while self and now_us - self[0] >= self._span_us:
             self.popleft()

@@ -1,5 +1,7 @@
-"""The simulated cabinet: plant, devices and slaves, built from the topology of the site. `slaves`
-are one per RTU bus, `bms` one list per CAN bus; the wires are of simulate.py and wired_cabinet.py.
+"""The simulated cabinet: plant, devices and slaves, built from the topology of the site.
+
+`slaves` has one slave for each RTU bus, `bms` one list for each CAN bus. The wires are in
+simulate.py and wired_cabinet.py.
 """
 
 from collections.abc import Callable, Collection
@@ -30,9 +32,10 @@ from hil.site.racks import Racks
 from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
 
-NOMINAL_V = 3.2  # of a cell, to turn energy into capacity
-METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
-# The start checklist: these contacts must be closed, where they are wired, and the devices heard.
+NOMINAL_V = 3.2  # voltage of an LFP cell, to turn energy into capacity
+METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # {name of the profile: device}
+# The start checklist: these contacts must be closed if they are wired, and these devices must
+# answer.
 CHECKLIST_CONTACTS = (
     "estop_1",
     "estop_2",

@@ -1,4 +1,4 @@
-"""The file of the rig's cabinet: that of the simulated cabinet, with the rig's wires as plugs."""
+"""Makes cabinet.toml of the rig: the file of the simulated cabinet, with the rig's wires."""
 
 import json
 import os
@@ -12,8 +12,8 @@ def text(
     order: dict, wires: dict[str, dict[str, str]], plugs: Mapping[str, dict[str, str]] | None = None
 ) -> str:
     """The text of cabinet.toml. order: `site`, the file of the simulated cabinet; `can_interface`;
-    `control`, keys of [control]; `cabinet_more`, text for the end. wires: of WiredCabinet.places;
-    plugs: of foreign buses.
+    `control`, keys of [control]; `cabinet_more`, text for the end. wires: those of
+    WiredCabinet.places. plugs: those of foreign buses.
     """
     path = os.path.abspath(order["site"])
     content = toml_text.read(path)

@@ -10,7 +10,7 @@ import socket
 from hil.engine import processes
 
 LOOPBACK = "127.0.0.1"
-HTTP_PORT, MODBUS_PORT = 8643, 1502  # if no other rig has them
+HTTP_PORT, MODBUS_PORT = 8643, 1502  # if no other program has them
 SOURCE = "scheduler"
 FILE = f"""[source.{SOURCE}]
 key = "{SOURCE}.key"
@@ -43,7 +43,7 @@ def free_port(wanted: int) -> int:
 
 
 class Beside(processes.Processes):
-    """Recorder and doors. The token is new in each run."""
+    """Recorder and doors beside the rig. The token is new in each run."""
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)

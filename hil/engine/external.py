@@ -1,7 +1,7 @@
 """`rig --external BUS=ADDRESS`: a foreign device or simulator answers on a bus of the cabinet.
 
-The rig simulates no device of that bus and does not see what is said there. The plant therefore
-lacks these devices; `LACKS` says what that means. `reach` opens each address once, before the run.
+The rig simulates no device of that bus and does not see its messages. So the plant lacks these
+devices; `LACKS` says what that means. `reach` opens each address once before the run.
 """
 
 import contextlib

@@ -1,7 +1,8 @@
-"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server. rig.py
-starts it with one end of a socket pair. It sends the names of its wires, waits for the process id
-of the controller, runs scenario and observer with ten views a second, writes its recording, and
-serves the wires until the rig ends it. It never imports a driver.
+"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
+
+rig.py starts it with one end of a socket pair. It sends the names of its wires and waits for the
+process id of the controller. Then it runs scenario and observer, with ten views a second. At the
+end it writes its recording, and serves the wires until the rig ends it. It never imports a driver.
 """
 
 import os
@@ -76,7 +77,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "wires", **self.places()})
 
     def follow(self, go: dict[str, Any]) -> None:
-        """Note the controller; from now on messages of the rig are not waited for."""
+        """Note the controller. From now on, do not wait for messages of the rig."""
         self.controller.runs_as(go["pid"])
         self.connection.setblocking(False)
 
@@ -95,7 +96,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
                 self._finish()
 
     def turn(self) -> None:
-        """Wait for bytes or the next due time, then serve; at most one step of the plant."""
+        """Wait for bytes or the next due time, then serve. Make at most one step of the plant."""
         self._serve(self.clockwork.next_us if self.recording else NEVER_US)
         self.mailbox.flush()
         self._hear()
@@ -125,7 +126,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:
-        """Note the first fault: from then on each trip counts, even if this machine pauses."""
+        """Note the first fault. Each later trip counts, even if this machine pauses."""
         if self.fault_us is None and do not in FAULTLESS:
             self.fault_us = at_us
 

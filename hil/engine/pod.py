@@ -1,5 +1,7 @@
 """Several cabinets on one Site in virtual time, each with its own devices, wires and controller.
-The meter tests run in turn, because the battery of another cabinet would look like a load.
+
+Only one cabinet at a time tests its meter, because the battery of another cabinet would look like a
+load.
 """
 
 import contextlib
@@ -28,7 +30,7 @@ SETTLE_US = 30_000_000  # after the last test, until the references of the grid 
 
 
 def is_pod(path: str) -> bool:
-    """The file describes a site with several cabinets; False for a file that cannot be read."""
+    """True if the file describes a site with several cabinets. False: also if it cannot be read."""
     with contextlib.suppress(OSError, toml_text.TomlError):
         return "pod" in toml_text.read(path)
     return False
@@ -61,7 +63,7 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
 
 
 def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> None:
-    """Refuse capacitors of which the load meter of a member does not know, or knows too much."""
+    """Refuse capacitors on the site that do not match the settings of a member's load meter."""
     meter = config.topology.device("meter_load")
     built = racks["J_per_kW"] if racks and racks["is_metered_inside"] else 0
     stated = meter.settings.get(schema.BUFFER, 0) if meter else built
@@ -74,7 +76,7 @@ def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> 
 
 
 def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None:
-    """Let the converters of each member form an island, where its table says so."""
+    """Let the converters of each member form an island if its table says so."""
     for member, table in zip(members, given):
         for unit in member.plant.pcs:
             unit.can_form = unit.can_form or table["can_form"]
@@ -162,7 +164,9 @@ class Pod:
         return self
 
     def step(self) -> None:
-        """One tick of all: their bytes, the site with every plant, then their controllers."""
+        """Make a tick: the bytes of all members, the site with every plant, then the
+        controllers.
+        """
         for member in self.members:
             member.move_bytes()
         self.site.step(self.tick_us / 1e6)
@@ -181,5 +185,5 @@ class Pod:
         return self.tested_us + SETTLE_US
 
     def cores(self) -> list[Any]:
-        """The decision of each member that lives."""
+        """The decision of each member whose controller runs."""
         return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]

@@ -1,4 +1,4 @@
-"""The plant process's view of the controller: kills it here, has the rig start and command it.
+"""The controller as the plant process sees it: kills it directly, asks the rig for all else.
 
 Messages to the rig wait in a queue and never block the sender.
 """
@@ -20,11 +20,11 @@ def _message(what: str, *keys: str) -> Callable[..., None]:
 
 
 class RemoteController:
-    """kill() and signal() act at once; the others send a message to the rig."""
+    """kill() and signal() act at once. The other methods send a message to the rig."""
 
     def __init__(self, send: Callable[[dict], None]) -> None:
         self._send = send
-        # A descriptor, because the kernel gives the number of an ended process to another one.
+        # A descriptor, because the kernel may give the id of an ended process to a new one.
         self._process: int | None = None
 
     def runs_as(self, pid: int) -> None:

@@ -1,4 +1,5 @@
-"""The rig in real time: the real controller on real ptys and a CAN server, a simulated cabinet.
+"""The rig in real time: the real controller, on ptys and a CAN server of a simulated cabinet.
+
 This process starts both, shows the screen and acts as the operator of a scenario. At the end it
 stops the controller first, while the plant process still serves the wires. It ends only processes
 that it has started.

@@ -1,6 +1,7 @@
 """The controller and the simulated cabinet in one process and virtual time: a week in minutes.
-Every frame takes its time on the wire; plant and timers of the devices move once a tick. The
-controller is that of the real loop.
+
+Every frame takes its time on the wire. Plant and timers of the devices move once a tick. The
+controller is the object of the real loop.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,5 +1,7 @@
-"""A simulated cabinet in real time behind ptys, sockets and CAN servers, and the loop of the
-process that has one or several of them. The journal says what their controller decides.
+"""A simulated cabinet in real time behind ptys, sockets and CAN servers.
+
+The module also has the loop of a process with one or several such cabinets. The decisions of their
+controllers are read from the journal.
 """
 
 import json
