@@ -46,13 +46,13 @@ class StartBudget:
 
 
 class HeldFault:
-    """A fault that one converter had under its permit. No start follows before an operator's reset.
+    """A fault that one converter had under its permit. A reset must come before the next start.
 
-    Stage 59e latches a fault of 5 s. Nobody would see a shorter one, and the next start would clear
-    it. So while a start is withheld, the converter is shown in its state "fault", and 59e latches.
-    A start clears a fault that the converter has before its permit. A restart of the controller
-    forgets a fault that 59e has not latched. `is_held`: until an operator's reset; `is_withheld`: a
-    start is wanted.
+    Stage 59e latches a fault of 5 s. A shorter fault would stay unseen, and the next start would
+    clear it. So while a start is withheld, the converter is shown in its state "fault", and 59e
+    latches. A start clears a fault that the converter has before its permit. A restart of the
+    controller forgets a fault that 59e has not latched. `is_held`: until an operator's reset;
+    `is_withheld`: a start is wanted.
     """
 
     def __init__(self, state_at: int, has_starts: bool) -> None:

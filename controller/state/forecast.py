@@ -24,8 +24,7 @@ MARGIN_PERMILLE = 5
 # A limit below the rated power changes with voltage and BMS: 5 % may be missing later.
 LIMIT_LEFT_PERMILLE = 950
 # Modules without cooling warm by this in an hour at 1 C. The heat grows with the square of the
-# power. Racks of 280 Ah cells at 25 degC warmed by 2.0 K in half an hour at 0.39 C (source
-# assumed).
+# power. Racks of 280 Ah cells at 25 degC warmed by 2.0 K in half an hour at 0.39 C (assumed).
 WARM_DDEGC_PER_C2_H = 300
 BMS_DDEGC = 20  # a BMS may derate so much below the taper of the controller (assumed)
 LEVELS = 6  # levels of a load that swings: means of its sorted values

@@ -176,8 +176,8 @@ class EngineStart:
         """Power that this set takes, W.
 
         A set that the controller does not want takes the power that it gives, if a converter forms
-        the voltage. Without such a converter the set may carry the bus alone: limited to its own
-        power, it would be pushed down further by the battery with each fall of the load.
+        the voltage. Without such a converter the set may carry the bus alone. If its own power were
+        then its limit, the battery would push it down further with each fall of the load.
         """
         settings, state = self.device.settings, self.state
         after_ms = state.run_ms - settings["accept_after_s"] * 1000

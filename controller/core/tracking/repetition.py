@@ -1,8 +1,9 @@
 """A load that repeats itself: its period, and its movement one period ago.
 
-The period is the lag of the highest local maximum of the autocorrelation of the load's changes, on
-a time grid of about 100 ms with a memory of 512 steps (51 s). On this grid movement above 5 Hz
-looks slow (aliasing), and a parabola through the maximum refines the period to a wrong phase:
+The period is the lag of the highest local maximum of the autocorrelation of the load's changes. The
+autocorrelation uses a time grid of about 100 ms, and a memory of 512 steps (51 s). On this grid
+movement above 5 Hz looks slow (aliasing). A parabola through the maximum then refines the period to
+a wrong phase:
 
     tone of 9.8 Hz on the grid: 0.24 Hz, period 4.17 s; 4.17 s are 40.7 periods of the tone
 
