@@ -140,7 +140,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
     for name, row in signals.items():
         low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
         if name == "rack_voltage_mV" and rack_sources.CHARGE_MV in signals:
-            low = -high  # the value is compared with the limits both ways
+            low = -high  # the value is compared with the limits of the rack
         if not low <= row["range"][0] <= row["range"][1] <= high:
             not_allowed(file, (table, name, "range"), row["range"], f"within {low}..{high}")
     ends = [name for name in CELL_ENDS if name in signals]

@@ -238,7 +238,7 @@ def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int
 
 
 def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) -> None:
-    """Refuse a watchdog that expires before this family repeats its writes."""
+    """Refuse a watchdog that the repeated set-point, heartbeat or read would not feed in time."""
     kind, watchdog_s = settings["watchdog"], settings["watchdog_s"]
     key, period_ms = {
         "setpoint": ("settings.repeat_ms", settings["repeat_ms"]),
