@@ -53,8 +53,8 @@ def devices(config: Config) -> dict[str, int]:
 
 
 def path_identity(config: Config) -> str:
-    """CRC in hex over all between the meters and the converters: a measured delay counts for its
-    path only.
+    """CRC in hex over everything between the meters and the converters, because a measured delay is
+    only valid for its path.
     """
     buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
     path = (list(config.control_image), sorted(devices(config).items()), buses)
@@ -81,12 +81,12 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
 
 @functools.cache
 def _program_crc() -> int:
-    """The tables of a program that runs stay: 10 ms once, not at each start of a rig or replay."""
+    """CRC of the program's tables. They never change while it runs, so the 10 ms are spent once."""
     return peer.table_crc()
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
-    """The words of `named` before any site: what the first approval is compared with."""
+    """The words of `named` without any site. The first approval is compared with them."""
     found = dict(words)
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
@@ -146,7 +146,7 @@ def waiting(approved: Approval) -> list[str]:
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """(kind, of which, word): "rack 2.cells" is ("rack", "2", "cells")."""
+    """(kind, number or name, word): "rack 2.cells" is ("rack", "2", "cells")."""
     scope, _, word = name.partition(".")
     kind, _, which = scope.partition(" ")
     return kind, which, word

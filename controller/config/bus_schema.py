@@ -52,7 +52,7 @@ BUS_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """One wire. kind: "can", "rtu" or "tcp", for which baud_Bd stands in for its speed."""
+    """One wire. kind: "can", "rtu" or "tcp". With "tcp", baud_Bd is used as its speed."""
 
     name: str
     kind: str

@@ -19,17 +19,17 @@ from drivers.can_bms import CanBms
 from drivers.meter import Meter
 
 UTILISATION_PERMILLE_MAX = 800
-# the key that a bus which is too busy is refused at
+# the key that a refusal names if a bus is too busy
 SPEED_KEYS = {"rtu": "baud_Bd", "can": "bitrate_bps", "tcp": "address"}
-# from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
+# from the end of a meter's reply to the tick: a USB adapter delivers bytes once a millisecond
 BEFORE_TICK_US = 1000
 HANDED_OVER = "until its bytes are handed over"
 CAN_DATA_BYTES = 8  # the longest frame
 
 
 class Exchange(NamedTuple):
-    """One periodic exchange. frames: number in a period; time_us: of one frame; frame_us: until its
-    request has left. early: number that may come before their turn (PcsChannel).
+    """One periodic exchange. frames: number in a period; time_us: time of one frame; frame_us: time
+    until its request has left; early: frames that may come before their turn (PcsChannel).
     """
 
     what: str
@@ -128,7 +128,7 @@ def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
 
 
 def check(values: Values, every: Schedule) -> None:
-    """Refuse a bus that is busy too long: it could not catch up a delay in time."""
+    """Refuse a bus that is busy for too long: it could not catch up after a delay."""
     for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
@@ -144,8 +144,8 @@ def check(values: Values, every: Schedule) -> None:
 
 
 def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Path:
-    """The turn-around that a later layer states for the device with the longest exchange, else the
-    speed of the bus.
+    """The key to change: the turn-around of the device with the longest exchange if a later layer
+    states it, else the speed of the bus.
     """
     device = max(exchanges, key=lambda each: each.time_us).device
     own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
@@ -201,7 +201,9 @@ def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
 
 
 def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency]:
-    """The contact moved just after it was read: one period, then the longest time of a read."""
+    """Worst case of an input: the contact moves just after a read, so one period passes, then the
+    longest time of a read.
+    """
     device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
     exchanges = every[device.bus]
     read = exchange_of(exchanges, device, "read inputs")
@@ -214,7 +216,7 @@ def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency
 
 
 def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
-    """Longest time from due to done: all others go first, also those that come meanwhile."""
+    """Longest time until an exchange that is due has ended: all others go first, also new ones."""
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us
     while True:

@@ -38,7 +38,7 @@ class Frames(Changes):
         self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
-        """A frame of the bus: what has changed by it."""
+        """Take a frame of the bus, and return what it has changed."""
         bad, misfit = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
             if len(self.others) < OTHERS_MAX:
@@ -69,7 +69,7 @@ class Frames(Changes):
         return STATES.get(state, "no group of values is whole").format(id=shown(can_id))
 
     def _values(self, time_us: int, message: Message, data: bytes) -> list[Found]:
-        """The values of a frame; of a frame that repeats itself only what was refused."""
+        """The values of a frame. If the frame repeats itself: only the refused values."""
         before, refused = self._before.get(message.can_id, (b"", []))
         if data == before:
             return refused

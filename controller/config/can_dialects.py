@@ -9,7 +9,7 @@ from controller.config.profile_form import CAN_BMS
 from drivers import can_messages
 from drivers.profile import FOLDER, shipped as shipped_names
 
-NODES = range(16)  # that a profile with addresses is looked for
+NODES = range(16)  # nodes at which a profile with addresses is searched
 
 
 class Dialect(NamedTuple):

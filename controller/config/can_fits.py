@@ -74,8 +74,8 @@ def heard(frames: Iterable[Frame]) -> list[Heard]:
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
-    """Every profile; of one with addresses each node that fits, else the nearest. The frames are
-    read several times.
+    """The fit of every profile. With addresses: each node that fits, else the nearest one. The
+    frames are read several times.
     """
     found: list[CanFit] = []
     ids = {each.can_id: each for each in heard(frames)}
@@ -87,7 +87,7 @@ def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
 
 
 def best(found: Sequence[CanFit]) -> list[CanFit]:
-    """The fits with the most ids of the bus; nothing tells them apart."""
+    """The fits with the most ids of the bus. Nothing distinguishes them."""
     return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from controller.forms import field as forms
 
 ID_MAX = (1 << 29) - 1
-VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
+VALUE_MAX = 10**9  # largest value of a signal: a word of the image has 30 bits
 _ORDER = forms.choice(("little", "big"), "little")
 
 

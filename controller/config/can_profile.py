@@ -18,7 +18,7 @@ OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal has these names
 NAMES = tuple([name for name in rack_sources.GROUPS if name not in OWN])
 NEEDED = ("rack_voltage_mV", "rack_current_mA", "soc_permille")
 CURRENT_LIMITS = ("charge_current_mA_max", "discharge_current_mA_max")
-STEP_DDEGC_MAX = 2  # row 22 (0.5 K in 30 s) would trip at each step of 1 K
+STEP_DDEGC_MAX = 2  # with steps of 1 K, row 22 (0.5 K in 30 s) would trip at each step
 CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
 
@@ -140,7 +140,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
     for name, row in signals.items():
         low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
         if name == "rack_voltage_mV" and rack_sources.CHARGE_MV in signals:
-            low = -high  # it is compared with the limits
+            low = -high  # the value is compared with the limits of the rack
         if not low <= row["range"][0] <= row["range"][1] <= high:
             not_allowed(file, (table, name, "range"), row["range"], f"within {low}..{high}")
     ends = [name for name in CELL_ENDS if name in signals]
@@ -158,7 +158,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
 
 
 def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
-    """Each period is a multiple of the shortest, by which the driver counts."""
+    """Require that each period is a multiple of the shortest one: the driver counts by it."""
     shortest = min([row["period_ms"] for row in sent.values()] or [1])
     for name, row in sent.items():
         if row["period_ms"] % shortest:

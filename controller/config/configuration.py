@@ -31,7 +31,7 @@ from controller.core.base import hint_sources
 from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
 
-REFUSALS_MAX = 8  # of one file, that a report passes over
+REFUSALS_MAX = 8  # refusals of one file that a report skips to go on
 COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
 
 
@@ -52,8 +52,8 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
 
 
 def refusals(path: str | PathLike[str]) -> list[str]:
-    """Lines of all that a file lacks, each with what is required or who may accept it, and of the
-    first other mistake; [] for a file that is accepted.
+    """A line for each thing that a file lacks, with what is required or who may accept it, and a
+    line for the first other mistake. [] for an accepted file.
     """
     missing: list[str] = []
     lines: list[str] = []

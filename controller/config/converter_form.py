@@ -19,12 +19,13 @@ def _stored(default: str | None) -> forms.Field:
     return forms.passing(_is_stored, '"yes", "no" or "not stated"', default)
 
 
-# In [settings] for all that is written; in a frame, a step, a command or a register for itself.
+# In [settings] it is for everything that is written; elsewhere for one frame, step, command or
+# register.
 WEAR: dict[str, forms.Field] = {
     "stored": _stored(wear.NOT_STATED),
     "writes_per_day_max": forms.integer(0, 86_400, 0),
 }
-# Of families whose writes no budget could hold back: each is a set-point or a permit.
+# For families whose writes no budget may delay, because each is a set-point or a permit.
 UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
 OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
@@ -38,8 +39,9 @@ def _are_models(value: Any) -> bool:
     return bool(every) and all([type(each) is int and 1 <= each < 0xFFFF for each in every])
 
 
-# Where a register lies. With `model` the address counts from the ID register of that SunSpec model;
-# of several ids the device has one; `instance`: which of them in the chain.
+# Where a register is. With `model` the address counts from the ID register of that SunSpec model.
+# If several ids are named, the device has one of them. `instance`: number of the model in the
+# chain.
 PLACE: dict[str, forms.Field] = {
     "address": forms.integer(0, 65535),
     "model": forms.passing(_are_models, "a SunSpec model id 1..65534, or a list of them", None),

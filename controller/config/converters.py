@@ -1,5 +1,5 @@
-"""Converters: the gate of their frames. Of those by registers also what they lack, and what check
-says of them.
+"""Converters: the gate of their frames. For converters by registers also their gaps, and the facts
+that `firebreak check` prints.
 """
 
 from collections.abc import Callable, Iterator
@@ -80,7 +80,9 @@ def _is_tracked(config: Config, device: Device) -> bool:
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
-    """A text stops nothing: without a contact only channel B takes the permit away."""
+    """Refuse a converter that nothing stops. A stop by a frame is not enough: without a contact
+    only channel B removes the permit.
+    """
     if not config.topology.second_channel:
         problem = f'is "none", and nothing stops device.{device.name} if the controller dies'
         allowed = '"fitted", or a profile with a watchdog, or one with enable_input = true, by wire'

@@ -22,7 +22,7 @@ from controller.forms.refusal import in_unit, not_allowed
 from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
-# Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
+# So many frames of channel B in a row may be lost. With less, noise on the line drops the permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # and the spare ticks
 
@@ -61,7 +61,7 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
 
 
 def _check_reach(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
-    """Refuse a rack whose full voltage or rated current the profile of its BMS does not take."""
+    """Refuse a rack whose full voltage or rated current is out of range in its BMS's profile."""
     profile = config.topology.required("bms", number - 1).profile
     for key, name, each in (
         ("cells", "rack_voltage_mV", table["charge_end_mV"]),
@@ -76,7 +76,7 @@ def _check_reach(values: Values, config: Config, number: int, table: dict[str, i
 
 
 def _check_forming(values: Values, config: Config) -> None:
-    """Refuse a converter that forms an island without the contact that tells the kernel of it."""
+    """Refuse a converter that forms an island if no contact shows the island to the kernel."""
     for unit, forms in enumerate(config.topology.forming, 1):
         if forms and config.topology.mapped("source_code") is None:
             path, _ = entry_of(values, ("unit", str(unit), "can_form"))

@@ -1,5 +1,5 @@
-"""The messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left out: most
-of a file is of foreign messages.
+"""The messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left out,
+because most messages of such a file are foreign.
 """
 
 import pathlib
@@ -13,7 +13,7 @@ from controller.system.regular_file import link_opener
 FRAME_BITS, BYTES_MAX = 64, 4 << 20
 _SIGNAL_START = "SG_ "
 _STRING = re.compile(r'"[^"]*"')
-# Few digits: Python makes of 1e99999999 a number of 100 million digits.
+# Only few digits are allowed: from 1e99999999 Python would make a number of 100 million digits.
 _NUMBER = r"([+-]?[\d.]{1,24}(?:[eE][+-]?\d{1,2})?)"
 _MESSAGE = re.compile(r"BO_ +(\d{1,10}) +(\w+) *: *\d+ +\w+")
 _SIGNAL = re.compile(

@@ -1,8 +1,8 @@
 """Registers of a device as named values by its profile, or why a value is refused.
 
-The codecs and the drivers of the box decode, and nothing else. A register is decoded alone as soon
-as its words are known. Beside that the driver itself reads the capture as if it were the device:
-what the driver stores is what a cabinet would use.
+Only the codecs and the drivers of the box decode. A register is decoded alone as soon as its words
+are known. In addition the driver itself reads the capture as if it were the device: a cabinet would
+use the values that the driver stores.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ BITS = (1, 2)
 HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: that reads the same}
 ANY = 0  # function of words whose function is not known
 MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # after the last event
-GAP_US = 60_000_000  # of a longer silence the driver reads the last minute only
+GAP_US = 60_000_000  # in a longer silence the driver runs through the last minute only
 
 
 class Memory:

@@ -99,7 +99,7 @@ def read(
     racks: int,
     not_fitted: Iterable[str],
 ) -> Device:
-    """Device of table `name`. not_fitted: names of equipment."""
+    """The device of table `name`. not_fitted: names of equipment that is not fitted."""
     role = values.need("device", name, "role")
     profile = _profile(values, name, role)
     bus = _bus_of(values, name, role, profile.family, buses)
@@ -172,7 +172,7 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 
 def facts_of(role: str) -> list[str]:
-    """Keys of a device with this role that its data sheet states instead of its profile."""
+    """Keys that the data sheet of a device with this role states, instead of its profile."""
     return [key for key, (_, of_roles) in schema.FACTS_OF_DEVICE.items() if role in of_roles]
 
 

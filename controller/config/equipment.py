@@ -15,7 +15,7 @@ UNREPORTED = {
     "bms_sensors": "which sensors are invalid",
     "bms_limits": "limits of its current",
 }
-# What a converter may lack, and the features that rest on it; converters.py says how.
+# Equipment that a converter may lack: {name: (words, features that need it)}. See converters.py.
 OF_CONVERTERS = {
     "pcs_faults": ("fault bits", (m.F_PCS_FAULT_LEVEL,)),
     "pcs_state": ("state", (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE, m.F_PCS_IN_FAULT)),
@@ -23,8 +23,9 @@ OF_CONVERTERS = {
     "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
     "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),
 }
-# A register map or CAN table that no reading proves ("map only"): whose, and the roles of these
-# devices. maps.py says which devices; a type need not permit it, for its sites choose devices too.
+# {acceptance of a register map or CAN table that no reading proves ("map only"): (kind of device,
+# its roles)}. maps.py finds the devices. A type need not permit it, because its sites choose
+# devices.
 MAPS = {
     "pcs_map": ("converter", ("pcs",)),
     "bms_map": ("rack BMS", ("bms",)),
@@ -37,7 +38,7 @@ MAPS = {
     "site_device_map": ("site device", roles.OF_DEVICES),
 }
 STORED = "pcs_stored"  # load tracking may wear out the flash of a converter
-# A type need not permit these: its sites choose the devices.
+# A type need not permit these, because its sites choose the devices.
 OF_DEVICES = (*MAPS, STORED)
 EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
@@ -66,7 +67,8 @@ REQUIRED = (
 )
 # Contacts that a cabinet may leave out without an acceptance: without them every row acts.
 OPTIONAL = ("source_code",)
-# Every name that a file may lack. A contact of REQUIRED cannot be accepted; a report names it.
+# Everything that a file may lack. A missing contact of REQUIRED cannot be accepted; reports name
+# it.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
 INPUTS = tuple([row[0] for row in CABINET_INPUTS])
 # A cabinet may have no output for these demands. Their rows stay armed, without that effect.

@@ -29,7 +29,7 @@ from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
-SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
+SIGN_PERMILLE = 200  # above this part of the rating a current's direction is compared
 SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = CanBms | RegisterBms
@@ -87,7 +87,7 @@ def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
     least_W = config.unit_tables[unit]["rated_W"] * SIGN_PERMILLE // 1000
 
     def flow() -> int:
-        """The converter's power from a part of its rating on: below, losses hide the direction."""
+        """The converter's power above a part of its rating. Below it losses hide the direction."""
         power_W = sink.inp[power_at]
         return power_W if abs(power_W) >= least_W else 0
 
@@ -110,7 +110,7 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
 
 
 def connection_W(config: Config) -> int:
-    """The rating of a meter that states none: what the connection and the converters carry."""
+    """The rating of a meter that states none: the power of the connection and the converters."""
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
     return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
 

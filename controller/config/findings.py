@@ -1,4 +1,4 @@
-"""Values of a capture by a profile, and refusals, which are counted."""
+"""Values that a profile reads from a capture, and refusals, which are counted."""
 
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A value, or a whole reading, that does not count; the first of `times`."""
+    """A value, or a whole reading, that does not count. It is the first of `times` such cases."""
 
     time_us: int
     name: str
@@ -36,7 +36,7 @@ Misfit = tuple[str, int, int, int]  # signal, value, lowest, highest
 
 
 class Refused:
-    """Refusals: of each signal each kind of reason once, with the numbers of the first."""
+    """Refusals: for each signal each kind of reason once, with the numbers of the first case."""
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str, str], Refusal] = {}
@@ -62,7 +62,7 @@ class Refused:
 
 
 class Changes:
-    """What has changed in a capture. `last`: of each name; `others`: ids of no message."""
+    """Changes in a capture. `last`: the last value of each name; `others`: ids of no message."""
 
     def __init__(self) -> None:
         self.refused, self.others = Refused(), set[int]()

@@ -2,7 +2,8 @@
 
 The strongest reason is a register of `[identity]` or a SunSpec model chain. The next one is a
 voltage (without any, a frequency) near its nominal value, which a foreign register hardly ever
-holds. A value that merely lies in its range says little. Equal reasons do not tell two apart.
+has. A value that is only within its range says little. Equal reasons do not distinguish two
+profiles.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -43,8 +44,9 @@ class Unfit(Exception):
 
 
 class Fit(NamedTuple):
-    """A profile against a device. proofs: identity registers and chains; signs: values that hardly
-    any other device has there; values: in range. reason: why it does not fit, "" if it does.
+    """A profile compared with a device. proofs: identity registers and chains; signs: values that
+    hardly any other device has there; values: values in range; reason: why it does not fit, "" if
+    it does.
     """
 
     profile: Profile
@@ -55,7 +57,7 @@ class Fit(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, int, bool, int]:
-        """The highest comes first; of equal reasons a profile that real readings prove."""
+        """Sort key, the highest first. Of equal fits, one that real readings prove is first."""
         is_proven = self.profile.evidence not in MAP_ONLY
         return len(self.proofs), len(self.signs), is_proven, len(self.values)
 

@@ -83,7 +83,7 @@ def has_contact(row: int, not_fitted: Container[str]) -> bool:
 
 
 def _check_sourced(values: Values) -> None:
-    """A flammable limit and its report come from one layer: else the report lacks the number."""
+    """A flammable limit and its report must come from one layer, or the report lacks the number."""
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
     if not paths:
         return

@@ -75,7 +75,7 @@ def leave_out(chain: list[Layer], file: str, key: Path) -> None:
 
 
 def carry_over(chain: list[Layer]) -> list[str]:
-    """A line for each key of an earlier version. The layers then have it by its name of today."""
+    """A line for each key of an earlier version. The layers then have the present name."""
     lines = []
     for layer in chain:
         control = layer.content.get("control")

@@ -22,8 +22,8 @@ from controller.forms.refusal import Path, refuse
 from controller.rows import records
 from safety import matrix, parameters
 
-# part of a rack: the fact of its BMS, and the reported values in words. Some features compare the
-# parts: a single part never differs from others, and its reading of 0 is that of the whole rack.
+# {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the parts. A
+# single part differs from no other, and its reading of 0 would be that of the whole rack.
 COMPARED = {
     "modules": ("temperatures_reported", "the temperature of each module"),
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
@@ -45,7 +45,7 @@ def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> 
 def _integers(
     table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
 ) -> Numbers:
-    """{name: integer} of a table: derived, else a silence budget, else of the files at `path`."""
+    """{name: integer} of a table: a derived number, else a silence budget, else a file's value."""
     found = {}
     for name in [row[0] for row in table]:
         number = derived.get(name, budgets.get((*path, name)))

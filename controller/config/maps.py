@@ -1,4 +1,4 @@
-"""Devices whose map no reading proves ("map only"), and what rests on each: rows and actuators.
+"""Devices whose map no reading proves ("map only"), and the rows and actuators that depend on each.
 
 A register map may be read wrongly from its document, or belong to another build of the device.
 Nothing finds that before the device runs, so a person accepts it by name, for each kind of device.
@@ -61,7 +61,7 @@ def _named(devices: Iterable[Device]) -> str:
 
 
 def rests_on(devices: Iterable[Device]) -> str:
-    """The rows and actuators that rest on the maps of these devices, in words."""
+    """The rows and actuators that depend on the maps of these devices, in words."""
     inputs = [each for device in devices for each in device.inputs if each]
     rows = equipment.rows_read_by([device.role for device in devices], inputs)
     moved = [each for device in devices for each in actuators(device)]

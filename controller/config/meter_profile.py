@@ -26,7 +26,7 @@ NAMES = (
     reads.TOTAL,
     *reads.SINGLE,
 )
-TOGETHER = ("current", "power")  # of one moment, or a step of the load looks like a fault
+TOGETHER = ("current", "power")  # read at one moment, or a step of the load looks like a fault
 ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
 COARSE_W = 1  # from this step on a steady load repeats the power

@@ -14,9 +14,9 @@ from controller.core.parameters import SOURCE_PARAMETERS
 from controller.forms.refusal import Path, dotted, in_unit
 
 Table = Mapping[str, int | None]
-LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
+LONGEST_CHARGE_h = 24  # no rack charges for longer, even if the site lowers the current (assumed)
 HOUR_S = 3600
-NO_RANK = -1  # of a number that is in no file
+NO_RANK = -1  # rank of a number that is in no file
 # Numbers that follow from several keys. The words name the keys.
 WORDS = {
     "rating_W": "rated_W of all units together",
@@ -37,13 +37,13 @@ WORDS = {
     "cooling_ddegC": "the lowest cells_stop_ddegC of chillers and fans",
     "units": "the number of units",
 }
-# The key that is blamed for a number of WORDS that stands for one key.
+# The key that a refusal names for a number of WORDS that follows from one key.
 KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: of its layer, NO_RANK without one; is_key: a file may change it;
-    sum_of: its words in WORDS, "" for the value of a key.
+    """One side of a pair. rank: rank of its layer, NO_RANK without one; is_key: a file may change
+    it; sum_of: its words in WORDS, "" for the value of a key.
     """
 
     path: Path

@@ -1,5 +1,5 @@
-"""The sections for people alone: [responder], the words of the place for the responder sheet, and
-[plan], the unit of the site's plan around each rack.
+"""The sections that are only for people: [responder], the words of the place for the responder
+sheet, and [plan], the unit of the site's plan around each rack.
 """
 
 import re

@@ -23,8 +23,8 @@ from safety import signals as s
 
 UNIT_ID = 1
 TICK_US = 20_000
-RATED_W = 100_000  # where a value depends on the rating, and the command names none
-# {signal that a driver makes where the profile lacks it: what of a profile gives it}
+RATED_W = 100_000  # used if a value depends on the rating, and the command names no rating
+# {signal that a driver makes up if the profile lacks it: names in a profile that give it}
 MADE = {
     "contactor_state": ("contactor_state",),
     "bms_fault_bits": ("fault_bits",),
@@ -106,7 +106,7 @@ def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any,
 
 
 def absent(profile: Profile) -> set[str]:
-    """The signals that a driver would make up, as nothing in the profile gives them."""
+    """The signals that a driver would make up, because nothing in the profile gives them."""
     given = {*profile.registers, *profile.signals, *profile.arrays}
     given |= {"fault_bits"} if profile.fault_bits else set()
     is_making = profile.family in MAKING

@@ -1,4 +1,4 @@
-"""Which values of a profile a reading proves, of those that rows and actuators rest on.
+"""Which values of a profile a reading proves, of those that rows and actuators depend on.
 
 `evidence` is the word for the whole profile. `evidence_of` names each value that a reading of the
 device, or of its document, holds; the others are as the map has them.
@@ -24,7 +24,7 @@ def rested_on(profile: Profile) -> list[str]:
 
 
 def proven(profile: Profile) -> list[str]:
-    """Those of them that a reading proves."""
+    """The values of `rested_on` that a reading proves."""
     return [name for name in rested_on(profile) if name in profile.evidence_of]
 
 

@@ -1,4 +1,4 @@
-"""Profiles by their files: each is tried with its driver, and a bad one costs itself alone."""
+"""Profiles by their files. Each is tried with its driver, and only a bad one is left out."""
 
 import pathlib
 import re
@@ -21,7 +21,7 @@ def of_folder(folder: str) -> list[str]:
 
 
 def _names_family(path: pathlib.Path) -> bool:
-    """The file is a profile, or cannot be read, which its reader then says."""
+    """True if the file is a profile, or cannot be read: then its reader reports the error."""
     try:
         with open(path, "rb", opener=link_opener) as file:
             return re.search(rb"(?m)^family *=", file.read(toml_text.BYTES_MAX)) is not None

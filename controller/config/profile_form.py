@@ -62,7 +62,7 @@ SENSOR_REGISTER: dict[str, forms.Field] = REGISTER | {  # for the families of se
     "over_range_mask": forms.integer(0, 65535, 0),
     "untrusted_mask": forms.integer(0, 65535, 0),
 }
-# of a generic device: value = raw * scale + offset, or the entry of `values`
+# Register of a generic device: value = raw * scale + offset, or the entry of `values`.
 SITE_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read", "write", "read write")),
     "type": forms.choice(SITE_TYPES),
@@ -113,7 +113,7 @@ BMS_REGISTER = PCS_REGISTER | {
     "period_ms": forms.integer(10, 60_000, 0),
 }
 del BMS_REGISTER["scale_by"], BMS_REGISTER["positive"]
-# what a register has that its form does not name
+# values of a register for keys that its form does not have
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
@@ -133,7 +133,7 @@ SERIAL: dict[str, forms.Field] = {
     "function": forms.choice((3, 4), 3),
     "form": forms.choice(("text", "number"), "text"),
 }
-# registers that tell a device from others: the raw value must be one of `equals`
+# registers that identify a device: the raw value must be one of `equals`
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
@@ -150,8 +150,8 @@ POINT: dict[str, forms.Field] = {
     "range": can_form.bounds(None),
     "direction": forms.choice(DIRECTIONS),
 }
-# Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
-# without an alarm. A bit without a name in the profile is a warning.
+# Meanings of a fault bit. trip: the device has failed or must be opened. warn: a warning. info: a
+# state without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
@@ -166,9 +166,11 @@ BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
 DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
 
-# The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
-# must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
-# warming_mask: likewise, while no other bit of fault_mask is set.
+# The settings of each family.
+# fault_mask: bits that make the values invalid.
+# good_mask: bits that must be 1.
+# invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
+# warming_mask: the same, while no other bit of fault_mask is set.
 FAMILIES: dict[str, dict[str, forms.Field]] = {
     "meter": {
         "phases": forms.choice((0, 1, 2, 3)),  # 0: the total power alone
@@ -207,12 +209,12 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         **converter_form.READS,
         **converter_form.WEAR,
         "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
-        # unit id of its replies less that of the requests
+        # unit id of its replies less the unit id of the requests
         "reply_id_offset": forms.integer(-255, 255, 0),
     },
 }
-# The registers that a profile of the family must have. Those of a meter: meter_profile.py; of a
-# generic device: site_devices.py.
+# The registers that a profile of the family must have. For a meter see meter_profile.py, for a
+# generic device site_devices.py.
 NEEDED: dict[str, tuple[str, ...]] = {
     "io": ("inputs", "coils", "output_expiry"),
     "gas": ("concentration", *DATED),
@@ -234,7 +236,8 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# of the register map: a reading of a real device, one of a document, made by the map, none
+# Evidence of the register map: a reading of a real device, a reading in a document, a reading made
+# from the map, none.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)

@@ -15,14 +15,14 @@ from controller.forms.refusal import shown
 
 WIDTH = 110
 ASK = '"?"'
-# of SunSpec, which is a standard, a copy of the shipped profile is shorter
+# SunSpec is a standard, so a copy of the shipped profile is shorter than a skeleton.
 FAMILIES = tuple([family for family in form.FAMILIES if family != form.SUNSPEC_PCS])
 LISTS = ("setpoint", "setup,start,stop")
 OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
-# keys with a default that a table needs all the same, unless another key replaces them
+# Keys that have a default, but that a table needs unless another key replaces them.
 ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
 ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
-# names of rows, where the family needs some; those of registers: NEEDED
+# Names of rows that the family needs. For registers see NEEDED.
 ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
 ROWS |= {"sent": ("alive",), "identity": ("model",)}
 SIGNALS = (

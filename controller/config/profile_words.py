@@ -1,7 +1,8 @@
 """The meaning of each key of a profile, for `firebreak document profile` and `profile new`.
 
-The forms have types and defaults. An entry explains each key of the forms that ends so, and the
-longest such entry counts: "heartbeat.period_ms" before "period_ms". "top." is the top of a file.
+The forms have types and defaults. An entry explains each key of the forms that ends with its name.
+The longest such entry counts: "heartbeat.period_ms" before "period_ms". "top." is the top of a
+file.
 """
 
 import functools

@@ -116,7 +116,7 @@ def _fault_bits(file: str, family: str, data: Table, registers: Names) -> Table:
     """{meaning: {name: bit}} with every meaning, each bit once, and one for each fault register."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
-    if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # it may lack each of them
+    if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # each may be missing
         data = {**{meaning: {} for meaning in meanings}, **data}
     _check_names(file, "fault_bits", data, meanings, ())
     seen: dict[int, str] = {}
@@ -197,7 +197,9 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
-    """Bits are read and written as bits; a scale of 0 loses the value; kW would count as W."""
+    """Check a generic register: bits are read and written as bits, a scale of 0 loses the value,
+    and kW would count as W.
+    """
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)
     is_bit, unit = fields["type"] == "bit", path[-1].rpartition("_")[2]
@@ -259,7 +261,7 @@ def _check_sensor(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_meter(file: str, path: Path, fields: Table) -> None:
-    """A power in kW would count as W, and a scale of 0 loses the value."""
+    """Check a meter: a power in kW would count as W, and a scale of 0 loses the value."""
     meter_profile.fill(file, path, fields)
     _check_raws(file, path, "invalid", fields)
     _check_scale(file, path, fields)

@@ -1,8 +1,8 @@
 """The proof tests of a cabinet, and the earliest and latest time of each reaction.
 
 The header of the journal holds the plan. The earliest time follows from the limit image in the same
-header: debounce times and silences. Only the longest times of sensor, bus and write are known, so
-they count as zero for it.
+header: debounce times and silences. For sensor, bus and write only the longest times are known, so
+they count as zero in the earliest time.
 """
 
 from array import array
@@ -16,13 +16,14 @@ from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
 
-# a cause just before a tick, and the age of a silence, are one tick old when the kernel sees them
+# When the kernel sees a cause, it counts as one tick old, even if it came just before the tick. So
+# does the age of a silence.
 SEEN_TICKS = 2
 # A silence counts from the last value. That value is at most a third of the silence old when the
 # wire is cut, because the shortest silence is three periods (silence.BUDGETS). Half of the silence
 # leaves room for a late answer on a full bus.
 LEFT_OF_SILENCE = 2
-EXPIRY_ROW = 44  # by wire: the outputs of a controller that is off expire
+EXPIRY_ROW = 44  # proven by wire: the outputs of a controller that is off expire
 
 
 def plan(config: Config) -> dict[str, int]:
@@ -43,8 +44,10 @@ def allowed_ms(config: Config) -> dict[str, int]:
 
 
 def resting(config: Config) -> dict[str, list[str]]:
-    """{device: keys of the tests that a new device in its place needs}: of each armed stage that
-    reads it, of one stage for each of its outputs, and of the expiry of outputs.
+    """{device: keys of the tests that a new device in its place needs}.
+
+    These are the tests of each armed stage that reads it, of one stage for each of its outputs, and
+    of the expiry of outputs.
     """
     keys = list(plan(config))
     armed = sorted(_armed(config), key=lambda stage: int(stage[m.S_ROW]))
@@ -56,7 +59,7 @@ def resting(config: Config) -> dict[str, list[str]]:
 
 
 def _signs(config: Config, device: Device) -> list[str]:
-    """The units whose sign test rests on a device: "u1" is unit 1."""
+    """The units whose sign test depends on a device: "u1" is unit 1."""
     every = range(config.units)
     units = {"pcs": [device.index], **dict.fromkeys(METERS, [*every])}
     if device.role == "bms":
@@ -101,13 +104,13 @@ def soonest_ms(image: array) -> dict[str, int]:
 
 def _instance_ms(kernel: Kernel, instance: int) -> int:
     tick_ms, debounce = kernel.image[p.H_TICK_MS], kernel.evaluator.debounce[instance]
-    # a tick, as in the time chain
+    # at least one tick, as in the time chain
     waited_ms: int = max(1, debounce[D_SET_TICKS]) * tick_ms + _silent_ms(kernel, instance)
     return max(0, waited_ms - SEEN_TICKS * tick_ms)
 
 
 def _silent_ms(kernel: Kernel, instance: int) -> int:
-    """The least rest of the silence that an instance waits for; 0 for another cause."""
+    """Shortest time that is left of a silence for which an instance waits; 0 for other causes."""
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
     feature = records.feature(stage)

@@ -25,10 +25,10 @@ from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has no room for more
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has room for 16 characters
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 
-# role of a device: the families that fit
+# {role of a device: families of profiles that fit}
 ROLES = {
     "pcs": ("sunspec_pcs", REGISTER_PCS),
     "bms": (CAN_BMS, REGISTER_BMS),
@@ -63,7 +63,7 @@ FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
     "dead_time_ms": ((0, 5000), ("pcs",)),
     "ramp_ms": ((0, 60_000), ("pcs",)),
 }
-# Energy of the capacitors between a load meter at the racks and their feed: the feed follows later.
+# Energy of the capacitors between a load meter at the racks and their feed. The feed follows later.
 BUFFER = "buffer_J_per_kW"
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
@@ -94,7 +94,7 @@ for _role in roles.OF_DEVICES:
             OF_ROLES[_row[0]] = (*OF_ROLES.get(_row[0], ()), _role)
 _DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 
-# Facts about the equipment have no default, which would make a small cabinet with a missing line
+# Facts about the equipment have no default: with a missing line it would make a small cabinet
 # large.
 FACTS = (
     "rated_W",
@@ -130,7 +130,7 @@ CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, 
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
-# 30 s of C65; no other number has a source. A quicker fuse ends the current, and so the wait.
+# 30 s by fact C65; no other number has a source. A faster fuse ends the current, and so the wait.
 FUSE_WAIT_MS_MIN = 30_000
 _fuse = CABINET["fuse_wait_ms"]
 CABINET["fuse_wait_ms"] = _fuse._replace(allowed=(FUSE_WAIT_MS_MIN, _fuse.allowed[1]))

@@ -1,4 +1,6 @@
-"""Each request that a driver may send later, made once: what no frame can hold is refused early."""
+"""Makes each request that a driver may send later once, so that a request that no frame can hold is
+refused early.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,7 +33,7 @@ READS = (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS)
 
 
 def check(driver: Any) -> None:
-    """ValueError: a request that no frame can hold."""
+    """Raise ValueError for a request that no frame can hold."""
     if hasattr(driver, "schedule"):
         driver.schedule()
     if driver.profile.serial["registers"]:
@@ -81,7 +83,7 @@ def _check_points(profile: Profile, names: tuple[str, ...]) -> None:
 
 
 def _check_id(can_id: int) -> None:
-    """An id with the offset of its node; a port would send the low bits of a larger one."""
+    """Check an id with its node's offset. A port would send only the low bits of a larger id."""
     is_extended, number = can_id >= EXTENDED, can_id & ~EXTENDED
     most = EXTENDED_MAX if is_extended else STANDARD_MAX
     if number > most:

@@ -1,8 +1,8 @@
 """Reads [plan]: the units of the site's plan in which the racks of this cabinet are.
 
 `firebreak siting PLAN --places FILE` makes the file: each unit with its center, and its ways to the
-next units and exposures, as the papers of the plan describe them. So the box needs no audit. For
-people alone: no interlock and no control function reads it.
+next units and exposures, as the documents of the plan describe them. So the box needs no audit. The
+plan is only for people: no interlock and no control function reads it.
 """
 
 import os
@@ -48,8 +48,8 @@ _TOP: Form = {
 
 
 class SitePlan(NamedTuple):
-    """racks: the unit around each rack. places, ways: entries of the file, those of these units and
-    of what is next to them.
+    """racks: the unit around each rack. places, ways: entries of the file for these units and their
+    neighbours.
     """
 
     name: str
@@ -70,7 +70,7 @@ def load(values: Values, racks: int) -> SitePlan | None:
     given = [key for key in ("file", "racks") if values.get("plan", key) is not None]
     if not given:
         return None
-    # refuses the one that is missing
+    # need() refuses the one that is missing
     name, around = [values.need("plan", key) for key in ("file", "racks")]
     if len(around) != racks:
         allowed = f"{racks}, one for each rack"

@@ -17,7 +17,8 @@ ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
 SECOND_CHANNEL = "second_channel"  # if it is not fitted, rows in hard wiring replace it
-# stage: what a converter may lack (converters.py); without all of it the stage is not armed
+# {stage: equipment of a converter (converters.py)}. If all of it is missing, the stage is not
+# armed.
 OF_PCS = {"59c": ("pcs_faults",), "59d": ("pcs_faults", "pcs_state"), "59e": ("pcs_state",)}
 # parameter of a rack: the equipment that is missing if its BMS does not report the values
 LACKING = {
@@ -39,8 +40,9 @@ def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
-    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: or unit.
-    cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
+    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: of a rack's stage
+    the rack, of a unit's stage the unit. cross_checks.py refuses a state of TO_ACCEPT without an
+    acceptance.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, _facts_of(topology, rack), topology.not_fitted)
@@ -79,7 +81,7 @@ def _rack_state(
 
 def _unreported(stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
     """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
-    # needs two signs out of: vapour, toxic gas, two of heat, two of cells
+    # two of these signs are needed: vapour, toxic gas, two of heat, two of cells
     if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]

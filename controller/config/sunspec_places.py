@@ -41,7 +41,7 @@ def place(models: list[Wanted], register: Register) -> Register:
 
 
 def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
-    """[serial], checked. Its model comes behind those of the registers: a device may lack it."""
+    """[serial], checked. Its model comes after those of the registers: a device may lack it."""
     if table["registers"] and family == form.CAN_BMS:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
     if table["form"] == "number" and table["registers"] > NUMBER_REGISTERS_MAX:
@@ -78,8 +78,8 @@ def check_factors(
 
 
 def check_apart(file: str, registers: Mapping[str, Register]) -> None:
-    """Refuse two values that are read from one register: one of the addresses is wrong. Both may
-    take bits of it, or be states, or the same quantity.
+    """Refuse two values that are read from one register, because one of the addresses is wrong.
+    Allowed are two values that take bits of it, that are states, or that are the same quantity.
     """
     taken: dict[tuple[int, int], object] = {}
     for name, each in registers.items():

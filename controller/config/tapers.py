@@ -1,8 +1,8 @@
 """Tapers: power limits that fall linearly before a stage trips (safety/tapers.py computes them).
 
-A taper always acts, on every rack whose BMS reports its signal. Section 7 requires those of rows
-18, 27 and 31. The project chose the beginning of those of 27 and 31, row 25 and the state of
-charge.
+A taper always acts, on every rack whose BMS reports its signal. Section 7 requires the tapers of
+rows 18, 27 and 31. The project chose where those of rows 27 and 31 begin, and the tapers of row 25
+and of the state of charge.
 """
 
 from array import array

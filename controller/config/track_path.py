@@ -13,7 +13,8 @@ from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.config.values import Values
 
-TICK_TYPICAL_US = 1000  # from the freeze to the bytes of the set-point, in a cabinet of three racks
+# Time from the freeze to the bytes of the set-point, in a cabinet of three racks.
+TICK_TYPICAL_US = 1000
 # Power ramps, so a larger step takes longer. The typical step is a fifth of the rating.
 TYPICAL_STEP_PERMILLE = 200
 ROOM_PERMILLE = 200  # tolerance beyond least and most for a measured delay
@@ -22,7 +23,7 @@ LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
-PHASES = 40  # of one device, from which the spread of the delay is computed
+PHASES = 40  # phases of one device for which the spread of the delay is computed
 REFRESH = "the meter refreshes at any phase of a read"
 
 
@@ -91,7 +92,9 @@ def _meter_path(config: Config, every: bus_times.Schedule, meter: Device) -> lis
 
 
 def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
-    """The load meter's path less the grid meter's path, which the measured delay goes through."""
+    """Delay of the load meter less that of the grid meter, because a start measures the grid
+    meter's.
+    """
     load, grid = config.topology.device("meter_load"), config.topology.device("meter_grid")
     if load is None or grid is None:
         return 0
@@ -115,7 +118,7 @@ def _meter(meter: Device) -> list[PathPart]:
 
 
 def _buffer(meter: Device) -> list[PathPart]:
-    """Capacitors of the racks behind the meter: their feed follows behind one lag of J per kW."""
+    """Capacitors of the racks behind the meter: the feed follows one lag of J per kW (ms) later."""
     buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
     lead_us = -1000 * buffer_J_per_kW
     basis = f"{meter.name} is at the racks; their {buffer_J_per_kW} J per kW delay the feed"

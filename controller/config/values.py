@@ -8,7 +8,7 @@ from controller.forms.field import Entry, Field, allowed_text, check_tighter
 from controller.forms.refusal import Path, not_allowed, refuse
 
 NUMBERED = ("unit", "rack")  # sections with a table for each, and one for `all`
-SAFE = ("cabinet", *NUMBERED)  # sections of the safety kernel
+SAFE = ("cabinet", *NUMBERED)  # sections whose values the safety kernel gets
 
 
 class Values:
@@ -81,8 +81,8 @@ class Values:
                 self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """The tighter of a unit's or rack's own value and that of `all`, or None. Refuses a looser
-        own value of the same layer or a later one.
+        """The tighter of a unit's or rack's own value and the value of `all`, or None. Refuses a
+        looser own value of the same layer or a later one.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:

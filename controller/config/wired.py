@@ -1,5 +1,5 @@
-"""Rows in hard wiring: the rows that a site also proves with the controller switched off, and their
-latest times: those of time_chain.py without bus, tick or write.
+"""Rows in hard wiring: the rows that a site also proves with the controller switched off. Their
+latest times are those of time_chain.py without bus, tick or write.
 
 Row 44 has no contact: the outputs expire. The expiry hides the relay chain, because soon after the
 controller is off all outputs are off. So the test holds the outputs on from outside.
@@ -13,7 +13,7 @@ HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the relay chain 
 
 
 def rows(config: Config) -> list[int]:
-    """The rows that this site proves by wire, also with channel B."""
+    """The rows that this site proves by wire, even if it has channel B."""
     named = config.hma["hard_wired_rows"] or ()
     return [row for row in sorted(named) if hma.has_contact(row, config.topology.not_fitted)]
 

@@ -30,5 +30,5 @@ class Approval:
         return self.value.in_effect[0] == self._own
 
     def give(self, name: str) -> None:
-        """A person approves: stored first; the sender waits for it."""
+        """Store a person's approval. It takes effect afterwards; the sender waits for it."""
         self.value.store_first((self._own, name), is_awaited=True)

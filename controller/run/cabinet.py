@@ -47,8 +47,8 @@ class Cabinet(Generic[K]):
         journal: JournalWriter | None = None,
         field: Callable[[Config, ProcessImage], Field] = Field,
     ):
-        """loaded: of the last run. field: makes the field side; value mode has its own. Only the
-        real process sets `self_test` and `site_clock`.
+        """loaded: store of the last run. field: makes the field side; value mode has its own. Only
+        the real process sets `self_test` and `site_clock`.
         """
         self.config = config
         self.core = core = Core(
@@ -110,7 +110,7 @@ class Cabinet(Generic[K]):
         self._records.tick(elapsed_ms)
 
     def _settle(self, elapsed_ms: int) -> None:
-        """Changes that are saved by now take effect in this tick."""
+        """Let the changes that are saved by now take effect in this tick."""
         self._reset.before_step(self.keeper, elapsed_ms, self.peer)
         locked_out = self._records.locked_out.settle(self.keeper, elapsed_ms)
         approved = self.approval.value.settle(self.keeper, elapsed_ms)
@@ -186,11 +186,11 @@ class Cabinet(Generic[K]):
     def request_reset(
         self, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
     ) -> None:
-        """A reset of the first-outs and masks that an operator saw (PEER_EMPTY: nothing there)."""
+        """Ask for a reset of the first-outs and masks that an operator saw (PEER_EMPTY: none)."""
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
     def request_hint(self, *hint: int) -> int | None:
-        """A genuine hint in range, for the next tick. Number of its slot; None: all are taken."""
+        """Take a genuine hint in range for the next tick. Returns its slot; None: all are taken."""
         return self.image.add_hint(*hint)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
@@ -213,12 +213,12 @@ class Cabinet(Generic[K]):
         return 0
 
     def end(self) -> None:
-        """The process is to end: a controlled stop that nothing cancels and no record keeps."""
+        """Prepare the end of the process: a controlled stop that nothing cancels or stores."""
         self._is_ending = True
 
     def request_test(self) -> int:
-        """TEST mode for run_request.TEST_MS, with 5 % of rated power and every row armed. Only
-        while the key is known to be out of RUN, and the kernel has seen the end of the last test.
+        """Begin TEST mode for run_request.TEST_MS, with 5 % of rated power and every row armed. The
+        key must be known to be out of RUN, and the kernel must have seen the last test end.
         """
         if self.locked_out:
             return operator_commands.STAYS_LOCKED
@@ -230,9 +230,7 @@ class Cabinet(Generic[K]):
         return operator_commands.ACCEPTED
 
     def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
-        """The power (W) of one unit (from 1) in TEST mode, within 5 % of its rating. Returns
-        ACCEPTED or a refusal.
-        """
+        """Ask a unit (from 1) in TEST mode for a power, <= 5 % of the rating. As request_test."""
         if not self._in_test():
             return operator_commands.NOT_IN_TEST
         is_taken = self._step_request.ask(unit, power_W, for_ms)
@@ -253,9 +251,9 @@ class Cabinet(Generic[K]):
         self._lamp_test_ms = LAMP_TEST_MS
 
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
-        """Lock the cabinet out: a controlled stop, and no start, also after a restart. Or end that:
-        then it rests. Only the person of the lock-out may end it, or anybody while the key is known
-        to be out of RUN. The end is stored first. Returns a refusal, or 0 as request_run.
+        """Lock the cabinet out: a controlled stop, and no start, also after a restart. Or end this:
+        the cabinet stays in standby. Only the person of the lock-out may end it, or anybody while
+        the key is known to be out of RUN. The end is stored first. Returns as request_run.
         """
         by = self._records.locked_out
         if is_locked and by.chosen:
@@ -277,8 +275,9 @@ class Cabinet(Generic[K]):
         return 0
 
     def request_approval(self, name: str, code: int) -> int:
-        """A person who has seen what has changed (`code`) approves the limit image that runs here,
-        the key known to be out of RUN. Stored first; then it rests. Returns as request_run.
+        """Approve the limit image that runs here, for a person who has seen the changes (`code`).
+        The key must be out of RUN. The approval is stored first; then the cabinet stays in standby.
+        Returns as request_run.
         """
         if self.approval.is_given:
             return operator_commands.IS_APPROVED
@@ -291,8 +290,8 @@ class Cabinet(Generic[K]):
         return 0
 
     def request_read(self, bus: str, place: Place, end: End) -> int:
-        """One read of a tool on a Modbus bus; `end` is called when it has ended. Returns a refusal
-        or tool_read.LATER. Raises ValueError: it is no read.
+        """Read for a tool on a Modbus bus; `end` is called when the read has ended. Returns a
+        refusal or tool_read.LATER. Raises ValueError if it is no read.
         """
         out = self.core.kernel.out
         is_open = not out[s.CONTACTOR_SUPPLY_OK] and not out[s.ARM_REQUEST]

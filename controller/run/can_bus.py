@@ -8,9 +8,9 @@ from controller.config import can_dialects
 from drivers import can_dialect
 from drivers.can_bms import CanBms
 
-# 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
+# 16 racks x 21 frames of 100 ms, all in one tick, and half as many again
 CAN_FRAMES_PER_TICK_MAX = 512
-IDS_MAX = 256  # that are remembered, of a bus that babbles
+IDS_MAX = 256  # ids that are remembered: a faulty bus must not fill the memory
 
 
 class CanWire(Protocol):

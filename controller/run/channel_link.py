@@ -1,6 +1,7 @@
-"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus. A tick calls
-`update` before the kernel's step, which gives the kernel its input `code`, and `report` after it; a
-frame goes out in every other tick.
+"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus.
+
+A tick calls `update` before the kernel's step, for the kernel's input `code`, and `report` after
+it. A frame goes out in every other tick.
 """
 
 from array import array
@@ -19,7 +20,7 @@ from safety import (
 )
 from safety.kernel import Kernel
 
-ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
+ORDER_MS_MAX = 1000  # time for B to answer a reset; its frames come every 40 ms
 NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered
 RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B does not answer")
 
@@ -86,7 +87,7 @@ class ChannelLink:
         self._frame_ticks += elapsed
 
     def report(self) -> None:
-        """Have the frame sent if one is due; called after the kernel's step."""
+        """Let a frame be sent if one is due; called after the kernel's step."""
         if self._frame_ticks < f.FRAME_EVERY_TICKS:
             return
         self._frame_ticks = 0
@@ -106,8 +107,8 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self) -> tuple[int, int]:
-        """(first-out instance, cause mask) of channel B, which a reset must name; PEER_EMPTY where
-        nothing stands, or B is not heard: its last frame may be old.
+        """(first-out instance, cause mask) of channel B, which a reset must name. PEER_EMPTY if
+        nothing is active or latched, or if B is not heard, because its last frame may be old.
         """
         frame = self.receiver.frame
         return (
@@ -124,8 +125,8 @@ class ChannelLink:
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass on a reset of what the operator saw in B. `result` is NONE before the answer. B is
-        asked with its own numbers only: a frame cannot hold each number that an operator may send.
+        """Pass on a reset of what the operator saw in B. `result` stays NONE until the answer. The
+        order has B's own numbers only: a frame cannot hold every number that an operator may send.
         """
         now = self.causes()
         if not self.peer.trusted():
@@ -139,7 +140,9 @@ class ChannelLink:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed: int) -> None:
-        """Repeat the order until B answers or ORDER_MS_MAX. Without one, B keeps the mark."""
+        """Repeat the order until B answers or ORDER_MS_MAX is over. Without an order, let B keep
+        the mark of the store.
+        """
         if self._order is None:
             return self._keep()
         self._order_ticks += elapsed

@@ -29,13 +29,15 @@ from drivers.site_device import SiteDevice
 from drivers.wear import Wear
 from safety import latches, signals as s
 
-URGENT_US = 500_000  # then the coils have expired by themselves
+URGENT_US = 500_000  # after this time the coils have expired by themselves
 
 
 class IoChannel:
-    """One I/O module and when its coils were last written. `supply`: the module of the contactor
-    supply, for another one with the PCS enable. The enable is written only after the supply. If
-    frames get lost, it expires first: a contactor must not open under power.
+    """One I/O module and when its coils were last written.
+
+    `supply`: the module of the contactor supply, if this one has the PCS enable and is another. The
+    enable is written only after the supply. So if frames get lost, the enable expires first: a
+    contactor must not open under power.
     """
 
     def __init__(self, module: IoModule, port: RtuPort, period_ms: int):
@@ -49,8 +51,8 @@ class IoChannel:
         self._supply_writes = 0
 
     def write(self, out: Sequence[int], now_us: int) -> None:
-        """Submit the coils when they changed or a refresh is due. A change goes first, and in each
-        tick until it is acknowledged: the PCS must stop within the 0.2 s of the contactors.
+        """Submit the coils when they changed or a refresh is due. A change goes first, and again in
+        each tick until it is acknowledged: the PCS must stop within the 0.2 s of the contactors.
         """
         for request in self.module.service(now_us):
             self.port.submit(request)
@@ -69,7 +71,7 @@ class IoChannel:
             self.port.submit(request)
 
     def _is_due(self, out: Sequence[int], is_due: bool) -> bool:
-        """is_due; with an enable: True in the tick after the supply's module has acknowledged."""
+        """is_due. With an enable: True in the tick after the supply's module has acknowledged."""
         if self.supply is None:
             return is_due
         renewed = self.supply.writes != self._supply_writes
@@ -92,7 +94,7 @@ class Field:
         self.site: list[tuple[str, SiteChannel]] = []
         self.serials: dict[tuple[str, int], SerialNumber] = {}  # by bus and unit id
         self.wear: dict[str, Wear] = {}  # by name of the device: how often it is written
-        # meters and racks that are asked who they are
+        # meters and racks that are asked for their identity
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
         self._image = image

@@ -1,10 +1,16 @@
-"""The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
-entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
-An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
-have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number,
-one from STATE_ADDRESS on the number of a state that the profile of the device does not name. One
-from SPENT_ADDRESS on: the device may store no more writes today.
-An odd number in front is an unfinished write: read again.
+"""The counters of the buses in a mapped file: the loop writes once a second, any process reads.
+
+An entry has the name of a bus, an address, and numbers whose meaning follows from the address:
+
+    unit id              counters of an RTU unit
+    -1, -2               counters of a CAN bus; of bytes without a request
+    METER_ADDRESS on     report of a meter
+    RACK_ADDRESS on      report of a BMS
+    SERIAL_ADDRESS on    bytes of a serial number
+    STATE_ADDRESS on     number of a state that the profile of the device does not name
+    SPENT_ADDRESS on     writes of a device that may store no more today
+
+An odd number in the head is an unfinished write: read again.
 """
 
 import struct
@@ -82,7 +88,7 @@ class LinkStatistics:
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
     def note(self, now_us: int) -> None:
-        """Write what is counted, once a second."""
+        """Write the counters once a second."""
         if now_us < self._due_us:
             return
         self._due_us = now_us + WRITE_US

@@ -1,5 +1,5 @@
 """How punctual the loop is, and for how long its store was not saved: counters and a histogram in a
-mapped file, written by the loop, read by anybody.
+mapped file. The loop writes it, any process reads it.
 """
 
 import struct
@@ -57,7 +57,7 @@ class LoopStatistics:
 def content(path: str) -> bytes | None:
     """The bytes of a statistics file, for `figures`; None without a readable file, or a tick."""
     found = regular_file.content(path)
-    # of a loop that is only just starting the file is shorter
+    # the file of a loop that is just starting is shorter
     return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
 
 

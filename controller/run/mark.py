@@ -1,5 +1,5 @@
 """Revision and digest of the protected part of the store. Channel B keeps those of the last durable
-record, and so detects an older pair of copies.
+record, so that an older pair of copies is detected.
 """
 
 import zlib
@@ -17,11 +17,11 @@ class Mark:
     def __init__(self, record: Record):
         """record: of the last run."""
         self.durable = self._loaded = self._now = (record.changes, _digest(record))
-        self._number = 0  # of the record that has `_now`
+        self._number = 0  # number of the record that has `_now`
         self._is_compared = False
 
     def count(self, record: Record) -> int:
-        """Number of changes of the protected part, with this record."""
+        """Number of changes of the protected part, including this record."""
         count, digest = self._now
         if _digest(record) != digest:
             self._now, self._number = (count + 1 & s.INT_MAX, _digest(record)), 0
@@ -37,7 +37,7 @@ class Mark:
             self.durable = self._now
 
     def is_old(self, kept: tuple[int, int] | None) -> int:
-        """1, once: channel B keeps a newer revision; it keeps (0, 0): none; None: it is silent."""
+        """1 once, if channel B keeps a newer revision. kept: (0, 0): B keeps none; None: silent."""
         if kept is None or self._is_compared:
             return 0
         self._is_compared = True
@@ -48,6 +48,8 @@ class Mark:
 
 
 def _digest(record: Record) -> int:
-    """Digest of what a trip or a person changes; ages and counts change by themselves."""
+    """Digest of what a trip or a person changes. Ages and counts, which always change, are left
+    out.
+    """
     protects = (sorted(record.latches), record.locked_out, record.rest, record.approved)
     return zlib.crc32(repr(protects).encode()) & DIGEST_MASK

@@ -1,10 +1,11 @@
 """Operator commands to a running controller: a fixed datagram on a UNIX socket, and an answer that
 repeats the number in front of it (operator_client.py sends).
 
-A reset names the first-out instance and cause mask that the operator saw, for each channel, which
-refuses it when its own have changed. The system says which user sent a datagram: an operator locks
-out under the own name only. Another name, an approval and a new key (which the datagram holds: the
-loop reads no file) need the controller's user, whose commands ask for a password.
+A reset names the first-out instance and cause mask that the operator saw in each channel. A channel
+refuses it when its own have changed. The operating system reports which user sent a datagram. An
+operator may lock out only under the own name. Another name, an approval and a new key need the
+controller's user, whose commands ask for a password. The datagram contains the key, because the
+loop reads no file.
 """
 
 import os
@@ -23,19 +24,19 @@ from safety import latches
 REQUEST = struct.Struct("<4sBxxxiiii")
 # the number; what follows has one of the forms below
 NONCE = struct.Struct("<8s")
-# magic, answer, of a reset: channel B's (channel_link.RESULTS), the number. That of a tool's read
-# has the code of an exception there, and the data before the number.
+# magic, answer, channel B's result of a reset (channel_link.RESULTS), the number. The answer to a
+# tool's read has the code of an exception in that place, and its data before the number.
 ANSWER = struct.Struct("<4sBB8s")
 ANSWER_HEAD = struct.Struct("<4sBB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE, STEP = 5, 6, 7  # a STEP has unit, power in W, time in ms, 0
-SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; of the controller's user
-# magic, what, name of the person; as long as a REQUEST, `what` tells them apart
+SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; only from the controller's user
+# magic, what, name of the person. It is as long as a REQUEST, so `what` distinguishes them.
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
-# magic, what, name of the person, code of what has changed; its length alone tells it apart
+# magic, what, name of the person, code of what has changed. Its length distinguishes it.
 APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # A new key replaces all old ones; or the old key stays valid for a day; or no key is valid.
@@ -49,8 +50,8 @@ OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(1
 UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
 NOT_IN_TEST, SIGN_HELD = 119, 120
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
-# The longest wait for the store. A change that is not stored by then is answered so; a start or a
-# reset is then void.
+# The longest wait for the store. The answer is then NOT_STORED (a start or a reset is void) or
+# UNSTORED.
 STORED_MS = 5000
 # Longer than STORED_MS: otherwise a command could take effect after its sender reads "no answer".
 ANSWER_S = 7.0
@@ -99,7 +100,7 @@ Asker = tuple[bytes | str, bytes]
 
 class Listener:
     """The loop's end. One reset, lock-out, start or stop at a time is answered when it has ended,
-    all else at once. A stop or a lock-out is obeyed also while another sender waits.
+    every other command at once. A stop or a lock-out is obeyed also while another sender waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):
@@ -138,7 +139,7 @@ class Listener:
         if answer == tool_read.LATER:
             return
         if answer is None:
-            # also of one without an address: a second request must not get its answer
+            # also without an address: a second request must not get the answer to the first
             self._waiting = asker
         else:
             self._send(answer, asker)
@@ -238,7 +239,7 @@ class Listener:
             return REFUSED_FORM
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """Tell who waits how it ended (0: not yet), and begin to count commands anew."""
+        """Send the result to the sender that waits (0: not ended), and count commands anew."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             asker, self._waiting = self._waiting, None

@@ -1,5 +1,5 @@
 """The kernel's input peer_code as a sentence: the channel that gives no permit, the reason, and the
-contact or row. It is one number, so that it goes the way of every input.
+contact or row. The code is one number, so that it is handled like every other input.
 """
 
 from controller.rows.records import ROWS
@@ -24,7 +24,7 @@ UNHEARD = {
 def code(reason: int, its_reason: int, subject: int) -> int:
     """Three numbers in one below 2^24.
 
-    reason: what A reports about B (peer.REASONS); INTERLOCK where B gives no permit by itself.
+    reason: what A reports about B (peer.REASONS); INTERLOCK if B itself gives no permit.
     its_reason: the reason that B reports (REASONS). If B is not heard: why its bytes were refused
     (channel.REFUSALS). If a contact disagrees: 1 if it is closed here. subject: index + 1 of the
     shared contact, or of the first-out stage of B. If B does not hear A: why B refused the bytes.

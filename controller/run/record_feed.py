@@ -1,6 +1,4 @@
-"""When a record of what must survive goes to the store, and what is in it; what a start takes over
-from the last one.
-"""
+"""Hands records of what must survive to the store, and takes over the last record at a start."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,7 +21,7 @@ from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
-TRIPS_UNSTORED_MAX = 1024  # in the seconds that a slow disk takes: every stage a few times
+TRIPS_UNSTORED_MAX = 1024  # in the seconds of a slow disk: every stage a few times (assumed)
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 
@@ -78,8 +76,8 @@ class RecordFeed:
         _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
 
     def go_on(self, wear: Mapping[str, Wear], loaded: Loaded) -> None:
-        """Take over what the last run has spent of each device's budget of writes; all of it, if
-        the store is unreadable.
+        """Take over how much of each device's budget of writes the last run has spent. If the store
+        is unreadable, the whole budget counts as spent.
         """
         written = loaded.record.written if loaded.record else {}
         self._wear = {name: each for name, each in wear.items() if each.most}
@@ -161,12 +159,12 @@ class RecordFeed:
 
 
 def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
-    """Why the cabinet rests after this start. is_alone: a restart may energise it by itself."""
+    """Why the cabinet is in standby after this start. is_alone: a restart alone may energise it."""
     if record.rest != AWAKE:
         return record.rest
-    if record.locked_out:  # a store of a version whose lock-outs left no rest
+    if record.locked_out:  # an older version stored no standby with a lock-out
         return (standby.LOCK_OUT, record.locked_out)
-    # a stop or lock-out may be what such a store lacks
+    # such a store may lack a stop or a lock-out
     if state in (UNREADABLE, MISSING):
         return (standby.UNKNOWN, "")
     return AWAKE if is_alone else (standby.RESTART, "")
@@ -180,8 +178,8 @@ def _boot(
     armed: Sequence[int],
     tick_ms: int,
 ) -> None:
-    """Take over the last run's latches and tokens; a latch of a row that is not armed here asks for
-    the key. The count of trips goes on beyond those not stored: no code comes twice.
+    """Take over the last run's latches and tokens. A latch of a row that is not armed here needs
+    the key. The count of trips skips those that were not stored, so that no code comes twice.
     """
     stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]

@@ -1,6 +1,6 @@
-"""Cross-check of the permit relays: each must follow its output, by the contact that an I/O module
-reads back (row 44; UL 60730-1 table H.1, fact A92). The kernel tests each before a closing
-(permit.py), this module in every tick.
+"""Cross-check of the permit relays: a contact that an I/O module reads back must show that each
+follows its output (row 44; UL 60730-1 table H.1, fact A92). The kernel tests each relay before a
+closing (permit.py), this module in every tick.
 """
 
 from collections.abc import Sequence
@@ -40,8 +40,8 @@ class Relays:
                 self.bits |= bit
 
     def _differs(self, is_commanded: int, is_closed: int) -> bool:
-        """Closed against the command, or open against it in RUNNING: a hard-wired chain opens a
-        relay before the kernel does, which may wait for a fuse (C65).
+        """True if the relay is closed against the command, or in RUNNING open against it. In other
+        states a hard-wired chain may open it before the kernel, which may wait for a fuse (C65).
         """
         if is_closed:
             return not is_commanded

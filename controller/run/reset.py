@@ -44,7 +44,7 @@ class Reset:
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
     def before_step(self, keeper: Acknowledging, elapsed_ms: int, peer: ChannelLink | None) -> None:
-        """Give the kernel the reset once the store holds it; a refused one ends here."""
+        """Give the kernel the reset once the store holds it. A refused reset ends here."""
         inp = self._image.inp
         self.answer, self.peer_answer = 0, latches.NONE
         self._image.put("void_reset", (0, 0))
@@ -63,8 +63,8 @@ class Reset:
 
     def after_step(self, peer: ChannelLink | None) -> None:
         """Take the kernel's result. A reset that waits for the store ends as soon as it would be
-        refused, and this tick stores every latch. A cause that returns moves no latch, so otherwise
-        the record in which the latch is cleared would stay the last one.
+        refused, and this tick stores every latch. A cause that returns changes no latch, so
+        otherwise the record with the cleared latch would stay the last one.
         """
         core = self._core
         if core.inp[s.RESET_KIND]:

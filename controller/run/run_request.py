@@ -1,8 +1,8 @@
 """Whether the cabinet is to run or to stay in standby.
 
-A stop by a person, a test, a lock-out, some rows, and a restart that the hazard analysis does not
-trust put it in standby until a person starts it. The reason (standby.py of core) is stored. The end
-of the process is no reason: a restart goes on as before.
+After some events the cabinet stays in standby until a person starts it: a stop by a person, a test,
+a lock-out, some rows, a restart that the hazard analysis does not allow. The reason (standby.py
+of core) is stored. The end of the process is no reason: a restart continues as before.
 """
 
 from controller.core.base import standby

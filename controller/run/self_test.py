@@ -1,7 +1,8 @@
 """Self-test of the controller while it runs: program, memory, clocks, processor temperature (row
 44; UL 60730-1 table H.1 and UL 1998 table A2.1, facts A92, C82), a slice each tick. It finds a
 changed program or a stuck bit, never a program that was wrong from the beginning. A thermal zone
-that falls silent keeps its last reading: row 44f does not clear, and later is a fault.
+that becomes silent keeps its last reading, so that row 44f does not clear. After ZONE_SILENT_READS
+it is a fault.
 """
 
 import glob
@@ -32,7 +33,7 @@ ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 
 class SelfTest:
-    """`bits`: the faults, for good; `cpu_temperature_ddegC`: of the hottest zone, else 0."""
+    """`bits`: faults, which stay; `cpu_temperature_ddegC`: of the hottest zone, 0 without one."""
 
     def __init__(
         self,
@@ -58,8 +59,8 @@ class SelfTest:
             self._check(MEMORY, memory_ok(view))
 
     def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
-        """A function of the program each tick; memory, processor and clocks each second. Without
-        the times of two clocks of this box both are read.
+        """Test one function of the program each tick, and memory and processor each second. Compare
+        two clocks of this box, which are read if no times are given.
         """
         if monotonic_us is None or raw_us is None:
             monotonic_us, raw_us = clock.monotonic_us(), clock.raw_us()

@@ -1,5 +1,5 @@
 """When one converter may be started. A converter that does not start, or does not keep running,
-must not be started for ever: each start wears its relays and pre-charge resistors, and may clear a
+must not be started for ever. Each start wears its relays and pre-charge resistors, and may clear a
 failure that a person has to see. So after a failure an operator's reset comes first.
 """
 
@@ -9,8 +9,8 @@ from typing import Any
 from safety import signals as s
 
 HOUR_US = 3_600_000_000
-# Three remote resets of a latch in an hour with a start each, and nine starts for other reasons:
-# one in five minutes on average.
+# Three remote resets of a latch in an hour with a start each, and nine starts for other reasons: on
+# average one start in five minutes.
 STARTS_PER_HOUR_MAX = 12
 # A start that the device has not followed is sent again; after this time it counts as a new one.
 START_US = 60_000_000
@@ -29,7 +29,7 @@ class StartBudget:
         self._sent, self._repeat_until_us = 0, 0
 
     def stopped(self) -> None:
-        """The converter is stopped, or was lost: a start that follows is a new one."""
+        """The converter is stopped, or was lost: the next start counts as a new one."""
         self.is_spent, self._repeat_until_us = False, 0
 
     def take(self, now_us: int) -> bool:
@@ -46,12 +46,12 @@ class StartBudget:
 
 
 class HeldFault:
-    """A fault that one converter had since it got its permit: no start before an operator's reset.
+    """A fault that one converter had under its permit. A reset must come before the next start.
 
-    Stage 59e latches a fault of 5 s. A shorter one would not be seen by anybody, and the next start
-    would clear it. So a start that is withheld shows the converter in its state "fault", and 59e
-    latches. A fault that the converter has before its permit is cleared by its start. A restart of
-    the controller forgets a fault that 59e has not latched. `is_held`: until an operator's reset;
+    Stage 59e latches a fault of 5 s. A shorter fault would stay unseen, and the next start would
+    clear it. So while a start is withheld, the converter is shown in its state "fault", and 59e
+    latches. A start clears a fault that the converter has before its permit. A restart of the
+    controller forgets a fault that 59e has not latched. `is_held`: until an operator's reset;
     `is_withheld`: a start is wanted.
     """
 
@@ -62,8 +62,8 @@ class HeldFault:
         self._is_fault, self._is_asked = True, False
 
     def see(self, inp: Sequence[int], is_permitted: bool, is_asked: bool) -> bool:
-        """Called in each tick. is_asked: it was sent a start that has not ended. True: a fault is
-        new: it came under the permit, or a start ends while the converter still shows it.
+        """Called in each tick. is_asked: a start was sent and has not ended. Returns True for a new
+        fault: it came under the permit, or a start ends while the converter still shows it.
         """
         is_fault = self._has_starts and inp[self._state_at] == s.PCS_FAULT
         has_come = is_fault and is_permitted and not self._is_fault

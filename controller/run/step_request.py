@@ -1,12 +1,12 @@
 """The power that a person asks of one converter in TEST mode, and its end.
 
-The command may die between two steps. So each request names how long it lasts, and the end of TEST
-mode ends it too.
+The program that sends requests may end between two steps. So each request has a duration, and the
+end of TEST mode ends it too.
 """
 
 from safety.signals import INT_MAX
 
-STEP_MS_MAX = 10_000  # a command renews a longer step
+STEP_MS_MAX = 10_000  # for a longer step the command renews its request
 NOTHING = (0, 0)
 
 
@@ -26,7 +26,7 @@ class StepRequest:
         return True
 
     def step(self, elapsed_ms: int, is_test: bool) -> tuple[int, int]:
-        """What is asked in this tick."""
+        """The request of this tick."""
         if not is_test or self._left_ms <= 0:
             self.asked = NOTHING
         self._left_ms -= elapsed_ms

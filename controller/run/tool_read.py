@@ -1,10 +1,10 @@
 """One read of a tool (`firebreak bus probe`) through the running controller, which holds the ports.
 
 The bus sends it when nothing else is due (drivers/buses/port.py, `offer`); it never writes. While
-the cabinet is energised the read must cost nothing: the bus carries no outputs, the whole time-out
-fits before the next request, and the unit is none of the cabinet's, because a late reply of such a
-unit would cost the next one. While all is open others may be late by LATE_US, which is shorter than
-each silence budget (controller/config/silence.py).
+the cabinet is energised, the read must delay nothing. So the bus must carry no outputs, and the
+whole time-out must fit before the next request. The unit must be none of the cabinet's, because its
+late reply would spoil the next request. While all is open, other requests may be late by LATE_US,
+which is shorter than each silence budget (controller/config/silence.py).
 """
 
 import struct
@@ -16,7 +16,7 @@ from controller.config.topology import Bus
 from controller.run.field import Field
 from drivers.buses import rtu
 
-# magic, what, name of the bus, unit id, function, address, count; its length alone tells it apart
+# magic, what, name of the bus, unit id, function, address, count. Its length distinguishes it.
 READ = struct.Struct("<4sBxxx32sBBHH")
 READ_ONE = 41
 WITHIN_US = 1_500_000  # the longest wait for room on the bus
@@ -63,7 +63,7 @@ class ToolReads:
         }
 
     def ask(self, bus: str, place: Place, is_energised: bool, now_us: int, end: End) -> int:
-        """A refusal, or LATER: `end` is called. Raises ValueError: no read."""
+        """Returns a refusal, or LATER if `end` will be called. Raises ValueError for no read."""
         port = self._ports.get(bus)
         if port is None:
             return NO_BUS

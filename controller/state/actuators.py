@@ -53,7 +53,9 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
 
 
 def _steps(trace: Trace) -> list[Facts]:
-    """Interval of each step (None: none), the value after it, the reason that moved the value."""
+    """Interval of each step (None: no bound), the value after it, the reason that changed the
+    value.
+    """
     rows = (
         ("request", None, None, c.O_REQUEST_W, None),
         ("caps", c.O_CAPS_LOW_W, c.O_CAPS_HIGH_W, c.O_AFTER_CAPS_W, c.O_CAPS_REASON),
@@ -79,9 +81,10 @@ def _bound(value: int) -> int | None:
 
 
 def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
-    """{value, next: the reason that would bind then, or None}: the chain without `code` and ramp.
+    """The result of the chain without the reason `code` and without the ramp: {value, next: the
+    reason that would bind then, or None}.
 
-    wider: (value, reason) of a cap or a limit without this reason.
+    wider: gives (value, reason) for an end of a cap or a limit that has this reason.
     """
     again = c.Chain(WIDE_W)
     for answer in chain.answers:

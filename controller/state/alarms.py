@@ -27,8 +27,8 @@ def facts(
     recorded: record.Record | None = None,
     replacing: list[str] | None = None,
 ) -> Facts:
-    """The page `alarms` as plain data; recorded: for rows that began before the journal;
-    replacing: of proof_tests.facts.
+    """The page `alarms` as plain data. recorded: for rows that began before the journal; replacing:
+    see proof_tests.facts.
     """
     found = [rows.row_of(shadow, name, history) for name in shadow.standing]
     for row in found:
@@ -77,8 +77,9 @@ def check(ordered: list[Facts]) -> list[Facts]:
 def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     """The conditions of a reset now.
 
-    needs: None (nothing is latched), "remote" or "key". waits: instances whose cause is not gone
-    long enough (due_ms None: active). result: of such a reset now, in this channel.
+    needs: None (nothing is latched), "remote" or "key". waits: instances whose cause has not been
+    gone for long enough (due_ms None: active). result: result that such a reset would have now, in
+    this channel.
     """
     left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]
@@ -108,7 +109,9 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
 
 
 def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
-    """{code, command} of a reset; both None: nothing waits. command None: the key comes first."""
+    """{code, command} of a reset. Both None: nothing waits for one. command None: the key is needed
+    first.
+    """
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None
     return {
@@ -120,7 +123,7 @@ def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
 def next_token_ms(shadow: Shadow) -> int | None:
     """Time until one more remote reset is allowed, ms; None if all are left or none is allowed."""
     back_ms, (_, allowed) = shadow.core.facts.tokens_back_ms(), shadow.core.facts.resets()
-    wait = len(back_ms) - allowed + 1  # so many must come back before one more is allowed
+    wait = len(back_ms) - allowed + 1  # so many must come back until one more is allowed
     return back_ms[max(0, wait - 1)] if back_ms and allowed else None
 
 

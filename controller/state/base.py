@@ -44,7 +44,7 @@ def age_ms(shadow: Computed, group: int) -> int | None:
 
 
 def known(shadow: Computed, group: int) -> bool:
-    """True while the group was seen, is within its budget and no meter that repeats its words."""
+    """True if the group was seen, is within its budget and is no meter that repeats its words."""
     return known_age(shadow, group) and not shadow.core.facts.is_frozen(group)
 
 

@@ -1,17 +1,17 @@
 """The limits at each second of a forecast: hints with their validity and fallback, the request in
 force, the slot of the schedule, and announced steps.
 
-A forecast does not know whether a source goes on. So there are several courses, and a "yes" must
-hold in each:
+A forecast does not know whether a source will go on sending. So there are several possible futures
+(courses), and a "yes" must be right in each:
 
 - Renewed: every source renews its hints and heartbeats.
 - Silent: no source sends anything more. A hint counts while it is valid, then the fallback of its
   source counts. A request ends; the schedule acts until its heartbeat ends; an announced fall of
   the load ends with its notice.
-- Mixed: some sources go on, or one falls silent later. Example: one hint forbids charging until the
-  job begins, and then the fallback of another source limits the import; the energy is missing. So
-  at each moment the worse of a hint and its fallback counts, once with request and schedule, once
-  without.
+- Mixed: some sources go on, or one becomes silent later. Example: one hint forbids charging until
+  the job begins. Then the fallback of another source limits the import, and the energy is missing.
+  So at each moment the worse of a hint and its fallback counts, once with request and schedule,
+  once without.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,8 @@ from controller.core.policies.schedule import falling_W
 from controller.state.situation_forms import Held, Situation, Step
 
 RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"
-# A small maximum of these leaves less for the job; of the others, a large one takes more energy.
+# In these groups a smaller maximum leaves less for the job. In the others a larger one takes more
+# energy.
 _TIGHT_IS_WORSE = (g.IMPORT, g.CHARGE, g.NARROW_IMPORT)
 
 
@@ -37,10 +38,10 @@ class Cap(NamedTuple):
 
 
 class Course:
-    """One course of a situation; every time is in s from now."""
+    """One possible future of a situation; every time is in s from now."""
 
     def __init__(self, given: Situation, name: str, is_silent: bool = False) -> None:
-        """name: RENEWED, SILENT or MIXED. is_silent: of MIXED, request and schedule end."""
+        """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
         self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
         self._steps = [Step(*each) for each in given.steps]
 
@@ -67,8 +68,8 @@ class Course:
         return (asked_W(slot) if slot else 0), False, False
 
     def import_cap(self, now_s: int, slot: Slot | None, step_s: int = 0) -> Cap:
-        """The tightest largest import until step_s later, by hints now; of the connection if a hint
-        has the same.
+        """The tightest limit of the import until step_s later, by the hints of now_s. If a hint has
+        the same value as the connection, the connection is named.
         """
         connection = self._given.connection
         found = [Cap(connection.import_W_max, connection.import_reason, "")]
@@ -81,7 +82,7 @@ class Course:
         return min(found, key=lambda cap: cap.import_W)
 
     def _scheduled_W(self, slot: Slot, now_s: int, until_s: int) -> int:
-        """Cap of a slot until then; before a slot with a lower cap it falls."""
+        """Cap of a slot until until_s. Before a slot with a lower cap it falls."""
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
         following = next((each for each in self._given.slots if each[0] > now_s), None)
         if following is None:
@@ -90,7 +91,7 @@ class Course:
         return falling_W(cap_W, slot.grid_cap_W, begin_s - until_s, self._given.ramp_W_per_s)
 
     def export_W_max(self, now_s: int, slot: Slot | None) -> int:
-        """The tightest largest export."""
+        """The tightest limit of the export."""
         hinted = [value_W for _, value_W in self._in_force(now_s, slot, g.EXPORT)]
         return min([self._given.connection.export_W_max, *hinted])
 
@@ -121,7 +122,7 @@ class Course:
         return found
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
-        """Same rule as core/policies/hint_table.py."""
+        """Value of a hint or its fallback, by the rule of core/policies/hint_table.py."""
         if held.valid_s and (self.name == RENEWED or now_s < held.valid_s):
             return held.value_W
         then_W = self._fallback_W(held, slot)
@@ -132,7 +133,7 @@ class Course:
         return None if then_W is None else max(held.value_W, then_W)
 
     def _fallback_W(self, held: Held, slot: Slot | None) -> int | None:
-        """A slot that has such a limit replaces the fallback."""
+        """The fallback; None if the slot has such a limit and replaces it."""
         if slot is None or held.source != self._given.schedule_source:
             return held.fallback_W
         is_replaced = {
@@ -144,7 +145,7 @@ class Course:
 
 
 def courses(given: Situation) -> list[Course]:
-    """One where nothing ends; two where one thing ends; else also the mixed ones."""
+    """One future if nothing can end; two if one thing can end; otherwise the mixed ones too."""
     hints = [each for each in given.hints if each.valid_s]
     others = [
         given.tracking.is_requested and given.tracking.base_s is not None,

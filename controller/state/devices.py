@@ -43,7 +43,7 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
 
 
 def _fixed(shadow: Shadow, view: DeviceView) -> dict[str, int]:
-    """{actuator: its value in the device}, which another has fixed below what the file states."""
+    """{actuator: its value in the device}, which somebody else has fixed below the file's value."""
     name = _differs(shadow, view)
     actuators_of = [each.name for each in view.device.role.actuators]
     return {name: view.word(REFUSED_VALUE)} if name in actuators_of else {}
@@ -58,7 +58,7 @@ def _refused(view: DeviceView) -> Facts:
 
 
 def _beyond(view: DeviceView) -> dict[str, int]:
-    """{actuator: power reported} over what was sent by 5 % of the rating."""
+    """{actuator: reported power} if it exceeds the sent value by more than 5 % of the rating."""
     found: dict[str, int] = {}
     rated_W = view.settings.get("rated_W", 0)
     for each in view.device.role.actuators if rated_W else ():
@@ -69,8 +69,8 @@ def _beyond(view: DeviceView) -> dict[str, int]:
 
 
 def _bridging(shadow: Shadow, view: DeviceView) -> Facts:
-    """Energy that a UPS of the load can give it, and whether it is on battery for a cause of its
-    own; nothing for other devices.
+    """Energy that a UPS of the load can give, and whether it is on battery although the site is on
+    the grid. Nothing for other devices.
     """
     if view.device.role.name != bridging.ROLE:
         return {}
@@ -103,6 +103,6 @@ def powers(shadow: Shadow) -> list[Facts]:
 
 
 def bound_by(actuator: Facts) -> str:
-    """Label and name of the reason that decided the value; "" where the request did."""
+    """Label and name of the reason that decided the value."""
     reason = actuator["binding"] or actuator["request_reason"]
     return f"{reason['label']} {reason['name']}" if reason else reasons.label(reasons.NO_REQUEST)

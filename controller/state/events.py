@@ -28,9 +28,10 @@ def facts(shadow: Shadow, history: h.History, recorded: record.Record | None) ->
 
 
 def _in_order(events: Iterable[Facts]) -> list[Facts]:
-    """Events by uptime: a recorder writes late events of the journal behind its note about a gap.
+    """Events sorted by uptime, because a recorder writes late events of the journal after its note
+    about a gap.
 
-    No event moves across a boot, where the uptime begins anew, nor across a step of the clock.
+    No event moves across a boot, where the uptime begins anew, or across a step of the clock.
     """
     parts: list[list[Facts]] = []
     before_us = None

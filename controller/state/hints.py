@@ -72,8 +72,9 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
 
 
 def schedule(shadow: Shadow) -> Facts | None:
-    """The schedule in force, or None: {source, state, count, starts: of slot 1}; of the slot of now
-    {slot: from 1, begins, ends, its bounds}, each None while none acts. Times are UTC.
+    """The schedule in force, or None: {source, state, count, starts: begin of slot 1}. Of the
+    present slot: {slot: from 1, begins, ends, its bounds}, each None while none acts. Times are
+    UTC.
     """
     table = shadow.core.functions[of_slots.Schedule.NAME]
     state, number = table.state, table.out[of_slots.O_SLOT]
@@ -97,7 +98,7 @@ def _utc(minute: int) -> str:
 
 
 def notices(shadow: Shadow) -> list[Facts]:
-    """[{source, notice, value, start_s, left_s}] of what the sources know ahead."""
+    """[{source, notice, value, start_s, left_s}] of each notice in force."""
     known: Notices = shadow.core.functions[Notices.NAME]
     names = source_names(shadow)
     prices = [

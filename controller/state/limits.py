@@ -29,7 +29,9 @@ def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
-    """(W, reason code) without limit `number`; of the unit which would then withhold most."""
+    """(W, reason code) without limit `number`. The reason is of the unit that would then withhold
+    most.
+    """
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
     limit_of_W = shadow.core.facts.limit_W
 
@@ -39,7 +41,7 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     unit = min(range(shadow.layout.units), key=left_W)
 
     def order(index: int) -> tuple[int, int]:
-        """The kernel names the first of equal limits in NAMED; the last if they leave nothing."""
+        """Equal limits: the kernel names the first in NAMED, or the last if they leave 0 W."""
         limit_W, place = limit_of_W(unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 
@@ -73,7 +75,9 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _unit_of(shadow: Shadow, way: int, number: int) -> int:
-    """The unit that this limit binds; of several or none the one that it leaves least."""
+    """The unit that this limit binds. If it binds several units or none: the unit that it leaves
+    the least power.
+    """
 
     def order(unit: int) -> tuple[int, int]:
         each_W = [shadow.core.facts.limit_W(unit, way, at) for at in range(bounds.LIMIT_COUNT)]

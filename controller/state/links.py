@@ -144,7 +144,7 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:
-    """What a meter's driver has measured (drivers/meter.py); None: no meter, or unknown yet."""
+    """Measurements of a meter's driver (drivers/meter.py); None: no meter, or unknown yet."""
     report = reports.get((device["bus"], device["address"]))
     if report is None:
         return None

@@ -9,7 +9,7 @@ SOURCES = ("nominal", "measured", "stored", "not believed")
 
 
 def facts(shadow: Shadow) -> Facts:
-    """{used_ms, source: of SOURCES, found_ms, nominal_ms, believed_ms: [lowest, highest]}."""
+    """{used_ms, source: one of SOURCES, found_ms, nominal_ms, believed_ms: [lowest, highest]}."""
     at, settings = shadow.core.out_at[meter_sign.MeterSign.NAME], shadow.core.settings
     found_ms = shadow.out[at + meter_sign.O_DELAY_MS]
     source = shadow.out[at + meter_sign.O_DELAY_SOURCE]

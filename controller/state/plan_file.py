@@ -1,7 +1,7 @@
 """`plan.json` in the planner's run directory: what it planned, sent, measured and waits for.
 
-The planner writes it after each plan and each quarter of an hour, and everybody else reads nothing
-else of the planner. None is an unknown number. Times are texts with the offset of the site's zone.
+The planner writes it after each plan and each quarter of an hour. Other programs read nothing else
+of the planner. None is an unknown number. Times are texts with the offset of the site's zone.
 """
 
 import json
@@ -114,15 +114,15 @@ SENT: Form = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
 
 
 def beside(run_directory: str) -> str:
-    """Path of the file of the planner beside a controller; that of a cabinet has a directory of its
-    own, any other (of the rig) a folder in that of the controller.
+    """Path of the file of the planner beside a controller. In a cabinet the planner has its own
+    directory; elsewhere (in the rig) a folder in the controller's.
     """
     own = run_directory == paths.RUN_DIRECTORY
     return os.path.join(RUN_DIRECTORY if own else os.path.join(run_directory, "planner"), FILE)
 
 
 class PlanFileError(Exception):
-    """The file is no plan: what, where, what is allowed, in one line."""
+    """The file is no plan. One line says what is wrong, where, and what is allowed."""
 
 
 def read(path: str) -> Plan:
@@ -171,5 +171,5 @@ def age_s(plan: Plan, now_s: float) -> float:
 
 
 def is_old(plan: Plan, now_s: float) -> bool:
-    """The planner has written nothing for two hours, or the clock was set back since."""
+    """True if the planner has written nothing for two hours, or the clock was set back since."""
     return not -EARLY_S <= age_s(plan, now_s) <= OLD_S

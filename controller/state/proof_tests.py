@@ -32,9 +32,9 @@ class Ledger:
 def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Facts | None:
     """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
-    signs: {unit, state, date} of sign_tests.units; summary: the next due; replacing: devices that
-    are being replaced; wrong: lines about the
-    ledger; clock: source of the day, because with an unknown clock a late test may look due.
+    signs: {unit, state, date} of sign_tests.units; summary: the next due test; replacing: devices
+    that are being replaced; wrong: lines about the ledger; clock: source of the day, because with
+    an unknown clock a late test may look due.
     """
     planned = header.get("proof_tests")
     if planned is None:

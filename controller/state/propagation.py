@@ -13,8 +13,8 @@ from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p, signals as s
 
 SUSPECTING = (21, 22, 23, 24, 53)  # rows that suspect a rack of a thermal runaway
-BURNING = (21, 23, 24)  # rows that see it happen, while the sensor is as hot as the trigger
-COLLAPSED = 24  # a cell's voltage has gone: it burns at any temperature of the sensor
+BURNING = (21, 23, 24)  # rows that show a runaway if the sensor is as hot as the trigger
+COLLAPSED = 24  # the voltage of a cell is gone: it burns at any temperature of the sensor
 WARMING_S_MAX = 7200.0  # longer warming changes no temperature and would only cost time
 DECI, MILLI = 10.0, 1000.0
 

@@ -1,7 +1,8 @@
-"""What each device shows of a small charge and a small discharge: its sign, or that it is wrong.
+"""Verdict on each device in a test with a small charge and a small discharge: is its sign right?
 
 The set-point of the unit is the reference. A least-squares line through the means of all steps
-gives the share of the set-point that a device shows. Fixed losses and a constant load drop out.
+gives the share of the set-point that a device shows. Fixed losses and a constant load have no
+effect on it.
 """
 
 from collections.abc import Sequence
@@ -17,26 +18,28 @@ SIZE, LITTLE, NO_VALUE = "wrong size", "too little to tell", "no value"
 STEADY, MOVES = "unchanged", "moves with the battery"
 GOOD = (AGREES, STEADY)
 BAD = (OPPOSITE, NOTHING, SIZE, NO_VALUE, MOVES)
-# share of the set-point: at most of one that has not moved, and the range of one that agrees. A
+# Share of the set-point. Below STILL a device has not moved. Between LOW and HIGH it agrees. A
 # meter with one of three current transformers reversed shows a third.
 STILL, LOW, HIGH = 0.2, 0.6, 1.6
-UNCERTAIN = 0.2  # more, twice the standard error, decides nothing
+UNCERTAIN = 0.2  # if twice the standard error is more, nothing is decided
 RACK_LOW, RACK_HIGH = 0.3, 3.0  # of an equal share: racks in parallel do not share evenly
-STEPS_W_MIN = 4  # quanta of the set-point between charge and discharge, at least
+STEPS_W_MIN = 4  # least difference of charge and discharge, in quanta of the set-point
 PASSED, FAILED, UNDECIDED = "passed", "failed", "not decided"
 
 
 def facts(samples: Samples, phases: Phases, meter_result: int | None) -> Facts:
     """{unit, result, points: [{point, verdict, moved_W, expected_W, uncertainty_W}]}.
 
-    meter_result: of the grid meter's own test in this run (meter_sign), None without one.
+    meter_result: result of the grid meter's own test in this run (meter_sign), None without one.
     """
     points = [_point(name, samples, phases, meter_result) for name in samples.points]
     return {"unit": samples.place.unit + 1, "result": result(points), "points": points}
 
 
 def result(points: Sequence[Facts]) -> str:
-    """Result of a unit: one bad verdict fails it. A load meter may be too restless to tell."""
+    """Result of a unit. One bad verdict fails it. The load may move too much for a verdict on its
+    meter.
+    """
     verdicts = {each["point"]: each["verdict"] for each in points}
     if any([verdict in BAD for verdict in verdicts.values()]):
         return FAILED
@@ -79,7 +82,7 @@ def _expected(name: str, samples: Samples) -> float:
 
 
 def _verdict(name: str, ratio: float, uncertainty: float) -> str:
-    """The verdict of a point that shows this share of what a right one shows."""
+    """The verdict on a point. ratio: its movement, in parts of the movement of a right one."""
     if uncertainty > UNCERTAIN:
         return LITTLE
     is_still = abs(ratio) < STILL

@@ -1,5 +1,5 @@
-"""A cabinet and its connection in plain numbers, the input of ask.py: of a controller's journal, or
-of the control functions in a shadow or a simulation.
+"""A cabinet and its connection in plain numbers, the input of ask.py. They come from a controller's
+journal, or from the control functions in a shadow or a simulation.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from safety import parameters as p, signals as s
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
-# limits that change by a clock or expire: the forecast follows each one
+# Limits that change by a clock or expire: the forecast computes each one over time.
 _OF_COURSE = (
     reasons.PEAK_SHAVING,
     reasons.SCHEDULE_GRID_CAP,
@@ -87,7 +87,9 @@ def of_control(
     connections_W: Sequence[int],
     names: Sequence[str] = (),
 ) -> Situation:
-    """connections_W: of the last minutes, the oldest first; names: of the sources of hints."""
+    """The situation by control functions. connections_W: of the last minutes, the oldest first;
+    names: of the sources of hints.
+    """
     known, found = control.known, control.found
     battery = _battery(control, settings, facts)
     unknown_battery = []
@@ -226,7 +228,7 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
 
 
 def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
-    """(low, high) of the caps, without those whose own course the forecast follows."""
+    """(low, high) of the caps, without those that the forecast computes over time."""
     caps = [each for each in chain.answers if type(each) is Cap]
     charge_W = [each.charge_W_max for each in caps if each.charge_reason not in _OF_COURSE]
     discharge_W = [each.discharge_W_max for each in caps if each.discharge_reason not in _OF_COURSE]
@@ -234,7 +236,7 @@ def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
 
 
 def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
-    """None while peak shaving is off, or holds its limit at every moment for want of a clock."""
+    """None while peak shaving is off, or has no clock and holds its limit at every moment."""
     by_rank = {each.rank: each for each in control.chain.obligations.standing}
     obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
     if now_W is None or obliged is None or obliged.low_reason != reasons.PEAK_SHAVING:

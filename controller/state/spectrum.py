@@ -1,8 +1,9 @@
 """RMS of a power within bands of frequency, from equally spaced samples; standard library only.
 
-A Hann window weighs the samples less their weighted mean. By Parseval the powers of all frequencies
-add up to the weighted mean square. The rms of a band is the root of the sum of its powers; one on
-an edge counts half on each side. A sine of amplitude A inside a band reads A / sqrt 2.
+A Hann window is applied to the samples less their weighted mean. By Parseval's theorem the powers
+of all frequencies add up to the weighted mean square. The rms of a band is the root of the sum of
+its powers. A power on an edge counts half on each side. A sine of amplitude A inside a band gives A
+/ sqrt 2.
 """
 
 import cmath

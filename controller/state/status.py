@@ -82,7 +82,7 @@ def _seen_and_heard(shadow: Shadow) -> Facts:
 
 
 def _heat(shadow: Shadow, history: History) -> Facts:
-    """How a runaway would go on, and where heat is on the plan of the site."""
+    """How a thermal runaway would go on, and where heat is on the plan of the site."""
     return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
 
 
@@ -99,7 +99,7 @@ def _of_racks(every: list[Facts]) -> dict[str, int | None]:
 
 
 def _available(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, int | None]:
-    """The range of a request now, and what of it lasts for HELD_MIN by the energy of now."""
+    """The range of a request now, and the part of it that the present energy holds for HELD_MIN."""
     low_W, high_W = [
         shadow.chain(place) for place in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from controller.state.step_samples import Sample
 
 Phases = Sequence[tuple[int, int]]  # begin and end of each, ms
-LAST_PERMILLE = 500  # of a step, that counts as settled
+LAST_PERMILLE = 500  # last part of a step, which counts as settled
 
 
 def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:

@@ -1,9 +1,9 @@
 """How a unit follows a step of its set-point: dead time, ramp, gain, overshoot.
 
-Each step is scaled to 0 .. 1 by its own settled values. A crossing of a level lies between two
-values that arrived, so it is an interval. The uncertainty is what the intervals of all steps leave
-open, and one tick. The converter's own register counts, and the grid meter, whose window is in its
-figures.
+Each step is scaled to 0 .. 1 by its own settled values. The time at which it crosses a level is
+only known as the interval between two values that arrived. The uncertainty is what the intervals of
+all steps leave open, and one tick. Two points count: the converter's own register, and the grid
+meter, whose figures include its window.
 """
 
 import statistics
@@ -18,8 +18,8 @@ from controller.state.step_samples import AC, GRID, Sample, Samples
 POINTS = (AC, GRID)
 LOW, HIGH = 0.1, 0.9  # of a step
 STEPS_MIN = 3
-QUANTA_MIN = 4  # of the set-point, in a step
-NOISE_MAX = 0.1  # of a step, standard deviation of settled values
+QUANTA_MIN = 4  # smallest step, in quanta of the set-point
+NOISE_MAX = 0.1  # largest standard deviation of settled values, part of the step
 BELOW, NOISY, FEW, SLACK = (
     "the step is less than four quanta of the set-point",
     "the noise is more than a tenth of the step",
@@ -39,7 +39,7 @@ class Step(NamedTuple):
 
 
 def facts(samples: Samples, phases: Phases, tick_ms: int) -> Facts:
-    """{unit, steps_W, points: of `_point`} of a unit."""
+    """{unit, rated_W, points: see `_point`} of a unit."""
     points = [_point(name, samples, phases, tick_ms) for name in POINTS if name in samples.points]
     return {"unit": samples.place.unit + 1, "rated_W": samples.place.rated_W, "points": points}
 
@@ -62,7 +62,7 @@ def _point(name: str, samples: Samples, phases: Phases, tick_ms: int) -> Facts:
 def _too_little(
     samples: Samples, seen: Sequence[Sample], phases: Phases, steps: Sequence[Step]
 ) -> str:
-    """Why the figures would say nothing, or ""."""
+    """Reason why the figures would say nothing, or ""."""
     if len(steps) < STEPS_MIN:
         return FEW
     size_W = statistics.median([abs(step.size_W) for step in steps])
@@ -115,7 +115,7 @@ def _step(
 
 
 def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
-    """The two times between which the course first passes a level."""
+    """The two times between which the values first pass a level."""
     before_ms = 0.0
     for at_ms, value in course:
         if value >= level:
@@ -154,8 +154,9 @@ def _figures(
 
 
 def _time(intervals: Sequence[tuple[float, float]], tick_ms: int) -> tuple[float, float]:
-    """(middle, uncertainty) of a crossing, ms. Each step meets the refresh at another moment, so
-    the intervals overlap in a shorter one. A quarter of the steps at each end may disagree.
+    """(middle, uncertainty) of a crossing, ms. Each step meets the meter's refresh at another
+    moment, so the intervals overlap in a shorter one. A quarter of the steps at each end may
+    disagree.
     """
     lows, highs = sorted([low for low, _ in intervals]), sorted([high for _, high in intervals])
     place = len(intervals) // 4

@@ -1,7 +1,7 @@
 """Samples of one unit during a step test: its set-point, and each value that arrived new.
 
-Powers in W, > 0 discharges; times in ms of ticks since the first one. The grid is shown less the
-load, because a step of the load would hide that of the converter.
+Powers in W, > 0 discharges; times in ms of ticks since the first one. The samples of the grid are
+less the load, because a step of the load would hide the step of the converter.
 """
 
 from array import array
@@ -101,7 +101,7 @@ class Samples:
         at = layout.unit_input(unit, 0)
         sent_W = inp[at + s.PCS_SENT_W]
         if not self.sent or sent_W != self.sent[-1].value_W:
-            # the tick before has submitted the frame that this image shows
+            # this image shows a frame that the tick before has submitted
             self.sent.append(Sample(self.at_ms - elapsed_ms, sent_W))
         if fresh[layout.unit_group(unit, s.G_PCS_MEASURE)]:
             self._add(AC, inp[at + s.PCS_POWER_W])

@@ -12,7 +12,7 @@ from safety import signals as s
 
 COLUMNS = 42
 SPAN_S = 600
-# a restarted recorder dates the seconds that it missed anew; they move by less than this
+# A restarted recorder dates the seconds that it missed anew. Their times move by less than this.
 BACK_MS = 5000
 # name on the page, field, divisor, digits
 QUANTITIES = (

@@ -18,10 +18,10 @@ from controller.system import utc
 
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
-# one that is further behind skips to the newest keyframe
+# A reader that is further behind skips to the newest keyframe.
 BEHIND_MS_MAX = 30_000
-JUMP_MS = 10_000  # so much lies behind the newest keyframe at most
-UPDATES_MAX = 3600  # of one each second: a new watch every hour, because its history grows
+JUMP_MS = 10_000  # the newest keyframe is at most so old
+UPDATES_MAX = 3600  # one each second: a new watch every hour, because its history grows
 
 
 def wait() -> None:
@@ -171,9 +171,9 @@ class Watch:
 
 
 class Kept:
-    """A watch for a process that stays: opened again when a restarted controller has made another
-    journal, when it is `behind_ms_max` behind, and after `updates_max`. watch: None while no
-    controller is there.
+    """A watch for a process that runs for long. It is opened again when a restarted controller has
+    made another journal, when it is `behind_ms_max` behind, and after `updates_max`. watch: None
+    while no controller is there.
     """
 
     def __init__(

@@ -72,7 +72,7 @@ def _range(shadow: Shadow) -> Facts | None:
 
 
 def cause(shadow: Shadow, code: int) -> Facts | None:
-    """The numbers behind a reason, also of hints; None where the code is enough."""
+    """The numbers behind a reason, also for hints; None if the code is enough."""
     quantity = {
         reasons.HINT: "control",
         reasons.OPERATOR: "control",
@@ -92,7 +92,7 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
-    """One stage of the chain, of the words of its trace: interval, reasons, causes, result."""
+    """One stage of the chain, from the words of its trace: interval, reasons, causes, result."""
     chain = shadow.chain
     low_W, low, high_W, high = [chain(first + place) for place in range(4)]
     return {
