@@ -1,9 +1,11 @@
 """The page `map`: heat and alarms on the plan of the site, and the way of a fire to its neighbours.
 
-A place is a unit of the plan around racks of this cabinet; without [plan], a unit of the cabinet.
-The times come from the documents of the plan: how long a wall is rated, over which distance a fire
-test has shown no spread. Without such a document the time is unknown. `propagation` estimates the
-times from cell to rack. Like that estimate, this page is for people only.
+A place is a unit on the plan of the site. It contains racks of this cabinet, or it belongs to
+another cabinet. Without [plan] in the configuration, each unit of this cabinet is a place.
+
+The times come from the documents of the plan: for how long a wall is rated, and over which distance
+a fire test has shown no spread. Without such a document the time is unknown. `propagation`
+estimates the times from cell to rack. Like that estimate, this page is for people only.
 """
 
 from collections.abc import Iterable
@@ -17,7 +19,9 @@ from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p
 
 HOT = (*range(18, 25), 53)  # rows of one rack: its cells are warm, heat up, or burn
-UNKNOWN, TEST, WALL = "unknown", "test", "wall"  # what is known of a way; the weakest first
+# The document that counts for the way of a fire: none, a fire test, the rating of a wall. The
+# weakest comes first.
+UNKNOWN, TEST, WALL = "unknown", "test", "wall"
 UNIT = "unit"  # kind of a way that leads to a unit of the plan
 RISE_S_MIN = 10  # in a shorter time a sensor that rounds to 0.1 K shows no rate
 
@@ -34,8 +38,9 @@ def facts(shadow: Shadow, history: History) -> Facts:
 
 
 def on_plan(shadow: Shadow) -> Facts:
-    """{plan, places, unload}. plan: {name, audit, open}, None without [plan]. unload: places whose
-    power is reduced first. Neighbours of a hot place without a document about the way come first.
+    """{plan, places, unload}. plan: {name, audit, open}, None without [plan]. unload: the
+    neighbours of a hot place, in the order in which their power should be reduced. A neighbour
+    comes first if no document is about the way of the fire to it.
     """
     plan = shadow.reader.header.get("plan")
     around = plan["racks"] if plan else []

@@ -33,8 +33,8 @@ def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Fac
     """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
     signs: {unit, state, date} of sign_tests.units; summary: the next due test; replacing: devices
-    that are being replaced; wrong: lines about the ledger; clock: source of the day, because with
-    an unknown clock a late test may look due.
+    that are being replaced; wrong: lines about the ledger; clock: where today's date comes from. If
+    the clock is unknown, an overdue test may look as if it had time left.
     """
     planned = header.get("proof_tests")
     if planned is None:
