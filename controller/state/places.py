@@ -22,7 +22,7 @@ HOT = (*range(18, 25), 53)  # rows of one rack: its cells are warm, heat up, or 
 # The document that counts for the way of a fire: none, a fire test, the rating of a wall. The
 # weakest comes first.
 UNKNOWN, TEST, WALL = "unknown", "test", "wall"
-UNIT = "unit"  # kind of a way that leads to a unit of the plan
+UNIT = "unit"  # kind of a way that ends at a unit of the plan
 RISE_S_MIN = 10  # in a shorter time a sensor that rounds to 0.1 K shows no rate
 
 
@@ -123,7 +123,9 @@ def _warmest(shadow: Shadow, rack: int) -> Facts:
 
 
 def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
-    """Stages of heat on these racks, and stages of fire or gas of the whole cabinet."""
+    """Active or latched stages that show heat in these racks, and those that show fire or gas in
+    the whole cabinet.
+    """
     scopes = [f"rack{rack + 1}" for rack in inside]
     found = []
     for name in shadow.standing:
@@ -136,7 +138,9 @@ def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
 
 
 def _way(way: Facts) -> Facts:
-    """A way with `by`: the document that counts, and time_s: least time by the wall's rating."""
+    """A way with two more facts: `by`, the document that counts, and time_s, the least time by the
+    rating of a wall.
+    """
     is_tested = way["tested_mm"] and way["distance_mm"] >= way["tested_mm"]
     by = WALL if way["wall_min"] else TEST if is_tested else UNKNOWN
     time_s = way["wall_min"] * 60 if by == WALL else None

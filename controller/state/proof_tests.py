@@ -1,4 +1,4 @@
-"""Proof tests: armed rows from the header of the journal, tests from the ledger."""
+"""Proof tests: the armed rows come from the header of the journal, the tests from the ledger."""
 
 import contextlib
 import os
@@ -11,7 +11,9 @@ from controller.system.paths import plain
 
 
 class Ledger:
-    """The ledger, parsed only after a change: a record takes 70 us, a page reads each second."""
+    """The ledger. It is parsed only after a change, because a page reads it each second, and each
+    record takes 70 us.
+    """
 
     def __init__(self, state_directory: str) -> None:
         self._directory = state_directory

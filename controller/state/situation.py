@@ -47,7 +47,9 @@ _OF_COURSE = (
 
 
 def of_journal(path: str, pause: Callable[[], object]) -> Situation:
-    """The situation now. pause: waits for the next tick. JournalError without a controller."""
+    """The situation now. pause: waits for the next tick. JournalError: no controller has
+    written.
+    """
     shadow = Shadow(path)
     try:
         shadow.reader.skip()
@@ -65,7 +67,9 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
 
 
 def _connections(shadow: Shadow) -> list[int]:
-    """Import with the battery at 0 in each keyframe of LOOK_BACK_MS, W; nothing while unknown."""
+    """Import with the battery at 0, W, one for each keyframe of the last LOOK_BACK_MS. A keyframe
+    in which the import is unknown gives none.
+    """
     sequence, tick_ms = shadow.sequence or 0, shadow.core.safety_image[p.H_TICK_MS]
     moment, found = Moment(shadow), []
     for frame in shadow.reader.recent(sequence - LOOK_BACK_MS // tick_ms):
@@ -179,7 +183,7 @@ def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) 
 
 
 def _request(control: Control, names: Sequence[str]) -> tuple[int, str]:
-    """(validity, source) of the request in control."""
+    """(validity in s, name of the source) of the request that acts now."""
     out = control.functions[HintTable.NAME].out
     source = out[hint_outputs.O_CONTROL_SOURCE] - 1
     at = hint_outputs.output_at(source, hint_codes.POWER_W, hint_outputs.F_VALID_S)
@@ -210,7 +214,9 @@ def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
 
 
 def _schedule(control: Control, names: Sequence[str]) -> tuple[int | None, str]:
-    """(validity of the heartbeat, source) of the schedule in force; (None, "") without one."""
+    """(time in s until the heartbeat of its source expires, name of the source) of the schedule in
+    force; (None, ""): no schedule is in force.
+    """
     function, table = control.functions[of_slots.Schedule.NAME], control.functions[HintTable.NAME]
     if function.holder < 0:
         return None, ""
