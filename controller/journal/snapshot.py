@@ -34,7 +34,7 @@ def names_of(names: list[str], words: Sequence[int]) -> list[str]:
 
 
 def places(names: list[str]) -> Callable[[str], int | None]:
-    """A function: the index of a name, None if an older version does not have it."""
+    """A function that gives the index of a name; None: an older version does not have the name."""
     return {name: index for index, name in enumerate(names)}.get
 
 
@@ -101,7 +101,9 @@ class Snapshot:
 
     @property
     def causes(self) -> tuple[int, ...]:
-        """First-out and cause mask of this channel, then those of channel B: a reset names them."""
+        """First-out and cause mask of this channel, then those of channel B. A reset names these
+        four numbers.
+        """
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
