@@ -59,7 +59,7 @@ def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
 
 
 def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
-    """A range of integers in the same form: "163..650 (16.3..65 degC)"."""
+    """A range of integers, also in the plain unit: "163..650 (16.3..65 degC)"."""
     divisor, word = unit or (0, "")
     plain = f" ({low / divisor:g}..{high / divisor:g} {word})" if divisor > 1 else f" {word}"
     return f"{low}..{high}{plain if unit else ''}"
@@ -81,7 +81,9 @@ def refuse(
     word: str = "",
     equipment: Sequence[str] = (),
 ) -> NoReturn:
-    """Raise the line, with the candidate nearest to `word`. equipment: as in ConfigError."""
+    """Raise a ConfigError whose line names the candidate nearest to `word`. equipment: see
+    ConfigError.
+    """
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
         line += f"; allowed {allowed}"
@@ -101,7 +103,7 @@ def not_allowed(
     candidates: Collection[str] = (),
     unit: tuple[int, str] | None = None,
 ) -> NoReturn:
-    """Raise the line for a wrong value. candidates: the right names; unit: as in Field."""
+    """Raise a ConfigError for a wrong value. candidates: the right names; unit: see Field."""
     is_hidden = bool(path) and is_secret(path[-1])
     word = value if isinstance(value, str) and not is_hidden else ""
     found = "this value" if is_hidden else in_unit(value, unit)
