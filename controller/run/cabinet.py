@@ -47,8 +47,8 @@ class Cabinet(Generic[K]):
         journal: JournalWriter | None = None,
         field: Callable[[Config, ProcessImage], Field] = Field,
     ):
-        """loaded: the store of the last run. field: makes the field side; value mode passes
-        another function. Only the real process sets `self_test` and `site_clock`.
+        """loaded: the store of the last run. field: makes the field side; value mode passes another
+        function. Only the real process sets `self_test` and `site_clock`.
         """
         self.config = config
         self.core = core = Core(
@@ -190,7 +190,7 @@ class Cabinet(Generic[K]):
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
     def request_hint(self, *hint: int) -> int | None:
-        """Take a valid hint for the next tick. Returns its slot; None: no slot is free."""
+        """Take a genuine hint in range for the next tick. Returns its slot; None: none is free."""
         return self.image.add_hint(*hint)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:

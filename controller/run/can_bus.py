@@ -8,7 +8,7 @@ from controller.config import can_dialects
 from drivers import can_dialect
 from drivers.can_bms import CanBms
 
-# The frames of 100 ms could all arrive in one tick: 16 racks x 21 frames, and half as many again.
+# 336 frames of 100 ms (16 racks x 21 frames) may all arrive in one tick; the rest is a margin.
 CAN_FRAMES_PER_TICK_MAX = 512
 IDS_MAX = 256  # most ids to remember, because a faulty bus must not fill the memory
 

@@ -99,9 +99,7 @@ class Field:
         self.wear: dict[str, Wear] = {}  # by name of the device: its budget of writes
         # meters and racks whose identity is checked
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
-        self._commanded: list[
-            tuple[RegisterBms, RtuPort, int]
-        ] = []  # place of its command in the outputs
+        self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
         self._image = image
         self._grid, self._load = [self._meter(config.topology.device(role)) for role in METERS]
         phases_us = bus_times.meter_phases(config, self.drivers)

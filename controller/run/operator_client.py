@@ -60,8 +60,8 @@ def _owner(path: str) -> int:
 
 
 def ask(path: str, what: int) -> int | None:
-    """Send one command to the socket. Returns the answer code; None: no answer came in time.
-    Raises OSError.
+    """Send one command to the socket. Returns the answer code; None: no answer came in time. Raises
+    OSError.
     """
     return _exchange(path, commands.REQUEST, what, *PEER_EMPTY, *PEER_EMPTY).here
 

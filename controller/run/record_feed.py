@@ -163,8 +163,8 @@ class RecordFeed:
 
 
 def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
-    """Why the cabinet is in standby after this start. is_alone: after a restart it may
-    energise without a person.
+    """Why the cabinet is in standby after this start. is_alone: after a restart it may energise
+    without a person.
     """
     if record.rest != AWAKE:
         return record.rest

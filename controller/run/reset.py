@@ -2,8 +2,8 @@
 channel B.
 
 The reset is stored before the kernel gets it, because a cut of power must not give a token back. A
-reset that is refused here never reaches the kernel. There `reset_clear_ms` may end one tick later,
-and the kernel would then clear a latch that the store still holds.
+reset that is refused here never reaches the kernel. If it did, `reset_clear_ms` could end in that
+tick, and the kernel would clear a latch that the store still holds.
 """
 
 from array import array

@@ -1,9 +1,9 @@
 """Whether the cabinet is to run or to stay in standby.
 
 After some events the cabinet stays in standby until a person starts it: a stop by a person, a test,
-a lock-out, some rows, a restart that the hazard analysis does not allow. The reason (standby.py
-of core) is stored. The end of the process is no such event: after a restart the cabinet continues
-as before.
+a lock-out, some rows, a restart that the hazard analysis does not allow. The reason (standby.py of
+core) is stored. The end of the process is no such event: after a restart the cabinet continues as
+before.
 """
 
 from controller.core.base import standby

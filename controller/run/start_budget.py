@@ -52,8 +52,8 @@ class HeldFault:
     Stage 59e latches a fault of 5 s. A shorter fault would stay unseen, and the next start would
     clear it. So while a start is withheld, the converter is shown in its state "fault", and 59e
     latches. A start clears a fault that the converter has before its permit. A restart of the
-    controller forgets a fault that 59e has not latched. `is_held`: True until an
-    operator's reset; `is_withheld`: a start is wanted, and withheld.
+    controller forgets a fault that 59e has not latched. `is_held`: True until an operator's reset;
+    `is_withheld`: a start is wanted, and withheld.
     """
 
     def __init__(self, state_at: int, has_starts: bool) -> None:

@@ -64,8 +64,8 @@ class ToolReads:
         }
 
     def ask(self, bus: str, place: Place, is_energised: bool, now_us: int, end: End) -> int:
-        """Returns a refusal, or LATER if `end` will be called. Raises ValueError if `place`
-        is no read.
+        """Returns a refusal, or LATER if `end` will be called. Raises ValueError if `place` is no
+        read.
         """
         port = self._ports.get(bus)
         if port is None:
