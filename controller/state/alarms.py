@@ -27,8 +27,8 @@ def facts(
     recorded: record.Record | None = None,
     replacing: list[str] | None = None,
 ) -> Facts:
-    """The page `alarms` as plain data. recorded: shows when a row began that is older than
-    the journal; replacing: see proof_tests.facts.
+    """The page `alarms` as plain data. recorded: shows when a row began that is older than the
+    journal; replacing: see proof_tests.facts.
     """
     found = [rows.row_of(shadow, name, history) for name in shadow.standing]
     for row in found:

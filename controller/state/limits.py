@@ -43,8 +43,8 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     unit = min(range(shadow.layout.units), key=left_W)
 
     def order(index: int) -> tuple[int, int]:
-        """Sort key. Of equal limits the kernel names the first in NAMED, or the last if they
-        leave 0 W.
+        """Sort key. Of equal limits the kernel names the first in NAMED, or the last if they leave
+        0 W.
         """
         limit_W, place = limit_of_W(unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
