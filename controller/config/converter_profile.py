@@ -216,7 +216,7 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
 
 def _check_starts(file: str, found: Table) -> None:
     """Refuse a start that is also a set-up or a stop. The gate distinguishes frames only by
-    register and value, so it would refuse the set-up or let a start pass as a stop.
+    register and value, so it would refuse the set-up, or let the start pass at any time.
     """
     for at, step in enumerate(found["start"], 1):
         for name in ("setup", "stop") if step.function in WRITES else ():

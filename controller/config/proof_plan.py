@@ -1,8 +1,8 @@
 """The proof tests of a cabinet, and the earliest and latest time of each reaction.
 
 The header of the journal holds the plan. The earliest time follows from the limit image in the same
-header: debounce times and silences. For sensor, bus and write only the longest times are
-known, so in the earliest time these three count as zero.
+header: debounce times and silences. For sensor, bus and write only the longest times are known, so
+in the earliest time these three count as zero.
 """
 
 from array import array
