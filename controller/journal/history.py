@@ -32,10 +32,9 @@ def scope_of(name: str) -> str:
 
 
 class History:
-    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: one
-    for each keyframe. By instance name: `began_ms` (None: before the first keyframe), `began_code`
-    (the code at the begin, of the features in CODES), and `began_behind` (the devices that caused
-    the begin).
+    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: one for each
+    keyframe. By instance name: `began_ms` (None: before the first keyframe), `began_code` (the code
+    at the begin, of the features in CODES), and `began_behind` (the devices that caused the begin).
     """
 
     def __init__(

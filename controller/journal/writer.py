@@ -26,8 +26,7 @@ class JournalWriter:
     """
 
     def __init__(self, path: str, header: dict[str, Any], counts: Counts, capacity_bytes: int):
-        """header: see header_form.packed. After OSError or JournalError
-        every file is as it was before."""
+        """header: see header_form.packed. After OSError or JournalError every file is as before."""
         self._encoder = FrameEncoder(counts)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(
