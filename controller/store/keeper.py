@@ -1,9 +1,9 @@
 """The keeper: a process that saves the loop's records, and the loop's end of its socket.
 
 The loop does not save records itself, because it must never wait for a disk. It hands records over
-and receives acknowledgements. Each record holds everything that must survive. So a store
-that has failed is whole again once the newest record is durable: this record also holds the content
-of the records that failed.
+and receives acknowledgements. Each record holds everything that must survive. So a store that has
+failed is whole again once the newest record is durable: this record also holds the content of the
+records that failed.
 """
 
 import contextlib
@@ -28,8 +28,8 @@ SAVED = b"saved "  # then the number of the record
 
 class Keeper:
     """The loop's end; only the constructor and `close` wait. Record number n of `submit` is durable
-    when `saved` is n or more. `ok` is False from a failure until every record
-    is durable; `line` is the reason. It stays False once the process has died (`is_gone`).
+    when `saved` is n or more. `ok` is False from a failure until every record is durable; `line` is
+    the reason. `ok` stays False once the process has died (`is_gone`).
     """
 
     def __init__(self, directory: str, held: int | None = None):

@@ -1,6 +1,6 @@
 """The lines of the proof-test ledger as bytes, and the faults of a file of them. The hash of a
-record covers its values and the previous hash (chain.py). A last line counts as torn if a power
-cut can have left it so. Any other fault is damage, reported with its line number.
+record covers its values and the previous hash (chain.py). A last line counts as torn if a power cut
+can have left it so. Any other fault is damage, reported with its line number.
 """
 
 import json
@@ -30,9 +30,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 class Record(NamedTuple):
     """One line. kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py:
-    `row` is the unit), or a kind of replacements.py (row: the row of DUE, else the device;
-    remark: facts about the device). date: UTC day of the test; recorded_utc: time of writing, by
-    `clock`. tester: name with credentials. Hashes are hexadecimal.
+    `row` is the unit), or a kind of replacements.py (row: the row of DUE, else the device; remark:
+    facts about the device). date: UTC day of the test; recorded_utc: time of writing, by `clock`.
+    tester: name with credentials. Hashes are hexadecimal.
     """
 
     number: int
@@ -193,9 +193,7 @@ def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended
 
 
 def _wrong(record: Record | None, previous: str | None, newest: int) -> tuple[str | None, bool]:
-    """(fault or None, True if the record's own hash fits). previous: None
-    after a damaged line.
-    """
+    """(fault or None, True if the record's own hash fits). previous: None after a damaged line."""
     if record is None:
         return "is not a record", False
     if chain.link(bytes.fromhex(record.previous), record[: len(VALUES)]).hex() != record.hash:

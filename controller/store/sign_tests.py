@@ -1,10 +1,10 @@
 """Which units need a sign test. This follows from the ledger's records and from the CRC of each
 unit's devices.
 
-The sign of a power belongs to device, profile and firmware. So a record counts only for the
-devices that it names by their CRC (config/approval.py: place, contacts and profile). After a
-replacement, or if a device reports another serial number, a record without such a remark makes the
-test due again.
+The sign of a power belongs to device, profile and firmware. So a record counts only for the devices
+that it names by their CRC (config/approval.py: place, contacts and profile). After a replacement,
+or if a device reports another serial number, a record without such a remark makes the test due
+again.
 
 The controller refuses a start while a unit is held. A named person may accept a unit without a
 test. The ledger keeps this acceptance, and the test stays due. Nobody may accept a failed test.

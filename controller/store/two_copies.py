@@ -50,9 +50,7 @@ Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
-    """`state`: CLEAN to NEWER; `lines` to report; `salt`: the count of trips may begin
-    there.
-    """
+    """`state`: CLEAN to NEWER; `lines` to report; `salt`: the count of trips may begin there."""
 
     state: str
     record: Record | None
@@ -190,8 +188,8 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the file FAILED_NAME. Returns False if that fails; the
-    loop goes on then too.
+    """Create or remove the file FAILED_NAME. Returns False if that fails; the loop goes on then
+    too.
     """
     path = os.path.join(run_directory, FAILED_NAME)
     try:
