@@ -36,8 +36,8 @@ def tables_of(
 def read(
     file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: more names that a person
-    may have meant by a wrong key.
+    """{key: checked value or default} of a table. also: more names that a person may have meant by
+    a wrong key.
     """
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")

@@ -49,8 +49,8 @@ def is_secret(name: str) -> bool:
 
 
 def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
-    """The value as text. An integer with a unit also shows its plain number: 650 with the unit
-    (10, "degC") is "650 (65 degC)".
+    """The value as text. An integer with a unit also shows its plain number: 650 with the unit (10,
+    "degC") is "650 (65 degC)".
     """
     if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
         return shown(value)
