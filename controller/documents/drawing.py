@@ -61,9 +61,7 @@ def curves(
 
 
 def _framed(parts: Iterable[str]) -> str:
-    """A whole SVG file. Its background is white, because that of a browser may be
-    dark.
-    """
+    """A whole SVG file. Its background is white, because that of a browser may be dark."""
     look: dict[str, str | float | None] = {"font_size": 12, "style": "background:white"}
     box = f"0 0 {WIDTH_px} {HEIGHT_px + FOOT_px}"
     return tag("svg", "".join(parts), xmlns=XMLNS, viewBox=box, role="img", fill=FAINT, **look)

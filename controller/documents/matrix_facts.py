@@ -27,9 +27,7 @@ NO_STAGE: Facts = {
 
 
 def facts(found: Config | None = None, lines: Iterable[str] = ()) -> Facts:
-    """The matrix as plain data. found: a site, or None; lines: lines of
-    configuration.survey.
-    """
+    """The matrix as plain data. found: a site, or None; lines: lines of configuration.survey."""
     schedule = bus_times.schedule(found) if found else {}
     rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
     return {

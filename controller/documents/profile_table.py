@@ -13,9 +13,7 @@ RAW_VALUES = "a list of raw values"  # these words are shorter than the range of
 
 
 def blocks(arguments: Namespace) -> list[Block]:
-    """A table for each table of a profile; arguments.family: only the tables of this
-    family.
-    """
+    """A table for each table of a profile; arguments.family: only the tables of this family."""
     family = getattr(arguments, "family", None)
     found: list[Block] = [Heading(1, f"Every key of a profile{f' ({family})' if family else ''}")]
     for prefix, form in profile_form.every_table().items():
