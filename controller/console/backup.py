@@ -178,9 +178,7 @@ DIFFERS, LEFT = "differs", "left out"
 def _put_all(
     files: list[Kept], roots: dict[str, str], is_used: bool, is_dry: bool
 ) -> Iterator[tuple[str, str]]:
-    """(word, path) of each file. is_used: the box has a store. is_dry: only
-    check the places.
-    """
+    """(word, path) of each file. is_used: the box has a store. is_dry: only check the places."""
     for each in files:
         part, _, rest = each.name.partition("/")
         is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))

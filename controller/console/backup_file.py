@@ -39,8 +39,8 @@ class Kept(NamedTuple):
 
 
 def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes:
-    """The bytes of a backup; the first file is its list. cabinet: its name, None:
-    unknown; store: latches, lock-out and trips.
+    """The bytes of a backup; the first file is its list. cabinet: its name, None: unknown; store:
+    latches, lock-out and trips.
     """
     content = {
         "version": VERSION,

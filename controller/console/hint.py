@@ -92,8 +92,8 @@ def _run(arguments: Namespace) -> int:
 
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
-    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply); None: no
-    reply came.
+    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply); None: no reply
+    came.
     """
     if answered is None:
         raise cli.Ended(NO_START, no_answer.unanswered(arguments.run_dir, name))

@@ -17,8 +17,8 @@ class Failures:
     """Counts failed logins of one line. The count is in a file, because a hang-up or a new console
     must not clear it.
 
-    Several consoles may share a file. Each try reads the file first, and counts as failed
-    until the try has passed. So two wrong tries at the same moment count as two failures.
+    Several consoles may share a file. Each try reads the file first, and counts as failed until the
+    try has passed. So two wrong tries at the same moment count as two failures.
     """
 
     def __init__(self, path: str) -> None:
@@ -27,8 +27,8 @@ class Failures:
         self._look()
 
     def _look(self) -> None:
-        """Read the count of all consoles of this line. A count that could not be stored
-        is kept in memory.
+        """Read the count of all consoles of this line. A count that could not be stored is kept in
+        memory.
         """
         if self._is_stored:
             self.count, self._last_us = self._stored()

@@ -53,8 +53,8 @@ def _role(family: str) -> str:
 
 
 def lines(report: Facts, refused: int | None) -> Iterator[str]:
-    """The report for a person. refused: how many profiles that do not fit are shown; None:
-    all of them.
+    """The report for a person. refused: how many profiles that do not fit are shown; None: all of
+    them.
     """
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
     place = f"({report['port']}){baud}, read by {report['through']}"
@@ -124,8 +124,8 @@ def _fit(fit: Facts) -> Iterator[str]:
 
 
 def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> Iterable[str]:
-    """Lines to paste into a site file. roles: for each role, how many devices
-    got lines, including this one.
+    """Lines to paste into a site file. roles: for each role, how many devices got lines, including
+    this one.
     """
     name = report["bus"] if report["bus"] != "port" else "new"
     is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]

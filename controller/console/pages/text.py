@@ -33,9 +33,7 @@ def kilowatt(power_W: int | None, width: int = 0) -> str:
 
 
 def calibration(days: int | None) -> str:
-    """Due date of a gas detector's calibration in words; days: time until then; None:
-    unknown.
-    """
+    """Due date of a gas detector's calibration in words; days: time until then; None: unknown."""
     if days is None:
         return "unknown"
     if days >= 0:
@@ -170,9 +168,7 @@ def head(facts: Facts) -> list[str]:
 
 
 def checklist(start: Facts) -> str:
-    """Progress of the start checklist, "checklist 27 of 33: "; "": it does not
-    apply now.
-    """
+    """Progress of the start checklist, "checklist 27 of 33: "; "": it does not apply now."""
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 

@@ -107,8 +107,8 @@ def _opened(path: str) -> int:
 
 
 def _raw(before: list[Any], baud: int | None) -> list[Any]:
-    """Raw attributes, 8N1. CLOCAL, because no carrier is wired. No flow control, because
-    a stray XOFF would stop the output.
+    """Raw attributes, 8N1. CLOCAL, because no carrier is wired. No flow control, because a stray
+    XOFF would stop the output.
     """
     wanted = [*before[:_CC], list(before[_CC])]
     wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR

@@ -94,8 +94,8 @@ class View:
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A page of words.PAGES. part: number of the part from 0, modulo the number of
-        parts; extra: lines for the end of the page.
+        """A page of words.PAGES. part: number of the part from 0, modulo the number of parts;
+        extra: lines for the end of the page.
         """
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
