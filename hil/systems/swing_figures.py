@@ -55,8 +55,8 @@ def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | No
 
 
 def kernel_2s(result: Result) -> Found:
-    """Percentage by which the grid power fluctuates less than the load, as means over 2 s, in the
-    minutes of a day without an outage that the kernel ran too.
+    """Percentage by which the grid power fluctuates less than the load, as means over 2 s. Only the
+    minutes that ran with the kernel, on a day without an outage, count.
     """
     found = _plain(result)
     return (found["calmer_2s"], None, found["load_2s_kW"]) if found else (None, None, None)
