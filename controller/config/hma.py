@@ -69,7 +69,9 @@ def chemistry_of(chain: list[Layer]) -> str:
 def hard_wired_rows(
     facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
 ) -> list[int]:
-    """Rows with a contact that neither channel B nor a fact of the analysis replaces by wire."""
+    """Rows that must act by wire: their contact is fitted, channel B does not act for them, and no
+    fact of the analysis replaces the wiring.
+    """
     return [
         row
         for row, how in WIRED.items()
