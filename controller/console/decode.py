@@ -64,7 +64,7 @@ def _decode(arguments: Namespace) -> int:
 
 
 class Survey(NamedTuple):
-    """What a capture has: frames of CAN, events of Modbus and their units, the last time."""
+    """Content of a capture: numbers of CAN frames and Modbus events, their units, the last time."""
 
     path: str
     frames: int
