@@ -18,7 +18,7 @@ from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology
 
 IMAGE_BYTES_MAX = 1 << 22
-PROGRAM = "program"  # CRC of every table of the kernel: a stage is more than its thresholds
+PROGRAM = "program"  # CRC of all tables of the kernel, because a stage is more than its thresholds
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
@@ -53,8 +53,8 @@ def devices(config: Config) -> dict[str, int]:
 
 
 def path_identity(config: Config) -> str:
-    """CRC in hex over everything between the meters and the converters, because a measured delay is
-    only valid for its path.
+    """CRC in hex over the whole path from the meters to the converters. A measured delay is only
+    valid for the path on which it was measured.
     """
     buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
     path = (list(config.control_image), sorted(devices(config).items()), buses)
@@ -81,7 +81,9 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
 
 @functools.cache
 def _program_crc() -> int:
-    """CRC of the program's tables. They never change while it runs, so the 10 ms are spent once."""
+    """CRC of the program's tables. It takes 10 ms and is computed once, because the tables never
+    change while the program runs.
+    """
     return peer.table_crc()
 
 
@@ -153,7 +155,7 @@ def _parts(name: str) -> tuple[str, str, str]:
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Sort key: instances of one stage together, in the order of the matrix."""
+    """Sort key: the instances of a stage stay together, in the order of the matrix."""
     stage = _parts(name)[1]
     return (list(BY_ID).index(stage) if stage in BY_ID else len(BY_ID), name)
 

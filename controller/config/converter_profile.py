@@ -66,8 +66,8 @@ def parts(file: str, top: Table, made: Made) -> Table:
 
 
 def _check_signs(file: str, registers: dict[str, Register]) -> None:
-    """Refuse a current or power of the DC side whose direction is not stated: a magnitude would
-    look like a current that always discharges.
+    """Refuse a current or power of the DC side whose direction is not stated, because a magnitude
+    would look like a current that always discharges.
     """
     has_way, is_way = DIRECTION in registers, False
     for name in SIGNED:
@@ -90,7 +90,9 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
 
 
 def _check_states(file: str, registers: dict[str, Register]) -> None:
-    """Refuse states if none means "runs", or none means "stopped": no stop would ever be seen."""
+    """Refuse states without one that means "runs" or without one that means "stopped", because then
+    no stop would ever be seen.
+    """
     states = {*registers["state"].values.values()} if "state" in registers else PCS_STATES
     if not (states <= PCS_STATES and states & RUNS and states & STOPPED):
         allowed = "states 0..7, with 3 or 4 (it runs), and 0, 1 or 7 (it has stopped)"
@@ -145,7 +147,9 @@ def _check_role(file: str, path: Path, value: Table) -> None:
 
 
 def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -> None:
-    """Refuse a written value that gives the power back to the device: 0 W must be held."""
+    """Refuse a written value that gives the power back to the device, because the device must hold
+    0 W.
+    """
     for key in keys:
         if value["release"] is not None and value[key] == value["release"]:
             allowed = "a value that holds the power; this one is `release`"
@@ -170,8 +174,9 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
 
 
 def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
-    """Refuse an idle mode that is also a charge or discharge in two forms. A magnitude of both ways
-    would go the wrong way for one frame. A number behind the mode is unknown when it is written.
+    """Refuse an idle mode that is also a charge or discharge in two forms. If one magnitude serves
+    both ways, the power would go the wrong way for one frame. A number that is written after the
+    mode is not known yet when the mode is written.
     """
     for at, frame in enumerate(frames, 1):
         others = [each.role for one in frames if one is not frame for each in one.values]
@@ -210,8 +215,8 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
 
 
 def _check_starts(file: str, found: Table) -> None:
-    """Refuse a start that is also a set-up or a stop. The gate distinguishes them by register and
-    value: it would refuse the set-up, or let the start pass.
+    """Refuse a start that is also a set-up or a stop. The gate distinguishes frames only by
+    register and value, so it would refuse the set-up, or let the start pass at any time.
     """
     for at, step in enumerate(found["start"], 1):
         for name in ("setup", "stop") if step.function in WRITES else ():

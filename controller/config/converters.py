@@ -22,7 +22,7 @@ from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
 from safety.signals import PCS_FAULT
 
-# equipment of [not_fitted]: what a person accepts
+# {equipment of [not_fitted]: text about what a person accepts with it}
 RESTS = {
     "pcs_faults": "reports no fault bits: stage 59c does not see a fault of it",
     "pcs_state": 'reports no state "fault" (row 59); without any state row 56 takes the command',
@@ -74,7 +74,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def _is_tracked(config: Config, device: Device) -> bool:
-    """Whether load tracking asks this converter for set-points."""
+    """True if load tracking asks this converter for set-points."""
     rated_W = config.unit_tables[device.index]["rated_W"]
     return config.control["track_dead_band_W"] <= rated_W
 
@@ -133,7 +133,7 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
 def gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> ConverterGate:
-    """The gate of a converter by registers, by its profile alone. place: as of FormGate."""
+    """The gate of a converter by registers, made only from its profile. place: see FormGate."""
     profile = device.profile
     writes = []
     for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):

@@ -23,9 +23,9 @@ OF_CONVERTERS = {
     "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
     "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),
 }
-# {acceptance of a register map or CAN table that no reading proves ("map only"): (kind of device,
-# its roles)}. maps.py finds the devices. A type need not permit it, because its sites choose
-# devices.
+# {acceptance of a map that no reading proves ("map only"), a register map or CAN table: (kind of
+# device, its roles)}. maps.py finds the devices. A type need not permit it, because its sites
+# choose devices.
 MAPS = {
     "pcs_map": ("converter", ("pcs",)),
     "bms_map": ("rack BMS", ("bms",)),
@@ -65,7 +65,7 @@ REQUIRED = (
     "permit_1_closed",
     "permit_2_closed",
 )
-# Contacts that a cabinet may leave out without an acceptance: without them every row acts.
+# Contacts that a cabinet may leave out without an acceptance, because every row acts without them.
 OPTIONAL = ("source_code",)
 # Everything that a file may lack. A missing contact of REQUIRED cannot be accepted; reports name
 # it.
@@ -83,14 +83,18 @@ def not_reported(name: str) -> str:
 
 
 def rows_of(name: str) -> tuple[int, ...]:
-    """Rows with a stage that needs this equipment or this contact of REQUIRED, rising."""
+    """Numbers of the rows with a stage that needs this equipment, or this contact of REQUIRED,
+    sorted.
+    """
     if name in MAPS:
         return rows_read_by(MAPS[name][1], INPUTS if name == "io_map" else ())
     return _rows([stage for stage in m.STAGES if _needs(stage, name)])
 
 
 def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ...]:
-    """Rows with a feature that these roles, or one of these contacts, give, rising."""
+    """Numbers of the rows with a feature that comes from these roles or from one of these contacts,
+    sorted.
+    """
     found = []
     for stage in m.STAGES:
         for each in records.features(stage):
@@ -109,10 +113,12 @@ def rows_of_input(name: str) -> tuple[int, ...]:
 
 
 def _needs(stage: tuple, name: str) -> bool:
-    """A value that a BMS does not report is needed unless the BMS itself replaces the stage."""
+    """True if a stage needs this equipment. It does not need a value that the BMS does not report
+    if the BMS itself replaces the stage.
+    """
     demand = stage[m.S_DEMAND]
     if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:
-        return True  # the breaker ends the current, because the contactors may not
+        return True  # there the breaker must end the current, because contactors may not
     if name in OF_CONVERTERS:
         return stage[m.S_SCOPE] == UNIT and stage[m.S_FEATURE] in OF_CONVERTERS[name][1]
     if name in _DEMANDS:

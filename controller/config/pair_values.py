@@ -42,8 +42,8 @@ KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: rank of its layer, NO_RANK without one; is_key: a file may change
-    it; sum_of: its words in WORDS, "" for the value of a key.
+    """One side of a pair. rank: rank of its layer, NO_RANK if it is in no file; is_key: a file may
+    change the number; sum_of: its words in WORDS, "" for the value of a key.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Number(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Text of a wrong value."""
+        """The number as text, for a refusal of it."""
         value = in_unit(self.value, self.unit)
         return f"{value} ({self.sum_of})" if self.sum_of else value
 
@@ -79,7 +79,7 @@ class Tables:
         self._of_scope = functools.cache(self._tables)
 
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
-        """(low, high) of each table of the scope that has both."""
+        """(low number, high number) in each table of the scope that has both."""
         for path, table in self._of_scope(scope):
             found = [self._number(path, table, name) for name in (low, high)]
             if found[0] is not None and found[1] is not None:
@@ -127,7 +127,7 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
-    # below this nothing cools the cells; None: nothing does at all
+    # temperatures below which a device does not cool the cells; None: it cools none at all
     cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),

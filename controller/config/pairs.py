@@ -1,8 +1,8 @@
 """Pairs of numbers that must agree. Each number alone is checked before, by its range.
 
 REFUSED: the two numbers contradict each other. DOUBT: they are more likely a mistake, such as kW
-for W or a digit too many; `firebreak check` prints a line. NO_EFFECT: a number has no effect. It is
-no doubt if a later layer has tightened the other number.
+for W or a digit too many; `firebreak check` prints a line. NO_EFFECT: a number has no effect. This
+is no doubt if a later layer has tightened the other number.
 """
 
 from collections.abc import Iterator
@@ -163,7 +163,7 @@ class Pair(NamedTuple):
     verdict: str
     why: str
     times: Fraction
-    room: int  # 1 of `<`
+    room: int  # 1 if the row has `<`, else 0
 
 
 def _pairs() -> Iterator[Pair]:
@@ -186,7 +186,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def doubts(values: Values, config: Config) -> tuple[str, ...]:
-    """One line for each pair that is more likely a mistake than intended."""
+    """One line for each pair that is more likely a mistake than an intention."""
     found = []
     for pair, low, high in _broken(values, config):
         if pair.verdict != REFUSED:
@@ -217,8 +217,8 @@ def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
 
 
 def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
-    """(number to change, its value as text, allowed values). The number is that of the later layer;
-    of two limits it is the one without effect.
+    """(number to change, its value as text, allowed values). The number to change is the one of the
+    later layer; of two limits, the limit without effect.
     """
     is_high = high.is_key and (not low.is_key or high.rank >= low.rank)
     if is_high and not (pair.verdict == NO_EFFECT and low.is_key):

@@ -62,7 +62,7 @@ def facts(name: str, profile: Profile) -> Facts:
 
 
 def _buses(profile: Profile, roles: list[str]) -> list[str]:
-    """Kinds of bus that the device may be on, each once."""
+    """Kinds of bus that the device may be on, without repeats."""
     kinds = [devices.bus_kinds(role, profile.family) for role in roles]
     return list(dict.fromkeys([kind for each in kinds for kind in each]))
 
@@ -95,7 +95,9 @@ def lacks(profile: Profile) -> Iterator[str]:
 
 
 def sign(profile: Profile) -> str:
-    """Statement of the profile about the sign of power or current, "" for other devices."""
+    """Statement of the profile about the sign of power or current; "" for a device that has
+    neither.
+    """
     if profile.family == METER:
         counts = "counts export as positive" if profile.settings["inverted"] else "counts import"
         return f"the meter {counts}; the box: import is positive"
@@ -129,8 +131,8 @@ def _way(register: Register) -> str:
 
 
 def watchdog(profile: Profile) -> str | None:
-    """Reaction of the device when it receives nothing. "none": nothing stops it. None: it moves
-    nothing, or the profile does not say.
+    """Reaction of the device when it receives nothing. "none": nothing stops it. None: the device
+    moves no power, or the profile does not say.
     """
     settings = profile.settings
     if profile.family == REGISTER_PCS:
@@ -153,8 +155,8 @@ def tracking(profile: Profile) -> bool | None:
 
 
 def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
-    """The reads of a Modbus device: registers, period, and the longest time on a serial line. of:
-    the SunSpec model from whose ID register the address counts.
+    """The reads of a Modbus device: registers, period, and the longest time on a serial line. The
+    entry `of` is the SunSpec model from whose ID register the address counts.
     """
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
@@ -225,7 +227,7 @@ def writes(profile: Profile) -> list[str]:
 
 
 def _command(profile: Profile, name: str, row: Facts) -> str:
-    """A frame to a BMS: its data, and those while the contactors shall be closed."""
+    """A frame to a BMS in words: its data, and its data while the contactors shall be closed."""
     data, close = [_data(row[key]) for key in ("data", "data_close")]
     if row.get("count_max"):
         data = f"1 to {row['count_max']}"

@@ -1,5 +1,5 @@
-"""Makes each request that a driver may send later once, so that a request that no frame can hold is
-refused early.
+"""Makes once each request that a driver may send later. So a request that fits in no frame is
+refused before the cabinet runs.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from drivers.sunspec import Places
 
 UNIT_ID = 1
 STANDARD_MAX, EXTENDED_MAX = 0x7FF, 0x1FFF_FFFF
-# the points of each write of a SunSpec converter: they follow each other
+# Points of each write of a SunSpec converter, which lie one after the other.
 SUNSPEC_WRITES = (
     ("704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetRvrt"),
     ("704.WSetEnaRvrt", "704.WSetRvrtTms"),
@@ -33,7 +33,7 @@ READS = (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS)
 
 
 def check(driver: Any) -> None:
-    """Raise ValueError for a request that no frame can hold."""
+    """Raise ValueError for a request that fits in no frame."""
     if hasattr(driver, "schedule"):
         driver.schedule()
     if driver.profile.serial["registers"]:

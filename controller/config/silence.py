@@ -9,7 +9,7 @@ from controller.forms.field import Entry
 from controller.forms.refusal import ConfigError, Path, not_allowed
 from drivers.profile import Profile
 
-# section, key, longest time in ms, least periods of the device, roles of the device
+# (section, key, longest budget in ms, least budget in periods of the device, roles of the device)
 BUDGETS = (
     ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2", "io_3")),
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),

@@ -10,13 +10,14 @@ from controller.config.silence import entry_of
 from controller.config.values import Values
 from controller.forms.refusal import Path, dotted
 
-# Median of a whole tick on one core of a server (`python -m hil bench tick`), without moving bytes.
+# Median times of a tick on one core of a server (`python -m hil bench tick`), without the time to
+# move bytes.
 BASE_US, RACK_US, UNIT_US = 250, 22, 37
 SHARE = 10  # a tick may use a tenth of its period: a small box takes several times as long
 
 
 def cost_us(config: Config) -> int:
-    """Estimate of what a tick costs on one core of a server."""
+    """Estimated time of a tick on one core of a server, us."""
     return BASE_US + RACK_US * config.racks + UNIT_US * config.units
 
 
@@ -55,7 +56,9 @@ def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterato
 
 
 def _buffered(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
-    """A doubt if a stated path delay is nearer to the path without the capacitors at the racks."""
+    """A doubt if a stated path delay fits better to the path without the capacitors at the racks
+    than to the path with them.
+    """
     meter, path = track_path.source(config), ("control", track_path.DELAY)
     buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]
     found_ms = track_path.parameters(config, every)[track_path.DELAY]

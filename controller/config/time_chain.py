@@ -49,7 +49,7 @@ OUTPUTS = (
 )
 WAITS = {m.DC_OPEN: "open_after_stop_ms", m.DC_OPEN_AT_ZERO: "open_at_zero_ms_max"}
 LINK_BAUD_BD = 115_200  # used for a site without channel B
-# Scans of the limit image and of the clocks: only the next scan finds a change just after a scan.
+# Scans of the limit image and of the clocks. A change just after a scan is found by the next scan.
 SCANS = 2
 # safety/gas.py and heating.py compute some features once a second, so a change just after one
 # second is found in the next. Row 53 adds its signs with every frame, and row 22's sign comes once
@@ -59,7 +59,7 @@ SECOND_MS = 1000
 
 
 class Part(NamedTuple):
-    """One part of a chain: its name, its time, True if the time is assumed."""
+    """One part of a chain: its name, its time, and whether the time is assumed."""
 
     what: str
     time_ms: int
@@ -124,7 +124,7 @@ def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def opening_ms(config: Config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors, None without a limit."""
+    """Longest time from the drop of the outputs to open contactors; None: no limit."""
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait] + OPENING_MS
 
@@ -155,7 +155,7 @@ def _source(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
-    """[Part] of sensor and bus, [] of a feature that no device reads."""
+    """[Part] of sensor and bus; []: no device reads the feature."""
     if feature.contacts:
         modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
         bus_ms = max([0, *[_device_ms(schedule, each, "read inputs") for each in modules]])
@@ -170,7 +170,9 @@ def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
 
 
 def _self_test_ms(config: Config, name: str) -> int:
-    """One round of the slowest test: program by ticks, memory by seconds, two clocks."""
+    """Time of one round of the slowest self-test: program by ticks, memory by seconds, two
+    clocks.
+    """
     second_ms = program_memory.SECOND_US // 1000
     if name == "cpu_temperature_ddegC":
         return second_ms
@@ -181,7 +183,9 @@ def _self_test_ms(config: Config, name: str) -> int:
 
 
 def _link_ms(config: Config) -> int:
-    """Time of the slowest message of channel B: an input differs. Its step and its frame follow."""
+    """Time until channel B sends its slowest message, which says that an input differs. Its step
+    and its frame follow.
+    """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
@@ -192,7 +196,7 @@ def frame_ms(baud_Bd: int) -> int:
 
 
 def _silence_ms(config: Config, stage: tuple) -> int:
-    """The silence that is the cause; 0 for a cause inside the kernel."""
+    """The time of silence if a silence is the cause; 0: the cause is inside the kernel."""
     feature = records.feature(stage)
     level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:

@@ -10,7 +10,8 @@ from drivers import wear
 from drivers.profile import Profile
 
 DAY_MS = wear.DAY_US // 1000
-# Time after which an unchanged value of a site device is written again, unless its profile says it.
+# Time after which an unchanged value of a site device is written again, unless its profile has
+# another time.
 REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 

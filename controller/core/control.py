@@ -62,8 +62,9 @@ class Control:
         return setpoint_W
 
     def _trusted(self, known: Known) -> Known:
-        """Known, without a meter that others contradict. Off the grid the functions judge the
-        meters themselves, because the meters show a dead bus.
+        """Known, without a meter that other measurements contradict. Off the grid both meters stay
+        in Known: there they may measure a bus without voltage, and the functions that read them
+        judge that themselves.
         """
         found = self.found
         if found.is_off_grid:

@@ -12,7 +12,9 @@ from controller.core.base.answers import WIDE_W
 
 PERMILLE = 1000
 MINUTE_MS = 60_000
-# A unit comes back above this part of the least power, and leaves below the least power.
+# The least power of some units is the total at which each of them gives its own least power. An
+# additional unit comes back above BACK_PERMILLE of the least power of all the units with it. It
+# leaves below that least power.
 BACK_PERMILLE = 1500
 STAY_PERMILLE = 1250  # a unit in use stays before one whose weight is at most 25 % higher
 
@@ -31,7 +33,7 @@ class InUse:
         self.state = array("i", [MINUTE_MS, 0, WIDE_W, (1 << len(rated_W)) - 1])
 
     def rests(self, unit: int) -> bool:
-        """True: the other units carry the power of this unit (from 0)."""
+        """True: this unit (from 0) is not in use; the other units carry the whole power."""
         return not self.state[S_MASK] >> unit & 1
 
     def step(

@@ -10,14 +10,17 @@ from controller.store.stored_record import Record
 
 
 class Approval:
-    """`before`: {name: number} of the last approved image; `code`: of the image to approve."""
+    """`before`: {name: number} of the last approved image; `code`: code of the image to approve."""
 
     def __init__(self, config: Config, record: Record, image: ProcessImage):
-        """record: of the last run; image: the process image, which shows the person's name."""
+        """record: the last record of the last run; image: the process image, which shows the
+        person's name.
+        """
         own = approval.of(config)
         self.before = approval.unpacked(record.approved)
         self.code = approval.code(self.before, own)
-        # Another version of zlib packs the same image in other bytes.
+        # An equal image counts as approved even if other bytes are stored: another version of zlib
+        # packs it into other bytes.
         self._own = record.approved if self.before == own else approval.packed(own)
         self.value = StoredValue(
             (record.approved, record.approved_by),

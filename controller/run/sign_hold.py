@@ -17,7 +17,9 @@ def codes_of(config: Config) -> list[str]:
 
 
 def of_ledger(config: Config, state_directory: str) -> tuple[set[int], list[str]]:
-    """(units from 1, lines about a start that waits for them). Without a ledger all are held."""
+    """(units from 1, lines about a start that waits for them). Without a ledger every unit
+    is held.
+    """
     records: tuple[Record, ...] = ()
     lines = []
     try:

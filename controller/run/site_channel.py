@@ -27,9 +27,9 @@ class SiteChannel:
 
     def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
         """Write the actuators of this device, in the order of its role. An actuator that the
-        profile does not write is left out: a PV inverter may only be measured. Nothing is sent
-        before all reads of the device have been tried: a device that reports "stopped" may give
-        power.
+        profile does not write is left out, as for a PV inverter that is only measured. Nothing is
+        sent before all reads of the device have been tried, because a device that reports "stopped"
+        may still give power.
         """
         for read in self.driver.service(now_us):
             self._port.submit(read)
@@ -62,9 +62,9 @@ class SiteChannel:
 
 
 def _may_write(each: ActuatorChain) -> bool:
-    """False until the feedback has been heard since the start: a 0 would stop the engine that
-    carries an island. If the rest value is safe, a device whose reports are refused gets it: an
-    inverter with the wrong sign would feed in all that it can.
+    """False until the feedback has been heard since the start, because a 0 would stop the engine
+    that carries an island. A device whose reports are refused still gets its rest value, if that
+    value is safe: otherwise an inverter with the wrong sign would feed in all that it can.
     """
     feedback, is_rest_safe = each.actuator.feedback, each.actuator.silent == TO_REST
     return each.view.is_heard(feedback) or is_rest_safe and each.view.is_refused(feedback)

@@ -26,11 +26,13 @@ class Acknowledging(Protocol):
 
 class StoredValue(Generic[T]):
     """`in_effect`: the value now. `chosen`: the value in every next record. `is_new`: no record has
-    `chosen` yet. `number`: of the first record that has it.
+    `chosen` yet. `number`: number of the first record that has `chosen`.
     """
 
     def __init__(self, value: T, show: Callable[[T], object] | None = None):
-        """value: of the last run's record; show(value): called with each that takes effect."""
+        """value: from the record of the last run; show(value): called with each value that takes
+        effect.
+        """
         self.in_effect = self.chosen = value
         self.is_new = self._is_awaited = self._is_overruled = self._is_store_first = False
         self.number = self._waited_ms = 0
@@ -39,7 +41,8 @@ class StoredValue(Generic[T]):
             show(value)
 
     def take_effect(self, value: T, is_awaited: bool = False) -> None:
-        """Let a value act before it is stored. The sender of a change that waits gets OVERRULED."""
+        """Let a value act before it is stored. A sender whose change still waits
+        for the store gets OVERRULED."""
         if self._is_awaited and self._is_store_first:
             self._is_awaited, self._is_overruled = False, True
         self._choose(value, is_awaited or self._is_awaited, False)
@@ -65,7 +68,9 @@ class StoredValue(Generic[T]):
             self.number, self.is_new = number, False
 
     def settle(self, keeper: Acknowledging, elapsed_ms: int) -> int:
-        """Settle a tick: ACCEPTED, NOT_STORED (void), UNSTORED (in effect), OVERRULED or 0."""
+        """Called once a tick. Returns 0 or how the change ended: ACCEPTED, NOT_STORED (it is void),
+        UNSTORED (it is in effect), OVERRULED.
+        """
         if self._is_overruled:
             self._is_overruled = False
             return operator_commands.OVERRULED
@@ -84,7 +89,9 @@ class StoredValue(Generic[T]):
         return self.void(operator_commands.NOT_STORED)
 
     def void(self, answer: int = 0) -> int:
-        """Undo what is not in effect, also in a new record. `answer` if a sender waits."""
+        """Undo a change that is not in effect yet, also in a new record. Returns `answer` if a
+        sender waits, else 0.
+        """
         self.is_new = self.is_new or self.chosen != self.in_effect
         self.chosen = self.in_effect
         return self._answer(answer)

@@ -27,12 +27,12 @@ POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
 
 
 def answer(given: Situation, job: Job) -> Facts:
-    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}. With known meters
-    also:
+    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}. If the meters are
+    known, these facts too:
 
-    course: the possible future that decides, None if there is only one; margin_W, margin_Wh: None
-    without a yes, or if the battery is not needed; needed_W: power of the battery in the worst
-    moment; given_Wh: energy of the battery during the job.
+    course: the possible future that decides, None if there is only one; margin_W, margin_Wh: spare
+    power and energy, None if the answer is not yes or the battery is not needed; needed_W: power
+    that the battery must give in the worst moment; given_Wh: energy that it gives during the job.
     """
     if given.unknown:
         return not_known(job, given.unknown)
@@ -64,7 +64,9 @@ def answer(given: Situation, job: Job) -> Facts:
 
 
 def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
-    """Each limit behind the answer. valid_s None: no end; decides: it decides the worst moment."""
+    """Each limit on which the answer depends. valid_s None: the limit has no end; decides: the
+    limit decides the worst moment.
+    """
     connection, tracking = given.connection, given.tracking
     words: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
     for each in given.hints:
@@ -85,7 +87,7 @@ def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:
-    """The answer without a forecast; unknown: in words."""
+    """The answer if no forecast is possible; unknown: the unknown values, in words."""
     return {"answer": NOT_KNOWN, **job._asdict(), "missing": [], "unknown": list(unknown)}
 
 

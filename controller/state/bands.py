@@ -1,8 +1,8 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
-A reply that repeats the value before it is not a sample: a meter that holds its value would add
-power to the upper band. A frozen meter gives no samples. A band is observable up to a third of the
-sample rate. The loop never computes this.
+A reply that repeats the value before it does not count as a sample, because the steps of a meter
+that holds its value would add power to the upper band. So a frozen meter gives no samples. A band
+is observable up to a third of the sample rate. The loop never computes these powers.
 """
 
 from collections import deque
@@ -25,7 +25,7 @@ PERIODS_MIN = 3  # periods of the lower edge of a band that are needed, without 
 GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; after a longer gap the window restarts
 LOST_PERCENT_MAX = 20
 KEPT_FOR_MS = 5000  # `Samples.facts` computes anew only after this time
-CHANGES_MIN = 8  # fewer changes of the value do not show how long a meter holds it
+CHANGES_MIN = 8  # with fewer changes it is unknown for how long the meter holds a value
 
 
 class Samples:
@@ -52,7 +52,7 @@ class Samples:
 
     def feed(self, frame: Frame) -> None:
         """Take the replies of one tick."""
-        if self._sequence is not None:  # each frame that the reader has lost was a tick too
+        if self._sequence is not None:  # a lost frame was a tick too, so its time counts
             lost = max(0, frame.sequence - self._sequence - 1)
             self._now_ms += (lost + frame.elapsed_ticks) * self._tick_ms
         self._sequence = frame.sequence
@@ -62,7 +62,9 @@ class Samples:
                 replies.feed(self._now_ms, frame.fresh, self._inp)
 
     def facts(self) -> Facts:
-        """{window_s, load, grid, battery}, each as of `measured`, at most 5 s old."""
+        """{window_s, load, grid, battery}; each power in the form of `measured`, at most 5
+        s old.
+        """
         if self._facts is None or self._now_ms - self._facts[0] >= KEPT_FOR_MS:
             self._facts = self._now_ms, self._computed()
         return self._facts[1]
@@ -77,7 +79,7 @@ class Samples:
 
 
 class _Replies:
-    """`kept`: sums of some input words, over the last WINDOW_MS."""
+    """`kept`: the replies of the last WINDOW_MS. The power of a reply is a sum of input words."""
 
     def __init__(self, groups: list[int], words: list[int]) -> None:
         self.groups, self._words, self._waits_for = groups, words, set(groups)
@@ -105,7 +107,7 @@ def sample_ms_of(header: Facts) -> int:
 
 
 def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int) -> Facts:
-    """The rms of each band of one power. A band that is only partly observable also has a reason.
+    """The rms of one power in each band. A band that is not wholly observable also has a reason.
 
     replies: oldest first. sample_ms: least time between two samples.
     """
@@ -134,7 +136,9 @@ def none_of(why: dict[str, str]) -> Facts:
 
 
 def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:
-    """See `measured`. powers: of spectrum.powers; step_s: of samples; sample_s: of the meter."""
+    """See `measured`. powers: result of spectrum.powers; step_s: time between two of its samples;
+    sample_s: time between two samples of the meter.
+    """
     limit_Hz = 1 / (3 * sample_s)
     rms_W: dict[str, int | None] = {}
     why: dict[str, str] = {}
@@ -172,8 +176,8 @@ def _unbroken(replies: list[Reply], now_ms: int, gap_ms: int) -> list[Reply]:
 def _spread(
     kept: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
 ) -> list[int | None]:
-    """The last value in each step of time, None without a value. The steps are shifted so that most
-    of them hold a change.
+    """The last value in each step of time, None without a value. The steps are shifted so that as
+    many of them as possible contain a change of the value.
     """
     first_ms = kept[0][0]
     shift_ms = max(

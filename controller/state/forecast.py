@@ -19,20 +19,21 @@ from safety.tapers import taper_permille
 # Longer steps than T / 2 of load tracking (30 s or more) would make the reference oscillate.
 STEP_S, LONG_STEP_S = 5, 20
 LONG_S = 7200
-# Margin of the energy: the state of charge is in whole permille, and the reserve closes by a ramp.
+# Margin of the energy: the state of charge is known only in whole permille, and near the reserve
+# the limit of discharge falls by a ramp.
 MARGIN_PERMILLE = 5
 # A limit below the rated power changes with voltage and BMS: 5 % may be missing later.
 LIMIT_LEFT_PERMILLE = 950
 # Modules without cooling warm by this in an hour at 1 C. The heat grows with the square of the
 # power. Racks of 280 Ah cells at 25 degC warmed by 2.0 K in half an hour at 0.39 C (assumed).
 WARM_DDEGC_PER_C2_H = 300
-BMS_DDEGC = 20  # a BMS may derate so much below the taper of the controller (assumed)
+BMS_DDEGC = 20  # a BMS may begin to derate at a temperature lower by this (assumed)
 LEVELS = 6  # levels of a load that swings: means of its sorted values
 TICK_MS, PERMILLE = 1000, 1000
 
 
 class Job(NamedTuple):
-    """A rise of the load of the whole connection, from at_s (from now) on, for for_s."""
+    """A rise of the load of the whole connection. It begins at_s from now and lasts for_s."""
 
     power_W: int
     at_s: int
@@ -40,8 +41,8 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: needed from the battery beside the largest import; can_W: possible; cool_W: possible
-    without warming.
+    """need_W: power that the battery must give beside the largest import; can_W: power that it can
+    give; cool_W: power that it could give if the modules did not warm.
     """
 
     need_W: float
@@ -53,12 +54,14 @@ class Moment(NamedTuple):
 
     @property
     def spare_W(self) -> float:
-        """Power beyond the need; below 0: missing."""
+        """Power that the battery can give beyond the need; below 0: power is missing."""
         return self.can_W - self.need_W
 
 
 class Interval(NamedTuple):
-    """An interval of peak shaving. spare_W: import that is left, as a mean over the job's time."""
+    """An interval of peak shaving. spare_W: import that is left in it, as a mean over the time that
+    the job runs in it.
+    """
 
     spare_W: float
     begin_s: int
@@ -66,12 +69,12 @@ class Interval(NamedTuple):
 
 
 class Forecast:
-    """The forecast is made at once. left_Wh: lowest energy above reserve and margin while the
-    battery is needed.
+    """A forecast, complete after the constructor. left_Wh: lowest energy above reserve and margin
+    while the battery is needed.
     """
 
     def __init__(self, given: Situation, job: Job, course: Course | None = None) -> None:
-        """course: a possible future; without it each source goes on."""
+        """course: a possible future; None: every source renews its hints."""
         self.course = course or Course(given, RENEWED)
         self._given, self._job, self._peak = given, job, given.peak
         battery, tracking = given.battery, given.tracking
@@ -103,11 +106,13 @@ class Forecast:
 
     @property
     def margin_W(self) -> float:
-        """Power by which the job may be larger, by power and intervals, without energy."""
+        """Power by which the job could still rise within the limits of power and the intervals of
+        peak shaving. The energy is not checked here.
+        """
         return min([self.worst.spare_W, *[each.spare_W for each in self.intervals]])
 
     def _run(self) -> None:
-        """Step to the end of the job; with peak shaving to the end of its interval."""
+        """Step to the end of the job; with peak shaving, to the end of its last interval."""
         peak, job_end_s = self._peak, self._job.at_s + self._job.for_s
         ends_s: range = range(job_end_s, job_end_s + 1)
         if peak:
@@ -159,7 +164,7 @@ class Forecast:
         return max(0.0, self._peak_left_Ws(peak)) / left_s
 
     def _warm_share(self) -> float:
-        """Share of the limit that a rise of the temperature and an early BMS leave."""
+        """Share of the limit that is left if the modules warm and the BMS derates early."""
         ends = self._given.battery.taper_ddegC
         now = taper_permille(self._given.battery.hottest_ddegC, *ends)
         then = taper_permille(round(self.ddegC) + BMS_DDEGC, *ends)
@@ -183,7 +188,9 @@ class Forecast:
         export_W_max = course.export_W_max(now_s, slot)
 
         def imported_W(wanted_W: float) -> float:
-            """Mean import if load tracking wants wanted_W: its choice, obligations, then limits."""
+            """Mean import if load tracking wants an import of wanted_W. First its choice bounds the
+            import, then the obligations, then the limits.
+            """
             found = 0.0
             for each_W in loads_W:
                 own_W = each_W - base_W if is_exact else wanted_W

@@ -4,7 +4,7 @@ from controller.core.policies import meter_sign, path_delay
 from controller.journal.snapshot import Shadow
 from controller.state.base import Facts
 
-# by code of meter_sign.O_DELAY_SOURCE
+# in the order of the codes of meter_sign.O_DELAY_SOURCE
 SOURCES = ("nominal", "measured", "stored", "not believed")
 
 

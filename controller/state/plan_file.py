@@ -46,7 +46,7 @@ def _is_line(value: Any) -> bool:
 
 
 def _or_null(field: Field) -> Field:
-    """The same field, where null is allowed too."""
+    """The same field, but null is allowed too."""
     test, words, _ = field.allowed
     return passing(lambda value: value is None or test(value), f"{words}, or null")
 
@@ -90,7 +90,8 @@ MONTH: Form = {
     "share_days": _number(0, 366),
     **dict.fromkeys(("CO2_kg", "CO2_without_kg"), MASS),
     **dict.fromkeys(("forecast_error_W", "yesterday_error_W"), POWER),
-    # energy that the load got later, because it was lowered on request; a version 1 may lack it
+    # energy that the load got later, because it was lowered on request; a file of version 1 may
+    # lack these keys
     **dict.fromkeys(("yielded_kWh", "yielded_h"), MASS._replace(default=None)),
     "shadows": tables({"name": LINE, "cost": MONEY}),
 }
@@ -114,8 +115,9 @@ SENT: Form = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
 
 
 def beside(run_directory: str) -> str:
-    """Path of the file of the planner beside a controller. In a cabinet the planner has its own
-    directory; elsewhere (in the rig) a folder in the controller's.
+    """Path of the planner's file, from the run directory of the controller. In a cabinet the
+    planner has its own directory; in the rig it has a folder inside the directory of the
+    controller.
     """
     own = run_directory == paths.RUN_DIRECTORY
     return os.path.join(RUN_DIRECTORY if own else os.path.join(run_directory, "planner"), FILE)

@@ -14,8 +14,8 @@ from controller.state import base
 from controller.state.base import Facts
 from safety import matrix as m, parameters as p, signals as s
 
-RESETS = ("self", "remote", "key")  # by the latch of a stage
-# feature of history.CODES: its code in words
+RESETS = ("self", "remote", "key")  # in the order of the codes of a stage's latch
+# {feature of history.CODES: function that gives the code in words}
 SENTENCES: dict[int, Callable[[int], str]] = {
     m.F_PEER_CODE: peer_words.sentence,
     m.F_SELF_TEST_BITS: self_test.sentence,
@@ -28,7 +28,7 @@ def words_of(name: str) -> tuple[str, str, str]:
 
 
 def channel_b(seen: Snapshot) -> Facts | None:
-    """{stage, name, reset} of the first-out of channel B, None without one."""
+    """{stage, name, reset} of the first-out of channel B; None: B has no first-out."""
     if seen.causes[base.PEER_FIRST_OUT :] == image.PEER_EMPTY:
         return None
     stage = peer_words.stage_in_b(seen.causes[base.PEER_FIRST_OUT])
@@ -60,8 +60,8 @@ def is_key_out(seen: Snapshot) -> bool:
 
 
 def row_of(shadow: Shadow, name: str, history: History) -> Facts:
-    """Everything about one instance. began_ms None: unknown; devices: behind its cause now, or
-    behind its begin.
+    """Everything about one instance. began_ms None: unknown; devices: the devices that cause it
+    now, or caused its begin.
     """
     index = shadow.stage_names.index(name)
     stage = base.stage_of(name)
@@ -100,7 +100,9 @@ def by_danger(found: list[Facts]) -> list[Facts]:
 
 
 def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
-    """See `reason_of`. Channel B and the self-test name their present cause, or their first one."""
+    """See `reason_of`. For channel B and the self-test the reason names the present cause; if there
+    is none now, the cause at the begin.
+    """
     found, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
         sentence = SENTENCES[feature]
@@ -111,7 +113,7 @@ def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
 
 
 def reason_of(stage: tuple) -> Facts:
-    """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
+    """{code, label, name, sentence, remedy} with the code of the row and the words of the stage."""
     return base.reason_facts(reasons.ROW + stage[m.S_ROW], *reason_words.stage_text(stage))
 
 

@@ -6,7 +6,7 @@ from controller.core.base.schedule_table import Slot
 
 
 class Peak(NamedTuple):
-    """The present interval of peak shaving. margin_Ws: import that may not have been counted."""
+    """The present interval of peak shaving. margin_Ws: import that the account may have missed."""
 
     limit_W: int
     interval_s: int
@@ -16,7 +16,7 @@ class Peak(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """This cabinet's share. seen_W: recent import with the battery at 0."""
+    """This cabinet's share of the connection. seen_W: recent imports with the battery at 0."""
 
     seen_W: tuple[int, ...]
     import_W_max: int
@@ -26,7 +26,9 @@ class Connection(NamedTuple):
 
 
 class Battery(NamedTuple):
-    """remaining_Wh: above the peaks reserve; taper_ddegC: for full power, for none."""
+    """The battery. remaining_Wh: energy above the peaks reserve; taper_ddegC: temperatures at which
+    it still has full power, and has none.
+    """
 
     charge_W_max: int
     discharge_W_max: int
@@ -43,8 +45,8 @@ class Battery(NamedTuple):
 
 
 class Tracking(NamedTuple):
-    """choice_W: (low, high) that caps leave; base_W: power that a hint asks for; reference: words
-    of tracking/reference.py.
+    """Load tracking. choice_W: (low, high) that the caps leave to it; base_W: power that a hint
+    asks for; reference: words of tracking/reference.py.
     """
 
     choice_W: tuple[int, int]
@@ -60,7 +62,9 @@ class Tracking(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A quantity of a hint: value_W while valid_s > 0, then the fallback. group: of hint_groups."""
+    """A quantity of a source: value_W counts while valid_s > 0, then the fallback. group: a group
+    of hint_groups.
+    """
 
     source: str
     quantity: str
@@ -81,9 +85,9 @@ class Step(NamedTuple):
 class Situation(NamedTuple):
     """The known state of a cabinet; powers in W, > 0 discharges; times in s from now.
 
-    unknown: words for each missing value without which there is no answer; unknown_battery: the
-    same if the battery is needed. heard_s: validity of the heartbeat behind the schedule; None: no
-    end.
+    unknown: texts about unknown values without which there is no answer. unknown_battery: texts
+    about values that are only needed if the battery is needed. heard_s: time until the heartbeat of
+    the schedule's source expires; None: never.
     """
 
     unknown: tuple[str, ...]

@@ -14,9 +14,9 @@ from controller.state.step_samples import Place, Samples, Words, place
 from safety import signals as s
 from safety.bounds import TEST_PERMILLE
 
-# SETTLE_MS: time at 0 W before the steps. SPARE_MS: a request is so much longer than its step.
+# SETTLE_MS: time at 0 W before the steps. SPARE_MS: the request lasts longer than its step by this.
 SETTLE_MS, SPARE_MS = 1000, 1000
-SWEEP_MS = 20  # each step is so much longer: it ends at another moment of a meter's refresh
+SWEEP_MS = 20  # each step is longer by this, to end at another moment of a meter's refresh
 NO_TEST = "the cabinet is not in TEST mode: `firebreak test power`, then turn the key to RUN"
 OVER = "TEST mode ended before all steps were done: ask for it again"
 KEY = "the key was turned out of RUN during the test: ask for TEST mode again"
@@ -32,9 +32,9 @@ DONE = "done"
 class Session:
     """Steps of the units in turn.
 
-    `ended`: "" while it goes on, DONE, or why it ended early. `waits`: what it waits for. Three
-    fields are by unit (from 0): `samples`; `phases`: (begin, end) of each step, ms; `held`: reason
-    codes that kept a step from its power.
+    `ended`: "" while the session goes on, then DONE or why it ended early. `waits`: the event for
+    which it waits. Three fields have an entry for each unit (from 0): `samples`; `phases`: (begin,
+    end) of each step, ms; `held`: reason codes that kept a step from its power.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Session:
         """
         self._places, self._hold_ms = list(places), hold_ms
         self._signs, self._meter_at, self._mode_at = (0, *signs), meter_at, mode_at
-        self.meter_result: int | None = None  # of the grid meter's own test in this run
+        self.meter_result: int | None = None  # result of the grid meter's own test in this run
         self.samples: dict[int, Samples] = {}
         self.held: dict[int, set[int]] = {}
         self.phases: dict[int, list[tuple[int, int]]] = {}

@@ -2,8 +2,8 @@
 
 OFF, ON = "pcs_enable_off_sent", "pcs_enable_on_sent"
 COMMAND = "the command that drops the PCS enable"
-# reaction: (cause, effect, event that ends the effect, text); from the first cause to the first
-# effect after it
+# {reaction: (cause, effect, event that ends the effect, text)}. The reaction time runs from the
+# first cause to the first effect after it.
 REACTIONS = {
     "estop": ("estop_press", OFF, ON, f"E-stop pressed to {COMMAND}"),
     "estop_to_pcs_frame": (
@@ -66,8 +66,8 @@ def first(timeline: list[tuple[int, str, str]], name: str, from_us: int = 0) -> 
 
 
 def reaction_ms(timeline: list[tuple[int, str, str]]) -> dict[str, float | None]:
-    """{name: ms} for every entry of REACTIONS. None: no cause, no effect, or the effect was there
-    before the cause: the next one has another cause.
+    """{name: ms} for every entry of REACTIONS. None: the cause or the effect did not occur, or the
+    effect was active or unknown before the cause. In that case the next effect has another cause.
     """
     return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 

@@ -1,7 +1,7 @@
 """The air in the cabinet: fan, louvre, the emissions of burning or venting cells, the detectors.
 One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and
-smoke; hydrogen and carbon monoxide are shares of the vent gas. Test gas under a cap reaches only
-that detector, and no fan dilutes it.
+smoke; hydrogen and carbon monoxide are shares of the vent gas. A test puts a cap with test gas on
+one detector: the gas reaches no other detector, and the fan does not dilute it.
 """
 
 import math
@@ -23,7 +23,7 @@ VAPOUR_TAU_S = (4.0, 5.0)
 TOXIC_TAU_S = (13.0, 11.0)
 SMOKE_TAU_S = (5.0, 12.0)  # chambers of two zones
 HEAT_TAU_S = 20.0
-NOISE = 0.005  # of the reading, one sigma; below its dead band a detector reads 0
+NOISE = 0.005  # one sigma, a part of the reading; a detector in clean air reads 0 without noise
 SMOKE_G_PER_M3 = 0.1  # a chamber alarms at about 0.2 dB/m
 HEAT_DEGC = 58.0  # fixed-temperature detector
 # time constants, full scale, threshold of clean air: in % LFL, ppm of vapour, ppm of toxic gas
@@ -35,7 +35,7 @@ HEADS = {
 
 
 class Head:
-    """One detector: `reading` in the unit of its full scale; `test`: gas under a cap on it."""
+    """One detector: `reading` in the unit of its full scale; `test`: test gas under its cap."""
 
     def __init__(self, tau_s: float, full: float, forget: float, seed: str) -> None:
         """full: reading at saturation; forget: a lower level is clean air."""

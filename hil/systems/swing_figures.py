@@ -13,7 +13,9 @@ POWER_W_MIN, STILL_W = 1000.0, 50.0  # a share of less than this has no meaning
 
 
 def calmer(window_s: int) -> Measure:
-    """Cut of the fluctuation of means over window_s (rms of their changes), against the load."""
+    """The figure: percentage by which the grid power fluctuates less than the load. The fluctuation
+    is the rms change from each mean over window_s to the next.
+    """
 
     def figure(result: Result) -> Found:
         load, grid = [rms_change_W(each, window_s) for each in result.seconds_W]
@@ -29,8 +31,9 @@ def rms_change_W(power_W: np.ndarray, window: int) -> float:
 
 
 def swings(result: Result) -> Found:
-    """Tracked swings of the load in 90 days. In a tracked swing the grid moved by at most
-    TRACKED_PART of the load's movement. Without: all swings.
+    """Tracked swings of the load in 90 days: the grid moved by at most TRACKED_PART of the load's
+    movement. The number of all swings is the bound, and also stands as the value without the
+    system.
     """
     quarters = 90 / result.spec.days
     found, every = [each * quarters for each in tracked(*result.seconds_W)]
@@ -38,8 +41,9 @@ def swings(result: Result) -> Found:
 
 
 def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | None]:
-    """Figures from ticks, which means of a second would hide: percent, and kW of the load. None:
-    the load was still.
+    """Figures of the fluctuation and of the swings, in percent, and the fluctuation of the load in
+    kW. They come from single ticks, because means over a second would hide fast swings. None: the
+    load was still.
     """
     load, grid = [rms_change_W(each, round(2 / tick_s)) for each in load_and_grid_W]
     found, every = tracked(*load_and_grid_W)
@@ -51,7 +55,9 @@ def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | No
 
 
 def kernel_2s(result: Result) -> Found:
-    """Cut of the fluctuation of means over 2 s, in minutes of a plain day with the kernel."""
+    """Percentage by which the grid power fluctuates less than the load, as means over 2 s. Only the
+    minutes that ran with the kernel, on a day without an outage, count.
+    """
     found = _plain(result)
     return (found["calmer_2s"], None, found["load_2s_kW"]) if found else (None, None, None)
 

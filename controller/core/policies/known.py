@@ -24,7 +24,8 @@ class Known(NamedTuple):
     contact: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
     is_reported_forming: bool = False  # off the grid, a converter reports that it forms the voltage
     reported_forming_W: int = 0  # discharge that the kernel's limits leave to those converters
-    # set-points of the converters that have shown that they form (units.py); None: none has
+    # Sum of the set-points of the converters that form the voltage: each has proved it by power
+    # that it gave without a set-point (units.py). None: no converter has.
     shown_W: int | None = None
     load_meter_W: int | None = None
     is_load_meter_new: bool = False  # a reply of this meter arrived in this tick
@@ -38,11 +39,11 @@ class Known(NamedTuple):
     unit_temperature_ddegC: array | None = None
     air_temperature_ddegC: int | None = None  # air in the cabinet
     full_Wh: int = 0  # energy of all racks when full, by their state of health
-    healthy_W: int = WIDE_W  # power that the units should carry, by the state of health
+    healthy_W: int = WIDE_W  # most power that the units should carry, by the health of the racks
     stored_path_delay_ms: int = 0  # of an earlier run; 0: none
     stored_peak: tuple[int, int] = (0, 0)  # words that peak_shaving published in an earlier run
     hints: tuple[array, int] = NO_SLOTS  # (inputs, place of the first slot of hints)
-    # (inputs, place of the first word of a schedule that enters)
+    # (inputs, place of the first word of the part of a schedule that arrived in this tick)
     schedule: tuple[array, int] = NO_SLOTS
     # (unit from 1, W) that a person asks for in TEST mode; unit 0: nothing is asked
     step_test: tuple[int, int] = (0, 0)

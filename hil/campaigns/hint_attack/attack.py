@@ -129,7 +129,7 @@ def datagram_socket(send_s: int) -> socket.socket:
 
 
 def drain(connection: socket.socket, size_bytes: int) -> bytes:
-    """A waiting datagram, or b"" without waiting."""
+    """The next datagram that has already arrived; b"" at once if there is none."""
     try:
         return connection.recv(size_bytes, socket.MSG_DONTWAIT)
     except BlockingIOError:
