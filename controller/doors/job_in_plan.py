@@ -51,7 +51,7 @@ Slots = dict[float, Slot | None]  # {begin, UTC in s: slot}; None if one of its 
 
 
 class Trial(NamedTuple):
-    """The job from a start on. All is None if the plan ends too early or has an unknown number."""
+    """The job, if it starts at begin_s. None: the plan ends too early or has an unknown number."""
 
     begin_s: float
     missing_W: float | None  # power above the cap
@@ -119,7 +119,7 @@ def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
 
 
 def slots_of(plan: Plan) -> Slots:
-    """The slots of a plan. If a reserve is unknown, that of the slot before applies."""
+    """The slots of a plan. A slot with an unknown reserve has the reserve of the slot before it."""
     found: Slots = {}
     reserve_permille, before_Wh = None, math.inf
     for each in plan["slots"]:

@@ -1,4 +1,4 @@
-"""A CAN bus in virtual time with python-can ends. Frames take no time (really 0.25 ms)."""
+"""A CAN bus in virtual time. Its ends are used like python-can buses. A frame takes no time."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,7 +7,9 @@ import can
 
 
 class CanFrame:
-    """A received data frame with the attributes of can.Message in use; three times faster."""
+    """A received data frame. It has the used attributes of can.Message, and is three times
+    faster.
+    """
 
     __slots__ = ("arbitration_id", "data", "is_extended_id", "timestamp")
     is_error_frame = is_remote_frame = False
@@ -27,13 +29,15 @@ class CanEnd:
     state = property(lambda self: self.bus.state)  # can.BusState
 
     def recv(self, timeout: float | None = None) -> can.Message | CanFrame | None:
-        """The oldest frame, or None; it never waits. can.CanOperationError if the bus is down."""
+        """The oldest frame, or None at once. Raises can.CanOperationError if the bus is down."""
         if self.bus.down:
             raise can.CanOperationError(f"{self.bus.name}: network is down")
         return self.queue.popleft() if self.queue else None
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:
-        """Put a frame on the bus. can.CanOperationError if it is down or its buffer is full."""
+        """Put a frame on the bus. Raises can.CanOperationError if it is down or its buffer is
+        full.
+        """
         if self.bus.down:
             raise can.CanOperationError(f"{self.bus.name}: network is down")
         if self.bus.transmit_full:
@@ -70,7 +74,7 @@ class VirtualCan:
         return self.ends[-1]
 
     def listen(self, can_id: int, on_frame: Callable[[int, bytes, int], None]) -> None:
-        """Call on_frame(can_id, data, now_us) for each frame with this id from an end."""
+        """Call on_frame(can_id, data, now_us) for each frame with this id that an end sends."""
         self._listeners.setdefault(can_id, []).append(on_frame)
 
     def send(self, can_id: int, data: bytes, now_us: int) -> None:

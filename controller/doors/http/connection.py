@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """events: those of a stream, which begins with `body` and does not end."""
+    """events: of a stream, whose first bytes are `body` and which has no end."""
 
     status: int
     body: bytes
@@ -142,7 +142,7 @@ class Client:
             await self._linger()
 
     async def _linger(self) -> None:
-        """Read bytes that are on their way, because a close before would destroy the answer."""
+        """Read bytes that are on their way, because an earlier close would destroy the answer."""
         if self._connection.writer.can_write_eof():
             self._connection.writer.write_eof()
         with contextlib.suppress(Dropped):

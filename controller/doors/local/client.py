@@ -74,7 +74,9 @@ class Client:
             self._socket.close()
 
     async def _served(self, form: Framing) -> bool:
-        """Answer the whole messages that have come. False if the next one cannot be found."""
+        """Answer the whole messages that have come. False if the start of the next cannot be
+        found.
+        """
         try:
             while (message := form.take()) is not framing.NOT_YET:
                 await self._write(form.packed(await self._answer(message)))

@@ -38,8 +38,8 @@ def _reached_W(state: Facts, source: str | None, value_W: int) -> int:
 
 
 def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> InForce | None:
-    """The loop's answer while the state is older than it, else `of`. began_s: when the state was
-    read.
+    """The loop's answer while the state is older than that answer; else what `of` gives. began_s:
+    when the state was read.
     """
     found = of(state, controls.shared.name, quantity)
     answered_s, value_W, left_s = controls.shared.answers.get(quantity, (0.0, None, 0))
@@ -67,7 +67,7 @@ def points(
         return _shown(state["rated_W"], limit, asked, {}, valid_s)
     asked = newest(state, began_s, controls, SET.quantities[-1])
     limits = [newest(state, began_s, controls, each) for each in LIMIT.quantities]
-    # Both directions share one register: the wider limit; none if one direction is not limited.
+    # Both directions share one register. It has the wider limit, or none if one is not limited.
     known = [each for each in limits if each is not None]
     limit = max(known, key=lambda each: each.value_W) if len(known) == len(limits) else None
     shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)

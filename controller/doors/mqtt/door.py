@@ -60,7 +60,7 @@ class Door:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:
-        """Hold one connection: that of a source, or (source "") the one for all that is sent."""
+        """Hold one connection: that of a source, or with source "" the one that publishes."""
         pause_s = PAUSE_S
         while True:
             began_us = clock.now_us()
@@ -109,7 +109,7 @@ class Door:
             self.counts["foreign"] += 1
 
     def _reply(self, source: str, topic: str, answer: Answer, correlation: bytes | None) -> None:
-        """Send an answer. If it cannot be sent it is counted: a repeated command brings it
+        """Send an answer. If it cannot be sent, only count it, because a repeated command brings it
         again.
         """
         try:

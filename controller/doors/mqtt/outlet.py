@@ -1,5 +1,5 @@
-"""The messages that are sent unasked: state, main values, alarms, events, and whether it is
-alive.
+"""The messages that are sent unasked: state, main values, alarms, events, and whether the
+controller is alive.
 """
 
 import asyncio
