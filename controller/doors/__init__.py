@@ -1,1 +1,1 @@
-"""Doors: they send the state of the cabinet over a network, and take in hints."""
+"""Doors: they send the state of the cabinet over a network, and accept hints."""

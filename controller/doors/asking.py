@@ -1,8 +1,8 @@
-"""The answer of all doors to `ask`. It is the same as that of `firebreak ask`.
+"""The answer of all doors to `ask`, equal to the answer of `firebreak ask`.
 
 A question about a day takes a second of CPU. In the thread of the messages it would delay the hints
-of all other clients, and a hint expires after 2 s. So one worker answers one question after the
-other. It reads the journal at most once a second, because that takes 0.1 s.
+of all other clients, and a hint expires after 2 s. So a worker thread answers the questions one
+after the other. It reads the journal at most once a second, because that takes 0.1 s.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ JOB: Form = {
 
 
 async def asked(run_directory: str, message: object) -> Answer:
-    """The answer to the value of `ask`. ConfigError (one line): the value is no job."""
+    """The answer to the value of `ask`. ConfigError (one line) if the value is no job."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_WORKER, answer, run_directory, message, clock.now_us())
 

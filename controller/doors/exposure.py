@@ -1,4 +1,4 @@
-"""Lists what is open: a row for each place where a door listens or to which it connects."""
+"""Lists what is open: one row for each place where a door listens or to which it connects."""
 
 import urllib.parse
 from collections.abc import Iterable

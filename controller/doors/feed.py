@@ -15,9 +15,9 @@ from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
-OLD_S, HANGS_S = 5.0, 15.0  # an older state counts as none; a longer reading counts as failed
+OLD_S, HANGS_S = 5.0, 15.0  # an older state counts as unknown; a longer reading as failed
 UPDATES_MAX = 18_000  # an hour of readings
-BEHIND_MS_MAX = 600_000  # if a watch is further behind, a new one costs less than reading on
+BEHIND_MS_MAX = 600_000  # if a watch is further behind, a new watch costs less than reading on
 
 
 class NoState(Exception):
@@ -26,7 +26,7 @@ class NoState(Exception):
 
 class Feed:
     """state: the facts of `firebreak status --json`; None while no controller answers. trouble: why
-    there is no `live` state. It reads only while a client waits in `changed` or asks `fresh`.
+    no `live` state is known. The feed reads only while a client waits in `changed` or asks `fresh`.
     """
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
@@ -41,7 +41,7 @@ class Feed:
         self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
         self.period_s = PERIOD_S
         self.is_rough = False  # True: alarms are exact, values come from the newest keyframe
-        self.began_s = 0.0  # begin of the reading: the state has all that the loop answered before
+        self.began_s = 0.0  # begin of the reading; the state has every earlier answer of the loop
         self.trouble = "the journal has not been read yet"
 
     @property
@@ -55,8 +55,8 @@ class Feed:
 
     @property
     def live(self) -> Facts | None:
-        """The state while the controller ticks, else None. The last values of a dead one are
-        old.
+        """The state while the controller ticks, else None: the last values of a dead controller are
+        too old.
         """
         state = self.state
         return state if state is not None and state["is_live"] else None
@@ -85,7 +85,9 @@ class Feed:
         return clock.uptime_s() - self._read_s >= max(self.period_s, age_s_max if self.live else 0)
 
     async def awaited(self, within_s: float) -> Facts | None:
-        """The live state. While there is none, it is read again: the controller may just start."""
+        """The live state. Until there is one, read again, because the controller may be
+        starting.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while self.live is None:

@@ -22,11 +22,11 @@ from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
-NOT_WORTH = 0.5  # a smaller lack, W or Wh, counts as none
+NOT_WORTH = 0.5  # a lack below this, W or Wh, counts as 0
 
 
 class Battery(NamedTuple):
-    """charge_W, discharge_W: highest powers now. one_way: efficiency. ramp_W_per_s: of a cap."""
+    """charge_W, discharge_W: highest powers now; one_way: efficiency; ramp_W_per_s: of a cap."""
 
     charge_W: float
     discharge_W: float
@@ -35,8 +35,8 @@ class Battery(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A slot of the plan. spare_Wh: energy above the reserve at its end; least_Wh: lowest within
-    it.
+    """A slot of the plan. spare_Wh: energy above the reserve at its end; least_Wh: the least energy
+    above the reserve within it.
     """
 
     grid_W: float
@@ -47,11 +47,11 @@ class Slot(NamedTuple):
     price_per_kWh: float | None
 
 
-Slots = dict[float, Slot | None]  # {begin, UTC in s: slot}; None: a number of it is unknown
+Slots = dict[float, Slot | None]  # {begin, UTC in s: slot}; None if one of its numbers is unknown
 
 
 class Trial(NamedTuple):
-    """The job from a start on. All is None if the plan ends earlier or has an unknown number."""
+    """The job, if it starts at begin_s. None: the plan ends too early or has an unknown number."""
 
     begin_s: float
     missing_W: float | None  # power above the cap
@@ -73,7 +73,7 @@ class Trial(NamedTuple):
 
 
 def read(run_directory: str) -> Plan | None:
-    """The plan beside a controller; None: it is missing or damaged."""
+    """The plan beside a controller; None if it is missing or damaged."""
     try:
         return plan_file.read(plan_file.beside(run_directory))
     except (plan_file.PlanFileError, FileNotFoundError):
@@ -119,7 +119,7 @@ def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
 
 
 def slots_of(plan: Plan) -> Slots:
-    """The slots of a plan. An unknown reserve is that of the slot before."""
+    """The slots of a plan. A slot with an unknown reserve has the reserve of the slot before it."""
     found: Slots = {}
     reserve_permille, before_Wh = None, math.inf
     for each in plan["slots"]:
@@ -138,7 +138,7 @@ def slots_of(plan: Plan) -> Slots:
 
 
 def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
-    """The job in the plan, if it starts at begin_s, UTC in s."""
+    """The result of the job in the plan if it starts at begin_s (UTC in s)."""
     end_s = begin_s + job.for_s
     unknown = Trial(begin_s, None, None, None)
     if not slots or min(slots) > begin_s or max(slots) + SLOT_S < end_s:
@@ -169,9 +169,9 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
 def _parts(
     slot: Slot, next_W: float, span: Sequence[float], end_s: float, ramp_W_per_s: int
 ) -> list[tuple[Slot, float]]:
-    """(slot, length in s) of the two parts of a span: before the cap falls to that of the next
-    slot, and during the fall. The fall has its lowest cap, and there the battery gives the planned
-    import above it.
+    """(slot, length in s) of the two parts of a span: before the cap begins to fall to that of the
+    next slot, and during the fall. For the fall the lowest cap counts, and the battery gives the
+    planned import that exceeds it.
     """
     (from_s, until_s), drop_W = span, slot.cap_W - next_W
     fall_s = min(LEAD_S, math.ceil(drop_W / ramp_W_per_s) + EARLY_S) if drop_W > 0 else 0
@@ -195,8 +195,8 @@ class _Debt:
         self._rooms: list[tuple[float, float]] = []  # (price, Wh of import that may be stored)
 
     def step(self, slot: Slot, job_W: float, span_s: float, spare_Wh: float) -> None:
-        """Count a part of a slot, in which the job takes job_W. spare_Wh: of the plan at its
-        end.
+        """Count a part of a slot in which the job takes job_W. spare_Wh: the plan's energy above
+        the reserve at the end of the part.
         """
         if span_s <= 0:
             return
@@ -220,8 +220,8 @@ class _Debt:
             self._cost += energy_Wh / WH_PER_KWH * (price_per_kWh or 0.0)
 
     def settled(self, prices: Sequence[float | None]) -> float | None:
-        """The cost. Energy is stored again at the lowest prices. Energy without room until the end
-        of this plan costs the mean price.
+        """The cost. The battery stores the energy again at the lowest prices. Energy for which this
+        plan has no room costs the mean price.
         """
         left_Wh = self.given_Wh / self._battery.one_way
         for price, room_Wh in sorted(self._rooms):

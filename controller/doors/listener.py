@@ -23,17 +23,17 @@ HANDSHAKE_S, WRITE_S, FULL_S, LINES_MAX = 5.0, 5.0, 0.1, 20
 BACKLOG = 64
 SEND_BYTES = 1 << 16  # send buffer of a client; the kernel doubles it
 FULL, MADE_ROOM, HANDSHAKE, SLOW_READER = "connections", "made_room", "handshake", "slow_reader"
-AT_ONCE = struct.pack("ii", 1, 0)  # drop unsent data and reset the connection
+AT_ONCE = struct.pack("ii", 1, 0)  # for SO_LINGER: drop unsent data and reset the connection
 Found = TypeVar("Found")
 
 
 class Dropped(Exception):
-    """A connection must end. The text is the cause that is counted."""
+    """A connection must end. The text is the cause, which is counted."""
 
 
 class Connection:
-    """One client. client: its address, or its proven name. is_waiting: no whole request has come,
-    so this connection may make room for another. write_s: longest time of a write.
+    """One client. client: its address, or its proven name. is_waiting: no whole request has come
+    yet, so this connection may make room for another. write_s: longest time of a write.
     """
 
     reader: asyncio.StreamReader
@@ -50,8 +50,8 @@ class Connection:
 
 
 class Listener:
-    """Runs until cancelled. port: known once it listens. full: line for a client that finds no
-    room.
+    """Runs until cancelled. port: known once it listens. full: line that a client gets if there is
+    no room.
     """
 
     full = b""
@@ -65,8 +65,8 @@ class Listener:
         count: Callable[[str, Connection], None],
         victim: Callable[[Connection], Connection | None],
     ) -> None:
-        """values: of the table. talk: serves a connection. victim: chooses the connection that
-        makes room for a new one.
+        """values: of the door's table. talk: serves a connection. victim: chooses the connection
+        that makes room for a new one.
         """
         self._values, self._tls, self._bytes_max = values, tls, bytes_max
         self._talk, self._count, self._victim = talk, count, victim
@@ -134,10 +134,10 @@ class Listener:
             made.writer.close()
 
     async def _talked(self, made: Connection) -> bool:
-        """Serve a connection and close it. False: nothing more can be sent."""
+        """Serve a connection and close it. False if nothing more can be sent."""
         try:
             await self._talk(made)
-            made.writer.close()  # sends the buffer, without end if the client does not read
+            made.writer.close()  # sends the buffer, which never ends if the client does not read
             await within(made.write_s, made.writer.wait_closed(), SLOW_READER)
         except Dropped as error:
             self._count(str(error), made)
@@ -164,8 +164,8 @@ def opened(place: str, port: int | None) -> Iterator[socket.socket]:
 
 
 def at_path(path: str) -> socket.socket:
-    """A listening stream socket at `path`. It replaces one that an ended process has left.
-    DoorError: another process listens there, or the file is no socket.
+    """A listening stream socket at `path`. It replaces a socket that an ended process has left
+    there. DoorError: another process listens there, or the file is no socket.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sockets.short(path) as name:
@@ -191,7 +191,7 @@ def _remove_left_over(path: str, name: str) -> None:
 
 
 def _client(own: socket.socket, peer: Any) -> str:
-    """The address of a client. At a path: its user and process."""
+    """The address of a client. For a client at a path: its user and process."""
     if own.family != socket.AF_UNIX:
         return addresses.plain(peer[0])
     credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size)
@@ -211,7 +211,7 @@ async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
 def tls(
     house: House, values: Values, certificate: str, key: str, authority: str
 ) -> ssl.SSLContext | None:
-    """TLS with the files that these keys of a table name; None without a certificate. The files are
+    """TLS with the files named by these keys of a table; None without a certificate. The files are
     in the folder of doors.toml. authority: CA of the clients, optional. Raises DoorError.
     """
     if not values[certificate]:

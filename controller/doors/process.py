@@ -42,7 +42,7 @@ class Told:
 
 
 class House:
-    """Things that all doors of a process share."""
+    """The things that all doors of a process share."""
 
     def __init__(
         self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
@@ -69,8 +69,8 @@ class Door(Protocol):
 
 
 def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) -> int:
-    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as for House. is_kept: a
-    failed door is opened again; false: the process ends with it. Returns the exit code.
+    """Serve all doors of a kind until SIGTERM or SIGINT. Returns the exit code. directories: as for
+    House. is_kept: a failed door is opened again; False: the process ends with it.
     """
     try:
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door
@@ -82,7 +82,7 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
 
 
 async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: House) -> int:
-    """The exit code, once a signal has come or a door has ended."""
+    """Serve until a signal comes or a door ends. Returns the exit code."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,7 +101,7 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
 
 
 async def _once(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
-    """One door until it fails."""
+    """Run one door until it fails."""
     with caught.Last(f"door {title}: closed"):
         try:
             await door(house, name, values).run()
@@ -110,7 +110,7 @@ async def _once(title: str, door: type[Door], house: House, name: str, values: V
 
 
 async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
-    """One door, opened again AGAIN_S after it failed."""
+    """Run one door. If it fails, open it again after AGAIN_S."""
     last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(title)
     while True:
         with last:

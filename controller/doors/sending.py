@@ -1,6 +1,6 @@
 """Sends hints from a door to the loop: a hint in words becomes a signed datagram of its source.
 
-The answer is that of the loop, with the fields of `firebreak hint --json`. `granted` says whether
+The answer is the loop's answer, with the fields of `firebreak hint --json`. `granted` says whether
 the loop accepted the hint. A door adds nothing, and never repeats a hint by itself.
 """
 
@@ -40,7 +40,7 @@ Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
 
 
 class Sender:
-    """All hints of one source in one process of a door, one at a time."""
+    """Sends all hints of one source in one process of doors, one at a time."""
 
     def __init__(self, run_directory: str, source: Source) -> None:
         self._run_directory, self.source = run_directory, source
@@ -48,7 +48,7 @@ class Sender:
         self._sent_us = Recent()
 
     async def hint(self, message: object) -> Answer:
-        """Send a hint of form HINT and return the answer. ConfigError: one line, a wrong hint."""
+        """Send a hint of form HINT and return the answer. ConfigError (one line) if it is wrong."""
         given = read_hint(message)
         quantity = next(number for number, name in NAMES.items() if name == given["quantity"])
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
@@ -60,7 +60,7 @@ class Sender:
         return await self._asked(hint, round(given["start_in_s"] * 1000))
 
     def has_room(self, count: int) -> bool:
-        """True if the quota of this minute is enough for so many messages."""
+        """True if the quota of this minute allows this many messages."""
         return self._sent_us.has_room(self.source.hints_per_min_max, count)
 
     async def _asked(self, hint: Hint, ahead_ms: int) -> Answer:
@@ -97,6 +97,6 @@ def may(role: str, kind: int) -> bool:
 
 
 def refused(code: int) -> Answer:
-    """An answer by the door itself, because the hint did not reach the loop or no answer came."""
+    """An answer of the door itself: the hint did not reach the loop, or no answer came."""
     answer = no_answer.problem(code)
     return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

@@ -1,4 +1,4 @@
-"""`doors.toml`: which doors are open, and for which sources. A door without a table is closed.
+"""`doors.toml`: says which doors are open, and for which sources. A door without a table is closed.
 
 [source.site_ems]      # as in [source.site_ems] of site.toml; its key lies beside this file
 key = "site_ems.key"
@@ -18,7 +18,7 @@ from controller.forms.refusal import Path, refuse, shown
 FILE = "/etc/firebreak/doors/doors.toml"
 KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
-MAY = h.ROLES[:3]  # not the role operator: that is a person at the cabinet
+MAY = h.ROLES[:3]  # without the role operator, which is for a person at the cabinet
 SOURCE: Form = {
     "key": text(what="File beside doors.toml with the key that `firebreak key create` printed."),
     "may": choice(MAY, MAY[0], "The most that this source may send through doors."),

@@ -9,9 +9,9 @@ from typing import Any
 
 from controller.sites import EXAMPLE
 
-Option = Callable[..., object]  # add_argument of a parser
+Option = Callable[..., object]  # the method add_argument of a parser
 LENGTH_S_MAX, SEED_MAX = 31 * 86_400, 2**31 - 1
-# option of the rig, and of campaigns that can play any cabinet
+# option of the rig, and of each campaign that can play any cabinet
 CABINET: dict[str, dict[str, Any]] = {
     "--cabinet": {
         "metavar": "FILE",
@@ -48,8 +48,8 @@ def _within(
 
 
 def run_options(option: Option, length: str, charge: str) -> None:
-    """Add the options of a run: length, seed, charge, file of figures. length, charge: the defaults
-    in words.
+    """Add the options of a run: length, seed, charge, file of figures. The arguments `length` and
+    `charge` say in words which default applies.
     """
     seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
     words = f"length of the run ({length})"
@@ -69,7 +69,7 @@ def folder(text: str) -> str:
 
 
 def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
-    """A writable file. endings: allowed endings, by default all. or_none: "" means no file."""
+    """The path of a writable file. endings: default any. or_none: "" is allowed, for no file."""
 
     def parse(text: str) -> str:
         if not text and or_none:

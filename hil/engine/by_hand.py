@@ -15,7 +15,7 @@ from hil.scenarios.faults import Action
 from hil.scenarios.scenario import Scenario
 
 HELP, WHERE, END = "?", "w", "q"
-Act = tuple[str, dict[str, Any]]  # name and arguments of an action of a scenario
+Act = tuple[str, dict[str, Any]]  # name and arguments of a scenario's action
 
 
 class Item(NamedTuple):
@@ -60,7 +60,7 @@ ITEMS = (
 
 
 def fitting(config: Config) -> tuple[Item, ...]:
-    """The items whose device the cabinet has."""
+    """The items of the menu whose device the cabinet has."""
     found = []
     for item in ITEMS:
         action = Action(0, item.do[0], item.words, item.do[1])
@@ -72,8 +72,8 @@ def fitting(config: Config) -> tuple[Item, ...]:
 
 
 class Menu:
-    """Turns keys into messages to the plant process. send(message). read(): keys pressed since the
-    last call. welcome: lines about the programs beside the rig and their addresses.
+    """Turns keys into messages to the plant process: send(message). read(): keys pressed since the
+    last call. welcome: lines about the programs beside the rig, with their addresses.
     """
 
     def __init__(
@@ -130,8 +130,8 @@ class Menu:
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[], str] | None]:
-    """Context that gives read(), which returns the keys pressed since the last call. None: this
-    process has no terminal, or is in the background.
+    """Context that gives read(), which returns the keys pressed since the last call. It gives None
+    if this process has no terminal or is in the background.
     """
     is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():

@@ -14,13 +14,13 @@ import sys
 from controller import __main__ as program
 from controller.system import utc
 
-ERROR_US = 5000  # as on a box with NTP (assumed)
+ERROR_US = 5000  # assumed, as on a box with NTP
 BESIDE = "beside"
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def error_us() -> int:
-    """Error of the clock, us, as the kernel knows it, else ERROR_US."""
+    """Error of the clock, us: the kernel's estimate, or ERROR_US if the kernel has none."""
     known_us = utc.steered_us()
     return ERROR_US if known_us is None else known_us
 

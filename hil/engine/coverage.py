@@ -53,7 +53,7 @@ CHANNEL_B = "channel_b"  # device name in a scenario, if the cabinet has a chann
 
 
 def loaded(path: str, is_virtual: bool = True) -> Config:
-    """The checked configuration of the file. Raises ConfigError, NotSimulatedError."""
+    """The checked configuration in a file. Raises ConfigError, NotSimulatedError."""
     config = configuration.load(path)
     check(config, is_virtual)
     return config
@@ -67,8 +67,8 @@ def check(config: Config, is_virtual: bool) -> None:
 
 
 def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[str] = ()) -> None:
-    """Refuse a scenario that acts on what cabinet and site (`parts` of its file) lack. Raises
-    NotSimulatedError.
+    """Refuse a scenario that acts on a device or part that neither the cabinet nor the site has.
+    parts: those in the site's file. Raises NotSimulatedError.
     """
     if scenario is None:
         return
@@ -102,7 +102,7 @@ def simulated_name(device: Device) -> str:
 
 
 def is_documented(device: Device) -> bool:
-    """True if the simulated device answers as its own document says."""
+    """True if a document, not the profile, defines how the simulated device answers."""
     path = device.profile.path
     return (path.parent == profiles.FOLDER and path.stem in DOCUMENTED) or _follows(device.profile)
 
@@ -131,7 +131,7 @@ def about(config: Config) -> dict[str, Any]:
 
 
 def not_simulated(config: Config, is_virtual: bool) -> list[str]:
-    """The parts that the rig cannot simulate, each with the allowed ones; empty: none."""
+    """What the rig cannot simulate, with the allowed values; empty if it can simulate all."""
     found = [
         f"device.{device.name}.profile {device.profile.path.stem} (allowed {wanted})"
         for device in config.devices
@@ -151,7 +151,7 @@ def not_simulated(config: Config, is_virtual: bool) -> list[str]:
 
 
 def modules_of(rack: dict[str, int]) -> int:
-    """Modules of the rack in the plant. If the BMS reports none: the lowest number that fits."""
+    """Number of modules of the rack in the plant. If the BMS reports none: the fewest that fit."""
     cells = rack["cells"]
     fitting = [count for count in range(1, cells + 1) if cells % count == 0]
     fewest = next(count for count in fitting if cells // count <= CELLS_MAX)
@@ -159,7 +159,7 @@ def modules_of(rack: dict[str, int]) -> int:
 
 
 def _wanted(profile: Profile) -> str:
-    """The missing condition for a profile without a document; "": the rig mirrors the profile."""
+    """The condition that the profile does not meet; "" if the rig can mirror the profile."""
     if profile.family == "io":
         return "" if profile.registers["inputs"].function == 2 else "inputs by function 2"
     models = f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery"

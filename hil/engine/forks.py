@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
-WALL_S_MAX = 900  # guards against a hang; a CPU limit ends a job much earlier
+WALL_S_MAX = 900  # only guards against a hang; CPU limits end a job much earlier
 
 
 def wall_s() -> float:
@@ -81,7 +81,7 @@ def _inside(work: Callable[[Any, int], dict], job: Any, fd: int, quiet: bool) ->
 
 
 def say(fd: int, result: dict) -> None:
-    """Write the whole result."""
+    """Write the whole result to the pipe."""
     data = pickle.dumps(result)
     while data:
         data = data[os.write(fd, data) :]

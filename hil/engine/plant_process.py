@@ -31,12 +31,12 @@ from hil.wires.virtual import RealWire
 SAMPLE_US = 20_000
 VIEW_US = 100_000
 FAULTLESS = ("hint", "reset", "run_request")  # actions that bring about no trip
-Plugs = dict[str, dict[str, str]]  # of the foreign buses, by name
+Plugs = dict[str, dict[str, str]]  # {foreign bus: its keys in the cabinet's file}
 RESULT = "plant.result"
 
 
 def foreign_ptys(config: Config, plugs: Plugs) -> dict[str, RealWire]:
-    """A wire for each foreign bus that is a pty; the controller opens the others by itself."""
+    """A wire for each foreign bus that is a pty. The controller opens other buses by itself."""
     paths = {name: plug["port"] for name, plug in plugs.items() if "port" in plug}
     return {
         bus.name: ForeignPty(paths[bus.name], bus.baud_Bd, bus.character_bits)
@@ -49,7 +49,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
     """Wires, devices, clockwork and observer on one clock, which starts at `go`."""
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
-        """order: dict from rig.py's command line; connection: the socket to rig.py."""
+        """order: made by rig.py from its command line; connection: the socket to rig.py."""
         self.order = order
         self.mailbox = Mailbox(connection)
         self.send = self.mailbox.send
@@ -73,7 +73,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.sample_due_us = self.view_due_us = 0
 
     def announce(self) -> None:
-        """Send the rig the places of the wires."""
+        """Send the rig the names under which the controller opens the wires."""
         self.send({"what": "wires", **self.places()})
 
     def follow(self, go: dict[str, Any]) -> None:
@@ -102,7 +102,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self._hear()
 
     def _act(self, now_us: int) -> None:
-        # Not tied to the plant's step, because a person presses at any phase of the tick.
+        # Not tied to the plant's step, because a person may press at any phase of the tick.
         for action in self.clockwork.apply(now_us):
             self._note(action.do, now_us)
 
@@ -126,7 +126,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:
-        """Note the first fault. Each later trip counts, even if this machine pauses."""
+        """Note the time of the first fault. Each later trip counts, even if this machine pauses."""
         if self.fault_us is None and do not in FAULTLESS:
             self.fault_us = at_us
 
@@ -154,7 +154,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
                 self._finish()
 
     def _finish(self) -> None:
-        """End and write the recording; afterwards only the wires are served."""
+        """End and write the recording. Afterwards this process only serves the wires."""
         self.recording = False
         self._follow(self.clock_us())
         path = os.path.join(self.order["run_dir"], RESULT)

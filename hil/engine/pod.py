@@ -30,15 +30,17 @@ SETTLE_US = 30_000_000  # after the last test, until the references of the grid 
 
 
 def is_pod(path: str) -> bool:
-    """True if the file describes a site with several cabinets. False: also if it cannot be read."""
+    """True if the file describes a site with several cabinets; False if it cannot be read."""
     with contextlib.suppress(OSError, toml_text.TomlError):
         return "pod" in toml_text.read(path)
     return False
 
 
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
-    """The configuration of each member with its share and the turn of its meter test. whole: each
-    answers the whole load; tick_ms: of all members, None: that of each file. Raises ConfigError.
+    """The configuration of each member, with its share and the turn of its meter test.
+
+    whole: each member answers the whole load; tick_ms: for all members; None: as each file says.
+    Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
@@ -83,7 +85,7 @@ def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None
 
 
 class Played(Protocol):
-    """A pod whose figures are read: in virtual time or in real time."""
+    """A pod in virtual or real time, of which figures are read."""
 
     site: Site
     mode: str
@@ -95,12 +97,12 @@ class Played(Protocol):
 
     @property
     def settled_us(self) -> int:
-        """Begin of the figures."""
+        """When the figures begin."""
 
 
 class Pod:
-    """One run: `run`, then read `site`, `members`, `record`; tested_us: end of the last meter test;
-    mode: as it stands beside each figure.
+    """One run: call `run`, then read `site`, `members`, `record`. tested_us: end of the last meter
+    test; mode: the text that is printed beside each figure.
     """
 
     def __init__(
@@ -136,8 +138,8 @@ class Pod:
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a file; kind: of each member; tick_ms: None for that of the kind. Raises
-        ConfigError, LoadError, NotSimulatedError.
+        """The pod of a site file. kind: class of each member; tick_ms: None for that of the kind.
+        Raises ConfigError, LoadError, NotSimulatedError.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
@@ -147,7 +149,7 @@ class Pod:
         actions = scenario.actions if scenario else ()
         try:
             one = cls(site, configs, seed, soc, kind, actions=actions)
-        except ValueError as error:  # a device that the rig or the site does not have like this
+        except ValueError as error:  # the site's file and a cabinet's device disagree
             raise ConfigError(f"{os.path.basename(path)}: {error}") from None
         let_form(one.members, tables["pod"])
         for member in one.members:
@@ -181,9 +183,9 @@ class Pod:
 
     @property
     def settled_us(self) -> int:
-        """Begin of the figures."""
+        """When the figures begin: the references of the grid have settled."""
         return self.tested_us + SETTLE_US
 
     def cores(self) -> list[Any]:
-        """The decision of each member whose controller runs."""
+        """The core of each member whose controller runs."""
         return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]

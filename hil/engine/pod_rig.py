@@ -30,7 +30,7 @@ from hil.results import files
 
 WATCH_S = 1.0
 START_S = 60.0  # longest start of the plant process
-PLANT_STOP_S = 60.0  # at its end it writes the page, on a busy machine for tens of seconds
+PLANT_STOP_S = 60.0  # writing the page at the end may take tens of seconds on a busy machine
 
 
 class Box:
@@ -133,7 +133,7 @@ class PodRig:
         end_plant(self._plant, self._connection, PLANT_STOP_S)
 
     def document(self) -> dict[str, Any]:
-        """Same as pod_command.played; each member has `controller`, the figures of its process."""
+        """See pod_command.played. Each member gets `controller`: the figures of its process."""
         with open(self._result, encoding="utf-8") as file:
             doc = json.load(file)
         for member, found in zip(doc["members"], self.figures):
@@ -144,7 +144,7 @@ class PodRig:
 def played(
     order: dict[str, Any], see: Callable[[PodRig], object], kept: str | None = None
 ) -> dict[str, Any]:
-    """The document of a run. kept: a folder for its files. Raises RigError, OSError."""
+    """The document of a run. kept: a folder for its files, or None. Raises RigError, OSError."""
     with run_directory.made(kept) as folder:
         rig = PodRig(order, folder)
         try:

@@ -15,19 +15,19 @@ ROOT, STOP_S, END_S = pathlib.Path(__file__).parents[2], 10.0, 15.0
 def module(
     name: str, *arguments: object, before: Sequence[str] = (), **options: Any
 ) -> "subprocess.Popen[Any]":
-    """Start `python -m name arguments` without an input. before: a command that starts it."""
+    """Start `python -m name arguments` without an input. before: a command line to put first."""
     given: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
     return subprocess.Popen([*before, sys.executable, "-m", name, *map(str, arguments)], **given)
 
 
 def end(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """Send SIGTERM, then `wait`."""
+    """Send SIGTERM, then wait. Returns the exit code."""
     process.terminate()
     return wait(process, wait_s)
 
 
 def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """The exit code. After wait_s the process is killed."""
+    """Wait for the exit code and return it. After wait_s the process is killed."""
     try:
         return process.wait(wait_s)
     except subprocess.TimeoutExpired:
@@ -37,7 +37,7 @@ def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
 
 class Processes:
     """Programs beside the controller. Call `start` after the controller has started, and `stop`
-    before it stops. before: a command that starts each program.
+    before it stops. before: a command line to put before each program.
     """
 
     before: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Processes:
         self.running[name] = module(clocked.__name__, *given, before=self.before, **options)
 
     def trouble(self) -> str | None:
-        """A line about a process that has ended."""
+        """A line about a program that has ended; None if all run."""
         for name, process in self.running.items():
             if process.poll() is not None:
                 last = run_directory.last_message(self.directory, name)

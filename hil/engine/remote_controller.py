@@ -36,7 +36,7 @@ class RemoteController:
             self._process = os.pidfd_open(pid)
 
     def ended(self) -> bool:
-        """True when the process has ended."""
+        """True if the process has ended or was never started."""
         return self._process is None or bool(select.select([self._process], (), (), 0)[0])
 
     def signal(self, number: int) -> None:
@@ -45,11 +45,11 @@ class RemoteController:
             signal.pidfd_send_signal(self._process, number)
 
     def kill(self) -> None:
-        """kill -9."""
+        """End the process at once (SIGKILL)."""
         self.signal(signal.SIGKILL)
         self._send({"what": "killed"})
 
-    # Each sends its arguments under these keys; scenario_operator.py acts on them.
+    # Each method sends its arguments under these keys; scenario_operator.py acts on them.
     start = _message("start")
     stall = _message("stall", "duration_ms")
     spoil_store = _message("spoil_store")
