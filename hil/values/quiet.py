@@ -13,7 +13,7 @@ from safety import matrix, parameters as p, signals as s
 from safety.kernel import DEMANDING, Kernel
 
 SKIP_MS_MAX = 1000
-LOOK_US = 10_000_000  # the plant refreshes each module only this often while steps are skipped
+LOOK_US = 10_000_000  # the plant refreshes each module only this often in a run with this kernel
 WORDS = ", kernel skipped while quiet, modules every 10 s"
 NEWS = ("bool", "code", "bits")  # units of inputs whose change ends a skip
 RAISED = {"44b": s.TICKS_MAX, "44g": s.TICKS_MAX}
