@@ -231,7 +231,8 @@ class Meter:
 
     def quality(self, now_us: int) -> tuple[int, int]:
         """(mean voltage in permille of nominal, frequency in mHz). 0: not read, or unknown because
-        the meter is silent or frozen. `lowest_permille` stays: age must not make a dead bus live.
+        the meter is silent or frozen. `lowest_permille` stays, because age must not make a dead bus
+        live.
         """
         is_old = now_us - self._quality_us >= self._quality_max_us
         return (0, 0) if is_old or now_us - self._moved_us >= FROZEN_US else self._quality
@@ -286,7 +287,7 @@ class Meter:
         return forget
 
     def report(self) -> tuple[int, ...]:
-        """The numbers named in REPORT; UNKNOWN while not known."""
+        """The numbers named in REPORT. A number that is not known is UNKNOWN."""
         times_us = list(self._changes_us)
         between_us = [after - before for before, after in zip(times_us, times_us[1:])]
         mean_ms, least_ms = UNKNOWN, UNKNOWN

@@ -13,7 +13,7 @@ from safety import matrix, parameters as p, signals as s
 from safety.kernel import DEMANDING, Kernel
 
 SKIP_MS_MAX = 1000
-LOOK_US = 10_000_000  # the plant refreshes each module only this often in such a run
+LOOK_US = 10_000_000  # the plant refreshes each module only this often in a run with this kernel
 WORDS = ", kernel skipped while quiet, modules every 10 s"
 NEWS = ("bool", "code", "bits")  # units of inputs whose change ends a skip
 RAISED = {"44b": s.TICKS_MAX, "44g": s.TICKS_MAX}
@@ -42,7 +42,7 @@ class QuietKernel:
         kernel.step = self.step  # type: ignore[method-assign]
 
     def step(self, elapsed: int) -> None:
-        """Step the kernel, or keep the fresh signals for the next step."""
+        """Step the kernel, or keep its fresh signals for the next step."""
         kernel = self._kernel
         self._waited += elapsed
         self._fresh |= int.from_bytes(kernel.fresh, "little")

@@ -29,7 +29,9 @@ class PtyWire(RealWire):
         return self._master
 
     def sent(self) -> list[bytes]:
-        """See RealWire. FIONREAD comes first: a read of an empty tty waits for a kernel worker."""
+        """See RealWire. FIONREAD comes first, because a read of an empty tty waits for the
+        kernel.
+        """
         fcntl.ioctl(self._master, termios.FIONREAD, self._waiting)
         return [os.read(self._master, self._waiting[0])] if self._waiting[0] else []
 
@@ -39,5 +41,5 @@ class PtyWire(RealWire):
         os.close(self._slave)
 
     def _write(self, data: bytes, time_us: int) -> None:
-        with contextlib.suppress(BlockingIOError):  # nobody reads: a UART would lose bytes too
+        with contextlib.suppress(BlockingIOError):  # if nobody reads, a UART loses bytes too
             os.write(self._master, data)

@@ -40,7 +40,7 @@ class Door:
         self._heard_us = self._due_us = clock.now_us()
         self._sent_us = Recent(HOUR_US)
         self._cabinet, self._pause_s = UNKNOWN, PAUSE_S
-        # (time to try again, letter, addresses that have not got it while others have)
+        # (time of the next try, letter, addresses that have not got it, although others have)
         self._later: collections.deque[tuple[int, letter.Letter, list[str]]]
         self._later = collections.deque(maxlen=LATER_MAX)
 
@@ -68,7 +68,7 @@ class Door:
             self._sending = asyncio.create_task(self._tried_later())
 
     def _standing(self, now_us: int) -> dict[str, Row] | None:
-        """{instance: row}. None while the state is not known: then no alarm ends."""
+        """{instance: row}. None while the state is not known, because then no alarm may end."""
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
@@ -90,7 +90,7 @@ class Door:
         try:
             made = letter.letter(self._cabinet, list(rows.values()))
             await self._handed(made, self._values["to"])
-        except Exception as error:  # noqa: BLE001  of a library: the letter stays, the pause grows
+        except Exception as error:  # noqa: BLE001  a library may raise anything; the letter stays
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
@@ -104,7 +104,7 @@ class Door:
         _, made, to = self._later.popleft()
         try:
             await self._handed(made, to)
-        except Exception:  # noqa: BLE001  of a library; the first refusal was logged
+        except Exception:  # noqa: BLE001  a library may raise anything; the first one was logged
             self._put_off(made, to)
 
     async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
