@@ -1,4 +1,4 @@
-"""`python -m hil mcu`: tries and measures channel B on an emulated microcontroller or as a process.
+"""`python -m hil mcu`: channel B on an emulated microcontroller (or as a process), tried, counted.
 
 Exit codes: 0 all as expected, 1 not, 2 wrong input, 3 something is missing here, 130 interrupted.
 """
@@ -29,7 +29,7 @@ EMULATOR_NOTES = [
 ]
 COUNTED_STEPS, LOCKSTEP_STEPS, SEED = 200, 500, 3
 NS_PER_INSTRUCTION, NS_PER_TIMER_TICK = 64, 40  # QEMU's -icount shift=6, the timer at 25 MHz
-# A trial also fails if an answer cannot be read.
+# A trial has not passed either when an answer cannot be read.
 FAILURES = (TrialError, EmulatorError, OSError, ValueError, LookupError)
 COUNTS = (
     ("healthy", "kernel", "kernel step, the half that channel B runs", "channel_b"),
@@ -68,7 +68,7 @@ OPTIONS: options.Options = {
 
 
 def run(given: argparse.Namespace) -> int:
-    """Run all trials. Returns the exit code."""
+    """The exit code."""
     checks = report.Checks()
     with tempfile.TemporaryDirectory(prefix="firebreak-mcu-") as folder:
         try:
@@ -86,9 +86,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 class Lab:
-    """The tools of the trials. `live`: the board; `partner`: plays channel A once it has
-    started.
-    """
+    """The tools of the trials. `live`: the board; `partner`: from its start on."""
 
     def __init__(
         self, count: int, folder: str, made: pathlib.Path | None, tick_ms: int = course.TICK_MS
@@ -102,13 +100,13 @@ class Lab:
 
     @property
     def channel_a(self) -> Partner:
-        """The partner that plays channel A. Raises TrialError before the board has started."""
+        """The partner, once the board has started."""
         if self.partner is None:
             raise TrialError("channel B has not started")
         return self.partner
 
     def emulator(self, mode: int, steps: int = 0) -> contextlib.closing[Emulator]:
-        """A context with another emulator, which is not started."""
+        """A context: another emulator, not started."""
         assert self.made is not None, "no stand-in counts"
         return contextlib.closing(Emulator(self.made, self.folder, self.image, mode, steps))
 
@@ -126,7 +124,7 @@ def _range(taken_s: Sequence[float]) -> str:
 
 
 def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> list[Figure]:
-    """The median and the maximum of these times, as figures."""
+    """p50 and maximum of times as figures."""
     return [
         figure(f"{name}, p50 of {len(taken_s)}", _ms(percentile(taken_s, 500)), "ms"),
         figure(f"{name}, maximum", _ms(max(taken_s)), "ms", budget=budget),
@@ -134,11 +132,11 @@ def _spread(name: str, taken_s: Sequence[float], budget: str | None = None) -> l
 
 
 def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
-    """Run all trials. Returns the figures of those that passed."""
+    """Run all trials; the figures of those that passed."""
     figures: list[Figure] = []
 
     def tried(name: str, trial: Trial) -> bool:
-        """Run a trial, keep its figures, and report its detail."""
+        """Keep the figures of a trial; its detail is the report's."""
 
         def action() -> str:
             detail, new = trial(lab)
@@ -150,7 +148,7 @@ def measured(lab: Lab, checks: report.Checks) -> list[Figure]:
     with contextlib.closing(lab.live):
         for name, trial in LIVE:
             if not tried(name, trial) and lab.partner is None:
-                break  # nothing has started, so the other trials cannot run
+                break  # nothing has started that the others could try
         if lab.partner:
             what = "trials made again because the machine held up the observer"
             figures.append(figure(what, lab.partner.repeated, "trials"))
@@ -220,7 +218,7 @@ def _instructions(lab: Lab) -> Tried:
 
 
 def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
-    """{(state, kind of work): instructions of its longest run}."""
+    """{(state, what): instructions of the longest}."""
     with lab.emulator(mem.MODE_COUNT, COUNTED_STEPS) as board:
         board.start()
         printed = board.printed()
@@ -228,14 +226,14 @@ def _count_instructions(lab: Lab) -> dict[tuple[str, str], int]:
     return {(row[1], row[2]): int(row[4]) * NS_PER_TIMER_TICK // NS_PER_INSTRUCTION for row in rows}
 
 
-# all on one board in this order, each from a fresh start
+# in this order on one board, each from a fresh start
 LIVE = (
     ("start", _boot),
     ("E-stop at channel B alone, channel A stopped", _estop),
     ("channel A silent", _silence),
     ("hang", _hang),
 )
-# each on a board of its own, which QEMU must emulate
+# on boards of their own, of QEMU only
 COUNTED = (("lockstep with CPython", _lockstep), ("instructions", _instructions))
 
 

@@ -1,7 +1,7 @@
-"""The emulated microcontroller: QEMU's mps2-an385, with its link on a pty.
+"""The emulated microcontroller: QEMU's mps2-an385, its link on a pty.
 
-Where a real board has a contact, a switch or a backup register, this one has a word in its mapped
-memory. The permitting output is read from QEMU itself, by its machine protocol (QMP).
+A word of its mapped memory stands for a contact, a switch or a backup register of a real board. The
+output that permits is read as QEMU itself holds it, by its machine protocol (QMP).
 """
 
 import json
@@ -38,7 +38,7 @@ PTY = re.compile(r"char device redirected to (\S+) ")
 
 
 class EmulatorError(RuntimeError):
-    """The microcontroller does not start or does not answer. The text is one line."""
+    """The microcontroller cannot be started, or does not answer; one line."""
 
 
 class Emulator:
@@ -54,10 +54,9 @@ class Emulator:
         mode: int = mem.MODE_RUN,
         steps: int = 0,
     ) -> None:
-        """firmware: path; folder: for sockets and memory; image: of channel A. It does not start
-        yet.
+        """firmware: path; folder: for sockets and memory; image: of channel A. Not started.
 
-        In mode COUNT it runs without a link, on a clock that counts instructions.
+        mode COUNT runs without a link on a clock that counts instructions.
         """
         self._firmware, self._folder = str(firmware), tempfile.mkdtemp(dir=folder)
         self._counting = mode == mem.MODE_COUNT
@@ -73,7 +72,7 @@ class Emulator:
         self._answers: Any = None
 
     def start(self) -> float:
-        """Start QEMU. Returns the start of its clock (time.monotonic, s). Raises EmulatorError."""
+        """Start QEMU. Returns when its clock begins (time.monotonic, s). Raises EmulatorError."""
         socket_path = os.path.join(self._folder, "qmp")
         try:
             self._process = subprocess.Popen(
@@ -91,7 +90,7 @@ class Emulator:
         return began_s
 
     def _arguments(self, socket_path: str) -> list[str]:
-        """The command line of QEMU."""
+        """Command line of QEMU."""
         text = COMMAND.format(
             mem.MEMORY_BYTES, self.memory.path, self._firmware, socket_path, self._printed
         ) + (COUNTING if self._counting else LIVE)
@@ -135,18 +134,16 @@ class Emulator:
                 return answer["return"]
 
     def permit(self) -> int:
-        """The permitting output, as QEMU holds it: 0 or 1."""
+        """The output that permits, as QEMU holds it: 0 or 1."""
         text = self.ask("human-monitor-command", **{"command-line": f"xp /1wx {OUTPUT_REGISTER}"})
         return int(text.split(":")[1], 16) & 1
 
     def reset(self) -> None:
-        """Power off and on. Only the outer memory keeps its content."""
+        """Power off and on: the outer memory alone is kept."""
         self.ask("system_reset")
 
     def printed(self) -> str:
-        """The text that the program printed up to `end`. Raises EmulatorError if `end` comes
-        too late.
-        """
+        """The console's text after the program has printed `end`; EmulatorError: not in time."""
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:
             printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")

@@ -1,7 +1,7 @@
 """Builds the firmware of the emulated microcontroller: MicroPython, with channel B frozen in.
 
-The source is Debian's. apt fetches it with lists of its own, so this machine stays unchanged. The
-source is kept in a cache, and the firmware is built again when a frozen module changes.
+The source is Debian's, fetched by apt into lists of its own, so that nothing of this machine
+changes. It is kept in a cache; a firmware is made anew when a frozen module changes.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from hil.engine.processes import ROOT
 
 HERE = Path(__file__).resolve().parent
 CACHE = "~/.cache/firebreak-mcu"
-# Debian 13 has MicroPython 1.25. Only its source has the port for QEMU's Cortex-M3.
+# Debian 13 has MicroPython 1.25; its port for QEMU's Cortex-M3 is in the source only
 RELEASE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 PROGRAMS = {
@@ -42,11 +42,11 @@ MANIFEST = (
 
 
 class FirmwareError(RuntimeError):
-    """The firmware could not be built. The text is one line."""
+    """The firmware could not be made; one line."""
 
 
 def build(folder: str) -> Path:
-    """Path of the firmware. Prints what takes long. folder: the cache. Raises FirmwareError."""
+    """Path of the firmware; prints what takes long. folder: the cache. Raises FirmwareError."""
     packages = needed(PROGRAMS)
     if packages:
         raise FirmwareError(packages)
@@ -65,7 +65,7 @@ def build(folder: str) -> Path:
 
 
 def _laid_out(cache: Path) -> Path:
-    """Folder of the frozen modules: the kernel, a board for QEMU, the course and the modes."""
+    """Folder of the frozen modules: the kernel, QEMU's board as the board, course and modes."""
     stage = cache / "stage"
     shutil.rmtree(stage, ignore_errors=True)
     skipped = shutil.ignore_patterns("__pycache__", "*.md")
@@ -77,7 +77,7 @@ def _laid_out(cache: Path) -> Path:
 
 
 def _digest(stage: Path) -> str:
-    """Digest of all frozen modules and of this recipe."""
+    """Digest of everything that is frozen in, and of this recipe."""
     total = hashlib.sha256(Path(__file__).read_bytes())
     for path in sorted(stage.rglob("*.py")):
         total.update(f"{path.relative_to(stage)}\0".encode() + path.read_bytes())
@@ -85,7 +85,7 @@ def _digest(stage: Path) -> str:
 
 
 def _source(cache: Path) -> Path:
-    """Folder of MicroPython's source with its compiler. The source is fetched only once."""
+    """Folder of MicroPython's source with its compiler built; fetched once."""
     source = cache / "micropython"
     if not (source / "mpy-cross" / "build" / "mpy-cross").exists():
         shutil.rmtree(source, ignore_errors=True)
@@ -102,7 +102,7 @@ def _source(cache: Path) -> Path:
 
 
 def _start_by_itself(path: Path) -> None:
-    """Make the port start our module after each reset, before its console."""
+    """Have the port start our module after each reset, before its console."""
     text = path.read_text(encoding="utf-8")
     if "mp_init();" not in text:
         raise FirmwareError(f"{path.name} of this MicroPython is not as expected: no mp_init()")
@@ -110,7 +110,7 @@ def _start_by_itself(path: Path) -> None:
 
 
 def _fetch(cache: Path) -> Path:
-    """Folder of MicroPython's unpacked source package from RELEASE."""
+    """Folder of MicroPython's source package of RELEASE, unpacked."""
     apt = cache / "apt"
     for name in APT_FOLDERS.split():
         (apt / name).mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _fetch(cache: Path) -> Path:
 
 
 def _site() -> str:
-    """The Debian archive that this machine uses."""
+    """The Debian archive that this machine itself uses."""
     command = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
     sites = [line for line in _run(command, ROOT).split() if line.rstrip("/").endswith("/debian")]
     if not sites:
@@ -141,7 +141,7 @@ def _site() -> str:
 
 
 def _make(cache: Path, source: Path, stage: Path) -> Path:
-    # Debian's source comes without micropython-lib, which is not needed
+    # Debian's source comes without micropython-lib, of which nothing is needed
     library = cache / "library"
     library.mkdir(exist_ok=True)
     (library / "README.md").touch()
@@ -156,7 +156,7 @@ def _make(cache: Path, source: Path, stage: Path) -> Path:
 def _run(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Output of a command. If it fails, raises FirmwareError with its last line."""
+    """Output of a command. FirmwareError with its last line when it fails."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(

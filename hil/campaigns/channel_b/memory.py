@@ -8,21 +8,21 @@ from array import array
 
 from safety import second as sc, second_image as si
 
-MEMORY_BYTES = 16 << 20  # as the emulated machine has it
+MEMORY_BYTES = 16 << 20  # what the emulated machine has
 MAPPED_BYTES = 1 << 16
-# Places from the start of that memory, the same as in safety/mcu/board_qemu.py and modes.py.
+# As safety/mcu/board_qemu.py and modes.py have them, from the beginning of that memory.
 MODE, CONTACTS, LATCH_LEVEL, WATCHDOG_MS, HANG, RUNNING, IMAGE_BYTES, STEPS, OUTPUT = range(
     0, 36, 4
 )
 KEPT_COUNT, KEPT_DIGEST = 36, 40
 IMAGE = 0x100
-WATCHDOG = 300  # ms; less than 0.5 s, as on real boards, but enough for a busy machine
+WATCHDOG = 300  # ms; below 0.5 s, as on the real boards, with a reserve for a busy machine
 MODE_RUN, MODE_LOCKSTEP, MODE_COUNT = range(3)
 ALL_CLOSED = sc.RELAY_BIT - 1
 
 
 class Memory:
-    """The mapped file. It is new; with `create` false, it exists already."""
+    """The mapped file: a new one, or with `create` false one that exists."""
 
     def __init__(self, path: str | pathlib.Path, create: bool = True) -> None:
         self.path = str(path)
@@ -34,15 +34,15 @@ class Memory:
             self._words = mmap.mmap(file.fileno(), MAPPED_BYTES)
 
     def write(self, place: int, word: int) -> None:
-        """Write a word."""
+        """Set a word."""
         self._words[place : place + 4] = word.to_bytes(4, "little")
 
     def read(self, place: int) -> int:
-        """Read a word."""
+        """A word."""
         return int.from_bytes(self._words[place : place + 4], "little")
 
     def set_image(self, image: "array[int]") -> None:
-        """Put a limit image where the board reads it at its next start."""
+        """Lay a limit image where the board takes it from at its next start."""
         data = si.file_bytes(image)
         self._words[IMAGE : IMAGE + len(data)] = data
         self.write(IMAGE_BYTES, len(data))
@@ -52,13 +52,13 @@ class Memory:
         return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
     def forget(self) -> None:
-        """Make the state as before the first run: no latch, and no run that the watchdog ended."""
+        """Its state is as before its first run: no latch, no run that the watchdog ended."""
         for place in (LATCH_LEVEL, KEPT_COUNT, KEPT_DIGEST, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)
 
     def close(self) -> None:
-        """Close the file. A second call does no harm."""
+        """Harmless when closed."""
         self._words.close()
         if self._created:
             with contextlib.suppress(FileNotFoundError):

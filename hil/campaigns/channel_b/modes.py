@@ -1,7 +1,7 @@
-"""What the emulated microcontroller does after a reset, chosen by a word in its outer memory.
+"""Modes of the emulated microcontroller after a reset, by a word in its outer memory.
 
-Only the rig's firmware contains this module. In lockstep, each request on the link is one step, and
-the answer is a digest of all state. In counting, the program prints the timer ticks of some steps.
+Only the rig's firmware contains this module. In lockstep, each request on the link is one step; the
+answer is a digest of all state. In counting, the program prints the timer ticks of some steps.
 """
 
 from array import array
@@ -16,25 +16,25 @@ from safety.mcu import board_qemu
 RUN, LOCKSTEP, COUNT = 0, 1, 2
 MODE, STEPS = 0x21000000, 0x2100001C
 TIMER_VALUE = 0x40000004
-HELD_STEPS, HELD_MS = 3, 200  # 0.6 s, after which rows that wait 0.5 s (1 and 44) have tripped
+HELD_STEPS, HELD_MS = 3, 200  # 0.6 s: what waits 0.5 s (rows 1 and 44) has tripped by then
 
 
 def take(board: board_qemu.Board, one: bytearray) -> int:
-    """The next byte of the link. `one` is a buffer of one byte."""
+    """The next byte of the link; `one` is a buffer of one."""
     while not board.read(one):
         pass
     return one[0]
 
 
 def answer(board: board_qemu.Board, value: int, word: bytearray) -> None:
-    """Send an integer as four bytes."""
+    """Four bytes of an integer."""
     for at in range(4):
         word[at] = value >> 8 * at & 255
     board.send(word)
 
 
 def lockstep(board: board_qemu.Board, second: sc.Second) -> None:
-    """Answer requests: elapsed ticks (1 byte), contacts (2), a length (1), that many bytes."""
+    """Answer requests: elapsed (1 byte), contacts (2), length (1), that many bytes."""
     line, word, one = bytearray(256), bytearray(4), bytearray(1)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     answer(board, 0, word)
@@ -50,7 +50,7 @@ def lockstep(board: board_qemu.Board, second: sc.Second) -> None:
 
 
 def measure(steps: int, image: "array[int]") -> None:
-    """Print how long each kind of work takes (see `report`), in a healthy and a tripped state."""
+    """Print what each kind of work takes (see `report`), healthy and tripped."""
     second = sc.Second(image, 0)
     way = course.Course(1, image)
     for _ in range(60):
@@ -69,10 +69,10 @@ def measure(steps: int, image: "array[int]") -> None:
 
 
 def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> None:  # type: ignore[no-untyped-def]
-    """Print the least, the greatest and the sum of the timer ticks that `work` takes."""
+    """Print the least, the greatest and the sum of timer ticks of `work`."""
     least, most, total = 1 << 29, 0, 0
     for _ in range(steps):
-        way.count &= 1  # so that it never makes a disturbance
+        way.count &= 1  # never a disturbance of its own
         way.next(second)
         if state == "tripped":
             way.contacts &= ~1
@@ -91,7 +91,7 @@ def report(state: str, name: str, steps: int, work, second: sc.Second, way) -> N
 
 
 def combinations(second: sc.Second, way: course.Course) -> None:
-    """Print the time of the kernel's half in the first step after each combination of contacts."""
+    """Print the time of the kernel's half in the first step of each combination of contacts."""
     least, most, total = 1 << 29, 0, 0
     held_ticks = HELD_MS // second.kernel.image[p.H_TICK_MS]
     for open_bits in range(sc.RELAY_BIT):
@@ -112,7 +112,7 @@ def combinations(second: sc.Second, way: course.Course) -> None:
 
 
 def main() -> None:
-    """Run what the mode word says."""
+    """Run what the mode word names."""
     mode = mem32[MODE]
     if mode == RUN:
         from safety.mcu import main  # noqa: F401  it runs as it is imported

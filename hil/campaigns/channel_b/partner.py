@@ -1,4 +1,4 @@
-"""Channel A, as channel B under test sees it. It sends a frame in every second tick."""
+"""Channel A as a channel B under test sees it: a frame in every second tick, as a trial asks."""
 
 import os
 import select
@@ -16,26 +16,26 @@ CALM_S = 0.3  # between two trials
 
 
 class TrialError(RuntimeError):
-    """Channel B did something that it must not do. The text is one line."""
+    """Channel B did something else than it must; one line."""
 
 
 class Partner:
-    """Plays channel A. With `sending` False it is silent."""
+    """`sending` False: silence."""
 
     def __init__(self, board: Emulator | Standin, image: "array[int]") -> None:
-        """board: already started."""
+        """board: started."""
         self.board, self.tick_s = board, image[p.H_TICK_MS] / 1000
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(f.CHANNEL_B)
         self.sending, self.vote = True, 0
-        # late_s: the longest delay of this observer, since it was set to 0; held_up_s: in a fall
+        # late_s: the longest this observer was held up since it was set to 0; held_up_s: in a fall
         self.sent_s = self.late_s = self.held_up_s = 0.0
         self.repeated = 0  # trials
         self._due_s = self._turned_s = time.monotonic()
         self._even = False
 
     def turn(self) -> None:
-        """Read what has come, send what is due, wait a millisecond."""
+        """Take what has come, send what is due, wait a millisecond."""
         if select.select([self.board.link], (), (), 0.001)[0]:
             data = os.read(self.board.link, 4096)
             self.receiver.feed(data, len(data))
@@ -50,7 +50,7 @@ class Partner:
                 self.sent_s = time.monotonic()
 
     def _frame(self) -> bytes:
-        """The bytes to send in a tick: a frame in every second tick, none while silent."""
+        """The bytes to send in a tick: a frame in every second tick, nothing while silent."""
         self.sender.tick(1)
         self._even = not self._even
         if not (self._even and self.sending):
@@ -60,15 +60,15 @@ class Partner:
         return bytes(self.sender.finish())
 
     def reported(self, field: int) -> int:
-        """A field of channel B's last frame."""
+        """A field of the last frame that came."""
         return self.receiver.frame.get(field)
 
     def reason(self) -> str:
-        """The reason in channel B's last frame, in words."""
+        """The reason of the last frame that came, in words."""
         return pe.REASONS[self.reported(f.REASON)]
 
     def wait(self, condition: Callable[[], bool], what: str) -> float:
-        """Turn until condition(). Returns the time it took, s. TrialError names `what`."""
+        """Turn until condition(). Returns how long it took, s. TrialError names `what`."""
         began_s = time.monotonic()
         while not condition():
             if time.monotonic() - began_s > GUARD_S:
@@ -90,18 +90,18 @@ class Partner:
             self.turn()
 
     def permitted(self) -> bool:
-        """True while the permitting output is on."""
+        """True while the output that permits is on."""
         return self.board.permit() == 1
 
     def fall(self) -> float:
-        """Wait until the permit falls. Returns the time it took, s, and sets `held_up_s`."""
+        """Wait for the fall of the permit. Returns the time, s; sets `held_up_s`."""
         self.late_s = 0.0
         taken_s = self.wait(lambda: not self.permitted(), "the permit falls")
         self.held_up_s = self.late_s
         return taken_s
 
     def begin(self, number: int = 0) -> None:
-        """Start it fresh, up to a common permit. Each number ends at another phase of the ticks."""
+        """A fresh start up to a common permit; each number ends at another phase."""
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.vote = True, 0

@@ -1,6 +1,6 @@
-"""Channel B as a process, for fast trials: the same loop, with a pty instead of a UART.
+"""Channel B as a process: the same loop and channel, on a pty instead of a UART, for fast trials.
 
-`python -m ...standin MEMORY TTY` runs until it is killed. A watchdog restarts it, as hardware does.
+`python -m ...standin MEMORY TTY` runs until it is killed; a watchdog restarts it as hardware would.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from safety.second import RELAY_BIT
 
 
 class Board(loop.Board):
-    """The board: the clock and watchdog of the operating system, pins in the shared memory."""
+    """The board: clock and watchdog of the operating system, pins in the shared memory."""
 
     def __init__(self, memory: mem.Memory, link: int) -> None:
         """link: descriptor of the tty."""
@@ -38,7 +38,7 @@ class Board(loop.Board):
         return self._memory.image()
 
     def remembered(self) -> tuple[int, int, int]:
-        """Latch level, at least REMOTE after a watchdog; count and digest of channel A's store."""
+        """Latch level, after a watchdog at least REMOTE; count and digest of channel A's store."""
         read = self._memory.read
         level = max(read(mem.LATCH_LEVEL), m.REMOTE if read(mem.RUNNING) else 0)
         return level, read(mem.KEPT_COUNT), read(mem.KEPT_DIGEST)
@@ -50,17 +50,17 @@ class Board(loop.Board):
         self._memory.write(mem.KEPT_DIGEST, digest)
 
     def contacts(self) -> int:
-        """The contact bits. The mirror contact follows the output."""
+        """The contact bits; the mirror contact follows the output."""
         while self._memory.read(mem.HANG):
             pass
         return self._memory.read(mem.CONTACTS) | (RELAY_BIT if self._memory.read(mem.OUTPUT) else 0)
 
     def relay(self, on: int) -> None:
-        """Set the permitting output."""
+        """The output that permits."""
         self._memory.write(mem.OUTPUT, on)
 
     def read(self, buffer: bytearray) -> int:
-        """Receive bytes from the link into the buffer. Returns how many."""
+        """The bytes received from the link."""
         wait_s = max(0, self._due_ns + self._tick_ns - time.monotonic_ns()) / 1e9
         if not select.select([self._link], (), (), wait_s)[0]:
             return 0
@@ -69,12 +69,12 @@ class Board(loop.Board):
         return 0
 
     def send(self, data: bytearray) -> None:
-        """Send a frame. If the line is full, the frame is lost."""
+        """Send a frame; a full line loses it."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._link, data)
 
     def start(self, tick_ms: int) -> None:
-        """Start the watchdog and the tick."""
+        """Start watchdog and tick."""
         self._memory.write(mem.RUNNING, 1)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._tick_ns = tick_ms * 1_000_000
@@ -88,12 +88,12 @@ class Board(loop.Board):
         return ticks
 
     def kick(self) -> None:
-        """Reload the watchdog. If nobody does, SIGALRM ends the process in any state."""
+        """Reload the watchdog: without it the process dies of SIGALRM, whatever it does."""
         signal.setitimer(signal.ITIMER_REAL, self._memory.read(mem.WATCHDOG_MS) / 1000)
 
 
 class Standin:
-    """The process and its wires. It can be used like an Emulator."""
+    """The process and its wires, with the face of an Emulator."""
 
     what = "the same program on CPython as a process"
 
@@ -107,7 +107,7 @@ class Standin:
         self._process: Any = None
 
     def start(self) -> float:
-        """Start the process. Returns the moment (time.monotonic, s)."""
+        """Start it. Returns when (time.monotonic, s)."""
         began_s = time.monotonic()
         self._process = process.module(
             "hil.campaigns.channel_b.standin", self.memory.path, os.ttyname(self._slave)
@@ -115,7 +115,7 @@ class Standin:
         return began_s
 
     def permit(self) -> int:
-        """The permitting output."""
+        """The output that permits."""
         if self._process.poll() is not None:
             raise EmulatorError(f"the stand-in has ended with {self._process.returncode}")
         return self.memory.read(mem.OUTPUT)
@@ -127,7 +127,7 @@ class Standin:
         self.start()
 
     def close(self) -> None:
-        """End the process and close its wires."""
+        """End it."""
         if self._process is not None:
             process.end(self._process)
         os.close(self.link)
@@ -136,7 +136,7 @@ class Standin:
 
 
 def _live(memory: mem.Memory, link: int) -> NoReturn:
-    """One life of the board, in its own process."""
+    """One life of the board, in a process of its own."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         loop.run(Board(memory, link))
@@ -147,7 +147,7 @@ def _live(memory: mem.Memory, link: int) -> NoReturn:
 
 
 def main(path: str, tty_name: str) -> int:
-    """Run, and run again each time the watchdog has ended it."""
+    """Run, and run again after the watchdog has bitten."""
     memory = mem.Memory(path, create=False)
     link = os.open(tty_name, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     tty.setraw(link)
@@ -162,7 +162,7 @@ def main(path: str, tty_name: str) -> int:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
             raise
-        memory.write(mem.OUTPUT, 0)  # a pin falls when its microcontroller ends
+        memory.write(mem.OUTPUT, 0)  # a pin falls with its microcontroller
         if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM):
             return 1
 

@@ -1,4 +1,4 @@
-"""Trials of channel B on a live link, timed from outside. The Partner plays channel A."""
+"""Trials of channel B on a live link, timed from outside by the Partner, which plays channel A."""
 
 import os
 import select
@@ -14,14 +14,14 @@ from hil.campaigns.channel_b.partner import GUARD_S, Partner, TrialError
 from safety import channel as c, crc, frame as f, latches, matrix as m, peer as pe, second as sc
 
 HELD_UP_S_MAX = 0.015
-# If this observer was held up for longer, that may be why channel B acted as it did.
+# an observer held up for longer may have been what made channel B do something else
 SEEMS_SILENT_S = 0.1
 TRIES = 10
 Found = TypeVar("Found")
 
 
 def boot(partner: Partner, began_s: float) -> tuple[float, float]:
-    """Time from began_s to the first frame, s, and to the first permit, s."""
+    """Time to the first frame, s, and to the first permit, s."""
     first_s = began_s
     while partner.receiver.refused[c.R_FIRST] == 0 and time.monotonic() < began_s + GUARD_S:
         partner.turn()
@@ -31,7 +31,7 @@ def boot(partner: Partner, began_s: float) -> tuple[float, float]:
 
 
 def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int) -> list[Found]:
-    """Results of `count` trials. A trial is made again if the machine held up this observer."""
+    """Results of `count` trials. If the machine held up this observer, a trial is made again."""
     results: list[Found] = []
     for number in range(TRIES * count):
         try:
@@ -54,7 +54,7 @@ def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int
 
 
 def estop(partner: Partner, number: int) -> float:
-    """Press an E-stop at channel B alone. Returns the time until the permit falls, s."""
+    """An E-stop at channel B alone, channel A stopped: time to the fallen permit, s."""
     partner.begin(number)
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
     partner.sending = False
@@ -69,9 +69,7 @@ def estop(partner: Partner, number: int) -> float:
 
 
 def silence(partner: Partner, number: int) -> float:
-    """Let channel A fall silent. Returns the time from its last frame to the fall of the
-    permit, s.
-    """
+    """Channel A falls silent: time from its last frame to the fallen permit, s."""
     partner.begin(number)
     partner.sending = False
     partner.fall()
@@ -87,7 +85,7 @@ def silence(partner: Partner, number: int) -> float:
 
 
 def hang(partner: Partner, number: int) -> tuple[float, float]:
-    """Hang the program. Returns the time until the permit falls, and then to its first frame, s."""
+    """The program hangs: s to the fallen permit, and from there to its first frame."""
     partner.begin(number)
     memory = partner.board.memory
     memory.write(mem.HANG, 1)
@@ -102,7 +100,7 @@ def hang(partner: Partner, number: int) -> tuple[float, float]:
 
 
 def reset(partner: Partner) -> None:
-    """Give the remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
+    """The remote reset that the watchdog's latch waits for (5 s after its cause has gone)."""
     frame = partner.sender.frame
     partner.rest(5.5)
     frame.put(f.RESET_FIRST_OUT, partner.reported(f.FIRST_OUT))
@@ -117,7 +115,7 @@ def reset(partner: Partner) -> None:
 
 
 def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int:
-    """Count the steps, of `steps`, after which board and CPython have the same state and frame."""
+    """How many of `steps` steps had the same state and frame on board and CPython."""
     second, way = sc.Second(image, 0), course.Course(seed, image)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     _answer(board)
@@ -131,7 +129,7 @@ def lockstep(board: Emulator, image: "array[int]", seed: int, steps: int) -> int
 
 
 def _answer(board: Emulator) -> int:
-    """Read four bytes as an integer."""
+    """Four bytes as an integer."""
     data, until_s = b"", time.monotonic() + GUARD_S
     while len(data) < 4:
         if not select.select([board.link], (), (), max(0.0, until_s - time.monotonic()))[0]:
