@@ -1,7 +1,7 @@
 """The messages of a BMS on CAN: the form of their frames, and the groups of values that they feed.
 
 A profile is sealed if each of its messages has a check byte and a counter. Then each frame proves
-itself, because no other dialect and no sender that has stopped working produces one. Without a
+itself, because neither another dialect nor a sender that hangs produces a valid frame. Without a
 seal, only the whole bus is a proof (can_dialect.py).
 """
 

@@ -20,7 +20,7 @@ DAY_MIN, MINUTE_US = 1440, 60_000_000
 DAY_US = DAY_MIN * MINUTE_US
 WRITES = (5, 6, 15, 16, 23)  # function codes
 COILS, SINGLE = (5, 15), (5, 6)
-PARTS = 16  # the count is stored in steps of this part of the budget
+PARTS = 16  # the count is stored in steps of a sixteenth of the budget
 
 
 class Written(NamedTuple):

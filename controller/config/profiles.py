@@ -201,8 +201,8 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
-    """Check a generic register. Bits must be read and written as bits. A scale of 0 is refused,
-    because it loses the value, and kW, because it would count as W.
+    """Check a generic register. Bits must be read and written as bits. A scale of 0
+    is refused, because it loses the value. kW are refused, because they would count as W.
     """
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)

@@ -30,7 +30,7 @@ REFRESH = "the meter refreshes at any phase of a read"
 class PathPart(NamedTuple):
     """One part of the path: its name, its least, mean and greatest time, and their reason.
 
-    phase_us: width of the even spread around the mean that the phases of the devices cause.
+    phase_us: the phases of the devices spread the delay evenly around the mean, over this width.
     """
 
     what: str
@@ -71,7 +71,7 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
 
 def phases_us(parts: list[PathPart]) -> tuple[int, int]:
     """Median and p95 of the delay of a change at any phase. A window and a hold together delay
-    every change equally: the earlier it comes, the less of it the first value shows.
+    every change equally: the sooner the first value follows the change, the less it shows of it.
     """
     median_us = totals_us(parts)[1]
     sums_us = [float(median_us)]
@@ -92,8 +92,8 @@ def _meter_path(config: Config, every: bus_times.Schedule, meter: Device) -> lis
 
 
 def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
-    """Delay of the load meter less the delay of the grid meter, because a start measures the delay
-    of the grid meter.
+    """Delay of the load meter less the delay of the grid meter. It is needed because a start
+    measures the delay of the grid meter.
     """
     load, grid = config.topology.device("meter_load"), config.topology.device("meter_grid")
     if load is None or grid is None:
@@ -118,8 +118,8 @@ def _meter(meter: Device) -> list[PathPart]:
 
 
 def _buffer(meter: Device) -> list[PathPart]:
-    """The part of the capacitors of the racks behind the meter. The feed follows by one lag, whose
-    time in ms is their J per kW.
+    """The part of the capacitors in the server racks behind the meter. The feed lags the servers by
+    as many ms as the capacitors have J per kW.
     """
     buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
     lead_us = -1000 * buffer_J_per_kW
@@ -185,8 +185,8 @@ def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
 
 
 def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
-    """The Config with the parameters of its path, after those of a file. Refuses a nominal delay
-    outside its bounds.
+    """The Config with the parameters of its path. Values in a file take precedence. Refuses a
+    nominal delay outside its bounds.
     """
     _check_buffer(values, config, every)
     found = parameters(config, every)

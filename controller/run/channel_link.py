@@ -108,8 +108,7 @@ class ChannelLink:
 
     def causes(self) -> tuple[int, int]:
         """(first-out instance, cause mask) of channel B, which a reset must name. PEER_EMPTY if
-        nothing is active or latched there. Also if B is not heard, because then its last frame may
-        be old.
+        nothing is active or latched there, or if B is not heard: its last frame may be old.
         """
         frame = self.receiver.frame
         return (
@@ -127,8 +126,8 @@ class ChannelLink:
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
         """Pass on a reset of what the operator saw in B. `result` stays NONE until the answer. B
-        gets the order only if the numbers are its present ones, because a frame cannot hold every
-        number that an operator may send.
+        gets the order only if the numbers are its present ones: an operator may send a number that
+        is too large for a frame.
         """
         now = self.causes()
         if not self.peer.trusted():

@@ -61,7 +61,8 @@ class Course:
 
 
 class Background:
-    """A context in which a thread runs the generator `turns`. The first turn ends before it begins.
+    """A context in which a thread runs the generator `turns`. The first turn ends before
+    the body of the context begins.
 
     `counts`: sums over all turns; `error`: the exception that ended the thread early.
     """

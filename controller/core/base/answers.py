@@ -123,7 +123,9 @@ class FastRequest(BaseRequest):
 
 
 class ForDevice(NamedTuple):
-    """Answer for number `actuator` of Control.actuators. All other answers are for the battery."""
+    """Answer for one actuator. actuator: its place in Control.actuators. All other answers are for
+    the battery.
+    """
 
     actuator: int
     answer: "Cap | Obligation | BaseRequest"

@@ -1,5 +1,5 @@
-"""Names and texts of the signals that other measurements may contradict, and the sources in the sum
-of powers (site_balance.py).
+"""Names and texts of the signals that other measurements may contradict, and the names of the
+sources whose powers are summed (site_balance.py).
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ TEXTS = reasons.texts("""
 class Lasting(Words):
     """How long a signal has been contradicted, or doubtful."""
 
-    ms: int  # time for which it has been so; once it counts: time until it no longer counts
+    ms: int  # while counts is 0: time so far; then: time until it ends
     counts: int
 
 

@@ -75,7 +75,9 @@ class HintRequest(Function):
         self.state.is_idle = 1
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The base request. Found gets what it leaves of the set-point and the available power."""
+        """The base request. Found gets the set-point and the available power less the part of the
+        request that acts.
+        """
         state = self.state
         found.is_requested, found.is_exact = found.scheduled_W != 0, False
         found.left_setpoint_W = found.setpoint_W

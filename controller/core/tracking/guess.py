@@ -2,7 +2,7 @@
 
 1. Follow: the guess is the last sample, and continues a slope if the last three changes agree.
 2. Repetition: if the load repeats itself, the guess moves as the load did one period ago.
-3. Choice: a repetition is used when it is found, and while its error is clearly smaller.
+3. Choice: a repetition is used while one is found and its error is clearly smaller.
 4. Judge (judge.py): movement is not followed if the grid would then move more than the load.
 
 No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
@@ -187,8 +187,8 @@ class Guess:
         return follow_W, repeat_W
 
     def _lead_W(self, horizon_256: int) -> int:
-        """Movement by the slope over this horizon. If the meter is late, it covers at most one of
-        the three changes.
+        """Movement by the slope over this horizon. Even with a late meter the movement covers at
+        most one of the three changes.
         """
         span_256 = FRACTION * self._span
         return self.words[G_SLOPE_W] * min(horizon_256, span_256) // span_256

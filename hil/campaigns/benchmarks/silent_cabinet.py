@@ -100,7 +100,7 @@ class SilentCabinet(contextlib.ExitStack):
             if self._process.poll() is not None:
                 words = f"the controller ended with {self._process.returncode}"
                 raise StartError(f"{words}: {run_directory.last_message(self.directory)}")
-            # the ptys can hold some seconds of polls, and nothing else needs them empty
+            # the ptys hold some seconds of polls, so emptying them once a second suffices
             timing.wait_s(min(left_s, 1.0))
             for master in select.select(self._masters, (), (), 0)[0]:
                 os.read(master, 65_536)
