@@ -66,6 +66,8 @@ def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> 
     """
     limits = cap.limits_W(span.billed, caps_W, math.inf)
     count = min(len(span.net_W), len(known.past_price_per_kWh))
+    if not count:  # a feed that is new has only prices to come
+        return 0.0
     first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
     adders = [adder_per_kWh(site, known.time, at) for at in range(-count, 0)]
     own = [price + adder for price, adder in zip(prices, adders)]
