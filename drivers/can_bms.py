@@ -1,4 +1,4 @@
-"""Rack BMS on CAN as its profile describes it: messages, signals, fault bits, frames to the BMS."""
+"""Rack BMS on CAN, by its profile: messages, signals, fault bits, and frames to the BMS."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from safety import signals as s
 
 
 class CanBms(RackBms):
-    """One rack. `bad_frames`: of wrong length, check byte, or with a repeated counter."""
+    """One rack. `bad_frames`: frames of wrong length or check byte, or with a repeated counter."""
 
     def _set_up(self, sink: Sink) -> None:
         profile = self.profile
@@ -27,19 +27,19 @@ class CanBms(RackBms):
         self.sent_frames = dict.fromkeys(profile.sent, 0)
 
     def periodic(self) -> list[Any]:
-        """[]: a BMS on CAN is polled by the frames that `command` gives."""
+        """[], because a BMS on CAN sends by itself; `command` returns the frames to it."""
         return []
 
     def can_ids(self) -> tuple[int, ...]:
-        """The ids of this BMS, and ids that would show another dialect."""
+        """The ids of this BMS, and ids that would reveal another dialect."""
         return (*self._messages.by_id, *self._forbidden)
 
     def rows(self) -> list[Mapping[str, Any]]:
-        """The row of the profile of each id of this BMS."""
+        """The profile's row for each id of this BMS."""
         return [each.row for each in self._messages.by_id.values()]
 
     def on_frame(self, can_id: int, data: bytes, now_us: int) -> bool:
-        """Take one frame. True when it concerns this BMS."""
+        """Take one frame. True if it concerns this BMS."""
         message = self._messages.by_id.get(can_id)
         if message is None:
             if can_id in self._forbidden:
@@ -49,7 +49,7 @@ class CanBms(RackBms):
         source = message.source(frame, data)
         if source is None:
             self.bad_frames += 1
-            self._messages.groups[s.G_BMS_STATE].is_new = True  # it has the counter
+            self._messages.groups[s.G_BMS_STATE].is_new = True  # this group has the counter
         elif source is not UNUSED:
             self.dialect.hear(source, now_us)
             counts = self.dialect.counts(now_us) and not self.is_sign_wrong
@@ -60,9 +60,11 @@ class CanBms(RackBms):
         return True
 
     def command(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """[(id, data)] that are due, each `command_period_us`. Nothing goes out while the bus is
-        listened to, and after an id of another dialect. Later a frame that only asks goes out, and
-        others once the rack is identified.
+        """[(id, data)] that are due; call it every `command_period_us`.
+
+        Nothing is sent while the dialect is being confirmed, or after an id of another dialect.
+        After that time frames that only ask are sent; other frames only once the dialect is
+        confirmed.
         """
         self._commands += 1
         is_silent = self._commands * self.command_period_us <= self.dialect.confirm_us
@@ -88,5 +90,5 @@ class CanBms(RackBms):
         return can_id | (EXTENDED if row["extended"] else 0)
 
     def report(self, now_us: int) -> tuple[int, int]:
-        """(state of can_dialect.py, id that it is about or 0) for the page of the links."""
+        """(state of can_dialect.py, id that it concerns or 0), for the page of the links."""
         return (SIGN, 0) if self.is_sign_wrong else self.dialect.report(now_us)

@@ -1,4 +1,4 @@
-"""One value in a CAN frame: its bits in either order, scale, offset, and what is no value."""
+"""One value in a CAN frame: its bits in either order, scale, offset, and invalid raw values."""
 
 import functools
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ FRAME_BITS = 64
 
 
 class Word(NamedTuple):
-    """A frame as two numbers of 64 bits, and its length; missing bytes are 0 and never read."""
+    """A frame as two 64-bit numbers, and its length. Missing bytes are 0 and are never read."""
 
     little: int
     big: int
@@ -26,22 +26,22 @@ def word(data: bytes) -> Word:
 
 
 def place(start: int, length: int, order: str) -> tuple[int, int]:
-    """(shift, bytes that the frame needs) of a field. start: as a DBC counts, of its lowest bit, or
-    of its highest if the order is big.
+    """(shift, bytes that the frame needs) of a field. start: counted as in a DBC; it is the lowest
+    bit of the field, or the highest if the order is big.
     """
     if order == "little":
         return start, (start + length + 7) // 8
-    first = start // 8 * 8 + 7 - start % 8  # bits before it, from the top
+    first = start // 8 * 8 + 7 - start % 8  # number of bits before the field, from the top
     return FRAME_BITS - first - length, (first + length + 7) // 8
 
 
 class Raw:
-    """An integer in a frame. `states`: of a value with `values`."""
+    """An integer in a frame. `states`: set if the value has named states."""
 
     states: States | None = None
 
     def __init__(self, row: Mapping[str, Any]) -> None:
-        """row: start, length, order, signed of a profile."""
+        """row: start, length, order and signed from a profile."""
         length = row["length"]
         self.is_big = row["order"] == "big"
         self.shift, self.bytes = place(row["start"], length, row["order"])
@@ -55,7 +55,7 @@ class Raw:
 
 
 class Value(Raw):
-    """value = raw x scale + offset, rounded down; `values` has raw values of their own."""
+    """value = raw x scale + offset, rounded down. Raw values in `values` have their own meaning."""
 
     def __init__(self, row: Mapping[str, Any], name: str = "") -> None:
         super().__init__(row)
@@ -68,11 +68,11 @@ class Value(Raw):
         self._is_magnitude = row["magnitude"]
 
     def value(self, frame: Word) -> int | None:
-        """The value; None: it is invalid, out of range, or a state without a value."""
+        """The value. None if it is invalid, out of range, or a state without a value."""
         return self.of_raw(self.of(frame))
 
     def of_raw(self, raw: int) -> int | None:
-        """The value of a raw value."""
+        """The value for a raw value, or None as in `value`."""
         if raw in self._invalid:
             return None
         if self.states:
@@ -83,7 +83,7 @@ class Value(Raw):
 
 
 class Fault(Raw):
-    """Bits of a frame as fault bits from `bit` on."""
+    """Bits of a frame that become fault bits from `bit` on."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         super().__init__(row)
@@ -91,11 +91,11 @@ class Fault(Raw):
         self._pairs = range(0, row["length"], 2)
 
     def bits(self, frame: Word) -> int:
-        """The fault bits that are set. A pair 01 is active; 10 is quiet, 00 and 11 say nothing."""
+        """The fault bits that are set. Pair 01 is active, 10 is quiet; 00 and 11 say nothing."""
         return self.of_raw(self.of(frame))
 
     def of_raw(self, raw: int) -> int:
-        """The fault bits of a raw value."""
+        """The fault bits for a raw value."""
         if self._form == "any":
             raw = int(raw != 0)
         elif self._form == "zeros":
@@ -118,28 +118,28 @@ _CRC8 = bytes(map(_crc8_step, range(256)))
 
 @functools.cache
 def crc8_begun(can_id: int) -> int:
-    """The CRC-8 SAE J1850 after both low bytes of an id, low byte first, before the data."""
+    """CRC-8 SAE J1850 over the two low bytes of an id, low byte first, before the data."""
     return _CRC8[_CRC8[0xFF ^ can_id & 0xFF] ^ can_id >> 8 & 0xFF]
 
 
 def crc8(begun: int, data: bytes) -> int:
-    """CRC-8 SAE J1850 over an id and the data."""
+    """CRC-8 SAE J1850 over an id (`begun`) and the data."""
     for byte in data:
         begun = _CRC8[begun ^ byte]
     return begun ^ 0xFF
 
 
 def _sum8(can_id: int, data: bytes) -> int:
-    """Sum of the id, the length and the bytes before it."""
+    """Sum of id, length and all bytes before the check byte."""
     return ((can_id & ~EXTENDED) + len(data) + sum(data[:-1])) & 0xFF
 
 
-# of the last byte of a frame
+# {name: function that computes the last byte of a frame}
 CHECKS = {"crc8_j1850": lambda can_id, data: crc8(crc8_begun(can_id), data[:-1]), "sum8": _sum8}
 
 
 def sealed(row: Mapping[str, Any], can_id: int, data: str, count: int) -> bytes:
-    """A frame to the BMS by its row of the profile, with its counter and its check byte."""
+    """A frame to the BMS from its row in the profile, with its counter and check byte."""
     frame, counter = bytes.fromhex(data), row["counter"]
     if counter["start"] is not None:
         number = (count & (1 << counter["length"]) - 1) << counter["start"]

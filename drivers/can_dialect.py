@@ -1,6 +1,8 @@
-"""Whether the frames on a CAN bus are those of the profile. Before a value counts, every required
-id must have come twice, and two periods must have gone by without an id of another dialect. The
-frames of a sealed profile (can_messages.py) need no such proof, and each id stands for itself.
+"""Decides whether the frames on a CAN bus are those of the profile.
+
+Before a value counts, every required id must have come twice, and two periods must have passed
+without an id of another dialect. A sealed profile (can_messages.py) needs no such proof: each of
+its frames proves itself, and one id may stop without the others.
 """
 
 from drivers.can_messages import Messages
@@ -8,14 +10,15 @@ from drivers.profile import Profile
 from drivers.rack_sources import Source
 from drivers.steps import LONG_AGO_US
 
-# states of `report`, each with an id, or a register, where one is meant
+# states of `report`; some come with the id or register that they concern
 OK, WAITING, MISSING, FOREIGN, STOPPED, REFUSED, SIGN, OTHER, STUCK, READ = range(10)
 REPORT = ("state", "can_id", "fits")
 
 
 class Dialect:
-    """`foreign_id`: that showed another dialect, or None, until the controller restarts.
-    `is_confirmed`: the frames are those of the profile. `confirm_us`: they are heard so long first.
+    """`foreign_id`: an id that revealed another dialect, or None; it stays until the controller
+    restarts. `is_confirmed`: the frames are those of the profile. `confirm_us`: time for which they
+    must be heard before.
     """
 
     def __init__(self, profile: Profile, messages: Messages) -> None:
@@ -28,7 +31,7 @@ class Dialect:
         self._first_us, self._last_us, self.is_confirmed = LONG_AGO_US, LONG_AGO_US, False
 
     def hear(self, source: Source, now_us: int) -> None:
-        """Note a frame; after a silence of all ids the dialect must be confirmed again."""
+        """Note a frame. After a silence of all ids, the dialect must be confirmed again."""
         if now_us - self._last_us > self.silent_us:
             self.is_confirmed, self._first_us = False, now_us
             for each in self._sources:
@@ -39,7 +42,9 @@ class Dialect:
         source.times += 1
 
     def counts(self, now_us: int) -> bool:
-        """Whether values count: the dialect is confirmed, and no id that came has stopped."""
+        """True if values count: the dialect is confirmed, and no id that came before has
+        stopped.
+        """
         if self.foreign_id is not None:
             return False
         if self._messages.is_sealed:
@@ -52,18 +57,18 @@ class Dialect:
         return self._stopped(now_us) is None
 
     def _missing(self) -> Source | None:
-        """A required id that has not come twice."""
+        """A required id that has not come twice; None without one."""
         return next((each for each in self._sources if each.is_required and each.times < 2), None)
 
     def _stopped(self, now_us: int) -> Source | None:
-        """An id that came and has stopped."""
+        """An id that came before and has stopped; None without one."""
         for source in self._sources:
             if source.times and now_us - source.heard_us > source.stopped_us:
                 return source
         return None
 
     def report(self, now_us: int) -> tuple[int, int]:
-        """(state, id that it is about or 0)."""
+        """(state, id that it concerns or 0)."""
         if self.foreign_id is not None:
             return FOREIGN, self.foreign_id
         if self.is_confirmed:

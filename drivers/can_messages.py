@@ -1,8 +1,8 @@
-"""The messages of a BMS on CAN: what a frame must be, and which groups of values it feeds.
+"""The messages of a BMS on CAN: the form of their frames, and the groups of values that they feed.
 
 A profile is sealed if each of its messages has a check byte and a counter. Then each frame proves
-itself: no other dialect and no dead sender makes one. Without that the whole bus is the proof
-(can_dialect.py).
+itself, because neither another dialect nor a sender that hangs produces a valid frame. Without a
+seal, only the whole bus is a proof (can_dialect.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ UNUSED = Source(0, False, 0, 0)
 
 
 class Id(NamedTuple):
-    """An id of a message, its number among them, and whether a bus of the profile must have it."""
+    """An id of a message, its number within the message, and whether the bus must have this id."""
 
     can_id: int
     message: str
@@ -27,7 +27,7 @@ class Id(NamedTuple):
 
 
 def ids(profile: Profile, node: int = 0) -> Iterator[Id]:
-    """Every id of a profile at a node. A rack may be so small that it has the first one alone."""
+    """Every id of a profile at a node. A small rack may use only the first id of a message."""
     offset = node * profile.settings["node_stride"]
     of_arrays = [row["message"] for row in profile.arrays.values()]
     for name, row in profile.messages.items():
@@ -39,10 +39,10 @@ def ids(profile: Profile, node: int = 0) -> Iterator[Id]:
 
 
 class Message:
-    """One id: its length, check byte and counter, and its sources by value of the multiplexer."""
+    """One id: its length, check byte and counter, and {multiplexer value: source}."""
 
     def __init__(self, name: str, can_id: int, row: Mapping[str, Any], number: int) -> None:
-        """number: of this id among the ids of the message."""
+        """number: of this id within the message."""
         self.name, self.can_id, self.row, self.number = name, can_id, row, number
         parts = row["mux"], row["counter"]
         self.mux, self._counter = [
@@ -53,14 +53,16 @@ class Message:
         self.sources: dict[int | None, Source] = {}
 
     def source(self, frame: Word, data: bytes) -> Source | None:
-        """The source of a frame (UNUSED: no value), None if length, check or counter is wrong."""
+        """The source of a frame (UNUSED: without values). None: length, check or counter is
+        wrong.
+        """
         if frame.length not in self._lengths:
             return None
         if self._check and self._check(self.can_id, data) != data[-1]:
             return None
         if self._counter:
             before, self._count = self._count, self._counter.of(frame)
-            if before < 0:  # a dead sender may repeat one frame for ever
+            if before < 0:  # a stopped sender may repeat one frame for ever, so wait for a second
                 return UNUSED
             if before == self._count:
                 return None
@@ -68,7 +70,7 @@ class Message:
 
 
 def _mask(source: Source) -> int:
-    """The bits of a frame that hold its values; 0: not known, as an order is big."""
+    """The bits of a frame that hold its values; 0 if not known, because a field is big-endian."""
     found = 0
     fields = [field for _, field, _ in source.fields] + [field for _, field in source.faults]
     for field in [*fields, *[each for _, _, fields in source.arrays for each in fields]]:
@@ -79,10 +81,10 @@ def _mask(source: Source) -> int:
 
 
 class Messages(Sources):
-    """The messages of a rack by id, their sources, and the groups that these feed."""
+    """The messages of a rack by id, their sources, and the groups that the sources feed."""
 
     def __init__(self, profile: Profile, node: int, sizes: Mapping[str, int]) -> None:
-        """sizes: how many numbers each array has."""
+        """sizes: {array: how many values the rack has}."""
         super().__init__()
         self._profile, self._sizes, rows = profile, sizes, profile.messages.values()
         self.is_sealed = all(row["check"] and row["counter"]["start"] is not None for row in rows)
@@ -101,7 +103,7 @@ class Messages(Sources):
         voltage = self.groups[s.G_BMS_PACK]
         for can_id, message in list(self.by_id.items()):
             if message.name in of_arrays and not message.sources:
-                del self.by_id[can_id]  # of modules that the rack does not have: it never comes
+                del self.by_id[can_id]  # only for modules that this rack lacks, so it never comes
             for source in message.sources.values() if self.is_sealed else ():
                 is_judged = CHARGE_MV in profile.signals and source.bit & voltage.must
                 source.mask = 0 if is_judged else _mask(source)
@@ -124,7 +126,7 @@ class Messages(Sources):
     def _add_array(
         self, message: Message, name: str, row: dict[str, Any], number: int, mux: int | None
     ) -> None:
-        """Add one frame of an array, unless the rack has no such number."""
+        """Add one frame of an array, if the rack has these values."""
         at, size = number * len(row["starts"]), self._sizes[name]
         if at < size:
             fields = [Value({**row, "start": start}) for start in row["starts"]]
@@ -133,7 +135,7 @@ class Messages(Sources):
             self.feed(ARRAYS[name], source)
 
     def feed(self, group: int, source: Source) -> None:
-        """Let the group need the source; a sealed one has no other proof that it still comes."""
+        """Let the group need the source. A sealed source has no other check that it still comes."""
         super().feed(group, source)
         if self.is_sealed:
             self.groups[group].may |= source.bit

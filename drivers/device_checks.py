@@ -1,4 +1,4 @@
-"""What a device must hold before a value of it counts: registers, each with its check."""
+"""Registers that must have the right content before a value of the device counts, with checks."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -7,13 +7,13 @@ from drivers.buses import rtu
 from drivers.profile import SLOT, Profile, Register
 from drivers.register_codec import Codec, ScaleFactor
 
-# a register, and whether its bytes are as they must be
+# a register, and a function that says whether its bytes are right
 Check = tuple[Register, Callable[[bytes], bool]]
 
 
 def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
-    """What tells the device from others: `[identity]`, and the id of each SunSpec model. The last
-    one stands for the chain, which is walked.
+    """The checks that tell the device from other devices: `[identity]`, and the id of each SunSpec
+    model. The last check stands for the walk of the chain.
     """
     for each in profile.identity.values():
         yield each, partial(_is_one_of, Codec(each, settings), each.equals)
@@ -24,7 +24,7 @@ def telling(profile: Profile, settings: dict[str, int]) -> Iterator[Check]:
 
 
 def factors(profile: Profile, codecs: list[Codec]) -> Iterator[Check]:
-    """The scale factors of these codecs."""
+    """The checks of scale factors for these codecs."""
     for name in profile.factors:
         factor = ScaleFactor([each for each in codecs if each.factor == name])
         yield profile.registers[name], factor.holds

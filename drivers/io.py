@@ -1,9 +1,9 @@
-"""Remote I/O family: eight contacts in, eight coils out. Without a write within its output expiry
-the module sets its coils to 0: that ends a permit when the controller dies.
+"""Remote I/O family: eight contacts in, eight coils out. If no write comes within its output
+expiry, the module sets its coils to 0. That ends a permit when the controller dies.
 
 Until the expiry is written and read back, every coil write has 0 in all coils: permits off,
-inverted outputs (fan, red lamp) on. A module that restarts has its factory setting, so the expiry
-is read again and again.
+inverted outputs (fan, red lamp) on. The expiry is read again and again, because a module that
+restarts has its factory setting.
 """
 
 from collections.abc import Sequence
@@ -45,8 +45,8 @@ class IoModule:
         self._outputs = tuple(self._output(bit, name) for bit, name in enumerate(outputs) if name)
         self._pdu: bytes | None = None
         self._picks = [index for _, index, _, _ in self._outputs]
-        self._picked: tuple[int, ...] | None = None  # the levels of the last write
-        self._requests: dict[int, rtu.Request] = {}  # by coil byte
+        self._picked: tuple[int, ...] | None = None  # the levels in the last write
+        self._requests: dict[int, rtu.Request] = {}  # {coils as a byte: its write}
         self._write = self._coils_request(())  # the Request of the last write
         self._steps = Steps(unit_id, self._on_expiry_end)
 
@@ -55,7 +55,7 @@ class IoModule:
         return plain, OUTPUT_INDEXES[plain], 1 << bit, name != plain
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the read of the inputs."""
+        """[(Request, period in us)] of the read of the inputs."""
         register = self.profile.registers["inputs"]
         key, place = (self.unit_id, "inputs"), (register.function, register.address, CHANNELS)
         ends = self._on_inputs, self._on_failure
@@ -65,7 +65,7 @@ class IoModule:
     schedule = periodic
 
     def service(self, now_us: int) -> tuple[rtu.Request, ...]:
-        """Requests to submit now: the next step of setting or checking the output expiry."""
+        """Requests to submit now: the next step of writing or checking the output expiry."""
         if now_us < self._steps.due_us:
             return ()
         request = self._steps.next_request(now_us)
@@ -73,19 +73,21 @@ class IoModule:
 
     @property
     def expiry_raw(self) -> int:
-        """What is written into the register of the output expiry."""
+        """The raw value for the register of the output expiry."""
         scale: float = self.profile.registers["output_expiry"].scale
         return round(self.profile.settings["expiry_ms"] / scale)
 
     def write(self, levels: Sequence[int]) -> rtu.Request:
-        """The Request of all coils at these kernel outputs; 0 until the expiry is confirmed."""
+        """The Request that writes all coils for these kernel outputs; all 0 without a confirmed
+        expiry.
+        """
         picked = tuple([levels[at] for at in self._picks]) if self.expiry_ok else ()
         if picked != self._picked:
             self._picked, self._write = picked, self._coils_request(picked)
         return self._write
 
     def _coils_request(self, picked: tuple[int, ...]) -> rtu.Request:
-        """The Request for these levels of the outputs; (): all coils 0."""
+        """The Request for these levels of the outputs. (): all coils are 0."""
         coils = 0
         for level, (_, _, mask, inverted) in zip(picked, self._outputs):
             if (not level) is inverted:
@@ -101,7 +103,7 @@ class IoModule:
         return request
 
     def _set_expiry(self) -> steps.Sequence[None]:
-        """Read the expiry, write it if it differs, read it back."""
+        """Read the expiry. If it differs, write it and read it back."""
         register = self.profile.registers["output_expiry"]
         wanted = self.expiry_raw
         read = ("read", register.function, register.address, 1)
@@ -116,7 +118,7 @@ class IoModule:
             raise StepError(f"output expiry reads {found}, written {wanted}")
 
     def _on_expiry_end(self, error: str, now_us: int) -> None:
-        """Check again after check_period_ms. A failed check proves nothing: repeat it soon."""
+        """Check again after check_period_ms. A failed check proves nothing, so repeat it soon."""
         self.fault = f"I/O module {self.unit_id}: {error}" if error else ""
         pause_us = RETRY_US
         if not error:
@@ -125,7 +127,7 @@ class IoModule:
         self._steps.begin(self._set_expiry(), now_us + pause_us)
 
     def _on_inputs(self, pdu: bytes, now_us: int) -> None:
-        """Store the inputs. The first complete read permits the first write to the device."""
+        """Store the inputs. Only after a first complete read is the device written to."""
         if pdu != self._pdu:
             if self._pdu is None:
                 self._steps.begin(self._set_expiry())
@@ -139,6 +141,6 @@ class IoModule:
         self.writes += 1
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
-        """Check the expiry soon after a failed exchange: the module may have restarted."""
+        """Check the expiry soon after a failed exchange, because the module may have restarted."""
         if self.expiry_ok and self._steps.due_us > now_us + RETRY_US:
             self._steps.begin(self._set_expiry(), now_us + RETRY_US)

@@ -1,12 +1,11 @@
-"""Meter family: any register map of power, of each phase or in total. A reading is taken whole or
-refused. Real error readings carry -1 or -2 in every channel, and a shifted read gives absurd
-phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a power factor from -1 to 1,
-and no more power than voltage times current allows; a total must agree with its phases. NaN fails
-each check. What a profile does not read is not compared (`check` says so).
+"""Meter family: any register map of power, of each phase or in total.
 
-Several reads are one reading when all have come within a period, without a failure between them:
-
-    read 1 --> read 2 --> ... the power's read --> checks --> fresh
+A reading is taken whole or refused. Real error readings carry -1 or -2 in every channel, and a
+shifted read gives absurd phases. So every phase must have 0.2 to 1.5 times the nominal voltage, a
+power factor from -1 to 1, and no more power than voltage times current allows; a total must agree
+with its phases. NaN fails each check. Only values that the profile reads are compared. Several
+reads are one reading if all came within a period, without a failure between them:
+    read 1 --> read 2 --> ... read of the power --> checks --> fresh
 """
 
 import zlib
@@ -27,19 +26,19 @@ from drivers.site_device import identity_of
 from drivers.sunspec import Places
 from safety import signals
 
-# Of nominal: outside this range the value is no voltage, or so deep a sag that no known
+# Shares of nominal. Outside this range the value is no voltage, or so deep a sag that no known
 # ride-through curve has more than 0.15 s for it (ERCOT, CAISO).
 VOLTAGE_LOW, VOLTAGE_HIGH = 0.2, 1.5
 HIGHEST_HZ = 100.0
 HASH_MASK = signals.INT_MAX
-CHANGES = 17  # moments of a change that are kept, for the time between two
+CHANGES = 17  # moments of a change that are kept, to find the time between two changes
 UNKNOWN = -1
-QUALITY_READS = 3  # voltage and frequency are unknown after so many periods without a reading
-FROZEN_US = 5_000_000  # the longest that row 50b allows for the same registers
+QUALITY_READS = 3  # periods without a reading after which voltage and frequency are unknown
+FROZEN_US = 5_000_000  # longest time for which row 50b allows unchanged registers
 
 
 def limits_of(profile: Profile, name: str) -> tuple[float, float]:
-    """(lowest, highest) value of a register that refuses no reading."""
+    """(lowest, highest) value with which a register does not refuse the reading."""
     low, high = profile.registers[name].low, profile.registers[name].high
     if name[:-2] != VOLTAGE:
         return low, high
@@ -49,11 +48,11 @@ def limits_of(profile: Profile, name: str) -> tuple[float, float]:
 
 class Meter:
     """One meter. Stores total power (W, positive imports) and a hash of the raw registers, which
-    shows a frozen meter: a working one never repeats all of them for seconds. `refused` counts the
-    readings that are not taken. `slow`: {name: value} of what is read seldom.
+    reveals a frozen meter: a working one never repeats all of them for seconds. `refused` counts
+    readings that were not taken. `slow`: {name: value} of registers that are read seldom.
     """
 
-    # of `report`, for the page `links`
+    # names of `report`, for the page `links`
     REPORT = (
         *("refresh_stated_ms", "refresh_ms", "refresh_least_ms", "other_device"),
         *("frequency_mHz", "import_Wh", "export_Wh"),
@@ -69,11 +68,11 @@ class Meter:
         group: int,
         power_W_max: int = signals.INT_MAX,
     ) -> None:
-        """power_W_max: of all phases, both ways."""
+        """power_W_max: largest plausible power of all phases, in either direction."""
         self.profile, self.unit_id, self.refused = profile, unit_id, 0
         self.slow: dict[str, float] = {}
         self._quality, self._quality_us, self._moved_us = (0, 0), 0, 0
-        self.lowest_permille = 0  # of the lowest phase, as read last; 0: not read yet
+        self.lowest_permille = 0  # lowest phase voltage in the last reading; 0: not read yet
         self._inp, self._fresh, self._group = sink.inp, sink.fresh, group
         self._power_index, self._hash_index = power_index, hash_index
         self._power_W_max, self._unit = power_W_max, UnitProof()
@@ -85,9 +84,9 @@ class Meter:
         self._identity = identity_of(profile, unit_id, sink) if is_told else None
         self.places = self._identity.places if self._identity else Places(profile)
         self._pdus: list[bytes] = []
-        self._first_us = 0  # when the first read of this reading came
-        self._seen: bytes | None = None  # of the newest reading
-        self._words: bytes | None = None  # likewise, None when it was refused
+        self._first_us = 0  # time at which the first read of this reading came
+        self._seen: bytes | None = None  # raw registers of the newest reading
+        self._words: bytes | None = None  # the same, None if the reading was refused
         self._changes_us: deque[int] = deque(maxlen=CHANGES)
 
     def _set_reads(self, profile: Profile) -> None:
@@ -124,7 +123,7 @@ class Meter:
         self._phases: list[tuple[int, int, int]] = pairs
 
     def fast(self) -> list[rtu.Request]:
-        """The reads of each period; that of the power comes last."""
+        """The reads of each period. The read of the power comes last."""
         last = len(self._reads) - 1
         return [
             self._request(
@@ -134,7 +133,7 @@ class Meter:
         ]
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the reads of each period, then those that come seldom."""
+        """[(Request, period in us)]: the reads of each period, then the seldom ones."""
         slow = [
             self._request(
                 f"slow {number + 1}",
@@ -153,7 +152,7 @@ class Meter:
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: the identity, until all of it is found."""
+        """Requests to submit now: those that find the identity, until it is found."""
         return self._identity.service(now_us) if self._identity else []
 
     def _request(self, name: str, block: Block, *on_end: Any) -> rtu.Request:
@@ -162,7 +161,7 @@ class Meter:
         return self.places.follow(read, block.address)
 
     def _takers(self) -> list[rtu.OnReply]:
-        """What takes the reply to each read of a reading."""
+        """The functions that take the replies to the reads of a reading."""
         if len(self._reads) == 1:
             return [self._take]
         return [partial(self._take_part, number) for number in range(len(self._reads))]
@@ -221,7 +220,7 @@ class Meter:
         return [values[each] for each in self._volts], frequency_Hz
 
     def see(self, volts: Sequence[float], frequency_Hz: float, now_us: int) -> None:
-        """Take the quality of a reading, also of a sag so deep that the reading is refused."""
+        """Note voltage and frequency, even if a deep sag makes the reading refused."""
         mean, lowest = 0, 0
         if volts:
             mean = max(1, round(sum(volts) / len(volts) * 1000 / self._nominal_V))
@@ -231,14 +230,15 @@ class Meter:
         self.lowest_permille, self._quality_us = lowest, now_us
 
     def quality(self, now_us: int) -> tuple[int, int]:
-        """Mean voltage, permille of nominal; frequency, mHz. 0: not read, or unknown because the
-        meter is silent or frozen. `lowest_permille` lasts: a dead bus must not become live by age.
+        """(mean voltage in permille of nominal, frequency in mHz). 0: not read, or unknown because
+        the meter is silent or frozen. `lowest_permille` stays, because age must not make a dead bus
+        live.
         """
         is_old = now_us - self._quality_us >= self._quality_max_us
         return (0, 0) if is_old or now_us - self._moved_us >= FROZEN_US else self._quality
 
     def _power_W(self, values: Sequence[float]) -> int | None:
-        """The power, W, or None when a value fails a check."""
+        """The power, W, or None if a value fails a check."""
         for value, (low, high) in zip(values, self._limits):
             if not low <= value <= high:
                 return None
@@ -251,17 +251,17 @@ class Meter:
             if not self._agrees(values, sum_W):
                 return None
             sum_W = values[self._total]
-        # before it is rounded, because infinity has no whole number
+        # before rounding, because infinity has no whole number
         has_unit = self._unit.is_proven or self._unit.fits(sum_W, self._apparent_VA(values))
         is_fit = has_unit and plausible(sum_W, self._power_W_max, EXACT)
         return round(sum_W) * self._sign if is_fit else None
 
     def _apparent_VA(self, values: Sequence[float]) -> float:
-        """Voltage times current of all phases that the profile reads."""
+        """Voltage times current, summed over all phases that the profile reads, VA."""
         return sum([abs(values[volt] * values[amp]) for volt, amp in self._apparent])
 
     def _agrees(self, values: Sequence[float], sum_W: float) -> bool:
-        """Whether the total agrees with its phases, or with voltage times current without them."""
+        """True if the total agrees with its phases, or without them with voltage times current."""
         total_W = values[cast(int, self._total)]
         if self._powers:
             of_phases_W = sum([abs(values[power]) for power in self._powers])
@@ -287,7 +287,7 @@ class Meter:
         return forget
 
     def report(self) -> tuple[int, ...]:
-        """The numbers of REPORT; UNKNOWN before they are."""
+        """The numbers named in REPORT. A number that is not known is UNKNOWN."""
         times_us = list(self._changes_us)
         between_us = [after - before for before, after in zip(times_us, times_us[1:])]
         mean_ms, least_ms = UNKNOWN, UNKNOWN

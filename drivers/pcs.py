@@ -1,12 +1,13 @@
 """Power converter family: SunSpec DER models over Modbus RTU.
 
-The start-up is one generator, `_start_up`: models, scale factors, a complete reading; only then it
-writes (reversion, mode, set-point 0) and reads back. It begins again after a long silence, and with
-`_configure` after a loss of settings. Only `start` starts the converter itself.
+The start-up is one generator, `_start_up`. It finds models and scale factors and waits for a
+complete reading. Only then it writes (reversion, mode, set-point 0) and reads back. It begins again
+after a long silence; after a loss of settings it begins with `_configure`. Only `start` starts the
+converter itself.
 
-A set-point goes out in each tick and must find the bus free: `service` spreads all other requests
-of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the power
-with the set-point that is read back.
+A set-point goes out in each tick and must find the bus free. So `service` spreads all other
+requests of a running converter evenly over the ticks (drivers/buses/README.md). Row 56 compares the
+power with the set-point that is read back.
 """
 
 import math
@@ -29,20 +30,20 @@ SETPOINT_RAW_MAX = 0x7FFFFFFF
 # bytes of a write frame before its value: unit, function, address, registers, bytes
 SETPOINT_AT = 7
 WRITTEN = ("704.WSetEna", "704.WSetEnaRvrt", "715.ControllerHb", "715.OpCtl")
-NOMINAL_MODEL = (40002, 1000)  # address and length, sufficient for a bus schedule
+NOMINAL_MODEL = (40002, 1000)  # (address, length), good enough for a bus schedule
 
 
 class SunSpecPcs:
     """One converter. `state`: DISCOVER to READY. `fault`: why the last start-up failed, or "".
-    `restarts`: how often it was lost. `setpoint_address`: of WSet here, None until discovered.
-    `stop_taken_us`: when the stop after the last `withdraw` was acknowledged. `stop_repeat_us`:
-    see RegisterPcs; its state shows a stop.
+    `restarts`: how often it was lost. `setpoint_address`: register of WSet on this device, None
+    until discovered. `stop_taken_us`: time at which a stop after the last `withdraw` was
+    acknowledged. `stop_repeat_us`: see RegisterPcs; 0 here, because the state shows a stop.
     """
 
     def __init__(
         self, profile: Profile, unit_id: int, sink: Sink, places: tuple[int, int, int], tick_us: int
     ) -> None:
-        """places: of the unit's first signal, its measure group and its control group. tick_us:
+        """places: the unit's first signal, its measure group and its control group. tick_us: time
         between two calls of `service`.
         """
         self.profile, self.unit_id, self.restarts = profile, unit_id, 0
@@ -54,11 +55,11 @@ class SunSpecPcs:
         self._count_max = self._requests_per_tick(tick_us)
         self._setpoint_point = profile.registers["704.WSet"]
         self._steps = Steps(unit_id, self._on_steps_end)
-        self.places = sunspec.Places(profile)  # of the serial number alone
+        self.places = sunspec.Places(profile)  # used only for the serial number
         self.serial = SerialNumber(profile, unit_id, self.places)
-        # kept through a rediscovery, because a stop must be possible at any time
+        # kept during a new discovery, because a stop must be possible at any time
         self._stop_request: rtu.Request | None = None
-        self.written_at: dict[str, int] = {}  # first register of each write beside the set-point
+        self.written_at: dict[str, int] = {}  # {write other than the set-point: first register}
         self._forget()
         self._steps.begin(self._start_up())
 
@@ -78,40 +79,40 @@ class SunSpecPcs:
 
     @property
     def refused(self) -> int:
-        """Readings refused: not implemented, out of range, no scale factor."""
+        """Number of refused readings: not implemented, out of range, without a scale factor."""
         return self.readings.refused
 
     @property
     def unnamed(self) -> int | None:
-        """A raw state that the profile does not name, None without one."""
+        """A raw state that the profile does not name, or None."""
         return self.readings.unnamed
 
     @property
     def ready(self) -> bool:
-        """True when set-points can be written."""
+        """True if set-points can be written."""
         return self.state == READY
 
     @property
     def setpoint_exponent(self) -> int | None:
-        """WSet = raw x 10^this; None while not confirmed."""
+        """Exponent of WSet = raw x 10^exponent; None while not confirmed."""
         return self.readings.setpoint_exponent
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[]: the addresses are unknown before discovery, so the reads come from `service`."""
+        """[], because the addresses are unknown before discovery: `service` returns the reads."""
         return []
 
     def schedule(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)] of the steady state, nominal addresses, for the site check."""
+        """[(Request, period in us)] in steady state, at nominal addresses, for the site check."""
         models = [sunspec.Found(each, *NOMINAL_MODEL) for each in self.readings.models_needed()]
         return [(read.request, read.period_us) for read in self.readings.steady_reads(models)]
 
     def _requests_per_tick(self, tick_us: int) -> int:
-        """Number of reads and heartbeats a tick that their periods need, rounded up."""
+        """Reads and heartbeats that must go out per tick to keep their periods, rounded up."""
         periods_us = [SECOND_US, *[period_us for _, period_us in self.schedule()]]
         return math.ceil(sum([tick_us / period_us for period_us in periods_us]))
 
     def service(self, now_us: int) -> Sequence[rtu.Request]:
-        """Requests to submit now, () for none: start-up steps, the heartbeat, reads due."""
+        """Requests to submit now, or (): start-up steps, the heartbeat, reads that are due."""
         readings = self.readings
         due_us = min(self._steps.due_us, readings.wake_us, self._heartbeat_due_us)
         if now_us < due_us and not self._extra:
@@ -133,7 +134,7 @@ class SunSpecPcs:
         return requests
 
     def restart(self) -> None:
-        """Begin with discovery again."""
+        """Begin again with discovery."""
         self.restarts += 1
         self._forget()
         self._steps.begin(self._start_up())
@@ -152,11 +153,11 @@ class SunSpecPcs:
         return rtu.Request(*place, *form, priority, self._on_setpoint_written)
 
     def write_due(self, now_us: int) -> bool:
-        """True half the reversion time after the last acknowledged set-point write."""
+        """True if the last acknowledged set-point is half a reversion time old."""
         return now_us - self._acknowledged_us >= self._reversion_s * SECOND_US // 2
 
     def withdraw(self) -> None:
-        """The permit is gone: what was acknowledged before does not count."""
+        """The permit is gone: a stop that was acknowledged earlier no longer counts."""
         self.stop_taken_us: int | None = None
 
     def stop(self) -> rtu.Request | None:
@@ -170,7 +171,7 @@ class SunSpecPcs:
         return self._start_request if self.state == READY else None
 
     def heartbeat(self) -> rtu.Request:
-        """Request that writes the next controller heartbeat; due each second while ready."""
+        """Request that writes the next controller heartbeat. It is due each second while ready."""
         self._heartbeat = (self._heartbeat + 1) % NOT_IMPLEMENTED_U32
         place, words = self._address("715.ControllerHb"), pcs_settings.words(self._heartbeat)
         return self._write("heartbeat", place, words)
@@ -201,8 +202,8 @@ class SunSpecPcs:
         self._setpoint_zero = self._write("setpoint", self.setpoint_address, (0, 0))
 
     def _configure(self) -> steps.Sequence[None]:
-        """Write the reversion, which ends a set-point, then mode and set-point 0; read back. What
-        the device shows already is not written, because it may store it.
+        """Write the reversion, which ends a set-point, then mode and set-point 0; read back. A
+        setting that the device shows already is not written, because the device may store it.
         """
         self.state = SET_MODES
         if (yield from self._wrong_setting()):
@@ -219,7 +220,7 @@ class SunSpecPcs:
         self.state, self.fault = READY, ""
 
     def _wrong_setting(self) -> steps.Sequence[str]:
-        """The first setting that the device shows otherwise than it is written, or ""."""
+        """The first setting that differs from the wanted one, in words, or ""."""
         block = self.readings.control
         data = yield "read", sunspec.READ_HOLDING, block.address(self._models), block.count
         values = block.unpack(b"\0\0" + data) if data else None
@@ -229,7 +230,7 @@ class SunSpecPcs:
         return wrong or (f"WSet reads {values[WSET]}, written 0" if values[WSET] else "")
 
     def _on_steps_end(self, error: str, now_us: int) -> None:
-        """Begin again after a failure: with the settings of a known device, or with discovery."""
+        """Begin again after a failure: with the settings if the device is known, else discovery."""
         if not error:
             return
         self.fault = f"converter {self.unit_id}: {error}"
@@ -241,7 +242,7 @@ class SunSpecPcs:
             self._steps.begin(self._start_up(), retry_us)
 
     def _reversion(self) -> tuple[int, tuple[int, ...]]:
-        """(address, values) of the reversion settings, which end a set-point by themselves."""
+        """(address, values) of the reversion settings, which end an old set-point."""
         return self._address("704.WSetEnaRvrt"), pcs_settings.reversion(self._reversion_s)
 
     # -- writes and their results
@@ -271,7 +272,7 @@ class SunSpecPcs:
         self._acknowledged_us = now_us
 
     def _supervise(self, values: tuple[int, ...], now_us: int) -> None:
-        """Compare a reading of the 704 block with the written settings and the time left."""
+        """Compare a reading of the 704 block with the written settings, and check the time left."""
         if self.state != READY:
             return
         wrong = pcs_settings.first_wrong(values, self._reversion_s)

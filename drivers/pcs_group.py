@@ -13,7 +13,7 @@ from drivers.sunspec import Places
 
 
 class ReadingGroup:
-    """`values`: by register name, of the last answers; `is_answered`: each read, at least once."""
+    """`values`: {register name: last value}; `is_answered`: each read has had an answer."""
 
     def __init__(
         self,
@@ -23,8 +23,8 @@ class ReadingGroup:
         row: tuple[int, str, int, list[Register], Callable[[int], object]],
         heard: Callable[[int], object],
     ) -> None:
-        """row: unit id, name, period in ms, registers, and take(now_us): all values are new, and
-        none is older than two periods; heard(now_us): the device has answered something.
+        """row: unit id, name, period in ms, registers, and take(now_us), which is called when all
+        values are new and none is older than two periods. heard(now_us): called for any answer.
         """
         self.refused = 0
         self.values: dict[str, int] = {}
@@ -47,16 +47,16 @@ class ReadingGroup:
 
     @property
     def is_answered(self) -> bool:
-        """Whether each read was answered, and no value was refused."""
+        """True if each read was answered and no value was refused."""
         return not self._unanswered
 
     @property
     def unnamed(self) -> int | None:
-        """The raw state that the profile does not name, None without one."""
+        """The raw state that the profile does not name, or None."""
         return unnamed(self._codecs)
 
     def reads(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]."""
+        """[(Request, period in us)] of the reads."""
         reads = [self._read(number, block) for number, block in enumerate(self._blocks)]
         return [(each, self._period_us) for each in reads]
 

@@ -1,6 +1,8 @@
-"""The readings of a SunSpec converter. The measurements of two models become fresh together, and
-only while the converter's heartbeat changes: a dead program repeats its last numbers. After a
-change of a scale factor the values are dropped until two readings of it agree.
+"""The readings of a SunSpec converter. Measurements of two models become fresh together.
+
+They become fresh only while the converter's heartbeat changes, because a stopped program repeats
+its last numbers. After a scale factor has changed, values are dropped until two readings of the
+factor agree.
 """
 
 from collections.abc import Callable
@@ -14,9 +16,9 @@ from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US, LOST_US, NEVER_US, NOW_US
 from safety import signals
 
-REMOTE = 0  # 715 LocRemCtl
+REMOTE = 0  # value of 715 LocRemCtl
 AC_NAMES = ("InvSt", "Alrm", "DERMode", "W")
-SETPOINT_EXPONENTS = -3, 3  # mW to kW: the gate decodes these, and 2 MW stay within 32 bits
+SETPOINT_EXPONENTS = -3, 3  # mW to kW, which the gate decodes; 2 MW stay within 32 bits
 DC_MODELS = ((802, ("V", "A"), ("V_SF", "A_SF")), (714, ("DCA", "DCV"), ("DCA_SF", "DCV_SF")))
 
 
@@ -30,14 +32,14 @@ class _Read:
         self.due_us, self.sent_us = NOW_US, LONG_AGO_US
 
 
-# take(pdu, now_us, read) uses a reply; False: refused.
+# take(pdu, now_us, read) uses a reply; False if it refuses the reply
 Take = Callable[[bytes, int, _Read], bool]
 
 
 class Readings:
-    """Reads of one converter. `wake_us`: when `due` must run. `alive_us`: of the last reply.
-    `measured_us`: of the last complete measurement.
-    `measured`, `controlled`: these groups were complete once. `local`: it ignores set-points.
+    """Reads one converter. `wake_us`: when `due` must run. `alive_us`: time of the last reply.
+    `measured_us`: time of the last complete measurement. `measured`, `controlled`: the group has
+    been complete once. `local`: the converter is in local control and ignores set-points.
     """
 
     def __init__(
@@ -48,8 +50,8 @@ class Readings:
         places: tuple[int, int, int],
         on_control: Callable[[tuple[int, ...], int], object],
     ) -> None:
-        """places: as of SunSpecPcs. on_control(values of the 704 block, now_us): called for each
-        good set-point read-back.
+        """places: see SunSpecPcs. on_control(values of the 704 block, now_us): called when a
+        set-point was read back well.
         """
         self.refused, self.alive_us, self.local = 0, LONG_AGO_US, False
         self._profile, self._unit_id = profile, unit_id
@@ -62,7 +64,7 @@ class Readings:
         self.forget()
 
     def _build_blocks(self, profile: Profile) -> None:
-        """Make the blocks of the profile; the DC side may be in two models."""
+        """Make the blocks of the profile. The DC side may be in either of two models."""
         remote = ("LocRemCtl", "DERHb", "ControllerHb")
         names = tuple([name for name in AC_NAMES if f"701.{name}" in profile.registers])
         self._ac = sunspec.Block(profile, 701, names, optional=("InvSt", "DERMode"))
@@ -98,11 +100,13 @@ class Readings:
         self._heartbeat_us, self.controller_heartbeat = LONG_AGO_US, 0
         self.measured = self.controlled = False
         self.measured_us = LONG_AGO_US
-        self.is_running = False  # no state of model 701 is a fault and running at once
+        self.is_running = False  # model 701 has no state that is a fault and running at once
         self.unnamed: int | None = None  # a state that model 701 does not name
 
     def discovered(self, models: sunspec.Chain) -> None:
-        """Begin to read a device with these models. StepError: a model is missing or too short."""
+        """Begin to read a device with these models. StepError if a model is missing or too
+        short.
+        """
         ids = [each.model for each in models]
         fitting = [choice for choice in self._dc_choices if choice[0].model in ids]
         self._dc, self._dc_scales = (fitting or self._dc_choices)[0]
@@ -139,7 +143,7 @@ class Readings:
         return [block.model for block in (self._ac, self.control, self._remote, self._dc)]
 
     def due(self, now_us: int, requests: list[rtu.Request], count_max: int) -> None:
-        """Append at most `count_max` due requests, the most urgent first, and set `wake_us`."""
+        """Append the due requests, the most urgent first, up to `count_max`. Set `wake_us`."""
         due = [read for read in self._reads if read.due_us <= now_us]
         due.sort(key=lambda read: read.due_us + read.period_us)
         for read in due[:count_max]:
@@ -154,12 +158,12 @@ class Readings:
 
     @property
     def scales_known(self) -> bool:
-        """True when all scale factors are confirmed."""
+        """True if all scale factors are confirmed."""
         return None not in [scales.exponents for scales in self._scales()]
 
     @property
     def setpoint_exponent(self) -> int | None:
-        """WSet = raw x 10^this; None while not confirmed."""
+        """Exponent of WSet = raw x 10^exponent; None while not confirmed."""
         exponents = self._control_scales.exponents
         return exponents[0] if exponents else None
 
@@ -177,7 +181,9 @@ class Readings:
         self._ended(read, now_us)
 
     def _on_scales(self, scales: sunspec.Scales, pdu: bytes, now_us: int, read: _Read) -> bool:
-        """Drop the values after a change until a second reading, requested at once, confirms it."""
+        """Drop the values after a change, until a second reading, requested at once, confirms
+        it.
+        """
         if scales.take(pdu, now_us):
             self._ac_pdu = self._dc_pdu = b""
             self._ac_us = self._dc_us = self._setpoint_us = LONG_AGO_US
@@ -225,7 +231,7 @@ class Readings:
         return True
 
     def _publish_measure(self, now_us: int) -> None:
-        """Store both halves if both are new, of the same time, and the heartbeat changes."""
+        """Store both halves if both are new and of the same time, and the heartbeat changes."""
         oldest_us = now_us - 2 * self._measure_us
         if min(self._ac_us, self._dc_us) < oldest_us or not self._heartbeat_ok(now_us):
             return
@@ -242,7 +248,7 @@ class Readings:
         self.measured, self.measured_us = True, now_us
 
     def _on_remote(self, pdu: bytes, now_us: int, read: _Read) -> bool:
-        """Take both heartbeats and the local or remote control."""
+        """Take both heartbeats, and whether control is local or remote."""
         values = self._remote.unpack(pdu)
         if values is None:
             return False

@@ -1,18 +1,18 @@
 """The settings of SunSpec model 704 that give a converter its set-point and its reversion."""
 
-# One read holds these points, in this order.
+# One read returns these points, in this order.
 SETTINGS = ("WSetEna", "WSetMod", "WSet", "WSetRvrt", "WSetEnaRvrt", "WSetRvrtTms", "WSetRvrtRem")
 WSET, WSET_RVRT_REM = SETTINGS.index("WSet"), SETTINGS.index("WSetRvrtRem")
 ENABLED, WATTS = 1, 1  # WSetEna, WSetMod
 
 
 def mode() -> tuple[int, ...]:
-    """Registers from WSetEna on: enabled, in watts, set-point 0 W, reversion 0 W."""
+    """Registers from WSetEna on: enabled, in watts, set-point 0 W, reversion to 0 W."""
     return ENABLED, WATTS, *words(0), *words(0)
 
 
 def reversion(reversion_s: int) -> tuple[int, ...]:
-    """Registers from WSetEnaRvrt on: a set-point ends by itself after this time."""
+    """Registers from WSetEnaRvrt on. With these, the device ends a set-point after this time."""
     return ENABLED, *words(reversion_s)
 
 
@@ -27,5 +27,5 @@ def first_wrong(values: tuple[int, ...], reversion_s: int) -> str:
 
 
 def words(value: int) -> tuple[int, int]:
-    """Two registers of a 32-bit integer, high word first."""
+    """A 32-bit integer as two registers, high word first."""
     return value >> 16 & 0xFFFF, value & 0xFFFF

@@ -1,4 +1,4 @@
-"""A device profile as the drivers have it: a device and the places of its values, as data.
+"""A device profile in the form for drivers: the device and the places of its values, as data.
 
 controller/config/profiles.py reads and checks the TOML file of a profile.
 """
@@ -17,22 +17,22 @@ def shipped() -> list[str]:
 
 
 class ProfileError(ValueError):
-    """A profile that a driver cannot use: one line with file, key and what is allowed."""
+    """A profile that a driver cannot use. One line: file, key and what is allowed."""
 
 
 def wrong(path: pathlib.Path, words: str) -> ProfileError:
-    """ProfileError that names the file."""
+    """A ProfileError whose line begins with the file."""
     return ProfileError(f"{path.name}: {words}")
 
 
-# An address from n x SLOT on counts from the ID register of the profile's SunSpec model n, from 1.
+# From n x SLOT on, an address counts from the ID register of the profile's n-th SunSpec model.
 SLOT = 1 << 16
 
 
 class Wanted(NamedTuple):
-    """A SunSpec model that registers of a profile lie in: one of `ids`, the `instance`-th of them
-    in the chain, and how many registers the profile uses of it, with the ID. is_needed: no value
-    counts without it.
+    """A SunSpec model in which registers of a profile lie: the `instance`-th model of the chain
+    whose id is one of `ids`. registers: how many of its registers the profile uses, with the ID.
+    is_needed: without this model no value counts.
     """
 
     ids: tuple[int, ...]
@@ -42,42 +42,42 @@ class Wanted(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its name for people."""
+        """The name for messages."""
         number = f" number {self.instance}" if self.instance > 1 else ""
         return f"SunSpec model {' or '.join(map(str, self.ids))}{number}"
 
 
 class Register(SimpleNamespace):
     """One value of a device: the keys of its table, and the parts of its type and range. A SunSpec
-    address counts from the ID register. A sensor also has full_scale and two masks.
+    address counts from the ID register. A sensor's register also has full_scale and two masks.
     """
 
     name: str
     address: int
     function: int
     type: str
-    code: str  # of struct
+    code: str  # struct code
     words: int
-    sentinel: int | None  # raw value of "not implemented"
+    sentinel: int | None  # raw value that means "not implemented"
     unit: str
     scale: float
-    low: float  # None without a range; the loader requires the ranges that a driver reads
+    low: float  # None without a range; the loader requires each range that a driver reads
     high: float
 
 
 class SetpointFrame(SimpleNamespace):
-    """One write of the set-point of a converter, and its values from the first register on: each
-    with `role`, the raw values of a mode, and `equals` of a constant (setpoint_form.py).
+    """One write of a converter's set-point, and its values from the first register on. Each value
+    has a `role`; a mode has raw values, a constant has `equals` (setpoint_form.py).
     """
 
     function: int
     address: int
     values: list[Register]
-    stored: str  # of drivers.wear
+    stored: str  # see drivers.wear
 
 
 class Step(SimpleNamespace):
-    """One step of a sequence: a register is written, or is read until it has one of `equals`.
+    """One step of a sequence: it writes a register, or reads it until it has one of `equals`.
     `fault`: words for a step that fails; `function`: 3 and 4 wait, 6 and 16 write.
     """
 
@@ -87,13 +87,13 @@ class Step(SimpleNamespace):
     equals: list[int]
     timeout_ms: int
     read_back: bool
-    repeat_ms: int  # of a start; 0: it is written once
+    repeat_ms: int  # for a step of [[start]]; 0: written only once
     fault: str
     stored: str
 
 
 class Profile(SimpleNamespace):
-    """A checked profile: its path, the keys of its top and of [timing], and its tables by name."""
+    """A checked profile: its path, its top keys and those of [timing], and its tables by name."""
 
     path: pathlib.Path
     maker: str
@@ -107,18 +107,18 @@ class Profile(SimpleNamespace):
     timeout_ms: int
     gap_ms: int
     settings: dict[str, Any]
-    registers: dict[str, Register]  # of SunSpec as "704.WSet"
-    identity: dict[str, Register]  # each with `equals`, of a generic device
-    serial: dict[str, Any]  # of [serial]; registers 0: it has none
-    models: list[Wanted]  # of SunSpec, in the order of their slots
-    fault_bits: dict[str, dict[str, int]]  # meaning: {name: bit}
-    # of a BMS on CAN: {name: row}, see controller/config/can_form.py
+    registers: dict[str, Register]  # a SunSpec point as "704.WSet"
+    identity: dict[str, Register]  # of a generic device; each register has `equals`
+    serial: dict[str, Any]  # table [serial]; 0 registers mean no serial number
+    models: list[Wanted]  # SunSpec models, in the order of their slots
+    fault_bits: dict[str, dict[str, int]]  # {meaning: {name: bit}}
+    # for a BMS on CAN: {name: row}, see controller/config/can_form.py
     messages: dict[str, dict[str, Any]]
     signals: dict[str, dict[str, Any]]
     arrays: dict[str, dict[str, Any]]
     faults: dict[str, dict[str, Any]]
     sent: dict[str, dict[str, Any]]
-    # of a converter by registers
+    # for a converter by registers
     setpoint: list[SetpointFrame]
     setup: list[Step]
     start: list[Step]
@@ -127,25 +127,25 @@ class Profile(SimpleNamespace):
 
     @property
     def shows_stop(self) -> bool:
-        """Whether the state of a converter can show that it has stopped: it reports one, and has a
-        stop beside a set-point of 0.
+        """True if the state of a converter can show that it has stopped: the device reports a
+        state, and has a stop other than a set-point of 0.
         """
         return "701.InvSt" in self.registers or "state" in self.registers and bool(self.stop)
 
     @property
     def tells(self) -> list[str]:
-        """Names of what a driver compares before a value counts, in its order."""
+        """Names of everything that a driver checks before a value counts, in that order."""
         chain = [*[each.name for each in self.needed], "the SunSpec chain"] if self.models else []
         return [*self.identity, *chain, *self.factors, *self.limits]
 
     @property
     def needed(self) -> list[Wanted]:
-        """The SunSpec models without which no value counts; they have the first slots."""
+        """The SunSpec models without which no value counts. They have the first slots."""
         return [each for each in self.models if each.is_needed]
 
     @property
     def factors(self) -> list[str]:
-        """Names of the registers that hold a scale factor."""
+        """Names of the registers that contain a scale factor."""
         found = {getattr(each, "scale_from", "") for each in self.registers.values()}
         return sorted(found - {""})
 
@@ -157,16 +157,16 @@ class Profile(SimpleNamespace):
 
     @property
     def fault_places(self) -> dict[str, int]:
-        """{name: bit} of all meanings."""
+        """{name: bit} of all fault bits."""
         return {name: bit for each in self.fault_bits.values() for name, bit in each.items()}
 
     def mask(self, meaning: str) -> int:
-        """The bits of "trip", "warn" or "info", as a number."""
+        """The fault bits with the meaning "trip", "warn" or "info", as a number."""
         return sum([1 << bit for bit in self.fault_bits[meaning].values()])
 
     def block(self, names: list[str]) -> tuple[int, int, struct.Struct]:
-        """(first address, registers, Struct of their values) of one read of the named registers.
-        ProfileError: one is missing, or they overlap or do not rise.
+        """(first address, registers, Struct of the values) of one read of these registers.
+        ProfileError if one is missing, or if they overlap or do not rise.
         """
         for name in names:
             if name not in self.registers:

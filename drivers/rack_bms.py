@@ -1,4 +1,4 @@
-"""The values of a rack BMS of any wire: what is refused, which groups are whole, what is made."""
+"""The values of a rack BMS on any wire: refuses bad ones, and makes groups from those that fit."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,20 +22,20 @@ from drivers.states import unnamed
 from safety import signals as s
 
 NO_POSITION = 4095
-SIGN_US = 5_000_000  # a BMS or a converter may be late when the power turns
+SIGN_US = 5_000_000  # a BMS or a converter may lag when the direction of the power changes
 EXTREMES = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 VOLTAGE, CURRENT = "rack_voltage_mV", "rack_current_mA"
 POSITIONS = ("cell_position_min", "cell_position_max")
 
 
 class RackBms:
-    """One rack. Counters: `frames` accepted, `bad_frames` (damaged), `refused`. `is_sign_wrong`:
-    the converter has contradicted the direction of the current, until the controller restarts.
-    `misfit`: (signal, value, lowest, highest) that last did not fit the others.
+    """One rack. Counters: `frames` (accepted), `bad_frames` (damaged), `refused`. `is_sign_wrong`:
+    the converter has contradicted the direction of the current; it stays until the controller
+    restarts. `misfit`: (signal, value, lowest, highest) of the last value that did not fit.
     """
 
-    _sources: Sources  # `_set_up` makes it
-    _FED = GROUPS  # signal: the group that needs it
+    _sources: Sources  # set by `_set_up`
+    _FED = GROUPS  # {signal: the group that needs it}
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class RackBms:
         rated_mA: int = 0,
     ) -> None:
         """node: or unit id. sizes: cells and modules of the rack. flow: direction of the
-        converter's power, > 0: out of the rack, 0 (`int`): nothing to tell; it is compared from
-        `sign_mA` of the rack on. rated_mA: the limit of a current whose limit is not reported.
+        converter's power, > 0 out of the rack, 0 if unknown; it is compared from a rack current of
+        `sign_mA` on. rated_mA: limit of the current if the BMS reports none.
         """
         self.profile, self.rack, self.node = profile, rack, node
         self.frames = self.bad_frames = self.refused = 0
@@ -67,11 +67,11 @@ class RackBms:
             name: [None] * count for name, count in self._sizes.items()
         }
         self._faults: dict[str, int] = {}
-        # contactors that are not reported follow their supply after a time
+        # If contactors are not reported, they are taken to follow their supply after a time.
         self._is_timed = "contactor_state" not in profile.signals
-        self._unnamed: set[str] = set()  # signals that hold no value: their group is not whole
-        self._window_mV = 1, 0  # none fits before the first limits
-        self._supply_us: int | None = None  # since when it is read back as closed
+        self._unnamed: set[str] = set()  # signals with an unnamed state; their group is not whole
+        self._window_mV = 1, 0  # no voltage fits before the first limits
+        self._supply_us: int | None = None  # time since which it is read back as closed
         self._set_up(sink)
         groups = self._sources.groups
         if not groups[s.G_BMS_LIMITS].must | groups[s.G_BMS_LIMITS].may:
@@ -79,12 +79,12 @@ class RackBms:
         self._sources.join()
 
     def _set_up(self, sink: Sink) -> None:
-        """Make what a family needs beside this."""
+        """Make the sources and what else a family needs."""
         raise NotImplementedError
 
     def _take(self, source: Source, frame: Any, now_us: int, bits: int = 0) -> bool:
-        """Keep the values of a frame, and store each group that is whole. False: refused. bits: of
-        the values, behind the mask of the source; the same bits are not decoded again.
+        """Keep the values of a frame, and store each group that is whole. False if it is refused.
+        bits: the frame's values behind the mask of the source; equal bits are not decoded again.
         """
         is_same = source.mask > 0 and bits == source.bits
         values = source.values if is_same else self._read(source, frame)
@@ -103,7 +103,7 @@ class RackBms:
         return True
 
     def _keep(self, source: Source, frame: Any, values: dict[str, int]) -> None:
-        """Keep what a frame has said for the first time."""
+        """Keep the values of a frame whose content is new."""
         self._values.update(values)
         for name, at, fields in source.arrays:
             self._numbers[name][at : at + len(fields)] = [each.value(frame) for each in fields]
@@ -116,14 +116,14 @@ class RackBms:
             place.is_new = True
 
     def _read(self, source: Source, frame: Any) -> dict[str, int] | None:
-        """The signals of a frame; None: one is refused."""
+        """The signals of a frame; None if one of them is refused."""
         values: dict[str, int] = {}
         for name, field, is_optional in source.fields:
             if is_optional and frame.length < field.bytes:
                 self._values.pop(name, None)
                 continue
             value = field.value(frame)
-            is_note = name in POSITIONS and not self._sources.is_sealed  # 0 can mean none
+            is_note = name in POSITIONS and not self._sources.is_sealed  # 0 can mean unknown
             if value is None and is_note:
                 self._values.pop(name, None)
                 continue
@@ -139,14 +139,14 @@ class RackBms:
 
     @property
     def unnamed(self) -> int | None:
-        """A raw state that the profile does not name, None without one."""
+        """A raw state that the profile does not name, or None."""
         sources = self._sources.sources
         fields = [field for source in sources for _, field, _ in source.fields]
         return unnamed(fields + [fault for source in sources for _, fault in source.faults])
 
     def _fits(self, values: dict[str, int]) -> bool:
-        """Compare the voltage with the limits: that finds a scale wrong by ten. But a short circuit
-        (above rack_current_mA_max) with a low voltage must trip, not be refused.
+        """Compare the voltage with the limits, which finds a scale that is wrong by ten. But a low
+        voltage in a short circuit (above rack_current_mA_max) must trip, not be refused.
         """
         lowest, highest = [values.get(name, 0) for name in EXTREMES]
         if lowest > highest:
@@ -168,7 +168,7 @@ class RackBms:
         return True
 
     def _contradicts(self, current_mA: int, now_us: int) -> bool:
-        """Whether the converter's direction has contradicted this one too long and too often."""
+        """True if the converter has contradicted this direction for too long and too often."""
         flow = self._flow() if abs(current_mA) >= self._sign_mA > 0 else 0
         if flow:
             self._against = self._against + 1 if (flow > 0) != (current_mA > 0) else 0
@@ -179,14 +179,16 @@ class RackBms:
         return self.is_sign_wrong
 
     def _keep_limits(self) -> None:
-        """Set the limit of a direction that is not allowed to 0 at once; another one waits."""
+        """Set the limit of a forbidden direction to 0 at once. Other limits wait for their
+        group.
+        """
         self._window_mV = self._window(self._values)
         for name, index in ALLOWED.items():
             if not self._values.get(name, 1):
                 self._inp[self._first + index] = 0
 
     def _window(self, values: dict[str, int]) -> tuple[int, int]:
-        """The voltages that fit the limits; without a charge voltage those of before."""
+        """(lowest, highest) voltage that fits the limits; without a charge voltage, as before."""
         charge_mV, settings = values.get(CHARGE_MV, 0), self.profile.settings
         if not charge_mV:
             return self._window_mV
@@ -195,7 +197,7 @@ class RackBms:
         return low_mV, charge_mV * settings["voltage_permille_max"] // 1000
 
     def _publish(self, group: int, place: Group, now_us: int) -> bool:
-        """Store a group that is whole and set it fresh. False: it has a value that is none."""
+        """Store a group that is whole, and set it fresh. False if a value in it is unknown."""
         if self._unnamed and group in [self._FED.get(name) for name in self._unnamed]:
             return False
         if place.is_new:
@@ -223,9 +225,10 @@ class RackBms:
         return found
 
     def _state(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        """Fault bits and counters; of frames that do not prove themselves once limits have come.
-        Contactors that are not reported close `close_ms` after their supply, and open with it: a
-        test of the supply is shorter.
+        """Fault bits and counters. None if frames are not sealed and the limits are too old.
+
+        Contactors that are not reported count as closed `close_ms` after their supply, and as open
+        without it. A test of the supply is shorter than `close_ms`.
         """
         limits_us = self._sources.groups[s.G_BMS_LIMITS].stored_us
         is_late = now_us - limits_us > self.profile.settings["stopped_ms"] * 1000
@@ -248,15 +251,15 @@ class RackBms:
         }
 
     def _online(self) -> int:
-        """Cells with a value. With extremes alone it is every cell: the acceptance of bms_sensors
-        says who watches them.
+        """Number of cells with a value. If the BMS reports only extremes, all cells count: the
+        acceptance of bms_sensors names who watches them.
         """
         if CELLS in self.profile.arrays:
             return self._cells - self._numbers[CELLS].count(None)
         return self._cells if EXTREMES[0] in self.profile.signals else 0
 
     def _extremes(self, found: dict[int, int], now_us: int) -> dict[int, int] | None:
-        """Extremes and positions of the cells. None: no cell has a value."""
+        """Extremes and positions of the cells. None if no cell has a value."""
         if CELLS in self.profile.arrays:
             known = [(mV, at) for at, mV in enumerate(self._numbers[CELLS]) if mV is not None]
             if not known:
@@ -276,7 +279,7 @@ class RackBms:
         return dict(enumerate(degrees, s.MODULE_TEMPERATURE_DDEGC)) if whole else None
 
     def _charge(self, found: dict[int, int], now_us: int) -> dict[int, int]:
-        return {s.SOH_PERMILLE: 0, **found}  # 0: the BMS reports none
+        return {s.SOH_PERMILLE: 0, **found}  # 0: the BMS reports no state of health
 
     _MADE: Mapping[int, Callable[..., dict[int, int] | None]] = {
         s.G_BMS_LIMITS: _limits,

@@ -1,4 +1,4 @@
-"""What the frames or replies of a rack BMS hold, and which groups of values they feed."""
+"""The content of frames or replies of a rack BMS, and the groups of values that they feed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 from drivers.steps import LONG_AGO_US
 from safety import signals as s
 
-FAULT = "fault_"  # begins the names of registers with fault bits
+FAULT = "fault_"  # prefix in the names of registers with fault bits
 CHARGE_MV, CUTOFF_MV = "charge_voltage_mV_max", "discharge_voltage_mV_min"
 ALLOWED = {
     "charge_allowed": s.CHARGE_CURRENT_MA_MAX,
@@ -19,7 +19,7 @@ ARRAYS = {CELLS: s.G_BMS_CELLS, TEMPERATURES: s.G_BMS_TEMPERATURES}
 INDEX = {row[0]: index for index, row in enumerate(s.RACK_INPUTS)}
 GROUPS = {row[0]: row[4] for row in s.RACK_INPUTS} | ARRAYS
 GROUPS |= dict.fromkeys((CHARGE_MV, CUTOFF_MV, *ALLOWED), s.G_BMS_LIMITS)
-# of each group: (name, index) of its signals
+# {group: [(name, index) of its signals]}
 SIGNALS = {
     group: [(name, index) for name, index in INDEX.items() if GROUPS[name] == group]
     for group in range(s.RACK_GROUP_COUNT)
@@ -27,30 +27,31 @@ SIGNALS = {
 
 
 class Source:
-    """The frames of one id and value of the multiplexer, or the replies to one read."""
+    """The frames with one id and one value of the multiplexer, or the replies to one read."""
 
     def __init__(self, can_id: int, is_required: bool, stopped_us: int, bit: int) -> None:
         self.can_id, self.is_required = can_id, is_required
         self.stopped_us, self.bit = stopped_us, bit
-        self.fields: list[tuple[str, Any, bool]] = []  # the last: a short frame may lack it
+        # (name, field, True if a short frame may lack it)
+        self.fields: list[tuple[str, Any, bool]] = []
         self.faults: list[tuple[str, Any]] = []
         self.arrays: list[tuple[str, int, Sequence[Any]]] = []
         self.feeds: list[tuple[int, Group]] = []
-        self.mask = 0  # bits of the values in a frame; 0: not known
-        self.bits = -1  # of the frame that was accepted last, behind the mask
+        self.mask = 0  # bits of a frame that hold values; 0: not known
+        self.bits = -1  # these bits in the last accepted frame
         self.values: dict[str, int] = {}
         self.forget()
 
     def forget(self) -> None:
-        """Make it a source that was never heard. good: accepted."""
+        """Make it a source that was never heard. good_us: time of the last accepted frame."""
         self.heard_us = self.good_us = LONG_AGO_US
         self.times = 0
 
 
 @dataclass(slots=True)
 class Group:
-    """A group of values: the sources that it must have, and those that must not have stopped, as
-    bits. is_new: it has values that are not stored yet.
+    """A group of values. must: bits of the sources that it needs; may: bits of sources that may be
+    missing, but must not stop once they came; is_new: it has values that are not stored yet.
     """
 
     must: int = 0
@@ -58,10 +59,10 @@ class Group:
     arrived: int = 0
     stored_us: int = LONG_AGO_US
     is_new: bool = True
-    watched: Sequence[Source] = ()  # of `may`
+    watched: Sequence[Source] = ()  # the sources in `may`
 
     def is_whole(self, now_us: int) -> bool:
-        """Whether every source that it must have has come again, and none of `may` has stopped."""
+        """True if every source in `must` has come again, and no source in `may` has stopped."""
         if self.arrived & self.must != self.must:
             return False
         for each in self.watched:
@@ -73,14 +74,14 @@ class Group:
 class Sources:
     """The sources of a rack, and the groups that they feed."""
 
-    is_sealed = False  # each frame proves itself, see can_messages.py
+    is_sealed = False  # True: each frame proves itself, see can_messages.py
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
         self.groups = {group: Group() for group in range(s.RACK_GROUP_COUNT)}
 
     def make(self, number: int, is_required: bool, stopped_us: int) -> Source:
-        """A new source; number: its id, or the address of its read."""
+        """Make a new source. number: its id, or the address of its read."""
         self.sources.append(Source(number, is_required, stopped_us, 1 << len(self.sources)))
         return self.sources[-1]
 
@@ -92,7 +93,7 @@ class Sources:
             self.groups[group].may |= source.bit
 
     def join(self) -> None:
-        """Let the sources and the groups know each other, once all of them are made."""
+        """Connect sources and groups, when all of them are made."""
         groups = self.groups.items()
         for source in self.sources:
             bit = source.bit

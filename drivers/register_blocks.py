@@ -1,4 +1,4 @@
-"""Which registers of a device are read together: neighbours share a read."""
+"""Chooses which registers of a device are read together: neighbours share a read."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ ONE_READ = {"registers_per_read_max": 1 << 16, "gap_registers_max": 1 << 16}
 
 
 class Block(NamedTuple):
-    """One read: `places` are (index of the register, first byte or bit, bytes) of its registers."""
+    """One read. `places`: (index of a register, its first byte or bit, its number of bytes)."""
 
     function: int
     address: int
@@ -18,30 +18,30 @@ class Block(NamedTuple):
     places: tuple[tuple[int, int, int], ...]
 
     def parts(self, data: bytes) -> list[tuple[int, bytes]]:
-        """[(index of the register, its bytes, or a byte for each of its bits)] of a reply."""
+        """[(index of the register, its bytes, or one byte for each of its bits)] in a reply."""
         plain = self.plain(data)
         return [(index, plain[start : start + size]) for index, start, size in self.places]
 
     def plain(self, data: bytes) -> bytes:
-        """The data of a reply by which `places` count: a byte for each bit."""
+        """The data of a reply as `places` count it: one byte for each bit."""
         if self.function not in BITS_FUNCTIONS:
             return data
         return bits(data, self.length)
 
 
 def bits(data: bytes, count: int) -> bytes:
-    """A byte for each of the first bits of a reply."""
+    """One byte for each of the first `count` bits of a reply."""
     return bytes([data[at // 8] >> at % 8 & 1 for at in range(count)])
 
 
 def extent(register: Register) -> int:
-    """Registers, or bits, that a value takes."""
+    """Number of registers, or bits, that a value takes."""
     return register.words or register.count
 
 
 def blocks(registers: Sequence[Register], settings: Mapping[str, Any]) -> list[Block]:
-    """Reads of at most `registers_per_read_max` registers, with at most `gap_registers_max` unused
-    between two neighbours.
+    """Reads of at most `registers_per_read_max` registers. Between two neighbours lie at most
+    `gap_registers_max` unused registers.
     """
     count_max, gap_max = settings["registers_per_read_max"], settings["gap_registers_max"]
     places = [(each.function, each.address) for each in registers]

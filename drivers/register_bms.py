@@ -1,7 +1,7 @@
 """Rack BMS by registers (Modbus RTU or TCP). A reply is taken whole or refused, like a CAN frame.
 
-A read that fails, or is refused, takes the freshness from the groups that need it until all of
-their reads have been answered again:
+If a read fails or is refused, the groups that need it are no longer fresh, until all of their reads
+have been answered again:
 
     reads --> identity, heartbeat --> values in range, fault bits known --> group whole --> fresh
 """
@@ -23,14 +23,14 @@ from safety import signals as s
 
 CURRENT = "rack_current_mA"
 STATE, CLOSED = "contactor_state", (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
-RETRY_US = 1_000_000  # after a write without an answer, or an opening that the BMS does not show
-DIRECTION = "current_direction"  # 1 or -1; then the current counts without its sign
+RETRY_US = 1_000_000  # after a lost write, or an opening that the BMS does not show
+DIRECTION = "current_direction"  # 1 or -1; the sign of the current itself is then ignored
 HEARTBEAT = "heartbeat"
 FED = GROUPS | {DIRECTION: s.G_BMS_PACK, HEARTBEAT: s.G_BMS_STATE}
 
 
 class _Place:
-    """A value, or the fault bit, of some bytes in a reply."""
+    """A value, or a fault bit, at certain bytes of a reply."""
 
     def __init__(self, register: Register, start: int, size: int, bit: int = 0) -> None:
         self.codec, self._bit = Codec(register, {}), bit
@@ -38,16 +38,16 @@ class _Place:
         self._start, self._end = start, start + size
 
     def value(self, data: bytes) -> int | None:
-        """The value; None: there is none, or it is refused."""
+        """The value; None if there is none or it is refused."""
         return self.codec.value(data[self._start : self._end])
 
     def bits(self, data: bytes) -> int:
-        """The fault bit, or 0."""
+        """The fault bit if it is set, or 0."""
         return int(self.value(data) != 0) << self._bit
 
 
 class RegisterBms(RackBms):
-    """One rack. `bad_frames`: replies that were damaged or of another unit."""
+    """One rack. `bad_frames`: replies that were damaged, or came from another unit."""
 
     _FED = FED
 
@@ -57,7 +57,7 @@ class RegisterBms(RackBms):
         self._reads: list[tuple[Source, Block, int]] = []
         self._scaled: dict[str, list[Codec]] = {name: [] for name in self.profile.factors}
         self._factors: list[tuple[Source, ScaleFactor, slice]] = []
-        self._sent: dict[str, tuple[list[int], int]] = {}  # words and time of each last write
+        self._sent: dict[str, tuple[list[int], int]] = {}  # {write: its last words and time}
         self._beat: tuple[Source, _Place] | None = None
         self._count: int | None = None
         self._beat_us = LONG_AGO_US
@@ -81,7 +81,7 @@ class RegisterBms(RackBms):
         return register.period_ms or self.profile.period_ms
 
     def _expanded(self, register: Register) -> list[tuple[int, Register]]:
-        """(number in its array, register); of an array one register for each value."""
+        """[(number in its array, register)]. An array becomes one register for each value."""
         if register.name not in ARRAYS:
             return [(0, register)]
         count, own = self._sizes[register.name], vars(register)
@@ -92,7 +92,7 @@ class RegisterBms(RackBms):
         return [(at, Register(**own | place)) for at, place in enumerate(places)]
 
     def _add(self, source: Source, at: int, register: Register, size: tuple[int, int]) -> None:
-        """Let a reply hold one value."""
+        """Add one register to the content of a reply."""
         name = register.name
         if name in self._scaled:
             factor = ScaleFactor(self._scaled[name]), slice(size[0], sum(size))
@@ -111,7 +111,7 @@ class RegisterBms(RackBms):
         self._sources.feed(FED.get(name, s.G_BMS_STATE), source)
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the reads, then those of the identity, which come seldom."""
+        """[(Request, period in us)]: reads of values, then the seldom reads of the identity."""
         reply_id = self.node + self.profile.settings["reply_id_offset"]
         places, found = self.places, []
         for number, (source, block, period_us) in enumerate(self._reads, 1):
@@ -125,12 +125,13 @@ class RegisterBms(RackBms):
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: the identity, until all of it is found."""
+        """Requests to submit now: those that find the identity, until it is found."""
         return self._identity.service(now_us)
 
     def command(self, close_ok: int, now_us: int) -> list[rtu.Request]:
-        """Writes to the BMS, after a reading: when the words change, and each period. An opening
-        comes again while the BMS reports closed contactors: its acknowledgement shows nothing.
+        """Writes to the BMS, once a reading has come: when the words change, and each period. An
+        opening is repeated while the BMS reports closed contactors, because an acknowledgement does
+        not show that they opened.
         """
         found: list[rtu.Request] = []
         is_known = self.frames and self._identity.is_identified
@@ -143,7 +144,7 @@ class RegisterBms(RackBms):
                 is_due = is_due or now_us - at_us >= RETRY_US
             if row["count_max"]:
                 words = [sum(before) % row["count_max"] + 1] if is_due else before
-            # a spent budget holds back no opening, heartbeat or repetition
+            # a spent budget of writes holds back no opening, heartbeat or repetition
             holds = before == words or self._values.get(STATE, 0) in CLOSED
             if row["stored"] != NO and self.wear.holds_back(is_close, holds, now_us):
                 continue
@@ -153,7 +154,7 @@ class RegisterBms(RackBms):
         return found
 
     def write(self, name: str, words: list[int], is_first: bool = False) -> rtu.Request:
-        """One write of [sent]; is_first: it opens, and goes before all others."""
+        """One write of [sent]. is_first: it opens the contactors and goes before other requests."""
         row, priority = self.profile.sent[name], rtu.STOP if is_first else rtu.WRITE
         place = (self.node, f"write {name}"), self.node, self.places.of(row["address"])
         lost = partial(self._on_lost, name)
@@ -170,7 +171,7 @@ class RegisterBms(RackBms):
             self._identity.note_silence()
 
     def _drop(self, source: Source) -> None:
-        """Let no group be whole by an older reply."""
+        """Let no group become whole with an older reply of this source."""
         for group in self._sources.groups.values():
             group.arrived &= ~source.bit
         self._values.pop(DIRECTION, None)
@@ -193,7 +194,7 @@ class RegisterBms(RackBms):
         self._count = count
 
     def _state_of(self, now_us: int) -> tuple[int, int]:
-        """(state of can_dialect.py, what it is about): OK: values count."""
+        """(state of can_dialect.py, what it concerns). OK: values count."""
         if self.is_sign_wrong:
             return SIGN, 0
         if not self._identity.is_identified:
@@ -205,7 +206,7 @@ class RegisterBms(RackBms):
         return OK, 0
 
     def _read(self, source: Source, frame: bytes) -> dict[str, int] | None:
-        """The values of a reply; the current has the sign of its direction, where one is read."""
+        """The values of a reply. The current gets the sign of the direction if one is read."""
         parts = [(factor, frame[part]) for of, factor, part in self._factors if of is source]
         if not all([factor.holds(part) for factor, part in parts]):
             return None
@@ -223,7 +224,7 @@ class RegisterBms(RackBms):
         return values
 
     def report(self, now_us: int) -> tuple[int, int]:
-        """(state of can_dialect.py, register that it is about or 0) for the page of the links."""
+        """(state of can_dialect.py, register that it concerns or 0), for the page of the links."""
         state = self._state_of(now_us)
         if state[0] != OK:
             return state

@@ -1,7 +1,7 @@
 """One value of a device as registers or bits, and back: value = raw * scale + offset, rounded.
 
-A raw value that the profile calls invalid, and NaN, is no value. A value out of range is refused.
-A state without an entry in `values` is as states.py says.
+NaN, and a raw value that the profile calls invalid, mean that there is no value. A value out of
+range is refused. states.py says how a state without an entry in `values` reads.
 """
 
 import math
@@ -15,16 +15,16 @@ INTEGERS = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, T
 INTEGERS |= {"u64": (4, False), "s64": (4, True)}
 FLOATS = {"float32": ">f", "float64": ">d"}
 BIT = "bit"
-EXPONENTS = range(-10, 11)  # of a SunSpec scale factor; other values are none
+EXPONENTS = range(-10, 11)  # valid SunSpec scale factors
 
 
 class Codec:
-    """Codec of one register of a profile of the family site_device."""
+    """Encodes and decodes one register of a profile."""
 
     def __init__(
         self, register: Register, settings: dict[str, int], bounds: tuple[int, int] | None = None
     ):
-        """settings: for `scale_by` (KeyError: none such). bounds: narrower than the profile's."""
+        """settings: for `scale_by` (KeyError if missing). bounds: narrow the profile's range."""
         self._register, self.factor = register, getattr(register, "scale_from", "")
         self._low, self._high = register.low, register.high
         if bounds:
@@ -40,7 +40,7 @@ class Codec:
         self.states = States(getattr(register, "name", ""), register.values) if named else None
 
     def rescale(self, exponent: int) -> None:
-        """Multiply the profile's scale by 10^exponent."""
+        """Set the scale to the profile's scale times 10^exponent."""
         self.exponent = exponent
         self._scale = self._plain_scale * Fraction(10) ** exponent
         half_up = self._offset + Fraction(1, 2)
@@ -48,7 +48,7 @@ class Codec:
         self._multiply, self._add = int(self._scale * self._divide), int(half_up * self._divide)
 
     def read(self, data: bytes) -> tuple[int | None, bool]:
-        """(value, whether it is good); of bits: how many are 1. (None, True): it has no value."""
+        """(value, True if it is good). For bits: how many are 1. (None, True): there is none."""
         raw = sum(data) if self._register.type == BIT else self._raw(ordered(self._register, data))
         is_none = raw is None or raw in self._register.invalid
         if raw is None or is_none and not (self.states and self.states.less_safe is not None):
@@ -63,12 +63,14 @@ class Codec:
         return value, self._low <= value <= self._high
 
     def value(self, data: bytes) -> int | None:
-        """The value; None if the device has no value or the value is refused."""
+        """The value. None if the device has no value or the value is refused."""
         value, is_good = self.read(data)
         return value if is_good else None
 
     def words(self, value: int) -> list[int]:
-        """The registers for `value`, rounded towards 0: no device is asked for more. ValueError."""
+        """The registers for `value`, rounded towards 0 so that no device is asked for more than
+        that. Raises ValueError.
+        """
         raw: Fraction | int = (value - self._offset) / self._scale
         if self.states:
             if value not in self._raws:
@@ -93,8 +95,8 @@ class Codec:
 
 
 class ScaleFactor:
-    """A register with a power of ten for some codecs. It counts when it has come twice: both it and
-    the values beside it may have been of different moments.
+    """A register with a power of ten for some codecs. It counts after it has come twice, because at
+    a change the factor and the values beside it may belong to different moments.
     """
 
     def __init__(self, codecs: list[Codec]) -> None:
@@ -102,7 +104,7 @@ class ScaleFactor:
         self.exponent: int | None = None
 
     def holds(self, data: bytes) -> bool:
-        """Whether the register has come with this value last, and it is a power of ten."""
+        """True if the register came with this value the last time too, and it is a power of ten."""
         exponent = int.from_bytes(data, "big", signed=True)
         is_same, is_factor = exponent == self.exponent, exponent in EXPONENTS
         self.exponent = exponent
@@ -112,7 +114,7 @@ class ScaleFactor:
 
 
 def ordered(register: Register, data: bytes) -> bytes:
-    """Swap between the order on the wire and big-endian; the same both ways."""
+    """Swap between the order on the wire and big-endian, in either direction."""
     if register.byte_order == "little":
         data = b"".join([data[at : at + 2][::-1] for at in range(0, len(data), 2)])
     if register.word_order == "little":
@@ -121,13 +123,13 @@ def ordered(register: Register, data: bytes) -> bytes:
 
 
 def _towards_zero(raw: int | Fraction, kind: str) -> bytes:
-    """The number of this type next to `raw`, on the side of 0. OverflowError: none is so large."""
+    """The number of this type nearest to `raw` towards 0. OverflowError if none is so large."""
     if kind in INTEGERS:
         words, is_signed = INTEGERS[kind]
         return math.trunc(raw).to_bytes(2 * words, "big", signed=is_signed)
     data = struct.pack(FLOATS[kind], raw)
     (number,) = struct.unpack(FLOATS[kind], data)
     if abs(Fraction(number)) > abs(Fraction(raw)):
-        # the sign is the first bit: without it floats have the order of their bits
+        # Without the sign, which is the first bit, floats are ordered like their bits as integers.
         data = (int.from_bytes(data, "big") - 1).to_bytes(len(data), "big")
     return data

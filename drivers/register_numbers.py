@@ -1,7 +1,7 @@
-"""The values of a reply that comes every tick, as numbers: raw x scale + offset, without rounding.
+"""The values of a reply that comes every tick, as numbers: raw x scale + offset, not rounded.
 
-All registers are unpacked at once. What is not a plain big-endian number takes a step of its own:
-another order, a raw value without meaning, a scale. `register_codec.py` is exact, and slower.
+All registers are unpacked at once. A register takes a step of its own if it is no plain big-endian
+number: another order, an invalid raw value, a scale. `register_codec.py` is exact, but slower.
 """
 
 import struct
@@ -12,14 +12,14 @@ from drivers.profile import Register
 from drivers.register_blocks import Block
 from drivers.register_codec import EXPONENTS, ordered
 
-HEAD_BYTES = 2  # of a PDU before its registers
+HEAD_BYTES = 2  # bytes of a PDU before its registers
 
 
 class Numbers:
-    """Values of the registers of some reads, from their PDUs one behind the other."""
+    """Values of the registers of some reads, from their PDUs joined together."""
 
     def __init__(self, registers: Sequence[Register], reads: Sequence[Block]) -> None:
-        """reads: their places count in `registers`. `names`: of the values, in their order."""
+        """reads: their places are indexes of `registers`. `names`: of the values, in order."""
         layout, self._registers = ">", list[Register]()
         for block in reads:
             layout += f"{HEAD_BYTES}x"
@@ -41,8 +41,9 @@ class Numbers:
         self._steps = [] if self._factors_at else self._made_steps({})
 
     def read(self, pdus: bytes) -> Sequence[float] | None:
-        """The values; None: one has no value, or a scale factor is new or none. The same factors
-        in the next reply count: both they and the values may have been of different moments.
+        """The values. None if a value is missing, or a scale factor is invalid or has changed. A
+        changed factor counts from the next reply with the same factor on, because factor and values
+        may belong to different moments.
         """
         raws = self._unpack(pdus)
         if self._factors_at and not self._is_settled(tuple([raws[at] for at in self._factors_at])):
@@ -85,12 +86,12 @@ class Numbers:
 def values_of(
     registers: Sequence[Register], reads: Sequence[Block], read: Callable[[Block], bytes]
 ) -> dict[str, float] | None:
-    """{name: value} of registers by what `read` answers; None: one has no value."""
+    """{name: value} of registers, from the answers of `read`; None if a value is missing."""
     numbers, pdus = (
         Numbers(registers, reads),
         b"".join([bytes(HEAD_BYTES) + read(each) for each in reads]),
     )
-    numbers.read(pdus)  # a scale factor counts from its second reading on
+    numbers.read(pdus)  # a scale factor counts only from its second reading on
     values = numbers.read(pdus)
     return None if values is None else dict(zip(numbers.names, values))
 

@@ -3,8 +3,8 @@
     identity, first reading, [[setup]] --> set-points, heartbeat --> lost, or another value is held:
                                            [[start]] and [[stop]]    begin again
 
-Nothing is written before the first complete reading. The first set-point is 0, and others follow
-only after [[start]]. A stop does not wait for the end of a start, and goes also while a known
+Nothing is written before the first complete reading. The first set-point is 0; others follow only
+after [[start]]. A stop does not wait for the end of a start, and is also sent while a known
 converter is lost. Frames of the set-point: setpoint_writer.py.
 """
 
@@ -23,14 +23,14 @@ from drivers.steps import LONG_AGO_US, NEVER_US, StepError, Steps
 from drivers.wear import YES
 
 READING, SETTING_UP, READY = range(3)
-# while nothing confirms a stop: of a profile without repeat_ms, and where each write is stored
+# ms between stops that no reading confirms: if the profile has no repeat_ms; if writes are stored
 STOP_REPEAT_MS, STORED_REPEAT_MS = 10_000, 3_600_000
 
 
 class RegisterPcs:
     """One converter. `fault`: why the last start-up or start failed, or "". `restarts`: how often
-    it was lost. `refused`: readings refused. `stop_taken_us`: when each step of [[stop]] after the
-    last `withdraw` was acknowledged.
+    it was lost. `refused`: readings refused. `stop_taken_us`: when all steps of [[stop]] after the
+    last `withdraw` were acknowledged.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class RegisterPcs:
         places: tuple[int, int, int],
         settings: dict[str, int],
     ) -> None:
-        """places: of the unit's first signal, its measure group and its control group; settings:
+        """places: the unit's first signal, its measure group and its control group; settings:
         `rated_W`, `setpoint_ms`, `tick_ms`.
         """
         self.profile, self.unit_id, self._settings = profile, unit_id, settings
         self.fault, self.restarts = "", 0
         self._extra: list[rtu.Request] = []
-        self._unstopped: set[int] = set()  # numbers of steps of [[stop]]
+        self._unstopped: set[int] = set()  # steps of [[stop]] that are not acknowledged
         self.writer = SetpointWriter(profile, unit_id, settings)
         self.places, self.wear = self.writer.places, self.writer.wear
         self._steps = Steps(unit_id, self._on_steps_end)
@@ -69,34 +69,34 @@ class RegisterPcs:
 
     @property
     def refused(self) -> int:
-        """Readings refused: no value, no meaning, out of range."""
+        """Number of refused readings: no value, no meaning, out of range."""
         return self.readings.refused
 
     @property
     def unnamed(self) -> int | None:
-        """A raw state that the profile does not name, None without one."""
+        """A raw state that the profile does not name, or None."""
         return self.readings.unnamed
 
     @property
     def ready(self) -> bool:
-        """True when set-points can be written."""
+        """True if set-points can be written."""
         return self.state == READY
 
     @property
     def is_started(self) -> bool:
-        """True after all steps of [[start]], until a stop."""
+        """True from the end of [[start]] until a stop."""
         return self.readings.is_started
 
     @property
     def is_starting(self) -> bool:
-        """True while a start that was asked for waits or goes on."""
+        """True while a requested start waits or is under way."""
         return self._is_wanted and not self.readings.is_started
 
     @property
     def stop_repeat_us(self) -> int:
-        """Time from a stop to the next one if no reading can show that the converter has stopped; 0
-        if one can, or while the stop is not acknowledged. That it is not ready repeats no stop: a
-        device that stores what is written would wear out.
+        """Time between two stops if no reading can show that the converter has stopped. 0 if a
+        reading can show it, or while the stop is not acknowledged. A converter that is not ready
+        gets no more stops, because a device that stores what is written would wear out.
         """
         settings = self.profile.settings
         is_taken = not self._unstopped and (self.profile.stop or self.is_at_zero)
@@ -107,16 +107,16 @@ class RegisterPcs:
 
     @property
     def is_at_zero(self) -> bool:
-        """True when all frames of a set-point of 0 have been acknowledged last."""
+        """True if the device has last acknowledged all frames of a set-point of 0."""
         return self.writer.held_W == 0
 
     @property
     def is_spent(self) -> bool:
-        """True when the device may store no more set-points today."""
+        """True if the device may store no more set-points today."""
         return self.writer.is_spent(self._now_us)
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the reads."""
+        """[(Request, period in us)] of the reads."""
         return self.readings.reads()
 
     schedule = periodic
@@ -146,7 +146,7 @@ class RegisterPcs:
         return requests
 
     def restart(self) -> None:
-        """Begin with the identity again."""
+        """Begin again with the identity."""
         self.restarts += 1
         self._forget()
 
@@ -155,22 +155,22 @@ class RegisterPcs:
         self.fault = f"converter {self.unit_id}: {reason}"
 
     def setpoint(self, setpoint_W: int, priority: int = rtu.WRITE) -> rtu.Request | None:
-        """The next frame on the way to this set-point (W, positive discharges), if there is one."""
+        """The next frame towards this set-point (W, positive discharges); None if none is left."""
         if self.state != READY:
             return None
         self._asked_W = setpoint_W
         return self.writer.request(self._allowed_W(), priority, self._now_us)
 
     def _allowed_W(self) -> int:
-        """The set-point that was asked for last; 0 before the converter has been started."""
+        """The set-point that was requested last; 0 until the converter is started."""
         return self._asked_W if self.readings.is_started else 0
 
     def write_due(self, now_us: int) -> bool:
-        """True when a frame of the set-point is left, or all are to be repeated."""
+        """True if a frame of the set-point is left, or if all frames must be repeated."""
         return self.state == READY and self.writer.is_due(self._allowed_W(), now_us)
 
     def withdraw(self) -> None:
-        """The permit is gone: a start ends, and what was acknowledged before does not count."""
+        """The permit is gone: a start ends, and earlier acknowledgements no longer count."""
         if self._is_starting:
             self._steps.begin(_nothing())
         self._is_wanted = self.readings.is_started = self._is_starting = False
@@ -180,8 +180,8 @@ class RegisterPcs:
         self.writer.refused()
 
     def stop(self) -> rtu.Request | None:
-        """The first step of [[stop]]; the others follow. Without any the next frame of a 0. None
-        before the identified device has answered a reading, whether or not its values count.
+        """The first step of [[stop]]; `service` gives the others. A profile without [[stop]]: the
+        next frame of a set-point of 0. None before the identified device has answered a read.
         """
         if self._is_wanted or self.readings.is_started:
             self.withdraw()
@@ -198,7 +198,7 @@ class RegisterPcs:
         return requests[0]
 
     def start(self) -> rtu.Request | None:
-        """None: `service` gives the steps, after a set-point of 0 was acknowledged."""
+        """Request a start; returns None. `service` gives its steps after a 0 was acknowledged."""
         self._is_wanted = True
         return None
 
@@ -238,8 +238,8 @@ class RegisterPcs:
         self.readings.is_started, self._is_starting = True, False
 
     def _repeated_start(self, now_us: int) -> list[rtu.Request]:
-        """Writes of [[start]] that a converter which runs gets again and again. Their keys are
-        those of [[stop]], so that a stop takes the place of one that still waits for the bus.
+        """Writes of [[start]] that a running converter gets again and again. They have the keys of
+        [[stop]], so that a stop replaces such a write if it still waits for the bus.
         """
         every = [each for each in self.profile.start if each.repeat_ms]
         if not (self.readings.is_started and self.readings.is_running):
@@ -250,7 +250,7 @@ class RegisterPcs:
         return [self._write(at, each, self._on_beat) for at, each in enumerate(every)]
 
     def _give_up(self) -> steps.Sequence[None]:
-        """A start that failed ends here: the channel decides whether another one may begin."""
+        """End a start that has failed. The channel decides whether another start may begin."""
         self._is_wanted = self._is_starting = False
         yield None
 
@@ -280,7 +280,7 @@ class RegisterPcs:
             self.readings.is_commanded = bool(self._unstopped)
 
     def _beat(self) -> rtu.Request:
-        """The write of the next heartbeat: it changes each time and is never 0."""
+        """The write of the next heartbeat, which changes each time and is never 0."""
         beat = self.profile.heartbeat
         self._count = self._count % beat["count_max"] + 1
         key = self.unit_id, "write heartbeat"

@@ -1,7 +1,7 @@
-"""The readings of a converter by registers, and what it holds of all that was written.
+"""The readings of a converter by registers, compared with the values that were written.
 
-The measurements become fresh together, and only while the device's heartbeat changes: a dead
-program repeats its last numbers. Local control makes the set-point alone not fresh.
+Measurements become fresh together, and only while the device's heartbeat changes, because a stopped
+program repeats its last numbers. In local control only the set-point is not fresh.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from drivers.sink import Sink
 from drivers.steps import LONG_AGO_US
 from safety import signals
 
-DIRECTION = "current_direction"  # 1 discharge, -1 charge, of a current without a sign
+DIRECTION = "current_direction"  # for a current without a sign: 1 discharges, -1 charges
 CONTROLLED = ("setpoint_W", "heartbeat", "local", "rated_W")
-POWERS = ("power_W", "power_2_W", "power_3_W")  # of phases: their sum
-DIFFERENCES = 2  # in a row: one reading may be older than a write
-VOLTAGE_MV_MIN = 1000  # below it no current follows from power and voltage
+POWERS = ("power_W", "power_2_W", "power_3_W")  # one for each phase; their sum counts
+DIFFERENCES = 2  # in a row, because one reading may be older than a write
+VOLTAGE_MV_MIN = 1000  # below it, power and voltage give no current
 
 
 class PcsReadings:
-    """`heard_us`: of the last answer. `measured_us`: of the last complete measurement.
-    `has_measured`: the measurements were complete once. `is_known`: the identified device has
-    answered once, also before it was lost.
-    `is_identified`, `is_ready`, `is_started`, `is_commanded`: set by RegisterPcs.
+    """`heard_us`: time of the last answer. `measured_us`: time of the last complete measurement.
+    `has_measured`: measurements have been complete once. `is_known`: the identified device has
+    answered once; this stays while it is lost. RegisterPcs sets `is_identified`, `is_ready`,
+    `is_started` and `is_commanded`.
     """
 
     def __init__(
@@ -41,12 +41,12 @@ class PcsReadings:
         writer: SetpointWriter,
         begin_again: Callable[[str], object],
     ) -> None:
-        """places, settings: as of RegisterPcs. begin_again(reason): a setting is lost."""
+        """places, settings: see RegisterPcs. begin_again(reason): called if a setting is lost."""
         self._profile, self._writer, self._begin_again = profile, writer, begin_again
         self._inp, self._fresh = sink.inp, sink.fresh
         self._base, self._measure_group, self._control_group = places
         self._bits, self._rated_W, self._implausible = profile.fault_places, settings["rated_W"], 0
-        # what was written and is read again and again: frames by words, steps by value
+        # registers that were written and are read back: words of frames, values of steps
         every = writer.frames if profile.settings["read_back"] else []
         self._held = [frame.plain_words(f"held {at} ") for at, frame in enumerate(every)]
         kept = [each for each in (*profile.setup, *profile.start) if each.read_back]
@@ -72,7 +72,7 @@ class PcsReadings:
         ]
 
     def forget(self) -> None:
-        """Drop all values: the device may be another one."""
+        """Drop all values, because the device may be another one."""
         self.is_identified = self.is_ready = self.has_measured = False
         self.is_started = self.is_commanded = False
         self.heard_us = self._heartbeat_us = self.measured_us = LONG_AGO_US
@@ -82,49 +82,49 @@ class PcsReadings:
             group.forget()
 
     def identified(self) -> None:
-        """It is the right device: what was read before does not count."""
+        """Note that it is the right device. Values that were read before do not count."""
         self.is_identified = True
         for group in self._groups:
             group.forget()
 
     @property
     def refused(self) -> int:
-        """Readings refused: no value, no meaning, out of range, a power beyond the rating."""
+        """Number of refused readings: no value, no meaning, out of range, beyond the rating."""
         return self._implausible + sum([group.refused for group in self._groups])
 
     @property
     def unnamed(self) -> int | None:
-        """The raw state that the profile does not name, None without one."""
+        """The raw state that the profile does not name, or None."""
         return self._measure.unnamed
 
     @property
     def is_complete(self) -> bool:
-        """Whether each reading has had a value."""
+        """True if each read has given a value."""
         return self.has_measured and self._control.is_answered
 
     @property
     def is_running(self) -> bool:
-        """Whether the last reading shows it running, also beside a fault that it holds."""
+        """True if the last reading shows that it runs, even if it also holds a fault."""
         values = self._measure.values
         state = values.get("state", self._commanded_state())
         is_running = values.get("running") or state in (signals.PCS_RUNNING, signals.PCS_THROTTLED)
         return self.has_measured and bool(is_running)
 
     def rated_W(self, stated_W: int) -> int:
-        """The rating that the device reports; of another device the stated one."""
+        """The rating that the device reports, else the stated one."""
         return self._control.values.get("rated_W", stated_W)
 
     def reads(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]."""
+        """[(Request, period in us)] of the reads."""
         return [read for group in self._groups for read in group.reads()]
 
     def heard(self, now_us: int) -> None:
-        """The device has answered something."""
+        """Note that the device has answered a request."""
         self.heard_us = now_us
         self.is_known |= self.is_identified
 
     def _counts(self, now_us: int) -> bool:
-        """Whether it is the right device, and not a dead program that repeats its last numbers."""
+        """True if it is the right device, and no stopped program that repeats its last numbers."""
         if not self.is_identified or "heartbeat" not in self._profile.registers:
             return self.is_identified
         return now_us - self._heartbeat_us <= self._profile.settings["heartbeat_ms_max"] * 1000
@@ -149,19 +149,19 @@ class PcsReadings:
         self._fresh[self._measure_group] = 1
         self.has_measured, self.measured_us = True, now_us
         if not self._held and "setpoint_W" not in self._profile.registers:
-            # it can only tell by its acknowledgement
+            # nothing can be read back, so only an acknowledgement shows the set-point
             self._publish_control(self._writer.acknowledged_W(), now_us)
 
     def _state(self, values: dict[str, int], bits: int) -> int:
-        """The state of the device. A device that holds its fault bits until a start clears them is
-        in its state "fault" while it shows one: as trips these bits could never be reset.
+        """The state of the device. Some devices hold their fault bits until a start clears them;
+        such a device counts as in state "fault". As trips, these bits could never be reset.
         """
         if self._profile.settings["holds_faults"] and bits & self._profile.mask("trip"):
             return signals.PCS_FAULT
         return values.get("state", self._commanded_state())
 
     def _commanded_state(self) -> int:
-        """The state of a device that reports none: what it was told and has acknowledged."""
+        """The state if the device reports none: the command that it last acknowledged."""
         return signals.PCS_RUNNING if self.is_commanded else signals.PCS_STANDBY
 
     def _alarm_bits(self, values: dict[str, int]) -> int:
@@ -187,7 +187,9 @@ class PcsReadings:
         self._fresh[self._control_group] = 1
 
     def _compare(self, values: dict[str, int]) -> None:
-        """Another set-point is written again; after another setting all begins again."""
+        """Write a set-point again if the device holds another one. Begin again if a setting
+        differs.
+        """
         held = [tuple([values[each.name] for each in frame]) for frame in self._held]
         wrong = [
             each
@@ -204,7 +206,7 @@ class PcsReadings:
             self._begin_again(f"register {wrong[0].register.address} is not as written")
 
     def _held_W(self, values: dict[str, int]) -> int | None:
-        """The power that the written registers ask for, None without meaning."""
+        """The power that the written registers ask for; None if they have no meaning."""
         found = []
         for frame, words in zip(self._writer.frames, self._held):
             data = Struct(f">{frame.count}H").pack(*[values[each.name] for each in words])
@@ -213,7 +215,7 @@ class PcsReadings:
 
 
 def _current_mA(values: dict[str, int]) -> int | None:
-    """The current by power and voltage of the DC side; None: not known."""
+    """The current from power and voltage of the DC side; None if not known."""
     power_W, voltage_mV = values.get("dc_power_W"), values["dc_voltage_mV"]
     if "dc_discharge_W" in values:
         power_W = values["dc_discharge_W"] - values["dc_charge_W"]

@@ -1,7 +1,7 @@
 """The steps of a converter's set-up and start: write, read back, or wait for a value.
 
-A device may store what is written, so a step of the set-up is read before it is written. One that
-the device does not keep, or does not show, is written again more and more seldom.
+A step of the set-up is read before it is written, because a device may store each write. If a
+device does not keep or show a value, the value is written again after longer and longer pauses.
 """
 
 from struct import Struct
@@ -14,12 +14,12 @@ from drivers.steps import LONG_AGO_US, StepError
 from drivers.sunspec import Places
 from drivers.wear import NO, WRITES, Wear
 
-# From one write to the next: 1 s, and each time 8 times as long, at most 68 min.
+# Pause between two writes: 1 s, then each time 8 times as long, at most 68 min.
 PAUSE_US, PAUSE_BITS, PAUSES = 1_000_000, 3, 4
 
 
 class RegisterSteps:
-    """`now_us`: of the last call of the driver."""
+    """`now_us`: time of the driver's last call."""
 
     def __init__(self, settings: dict[str, int], places: Places, wear: Wear) -> None:
         self._settings, self._places, self._wear = settings, places, wear
@@ -27,12 +27,12 @@ class RegisterSteps:
         self.forget()
 
     def forget(self) -> None:
-        """The connection was lost: the device may have lost what was written."""
-        # by register and words: how often it was written, and when it may be again
+        """Note that the connection was lost: the device may have lost what was written."""
+        # {(register, words): (how often written, time from which it may be written again)}
         self._written: dict[tuple, tuple[int, int]] = {}
 
     def set_up(self, step: Step) -> steps.Sequence[None]:
-        """Write a step only if the device shows another value, because the device may store it."""
+        """Write a step only if the device shows another value, because it may store each write."""
         if step.function in WRITES:
             place, words = self.content(step)
             data = yield "try", rtu.READ_HOLDING_REGISTERS, place, len(words)

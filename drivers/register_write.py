@@ -12,17 +12,17 @@ from drivers.wear import NO, Wear
 
 COIL_WRITES = (rtu.WRITE_COIL, rtu.WRITE_COILS)
 SINGLE_WRITES = (rtu.WRITE_COIL, rtu.WRITE_REGISTER)
-UNKEPT_MAX = 11  # of a pause of 250 ms: then 8.5 min
+UNKEPT_MAX = 11  # doublings of the pause: 250 ms become 8.5 min
 Tell = Callable[[int, int, int], None]  # (kind of failure, code, now_us)
 
 
 class RegisterWrite:
     """One register that is written after a change (at most every pause_ms), after a lost write, and
-    every repeat_ms. With `read_back` or function 23 another value in the device is a lost write.
+    every repeat_ms. With `read_back` or function 23, another value in the device is a lost write.
 
-    `fixed`: a limit that stands in the device, that this program has not written and that does not
-    expire (`fixed_words`): the installer's. It is never raised, and only lowered where the site
-    file states it, because after a restart nothing else would know it.
+    `fixed`: a limit in the device that the installer has set: this program did not write it, and it
+    does not expire (`fixed_words`). It is never raised. It is lowered only if the site file states
+    it, because after a restart no other source would know it.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RegisterWrite:
         tell: Tell,
         wear: Wear | None = None,
     ):
-        """wear: of the device; None: its budget is not asked."""
+        """wear: counts the writes to the device; None: no budget applies."""
         self._register, self._unit_id, self._tell = register, unit_id, tell
         self._device, self.codec = places, Codec(register, settings)
         self._stated = settings.get(f"{register.name}_max", 0)
@@ -43,16 +43,16 @@ class RegisterWrite:
         place = {"function": rtu.READ_HOLDING_REGISTERS, "address": register.write_address}
         self.limit = Register(**place, words=size) if register.fixed_words else None
         self._sent: int | None = None
-        self._passed: int | None = None  # the value that was let through last
-        self._expected: tuple[int, ...] = ()  # registers or levels of the last write
+        self._passed: int | None = None  # the value that last passed the budget
+        self._expected: tuple[int, ...] = ()  # registers or levels in the last write
         self._due_us, self._free_us, self._is_unread = 0, 0, False
         self._wear = wear if register.stored != NO else None
-        self._asked, self._unkept = 0, 0  # so often in a row the device kept another value
+        self._asked, self._unkept = 0, 0  # unkept: times in a row that it kept another value
 
     def request(self, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """Same as SiteDevice.write. While a spent budget holds back a higher value, the device gets
-        the one that it has, so that it does not go to its own fallback. Where that is not known it
-        gets its rest value, if this is safe.
+        """See SiteDevice.write. While a spent budget holds back a higher value, the device gets the
+        value that it has, so that it does not take its own fallback. If that value is not known, it
+        gets its rest value if `rests` allows this.
         """
         if self._wear is not None and self._wear.holds_back(value, self._passed or 0, now_us):
             if self._passed is None and not rests:
@@ -62,7 +62,7 @@ class RegisterWrite:
             self._asked, self._unkept = value, 0
         if self.fixed is not None and (value >= self.fixed or self.is_unstated):
             return None
-        # the rest value does not wait; a lost write does, or it would keep the bus from others
+        # The rest value does not wait. A lost write waits, or it would keep the bus from others.
         is_rest = value == 0 and self._sent not in (0, None)
         wait_us = self._due_us if value == self._sent else self._free_us
         if now_us < wait_us and not is_rest:
@@ -74,8 +74,8 @@ class RegisterWrite:
         return self._write()
 
     def _pause_us(self) -> int:
-        """The least time to the next write. It doubles while a device that may store the register
-        acknowledges and keeps another value: without a bound it would be written for ever.
+        """The shortest time to the next write. It doubles while a device acknowledges a write but
+        keeps another value, if the device may store the register: such writes would never end.
         """
         doubled = min(self._unkept, UNKEPT_MAX) if self._wear is not None else 0
         return self._register.pause_ms * 1000 << doubled
@@ -87,11 +87,11 @@ class RegisterWrite:
 
     @property
     def address(self) -> int:
-        """The first register of the write on this device."""
+        """The first register of the write, on this device."""
         return self._device.of(self._register.write_address)
 
     def see(self, data: bytes) -> None:
-        """Note what stands in the registers of the write; they may hold anything."""
+        """Note the present content of the registers of the write."""
         words, size = Struct(f">{len(data) // 2}H").unpack(data), self._register.words
         wanted, is_own = self._register.fixed_words, words[:size] == self._expected[:size]
         pairs = zip(words[len(words) - len(wanted) :], wanted)
@@ -100,7 +100,7 @@ class RegisterWrite:
 
     @property
     def is_unstated(self) -> bool:
-        """Whether a fixed limit stands in the device that the site file does not state."""
+        """True if the device has a fixed limit that the site file does not state."""
         return self.fixed is not None and self.fixed < self._stated
 
     def _write(self) -> rtu.Request:
@@ -116,7 +116,7 @@ class RegisterWrite:
             self._compare(pdu, now_us)
 
     def read_back(self) -> rtu.Request | None:
-        """The read that follows a write with `read_back`, once; None while there is nothing."""
+        """The read that follows a write with `read_back`, once; None if none is due."""
         if not self._is_unread:
             return None
         self._is_unread = False
@@ -128,12 +128,12 @@ class RegisterWrite:
         return self._write(), self.read_of_last()
 
     def forget(self) -> None:
-        """Write again what is asked: another device may listen now."""
+        """Write the requested value again, because another device may listen now."""
         self._sent = self._passed = None
         self._is_unread = False
 
     def read_of_last(self) -> rtu.Request:
-        """The read of the registers that the last write wrote."""
+        """The read of the registers that were written last."""
         function = 1 if self._register.write_function in COIL_WRITES else 3
         key = self._unit_id, self._register.name, "read back"
         place = self.address, len(self._expected)

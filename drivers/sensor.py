@@ -2,9 +2,9 @@
 or none. The registers `status`, `calibration_due` and `today` (days) have a fixed meaning.
 
 A date that is not set or out of range is no fault of the cell. The values count, and the
-calibration is overdue by DAYS_MAX: row 13c halves the power. As a fault (13a) two detectors without
-a clock would mean that all gas detection is lost (row 14). A detector that warms up has no reading
-yet: nothing latches after a power cut.
+calibration is overdue by DAYS_MAX: row 13c halves the power. If it counted as a fault (13a), two
+detectors without a clock would mean that all gas detection is lost (row 14). A detector that warms
+up has no reading yet, so that nothing latches after a power cut.
 """
 
 import math
@@ -19,13 +19,13 @@ DATES = ("calibration_due", "today")
 OWN_REGISTERS = ("status", *DATES)
 # unit of a value in permille of the lower flammable limit (LFL) of the calibration gas
 LFL_UNIT = "lfl_permille"
-DAYS_MAX = 36500  # a century: the range of the signal
+DAYS_MAX = 36500  # a century, which is the range of the signal
 WORDS = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}
 
 
 class Sensor:
     """One device. `refused` counts replies with a value out of range (dates excepted), with data
-    that it declares invalid, or from a device that warms up. The same reply counts again.
+    that the device declares invalid, or during warm-up. An equal reply counts again.
     """
 
     def __init__(
@@ -37,9 +37,10 @@ class Sensor:
         group: int,
         lfl_vol_ppm: int | None = None,
     ) -> None:
-        """indexes: {name of a value, "ok" or "calibration_d": into sink.inp}; of those with one
-        index the highest counts. lfl_vol_ppm: LFL of the cells' vent gas (UL 9540A cell report),
-        for a profile with the LFL of its calibration gas (facts A33). ValueError.
+        """indexes: {name of a value, "ok" or "calibration_d": index into sink.inp}; if values share
+        an index, the highest counts. lfl_vol_ppm: LFL of the cells' vent gas (UL 9540A cell
+        report); a profile that states the LFL of its calibration gas needs it (facts A33), or
+        ValueError.
         """
         registers = sorted(profile.registers.values(), key=lambda register: register.address)
         names = [register.name for register in registers]
@@ -52,7 +53,7 @@ class Sensor:
             _rule(register, _lfl_factor(profile, unit_id, register, lfl_vol_ppm))
             for register in registers
         ]
-        # name of a value: (lowest, highest)
+        # {name of a value: (lowest, highest)}
         self.spans = {
             name: rule.span() for name, rule in zip(names, self._rules) if name not in OWN_REGISTERS
         }
@@ -60,7 +61,7 @@ class Sensor:
         self._set_masks(profile.settings, registers)
 
     def _set_places(self, names: list[str], indexes: dict[str, int]) -> None:
-        """Set the places of the registers in a reply and of the values in the sink."""
+        """Set the places of registers in a reply, and of values in the sink."""
         self._status_at = names.index("status")
         self._stores = _stores(names, indexes)
         self._ok_index = indexes.get("ok")
@@ -69,17 +70,17 @@ class Sensor:
         self._dates = [names.index(name) for name in DATES] if "today" in names else []
 
     def _set_masks(self, settings: dict[str, Any], registers: list[Register]) -> None:
-        """Set the masks for the register `status`; 0 for a mask that the profile does not have."""
+        """Set the masks for the register `status`. A mask that the profile lacks is 0."""
         self._fault_mask, self._good_mask, self._invalid_mask, self._warming_mask = [
             settings.get(f"{name}_mask", 0) for name in ("fault", "good", "invalid", "warming")
         ]
-        # a reading with these bits or with saturation counts at once, also while warming up
+        # a reading with these bits, or with saturation, counts at once, even during warm-up
         self._counts_mask = self._fault_mask & ~self._warming_mask
         for register in registers:
             self._counts_mask |= register.over_range_mask
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the one read."""
+        """[(Request, period in us)] of the only read."""
         key, place = (self.unit_id, self.profile.family), (self._address, self._count)
         request = rtu.read_request(key, self.unit_id, self._function, *place, self._on_reply)
         return [(request, self.profile.period_ms * 1000)]
@@ -94,7 +95,7 @@ class Sensor:
         self._fresh[self._group] = 1
 
     def _store(self, raws: tuple[int, ...]) -> bool:
-        """Store the values; False, and nothing stored: one is out of range, or declared invalid."""
+        """Store the values. False, with nothing stored, if one is out of range or invalid."""
         status = raws[self._status_at]
         is_warming = status & self._warming_mask and not status & self._counts_mask
         if is_warming or status & self._invalid_mask:
@@ -121,7 +122,7 @@ class _Rule(NamedTuple):
     high: int
     multiply: int
     divide: int
-    full_scale: int | None  # most that the value may be
+    full_scale: int | None  # highest value
     over_range_mask: int
     untrusted_mask: int
 
@@ -132,8 +133,8 @@ class _Rule(NamedTuple):
         return self._scaled(self.low), self._scaled(self.high)
 
     def value(self, raw: int, status: int) -> int | None:
-        """The value; None: out of range. A saturated cell gives full scale; a faulty one 0, which
-        the kernel does not count.
+        """The value; None if out of range. A saturated cell gives full scale. A faulty cell gives
+        0, which the kernel does not count.
         """
         if status & self.over_range_mask:
             return self.full_scale
@@ -145,9 +146,9 @@ class _Rule(NamedTuple):
 
     def _scaled(self, raw: int) -> int:
         if self.full_scale is None:
-            # down: a rounded reserve must not be longer than the real one
+            # down, because a rounded reserve must not be longer than the real one
             return raw * self.multiply // self.divide
-        # up: a small amount of gas must not become 0
+        # up, because a small amount of gas must not become 0
         return min(self.full_scale, -(-raw * self.multiply // self.divide))
 
 
@@ -160,14 +161,14 @@ def _rule(register: Register, factor: Fraction) -> _Rule:
 
 
 def _days_left(due: int | None, today: int | None) -> int:
-    """Days until the calibration is due; -DAYS_MAX when a date is unknown."""
+    """Days until the calibration is due; -DAYS_MAX if a date is unknown."""
     if due is None or today is None:
         return -DAYS_MAX
     return max(-DAYS_MAX, min(DAYS_MAX, due - today))
 
 
 def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple[int, ...]], ...]:
-    """((index into the sink, (places of its values,)), ...)"""
+    """((index into the sink, places of its values in a reply), ...)"""
     places: dict[int, list[int]] = {}
     for place, name in enumerate(names):
         if name not in OWN_REGISTERS:
@@ -178,7 +179,7 @@ def _stores(names: list[str], indexes: dict[str, int]) -> tuple[tuple[int, tuple
 def _lfl_factor(
     profile: Profile, unit_id: int, register: Register, lfl_vol_ppm: int | None
 ) -> Fraction:
-    """Permille of the vent gas's LFL per permille of the calibration gas's; 1 for other units."""
+    """Factor from the calibration gas's permille of LFL to the vent gas's; 1 for other units."""
     if register.unit != LFL_UNIT:
         return Fraction(1)
     if lfl_vol_ppm is None or not 1 <= lfl_vol_ppm <= 1_000_000:

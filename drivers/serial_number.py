@@ -1,5 +1,5 @@
 """The serial number of a Modbus device, read where its profile says. No value depends on it. It
-shows that a device is another one than before.
+reveals that a device was replaced.
 """
 
 from functools import partial
@@ -9,19 +9,19 @@ from drivers.profile import Profile
 from drivers.steps import Sequence
 from drivers.sunspec import Places
 
-PERIOD_US = 30_000_000  # a device that is replaced is found by then
+PERIOD_US = 30_000_000  # a replaced device is found within this time
 REGISTERS_PER_READ = 8  # a longer read would delay the stop frame on the bus of a converter
-BYTES_MAX = 32  # SunSpec model 1 has the longest text
+BYTES_MAX = 32  # the longest text, which SunSpec model 1 has
 NUMBER_REGISTERS_MAX = 4
-NAME = "serial"  # of its reads
+NAME = "serial"  # in the keys of its reads
 EMPTY = "0"
 
 
 class SerialNumber:
-    """One device; `text` is its serial number, "" while unknown."""
+    """The serial number of one device: `text`, or "" while unknown."""
 
     def __init__(self, profile: Profile, unit_id: int, places: Places | None = None) -> None:
-        """profile: with the table [serial]. places: of the driver, which walks the chain."""
+        """profile: with the table [serial]. places: those of a driver that walks the chain."""
         own, self._places = profile.serial, places or Places(profile)
         self._function = own["function"]
         self._is_number, self.text, self._address = own["form"] == "number", "", own["address"]
@@ -33,7 +33,7 @@ class SerialNumber:
         self.requests = [self._read(number, unit_id) for number in range(self._count)]
 
     def steps(self) -> Sequence[None]:
-        """Steps that read it once, for a driver whose bus has no room for it later."""
+        """Steps that read it once, for a driver whose bus has no room for the reads later."""
         found = []
         for first, count in self._reads if self._places.has(self._address) else ():
             answer = yield "read", self._function, self._places.of(first), count
@@ -48,7 +48,7 @@ class SerialNumber:
         return self._places.follow(read, first)
 
     def _take(self, number: int, pdu: bytes, _: int) -> None:
-        """Use the parts that came one after the other."""
+        """Use the parts if they came one after the other."""
         self._parts = [*self._parts[:number], pdu[2:]] if number <= len(self._parts) else []
         if len(self._parts) == self._count:
             self._use(b"".join(self._parts) if self._places.has(self._address) else b"")

@@ -1,12 +1,11 @@
 """The set-point of a converter as frames, and back, by the profile.
 
-A profile lists the frames in the order of their writes. Each frame has values, one behind the
-other, and each value has a role:
-
-    power      signed, positive discharges; the scale turns the sign, or makes it a percent
-    magnitude  the same for both ways; a mode says which way
-    charge, discharge   0 while the power goes the other way
-    mode       one raw value for each of charge, discharge, idle
+A profile lists the frames in the order in which they are written. A frame has one or several values
+in consecutive registers, and each value has a role:
+    power      signed, positive discharges; the scale may turn the sign or make it a percentage
+    magnitude  the same number for both directions; a mode gives the direction
+    charge, discharge   0 while the power has the other direction
+    mode       one raw value each for charge, discharge, idle
     constant   a raw value that never changes
 """
 
@@ -16,12 +15,12 @@ from drivers.register_codec import Codec
 from drivers.sunspec import Places
 
 CHARGE, DISCHARGE, IDLE = "charge", "discharge", "idle"
-WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # the last of equal raw values counts
+WAYS = {IDLE: 0, CHARGE: -1, DISCHARGE: 1}  # if two have the same raw value, the later counts
 Words = tuple[int, ...]
 
 
 def way_of(power_W: int) -> int:
-    """1 for a discharge, -1 for a charge, 0."""
+    """1 for a discharge, -1 for a charge, 0 for no power."""
     return (power_W > 0) - (power_W < 0)
 
 
@@ -31,7 +30,7 @@ class Frame:
     def __init__(
         self, frame: SetpointFrame, settings: dict[str, int], places: Places | None = None
     ) -> None:
-        """settings: for `scale_by`. places: of a device of the profile."""
+        """settings: for `scale_by`. places: where registers of the profile lie on a device."""
         self._places = places
         self.function, self.address = frame.function, frame.address
         self.registers = frame.values
@@ -39,7 +38,7 @@ class Frame:
         self.count = sum([each.words for each in frame.values])
 
     def words(self, power_W: int) -> Words:
-        """The registers that ask for this power. ValueError: a value does not fit."""
+        """The registers that ask for this power. ValueError if a value does not fit."""
         found: list[int] = []
         for register, codec in zip(self.registers, self._codecs):
             found += codec.words(_asked(register, power_W))
@@ -55,7 +54,7 @@ class Frame:
         return found
 
     def plain_words(self, name: str) -> list[Register]:
-        """Each word of the frame as a register to read."""
+        """A register to read for each word of the frame."""
         plain = {"function": 3, "type": "u16", "code": "H", "words": 1, "count": 1, "scale": 1}
         plain |= {"offset": 0, "scale_by": "", "mask": 0, "invalid": [], "values": {}}
         plain |= {"word_order": "big", "byte_order": "big", "low": 0, "high": 0xFFFF}
@@ -71,8 +70,8 @@ class Frame:
         on_reply: rtu.OnReply = rtu.ignore,
         on_failure: rtu.OnFailure = rtu.ignore,
     ) -> rtu.Request:
-        """The write of these registers. All frames of a unit share a key, so that the newest one
-        takes the place of one that waits.
+        """The write of these registers. All frames of a unit share one key, so that a newer frame
+        replaces a frame that still waits.
         """
         address = self._places.of(self.address) if self._places else self.address
         place = (unit_id, "write setpoint"), unit_id, address
@@ -80,7 +79,7 @@ class Frame:
 
 
 def _asked(register: Register, power_W: int) -> int:
-    """The value of one register of the form."""
+    """The value of one register of the form for this power."""
     role = register.role
     if role == "constant":
         return int(register.equals)
@@ -93,7 +92,7 @@ def _asked(register: Register, power_W: int) -> int:
 
 
 def power_W(values: list[tuple[Register, int | None]]) -> int | None:
-    """The power that registers ask for; None: they contradict each other or have no meaning."""
+    """The power that registers ask for. None if they contradict each other or have no meaning."""
     of_role: dict[str, list[int]] = {}
     way: int | None = None
     for register, value in values:

@@ -1,8 +1,8 @@
-"""Writes the set-point of a converter frame by frame, each after the answer to the one before.
+"""Writes the set-point of a converter frame by frame. Each frame waits for the last answer.
 
-With several frames the device holds a mixture on the way: an old mode with a new magnitude. So a
-new direction, and a device of which nothing is known, first gets 0 in all frames. Then a mixture
-never asks for more than its older or its newer set-point.
+With several frames, the device holds a mixture for a moment: an old mode with a new magnitude. So
+before a new direction, and on a device of which nothing is known, all frames first get 0. Then a
+mixture never asks for more than the older or the newer set-point.
 """
 
 from functools import partial
@@ -16,11 +16,11 @@ from drivers.wear import NO, Wear, is_between
 
 
 class SetpointWriter:
-    """`held_W`: the set-point whose frames have all been acknowledged last, None on the way."""
+    """`held_W`: the set-point that the device has acknowledged in all frames, else None."""
 
     def __init__(self, profile: Profile, unit_id: int, settings: dict[str, int]) -> None:
-        """settings: for `scale_by`; `setpoint_ms`, the least time between two frames, which may
-        end half of `tick_ms` early: an uneven tick must not skip its turn.
+        """settings: for `scale_by`; `setpoint_ms`: least time between two frames. It may end half
+        of `tick_ms` early, so that an uneven tick does not skip its turn.
         """
         self.unit_id = unit_id
         self.places = Places(profile)
@@ -37,24 +37,24 @@ class SetpointWriter:
         self.forget()
 
     def forget(self) -> None:
-        """The device may be another one, or have lost what was written."""
+        """Forget the device's state: it may be another one, or have lost what was written."""
         self.held_W: int | None = None
-        self._told_W: int | None = None  # of the last acknowledged frame
-        # the least since the last whole one: a spent budget lets nothing beyond it pass
+        self._told_W: int | None = None  # set-point of the last acknowledged frame
+        # least power since the last set-point was held; a spent budget lets no more than this pass
         self._passed_W = 0
         self._holds: list[Words | None] = [None] * len(self.frames)
         self._is_due = [True] * len(self.frames)
-        self._way: int | None = None  # of what the device may hold, 0 after a whole set-point of 0
+        self._way: int | None = None  # direction that the device may hold; 0 if it holds only 0
         self._sent_us = self._acknowledged_us = LONG_AGO_US
         self._waits_for: Words | None = None
-        self._sent_W = self._turn = 0  # on the way to it; the frame whose turn it is
+        self._sent_W = self._turn = 0  # set-point of the last frame; frame whose turn it is
 
     def is_spent(self, now_us: int) -> bool:
-        """Whether the device may store no more in these 24 h, except less power than it has."""
+        """True if the device may store no more in these 24 h, except less power than it has."""
         return self._is_counted and self.wear.is_spent(now_us)
 
     def is_due(self, asked_W: int, now_us: int) -> bool:
-        """Whether a frame is left to write for this set-point."""
+        """True if a frame is left to write for this set-point."""
         if self._is_waiting(now_us):
             return False
         target_W = self._target_W(asked_W, now_us)
@@ -64,8 +64,8 @@ class SetpointWriter:
         return self._next(target_W) is not None
 
     def request(self, asked_W: int, priority: int, now_us: int) -> rtu.Request | None:
-        """The next frame on the way to this set-point, None if there is none to send now. Less
-        power, or another direction, does not wait: the frame before may still lie on the bus.
+        """The next frame towards this set-point; None if none can be sent now. Less power, or
+        another direction, does not wait, because the last frame may still wait for the bus.
         """
         is_less = abs(asked_W) < abs(self._sent_W) or asked_W * self._sent_W < 0
         if self._is_waiting(now_us) and not is_less:
@@ -77,7 +77,7 @@ class SetpointWriter:
         return self._sent(number, target_W, priority, now_us)
 
     def zero(self, priority: int, now_us: int) -> rtu.Request | None:
-        """The next frame of a 0; after the last one they begin again."""
+        """The next frame of a set-point of 0. After the last frame, the first one follows again."""
         request = self.request(0, priority, now_us)
         if request is None and not self._is_waiting(now_us):
             self.repeat()
@@ -85,7 +85,7 @@ class SetpointWriter:
         return request
 
     def _is_waiting(self, now_us: int) -> bool:
-        """Whether an answer is outstanding, or the pause between two frames is not over."""
+        """True if an answer is outstanding, or the pause between two frames is not over."""
         since_us = now_us - self._sent_us
         return since_us < self._pause_us or self._waits_for is not None and since_us < LOST_US
 
@@ -96,7 +96,7 @@ class SetpointWriter:
         return asked_W if one or self._way in (0, way_of(asked_W)) else 0
 
     def _next(self, target_W: int) -> int | None:
-        """The frame to write next: first those that change, then those that are repeated."""
+        """The frame to write next: first frames that change, then frames that are repeated."""
         words, size = self._words(target_W), len(self.frames)
         numbers = range(size)
         changed = [number for number in numbers if self._holds[number] != words[number]]
@@ -105,15 +105,16 @@ class SetpointWriter:
         return next(iter(changed + [number for number in numbers if self._is_due[number]]), None)
 
     def _takes_turns(self, target_W: int, changed: list[int]) -> bool:
-        """Whether each frame gets its turn: a set-point that always changes would starve the last.
-        A mode waits for numbers that fall: with the old ones it may be above a limit.
+        """True if each frame gets its turn. Without turns, a set-point that always changes would
+        never reach the last frame. But a mode waits for numbers that fall, because with the old
+        numbers the power may be above a limit.
         """
         if not target_W or self._way != way_of(target_W) or None in self._holds:
             return False
         return abs(target_W) >= abs(self._sent_W) or self._modes.isdisjoint(changed)
 
     def _words(self, target_W: int) -> list[Words]:
-        if target_W != self._encoded_W:  # asked for in each tick
+        if target_W != self._encoded_W:  # encoded only after a change: this runs in each tick
             self._encoded_W = target_W
             self._encoded = [each.words(target_W) for each in self.frames]
         return self._encoded
@@ -121,10 +122,10 @@ class SetpointWriter:
     def _sent(self, number: int, target_W: int, priority: int, now_us: int) -> rtu.Request:
         words = self._words(target_W)[number]
         if words != self._holds[number]:
-            # until it is acknowledged: a 0 that follows may have to go behind it
+            # unknown until it is acknowledged, because a 0 that follows may have to be sent too
             self._holds[number] = self.held_W = None
         self._turn = number + 1
-        self._way = way_of(target_W) or None  # 0 only when it is there in all frames
+        self._way = way_of(target_W) or None  # 0 only when all frames hold 0
         self._sent_us, self._waits_for, self._sent_W = now_us, words, target_W
         if is_between(target_W, self._passed_W):
             self._passed_W = target_W
@@ -148,15 +149,15 @@ class SetpointWriter:
             self._way = 0
 
     def _on_lost(self, number: int, words: Words, kind: int, code: int, now_us: int) -> None:
-        """A frame without an answer may have been taken all the same."""
+        """Note a frame without an answer. The device may have taken it nevertheless."""
         self._is_due[number] = True
         if words != self._holds[number]:
             self._holds[number] = self.held_W = self._told_W = None
         self._end(words)
 
     def acknowledged_W(self) -> int | None:
-        """The set-point on the way to which a frame was acknowledged since the last call; else
-        `held_W`. One that changes in each tick is never held whole.
+        """The set-point of a frame that was acknowledged since the last call, else `held_W`. A
+        set-point that changes in each tick is never acknowledged in all frames.
         """
         told_W, self._told_W = self._told_W, self.held_W
         return told_W
@@ -171,7 +172,7 @@ class SetpointWriter:
         return [frame.request(self.unit_id, words) for frame, words in pairs]
 
     def compare(self, found: list[Words]) -> bool:
-        """Whether the registers that were read back are those that were acknowledged last."""
+        """True if the registers that were read back equal those last acknowledged."""
         pairs = zip(found, self._holds)
         return all([held is None or words == held for words, held in pairs])
 
@@ -180,6 +181,6 @@ class SetpointWriter:
         self._is_due = [True] * len(self.frames)
 
     def refused(self) -> None:
-        """The frame that was made last may not have been sent."""
+        """Note that the last frame may not have been sent."""
         if self._sent_W:
             self._waits_for = None

@@ -1,4 +1,4 @@
-"""The process image as a driver sees it: a driver stores integers and sets groups fresh."""
+"""The process image as a driver uses it: a driver stores integers, and sets groups fresh."""
 
 from collections.abc import MutableSequence
 from typing import Protocol
@@ -13,4 +13,4 @@ class Sink(Protocol):
 
     @property
     def fresh(self) -> MutableSequence[int]:
-        """1 for each group that arrived whole since the last tick."""
+        """1 for each group that has arrived whole since the last tick."""

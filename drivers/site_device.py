@@ -1,8 +1,8 @@
 """Generic register family: every Modbus device that a profile can describe without code.
 
-Each signal becomes fresh by itself. One out of range or without meaning is unknown, not the device.
-With `[identity]` no value counts and no write goes out before its registers hold what the profile
-says, because the device may have been replaced. A SunSpec device has its models at other places.
+Each signal becomes fresh by itself. If one is out of range or without meaning, only this signal is
+unknown. With `[identity]`, no value counts and no write goes out before its registers hold what the
+profile says, because the device may have been replaced. A new SunSpec device has other places.
 
     start, silence --> walk the chain --> read all of `[identity]`, ids of models, scale factors
     --> as the profile says --> values count; again every IDENTITY_US
@@ -24,24 +24,24 @@ from drivers.steps import NO_ANSWER, Steps
 from drivers.sunspec import Places
 from drivers.wear import Wear
 
-# One value out of range may be a disturbance. Two in a row are a wrong sign, scale or register: the
-# signal then stays unknown for HELD_US after the last one. Otherwise each small value in between
-# would make it known again, and what depends on it would swing.
+# One value out of range may be a disturbance. Two in a row show a wrong sign, scale or register:
+# the signal then stays unknown for HELD_US after the last of them. Otherwise each small value in
+# between would make it known again, and power that depends on it would swing.
 REFUSALS, HELD_US = 2, 60_000_000
-IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found by then
-# After so many time-outs in a row, or so long without an answer, another device may be there.
+IDENTITY_US = 30_000_000  # a device that is replaced without a silence is found within this time
+# After this many time-outs in a row, or this long without an answer, it may be another device.
 SILENT_AFTER, SILENCE_PERIODS, SILENCE_US_MIN = 3, 3, 5_000_000
-# exceptions of a device that has no such function, address or value; others may pass (11: a gateway
-# that does not reach its device)
+# Exceptions of a device that has no such function, address or value. Others may pass, as 11: a
+# gateway does not reach its device.
 NO_SUCH_REGISTER = (1, 2, 3)
 WORD_MAX = (1 << 31) - 1
-WALK_AGAIN_US = 1_000_000  # after a walk that has failed
+WALK_AGAIN_US = 1_000_000  # pause after a walk that has failed
 
 Bounds = dict[str, tuple[int, int]]
 
 
 class _Signal:
-    """One signal. place: among those of the role; refusals: in a row."""
+    """One signal. place: among the signals of the role; refusals: number of refusals in a row."""
 
     def __init__(self, codec: Codec, place: int):
         self.codec, self.place = codec, place
@@ -50,7 +50,7 @@ class _Signal:
 
 class SiteDevice:
     """One device. Counters: `refused` values, `failures` (lost writes). `refused_mask`: a bit for
-    each signal whose last answers were refused; `refused_value`: the last one out of range.
+    each signal whose last answers were refused; `refused_value`: the last value out of range.
     """
 
     def __init__(
@@ -63,8 +63,9 @@ class SiteDevice:
         settings: dict[str, int],
         bounds: Bounds | None = None,
     ):
-        """place: of the first signal in inp and in fresh; names: of all, in their order; settings:
-        of the role; bounds: {signal: (lowest, highest)} by the rating. Others stay 0.
+        """place: of the first signal in inp and in fresh; names: of all signals, in order;
+        settings: of the role; bounds: {signal: (lowest, highest)} by the rating. Unread signals
+        stay 0.
         """
         self.profile, self.unit_id = profile, unit_id
         self.refused = self.failures = self.refused_mask = self.refused_value = 0
@@ -110,25 +111,25 @@ class SiteDevice:
 
     @property
     def is_identified(self) -> bool:
-        """Whether the device is the one of the profile, as far as the profile can tell."""
+        """True if this is the device of the profile, as far as the profile can tell."""
         return not self._unfound
 
     @property
     def is_read(self) -> bool:
-        """Whether each block has answered, or failed, since the device was identified first."""
+        """True if each block has answered or failed since the device was first identified."""
         return not self._unread
 
     @property
     def other_device(self) -> int:
-        """What differs, by its place in Profile.tells from 1: the first of what tells the device
-        from others, else a limit that somebody has fixed and the site file does not state; 0: none.
+        """What differs, as its number in Profile.tells from 1; 0 if nothing. First what identifies
+        the device; then a limit that somebody has fixed and the site file does not state.
         """
         tells, writes = self.profile.tells, self._writes.items()
         fixed = [tells.index(name) for name, each in writes if each.is_unstated]
         return min(self._differing or fixed, default=-1) + 1
 
     def periodic(self) -> list[tuple[rtu.Request, int]]:
-        """[(Request, period in us)]: the read of each block."""
+        """[(Request, period in us)] of the reads, one for each block."""
         period_us = self.profile.period_ms * 1000
         return [
             (
@@ -141,7 +142,7 @@ class SiteDevice:
     schedule = periodic
 
     def service(self, now_us: int) -> list[rtu.Request]:
-        """Requests to submit now: the identity, until all of it is found."""
+        """Requests to submit now: those that find the identity, until it is found."""
         if not self._unfound or now_us < self._identity_due_us:
             return []
         if not self.places.is_found:
@@ -158,7 +159,7 @@ class SiteDevice:
         return any([index < len(self._signals) for index, _, _ in block.places])
 
     def _identities(self, block: Block) -> set[int]:
-        """Numbers of the registers of the identity in a block, from 0."""
+        """Numbers of the checked registers in a block, from 0."""
         first = len(self._signals)
         return {index - first for index, _, _ in block.places if index >= first}
 
@@ -198,24 +199,24 @@ class SiteDevice:
             self._differs(min(numbers))
 
     def note_silence(self) -> None:
-        """A request has had no answer."""
+        """Note that a request got no answer."""
         self._silent += 1
         if self._silent >= SILENT_AFTER:
             self._forget()
 
     def note_answer(self, now_us: int) -> None:
-        """The device has answered."""
+        """Note that the device has answered."""
         self._note_pause(now_us)
         self._heard_us, self._silent = now_us, 0
 
     def _note_pause(self, now_us: int) -> None:
-        """The device may be another one after a silence."""
+        """Forget the device after a silence, because it may be another one now."""
         silence_us = max(SILENCE_US_MIN, SILENCE_PERIODS * self.profile.period_ms * 1000)
         if now_us - self._heard_us > silence_us:
             self._forget()
 
     def _forget(self) -> None:
-        """The device may be another one from now on."""
+        """Forget the device, because it may be another one from now on."""
         if not self._unfound:
             self._identity_due_us = 0
         self._unfound = set(range(len(self._checks)))
@@ -226,7 +227,7 @@ class SiteDevice:
             each.forget()
 
     def _differs(self, number: int) -> None:
-        """The register `number` of the identity does not hold what the profile says."""
+        """Note that the checked register `number` does not hold what the profile says."""
         self._forget()
         self._differing.add(number)
 
@@ -239,7 +240,7 @@ class SiteDevice:
             if not self._checks[number][1](part):
                 if number < self._telling:
                     return self._differs(number)
-                return self._unfound.add(number)  # a new scale factor must come again
+                return self._unfound.add(number)  # a new scale factor must come a second time
             self._unfound.discard(number)
             self._differing.discard(number)
         if self._unfound:
@@ -259,7 +260,7 @@ class SiteDevice:
             self._sink.fresh[self._group + signal.place] = 1
 
     def _refuse(self, signal: _Signal, value: int | None, now_us: int) -> None:
-        """value: None for a state that the profile does not name; its raw value is shown."""
+        """value: None if the profile does not name the state; its raw value is then shown."""
         self.refused += 1
         signal.refusals += 1
         if signal.refusals < REFUSALS:
@@ -271,7 +272,7 @@ class SiteDevice:
             signal.held_until_us = now_us + HELD_US
 
     def write(self, name: str, value: int, now_us: int, rests: bool = False) -> rtu.Request | None:
-        """The Request of `value`, None: not now. rests: the rest value may replace a spent one."""
+        """The Request of `value`; None: not now. rests: a spent budget allows the rest value."""
         self._note_pause(now_us)
         return self._writes[name].request(value, now_us, rests) if self.is_identified else None
 
@@ -280,11 +281,11 @@ class SiteDevice:
         return self._writes[name].address, self._writes[name].codec.exponent
 
     def read_back(self, name: str) -> rtu.Request | None:
-        """The Request that reads what was written last, None where it need not be read."""
+        """The Request that reads back the last write; None if it need not be read back."""
         return self._writes[name].read_back() if self.is_identified else None
 
     def write_and_read_of(self, name: str) -> tuple[rtu.Request, rtu.Request]:
-        """A write of 0 and the read that follows it, for the load of the bus."""
+        """A write of 0 and the read that follows it, to compute the load of the bus."""
         return self._writes[name].write_and_read_of(0)
 
     def _on_failure(self, kind: int, code: int, now_us: int) -> None:
@@ -294,6 +295,6 @@ class SiteDevice:
 
 
 def identity_of(profile: Profile, unit_id: int, sink: Sink) -> SiteDevice:
-    """Compares [identity] and the SunSpec models of the device, and reads nothing else."""
+    """A device that only compares [identity] and the SunSpec models, and reads no values."""
     plain = Profile(**{**vars(profile), "registers": {}})
     return SiteDevice(plain, unit_id, sink, (0, 0), [], {})

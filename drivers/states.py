@@ -1,8 +1,8 @@
 """States of a device by the `values` of its profile.
 
-A maker adds states that no profile names. Such a state must not take the other values of its reply
-away: it reads as the less safe of the known ones, and the page of the links shows its number. A
-state without a less safe value is no value.
+A manufacturer may add states that no profile names. Such a state must not make the other values of
+its reply unknown. So it reads as the less safe of the known states, and the page of the links shows
+its number. Without a less safe value it is unknown.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,25 +16,25 @@ RAW_MAX = (1 << 63) - 1
 
 
 class States:
-    """The values of one register or signal. `unnamed`: the raw state that was read last, None if
-    the profile names it.
+    """The values of one register or signal. `unnamed`: the last raw state, if the profile does not
+    name it, else None.
     """
 
     def __init__(self, name: str, values: Mapping[str, int], otherwise: int | None = None) -> None:
-        """otherwise: of the profile itself, for every raw value that `values` does not have."""
+        """otherwise: the profile's value for every raw value that is not in `values`."""
         self._values = {int(raw): value for raw, value in values.items()}
         self.less_safe = 1 if name.startswith(FAULT) else LESS_SAFE.get(name)
         self._otherwise = otherwise
         self.unnamed: int | None = None
 
     def value(self, raw: int) -> int | None:
-        """The value of a raw state; None: it has no name and no less safe value."""
+        """The value of a raw state. None if it has no name and no less safe value."""
         is_named = raw in self._values or self._otherwise is not None
         self.unnamed = None if is_named else min(raw, RAW_MAX)
         return self._values.get(raw, self._otherwise if is_named else self.less_safe)
 
 
 def unnamed(codecs: Iterable[Any]) -> int | None:
-    """The first raw state that has no name, of those that the codecs have read last; None: none."""
+    """The first of the codecs' last raw states that has no name; None if all have one."""
     found = [each.states.unnamed for each in codecs if each.states is not None]
     return next((raw for raw in found if raw is not None), None)

@@ -1,6 +1,6 @@
-"""A start-up sequence written as one generator. Each `yield` is a Modbus exchange, or None: go on
-at the next call. Its value is the answer: the data of a read, b"" of a write, None of an exception.
-StepError, a time-out and a damaged reply end the sequence; its owner begins again.
+"""A start-up sequence, written as one generator. Each `yield` is a Modbus exchange, or None to go
+on at the next call. Its value is the answer: data of a read, b"" for a write, None for an
+exception. A StepError, a time-out or a damaged reply ends the sequence, and its owner begins again.
 """
 
 from collections.abc import Callable, Generator
@@ -9,31 +9,31 @@ from typing import Any, TypeVar
 
 from drivers.buses import rtu
 
-# a request without any answer by then was lost with its port (which retries within 2 s)
+# After this time without an answer, a request was lost with its port (which retries within 2 s).
 LOST_US, NO_ANSWER = 3_000_000, "no answer"
-NOW_US = LONG_AGO_US = -(1 << 62)  # due at once; before any clock
+NOW_US = LONG_AGO_US = -(1 << 62)  # as a due time: now; as a past time: before any clock
 NEVER_US = 1 << 62
 
 # ("read", function, address, count), ("write", address, values), ("write one", address, (value,)).
-# "try" is a read that may fail: then its answer is None, and the sequence goes on.
+# "try" is a read that may fail: its answer is then None, and the sequence goes on.
 Step = tuple[Any, ...] | None
 READS = ("read", "try")
 Result = TypeVar("Result")
-# A generator of steps: each answer is the data of a reply, or None for an exception.
+# A generator of steps. Each answer is the data of a reply, or None for an exception.
 Sequence = Generator[Step, bytes | None, Result]
 
 
 class StepError(Exception):
-    """The reason why a sequence cannot continue: one line."""
+    """The reason why a sequence cannot continue, in one line."""
 
 
 class Steps:
-    """Drives one generator at a time. `due_us`: when `next_request` has to run again."""
+    """Drives one generator at a time. `due_us`: when `next_request` must run again."""
 
     __slots__ = ("due_us", "_unit_id", "_end", "_generator", "_answer", "_is_sent", "_count")
 
     def __init__(self, unit_id: int, end: Callable[[str, int], object]) -> None:
-        """end(error, now_us): the sequence has ended, "" without an error."""
+        """end(error, now_us): called when the sequence has ended; error is "" if it succeeded."""
         self.due_us = NEVER_US
         self._unit_id, self._end = unit_id, end
         self._generator: Sequence[Any] | None = None
@@ -41,7 +41,7 @@ class Steps:
         self._is_sent, self._count = False, 0
 
     def begin(self, generator: Sequence[Any], due_us: int = NOW_US) -> None:
-        """Start `generator` at due_us and end the sequence before it; its late answers are lost."""
+        """Start `generator` at due_us. The running sequence ends; its late answers are lost."""
         self._generator, self._answer = generator, None
         self._is_sent, self.due_us = False, due_us
         self._count += 1

@@ -1,6 +1,6 @@
-"""SunSpec over Modbus, by its device information model specification: "SunS" at one of three base
-addresses, then a chain of [model id, length] headers up to id 0xFFFF. A length may exceed the
-model's (vendor points, a pad register). No I/O, no clock.
+"""SunSpec over Modbus, by its device information model specification. "SunS" stands at one of three
+base addresses. A chain of [model id, length] headers follows, up to id 0xFFFF. A model may be
+longer than in its definition (vendor points, a pad register). No I/O, no clock.
 """
 
 import struct
@@ -15,18 +15,18 @@ from safety import signals
 MARK = b"SunS"
 END = 0xFFFF
 READ_HOLDING = 3
-MODELS_MAX = 64  # the longest chain seen in public device images has 24
+MODELS_MAX = 64  # the longest chain in public device images has 24
 ADDRESS_MAX = 65534  # last address of a two-register header
-HEADER = 2  # registers of id and length: offsets count from the id, lengths from after the header
+HEADER = 2  # registers of id and length; an offset counts from the id, a length from after both
 SCALE_LOW, SCALE_HIGH = -10, 10
 SCALE_PERIODS = 3
 REGISTERS_PER_READ_MAX = 20  # a longer read would delay the stop frame on the bus of a converter
-DC_PORT_REGISTERS = 25  # of one port of model 714
-FOLLOWING, FORMING = 1, 2  # 701 DERMode: of a grid
+DC_PORT_REGISTERS = 25  # registers of one port of model 714
+FOLLOWING, FORMING = 1, 2  # 701 DERMode: follows a grid, forms a grid
 
 
 class Found(NamedTuple):
-    """One model of a device. address: of its id register."""
+    """One model of a device. address: its id register."""
 
     model: int
     address: int
@@ -37,7 +37,7 @@ Chain = list[Found]
 
 
 def located(wanted: Wanted, found: Chain) -> int:
-    """Address of the model on a device with this chain. StepError: it is missing or too short."""
+    """Address of the model on a device with this chain. StepError if missing or too short."""
     every = [each for each in found if each.model in wanted.ids]
     if len(every) < wanted.instance:
         raise StepError(f"{wanted.name} missing")
@@ -48,7 +48,7 @@ def located(wanted: Wanted, found: Chain) -> int:
 
 
 def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
-    """Steps that find the models, in the order of the chain. StepError."""
+    """Steps that find the models, in the order of the chain. Raises StepError."""
     for base in base_addresses:
         mark = yield "read", READ_HOLDING, base, 2
         if mark == MARK:
@@ -73,9 +73,9 @@ def walk(base_addresses: list[int]) -> Sequence[list[Found]]:
 
 
 class Places:
-    """Where the registers of a profile lie on one device: those of a SunSpec model lie where the
-    chain has it. `missing`: number of the model that a walk did not find, from 0; after the last:
-    the chain. A profile without models has its addresses as they are.
+    """The places of a profile's registers on one device. A register of a SunSpec model lies where
+    the chain has that model; other addresses are as in the profile. `missing`: number of the model
+    that a walk did not find, from 0; after the last number it means the chain itself.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -88,11 +88,11 @@ class Places:
 
     @property
     def is_found(self) -> bool:
-        """Whether each register has its place."""
+        """True if each register has its place."""
         return len(self._first) == len(self._wanted)
 
     def of(self, address: int) -> int:
-        """The register on the device; before the walk a place that does no harm to read."""
+        """The register on the device. Before the walk: a register that is harmless to read."""
         slot, offset = divmod(address, SLOT)
         if not slot:
             return address
@@ -100,28 +100,28 @@ class Places:
         return offset + (self._bases[0] if first is None else first)
 
     def has(self, address: int) -> bool:
-        """Whether the register is at a place that is known."""
+        """True if the place of the register is known."""
         slot = address // SLOT
         return not slot or bool(self._first) and self._first[slot - 1] is not None
 
     def follow(self, request: rtu.Request, address: int) -> rtu.Request:
-        """The read, which lies where the profile's `address` lies after each walk."""
+        """Return the read. After each walk it is moved to the place of the profile's `address`."""
         if address >= SLOT:
             request.place = address
             self._followers.append(request)
         return request
 
     def forget(self) -> None:
-        """The device may be another one."""
+        """Forget all places, because the device may be another one."""
         self._first: list[int | None] = []
 
     def walk(self) -> Sequence[None]:
-        """Steps that find all places. StepError."""
+        """Steps that find all places. Raises StepError."""
         self.missing = self._needed
         self.take((yield from walk(self._bases)))
 
     def take(self, found: list[Found]) -> None:
-        """Use the chain of a device. StepError: it lacks a model that is needed."""
+        """Use the chain of a device. StepError if it lacks a needed model."""
         self._first = [self._find(number, found) for number in range(len(self._wanted))]
         for request in self._followers:
             place = self.of(request.place).to_bytes(2, "big")
@@ -138,7 +138,7 @@ class Places:
 
 
 class Block:
-    """One read of some points of one model, from `offset`, `count` registers long."""
+    """One read of some points of one model: `count` registers from `offset` on."""
 
     __slots__ = ("model", "offset", "count", "points", "scale_us", "_required", "_unpack")
 
@@ -150,8 +150,8 @@ class Block:
         shift: int = 0,
         optional: tuple[str, ...] = (),
     ) -> None:
-        """names: in rising order. shift: of a later port of model 714. optional: may be "not
-        implemented"; without any other the reading is refused.
+        """names: in rising order. shift: added for a later port of model 714. optional: points that
+        may be "not implemented"; if any other point is, the reading is refused.
         """
         self.scale_us = profile.settings["scale_period_ms"] * 1000
         full_names = [f"{model}.{name}" for name in names]
@@ -170,7 +170,7 @@ class Block:
         self._unpack = layout.unpack_from
 
     def unpack(self, pdu: bytes) -> tuple[int, ...] | None:
-        """Raw values, or None when a required point is "not implemented"."""
+        """Raw values, or None if a required point is "not implemented"."""
         values = self._unpack(pdu, 2)
         for index, sentinel in self._required:
             if values[index] == sentinel:
@@ -178,12 +178,14 @@ class Block:
         return values
 
     def address(self, models: Chain) -> int:
-        """First register on a device with these models. StepError: model missing or too short."""
+        """First register on a device with these models. StepError if one is missing or too
+        short.
+        """
         return located(Wanted((self.model,), 1, self.offset + self.count), models) + self.offset
 
 
 class Scales:
-    """Scale factors of a model, which may change: they count after two equal, young readings."""
+    """Scale factors of a model, which may change. They count after two equal, recent readings."""
 
     __slots__ = ("block", "exponents", "candidate", "_low", "_high", "_old_us", "_read_us")
 
@@ -191,15 +193,15 @@ class Scales:
         """low, high: lowest and highest exponent that counts as a scale factor."""
         self.block, self._low, self._high = block, low, high
         self._old_us, self._read_us = SCALE_PERIODS * block.scale_us, 0
-        self.exponents: tuple[int, ...] | None = None  # one per point, None while not confirmed
-        self.candidate: tuple[int, ...] | None = None  # last reading, None: no scale factor
+        self.exponents: tuple[int, ...] | None = None  # one for each point; None: not confirmed
+        self.candidate: tuple[int, ...] | None = None  # last reading; None: no scale factor
 
     def young(self, now_us: int) -> tuple[int, ...] | None:
-        """`exponents`, None after SCALE_PERIODS without a reading."""
+        """`exponents`; None if the last reading is older than SCALE_PERIODS."""
         return self.exponents if now_us - self._read_us <= self._old_us else None
 
     def take(self, pdu: bytes, now_us: int) -> bool:
-        """Use one reply; True when the reply changes the exponents."""
+        """Use one reply. True if it changes the exponents."""
         self._read_us = now_us
         before, values = self.exponents, self.block.unpack(pdu)
         if values is not None and (min(values) < self._low or max(values) > self._high):
@@ -214,7 +216,7 @@ class Scales:
 
 
 def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
-    """raw x 10^exponent x per_unit as an integer, toward zero."""
+    """raw x 10^exponent x per_unit as an integer, rounded towards zero."""
     if exponent >= 0:
         return raw * per_unit * 10**exponent
     value = abs(raw) * per_unit // 10**-exponent
@@ -222,10 +224,10 @@ def scaled(raw: int, exponent: int, per_unit: int = 1) -> int:
 
 
 def thirty_bits(alarms: int) -> int:
-    """Alarm bits for a signal of 30 bits: bits 30 and 31 (reserved by the model) become bit 29."""
+    """Alarm bits for a signal of 30 bits. Bits 30 and 31, reserved by the model, become bit 29."""
     return alarms & signals.INT_MAX | (1 << 29 if alarms >> 30 else 0)
 
 
 def forms_grid(mode: int = 0) -> int:
-    """1 if 701 DERMode (0: not in the profile) says that it forms a grid and follows none."""
+    """1 if 701 DERMode says that the device forms a grid and follows none. mode 0: not known."""
     return 1 if mode & (FOLLOWING | FORMING) == FORMING else 0

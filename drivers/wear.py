@@ -1,12 +1,12 @@
-"""Wear: how often registers that a device stores are written, and the budget of a day for it.
+"""Wear: counts the writes to registers that a device stores, and limits them by a daily budget.
 
-A register in flash or EEPROM wears out after some 100 000 writes, which a repetition each second
-reaches in a day. The bus hands each frame to `see` just before the frame leaves, so no writer can
-be forgotten. A register that the profile does not name counts as one that may be stored.
+A register in flash or EEPROM wears out after about 100 000 writes; one write a second reaches that
+in about a day. The bus passes each frame to `see` just before the frame leaves, so no writer can be
+forgotten. A register that the profile does not name counts as one that may be stored.
 
-`writes_per_day_max` bounds the writes of all registers that are not stored = "no". A spent budget
-holds back set-ups, starts and each value beyond the one that the device has. A stop, 0 W, a value
-on the way to 0, a repetition, a heartbeat and a rest value always pass.
+`writes_per_day_max` limits the writes of all registers except those with stored = "no". A spent
+budget holds back set-ups, starts, and each value beyond the one that the device has. A stop, 0 W, a
+value nearer to 0, a repetition, a heartbeat and a rest value always pass.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,11 +20,11 @@ DAY_MIN, MINUTE_US = 1440, 60_000_000
 DAY_US = DAY_MIN * MINUTE_US
 WRITES = (5, 6, 15, 16, 23)  # function codes
 COILS, SINGLE = (5, 15), (5, 6)
-PARTS = 16  # a store keeps the count in so many steps of the budget
+PARTS = 16  # the count is stored in steps of a sixteenth of the budget
 
 
 class Written(NamedTuple):
-    """A register, or several, that is written. what: for people; repeat_ms: 0: not repeated."""
+    """A register, or several, that are written. what: name for people; repeat_ms 0: no repeats."""
 
     what: str
     is_coil: bool
@@ -35,17 +35,17 @@ class Written(NamedTuple):
 
 
 class Wear:
-    """Writes of one device that it may store. `spent`: of the budget of this day."""
+    """Writes to one device that it may store. `spent`: writes of this day's budget."""
 
     def __init__(self, profile: Profile, place: Callable[[int], int] = lambda address: address):
-        """place: where a register of the profile lies on this device."""
+        """place: maps an address of the profile to the register on this device."""
         self.most: int = profile.settings.get("writes_per_day_max", 0)
         self.spent = self._age_us = 0
         self._now_us: int | None = None
         self._written, self._place = list(written(profile)), place
 
     def see(self, frame: bytes) -> None:
-        """Count a frame to the device, unless all that it writes is stored = "no"."""
+        """Count a frame to the device, unless all registers in it have stored = "no"."""
         function = frame[1]
         if function not in WRITES:
             return
@@ -58,43 +58,43 @@ class Wear:
         self.spent += bool(left)
 
     def step(self, now_us: int) -> None:
-        """Let the time go on. After a day the budget is whole again."""
+        """Let the time go on. After a day the whole budget is available again."""
         self._age_us += now_us - (now_us if self._now_us is None else self._now_us)
         self._now_us = now_us
         if self._age_us >= DAY_US:
             self.spent = self._age_us = 0
 
     def is_spent(self, now_us: int) -> bool:
-        """Whether nothing more may be stored today."""
+        """True if nothing more may be stored today."""
         self.step(now_us)
         return 0 < self.most <= self.spent
 
     def holds_back(self, asked: int, held: int, now_us: int) -> bool:
-        """Whether a spent budget holds back this value. held: what was let through before it."""
+        """True if a spent budget holds back this value. held: the last value that passed."""
         return self.is_spent(now_us) and not is_between(asked, held)
 
     @property
     def kept(self) -> int:
         """`spent` x DAY_MIN + age of the day in minutes, for the store. The count is rounded up, so
-        that it is stored seldom and that a restart gives back nothing.
+        that it is stored seldom and a restart gives nothing back.
         """
         part = max(1, self.most // PARTS)
         spent = min(-(-self.spent // part) * part, self.most)
         return spent * DAY_MIN + self._age_us // MINUTE_US
 
     def take(self, kept: int) -> None:
-        """Go on with the day of the last run. The time in between does not count."""
+        """Go on with the day of the last run. The time between the runs does not count."""
         self.spent, age_min = divmod(kept, DAY_MIN)
         self._age_us = age_min * MINUTE_US
 
 
 def is_between(asked: int, held: int) -> bool:
-    """Whether a value lies between 0 and another one, both included."""
+    """True if a value lies between 0 and `held`, both included."""
     return min(0, held) <= asked <= max(0, held)
 
 
 def written(profile: Profile) -> Iterator[Written]:
-    """Each register that a driver of this profile writes by itself, with `stored` of it."""
+    """Each register that a driver of this profile writes by itself, with its key `stored`."""
     repeat_ms = profile.settings.get("repeat_ms", 0)
     for frame in profile.setpoint:
         words = sum([each.words for each in frame.values])
@@ -114,7 +114,7 @@ def written(profile: Profile) -> Iterator[Written]:
 
 
 def _of_register(name: str, keys: dict) -> Written:
-    """keys: a site device has all of them, other families have not."""
+    """keys: those of a register; only a site device has all of them."""
     is_coil, place = keys["type"] == "bit", keys.get("write_address", keys["address"])
     words = keys["words"] + len(keys.get("with_words", ())) + keys.get("complement", 0)
     count = keys["count"] if is_coil else words
@@ -122,7 +122,7 @@ def _of_register(name: str, keys: dict) -> Written:
 
 
 def of_setpoint(profile: Profile) -> str:
-    """Whether a set-point is stored: the worst of its registers."""
+    """Whether a set-point is stored: the worst answer among its registers."""
     found = {each.stored for each in profile.setpoint}
     found = found or {profile.settings.get("stored", NOT_STATED)}
     return next(each for each in (YES, NOT_STATED, NO) if each in found)

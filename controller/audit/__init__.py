@@ -1,1 +1,1 @@
-"""The audit judges a load's power, without and with its battery, by grid operators' rules."""
+"""The audit judges the power of a load, alone and with its battery, by grid operators' rules."""

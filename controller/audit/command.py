@@ -1,4 +1,4 @@
-"""`firebreak audit RECORD`: a record judged by the rules of grid operators."""
+"""`firebreak audit RECORD`: judge a record by the rules of grid operators."""
 
 import os
 import resource

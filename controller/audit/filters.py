@@ -1,5 +1,7 @@
-"""Butterworth's filters, exact for samples that straight lines join: by partial fractions a band is
-the sum of what each pole leaves of the changes.
+"""Butterworth filters, exact for samples that are joined by straight lines.
+
+Partial fractions split a band into poles. The output is the sum of the responses of the poles to
+the changes between samples.
 """
 
 import math
@@ -7,13 +9,13 @@ import math
 import numpy as np
 
 TINY = 1e-16
-NYQUIST_SHARE = 0.9  # an upper edge above this share of half the rate is no filter
+NYQUIST_SHARE = 0.9  # an upper edge above this share of half the sample rate is left out
 BUTTERWORTH = {1: (-1.0,), 2: (complex(-1, 1) / math.sqrt(2), complex(-1, -1) / math.sqrt(2))}
 
 
 def decayed(values: np.ndarray, share: complex) -> np.ndarray:
-    """found[k] = values[k] + share found[k - 1]: sums of 1, 2, 4, 8 ... values, without a loop over
-    the samples.
+    """found[k] = values[k] + share found[k - 1]. It adds sums of 1, 2, 4, 8 ... values, so that no
+    loop runs over the samples.
     """
     found, reach = values.copy(), 1
     while reach < len(found) and abs(share) > TINY:
@@ -23,7 +25,7 @@ def decayed(values: np.ndarray, share: complex) -> np.ndarray:
 
 
 class Pole:
-    """What one pole leaves of changes. A segment begins at rest."""
+    """The response of one pole to changes. It is 0 at the begin of a segment."""
 
     def __init__(self, pole_per_s: complex, weight: complex, step_s: float) -> None:
         turns = pole_per_s * step_s
@@ -32,7 +34,7 @@ class Pole:
         self._out = 0.0 * weight
 
     def feed(self, is_begin: bool, changes: np.ndarray) -> np.ndarray:
-        """What is left after each change."""
+        """The response after each change."""
         added = self._gain * changes
         if not is_begin:
             added[0] += self._share * self._out
@@ -42,10 +44,10 @@ class Pole:
 
 
 class Band:
-    """A band with so many poles at each edge; none of the edges: the values as they are.
+    """A band with so many poles at each edge. Without a band, the values pass unchanged.
 
-    Its response is s^n W / product(s - p), W the product of the upper poles; the weight of a pole
-    is the residue of that over s.
+    Its transfer function is H(s) = s^n W / product(s - p). W is the product of the upper poles. The
+    weight of a pole is the residue of H(s) / s at that pole.
     """
 
     def __init__(self, band_Hz: list[float] | None, step_s: float, poles: int = 1) -> None:
@@ -60,7 +62,7 @@ class Band:
         every = [*lows, *highs] if is_seen else lows
         height = math.prod([abs(each) for each in highs]) if is_seen else 1.0
         for at, pole in enumerate(every if band_Hz else ()):
-            if pole.imag >= 0:  # the other of a pair has the same real part
+            if pole.imag >= 0:  # its conjugate has the same real part, so it counts twice
                 others = math.prod([pole - each for each in every[:at] + every[at + 1 :]])
                 pair = 2 if pole.imag else 1
                 weight = pair * height * pole ** (poles - 1) / others

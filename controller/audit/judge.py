@@ -35,36 +35,34 @@ from controller.audit.samples import (
 )
 
 SIGNS = {VOLTAGE: "voltage", FREQUENCY: "frequency"}
-CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # in which commands are judged
+CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # commands are judged inside them
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
-NEAR = 1.01  # a meter that is slower than a rule needs by less than 1 % can see it
-CHANGE_S, AGAINST = 1.0, -0.3  # a battery that acts in a second; below this correlation: against
+NEAR = 1.01  # a meter may be slower than a rule needs by less than 1 %
+# Below this correlation of changes in a second, the battery acts in the wrong direction.
+CHANGE_S, AGAINST = 1.0, -0.3
 
 
 class Verdict(NamedTuple):
-    """One rule and one power. value, limit: in the unit of the rule, of a site of the asked size.
-    site_MW_max: the largest site that passes; inf: any, 0: none, None: says nothing of the size.
-    readings: the verdict of each, if the text allows several; the strictest decides.
-    """
+    """The verdict of one rule on one power."""
 
     rule: Rule
     series: str
     word: str
     why: str = ""
-    value: float | None = None
-    limit: float | None = None
+    value: float | None = None  # of a site of the asked size, in the unit of the rule
+    limit: float | None = None  # in the same unit
     begin_s: float | None = None
     at_s: float | None = None
+    # The largest site that passes; inf: any, 0: none, None: the rule does not depend on the size.
     site_MW_max: float | None = None
+    # The verdict of each reading, if the text of the rule has several. One of them has decided.
     readings: "dict[str, Verdict]" = {}
 
 
 class Found(NamedTuple):
-    """All of an audit. seen_Hz: a third of the rate of the meter. is_against: the battery's power
-    falls when the load rises.
-    """
+    """The result of an audit. is_against: the battery's power falls when the load rises."""
 
     source: Source
     steady: Steady
@@ -75,17 +73,17 @@ class Found(NamedTuple):
 
     @property
     def seen_Hz(self) -> float:
-        """The highest frequency that the meter sees."""
+        """The highest frequency that the meter sees: a third of its rate."""
         return 1 / (3 * self.steady.meter_s)
 
     @property
     def judged(self) -> str:
-        """The power that decides: with battery if it was measured."""
+        """The power that decides: the one with battery, if it was measured."""
         return SERIES[GRID if any(v.series == SERIES[GRID] for v in self.verdicts) else LOAD]
 
     @property
     def is_met(self) -> bool:
-        """No rule is broken or refused, and one is met, or none applies."""
+        """True if no rule is broken or refused, and one is met. Also true if no rule applies."""
         words = {each.word for each in self.verdicts if each.series == self.judged}
         return not {BROKEN, REFUSED} & words and (MET in words or words == {BELOW})
 
@@ -100,7 +98,7 @@ class Trial(NamedTuple):
 
 
 class Likeness:
-    """Correlation of the changes of load and battery in a second: below 0 with a wrong sign."""
+    """Correlation between changes of load and battery in a second: below 0 if a sign is wrong."""
 
     def __init__(self) -> None:
         self._load = self._battery = self._both = 0.0
@@ -121,8 +119,8 @@ class Likeness:
 
 
 def audit(source: Source, rules: Sequence[Rule], site_MW: float | None) -> Found:
-    """Read the source once and judge it. site_MW: None for the size that was measured.
-    AuditError, SeriesError.
+    """Read the source once and judge it. site_MW: None for the measured size. Raises AuditError or
+    SeriesError.
     """
     steady, peak_W, likeness = Steady(source), -math.inf, Likeness()
     trials: list[Trial] = []
@@ -158,7 +156,7 @@ def _verdict(found: Found, trial: Trial) -> Verdict:
 
 
 def _seen(found: Found, trial: Trial) -> Verdict:
-    """The verdict of a site of any size."""
+    """The verdict, without regard to the sizes of site that the rule is for."""
     rule, series, meter_s = trial.rule, SERIES[trial.name], found.steady.meter_s
     if meter_s > rule.sample_s_max * NEAR:
         needed = f"this rule needs values at most {rule.sample_s_max * 1000:.0f} ms apart"
@@ -249,7 +247,7 @@ def _words(rides: Sequence[Ride], lacks: str) -> str:
 
 
 def unseen(found: Found, rule: Rule) -> str:
-    """Part of the rule that the meter cannot see; "" for none."""
+    """Text about the part of the rule that the meter cannot see; "" if it sees all."""
     band_Hz, seen_Hz = rule.values.get("band_Hz"), found.seen_Hz
     if rule.quantity == RIDE or band_Hz and band_Hz[1] <= seen_Hz:
         return ""

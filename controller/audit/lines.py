@@ -7,26 +7,26 @@ import numpy as np
 
 from controller.audit.samples import Block
 
-PADDING = 8  # a line between two frequencies of the transform loses at most 0.3 %
+PADDING = 8  # zero padding: a line between two frequencies of the transform loses at most 0.3 %
 
 
 class Worst(NamedTuple):
-    """value: in W or W/s, or a share; at_s: when it was reached; begin_s: where it began."""
+    """The worst value of a measure and its place."""
 
-    value: float
-    begin_s: float
-    at_s: float
+    value: float  # W, W/s, or a share
+    begin_s: float  # begin of the change or the window
+    at_s: float  # when the value was reached
 
 
 class Measure:
-    """Takes the blocks of one power. is_whole: without a worse value, the rule is met."""
+    """Takes the blocks of one power. is_whole: enough was seen to say that the rule is met."""
 
     _worst: Worst | None = None
     is_whole = True
 
     @property
     def worst(self) -> Worst | None:
-        """None: no window was seen."""
+        """The worst value; None: no window was seen."""
         return self._worst
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
@@ -34,7 +34,7 @@ class Measure:
         raise NotImplementedError
 
     def close(self) -> None:
-        """The record has ended."""
+        """Finish: the record has ended."""
 
     def worse(self, value: float, begin_s: float, at_s: float) -> None:
         """Keep the value if it is the largest."""
@@ -43,8 +43,8 @@ class Measure:
 
 
 class Spectra(Measure):
-    """Hann windows that overlap by half, and one at the end of each segment. `value`: of the
-    transform of one, without its mean.
+    """Hann windows that overlap by half, and one at the end of each segment. `value` judges the
+    transform of one window, without its mean.
     """
 
     def __init__(self, window_s: float, low_Hz: float, high_Hz: float, step_s: float) -> None:
@@ -74,7 +74,7 @@ class Spectra(Measure):
         self._next -= forget
 
     def close(self) -> None:
-        """The segment has ended: a last window ends with it."""
+        """Judge a last window, which ends with the segment."""
         last = len(self._kept) - self._count
         if last >= 0 and last != self._next - self._count // 2:
             self._transform(last)
@@ -88,7 +88,7 @@ class Spectra(Measure):
         self.worse(self.value(found), begin_s, (begin_s + end_s) / 2)
 
     def value(self, found: np.ndarray) -> float:
-        """found: absolute values of a transform."""
+        """The value of one window. found: absolute values of its transform."""
         raise NotImplementedError
 
 
@@ -99,12 +99,12 @@ class Line(Spectra):
 
     def value(self, found: np.ndarray) -> float:
         """See Spectra."""
-        # none is in the band if the samples are too far apart: the rule is refused
+        # If the samples are too far apart, the band has no line. Then the rule is refused.
         return 2 * float(found[self._is_in].max(initial=0)) / float(self._hann.sum())
 
 
 class Content(Spectra):
-    """Amplitude of one line with the energy of all lines of the band."""
+    """Amplitude of a single line that has the energy of all lines of the band."""
 
     def value(self, found: np.ndarray) -> float:
         """See Spectra."""
@@ -115,7 +115,7 @@ class Content(Spectra):
 
 
 class Energy(Spectra):
-    """Share of the band in the energy of all changes; its place has most energy in the band."""
+    """Share of the band in the energy of all changes. Its place is the window with most of it."""
 
     _in = _all = 0.0
 

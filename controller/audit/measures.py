@@ -1,7 +1,7 @@
 """The measures of the rules: the worst value of a power in a stream of blocks, with its place.
 
-A measure keeps one window of samples and never the record; a percentile also some slopes of each
-window.
+A measure keeps one window of samples, never the whole record. A percentile also keeps some slopes
+of each window.
 """
 
 import math
@@ -15,9 +15,9 @@ from controller.audit.ride import Rides
 from controller.audit.rules import CHANGE, CONTENT, ENERGY, RAMP, RANGE, RIDE, SLOWER, Rule
 from controller.audit.samples import Block
 
-NEAR = 1e-3  # of a step: a window that is this near to whole steps has whole steps
-TINY = 1e-12  # a slope that is steeper by less is the same
-KEPT = 10  # slopes of a window, for a percentile
+NEAR = 1e-3  # part of a step: a window this near to a whole number of steps counts as whole
+TINY = 1e-12  # slopes that differ by less are the same
+KEPT = 10  # slopes of each window that a percentile keeps
 NET, INSIDE = "net change over the window", "largest rise or fall inside"
 POLES = {1: "one pole", 2: "two poles"}
 
@@ -51,8 +51,8 @@ def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
 
 
 class Window:
-    """The last values before a block, with their times. steps: so many. A straight line bridges a
-    gap that is shorter than bridge_s. is_whole: a block has followed so many values of its segment.
+    """The last values before a block, with their times. steps: their number. A straight line
+    bridges a gap shorter than bridge_s. is_whole: a segment with more values than `steps` was seen.
     """
 
     def __init__(self, steps: int, step_s: float, bridge_s: float) -> None:
@@ -61,7 +61,7 @@ class Window:
         self.is_whole, self._fed = False, 0
 
     def feed(self, block: Block, values: np.ndarray, pad: bool) -> tuple[np.ndarray, np.ndarray]:
-        """(times, values) with those before in front. pad: a segment begins with its first one."""
+        """(times, values), the kept ones first. pad: repeat the first value of a segment."""
         self._fed = len(values) + (0 if block.is_begin else self._fed)
         self.is_whole = self.is_whole or self._fed > self.steps
         if block.gap_s < self._bridge_s and len(self._values):
@@ -84,8 +84,8 @@ class Window:
 
 
 class Range(Measure):
-    """Highest less lowest value in any window. Straight lines join the samples, so a window that is
-    no whole number of steps ends between two of them. is_whole: a whole window was seen.
+    """The highest minus the lowest value in any window. Straight lines join the samples. So a
+    window that is no whole number of steps ends on a line. is_whole: a whole window was seen.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Range(Measure):
         self.worse(spans[place], *times_s[ends])
 
     def _spans(self, values: np.ndarray) -> np.ndarray:
-        """The range of each window, by the first sample that it touches."""
+        """The range of each window, in the order of the first sample that it touches."""
         if not self._rest:
             return rolling_max(values, self._count) + rolling_max(-values, self._count)
         first, last = values[: 1 - self._count], values[self._count - 1 :]
@@ -125,7 +125,7 @@ class Range(Measure):
 
 
 def rolling_max(values: np.ndarray, count: int) -> np.ndarray:
-    """The highest of each `count` values that follow each other: van Herk's two running maxima."""
+    """The highest of each `count` consecutive values, by van Herk's two running maxima."""
     full = -(-len(values) // count) * count
     rows = np.append(values, np.full(full - len(values), -np.inf)).reshape(-1, count)
     ahead = np.maximum.accumulate(rows, axis=1).ravel()
@@ -158,8 +158,8 @@ class Ramp(Measure):
 
 
 class Inside(Ramp):
-    """The largest rise or fall between any two moments of a window, over the window. is_whole: a
-    whole window was seen.
+    """The largest rise or fall between any two moments of a window, divided by the window.
+    is_whole: a whole window was seen.
     """
 
     def feed(self, block: Block, power_W: np.ndarray) -> None:
@@ -175,8 +175,8 @@ class Inside(Ramp):
 
 
 class Slope(Measure):
-    """The largest mean slope over at least a window, as the change in one window. No time longer
-    than two windows has to be tried: one half of it is as steep.
+    """The largest mean slope over a window or longer, as the change in one window. A time longer
+    than two windows need not be tried, because one of its halves is at least as steep.
     """
 
     def __init__(self, window_s: float, step_s: float) -> None:
@@ -193,7 +193,7 @@ class Slope(Measure):
                     pass
 
     def _steeper(self, times_s: np.ndarray, values: np.ndarray) -> bool:
-        """Take the end that is highest above the slope known so far, if one is above it."""
+        """Keep the change that is most above the steepest known slope. False: none is above it."""
         assert self._worst is not None
         known = self._worst.value
         above = values - known / self._window_s * times_s
@@ -209,7 +209,7 @@ class Slope(Measure):
 
 
 class Percentile(Ramp):
-    """The slope that this percentage of slopes does not pass."""
+    """The slope that this percentage of all slopes does not exceed."""
 
     def __init__(self, percentile: float, *given: Any) -> None:
         """given: see Ramp."""
@@ -218,14 +218,14 @@ class Percentile(Ramp):
         self._kept: list[np.ndarray] = []
 
     def take(self, slopes: np.ndarray, begins_s: np.ndarray, ends_s: np.ndarray) -> None:
-        """Keep some of these slopes."""
+        """Keep some of these slopes, at even distances."""
         part = slice(self._skip, None, self._every)
         self._skip = (self._skip - len(slopes)) % self._every
         self._kept.append(np.array([slopes[part], begins_s[part], ends_s[part]]))
 
     @property
     def worst(self) -> Worst | None:
-        """The slope of this percentile, and where the power had it."""
+        """The slope of this percentile and its place."""
         every = np.concatenate(self._kept or [np.empty((3, 0))], axis=1)
         if not every.size:
             return None

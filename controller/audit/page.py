@@ -13,9 +13,9 @@ from controller.documents import drawing
 from controller.documents.document import Block, Heading, Mark, Picture, Table, Text
 from controller.documents.html_page import SCREEN, page
 
-COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # as the pictures of the rig
+COLOURS = {LOAD: "#22272e", GRID: "#0072b2"}  # as in the pictures of the rig
 COLUMNS_MAX = 900
-BESIDE = 0.5  # of the worst moment, shown before and after it
+BESIDE = 0.5  # share of the worst moment's length that is shown before and after it
 BESIDE_S_MIN = 1.0
 KINDS = {judge.MET: "armed", judge.BROKEN: "missing", judge.REFUSED: "doubt"}
 Span_s = tuple[float, float]
@@ -63,7 +63,7 @@ def _span(verdict: Verdict) -> Span_s:
 
 
 def _curves(found: Found, spans: dict[int, Span_s]) -> dict[int, Curve]:
-    """The powers in each span, read in one more pass."""
+    """The powers in each span. The source is read a second time."""
     kept: dict[int, list[Curve]] = {at: [] for at in spans}
     for block in Steady(found.source).blocks():
         for at, (from_s, to_s) in spans.items():

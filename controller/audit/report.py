@@ -1,4 +1,4 @@
-"""The findings of an audit in words and as plain data."""
+"""The findings of an audit as text and as JSON."""
 
 import math
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ US, LOW_W = 1e6, 1000.0
 
 
 def text(found: Found) -> str:
-    """The report."""
+    """The report as text."""
     steady, path = found.steady, found.source.path
     lines = [
         f"{path}: {steady.length_s:.1f} s at {steady.step_s * 1000:g} ms, highest load "
@@ -106,7 +106,7 @@ def _limits(per: str) -> tuple[tuple[str, str], ...]:
 
 
 def details(found: Found, verdict: Verdict) -> str:
-    """Why, value, place and largest site of a verdict."""
+    """Reason, value, place and largest site of a verdict."""
     parts = [verdict.why] if verdict.why else []
     if verdict.value is not None:
         parts.append(f"{verdict.value:.4g} {verdict.rule.unit} of {verdict.limit:.4g}")

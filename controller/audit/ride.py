@@ -1,10 +1,10 @@
 """Ride-through: what the controller and the load did in each sag of voltage or frequency.
 
 A sag begins when voltage or frequency leaves the normal range. It is inside the curve until the
-time beyond one edge is longer than the curve allows. Inside, no stop, island or shed may be
-commanded, and after it the power has to come back in time. Outside, the load may do as it likes.
-A rule whose curve of the voltage is not known does not say when a command is wrong: after its sags
-of voltage only the power is judged.
+time beyond one edge is longer than the curve allows. Inside the curve, no stop, island or shed may
+be commanded, and after the sag the power must come back in time. Outside the curve, everything is
+allowed. If the voltage curve of a rule is not known, the rule does not show which command is wrong.
+Then only the power after a sag of the voltage is judged.
 """
 
 from collections.abc import Sequence
@@ -17,27 +17,27 @@ from controller.audit.samples import COMMANDED, FREQUENCY, VOLTAGE, Block, Value
 from controller.recorder.ticks import ISLAND, SHED, STOP
 
 BEFORE_S, AFTER_S = 1.0, 10.0
-USUAL_S = 10.0  # before a sag: a dip that is no longer than those of this time is usual
-SAG_S_MAX = 600.0  # a longer one is judged up to here
-HELD_S = 0.1  # a sign that is unknown for so long is the one before: one sag stays one
-OTHER_HZ = 5.0  # no grid is so far from its nominal frequency in the mean
-# curve and normal range of a rule, and the column that they are of
+USUAL_S = 10.0  # dips as long as those in this time before a sag are usual
+SAG_S_MAX = 600.0  # only this part of a longer sag is judged
+HELD_S = 0.1  # a shorter hole in voltage or frequency does not split a sag
+OTHER_HZ = 5.0  # the mean frequency of a grid is never so far from nominal
+# (key of a rule's curve, key of its normal range, column of the record)
 CURVES = ("voltage_pu_s", "normal_pu", VOLTAGE), ("frequency_Hz_s", "normal_Hz", FREQUENCY)
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
-SAG_PU = 0.90  # the lower edge of every known rule
-FAULT_S_MAX = 6.0  # the longest sag of a known curve, CAISO's: a longer one is judged
+SAG_PU = 0.90  # lower edge of the normal range in every known rule
+FAULT_S_MAX = 6.0  # longest sag in a known curve (CAISO): power in a longer sag is judged
 POWER = "power_W"  # the column that is judged
-RATE_SHARE = 0.2  # of the allowed rate of the frequency: a faster change is an event
+RATE_SHARE = 0.2  # share of the allowed rate of frequency: a faster change begins a sag (assumed)
 
 
 class Undisturbed:
-    """The power without sags and without the recovery after each, for a rule that does not judge
-    them: the power before the sag is held, so a power that stays away counts afterwards. A voltage
-    that is low for long, or again and again, is judged.
+    """The power without sags and without the recovery after them, for rules that do not judge them.
+    The power before a sag is held until the recovery must end. So a power that does not come back
+    still counts. The time in which the voltage is low for long, or again and again, is judged.
     """
 
     def __init__(self, after_s: float | None) -> None:
-        """after_s: the time after a sag that is not judged; None: everything is judged."""
+        """after_s: time after a sag that is not judged; None: everything is judged."""
         self._after_s = after_s
         self._sag_s = self._begin_s = -np.inf
         self._was_out, self._power_W = False, np.nan
@@ -65,24 +65,22 @@ def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndar
 
 
 class Ride(NamedTuple):
-    """One sag. back_s: until the power was back; None: outside the curve, not known or not asked.
-    is_back: the power came back before the record ended, or the rule does not ask for it.
-    """
+    """One sag."""
 
     begin_s: float
     end_s: float
-    is_inside: bool
-    act: str
-    act_s: float
-    back_s: float | None
-    is_back: bool
+    is_inside: bool  # inside the curve
+    act: str  # first wrong command, "" for none
+    act_s: float  # its time after the begin of the sag
+    back_s: float | None  # time until the power was back; None: outside, unknown or not asked
+    is_back: bool  # it came back before the record ended, or the rule does not ask for it
 
 
 class Rides(Measure):
-    """Collects the sags of one rule and one power. `rides`: those that are complete."""
+    """Collects the sags of one rule and one power. `rides`: the complete sags."""
 
     def __init__(self, values: dict[str, Any], step_s: float) -> None:
-        """values: of the rule."""
+        """values: those of the rule."""
         self.rides: list[Ride] = []
         self.seen: set[str] = set()  # columns with values
         self._sum_Hz, self._count = 0.0, 0
@@ -95,7 +93,7 @@ class Rides(Measure):
 
     @property
     def other_Hz(self) -> float | None:
-        """The mean frequency of a grid that is not the rule's: 50 Hz for a rule of 60 Hz."""
+        """The mean frequency, if the rule is for another grid, as 50 Hz for a rule of 60 Hz."""
         normal_Hz, mean_Hz = self._rule["normal_Hz"], self._sum_Hz / max(1, self._count)
         is_other = normal_Hz and self._count and abs(mean_Hz - sum(normal_Hz) / 2) > OTHER_HZ
         return mean_Hz if is_other else None
@@ -119,13 +117,13 @@ class Rides(Measure):
         self._judge(False)
 
     def close(self) -> None:
-        """The segment has ended: judge what there is."""
+        """Judge the remaining sags, because the segment has ended."""
         if len(self._times_s):
             self._judge(True)
         self._times_s, self._kept = np.empty(0), {}
 
     def _judge(self, is_end: bool) -> None:
-        """Judge each sag whose time after it is there, then forget what no later sag needs."""
+        """Judge each sag with a complete time after it. Drop samples that no later sag needs."""
         times_s, self._rate_Hz_per_s = self._times_s, self._rates()
         self._sags = _spans(self._away())
         self._acts = np.nan_to_num(self._kept.get(COMMANDED, np.zeros(len(times_s)))).astype(int)
@@ -143,7 +141,7 @@ class Rides(Measure):
         self._kept = {key: each[count:] for key, each in self._kept.items()}
 
     def _away(self) -> np.ndarray:
-        """Which samples are out of the normal range."""
+        """True for each sample out of the normal range."""
         rule, found = self._rule, np.zeros(len(self._times_s), bool)
         for _, normal, column in CURVES:
             if rule[normal] and column in self._kept:
@@ -153,7 +151,7 @@ class Rides(Measure):
         return found
 
     def _rates(self) -> np.ndarray:
-        """Rate of the frequency over its window, Hz/s; 0 where it is not known."""
+        """Rate of the frequency over its window, Hz/s; 0: unknown."""
         found = np.zeros(len(self._times_s))
         steps = max(1, round(self._rule["rate_window_s"] / self._step_s))
         if FREQUENCY in self._kept and len(found) > steps:
@@ -162,7 +160,7 @@ class Rides(Measure):
         return np.nan_to_num(found)
 
     def _ride(self, first: int, last: int) -> Ride:
-        """The verdict of a sag between two places."""
+        """The verdict of a sag from sample first to last."""
         sag = slice(first, last + 1)
         is_within = self._within(sag)
         is_inside = bool(is_within.all())
@@ -179,13 +177,13 @@ class Rides(Measure):
         return Ride(begin_s, end_s, is_inside, act, act_s, back_s, is_back)
 
     def _has_curve(self, sag: slice) -> np.ndarray:
-        """Which samples of a sag the curve speaks of."""
+        """True for each sample of a sag for which the rule has a curve."""
         if self._rule["voltage_pu_s"] or VOLTAGE not in self._kept:
             return np.ones(sag.stop - sag.start, bool)
         return ~_is_out(self._kept[VOLTAGE][sag], self._rule["normal_pu"])
 
     def _within(self, sag: slice) -> np.ndarray:
-        """Which samples of a sag are inside the curve: no edge has been passed for too long."""
+        """True for each sample of a sag inside the curve: no edge was passed for too long."""
         rule, found = self._rule, np.ones(sag.stop - sag.start, bool)
         for key, normal, column in CURVES:
             for low, high, most_s in rule[key] if column in self._kept else ():
@@ -197,8 +195,8 @@ class Rides(Measure):
         return found
 
     def _back(self, first: int, last: int) -> tuple[float | None, bool]:
-        """(time after the sag until the share of the power is back for good: to the next sag, or as
-        long as is judged; whether it came back). None: there was no power before.
+        """(time after the sag until the needed power is back, whether it came back). The power must
+        then stay until the next sag or the end of the judged time. None: no power before the sag.
         """
         power_W, times_s = self._kept[POWER], self._times_s
         before_W = power_W[max(0, first - max(1, self._before)) : first]
@@ -218,7 +216,7 @@ class Rides(Measure):
         return float(times_s[end - 1] - times_s[last]), False
 
     def _usual_dip(self, is_low: np.ndarray, first: int) -> int:
-        """The longest dip before a sag, in steps; not the recovery after the sag before."""
+        """The longest dip before a sag, in steps, without the recovery after an earlier sag."""
         before = self._sags[1][self._sags[1] <= first].max(initial=0)
         recovered = before + round(self._rule["back_s"] / self._step_s) if before else 0
         begins, ends = _spans(is_low[max(recovered, first - round(USUAL_S / self._step_s)) : first])
@@ -226,13 +224,13 @@ class Rides(Measure):
 
 
 def _spans(is_one: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(begins, ends) of the marked parts."""
+    """(begins, ends) of the spans of marked samples."""
     edges = np.flatnonzero(np.diff(is_one, prepend=False, append=False))
     return edges[::2], edges[1::2]
 
 
 def _held(values: np.ndarray, most: int) -> np.ndarray:
-    """The values; at most so many unknown ones in a row are the value before them."""
+    """The values. An unknown one is the last known one if that is at most so many steps old."""
     unknown = np.isnan(values)
     if not unknown.any():
         return values

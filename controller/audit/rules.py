@@ -20,14 +20,14 @@ CONFIRMED, TEMPLATE = "read", "template"
 RANGE, CHANGE, RAMP = "range", "change", "ramp"
 LINE, CONTENT, ENERGY, RIDE = "line", "content", "energy_share", "ride_through"
 MW, PERCENT = "limit_MW", "limit_percent"
-SAMPLES_MIN = 10  # of a window, below that its range is not seen
-RIDE_SAMPLES_MIN = 5  # of the shortest time of a ride-through
-DECIDES, STRICTER, NET = "decides", "stricter", "net"  # of the readings of a ramp
+SAMPLES_MIN = 10  # a window with fewer samples does not show its range (assumed)
+RIDE_SAMPLES_MIN = 5  # samples in the shortest time of a ride-through (assumed)
+DECIDES, STRICTER, NET = "decides", "stricter", "net"  # which reading of a ramp decides
 AT_MOST, BELOW = "at most", "below"
-AFTER_SAG = "after_sag_s"  # a sag, and so long after it, is free
-SLOWER = "slower_than_MW_per_s"  # a change above the limit has to be
-EXACT = 1e-9  # sums of floating point differ by less: a limit that is hit exactly is hit
-DECADE = 10.0  # a line needs frequencies up to so many times its lowest
+AFTER_SAG = "after_sag_s"  # a sag is not judged, nor is this time after it
+SLOWER = "slower_than_MW_per_s"  # a change above the limit must be slower than this
+EXACT = 1e-9  # share by which floating point sums differ: a value that equals a limit keeps it
+DECADE = 10.0  # the meter of a line must see so many times its lowest frequency
 
 _date = passing(lambda value: type(value) is datetime.date, "a date, as 2026-09-17")
 _MW, _PERCENT = number(1e-6, 1e5, None), number(1e-6, 1000, None)
@@ -84,12 +84,12 @@ FORMS: dict[str, Form] = {
 }
 
 
-Values = dict[str, Any]  # of the keys of a quantity, as FORMS
+Values = dict[str, Any]  # {key of a quantity, as in FORMS: value}
 
 
 class Rule(NamedTuple):
-    """One rule. values: the keys of its quantity, as FORMS. is_above: a site of exactly from_MW is
-    free.
+    """One rule. values: those of its quantity, as in FORMS. is_above: it applies above from_MW, not
+    at exactly from_MW.
     """
 
     operator: str
@@ -104,7 +104,7 @@ class Rule(NamedTuple):
     values: Values
 
     def limit(self, site_MW: float) -> float:
-        """The limit of a site of this size, in `unit`; not of a ride-through."""
+        """The limit of a site of this size, in `unit`. A ride-through has none."""
         if self.quantity == ENERGY:
             return float(self.values[PERCENT])
         percent = self.values[PERCENT]
@@ -113,29 +113,29 @@ class Rule(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Operator and name; (?) marks what was not read in the document."""
+        """Operator and name. (?) marks a rule that was not read in its own document."""
         doubt = "" if self.provenance == CONFIRMED else " (?)"
         return f"{self.operator} {self.name}{doubt}"
 
     @property
     def unit(self) -> str:
-        """Unit of its value."""
+        """Unit of the rule's value."""
         if self.quantity in (ENERGY, RIDE):
             return {ENERGY: "%", RIDE: "s"}[self.quantity]
         return f"MW/{self.values['per']}" if self.quantity == RAMP else "MW"
 
     @property
     def size_words(self) -> str:
-        """The sizes of a site that it applies to; "" for each."""
+        """The sizes of site that the rule applies to; "" for all."""
         return f"{'above' if self.is_above else 'from'} {self.from_MW:g} MW" if self.from_MW else ""
 
     def applies(self, site_MW: float) -> bool:
-        """It applies to a site of this size."""
+        """True if the rule applies to a site of this size."""
         own_MW = self.from_MW
         return exceeds(site_MW, own_MW) if self.is_above else not exceeds(own_MW, site_MW)
 
     def allows(self, value: float, site_MW: float) -> bool:
-        """A site of this size may have this value."""
+        """True if a site of this size may have this value."""
         limit = self.limit(site_MW)
         is_below = self.values.get("limit_is") == BELOW
         return exceeds(limit, value) if is_below else not exceeds(value, limit)
@@ -143,7 +143,7 @@ class Rule(NamedTuple):
     @property
     def sample_s_max(self) -> float:
         """The longest time between two values of a meter that can judge the rule. The meter must
-        see half of the octaves of a band, and SAMPLES_MIN values of a window.
+        see the lower half of a band's octaves, and give SAMPLES_MIN values in a window.
         """
         values = self.values
         if self.quantity == LINE:
@@ -161,22 +161,22 @@ class Rule(NamedTuple):
 
 
 def exceeds(value: float, limit: float) -> bool:
-    """The value is above the limit by more than floating point makes of sums."""
+    """True if the value is above the limit by more than errors of floating point sums."""
     return value > limit * (1 + EXACT)
 
 
 def names() -> list[str]:
-    """The shipped files, by name."""
+    """Names of the shipped files."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def usual() -> list[str]:
-    """The shipped files without templates."""
+    """Names of the shipped files without templates."""
     return [name for name in names() if not name.startswith(TEMPLATE)]
 
 
 def load(name: str) -> list[Rule]:
-    """The rules of a shipped file by its name, or of a path. Raises ConfigError."""
+    """The rules of a shipped file by its name, or of a file by its path. Raises ConfigError."""
     path = str(FOLDER / f"{name}.toml") if name in names() else name
     content = tables_of(path, "rules of one operator")
     top = read(path, (), content, HEAD)
@@ -209,7 +209,7 @@ def _rule(path: str, top: Values, name: str, table: Values) -> Rule:
 
 
 def _window_s(path: str, where: Path, found: Values) -> float:
-    """The window of a change: stated, or in which a slower one stays at its limit."""
+    """The window of a change: stated, or the time in which the slowest change meets the limit."""
     window_s, slope, limit_MW = found["window_s"], found[SLOWER], found[MW]
     if [window_s, slope].count(None) != 1 or slope and limit_MW is None:
         refuse(path, where, "has no time of a change", f"window_s, or {MW} with {SLOWER}")

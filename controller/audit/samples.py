@@ -1,9 +1,9 @@
-"""Samples of a source on an even grid of time, in blocks: what the measures read.
+"""Samples of a source at even times, in blocks, for the measures.
 
-A source gives pieces: times that rise, and a column for each name, NaN where a value is unknown.
-A straight line bridges a gap of at most GAP_S. A new segment begins after a longer gap. Filters and
+A source gives pieces: times that rise, and a column for each name. NaN is an unknown value. A
+straight line bridges a gap of at most GAP_S. After a longer gap a new segment begins. Filters and
 spectra begin anew there, so that a lost sample cannot look like a change of the load. Samples at
-uneven times are replaced by points of the straight lines between them.
+uneven times are replaced by points on the straight lines between them.
 """
 
 import math
@@ -17,21 +17,21 @@ LOAD, GRID, BATTERY = "load_W", "grid_W", "battery_W"
 VOLTAGE, FREQUENCY, COMMANDED = "voltage_pu", "frequency_Hz", "commanded"
 POWERS = LOAD, GRID
 GAP_S, GAP_STEPS = 1.0, 3
-STEP_S_MIN = 1e-4  # every window of a rule has one value for each step in memory
+STEP_S_MIN = 1e-4  # limits memory: each window of a rule keeps one value for each step
 LOST_PERCENT_MAX = 20.0
-BRIDGED_MAX = 1 << 20  # lost samples of one piece, which would each take memory
-UNEVEN = 0.05  # steps that differ by less from the usual one are even
+BRIDGED_MAX = 1 << 20  # limits memory: lost samples that are bridged in one piece
+UNEVEN = 0.05  # steps that differ from the usual one by a smaller share count as even
 LEVELS_MIN = 8  # a square or a staircase has fewer different values than a meter
 Values = dict[str, np.ndarray]
 
 
 class AuditError(ValueError):
-    """A record that cannot be judged: one line."""
+    """A record cannot be judged. The text is one line."""
 
 
 class Piece(NamedTuple):
-    """Some samples of a source. is_begin: nothing was recorded just before them, so nothing of it
-    is missing.
+    """Some samples of a source. is_begin: recording began with them, so the time before is no gap
+    with lost samples.
     """
 
     times_s: np.ndarray
@@ -40,8 +40,8 @@ class Piece(NamedTuple):
 
 
 class Source(Protocol):
-    """A record. It can be read several times. meter_s: time between two values of its meter; 0:
-    not known, then each sample counts as a value. Each piece has the same columns.
+    """A record. It can be read several times. All pieces have the same columns. meter_s: time
+    between two values of its meter; 0: unknown, so it is found from values that repeat.
     """
 
     path: str
@@ -52,11 +52,11 @@ class Source(Protocol):
         """UTC of time 0, s since 1970; known once the samples are read."""
 
     def pieces(self) -> Iterator[Piece]:
-        """The samples from the first one on. Raises AuditError, SeriesError."""
+        """The samples, oldest first. Raises AuditError, SeriesError."""
 
 
 class Block(NamedTuple):
-    """Even samples. is_begin: they do not follow the block before. gap_s: the time between them."""
+    """Even samples. is_begin: a gap of gap_s lies between them and the block before."""
 
     is_begin: bool
     times_s: np.ndarray
@@ -65,18 +65,18 @@ class Block(NamedTuple):
 
 
 class Refresh:
-    """Time between two values of a meter that is read more often than it measures: each value is
-    then repeated. Equal values, torn readings and jitter change the median of pairs little. A load
-    between few levels is no sign of a slow meter.
+    """Finds the time between two values of a meter that is read more often than it measures. Each
+    of its values is then repeated. The median over pairs of values hardly changes by equal values,
+    torn readings and jitter. A load with few levels also repeats values, so it shows no slow meter.
     """
 
     def __init__(self) -> None:
-        self._pairs: Counter[float] = Counter()  # steps from each value to the second next one
+        self._pairs: Counter[float] = Counter()  # {steps to the second next value: count}
         self._levels: set[float] = set()
         self._last, self._since_s = math.nan, np.empty(0)
 
     def feed(self, times_s: np.ndarray, values: np.ndarray, step_s: float) -> None:
-        """Take the measured samples of a power."""
+        """Take measured samples of a power."""
         new = np.flatnonzero(np.diff(values, prepend=self._last))
         if not len(new):
             return
@@ -88,7 +88,7 @@ class Refresh:
 
     @property
     def steps(self) -> float:
-        """The time between two values, in steps; 0: the power has few levels."""
+        """The time between two values, in steps; 0: unknown, the power has few levels."""
         if len(self._levels) < LEVELS_MIN:
             return 0
         lengths, counts = zip(*sorted(self._pairs.items()))
@@ -97,7 +97,7 @@ class Refresh:
 
 
 class Steady:
-    """The blocks of a source. After them: step_s, samples, lost, gaps, gap_s, length_s."""
+    """The blocks of a source. The counts (samples, lost, gaps ...) are complete after the last."""
 
     def __init__(self, source: Source) -> None:
         self.source, self.step_s = source, 0.0
@@ -138,12 +138,12 @@ class Steady:
 
     @property
     def meter_s(self) -> float:
-        """Time between two values: stated, or found from values that repeat."""
+        """Time between two values of the meter: stated, or found from values that repeat."""
         found_s = max([each.steps for each in self._refreshes.values()]) * self.step_s
         return max(self.step_s, self.source.meter_s or found_s)
 
     def _known(self, piece: Piece) -> Piece:
-        """The samples with every power."""
+        """The samples in which every power is known."""
         powers = [piece.values[name] for name in POWERS if name in piece.values]
         known = ~np.isnan(sum(powers))
         if known.all():
@@ -170,7 +170,7 @@ class Steady:
                 yield block._replace(gap_s=float(steps_s[first - 1]) if first else math.inf)
 
     def _even(self, is_begin: bool, times_s: np.ndarray, values: Values) -> Block:
-        """One sample for each step. Without a begin the first one is of the block before."""
+        """One sample for each step. Without a begin, the block before has the first sample."""
         begin, steps_s = 0 if is_begin else 1, np.diff(times_s)
         if (np.abs(steps_s - self.step_s) < UNEVEN * self.step_s).all():
             return Block(is_begin, times_s[begin:], {k: v[begin:] for k, v in values.items()})
@@ -187,14 +187,14 @@ class Steady:
 
 
 def _at(name: str, even_s: np.ndarray, times_s: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A column at other times: straight lines between its values. Commands hold."""
+    """A column at other times, by straight lines between its values. A command holds its value."""
     if name == COMMANDED:
         return values[np.searchsorted(times_s, even_s, side="right") - 1]
     return np.interp(even_s, times_s, values)
 
 
 def _step_s(times_s: np.ndarray, path: str) -> float:
-    """The mean step. It is found from pairs of steps, which jitter changes little."""
+    """The mean step, found from pairs of steps, because jitter changes them little."""
     if len(times_s) < 2:
         raise AuditError(f"{path}: fewer than two samples of the load at its begin")
     pair = min(2, len(times_s) - 1)
@@ -212,5 +212,5 @@ def _step_s(times_s: np.ndarray, path: str) -> float:
 
 
 def joined(before: Values, after: Values) -> Values:
-    """The columns of `after`, each behind what is before it."""
+    """The columns of `after`, each behind the same column of `before`."""
     return {key: np.append(before.get(key, ()), each) for key, each in after.items()}

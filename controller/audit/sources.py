@@ -1,4 +1,4 @@
-"""The source of a path: a CSV file, a capture or journal, the ring of ticks of a recorder."""
+"""Opens the source at a path: a CSV file, a capture or journal, or a recorder's ring of ticks."""
 
 import math
 import os
@@ -27,7 +27,7 @@ PAUSE_S_MIN = 1.0
 
 
 def opened(path: str, column: str | None, meter_s: float, zone: tzinfo) -> Source:
-    """The source of a path. column, meter_s, zone: of a CSV file. AuditError, SeriesError."""
+    """The source at a path. column, meter_s, zone: for a CSV file. AuditError, SeriesError."""
     inner = os.path.join(path, fast_ring.FOLDER)
     folder = inner if os.path.isdir(inner) else path
     if os.path.isdir(folder):
@@ -46,12 +46,12 @@ def _is_journal(path: str) -> bool:
 
 
 class RingSource:
-    """The ring of ticks; time 0 is its first tick. Time counts the ticks, so that a clock that is
-    set is no change of the load. UTC is that of the newest block.
+    """The ring of ticks of a recorder; time 0 is its first tick. Time counts ticks, so that setting
+    the clock does not look like a change of the load. begin_utc_s follows from the newest block.
     """
 
     def __init__(self, folder: str) -> None:
-        """AuditError: it has no block."""
+        """AuditError: the ring has no block."""
         self.path = folder
         self.begin_utc_s: float | None = None
         names = fast_ring.files(folder)
@@ -71,7 +71,7 @@ class RingSource:
                 step_s = header["tick_ms"] / 1000
                 if found.follows:
                     end_s += float(columns[ELAPSED][0]) * step_s
-                elif end_utc_s < math.inf:  # after a pause, or a clock that was set back
+                elif end_utc_s < math.inf:  # after a pause, or after the clock was set back
                     end_s += max(PAUSE_S_MIN, begin_utc_s - end_utc_s)
                 columns[ELAPSED][0] = 0
                 piece = _piece(columns, step_s, header["meters"])
@@ -84,15 +84,15 @@ class RingSource:
 
 
 def _unpacked(column: bytes) -> np.ndarray:
-    """The same as fast_ring.unpacked, at once."""
+    """The values of a column, as fast_ring.unpacked gives them, but without a loop."""
     return np.frombuffer(column, "<u4").cumsum(dtype="<u4").view("<i4").copy()
 
 
 def _piece(
     columns: Mapping[str, Sequence[int] | np.ndarray], step_s: float, meters: Sequence[str]
 ) -> Piece:
-    """Columns of Ticks as samples, with the names of an exported file. meters: the load follows
-    from the others, or the grid.
+    """Columns of Ticks as samples, with the names of an exported file. If `meters` lacks the load
+    or the grid, its power follows from the other one and the battery.
     """
     values: Values = {}
     for name, (here, divisor) in fast_csv.COLUMNS.items():
@@ -136,7 +136,7 @@ class JournalSource:
             begin_s += float(piece.times_s[-1])
 
     def _rows(self) -> Iterator[array]:
-        """Rows of many frames."""
+        """Rows of the frames, many at a time."""
         seen = self._opened()
         seconds, rows = Seconds(seen), array("i")
         ticks = Ticks(seconds)

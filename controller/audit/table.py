@@ -1,7 +1,7 @@
 """A foreign CSV file as a source, read by the reader of series.
 
-`load_kW` is any power column with "load" in its name, else the only one that is neither of the
-grid nor of the battery. Beside it: `grid_kW` or `battery_kW` (above 0 discharges), `voltage_pu`,
+The load is the power column with "load" in its name, else the only power column that is neither
+grid nor battery. Optional columns: `grid_kW` or `battery_kW` (above 0 discharges), `voltage_pu`,
 `frequency_Hz`, `commanded`. Grid and battery together give the load. A cell that is no number is a
 lost sample.
 """
@@ -29,7 +29,7 @@ from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Row, Table
 from controller.series.units import POWER
 
-ROWS, CELLS = 1 << 16, 1 << 18  # of a piece: a file may have 1000 columns
+ROWS, CELLS = 1 << 16, 1 << 18  # most of a piece: a file may have 1000 columns
 CELL_MAX = 32
 POWER_W_MAX = 1e10
 PLAIN = {VOLTAGE: 3.0, FREQUENCY: 100.0, COMMANDED: 7.0}
@@ -38,7 +38,7 @@ Column = tuple[str, int, float, float]  # name, place, factor, highest absolute 
 
 
 class CsvSource:
-    """column: name of the load's; None: found by its name. zone: of times without an offset."""
+    """column: that of the load; None: found by its name. zone: for times without an offset."""
 
     def __init__(self, path: str, column: str | None, meter_s: float, zone: tzinfo) -> None:
         """Reads the header. SeriesError, AuditError."""
@@ -96,7 +96,7 @@ class CsvSource:
         made = []
         for name, column in found.items():
             unit = POWER.unit_of(column)
-            assert unit is not None  # of a power column
+            assert unit is not None  # powers.columns has chosen it by its unit
             made.append((name, rows.names.index(column), unit.factor, POWER_W_MAX))
         plain = [
             (name, rows.names.index(name), 1.0, PLAIN[name]) for name in PLAIN if name in rows.names
@@ -111,7 +111,7 @@ def _one(names: Sequence[str]) -> str:
 
 
 def with_grid(values: Values) -> Values:
-    """Add the load or the grid, if it was not measured: they differ by the battery."""
+    """Add the load or the grid if it was not measured. The two differ by the battery."""
     battery_W = values.pop(BATTERY, None)
     if battery_W is not None and GRID not in values:
         values[GRID] = values[LOAD] - battery_W
@@ -121,15 +121,15 @@ def with_grid(values: Values) -> Values:
 
 
 def measured(cells: Sequence[str], has_comma: bool) -> np.ndarray:
-    """The values of cells, NaN of no number, and of what devices write for "no value"."""
+    """The values of cells; NaN: no number, or a number that devices write for "no value"."""
     found = numbers(cells, has_comma)
     found[np.isin(found, tuple(powers.BLANKS))] = np.nan
     return found
 
 
 def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
-    """The numbers of cells, NaN of no number."""
-    # numpy cuts longer cells and a NUL at the end, and reads 1_0 as 10
+    """The numbers of cells; NaN: no number."""
+    # numpy would cut longer cells and a NUL at the end, and would read 1_0 as 10.
     is_plain = max(map(len, cells), default=0) <= CELL_MAX and not {*"_\0"} & {*"".join(cells)}
     if is_plain and not has_comma:
         with contextlib.suppress(ValueError):
@@ -140,7 +140,7 @@ def numbers(cells: Sequence[str], has_comma: bool) -> np.ndarray:
 
 
 class _Clock:
-    """Times of rows, s, that rise. is_utc: since 1970."""
+    """Times of rows, s, which must rise. is_utc: they count since 1970."""
 
     def __init__(self, rows: Table, zone: tzinfo) -> None:
         self.places, self._unit = powers.time_of(rows)
@@ -150,7 +150,7 @@ class _Clock:
         self._before_s = -math.inf
 
     def read(self, lines: Sequence[int], columns: Sequence[Sequence[str]]) -> np.ndarray:
-        """The times of some rows. SeriesError: one does not rise."""
+        """The times of some rows. SeriesError: a time does not rise."""
         if self._unit is None:
             return np.fromiter(map(self._clock, lines, zip(*columns)), float, len(lines))
         times_s = numbers(columns[0], self._has_comma) * self._unit.factor

@@ -18,7 +18,7 @@ from safety import matrix as m, parameters as p, peer, signals as s
 from safety.image_check import topology
 
 IMAGE_BYTES_MAX = 1 << 22
-PROGRAM = "program"  # CRC of every table of the kernel: a stage is more than its thresholds
+PROGRAM = "program"  # CRC of all tables of the kernel, because a stage is more than its thresholds
 ABSENT = "absent"
 _TABLES = (("unit", p.UNIT_PARAMETERS), ("rack", p.RACK_PARAMETERS))
 _IN_MATRIX = dict(zip(p.STAGE_WORDS, (m.S_SET, m.S_CLEAR, m.S_SET_MS, m.S_CLEAR_MS), strict=True))
@@ -53,8 +53,8 @@ def devices(config: Config) -> dict[str, int]:
 
 
 def path_identity(config: Config) -> str:
-    """CRC in hex over all between the meters and the converters: a measured delay counts for its
-    path only.
+    """CRC in hex over the whole path from the meters to the converters. A measured delay is only
+    valid for the path on which it was measured.
     """
     buses = [(bus.name, bus.baud_Bd, bus.bitrate_bps) for bus in config.buses]
     path = (list(config.control_image), sorted(devices(config).items()), buses)
@@ -81,12 +81,14 @@ def named(image: array, device_crcs: dict[str, int]) -> dict[str, int]:
 
 @functools.cache
 def _program_crc() -> int:
-    """The tables of a program that runs stay: 10 ms once, not at each start of a rig or replay."""
+    """CRC of the program's tables. It takes 10 ms and is computed once, because the tables never
+    change while the program runs.
+    """
     return peer.table_crc()
 
 
 def shipped(words: dict[str, int]) -> dict[str, int]:
-    """The words of `named` before any site: what the first approval is compared with."""
+    """The words of `named` without any site. The first approval is compared with them."""
     found = dict(words)
     tables: dict[str, tuple] = {"cabinet": p.CABINET_PARAMETERS} | dict(_TABLES)
     defaults = {(scope, row[0]): row[4] for scope, table in tables.items() for row in table}
@@ -146,14 +148,14 @@ def waiting(approved: Approval) -> list[str]:
 
 
 def _parts(name: str) -> tuple[str, str, str]:
-    """(kind, of which, word): "rack 2.cells" is ("rack", "2", "cells")."""
+    """(kind, number or name, word): "rack 2.cells" is ("rack", "2", "cells")."""
     scope, _, word = name.partition(".")
     kind, _, which = scope.partition(" ")
     return kind, which, word
 
 
 def _place(name: str) -> tuple[int, str]:
-    """Sort key: instances of one stage together, in the order of the matrix."""
+    """Sort key: the instances of a stage stay together, in the order of the matrix."""
     stage = _parts(name)[1]
     return (list(BY_ID).index(stage) if stage in BY_ID else len(BY_ID), name)
 

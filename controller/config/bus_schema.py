@@ -11,7 +11,7 @@ CHARACTERS = {"8N1": 10, "8E1": 11, "8O1": 11, "8N2": 11}  # bits on the wire of
 
 _BYTE = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
 _TCP_PORT = r"(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
-# of one device: not 0.x.x.x, which is this machine itself, not several devices (224 and above)
+# The address of one device. 0.x.x.x is this machine itself, and 224 and above mean several devices.
 _HOST = rf"(?!0\.|22[4-9]\.|2[3-5]\d\.)({_BYTE}\.){{3}}{_BYTE}"
 _ADDRESS = re.compile(rf"{_HOST}:{_TCP_PORT}")
 _NAME = r"(?=[\d.-]*[A-Za-z])[A-Za-z\d.-]{1,253}"
@@ -21,7 +21,7 @@ PORT = (
     "(not /dev/ttyUSB0)",
 )
 _CHANNEL = (re.compile(r"[A-Za-z0-9_.:/-]{1,64}"), "the name of a CAN interface, such as can0")
-# The form of a channel; interfaces that are not here are named by their driver.
+# {interface: form of its channel}. The channels of other interfaces are named by their driver.
 CHANNELS = {
     "socketcan": (
         re.compile(r"[A-Za-z0-9_.:-]{1,15}"),
@@ -52,7 +52,7 @@ BUS_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """One wire. kind: "can", "rtu" or "tcp", for which baud_Bd stands in for its speed."""
+    """One wire. kind: "can", "rtu" or "tcp". With "tcp", baud_Bd is an assumed speed."""
 
     name: str
     kind: str

@@ -19,17 +19,18 @@ from drivers.can_bms import CanBms
 from drivers.meter import Meter
 
 UTILISATION_PERMILLE_MAX = 800
-# the key that a bus which is too busy is refused at
+# the key that a refusal names if a bus is too busy
 SPEED_KEYS = {"rtu": "baud_Bd", "can": "bitrate_bps", "tcp": "address"}
-# from the end of a meter's reply to the tick: a USB adapter hands over once a millisecond
+# From the end of a meter's reply to the tick. A USB adapter delivers bytes only once a millisecond.
 BEFORE_TICK_US = 1000
 HANDED_OVER = "until its bytes are handed over"
-CAN_DATA_BYTES = 8  # the longest frame
+CAN_DATA_BYTES = 8  # of the longest frame
 
 
 class Exchange(NamedTuple):
-    """One periodic exchange. frames: number in a period; time_us: of one frame; frame_us: until its
-    request has left. early: number that may come before their turn (PcsChannel).
+    """One periodic exchange. frames: number of frames in a period; time_us: time of one frame;
+    frame_us: time until the request has left; early: frames that may come before their turn
+    (PcsChannel).
     """
 
     what: str
@@ -122,13 +123,15 @@ def meter_phases(config: Config, drivers: Mapping[str, families.Driver]) -> dict
 
 
 def utilisation_permille(exchanges: Sequence[Exchange]) -> int:
-    """The part of the time that a bus is busy, in 0.1 %, rounded up."""
+    """The part of the time in which a bus is busy, in 0.1 %, rounded up."""
     busy_ppm = [each.frames * each.time_us * 1_000_000 // each.period_us for each in exchanges]
     return -(-sum(busy_ppm) // 1000)
 
 
 def check(values: Values, every: Schedule) -> None:
-    """Refuse a bus that is busy too long: it could not catch up a delay in time."""
+    """Refuse a bus that is busy for too much of the time, because it could not catch up after a
+    delay.
+    """
     for name, exchanges in every.items():
         busy_permille = utilisation_permille(exchanges)
         if busy_permille > UTILISATION_PERMILLE_MAX:
@@ -144,8 +147,8 @@ def check(values: Values, every: Schedule) -> None:
 
 
 def _slowest(values: Values, exchanges: Sequence[Exchange], of_bus: Path) -> Path:
-    """The turn-around that a later layer states for the device with the longest exchange, else the
-    speed of the bus.
+    """The key to change. If a later layer than that of the bus speed states the turn-around of the
+    device with the longest exchange: this turn-around. Otherwise: the speed of the bus.
     """
     device = max(exchanges, key=lambda each: each.time_us).device
     own, speed = ("device", device, "turnaround_ms"), values.entries.get(of_bus)
@@ -163,7 +166,9 @@ def stop_latency(config: Config, every: Schedule) -> list[Latency]:
 
 
 def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
-    """[Latency] from the same contact to the last byte of the stop frame of a unit's PCS."""
+    """[Latency] from the slower E-stop contact to the last byte of the stop frame of a
+    unit's PCS.
+    """
     return _stop_latency(config, every, config.topology.required("pcs", unit), families.SETPOINT)
 
 
@@ -201,7 +206,9 @@ def hint_latency(config: Config, every: Schedule, unit: int) -> list[Latency]:
 
 
 def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency]:
-    """The contact moved just after it was read: one period, then the longest time of a read."""
+    """Worst case of an input: the contact moves just after a read, so one period passes, then the
+    longest time of a read.
+    """
     device, _ = cast(tuple[Device, int], config.topology.mapped(signal))
     exchanges = every[device.bus]
     read = exchange_of(exchanges, device, "read inputs")
@@ -214,7 +221,9 @@ def _input_latency(config: Config, every: Schedule, signal: str) -> list[Latency
 
 
 def response_us(exchange: Exchange, exchanges: Sequence[Exchange]) -> int:
-    """Longest time from due to done: all others go first, also those that come meanwhile."""
+    """Longest time until an exchange that is due has ended. All other exchanges go first, also
+    those that become due meanwhile.
+    """
     others = [other for other in exchanges if other is not exchange]
     total_us = exchange.time_us
     while True:

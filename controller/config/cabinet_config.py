@@ -29,8 +29,8 @@ class Config:
     names: (layer, its own name), the type first. cabinet, control: {parameter: integer};
     unit_tables, rack_tables: one such dict for each. coil_period_ms: coils are written at least
     this often, otherwise permits expire. proof_tests: {key of proof_intervals: most days between
-    two tests, or None}. neighbours: of [neighbours], for an estimate that no interlock uses.
-    responder: of [responder], for the responder sheet alone. site_plan: of [plan], for people.
+    two tests, or None}. neighbours: [neighbours], for an estimate that no interlock uses.
+    responder: [responder], only for the responder sheet. site_plan: [plan], only for people.
     """
 
     path: str

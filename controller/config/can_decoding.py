@@ -14,7 +14,7 @@ from drivers.profile import Profile
 from drivers.rack_sources import ALLOWED, CELLS, TEMPERATURES
 from safety.signals import RACK_INPUTS
 
-OTHERS_MAX = 1000  # ids of 29 bits in a damaged capture
+OTHERS_MAX = 1000  # a damaged capture may contain any id of 29 bits
 STATES = {
     can_dialect.WAITING: "two periods of the dialect have not gone by",
     can_dialect.MISSING: "the required id {id} is missing",
@@ -38,7 +38,7 @@ class Frames(Changes):
         self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
-        """A frame of the bus: what has changed by it."""
+        """Take a frame of the bus, and return what it has changed."""
         bad, misfit = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
             if len(self.others) < OTHERS_MAX:
@@ -56,11 +56,13 @@ class Frames(Changes):
         return list(self.new(found))
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
-        """{signal: (value, unit)} of what the driver stores; each signal's last value."""
+        """{signal: (value, unit)}: the last value of each signal that the driver has stored."""
         return self._shelf.taken()
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores nothing at that time; "" if it has stored and still does."""
+        """Why the driver stores nothing at that time; "" if it has stored values and still stores
+        them.
+        """
         if not self._own_frames:
             return "none of its ids came"
         state, can_id = self.device.report(time_us)
@@ -69,7 +71,7 @@ class Frames(Changes):
         return STATES.get(state, "no group of values is whole").format(id=shown(can_id))
 
     def _values(self, time_us: int, message: Message, data: bytes) -> list[Found]:
-        """The values of a frame; of a frame that repeats itself only what was refused."""
+        """The values of a frame. If the frame repeats itself: only the refused values."""
         before, refused = self._before.get(message.can_id, (b"", []))
         if data == before:
             return refused

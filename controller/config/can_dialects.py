@@ -9,7 +9,7 @@ from controller.config.profile_form import CAN_BMS
 from drivers import can_messages
 from drivers.profile import FOLDER, shipped as shipped_names
 
-NODES = range(16)  # that a profile with addresses is looked for
+NODES = range(16)  # nodes for which the ids of a profile with addresses are tried
 
 
 class Dialect(NamedTuple):
@@ -21,7 +21,7 @@ class Dialect(NamedTuple):
     forbidden: frozenset[int]
 
 
-names = functools.cache(shipped_names)  # the place of a name, from 1, is its number
+names = functools.cache(shipped_names)  # the number of a profile is the place of its name, from 1
 
 
 @functools.cache

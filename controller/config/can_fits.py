@@ -1,7 +1,8 @@
 """Which profiles of a BMS fit the frames that were heard on a CAN bus, and why.
 
-A profile fits when no forbidden id came and every required id came with an allowed length. The
-driver of the box also took frames, with its checks: bytes, counters, ranges, two periods.
+A profile fits when no forbidden id came and every required id came with an allowed length. In
+addition the driver of the box must have taken frames after its own checks: bytes, counters, ranges,
+two periods.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +23,9 @@ REFUSES = {
 
 
 class Heard(NamedTuple):
-    """One id: its frames, the mean time between two in us (0: one came), its lengths."""
+    """One id: number of its frames, mean time between two frames in us (0: only one came),
+    lengths.
+    """
 
     can_id: int
     frames: int
@@ -31,7 +34,7 @@ class Heard(NamedTuple):
 
 
 class _Id:
-    """One id while its frames come."""
+    """The frames of one id so far."""
 
     def __init__(self, first_us: int) -> None:
         self.first_us, self.last_us, self.frames = first_us, first_us, 0
@@ -74,8 +77,8 @@ def heard(frames: Iterable[Frame]) -> list[Heard]:
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
-    """Every profile; of one with addresses each node that fits, else the nearest. The frames are
-    read several times.
+    """The fit of every profile. A profile with addresses has one fit for each node that fits; if
+    none fits, only the nearest one. `frames` is read several times.
     """
     found: list[CanFit] = []
     ids = {each.can_id: each for each in heard(frames)}
@@ -87,7 +90,7 @@ def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
 
 
 def best(found: Sequence[CanFit]) -> list[CanFit]:
-    """The fits with the most ids of the bus; nothing tells them apart."""
+    """The fits that explain the most ids of the bus. Nothing distinguishes these fits."""
     return [each for each in found if not each.reason and len(each.known) == len(found[0].known)]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from controller.forms import field as forms
 
 ID_MAX = (1 << 29) - 1
-VALUE_MAX = 10**9  # of a signal: a word of the image has 30 bits
+VALUE_MAX = 10**9  # largest value of a signal: a word of the image has 30 bits
 _ORDER = forms.choice(("little", "big"), "little")
 
 
@@ -55,7 +55,7 @@ SETTINGS: dict[str, forms.Field] = {
 }
 MESSAGE: dict[str, forms.Field] = {
     "id": forms.integer(0, ID_MAX, None),
-    "dbc": forms.text(""),  # the name of the message in the DBC file: it gives the id
+    "dbc": forms.text(""),  # name of the message in the DBC file, which then gives the id
     "extended": forms.flag(None),
     "ids": forms.integer(1, 256, 1),
     "id_step": forms.integer(0, 1 << 20, 1),
@@ -85,13 +85,13 @@ _VALUE: dict[str, forms.Field] = {
     "range": bounds(),
     "invalid": forms.integers(-(1 << 31), (1 << 32) - 1, []),
     "values": STATES,
-    "otherwise": forms.integer(-VALUE_MAX, VALUE_MAX, None),  # of a raw value not in `values`
+    "otherwise": forms.integer(-VALUE_MAX, VALUE_MAX, None),  # for a raw value not in `values`
     "magnitude": forms.flag(False),
 }
 SIGNAL: dict[str, forms.Field] = {
     **_PLACE,
     **_VALUE,
-    "signal": forms.text(""),  # the name of the signal in the DBC file: it gives its place
+    "signal": forms.text(""),  # name of the signal in the DBC file, which gives the place
     "start": forms.integer(0, 63, None),
     "optional": forms.flag(False),
 }
@@ -99,7 +99,7 @@ ARRAY: dict[str, forms.Field] = {
     **_PLACE,
     **_VALUE,
     "starts": forms.integers(0, 63, []),
-    "signals": forms.texts([]),  # their names in the DBC file: they give the places
+    "signals": forms.texts([]),  # names in the DBC file, which give the places
 }
 FAULT: dict[str, forms.Field] = {
     **_PLACE,

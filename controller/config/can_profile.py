@@ -14,11 +14,11 @@ from safety import signals as s
 
 Table = dict[str, Any]
 STANDARD_MAX = 0x7FF
-OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal has these names
+OWN = ("bms_bad_frames", *rack_sources.ARRAYS)  # no signal may have these names
 NAMES = tuple([name for name in rack_sources.GROUPS if name not in OWN])
 NEEDED = ("rack_voltage_mV", "rack_current_mA", "soc_permille")
 CURRENT_LIMITS = ("charge_current_mA_max", "discharge_current_mA_max")
-STEP_DDEGC_MAX = 2  # row 22 (0.5 K in 30 s) would trip at each step of 1 K
+STEP_DDEGC_MAX = 2  # with steps of 1 K, row 22 (0.5 K in 30 s) would trip at each step
 CELL_ENDS = ("cell_voltage_mV_min", "cell_voltage_mV_max")
 
 
@@ -53,7 +53,9 @@ def read(path: pathlib.Path, tables: Mapping[str, Table], settings: Table) -> di
 
 
 def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Message]) -> None:
-    """The id, from the DBC file where it is named, and whether it has 29 bits."""
+    """Fill in the id, from the DBC file if the row names a message there, and whether it has 29
+    bits.
+    """
     if row["dbc"]:
         if row["dbc"] not in by_dbc:
             not_allowed(file, (*path, "dbc"), row["dbc"], ", ".join(by_dbc) or "settings.dbc")
@@ -70,7 +72,9 @@ def _fill_message(file: str, path: Path, row: Table, by_dbc: Mapping[str, Messag
 def _fill_place(
     file: str, path: Path, row: Table, of: Mapping[str, Table], by_dbc: Mapping[str, Message]
 ) -> None:
-    """Start and length of a row, from the DBC file where it is named, within its message."""
+    """Fill in start and length of a row, from the DBC file if the row names a signal there. Both
+    must fit in the message.
+    """
     if row["message"] not in of:
         not_allowed(file, (*path, "message"), row["message"], ", ".join(of))
     message = of[row["message"]]
@@ -126,7 +130,9 @@ def _fill_signal(row: Table, signal: Signal, *others: Signal) -> None:
 
 
 def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: str) -> None:
-    """Refuse values that make no rack together; table: where the file has them."""
+    """Refuse values that together do not describe a rack; table: the table of the file with
+    them.
+    """
     signals, arrays = found["signals"], found["arrays"]
     for key, names in (("signals", NAMES), ("arrays", tuple(rack_sources.ARRAYS))):
         for name in found[key]:
@@ -140,7 +146,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
     for name, row in signals.items():
         low, high = next((each[2:4] for each in s.RACK_INPUTS if each[0] == name), row["range"])
         if name == "rack_voltage_mV" and rack_sources.CHARGE_MV in signals:
-            low = -high  # it is compared with the limits
+            low = -high  # the value is compared with the limits of the rack
         if not low <= row["range"][0] <= row["range"][1] <= high:
             not_allowed(file, (table, name, "range"), row["range"], f"within {low}..{high}")
     ends = [name for name in CELL_ENDS if name in signals]
@@ -158,7 +164,7 @@ def check_values(file: str, found: Mapping[str, Table], table: str, of_arrays: s
 
 
 def _check_periods(file: str, sent: Mapping[str, Table]) -> None:
-    """Each period is a multiple of the shortest, by which the driver counts."""
+    """Require that each period is a multiple of the shortest period, by which the driver counts."""
     shortest = min([row["period_ms"] for row in sent.values()] or [1])
     for name, row in sent.items():
         if row["period_ms"] % shortest:

@@ -31,13 +31,13 @@ from controller.core.base import hint_sources
 from controller.forms.refusal import ConfigError, Path, dotted
 from controller.rows import proof_intervals
 
-REFUSALS_MAX = 8  # of one file, that a report passes over
+REFUSALS_MAX = 8  # most refusals in one file that a report skips
 COIL_WRITES_PER_EXPIRY = 5  # a permit must outlast three lost writes in a row
 
 
 def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
-    """(Config, [line of each refusal]) of a file that may lack required equipment. For a report
-    only: a cabinet must never run on it. Raises ConfigError for any other mistake.
+    """(Config, [line of each refusal]) of a file that may lack required equipment. The Config is
+    only for a report: a cabinet must never run on it. Raises ConfigError for any other mistake.
     """
     missing: list[str] = []
     lines: list[str] = []
@@ -52,8 +52,8 @@ def survey(path: str | PathLike[str]) -> tuple[Config, list[str]]:
 
 
 def refusals(path: str | PathLike[str]) -> list[str]:
-    """Lines of all that a file lacks, each with what is required or who may accept it, and of the
-    first other mistake; [] for a file that is accepted.
+    """A line for each thing that a file lacks, with what is required or who may accept it, and a
+    line for the first other mistake. [] for an accepted file.
     """
     missing: list[str] = []
     lines: list[str] = []
@@ -73,7 +73,7 @@ def load(
 ) -> Config:
     """Config of the file at `path` and the layers above it. Raises ConfigError.
 
-    missing: as in topology.build. tick_ms: of a simulation, instead of the type's.
+    missing: as in topology.build. tick_ms: tick of a simulation, instead of the tick of the type.
     """
     return _read(path, missing, tick_ms)[1]
 
@@ -85,12 +85,14 @@ def with_doubts(path: str | PathLike[str]) -> tuple[Config, tuple[str, ...]]:
 
 
 def carried_over(path: str | PathLike[str], lines: list[str]) -> Config:
-    """Config of a file of an earlier version. lines: gets one for each key to change by hand."""
+    """Config of a file of an earlier version. lines: gets a line for each key to change by hand."""
     return _read(path, earlier=lines)[1]
 
 
 def without_refused(path: str | PathLike[str]) -> tuple[Config | None, list[str]]:
-    """(Config of a refused file without its refused keys, or None; these keys), for a report."""
+    """(Config, refused keys) of a refused file, made without these keys, for a report. Config is
+    None if no Config can be made.
+    """
     missing: list[str] = []
     left_out: list[tuple[str, Path]] = []
     config = None

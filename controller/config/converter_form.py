@@ -19,12 +19,13 @@ def _stored(default: str | None) -> forms.Field:
     return forms.passing(_is_stored, '"yes", "no" or "not stated"', default)
 
 
-# In [settings] for all that is written; in a frame, a step, a command or a register for itself.
+# In [settings] these keys apply to everything that is written; elsewhere to one frame, step,
+# command or register.
 WEAR: dict[str, forms.Field] = {
     "stored": _stored(wear.NOT_STATED),
     "writes_per_day_max": forms.integer(0, 86_400, 0),
 }
-# Of families whose writes no budget could hold back: each is a set-point or a permit.
+# For families in which each write is a set-point or a permit, so that no budget may delay it.
 UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
 OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
@@ -38,8 +39,9 @@ def _are_models(value: Any) -> bool:
     return bool(every) and all([type(each) is int and 1 <= each < 0xFFFF for each in every])
 
 
-# Where a register lies. With `model` the address counts from the ID register of that SunSpec model;
-# of several ids the device has one; `instance`: which of them in the chain.
+# Where a register is. With `model` the address counts from the ID register of that SunSpec model.
+# If several ids are named, the device has one of them. `instance`: number of the model in the
+# chain.
 PLACE: dict[str, forms.Field] = {
     "address": forms.integer(0, 65535),
     "model": forms.passing(_are_models, "a SunSpec model id 1..65534, or a list of them", None),
@@ -62,14 +64,14 @@ SETTINGS: dict[str, forms.Field] = {
     "control_period_ms": forms.integer(20, 5000),
     "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
     **TIMES,
-    "repeat_ms": forms.integer(0, 600_000),  # all frames of a set-point are written again; 0: no
+    "repeat_ms": forms.integer(0, 600_000),  # of all frames of a set-point; 0: none is repeated
     "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
     "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
     "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # what restarts it
     "watchdog_s": forms.number(0, 86_400),  # the device then does what `on_loss` says
     "on_loss": forms.text(),
-    "holds_faults": forms.flag(False),  # it shows a fault until [[start]] clears it
-    "enable_input": forms.flag(False),  # by its document it has a contact that stops it
+    "holds_faults": forms.flag(False),  # the device shows a fault until [[start]] clears it
+    "enable_input": forms.flag(False),  # its document names a contact that stops the device
     **WEAR,
     **READS,
 }
@@ -84,7 +86,7 @@ SETPOINT_VALUE: dict[str, forms.Field] = {
     "scale_by": forms.choice(("", "rated_W"), ""),
     **dict.fromkeys(("charge", "discharge", "idle"), _RAW),  # of a mode
     "equals": _RAW,  # of a constant
-    "release": _RAW,  # it gives the power back to the device: never written
+    "release": _RAW,  # would give the power back to the device, so it is never written
 }
 SETPOINT: dict[str, forms.Field] = {
     **PLACE,

@@ -66,8 +66,8 @@ def parts(file: str, top: Table, made: Made) -> Table:
 
 
 def _check_signs(file: str, registers: dict[str, Register]) -> None:
-    """Refuse a current or power of the DC side whose direction is not stated: a magnitude looks
-    like a current that always discharges.
+    """Refuse a current or power of the DC side whose direction is not stated, because a magnitude
+    would look like a current that always discharges.
     """
     has_way, is_way = DIRECTION in registers, False
     for name in SIGNED:
@@ -90,7 +90,9 @@ def _check_signs(file: str, registers: dict[str, Register]) -> None:
 
 
 def _check_states(file: str, registers: dict[str, Register]) -> None:
-    """Refuse states of which none runs, or none has stopped: no stop would ever be seen."""
+    """Refuse states without one that means "runs" or without one that means "stopped", because then
+    no stop would ever be seen.
+    """
     states = {*registers["state"].values.values()} if "state" in registers else PCS_STATES
     if not (states <= PCS_STATES and states & RUNS and states & STOPPED):
         allowed = "states 0..7, with 3 or 4 (it runs), and 0, 1 or 7 (it has stopped)"
@@ -145,7 +147,9 @@ def _check_role(file: str, path: Path, value: Table) -> None:
 
 
 def _check_release(file: str, path: Path, value: Table, keys: tuple[str, ...]) -> None:
-    """Refuse a written value that gives the power back to the device: 0 W must be held."""
+    """Refuse a written value that gives the power back to the device, because the device must hold
+    0 W.
+    """
     for key in keys:
         if value["release"] is not None and value[key] == value["release"]:
             allowed = "a value that holds the power; this one is `release`"
@@ -170,8 +174,9 @@ def _places(file: str, frames: list[SetpointFrame]) -> set[int]:
 
 
 def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
-    """Refuse an idle mode that is also a charge or discharge in two forms. A magnitude of both ways
-    would go the wrong way for one frame. A number behind the mode is unknown when it is written.
+    """Refuse an idle mode that is also a charge or discharge in two forms. If one magnitude serves
+    both ways, the power would go the wrong way for one frame. A number that is written after the
+    mode is not known yet when the mode is written.
     """
     for at, frame in enumerate(frames, 1):
         others = [each.role for one in frames if one is not frame for each in one.values]
@@ -200,7 +205,7 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
         not_allowed(file, (*path, "function"), 6, "16 for a value of two registers")
     if is_write:
         _check_apart(file, (*path, "address"), register.address, register.words, taken)
-        if path[0] == "setup":  # a start may write a register twice, as a pulse
+        if path[0] == "setup":  # only a start may write a register twice, as a pulse
             taken |= set(range(register.address, register.address + register.words))
     raws = {"value": [fields["value"]], "equals": fields["equals"]}
     _check_fit(file, path, register, raws)
@@ -210,8 +215,8 @@ def _step(file: str, path: Path, table: Table, made: Made, taken: set[int]) -> S
 
 
 def _check_starts(file: str, found: Table) -> None:
-    """Refuse a start that is also a set-up or a stop. The gate tells them by register and value: it
-    would hold back the set-up, or let the start pass.
+    """Refuse a start that is also a set-up or a stop. The gate distinguishes frames only by
+    register and value, so it would refuse the set-up, or let the start pass at any time.
     """
     for at, step in enumerate(found["start"], 1):
         for name in ("setup", "stop") if step.function in WRITES else ():
@@ -238,7 +243,7 @@ def _check_apart(file: str, path: Path, address: int, words: int, taken: set[int
 
 
 def _check_watchdog(file: str, settings: Table, heartbeat: Table, read_ms: int) -> None:
-    """Refuse a watchdog that what this family repeats would not feed in time."""
+    """Refuse a watchdog that the repeated set-point, heartbeat or read would not feed in time."""
     kind, watchdog_s = settings["watchdog"], settings["watchdog_s"]
     key, period_ms = {
         "setpoint": ("settings.repeat_ms", settings["repeat_ms"]),

@@ -1,5 +1,5 @@
-"""Converters: the gate of their frames. Of those by registers also what they lack, and what check
-says of them.
+"""Converters: the gate of their frames. For converters by registers also their gaps, and the facts
+that `firebreak check` prints.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from drivers.register_codec import INTEGERS
 from drivers.setpoint_form import Frame
 from safety.signals import PCS_FAULT
 
-# equipment of [not_fitted]: what a person accepts
+# {equipment of [not_fitted]: text about what a person accepts with it}
 RESTS = {
     "pcs_faults": "reports no fault bits: stage 59c does not see a fault of it",
     "pcs_state": 'reports no state "fault" (row 59); without any state row 56 takes the command',
@@ -74,13 +74,15 @@ def check(values: Values, config: Config) -> None:
 
 
 def _is_tracked(config: Config, device: Device) -> bool:
-    """Whether load tracking asks this converter for set-points."""
+    """True if load tracking asks this converter for set-points."""
     rated_W = config.unit_tables[device.index]["rated_W"]
     return config.control["track_dead_band_W"] <= rated_W
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
-    """A text stops nothing: without a contact only channel B takes the permit away."""
+    """Refuse a converter that nothing stops. A stop by a frame is not enough: without a contact
+    only channel B removes the permit.
+    """
     if not config.topology.second_channel:
         problem = f'is "none", and nothing stops device.{device.name} if the controller dies'
         allowed = '"fitted", or a profile with a watchdog, or one with enable_input = true, by wire'
@@ -131,7 +133,7 @@ def words_of(config: Config, device: Device) -> Iterator[str]:
 def gate(
     device: Device, rated_W: int, place: Callable[[int], int] = lambda address: address
 ) -> ConverterGate:
-    """The gate of a converter by registers, by its profile alone. place: as of FormGate."""
+    """The gate of a converter by registers, made only from its profile. place: see FormGate."""
     profile = device.profile
     writes = []
     for is_start, sequence in ((True, profile.start), (False, profile.stop + profile.setup)):

@@ -22,7 +22,8 @@ from controller.forms.refusal import in_unit, not_allowed
 from safety import frame, matrix, parameters, peer
 
 _STAGES: tuple[tuple, ...] = matrix.STAGES
-# Frames of channel B that may be lost in a row. Below this, noise on the line drops the permit.
+# This many frames of channel B in a row may be lost. With a lower number, noise on the line would
+# drop the permit.
 LOST_FRAMES_MIN = 3
 EXPIRY_TICKS_MIN = frame.FRAME_EVERY_TICKS * (LOST_FRAMES_MIN + 1)  # and the spare ticks
 
@@ -61,7 +62,7 @@ def _check_rating(values: Values, config: Config, number: int, table: dict[str, 
 
 
 def _check_reach(values: Values, config: Config, number: int, table: dict[str, int]) -> None:
-    """Refuse a rack whose full voltage or rated current the profile of its BMS does not take."""
+    """Refuse a rack whose full voltage or rated current is out of range in its BMS's profile."""
     profile = config.topology.required("bms", number - 1).profile
     for key, name, each in (
         ("cells", "rack_voltage_mV", table["charge_end_mV"]),
@@ -76,7 +77,7 @@ def _check_reach(values: Values, config: Config, number: int, table: dict[str, i
 
 
 def _check_forming(values: Values, config: Config) -> None:
-    """Refuse a converter that forms an island without the contact that tells the kernel of it."""
+    """Refuse a converter that forms an island if no contact shows the island to the kernel."""
     for unit, forms in enumerate(config.topology.forming, 1):
         if forms and config.topology.mapped("source_code") is None:
             path, _ = entry_of(values, ("unit", str(unit), "can_form"))
@@ -109,7 +110,9 @@ def _check_armed(values: Values, config: Config) -> None:
 
 
 def _check_cells(values: Values, config: Config) -> None:
-    """Racks on one DC bus are in parallel: different numbers of cells would short-circuit them."""
+    """Refuse racks on one DC bus with different numbers of cells. The racks are in parallel, so the
+    difference of their voltages would drive a short-circuit current.
+    """
     first: dict[int, int] = {}
     racks = config.rack_tables
     for rack, unit in enumerate(config.topology.rack_units):
@@ -120,7 +123,7 @@ def _check_cells(values: Values, config: Config) -> None:
 
 
 def _check_fault_contact(values: Values, config: Config) -> None:
-    """A slow BMS, or a BMS without cell voltages, must be able to stop the cabinet by wire."""
+    """Require that a slow BMS, or a BMS without cell voltages, can stop the cabinet by wire."""
     bms = [device for device in config.devices if device.role == "bms"]
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
         why = ""
@@ -145,7 +148,9 @@ def _check_expiry(values: Values, config: Config) -> None:
 
 
 def _check_frames(values: Values, config: Config) -> None:
-    """Refuse an expiry that is too short: one or two lost frames would drop channel B's permit."""
+    """Refuse an expiry that is so short that one or two lost frames would drop channel B's
+    permit.
+    """
     tick_ms = config.tick_ms
     least_ms, most_ms = _expiry_ms_min(tick_ms), schema.CABINET["permit_expiry_ms"].allowed[1]
     if not config.topology.second_channel or config.cabinet["permit_expiry_ms"] >= least_ms:
@@ -164,7 +169,9 @@ def _expiry_ms_min(tick_ms: int) -> int:
 
 
 def _check_link(values: Values, config: Config) -> None:
-    """Refuse a line to channel B that is too slow: a frame must end before the next one is due."""
+    """Refuse a line to channel B that is too slow. A frame must end before the next frame
+    is due.
+    """
     due_ms = frame.FRAME_EVERY_TICKS * config.tick_ms
     fast_Bd = [baud_Bd for baud_Bd in bus_schema.BAUDS_BD if time_chain.frame_ms(baud_Bd) <= due_ms]
     if config.channel_b and config.channel_b.baud_Bd not in fast_Bd:
@@ -201,7 +208,7 @@ def _check_ends(values: Values, number: int, table: dict[str, int]) -> None:
 
 
 def _check_stages(values: Values) -> None:
-    """A stage clears on the milder side of its set."""
+    """Require that the `clear` of a stage is on the milder side of its `set`."""
     for stage in _STAGES:
         name, sense = stage[matrix.S_ID], stage[matrix.S_SENSE]
         if name in STAGE_SET_FROM:
@@ -217,7 +224,9 @@ def _check_stages(values: Values) -> None:
 
 
 def _check_ladders(values: Values) -> None:
-    """Stages on one feature stay in the order of the matrix: a warning comes before a stop."""
+    """Require that stages on one feature stay in the order of the matrix, so that a warning comes
+    before a stop.
+    """
     entries = values.entries
     for low, high in ladders(values.chemistry):
         sense = low[matrix.S_SENSE]

@@ -1,5 +1,5 @@
-"""The messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left out: most
-of a file is of foreign messages.
+"""The messages and signals (BO_, SG_) of a DBC file. A signal that cannot be read is left out,
+because most messages of such a file are foreign.
 """
 
 import pathlib
@@ -13,14 +13,15 @@ from controller.system.regular_file import link_opener
 FRAME_BITS, BYTES_MAX = 64, 4 << 20
 _SIGNAL_START = "SG_ "
 _STRING = re.compile(r'"[^"]*"')
-# Few digits: Python makes of 1e99999999 a number of 100 million digits.
+# Only a few digits are allowed, because Python would make a number of 100 million digits from
+# 1e99999999.
 _NUMBER = r"([+-]?[\d.]{1,24}(?:[eE][+-]?\d{1,2})?)"
 _MESSAGE = re.compile(r"BO_ +(\d{1,10}) +(\w+) *: *\d+ +\w+")
 _SIGNAL = re.compile(
     r"SG_ +(\w+)(?: +(M|m\d{1,9}))? *: *(\d{1,3}) *\| *(\d{1,3}) *@ *([01]) *([+-]) *"
     rf"\( *{_NUMBER} *, *{_NUMBER} *\) *\[[^\]]*\] *\"\" .*"
 )
-_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")  # on a signal above it
+_LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")  # of a signal above
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
 
 
@@ -76,7 +77,9 @@ def _signal(parts: re.Match[str]) -> Signal:
 
 
 def _bits(signal: Signal) -> int:
-    """The bits of the frame that a signal takes, as a mask; 0: none, or beyond its end."""
+    """The bits of the frame that a signal takes, as a mask; 0: it takes none, or lies beyond the
+    end of a frame.
+    """
     if not signal.is_big:
         return (1 << signal.bits) - 1 << signal.start
     order = [byte * 8 + bit for byte in range(FRAME_BITS // 8) for bit in range(7, -1, -1)]

@@ -1,8 +1,8 @@
 """Registers of a device as named values by its profile, or why a value is refused.
 
-The codecs and the drivers of the box decode, and nothing else. A register is decoded alone as soon
-as its words are known. Beside that the driver itself reads the capture as if it were the device:
-what the driver stores is what a cabinet would use.
+Only the codecs and the drivers of the box decode. A register is decoded alone as soon as its words
+are known. In addition the driver itself reads the capture as if it were the device: a cabinet would
+use the values that the driver stores.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ from drivers.setpoint_form import Frame
 from drivers.steps import StepError
 
 BITS = (1, 2)
-HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: that reads the same}
+HOLDS = {5: 1, 15: 1, 6: 3, 16: 3}  # {function that writes: function that reads the same values}
 ANY = 0  # function of words whose function is not known
 MORE_STEPS, STEP_US = 200, profile_bench.TICK_US  # after the last event
-GAP_US = 60_000_000  # of a longer silence the driver reads the last minute only
+GAP_US = 60_000_000  # of a longer silence the driver runs only through the last minute
 
 
 class Memory:
@@ -34,7 +34,7 @@ class Memory:
         self._known: dict[int, dict[int, int]] = {}
 
     def put(self, function: int, address: int, words: tuple[int, ...]) -> None:
-        """Keep words from an address on. function: ANY for each."""
+        """Keep words from an address on. function: the function that read them, or ANY."""
         every = (1, 2, 3, 4) if function == ANY else (HOLDS.get(function, function),)
         for each in every:
             table = self._known.setdefault(each, {})
@@ -42,7 +42,9 @@ class Memory:
                 table[at] = word
 
     def data(self, function: int, address: int, count: int, holes: bool = False) -> bytes | None:
-        """The bytes of words, or a byte of each bit. None: one is not known; holes: it is 0."""
+        """The bytes of words, or a byte for each bit. None: a word or bit is not known; with holes
+        it counts as 0 instead.
+        """
         table = self._known.get(function, {})
         words = [table.get(at, 0 if holes else None) for at in range(address, address + count)]
         if None in words:
@@ -66,7 +68,7 @@ class Decoder:
     def take(
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
-        """Take what the device holds from now on."""
+        """Take words that the device holds from now on."""
         function = HOLDS.get(function, function)
         self.memory.put(function, address, words)
         if self.profile.models:
@@ -79,7 +81,7 @@ class Decoder:
                 yield from self._decode(time_us, register)
 
     def registers(self) -> Iterator[Register]:
-        """The registers that are decoded alone: of a family whose codec needs no other one."""
+        """The registers that can be decoded alone, because their codec needs no other register."""
         for each in (*self.profile.registers.values(), *self.profile.identity.values()):
             if hasattr(each, "function") and hasattr(each, "word_order"):
                 yield from _each(each)
@@ -161,12 +163,12 @@ class Registers(Changes):
     def take(
         self, time_us: int, function: int, address: int, words: tuple[int, ...]
     ) -> Iterator[Found]:
-        """Take what the device holds from now on; give each value that has changed."""
+        """Take words that the device holds from now on. Yields each value that has changed."""
         yield from self.new(self._decoder.take(time_us, function, address, words))
         self._run_until(time_us)
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
-        """{signal: (value, unit)} of what the driver stores of the capture; each signal's last."""
+        """{signal: (value, unit)}: the last value of each signal that the driver stored."""
         self._run_until(time_us + MORE_STEPS * STEP_US)
         stored = self._bench.shelf.taken()
         return {name: each for name, each in stored.items() if name[-5:] != "_hash"}
@@ -176,7 +178,7 @@ class Registers(Changes):
             self.refused.add(of_misfit(time_us, misfit, ""))
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores nothing, as far as it says; "" if it does not."""
+        """Why the driver stores nothing; "" if it gives no reason."""
         if has_stored:
             return ""
         device = self._bench.device
@@ -209,7 +211,7 @@ def _is_in(register: Register, function: int, address: int, count: int) -> bool:
 
 
 def _each(register: Register) -> Iterator[Register]:
-    """The register; of an array each of its values."""
+    """The register itself, or each value of an array as a register."""
     if register.words == 0 or getattr(register, "count", 1) == 1:
         yield register
         return
@@ -219,7 +221,7 @@ def _each(register: Register) -> Iterator[Register]:
 
 
 class Bench:
-    """The driver of a profile beside a memory that answers its reads; writes are not answered."""
+    """The driver of a profile with a memory that answers its reads. Its writes get no answer."""
 
     def __init__(self, profile: Profile, rated_W: int, memory: Memory) -> None:
         self.device, self.shelf = profile_bench.build(profile, rated_W)
@@ -228,7 +230,9 @@ class Bench:
         self._now_us = 0
 
     def run_until(self, time_us: int) -> Iterator[Misfit]:
-        """Let the driver read until then; values of a rack that do not fit its limits."""
+        """Let the driver read until time_us. Yields the values of a rack that do not fit its
+        limits.
+        """
         self._now_us = max(self._now_us, time_us - GAP_US)
         while self._now_us <= time_us:
             before = getattr(self.device, "misfit", None)
@@ -256,8 +260,8 @@ class Bench:
 
 
 def held(profile: Profile, memory: Memory, function: int, address: int, count: int) -> bytes | None:
-    """The data of the reply to a read. None: no word of it is known, or not each that a register of
-    the profile has.
+    """The data of the reply to a read. None: no word of it is known, or a word that belongs to a
+    register of the profile is not.
     """
     every = range(address, address + count)
     if not any([memory.data(function, at, 1) is not None for at in every]):

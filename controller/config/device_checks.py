@@ -49,7 +49,7 @@ def _check_roles(values: Values, topology: Topology) -> None:
 
 
 def _roles_needed(topology: Topology) -> list[str]:
-    """The first role of all fitted equipment, and the third I/O module if a contact needs it."""
+    """The first role of each fitted equipment, and the third I/O module if a contact needs it."""
     absent = [role for name in topology.not_fitted for role in equipment.EVERY[name].roles]
     roles = [one.roles[0] for one in equipment.EQUIPMENT.values() if one.roles]
     roles = [role for role in roles if role not in absent]
@@ -120,7 +120,7 @@ def _check_mapping(values: Values, topology: Topology, key: str, needed: list[st
             not_allowed(values.file(*path), path, name, "each name once")
     for name in [name for name in needed if name not in names]:
         homes = [role for role, inputs in schema.INPUT_NAMES.items() if name in inputs]
-        # inputs have one module; a missing output is reported at the first one
+        # An input has one module. A missing output is reported at the first of its modules.
         module = topology.device(homes[0] if homes else "io_1")
         own = equipment.of_signal(name)[:1]
         unarmed = _unarmed(equipment.rows_of_input(name)) if key == "inputs" else ""

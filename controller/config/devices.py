@@ -13,9 +13,9 @@ from controller.forms.refusal import ConfigError, not_allowed
 from drivers.profile import Profile
 from safety import signals
 
-# safety/README.md promises for a dead controller: permits gone, the panel's contact at fault, fan
-# running, red lamp on (A51). All coils of an expired module are 0, so the wiring of these outputs
-# is fixed. The wiring of the others is free.
+# safety/README.md promises for a dead controller: the permits drop, the contact of the panel shows
+# a fault, the fan runs, the red lamp is on (A51). All coils of an expired module are 0, so the
+# wiring of these outputs is fixed. The wiring of the others is free.
 PLAIN_ONLY = ("pcs_enable_ok", "contactor_supply_ok", "supervisory_ok", "aux_load_ok")
 METERS = ("meter_grid", "meter_load")
 OF_METERS = {"meter_grid": ("rated_W",), "meter_load": ("rated_W", schema.BUFFER)}
@@ -39,7 +39,7 @@ class Device:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     setpoint_ms: int
-    settings: dict[str, int]  # of a site device: {parameter of its role: integer}; see _settings
+    settings: dict[str, int]  # {parameter of its role: integer} of a site device; see _settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def read(
     racks: int,
     not_fitted: Iterable[str],
 ) -> Device:
-    """Device of table `name`. not_fitted: names of equipment."""
+    """The device of table `name`. not_fitted: names of equipment that is not fitted."""
     role = values.need("device", name, "role")
     profile = _profile(values, name, role)
     bus = _bus_of(values, name, role, profile.family, buses)
@@ -126,7 +126,9 @@ def read(
 
 
 def _settings(values: Values, name: str, role: str) -> dict[str, int]:
-    """{parameter: integer} of a site device, what is given of a meter of the cabinet."""
+    """{parameter: integer} of a site device. Of a meter of the cabinet only the given
+    parameters.
+    """
     found: dict[str, int] = {}
     for key in OF_METERS.get(role, ()):
         if ("device", name, key) in values.entries:
@@ -172,7 +174,7 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 
 def facts_of(role: str) -> list[str]:
-    """Keys of a device with this role that its data sheet states instead of its profile."""
+    """Keys that the data sheet of a device with this role states, instead of its profile."""
     return [key for key, (_, of_roles) in schema.FACTS_OF_DEVICE.items() if role in of_roles]
 
 
@@ -195,7 +197,7 @@ def bus_kinds(role: str, family: str) -> tuple[str, ...]:
 
 
 def key_of_address(profile: Profile) -> str:
-    """The key of the device's address, "" for a BMS whose frames carry none."""
+    """The key of the device's address; "": a BMS whose frames contain no address."""
     if profile.settings.get("node_stride") == 0:
         return ""
     return "node" if profile.family == profile_form.CAN_BMS else "unit_id"

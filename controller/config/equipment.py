@@ -15,7 +15,7 @@ UNREPORTED = {
     "bms_sensors": "which sensors are invalid",
     "bms_limits": "limits of its current",
 }
-# What a converter may lack, and the features that rest on it; converters.py says how.
+# Equipment that a converter may lack: {name: (words, features that need it)}. See converters.py.
 OF_CONVERTERS = {
     "pcs_faults": ("fault bits", (m.F_PCS_FAULT_LEVEL,)),
     "pcs_state": ("state", (m.F_PCS_BEYOND_PERMILLE, m.F_PCS_SHORT_PERMILLE, m.F_PCS_IN_FAULT)),
@@ -23,8 +23,9 @@ OF_CONVERTERS = {
     "pcs_heartbeat": ("heartbeat", (m.F_PCS_SILENCE_LEVEL,)),
     "pcs_watchdog": ("watchdog or enable input", (m.F_PCS_SILENCE_LEVEL,)),
 }
-# A register map or CAN table that no reading proves ("map only"): whose, and the roles of these
-# devices. maps.py says which devices; a type need not permit it, for its sites choose devices too.
+# {acceptance of a map that no reading proves ("map only"), a register map or CAN table: (kind of
+# device, its roles)}. maps.py finds the devices. A type need not permit it, because its sites
+# choose devices.
 MAPS = {
     "pcs_map": ("converter", ("pcs",)),
     "bms_map": ("rack BMS", ("bms",)),
@@ -37,7 +38,7 @@ MAPS = {
     "site_device_map": ("site device", roles.OF_DEVICES),
 }
 STORED = "pcs_stored"  # load tracking may wear out the flash of a converter
-# A type need not permit these: its sites choose the devices.
+# A type need not permit these, because its sites choose the devices.
 OF_DEVICES = (*MAPS, STORED)
 EQUIPMENT = records.EQUIPMENT | {
     "shunt_trip": Equipment("trip of the breaker upstream", outputs=("shunt_trip_on",)),
@@ -64,9 +65,10 @@ REQUIRED = (
     "permit_1_closed",
     "permit_2_closed",
 )
-# Contacts that a cabinet may leave out without an acceptance: without them every row acts.
+# Contacts that a cabinet may leave out without an acceptance, because every row acts without them.
 OPTIONAL = ("source_code",)
-# Every name that a file may lack. A contact of REQUIRED cannot be accepted; a report names it.
+# Everything that a file may lack. A missing contact of REQUIRED cannot be accepted; reports name
+# it.
 EVERY = EQUIPMENT | {name: Equipment(name, inputs=(name,)) for name in REQUIRED}
 INPUTS = tuple([row[0] for row in CABINET_INPUTS])
 # A cabinet may have no output for these demands. Their rows stay armed, without that effect.
@@ -81,14 +83,18 @@ def not_reported(name: str) -> str:
 
 
 def rows_of(name: str) -> tuple[int, ...]:
-    """Rows with a stage that needs this equipment or this contact of REQUIRED, rising."""
+    """Numbers of the rows with a stage that needs this equipment, or this contact of REQUIRED,
+    sorted.
+    """
     if name in MAPS:
         return rows_read_by(MAPS[name][1], INPUTS if name == "io_map" else ())
     return _rows([stage for stage in m.STAGES if _needs(stage, name)])
 
 
 def rows_read_by(devices: Iterable[str], inputs: Iterable[str]) -> tuple[int, ...]:
-    """Rows with a feature that these roles, or one of these contacts, give, rising."""
+    """Numbers of the rows with a feature that comes from these roles or from one of these contacts,
+    sorted.
+    """
     found = []
     for stage in m.STAGES:
         for each in records.features(stage):
@@ -107,10 +113,12 @@ def rows_of_input(name: str) -> tuple[int, ...]:
 
 
 def _needs(stage: tuple, name: str) -> bool:
-    """A value that a BMS does not report is needed unless the BMS itself replaces the stage."""
+    """True if a stage needs this equipment. It does not need a value that the BMS does not report
+    if the BMS itself replaces the stage.
+    """
     demand = stage[m.S_DEMAND]
     if name == "shunt_trip" and demand[m.D_DC] == m.DC_OPEN_ONLY_AT_ZERO:
-        return True  # the breaker ends the current, because the contactors may not
+        return True  # there the breaker must end the current, because contactors may not
     if name in OF_CONVERTERS:
         return stage[m.S_SCOPE] == UNIT and stage[m.S_FEATURE] in OF_CONVERTERS[name][1]
     if name in _DEMANDS:

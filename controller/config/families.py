@@ -29,12 +29,12 @@ from drivers.site_device import SiteDevice
 from safety import matrix as m, signals as s
 
 SECOND_US = 1_000_000
-SIGN_PERMILLE = 200  # of the rating, from which the direction of a rack's current is compared
+SIGN_PERMILLE = 200  # below this part of the rating no direction of a current is compared
 SETPOINT, BEAT, COMMAND = "write setpoint", "write heartbeat", "write to BMS"
 SETPOINT_REGISTERS = 2  # a 32-bit set-point in one write
 Bms = CanBms | RegisterBms
 BMS: dict[str, type[CanBms] | type[RegisterBms]] = {CAN_BMS: CanBms, REGISTER_BMS: RegisterBms}
-Sent = tuple[str, rtu.Request, int]  # what, the request, its period in us
+Sent = tuple[str, rtu.Request, int]  # (what it is, the request, its period in us)
 Driver = Bms | SunSpecPcs | RegisterPcs | Meter | IoModule | Sensor | SiteDevice
 
 
@@ -87,7 +87,7 @@ def _bms(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Bms:
     least_W = config.unit_tables[unit]["rated_W"] * SIGN_PERMILLE // 1000
 
     def flow() -> int:
-        """The converter's power from a part of its rating on: below, losses hide the direction."""
+        """The converter's power above a part of its rating. Below it losses hide the direction."""
         power_W = sink.inp[power_at]
         return power_W if abs(power_W) >= least_W else 0
 
@@ -110,7 +110,9 @@ def _meter(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Mete
 
 
 def connection_W(config: Config) -> int:
-    """The rating of a meter that states none: what the connection and the converters carry."""
+    """The rating of a meter whose file states none: the power of the connection and of the
+    converters.
+    """
     limits_W = [config.control[f"grid_{way}_W_max"] for way in ("import", "export")]
     return max(limits_W) + sum([each["rated_W"] for each in config.unit_tables])
 
@@ -131,7 +133,9 @@ def _sensor(config: Config, device: Device, sink: Sink, layout: s.Layout) -> Sen
 def _check_value(
     config: Config, profile: Profile, name: str, signal: tuple, span: tuple[int, int]
 ) -> None:
-    """Unit and range of the signal, and its rows' thresholds: else an armed row never trips."""
+    """Refuse a signal with a wrong unit, or with a range that does not contain the thresholds of
+    its rows, because then an armed row would never trip.
+    """
     (low, high), (_, unit, signal_low, signal_high, _) = span, signal
     place = f"{profile.path.name}: registers.{name}"
     unit = LFL_UNIT if name == "concentration" else unit
@@ -152,7 +156,7 @@ def _detector(names: tuple[str, ...], first: int) -> dict[str, int]:
 
 
 _CLIMATE = {"air_temperature": s.AIR_TEMPERATURE_DDEGC, "humidity": s.HUMIDITY_PERMILLE}
-# role: (group, {name in the profile: place of its value})
+# {role: (freshness group, {name in the profile: place of its value})}
 SENSORS: dict[str, tuple[int, dict[str, int]]] = {
     "gas_1": (s.G_GAS_1, _detector(("concentration",), s.GAS_1_LFL_PERMILLE)),
     "gas_2": (s.G_GAS_2, _detector(("concentration",), s.GAS_2_LFL_PERMILLE)),
@@ -218,7 +222,7 @@ def _site_writes(driver: SiteDevice) -> list[Sent]:
     found = []
     for each in [each for each in registers if "write" in each.direction]:
         write, read_back = driver.write_and_read_of(each.name)
-        # while the value changes all the time
+        # the busiest case: the value changes all the time
         period_us = min(each.pause_ms, each.repeat_ms) * 1000
         found.append((f"write {each.name}", write, period_us))
         if each.read_back:
@@ -240,7 +244,7 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     """The frames of a set-point that changes all the time, and what is repeated beside them."""
     writes = driver.writer.all_of_zero()
     pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
-    period_us = len(writes) * pause_ms * 1000  # one frame after the other
+    period_us = len(writes) * pause_ms * 1000  # because each frame waits for the one before
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
     found = [(name, each, period_us) for name, each in zip(names, writes)]
     found += [_read(*each) for each in (*driver.periodic(), *_serial(device))]

@@ -1,4 +1,4 @@
-"""Values of a capture by a profile, and refusals, which are counted."""
+"""Values that a profile reads from a capture, and refusals of values with their counts."""
 
 import re
 from collections.abc import Container, Iterable, Iterator
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from drivers.rack_bms import EXTREMES
 
 NO_LIMITS = "no charge voltage has come, by which it is judged"
-KINDS_MAX = 1000  # a foreign file may have a new kind in each line
+KINDS_MAX = 1000  # because each line of a foreign file may have a new kind of refusal
 _NUMBER = re.compile(r"\b[-+.\dA-F]+\b")
 
 
@@ -22,7 +22,7 @@ class Value(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A value, or a whole reading, that does not count; the first of `times`."""
+    """A value, or a whole reading, that does not count. It is the first of `times` such cases."""
 
     time_us: int
     name: str
@@ -36,7 +36,9 @@ Misfit = tuple[str, int, int, int]  # signal, value, lowest, highest
 
 
 class Refused:
-    """Refusals: of each signal each kind of reason once, with the numbers of the first."""
+    """Refusals. Each kind of reason counts once for a signal, with the numbers of its first
+    case.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str, str], Refusal] = {}
@@ -62,22 +64,26 @@ class Refused:
 
 
 class Changes:
-    """What has changed in a capture. `last`: of each name; `others`: ids of no message."""
+    """Changes in a capture. `last`: the last value of each name; `others`: ids that belong to no
+    message.
+    """
 
     def __init__(self) -> None:
         self.refused, self.others = Refused(), set[int]()
         self.last: dict[str, Found] = {}
 
     def end(self, time_us: int) -> dict[str, tuple[int, str]]:
-        """{signal: (value, unit)} of what the driver stores of the capture; each signal's last."""
+        """{signal: (value, unit)}: the last value of each signal that the driver stored."""
         raise NotImplementedError
 
     def fault(self, time_us: int, has_stored: bool) -> str:
-        """Why the driver stores nothing at that time, "" if it has stored and still does."""
+        """Why the driver stores nothing at that time; "": it has stored values and still stores
+        them.
+        """
         raise NotImplementedError
 
     def new(self, every: Iterable[Found]) -> Iterator[Found]:
-        """Each that differs from the last one of its name; refusals are counted."""
+        """Yield each value that differs from the last value of its name. Count the refusals."""
         for found in every:
             if isinstance(found, Refusal):
                 self.refused.add(found)
@@ -87,7 +93,7 @@ class Changes:
 
 
 def unit_of(name: str) -> str:
-    """The unit at the end of a name, as far as the number of a cell or module follows it."""
+    """The unit at the end of a name. The number of a cell or module may follow the unit."""
     last = re.sub(r"(_min|_max|_\d+)+$", "", name).rpartition("_")[2]
     return last if last in ("W", "mV", "mA", "permille", "ddegC", "s", "kohm") else ""
 

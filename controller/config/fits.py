@@ -1,8 +1,9 @@
 """Which profiles fit the answers of a Modbus device, and why; only reads are asked for.
 
-The strongest reason is a register of `[identity]` or a SunSpec model chain. The next one is a
-voltage (without any, a frequency) near its nominal value, which a foreign register hardly ever
-holds. A value that merely lies in its range says little. Equal reasons do not tell two apart.
+The strongest reason is a register of `[identity]` or a SunSpec model chain. The next strongest is a
+voltage near its nominal value, or a frequency if the device has no voltage: a foreign register
+hardly ever holds such a value. A value that is only within its range says little. Equal reasons do
+not distinguish two profiles.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,13 +27,13 @@ from drivers.steps import StepError
 Answer = bytes | str
 Place = tuple[int, int, int]  # function, address, count
 Read = Callable[[int, int, int], Answer]
-HEAD = bytes(2)  # of a PDU before its data
+HEAD = bytes(2)  # the bytes of a PDU before its data
 ZEROS = "all that it reads is 0, which says nothing"
-RATED_W = 100_000  # for a value that is a part of the rating
+RATED_W = 100_000  # assumed, for values that are a part of the rating
 EXCEPTION = "exception "
 READ_HOLDING = 3
 SUNSPEC_BASES = [40000, 50000, 0]
-# SunSpec model 1: name, first register behind its id, registers
+# SunSpec model 1: (name, offset from the ID register, number of registers)
 NAMEPLATE = (("Mn", 2, 16), ("Md", 18, 16), ("Vr", 42, 8), ("SN", 50, 16))
 VOLTAGES = ("dc_voltage_mV", CELLS)
 DC_MODELS = (802, 714)  # a converter has one of them
@@ -43,8 +44,9 @@ class Unfit(Exception):
 
 
 class Fit(NamedTuple):
-    """A profile against a device. proofs: identity registers and chains; signs: values that hardly
-    any other device has there; values: in range. reason: why it does not fit, "" if it does.
+    """A profile compared with a device. proofs: identity registers and chains; signs: values that
+    hardly any other device has there; values: values in range; reason: why it does not fit, "" if
+    it does.
     """
 
     profile: Profile
@@ -55,7 +57,9 @@ class Fit(NamedTuple):
 
     @property
     def rank(self) -> tuple[int, int, bool, int]:
-        """The highest comes first; of equal reasons a profile that real readings prove."""
+        """Sort key, the highest first. Of equal fits, a profile that real readings prove comes
+        first.
+        """
         is_proven = self.profile.evidence not in MAP_ONLY
         return len(self.proofs), len(self.signs), is_proven, len(self.values)
 
@@ -66,7 +70,9 @@ class Fit(NamedTuple):
 
 
 def fits(profiles: Iterable[Profile], read: Read) -> list[Fit]:
-    """Every profile, those that fit first, the best of them first."""
+    """The fit of every profile: first the profiles that fit, the best one leading, then the
+    others.
+    """
     return ranked([judged(profile, read) for profile in profiles])
 
 
@@ -120,7 +126,7 @@ def _meter(fit: Fit, read: Read) -> None:
     registers, settings = profile.registers, profile.settings
     for name, value in _numbers(fit, meter_reads.fast_names(registers, settings), read).items():
         _judge_number(fit, registers[name], value)
-    for _ in range(2):  # a scale factor counts when it has come twice
+    for _ in range(2):  # a scale factor counts only when it was read twice
         for request in meter.fast():
             place = request.function, *place_of(request.frame)
             request.on_reply(HEAD + answered(read, *place, "a reading"), 0)
@@ -130,7 +136,7 @@ def _meter(fit: Fit, read: Read) -> None:
         fit.values.append(f"power {shelf.inp[0]} W")
     try:
         slow = _numbers(fit, meter_reads.slow_names(registers, settings), read)
-    except Unfit:  # it is read for a page only
+    except Unfit:  # this value is only for a page
         return
     for name, value in slow.items():
         _judge_number(fit, registers[name], value)
@@ -189,7 +195,7 @@ def _registers(fit: Fit, read: Read) -> None:
 
 
 def _judge_part(fit: Fit, register: Register, part: bytes, parts: Mapping[str, bytes]) -> None:
-    """parts: of the same read; a scale factor is among them."""
+    """parts: all registers of the same read, among them a scale factor of this register."""
     codec = Codec(register, {name: RATED_W for name in (register.scale_by,) if name})
     place = f"{register.name} ({register.address})"
     if codec.factor and not rescaled(codec, parts[codec.factor]):
@@ -230,7 +236,7 @@ def _placed(fit: Fit, read: Read) -> Fit:
 
 
 def nameplate(read: Read, models: list[sunspec.Found]) -> str:
-    """Maker, model, version and serial number of SunSpec model 1, as far as they are there."""
+    """Maker, model, version and serial number in SunSpec model 1, without those that are empty."""
     _, at, length = next((each for each in models if each.model == 1), (1, 0, 0))
     found = []
     for _, offset, count in NAMEPLATE:

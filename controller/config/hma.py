@@ -20,7 +20,7 @@ from safety import matrix
 
 ALWAYS = ("report", "chemistry", "explosion_control")
 WITH_GAS = ("gas_required_by", "lfl_vol_ppm", "lfl_source")
-SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number and the report it is from
+SOURCED = ("lfl_vol_ppm", "lfl_source")  # a number, and the report from which it comes
 # NFPA 69: gas detectors start a fan, and a switch proves that air flows (A29).
 PREVENTION_NEEDS = ("gas", "airflow")
 PREVENTION = "prevention (NFPA 69): gas detection, fan and proof of airflow (A29)"
@@ -56,7 +56,9 @@ def ahead_lines(facts: Mapping[str, Any], not_fitted: Mapping[str, str], today: 
 
 
 def chemistry_of(chain: list[Layer]) -> str:
-    """The chemistry of the first layer that names one; without one LFP, and `read` refuses."""
+    """The chemistry in the first layer that names one. If no layer does: LFP here, and `read`
+    refuses the file.
+    """
     for layer in chain:
         table = layer.content.get("hma")
         if isinstance(table, dict) and table.get("chemistry") in tuple(schema.STAGES):
@@ -67,7 +69,9 @@ def chemistry_of(chain: list[Layer]) -> str:
 def hard_wired_rows(
     facts: Mapping[str, Any], not_fitted: Container[str], second_channel: bool
 ) -> list[int]:
-    """Rows with a contact that neither channel B nor a fact of the analysis replaces by wire."""
+    """Rows that must act by wire: their contact is fitted, channel B does not act for them, and no
+    fact of the analysis replaces the wiring.
+    """
     return [
         row
         for row, how in WIRED.items()
@@ -83,7 +87,9 @@ def has_contact(row: int, not_fitted: Container[str]) -> bool:
 
 
 def _check_sourced(values: Values) -> None:
-    """A flammable limit and its report come from one layer: else the report lacks the number."""
+    """Refuse a flammable limit and a report from different layers: the report may not contain that
+    limit.
+    """
     paths = [("hma", key) for key in SOURCED if ("hma", key) in values.entries]
     if not paths:
         return
@@ -101,7 +107,7 @@ def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, s
             why = f": hma.explosion_control requires {PREVENTION}"
             yield name, why, f'hma.explosion_control = "68", or fit {name}'
     document = values.get("hma", "gas_required_by")
-    if document is not None:  # also with vents (NFPA 68)
+    if document is not None:  # even if explosion control is by vents (NFPA 68)
         why = f": hma.gas_required_by ({shown(document)}) requires gas detection"
         yield "gas", why, "an analysis without gas_required_by, or fit gas detection"
     if has_contact(12, not_fitted):
@@ -121,7 +127,7 @@ def _needed(values: Values, not_fitted: dict[str, str]) -> Iterator[tuple[str, s
 
 
 def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
-    """The fan waits for the agent (matrix.CONFLICTS) only if the file gives a reason."""
+    """Require a reason in the file if the fan waits for the agent (matrix.CONFLICTS)."""
     path = ("cabinet", "agent_hold_off_ms")
     held_ms = values.get(*path)
     if held_ms and not_fitted.get("suppression"):
@@ -134,7 +140,9 @@ def _check_hold_off(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
-    """Row 46 watches the heartbeat of a source of hints, or the fire panel's supervised path."""
+    """Require that row 46 can watch either the heartbeat of a source of hints or the supervised
+    path of the fire panel.
+    """
     path, names = ("hma", "noc_source"), sorted(values.tables("source"))
     name = values.get(*path)
     if name is not None and name not in names:
@@ -147,8 +155,8 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
-    """Every row that must act by wire is named and has a contact. A type may name a row whose
-    equipment one of its sites leaves out: there the row is in no wire.
+    """Require that the file names every row that must act by wire, and that each has a contact. A
+    type may name a row whose equipment a site leaves out; at that site no wire has the row.
     """
     path = ("hma", "hard_wired_rows")
     second_channel = values.get("cabinet", "second_channel") == "fitted"

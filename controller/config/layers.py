@@ -75,7 +75,9 @@ def leave_out(chain: list[Layer], file: str, key: Path) -> None:
 
 
 def carry_over(chain: list[Layer]) -> list[str]:
-    """A line for each key of an earlier version. The layers then have it by its name of today."""
+    """A line for each key of an earlier version. In the layers the key
+    then has its present name.
+    """
     lines = []
     for layer in chain:
         control = layer.content.get("control")
@@ -107,7 +109,9 @@ def leaves(content: dict[str, Any], path: Path = ()) -> Iterator[tuple[Path, Any
 
 
 def merge(chain: list[Layer], chemistry: str) -> dict[Path, forms.Entry]:
-    """Flat {path: Entry} of all layers. chemistry: of the cells, for defaults and ranges."""
+    """Flat {path: Entry} of all layers. chemistry: chemistry of the cells, which decides defaults
+    and ranges.
+    """
     values: dict[Path, forms.Entry] = {}
     for layer in chain:
         for path, value in leaves(layer.content):
@@ -130,7 +134,9 @@ PLAIN = ("cabinet", "control")  # sections whose keys are also looked for in oth
 
 
 def _check_role(file: str, path: Path, values: dict[Path, forms.Entry]) -> None:
-    """Refuse a key of a device that its role does not have, before its value."""
+    """Refuse a key that the role of its device does not have. This comes before the check of the
+    key's value.
+    """
     role, of_roles = values.get((*path[:-1], "role")), schema.OF_ROLES.get(path[-1])
     if path[0] == "device" and role and of_roles and role.value not in of_roles:
         problem = f"is not a key of a device with role {role.value}"

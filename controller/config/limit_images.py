@@ -22,8 +22,9 @@ from controller.forms.refusal import Path, refuse
 from controller.rows import records
 from safety import matrix, parameters
 
-# part of a rack: the fact of its BMS, and the reported values in words. Some features compare the
-# parts: a single part never differs from others, and its reading of 0 is that of the whole rack.
+# {part of a rack: (fact of its BMS, reported values in words)}. Some features compare the parts of
+# a rack. With a single part nothing can be compared, and its reading of 0 would count for the whole
+# rack.
 COMPARED = {
     "modules": ("temperatures_reported", "the temperature of each module"),
     "cells": ("cells_reported", "the highest and the lowest cell voltage"),
@@ -32,8 +33,8 @@ COMPARED_MIN = 2
 _STAGES: tuple[tuple, ...] = matrix.STAGES
 OF_CONNECTION = ("grid_import_W_max", "grid_export_W_max")  # of [control]; both images have them
 Budgets = dict[Path, int]  # of silence.silence_budgets
-Words = dict[str, StageWords]  # by the stage
-Numbers = dict[str, int]  # of one table, by the names of its parameters
+Words = dict[str, StageWords]  # by id of the stage
+Numbers = dict[str, int]  # the numbers of one table, by name of the parameter
 
 
 def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> Numbers:
@@ -45,7 +46,9 @@ def cabinet_parameters(values: Values, topology: Topology, budgets: Budgets) -> 
 def _integers(
     table: tuple[tuple, ...], derived: Numbers, values: Values, budgets: Budgets, *path: str
 ) -> Numbers:
-    """{name: integer} of a table: derived, else a silence budget, else of the files at `path`."""
+    """{name: integer} of a table. Each number is a derived number; if there is none, a silence
+    budget; if there is none, the value of a file.
+    """
     found = {}
     for name in [row[0] for row in table]:
         number = derived.get(name, budgets.get((*path, name)))

@@ -1,4 +1,4 @@
-"""Devices whose map no reading proves ("map only"), and what rests on each: rows and actuators.
+"""Devices whose map no reading proves ("map only"), and the rows and actuators that depend on each.
 
 A register map may be read wrongly from its document, or belong to another build of the device.
 Nothing finds that before the device runs, so a person accepts it by name, for each kind of device.
@@ -19,7 +19,7 @@ NO_READING = "no captured or documented reading proves the map"
 
 
 def is_map_only(profile: Profile) -> bool:
-    """Whether no reading of a device, or of its document, proves the map or the set-point."""
+    """True if no reading, of a device or in its document, proves the map or the set-point."""
     return profile.evidence in MAP_ONLY or profile_evidence.is_set_point_bare(profile)
 
 
@@ -49,7 +49,9 @@ def check(values: Values, config: Config) -> None:
 
 
 def check_limits(values: Values, config: Config) -> None:
-    """Refuse a BMS without limits of its current, until an acceptance names the rated current."""
+    """Refuse a BMS that reports no limits of its current, until a person accepts that the rated
+    current counts instead.
+    """
     racks = [each for each in config.devices if can_profile.lacks_limits(each.profile)]
     if racks and LIMITS not in config.topology.not_fitted:
         problem = f"{_named(racks)}: {equipment.not_reported(LIMITS)}; that of the rack counts"
@@ -61,7 +63,7 @@ def _named(devices: Iterable[Device]) -> str:
 
 
 def rests_on(devices: Iterable[Device]) -> str:
-    """The rows and actuators that rest on the maps of these devices, in words."""
+    """The rows and actuators that depend on the maps of these devices, in words."""
     inputs = [each for device in devices for each in device.inputs if each]
     rows = equipment.rows_read_by([device.role for device in devices], inputs)
     moved = [each for device in devices for each in actuators(device)]
@@ -71,7 +73,7 @@ def rests_on(devices: Iterable[Device]) -> str:
 
 
 def actuators(device: Device) -> list[str]:
-    """Names of the outputs that the controller moves by this device."""
+    """Names of the outputs that the controller moves through this device."""
     if device.role == "pcs":
         return ["set-point"]
     if device.role == "bms":

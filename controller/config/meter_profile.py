@@ -9,7 +9,7 @@ from controller.forms.refusal import not_allowed, refuse
 from drivers import meter_reads as reads
 from drivers.profile import SLOT, Profile, Register
 
-# quantity: unit, range of a profile that gives none
+# {quantity: (unit, range if the profile gives none)}
 QUANTITIES: dict[str, tuple[str, tuple[float, float]]] = {
     "voltage": ("V", (0, 1000)),
     "current": ("A", (-20_000, 20_000)),
@@ -26,10 +26,10 @@ NAMES = (
     reads.TOTAL,
     *reads.SINGLE,
 )
-TOGETHER = ("current", "power")  # of one moment, or a step of the load looks like a fault
+TOGETHER = ("current", "power")  # in one read, because a step of the load would look like a fault
 ADDRESSES = 65_536
 FACTOR_RANGE = (-32_768, 32_767)
-COARSE_W = 1  # from this step on a steady load repeats the power
+COARSE_W = 1  # with this step or a larger one, a steady load repeats the same power
 
 
 def fill(file: str, path: Path, fields: dict[str, Any]) -> None:
@@ -85,7 +85,9 @@ def _check_factors(file: str, registers: Mapping[str, Register]) -> None:
 
 
 def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register]) -> None:
-    """Each read fits in a reply, no two registers overlap, and a factor is read with its values."""
+    """Require that each read fits in a reply, that no two registers overlap, and that a scale
+    factor is read together with its values.
+    """
     names = [each.name for each in registers]
     for block in reads.grouped(registers, settings):
         end = 0
@@ -106,7 +108,7 @@ def _check_size(file: str, settings: Mapping[str, Any], registers: list[Register
 
 
 def _check_together(file: str, settings: Mapping[str, Any], fast: list[Register]) -> None:
-    """Power and current are compared: they must come in one read."""
+    """Require that power and current come in one read, because they are compared."""
     found = reads.grouped(fast, settings)
     names = {fast[at].name for at, _, _ in found[-1].places}
     for register in fast:
@@ -147,6 +149,6 @@ def lacks(profile: Profile) -> Iterator[str]:
 
 
 def _step_W(registers: Mapping[str, Register]) -> float:
-    """The step of the total power; 0 of a float."""
+    """The resolution of the total power, W; 0 for a float."""
     total = registers.get(reads.TOTAL)
     return abs(total.scale) if total is not None and not total.type.startswith("float") else 0

@@ -14,9 +14,9 @@ from controller.core.parameters import SOURCE_PARAMETERS
 from controller.forms.refusal import Path, dotted, in_unit
 
 Table = Mapping[str, int | None]
-LONGEST_CHARGE_h = 24  # longer than any rack charges, also on a site that lowers the current
+LONGEST_CHARGE_h = 24  # no rack charges for longer, even if the site lowers the current (assumed)
 HOUR_S = 3600
-NO_RANK = -1  # of a number that is in no file
+NO_RANK = -1  # rank of a number that is in no file
 # Numbers that follow from several keys. The words name the keys.
 WORDS = {
     "rating_W": "rated_W of all units together",
@@ -37,13 +37,13 @@ WORDS = {
     "cooling_ddegC": "the lowest cells_stop_ddegC of chillers and fans",
     "units": "the number of units",
 }
-# The key that is blamed for a number of WORDS that stands for one key.
+# The key that a refusal names for a number of WORDS that follows from one key.
 KEY_OF = {"shed_W": "stage_W", "ramped_W": "setpoint_ramp_W_per_s"}
 
 
 class Number(NamedTuple):
-    """One side of a pair. rank: of its layer, NO_RANK without one; is_key: a file may change it;
-    sum_of: its words in WORDS, "" for the value of a key.
+    """One side of a pair. rank: rank of its layer, NO_RANK if it is in no file; is_key: a file may
+    change the number; sum_of: its words in WORDS, "" for the value of a key.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Number(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Text of a wrong value."""
+        """The number as text, for a refusal of it."""
         value = in_unit(self.value, self.unit)
         return f"{value} ({self.sum_of})" if self.sum_of else value
 
@@ -79,7 +79,7 @@ class Tables:
         self._of_scope = functools.cache(self._tables)
 
     def numbers(self, scope: str, low: str, high: str) -> Iterator[tuple[Number, Number]]:
-        """(low, high) of each table of the scope that has both."""
+        """(low number, high number) in each table of the scope that has both."""
         for path, table in self._of_scope(scope):
             found = [self._number(path, table, name) for name in (low, high)]
             if found[0] is not None and found[1] is not None:
@@ -127,7 +127,7 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
-    # below this nothing cools the cells; None: nothing does at all
+    # temperatures below which a device does not cool the cells; None: it cools none at all
     cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),

@@ -1,8 +1,8 @@
 """Pairs of numbers that must agree. Each number alone is checked before, by its range.
 
-REFUSED: the two contradict each other. DOUBT: they are more likely a slip, such as kW for W or a
-digit too many; `firebreak check` prints a line. NO_EFFECT: a doubt that the later layer may raise
-by tightening the other number.
+REFUSED: the two numbers contradict each other. DOUBT: they are more likely a mistake, such as kW
+for W or a digit too many; `firebreak check` prints a line. NO_EFFECT: a number has no effect. This
+is no doubt if a later layer has tightened the other number.
 """
 
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ MILDER = "the milder reaction comes first"
 TAPER = "a taper begins before it ends"
 SAME_MOMENT = "it would start and stop at the same moment"
 NO_DISTANCE = "start and stop are the same: without a distance it switches at each small change"
-# 5 % of the rated current (safety/still.py) times 0.18 mohm at 280 Ah (hil/plant/cells.py): a cell
-# moves by 2.52 mV times current per capacity. The kernel takes whole mV.
+# 5 % of the rated current (safety/still.py) times 0.18 mohm at 280 Ah (hil/plant/cells.py): the
+# voltage of a cell moves by 2.52 mV times current per capacity. The kernel counts whole mV.
 STILL = (
     "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
@@ -153,8 +153,8 @@ fan | fan_unit <= units | refused | there is no such unit; 0 is all units
 
 
 class Pair(NamedTuple):
-    """A row. scope: a section, or the role of a device; both numbers are of one table of it, or one
-    is of the whole configuration (pair_values.WHOLE, or a key with a dot).
+    """A row. scope: a section, or the role of a device. Both numbers are from one of its tables, or
+    one is from the whole configuration (pair_values.WHOLE, or a key with a dot).
     """
 
     scope: str
@@ -163,7 +163,7 @@ class Pair(NamedTuple):
     verdict: str
     why: str
     times: Fraction
-    room: int  # 1 of `<`
+    room: int  # 1 if the row has `<`, else 0
 
 
 def _pairs() -> Iterator[Pair]:
@@ -186,7 +186,7 @@ def check(values: Values, config: Config) -> None:
 
 
 def doubts(values: Values, config: Config) -> tuple[str, ...]:
-    """One line for each pair that is more likely a slip than meant."""
+    """One line for each pair that is more likely a mistake than an intention."""
     found = []
     for pair, low, high in _broken(values, config):
         if pair.verdict != REFUSED:
@@ -207,7 +207,9 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
 
 
 def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
-    """The pair is meant: both are defaults, the power is 0, or a later layer tightened one."""
+    """True if the pair is intended: both are defaults, the power is 0, or a later layer tightened
+    one.
+    """
     is_default = low.rank < 0 and high.rank < 0
     is_none = pair.verdict == DOUBT and pair.times > 1 and high.value == 0
     is_tightened = pair.verdict == NO_EFFECT and high.rank > low.rank
@@ -215,8 +217,8 @@ def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
 
 
 def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
-    """(number to change, its value as text, what is allowed): of the later layer, but of two limits
-    the one without effect.
+    """(number to change, its value as text, allowed values). The number to change is the one of the
+    later layer; of two limits, the limit without effect.
     """
     is_high = high.is_key and (not low.is_key or high.rank >= low.rank)
     if is_high and not (pair.verdict == NO_EFFECT and low.is_key):
@@ -227,6 +229,6 @@ def _told(pair: Pair, low: Number, high: Number) -> tuple[Number, str, str]:
 
 
 def _bound(blamed: Number, bound: int, other: Number, times: Fraction) -> str:
-    """times: of the other number, which gives the bound."""
+    """The bound in words. times: factor of the other number, which gives the bound."""
     how = f" ({times} x {other.value})" if times > 1 else f" ({other.value} / {1 / times})"
     return f"{in_unit(bound, blamed.unit)}{how if times != 1 else ''}: {other.words}"

@@ -1,5 +1,5 @@
-"""The sections for people alone: [responder], the words of the place for the responder sheet, and
-[plan], the unit of the site's plan around each rack.
+"""The sections that are only for people: [responder], the words of the place for the responder
+sheet, and [plan], the unit of the site's plan around each rack.
 """
 
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 from controller.forms.field import is_text, named, passing, several
 
-# key: its label on the sheet
+# {key: its label on the sheet}
 PLACES = {
     "call": "Who answers at all hours",
     "address": "Address",
@@ -21,7 +21,7 @@ RESPONDER = {key: named(f"{words}, on one line of ASCII", "free") for key, words
 NAME = re.compile(r"[A-Za-z0-9_-]{1,20}")
 NAME_WORDS = "a name of A-Z, a-z, 0-9, _ and -, at most 20 characters"
 RACKS_MAX = 16
-FILE_CHARACTERS = 1000  # of a path
+FILE_CHARACTERS = 1000  # longest path
 
 
 def _is_file(value: Any) -> bool:

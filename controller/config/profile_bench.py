@@ -23,8 +23,8 @@ from safety import signals as s
 
 UNIT_ID = 1
 TICK_US = 20_000
-RATED_W = 100_000  # where a value depends on the rating, and the command names none
-# {signal that a driver makes where the profile lacks it: what of a profile gives it}
+RATED_W = 100_000  # used if a value depends on the rating, and the command names no rating
+# {signal that a driver invents if the profile lacks it: names in a profile that would give it}
 MADE = {
     "contactor_state": ("contactor_state",),
     "bms_fault_bits": ("fault_bits",),
@@ -49,7 +49,7 @@ class Shelf:
         """names: (name, unit, group) of each value."""
         self.names = names
         self.inp: list[Any] = [None] * len(names)
-        self.absent: set[str] = set()  # values of the driver that no device reports
+        self.absent: set[str] = set()  # values that the driver invents
         self.fresh = [0] * groups
 
     def taken(self) -> dict[str, tuple[int, str]]:
@@ -85,7 +85,7 @@ def roles_of(profile: Profile) -> list[str]:
 
 
 def sizes_of(profile: Profile) -> tuple[int, int]:
-    """(cells, modules) that the frames of a BMS have room for."""
+    """(cells, modules): the most for which the frames of a BMS have room."""
     if profile.family == profile_form.REGISTER_BMS:
         rows = [profile.registers.get(name) for name in (CELLS, TEMPERATURES)]
         return rows[0].count if rows[0] else 0, rows[1].count if rows[1] else 0
@@ -106,7 +106,7 @@ def build(profile: Profile, rated_W: int = RATED_W, node: int = 0) -> tuple[Any,
 
 
 def absent(profile: Profile) -> set[str]:
-    """The signals that a driver would make up, as nothing in the profile gives them."""
+    """The signals that a driver would invent, because nothing in the profile gives them."""
     given = {*profile.registers, *profile.signals, *profile.arrays}
     given |= {"fault_bits"} if profile.fault_bits else set()
     is_making = profile.family in MAKING
@@ -162,7 +162,9 @@ def _site_device(profile: Profile, rated_W: int, node: int) -> Made:
 
 
 def parameters_of(role: str, rated_W: int = RATED_W) -> dict[str, int]:
-    """{parameter of a role: a value}: each power is the rating, the others have their defaults."""
+    """{parameter of a role: a value}. Each power is the rating; other parameters have their
+    defaults.
+    """
     return {
         name: rated_W if unit == "W" else default if type(default) is int else high
         for name, unit, _, high, default, _ in ROLES[role].parameters

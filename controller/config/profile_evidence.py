@@ -1,7 +1,7 @@
-"""Which values of a profile a reading proves, of those that rows and actuators rest on.
+"""Which values of a profile a reading proves, of those that rows and actuators depend on.
 
-`evidence` is the word for the whole profile. `evidence_of` names each value that a reading of the
-device, or of its document, holds; the others are as the map has them.
+`evidence` is the word for the whole profile. `evidence_of` names each value that is proven by a
+reading of the device or by one in its document. For the other values the map is all there is.
 """
 
 from controller.forms.field import few
@@ -14,7 +14,9 @@ WRITTEN = ("setup", SETPOINT, "start", "stop", "heartbeat")
 
 
 def rested_on(profile: Profile) -> list[str]:
-    """Names of the values that rows or actuators use, then of those that the driver writes."""
+    """Names of the values that rows or actuators use, then names of the values that the driver
+    writes.
+    """
     values = [*profile.registers, *profile.signals, *profile.arrays, *profile.faults]
     written = [name for name in WRITTEN if getattr(profile, name)]
     unused = {*profile.factors, *seldom(profile)}
@@ -24,7 +26,7 @@ def rested_on(profile: Profile) -> list[str]:
 
 
 def proven(profile: Profile) -> list[str]:
-    """Those of them that a reading proves."""
+    """The values of `rested_on` that a reading proves."""
     return [name for name in rested_on(profile) if name in profile.evidence_of]
 
 

@@ -1,4 +1,4 @@
-"""What a profile states and lacks, as plain data: for `firebreak profile list` and `check`."""
+"""Facts and gaps of a profile as plain data, for `firebreak profile list` and `check`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -26,7 +26,7 @@ from drivers.register_pcs_readings import DIRECTION
 from drivers.setpoint_form import WAYS, Frame
 
 Facts = dict[str, Any]
-CHARACTER_BITS = 11  # with parity or two stop bits: the longest
+CHARACTER_BITS = 11  # the longest character: with parity or two stop bits
 NO_WATCHDOG = "none"
 METER = "meter"
 READS = (3, 4)
@@ -62,7 +62,7 @@ def facts(name: str, profile: Profile) -> Facts:
 
 
 def _buses(profile: Profile, roles: list[str]) -> list[str]:
-    """Kinds of bus that the device may be on, each once."""
+    """Kinds of bus that the device may be on, without repeats."""
     kinds = [devices.bus_kinds(role, profile.family) for role in roles]
     return list(dict.fromkeys([kind for each in kinds for kind in each]))
 
@@ -81,7 +81,7 @@ def acceptances(profile: Profile) -> list[str]:
 
 
 def lacks(profile: Profile) -> Iterator[str]:
-    """What a device of this profile does not report or compare, each with what that costs."""
+    """Values that a device of this profile does not report or compare, each with its cost."""
     if profile.family == METER:
         yield from meter_profile.lacks(profile)
     elif profile.signals:
@@ -95,7 +95,9 @@ def lacks(profile: Profile) -> Iterator[str]:
 
 
 def sign(profile: Profile) -> str:
-    """What the profile says of the sign of power or current, "" of a device without."""
+    """Statement of the profile about the sign of power or current; "" for a device that has
+    neither.
+    """
     if profile.family == METER:
         counts = "counts export as positive" if profile.settings["inverted"] else "counts import"
         return f"the meter {counts}; the box: import is positive"
@@ -109,7 +111,9 @@ def sign(profile: Profile) -> str:
 
 
 def _of_converter(profile: Profile) -> str:
-    """The sign of each signed value as the device counts it: one maker's may differ."""
+    """The sign of each signed value as the device counts it. One device may count differently in
+    each value.
+    """
     names = ("power_W", "dc_power_W", "dc_current_mA")
     found = {name: profile.registers[name] for name in names if name in profile.registers}
     values = [each for frame in profile.setpoint for each in frame.values]
@@ -127,8 +131,8 @@ def _way(register: Register) -> str:
 
 
 def watchdog(profile: Profile) -> str | None:
-    """What the device does when it hears nothing; "none": nothing stops it; None: it has no need,
-    because it moves nothing, or the profile does not say.
+    """Reaction of the device when it receives nothing. "none": nothing stops it. None: the device
+    moves no power, or the profile does not say.
     """
     settings = profile.settings
     if profile.family == REGISTER_PCS:
@@ -144,15 +148,15 @@ def watchdog(profile: Profile) -> str | None:
 
 
 def tracking(profile: Profile) -> bool | None:
-    """Whether load tracking may ask for set-points; None of a device that takes none."""
+    """Whether load tracking may ask for set-points; None for a device that takes none."""
     if "pcs" not in profile_bench.roles_of(profile):
         return None
     return wear.of_setpoint(profile) != wear.YES
 
 
 def reads(profile: Profile, baud_Bd: int) -> list[Facts]:
-    """The reads of a Modbus device: registers, period, and the longest time on a serial line. of:
-    the SunSpec model from whose ID register the address counts.
+    """The reads of a Modbus device: registers, period, and the longest time on a serial line. The
+    entry `of` is the SunSpec model from whose ID register the address counts.
     """
     device, _ = profile_bench.build(profile)
     port = RtuPort("line", baud_Bd, CHARACTER_BITS)
@@ -202,9 +206,7 @@ def signals(profile: Profile) -> list[tuple[str, str]]:
 
 
 def writes(profile: Profile) -> list[str]:
-    """What a converter by registers or a BMS is sent, in words: each frame with what stands in
-    it.
-    """
+    """The frames that a converter by registers or a BMS is sent, in words, with their content."""
     found = [_command(profile, name, row) for name, row in profile.sent.items()]
     found += [_step(profile, "setup", each) for each in profile.setup]
     found += [_step(profile, "start", each) for each in profile.start]
@@ -225,7 +227,7 @@ def writes(profile: Profile) -> list[str]:
 
 
 def _command(profile: Profile, name: str, row: Facts) -> str:
-    """A frame to a BMS: its data, and those while the contactors shall be closed."""
+    """A frame to a BMS in words: its data, and its data while the contactors shall be closed."""
     data, close = [_data(row[key]) for key in ("data", "data_close")]
     if row.get("count_max"):
         data = f"1 to {row['count_max']}"

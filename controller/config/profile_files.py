@@ -1,4 +1,4 @@
-"""Profiles by their files: each is tried with its driver, and a bad one costs itself alone."""
+"""Profiles in files. Each profile is tried with its driver, and only a bad profile is left out."""
 
 import pathlib
 import re
@@ -15,13 +15,15 @@ from drivers.profile import Profile
 
 
 def of_folder(folder: str) -> list[str]:
-    """The files of a folder that name a family: site files lie in the same folder."""
+    """The files of a folder that name a family. Files without a family are site files."""
     paths = [path for path in sorted(pathlib.Path(folder or ".").glob("*.toml")) if path.is_file()]
     return [str(path) for path in paths if _names_family(path)]
 
 
 def _names_family(path: pathlib.Path) -> bool:
-    """The file is a profile, or cannot be read, which its reader then says."""
+    """True if the file is a profile. True also if it cannot be read, because then the reader of
+    profiles reports the error.
+    """
     try:
         with open(path, "rb", opener=link_opener) as file:
             return re.search(rb"(?m)^family *=", file.read(toml_text.BYTES_MAX)) is not None
@@ -30,7 +32,7 @@ def _names_family(path: pathlib.Path) -> bool:
 
 
 def usable(names: Iterable[str]) -> tuple[dict[str, Profile], list[str]]:
-    """({name: its profile}, a line about each that is left out)."""
+    """({name: its profile}, [a line about each profile that is left out])."""
     found, left_out = dict[str, Profile](), list[str]()
     for name in names:
         try:

@@ -5,7 +5,7 @@ from typing import Any
 from controller.config import can_form, converter_form
 from controller.forms import field as forms
 
-# type: (struct code, registers, raw value of "not implemented"). A float uses NaN for that.
+# {type: (struct code, registers, raw value of "not implemented")}. A float uses NaN for it.
 TYPES: dict[str, tuple[str, int, int | None]] = {
     "u16": ("H", 1, 0xFFFF),
     "s16": ("h", 1, -0x8000),
@@ -20,13 +20,13 @@ TYPES: dict[str, tuple[str, int, int | None]] = {
 LONG_TYPES = {"u64": ("Q", 4, None), "s64": ("q", 4, None), "float64": ("d", 4, None)}
 ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
 FLOATS = ("float32", "float64")
-# of the generic family, which knows no type that is special to SunSpec
+# Types of the generic family, which has no type that only SunSpec uses.
 SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
 DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 
 def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
-    """(lowest raw value, highest, why) of a register; is_masked: behind its mask."""
+    """(lowest raw value, highest raw value, why) of a register; is_masked: after its mask."""
     kind, mask = fields["type"], fields.get("mask", 0)
     size = 1 << 16 * ALL_TYPES[kind][1]
     if is_masked and mask:
@@ -62,7 +62,7 @@ SENSOR_REGISTER: dict[str, forms.Field] = REGISTER | {  # for the families of se
     "over_range_mask": forms.integer(0, 65535, 0),
     "untrusted_mask": forms.integer(0, 65535, 0),
 }
-# of a generic device: value = raw * scale + offset, or the entry of `values`
+# Register of a generic device: value = raw * scale + offset, or the entry of `values`.
 SITE_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read", "write", "read write")),
     "type": forms.choice(SITE_TYPES),
@@ -102,7 +102,7 @@ _WRITTEN = (
     "count_by",
     "stored",
 )
-# of a converter: what is read
+# the registers that are read from a converter
 PCS_REGISTER = {key: field for key, field in SITE_REGISTER.items() if key not in _WRITTEN}
 PCS_REGISTER["direction"] = forms.choice(("read",), "read")
 PCS_REGISTER["scale_by"] = converter_form.SETPOINT_VALUE["scale_by"]
@@ -113,7 +113,7 @@ BMS_REGISTER = PCS_REGISTER | {
     "period_ms": forms.integer(10, 60_000, 0),
 }
 del BMS_REGISTER["scale_by"], BMS_REGISTER["positive"]
-# what a register has that its form does not name
+# {key: value} of a register for keys that its form does not have
 PLAIN = {key: field.default for key, field in SITE_REGISTER.items()} | {"direction": "read"}
 METER_REGISTER: dict[str, forms.Field] = {
     "direction": forms.choice(("read",), "read"),
@@ -133,7 +133,7 @@ SERIAL: dict[str, forms.Field] = {
     "function": forms.choice((3, 4), 3),
     "form": forms.choice(("text", "number"), "text"),
 }
-# registers that tell a device from others: the raw value must be one of `equals`
+# Registers that identify a device. The raw value must be one of `equals`.
 IDENTITY: dict[str, forms.Field] = {
     "type": forms.choice(("u16", "s16", "u32", "s32", "u64", "s64")),
     **converter_form.PLACE,
@@ -150,8 +150,8 @@ POINT: dict[str, forms.Field] = {
     "range": can_form.bounds(None),
     "direction": forms.choice(DIRECTIONS),
 }
-# Meanings of a fault bit of a device: the device has failed or must be opened; a warning; a state
-# without an alarm. A bit without a name in the profile is a warning.
+# Meanings of a fault bit. trip: the device has failed or must be opened. warn: a warning. info: a
+# state without an alarm. A bit without a name in the profile is a warning.
 TRIP, WARN, INFO = MEANINGS = ("trip", "warn", "info")
 BIT_MAX = 29  # a signal holds thirty bits
 _MASK = forms.integer(1, 65535)  # bits of the register `status`
@@ -166,14 +166,16 @@ BY_REGISTERS = (SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)
 IDENTIFIED = ("meter", SITE_DEVICE, REGISTER_PCS, REGISTER_BMS)  # may have [identity]
 DISCOVERED = (*IDENTIFIED, "sunspec_pcs")  # may lie in SunSpec models
 
-# The settings of each family. fault_mask: bits that make the values invalid. good_mask: bits that
-# must be 1. invalid_mask: bits with which the driver refuses the reading, so that it becomes stale.
-# warming_mask: likewise, while no other bit of fault_mask is set.
+# The settings of each family.
+# fault_mask: bits that make the values invalid.
+# good_mask: bits that must be 1.
+# invalid_mask: bits with which the driver refuses the reading, so that the values become stale.
+# warming_mask: bits that have this effect too, while no other bit of fault_mask is set.
 FAMILIES: dict[str, dict[str, forms.Field]] = {
     "meter": {
         "phases": forms.choice((0, 1, 2, 3)),  # 0: the total power alone
         "nominal_voltage_V": forms.number(50, 1000, None),
-        # each value is the mean over this time, and is valid for this time
+        # each value is the mean over this time, and stays valid for this time
         "refresh_ms": forms.integer(5, 60_000),
         "power_tolerance_permille": forms.integer(10, 500),
         "power_tolerance_W": forms.number(0, 10_000),
@@ -207,12 +209,12 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
         **converter_form.READS,
         **converter_form.WEAR,
         "heartbeat_ms_max": forms.integer(200, 60_000, 3000),
-        # unit id of its replies less that of the requests
+        # difference: the unit id of its replies less the unit id of the requests
         "reply_id_offset": forms.integer(-255, 255, 0),
     },
 }
-# The registers that a profile of the family must have. Those of a meter: meter_profile.py; of a
-# generic device: site_devices.py.
+# The registers that a profile of the family must have. For a meter see meter_profile.py, for a
+# generic device site_devices.py.
 NEEDED: dict[str, tuple[str, ...]] = {
     "io": ("inputs", "coils", "output_expiry"),
     "gas": ("concentration", *DATED),
@@ -234,7 +236,8 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# of the register map: a reading of a real device, one of a document, made by the map, none
+# Evidence of the register map: a reading of a real device, a reading in a document, a reading made
+# from the map, none.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)

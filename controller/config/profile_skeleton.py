@@ -1,7 +1,7 @@
 """A profile of a family to fill in, made of the forms: `firebreak profile new`.
 
-Each key without a default has the value "?", which no form allows. An optional table, and what else
-a table may have, is a comment.
+Each key without a default has the value "?", which no form allows. An optional table is a comment,
+and so are the optional keys of a table.
 """
 
 import textwrap
@@ -15,14 +15,14 @@ from controller.forms.refusal import shown
 
 WIDTH = 110
 ASK = '"?"'
-# of SunSpec, which is a standard, a copy of the shipped profile is shorter
+# SunSpec is a standard, so a copy of the shipped profile is shorter than a skeleton.
 FAMILIES = tuple([family for family in form.FAMILIES if family != form.SUNSPEC_PCS])
 LISTS = ("setpoint", "setup,start,stop")
 OPTIONAL_TABLES = ("identity", "setup,start,stop", "heartbeat", "arrays", "sent")
-# keys with a default that a table needs all the same, unless another key replaces them
+# Keys with a default that a table still needs, unless it has a key that replaces them.
 ALSO = {"messages": ("id",), "signals": ("start", "length"), "faults": ("start", "length")}
 ALSO |= {"arrays": ("length", "starts"), "setup,start,stop": ("value",)}
-# names of rows, where the family needs some; those of registers: NEEDED
+# Names of rows that the family needs. For registers see NEEDED.
 ROWS = {"messages": ("pack",), "faults": ("trips",), "arrays": ("cell_voltage_mV",)}
 ROWS |= {"sent": ("alive",), "identity": ("model",)}
 SIGNALS = (
@@ -70,7 +70,7 @@ def _remark(words: str) -> list[str]:
 
 
 def _keys(prefix: str, table: Form, given: Mapping[str, str]) -> Iterator[str]:
-    """A line for each key; one with a default is a comment."""
+    """A line for each key. The line of a key with a default is a comment."""
     for key, field in table.items():
         remark = f"{allowed_text(field)}: {words_of(prefix + key)}"
         if key in given or field.default is REQUIRED:
@@ -142,7 +142,7 @@ def _must(head: str, table: Form, also: tuple[str, ...] = ()) -> list[str]:
 
 
 def _list(family: str, head: str, table: Form) -> list[str]:
-    """A table whose keys have a line each; a set-point has its values inline."""
+    """A table in which each key has its own line. A set-point has its values inline."""
     lines = ["[heartbeat]"] if head == "heartbeat" else []
     for one in head.split(",") if head != "heartbeat" else ():
         lines.append(f"[[{one}]]")

@@ -1,7 +1,8 @@
 """The meaning of each key of a profile, for `firebreak document profile` and `profile new`.
 
-The forms have types and defaults. An entry explains each key of the forms that ends so, and the
-longest such entry counts: "heartbeat.period_ms" before "period_ms". "top." is the top of a file.
+The forms have types and defaults. An entry explains each key of the forms that ends with the
+entry's name. If several entries fit, the longest counts: "heartbeat.period_ms" before "period_ms".
+"top." is the top of a file.
 """
 
 import functools
@@ -168,7 +169,7 @@ WORDS: dict[str, str] = {key: words for key, words in table(_WORDS)}
 
 @functools.cache
 def entry_of(key: str) -> str:
-    """The entry of WORDS for a key of profile_form.every_key. KeyError: none."""
+    """The entry of WORDS for a key of profile_form.every_key. KeyError: there is none."""
     parts = (key if "." in key else f"top.{key}").split(".")
     for at in range(len(parts)):
         if (found := ".".join(parts[at:])) in WORDS:

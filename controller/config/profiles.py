@@ -41,7 +41,7 @@ def load(name: str) -> Profile:
         raise ConfigError(f"{path.name}: is {error}") from None
 
 
-@functools.lru_cache(maxsize=32)  # each device gets its own copy, by unpickling
+@functools.lru_cache(maxsize=32)  # pickled, so that each device gets its own copy
 def _pickled(path: pathlib.Path, text: str) -> bytes:
     """The checked profile. Raises toml_text.TomlError, ConfigError."""
     return pickle.dumps(vars(profile_evidence.checked(_checked(path, toml_text.loads(text)))))
@@ -93,7 +93,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
 
 
 def _can(path: pathlib.Path, family: str, top: Table, settings: Table) -> Table:
-    """The tables of a BMS on CAN; of other families they are refused."""
+    """The tables of a BMS on CAN. In a profile of another family these tables are refused."""
     if family == form.CAN_BMS:
         return can_profile.read(path, top, settings)
     others = [each for each in can_form.TABLES if (family, each) != (form.REGISTER_BMS, "sent")]
@@ -116,7 +116,7 @@ def _fault_bits(file: str, family: str, data: Table, registers: Names) -> Table:
     """{meaning: {name: bit}} with every meaning, each bit once, and one for each fault register."""
     check_tables(file, ("fault_bits",), data)
     meanings = form.MEANINGS if family in form.REPORT_FAULTS else ()
-    if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # it may lack each of them
+    if family in (form.REGISTER_PCS, form.CAN_BMS, form.REGISTER_BMS):  # each may be missing
         data = {**{meaning: {} for meaning in meanings}, **data}
     _check_names(file, "fault_bits", data, meanings, ())
     seen: dict[int, str] = {}
@@ -145,7 +145,9 @@ def _check_names(file: str, table: str, present: Names, required: Names, optiona
 
 
 def _registers(file: str, family: str, data: Table, models: list[Wanted]) -> dict[str, Register]:
-    """{name: Register}; a SunSpec profile has its registers one level deeper, by model."""
+    """{name: Register}. In a SunSpec profile the registers are one level deeper, below
+    their model.
+    """
     path, found = ("registers",), {}
     if family == "sunspec_pcs":
         check_tables(file, path, data)
@@ -188,7 +190,9 @@ def _plain_register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _register(models: list[Wanted], name: str, fields: Table) -> Register:
-    """models: those of the profile before; that of this register is added."""
+    """Make a register. models: the models of the profile so far; the model of this register is
+    added to them.
+    """
     code, words, sentinel = form.ALL_TYPES[fields["type"]]
     low, high = fields["range"] or (None, None)
     own = {"name": name, "address": fields.get("offset"), "low": low, "high": high}
@@ -197,7 +201,9 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
-    """Bits are read and written as bits; a scale of 0 loses the value; kW would count as W."""
+    """Check a generic register. Bits must be read and written as bits. A scale of 0
+    is refused, because it loses the value. kW are refused, because they would count as W.
+    """
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)
     is_bit, unit = fields["type"] == "bit", path[-1].rpartition("_")[2]
@@ -236,7 +242,7 @@ def _check_equals(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_raws(file: str, path: Path, key: str, fields: Table) -> None:
-    """Refuse a raw value that the type or the mask cannot have: it would never be found."""
+    """Refuse a raw value that the type or the mask cannot have, because it would never be read."""
     low, high, why = form.raw_range(fields, is_masked=key != "invalid")
     for value in map(int, fields[key]) if fields["type"] not in form.FLOATS else ():
         if not low <= value <= high:
@@ -259,7 +265,9 @@ def _check_sensor(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_meter(file: str, path: Path, fields: Table) -> None:
-    """A power in kW would count as W, and a scale of 0 loses the value."""
+    """Check a register of a meter. Refuse a power in kW, because it would count as W, and a scale
+    of 0, because it loses the value.
+    """
     meter_profile.fill(file, path, fields)
     _check_raws(file, path, "invalid", fields)
     _check_scale(file, path, fields)
@@ -271,7 +279,9 @@ def _check_scale(file: str, path: Path, fields: Table) -> None:
 
 
 def _check_plain(file: str, path: Path, fields: Table) -> None:
-    """Refuse a scale or a saturation of a raw value: no calibration would be due by such a date."""
+    """Refuse a scale or a saturation of a value that must be raw. With them, the date of the next
+    calibration would be wrong.
+    """
     for key in ("scale", "full_scale", "over_range_mask", "untrusted_mask"):
         plain = form.SENSOR_REGISTER[key].default
         if fields.get(key, plain) != plain:

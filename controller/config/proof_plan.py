@@ -1,8 +1,8 @@
 """The proof tests of a cabinet, and the earliest and latest time of each reaction.
 
 The header of the journal holds the plan. The earliest time follows from the limit image in the same
-header: debounce times and silences. Only the longest times of sensor, bus and write are known, so
-they count as zero for it.
+header: debounce times and silences. For sensor, bus and write only the longest times are known, so
+in the earliest time these three count as zero.
 """
 
 from array import array
@@ -16,23 +16,26 @@ from safety import matrix as m, parameters as p
 from safety.evaluate import D_SET_TICKS
 from safety.kernel import Kernel
 
-# a cause just before a tick, and the age of a silence, are one tick old when the kernel sees them
+# When the kernel sees a cause, the cause counts as one tick old, even if it came just before the
+# tick. The age of a silence counts in the same way.
 SEEN_TICKS = 2
 # A silence counts from the last value. That value is at most a third of the silence old when the
 # wire is cut, because the shortest silence is three periods (silence.BUDGETS). Half of the silence
 # leaves room for a late answer on a full bus.
 LEFT_OF_SILENCE = 2
-EXPIRY_ROW = 44  # by wire: the outputs of a controller that is off expire
+EXPIRY_ROW = 44  # proven by wire, because the outputs of a controller that is off expire
 
 
 def plan(config: Config) -> dict[str, int]:
-    """{key of proof_intervals: most days between two tests, 0 for at commissioning only}."""
+    """{key of proof_intervals: most days between two tests; 0: a test at commissioning only}."""
     tested = {proof_intervals.key_of(stage) for stage in _armed(config)} | set(_wired(config))
     return {key: interval_d or 0 for key, interval_d in config.proof_tests.items() if key in tested}
 
 
 def allowed_ms(config: Config) -> dict[str, int]:
-    """{key: the latest time, ms}: the longest of its armed stages; by wire that of the enable."""
+    """{key: the latest time, ms}: the longest time of its armed stages; for a key by wire, the time
+    of the enable.
+    """
     schedule = bus_times.schedule(config)
     found: dict[str, int] = {}
     for stage in _armed(config):
@@ -43,8 +46,10 @@ def allowed_ms(config: Config) -> dict[str, int]:
 
 
 def resting(config: Config) -> dict[str, list[str]]:
-    """{device: keys of the tests that a new device in its place needs}: of each armed stage that
-    reads it, of one stage for each of its outputs, and of the expiry of outputs.
+    """{device: keys of the tests that a new device in its place needs}.
+
+    These are the tests of each armed stage that reads the device, of one stage for each output of
+    the device, and of the expiry of outputs.
     """
     keys = list(plan(config))
     armed = sorted(_armed(config), key=lambda stage: int(stage[m.S_ROW]))
@@ -56,7 +61,7 @@ def resting(config: Config) -> dict[str, list[str]]:
 
 
 def _signs(config: Config, device: Device) -> list[str]:
-    """The units whose sign test rests on a device: "u1" is unit 1."""
+    """The units whose sign test depends on a device: "u1" is unit 1."""
     every = range(config.units)
     units = {"pcs": [device.index], **dict.fromkeys(METERS, [*every])}
     if device.role == "bms":
@@ -86,8 +91,8 @@ def _reads(stage: tuple, device: Device) -> bool:
 
 
 def soonest_ms(image: array) -> dict[str, int]:
-    """{key: the earliest time, ms} by a limit image, without rows by wire. ValueError for an image
-    of another version.
+    """{key: the earliest time, ms} by a limit image, without the rows that are proven by wire.
+    ValueError: the image is of another version.
     """
     kernel = Kernel(image)
     found: dict[str, int] = {}
@@ -101,13 +106,13 @@ def soonest_ms(image: array) -> dict[str, int]:
 
 def _instance_ms(kernel: Kernel, instance: int) -> int:
     tick_ms, debounce = kernel.image[p.H_TICK_MS], kernel.evaluator.debounce[instance]
-    # a tick, as in the time chain
+    # at least one tick, because only the next tick sees the cause
     waited_ms: int = max(1, debounce[D_SET_TICKS]) * tick_ms + _silent_ms(kernel, instance)
     return max(0, waited_ms - SEEN_TICKS * tick_ms)
 
 
 def _silent_ms(kernel: Kernel, instance: int) -> int:
-    """The least rest of the silence that an instance waits for; 0 for another cause."""
+    """Shortest rest of the silence for which an instance waits; 0: it waits for no silence."""
     image, places, evaluator = kernel.image, kernel.evaluator.map, kernel.evaluator
     stage, number = m.STAGES[evaluator.stage[instance]], evaluator.block[instance] - 1
     feature = records.feature(stage)

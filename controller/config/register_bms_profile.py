@@ -1,4 +1,4 @@
-"""What the registers of a rack BMS must have together (family register_bms)."""
+"""Checks the registers of a rack BMS against each other (family register_bms)."""
 
 from collections.abc import Mapping
 from typing import Any

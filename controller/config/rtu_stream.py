@@ -1,8 +1,8 @@
 """Splits the bytes of a Modbus RTU line that is only listened to into requests and replies.
 
-A listener sees both directions. A frame has a good CRC at a length that its function allows. After
-a request the reply of the same unit and function is looked for first, because the request of a read
-and some replies have the same form.
+A listener sees both directions. Bytes are a frame if they have a good CRC at a length that their
+function allows. After a request, the reply of the same unit and function is tried first, because
+the request of a read and some replies have the same form.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ LEAST_BYTES = 4
 
 
 class Piece(NamedTuple):
-    """One frame, or bytes that are none (direction "?")."""
+    """One frame, or bytes that are no frame (direction "?")."""
 
     direction: str
     data: bytes
 
 
 class Stream:
-    """`feed` gives frames as soon as they are whole; `flush` what is left after a silence."""
+    """`feed` gives frames as soon as they are whole; `flush` gives the rest after a silence."""
 
     def __init__(self) -> None:
         self._buffer, self._asked = bytearray(), b""
@@ -36,7 +36,9 @@ class Stream:
             yield piece
 
     def flush(self) -> Iterator[Piece]:
-        """The line has been silent: what is left can become no frame."""
+        """Yield the bytes that are left after a silence, because they can no longer become
+        a frame.
+        """
         noise = bytearray()
         while self._buffer:
             piece = self._next()
@@ -66,7 +68,7 @@ class Stream:
 
 
 def _request_bytes(head: bytes) -> int:
-    """Length of a request that begins so, 0 for none."""
+    """Length of a request that begins with these bytes; 0: no request begins so."""
     if head[1] in (*READS, *WRITES_ONE):
         return FIXED_BYTES
     if head[1] in WRITES:
@@ -75,7 +77,7 @@ def _request_bytes(head: bytes) -> int:
 
 
 def _reply_bytes(head: bytes) -> int:
-    """Length of a reply that begins so, 0 for none."""
+    """Length of a reply that begins with these bytes; 0: no reply begins so."""
     if head[1] & 0x80:
         return EXCEPTION_BYTES
     if head[1] in READS:

@@ -1,4 +1,4 @@
-"""The keys of a configuration, the allowed values of each, and the tighter direction.
+"""The keys of a configuration, the allowed values of each key, and the direction that is tighter.
 
 The numbers come from the tables of the code that uses them. This file adds the structure.
 """
@@ -25,10 +25,10 @@ from safety import parameters, signals
 
 INDEX_MAX = 16  # units and racks are numbered 1..16, as on the doors
 NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
-SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has no room for more
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,15}")  # a hint has room for 16 characters
 NUMBERS = tuple([str(number) for number in range(1, INDEX_MAX + 1)])
 
-# role of a device: the families that fit
+# {role of a device: families of profiles that fit}
 ROLES = {
     "pcs": ("sunspec_pcs", REGISTER_PCS),
     "bms": (CAN_BMS, REGISTER_BMS),
@@ -63,7 +63,8 @@ FACTS_OF_DEVICE: dict[str, tuple[tuple[int, int], tuple[str, ...]]] = {
     "dead_time_ms": ((0, 5000), ("pcs",)),
     "ramp_ms": ((0, 60_000), ("pcs",)),
 }
-# Energy of the capacitors between a load meter at the racks and their feed: the feed follows later.
+# Energy of the capacitors between a load meter at the racks and the feed of these racks. Because of
+# them the feed follows later.
 BUFFER = "buffer_J_per_kW"
 DEVICE = {
     "role": Field("choice", tuple(ROLES)),
@@ -80,7 +81,7 @@ DEVICE = {
     "inputs": Field("list", (IO_BITS, ("", *itertools.chain(*INPUT_NAMES.values())))),
     "outputs": Field("list", (IO_BITS, ("", *_COILS))),
 }
-# The parameters of the roles of site devices; a role's own range and default: devices.py.
+# The parameters of the roles of site devices. devices.py has the range and default of each role.
 for _row in roles.PARAMETERS:
     _before = DEVICE.get(_row[0], Field("int", _row[2:4], None, _row[5]))
     _range = min(_row[2], _before.allowed[0]), max(_row[3], _before.allowed[1])
@@ -94,8 +95,8 @@ for _role in roles.OF_DEVICES:
             OF_ROLES[_row[0]] = (*OF_ROLES.get(_row[0], ()), _role)
 _DC_BUS = {"dc_bus": matching(*_ANY_NAME, None)}
 
-# Facts about the equipment have no default, which would make a small cabinet with a missing line
-# large.
+# Facts about the equipment have no default, because with a missing line a small cabinet would get
+# the values of a large one.
 FACTS = (
     "rated_W",
     "installer_charge_W_max",
@@ -130,7 +131,8 @@ CABINET = _parameters(parameters.CABINET_PARAMETERS, dict.fromkeys(_OF_DEVICES, 
 # A second must be a whole number of ticks, because rows 10b and 22 to 24 look back by seconds.
 TICKS_MS = tuple([tick_ms for tick_ms in range(10, 101) if 1000 % tick_ms == 0])
 CABINET["tick_ms"] = Field("choice", TICKS_MS, 20)
-# 30 s of C65; no other number has a source. A quicker fuse ends the current, and so the wait.
+# 30 s by fact C65; no other number has a source. A faster fuse ends the wait early, because it ends
+# the current.
 FUSE_WAIT_MS_MIN = 30_000
 _fuse = CABINET["fuse_wait_ms"]
 CABINET["fuse_wait_ms"] = _fuse._replace(allowed=(FUSE_WAIT_MS_MIN, _fuse.allowed[1]))
@@ -143,7 +145,7 @@ _OF_PROFILE = {
     if row[0].endswith(("_reported", "_bits"))
 }
 _OF_PROFILE["unit"] = "it follows from dc_bus"
-# its converter can make the voltage of an island
+# the converter of the unit can make the voltage of an island
 _CAN_FORM = {"can_form": Field("bool", (False, True), False, "down")}
 UNIT = _DC_BUS | _CAN_FORM | _parameters(parameters.UNIT_PARAMETERS, _OF_PROFILE)
 RACK = _DC_BUS | _parameters(parameters.RACK_PARAMETERS, _OF_PROFILE)
@@ -206,7 +208,7 @@ _FLAT = {
     "plan": PLAN,
     "not_fitted": {name: named(_ACCEPTED, "free") for name in EQUIPMENT},
 }
-# section -> (names of its tables or None for any, keys of each)
+# section -> (names of its tables, None for any name; keys of each table)
 _TABLES: dict[str, tuple[tuple[str, ...] | None, dict[str, Field]]] = {
     "unit": (("all", *NUMBERS), UNIT),
     "rack": (("all", *NUMBERS), RACK),

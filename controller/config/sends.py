@@ -1,4 +1,6 @@
-"""Each request that a driver may send later, made once: what no frame can hold is refused early."""
+"""Makes once each request that a driver may send later. So a request that fits in no frame is
+refused before the cabinet runs.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +21,7 @@ from drivers.sunspec import Places
 
 UNIT_ID = 1
 STANDARD_MAX, EXTENDED_MAX = 0x7FF, 0x1FFF_FFFF
-# the points of each write of a SunSpec converter: they follow each other
+# Points of each write of a SunSpec converter, which lie one after the other.
 SUNSPEC_WRITES = (
     ("704.WSetEna", "704.WSetMod", "704.WSet", "704.WSetRvrt"),
     ("704.WSetEnaRvrt", "704.WSetRvrtTms"),
@@ -31,7 +33,7 @@ READS = (rtu.READ_HOLDING_REGISTERS, rtu.READ_INPUT_REGISTERS)
 
 
 def check(driver: Any) -> None:
-    """ValueError: a request that no frame can hold."""
+    """Raise ValueError for a request that fits in no frame."""
     if hasattr(driver, "schedule"):
         driver.schedule()
     if driver.profile.serial["registers"]:
@@ -81,7 +83,7 @@ def _check_points(profile: Profile, names: tuple[str, ...]) -> None:
 
 
 def _check_id(can_id: int) -> None:
-    """An id with the offset of its node; a port would send the low bits of a larger one."""
+    """Check an id with its node's offset. A port would send only the low bits of a larger id."""
     is_extended, number = can_id >= EXTENDED, can_id & ~EXTENDED
     most = EXTENDED_MAX if is_extended else STANDARD_MAX
     if number > most:

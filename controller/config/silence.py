@@ -9,15 +9,17 @@ from controller.forms.field import Entry
 from controller.forms.refusal import ConfigError, Path, not_allowed
 from drivers.profile import Profile
 
-# section, key, longest time in ms, least periods of the device, roles of the device
+# (section, key, longest budget in ms, least budget in periods of the device, roles of the device)
 BUDGETS = (
     ("cabinet", "io_silent_ms", 500, 3, ("io_1", "io_2", "io_3")),
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # No silence: a contactor that does not follow counts after two reports of its BMS (row 39).
+    # This is no silence: a contactor that does not follow counts after two reports of its BMS (row
+    # 39).
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
-    # No silence: the same values in five reports, although the current has changed (row 54).
+    # This is no silence: five reports have the same values although the current has changed (row
+    # 54).
     ("cabinet", "bms_still_ms", 10_000, 5, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),

@@ -90,7 +90,7 @@ def _check_write(path: str, device: Device, actuator: Actuator) -> None:
 
 
 def feedbacks(role: Role, registers: dict[str, Register]) -> list[str]:
-    """Feedback signals of written actuators that no register reads."""
+    """Feedback signals that no register reads, of actuators that are written."""
     written = [each for each in role.actuators if each.name in registers]
     return [each.feedback for each in written if each.feedback not in registers]
 

@@ -1,8 +1,9 @@
 """Reads [plan]: the units of the site's plan in which the racks of this cabinet are.
 
-`firebreak siting PLAN --places FILE` makes the file: each unit with its center, and its ways to the
-next units and exposures, as the papers of the plan describe them. So the box needs no audit. For
-people alone: no interlock and no control function reads it.
+`firebreak siting PLAN --places FILE` makes the file. It has each unit with its center, and the ways
+from the unit to the next units and exposures, as the documents of the plan describe them. So the
+box itself needs no audit of the plan. The plan is only for people: no interlock and no control
+function reads it.
 """
 
 import os
@@ -15,9 +16,9 @@ from controller.forms.reading import read, tables_of
 from controller.forms.refusal import refuse
 
 SCHEMA = 1
-BYTES_MAX = 1 << 20  # 400 units, each with its ways
+BYTES_MAX = 1 << 20  # enough for 400 units with their ways
 FAR_mm, WALL_min_MAX = 300_000_000, 24 * 60
-UNIT = "unit"  # kind of a way to a unit; the others are kinds of exposures
+UNIT = "unit"  # kind of a way to a unit; other ways lead to a kind of exposure
 
 _NAME = matching(NAME, NAME_WORDS)
 _LINE = matching(LINE, "a text on one line of ASCII", "")
@@ -33,7 +34,7 @@ _WAY: Form = {
     "kind": _NAME,
     "distance_mm": integer(0, FAR_mm),
     "wall_min": integer(0, WALL_min_MAX, 0),  # rating of the wall or barrier between; 0: none
-    "tested_mm": integer(0, FAR_mm, 0),  # no spread in its fire test over this; 0: no such test
+    "tested_mm": integer(0, FAR_mm, 0),  # a fire test showed no spread over this; 0: no such test
     "wall": _LINE,
     "paper": _LINE,
 }
@@ -48,8 +49,8 @@ _TOP: Form = {
 
 
 class SitePlan(NamedTuple):
-    """racks: the unit around each rack. places, ways: entries of the file, those of these units and
-    of what is next to them.
+    """racks: the unit around each rack. places, ways: entries of the file for these units and their
+    neighbours.
     """
 
     name: str
@@ -66,11 +67,11 @@ class SitePlan(NamedTuple):
 
 
 def load(values: Values, racks: int) -> SitePlan | None:
-    """The SitePlan of a configuration with so many racks, None without [plan]."""
+    """The SitePlan of a configuration. racks: how many racks it must name. None: no [plan]."""
     given = [key for key in ("file", "racks") if values.get("plan", key) is not None]
     if not given:
         return None
-    # refuses the one that is missing
+    # need() refuses a file with only one of the two keys
     name, around = [values.need("plan", key) for key in ("file", "racks")]
     if len(around) != racks:
         allowed = f"{racks}, one for each rack"

@@ -18,8 +18,8 @@ FALLBACK_KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of hints. index: place among the sorted names, from 0. priority of its requests: 1
-    comes first, 0 for a source that sends none. fallback: {every quantity: W or None}.
+    """One source of hints. index: place among the sorted names, from 0. priority: priority of its
+    requests, 1 is the highest; 0: it sends no requests. fallback: {every quantity: W or None}.
     """
 
     name: str

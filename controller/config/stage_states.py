@@ -1,8 +1,8 @@
 """States of the stage instances of a site: armed, or the reason why an instance is not armed.
 
-An instance is armed unless one of its signals is missing. If the rack's BMS does not report it, the
-BMS's own protection replaces the stage (by_bms of its record), or a person accepted the loss. Or
-the equipment is not fitted, and a person accepted that.
+An instance is armed unless one of its signals is missing. There are two reasons for a missing
+signal. If the rack's BMS does not report it, the BMS's own protection replaces the stage (by_bms of
+its record), or a person accepted the loss. If the equipment is not fitted, a person accepted that.
 """
 
 from collections.abc import Iterable
@@ -16,10 +16,11 @@ from safety import matrix, signals
 ARMED, BY_BMS, NOT_FITTED, BY_PANEL, NOT_ASKED, NOT_REPORTED = range(6)
 ARMED_STATES = (ARMED, BY_PANEL)
 TO_ACCEPT = (NOT_FITTED, NOT_REPORTED)  # states that a person must accept by name
-SECOND_CHANNEL = "second_channel"  # if it is not fitted, rows in hard wiring replace it
-# stage: what a converter may lack (converters.py); without all of it the stage is not armed
+SECOND_CHANNEL = "second_channel"  # if channel B is not fitted, rows in hard wiring replace it
+# {stage: equipment of a converter (converters.py)}. If all of it is missing, the stage is not
+# armed.
 OF_PCS = {"59c": ("pcs_faults",), "59d": ("pcs_faults", "pcs_state"), "59e": ("pcs_state",)}
-# parameter of a rack: the equipment that is missing if its BMS does not report the values
+# {parameter of a rack: the equipment that counts as missing if its BMS does not report the values}
 LACKING = {
     "cells_reported": "bms_cells",
     "temperatures_reported": "bms_temperatures",
@@ -29,7 +30,7 @@ LACKING = {
 
 
 def rack_facts(topology: Topology) -> list[dict[str, bool]]:
-    """{parameter of LACKING: bool} of each rack: its BMS reports the values, by its profile."""
+    """{parameter of LACKING: True if the BMS reports the values, by its profile} of each rack."""
     return [_facts_of(topology, rack) for rack in range(topology.racks)]
 
 
@@ -39,8 +40,9 @@ def _facts_of(topology: Topology, rack: int) -> dict[str, bool]:
 
 
 def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, str]:
-    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: or unit.
-    cross_checks.py refuses a state of TO_ACCEPT without an acceptance.
+    """(state of a stage of the matrix, the equipment that it lacks or ""). rack: number of the
+    rack, or of the unit for a unit's stage. cross_checks.py refuses a state of TO_ACCEPT without an
+    acceptance.
     """
     if stage[matrix.S_SCOPE] == signals.RACK:
         return _rack_state(stage, _facts_of(topology, rack), topology.not_fitted)
@@ -60,7 +62,9 @@ def stage_state(stage: tuple, topology: Topology, rack: int = -1) -> tuple[int, 
 
 
 def _unit_state(stage: tuple, topology: Topology, unit: int) -> tuple[int, str]:
-    """Row 59: the alarm (59d) also shows a state without a name, so bits or state are enough."""
+    """State of a stage of row 59. The alarm (59d) also shows a state without a name, so the fault
+    bits or the state are enough for it.
+    """
     lacks = converters.lacks_of(topology, max(0, unit))
     needs = OF_PCS.get(stage[matrix.S_ID], ())
     return (NOT_REPORTED, needs[0]) if needs and {*needs} <= {*lacks} else (ARMED, "")
@@ -79,7 +83,7 @@ def _rack_state(
 
 def _unreported(stage: tuple, facts: dict[str, bool], not_fitted: dict[str, str]) -> str:
     """Name of a value that this stage needs and the rack's BMS does not report, or ""."""
-    # needs two signs out of: vapour, toxic gas, two of heat, two of cells
+    # the stage needs two signs of: vapour, toxic gas, two kinds of heat, two of cells
     if stage[matrix.S_FEATURE] == matrix.F_RUNAWAY_SUSPICION_PCT:
         signs = ("offgas" not in not_fitted) + ("toxic" not in not_fitted)
         signs += 2 * facts["cells_reported"] + 2 * facts["temperatures_reported"]
@@ -93,7 +97,9 @@ def _reports(facts: dict[str, bool], lacking: str) -> bool:
 
 
 def _noc_state(stage: tuple, topology: Topology) -> tuple[int, str]:
-    """Row 46: a supervised contact of the fire panel satisfies it. It reduces power if asked."""
+    """State of a stage of row 46. A supervised contact of the fire panel is enough for the row. The
+    row reduces power only if the file asks for it.
+    """
     if "supervised" in topology.not_fitted and "noc" in topology.not_fitted:
         return NOT_FITTED, "noc"
     if stage[matrix.S_DEMAND][matrix.D_CHARGE_DERATE_PCT] and not topology.hma["noc_derate"]:
@@ -105,7 +111,7 @@ def _absent(feature: Feature, stage: tuple, not_fitted: dict[str, str]) -> str:
     """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
-        if missing:  # the rest may be enough, but a vote of fewer is not accepted
+        if missing:  # the other detectors may be enough, but a vote of fewer is not accepted
             return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""

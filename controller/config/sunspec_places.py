@@ -15,7 +15,7 @@ from drivers.serial_number import NUMBER_REGISTERS_MAX
 from drivers.steps import Result, Sequence
 from drivers.sunspec import Places
 
-Read = Callable[[int, int, int], bytes | None]  # function, address, count; None: refused
+Read = Callable[[int, int, int], bytes | None]  # of (function, address, count); None: refused
 
 Table = dict[str, Any]
 
@@ -41,7 +41,9 @@ def place(models: list[Wanted], register: Register) -> Register:
 
 
 def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
-    """[serial], checked. Its model comes behind those of the registers: a device may lack it."""
+    """[serial], checked. Its model comes after the models of the registers, because a device may
+    lack it.
+    """
     if table["registers"] and family == form.CAN_BMS:
         refuse(file, ("serial",), f"is not a table of family {family}", "of a Modbus device")
     if table["form"] == "number" and table["registers"] > NUMBER_REGISTERS_MAX:
@@ -56,7 +58,7 @@ def serial(file: str, family: str, table: Table, models: list[Wanted]) -> Table:
 
 
 def is_factor(register: Register | None) -> bool:
-    """Whether the register holds a power of ten as it is."""
+    """True if the register holds a power of ten without a scale."""
     if register is None or register.type != "s16" or "read" not in register.direction:
         return False
     own = register.scale, register.offset, register.scale_from, register.byte_order
@@ -78,8 +80,8 @@ def check_factors(
 
 
 def check_apart(file: str, registers: Mapping[str, Register]) -> None:
-    """Refuse two values that are read from one register: one of the addresses is wrong. Both may
-    take bits of it, or be states, or the same quantity.
+    """Refuse two values that are read from one register, because one of the addresses is wrong. Two
+    values may share a register if they take bits of it, are states, or are the same quantity.
     """
     taken: dict[tuple[int, int], object] = {}
     for name, each in registers.items():
@@ -107,8 +109,8 @@ def driven(steps: Sequence[Result], read: Read) -> Result:
 
 
 def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
-    """(the profile with its registers where they lie on this device and without models, the ID
-    register of each model). StepError: the device has no such chain.
+    """(the profile, with the addresses that its registers have on this device and without models;
+    the ID register of each model). StepError: the device has no such chain.
     """
     if not profile.models:
         return profile, []
@@ -126,6 +128,8 @@ def placed(profile: Profile, read: Read) -> tuple[Profile, list[int]]:
 
 
 def rescaled(codec: Codec, data: bytes) -> bool:
-    """Whether the register of its scale factor holds one: the codec counts by it from now on."""
+    """True if the register of its scale factor holds a valid one. The codec then uses this
+    factor.
+    """
     factor = ScaleFactor([codec])
-    return factor.holds(data) or factor.holds(data)  # it counts when it has come twice
+    return factor.holds(data) or factor.holds(data)  # a factor counts only when it was read twice

@@ -1,8 +1,8 @@
 """Tapers: power limits that fall linearly before a stage trips (safety/tapers.py computes them).
 
-A taper always acts, on every rack whose BMS reports its signal. Section 7 requires those of rows
-18, 27 and 31. The project chose the beginning of those of 27 and 31, row 25 and the state of
-charge.
+A taper always acts, on every rack whose BMS reports its signal. Section 7 requires the tapers of
+rows 18, 27 and 31. The project chose where those of rows 27 and 31 begin, and the tapers of row 25
+and of the state of charge.
 """
 
 from array import array
@@ -16,14 +16,14 @@ from controller.rows.facts import table
 from safety import matrix, parameters, tapers
 
 WAYS = ("charging", "discharging")
-Ends = tuple[int, int]  # (full power up to here, none from here)
+Ends = tuple[int, int]  # (full power up to this value, no power from this value on)
 Image = tuple[array, parameters.ImageMap]
 
 
 class Taper(NamedTuple):
-    """stage: the stage whose effects name the taper, "" for none. ways: places in WAYS. signal: in
-    the form of a feature, for its unit. ends: two parameters of the rack, or what _ends finds.
-    reported: parameter of a rack without which the taper does not act, "" for none.
+    """A taper. stage: the stage whose effects name it, "" for none. ways: places in WAYS. signal: a
+    feature, which gives the unit. ends: two parameters of the rack, or a name that _ends knows.
+    reported: a parameter of the rack; the taper acts only if it is set; "": the taper always acts.
     """
 
     stage: str
@@ -60,7 +60,7 @@ TAPERS = [
 
 
 def facts(found: Config | None = None) -> list[dict[str, Any]]:
-    """[{...}] of every taper that acts. found: the site, or None for the defaults, also of NMC."""
+    """[{...}] of every taper that acts. found: the site; None: the defaults, also those of NMC."""
     if found is None:
         lfp, nmc = [_ends(_defaults(chemistry), _default_image()) for chemistry in schema.RACKS]
         return [_fact(*each) for each in zip(TAPERS, lfp, nmc)]
@@ -100,7 +100,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
 
 
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
-    """[(full, none)] of each taper, for the racks on which it acts, each once, rising."""
+    """[(full, none)] of each taper, for the racks on which it acts, without repeats, rising."""
     moved = tapers.temperature_tapers(*image)
     found = []
     for taper in TAPERS:

@@ -29,8 +29,9 @@ _TIGHTEN_TO = (
     ("insulation_ohm_per_V", 99, 10_000),
     ("suspicion_pct", 30, 100),
 )
-# 45 in a file means 4.5 degC, but a person may mean 45 degC. With such a unit less than a quarter
-# of the matrix's value is refused: a tenth of any number up to 2.5 times that value is below.
+# 45 in a file means 4.5 degC, but a person may mean 45 degC. So with a unit of tenths, a value
+# below a quarter of the matrix's value is refused. This finds each mistake of that kind, unless the
+# person means more than 2.5 times the matrix's value.
 _PART_MIN = 4
 _CLEAR_MS_MAX = 3_600_000
 _NMC_THRESHOLDS: dict[str, tuple[int, int]] = {

@@ -1,5 +1,5 @@
 """Doubts of `firebreak check` about times: the cost of a short tick, set-points that wait on their
-bus, a stated path delay that leaves capacitors out.
+bus, a stated path delay that ignores capacitors.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,14 @@ from controller.config.silence import entry_of
 from controller.config.values import Values
 from controller.forms.refusal import Path, dotted
 
-# median of a whole tick on one core of a server (`python -m hil bench tick`), without its bytes
+# Median times of a tick on one core of a server (`python -m hil bench tick`), without the time to
+# move bytes.
 BASE_US, RACK_US, UNIT_US = 250, 22, 37
-SHARE = 10  # a tenth of the tick: the processor of a small box takes several times as long
+SHARE = 10  # a tick may use a tenth of its period: a small box takes several times as long
 
 
 def cost_us(config: Config) -> int:
-    """Estimate of what a tick costs on one core of a server."""
+    """Estimated time of a tick on one core of a server, us."""
     return BASE_US + RACK_US * config.racks + UNIT_US * config.units
 
 
@@ -40,7 +41,9 @@ def _cost(values: Values, config: Config) -> Iterator[str]:
 
 
 def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
-    """Each set-point must end before the next one, also behind the longest exchange."""
+    """Doubts about set-points that end after the next one is due, if they wait for another
+    exchange.
+    """
     for device in [each for each in config.devices if each.role == "pcs"]:
         exchanges = every[device.bus]
         own = bus_times.exchange_of(exchanges, device, families.SETPOINT)
@@ -53,7 +56,9 @@ def _waits(values: Values, config: Config, every: bus_times.Schedule) -> Iterato
 
 
 def _buffered(values: Values, config: Config, every: bus_times.Schedule) -> Iterator[str]:
-    """A stated path delay is nearer to the path without the capacitors at the racks."""
+    """A doubt if a stated path delay fits better to the path without the capacitors at the racks
+    than to the path with them.
+    """
     meter, path = track_path.source(config), ("control", track_path.DELAY)
     buffer_ms, stated_ms = meter.settings.get(schema.BUFFER, 0), config.control[track_path.DELAY]
     found_ms = track_path.parameters(config, every)[track_path.DELAY]

@@ -48,18 +48,18 @@ OUTPUTS = (
     (m.D_AUX_SHED, "aux_load_ok"),
 )
 WAITS = {m.DC_OPEN: "open_after_stop_ms", m.DC_OPEN_AT_ZERO: "open_at_zero_ms_max"}
-LINK_BAUD_BD = 115_200  # of a site without channel B
-# of the limit image and of the clocks: the next scan finds a change just behind the scan
+LINK_BAUD_BD = 115_200  # used for a site without channel B
+# Scans of the limit image and of the clocks. A change just after a scan is found by the next scan.
 SCANS = 2
-# safety/gas.py and heating.py compute some features once a second: the next second finds a change
-# just behind this one. Row 53 adds its signs with every frame, and row 22's sign comes once a
-# second: a value waits for its second or for the sum, never for both. Row 24 compares every frame
+# safety/gas.py and heating.py compute some features once a second, so a change just after one
+# second is found in the next. Row 53 adds its signs with every frame, and row 22's sign comes once
+# a second: a value waits for its second or for the sum, never for both. Row 24 compares every frame
 # with three remembered seconds, and one of them is always 2 to 3 s old.
 SECOND_MS = 1000
 
 
 class Part(NamedTuple):
-    """One part of a chain: its name, its time, True if the time is assumed."""
+    """One part of a chain: its name, its time, and whether the time is assumed."""
 
     what: str
     time_ms: int
@@ -103,7 +103,7 @@ def _write(
 
 
 def hold_off_ms(config: Config, stage: tuple, demand_index: int) -> int:
-    """The wait of this demand of a stage by the table of conflicts, in whole ticks, or 0."""
+    """Time for which a demand of a stage waits by the table of conflicts, in whole ticks, or 0."""
     own = [row for row in m.CONFLICTS if row[:2] == (demand_index, stage[m.S_ROW])]
     waits_ms = [config.cabinet[str(row[2])] for row in own]
     return p.ticks(sum(waits_ms), config.tick_ms) * config.tick_ms
@@ -116,7 +116,7 @@ def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
         for what, each in zip(("once a second", "gate"), records.features(stage))
         if each.once_a_second
     ]
-    # at least a tick: the next tick sees the cause
+    # at least one tick, because only the next tick sees the cause
     ticks = max(1, config.stage_words[stage[m.S_ID]].set_ticks)
     debounce = Part("debounce", ticks * config.tick_ms, False)
     tick = Part("tick", config.tick_ms, False)
@@ -124,13 +124,13 @@ def decision(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def opening_ms(config: Config, stage: tuple) -> int | None:
-    """Longest time from the drop of the outputs to open contactors, None without a limit."""
+    """Longest time from the drop of the outputs to open contactors; None: no limit."""
     wait = WAITS.get(stage[m.S_DEMAND][m.D_DC])
     return None if wait is None else config.cabinet[wait] + OPENING_MS
 
 
 def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause, or from its ramp's beginning, to open contactors, or None."""
+    """Longest time from the cause, or from the begin of its ramp, to open contactors, or None."""
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
@@ -155,7 +155,7 @@ def _source(config: Config, schedule: Schedule, stage: tuple) -> list[Part]:
 
 
 def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
-    """[Part] of sensor and bus, [] of a feature that no device reads."""
+    """[Part] of sensor and bus; []: no device reads the feature."""
     if feature.contacts:
         modules = [each[0] for each in map(config.topology.mapped, feature.contacts) if each]
         bus_ms = max([0, *[_device_ms(schedule, each, "read inputs") for each in modules]])
@@ -170,7 +170,9 @@ def _read(config: Config, schedule: Schedule, feature: Feature) -> list[Part]:
 
 
 def _self_test_ms(config: Config, name: str) -> int:
-    """One round of the slowest test: program by ticks, memory by seconds, two clocks."""
+    """Time of one round of the slowest self-test: program by ticks, memory by seconds, two
+    clocks.
+    """
     second_ms = program_memory.SECOND_US // 1000
     if name == "cpu_temperature_ddegC":
         return second_ms
@@ -181,7 +183,9 @@ def _self_test_ms(config: Config, name: str) -> int:
 
 
 def _link_ms(config: Config) -> int:
-    """The slowest message of channel B: an input differs; then its step and its frame."""
+    """Time until channel B sends its slowest message, which says that an input differs. Its step
+    and its frame follow.
+    """
     baud_Bd = config.channel_b.baud_Bd if config.channel_b else LINK_BAUD_BD
     return peer.DISAGREE_MS + (1 + frame.FRAME_EVERY_TICKS) * config.tick_ms + frame_ms(baud_Bd)
 
@@ -192,7 +196,7 @@ def frame_ms(baud_Bd: int) -> int:
 
 
 def _silence_ms(config: Config, stage: tuple) -> int:
-    """The silence that is the cause; 0 for a cause inside the kernel."""
+    """The time of silence if a silence is the cause; 0: the cause is inside the kernel."""
     feature = records.feature(stage)
     level = config.stage_words[stage[m.S_ID]].set
     if feature.ladder:

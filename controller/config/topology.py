@@ -15,7 +15,8 @@ from controller.core.site_devices.roles import ROLES
 from controller.forms.acceptance_text import lacks_of_acceptance
 from controller.forms.refusal import Path, not_allowed, shown
 
-# A frame of 256 bytes then takes 2.6 ms. The device's own times, in its profile, count beside it.
+# With this speed a frame of 256 bytes takes 2.6 ms. The device's own times, in its profile, are
+# added.
 TCP_BAUD_BD = 1_000_000
 ACCEPTED_WORDS = "who accepted it, when (YYYY-MM-DD) and why"
 
@@ -43,7 +44,7 @@ def build(values: Values, missing: Sequence[str] = ()) -> Topology:
         dc_buses,
         tuple([values.get("unit", str(unit), "can_form") for unit in range(1, units + 1)]),
         buses,
-        # the module that drops the PCS enable first: its coils are written before those of others
+        # the module with the PCS enable comes first, so that its coils are written first
         tuple(sorted(devices, key=lambda device: "pcs_enable_ok" not in device.outputs)),
         not_fitted,
         hma.read(values, not_fitted),
@@ -139,7 +140,9 @@ def _bus(values: Values, name: str) -> Bus:
 
 
 def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) -> None:
-    """Each bus and channel B need a wire of their own: two masters on one wire would collide."""
+    """Require a separate wire for each bus and for channel B, because two masters on one wire would
+    collide.
+    """
     seen: dict[str, Bus] = {}
     wires: list[tuple[Bus, Path]] = [
         (bus, ("bus", bus.name, bus_schema.BUS_KEYS[bus.kind][bus.kind == "can"])) for bus in buses
@@ -154,8 +157,8 @@ def _check_wires(values: Values, buses: tuple[Bus, ...], channel_b: Bus | None) 
 
 
 def _wire(bus: Bus) -> str:
-    """The wire of a bus, in one spelling of its path, without links: a file may be checked on
-    another machine.
+    """The wire of a bus, as the normal spelling of its path. Links are not followed, because a file
+    may be checked on another machine.
     """
     path = bus.port or bus.address or bus.channel
     if path.startswith("/"):

@@ -13,23 +13,24 @@ from controller.config.cabinet_config import Config
 from controller.config.devices import Device
 from controller.config.values import Values
 
-TICK_TYPICAL_US = 1000  # from the freeze to the bytes of the set-point, in a cabinet of three racks
+# Time from the freeze to the bytes of the set-point, in a cabinet of three racks.
+TICK_TYPICAL_US = 1000
 # Power ramps, so a larger step takes longer. The typical step is a fifth of the rating.
 TYPICAL_STEP_PERMILLE = 200
-ROOM_PERMILLE = 200  # tolerance beyond least and most for a measured delay
+ROOM_PERMILLE = 200  # a measured delay may lie this far below the least or above the greatest
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
 LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"
 DIFFERENCE = "meter_delay_difference_ms"
 HOLD = "hold"
-PHASES = 40  # of one device, from which the spread of the delay is computed
+PHASES = 40  # phases of one device for which the spread of the delay is computed
 REFRESH = "the meter refreshes at any phase of a read"
 
 
 class PathPart(NamedTuple):
     """One part of the path: its name, its least, mean and greatest time, and their reason.
 
-    phase_us: width of the even spread around the mean that the phases of the devices cause.
+    phase_us: the phases of the devices spread the delay evenly around the mean, over this width.
     """
 
     what: str
@@ -47,7 +48,7 @@ def source(config: Config) -> Device:
 
 
 def path_delay(config: Config, every: bus_times.Schedule | None = None) -> list[PathPart]:
-    """[PathPart] from a change of the load to the battery's power, of the slowest converter.
+    """[PathPart] from a change of the load to the battery's power, for the slowest converter.
 
     HOLD comes first. Without HOLD the sum is the path of one value: from the middle of the meter's
     window to the middle of the battery's movement.
@@ -70,7 +71,7 @@ def totals_us(parts: list[PathPart]) -> tuple[int, int, int]:
 
 def phases_us(parts: list[PathPart]) -> tuple[int, int]:
     """Median and p95 of the delay of a change at any phase. A window and a hold together delay
-    every change equally: the earlier it comes, the less of it the first value shows.
+    every change equally: the sooner the first value follows the change, the less it shows of it.
     """
     median_us = totals_us(parts)[1]
     sums_us = [float(median_us)]
@@ -91,7 +92,9 @@ def _meter_path(config: Config, every: bus_times.Schedule, meter: Device) -> lis
 
 
 def _difference_ms(config: Config, every: bus_times.Schedule) -> int:
-    """The load meter's path less the grid meter's path, which the measured delay goes through."""
+    """Delay of the load meter less the delay of the grid meter. It is needed because a start
+    measures the delay of the grid meter.
+    """
     load, grid = config.topology.device("meter_load"), config.topology.device("meter_grid")
     if load is None or grid is None:
         return 0
@@ -115,7 +118,9 @@ def _meter(meter: Device) -> list[PathPart]:
 
 
 def _buffer(meter: Device) -> list[PathPart]:
-    """Capacitors of the racks behind the meter: their feed follows behind one lag of J per kW."""
+    """The part of the capacitors in the server racks behind the meter. The feed lags the servers by
+    as many ms as the capacitors have J per kW.
+    """
     buffer_J_per_kW = meter.settings.get(schema.BUFFER, 0)
     lead_us = -1000 * buffer_J_per_kW
     basis = f"{meter.name} is at the racks; their {buffer_J_per_kW} J per kW delay the feed"
@@ -135,7 +140,7 @@ def _read(config: Config, every: bus_times.Schedule, meter: Device) -> PathPart:
         basis = "read at any phase of the tick: its period is not a whole number of ticks"
         return PathPart(what, reply_us, reply_us + tick_us // 2, latest_us, basis, tick_us)
     fixed_us = reply_us + bus_times.BEFORE_TICK_US
-    # with the other reads of the same reading, whose power comes last
+    # if several reads make one reading, its power comes with the last one
     is_alone = all([one.what.startswith(read.what) for one in exchanges])
     missed_us = 0 if is_alone else tick_us
     basis = "read just before the tick" + ("" if is_alone else "; others may delay it to the next")
@@ -180,14 +185,14 @@ def parameters(config: Config, every: bus_times.Schedule) -> dict[str, int]:
 
 
 def filled(values: Values, config: Config, every: bus_times.Schedule) -> Config:
-    """The Config with the parameters of its path, after those of a file. Refuses a nominal delay
-    outside its bounds.
+    """The Config with the parameters of its path. Values in a file take precedence. Refuses a
+    nominal delay outside its bounds.
     """
     _check_buffer(values, config, every)
     found = parameters(config, every)
     in_files = {key for key in found if ("control", key) in values.entries}
     control = config.control | {key: found[key] for key in found if key not in in_files}
-    if DELAY in in_files:  # a computed bound gives way to a delay of a file
+    if DELAY in in_files:  # a delay in a file moves a computed bound
         if DELAY_MIN not in in_files:
             control[DELAY_MIN] = min(control[DELAY_MIN], control[DELAY])
         if DELAY_MAX not in in_files:

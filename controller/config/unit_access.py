@@ -1,6 +1,6 @@
 """The drop-in of the controller's unit: addresses and ports of the configured buses.
 
-`firebreak.service` allows no IP network and the usual kinds of serial ports.
+`firebreak.service` allows the usual kinds of serial ports, and no IP network.
 """
 
 import ipaddress
@@ -56,7 +56,7 @@ def port_kinds(config: Config, devices: str = "/proc/devices") -> list[str]:
 
 
 def _kind(port: str, devices: str) -> str:
-    """Name of a port's driver in the kernel's list, "" while the port is absent."""
+    """Name of a port's driver in the kernel's list; "": the port is absent."""
     try:
         major = str(os.major(os.stat(port).st_rdev))
         with open(devices, encoding="ascii") as file:
@@ -67,7 +67,7 @@ def _kind(port: str, devices: str) -> str:
 
 
 def drop_in(config: Config) -> str:
-    """Text of DROP_IN, "" if the unit's file is enough."""
+    """Text of DROP_IN; "": the unit's own file is enough."""
     hosts = sorted({host for host in addresses(config).values() if _is_address(host)})
     lines = [f"DeviceAllow=char-{kind} rw" for kind in port_kinds(config)]
     lines += ["RestrictAddressFamilies=AF_INET"] if hosts else []

@@ -8,7 +8,7 @@ from controller.forms.field import Entry, Field, allowed_text, check_tighter
 from controller.forms.refusal import Path, not_allowed, refuse
 
 NUMBERED = ("unit", "rack")  # sections with a table for each, and one for `all`
-SAFE = ("cabinet", *NUMBERED)  # sections of the safety kernel
+SAFE = ("cabinet", *NUMBERED)  # sections whose values the safety kernel gets
 
 
 class Values:
@@ -65,7 +65,7 @@ class Values:
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
     def not_accepted(self, name: str, problem: str) -> NoReturn:
-        """Refuse equipment that nobody has accepted."""
+        """Refuse absent equipment, because nobody has accepted its absence."""
         path = ("not_fitted", name)
         self.refuse(path, f"is missing: {problem}", self.spec(path).allowed[1], (name,))
 
@@ -81,8 +81,9 @@ class Values:
                 self.refuse(path, f"is not a key of {what}", ", ".join(keys))
 
     def _numbered(self, section: str, number: str, key: str) -> Entry | None:
-        """The tighter of a unit's or rack's own value and that of `all`, or None. Refuses a looser
-        own value of the same layer or a later one.
+        """The tighter of two values: the own value of a unit or rack, and the value of `all`. None:
+        neither exists. An own value looser than `all` is refused if its layer is the same as that
+        of `all`, or a later one.
         """
         own, common = (section, number, key), (section, "all", key)
         if own not in self.entries or common not in self.entries:
@@ -111,8 +112,9 @@ class Values:
         return len(found)
 
     def check_defaults(self, of_type: set[Path], budgets: set[str]) -> None:
-        """Refuse a kernel number of a later layer that is looser than the default, unless the type
-        sets it. budgets: keys that follow from the periods of the devices.
+        """Refuse a number for the kernel that is looser than its default, if a layer below the type
+        sets it and the type does not. budgets: keys that are exempt, because their values follow
+        from the periods of the devices.
         """
         for path, entry in self.entries.items():
             in_type = {path, (path[0], "all", *path[2:])} & of_type

@@ -1,4 +1,4 @@
-"""What a profile says of stored registers, at each of its writes.
+"""Statements of a profile about stored registers, at each of its writes.
 
 A register that a device keeps in flash wears out. Few documents say which registers are kept, so a
 profile says "yes", "no" or "not stated", for all of its writes or for each of them.
@@ -10,7 +10,8 @@ from drivers import wear
 from drivers.profile import Profile
 
 DAY_MS = wear.DAY_US // 1000
-# How often an unchanged value of a site device is written again if its profile does not say it.
+# Time after which an unchanged value of a site device is written again, unless its profile has
+# another time.
 REPEAT_MS = {wear.NO: 1000, wear.NOT_STATED: 600_000, wear.YES: 1 << 40}
 
 
@@ -33,7 +34,7 @@ def resolved(profile: Profile) -> Profile:
 
 
 def _check(profile: Profile) -> None:
-    """Refuse a budget that is missing or without use, and writes that would spend it at once."""
+    """Refuse a budget that is missing or useless, and writes that would spend it at once."""
     file, stored, least = profile.path.name, set[str](), 0
     for each in wear.written(profile):
         stored.add(each.stored)

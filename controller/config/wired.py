@@ -1,8 +1,9 @@
-"""Rows in hard wiring: the rows that a site also proves with the controller switched off, and their
-latest times: those of time_chain.py without bus, tick or write.
+"""Rows in hard wiring: the rows that a site also proves with the controller switched off. Their
+latest times are those of time_chain.py without bus, tick or write.
 
-Row 44 has no contact: the outputs expire. The expiry hides the relay chain, because soon after the
-controller is off all outputs are off. So the test holds the outputs on from outside.
+Row 44 has no contact, because its effect is that the outputs expire. This expiry would hide a fault
+of the relay chain: soon after the controller is off, all outputs are off anyway. So the test holds
+the outputs on from outside.
 """
 
 from controller.config import hma, time_chain
@@ -13,7 +14,7 @@ HELD = ("pcs_enable_ok", "contactor_supply_ok")  # outputs that the relay chain 
 
 
 def rows(config: Config) -> list[int]:
-    """The rows that this site proves by wire, also with channel B."""
+    """The rows that this site proves by wire, even if it has channel B."""
     named = config.hma["hard_wired_rows"] or ()
     return [row for row in sorted(named) if hma.has_contact(row, config.topology.not_fitted)]
 
@@ -25,7 +26,9 @@ def enable_ms(config: Config, row: int) -> int:
 
 
 def supply_ms(config: Config, row: int) -> int:
-    """Latest time from the same moment to open contactors, the off-delay relay included."""
+    """Latest time from the opening contact (row 44: the controller's end) to open contactors,
+    including the off-delay relay.
+    """
     return enable_ms(config, row) + time_chain.OPENING_MS
 
 

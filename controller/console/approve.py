@@ -36,7 +36,7 @@ def _approve(arguments: Namespace) -> int:
     if arguments.name:
         return _given(arguments)
     seen = newest(arguments)
-    sent(arguments, operator_client.reach)  # a journal may outlive its controller
+    sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     if seen.inp[s.IMAGE_APPROVED_OK]:
         print(UNCHANGED)
         return DONE
@@ -49,7 +49,7 @@ def _approve(arguments: Namespace) -> int:
 
 
 def changed(header: Facts) -> tuple[list[str], int]:
-    """(the changes as lines, the code that approves them) of a journal's header."""
+    """(the changes as lines, the code that approves them), from the header of a journal."""
     new = approval.named(header["safety_image"], header["device_crcs"])
     old = approval.unpacked(header["approved"])
     changes = approval.differences(old or approval.shipped(new), new)

@@ -22,7 +22,7 @@ CODES = {ask.YES: DONE, ask.NO: NOT_DONE, ask.NOT_KNOWN: NO_START}
 
 
 def job_of(arguments: Namespace) -> Job:
-    """The job of parsed arguments. Ends the command if they are no job."""
+    """The job of parsed arguments. Ends the command if the arguments describe no job."""
     return Job(
         whole("--power", arguments.power, POWER_UNITS, 1, ask.POWER_W_MAX, "400kW"),
         _at_s(arguments),
@@ -31,7 +31,9 @@ def job_of(arguments: Namespace) -> Job:
 
 
 def _at_s(arguments: Namespace) -> int:
-    """The begin of the job, s from now: +10min, or a local time of the site."""
+    """The begin of the job, s from now. The argument is a span such as +10min, or a local time of
+    the site.
+    """
     if ":" not in arguments.at:
         text, at_ms_max = arguments.at.removeprefix("+"), ask.AT_S_MAX * 1000
         return whole("--at", text, TIME_UNITS, 0, at_ms_max, "+10min or 14:05") // 1000

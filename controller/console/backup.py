@@ -1,18 +1,20 @@
 """`firebreak box backup` and `box restore`: what a box needs to become this cabinet again.
 
 A backup has configuration, keys, console users, the proof-test ledger and the trips as files, and
-latches and lock-out of the store. It has no record: `firebreak record export` writes that. A
-restore puts back what is missing and replaces nothing; on a box with a store only cabinet and
-types, so that no revoked key, user or door returns to a cabinet in use. The restored store is never
-better than the old one: latches and lock-out stand, it needs the key and a new approval. Every
-place is looked at before the first file is written, so that a refusal leaves nothing half done. The
-store comes last: a restore that broke off finds none, and the same command puts back what is still
-missing.
+latches and lock-out of the store. It does not contain the record, which `firebreak record export`
+writes.
 
-A backup is read back as a restore reads it, because nobody looks at it before it is needed.
+A restore puts back missing files and replaces none. On a box with a store it puts back only cabinet
+and types, so that no revoked key, user or door returns to a cabinet in use. The restored store is
+never better than the old one: its latches and lock-out stay, and it needs the key and a new
+approval. Every place is checked before the first file is written, so that a refusal leaves nothing
+half done. The store is written last. So after a restore that broke off there is no store, and the
+same command puts back the files that are still missing.
 
-Root keeps its rights for the configuration, which has a key of the planner's user; in the state
-folder it works as the service's user.
+A new backup is read back in the way of a restore, because nobody looks at it before it is needed.
+
+Root keeps its rights for the configuration, which has a key of the planner's user. In the state
+folder root works as the service's user.
 """
 
 import contextlib
@@ -86,7 +88,7 @@ def _backup(arguments: Namespace) -> int:
     cli.option("--dry-run", action="store_true", help="print what would be done"),
 )
 def _restore(arguments: Namespace) -> int:
-    """Exit code 1: a file that is there differs from the backup's, or is left out."""
+    """Exit code 1: a file on the box differs from the backup's file, or a file is left out."""
     with cli.ends(WRONG_INPUT, ConfigError, OSError, at=arguments.file):
         manifest, files = backup_file.unpacked(arguments.file)
         _check_cabinet(manifest, arguments)
@@ -110,14 +112,14 @@ def _restore(arguments: Namespace) -> int:
 
 
 def _files(part: str, root: str, *places: str) -> Iterator[Kept | None]:
-    """Files of a backup at these places and below; None for one that is left out."""
+    """Files of a backup at these places and below them; None for a file that is left out."""
     for place in places:
         path = os.path.join(root, place)
         is_of_users = os.path.basename(os.path.dirname(path)) == users.FOLDER
         if os.path.isdir(path) and (not os.path.islink(path) or place in backup_file.FOLDERS):
             names = sorted(os.listdir(path))
             yield from _files(part, root, *[os.path.join(place, name) for name in names])
-        # not the acts of a person, until the recorder has stored them
+        # no acts of a person, which wait here until the recorder has stored them
         elif os.path.lexists(path) and (not is_of_users or path.endswith(users.SUFFIX)):
             yield _kept(part, root, path)
 
@@ -154,7 +156,7 @@ def _store(arguments: Namespace) -> Facts | None:
 
 
 def _cabinet(etc: str) -> str | None:
-    """The name in cabinet.toml; None without one."""
+    """The name in cabinet.toml; None: the file has no name."""
     path = os.path.join(etc, "cabinet", "cabinet.toml")
     if not os.path.exists(path):
         return None
@@ -176,7 +178,7 @@ DIFFERS, LEFT = "differs", "left out"
 def _put_all(
     files: list[Kept], roots: dict[str, str], is_used: bool, is_dry: bool
 ) -> Iterator[tuple[str, str]]:
-    """(word, path) of each file. is_used: the box has a store. is_dry: only look at the places."""
+    """(word, path) of each file. is_used: the box has a store. is_dry: only check the places."""
     for each in files:
         part, _, rest = each.name.partition("/")
         is_left = is_used and not each.name.startswith(("etc/cabinet/", "etc/types/"))
@@ -187,8 +189,8 @@ def _put_all(
 
 
 def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
-    """MADE for a new file. A file that is there stays: SAME or DIFFERS from the backup's. is_left:
-    a new file is LEFT out.
+    """MADE for a new file. A file that exists stays: SAME as in the backup, or DIFFERS from it.
+    is_left: a new file is LEFT out.
     """
     if os.path.lexists(path):
         if not os.path.isfile(path):
@@ -196,7 +198,7 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
         with open(path, "rb") as file:
             is_same = file.read(backup_file.BYTES_MAX) == each.content
         if is_same and not is_left and not is_dry:
-            _give(path, each.owner)  # a power cut may have come before
+            _give(path, each.owner)  # needed too after a power cut before this line
         return SAME if is_same else LEFT if is_left else DIFFERS
     if is_left:
         return LEFT
@@ -210,7 +212,9 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
 
 
 def _make_folders(path: str, is_dry: bool) -> None:
-    """Missing folders, each owned as the one above; keys and users are for their owner alone."""
+    """Make missing folders. Each gets the owner of the folder above it. Only the owner may read the
+    folders of keys and users.
+    """
     if os.path.isdir(path):
         return
     if os.path.lexists(path):
@@ -224,11 +228,11 @@ def _make_folders(path: str, is_dry: bool) -> None:
 
 
 def _give(path: str, owner: str) -> None:
-    """Its user if this box has him, else the owner of the folder."""
+    """Give a file to its user. If this box does not have that user: to the owner of the folder."""
     try:
         found = pwd.getpwnam(owner)
         number, group = found.pw_uid, found.pw_gid
-    except (KeyError, ValueError):  # a name with a NUL
+    except (KeyError, ValueError):  # ValueError: a name with a NUL
         state = os.stat(os.path.dirname(path))
         number, group = state.st_uid, state.st_gid
     if os.geteuid() == 0:
@@ -236,7 +240,9 @@ def _give(path: str, owner: str) -> None:
 
 
 def _put_store(held: Facts | None, arguments: Namespace, is_used: bool) -> str:
-    """A line. A store that is there stays: it may have newer latches."""
+    """Write the store; returns a line. A store that exists stays, because it may have newer
+    latches.
+    """
     directory = arguments.state
     if is_used:
         return f"{SAME:<9} the store in {directory}, so keys, users and doors stay as they are"

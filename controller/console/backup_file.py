@@ -24,8 +24,8 @@ NO_BACKUP = (
     f"{FILES_MAX} files and {BYTES_MAX >> 20} MiB"
 )
 MANIFEST = "backup.json"
-DEEPEST = 6  # folders
-NAME = re.compile(r"[ -~]{1,64}")  # of a latch or a person
+DEEPEST = 6  # most folders in a path
+NAME = re.compile(r"[ -~]{1,64}")  # name of a latch or a person
 TRIPS_MAX = 2**31 - 1
 
 
@@ -39,7 +39,7 @@ class Kept(NamedTuple):
 
 
 def packed(cabinet: str | None, store: Facts | None, files: list[Kept]) -> bytes:
-    """The bytes of a backup; the first file is its list. cabinet: its name, None: not known; store:
+    """The bytes of a backup; the first file is its list. cabinet: its name, None: unknown; store:
     latches, lock-out and trips.
     """
     content = {
@@ -64,7 +64,9 @@ def _hashes(files: list[Kept]) -> dict[str, str]:
 
 
 def unpacked(path: str) -> tuple[Facts, list[Kept]]:
-    """(manifest, files), checked: nothing but whole files of a backup. Raises ConfigError."""
+    """(manifest, files), checked: the tar contains only whole files of a backup. Raises
+    ConfigError.
+    """
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     try:
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
@@ -83,7 +85,7 @@ def unpacked(path: str) -> tuple[Facts, list[Kept]]:
 
 
 def _entry(path: str, archive: tarfile.TarFile, entry: tarfile.TarInfo) -> Kept:
-    # A sparse entry of a few bytes claims any size.
+    # No sparse entry, because a few bytes of it can claim any size.
     file = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
     part, _, rest = entry.name.partition("/")
     allowed = {"etc": FOLDERS, "state": (*STATE_FOLDERS, *STATE_FILES)}.get(part, ())

@@ -1,7 +1,8 @@
-"""The bus that a tool asks: through the running controller, which holds its ports, or opened here.
+"""The bus that a tool asks. If a controller runs, it holds the ports and reads for the tool.
+Otherwise the bus is opened here.
 
-Without a controller the tool takes the controller's lock, so that none starts meanwhile. Only reads
-of Modbus leave this file.
+Without a controller the tool takes the controller's lock, so that no controller starts meanwhile.
+This file sends only reads of Modbus.
 """
 
 import ipaddress
@@ -25,13 +26,13 @@ from drivers.buses.can_port import CanPort, CanPortError
 from drivers.buses.port import RtuPort
 from drivers.buses.serial_port import PTY_MAJORS, SerialPortError
 
-DIRECT = "port"  # name of a bus that no site file names
+DIRECT = "port"  # name of a bus that is in no site file
 SHARED_CAN = ("socketcan", "socketcand")  # any number of programs may listen
 REFUSALS = (tool_read.NO_BUS, tool_read.HAS_OUTPUTS, tool_read.NO_ROOM, tool_read.OTHERS)
 CAN_NAME = re.compile(r"(v|vx|sl)?can\d{1,4}", re.ASCII)  # as Linux and slcand name them
 NO_CAN = "no such CAN interface is here (`ip link` lists them)"
 CONNECT_US = 4_000_000
-PTY_BD = 1_000_000_000  # a reply on a pty may come before its request has had its time on a line
+PTY_BD = 1_000_000_000  # a reply on a pty may come sooner than a line could carry the request
 Read = Callable[[int, int, int, int], Answer]  # unit id, function, address, count
 
 OPTIONS = (
@@ -46,7 +47,7 @@ OPTIONS = (
 
 
 def line_options(baud: str) -> tuple[cli.Option, ...]:
-    """Options of a serial line. baud: the rate of a port without the option, in words."""
+    """Options of a serial line. baud: the rate if the option is not given, in words."""
     return (
         cli.option(
             "--baud",
@@ -89,7 +90,7 @@ def find(arguments: Namespace) -> Bus:
 
 
 def _is_can(name: str) -> bool:
-    """Whether it is a CAN interface of this machine (ARPHRD_CAN)."""
+    """True if `name` is a CAN interface of this machine (ARPHRD_CAN)."""
     if not re.fullmatch(r"[\w.-]{1,15}", name):
         return False
     try:
@@ -116,7 +117,7 @@ def _address(given: str) -> str:
 
 
 def is_running(run_directory: str) -> bool:
-    """Whether a controller runs. Ends the command if this user may not ask it."""
+    """True if a controller runs. Ends the command if this user may not ask the controller."""
     try:
         operator_client.reach(os.path.join(run_directory, "command.sock"))
     except PermissionError as error:
@@ -159,7 +160,7 @@ def through_controller(bus: Bus, run_directory: str) -> Read:
 
 
 def _pace_Bd(bus: Bus) -> int:
-    """The baud rate by which a request takes its time. Nothing paces a pty."""
+    """The baud rate that gives the time of a request on the line. A pty has no such time."""
     is_serial = bus.kind == "rtu" and os.path.exists(bus.port)
     is_pty = is_serial and os.major(os.stat(bus.port).st_rdev) in PTY_MAJORS
     return PTY_BD if is_pty else bus.baud_Bd
@@ -185,7 +186,7 @@ class Opened:
             select.select((), (), (), 0.01)
 
     def read(self, unit_id: int, function: int, address: int, count: int) -> Answer:
-        """One read, and its reply or why there is none."""
+        """Make one read. Returns the data of the reply, or why there is none."""
         self._answer = None
         place, ends = (unit_id, function, address, count), (self._on_reply, self._on_failure)
         request = rtu.read_request("tool", *place, *ends, rtu.SPARE)
@@ -229,7 +230,9 @@ class Opened:
 
 
 def can_port(bus: Bus, run_directory: str) -> CanPort:
-    """A second listener on a CAN bus, or the only one. Ends the command."""
+    """A listener on a CAN bus, beside the controller or alone. Ends the command if it cannot
+    listen.
+    """
     if bus.interface not in SHARED_CAN:
         if is_running(run_directory):
             line = f"the running controller holds {bus.channel}, and {bus.interface} has one user"

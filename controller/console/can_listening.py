@@ -1,4 +1,4 @@
-"""The frames of a CAN bus with their times, for a person who waits."""
+"""The frames of a CAN bus with their times, while a person waits."""
 
 import select
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from controller.config.can_fits import Frame
 from controller.system import clock
 from drivers.buses.can_port import CanPort
 
-POLL_US = 20_000  # of an interface without a descriptor
+POLL_US = 20_000  # for an interface without a descriptor
 
 
 def listen(port: CanPort, seconds: float | None) -> Iterator[Frame]:

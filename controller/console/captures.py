@@ -3,7 +3,7 @@
 (1700000000.100000) can0 356#1314FFF6012C      a frame of CAN, as candump -L writes it
  (1700000000.100000)  can0  356   [6]  13 14   ... as candump -t a, or without -t, writes it
 0.120 > 01 04 00 00 00 02 71 CB                a request of Modbus RTU, and
-0.135 < 01 04 04 43 6B D7 3D 01 FD             its reply; a bus may be named before > or <
+0.135 < 01 04 04 43 6B D7 3D 01 FD             its reply; the name of a bus may precede > or <
 [01][04][00][00][00][02][71][CB]               a frame alone, its bytes in hexadecimal
 35121 0x0959                                   an address and the words from it on, or
 3:35121 2393                                   with the function that reads or writes them
@@ -26,7 +26,7 @@ ALLOWED = (
     "ADDRESS WORD ...; FUNCTION:ADDRESS WORD ... with a function of 1 to 6, 15, 16"
 )
 LINE_MAX = 4096
-ERROR_FRAME = 0x2000_0000  # of SocketCAN, in place of an id
+ERROR_FRAME = 0x2000_0000  # SocketCAN marks an error frame so, in place of an id
 _CAN = re.compile(
     r"(?:\(([\d.: -]+)\) +)?\S+ +(?:[RT]X +\S+ +\S+ +)?([\dA-Fa-f]{8}|[\dA-Fa-f]{3})"
     r"(?:#| +\[\d+\] *)((?:[\dA-Fa-f]{2} ?)*|#?R\d?|#.*|remote request)(?: *'.*'| +[RT])?"
@@ -39,7 +39,7 @@ _REGISTERS = re.compile(r"(?:(\d{1,3}):)?(\w+)[ ,;]+(\w+(?:[ ,;]+\w+)*)")
 
 
 class Frame(NamedTuple):
-    """A frame of CAN; ids of 29 bits are marked as the CAN port does."""
+    """A frame of CAN. An id of 29 bits is marked in the way of the CAN port."""
 
     time_us: int
     can_id: int
@@ -50,11 +50,13 @@ Event = Frame | Words | Failure
 
 
 class Capture:
-    """A saved capture. Each time it is iterated it reads its file again: it is never kept whole."""
+    """A saved capture. Each iteration reads the file again, so that memory never holds the whole
+    file.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.cut_line = 0  # number of the last line, if it is not whole and was left out
+        self.cut_line = 0  # number of the last line, if it was left out because it is not whole
 
     def __iter__(self) -> Iterator[Event]:
         """The events in the order of the file. Raises ConfigError."""
@@ -99,7 +101,7 @@ class _Reader:
         self._exchanges, self._stream = Exchanges(), Stream()
 
     def take(self, line: str) -> Iterable[Event]:
-        """The events that a line completes. ValueError: it is none of a capture."""
+        """The events that a line completes. ValueError: the line is no line of a capture."""
         if match := _CAN.fullmatch(line):
             return [self._can(*match.groups())]
         if match := _MODBUS.fullmatch(line):
@@ -118,7 +120,7 @@ class _Reader:
         raise ValueError(f"{shown(line)} is not a capture; allowed {ALLOWED}")
 
     def frame(self, match: re.Match[str]) -> Frame | Failure:
-        """A frame as most captures have it: this way takes half the time of `take`."""
+        """A frame in the form of most captures. This takes half the time of `take`."""
         at_us = int(match[1].replace(".", ""))
         if self._start_us is None:
             self._start_us = at_us
@@ -139,7 +141,7 @@ class _Reader:
         return Frame(at_us, number | long, bytes.fromhex(data))
 
     def _since(self, time: str | None) -> int:
-        """Time since the first one, us; 0 without."""
+        """Time since the first time of the capture, us; 0: the line has no time."""
         if time is None:
             return 0
         try:
@@ -157,13 +159,13 @@ class _Reader:
 
 
 def _bytes(line: str) -> bytes:
-    """The bytes of a line of nothing else, b"" of another."""
+    """The bytes of a line that has only bytes; b"": the line has something else."""
     hexadecimal = re.sub(r"0x|[^\dA-Fa-f]", "", line)
     return bytes.fromhex(hexadecimal) if _BYTES.fullmatch(line) else b""
 
 
 def _registers(match: re.Match[str]) -> Words | None:
-    """The registers of a line, None if it has no numbers. ValueError: one is not allowed."""
+    """The registers of a line; None: it has no numbers. ValueError: a number is not allowed."""
     try:
         address, *words = [int(each, 0) for each in re.split("[ ,;]+", f"{match[2]} {match[3]}")]
     except ValueError:

@@ -1,4 +1,6 @@
-"""`firebreak completion bash|zsh|man`: a shell's script or the manual page, of all parsers."""
+"""`firebreak completion bash|zsh|man`: the script of a shell or the manual page, made from all
+parsers of commands.
+"""
 
 import argparse
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ import shtab
 from controller.system import cli, release
 from controller.system.paths import DONE
 
-PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # by the metavar of an argument
+PLACES = {"FILE": shtab.FILE, "DIR": shtab.DIRECTORY}  # by metavar of an argument
 
 
 @cli.command("completion", cli.option("form", choices=("bash", "zsh", "man")))
@@ -45,12 +47,12 @@ def _commands(
 
 
 def _plain(line: str) -> str:
-    """A line that roff takes for text."""
+    """The line, changed so that roff takes it for text."""
     return "\\&" + line.replace("\\", "\\e").replace("-", "\\-")
 
 
 def _complete_paths(parser: argparse.ArgumentParser) -> None:
-    """Let each argument that is a path be completed as one, also those of the subcommands."""
+    """Let each argument that is a path be completed as a path, in subcommands too."""
     for action in parser._actions:
         place = action.metavar or action.dest.upper().rpartition("_")[-1]
         if place in PLACES:
@@ -58,5 +60,5 @@ def _complete_paths(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for each in action.choices.values():
                 _complete_paths(each)
-        elif isinstance(action.choices, dict):  # shtab takes a dict for subcommands
+        elif isinstance(action.choices, dict):  # shtab would take a dict for subcommands
             action.choices = tuple(action.choices)

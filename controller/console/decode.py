@@ -1,7 +1,8 @@
-"""`firebreak bus decode`: a saved capture by a profile, as named values or reasons of refusals.
+"""`firebreak bus decode`: decodes a saved capture by a profile, into named values or reasons of
+refusals.
 
 The capture is read twice, so that a mistake in its last line is found before the first value is
-printed. Neither reading keeps it: memory does not grow with the file.
+printed. No reading keeps the capture, so the memory does not grow with the file.
 """
 
 from argparse import Namespace
@@ -63,7 +64,7 @@ def _decode(arguments: Namespace) -> int:
 
 
 class Survey(NamedTuple):
-    """What a capture has: frames of CAN, events of Modbus and their units, the last time."""
+    """Content of a capture: numbers of CAN frames and Modbus events, their units, the last time."""
 
     path: str
     frames: int
@@ -90,7 +91,7 @@ def survey(path: str) -> Survey:
 def _decoding(
     profile: Profile, seen: Survey, arguments: Namespace
 ) -> tuple[Changes, Iterator[Found], Callable[[], decode_fits.Fitting]]:
-    """(what decodes, its changes in the order of the capture, how to find what fits instead)."""
+    """(decoder, its changes in the order of the capture, function that finds profiles that fit)."""
     path = seen.path
     if profile.family == CAN_BMS:
         if not seen.frames:
@@ -127,7 +128,7 @@ def _of_bus(registers: Registers, path: str, wanted: int | None) -> Iterator[Fou
 
 
 def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
-    """What a capture says of one unit; None: of all."""
+    """The events of a capture about one unit. wanted None: about all units."""
     for each in Capture(path):
         if isinstance(each, Frame) or each.unit_id == ON_CAN:
             continue
@@ -136,7 +137,9 @@ def _events(path: str, wanted: int | None) -> Iterator[Words | Failure]:
 
 
 def _placed(profile: Profile, path: str, wanted: int | None) -> Profile:
-    """The profile with its registers where the SunSpec chain of the capture has them."""
+    """The profile, with the addresses that the SunSpec chain of the capture gives to its
+    registers.
+    """
     if not profile.models:
         return profile
     memory = Memory()

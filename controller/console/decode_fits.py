@@ -14,7 +14,7 @@ NONE = "no shipped profile fits it"
 
 
 class Fitting(NamedTuple):
-    """Profiles, each with its node where it has addresses, and one line about them."""
+    """Profiles, each with its node if it has addresses, and one line about the profiles."""
 
     profiles: list[Facts]
     line: str

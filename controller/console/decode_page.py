@@ -1,4 +1,6 @@
-"""The page of `firebreak bus decode`. Each value is printed as it comes: a capture may be long."""
+"""The page of `firebreak bus decode`. Each value is printed at once, because a capture may
+be long.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ Rest = dict[str, Any]  # facts at the end of a capture
 
 
 class Text:
-    """Lines for a person. `values`: how many came."""
+    """Lines for a person. `values`: number of printed values."""
 
     def __init__(self) -> None:
         self.values = 0
@@ -29,7 +31,7 @@ class Text:
         _print(f"{_seconds(each)} {each.name:28} {value:16} {each.place}")
 
     def end(self, rest: Rest) -> None:
-        """The lines behind the values."""
+        """The lines after the values."""
         for line in _lines(rest):
             _print(line)
 
@@ -64,7 +66,7 @@ def _lines(rest: Rest) -> Iterator[str]:
 
 
 class Json:
-    """One object; its values are written as they come."""
+    """One JSON object. Each of its values is written at once."""
 
     def __init__(self) -> None:
         self.values = 0

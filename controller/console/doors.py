@@ -1,4 +1,4 @@
-"""`firebreak doors`: the process of the doors of one kind (controller/doors), or what is open.
+"""`firebreak doors`: runs the doors of one kind (controller/doors), or shows which doors are open.
 `firebreak doors local --listen PATH`: one door `local` without a file.
 """
 

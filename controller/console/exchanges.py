@@ -1,4 +1,4 @@
-"""Requests of a Modbus RTU line with their replies, of a capture or live."""
+"""Requests of a Modbus RTU line with their replies, from a capture or live."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,8 +14,8 @@ SHOWN_BYTES = 20
 
 
 class Words(NamedTuple):
-    """Registers, or bits, that a device holds. function: that reads or writes them, 0 for each;
-    unit_id: -1 where the capture has none.
+    """Registers, or bits, that a device holds. function: the function that reads or writes them, 0:
+    unknown; unit_id: -1: the capture has none.
     """
 
     time_us: int
@@ -26,8 +26,8 @@ class Words(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A frame that holds nothing, and why. unit_id: ON_CAN of CAN. place: id, or function and
-    address of its request.
+    """A frame without a usable value, and the reason. unit_id: ON_CAN for a CAN frame. place: the
+    id, or function and address of the request.
     """
 
     time_us: int
@@ -46,7 +46,9 @@ class Exchanges:
         self._exchange: Exchange | None = None
 
     def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Told]:
-        """What a frame says; of a request, whether the one before it had no good reply."""
+        """The values or failures that a frame completes. A request also completes the request
+        before it, as a failure if that had no good reply.
+        """
         if direction == REQUEST:
             found = self.end()
             self._exchange = Exchange(at_us, data)
@@ -63,7 +65,7 @@ class Exchanges:
 
 
 class Exchange:
-    """A request, and what its reply says the device holds, judged by the receiver of the box."""
+    """A request, and the values in its reply. The receiver of the box checks the reply."""
 
     def __init__(self, at_us: int, request: bytes) -> None:
         self.unit_id, self.function, self.address, self.count = -1, 0, 0, 0
@@ -126,12 +128,12 @@ class Exchange:
 
 
 def has_crc(data: bytes) -> bool:
-    """Whether it is a whole frame."""
+    """True for a whole frame, by its CRC."""
     return LEAST_BYTES <= len(data) <= FRAME_BYTES_MAX and crc16(data) == 0
 
 
 def hexed(data: bytes) -> str:
-    """Bytes for a person; of a long frame its beginning."""
+    """Bytes for a person. Of a long frame only the beginning is shown."""
     more = f" ... ({len(data)} bytes)" if len(data) > SHOWN_BYTES else ""
     return data[:SHOWN_BYTES].hex(" ").upper() + more
 

@@ -11,9 +11,9 @@ from controller.recorder.capture import FOLDER, NAME
 from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say, why
 
-TICKS = "ticks"  # of the ring beside the record
+TICKS = "ticks"  # the ring of ticks beside the record
 FOREVER_US = 1 << 62
-Times_us = tuple[int, int]  # from, to
+Times_us = tuple[int, int]  # (from, to)
 CAUSES = {
     errno.ENOSPC: "the stick is full: free some room, or ask for a shorter time",
     errno.EROFS: "the stick is read-only: look at its switch",
@@ -57,7 +57,7 @@ def _export(arguments: Namespace) -> int:
             return _write(connection, arguments, times_us)
     except (FileNotFoundError, sqlite3.Error) as error:
         raise cli.Ended(WRONG_INPUT, f"{path}: cannot be read: {why(error)}") from error
-    except ValueError as error:  # of the ring of ticks
+    except ValueError as error:  # from the ring of ticks
         raise cli.Ended(WRONG_INPUT, f"{arguments.state_dir}: {error}") from error
 
 
@@ -91,7 +91,9 @@ def _write(connection: sqlite3.Connection, arguments: Namespace, times_us: Times
 
 
 def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
-    """Captures of the trips in a time. Other names are left out: a forged record may have any."""
+    """Names of the captures of the trips in a time. A name of another form is left out, because a
+    forged record may contain any name.
+    """
     rows = connection.execute(
         "SELECT DISTINCT c.file FROM captures c JOIN events e ON e.id = c.event_id WHERE c.file "
         "IS NOT NULL AND e.utc_us >= ? AND e.utc_us < ? ORDER BY e.id",
@@ -101,7 +103,7 @@ def _captures(connection: sqlite3.Connection, times_us: Times_us) -> list[str]:
 
 
 def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us) -> list[str]:
-    """Names of the captures in that time that are not complete: one at most."""
+    """Names of the captures in that time that are still written: at most one."""
     row = connection.execute(
         "SELECT json_extract(value, '$.file') FROM meta WHERE key = 'capture'"
     ).fetchone()
@@ -117,7 +119,7 @@ def _growing(connection: sqlite3.Connection, arguments: Namespace, times_us: Tim
 def _files(
     connection: sqlite3.Connection, arguments: Namespace, times_us: Times_us
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """(name, pieces of bytes) of each file; nothing if the time has no data."""
+    """(name, pieces of bytes) of each file. A time without data gives no file."""
     if arguments.what == "capture":
         for name in _captures(connection, times_us):
             path = os.path.join(arguments.state_dir, FOLDER, name)
@@ -141,7 +143,7 @@ def _name(what: str, times_us: Times_us) -> str:
 
 
 def _short(utc_us: int) -> str:
-    """A time as a part of a file name, for every file system."""
+    """A time in a form that every file system allows in a file name."""
     if utc_us in (0, FOREVER_US):
         return "end" if utc_us else "begin"
     return csv_files.utc_text(utc_us)[:19].replace("-", "").replace(":", "")

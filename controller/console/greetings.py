@@ -1,4 +1,4 @@
-"""The reads by which `firebreak bus probe` finds who answers on a Modbus bus. Only reads leave it.
+"""The reads by which `firebreak bus probe` finds the devices on a Modbus bus. It never writes.
 
 GREETINGS get an answer from nearly every device. A unit that is silent to them gets the first read
 of each profile, because some devices answer nothing else.
@@ -12,17 +12,19 @@ from controller.config.fits import Answer
 from controller.system import clock
 from drivers.profile import Profile
 
-# one of them gets an answer, at least an exception, from nearly every Modbus device: holding
-# registers, input registers, contacts, SunSpec
+# Nearly every Modbus device answers one of these reads, at least with an exception: holding
+# registers, input registers, contacts, SunSpec.
 GREETINGS = ((3, 0, 1), (4, 0, 1), (2, 0, 1), (3, 40000, 2))
 OF_A_DEVICE = [f"{fits.EXCEPTION}{code}" for code in (1, 2, 3)]  # no such function, address, value
 SILENT = "no answer"
-FIRST_READS_S = 30  # most time of them at one baud rate: 10 units of 53 reads take 90 s
-WIRE_MS = 20  # of a read beside its time-out, at 9600 Bd
+FIRST_READS_S = 30  # longest time for them at one baud rate; 10 silent units x 53 reads need 90 s
+WIRE_MS = 20  # a read on the wire at 9600 Bd, before its time-out begins
 
 
 def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
-    """The read with which each profile begins, each once, those of the most profiles first."""
+    """The first read of each profile, without repeats. A read that begins more profiles comes
+    earlier.
+    """
     found = Counter[fits.Place]()
 
     def silent(*place: int) -> Answer:
@@ -38,8 +40,8 @@ def first_reads(profiles: Iterable[Profile]) -> list[fits.Place]:
 def ask_silent(
     reads: dict[int, fits.Read], answers: dict[int, list[Answer]], places: list[fits.Place]
 ) -> list[str]:
-    """Ask each silent unit for the first read of each profile, until one is answered or the time is
-    over. Some devices answer nothing else. A note if the time was too short.
+    """Try the first read of each profile on each silent unit, until the unit answers or the time is
+    over. Some devices answer no other read. Returns a note if the time was too short.
     """
     silent = [unit_id for unit_id in reads if set(answers[unit_id]) == {SILENT}]
     end_us = clock.now_us() + FIRST_READS_S * 1_000_000
@@ -64,8 +66,9 @@ def longest(units: int, bauds: int, timeout_ms: int, profiles: Iterable[Profile]
 
 
 def code(greeting: list[Answer]) -> int:
-    """The exception code if the unit answers with codes of another thing than a register; else 0.
-    A gateway answers so for a device that is missing, and a device that is busy.
+    """The exception code of a unit whose exceptions are about none of function, address or value; 0
+    if the unit answers otherwise or is silent. Such a code comes from a gateway whose device is
+    missing, or from a device that is busy.
     """
     if any(map(is_answer, greeting)):
         return 0
@@ -74,17 +77,21 @@ def code(greeting: list[Answer]) -> int:
 
 
 def is_answer(answer: Answer) -> bool:
-    """Data, or an exception about a function or register: another one may be of a gateway."""
+    """True for data, and for an exception about function, address or value: the device itself sent
+    it. Any other exception may come from a gateway.
+    """
     return isinstance(answer, bytes) or answer in OF_A_DEVICE
 
 
 def is_telling(answer: Answer) -> bool:
-    """Data that is not 0: devices of any kind have their exceptions and zeros in common."""
+    """True for data that is not 0. Exceptions and zeros distinguish nothing, because devices of
+    every kind send them.
+    """
     return isinstance(answer, bytes) and any(answer)
 
 
 def remembering(read: fits.Read) -> fits.Read:
-    """Each place is read once."""
+    """A read that asks the device once for each place, and then repeats the answer."""
     known: dict[tuple[int, int, int], Answer] = {}
 
     def own(*place: int) -> Answer:

@@ -1,4 +1,6 @@
-"""`firebreak hint`: sends a hint as a source does, prints the reply; schedules: schedule.py."""
+"""`firebreak hint`: sends a hint in the way of a source, and prints the reply. schedule.py sends
+schedules.
+"""
 
 import functools
 import os
@@ -90,7 +92,9 @@ def _run(arguments: Namespace) -> int:
 
 
 def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
-    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply), None without."""
+    """Print the reply, return the exit code. answered: (wire.Hint, wire.Reply); None: no reply
+    came.
+    """
     if answered is None:
         raise cli.Ended(NO_START, no_answer.unanswered(arguments.run_dir, name))
     own = hint_statistics.of_source(arguments.run_dir, name)
@@ -102,7 +106,7 @@ def _show(arguments: Namespace, name: str, answered: tuple | None) -> int:
 
 
 def order_of(arguments: Namespace) -> Order:
-    """The order of parsed arguments. Ends the command if they are no hint."""
+    """The order of parsed arguments. Ends the command if the arguments describe no hint."""
     values = {name: getattr(arguments, name[2:].replace("-", "_")) for name in _OPTIONS}
     given = [(name, text) for name, text in values.items() if text is not None]
     if len(given) + arguments.heartbeat + arguments.price_negative != 1:
@@ -129,7 +133,9 @@ def order_of(arguments: Namespace) -> Order:
 
 
 def whole(option: str, text: str, units: dict[str, int], low: int, high: int, example: str) -> int:
-    """A number with its unit, in the smallest unit. Ends the command for other text."""
+    """The number of a text with a unit, in the smallest unit. Ends the command for any
+    other text.
+    """
     match = _NUMBER.fullmatch(text)
     if not match or match[2] not in units:
         allowed = f"a number with {', '.join(units)}, as in {example}"

@@ -1,6 +1,7 @@
-"""`firebreak key`: makes, replaces and removes keys of the sources of hints, also while they run.
+"""`firebreak key`: makes, replaces and removes keys of the sources of hints, also while sources
+run.
 
-The standard output has only the key, once, so that a pipe can take it. Messages go to stderr.
+The standard output gets only the key, once, so that a pipe can take the key. Messages go to stderr.
 """
 
 import contextlib
@@ -141,7 +142,9 @@ def _listed(facts: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _old(key: admission.Key, is_ended: bool) -> str:
-    """The stored old key in words; is_ended: the controller refuses it, the new one is in use."""
+    """The stored old key in words. is_ended: the controller refuses it, because the new key is in
+    use.
+    """
     left = f"{span((key.until_ms or 0) // 1000)} left"
     if is_ended:
         left = f"ended: the new key is in use (after a restart: {left})"
@@ -149,7 +152,9 @@ def _old(key: admission.Key, is_ended: bool) -> str:
 
 
 def _ended(run_directory: str) -> set[tuple[str, int]]:
-    """{(source, fingerprint of its newest key)} whose old key a controller refuses now."""
+    """{(source, fingerprint of its newest key)} of the sources whose old key the controller refuses
+    now.
+    """
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         with sockets.short(os.path.join(run_directory, "hints.sock")) as path:
             probe.connect(path)  # fails if the controller has ended

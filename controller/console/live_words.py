@@ -1,4 +1,6 @@
-"""Frames of a bus as lines for a person: what changed since the frame before, by profiles."""
+"""Frames of a bus as lines for a person. Profiles decode them, and a line shows the values that
+changed since the frame before.
+"""
 
 from collections.abc import Iterable
 
@@ -17,14 +19,14 @@ class CanWords:
     """Lines of the frames of a CAN bus. A frame that repeats its values gives no line."""
 
     def __init__(self, known: Iterable[tuple[int, Profile]]) -> None:
-        """known: (node, profile)."""
+        """known: (node, profile) of each known rack."""
         self._racks = [
             (node, Frames(profile, node)) for node, profile in known if profile.family == CAN_BMS
         ]
         self._last: dict[tuple[int, int], bytes] = {}
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[str]:
-        """Lines for one frame, none if it says the same as the last one."""
+        """Lines for one frame; []: it has the same values as the last frame with this id."""
         is_same = self._last.get((can_id, len(data))) == data
         self._last[can_id, len(data)] = data
         said = []
@@ -43,7 +45,9 @@ def _said(found: Found) -> str:
 
 
 class ModbusWords:
-    """Lines of the frames of a Modbus RTU line: replies by the profile of their unit."""
+    """Lines of the frames of a Modbus RTU line. The profile of a unit decodes the unit's
+    replies.
+    """
 
     def __init__(self, known: dict[int, Profile] | Profile) -> None:
         self._known = known

@@ -1,4 +1,6 @@
-"""Failed logins, counted and delayed per line; the lock of the one person who acts."""
+"""Failed logins, which are counted and delayed for each line; and the lock of the only person who
+may act.
+"""
 
 import contextlib
 import fcntl
@@ -12,11 +14,11 @@ _CONTENT_BYTES_MAX = 200
 
 
 class Failures:
-    """Counts failed logins of one line in a file, because a hang-up or a new console must not clear
-    them.
+    """Counts failed logins of one line. The count is in a file, because a hang-up or a new console
+    must not clear it.
 
-    Several consoles may share a file. Each try reads the file first and counts as failed until it
-    has passed, so two tries at the same moment are two failures.
+    Several consoles may share a file. Each try reads the file first, and counts as failed until the
+    try has passed. So two wrong tries at the same moment count as two failures.
     """
 
     def __init__(self, path: str) -> None:
@@ -25,7 +27,9 @@ class Failures:
         self._look()
 
     def _look(self) -> None:
-        """Read the count of all consoles of this line. A count that could not be stored stays."""
+        """Read the count of all consoles of this line. A count that could not be stored is kept in
+        memory.
+        """
         if self._is_stored:
             self.count, self._last_us = self._stored()
 
@@ -41,7 +45,7 @@ class Failures:
         self._look()
         if not self.count:
             return 0
-        if self._last_us > now_us:  # after a restart of the box its clock begins anew
+        if self._last_us > now_us:  # after a restart of the box its clock begins at 0 again
             self._store(now_us)
         delay_us = min(DELAY_US_MAX, DELAY_US << min(self.count - 1, 10))
         return max(0, min(delay_us, self._last_us + delay_us - now_us))
@@ -58,7 +62,7 @@ class Failures:
             except BlockingIOError:
                 return False
             except OSError:
-                pass  # the try counts also without the lock
+                pass  # the try counts even without the lock
             if self.wait_us(now_us):
                 return False
             self.failed(now_us)
@@ -85,7 +89,9 @@ class Failures:
 
 
 class Actor:
-    """A file whose lock marks the person who acts; the kernel frees it when the process dies."""
+    """A file whose lock marks the person who acts. The kernel frees the lock when the
+    process dies.
+    """
 
     def __init__(self, path: str) -> None:
         """Raises OSError."""
@@ -99,13 +105,13 @@ class Actor:
         except OSError:
             return False
         self.is_held = True
-        with contextlib.suppress(OSError):  # on a full disk the others see no name
+        with contextlib.suppress(OSError):  # on a full disk other consoles see no name
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, who.encode("ascii", "replace"), 0)
         return True
 
     def other(self) -> str | None:
-        """The person who acts at another console, None without one."""
+        """The person who acts at another console; None: nobody does."""
         if self.is_held:
             return None
         os.lseek(self._descriptor, 0, os.SEEK_SET)
@@ -119,7 +125,7 @@ class Actor:
         return None
 
     def give_back(self) -> None:
-        """Act no more."""
+        """Let another person act."""
         if self.is_held:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)

@@ -1,5 +1,5 @@
-"""`firebreak box migrate`: the files of an earlier version as this version reads them, and the
-steps that are left for a person. It changes nothing: the lines name each key to change.
+"""`firebreak box migrate`: shows how this version reads the files of an earlier version, and the
+steps that are left for a person. The command changes nothing; its lines name each key to change.
 """
 
 import os
@@ -31,7 +31,7 @@ KEY_NEEDED = "the first start needs the key and `firebreak start`"
 
 
 class _Todo(Exception):
-    """A step for a person; one line."""
+    """A step that is left for a person, as one line."""
 
 
 @cli.command(
@@ -64,7 +64,7 @@ def _migrate(arguments: Namespace) -> int:
 
 
 def _parts(directory: str, parts: Iterable[Callable[[str], str]]) -> tuple[list[str], list[str]]:
-    """(lines of what is carried over, lines of what is not)."""
+    """(lines about parts that are carried over, lines about parts that are not)."""
     carried, todo = list[str](), list[str]()
     for part in parts:
         try:
@@ -129,7 +129,9 @@ def _proof_tests(directory: str) -> str:
 
 
 def _strangers(directory: str) -> Iterator[str]:
-    """Files whose owner is not the folder's: root may have put them there by hand."""
+    """Lines about files whose owner is not the owner of the folder, because root may have put them
+    there by hand.
+    """
     owner = os.stat(directory).st_uid
     for folder, _, names in os.walk(directory):
         for path in [folder, *[os.path.join(folder, name) for name in names]]:
@@ -138,7 +140,7 @@ def _strangers(directory: str) -> Iterator[str]:
 
 
 def _members() -> Iterator[str]:
-    """Users who sent hints through a group that now may only read."""
+    """Lines about users who sent hints through a group that may now only read."""
     services = {SERVICE, GATEWAY}
     for name in sorted({*sockets.members(SERVICE).values()} - services):
         if name not in sockets.members(SENDERS).values():

@@ -8,8 +8,8 @@ from controller.system import local_days
 
 
 def moment(text: str, now_s: float, zone: tzinfo) -> float:
-    """UTC in s since 1970; 14:05 is the next time that the clock of the zone shows it. SeriesError:
-    no such time.
+    """UTC in s since 1970. 14:05 means the next moment at which the clock of the zone shows 14:05.
+    SeriesError: there is no such time.
     """
     text = text.strip()
     if times.CLOCK.fullmatch(text):

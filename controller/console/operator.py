@@ -1,6 +1,7 @@
 """`firebreak start`, `stop`, `lock-out`, `test lamp` and `test power`.
 
-Every user who may write to the command socket may give them. A lock-out also proves who gives it.
+Every user who may write to the command socket may give these commands. For a lock-out the person
+must also prove the own identity.
 """
 
 import functools
@@ -18,7 +19,7 @@ from controller.run import operator_client, operator_commands
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, NOT_DONE, OPERATORS, WRONG_INPUT, plain, say
 
-Consequence = Callable[[str], str]  # of an accepted command; takes the run directory
+Consequence = Callable[[str], str]  # gives the consequence in words, from the run directory
 Answer = TypeVar("Answer")
 
 
@@ -27,7 +28,7 @@ def _closes(directory: str) -> str:
     return sentence + (f"; now it {now}" if now else "")
 
 
-# command: (its number for the controller, the consequence once it is accepted)
+# {command: (its number for the controller, its consequence once it is accepted)}
 ASKED: dict[str, tuple[int, Consequence | None]] = {
     "start": (operator_commands.RUN, _closes),
     "stop": (operator_commands.STOP, run_words.of_stop),
@@ -90,7 +91,7 @@ def _test_mode(arguments: Namespace) -> int:
 def _shown(
     arguments: Namespace, answer: int | None, action: str, consequence: Consequence | None
 ) -> int:
-    """Print an answer, return the exit code."""
+    """Print an answer, and return the exit code."""
     is_done = answer == operator_commands.ACCEPTED
     more = f": {consequence(arguments.run_dir)}" if is_done and consequence else ""
     print(f"{action}: {operator_commands.words(answer)}{more}")

@@ -1,6 +1,6 @@
-"""The identity of a person at a shell: an operator gives the own login name, which the kernel
-proves; the controller's user gives the password of the serial console. Break-glass works only at
-the serial console, because a shell does not see the key.
+"""The identity of a person at a shell. An operator gives the own login name, which the operating
+system proves. At the controller's user, the person gives the password of the serial console.
+Break-glass works only at the serial console, because a shell does not see the key.
 """
 
 import getpass
@@ -17,7 +17,9 @@ from controller.system.paths import NO_START, NOT_DONE, WRONG_INPUT, say
 
 
 def prove(arguments: Namespace, reach: Callable[[], object]) -> None:
-    """Ends the command unless its user is `arguments.name`. reach: ends it without a controller."""
+    """End the command unless the person is `arguments.name`. reach: ends the command if no
+    controller runs.
+    """
     with cli.ends(WRONG_INPUT, users.UserError):
         name = users.checked_name(arguments.name)
     reach()
@@ -52,7 +54,9 @@ def _prove_by_password(arguments: Namespace, name: str) -> None:
 
 
 def _asked(name: str) -> str:
-    """The password of a terminal or of standard input; one that nobody gave is no failed login."""
+    """The password, from a terminal or from standard input. If nobody gives one, this is no failed
+    login.
+    """
     if sys.stdin is not None and sys.stdin.isatty():
         return getpass.getpass(f"Password of {name}: ")
     line = sys.stdin.readline() if sys.stdin else ""
@@ -63,7 +67,7 @@ def _asked(name: str) -> str:
 
 
 def note(arguments: Namespace, code: str, text: str) -> None:
-    """Leave an act for the recorder, which must not hold up a command."""
+    """Leave an act for the recorder. A failure of this must not stop the command."""
     try:
         spool.put(arguments.run_dir, clock.now_us(), code, text)
     except OSError as error:

@@ -1,4 +1,5 @@
-"""`firebreak plan`: what the planner intends and has saved; with --once a plan without it.
+"""`firebreak plan`: shows what the planner intends and has saved. With --once the command makes a
+plan itself, without the planner.
 
 Exit codes: 0 the plan is current, 1 it is old, 2 wrong input, 3 there is no plan.
 """

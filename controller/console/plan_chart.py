@@ -1,7 +1,7 @@
 """The picture of a plan as SVG: price, powers, battery and stored energy over 48 hours.
 
-Measured values are solid, planned ones dashed. A phone gets a narrow picture of its own, because
-text that shrinks with a wide one cannot be read. A hole in a line is an unknown value.
+Measured values are solid, planned ones dashed. A phone gets its own narrow picture, because nobody
+can read the text of a wide picture that shrinks. A hole in a line is an unknown value.
 """
 
 import html
@@ -23,7 +23,7 @@ CUT_px = 18  # half of a time's text
 
 
 class Line(NamedTuple):
-    """Values by the begin of their quarter of an hour. name: "" is not in the legend."""
+    """Values by the begin of their quarter of an hour. name: "": the line is not in the legend."""
 
     name: str
     colour: str
@@ -46,7 +46,7 @@ class Axes(NamedTuple):
 
 
 def chart(plan: Plan, width_px: int) -> str:
-    """The picture; "" without a row."""
+    """The picture; "": the plan has no row."""
     actual, slots = words.ordered(plan["actual"]), words.ordered(plan["slots"])
     times = [words.time_of(row) for row in (*actual, *slots)]
     if not times:
@@ -104,7 +104,7 @@ def _lines(
     slots: list[Row],
     planned: str = "",
 ) -> tuple[Line, ...]:
-    """The measured line, and the planned one; planned: its key in the past."""
+    """The measured line and the planned line. planned: key of planned values in measured rows."""
     before = _values(actual, planned, divisor) if planned else []
     ahead = [*before, *_values(slots, key, divisor)]
     return Line(name, colour, _values(actual, key, divisor)), Line("", colour, ahead, True)
@@ -150,7 +150,7 @@ def _legend(title: str, lines: Sequence[Line], top_px: int) -> str:
 
 
 def _path(axes: Axes, y: Callable[[float], float], lines: Sequence[Line]) -> str:
-    """Steps of each line; an unknown value breaks it."""
+    """The lines as steps. An unknown value breaks a line."""
     found = []
     for line in lines:
         steps, before = list[str](), None

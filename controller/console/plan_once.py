@@ -1,4 +1,5 @@
-"""A plan from now on without the planner's process: feeds and CSV series in, plan.json's form out.
+"""A plan from now on without the planner's process. Feeds and CSV series go in; the result has the
+form of plan.json.
 
 Nothing is measured here: the stored energy is assumed, and the peak of the month is unknown.
 """
@@ -30,17 +31,18 @@ BY_FILE = "energy and power by the file: nothing is measured here"
 
 
 class NoPlan(Exception):
-    """The plan lacks something: one line."""
+    """No plan is possible, because something is missing. The text is one line."""
 
 
 def planned(path: str, series: str | None, at: str | float, stored_permille: int) -> Facts:
-    """The plan from a time on, a text or UTC in s since 1970. ConfigError, SeriesError: wrong
-    input; NoPlan. series: a folder of CSV files that count before the feeds of the site file.
+    """The plan from a time `at` on, a text or UTC in s since 1970. Raises ConfigError or
+    SeriesError for wrong input, and NoPlan. series: a folder of CSV files that count before the
+    feeds of the site file.
     """
     planner = site_file.load(path)
     now_s = _moment_s(at, planner) if isinstance(at, str) else at
     feeds = planner.feeds
-    if isinstance(at, str):  # at another moment than now, the age of a file says nothing
+    if isinstance(at, str):  # for another moment than now, the age of a file means nothing
         feeds = tuple([each._replace(max_age_s=math.inf) for each in feeds])
     laid = _laid_over(series, planner, now_s) if series else ()
     given = Inputs(planner._replace(feeds=(*laid, *feeds))).read(now_s)
@@ -59,8 +61,8 @@ def _moment_s(text: str, planner: Planner) -> float:
 
 
 def _laid_over(folder: str, planner: Planner, now_s: float) -> tuple[Feed, ...]:
-    """A feed for each file that is named after a kind; it has no age. Each is read once here, so
-    that a wrong file is refused.
+    """A feed for each file that is named after a kind of feed. Such a feed has no age. Each file is
+    read once here, so that a wrong file is refused.
     """
     zone, currency = planner.zone, planner.feeds[0].currency
     names = [(kind, f"{kind}{end}") for kind in QUANTITIES for end in ENDINGS]
@@ -113,7 +115,7 @@ def _content(path: str, planner: Planner, given: Given, found: Known, now_s: flo
 
 
 def _quarters(found: Known) -> list[Quarter]:
-    """The last day as far as the feeds know it; the battery is unknown."""
+    """The quarters of the last day that the feeds know. The power of the battery is unknown."""
     count = min(SLOTS_PER_DAY, len(found.past_load_W), len(found.past_price_per_kWh))
     past = zip(found.past_load_W[-count:], found.past_pv_W[-count:])
     prices = found.past_price_per_kWh[-count:]

@@ -12,7 +12,7 @@ from controller.system.stop import Stop
 
 SITE, KEY = "/etc/firebreak/planner/planner.toml", "/etc/firebreak/planner/planner.key"
 STATE_DIRECTORY = "/var/lib/firebreak-planner"
-POLL_S, SLICE_S = 5.0, 0.2  # SLICE_S: between two hours of the shadows
+POLL_S, SLICE_S = 5.0, 0.2  # SLICE_S: pause between two hours of the shadows
 
 
 @cli.command(

@@ -10,7 +10,7 @@ from controller.store.stored_record import Record, StoreError
 from controller.system import cli
 from controller.system.paths import DONE, NO_START, WRONG_INPUT, ascii_only
 
-# files beside the store of a cabinet that has run
+# files that lie beside the store once a cabinet has run
 TRACES = (archive.FILE, trips.FILE, proof_tests.FILE)
 KEY_NEEDED = ("44d",)
 
@@ -29,8 +29,8 @@ def _prepare(arguments: Namespace) -> int:
         if place.load().state != two_copies.MISSING:
             raise cli.Ended(WRONG_INPUT, f"{directory}: holds a store already; nothing changed")
         known = [name for name in TRACES if os.path.exists(os.path.join(directory, name))]
-        # A lost store may have held a stop or a lock-out, so the cabinet stays in standby. It may
-        # have held a latch, so a cabinet that has run before also needs the key.
+        # A lost store may have held a stop or a lock-out, so the cabinet stays in standby. The
+        # store may have held a latch, so a cabinet that has run before also needs the key.
         latches = dict.fromkeys(KEY_NEEDED, 1) if known else {}
         place.save(Record(rest=(standby.UNKNOWN, ""), latches=latches))
     made = f"{'the folder and ' if is_new else ''}the first store: {', '.join(place.paths)}"

@@ -1,7 +1,8 @@
-"""`firebreak bus probe BUS`: who answers on a bus, which profile fits, and why. It only reads.
+"""`firebreak bus probe BUS`: finds the devices that answer on a bus, and the profiles that fit
+them. The command only reads.
 
-Exit codes: 0 a device answers and a profile fits, 1 none does, 2 wrong input, 3 no such port, or it
-is held.
+Exit codes: 0 a device answers and a profile fits it, 1 no device answers or no profile fits, 2
+wrong input, 3 the port does not exist or another program holds it.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from controller.system import cli
 from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, quoted, say
 from drivers.profile import Profile, shipped
 
-BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # of BAUDS_BD, those that devices are shipped with
+BAUDS_TRIED_BD = (9600, 19_200, 115_200, 38_400)  # the rates with which devices are shipped
 UNITS, TCP_UNITS = "1-16,247", "0-16,247,255"
 REFUSED_SHOWN = 5
 
@@ -75,8 +76,8 @@ def _probe(arguments: Namespace) -> int:
 
 
 def _profiles(folder: str | None) -> tuple[list[Profile], list[str]]:
-    """The shipped profiles, and those of a folder, which may replace them; a note about each bad
-    one, which is left out. Raises ConfigError.
+    """(profiles, notes): the shipped profiles and the profiles of a folder, which may replace
+    shipped ones. A bad profile is left out, with a note about it. Raises ConfigError.
     """
     paths = {name: name for name in shipped()}
     if folder is not None:
@@ -125,7 +126,7 @@ def _bauds(bus: Bus, arguments: Namespace) -> tuple[int, ...]:
 def _asked(
     bus: Bus, units: Iterable[int], read: bus_access.Read, every: list[Profile]
 ) -> tuple[list[Facts], list[str]]:
-    """(devices, notes): each unit that answers, against every profile."""
+    """(devices, notes): each unit that answers, compared with every profile."""
     found: list[Facts] = []
     damaged = dict[int, str]()
     reads = {unit_id: greetings.remembering(partial(read, unit_id)) for unit_id in units}
@@ -149,7 +150,7 @@ def _asked(
 
 
 def _trouble(bus: Bus, found: list[Facts], damaged: dict[int, str]) -> list[str]:
-    """Notes about what is no answer. damaged: by unit."""
+    """Notes about damaged answers, or about a bus without any answer. damaged: {unit: reason}."""
     at = f" at {bus.baud_Bd} Bd" if bus.kind == "rtu" else ""
     notes = [f"unit {unit_id}{at}: {reason}" for unit_id, reason in damaged.items()]
     if len(set(damaged.values())) == 1 and len(damaged) > 1:
@@ -162,7 +163,9 @@ def _trouble(bus: Bus, found: list[Facts], damaged: dict[int, str]) -> list[str]
 
 
 def _device(unit_id: int, code: int, read: fits.Read, every: list[Profile]) -> Facts:
-    """A unit that answers; code: with an exception code alone, or 0."""
+    """A unit that answers. code: the exception code if the unit answers only with this code, else
+    0.
+    """
     found: Facts = {"unit_id": unit_id, "also": [], "sunspec": "", "code": code}
     found |= {"fits": [], "refused": {}}
     if code:

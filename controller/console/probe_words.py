@@ -29,14 +29,14 @@ CODES = {
 
 
 def head(bus: Bus) -> Facts:
-    """A report without devices."""
+    """The beginning of a report, without devices."""
     where = bus.port or bus.address or bus.channel
     found = {"bus": bus.name, "kind": bus.kind, "port": where, "baud_Bd": bus.baud_Bd}
     return found | {"through": "this process", "devices": [], "notes": []}
 
 
 def of_profile(profile: Profile) -> Facts:
-    """What a report says of a profile."""
+    """The facts of a profile in a report."""
     return {
         "profile": profile.path.stem,
         "maker": profile.maker,
@@ -53,7 +53,9 @@ def _role(family: str) -> str:
 
 
 def lines(report: Facts, refused: int | None) -> Iterator[str]:
-    """The report for a person. refused: so many profiles that do not fit; None: each."""
+    """The report for a person. refused: how many profiles that do not fit are shown; None: all of
+    them.
+    """
     baud = f" at {report['baud_Bd']} Bd" if report["kind"] == "rtu" and report["baud_Bd"] else ""
     place = f"({report['port']}){baud}, read by {report['through']}"
     yield from wrapped(f"{report['bus']} ", place)
@@ -71,7 +73,9 @@ def lines(report: Facts, refused: int | None) -> Iterator[str]:
 def _device(
     report: Facts, device: Facts, refused: int | None, roles: Counter[str]
 ) -> Iterator[str]:
-    """roles: how many devices of each have lines to paste before."""
+    """The lines of a device. roles: for each role, how many devices before it got lines to
+    paste.
+    """
     yield ""
     if device.get("code"):
         code, also = device["code"], ", ".join(map(str, device["also"]))
@@ -120,7 +124,9 @@ def _fit(fit: Facts) -> Iterator[str]:
 
 
 def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> Iterable[str]:
-    """Lines to paste into a site file. roles: how many devices of each, with this one."""
+    """Lines to paste into a site file. roles: for each role, how many devices got lines, including
+    this one.
+    """
     name = report["bus"] if report["bus"] != "port" else "new"
     is_new, number = name == "new" and roles.total() == 1, roles[fit["role"]]
     found = [f"[bus.{name}]", f'kind = "{report["kind"]}"'] if is_new else []
@@ -141,7 +147,9 @@ def snippet(report: Facts, device: Facts, fit: Facts, roles: Counter[str]) -> It
 
 
 def _named(role: str, number: int) -> tuple[str, str]:
-    """(name, role) of a device: of two meters, say, the second one has another role."""
+    """(name, role) of a device. The role may depend on the number: the second meter has another
+    role than the first.
+    """
     families = schema.ROLES[role]
     alike = [each for each, own in schema.ROLES.items() if own == families != ("site_device",)]
     if role in PLACES or number > max(1, len(alike)):

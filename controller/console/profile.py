@@ -1,4 +1,6 @@
-"""`firebreak profile`: the profiles that are there, the check of one, a skeleton of a new one."""
+"""`firebreak profile`: lists the profiles, checks a profile, and makes the skeleton of a
+new one.
+"""
 
 import os
 from argparse import Namespace
@@ -47,7 +49,7 @@ def _list(arguments: Namespace) -> int:
 
 
 def _beside(path: str) -> list[str]:
-    """The files beside a site file and its layers that are profiles."""
+    """The profiles that lie beside a site file or one of its layers."""
     folders = dict.fromkeys([os.path.dirname(each.file) for each in layers.read_chain(path)])
     return [each for folder in folders for each in profile_files.of_folder(folder)]
 
@@ -73,7 +75,7 @@ def _states(each: Facts) -> Iterator[str]:
 
 
 def _counted(each: Facts) -> str:
-    """How many of the values that rows and actuators rest on a reading proves, in words."""
+    """How many values a reading proves, of those on which rows and actuators depend, in words."""
     number, every = len(each["evidence_of"]), len(each["rested_on"])
     return f": {number} of {every} values" if number or not each["map_only"] else ""
 
@@ -127,7 +129,9 @@ def _summary(facts: Facts, baud_Bd: int) -> Iterator[str]:
 
 
 def _wear_words(facts: Facts) -> str:
-    """The budget of writes, and of which writes the profile does not say that they are stored."""
+    """The budget of writes, and the writes of which the profile does not say whether they are
+    stored.
+    """
     most, unstated = facts["writes_per_day_max"], facts["stored_unstated"]
     budget = f"{most} writes a day" if most else ""
     return "; ".join(

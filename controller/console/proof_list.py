@@ -11,7 +11,8 @@ from controller.system import cli
 from controller.system.paths import escaped
 from controller.system.worded import counted
 
-# column of the CSV: (its header on paper, None: not on paper; field of the last test, "": other)
+# {column of the CSV: (its header on paper, or None if it is not on paper; the field of the last
+# test, or "" for another value)}
 COLUMNS = {
     "row": ("row", ""),
     "what": ("what", ""),
@@ -33,12 +34,12 @@ HEADERS = {key: header for key, (header, _) in COLUMNS.items()}
 TEXT_HEAD = (
     f"{'ROW':<5}{'LAST TEST':<11}{'RESULT':<7}{'TOOK, ms':>8}{'ALLOWED':>8}  {'NEXT DUE':<11}STATE"
 )
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run a text that begins so
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet would run a text that begins with one of these
 SLOW = "slower than allowed"
 
 
 def _cells(row: Facts) -> Facts:
-    """{column: value}, None for an absent value."""
+    """{column: value}; None: the value is absent."""
     last, state = (
         row["last"] or {},
         proof_state.words(row) + (f"; {SLOW}" * proof_state.is_slow(row)),
@@ -49,7 +50,7 @@ def _cells(row: Facts) -> Facts:
 
 
 def _texts(row: Facts) -> dict[str, str]:
-    """`_cells` as text, "-" for an absent value."""
+    """`_cells` as text; "-": the value is absent."""
     return {key: "-" if value in (None, "") else str(value) for key, value in _cells(row).items()}
 
 
@@ -80,14 +81,16 @@ def text_lines(facts: Facts) -> Iterator[str]:
 
 
 def _text(facts: Facts) -> str:
-    """79 columns of ASCII."""
+    """The list as text, 79 columns of ASCII."""
     from controller.console.pages.text import cut
 
     return "\n".join([cut(escaped(line)) for line in text_lines(facts)])
 
 
 def _csv(facts: Facts) -> str:
-    """RFC 4180. An apostrophe comes before a text that a spreadsheet would take for a formula."""
+    """The list as CSV (RFC 4180). A text that a spreadsheet would take for a formula begins with an
+    apostrophe.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(HEADERS)

@@ -38,7 +38,9 @@ _SITE = cli.option("--site", metavar="FILE", help="cabinet.toml (the configurati
 
 
 class Plan(NamedTuple):
-    """Proof tests of a cabinet by row of the list: days between tests, latest, soonest reaction."""
+    """Proof tests of a cabinet, by row of the list: days between tests, latest and soonest
+    reaction.
+    """
 
     days: dict[str, int]
     allowed_ms: dict[str, int]
@@ -47,7 +49,9 @@ class Plan(NamedTuple):
 
 
 def _plan(arguments: Namespace) -> Plan:
-    """Plan from the configuration or the running controller; ends the command without one."""
+    """The Plan, from the configuration or the running controller. Ends the command if there is none
+    of both.
+    """
     if arguments.site is not None:
         with cli.ends(WRONG_INPUT, ConfigError):
             found = configuration.load(arguments.site)
@@ -128,7 +132,7 @@ def _record(arguments: Namespace) -> int:
 
 
 def _check_words(arguments: Namespace) -> None:
-    """Raises LedgerError for a tester without a name, and for a day before the first cabinet."""
+    """Raise LedgerError for a tester without a name, and for a day before any cabinet existed."""
     tester, day = quoted(arguments.tester), arguments.date
     if names_nothing(arguments.tester):
         raise LedgerError(f"tester {tester} is no name; allowed is a name with credentials")
@@ -137,7 +141,9 @@ def _check_words(arguments: Namespace) -> None:
 
 
 def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> None:
-    """Raises LedgerError for a row that is not armed, and for a passed test too slow or fast."""
+    """Raise LedgerError for a row that is not armed, and for a passed test that was too slow or too
+    fast.
+    """
     if row not in planned.days:
         raise LedgerError(f"row {row} is not armed here; armed {', '.join(planned.days)}")
     if result != PASSED:
@@ -154,7 +160,9 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 
 def note_hash(run_directory: str, record: proof_lines.Record) -> None:
-    """Put the ledger's hash into the record: else a removal of its newest lines leaves no trace."""
+    """Put the hash of the ledger into the record. Without it, nobody could see that the newest
+    lines of the ledger were removed.
+    """
     text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:
         spool.put(run_directory, clock.now_us(), "PROOF", f"{text}, {record.tester}")
@@ -185,7 +193,7 @@ def _list(arguments: Namespace) -> int:
     facts = _facts(planned, found, now)
     print(proof_list.MADE[arguments.format](facts))
     is_timeless = not utc.is_set(now[0])
-    lines = [] if arguments.format == "text" else [*found.lines]  # the text has them
+    lines = [] if arguments.format == "text" else [*found.lines]  # the text has these lines
     if is_timeless:
         impossible = f"the clock shows {facts['utc']}, which is impossible"
         lines.append(f"{impossible}: more tests may be overdue")

@@ -1,10 +1,12 @@
-"""`firebreak box provision`: configuration and keys of each cabinet of a list, from one file.
+"""`firebreak box provision`: makes configuration and keys for each cabinet of a list, from one
+file.
 
-The list is a CSV file: `serial`, if wanted `name`, and each key that differs between the cabinets,
-such as `bus.pcs.port`. A list of several cabinets says how they share the load: otherwise each of
-them would answer the whole load. Each cabinet gets a folder of its own with the keys for its
-senders and one file that `firebreak box restore` puts onto its box. A folder is complete or not
-there, and a folder that is there stays as it is: a second run never replaces a key.
+The list is a CSV file. It has the columns `serial`, optionally `name`, and each key that differs
+between the cabinets, such as `bus.pcs.port`. A list of several cabinets must say how they share the
+load, because otherwise each of them would answer the whole load. Each cabinet gets its own folder.
+The folder has the keys for the senders, and one file that `firebreak box restore` puts onto the
+box. A folder is made complete or not at all. A folder that exists stays as it is, so that a second
+run never replaces a key.
 """
 
 import contextlib
@@ -37,12 +39,12 @@ COLUMN = re.compile(r"[a-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)+")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,9})|true|false")
 PLACE = re.compile(r"(cabinet|types)/[A-Za-z0-9_.-]+\.toml")
 SHARE, WAIT = "control.share_permille", "control.meter_code_wait_s"
-EQUAL, OWN = "equal", "own"  # in the column SHARE
+EQUAL, OWN = "equal", "own"  # values of the column SHARE
 PERMILLE = 1000
-TURN_S = 70  # the longest test of the shared meters: the next cabinet must wait for its end
+TURN_S = 70  # longest test of the shared meters; the next cabinet waits for its end
 WAIT_S_MAX = 600
 TABLE = "cabinets.csv"  # names, fingerprints and digests, no secret
-# Its key never leaves the box: the installation makes it.
+# The key of the planner never leaves the box, because the installation makes it there.
 PLANNER = "planner"
 
 
@@ -62,7 +64,7 @@ class Line(NamedTuple):
     cli.option("out", metavar="OUT_DIR", help="gets a folder for each cabinet"),
 )
 def _provision(arguments: Namespace) -> int:
-    """Exit code 1: a folder that is there has another configuration."""
+    """Exit code 1: a folder that exists has another configuration."""
     rows, code = [["serial", "name", "sha256", "keys"]], DONE
     with cli.ends(WRONG_INPUT, ConfigError):
         above, cabinets = _common(arguments.file), read_list(arguments.list)
@@ -134,7 +136,7 @@ def _dealt(path: str, lines: list[Line]) -> list[Line]:
 
 
 def _number(each: Line, column: str) -> int:
-    """The number of a column; -1 for a text or none."""
+    """The number in a column; -1: the column has another text, or none."""
     text = each.values.get(column, "")
     return int(text) if NUMBER.fullmatch(text) and text.isdecimal() else -1
 
@@ -151,7 +153,9 @@ def _line(at: str, head: list[str], row: list[str]) -> Line:
 
 
 def _check_once(lines: list[Line], column: str) -> None:
-    """Serials that differ in capitals alone would be one folder on some disks."""
+    """Refuse equal values. Serials that differ only in capitals count as equal, because on some
+    disks they would be one folder.
+    """
     seen: dict[str, str] = {}
     for each in lines:
         text: str = getattr(each, column)
@@ -212,7 +216,7 @@ def _cabinet(each: Line, above: str) -> bytes:
 
 
 def _made(folder: str, each: Line, files: dict[str, bytes]) -> str:
-    """Make the folder of a cabinet, or say how the one that is there differs."""
+    """Make the folder of a cabinet. If it exists, say how it differs."""
     if os.path.lexists(folder):
         there = {name: regular_file.content(os.path.join(folder, "etc", name)) for name in files}
         with contextlib.suppress(ConfigError, OSError):

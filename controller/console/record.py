@@ -1,4 +1,6 @@
-"""`firebreak record run`: the recorder as a process. `record verify`: checks its hash chain."""
+"""`firebreak record run`: runs the recorder. `record verify`: checks the hash chain of the
+record.
+"""
 
 import contextlib
 import dataclasses
@@ -18,9 +20,10 @@ from controller.system import caught, cli, own_names, realtime, regular_file
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say, why
 from controller.system.stop import Stop
 
-POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: after an exception
-LINES_MAX = 100  # of the last catcher
-# before other programs, because a busy box must not delay an event on its way to the disk
+POLL_S, RETRY_S = 0.02, 1.0  # RETRY_S: wait after an exception
+LINES_MAX = 100  # most lines that the last catcher prints
+# The recorder runs before other programs, because a busy box must not delay an event on its way to
+# the disk.
 NICENESS = -10
 REMEDIES = {
     errno.ENOENT: "does the directory exist, and is it mounted?",
@@ -76,7 +79,7 @@ def _serve(arguments: Namespace, limits: Limits) -> int:
             is_more = recorder.step()
         if not is_more:
             stop.wait(RETRY_S if last.is_caught else POLL_S)
-        if not last.is_caught:  # else the service manager ends a recorder that records nothing
+        if not last.is_caught:  # so the service manager ends a recorder that records nothing
             notifier.alive()
     notifier.stopping()
     recorder.close()

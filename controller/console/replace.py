@@ -1,9 +1,10 @@
-"""`firebreak replace meter | pcs | bms | io`: one device is replaced in a lock-out of the cabinet.
+"""`firebreak replace meter | pcs | bms | io`: replaces a device in a lock-out of the cabinet.
 
-Without `--by` it only shows. The first call with `--by NAME` begins: it locks the cabinet out and
-notes the old device. The next one ends, when the new device answers: it marks the proof tests that
-are due again, notes the new device and ends its lock-out. In between the proof-test ledger keeps
-the exchange, and the stored lock-out keeps the cabinet open: an interruption loses nothing.
+Without `--by` the command only shows the device. The first call with `--by NAME` begins the
+exchange: it locks the cabinet out and notes the old device. The next call ends the exchange once
+the new device answers: it marks the proof tests that are due again, notes the new device and ends
+the lock-out. In between an interruption loses nothing, because the proof-test ledger keeps the
+exchange and the stored lock-out keeps the cabinet open.
 
 Exit codes: 0 done, or no exchange is open; 1 an exchange is open, or a step is refused; 2 wrong
 input; 3 no controller, or the ledger cannot be read or written.
@@ -33,12 +34,14 @@ from safety import signals as s
 
 MOVING = (s.CLOSING, s.RUNNING, s.STOPPING)
 LIVE = (s.CONTACTOR_PRECHARGE, s.CONTACTOR_CLOSED)
-BEGAN = "locked out for it; "  # the remark of an exchange that has begun the lock-out
+BEGAN = "locked out for it; "  # begins the remark of an exchange that began the lock-out
 SERIAL_TEXT = re.compile(rf"[!-~]{{1,{replacements.SERIAL_CHARACTERS_MAX}}}")
 
 
 class Case(NamedTuple):
-    """One device and what is known of it. facts: as shown; records: of the ledger."""
+    """One device and the known facts about it. facts: the shown facts; records: records of the
+    ledger.
+    """
 
     facts: Facts
     records: tuple[pl.Record, ...]
@@ -85,7 +88,7 @@ def _replace(arguments: Namespace) -> int:
             functools.partial(operator.sent, arguments, operator_client.reach),
         )
         arguments.device = case.device
-        case = _case(arguments)  # again: while a person typed the password, it may have changed
+        case = _case(arguments)  # again: it may have changed while the password was typed
         with cli.ends(NO_START, LedgerError, OSError, at=arguments.state_dir):
             return (_end if case.begun else _begin)(arguments, case)
     cli.show(arguments.json, case.facts, lambda: lines(case.facts))
@@ -119,7 +122,7 @@ def _case(arguments: Namespace) -> Case:
 
 
 def _is_open(shadow: Shadow) -> bool:
-    """Whether both permits are off, and no contactor that reports is closed."""
+    """True if both permits are off, and no contactor reports that it is closed."""
     racks = range(shadow.layout.racks)
     states = [base.rack_value(shadow, rack, s.CONTACTOR_STATE) for rack in racks]
     is_off = not shadow.out[s.PCS_ENABLE_OK] and not shadow.out[s.CONTACTOR_SUPPLY_OK]
@@ -168,7 +171,7 @@ def _begin(arguments: Namespace, case: Case) -> int:
     if holder not in (None, name):
         raise cli.Ended(NOT_DONE, f"{holder} has locked it out: {holder} ends that first")
     identity = replacements.identity(facts["profile"], facts["serial"] or facts["serial_before"])
-    # first, because a ledger that this user may not write must leave no lock-out behind
+    # This comes first: if this user may not write the ledger, no lock-out must be left behind.
     proof_tests.Ledger(arguments.state_dir).commission(utc.moment())
     if holder is None:
         answer = operator.sent(arguments, operator_client.lock_out, name, True)
@@ -211,8 +214,8 @@ def _end(arguments: Namespace, case: Case) -> int:
 
 
 def _hold(arguments: Namespace, unit: int) -> None:
-    """Let a start wait for the sign test, before the ledger says so: an interruption between both
-    must not leave a start free.
+    """Let a start wait for the sign test before the ledger has the record. So an interruption
+    between the two steps cannot leave a start free.
     """
     answer = operator.sent(arguments, operator_client.sign, unit, True)
     if answer != operator_commands.ACCEPTED:
@@ -221,7 +224,7 @@ def _hold(arguments: Namespace, unit: int) -> None:
 
 
 def _check_cancel(facts: Facts, serial: str) -> None:
-    """Ends the command if another device is there: its tests would be forgotten."""
+    """End the command if another device already answers, because its tests would be forgotten."""
     before = facts["serial_before"]
     if serial and before and serial != before:
         line = f"{facts['device']} has the serial number {serial}, before {before}: it is exchanged"
@@ -237,7 +240,7 @@ def _new_serial(arguments: Namespace, facts: Facts) -> str:
 
 
 def _check_end(facts: Facts, serial: str) -> None:
-    """Ends the command unless the new device is there and what runs is approved."""
+    """End the command unless the new device answers and the running image is approved."""
     device = facts["device"]
     if facts["state"] != "ok":
         line = f"{device} is {facts['state']}: supply, {facts['wiring']}; see `firebreak links`"
@@ -253,7 +256,9 @@ def _check_end(facts: Facts, serial: str) -> None:
 
 
 def _unlock(arguments: Namespace, case: Case, begun: pl.Record) -> int:
-    """End the lock-out that the exchange has begun, with the last exchange. Another one stays."""
+    """End the lock-out that the exchange has begun, once no other exchange is open. A lock-out for
+    another reason stays.
+    """
     holder = case.facts["locked_out_by"]
     if holder is None:
         return DONE

@@ -1,4 +1,4 @@
-"""The page of `firebreak replace`: what is known of a device, and the steps of its replacement."""
+"""The page of `firebreak replace`: the facts about a device, and the steps of its replacement."""
 
 from collections.abc import Iterator
 

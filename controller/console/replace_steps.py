@@ -1,4 +1,6 @@
-"""The steps of the replacement of a device, as data: by kind, before and after the exchange."""
+"""The steps to replace a device, as data: for each kind of device, before and after the
+exchange.
+"""
 
 from typing import NamedTuple
 
@@ -7,7 +9,9 @@ from controller.config.schema import IO_GROUPS
 
 
 class Kind(NamedTuple):
-    """Devices that are replaced alike: their roles, and what a person does before and after."""
+    """A kind of devices with the same steps: their roles, and the acts of a person before and after
+    the exchange.
+    """
 
     roles: tuple[str, ...]
     before: tuple[str, ...]
@@ -64,5 +68,5 @@ KINDS = {
 
 
 def kind_of(role: str) -> str:
-    """The kind of a role, "" for one that has no replacement here."""
+    """The kind of a role; "": devices of this role are not replaced by this command."""
     return next((name for name, kind in KINDS.items() if role in kind.roles), "")

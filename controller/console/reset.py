@@ -1,4 +1,4 @@
-"""`firebreak reset CODE`: resets the rows that its operator has seen on the page `alarms`."""
+"""`firebreak reset CODE`: resets the rows that the operator has seen on the page `alarms`."""
 
 import argparse
 from argparse import Namespace
@@ -53,8 +53,8 @@ def _reset(arguments: Namespace) -> int:
 
 
 def _reset_nothing(arguments: Namespace, seen: Snapshot) -> int:
-    """The code is missing or is not the code of `seen`."""
-    operator.sent(arguments, operator_client.reach)  # a journal may outlive its controller
+    """Answer a reset whose code is missing, or is not the code of `seen`. Returns the exit code."""
+    operator.sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     if arguments.code is None:
         print("\n".join(_not_given(seen, arguments.key)))
     else:

@@ -30,7 +30,7 @@ def of_stop(run_directory: str) -> str:
 
 
 def _newest(run_directory: str) -> Snapshot | None:
-    """The newest tick, None if it cannot be read: the command has succeeded nevertheless."""
+    """The newest tick. None: it cannot be read; the command itself has succeeded nevertheless."""
     try:
         return snapshot.read(os.path.join(run_directory, "journal"))
     except (OSError, JournalError):
@@ -38,7 +38,7 @@ def _newest(run_directory: str) -> Snapshot | None:
 
 
 def started(seen: Snapshot) -> tuple[str, str]:
-    """Same as `of_start`."""
+    """The result of `of_start`, from a tick."""
     state = seen.out[s.STATE]
     if state in (s.CLOSING, s.RUNNING):
         return f"it is {s.STATES[state]}", ""

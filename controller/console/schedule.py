@@ -1,4 +1,4 @@
-"""`firebreak hint schedule`: sends a table of slots of a file, or shows the table in force."""
+"""`firebreak hint schedule`: sends the table of slots in a file, or shows the table in force."""
 
 from argparse import Namespace
 
@@ -11,7 +11,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT
 
 
 def plan_of(arguments: Namespace) -> schedule_file.Plan | None:
-    """The schedule of the named file, None without a file. Ends the command for a wrong one."""
+    """The schedule of the named file; None: no file is named. Ends the command for a wrong file."""
     if arguments.file is None:
         return None
     with cli.ends(WRONG_INPUT, schedule_file.ScheduleFileError, OSError, at=arguments.file):

@@ -30,7 +30,7 @@ _SPAN = cli.option(
 _SCHEMA = cli.option(
     "--schema", action="store_true", help="each field of --json as a JSON Schema; no controller"
 )
-# page: its options; the others may have several parts
+# {page: its options}; the other pages may have several parts
 _OPTIONS: dict[str, tuple] = {"status": (_SCHEMA,), "trend": (_SPAN,)}
 
 
@@ -54,6 +54,6 @@ def _show(arguments: Namespace) -> int:
     return DONE if facts["is_live"] else NOT_DONE
 
 
-for _name in pages.PAGES.keys() - {"plan"}:  # needs no controller: plan.py
+for _name in pages.PAGES.keys() - {"plan"}:  # `plan` needs no controller, see plan.py
     _own = _OPTIONS.get(_name, (_PAGE,))
     cli.command(_name, cli.RUN_DIR, cli.STATE_DIR, cli.JSON, *_own)(_show)

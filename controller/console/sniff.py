@@ -1,8 +1,8 @@
-"""`firebreak bus sniff BUS`: what is on a bus, decoded live; it sends nothing.
+"""`firebreak bus sniff BUS`: shows and decodes the frames of a bus live. The command sends nothing.
 
-`--save FILE` keeps the frames: of CAN as `candump -L` writes them, of Modbus one line for each,
-`(seconds) BUS > HEX` of a request and `<` of a reply; a line that begins with # holds bytes that
-are no frame. `firebreak bus decode` reads both.
+`--save FILE` keeps the frames. Frames of CAN have the form of `candump -L`. A frame of Modbus is
+one line: `(seconds) BUS > HEX` for a request, `<` for a reply. A line that begins with # has bytes
+that are no frame. `firebreak bus decode` reads both forms.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, ascii
 from drivers.buses.serial_port import SerialPort, SerialPortError
 from drivers.profile import Profile
 
-SILENCE_S = 0.05  # of a line: longer than a USB adapter holds bytes, shorter than between requests
+SILENCE_S = 0.05  # longer than a USB adapter holds bytes, shorter than a pause between requests
 Known = dict[int, Profile]  # by unit id or node
 TCP = "a TCP connection has no second listener: `firebreak bus probe` reads, tcpdump captures"
 
@@ -68,7 +68,7 @@ def _sniff(arguments: Namespace) -> int:
 
 
 def _known(bus: Bus, arguments: Namespace) -> Known | Profile:
-    """The profiles of the devices of the bus, or the one that was given. Raises ConfigError."""
+    """The profiles of the devices of the bus, or the given profile. Raises ConfigError."""
     if arguments.profile:
         return profiles.load(arguments.profile)
     if bus.name == bus_access.DIRECT:
@@ -77,7 +77,7 @@ def _known(bus: Bus, arguments: Namespace) -> Known | Profile:
     return {device.address: device.profile for device in devices}
 
 
-Line = tuple[str, list[str]]  # to be saved, to be shown
+Line = tuple[str, list[str]]  # (line to save, lines to show)
 
 
 def _can(bus: Bus, known: Known | Profile, arguments: Namespace) -> Iterator[Line]:

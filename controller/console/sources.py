@@ -40,7 +40,9 @@ def _run(arguments: Namespace) -> int:
 
 
 def gather(seen: Facts, frame: snapshot.Snapshot, uptime_ms: int, utc_s: int) -> Facts:
-    """hint_statistics.read with ages and hints. JournalError: the sources of both differ."""
+    """The facts of hint_statistics.read, with ages and hints. JournalError: the journal has other
+    sources.
+    """
     base, sources = frame.output_names.index(hint_outputs.HINT_OUTPUTS[0]), seen["sources"]
     if base + hint_outputs.output_count(len(sources)) > len(frame.output_names):
         raise JournalError("the counters of hints are of other sources than the journal")

@@ -1,6 +1,7 @@
-"""`firebreak test sign` and `test step`: small steps of one converter in TEST mode, and what shows.
+"""`firebreak test sign` and `test step`: small steps of one converter in TEST mode, and the values
+that show them.
 
-Both ask the running controller for the steps and read its journal. They touch no bus.
+Both commands ask the running controller for the steps and read its journal. They touch no bus.
 """
 
 from argparse import Namespace
@@ -32,9 +33,9 @@ from controller.system import cli, utc
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, quoted, say
 from safety import parameters as p
 
-SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500  # a BMS that reports once a second shows each step
+SIGN_STEPS, SIGN_HOLD_MS = (-1, 1, -1, 1), 2500  # for a BMS that reports once a second
 STEPS_MAX, STEPS_MIN = 10, 4
-STEPS_MS = 25_000  # together: a minute of TEST mode less start and meter test, 24 s at most
+STEPS_MS = 25_000  # all steps: a minute of TEST mode less start and meter test (24 s at most)
 HOLD_MS, HOLD_MS_MAX = 1500, 6000
 WORDS_OF = {"tester": "name with credentials", "accept": "reason that names a paper or a person"}
 _JSON = cli.option("--json", action="store_true", help="the same figures as JSON")
@@ -81,7 +82,7 @@ def _sign_test(arguments: Namespace) -> int:
 
 
 def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> None:
-    """Each decided result, with the devices for which it counts."""
+    """Record each decided result, with the devices for which it counts."""
     codes = ledger_facts.codes(seen.reader.header)
     ledger = proof_tests.Ledger(arguments.state_dir)
     for each in found:
@@ -94,7 +95,7 @@ def _record(arguments: Namespace, seen: Snapshot, found: Sequence[Facts]) -> Non
 
 
 def _recorded(arguments: Namespace, unit: int, write: Callable[[], Record]) -> None:
-    """Write a record of a unit's sign test; the recorder and the controller learn of it."""
+    """Write a record of a unit's sign test, and report it to the recorder and the controller."""
     with (
         cli.ends(WRONG_INPUT, LedgerError),
         cli.ends(NO_START, OSError, NotWrittenError, at=arguments.state_dir),
@@ -159,7 +160,9 @@ def _step_test(arguments: Namespace) -> int:
 
 
 def hold_of(stated: Facts) -> int:
-    """Time of a step, ms: twice what the profile states of a step of a tenth of the rating."""
+    """Time of a step, ms: twice the time that the profile states for a step of a tenth of the
+    rating.
+    """
     follow_ms = stated.get("dead_time_ms", 0) + stated.get("ramp_ms", 0) // 10
     return min(HOLD_MS_MAX, max(HOLD_MS, 2 * follow_ms + 500))
 
@@ -177,7 +180,7 @@ def _stated(seen: Snapshot, unit: int) -> Facts:
 
 
 def _around(session: Session, unit: int) -> Facts:
-    """{steps, held_by} of a unit (from 0)."""
+    """{steps: how many, held_by: reasons that kept a step from its power} of a unit (from 0)."""
     held = sorted(session.held.get(unit, ()))
     return {"held_by": [base.reason(code) for code in held]}
 
@@ -197,7 +200,7 @@ def _run(
     arguments: Namespace, seen: Snapshot, units: Sequence[int], signs: Sequence[int], hold_ms: int
 ) -> Session:
     """Do the steps. Ends the command if none could begin."""
-    sent(arguments, operator_client.reach)  # a journal may outlive its controller
+    sent(arguments, operator_client.reach)  # because a journal may outlive its controller
     with cli.ends(NO_START, KeyError, ValueError, before="of another version of this program: "):
         session = step_session.of_journal(seen, units, signs, hold_ms)
     tick_ms, waits = seen.reader.header["safety_image"][p.H_TICK_MS], session.waits

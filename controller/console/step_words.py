@@ -22,7 +22,7 @@ READINGS = (
 )
 METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
-ODD = READINGS, BATTERY, METER  # of converter, racks, grid meter: the one against two
+ODD = READINGS, BATTERY, METER  # converter, racks or meter against both others
 UNTOLD = (
     "Converter and racks disagree, and no grid meter tells which is right: test again with a "
     "steadier load."
@@ -33,7 +33,7 @@ LOAD_MOVES = "The load meter also measures the battery: it must sit behind the l
 
 
 def sign_lines(facts: Facts) -> Iterator[str]:
-    """Result of one unit's sign test."""
+    """The result of one unit's sign test, as lines."""
     yield f"unit {facts['unit']}: sign test {facts['result']}"
     yield f"  {'':<14}{'moved, W':>10}{'expected':>10}{'+-':>8}  verdict"
     for each in facts["points"]:
@@ -73,7 +73,9 @@ def diagnosis(facts: Facts) -> str:
 
 
 def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
-    """The cause if each of both has one direction: the one that disagrees with the other two."""
+    """The cause if converter and racks each show a single direction: the point that disagrees with
+    the other two.
+    """
     if len(converter) > 1 or len(racks) > 1 or not converter | racks <= {*DIRECTIONS}:
         return ""
     if meter not in DIRECTIONS:
@@ -85,7 +87,9 @@ def _against_two(converter: set[str], racks: set[str], meter: str) -> str:
 
 
 def remark(facts: Facts) -> str:
-    """The verdicts as one short line for the ledger: the most frequent is named once."""
+    """The verdicts as one short line for the ledger. The most frequent verdict is named
+    only once.
+    """
     parts: dict[str, list[str]] = {}
     for each in facts["points"]:
         parts.setdefault(each["verdict"], []).append(each["point"])

@@ -12,11 +12,12 @@ from controller.system import regular_file
 
 FOLDER, SUFFIX = "console", ".user"
 NAME = re.compile("[a-z][a-z0-9_]{0,15}")
-# NIST SP 800-63B-4: 15 for a login by password alone. An older, shorter password stays valid.
+# NIST SP 800-63B-4: 15 characters for a login by password alone. An older, shorter password stays
+# valid.
 PASSWORD_CHARACTERS_MIN, PASSWORD_CHARACTERS_MAX = 15, 64
 # 16 MiB and tens of milliseconds a try (OWASP names N=2^14, r=8, p=5 as one of its equal choices).
 N, R, P, SALT_BYTES, HASH_BYTES = 1 << 14, 8, 5, 16, 32
-# costs that a file may have
+# costs (n, r, p) that a file may name
 _COSTS = {(1 << n, r, p) for n in range(1, 18) for r in range(1, 9) for p in range(1, 17)}
 _FORM = re.compile(r"scrypt (\d{1,6}) (\d{1,2}) (\d{1,2}) ((?:[0-9a-f]{2})+) ([0-9a-f]{64})\n?")
 
@@ -105,7 +106,9 @@ def _hash(password: str, salt: bytes, n: int, r: int, p: int) -> bytes:
 
 
 def is_right(state_directory: str, name: str, password: str) -> bool:
-    """An unknown user takes as long, so it shows no names. UserError for a damaged file."""
+    """True for the right password. An unknown user takes as long as a known one, so that the time
+    shows no names. UserError: the file is damaged.
+    """
     if not password.isascii():
         return False
     salt, cost = bytes(SALT_BYTES), (N, R, P)
@@ -115,7 +118,7 @@ def is_right(state_directory: str, name: str, password: str) -> bool:
             salt, wanted, cost = _stored(_path(state_directory, name))
     try:
         found = _hash(password, salt, *cost)
-    except ValueError:  # scrypt allows each of the three numbers, but not together
+    except ValueError:  # scrypt allows each of the three numbers, but not this combination
         line = f"{_path(state_directory, name)}: is damaged; set the password again"
         raise UserError(line) from None
     return wanted is not None and hmac.compare_digest(found, wanted)

@@ -1,4 +1,6 @@
-"""The control functions in turn, and the chains that take their answers: no kernel, no inputs."""
+"""Asks the control functions in turn, and gives their answers to the chains. It reads no kernel and
+no inputs.
+"""
 
 from array import array
 from typing import Any
@@ -13,7 +15,7 @@ from controller.core.site_devices.actuator_chain import ActuatorChain
 
 
 class Control:
-    """`known`, `found`: of the last step; `chain`: the battery's; `functions`: by name."""
+    """`known`, `found`: of the last step. `chain`: of the battery. `functions`: by name."""
 
     def __init__(self, setup: contract.Setup):
         ramp_W = setup.settings["setpoint_ramp_W_per_s"] * setup.tick_ms // 1000
@@ -60,8 +62,9 @@ class Control:
         return setpoint_W
 
     def _trusted(self, known: Known) -> Known:
-        """What is known without a meter that others contradict. Off the grid the functions judge
-        the meters themselves: a dead bus, for one, is seen by them.
+        """Known, without a meter that other measurements contradict. Off the grid both meters stay
+        in Known: there they may measure a bus without voltage, and the functions that read them
+        judge that themselves.
         """
         found = self.found
         if found.is_off_grid:
@@ -71,7 +74,7 @@ class Control:
         return known._replace(grid_W=None, grid_meter_W=None) if found.is_grid_wrong else known
 
     def _bound(self) -> None:
-        """All caps, obligations and limits are known: what they leave."""
+        """All caps, obligations and limits are known: write to Found what they leave."""
         chain, found = self.chain, self.found
         found.limit_W = chain.limits.high_W
         low_W, high_W = found.low_W, found.high_W = chain.available()

@@ -96,7 +96,7 @@ class Core:
         out[self.setpoint_at : self.standing_at] = self.units.out
         if kernel.out[s.CAUSE_MASK] != self._mask:
             self._name_standing()
-        # flashing: a steady lamp would say that there is no energy
+        # The lamps flash, because a steady lamp would say that there is no energy.
         if self.inp[self._places["lamp_test"].start] // FLASH_MS & 1:
             out[s.LAMP_ON] = out[s.RED_LAMP_ON] = 1
 
@@ -105,7 +105,9 @@ class Core:
         return self.out[self.setpoint_at : self.standing_at]
 
     def _name_standing(self) -> None:
-        """Write the standing stage instances into `out`; only when the cause mask has changed."""
+        """Write a bit for each stage instance that is active or latched. Needed only when the cause
+        mask has changed.
+        """
         evaluator, out = self.kernel.evaluator, self.out
         self._mask = self.kernel.out[s.CAUSE_MASK]
         for word in range(self.standing_at, len(out)):

@@ -1,6 +1,6 @@
 """The power of each unit, from readings: look, control functions, chain, split.
 
-The controller and the rig's mode without a kernel both decide by this. Only their readings differ.
+The controller and the rig's mode without a kernel both use this class. Only their readings differ.
 """
 
 from array import array
@@ -22,7 +22,7 @@ class Decision:
     def __init__(
         self, source: Source, kernel: Kernel, rated_W: list[int], setup: Setup, inp: array
     ) -> None:
-        """kernel: for the form of the cabinet alone; inp: inputs as image.places says."""
+        """kernel: only for the form of the cabinet; inp: inputs as image.places says."""
         self._source, self._tick_ms, self.site = source, setup.tick_ms, setup.site
         self.control = Control(setup)
         self.temperatures = ModuleTemperatures(kernel.layout.racks)
@@ -32,7 +32,7 @@ class Decision:
         self._look = Look(source, setup, inp, kernel.layout, racks)
 
     def step(self, elapsed_ticks: int) -> None:
-        """Decide on one tick. The site devices have been stepped."""
+        """Decide on one tick. The caller has stepped the site devices before."""
         source, elapsed_ms = self._source, elapsed_ticks * self._tick_ms
         known = self._look(elapsed_ms)
         total_W = self.control.step(known, elapsed_ticks)
@@ -46,7 +46,7 @@ class Decision:
         return [*self.control.state_blocks(), *looked, *self.units.state_blocks()]
 
     def look_again(self) -> None:
-        """The arrays of `state_blocks` have been filled."""
+        """Take over the arrays of `state_blocks`, which have been filled."""
         self.control.kept.load()
         self.units.weights.forget()
         self.site.look()

@@ -67,7 +67,7 @@ TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.i
 
 
 def in_turn(functions: Iterable[Any]) -> list[Any]:
-    """Sorted by their stage, within it in the order of FUNCTIONS."""
+    """Sorted by stage, within a stage in the order of FUNCTIONS."""
     return sorted(functions, key=lambda function: function.STAGE)
 
 

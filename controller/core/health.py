@@ -1,14 +1,14 @@
 """Energy and power that each rack still has, by its state of health. One rack a tick.
 
 The lowest state of health (SOH) that a rack has reported since the start counts, because a BMS that
-forgets its history reports a new rack. After LOWER_MS of lower reports alone, the highest of them
-counts, or a single wrong value would derate the cabinet until a restart. In the first LOWER_MS of
-its reports the highest one counts. A rack without a value (a BMS may report 0) counts as
-UNKNOWN_PERMILLE, or as the lowest known rack if that is lower.
+forgets its history reports a new rack. A lower value counts only if all reports of LOWER_MS were
+lower: then the highest of them. Otherwise a single wrong value would derate the cabinet until a
+restart. In the first LOWER_MS of a rack's reports the highest one counts. A rack without a value (a
+BMS may report 0) counts as UNKNOWN_PERMILLE, or as the lowest known rack if that is lower.
 
 The energy of a rack when full is its rated energy x SOH, since a BMS states the charge in parts of
-the present capacity. Below WORN_PERMILLE the power of a unit falls with the SOH of its worst rack:
-cells never carry more of their capacity in an hour than at WORN_PERMILLE.
+the present capacity. Below WORN_PERMILLE the power of a unit falls with the SOH of its worst rack.
+So the cells never carry more, in parts of their capacity, than at WORN_PERMILLE.
 """
 
 from array import array
@@ -32,13 +32,16 @@ def counted(lowest_permille: Sequence[int]) -> list[int]:
 
 
 class Health:
-    """`state`: the rack whose turn it is, energy of all racks when full, power of all units, then
-    the lowest SOH of each rack, permille, 0: none yet; for how long each has reported lower
-    values, ms, < 0: its first ones; the highest of these lower values.
+    """`state`: the rack whose turn it is, energy of all racks when full, power of all units. Then
+    three words for each rack, in three blocks:
+
+    - the lowest SOH, permille; 0: none yet
+    - time for which it has reported lower values, ms; < 0: it is in its first LOWER_MS
+    - the highest of these lower values
     """
 
     def __init__(self, kernel: Kernel, energy_Wh: int, rated_W: list[int], tick_ms: int):
-        """kernel: for its racks; energy_Wh: rated, of all racks; rated_W: of each unit."""
+        """kernel: it has the racks; energy_Wh: rated, of all racks; rated_W: of each unit."""
         image, self._racks = kernel.image, kernel.layout.racks
         self._unit, self._rated_W = kernel.features.rack_unit, rated_W
         racks = range(self._racks)
@@ -46,7 +49,7 @@ class Health:
         self._ms_at = S_LOWEST + self._racks
         words = [kernel.bounds.map.rack + rack * p.RACK_WORDS for rack in racks]
         sizes = [image[at + p.R_CELLS] * image[at + p.R_RATED_CURRENT_MA] for at in words]
-        # no configuration states the capacity of a rack: voltage and current share the energy
+        # No configuration states the capacity of a rack, so cells x rated current share the energy.
         self._energy_Wh = [energy_Wh * size // max(1, sum(sizes)) for size in sizes]
         self.state = array("i", [0] * (S_LOWEST + 3 * self._racks))
         self._sum_up()
@@ -58,7 +61,7 @@ class Health:
 
     @property
     def power_W(self) -> int:
-        """That the units should carry at most, each way."""
+        """Largest power that the units should carry, each way."""
         return self.state[S_POWER_W]
 
     def step(self, rack: int, now: int | None) -> None:
@@ -105,6 +108,8 @@ class Health:
         self.state[S_POWER_W] = sum(parts_W) // WORN_PERMILLE
 
     def _share(self, unit: int) -> int:
-        """Parts of WORN_PERMILLE. An unknown SOH takes nothing off: the BMS bounds the current."""
+        """Share of a unit in WORN_PERMILLE. An unknown SOH does not reduce it: the BMS bounds the
+        current.
+        """
         known = [soh for soh, of in zip(self.lowest(), self._unit) if of == unit and soh]
         return min([*known, WORN_PERMILLE])

@@ -2,12 +2,13 @@
 
 Drivers write into `inp` and set `fresh` bytes at any time between two ticks, and so does the shell
 with the local signals. `freeze` copies both into the core's arrays at once, so that no value
-changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs. The core reads
-hints, schedules, lamp test, step test, site devices, and path delay and peak import of an earlier
-run. The other blocks are for readers of the journal. They hold the set-point sent last (sent.py),
-standby reason (standby.py), lock-out, channel B, the units whose sign test holds a start and the
-end of the process. They also hold a reset that the kernel was not given, and the person who
-approved the limit image. The core reads voltages of the meters; the recorder the frequency too.
+changes during a tick. The blocks of `own_blocks` follow behind the kernel's inputs:
+
+    the core reads             hints, schedule, lamp_test, step_test, site, rest (standby.py),
+                               voltages of grid_quality and load_quality; path_delay and peak of an
+                               earlier run
+    for readers of the journal sent (sent.py), locked_out, peer (channel B), is_ending, void_reset,
+                               approved_by, sign_held; the frequency of grid_quality
 """
 
 from array import array
@@ -21,19 +22,19 @@ from safety import signals as s
 
 SENT = ("sent_code",)
 LOCKED_OUT = tuple([f"locked_out_{word}" for word in range(4)])
-NAME_CHARACTERS_MAX = 4 * len(LOCKED_OUT)  # of a person, in ASCII, four to a word
+NAME_CHARACTERS_MAX = 4 * len(LOCKED_OUT)  # name of a person, in ASCII, four characters to a word
 LAMP_TEST = "lamp_test_ms"
 OPERATOR = (LAMP_TEST, *LOCKED_OUT)
 REST = ("rest_code", "rest_0", "rest_1", "rest_2", "rest_3")
 PEER = ("peer_first_out", "peer_cause_mask")  # of channel B's own instances and kernel
-IS_ENDING = "is_ending"  # 1: the process has been told to end; a rest goes on after that
-# of a reset that ended in this tick without the kernel; kind 0: none did
+IS_ENDING = "is_ending"  # 1: the process has been asked to end; a standby goes on after that
+# a reset that ended in this tick without the kernel; kind 0: none did
 VOID_RESET = ("void_reset_kind", "void_reset_answer")
 APPROVED_BY = tuple([f"approved_by_{word}" for word in range(4)])
 STORED_PATH_DELAY = "stored_path_delay_ms"  # 0: none of this configuration
 STEP_TEST = ("step_test_unit", "step_test_W")  # unit from 1, 0: no unit is asked
 SIGN_HELD = "sign_held_units"  # bit 0: unit 1; the sign test of these units holds a start
-# 0: not read, not fast, or too old; the load's: of the lowest phase
+# 0: not read, not fast, or too old. LOAD_QUALITY has the voltage of the lowest phase.
 GRID_QUALITY = ("grid_voltage_permille", "grid_frequency_mHz")
 LOAD_QUALITY = ("load_voltage_permille",)
 STORED_PEAK = ("stored_peak_minute", "stored_peak_used_Wh")
@@ -88,7 +89,7 @@ def name_of(words_: Iterable[int]) -> str:
 
 
 class ProcessImage:
-    """Live inputs and freshness of a cabinet, by safety.signals.Layout, then by `places`."""
+    """Live inputs and freshness of a cabinet: first as safety.signals.Layout, then as `places`."""
 
     def __init__(self, layout: s.Layout, devices: tuple[SiteDevice, ...]):
         self.layout, self.devices = layout, devices
@@ -97,7 +98,7 @@ class ProcessImage:
         self.inp = array("i", [0] * self.places["site"].stop)
         self.put("peer", PEER_EMPTY)
         self.hints = 0  # slots filled since the last freeze
-        self._schedule: list[array] = []  # what is still to enter of a table of slots, last first
+        self._schedule: list[array] = []  # parts of a table of slots still to enter, last first
         self.fresh = bytearray(layout.groups + signals(devices))
         self._none = bytes(len(self.fresh))
 
@@ -121,7 +122,7 @@ class ProcessImage:
         return bool(self._schedule)
 
     def add_schedule(self, table: schedule_table.Table) -> None:
-        """Let a table of slots enter, a part a tick, in place of one that is still entering."""
+        """Let a table of slots enter, one part a tick. It replaces one that is still entering."""
         self._schedule = schedule_table.steps_of(table)[::-1]
 
     def site_place(self, role: str, number: int) -> tuple[int, int]:
@@ -147,7 +148,7 @@ class ProcessImage:
         valid_ms: int,
         start_ms: int = 0,
     ) -> int | None:
-        """The slot that it fills, None when all are taken. start_ms: of a step, from now."""
+        """Add a hint. Returns its slot, None when all are taken. start_ms: time until a step."""
         slot = self.hints
         if slot == HINT_SLOTS:
             return None

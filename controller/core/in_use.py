@@ -1,8 +1,8 @@
-"""Units in use: at part load the fewest units carry the power and the others rest at 0 W.
+"""Units in use: at part load as few units as possible carry the power, and the others stay at 0 W.
 
 Off by default: it saves energy only where a converter at 0 W loses less than the fixed loss of one
 that gives power. The largest power of a minute decides how many units the next minute needs, so a
-load that swings moves no unit in and out. More power takes a unit back at once.
+load that swings does not switch units. A larger power takes a unit back at once.
 """
 
 from array import array
@@ -12,7 +12,9 @@ from controller.core.base.answers import WIDE_W
 
 PERMILLE = 1000
 MINUTE_MS = 60_000
-# a unit comes back above this much of the least power, and leaves below the least power itself
+# The least power of some units is the total at which each of them gives its own least power. An
+# additional unit comes back above BACK_PERMILLE of the least power of all the units with it. It
+# leaves below that least power.
 BACK_PERMILLE = 1500
 STAY_PERMILLE = 1250  # a unit in use stays before one whose weight is at most 25 % higher
 
@@ -20,16 +22,18 @@ S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
 
 
 class InUse:
-    """`state`: time to the next choice, peak since the last, power before units return, mask."""
+    """`state`: time to the next choice, peak since the last choice, power above which units return,
+    mask of the units in use.
+    """
 
     def __init__(self, rated_W: list[int], least_permille: int):
-        """least_permille: of its rating, least power of a unit; 0: all units are in use."""
+        """least_permille: least power of a unit, of its rating; 0: all units are in use."""
         self._rated_W, self._least_permille = rated_W, least_permille
         self._is_off = not least_permille or len(rated_W) == 1
         self.state = array("i", [MINUTE_MS, 0, WIDE_W, (1 << len(rated_W)) - 1])
 
     def rests(self, unit: int) -> bool:
-        """True: the other units carry the power of this unit (from 0)."""
+        """True: this unit (from 0) is not in use; the other units carry the whole power."""
         return not self.state[S_MASK] >> unit & 1
 
     def step(
@@ -65,7 +69,7 @@ class InUse:
             chosen |= 1 << unit
             carried_W += min(room_W[unit], rated_W[unit])
             carries_W = WIDE_W
-        if carries_W < WIDE_W:  # from now on the higher threshold
+        if carries_W < WIDE_W:  # from now on the higher threshold for a return counts
             least_W = together_W * self._least_permille // PERMILLE
             carries_W = min(carried_W, least_W * BACK_PERMILLE // 1000)
         state[:] = array("i", [MINUTE_MS, 0, carries_W, chosen])

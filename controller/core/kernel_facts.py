@@ -20,7 +20,7 @@ class KernelFacts:
         self.tick_ms = kernel.image[p.H_TICK_MS]
 
     def is_silent(self, group: int) -> bool:
-        """No news within the budget of the group."""
+        """True if the group has no news within its budget."""
         return not self._ages.known(group)
 
     def age_ticks(self, group: int) -> int:
@@ -28,14 +28,14 @@ class KernelFacts:
         return self._ages.ticks[group]
 
     def is_frozen(self, group: int) -> bool:
-        """A meter that repeats the same words, off the grid too; False for every other group."""
+        """True if a meter repeats the same words, off the grid too; False for every other group."""
         if group not in METERS:
             return False
         pace = self._kernel.features.pace
         return pace.words[FROZEN + METERS.index(group)] * pace.tick_ms >= self._kernel.frozen_ms
 
     def was_seen(self, group: int) -> bool:
-        """Any news since the start."""
+        """True if the group has had news since the start."""
         return bool(self._ages.seen[group])
 
     def is_expected(self, group: int) -> bool:
@@ -55,7 +55,7 @@ class KernelFacts:
         return self._kernel.features.pace.source.is_off_grid()
 
     def limit_W(self, unit: int, way: int, number: int) -> int:
-        """The limit of this number (safety.bounds); way: 0 charge, 1 discharge."""
+        """The limit with this number (safety.bounds); way: 0 charge, 1 discharge."""
         return self._kernel.bounds.limit_W[(unit * 2 + way) * LIMIT_COUNT + number]
 
     def rack_limit(self, rack: int, word: int) -> int:
@@ -102,7 +102,7 @@ class KernelFacts:
         return [ticks * self.tick_ms for ticks in sorted(spent)]
 
     def verdict(self, kind: int, first_out: int, cause_mask: int) -> int:
-        """Result of such a reset now, in this channel."""
+        """Result that a reset of this kind would have now, in this channel."""
         return self._kernel.latches.verdict(kind, first_out, cause_mask, self.is_key_out())
 
     def reset_clear_ms(self) -> int:
@@ -132,7 +132,7 @@ class KernelFacts:
         return 0 if self.is_active(instance) else clear_ticks * self.tick_ms
 
     def is_armed(self, instance: int) -> bool:
-        """The stage instance acts."""
+        """The stage instance is evaluated on this site."""
         return bool(self._image[self._map.armed + instance])
 
     def cabinet_parameter(self, index: int) -> int:

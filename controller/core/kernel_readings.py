@@ -87,7 +87,7 @@ class KernelReadings:
         return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
 
     def _withholding(self, limits_W: array) -> int:
-        """The unit whose limit leaves the least of its rated power; the first of several."""
+        """The unit whose limit is farthest below its rated power; of equal ones the first."""
         left_W = [*map(sub, limits_W, self._rated_W)]
         return left_W.index(min(left_W))
 

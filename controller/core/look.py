@@ -1,7 +1,7 @@
-"""The only maker of `Known`: it computes what a tick knows from readings.
+"""Makes `Known`: computes what a tick knows from readings.
 
-No other module computes anything from a reading. So a controller, and the rig where it leaves the
-kernel out, see the same site.
+No other module computes anything from a reading. So a controller and the rig without a kernel see
+the same site.
 """
 
 from array import array
@@ -16,7 +16,7 @@ from controller.core.temperatures import ModuleTemperatures
 from controller.core.units import Units
 from safety.signals import Layout
 
-LIVE_PERMILLE = 500  # of nominal; each phase of a bus that a source carries has as much
+LIVE_PERMILLE = 500  # of nominal: each phase of a bus that a source carries has more (assumed)
 
 
 class Look:

@@ -16,23 +16,23 @@ from controller.core import functions, units
 from controller.core.policies import track
 
 SETPOINT_PARAMETERS = (
-    # The connection: obligations of the highest rank. Export 0 until somebody says that exporting
-    # is allowed.
+    # Limits of the connection: obligations above those of hints. Export is 0 until a file says that
+    # exporting is allowed.
     ("grid_import_W_max", "W", 0, 100_000_000, 500_000, "down"),
     ("grid_export_W_max", "W", 0, 100_000_000, 0, "down"),
-    # The set-point as a whole. 10 MW/s lets a 250 kW converter turn round within three ticks of 20
-    # ms.
+    # The set-point as a whole. 10 MW/s lets a 250 kW converter go from full charge to full
+    # discharge within three ticks of 20 ms.
     ("setpoint_ramp_W_per_s", "W/s", 1000, 1_000_000_000, 10_000_000, "down"),
     ("setpoint_quantum_W", "W", 1, 10_000, 100, "free"),
 )
-# Of cabinets on one connection each answers its share of the load and of the connection.
+# Several cabinets on one connection: each follows its share of the load and of the connection.
 SHARE = "share_permille"
 SHARE_PARAMETERS = ((SHARE, "permille", 0, 1000, 1000, "down"),)
 SHARED = ("grid_import_W_max", "grid_export_W_max")
 CONTROL_PARAMETERS = SETPOINT_PARAMETERS + functions.PARAMETERS
 CONTROL_PARAMETERS += SHARE_PARAMETERS + units.PARAMETERS + track.LATER_PARAMETERS
 
-# Keys of [control] of before, and what became of them.
+# Former keys of [control], and what replaced them.
 RETIRED = dict.fromkeys(
     "soc_recovery_s soc_recovery_W_max track_time_constant_s track_grid_ramp_W_per_s".split(),
     "the grid now follows the stored energy, see track_energy_share_permille",
@@ -42,8 +42,8 @@ RENAMED = {
     "soc_reserve_hard_permille": "soc_reserve_backup_permille",
 }
 
-# Of each source of hints; the words of the source image behind role. Fallbacks: absent unless a
-# file says one.
+# Parameters of each source of hints: the words of the source image behind the role. A fallback is
+# absent unless a file has it.
 SOURCE_PARAMETERS = (
     ("priority", "count", 1, 8, None, "fixed"),
     ("valid_s_max", "s", 1, 300, 300, "down"),
@@ -63,7 +63,9 @@ def default_image() -> array:
 
 
 def settings_of(control_image: array) -> dict[str, int]:
-    """{name: integer}, limits of the connection as this cabinet's share; may raise ValueError."""
+    """{name: integer}. Limits of the connection are this cabinet's share. ValueError for an image
+    of another version.
+    """
     if len(control_image) != len(CONTROL_PARAMETERS):
         raise ValueError("control image length does not fit this version")
     settings = {row[0]: value for row, value in zip(CONTROL_PARAMETERS, control_image)}

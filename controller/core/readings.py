@@ -1,7 +1,7 @@
 """The readings from which a tick knows a cabinet (look.py).
 
-In a controller the kernel gives them (kernel_readings.py). Where the rig leaves the kernel out, the
-means of the plant do.
+In a controller the kernel gives them (kernel_readings.py). In the rig without a kernel, mean values
+of the plant do.
 """
 
 from array import array
@@ -29,12 +29,11 @@ class Readings(NamedTuple):
     forming_W: dict[int, int]
     load_meter: Meter
     grid_meter: Meter  # of the connection, > 0 imports
-    proven_grid_W: int | None  # of the connection, as far as obligations may count on the meter
+    proven_grid_W: int | None  # of the connection; None: obligations may not rely on the meter
     unit_powers_W: list[int] | None  # > 0 discharges
     soc_permille: list[int] | None  # of each rack
-    # of one rack: 0: its BMS computes none; its coldest and its hottest module
-    soh_permille: int | None
-    temperatures_ddegC: tuple[int, int] | None
+    soh_permille: int | None  # of one rack; 0: its BMS computes none
+    temperatures_ddegC: tuple[int, int] | None  # coldest and hottest module of this rack
     air_ddegC: int | None  # temperature of the air in the cabinet
 
 

@@ -1,8 +1,8 @@
 """Divides the power of the cabinet among its units, by weight and within the limits of each unit.
 The powers of the units sum exactly to that of the cabinet.
 
-Water-filling: each unit gets a share by its weight. A unit whose share passes its limit gets the
-limit, and the rest is shared out anew. All units get the sign of the total or 0, so no unit ever
+Water-filling: each unit gets a share by its weight. A unit whose share exceeds its limit gets the
+limit, and the rest is divided again. All units get the sign of the total or 0, so no unit ever
 charges another.
 """
 
@@ -23,8 +23,8 @@ class Split:
     def step(
         self, total_W: int, charge_W_max: array, discharge_W_max: array, weights: list[int]
     ) -> int:
-        """The part of total_W that could be placed: all unless the limits sum to less. Limits: each
-        >= 0; weights: each 0 .. 2^20; units of weight 0 are used last, equally.
+        """Divide total_W. Returns the placed part: all, unless the limits sum to less. Limits: each
+        >= 0; weights: each 0 .. 2^20. Units of weight 0 are used last, equally.
         """
         out = self.out
         if len(out) == 1:

@@ -1,4 +1,4 @@
-"""Hottest and coldest module of each rack. One rack a tick: 16 racks would take too long."""
+"""Hottest and coldest module of each rack. A tick reads one rack: 16 would take too long."""
 
 from array import array
 

@@ -1,9 +1,10 @@
-"""The power of the cabinet to its units: weights, units in use, split.
+"""Divides the power of the cabinet among its units: weights, units in use, split.
 
 A unit that makes the voltage of an island gets the power that it gives as its set-point
-(policies/formed.py). A converter may say so and follow in truth: its own power, sent back to it,
-would then last for ever. So a unit has to show first that it ignores a set-point of 0. Later too,
-its set-point is LESS_PARTS of its rating below its power, so the power of one that follows falls.
+(policies/formed.py). But a converter may report that it forms, and in truth follow its set-point.
+Its own power, sent back to it, would then last for ever. So a unit first has to show that it
+ignores a set-point of 0. Afterwards its set-point is 1/LESS_PARTS of its rating below its power, so
+that the power of a unit that follows falls.
 """
 
 from array import array
@@ -17,7 +18,8 @@ from controller.core.weights import Weights
 PART_LOAD = "unit_part_load_permille"
 PARAMETERS = ((PART_LOAD, "permille", 0, 300, 0, "free"),)
 KEPT = "soc_reserve_backup_permille"
-SHOWN_MS = 2000  # for which a unit gives power at a set-point of 0; row 56a stops one that follows
+# Time for which a unit has to give power at a set-point of 0. Row 56a stops one that follows.
+SHOWN_MS = 2000
 LESS_PARTS = 100
 
 
@@ -62,8 +64,8 @@ class Units:
         is_formed: bool = False,
         first: int = 0,
     ) -> None:
-        """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0; is_formed: it
-        is the sum of `watch`; first: the unit (from 1) that gets what it can take, 0: none.
+        """total_W > 0 discharges; charge_W, discharge_W: limits of the units, >= 0; is_formed:
+        total_W is the sum of `watch`; first: the unit (from 1) that gets what it can take, 0: none.
         """
         is_discharge = total_W > 0
         weights = self.weights.discharge if is_discharge else self.weights.charge

@@ -1,8 +1,9 @@
 """Which unit gives more: weights by the energy that is left and by temperature.
 
-The neighbours of a hot unit get no less, because that would not cool them. Measured with three
-units in value mode: a cell heated at 6 K/min stops every unit after 12 s (row 22). At 0.9 K/min,
-too slow for that row, the neighbours have become 0.3 K warmer by their own power after 11 min.
+The weight of the neighbours of a hot unit is not reduced, because that would not cool them.
+Measured with three units in the rig's value mode: a cell heated at 6 K/min stops every unit after
+12 s (row 22). At 0.9 K/min, too slow for that row, the neighbours' own power makes them 0.3 K
+warmer in 11 min.
 """
 
 from array import array
@@ -14,7 +15,7 @@ from controller.core.health import counted
 WEIGHT_BITS = 20
 PERMILLE = 1000
 # A unit that is 1 K warmer than the coolest one gets 40 % less, down to a fifth. The heat of a cell
-# grows with the square of its current, so a fan at half its flow settles below 1 K.
+# grows with the square of its current, so a unit with half the air flow settles below 1 K.
 LESS_PERMILLE_PER_DDEGC = 40
 WARM_PERMILLE_MIN = 200
 HELD_DDEGC = 2  # hysteresis: a temperature that moves within this band changes no weight
@@ -44,7 +45,7 @@ class Weights:
         self.update(None)
 
     def forget(self) -> None:
-        """Compute everything at the next update: `held` has been restored."""
+        """Compute everything at the next update, because `held` has been restored."""
         self._seen: tuple = ()
 
     def update(
@@ -53,7 +54,9 @@ class Weights:
         hottest_ddegC: Sequence[int] | None = None,
         soh_permille: Sequence[int] = (),
     ) -> None:
-        """Values of each rack, None if any is unknown; soh_permille: 0 unknown, empty: all new."""
+        """Update by the values of each rack, None if any is unknown. soh_permille: 0: unknown;
+        empty: all racks are new.
+        """
         if (soc_permille, hottest_ddegC, soh_permille) == self._seen:
             return
         self._seen = soc_permille, hottest_ddegC, soh_permille

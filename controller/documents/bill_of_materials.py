@@ -1,4 +1,6 @@
-"""The software bill of materials (CycloneDX): packages of lock and Debian; what a box runs."""
+"""The software bill of materials (CycloneDX): the packages of the lock and of Debian, and which of
+them a box runs.
+"""
 
 import pathlib
 import re
@@ -13,7 +15,7 @@ from controller.documents.document import Block, Columns, Facts, Heading, Text, 
 from controller.documents.locked import Package
 from controller.system import release
 
-# the lock of the sources (every package), or that of a release (its own packages)
+# the lock in the source tree (every package), or the lock of a release (its own packages)
 LOCKS = (locked.ROOT / "requirements.lock", pathlib.Path(sys.prefix) / "run.lock")
 # packages that `install.sh` requires
 DEBIAN = ("python3", "python3-venv", "systemd", "iproute2", "util-linux")
@@ -48,7 +50,9 @@ def document() -> Facts:
 
 
 def _runs(path: pathlib.Path, packages: dict[str, Package]) -> set[str]:
-    """Packages that a cabinet runs: all of its own lock, or those that setup.cfg leads to."""
+    """Packages that a cabinet runs: all packages of the lock of a release; of the source tree's
+    lock, those that setup.cfg needs.
+    """
     if path != LOCKS[0]:
         return set(packages)
     setup = (locked.ROOT / "setup.cfg").read_text(encoding="ascii")
@@ -68,7 +72,7 @@ def _own() -> Facts:
 
 
 def _library(name: str, text: str, is_run: bool) -> Facts:
-    """text: of the Package."""
+    """One package. text: the lines of the Package."""
     version = text.split()[0].split("==")[1]
     purl = f"pkg:pypi/{name}@{version}"
     files = [
@@ -91,7 +95,9 @@ def _component(name: str, version: str, purl: str, scope: str) -> Facts:
 
 
 def _installed() -> list[Sequence[str]]:
-    """(version, architecture) of each of DEBIAN on this box, ("", "") if it is not installed."""
+    """(version, architecture) of each package of DEBIAN on this box; ("", ""): it is not
+    installed.
+    """
     command = [*QUERY, *DEBIAN]
     try:
         printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
@@ -113,7 +119,9 @@ def _of_debian(name: str, installed: Sequence[str]) -> Facts:
 def _dependencies(
     packages: dict[str, Package], runs: set[str], refs: dict[str, str]
 ) -> list[Facts]:
-    """The needs of each package, by the lock's "via". The program needs a package without "via"."""
+    """The packages that each package needs, from the "via" lines of the lock. A package without
+    "via" is needed by the program itself.
+    """
     vias = {name: package.via for name, package in packages.items()}
     own = [
         name

@@ -1,5 +1,5 @@
-"""`firebreak check`: refuses a configuration in one line, or reports what it means in plain ASCII
-of at most document.WIDTH columns; lists every key.
+"""`firebreak check`: refuses a configuration in one line, or reports its meaning in plain ASCII of
+at most document.WIDTH columns. It can also list every key.
 """
 
 import argparse
@@ -122,7 +122,7 @@ def report(config: Config, measured_ms: int = 0, doubts: Sequence[str] = ()) -> 
 
 
 def keys() -> str:
-    """Every key of a configuration: what is allowed, its default, which way is tighter. Then every
+    """Every key of a configuration, with allowed values, default and tighter direction. Then every
     key of a device's profile.
     """
     lines: list[str] = []
@@ -143,7 +143,7 @@ def keys() -> str:
 def _head(config: Config, doubts: Sequence[str]) -> Iterator[str]:
     warnings = counted(len(doubts), "warning")
     yield from wrapped(f"Accepted with {warnings}: " if doubts else "Accepted: ", config.path)
-    yield from doubts  # each on one line, however long
+    yield from doubts  # each doubt stays on one line, however long
     for line in hma.placeholder_lines(config.hma, config.topology.not_fitted):
         yield from wrapped("  PLACEHOLDERS: ", line)
     for line in hma.ahead_lines(config.hma, config.topology.not_fitted, matrix_tables.today()):
@@ -210,7 +210,7 @@ def _analysis(config: Config) -> Iterator[str]:
 
 
 def open_hazards(config: Config) -> list[str]:
-    """Hazards that the hazard log leaves open on a cabinet like this."""
+    """Hazards that the hazard log leaves open for a cabinet with this configuration."""
     found = []
     if config.channel_b is None:
         found.append(
@@ -259,7 +259,7 @@ def _sources(config: Config) -> Iterator[str]:
 
 
 def _without_import(config: Config) -> str:
-    """The cost of a planner that is gone: load tracking brings the charge to its target."""
+    """The import without the planner: load tracking then charges up to its target."""
     control = config.control
     most_W = min(control["grid_import_W_max"], control["peak_import_W_max"])
     return (

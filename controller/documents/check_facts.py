@@ -1,4 +1,4 @@
-"""What `firebreak check --json` prints of a file."""
+"""The facts that `firebreak check --json` prints about a file."""
 
 from collections.abc import Callable
 

@@ -9,7 +9,7 @@ STAGES = ("balance", "mode", "prove", "measure", "bound", "base", "fast")
 
 
 def table() -> str:
-    """All functions in their turn. `before`: as the tick before left it."""
+    """All functions in the order in which they run. `before`: the value from the tick before."""
     lines = ["STAGE    FUNCTION      FIELDS", *_chain("first", found.FIRST)]
     is_bounded = False
     for each in functions.in_turn(functions.FUNCTIONS):
@@ -32,8 +32,9 @@ def _chain(stage: str, fields: tuple[str, ...]) -> list[str]:
 
 
 def drawing() -> str:
-    """A Mermaid drawing: from the writer of fields to their readers; dotted: of the tick before.
-    A circle: whom a function asks.
+    """A Mermaid drawing with an arrow from the writer of fields to each reader. A dotted arrow
+    means fields of the tick before. A circle at the end means that the function asks another
+    function.
     """
     readers: dict[tuple[str, str], dict[str, None]] = {}
     for reader in functions.in_turn(functions.FUNCTIONS):

@@ -20,7 +20,9 @@ UNSEEN_IN_ROWS = ("shunt_trip", "aux_load", "pre_alarm", "supervised")
 
 
 def thresholds(config: Config) -> Iterator[str]:
-    """The site's changes to thresholds, in kW, degC and s: a wrong unit then shows."""
+    """The site's changes to thresholds, in kW, degC and s, so that a person notices a wrong
+    unit.
+    """
     changed = {stage: _changed(config, stage) for stage in matrix.STAGES}
     lines = [
         line

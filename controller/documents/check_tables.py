@@ -23,13 +23,16 @@ from controller.documents.document import wrapped
 from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
 
-# a grid meter up to here is proven beside the swinging load of the example, one of 500 ms is not
+# A grid meter with a refresh up to this time is proven beside the swinging load of the example. A
+# meter of 500 ms is not.
 TESTED_MS = 250
 RANGE = "range_5s_W_max"
 
 
 def tables(config: Config, left_out: Sequence[str] = ()) -> str:
-    """Peak shaving and the load of the buses. left_out: keys that do not count."""
+    """Peak shaving and the load of the buses, as text. left_out: keys that were left out of the
+    file.
+    """
     without = f", without {', '.join(left_out)}" if left_out else ""
     head = f"REFUSED. What it says all the same{without}:"
     lines = [head, *peak_shaving(config), *buses(config, bus_times.schedule(config))]
@@ -65,7 +68,9 @@ NO_SIGNATURE = (
 
 
 def profiles(config: Config) -> Iterator[str]:
-    """What no reading proves of the devices' profiles, and what meters and converters lack."""
+    """The parts of the devices' profiles that no reading proves, and the values that meters and
+    converters lack.
+    """
     yield from ("", "PROFILES OF THE DEVICES")
     yield from _map_only(config)
     for device in config.devices:
@@ -81,7 +86,9 @@ def profiles(config: Config) -> Iterator[str]:
 
 
 def _map_only(config: Config) -> Iterator[str]:
-    """The devices whose maps no reading proves, what rests on them, and who accepted that."""
+    """The devices whose maps no reading proves, the rows and actuators that depend on them, and who
+    accepted that.
+    """
     for name, devices in maps.map_only(config.devices).items():
         names = ", ".join([each.name for each in devices])
         yield from wrapped("  map only: ", f"{names}; {maps.NO_READING}")
@@ -90,7 +97,7 @@ def _map_only(config: Config) -> Iterator[str]:
 
 
 def _of_meter(device: Device) -> Iterator[str]:
-    """What the meter does not compare, and what a slow one costs."""
+    """The quantities that the meter does not compare, and the cost of a slow meter."""
     yield from meter_profile.lacks(device.profile)
     sample_ms = track_path.sample_ms(device)
     if device.role == "meter_grid" and sample_ms > TESTED_MS:
@@ -161,7 +168,9 @@ def _sum_ms(parts: Iterable[bus_times.Latency]) -> float:
 
 
 def stored_ms(config: Config, state_directory: str) -> int:
-    """The path delay, ms, that a controller stored. 0: none, or this user may not read it."""
+    """The path delay, ms, that a controller stored. 0: no delay is stored, or this user may not
+    read the store.
+    """
     record = two_copies.Store(state_directory).load().record
     return (
         stored_record.delay_of(record.path_delay, approval.path_identity(config)) if record else 0
@@ -196,7 +205,7 @@ def range_5s(config: Config) -> Iterator[str]:
     allowed_W, delay_ms = (config.control[key] for key in (RANGE, track_path.DELAY))
     if allowed_W == strict.NO_RULE_W:
         return
-    late_pct = delay_ms // 20  # of the change of 2 s means, after steps 2 s apart or more
+    late_pct = delay_ms // 20  # percent of the change of 2 s means, with steps at least 2 s apart
     yield from ("", f"RANGE IN 5 S THAT THE OPERATOR ALLOWS, {allowed_W / 1000:g} kW")
     yield f"  {'steps of the load, kW':24} {'followed, %':>12} {'2 s means, %':>13}"
     for tenths in (4, 5, 6, 7, 8):
@@ -225,7 +234,7 @@ def _columns(times_us: Iterable[float]) -> str:
 
 
 def network(config: Config) -> Iterator[str]:
-    """The addresses that the service reaches, and how its unit is opened for them."""
+    """The addresses that the service reaches, and how to allow them in its unit."""
     found, unknown = unit_access.addresses(config), unit_access.nameless(config)
     if not found:
         yield from ("", "NETWORK OF THE SERVICE: none")

@@ -27,7 +27,8 @@ WHOLE_SIGNS = {
     for feature, of_rack, value, _ in runaway.SIGNS
 }
 SUSPICION = "53"
-# in percent of a sign's threshold: a detector may read less than the gas in the bottle
+# Percent of a sign's threshold that is added, because a detector may read less than the gas in the
+# bottle.
 SIGN_MARGIN_PCT = 5
 # The command that records a test. It needs --site FILE if no controller runs yet.
 RECORD = (
@@ -107,9 +108,10 @@ def inject(stage: tuple, found: Config) -> str:
 
 def suspicious(found: Config) -> tuple[list[tuple[str, int]], int]:
     """([(feature, reading)], percent) of two signs that together trip row 53 of this site. percent:
-    the share of a whole sign that each reading is.
+    each reading as a part of a whole sign.
 
-    A whole sign is the kernel's own number. Rows 7 and 9 of the site do not change it.
+    A whole sign is a number of the kernel. The thresholds of the site for rows 7 and 9 do not
+    change it.
     """
     level, _, _, _ = found.stage_words[SUSPICION]
     share_pct = max(-(-level // 2), runaway.SECOND_PCT_MIN) + SIGN_MARGIN_PCT

@@ -62,7 +62,7 @@ BY_WIRE: Columns = {
 
 
 def blocks(made: Facts) -> list[Block]:
-    """The checklist as a document. made: of checklist.facts."""
+    """The checklist as a document. made: result of checklist.facts."""
     named, tests, without = made["site"], made["tests"], made["without"]
     return [
         matrix_tables.title("Commissioning checklist", named),
@@ -75,7 +75,7 @@ def blocks(made: Facts) -> list[Block]:
             "name, not under the row's number: the slower stages of the row would hide that it is "
             "late. firebreak test proof list shows what is missing."
         ),
-        Heading(2, "Sign of the powers"),  # the step before every other one with power
+        Heading(2, "Sign of the powers"),  # this step comes before every other step with power
         Text(SIGN),
         *_hard_wired(made),
         Heading(2, f"Stages that are armed ({len(tests)})"),
@@ -114,7 +114,7 @@ def _hard_wired(made: Facts) -> list[Block]:
 
 
 def _not_fitted(tests: list[Facts]) -> list[Block]:
-    """Each effect that armed stages demand and that has no output, once."""
+    """Each effect that armed stages demand and that has no output, without repeats."""
     stages: dict[tuple[str, str], list[str]] = {}
     for test in tests:
         for each in test["demands_not_fitted"]:

@@ -16,14 +16,16 @@ from controller.system import cli
 from controller.system.cli import Ended, Option
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 
-OFFICE = "controller.siting"  # a package of its own
+OFFICE = "controller.siting"  # a separate package
 SITE = cli.option("--site", metavar="FILE", required=True)
 FACT_HEADERS = ("key", "fact", "source and clause", "confidence")
-Found = Any  # facts of a document, or the blocks of one that has only tables
+Found = Any  # facts of a document, or the blocks of a document that has only tables
 
 
 class Document(NamedTuple):
-    """facts: of the arguments, if its command has options; blocks: what is printed of them."""
+    """A document. facts: makes its facts, from the arguments if its command has options; blocks:
+    makes the printed blocks from the facts.
+    """
 
     words: str
     facts: Callable[..., Found]
@@ -35,7 +37,9 @@ class Document(NamedTuple):
 
 
 def _late(name: str) -> Callable[..., Any]:
-    """The function controller.NAME; a command imports its own document alone."""
+    """The function controller.NAME. Only the module of this document is imported, when it is
+    called.
+    """
     module, _, function = name.rpartition(".")
 
     def call(*given: object) -> Any:
@@ -163,7 +167,7 @@ DOCUMENTS = OF_PROGRAM | {
 
 
 def with_cited(blocks: Sequence[Block]) -> Sequence[Block]:
-    """The blocks, and the entries of the fact table that they cite by key."""
+    """The blocks, followed by the entries of the fact table that the blocks cite."""
     cited = set(fact_table.keys(document.markdown(blocks)))
     keys = [key for key in fact_table.FACTS if key in cited]
     return [*blocks, *(document.section("Facts cited", _facts_of(keys)) if keys else [])]
@@ -182,7 +186,7 @@ def tables(found: Found) -> Facts:
     return made
 
 
-# form: what prints a document
+# {form: function that prints a document}
 FORMS: dict[str, Callable[[Document, Found], str]] = {
     "md": lambda each, found: document.markdown(with_cited(each.blocks(found))),
     "text": lambda each, found: document.plain(each.blocks(found)),

@@ -77,7 +77,9 @@ def _files(found: Config) -> list[Facts]:
 
 
 def _tests(found: Config, ledger: proof_lines.Found, now: proof_tests.Moment) -> list[Facts]:
-    """The checklist by test: latest time, and result of the last test of the ledger."""
+    """The tests of the checklist, each with its latest time and the result of its last record in
+    the ledger.
+    """
     allowed_ms, stages = proof_plan.allowed_ms(found), _stages(found)
     due = proof_state.rows(proof_plan.plan(found), ledger.records, now)
     tests = [{**row, "allowed_ms": allowed_ms[row["row"]]} for row in due]
@@ -98,7 +100,7 @@ def _stages(found: Config) -> dict[str, list[str]]:
 
 
 def _not_armed(rows: list[Facts]) -> list[Facts]:
-    """Each stage that is not armed everywhere, with its states and who accepted them."""
+    """Each stage of which an instance is not armed, with its states and who accepted them."""
     return [
         {key: stage[key] for key in ("stage", "cause", "states")}
         for row in rows
@@ -163,7 +165,7 @@ def _open(made: Facts, found: Config, ledger: proof_lines.Found, stored: Loaded)
 
 
 def _open_tests(tests: Iterable[Facts]) -> Iterator[str]:
-    """Tests without a valid result, by what is wrong."""
+    """Lines about tests without a valid result, one line for each fault."""
     found: dict[str, list[str]] = {}
     for test in tests:
         words = ""

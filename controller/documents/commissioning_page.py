@@ -19,7 +19,7 @@ MARKS = {proof_state.OK: "armed", proof_state.DUE: "doubt"}
 
 
 def blocks(made: Facts) -> list[Block]:
-    """The report as a document. made: of commissioning.facts."""
+    """The report as a document. made: result of commissioning.facts."""
     named = made["site"]
     open_points = [(str(at), Mark("missing", line)) for at, line in enumerate(made["open"], 1)]
     banner = [Banner("NOT READY TO SIGN: points are open.")] if open_points else []

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from controller.system.paths import ascii_only
 
-WIDTH = 100  # of a report on a terminal
+WIDTH = 100  # columns of a report on a terminal
 TERMINAL, LABEL = 79, 24  # columns of plain text, columns of its first cell
 KINDS = ("armed", "other", "absent", "missing", "doubt")
 
@@ -29,7 +29,7 @@ class Heading(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """Text of a kind of KINDS, and a note."""
+    """A text with a kind of KINDS, and a note."""
 
     kind: str
     text: str
@@ -77,8 +77,8 @@ Columns = dict[str, Column]
 def table(
     rows: Iterable[Facts], columns: Mapping[str, Column], blanks: Sequence[str] = ()
 ) -> Table:
-    """A line for each row: under a header the value of a key, or what a function makes of it.
-    blanks: headers of columns to fill in by hand.
+    """A table with a line for each row. A column is a key of the row, or a function that makes a
+    cell from the row. blanks: headers of columns to fill in by hand.
     """
     lines = [
         (*[_made(row, column) for column in columns.values()], *[""] * len(blanks)) for row in rows
@@ -92,17 +92,17 @@ def _made(row: Facts, column: Column) -> Cell:
 
 
 def judged(is_good: bool | None, text: str) -> Cell:
-    """The text in the colour of its verdict; None: without one."""
+    """The text in the colour of its verdict; None: a text without a colour."""
     return text if is_good is None else Mark("armed" if is_good else "missing", text)
 
 
 def section(title: str, table: Table, words: str = "") -> list[Block]:
-    """A heading, a paragraph unless words is "", and a table."""
+    """A heading, a paragraph of `words` if there are any, and a table."""
     return [Heading(2, title), *([Text(words)] if words else []), table]
 
 
 def filled(title: str, headers: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[Block]:
-    """A heading and a table; [] without a row."""
+    """A heading and a table; []: there is no row."""
     return section(title, Table(headers, rows)) if rows else []
 
 
@@ -115,7 +115,7 @@ _OPENS_TAG = re.compile(r"<(?=[A-Za-z/!?])")  # not "<= 25 % LFL"
 
 
 def wrapped(first: str, text: str, width: int = WIDTH) -> list[str]:
-    """Lines of `text` behind `first`, folded to width."""
+    """`first`, then `text` after it, folded to lines of this width."""
     return textwrap.wrap(
         first + text, width, subsequent_indent=" " * len(first), break_on_hyphens=False
     ) or [first]

@@ -1,5 +1,5 @@
-"""The effects of a stage in words: the demands of `matrix_words`, with the numbers of one site, its
-waits, its demands without an output, and its tapers.
+"""The effects of a stage in words: the demands of `matrix_words` with the numbers of one site. Also
+the waits, the demands without an output, and the tapers of that site.
 """
 
 from controller.config import equipment, tapers, time_chain
@@ -13,7 +13,7 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def effects(stage: tuple, found: Config | None = None) -> list[str]:
-    """Words for each effect of a stage, without the `absent` ones. found: of a site, or None."""
+    """Words for each effect of a stage, without the effects of `absent`. found: a site, or None."""
     lacking = [each["effect"] for each in absent(stage, found)]
     words = [
         _held(stage, each, found) if found else each
@@ -28,7 +28,7 @@ def effects(stage: tuple, found: Config | None = None) -> list[str]:
 def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
     """[{effect, equipment, accepted_by}] of a stage's demands without an output on this site.
 
-    accepted_by is "" in a report about a file that is refused for it.
+    accepted_by is "" in a report about a file that is refused because nobody accepted this.
     """
     if not found:
         return []
@@ -65,7 +65,7 @@ def _held(stage: tuple, words: str, found: Config) -> str:
 
 
 def conflicts(found: Config | None = None) -> list[Facts]:
-    """[{...}] of the table of conflicts: which effect yields to which row, for how long."""
+    """[{...}] of the table of conflicts: which effect waits for which row, and for how long."""
     return [
         {
             "yields": _WORDS[demand][1],

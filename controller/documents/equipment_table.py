@@ -7,7 +7,7 @@ HEAD = "A site file names who accepted each missing one under [not_fitted]."
 
 
 def blocks() -> list[Block]:
-    """The page."""
+    """The document."""
     rows = [
         (
             name,

@@ -23,7 +23,7 @@ MODULES = "module_temperature_ddegC"
 WIRED_GROUPS = (s.G_IO_1, s.G_IO_2, s.G_IO_3)
 NAME, KIND, GROUP = 0, 1, 4  # fields of an input or output of safety/signals.py
 WIRED = [str(each[NAME]) for each in s.CABINET_INPUTS if each[GROUP] in WIRED_GROUPS]
-# the others are the cause of no row: faults.toml has their faults
+# Other contacts are the cause of no row. Their faults are in faults.toml.
 CONTACTS = tuple([name for name in WIRED if name not in equipment.OPTIONAL])
 VALUES = tuple([each[NAME] for each in INPUTS if each[NAME] not in CONTACTS]) + (MODULES,)
 COILS = ("pcs_enable_ok", *[output for _, output in time_chain.OUTPUTS])
@@ -100,7 +100,9 @@ def _written(each: Facts, names: list[str]) -> Facts:
 
 
 def _acts(name: str, fault: str, stages: list[str]) -> Facts:
-    """A fault that is the cause of these stages: safe if one of them takes the energy away."""
+    """A fault that causes these stages. The fault is safe if one of the stages takes the energy
+    away.
+    """
     last = BY_ID[stages[-1]]
     takes = any(BY_ID[stage][m.S_DEMAND][m.D_PCS] for stage in stages)
     how = f"{matrix_words.cause(last)}: {', '.join(effect_words.effects(last))}"
@@ -108,7 +110,7 @@ def _acts(name: str, fault: str, stages: list[str]) -> Facts:
 
 
 def _contact(name: str, read_back: dict[str, list[str]]) -> Iterator[Facts]:
-    """A wire that breaks, detected by the first stage; and a contact that stays closed."""
+    """Two faults of a contact: its wire breaks, which the first stage detects; it stays closed."""
     if name in read_back:
         yield _acts(name, "wire breaks, or stays closed", read_back[name])
         return

@@ -1,7 +1,7 @@
 """The hazard log beside the matrix, the time chain of the example site, and times of the rig.
 
-Every hazard leads to rows, tests and figures, and every row to its hazards. A missing link is a
-gap: one line.
+Every hazard names its rows, tests and figures, and every row its hazards. A missing link is a gap
+and gives one line.
 """
 
 import functools
@@ -46,7 +46,7 @@ def whole() -> Facts:
 
 
 def facts(log: Facts, measured: Facts) -> Facts:
-    """The log as plain data, with all its gaps. log, measured: of `read`."""
+    """The log as plain data, with all its gaps. log, measured: results of `read`."""
     rows = _rows(measured)
     in_order = sorted(log["hazard"], key=lambda each: (len(each["id"]), each["id"]))
     hazards = [_hazard(each, rows) for each in in_order]
@@ -103,7 +103,9 @@ def _stage(found: Config, schedule: Schedule, stage: tuple, measured: Facts) -> 
 
 
 def _latest_ms(found: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """The site's chain until contactors are open, else until power is zero; None: no energy."""
+    """Time of the site's chain until the contactors are open. If the stage does not open them:
+    until power is zero. None: the stage takes no energy away.
+    """
     if not stage[m.S_DEMAND][m.D_PCS] or feature_name(stage).startswith("boot_"):
         return None
     opened_ms = time_chain.opened_ms(found, schedule, stage)
@@ -153,7 +155,7 @@ def _gaps(hazard: Facts, rows: dict[int, Facts], common: list[str]) -> Iterator[
 def _gaps_of_stage(stage: Facts, time_ms: float) -> Iterator[str]:
     name = stage["stage"]
     old = [each["course"] for each in stage["courses"] if not each["is_of_now"]]
-    # a case by wire runs with the controller off, so it measures nothing of the program
+    # a case by wire runs with the controller off, so it measures no time of the program
     if old or all([each["active_ms"] is None for each in stage["courses"]]):
         words = ",".join(old or [name])
         yield f"stage {name} was not measured with its present numbers: {MEASURE} '{words}'"

@@ -1,4 +1,6 @@
-"""The hazard log as a document: gaps, all hazards, each with its evidence; rows and tests."""
+"""The hazard log as a document: the gaps, the hazards with their evidence, the rows and the
+tests.
+"""
 
 from collections.abc import Iterable
 
@@ -26,7 +28,7 @@ PARTLY = "This list does not check that tests and scenarios exist: no sources ar
 
 
 def blocks(facts: Facts) -> list[Block]:
-    """The document; facts: of hazard_log.facts."""
+    """The document; facts: result of hazard_log.facts."""
     named = {**facts["tests"], **facts["scenarios"]}
     return [
         Heading(1, f"Hazard log: {len(facts['hazards'])} hazards, {len(facts['rows'])} rows"),
@@ -80,7 +82,9 @@ def _own_ms(hazard: Facts, name: str) -> float | None:
 
 
 def _time(time_ms: float | None) -> str:
-    """ "-": no stage takes energy away; "before": other rows took it earlier."""
+    """The time in words. "-": no stage takes energy away; "before": other rows took it away
+    earlier.
+    """
     if not time_ms:
         return "-" if time_ms is None else "before"
     return f"{time_ms / 1000:.2f} s"

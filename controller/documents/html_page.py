@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from controller.documents.document import CARDS, Banner, Block, Cell, Heading, Picture, Table
 
-SHORT = 9  # a cell of at most so many characters is not folded
+SHORT = 9  # a cell with no more characters than this is not folded
 # A4 landscape, black on white. A page break splits no row. Every sheet repeats the table's head.
 STYLE = """
 @page { size: A4 landscape; margin: 12mm; }
@@ -53,7 +53,7 @@ PHONE = (
 
 
 def page(blocks: Sequence[Block], style: str = "", title: str = "") -> str:
-    """The page. style: CSS that is added to STYLE; title: otherwise the first heading."""
+    """The page. style: CSS that is added to STYLE; title: by default the first heading."""
     title = title or next(block.text for block in blocks if isinstance(block, Heading))
     return around(body(blocks), style, title)
 
@@ -64,14 +64,14 @@ def body(blocks: Sequence[Block]) -> str:
 
 
 def around(body: str, style: str, title: str) -> str:
-    """The page around a body."""
+    """A whole page with this body."""
     text = (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>"
     )
-    # a browser shows names of persons unchanged, in a file of plain ASCII
+    # The file is plain ASCII, but a browser still shows the names of persons unchanged.
     return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
@@ -107,7 +107,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, name: str) -> str:
-    """name: of its column, on a card."""
+    """A cell of a table. name: header of its column, which a card shows."""
     is_short = isinstance(cell, str) and len(cell) <= SHORT
     named = f' data-h="{html.escape(name)}"' if name else ""
     return f"<td{' class=short' if is_short else ''}{named}>{_words(cell)}</td>"

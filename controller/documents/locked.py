@@ -1,9 +1,9 @@
 """Prints the part of requirements.lock that the controller needs to run, or to be built:
 `locked.py run [EXTRA] | build`.
 
-The lock has every package, those of tests and rig too. A cabinet gets only the packages in
+The lock has every package, also the packages of tests and rig. A cabinet gets only the packages in
 setup.cfg's install_requires and the packages that they need, by the lock's "via" comments. The
-system's own Python runs this file, so it imports the standard library alone.
+system's own Python runs this file, so it imports only the standard library.
 """
 
 import configparser
@@ -35,7 +35,9 @@ def blocks(lock: str) -> dict[str, Package]:
 
 
 def needed(packages: dict[str, Package], roots: Iterable[str]) -> list[str]:
-    """Names in `packages` that `roots` lead to, sorted. KeyError for a root that is not locked."""
+    """Names of the packages that `roots` need, directly or not, sorted. KeyError: a root is not
+    locked.
+    """
     wanted = {name: packages[name] for name in roots}
     while more := {
         name: package

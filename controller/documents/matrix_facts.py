@@ -17,8 +17,8 @@ from controller.rows import (
 from controller.rows.records import ROWS, STAGES, by_row
 from safety import matrix as m
 
-# Replaces the numbers of a stage that no rack has armed because its BMS does not report the
-# signal: this program does nothing there.
+# Replaces the numbers of a stage that is armed on no rack, because no BMS reports the signal. There
+# this program does nothing.
 NO_STAGE: Facts = {
     **dict.fromkeys(("set", "clear", "debounce_ms", "clear_for_ms", "latest_ms", "held_latest_ms")),
     **dict.fromkeys(("trips_at", "clears_at", "reset"), ""),
@@ -27,7 +27,7 @@ NO_STAGE: Facts = {
 
 
 def facts(found: Config | None = None, lines: Iterable[str] = ()) -> Facts:
-    """The matrix as plain data. found: of a site, or None; lines: of configuration.survey."""
+    """The matrix as plain data. found: a site, or None; lines: lines of configuration.survey."""
     schedule = bus_times.schedule(found) if found else {}
     rows = [_row(row, stages, found, schedule) for row, stages in by_row().items()]
     return {
@@ -102,7 +102,9 @@ def _of_site(facts: Facts, stage: tuple, found: Config, schedule: Schedule) -> F
 
 
 def _numbers(stage: tuple, found: Config | None) -> Facts:
-    """Threshold and debounce of the site or the matrix, and those of NMC cells if different."""
+    """Threshold and debounce of the site or the matrix, and the values for NMC cells if they
+    differ.
+    """
     if found:
         level, clear, set_ticks, clear_ticks = found.stage_words[stage[m.S_ID]]
         set_ms, clear_ms = set_ticks * found.tick_ms, clear_ticks * found.tick_ms

@@ -52,7 +52,7 @@ _WORDS = dict(matrix_words.EFFECTS)
 
 
 def grid(facts: Facts) -> Table:
-    """A line for each stage; facts: of matrix_facts.facts."""
+    """A line for each stage; facts: result of matrix_facts.facts."""
     outputs: Columns = {
         head: functools.partial(_letter, index) for index, (head, _) in COLUMNS.items()
     }
@@ -60,11 +60,11 @@ def grid(facts: Facts) -> Table:
 
 
 def _letter(index: int, stage: Facts) -> str:
-    """The letter of an output, in brackets for a demand without an output on this site."""
+    """The letter of a demand. It is in brackets if this site has no output for the demand."""
     if not stage["demands"] and stage.get("instead"):
         return ""
     level = BY_ID[stage["stage"]][m.S_DEMAND][index]
-    if index not in _WORDS:  # a derate: the power that is left
+    if index not in _WORDS:  # a derate has no letter, but the power that is left
         return str(100 - level) if level else ""
     absent = {each["effect"] for each in stage["demands_not_fitted"]}
     letter = COLUMNS[index][1][level]
@@ -97,7 +97,7 @@ def _legend() -> list[tuple[str, str]]:
 
 
 def signatures(named: Facts) -> list[Block]:
-    """A section to sign for a limit image. named: of matrix_tables.site."""
+    """A section to sign for a limit image. named: result of matrix_tables.site."""
     crc = named["limits_crc"]
     what = f"limit image CRC {crc}" if crc else "no limit image: this file is refused"
     words = f"Signed for {what}. Another image needs new signatures."

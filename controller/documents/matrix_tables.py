@@ -51,7 +51,7 @@ KINDS = {
 
 
 def site(found: Config, lines: Iterable[str] = ()) -> Facts:
-    """Facts of the configuration. lines: of configuration.survey."""
+    """Facts of the configuration. lines: lines of configuration.survey."""
     refused = bool(lines)
     return {
         "file": found.path,
@@ -92,7 +92,9 @@ def own_states(stage: tuple, found: Config) -> set[int]:
 
 
 def states(stage: tuple, found: Config) -> list[Facts]:
-    """[{state, kind, where, equipment, accepted_by}] of a stage, one for each state."""
+    """[{state, kind, where, equipment, accepted_by}] of a stage, an entry for each
+    different state.
+    """
     alike: dict[tuple[int, str], list[str]] = {}
     for each, index in stage_states.instances(found.topology):
         if each is stage:
@@ -251,5 +253,5 @@ def stages_of(rows: Iterable[Facts]) -> list[Facts]:
 
 
 def after(duration_ms: int | None) -> str:
-    """A duration in words, "" without one."""
+    """A duration in words; "": there is none."""
     return "" if duration_ms is None else matrix_words.after(duration_ms)

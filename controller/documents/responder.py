@@ -2,7 +2,7 @@
 
 The page says what the lamps mean, which parts stay live, what the cabinet does by itself, and whom
 to call. It gives no distance and no extinguishing rule, because those are the fire service's own.
-Exit code 1: the site file leaves an entry of [responder] out.
+Exit code 1: an entry of [responder] is missing in the site file.
 """
 
 from controller.config import bus_times, thresholds, time_chain

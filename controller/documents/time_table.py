@@ -8,7 +8,7 @@ from controller.documents.hazard_log import site
 from controller.rows import matrix_words, records
 from safety import matrix as m
 
-# parts that the row itself waits for
+# parts of the chain that come from the row itself
 OWN = ("silence", "window", "once a second", "report", "gate", "self-test", "link", "debounce")
 HEAD = (
     "The worst case while all devices answer. debounce: all waiting times of the row, also its "

@@ -1,1 +1,1 @@
-"""Doors: what leaves the cabinet over a network, and what comes in as a hint."""
+"""Doors: they send the state of the cabinet over a network, and accept hints."""

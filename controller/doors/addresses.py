@@ -8,7 +8,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 def address(text: Any) -> Address | None:
-    """The IP address that a text names; None for another value, and for the name of a host."""
+    """The IP address in a text; None for another value, and for a host name."""
     try:
         return ipaddress.ip_address(text) if isinstance(text, str) else None
     except ValueError:
@@ -16,13 +16,13 @@ def address(text: Any) -> Address | None:
 
 
 def is_local(host: str) -> bool:
-    """True for a host of this machine."""
+    """True if the host is this machine."""
     found = address(host)
     return host == "localhost" if found is None else found.is_loopback
 
 
 def plain(peer: str) -> str:
-    """The address of a client; an IPv4 address also if it came in as IPv6."""
+    """The address of a client. An IPv4 address that came in as IPv6 becomes IPv4 again."""
     found = ipaddress.ip_address(peer.partition("%")[0])
     return str(getattr(found, "ipv4_mapped", None) or found)
 

@@ -1,8 +1,8 @@
-"""The answer of all doors to `ask`, the same as that of `firebreak ask`.
+"""The answer of all doors to `ask`, equal to the answer of `firebreak ask`.
 
-A question about a day takes a second of CPU. Between two messages it would hold up the hints of all
-other clients, and a hint expires after 2 s. So one worker answers one question after the other. It
-reads the journal once a second at most, because that takes 0.1 s.
+A question about a day takes a second of CPU. In the thread of the messages it would delay the hints
+of all other clients, and a hint expires after 2 s. So a worker thread answers the questions one
+after the other. It reads the journal at most once a second, because that takes 0.1 s.
 """
 
 import asyncio
@@ -33,18 +33,18 @@ JOB: Form = {
 
 
 async def asked(run_directory: str, message: object) -> Answer:
-    """The answer to the value of `ask`. ConfigError (one line) if it is no job."""
+    """The answer to the value of `ask`. ConfigError (one line) if the value is no job."""
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_WORKER, answer, run_directory, message, clock.now_us())
 
 
 def answer(run_directory: str, message: object, now_us: int) -> Answer:
-    """The same in the thread that asks."""
+    """The answer, computed in the thread of the caller."""
     return answered(run_directory, job_of(message), now_us // SECOND_US)
 
 
 def answered(run_directory: str, job: Job, moment: int) -> Answer:
-    """The answer for a job. The journal and the plan are read once in a moment."""
+    """The answer for a job. Questions of the same `moment` read journal and plan only once."""
     given = _situation(os.path.join(run_directory, "journal"), moment)
     if isinstance(given, str):
         return ask.not_known(job, [given])
@@ -63,7 +63,7 @@ def job_of(asked: object) -> Job:
 
 @functools.lru_cache(maxsize=1)
 def _situation(path: str, moment: int) -> situation.Situation | str:
-    """The situation, or why the journal cannot be read: once in a `moment`, also if that fails."""
+    """The situation, or why the journal cannot be read. A failure is also kept for a `moment`."""
     try:
         return situation.of_journal(path, watch.wait)
     except (JournalError, OSError) as error:
@@ -72,5 +72,5 @@ def _situation(path: str, moment: int) -> situation.Situation | str:
 
 @functools.lru_cache(maxsize=1)
 def _plan(run_directory: str, moment: int) -> dict[str, Any] | None:
-    """The plan, read once in a `moment` too."""
+    """The plan, read once in a `moment`."""
     return job_in_plan.read(run_directory)

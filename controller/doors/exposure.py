@@ -1,4 +1,4 @@
-"""What is open: one row for each place where a door listens or that it connects to."""
+"""Lists what is open: one row for each place where a door listens or to which it connects."""
 
 import urllib.parse
 from collections.abc import Iterable
@@ -13,22 +13,20 @@ HEAD = ("door", "way", "place", "what", "encrypted", "who proves it", "may at mo
 
 
 class Exposure(NamedTuple):
-    """way: listens or connects; proof: how a sender is known; may: what comes in at most; only:
-    the addresses that a door hears, () for all.
-    """
+    """One place of a door."""
 
     door: str
-    way: str
+    way: str  # LISTENS or CONNECTS
     place: str
     what: str
     encryption: str
-    proof: str
-    may: str
-    only: tuple[str, ...] = ()
+    proof: str  # how a sender proves its identity
+    may: str  # the most that can come in
+    only: tuple[str, ...] = ()  # addresses that the door accepts; (): all
 
 
 def of(settings: Settings) -> list[Exposure]:
-    """All rows, door by door."""
+    """The rows of all doors."""
     return [
         row
         for kind, doors in settings.doors.items()
@@ -66,15 +64,15 @@ def table(settings: Settings) -> list[str]:
 
 
 def drop_in(settings: Settings, kind: str) -> str:
-    """The drop-in of firebreak-doors@KIND.service: the addresses that this kind needs."""
+    """The drop-in of firebreak-doors@KIND.service. It allows the addresses that this kind needs."""
     own = [row for row in of(settings) if row.door.partition(".")[0] == kind]
     allowed = {each for row in own for each in _allowed(row)}
     return f"[Service]\nIPAddressAllow={'any' if 'any' in allowed else ' '.join(sorted(allowed))}\n"
 
 
 def _allowed(row: Exposure) -> Iterable[str]:
-    """A name may lead anywhere, by way of a name server; a door that listens to all may hear
-    anybody. A path is no address.
+    """The addresses that a row needs. A host name needs any address, because a name server decides
+    where it leads. A door that accepts all clients needs any address too. A path needs none.
     """
     if row.place.startswith("/"):
         return []

@@ -1,4 +1,4 @@
-"""The state of the cabinet for the doors, read from the journal once for all who ask now."""
+"""The state of the cabinet for the doors. One reading of the journal serves all clients."""
 
 import asyncio
 import concurrent.futures
@@ -15,38 +15,38 @@ from controller.system import caught, clock
 from controller.system.paths import plain
 
 PERIOD_S, LINES_MAX = 0.2, 20
-OLD_S, HANGS_S = 5.0, 15.0  # a reading that hangs makes no old values
-UPDATES_MAX = 18_000  # an hour
-BEHIND_MS_MAX = 600_000  # beyond, a new watch costs less than what it has not read
+OLD_S, HANGS_S = 5.0, 15.0  # an older state counts as unknown; a longer reading as failed
+UPDATES_MAX = 18_000  # an hour of readings
+BEHIND_MS_MAX = 600_000  # if a watch is further behind, a new watch costs less than reading on
 
 
 class NoState(Exception):
-    """No controller; one line says why."""
+    """No controller answers. The text is one line that says why."""
 
 
 class Feed:
-    """`state`: the facts of `firebreak status --json`, None while no controller answers; `trouble`
-    says why it is not `live`. Nothing is read while nobody waits in `changed` or asks `fresh`.
+    """state: the facts of `firebreak status --json`; None while no controller answers. trouble: why
+    no `live` state is known. The feed reads only while a client waits in `changed` or asks `fresh`.
     """
 
     def __init__(self, run_directory: str, state_directory: str) -> None:
         self._run_directory = run_directory
         self._kept = Kept(run_directory, state_directory, UPDATES_MAX, BEHIND_MS_MAX)
         self._last = caught.Last("doors: no state", LINES_MAX)
-        self._pool = concurrent.futures.ThreadPoolExecutor(1, "feed")  # the watch is for one thread
+        self._pool = concurrent.futures.ThreadPoolExecutor(1, "feed")  # one thread uses the watch
         self._reading = asyncio.Lock()
         self._read_s = -math.inf
         self._state: Facts | None = None
         self._made_of: tuple[Watch, int | None] | None = None
         self._patched: tuple[Facts, Facts, Facts] = ({}, {}, {})  # before, after, patch
         self.period_s = PERIOD_S
-        self.is_rough = False  # True: alarms are exact, values are of the newest keyframe
-        self.began_s = 0.0  # of the reading: the state has all that the loop answered before
+        self.is_rough = False  # True: alarms are exact, values come from the newest keyframe
+        self.began_s = 0.0  # begin of the reading; the state has every earlier answer of the loop
         self.trouble = "the journal has not been read yet"
 
     @property
     def state(self) -> Facts | None:
-        """The newest state."""
+        """The newest state; None if it is older than OLD_S."""
         return self._state if clock.uptime_s() - self._read_s < OLD_S else None
 
     @state.setter
@@ -55,7 +55,9 @@ class Feed:
 
     @property
     def live(self) -> Facts | None:
-        """The state while the controller ticks, else None: a dead one leaves its last values."""
+        """The state while the controller ticks, else None: the last values of a dead controller are
+        too old.
+        """
         state = self.state
         return state if state is not None and state["is_live"] else None
 
@@ -63,7 +65,7 @@ class Feed:
         """Read the state once."""
         began_s = clock.uptime_s()
         state, trouble = None, "the state could not be made of the journal"
-        with self._last:  # a state that is read no more must not look new
+        with self._last:  # if the reading fails, an old state must not look new
             try:
                 state = await self.page("status")
                 trouble = "" if state and state["is_live"] else NO_TICK
@@ -72,7 +74,7 @@ class Feed:
         self.state, self.trouble, self.began_s = state, trouble, began_s
 
     async def fresh(self, age_s_max: float = 0) -> Facts | None:
-        """The state, read now if it is older than age_s_max, at least period_s."""
+        """The state. It is read now if it is older than age_s_max and than period_s."""
         if self._is_old(age_s_max):
             async with self._reading:
                 if self._is_old(age_s_max):
@@ -83,7 +85,9 @@ class Feed:
         return clock.uptime_s() - self._read_s >= max(self.period_s, age_s_max if self.live else 0)
 
     async def awaited(self, within_s: float) -> Facts | None:
-        """The live state. While there is none it is read again: a controller may be new."""
+        """The live state. Until there is one, read again, because the controller may be
+        starting.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
                 while self.live is None:
@@ -91,21 +95,23 @@ class Feed:
         return self.live
 
     async def changed(self, period_s: float = 0) -> Facts | None:
-        """Wait for the next reading, period_s after the last one. The state, or None."""
+        """Wait for the next reading, period_s after the last one. Returns the state, or None."""
         await asyncio.sleep(
             max(0.0, self._read_s + max(self.period_s, period_s) - clock.uptime_s())
         )
         return await self.fresh(period_s)
 
     def patch(self, before: Facts, after: Facts) -> Facts:
-        """What changed (RFC 7386), computed once for all clients that are up to date."""
+        """The changes as a merge patch (RFC 7386), computed once for all clients that have
+        `before`.
+        """
         known = self._patched
         if known[0] is not before or known[1] is not after:
             known = self._patched = before, after, patch.between(before, after)
         return known[2]
 
     async def page(self, name: str, *span_s: int) -> Facts:
-        """One page of watch.PAGES, read now; span_s: of the trend. Raises NoState."""
+        """One page of watch.PAGES, read now. span_s: span of the trend. Raises NoState."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(HANGS_S):

@@ -1,9 +1,10 @@
-"""When may a job run by the plan: the earliest start under its cap, and the cost of its energy.
+"""Finds when a job may run by the plan: its earliest start under the cap, and its energy cost.
 
-The battery carries what the cap leaves of the job, with energy that the plan has above its reserve.
-It takes this energy back where the plan has room under the cap. A slot with an unknown number
-carries no job. Before a slot with a lower cap the cap falls (core/policies/schedule.py). A plan
-that is missing, damaged or older than two hours gives no answer.
+The battery carries the part of the job that is above the cap, with energy that the plan has above
+its reserve. It takes this energy back in slots where the plan has room under the cap. A slot with
+an unknown number carries no job. Before a slot with a lower cap, the cap falls
+(core/policies/schedule.py). A plan that is missing, damaged or older than two hours gives no
+answer.
 """
 
 import math
@@ -21,11 +22,11 @@ from controller.state.situation_forms import Situation
 from controller.system.utc import elapsed_s
 
 SLOT_S, HOUR_S, WH_PER_KWH, PERMILLE = 900, 3600, 1000, 1000
-NOT_WORTH = 0.5  # W or Wh
+NOT_WORTH = 0.5  # a lack below this, W or Wh, counts as 0
 
 
 class Battery(NamedTuple):
-    """charge_W, discharge_W: what it can do now; one_way: efficiency; ramp_W_per_s: of a cap."""
+    """charge_W, discharge_W: highest powers now; one_way: efficiency; ramp_W_per_s: of a cap."""
 
     charge_W: float
     discharge_W: float
@@ -34,7 +35,9 @@ class Battery(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A slot of the plan. spare_Wh: stored at its end, above the reserve; least_Wh: within it."""
+    """A slot of the plan. spare_Wh: energy above the reserve at its end; least_Wh: the least energy
+    above the reserve within it.
+    """
 
     grid_W: float
     cap_W: float
@@ -44,21 +47,19 @@ class Slot(NamedTuple):
     price_per_kWh: float | None
 
 
-Slots = dict[float, Slot | None]  # by begin, UTC in s; None: a number of it is unknown
+Slots = dict[float, Slot | None]  # {begin, UTC in s: slot}; None if one of its numbers is unknown
 
 
 class Trial(NamedTuple):
-    """The job from a start on. missing_W: above the cap; missing_Wh: below the reserve; both None
-    where the plan ends earlier or has an unknown number.
-    """
+    """The job, if it starts at begin_s. None: the plan ends too early or has an unknown number."""
 
     begin_s: float
-    missing_W: float | None
-    missing_Wh: float | None
+    missing_W: float | None  # power above the cap
+    missing_Wh: float | None  # energy below the reserve
     cost: float | None
 
     def lacks(self) -> dict[str, int | None]:
-        """missing_W and missing_Wh, as whole numbers that are not too small."""
+        """missing_W and missing_Wh as whole numbers, rounded up."""
         both = {"missing_W": self.missing_W, "missing_Wh": self.missing_Wh}
         return {
             name: None if each is None else max(0, math.ceil(each - NOT_WORTH))
@@ -67,12 +68,12 @@ class Trial(NamedTuple):
 
     @property
     def fits(self) -> bool:
-        """The job breaks neither cap nor reserve."""
+        """True if the job keeps cap and reserve."""
         return set(self.lacks().values()) == {0}
 
 
 def read(run_directory: str) -> Plan | None:
-    """The plan beside a controller; None: missing or damaged."""
+    """The plan beside a controller; None if it is missing or damaged."""
     try:
         return plan_file.read(plan_file.beside(run_directory))
     except (plan_file.PlanFileError, FileNotFoundError):
@@ -80,7 +81,7 @@ def read(run_directory: str) -> Plan | None:
 
 
 def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: float) -> Facts:
-    """The answer of `ask`, with `plan` where a plan of the last two hours knows more."""
+    """The answer of `ask`. A plan of the last two hours adds the key `plan`."""
     is_known = not (given.unknown or given.unknown_battery)
     if plan is None or not is_known or not plan["slots"] or plan_file.is_old(plan, now_s):
         return found
@@ -88,8 +89,8 @@ def joined(found: Facts, plan: Plan | None, given: Situation, job: Job, now_s: f
 
 
 def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
-    """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest: the same
-    of the first start from then on that fits, or None}.
+    """{made_at, until, currency, asked: {at_s, at, missing_W, missing_Wh, cost}, earliest}.
+    earliest has the keys of asked for the first start from then on that fits, or is None.
     """
     own, slots, first_s = given.battery, slots_of(plan), now_s + job.at_s
     one_way = own.efficiency_permille / PERMILLE
@@ -118,7 +119,7 @@ def _answer(plan: Plan, given: Situation, job: Job, now_s: float) -> Facts:
 
 
 def slots_of(plan: Plan) -> Slots:
-    """The slots of a read plan. A reserve that it does not tell is that of the slot before."""
+    """The slots of a plan. A slot with an unknown reserve has the reserve of the slot before it."""
     found: Slots = {}
     reserve_permille, before_Wh = None, math.inf
     for each in plan["slots"]:
@@ -137,7 +138,7 @@ def slots_of(plan: Plan) -> Slots:
 
 
 def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
-    """The job in the plan from this time on, UTC in s."""
+    """The result of the job in the plan if it starts at begin_s (UTC in s)."""
     end_s = begin_s + job.for_s
     unknown = Trial(begin_s, None, None, None)
     if not slots or min(slots) > begin_s or max(slots) + SLOT_S < end_s:
@@ -153,7 +154,7 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
             continue
         following = slots.get(slot_end_s, slot)
         if following is None and end_s > slot_end_s - LEAD_S:
-            return unknown  # its cap may be lower
+            return unknown  # the cap of the next slot may be lower
         next_W = (following or slot).cap_W
         from_s, until_s = max(begin_s, slot_s), max(slot_s, min(end_s, slot_end_s))
         spare_Wh = slot.spare_Wh if until_s == slot_end_s else slot.least_Wh
@@ -168,9 +169,9 @@ def tried(slots: Slots, battery: Battery, job: Job, begin_s: float) -> Trial:
 def _parts(
     slot: Slot, next_W: float, span: Sequence[float], end_s: float, ramp_W_per_s: int
 ) -> list[tuple[Slot, float]]:
-    """(slot, length in s) of the parts of a span of a slot: before its cap falls to that of the
-    next one, and with the lowest cap of the fall. There the battery gives what the plan imports
-    above it.
+    """(slot, length in s) of the two parts of a span: before the cap begins to fall to that of the
+    next slot, and during the fall. For the fall the lowest cap counts, and the battery gives the
+    planned import that exceeds it.
     """
     (from_s, until_s), drop_W = span, slot.cap_W - next_W
     fall_s = min(LEAD_S, math.ceil(drop_W / ramp_W_per_s) + EARLY_S) if drop_W > 0 else 0
@@ -185,7 +186,7 @@ def _parts(
 
 
 class _Debt:
-    """Energy that the battery has given for a job and takes back, and what the import costs."""
+    """Energy that the battery gives for a job and takes back, and the cost of the import."""
 
     def __init__(self, battery: Battery) -> None:
         self._battery = battery
@@ -194,7 +195,9 @@ class _Debt:
         self._rooms: list[tuple[float, float]] = []  # (price, Wh of import that may be stored)
 
     def step(self, slot: Slot, job_W: float, span_s: float, spare_Wh: float) -> None:
-        """A part of a slot, in which the job takes job_W; spare_Wh: of the plan at its end."""
+        """Count a part of a slot in which the job takes job_W. spare_Wh: the plan's energy above
+        the reserve at the end of the part.
+        """
         if span_s <= 0:
             return
         battery, hours, price = self._battery, span_s / HOUR_S, slot.price_per_kWh
@@ -217,8 +220,8 @@ class _Debt:
             self._cost += energy_Wh / WH_PER_KWH * (price_per_kWh or 0.0)
 
     def settled(self, prices: Sequence[float | None]) -> float | None:
-        """The cost. The next plan stores again where it is cheapest; what has no room until the end
-        of this one costs the mean price.
+        """The cost. The battery stores the energy again at the lowest prices. Energy for which this
+        plan has no room costs the mean price.
         """
         left_Wh = self.given_Wh / self._battery.one_way
         for price, room_Wh in sorted(self._rooms):

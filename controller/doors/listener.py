@@ -1,6 +1,7 @@
-"""A listening address or path: connections within limits of number and time, TLS, each in a task.
+"""A listening address or path: connections with TLS, within limits of number and time.
 
-A client that breaks a rule, or sends or reads too slowly, is counted by its cause and dropped.
+Each connection has a task. A client that breaks a rule, or sends or reads too slowly, is dropped
+and counted by its cause.
 """
 
 import asyncio
@@ -20,19 +21,19 @@ from controller.system.paths import why
 
 HANDSHAKE_S, WRITE_S, FULL_S, LINES_MAX = 5.0, 5.0, 0.1, 20
 BACKLOG = 64
-SEND_BYTES = 1 << 16  # buffered for a client; the kernel doubles its part
+SEND_BYTES = 1 << 16  # send buffer of a client; the kernel doubles it
 FULL, MADE_ROOM, HANDSHAKE, SLOW_READER = "connections", "made_room", "handshake", "slow_reader"
-AT_ONCE = struct.pack("ii", 1, 0)  # what is not sent is dropped, and the client hears of it
+AT_ONCE = struct.pack("ii", 1, 0)  # for SO_LINGER: drop unsent data and reset the connection
 Found = TypeVar("Found")
 
 
 class Dropped(Exception):
-    """The end of a connection. The text is the cause that is counted."""
+    """A connection must end. The text is the cause, which is counted."""
 
 
 class Connection:
-    """One client: its address, or who it proves to be. is_waiting: no whole request has come, so it
-    may make room. write_s: for what it is sent.
+    """One client. client: its address, or its proven name. is_waiting: no whole request has come
+    yet, so this connection may make room for another. write_s: longest time of a write.
     """
 
     reader: asyncio.StreamReader
@@ -43,13 +44,15 @@ class Connection:
         self.write_s = WRITE_S
 
     async def write(self, data: bytes) -> None:
-        """Send it. Raises Dropped."""
+        """Send data to the client. Raises Dropped."""
         self.writer.write(data)
         await within(self.write_s, self.writer.drain(), SLOW_READER)
 
 
 class Listener:
-    """`run` until cancelled. `port`: once it listens. `full`: a line for whom no room is made."""
+    """Runs until cancelled. port: known once it listens. full: line that a client gets if there is
+    no room.
+    """
 
     full = b""
 
@@ -62,7 +65,9 @@ class Listener:
         count: Callable[[str, Connection], None],
         victim: Callable[[Connection], Connection | None],
     ) -> None:
-        """values: of the table; talk: serves a connection; victim: which one makes room for one."""
+        """values: of the door's table. talk: serves a connection. victim: chooses the connection
+        that makes room for a new one.
+        """
         self._values, self._tls, self._bytes_max = values, tls, bytes_max
         self._talk, self._count, self._victim = talk, count, victim
         self.connections: dict[Connection, asyncio.Task[None]] = {}
@@ -70,7 +75,7 @@ class Listener:
         self.port = 0
 
     async def run(self, began: Callable[[], None] = lambda: None) -> None:
-        """Accept connections. began: is called once it listens. Raises DoorError, OSError."""
+        """Accept connections. began: called once it listens. Raises DoorError, OSError."""
         with opened(self._values["listen"], self._values.get("port")) as listening:
             listening.setblocking(False)
             if listening.family != socket.AF_UNIX:
@@ -86,7 +91,7 @@ class Listener:
     async def _accept(self, listening: socket.socket) -> None:
         try:
             own, peer = await asyncio.get_running_loop().sock_accept(listening)
-        except OSError:  # no descriptor is left, or the client has gone
+        except OSError:  # no file descriptor is left, or the client has gone
             await asyncio.sleep(FULL_S)
             return
         made = Connection(_client(own, peer))
@@ -122,17 +127,17 @@ class Listener:
                 is_done = await self._talked(made)
         finally:
             if not is_done:
-                # else the kernel waits for a reader that never reads
+                # Otherwise the kernel would wait for a client that never reads.
                 if transport.get_write_buffer_size() and not transport.is_closing():
                     own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
                 transport.abort()
             made.writer.close()
 
     async def _talked(self, made: Connection) -> bool:
-        """Serve it and close it. False if nothing can be sent any more."""
+        """Serve a connection and close it. False if nothing more can be sent."""
         try:
             await self._talk(made)
-            made.writer.close()  # sends what is buffered, for ever to a client that does not read
+            made.writer.close()  # sends the buffer, which never ends if the client does not read
             await within(made.write_s, made.writer.wait_closed(), SLOW_READER)
         except Dropped as error:
             self._count(str(error), made)
@@ -144,7 +149,7 @@ class Listener:
 
 @contextlib.contextmanager
 def opened(place: str, port: int | None) -> Iterator[socket.socket]:
-    """A listening socket at an address, or without a port at a path. Raises DoorError, OSError."""
+    """A listening socket at an address, or at a path if port is None. Raises DoorError, OSError."""
     if port is not None:
         family = socket.AF_INET6 if ":" in place else socket.AF_INET
         with socket.create_server((place, port), family=family, backlog=BACKLOG) as made:
@@ -159,8 +164,8 @@ def opened(place: str, port: int | None) -> Iterator[socket.socket]:
 
 
 def at_path(path: str) -> socket.socket:
-    """A listening stream socket at `path`, in place of an earlier one. DoorError: another process
-    listens there, or a file of another kind is there.
+    """A listening stream socket at `path`. It replaces a socket that an ended process has left
+    there. DoorError: another process listens there, or the file is no socket.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sockets.short(path) as name:
@@ -186,7 +191,7 @@ def _remove_left_over(path: str, name: str) -> None:
 
 
 def _client(own: socket.socket, peer: Any) -> str:
-    """The address of a client; at a path its user and process."""
+    """The address of a client. For a client at a path: its user and process."""
     if own.family != socket.AF_UNIX:
         return addresses.plain(peer[0])
     credentials = own.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, sockets.CREDENTIALS.size)
@@ -195,7 +200,7 @@ def _client(own: socket.socket, peer: Any) -> str:
 
 
 async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
-    """What work returns. Raises Dropped for this cause if it takes longer."""
+    """The result of work. Raises Dropped with this cause if it takes longer than time_s."""
     try:
         async with asyncio.timeout(time_s):
             return await work
@@ -206,8 +211,8 @@ async def within(time_s: float, work: Awaitable[Found], cause: str) -> Found:
 def tls(
     house: House, values: Values, certificate: str, key: str, authority: str
 ) -> ssl.SSLContext | None:
-    """TLS with the files that these keys of a table name, beside doors.toml; None without a
-    certificate. authority: signs the clients, if it is given. Raises DoorError.
+    """TLS with the files named by these keys of a table; None without a certificate. The files are
+    in the folder of doors.toml. authority: CA of the clients, optional. Raises DoorError.
     """
     if not values[certificate]:
         return None
@@ -220,6 +225,6 @@ def tls(
             name = authority
             made.load_verify_locations(paths[authority])
             made.verify_mode = ssl.CERT_REQUIRED
-    except OSError as error:  # also of ssl
+    except OSError as error:  # ssl.SSLError is an OSError
         raise DoorError(f"{name}: {paths[name]} cannot be used: {why(error)}") from None
     return made

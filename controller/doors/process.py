@@ -1,4 +1,4 @@
-"""One process for the doors of one kind. A failed door is one line, and the others stay open."""
+"""One process for all doors of one kind. A failed door logs a line, and the others stay open."""
 
 import asyncio
 import importlib
@@ -15,23 +15,23 @@ from controller.system.paths import DONE, NO_START, plain, say
 
 LINES_MAX = CAUSES_MAX = 20
 AGAIN_S = 5.0
-SILENT_US = 3_600_000_000  # one cause has one line an hour
+SILENT_US = 3_600_000_000  # each cause is logged at most once an hour
 ALIVE_S = 10.0
 
 
 class DoorError(Exception):
-    """A door cannot open, or has closed; one line says why."""
+    """A door cannot open, or has closed. The text is one line that says why."""
 
 
 class Told:
-    """A line for each cause, at most once an hour."""
+    """Logs a line for each cause, at most once an hour."""
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._said: dict[str, int] = {}
 
     def say(self, cause: str) -> None:
-        """Say it if it is new."""
+        """Log the cause if it is new."""
         now_us = clock.now_us()
         if now_us - self._said.get(cause, -SILENT_US) < SILENT_US:
             return
@@ -42,7 +42,7 @@ class Told:
 
 
 class House:
-    """What every door of a process shares."""
+    """The things that all doors of a process share."""
 
     def __init__(
         self, settings: Settings, run_directory: str, state_directory: str, own_directory: str
@@ -69,8 +69,8 @@ class Door(Protocol):
 
 
 def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) -> int:
-    """Serve all doors of a kind until SIGTERM or SIGINT. directories: as of House; is_kept: a door
-    that fails is opened again, else the process ends with it. Returns the exit code.
+    """Serve all doors of a kind until SIGTERM or SIGINT. Returns the exit code. directories: as for
+    House. is_kept: a failed door is opened again; False: the process ends with it.
     """
     try:
         door: type[Door] = importlib.import_module(f"controller.doors.{kind}.door").Door
@@ -82,7 +82,7 @@ def run(kind: str, settings: Settings, *directories: str, is_kept: bool = True) 
 
 
 async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: House) -> int:
-    """The exit code, once a signal has come or a door has ended."""
+    """Serve until a signal comes or a door ends. Returns the exit code."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -101,7 +101,7 @@ async def _all(kind: str, keep: Callable[..., Any], door: type[Door], house: Hou
 
 
 async def _once(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
-    """One door until it fails."""
+    """Run one door until it fails."""
     with caught.Last(f"door {title}: closed"):
         try:
             await door(house, name, values).run()
@@ -110,7 +110,7 @@ async def _once(title: str, door: type[Door], house: House, name: str, values: V
 
 
 async def _kept(title: str, door: type[Door], house: House, name: str, values: Values) -> None:
-    """One door, opened again AGAIN_S after it failed."""
+    """Run one door. If it fails, open it again after AGAIN_S."""
     last, told = caught.Last(f"door {title}: closed for {AGAIN_S:.0f} s", LINES_MAX), Told(title)
     while True:
         with last:

@@ -1,4 +1,4 @@
-"""How often something may happen in a span of time."""
+"""Limits how often something may happen in a span of time."""
 
 import collections
 
@@ -8,21 +8,21 @@ MINUTE_US = 60_000_000
 
 
 class Recent(collections.deque[int]):
-    """When it happened within the last span, us."""
+    """Times (us) at which the thing happened within the last span."""
 
     def __init__(self, span_us: int = MINUTE_US) -> None:
         super().__init__()
         self._span_us = span_us
 
     def has_room(self, most: int, count: int = 1, now_us: int | None = None) -> bool:
-        """True if it may happen so many times more. most: in any span."""
+        """True if it may happen `count` more times. most: highest number in any span."""
         now_us = clock.now_us() if now_us is None else now_us
         while self and now_us - self[0] >= self._span_us:
             self.popleft()
         return len(self) + count <= most
 
     def take(self, most: int) -> bool:
-        """Count one. False if the quota is used up."""
+        """Count one more. False if the quota is used up."""
         if not self.has_room(most):
             return False
         self.append(clock.now_us())

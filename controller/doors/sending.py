@@ -1,7 +1,7 @@
-"""What a door sends to the loop: a hint in words becomes a signed datagram of its source.
+"""Sends hints from a door to the loop: a hint in words becomes a signed datagram of its source.
 
-The answer is the loop's own: it has the fields of `firebreak hint --json`, and `granted` says
-whether the hint was taken. A door adds nothing and sends nothing again by itself.
+The answer is the loop's answer, with the fields of `firebreak hint --json`. `granted` says whether
+the loop accepted the hint. A door adds nothing, and never repeats a hint by itself.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ NAMES = {**h.QUANTITIES, **h.NOTICES, 0: "heartbeat"}
 POWER_W = integer(-1_000_000_000, 1_000_000_000)
 HINT: Form = {
     "quantity": passing(lambda value: value in NAMES.values(), ", ".join(NAMES.values())),
-    "value_W": POWER_W._replace(default=0),  # of a heartbeat; a hint says its power
+    "value_W": POWER_W._replace(default=0),  # default for a heartbeat only
     "valid_s": integer(1, 300),
     "start_in_s": number(0, 3600, 0),
     "is_exact": passing(lambda value: isinstance(value, bool), "true or false", False),
 }
-REMEDIES = {  # what to do at the box, where its doors.toml has the cause
+REMEDIES = {  # what to do at the box if its doors.toml is the cause
     h.ROLE: "Raise `may` of this [source.NAME] in doors.toml (its default is cap), and role in "
     "site.toml; or send what it may.",
     h.NO_KEY: "Copy the key of this source beside doors.toml, mode 600, and name it in `key` of "
@@ -40,7 +40,7 @@ Hint = tuple[int, int, int, int]  # kind, quantity, value in W, validity in ms
 
 
 class Sender:
-    """All hints of one source in one process of a door, one at a time."""
+    """Sends all hints of one source in one process of doors, one at a time."""
 
     def __init__(self, run_directory: str, source: Source) -> None:
         self._run_directory, self.source = run_directory, source
@@ -48,7 +48,7 @@ class Sender:
         self._sent_us = Recent()
 
     async def hint(self, message: object) -> Answer:
-        """The answer to a hint of form HINT. Raises ConfigError (one line) for a wrong one."""
+        """Send a hint of form HINT and return the answer. ConfigError (one line) if it is wrong."""
         given = read_hint(message)
         quantity = next(number for number, name in NAMES.items() if name == given["quantity"])
         kind = h.EXACT if given["is_exact"] else h.KIND_OF[quantity]
@@ -60,7 +60,7 @@ class Sender:
         return await self._asked(hint, round(given["start_in_s"] * 1000))
 
     def has_room(self, count: int) -> bool:
-        """True if the quota of this minute is enough for so many messages."""
+        """True if the quota of this minute allows this many messages."""
         return self._sent_us.has_room(self.source.hints_per_min_max, count)
 
     async def _asked(self, hint: Hint, ahead_ms: int) -> Answer:
@@ -68,7 +68,7 @@ class Sender:
             return await asyncio.to_thread(self._exchanged, hint, ahead_ms)
 
     def _exchanged(self, hint: Hint, ahead_ms: int) -> Answer:
-        """What the loop answers, or why nothing came."""
+        """The answer of the loop, or the reason why none came."""
         try:
             key, _ = key_file.read(self.source.key_path)
             with client.HintClient(self._run_directory) as link:
@@ -97,6 +97,6 @@ def may(role: str, kind: int) -> bool:
 
 
 def refused(code: int) -> Answer:
-    """An answer of the door itself: nothing has reached the loop, or nothing came back."""
+    """An answer of the door itself: the hint did not reach the loop, or no answer came."""
     answer = no_answer.problem(code)
     return {**answer, "remedy": REMEDIES.get(code, answer["remedy"])}

@@ -1,4 +1,4 @@
-"""`doors.toml`: what is open, for whom. A door without a table in it is closed.
+"""`doors.toml`: says which doors are open, and for which sources. A door without a table is closed.
 
 [source.site_ems]      # as in [source.site_ems] of site.toml; its key lies beside this file
 key = "site_ems.key"
@@ -18,7 +18,7 @@ from controller.forms.refusal import Path, refuse, shown
 FILE = "/etc/firebreak/doors/doors.toml"
 KINDS = ("mqtt", "modbus", "http", "local", "alarms")
 NAME, NAME_WORDS = re.compile("[A-Za-z0-9_-]{1,32}"), "1 to 32 letters, digits, _ and -"
-MAY = h.ROLES[:3]  # an operator is a person at the cabinet
+MAY = h.ROLES[:3]  # without the role operator, which is for a person at the cabinet
 SOURCE: Form = {
     "key": text(what="File beside doors.toml with the key that `firebreak key create` printed."),
     "may": choice(MAY, MAY[0], "The most that this source may send through doors."),
@@ -26,11 +26,11 @@ SOURCE: Form = {
 }
 
 
-Values = dict[str, Any]  # of one table, [KIND.NAME], by its form
+Values = dict[str, Any]  # values of one table [KIND.NAME], as its form has them
 
 
 class Source(NamedTuple):
-    """may: the most that comes in through the doors, also if site.toml allows more."""
+    """A source. may: the most that it may send through doors, even if site.toml allows more."""
 
     name: str
     key_path: str
@@ -39,7 +39,7 @@ class Source(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """doors: {kind: {name: values of its form}}. path: of the file."""
+    """The whole file. doors: {kind: {name: values of its table}}. path: path of the file."""
 
     path: str
     sources: dict[str, Source]
@@ -51,7 +51,7 @@ class Settings(NamedTuple):
 
 
 def load(path: str) -> Settings:
-    """Raises ConfigError, one line."""
+    """The checked file. ConfigError: one line."""
     tables = tables_of(path, "the tables of doors.toml")
     for kind in tables:
         if kind not in (*KINDS, "source"):
@@ -78,7 +78,7 @@ def load(path: str) -> Settings:
 
 
 def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
-    """A name becomes a part of lines and of file names."""
+    """Refuse a wrong name: names become parts of lines and of file names."""
     for name in tables:
         if not NAME.fullmatch(str(name)):
             refuse(
@@ -87,12 +87,14 @@ def _check_names(path: str, kind: str, tables: dict[str, Any]) -> None:
 
 
 def form(kind: str) -> Any:
-    """The module `form` of a kind; it takes no library, so that a file is checked without it."""
+    """The module `form` of a kind. It imports no library of the kind, so that a file can be checked
+    without the library.
+    """
     return importlib.import_module(f"controller.doors.{kind}.form")
 
 
 def together(file: str, path: Path, values: Values, *names: str) -> None:
-    """Refuse a table with some of the keys that belong together. Raises ConfigError."""
+    """Refuse a table that has only some of the keys that belong together. Raises ConfigError."""
     missing = [name for name in names if not values[name]]
     if missing and len(missing) < len(names):
         refuse(file, (*path, missing[0]), "is missing", f"all of {', '.join(names)}, or none")

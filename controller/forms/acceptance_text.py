@@ -1,4 +1,4 @@
-"""Texts that must name a paper or a person: a text that names nothing is refused, a placeholder of
+"""Texts that must name a paper or a person. A text that names nothing is refused. A placeholder of
 an example is reported.
 """
 
@@ -7,22 +7,24 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-# Before the first draft of NFPA 855 (first edition: 2020): no acceptance is older.
+# No acceptance is older, because this day is before the first draft of NFPA 855 (first edition:
+# 2020).
 DAY_MIN = "2015-01-01"
 DAY_MAX = "2200-01-01"  # later days are typing errors
-LEAST = 3  # letters and digits of a text that names something
+LEAST = 3  # a text that names something has at least so many letters and digits
 NOTHING = frozenset(
     "n a|nil|null|tbd|tba|tbc|unknown|pending|missing|later|yes|true|false|okay|dummy|placeholder|"
     "nobody|somebody|in progress|will follow|keine angabe|qwerty|asdf|asdfgh".split("|")
 )
-# "none", "no report", "not needed here"; a number after these words ("No. 12") names something. No
-# name counts after words for "not yet" or for a refusal ("TBD by J. Doe", "refused on 2026-03-01").
+# Texts such as "none", "no report", "not needed here". But a number after these words ("No. 12")
+# names something. After words for "not yet" or for a refusal no name counts ("TBD by J. Doe",
+# "refused on 2026-03-01").
 _REFUSING = re.compile(
     r"(?:no|none|not|nothing|without)(?: [a-z]+){0,2}|(?:to (?:be|come|follow)|tbd|tba|tbc|refused|"
     r"rejected|declined|not (?:yet )?(?:accepted|approved|agreed|signed))(?: .*)?"
 )
-# "not required by the analysis at all"; after a comma or colon a name may follow ("No gas
-# detection: J. Doe").
+# A clause such as "not required by the analysis at all". After a comma or colon a name may follow
+# ("No gas detection: J. Doe").
 _REFUSING_CLAUSE = re.compile(r"(?:no|none|not|nothing|without)(?: +[a-z'-]+)*")
 _DAY = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?!\d)")
 _EXAMPLE = "example"
@@ -42,7 +44,9 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """The missing part of an acceptance: the date, written 2026-03-01, or the rest; "" for none."""
+    """The part that an acceptance lacks: the date, written 2026-03-01, or the rest. "": it lacks
+    nothing.
+    """
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"
     if not _days(text):
@@ -53,7 +57,7 @@ def lacks_of_acceptance(text: str) -> str:
 
 
 def _days(text: str) -> list[str]:
-    """The days in a text that are possible for an acceptance."""
+    """The dates in a text on which an acceptance is possible."""
     return [found for found in _DAY.findall(text) if _is_day(found) and DAY_MIN <= found < DAY_MAX]
 
 

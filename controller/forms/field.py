@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from controller.forms.acceptance_text import names_nothing
 from controller.forms.refusal import Path, in_unit, not_allowed, ranged, refuse, shown
 
-FEW = 17  # names in an error line: enough for the 16 numbers of racks and "all"
+FEW = 17  # most names in an error line, for the 16 numbers of racks and "all"
 REQUIRED = object()  # in place of a default: the key must be in the file
-# Paper, pages and a serial line print ASCII alike.
-LINE = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not blanks alone
+# Only ASCII, because paper, pages and a serial line all print it.
+LINE = re.compile(r"(?=.*\S)[ -~]{1,200}")  # not only blanks
 
 
 class Entry(NamedTuple):
-    """A value, the file that holds it, and the rank of that layer. Its Field gives the type."""
+    """A value, the file that holds it, and the rank of that file's layer."""
 
     value: Any
     file: str
@@ -25,13 +25,12 @@ class Entry(NamedTuple):
 class Field(NamedTuple):
     """The allowed values of one key.
 
-    kind, and in brackets `allowed`: int and number (low, high); bool; choice its options; list
-    (length or 0, options of one type); as (test, words, fault), a value of any type that passes the
-    test; named the same, a text that names a paper or a person; table and tables (the form of
-    each); derived (the reason,), a parameter that no file may set.
+    `allowed` by kind. int, number: (low, high). choice: the options. list: (length or 0, options of
+    one type). as: (test, words, fault), for any value. named: the same, for a text that names a
+    paper or a person. table, tables: (the form,). derived: (the reason why no file may set it,).
 
-    tighter than in the layer above: up, down, fixed, free or subset. unit: (divisor, name) of an
-    integer whose key does not name its unit, else None. what: the meaning, for people.
+    tighter: the direction in which a later layer may change it, or fixed, free, subset. unit:
+    (divisor, name) of an integer whose key does not name its unit, else None. what: its meaning.
     """
 
     kind: str
@@ -43,7 +42,7 @@ class Field(NamedTuple):
 
 
 Form = Mapping[str, Field]
-Fault = tuple[str, str] | None  # what is wrong with a value, what is allowed
+Fault = tuple[str, str] | None  # (what is wrong with a value, what is allowed)
 
 
 def derived(reason: str) -> Field:
@@ -165,7 +164,7 @@ def is_list(value: Any, test: Callable[[Any], object]) -> bool:
 
 
 def is_row(value: Any, ranges: Collection[tuple[float, float]]) -> bool:
-    """True for a list of as many numbers, each of its range."""
+    """True for a list with one number for each range, within that range."""
     is_as_long = isinstance(value, list) and len(value) == len(ranges)
     return is_as_long and all([is_number(each, *at) for each, at in zip(value, ranges)])
 
@@ -176,7 +175,7 @@ def row_words(ranges: Collection[tuple[float, float]]) -> str:
 
 
 def rows(*ranges: tuple[float, float]) -> Field:
-    """A list of rows: lists of as many numbers, each of its range. By default it is empty."""
+    """A list of rows, by default empty. A row has one number for each range, within it."""
 
     def fault(value: list[Any]) -> Fault:
         wrong = next((row for row in value if not is_row(row, ranges)), None)
@@ -189,7 +188,7 @@ def rows(*ranges: tuple[float, float]) -> Field:
 def numbers(
     low: float, high: float, default: Any = REQUIRED, counts: Collection[int] = ()
 ) -> Field:
-    """A list of numbers. counts: the allowed numbers of them; by default any."""
+    """A list of numbers. counts: allowed lengths of the list; (): any length."""
     words = f"a list of {' or '.join(map(str, counts))} numbers" if counts else "a list of numbers"
 
     def test(value: Any) -> bool:
@@ -215,7 +214,7 @@ def allowed_text(field: Field) -> str:
     if kind == "bool":
         return "true, false"
     if kind == "choice":
-        return ", ".join(filter(None, map(str, allowed)))  # "" stands for none
+        return ", ".join(filter(None, map(str, allowed)))  # "" means none
     if kind == "list":
         return f"a list{f' of {allowed[0]}' if allowed[0] else ''} from {few(allowed[1])}"
     return {"table": "a table", "tables": "a list of tables"}.get(kind) or str(allowed[1])
@@ -277,7 +276,7 @@ def _check_list(file: str, path: Path, value: Any, field: Field) -> None:
 
 
 def check_tighter(file: str, path: Path, value: Any, above: Entry, field: Field) -> None:
-    """Refuse a value that is looser than in a layer above; a fixed value may not differ."""
+    """Refuse a value looser than in a layer above. A fixed value must be the same there."""
     tighter = field.tighter
     if (
         value == above.value

@@ -1,4 +1,4 @@
-"""Lines that list the keys of a form: what each allows, its default and its meaning."""
+"""Lines that list the keys of a form, each with its allowed values, default and meaning."""
 
 import textwrap
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def line(key: str, field: Field) -> str:
 
 
 def listed(title: str, form: Form) -> Iterator[str]:
-    """A title, each key below it, then the tables within; long lines are folded."""
+    """A title, each key below it, then the tables inside the form. Long lines are folded."""
     yield title or "file"
     for key, field in form.items():
         yield from textwrap.wrap(line(f"  {key}", field), WIDTH, subsequent_indent="    ")

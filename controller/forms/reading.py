@@ -11,8 +11,8 @@ from controller.system import regular_file, toml_text
 
 
 def file_text(path: str, bytes_max: int, allowed: str, name: str = "") -> str:
-    """The text of a regular file. allowed: its content, in words; name: of the file in refusals, by
-    default the path. Raises ConfigError, toml_text.TomlError.
+    """The text of a regular file. allowed: its content, in words; name: name of the file in
+    refusals, by default the path. Raises ConfigError, toml_text.TomlError.
     """
     try:
         data = regular_file.read(path, bytes_max + 1, regular_file.link_opener)
@@ -36,7 +36,9 @@ def tables_of(
 def read(
     file: str, path: Path, table: Any, form: Form, also: Collection[str] = ()
 ) -> dict[str, Any]:
-    """{key: checked value or default} of a table. also: names that a wrong key may mean."""
+    """{key: checked value or default} of a table. also: more names that a person may have meant by
+    a wrong key.
+    """
     if not isinstance(table, dict):
         refuse(file, path, "is not a table", f"[{path[0]}]")
     for key in table:
@@ -53,7 +55,7 @@ def read_variant(
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """See `read`: the form is the one that the value of `key` names, with the keys of `common`."""
+    """See `read`. The form is forms[value of `key`], with the keys of `common` added."""
     kind = {key: choice(forms)}
     given = table if isinstance(table, dict) else {}
     name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]
@@ -67,7 +69,7 @@ def read_each(file: str, path: Path, tables: Any, form: Form) -> dict[str, dict[
 
 
 def check_tables(file: str, path: Path, tables: Any) -> None:
-    """Refuse what is not a table of tables."""
+    """Refuse a value that is not a table of tables."""
     named = tables.items() if isinstance(tables, dict) else [("", tables)]
     wrong = [(name, each) for name, each in named if not isinstance(each, dict)]
     for name, each in wrong[:1]:
@@ -77,7 +79,7 @@ def check_tables(file: str, path: Path, tables: Any) -> None:
 
 
 def unknown(file: str, path: Path, names: Collection[str]) -> NoReturn:
-    """Refuse a key: the line says the nearest right key, otherwise all."""
+    """Refuse a key. The line names the nearest right key; if none is near, all keys."""
     near = difflib.get_close_matches(path[-1], names, 1, 0.5)
     refuse(file, path, "is not a known key", "" if near else few(names), near, *near)
 

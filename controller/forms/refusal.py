@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 from controller.system.paths import one_line
 
-SHOWN_MAX = 60  # characters of a wrong value that are repeated in its error line
-Path = tuple[str, ...]  # of a key: its tables, its name
+SHOWN_MAX = 60  # longest part of a wrong value that its error line repeats, characters
+Path = tuple[str, ...]  # place of a key: names of its tables, then its own name
 SECRET = frozenset("token password secret sha256 key".split())
-PLAIN_BITS = 40  # no threshold is longer
+PLAIN_BITS = 40  # every threshold has fewer bits; a longer number gets no plain unit
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # a key that needs no quotes
 
 
@@ -19,7 +19,8 @@ class ConfigError(ValueError):
     """A file is refused. The text is one printable line, whatever the file contains.
 
     built: the Config whose numbers contradict each other, for a report; key: (file, path) of the
-    refused key; equipment: fit each name, or accept that it is absent, if nothing else is wrong.
+    refused key; equipment: names of absent equipment, if its absence is all that this refusal is
+    about. The remedy is to fit it or to accept its absence.
     """
 
     built: Any = None
@@ -40,15 +41,17 @@ def shown(value: Any) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """True for a key whose value no line may repeat: a secret may stand there, by mistake too. An
-    address may hold one.
+    """True for a key whose value no line may repeat. The value may be a secret, even where a person
+    wrote one by mistake; an address may contain a secret too.
     """
     *_, last = name.removesuffix("_file").split("_")
     return last in SECRET or name in ("url", "urls")
 
 
 def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
-    """The value; an integer also in its plain unit: 650 of (10, "degC") is "650 (65 degC)"."""
+    """The value as text. An integer with a unit also shows its plain number: 650 with the unit (10,
+    "degC") is "650 (65 degC)".
+    """
     if unit is None or type(value) is not int or value.bit_length() > PLAIN_BITS:
         return shown(value)
     divisor, word = unit
@@ -56,7 +59,7 @@ def in_unit(value: Any, unit: tuple[int, str] | None) -> str:
 
 
 def ranged(low: int, high: int, unit: tuple[int, str] | None = None) -> str:
-    """A range of integers in the same form: "163..650 (16.3..65 degC)"."""
+    """A range of integers, also in the plain unit: "163..650 (16.3..65 degC)"."""
     divisor, word = unit or (0, "")
     plain = f" ({low / divisor:g}..{high / divisor:g} {word})" if divisor > 1 else f" {word}"
     return f"{low}..{high}{plain if unit else ''}"
@@ -78,7 +81,9 @@ def refuse(
     word: str = "",
     equipment: Sequence[str] = (),
 ) -> NoReturn:
-    """Raise the line, with the candidate nearest to `word`. equipment: as in ConfigError."""
+    """Raise a ConfigError whose line names the candidate nearest to `word`. equipment: see
+    ConfigError.
+    """
     line = f"{file}:{dotted(path)}: {problem}"
     if allowed:
         line += f"; allowed {allowed}"
@@ -98,7 +103,7 @@ def not_allowed(
     candidates: Collection[str] = (),
     unit: tuple[int, str] | None = None,
 ) -> NoReturn:
-    """Raise the line for a wrong value. candidates: the right names; unit: as in Field."""
+    """Raise a ConfigError for a wrong value. candidates: the right names; unit: see Field."""
     is_hidden = bool(path) and is_secret(path[-1])
     word = value if isinstance(value, str) and not is_hidden else ""
     found = "this value" if is_hidden else in_unit(value, unit)

@@ -1,9 +1,11 @@
 """Admission check of hints: which datagram becomes a hint. No input or output in this module.
 
-The checks that prove the sender come first: length, magic, name and MAC. A datagram that fails one
-gets no reply and is only counted. Then nonce, sequence and time. A datagram with the right nonce
-uses up its sequence, accepted or refused, so a replay cannot be accepted later. Then meaning, role,
-quota. A sequence belongs to the key that signed it.
+1. Length, magic, name and MAC prove the sender. A datagram that fails here gets no reply and is
+   only counted.
+2. Nonce, sequence and time. A datagram with the right nonce uses up its sequence, whether it is
+   accepted or refused, so a replay cannot be accepted later. A sequence belongs to the key that
+   signed it.
+3. Meaning, role and quota.
 """
 
 import hashlib
@@ -78,13 +80,15 @@ class Account:
         return None
 
     def key_in_use(self, now_ms: int) -> bytes | None:
-        """The key that the source uses: the old one until the new one is used. None: none."""
+        """The key that the source uses: the old one until the new one is used. None: no key."""
         valid = [each.key for each in self.keys if each.until_ms is None or now_ms < each.until_ms]
         return valid[-1] if valid else None
 
     @property
     def highest_sequence(self) -> int:
-        """A higher sequence is new under every key; of an old key, only the lower half counts."""
+        """Highest used sequence: a higher one is new under every key. Only the lower half of an old
+        key's sequences counts.
+        """
         newest, *old = [self.sequences[each.key] for each in self.keys] or [0]
         return max([newest, *[sequence for sequence in old if sequence < _OLD_SEQUENCE_MAX]])
 
@@ -93,13 +97,13 @@ class Account:
         return self._taken_ms[self._next] + QUOTA_MS <= now_ms
 
     def note_taken(self, now_ms: int) -> None:
-        """One hint of the quota is used."""
+        """Count one hint of the quota as used."""
         self._taken_ms[self._next] = now_ms
         self._next = (self._next + 1) % len(self._taken_ms)
 
 
 class Pending(NamedTuple):
-    """An authentic hint before its reply. code: 0 accepted, LATER, or that of the refusal."""
+    """An authentic hint before its reply. code: 0: accepted; LATER; or the code of the refusal."""
 
     sender: Sender
     account: Account
@@ -112,8 +116,9 @@ class Pending(NamedTuple):
 class Controller(NamedTuple):
     """The part of the controller that the check needs.
 
-    take(source index, kind, quantity, value_W, valid_ms; start_ms of a step) is None in a full
-    tick. take_schedule returns 0 or a refusal. state, held(source name, now_ms): the answers.
+    take(source index, kind, quantity, value_W, valid_ms, and start_ms of a step) returns None when
+    the tick is full. take_schedule returns 0 or a refusal. state and held(source name, now_ms)
+    return the answers.
     """
 
     take: Callable[..., int | None]
@@ -141,7 +146,7 @@ class Admission:
             for source, row in zip(sources, statistics.rows)
         ]
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
-        self.pending: list[Pending] = []  # of this tick, and schedules that are still entering
+        self.pending: list[Pending] = []  # hints of this tick; schedules that are still entering
 
     def receive(self, data: bytes, sender: Sender, now_ms: int) -> bytes | None:
         """Check one datagram. Returns the answer to a hello, status or read; hints wait."""
@@ -235,7 +240,7 @@ class Admission:
         return h.BUSY if self._controller.take(*words) is None else 0
 
     def change_key(self, name: bytes, key: Key | None, rotate: bool, now_ms: int) -> bool:
-        """Set a key (rotate: keep the old one a day), None: revoke all. False: no such source."""
+        """Set a key (rotate: keep the old one a day); None: revoke all. False: unknown source."""
         account = self._by_name.get(name)
         if account is None:
             return False

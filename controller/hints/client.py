@@ -17,9 +17,9 @@ Found = TypeVar("Found", w.Reply, sw.Answer)
 def sender(send_s: float) -> socket.socket:
     """A datagram socket with an abstract address: the loop answers to no other kind.
 
-    It waits for at most send_s, in the kernel, whose queue serves senders first come, first served.
-    A sender that polls burns a core, because an unconnected socket always polls as writable, and it
-    never gets a turn beside a blocking sender.
+    It waits for at most send_s, in the operating system, which serves senders first come, first
+    served. A sender that polls uses a whole core, because an unconnected socket always polls as
+    writable. It also never gets a turn beside a blocking sender.
     """
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
@@ -38,7 +38,7 @@ def limit(blocking: socket.socket, option: int, seconds: float) -> None:
 
 
 class SequenceError(Exception):
-    """The highest sequence of a source is used, so that no hint can follow; one line."""
+    """The highest sequence of a source is used, so no hint can follow. Its text is one line."""
 
 
 class HintClient:
@@ -85,7 +85,7 @@ class HintClient:
     def _answer(
         self, opened: Callable[[bytes, bytes], Found | None], key: bytes, sequence: int
     ) -> Found | None:
-        """The answer with this sequence; others are skipped."""
+        """The answer with this sequence. Other answers are skipped."""
         while (data := self.receive()) is not None:
             found = opened(data, key)
             if found is not None and found.sequence == sequence:

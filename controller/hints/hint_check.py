@@ -10,11 +10,11 @@ from controller.hints.schedule_wire import Schedule
 
 LATE_MS_MAX, EARLY_MS_MAX = 2000, 100
 _UP_W, _BOTH_WAYS_W = (0, w.VALUE_W_MAX), (-w.VALUE_W_MAX, w.VALUE_W_MAX)
-# (lowest, highest) value of a quantity; of any other _UP_W
+# (lowest, highest) value of a quantity; other quantities have _UP_W
 _RANGES = {0: (0, 0), h.POWER_W: _BOTH_WAYS_W, h.STEP_W: _BOTH_WAYS_W, h.PRICE_IS_NEGATIVE: (0, 1)}
 # of a schedule
-START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds lies behind it
-AHEAD_MIN_MAX = 7 * 1440  # so far ahead may it begin
+START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds is later
+AHEAD_MIN_MAX = 7 * 1440  # a schedule may begin so far ahead
 GRID_CAP, HIGH = 1, 3  # places in schedule_wire.FIELDS, from 1
 # (lowest, highest) of each field of a slot; a power may be OPEN_W too
 SLOT_RANGES = {
@@ -31,7 +31,7 @@ def first(*checks: tuple[bool, int]) -> int:
 
 
 def freshness(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms: int) -> int:
-    """0, or the refusal of an authentic hint: other run, used sequence, too late, too early."""
+    """0, or the refusal of an authentic hint: another run, a used sequence, too late, too early."""
     return first(
         (hint.nonce != nonce, h.OTHER_BOOT),
         (hint.sequence <= last_sequence, h.OLD_SEQUENCE),
@@ -56,7 +56,9 @@ def meaning(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
 
 
 def permitted(role: str, kind: int, quantity: int) -> bool:
-    """An import maximum below the role grid_cap only narrows charging."""
+    """True if the role may send it. Below the role grid_cap an import maximum only narrows
+    charging.
+    """
     if kind in (h.REQUEST, h.EXACT):
         return _is_at_least(role, "request")
     return quantity != h.EXPORT_W_MAX or obliges(role)
@@ -83,10 +85,12 @@ class Refusal(NamedTuple):
 
 
 def refusal(schedule: Schedule, role: str) -> Refusal:
-    """The first thing of a schedule that a source of this role may not send."""
+    """The first part of a schedule that a source of this role may not send. Its code is 0 if the
+    source may send everything.
+    """
     code = first(
         (not _is_at_least(role, "request"), h.ROLE),
-        # also without slots: the image stores the header, whatever follows
+        # also checked without slots: the image stores the header in any case
         (not 0 < schedule.slot_min <= SLOT_MIN_MAX, h.WRONG_SLOT),
         (schedule.start_min > START_MIN_MAX, h.START_FAR),
     )

@@ -1,7 +1,8 @@
 """Counters of hints per source in a mapped file: the loop writes it, every user may read it.
 
-File: head, a text (JSON) about the sources, a row of words for all (COMMON), one for each (OWN).
-The words of 8 bytes are aligned, so that a reader never sees half of one.
+The file has a head, a text (JSON) about the sources, one row of words for all sources (COMMON), and
+one row for each source (OWN). The words of 8 bytes are aligned, so that a reader never sees half of
+one.
 """
 
 import json
@@ -77,7 +78,8 @@ def describe(source: Source) -> dict[str, Any]:
 def read(path: str) -> dict[str, Any] | None:
     """{accepted, limited, refused, bad_mac, COMMON ..., sources: describe and OWN}; None: no file.
 
-    accepted: hints taken; `limited` of them have less or another effect than requested.
+    accepted: hints that were taken. limited: the part of them with less or another effect than
+    requested.
     """
     content = regular_file.content(path)
     if len(content) < HEAD.size or not content.startswith(MAGIC):

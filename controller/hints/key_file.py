@@ -12,7 +12,7 @@ REMEDY = "; run this as the controller's user or as root"
 
 
 class KeyStoreError(Exception):
-    """A key cannot be made, read or removed; one line with the remedy."""
+    """A key cannot be made, read or removed. Its text is one line with the remedy."""
 
 
 @contextlib.contextmanager

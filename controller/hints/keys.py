@@ -86,7 +86,7 @@ def revoke(state_directory: str, name: str) -> None:
 
 @contextlib.contextmanager
 def _changing(state_directory: str) -> Iterator[None]:
-    """One change of the keys at a time, durable at its end. KeyStoreError for an OSError."""
+    """Allow one change of the keys at a time, durable at its end. KeyStoreError for an OSError."""
     folder = os.path.join(state_directory, DIRECTORY)
     with explained(state_directory):
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -135,7 +135,7 @@ def _keys_of(state_directory: str, name: str, utc_s: int, now_ms: int) -> tuple[
     key, made_s = read(path)
     left_s, kept = OLD_S - elapsed_s(made_s, utc_s), list[admission.Key]()
     if 0 < left_s <= OLD_S:
-        # A damaged old key is in force no more. It takes nothing from the new one.
+        # A damaged old key is no longer in force. The new key stays valid.
         with contextlib.suppress(FileNotFoundError, KeyStoreError):
             kept = [admission.key_of(*read(old_path), now_ms + left_s * 1000)]
     return (admission.key_of(key, made_s), *kept)

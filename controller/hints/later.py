@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-START_MS_MAX = 3_600_000  # so far ahead may a hint or a notice begin
+START_MS_MAX = 3_600_000  # a hint or a notice may begin so far ahead
 
 
 class Later:
-    """Hints that wait: at most one of each quantity of each source; a newer one replaces it."""
+    """Hints that wait: at most one for each quantity of each source. A newer one replaces it."""
 
     def __init__(self, take: Callable[..., int | None]):
         """take(source index, kind, quantity, value_W, valid_ms): None while a tick is full."""

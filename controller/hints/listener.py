@@ -2,11 +2,11 @@
 
 Each call takes one datagram to judge, so that the loop can look at its deadline in between. After
 DATAGRAMS_PER_TICK of them the loop does not wait for this socket until the next tick. Each call
-rejects some by length and magic; calls that found no other datagram are counted apart. So a flood
-of garbage does not use up the turns of hints.
+also rejects some datagrams by length and magic. Calls that only rejected are counted separately, so
+that a flood of garbage does not use up the turns of hints.
 
 Datagrams of all senders wait in one queue of the kernel (net.unix.max_dgram_qlen). While it is
-full, all senders wait. A sender that does not block gets a place by luck only.
+full, all senders wait. A sender that does not block gets a place only by chance.
 """
 
 import os
@@ -28,7 +28,7 @@ from controller.hints import (
 from controller.system import caught, clock, sockets
 from controller.system.paths import SENDERS
 
-DATAGRAMS_PER_TICK = 8  # to judge: with a MAC to make, or an answer to send
+DATAGRAMS_PER_TICK = 8  # datagrams to judge: each needs a MAC or an answer
 REJECTING_CALLS_PER_TICK, REJECTED_PER_CALL = 4, 16
 LINES_MAX = 16  # of the last catcher, because a flood may not fill the log
 _LESS = (h.LIMITED, h.CHARGING_ONLY, h.RESTING, h.OUTRANKED, h.FALLBACK_RULES, h.MOVED)
@@ -153,7 +153,7 @@ class HintListener:
         self._send(w.reply_bytes(reply, each.key), each.sender)
 
     def _send(self, data: bytes, sender: bytes | str) -> None:
-        """Send to abstract addresses only: a lookup of a path may hang in a file system."""
+        """Send to abstract addresses only: the lookup of a path may hang in a file system."""
         is_abstract = isinstance(sender, bytes) and sender.startswith(b"\0")
         if not (is_abstract and sockets.answered(self._socket, data, sender)):
             self.statistics.common[st.UNSENT] += 1

@@ -1,7 +1,7 @@
-"""What is said of a controller that does not answer, in one place for commands, pages and doors.
+"""Messages about a controller that does not answer, in one place for commands, pages and doors.
 
-Three things are told apart: its files cannot be read (not found), its sockets do not answer, and
-its files are read, but no tick comes.
+They distinguish three cases: its files cannot be read (not found), its sockets do not answer, or
+its files can be read, but no tick comes.
 """
 
 import os
@@ -12,7 +12,7 @@ from controller.core.base import hint_codes as h
 NOTHING = "no answer"
 NO_TICKS = "the controller has stopped ticking"
 NO_TICK = "the controller makes no new tick: its outputs expire, and the power goes to zero"
-LAST_STATE = "NOT TICKING"  # before the last state, which a page still shows
+LAST_STATE = "NOT TICKING"  # shown before the last state, which a page still has
 SILENT = "the controller does not answer"
 NEVER_RAN = "no controller has written a journal here yet"
 NONE_FOUND, NONE_ANSWERS = "no controller found", "no controller answers"
@@ -29,8 +29,8 @@ def silent(run_directory: str) -> str:
 
 
 def unanswered(run_directory: str, source: str, needs: str = "") -> str:
-    """The likely cause of a hint without an answer, by the counters that the controller keeps of
-    each source. needs: what the table of the source must have.
+    """The likely cause of a hint without an answer, by the controller's counters of each source.
+    needs: key that the table of the source must have.
     """
     from controller.hints import hint_statistics  # 6 MiB, which an answer saves
 
@@ -58,7 +58,7 @@ def coded(code: int) -> str:
 
 
 def problem(code: int, detail: str = "") -> dict[str, Any]:
-    """An answer that the loop did not give: one of its codes, with the words of the code."""
+    """An answer in place of the loop's answer: a code with its words."""
     name, sentence, remedy = h.text(code)
     return {
         "granted": False,
@@ -72,7 +72,7 @@ def problem(code: int, detail: str = "") -> dict[str, Any]:
 
 
 def code_of(error: OSError | None) -> int:
-    """The code of a message that did not reach the loop; None: it did, and no answer came."""
+    """The code of a message that did not reach the loop. None: it did, but no answer came."""
     if error is None:
         return h.NO_ANSWER
     return h.BUSY if isinstance(error, BlockingIOError) else h.NO_CONTROLLER

@@ -1,4 +1,5 @@
-"""The reply to a hint or a schedule after its tick, state, table in force. Reads the core only."""
+"""The reply to a hint or a schedule after its tick, the state, and the table in force. Only reads
+the core."""
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h, reasons, setpoint
@@ -13,7 +14,7 @@ from controller.hints import admission, hint_check, schedule_wire as sw, wire as
 def reply(
     pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
 ) -> w.Reply:
-    """Reply to an authentic hint, with the nonce of this run: a sender learns it so."""
+    """Reply to an authentic hint. It has the nonce of this run, so that a sender learns it."""
     source = pending.account.source
     if hint.quantity in h.NOTICES:
         code, value_W, valid_ms = _of_notice(core, source.index, hint, uptime_ms)
@@ -199,13 +200,13 @@ def held(
 
 
 def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -> bool:
-    """True while a better source's schedule may act: operators, then the lowest priority."""
+    """True while the schedule of a source that comes first may act: operators, then low numbers."""
     holder = core.functions[Schedule.NAME].holder
     return holder >= 0 and _order(sources[holder]) < _order(source)
 
 
 def is_far(table: sw.Schedule, core: Core) -> bool:
-    """True if a schedule begins farther ahead than a schedule may, by a clock that is trusted."""
+    """True if a schedule begins farther ahead than it may, by a trusted clock."""
     minute = core.functions[Schedule.NAME].minute()
     return (
         bool(table.slots)

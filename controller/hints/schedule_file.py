@@ -8,7 +8,7 @@
     battery_high_W = 0
     reserve_permille = 300
 
-A power that is missing has no bound; a missing reserve is 0.
+A missing power is no bound. A missing reserve is 0.
 """
 
 import datetime
@@ -29,7 +29,7 @@ _MINUTES = "whole minutes with a time zone, as 2026-11-25T12:00:00Z"
 
 
 class ScheduleFileError(Exception):
-    """The file is no schedule: what, where, what is allowed, in one line."""
+    """The file is no schedule. One line says what is wrong, where, and what is allowed."""
 
 
 class Plan(NamedTuple):
@@ -57,7 +57,7 @@ _FORM = {
 
 
 def read(path: str) -> Plan:
-    """The schedule of a file, by the end of its name. Raises ScheduleFileError, OSError."""
+    """The schedule of a file (CSV or TOML by its name). Raises ScheduleFileError, OSError."""
     try:
         plan = _of_csv(path) if _CSV.search(path) else _of_toml(path)
         if plan.start_min > START_MIN_MAX:
@@ -78,7 +78,9 @@ def _of_toml(path: str) -> Plan:
 
 
 def _of_csv(path: str) -> Plan:
-    """Programs write schedules, so only commas part the cells, and numbers are whole."""
+    """The schedule of a CSV file. Only commas separate cells and numbers are whole: programs write
+    it.
+    """
     starts_min, slots = [], []
     with table.opened(path, ",") as rows:
         start_at, clock = rows.at("start"), times.TimeCells(None)
@@ -109,13 +111,13 @@ def _of_csv(path: str) -> Plan:
 
 
 def _number(cell: str) -> int | str:
-    """The whole number of a cell; a cell with anything else as it is."""
+    """The whole number of a cell. Any other content stays as it is."""
     return int(cell) if _WHOLE.fullmatch(cell.strip()) else cell
 
 
 def _slot(file: str, path: reading.Path, values: dict[str, int]) -> Slot:
     slot = Slot(**values)
-    if wrong_field(slot):  # all are in range, so this is about the band
+    if wrong_field(slot):  # each field is in range, so the ends of the band are swapped
         name, low_W, high_W = "battery_high_W", *slot[1:3]
         refuse(file, (*path, name), f"{high_W} is not allowed", f"battery_low_W ({low_W}) or more")
     return slot

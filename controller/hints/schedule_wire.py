@@ -15,7 +15,7 @@ HEAD = struct.Struct("<4s16s8sQQIHHH2x")
 ANSWER = struct.Struct("<4s16s8sQQHHHHHH32s")
 TABLE = struct.Struct("<4s16s8sQ16sIHHHH")
 EMPTY_BYTES = HEAD.size + w.MAC_BYTES
-FIELDS = Slot._fields  # a refused field is its place here, from 1
+FIELDS = Slot._fields  # the number of a refused field is its place here, from 1
 
 
 class Schedule(NamedTuple):
@@ -32,7 +32,7 @@ class Schedule(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """refused_slot, refused_field, slot: from 1, 0: none; state: of policies.schedule.STATES."""
+    """refused_slot, refused_field, slot: from 1; 0: none. state: place in schedule.STATES."""
 
     source: str
     nonce: bytes
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class Held(NamedTuple):
-    """The table in force. owner: source that sent it, "" without one; the rest as in Answer."""
+    """The table in force. owner: source that sent it, "" without one. The rest is as in Answer."""
 
     source: str
     nonce: bytes

@@ -80,7 +80,7 @@ def state(text: str, slot: int | None) -> str:
 
 
 def held_lines(held: sw.Held) -> list[str]:
-    """The table in force as lines of a screen; the slot of now has a star."""
+    """The table in force as lines of a screen. The present slot has a star."""
     if not held.slots:
         return ["no schedule is in force"]
     start = datetime.datetime.fromtimestamp(60 * held.start_min, datetime.UTC)

@@ -1,8 +1,13 @@
 """Hints as bytes: fixed little-endian datagrams and their HMAC-SHA256, for loop and senders.
 
-A hint (88 bytes; 96 with a start time), a reply (116) and a state (112) end in a MAC over all bytes
-before it. A hello (20), its answer (28) and a status (20), which requests a state, have none. Times
-are the controller's uptime in ms; the answer to a hello has it.
+    hint      88 bytes, 96 with a start time    MAC over all bytes before it
+    reply     116                               MAC
+    state     112                               MAC
+    hello     20                                no MAC
+    welcome   28, the answer to a hello         no MAC
+    status    20, requests a state              no MAC
+
+Times are the controller's uptime in ms. The answer to a hello has this uptime.
 """
 
 import hmac
@@ -114,7 +119,7 @@ def name_field(name: str) -> bytes:
 
 
 def name_of(field: bytes) -> str:
-    """Name in a zero-padded field; only of fields that carry a right MAC."""
+    """Name in a zero-padded field. Trust it only if the MAC is right."""
     return field.rstrip(b"\0").decode("ascii", "replace")
 
 
@@ -189,7 +194,7 @@ def status(source: str) -> bytes:
 
 
 def is_well_formed(data: bytes | memoryview) -> bool:
-    """True if length and magic are those of a source's datagram: a check that costs nothing."""
+    """True if length and magic are those of a source's datagram. This check costs no MAC."""
     return _LENGTHS.get(bytes(data[:4])) == len(data)
 
 

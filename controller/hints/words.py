@@ -125,7 +125,7 @@ def _spread(left: str, right: str) -> list[str]:
 
 
 def _allowed(code: int, own: dict | None) -> tuple[str, str] | None:
-    """(allowed values, key of the configuration), None for a refusal that no key decides."""
+    """(allowed values, key of the configuration). None if no key decides the refusal."""
     if own is None:
         return None
     return {

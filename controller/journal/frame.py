@@ -4,9 +4,9 @@
     changes u16, fresh bits (one per group, low bit first), indexes u16 x changes, values i32 x
     changes
 
-An index < n_in is an input, any other an output; only words that differ from the previous frame are
-there. A keyframe has all of them instead (no indexes), then the n_state words of the state *after*
-its tick, so that a reader can start there.
+An index below n_in is an input, any other index an output. A frame has only the words that differ
+from the previous frame. A keyframe has all words instead, without indexes. After them it has the
+n_state words of the state *after* its tick, so that a reader can start there.
 """
 
 import struct
@@ -41,7 +41,7 @@ class FrameEncoder:
     __slots__ = ("frame_bytes_max", "_lengths", "_words", "_fresh_bytes", "_state_bytes", "_before")
 
     def __init__(self, counts: Counts):
-        """counts: of every frame."""
+        """counts: the counts of every frame."""
         n_in, n_groups, n_out, n_state = counts
         self._lengths = (n_in, n_groups, n_out)
         self._words = n_in + n_out
@@ -60,7 +60,9 @@ class FrameEncoder:
         out: "array[int]",
         state: "array[int] | None" = None,
     ) -> bytes:
-        """Bytes of a frame, with a state of a keyframe. fresh: bytes of 0, 1. ValueError."""
+        """Bytes of a frame; with a state, of a keyframe. fresh: a byte 0 or 1 for each group.
+        Raises ValueError.
+        """
         lengths = (len(inp), len(fresh), len(out))
         if lengths != self._lengths:
             raise ValueError(
@@ -91,7 +93,7 @@ class FrameEncoder:
 
 
 class Frame:
-    """A decoded frame. Outputs follow the inputs in `indexes`; `state`: of a keyframe."""
+    """A decoded frame. In `indexes` the outputs follow the inputs; `state`: only in a keyframe."""
 
     __slots__ = ("sequence", "elapsed_ticks", "kind", "fresh", "indexes", "values", "state", "raw")
 

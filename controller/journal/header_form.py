@@ -1,7 +1,7 @@
 """The allowed form of the header of a journal: type of each entry, and bounds of the counts.
 
 A right checksum does not show who wrote the file. So every number of a file is checked against
-these bounds before it takes memory.
+these bounds before memory is allocated by it.
 """
 
 from array import array
@@ -14,8 +14,8 @@ from controller.rows.proof_intervals import INTERVALS
 from safety import parameters as p
 
 ARRAY_EXTENSION = 1  # msgpack extension type of an array('i')
-HEADER_BYTES_MAX = 1 << 22  # 18 684 bytes of the example cabinet with 3 racks
-WORDS_MAX = 1 << 16  # inputs and outputs: an index has 16 bits
+HEADER_BYTES_MAX = 1 << 22  # the example cabinet with 3 racks has 18 684 bytes
+WORDS_MAX = 1 << 16  # inputs and outputs together, because an index has 16 bits
 STATE_WORDS_MAX = 1 << 20
 TEXTS, NUMBERS = [str], {str: int}
 FORMS: dict[str, Any] = {
@@ -60,7 +60,9 @@ def are_counts(counts: Counts) -> bool:
 
 
 def wrong(header: object) -> str | None:
-    """The first entry of a header with a wrong form, or None. Readers miss absent entries."""
+    """The first entry of a header with a wrong form, or None. An absent entry is not wrong here;
+    the reader that needs it reports it.
+    """
     if not isinstance(header, dict):
         return "not a map"
     keys = [key for key in FORMS if key in header and not _fits(header[key], FORMS[key])]
@@ -74,7 +76,9 @@ def wrong(header: object) -> str | None:
 
 
 def _fits(value: Any, form: Any) -> bool:
-    """form: a type; [form of each]; {str: form of each}; {entry: its form}, more are allowed."""
+    """True if a value has a form. form: a type; [form of each]; {str: form of each}; or {entry: its
+    form}, where more entries are allowed.
+    """
     if isinstance(form, list):
         return isinstance(value, list) and all([_fits(each, form[0]) for each in value])
     if not isinstance(form, dict):

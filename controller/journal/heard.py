@@ -12,7 +12,7 @@ from safety import matrix as m, parameters as p, signals as s
 from safety.features import SILENCES
 from safety.kernel import Kernel
 
-METERS = {s.G_METER_GRID: s.GRID_RAW_HASH, s.G_METER_LOAD: s.LOAD_RAW_HASH}  # group: its words
+METERS = {s.G_METER_GRID: s.GRID_RAW_HASH, s.G_METER_LOAD: s.LOAD_RAW_HASH}  # {group: its hash}
 DETECTORS = {
     s.G_GAS_1: s.GAS_1_OK,
     s.G_GAS_2: s.GAS_2_OK,
@@ -25,25 +25,25 @@ WATCHED: dict[int, Sequence[int]] = {
     m.F_GAS_DETECTORS_SILENT: (*DETECTORS,),
     m.F_GAS_DETECTORS_LOST: (*DETECTORS,),
 }
-NOT_SAID_MS = 2000, 5000  # silent, frozen
+NOT_SAID_MS = 2000, 5000  # times after which a group counts as silent, as frozen
 WITH_FAULT = m.F_GAS_DETECTORS_FAULTY, m.F_GAS_DETECTORS_LOST
 
 
 class Heard(Protocol):
-    """How the groups of one cabinet stand."""
+    """The state of each freshness group of a cabinet."""
 
     def is_silent(self, group: int) -> bool:
-        """No news within the budget of the group."""
+        """True if no value of the group came within its budget."""
 
     def age_ticks(self, group: int) -> int:
         """Ticks since the last news of this group."""
 
     def is_frozen(self, group: int) -> bool:
-        """A meter that repeats the same words; False for every other group."""
+        """True for a meter that repeats the same words; False for every other group."""
 
 
 class OfFrames:
-    """Heard of a reader without a core: `feed` it every frame, in order."""
+    """A Heard for a reader without a core. Every frame must be fed to it, in order."""
 
     def __init__(self, image: array, layout: s.Layout) -> None:
         """image: the safety image. An image of another version has the times of NOT_SAID_MS."""
@@ -69,7 +69,7 @@ class OfFrames:
                 self._words[group] = inp[place], self.ticks
 
     def is_silent(self, group: int) -> bool:
-        """Counted as the kernel does."""
+        """True if the group is silent, counted as the kernel counts."""
         return self.age_ticks(group) > self._budgets[group]
 
     def age_ticks(self, group: int) -> int:
@@ -77,13 +77,14 @@ class OfFrames:
         return self.ticks - self._fresh_at[group]
 
     def is_frozen(self, group: int) -> bool:
-        """Counted as the kernel does, off the grid too."""
+        """True if the meter is frozen, counted as the kernel counts; off the grid too."""
         return group in METERS and self.ticks - self._words[group][1] >= self._frozen_ticks
 
 
 def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tuple) -> list[str]:
     """Names of the devices (of the header) that are silent, frozen or faulty, if this stage is
-    about that; the oldest, where the stage begins in the tick before one counts as silent.
+    about such devices. If the stage begins one tick before a device counts as silent: the device
+    whose values are the oldest.
     """
     if stage[m.S_SCOPE] != s.CABINET:
         return []
@@ -103,5 +104,5 @@ def behind(devices: Sequence[dict], inp: Sequence[int], heard: Heard, stage: tup
 
 
 def named(sentence: str, devices: Sequence[str]) -> str:
-    """The sentence of a row with the devices behind it."""
+    """The sentence of a row, with the names of the devices that cause the row."""
     return f"{', '.join(devices)}: {sentence}"

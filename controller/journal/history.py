@@ -16,7 +16,7 @@ from controller.journal.snapshot import Snapshot
 from controller.rows.records import BY_ID
 from safety import matrix, parameters as p, signals as s
 
-# Of the cabinet: an input with the code behind a feature. Keys are indexes of features.
+# {index of a feature: input of the cabinet with the code that explains the feature}
 CODES: dict[object, int] = {
     matrix.F_PEER_CODE: s.PEER_CODE,
     matrix.F_SELF_TEST_BITS: s.SELF_TEST_BITS,
@@ -32,9 +32,9 @@ def scope_of(name: str) -> str:
 
 
 class History:
-    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: of each keyframe.
-    By instance name: `began_ms` (None: before the first keyframe), `began_code` of the features in
-    CODES, and `began_behind`, the devices behind it then.
+    """`events`: dicts {kind, uptime_ms (ticks since the start), ...}; `samples`: one for each
+    keyframe. By instance name: `began_ms` (None: before the first keyframe), `began_code` (the code
+    at the begin, of the features in CODES), and `began_behind` (the devices that caused the begin).
     """
 
     def __init__(
@@ -72,7 +72,9 @@ class History:
             self._readers.popleft()
 
     def recent(self) -> "Recent":
-        """A snapshot that follows from RECENT_MS ago, or from the oldest keyframe."""
+        """A snapshot that reads the journal from RECENT_MS ago on, or from the oldest
+        keyframe on.
+        """
         return Recent(self._snapshot, copy.copy(self._readers[0][1]))
 
     def _add(self, frame: Frame) -> None:
@@ -87,7 +89,9 @@ class History:
         self._note(uptime_ms if is_seen else None)
 
     def _note(self, moment_ms: int | None) -> None:
-        """Add an event for each difference from the keyframe before. moment_ms: its time."""
+        """Add an event for each difference from the keyframe before. moment_ms: time of the
+        events.
+        """
 
         def add(kind: str, **what: object) -> None:
             self.events.append({"kind": kind, "uptime_ms": moment_ms, **what})
@@ -113,7 +117,9 @@ class History:
             self.began_code[name] = self._moment.inp[CODES[stage[matrix.S_FEATURE]]]
 
     def first_out_per_scope(self) -> list[tuple[str, str, int | None]]:
-        """[(scope, instance, uptime_ms or None)]: the oldest of each scope, a latched one first."""
+        """[(scope, instance, uptime_ms or None)]: the first-out of each scope. It is the oldest
+        instance of a stage that latches; without such an instance, the oldest of all.
+        """
         found: dict[str, str] = {}
         for name in sorted(self.began_ms, key=self._rank):
             found.setdefault(scope_of(name), name)
@@ -140,16 +146,18 @@ class Recent(Snapshot):
 
 
 class Moment(Snapshot):
-    """One keyframe with a core in its state: the values known at that time, like a Shadow."""
+    """One keyframe, with a core in the state of the keyframe. Like a Shadow, it knows the values of
+    that time.
+    """
 
     def __init__(self, snapshot: Snapshot):
-        """snapshot: of the same journal."""
+        """snapshot: a snapshot of the same journal."""
         vars(self).update(vars(snapshot))
         self.core = replay.core_of(snapshot.reader.header)
         self._forget()
 
     def behind(self, name: str) -> list[str]:
-        """Names of the devices behind an instance (heard.behind)."""
+        """Names of the devices that cause an instance (heard.behind)."""
         devices, stage = (self.reader.header.get("devices", []), BY_ID[name.partition(".")[0]])
         return heard.behind(devices, self.inp, self.core.facts, stage)
 

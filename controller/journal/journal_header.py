@@ -20,7 +20,9 @@ JOURNAL_BYTES = 64 << 20  # about 150 bytes a tick: two and a half hours at 20 m
 
 
 def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
-    """Images for a replay and names for a reader. approved: limit image before this start."""
+    """Images for a replay and names for a reader. approved: the approved limit image before this
+    start.
+    """
     layout = config.layout()
     inputs, outputs = replay.signal_names(layout)
     units = [f"unit_{unit}.setpoint_W" for unit in range(layout.units)]
@@ -58,7 +60,9 @@ def journal_header(config: Config, approved: bytes = b"") -> dict[str, Any]:
 
 
 def _places(config: Config) -> dict[str, dict[str, Any]]:
-    """{device: its profile, its wiring, the proof tests that rest on it}, for its replacement."""
+    """{device: its profile, its wiring, the proof tests that depend on it}, for a replacement of
+    the device.
+    """
     tests = proof_plan.resting(config)
     return {
         device.name: {

@@ -1,6 +1,6 @@
 """Replay: runs a journal's inputs through a core again and checks that the bytes are the same. The
-header has the images and the topology, a keyframe the state to start with, each frame the inputs of
-its tick. After lost frames it starts again at the next keyframe.
+header has the images and the topology. A keyframe has the state to start with, and each frame has
+the inputs of its tick. After lost frames the replay starts again at the next keyframe.
 """
 
 import os
@@ -17,7 +17,7 @@ from safety import signals as s
 EQUAL, DIFFERENT, UNREADABLE = 0, 1, 2  # exit codes
 
 
-# of a core with words that no controller writes: an index, a sum or a divisor
+# Errors of a core that gets words which no controller writes, as an index, a sum or a divisor.
 _IMPOSSIBLE = (ArithmeticError, LookupError, TypeError)
 
 
@@ -28,7 +28,9 @@ class Replay:
     """One core fed from one journal: counts of frames, the first difference, missing frames."""
 
     def __init__(self, reader: JournalReader, core_factory: CoreFactory):
-        """core_factory: of the header. ValueError: another version wrote the journal."""
+        """core_factory: makes a core from the header. ValueError: another version wrote the
+        journal.
+        """
         self.path, self.core = reader.path, core_factory(reader.header)
         if counts_of(self.core) != reader.counts:
             raise ValueError("its frames do not have the words of this version's core")
@@ -75,7 +77,7 @@ class Replay:
         ]
 
     def feed(self, frame: Frame) -> bool:
-        """Replay one frame. True without a difference."""
+        """Replay one frame. True if there is no difference."""
         core, follows = self.core, frame.sequence == self._expected
         if not follows and frame.kind != KEYFRAME:
             self.skipped += 1
@@ -104,7 +106,9 @@ class Replay:
         self.keyframes += frame.kind == KEYFRAME
 
     def _first_difference(self, frame: Frame) -> tuple[str, int | str, int | str]:
-        """(field, recorded, replayed) of the first output, else state word, that differs."""
+        """(field, recorded, replayed) of the first output that differs; if no output does, of the
+        first state word.
+        """
         names = self._output_names
         pairs: list[tuple[str, int, int]] = [
             (names[index] if index < len(names) else f"output {index}", *pair)
@@ -118,7 +122,9 @@ class Replay:
 
 
 def run(core: Core, frame: Frame, path: str | os.PathLike[str]) -> None:
-    """The tick of a frame of a journal. Raises JournalError for words that no controller writes."""
+    """Run the tick of a frame of a journal. Raises JournalError for words that no controller
+    writes.
+    """
     try:
         core.tick(frame.elapsed_ticks)
     except _IMPOSSIBLE as error:

@@ -2,7 +2,8 @@
 
 File: preamble (magic, schema, counts, sizes, CRC-32), header (msgpack: what a replay needs), newest
 complete sequence, positions of the last two keyframes, ring of frames (frame.py), all
-little-endian. The writer waits for no reader: each finds its own loss by sequence and CRC.
+little-endian. The writer waits for no reader. Each reader finds lost frames itself, by sequence and
+CRC.
 """
 
 import copy
@@ -49,8 +50,8 @@ def file_start(counts: Counts, packed: bytes, ring_bytes: int) -> bytes:
 
 
 class JournalReader:
-    """Reads a journal, also while it is written. `lost`: frames after the first that this reader
-    could not read; `missing_bytes`: of a truncated file.
+    """Reads a journal, also while it is written. `lost`: number of frames after its first frame
+    that this reader could not read; `missing_bytes`: bytes that a truncated file lacks.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -77,8 +78,8 @@ class JournalReader:
         self._expected: int | None = None  # sequence of the next frame, after the first
 
     def newest(self) -> int | None:
-        """Sequence of the newest complete frame, or None. First it looks at the size of the file: a
-        later start may have cut the ring away, and a read beyond the end gives SIGBUS.
+        """Sequence of the newest complete frame, or None. The size of the file is checked first,
+        because a later start may have cut the ring away, and a read beyond the end gives SIGBUS.
         """
         self._end = min(self._end, self._map.size())
         (sequence,) = NEWEST.unpack_from(self._map, self._newest_at)
@@ -107,7 +108,9 @@ class JournalReader:
         return self._begin((self._keyframe(at, seen), at) for seen, at in order if seen <= sequence)
 
     def _begin(self, places: Iterable[tuple[Frame | None, int]]) -> Frame | None:
-        """Begin at the first of (keyframe or None, position) with a keyframe; returns it."""
+        """Begin at the first place with a keyframe, and return that keyframe. places: (keyframe or
+        None, position).
+        """
         for frame, at in places:
             if frame is not None:
                 self._at, self._expected = at, frame.sequence
@@ -115,7 +118,9 @@ class JournalReader:
         return None
 
     def frames(self) -> Iterator[Frame]:
-        """Frames completed since the last call (at first all in the ring), oldest first."""
+        """Frames that were completed since the last call, oldest first. The first call gives all
+        frames in the ring.
+        """
         newest = self.newest()
         if newest is None:
             return
@@ -125,7 +130,7 @@ class JournalReader:
             yield from self._recover(newest)
 
     def keyframes(self) -> Iterator[Frame]:
-        """The keyframes in the ring, oldest first; `frames` continues behind the last one."""
+        """The keyframes in the ring, oldest first. `frames` continues after the last keyframe."""
         for sequence, at in sorted(self._walk()):
             frame = self._keyframe(at, sequence)
             if frame is not None:
@@ -133,7 +138,7 @@ class JournalReader:
                 yield frame
 
     def recent(self, sequence: int) -> Iterator[Frame]:
-        """Keyframes since a sequence, newest first. `frames` goes on as before."""
+        """Keyframes since a sequence, newest first. They do not change where `frames` continues."""
         newest = self.newest() or 0
         found = [(frame.sequence, at) for at in self._places() if (frame := self._keyframe(at))]
         before, at = max(found, default=(-1, self.ring_at))
@@ -144,8 +149,10 @@ class JournalReader:
             at, before = self._before(at, before)
 
     def _before(self, at: int, sequence: int) -> tuple[int, int]:
-        """(position, sequence) of the frame before one; position -1 without."""
-        for end in (at, self._end):  # back from here, then from the end of the ring
+        """(position, sequence) of the frame before the one at a position; position -1: there is
+        none.
+        """
+        for end in (at, self._end):  # search back from here, and then from the end of the ring
             at = self._map.rfind(FRAME_MAGIC, self.ring_at, end)
             while at >= 0:
                 head = self._head_at(at)
@@ -155,7 +162,7 @@ class JournalReader:
         return -1, -1
 
     def again(self, frame: Frame) -> "JournalReader":
-        """Another reader of the map; it begins with `frame`, the last one of this reader."""
+        """Another reader of the same map. It begins with `frame`, the last frame of this reader."""
         found = copy.copy(self)
         found._at, found._expected, found.lost = self._at - len(frame.raw), frame.sequence, 0
         return found
@@ -177,7 +184,7 @@ class JournalReader:
             head = self._head_at(at)
             if head is None:
                 if sequence >= newest and not any(self._map[at : at + self._frame_bytes_max]):
-                    return  # end of the first lap: a search of the empty ring takes 70 ms
+                    return  # the first lap ends here; to search the empty rest would take 70 ms
                 at = self._map.find(FRAME_MAGIC, at + 1, self._end)
                 continue
             sequence, kind, length = head
@@ -192,7 +199,7 @@ class JournalReader:
     def _follow(self, newest: int) -> Iterator[Frame]:
         """Frames from the expected one on, until one is missing."""
         while self._expected is not None and self._expected <= newest:
-            # at the end of the last frame, or at the start of a new lap
+            # The next frame is after the last one, or at the start of a new lap.
             for at in (self._at, self.ring_at):
                 frame = self._frame_at(at)
                 if frame is not None and frame.sequence == self._expected:
@@ -203,7 +210,9 @@ class JournalReader:
             yield frame
 
     def _recover(self, newest: int) -> Iterator[Frame]:
-        """Frames from the whole ring: at first, and after the writer has overtaken this reader."""
+        """Frames from the whole ring, for the first call and after the writer has overtaken this
+        reader.
+        """
         for sequence, at in self._scan():
             frame = self._frame_at(at)
             if frame is None or frame.sequence != sequence or sequence < (self._expected or 0):
@@ -234,7 +243,7 @@ class JournalReader:
         return sorted(found)
 
     def _raw_at(self, at: int) -> bytes | None:
-        """Bytes of the frame at a position, or None without a frame with a right CRC."""
+        """Bytes of the frame at a position; None: no frame with a right CRC is there."""
         head = self._head_at(at)
         if head is None:
             return None
@@ -246,11 +255,13 @@ class JournalReader:
         raw = self._raw_at(at)
         try:
             return Frame(raw, self.counts) if raw else None
-        except ValueError:  # the checksum is right, the content is not a frame
+        except ValueError:  # the checksum is right, but the content is no frame
             return None
 
     def _keyframe(self, at: int, sequence: int | None = None) -> Frame | None:
-        """The keyframe at a position, of this sequence if given; else None."""
+        """The keyframe at a position. None: no keyframe is there, or it has another sequence than
+        the given one.
+        """
         frame = self._frame_at(at)
         is_it = frame is not None and frame.kind == KEYFRAME and sequence in (None, frame.sequence)
         return frame if is_it else None

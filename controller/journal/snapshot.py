@@ -34,12 +34,14 @@ def names_of(names: list[str], words: Sequence[int]) -> list[str]:
 
 
 def places(names: list[str]) -> Callable[[str], int | None]:
-    """A function: the index of a name, None if an older version does not have it."""
+    """A function that gives the index of a name; None: an older version does not have the name."""
     return {name: index for index, name in enumerate(names)}.get
 
 
 class Snapshot:
-    """Follows a journal: `inp`, `out` of the newest frame; `skipped`: frames after a lost one."""
+    """Follows a journal. `inp`, `out`: inputs and outputs in the newest frame. `skipped`: number of
+    frames that were not applied, because a frame before them was lost and no keyframe had come.
+    """
 
     def __init__(self, path: str | os.PathLike[str]):
         """Raises JournalError if the file is not a journal."""
@@ -58,14 +60,14 @@ class Snapshot:
         self.standing_at = len(self.output_names)
 
     def _forget(self) -> None:
-        """No word is known."""
+        """Begin with no known input or output."""
         counts = self.reader.counts
         self.inp, self.out = (array("i", bytes(4 * each)) for each in (counts.n_in, counts.n_out))
         self.sequence: int | None = None
         self.skipped = 0
 
     def follow(self) -> Iterator[Frame]:
-        """Apply the frames written since the last call; yields each frame after that."""
+        """Apply the frames written since the last call, and yield each of them once applied."""
         for frame in self.reader.frames():
             follows = frame.sequence - 1 == self.sequence
             if not follows and frame.kind != KEYFRAME:
@@ -77,7 +79,9 @@ class Snapshot:
             yield frame
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Apply the frame to a Shadow; follows: the previous frame was applied too."""
+        """Called after a frame is applied; only Shadow does something here. follows: the frame
+        before it was applied too.
+        """
 
     def update(self) -> bool:
         """Read the new frames. True once inputs, outputs and state are known."""
@@ -97,14 +101,18 @@ class Snapshot:
 
     @property
     def causes(self) -> tuple[int, ...]:
-        """First-out and cause mask of this channel, then those of channel B: a reset names them."""
+        """First-out and cause mask of this channel, then those of channel B. A reset names these
+        four numbers.
+        """
         at = self._peer_at
         peer = PEER_EMPTY if at is None else tuple(self.inp[at : at + len(PEER)])
         return (self.first_out, self.cause_mask, *peer)
 
     @property
     def ended_in_order(self) -> bool:
-        """True if SIGTERM ended the process. An older journal has only the run request for it."""
+        """True if SIGTERM ended the process. An older journal does not have the input that says so;
+        there an absent run request counts instead.
+        """
         at = self._ending_at
         is_ending = not self.inp[s.RUN_REQUEST] if at is None else self.inp[at]
         return bool(is_ending and not self.out[s.ARM_REQUEST])
@@ -129,8 +137,9 @@ class Snapshot:
 
 
 class Shadow(Snapshot):
-    """A snapshot whose frames run through a core of its own: every number behind an output. `core`
-    is the controller's once `settled`; `differs`: other outputs for the same inputs, show nothing.
+    """A snapshot that also runs each frame through a core, to know the numbers that lead to an
+    output. Once `settled`, `core` has the same state as the controller's core. `differs`: this core
+    made other outputs than the controller from the same inputs, so no number of it may be shown.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -143,7 +152,9 @@ class Shadow(Snapshot):
         self.settled = self.differs = False
 
     def _applied(self, frame: Frame, follows: bool) -> None:
-        """Run the tick of the next frame, or start at the state of a keyframe, unsettled."""
+        """Run the tick of the frame if it follows. After a gap, load the state of the keyframe; the
+        core is settled only after the next tick.
+        """
         core = self.core
         if follows:
             core.inp[:], core.fresh[:] = self.inp, frame.fresh

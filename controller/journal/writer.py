@@ -21,10 +21,12 @@ from controller.system import regular_file
 
 
 class JournalWriter:
-    """Appends frames to a new file. That of the last run is `PATH.previous`, cut if room lacks."""
+    """Appends frames to a new file. The file of the last run becomes `PATH.previous`; its ring is
+    cut if the disk has too little room.
+    """
 
     def __init__(self, path: str, header: dict[str, Any], counts: Counts, capacity_bytes: int):
-        """header: see header_form.packed. OSError or JournalError leave every file as it was."""
+        """header: see header_form.packed. After OSError or JournalError every file is as before."""
         self._encoder = FrameEncoder(counts)
         if capacity_bytes < 4 * self._encoder.frame_bytes_max:
             raise JournalError(
@@ -60,7 +62,7 @@ class JournalWriter:
         at = self._at
         after = at + len(frame)
         if after > self._end:
-            # Otherwise a reader would find valid frames of an earlier lap there.
+            # Clear the rest, because a reader would find valid frames of an earlier lap there.
             self._map[at : self._end] = bytes(self._end - at)
             at = self._ring_at
             after = at + len(frame)
@@ -77,7 +79,9 @@ class JournalWriter:
 
 
 def _new_map(path: str, size_bytes: int) -> mmap.mmap:
-    """The map of a new file PATH.new. A full /run is an error here, not a SIGBUS in the loop."""
+    """The map of a new file PATH.new. Its room is allocated here, so that a full /run is an error
+    now and not a SIGBUS in the loop.
+    """
     new = f"{path}.new"
     # Truncated, not unlinked: a killed start may have left the file, and a reader may hold it open.
     descriptor = regular_file.opened(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o640)
@@ -92,7 +96,7 @@ def _new_map(path: str, size_bytes: int) -> mmap.mmap:
 
 
 def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
-    """Allocate a file, without room in place of a superseded journal. Raises OSError."""
+    """Allocate a file. If there is no room, first cut the superseded journal. Raises OSError."""
     with contextlib.suppress(OSError):
         os.posix_fallocate(descriptor, 0, size_bytes)
         return
@@ -101,8 +105,8 @@ def _take_room(descriptor: int, size_bytes: int, superseded: str) -> None:
 
 
 def _cut(path: str) -> None:
-    """Free the ring of a journal that a reader may hold open: cut, because on a tmpfs a reader that
-    touches a punched hole takes the room again.
+    """Free the ring of a journal that a reader may hold open. The file is cut and no hole is
+    punched, because on a tmpfs a reader that touches a hole takes the room again.
     """
     kept_bytes = 0
     with contextlib.suppress(JournalError), contextlib.closing(JournalReader(path)) as found:

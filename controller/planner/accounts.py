@@ -1,8 +1,8 @@
-"""Accounts of a month: what the site paid, and what it would have paid in another way.
+"""Accounts of a month: what the site paid, and what it would have paid with other habits.
 
-A shadow is what one habit would have made of this month. It begins each month with the battery's
-own energy, plans each hour by what was known then, and follows its plan by the model of
-backtest.py. Shadows inform, and choose nothing. After a restart the month is made again.
+A shadow simulates this month with one habit. It begins with the energy that the battery really had,
+plans each hour with what was known then, and follows its plan by the model of backtest.py. Shadows
+inform people and choose nothing. After a restart they begin the month again.
 """
 
 import math
@@ -18,7 +18,8 @@ from controller.planner.planning import SLOT_S, SLOTS_PER_DAY, Habit, Site
 from controller.system.local_days import day_begin, number_of, slots_between
 
 SHARE_DAYS = 28
-LEAST_PART = 0.001  # of the bill: below it, what perfect foresight saves has no share
+# Part of the bill. If perfect foresight saves less than it, a share of that saving means nothing.
+LEAST_PART = 0.001
 G_PER_KG = 1000.0
 HABITS = {
     "holds_cap": planning.HOLDS_CAP,
@@ -53,8 +54,9 @@ def month_begin(found: Series) -> int:
 
 
 def share(site: Site, found: Series) -> tuple[float | None, int]:
-    """Share of perfect foresight in the last 28 days, permille, and days. None: less than a day is
-    known, or foresight saves next to nothing. Half a second: once a night is enough.
+    """Saving of the last days as a share of what perfect foresight saves, permille; and the days.
+    None: less than a day is known, or foresight saves next to nothing. The computation takes half a
+    second, so the planner does it once a night.
     """
     end = len(found.load_W) // HOUR_SLOTS * HOUR_SLOTS
     days = min(SHARE_DAYS, end // SLOTS_PER_DAY)
@@ -76,8 +78,8 @@ def month(
     of_past: tuple[float | None, int],
     shadows: Sequence[Mapping[str, str | float]] = (),
 ) -> dict[str, Any]:
-    """`month` of plan.json: this month so far, money with wear and with the energy gained since.
-    of_past: `share`; shadows: `Shadows.costs`.
+    """`month` of plan.json: this month so far. Costs include wear and the energy gained since its
+    begin. of_past: result of `share`; shadows: result of `Shadows.costs`.
     """
     first, end = month_begin(found), len(found.load_W)
     past, done = part(found, first, end)
@@ -102,7 +104,7 @@ def month(
 
 
 def peaks_W(site: Site, start: datetime, grid_W: Sequence[float]) -> list[float]:
-    """The highest interval that each demand charge bills, of quarters of one month."""
+    """Highest interval that each demand charge bills. grid_W: quarters of one month."""
     peaks = backtest.Peaks(site)
     for at, each_W in enumerate(grid_W):
         peaks.see(planning.later(start, at), each_W)
@@ -110,7 +112,7 @@ def peaks_W(site: Site, start: datetime, grid_W: Sequence[float]) -> list[float]
 
 
 def errors_W(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
-    """The mean of each of two errors."""
+    """Mean error of the forecast and mean error of yesterday's load."""
     if not pairs:
         return None, None
     forecast_W, yesterday_W = [sum(each) / len(pairs) for each in zip(*pairs)]
@@ -126,16 +128,19 @@ def _CO2_kg(grid_W: Sequence[float], carbon_g_per_kWh: Sequence[float]) -> float
 
 
 class Shadows:
-    """`step` makes one hour of each, so that the process can renew its heartbeat in between."""
+    """One shadow for each habit. `step` simulates one hour of each, so that the process can renew
+    its heartbeat between two steps.
+    """
 
     def __init__(self, site: Site) -> None:
         self.site = site  # may change from hour to hour
-        self._first = self._done = 0  # number of the month's first quarter, and of the next to do
+        # numbers of quarters: the month's first, and the next to simulate
+        self._first = self._done = 0
         self._own: dict[str, _Shadow] = {}
 
     def step(self, found: Series, price_per_kWh: Sequence[float]) -> bool:
-        """One hour more of each shadow; False: none was left to do. price_per_kWh: from the end of
-        the newest quarter on.
+        """Simulate one more hour of each shadow. False: no hour was left. price_per_kWh: from the
+        end of the newest quarter on.
         """
         begin = number_of(found.start)
         first = max(HOUR_SLOTS, month_begin(found))

@@ -1,7 +1,7 @@
-"""What a way to plan makes of past slots: a model of the controller, slot by slot.
+"""Back-test of a way to plan: a model of the controller follows its plans over past slots.
 
-The model is that of the layer below the plan: it holds the cap and the export limit with whatever
-the battery has, and follows the schedule between them. It sees means of a quarter of an hour.
+The modelled controller holds the cap and the export limit with all that the battery has. Between
+these limits it follows the schedule. The model sees only quarters of an hour.
 """
 
 import math
@@ -16,8 +16,9 @@ from controller.planner.places import HOUR_SLOTS
 from controller.planner.planning import HARD_PART, SLOT_S, Known, Site, later
 from controller.system.local_days import day_begin, slots_between
 
-PRICES_AT_H = 13  # from this hour on tomorrow's prices are known
-# of the energy: charge that load tracking aims at, and what the rated power moves in its time
+PRICES_AT_H = 13  # tomorrow's prices are known from this hour on
+# Parts of the energy (assumed): the charge that load tracking aims at, and what the rated power
+# moves while load tracking corrects the charge.
 TARGET_PART, TRACKED_PART = 0.55, 0.25
 
 
@@ -32,23 +33,21 @@ class Past(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Import of each judged slot; energy that the battery gained, and gave; energy that the load
-    did not get because it was lowered on request, and the hours in which it was.
-    """
+    """Result of the judged slots."""
 
-    grid_W: list[float]
-    gained_J: float
-    given_J: float
-    yielded_J: float = 0.0
-    yielded_h: float = 0.0
+    grid_W: list[float]  # import of each slot
+    gained_J: float  # stored at the end more than at the begin
+    given_J: float  # discharged
+    yielded_J: float = 0.0  # energy that the load did not get, because it was lowered on request
+    yielded_h: float = 0.0  # hours in which it was lowered
 
 
-# Rows of a schedule from this slot on; where they end, the controller acts without a schedule.
+# Returns the rows of a schedule from this slot on. After its last row the controller acts alone.
 Way = Callable[[Known], list[Row]]
 
 
 def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
-    """The battery's mean power in a slot: request, cap, export limit, stored energy."""
+    """The battery's mean power in a slot, by request, cap, export limit and stored energy."""
     store = site.store
     wanted_W = float(max(row.battery_low_W, 0))
     if not wanted_W and row.battery_high_W != OPEN_W:
@@ -62,8 +61,8 @@ def power_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
 
 
 def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
-    """What the controller does in a slot without a schedule, as the row that asks for it: load
-    tracking brings the charge to its target (controller/core/tracking/reference.py) below cap_W.
+    """A row that makes the model act as the controller does without a schedule. There load tracking
+    brings the charge to its target (controller/core/tracking/reference.py), below cap_W.
     """
     rated_W = site.store.discharge_W
     lasts_s = max(SLOT_S, TRACKED_PART * site.full_J / rated_W)
@@ -73,7 +72,7 @@ def unplanned(site: Site, stored_J: float, cap_W: float) -> Row:
 
 
 def lowered_W(row: Row, net_W: float, stored_J: float, site: Site) -> float:
-    """Power by which the controller's load_cap has the load lowered in a slot."""
+    """Power by which the load is lowered in a slot, because the controller asks for it."""
     need_W = net_W - row.grid_cap_W
     if need_W <= 0 or not site.yields.most_W:
         return 0.0
@@ -104,8 +103,8 @@ def followed(
     every: int = HOUR_SLOTS,
     alone_W: float = math.inf,
 ) -> Outcome:
-    """Plan each hour, and let the controller follow. way: of the caller, may keep a state.
-    alone_W: fallback of the import, where the controller has no schedule.
+    """Plan each hour, and let the modelled controller follow. way: makes the plans, and may keep a
+    state. alone_W: highest import while the controller has no schedule.
     """
     layer, end = Layer(site, stored_J, alone_W), len(past.load_W)
     for at in range(past.before, end, every):
@@ -123,12 +122,12 @@ class Layer:
         self._grid_W, self._yielded = list[float](), 0
 
     def known(self, past: Past, at: int) -> Known:
-        """What a sender knows at a slot."""
+        """Knowledge of a planner at a slot, with the battery and the peaks of this model."""
         peaks_W, hours = self._peaks.of(later(past.start, at)), self._yielded / HOUR_SLOTS
         return known_at(past, at, self._stored_J, peaks_W)._replace(yielded_h=hours)
 
     def follow(self, past: Past, first: int, end: int, rows: Sequence[Row]) -> None:
-        """Follow a schedule in these slots, the first of which is its first."""
+        """Follow a schedule in these slots. Its first row is for the slot `first`."""
         site = self._site
         for at in range(first, end):
             is_told = at - first < len(rows)
@@ -142,13 +141,13 @@ class Layer:
             self._peaks.see(later(past.start, at), self._grid_W[-1])
 
     def outcome(self) -> Outcome:
-        """All so far."""
+        """The result of all slots so far."""
         moved_J = self._stored_J - self._begun_J, self._given_J, self._yielded_J
         return Outcome(self._grid_W, *moved_J, self._yielded / HOUR_SLOTS)
 
 
 def known_at(past: Past, at: int, stored_J: float, peaks_W: Sequence[float]) -> Known:
-    """What a sender knows at a slot."""
+    """Knowledge of a planner at a slot: the past before it, and the prices published by then."""
     time = later(past.start, at)
     days = 2 if time.hour >= PRICES_AT_H else 1
     end = slots_between(past.start, day_begin(time, days))
@@ -165,12 +164,12 @@ class Peaks:
         self._last_W, self._seen = list[float](), 0  # of the longest interval; slots
 
     def of(self, time: datetime) -> list[float]:
-        """W, at this time, by charge."""
+        """Peak of each charge in the month of this time, W; 0 before its first slot."""
         is_now = self._month == (time.year, time.month)
         return [each_W * is_now for each_W in self._peaks_W]
 
     def see(self, time: datetime, grid_W: float) -> None:
-        """A slot has ended that began at this time."""
+        """Count a slot that began at this time and has ended."""
         self._peaks_W, self._month = self.of(time), (time.year, time.month)
         self._last_W, self._seen = [*self._last_W[1 - HOUR_SLOTS :], grid_W], self._seen + 1
         for at, charge in enumerate(self._charges):
@@ -181,8 +180,8 @@ class Peaks:
 
 
 def cost(site: Site, past: Past, done: Outcome) -> float:
-    """The bill with wear. Energy that the battery gained counts at the mean price, and so does what
-    the load did not get: its work is done later.
+    """The bill with wear. Energy that the battery gained is credited at the mean price. Energy that
+    the load did not get is charged at the mean price, because its work is done later.
     """
     start = later(past.start, past.before)
     price = past.price_per_kWh[past.before : past.before + len(done.grid_W)]
@@ -193,6 +192,6 @@ def cost(site: Site, past: Past, done: Outcome) -> float:
 
 
 def without(past: Past) -> Outcome:
-    """The same slots without a battery."""
+    """The result of the judged slots without a battery."""
     nets = zip(past.load_W[past.before :], past.pv_W[past.before :])
     return Outcome([load_W - pv_W for load_W, pv_W in nets], 0.0, 0.0)

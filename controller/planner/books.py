@@ -1,9 +1,9 @@
-"""Books of the planner: each finished quarter of an hour, a line each, in its state directory.
+"""Books of the planner: a file in its state directory, with a line for each finished quarter.
 
-They hold what was measured beside what was planned, for 42 days: the present month, 28 days of the
-share, and 14 that a plan learns from. A line that a power cut has damaged is left out. As a Series
-they have no hole: a value that is unknown is that of the quarter before, and the battery counts as
-idle there, so that a hole never looks like a saving.
+Each line holds what was measured beside what was planned. The books keep 42 days: the present
+month, 28 days of the share, and 14 days that a plan learns from. A line that a power cut has
+damaged is left out. A Series is made of the books and has no hole: an unknown value is that of the
+quarter before, and the battery counts as idle there. So a hole never looks like a saving.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from controller.system import regular_file
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY, number_of
 
 FILE = "books.csv"
-KEPT, SPARE = 42 * SLOTS_PER_DAY, SLOTS_PER_DAY  # SPARE: lines more, before the file is made anew
+KEPT, SPARE = 42 * SLOTS_PER_DAY, SLOTS_PER_DAY  # above KEPT + SPARE, the file is rewritten
 BYTES_MAX, NUMBER_MAX = 2 << 20, 1e12
 
 
@@ -59,26 +59,26 @@ class Series(NamedTuple):
 
 
 class Books:
-    """`rows`: in order of time, up to the present quarter."""
+    """The books of one state directory. `rows`: in order of time, up to the present quarter."""
 
     def __init__(self, state_directory: str, zone: tzinfo) -> None:
         self._path, self._zone = os.path.join(state_directory, FILE), zone
-        # in the order of the file, in which they were measured
+        # _found has the order of the file: that in which the quarters were measured
         *lines, rest = self._lines()
         self._found = dict(filter(None, map(self._of_line, lines)))
-        self._early = set[int]()  # have been later than now
-        self.rows, self._is_whole = list[Quarter](), not rest  # else it was cut in a line
+        self._early = set[int]()  # numbers that have been later than the clock
+        self.rows, self._is_whole = list[Quarter](), not rest  # a rest: the last line was cut
 
     def look(self, now: int) -> None:
-        """Call with the number of each new quarter, before the rest. A quarter that is later is of
-        a clock that was ahead, or the clock is behind now: it stays aside.
+        """Call this first, with the number of each new quarter. A quarter later than `now` stays
+        aside: the clock was ahead when it was measured, or the clock is behind now.
         """
         self._early |= {at for at in self._found if at >= now}
         self.rows = [self._found[at] for at in sorted(self._found) if at < now]
 
     def lacks(self, at: int, powers_W: tuple[float | None, ...]) -> bool:
-        """The books have not this quarter, or have another one of a clock that was ahead in its
-        place. powers_W: as measured, the first ones of a Quarter.
+        """True if the books do not have this quarter, or have other powers in its place that were
+        measured while the clock was ahead. powers_W: as measured, the first values of a Quarter.
         """
         before = self._found.get(at)
         is_other = before is not None and before[1 : 1 + len(powers_W)] != powers_W
@@ -90,9 +90,9 @@ class Books:
         return number_of(self.rows[-1].at) if self.rows else -1
 
     def add(self, rows: Sequence[Quarter], now: int) -> None:
-        """Take measured quarters that it lacks. Without room those that were measured first give
-        way. Raises OSError: they count in this process, and the next call makes the file anew with
-        them.
+        """Take measured quarters that the books lack. If the books are full, the quarters that were
+        measured first are dropped. After an OSError this process still has the new quarters, and
+        the next call writes the whole file again with them.
         """
         for each in rows:
             at = number_of(each.at)
@@ -130,7 +130,7 @@ class Books:
         except (ValueError, OverflowError, OSError):
             return None
         is_good = not late_s and all([each is None or abs(each) < NUMBER_MAX for each in values])
-        # a line of an earlier version has one cell less
+        # A line of an earlier version has one cell less.
         if len(values) not in (len(Quarter._fields) - 2, len(Quarter._fields) - 1) or not is_good:
             return None
         return number, Quarter(at, *values)
@@ -142,19 +142,20 @@ def _line(row: Quarter) -> bytes:
 
 
 def worn(rows: Sequence[Quarter], part: float) -> list[Quarter]:
-    """The same with a battery that has a part of the energy of the file."""
+    """The same quarters with a battery that has this part of the energy in the file."""
     return [row._replace(stored_Wh=row.stored_Wh and part * row.stored_Wh) for row in rows]
 
 
 def series_of(quarters: Sequence[Quarter]) -> Series | None:
-    """The quarters in order of time, holes filled; None while load, energy or prices are unknown
+    """The quarters in order of time, with holes filled; None if load, energy or prices are unknown
     in all of them.
     """
     by_index = {number_of(each.at): each for each in quarters}
     if not by_index:
         return None
     first, end, earliest = min(by_index), max(by_index) + 1, min(quarters).at
-    slots_past = round(60 * earliest.minute / SLOT_S)  # in some zones no hour of UTC is one
+    # by local time: in some zones no local hour begins with an hour of UTC
+    slots_past = round(60 * earliest.minute / SLOT_S)
     first = min(first + -slots_past % HOUR_SLOTS, end)
     rows = [by_index.get(at) for at in range(first, end)]
     load_W, pv_W = _column(rows, "load_W"), _column(rows, "pv_W")
@@ -179,14 +180,18 @@ def series_of(quarters: Sequence[Quarter]) -> Series | None:
 
 
 def _column(rows: Sequence[Quarter | None], name: str) -> list[float]:
-    """The values; an unknown one is that before, and the first ones are the first known one."""
+    """Values without a hole: an unknown one repeats the value before it. Unknown values at the
+    begin take the first known value.
+    """
     found = [getattr(row, name, None) for row in rows]
     last = next((each for each in found if each is not None), math.nan)
     return [last := last if each is None else float(each) for each in found]
 
 
 def _pair(row: Quarter | None, load_W: float, pv_W: float) -> tuple[float, float]:
-    """Import and battery power of a quarter: one from the other, or an idle battery."""
+    """Import and battery power of a quarter. If one is unknown, it follows from the other; if both
+    are unknown, the battery is idle.
+    """
     net_W = load_W - pv_W - ((row and row.lowered_W) or 0.0)
     grid_W, battery_W = (row.grid_W, row.battery_W) if row else (None, None)
     if battery_W is None:

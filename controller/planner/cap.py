@@ -1,6 +1,6 @@
-"""The lowest import that a battery holds, in the last days or in those to come, and the energy that
-holding it needs. Each demand charge has a cap of its own: a slot has the lowest cap of those that
-bill it.
+"""Caps: the lowest imports that a battery holds, in past or future slots, and the energy for it.
+
+Each demand charge has a cap of its own. If several charges bill a slot, their lowest cap counts.
 """
 
 import math
@@ -13,13 +13,14 @@ from controller.planner.places import HOUR_SLOTS, Bills
 
 HALVINGS = 16
 ROUNDING_J = 1.0
-# of what the dearest charge's peak may fall, that is left to the others
+# The dearest charge's peak can fall by some amount. These parts of it are tried as room for others.
 PARTS = 0.0, 0.25, 0.5, 0.75, 1.0
 
 
 class Yields(NamedTuple):
-    """A load that is lower by at most most_W on request of the controller (its role load_cap). It
-    yields in so many slots, where the store cannot hold the cap alone or has no more than low_J.
+    """A load that is lowered by at most most_W on request of the controller (its role load_cap). It
+    yields in at most `slots` slots, when the store cannot hold the cap alone or has no more than
+    low_J.
     """
 
     most_W: float = 0.0
@@ -31,8 +32,8 @@ NEVER = Yields()
 
 
 class Agreed(NamedTuple):
-    """Agreement with a scheduler: less load by at most most_W in so many hours of a month.
-    low_part: of the battery's energy, at which load_cap asks for all that a cap needs.
+    """Agreement with a scheduler: the load is lowered by at most most_W, for at most h_per_month.
+    low_part: part of the battery's energy; below it, load_cap asks for all that a cap needs.
     """
 
     most_W: float = 0.0
@@ -40,7 +41,9 @@ class Agreed(NamedTuple):
     low_part: float = 0.2
 
     def left(self, gone_h: float, low_J: float, months: float = 1.0) -> Yields:
-        """What a span of so many months has, at most the rest of this one; gone_h: used of it."""
+        """Yields of a span of so many months, at most those left in this month. gone_h: hours that
+        this month has used.
+        """
         left_h = min(months * self.h_per_month, self.h_per_month - gone_h)
         if not self.most_W or left_h <= 0:
             return NEVER
@@ -48,17 +51,15 @@ class Agreed(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Slots in a row. open_W: highest import of a slot that no demand charge counts; charge_W: by
-    charge, to which import the store charges in the slots that it bills, at most; lows_J: lowest
-    energy after each slot, otherwise that of the store.
-    """
+    """Slots in a row."""
 
     net_W: Sequence[float]
     billed: Sequence[Bills]
-    open_W: float
+    open_W: float  # highest import of a slot that no demand charge bills
+    # for each demand charge: the store charges up to this import in the slots that it bills
     charge_W: Sequence[float] = (math.inf,)
     yields: Yields = NEVER
-    lows_J: Sequence[float] = ()
+    lows_J: Sequence[float] = ()  # lowest energy after each slot; empty: that of the store
 
     def peak_W(self, charge: int, least_W: float = 0.0) -> float:
         """The highest power of the slots that this charge bills, at least least_W."""
@@ -67,7 +68,7 @@ class Span(NamedTuple):
 
 
 def limits_W(billed: Sequence[Bills], caps_W: Sequence[float], open_W: float) -> dict[Bills, float]:
-    """{charges that bill a slot: the lowest of their caps}; where none bills, open_W."""
+    """{charges that bill a slot: the lowest of their caps}; open_W if no charge bills it."""
     return {
         bills: min([each for each, is_billed in zip(caps_W, bills) if is_billed], default=open_W)
         for bills in {*billed}
@@ -75,8 +76,8 @@ def limits_W(billed: Sequence[Bills], caps_W: Sequence[float], open_W: float) ->
 
 
 def reached_W(billed: Sequence[Bills], caps_W: Sequence[float]) -> list[float]:
-    """The highest import of each charge under all caps: where another charge bills all slots of it,
-    that cap may be the lower one.
+    """The highest import that each charge can see under all caps. It is below the charge's own cap
+    if other charges with lower caps bill all its slots.
     """
     limits = limits_W(billed, caps_W, math.inf)
     return [
@@ -88,9 +89,10 @@ def reached_W(billed: Sequence[Bills], caps_W: Sequence[float]) -> list[float]:
 def cheapest(
     span: Span, slot_s: float, store: Store, rates: Sequence[float], least_W: Sequence[float]
 ) -> list[float]:
-    """The caps, by charge, that cost least together, each at least least_W. rates: money per W. The
-    store first lowers the peak that is worth most, by several parts of what is possible. Then each
-    other peak is as low as it can be, and may be above the one without a battery.
+    """The caps of the charges that cost least together, each at least least_W. rates: money per kW.
+    The search first lowers the peak that is worth most, by several parts of what is possible. For
+    each part it makes the other peaks as low as they can be. Another peak may end above the one
+    without a battery.
     """
     caps_W = [math.inf if rate else span.open_W for rate in rates]
     ends_W = {
@@ -119,7 +121,7 @@ def each_lowest(
     least_W: Sequence[float],
     caps_W: Sequence[float],
 ) -> list[float]:
-    """The caps with the lowest ones of these charges, found one after the other in this order."""
+    """The caps, after the cap of each charge in `order` was lowered in turn as far as it can be."""
     found = [*caps_W]
     for at in order:
         found[at] = lowest(span, slot_s, store, least_W[at], found, at)
@@ -135,8 +137,8 @@ def lowest(
     charge: int = 0,
     halvings: int = HALVINGS,
 ) -> float:
-    """The lowest cap of a charge that the store holds from its energy of now on, W; at least
-    least_W. caps_W: by charge; that of this one does not count.
+    """The lowest cap of a charge that the store holds if it begins with its energy of now, W; at
+    least least_W. caps_W: caps of all charges; that of this charge does not count.
     """
 
     def held(cap_W: float) -> bool:
@@ -155,7 +157,9 @@ def lowest(
 
 
 def is_held(span: Span, slot_s: float, store: Store, caps_W: Sequence[float]) -> bool:
-    """The store carries each power above its slot's cap that the load keeps, and charges below."""
+    """True if the store can give all power above the caps that the load does not yield. Below the
+    caps the store charges.
+    """
     low_J, high_J, stored_J, take_W, give_W, one_way, *_ = store
     idle_J, yields_W, left, yields_J = store.idle_W * slot_s, *span.yields
     into, out_of = one_way * slot_s, slot_s / one_way
@@ -182,8 +186,8 @@ def is_held(span: Span, slot_s: float, store: Store, caps_W: Sequence[float]) ->
 
 
 def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float:
-    """Less load that the controller asks for: of what a cap needs that which the battery cannot
-    give, or all of it while the charge is low.
+    """Power by which the controller asks the load to be lowered, W. While the charge is low it asks
+    for all that the cap needs, otherwise for what the battery cannot give.
     """
     return min(most_W, need_W if is_low else max(0.0, need_W - max(0.0, can_W)))
 
@@ -191,9 +195,9 @@ def lowered_W(need_W: float, can_W: float, is_low: bool, most_W: float) -> float
 def needed_J(
     over_W: Sequence[float], slot_s: float, store: Store, places: Sequence[Hashable]
 ) -> dict[Hashable, float]:
-    """{place: energy above the band's lowest at the begin of a slot of this place, with which the
-    store held the cap from there on, whenever there was one}. over_W: load less PV above the cap,
-    of the slots that have these places.
+    """{place: energy that a slot of this place needs at its begin}, J above the band's lowest. With
+    it, the store would have held the cap from each past slot of this place on. over_W: load less PV
+    above the cap, for the slots that have these places.
     """
     band_J, idle_J, need_J = store.high_J - store.low_J, store.idle_W * slot_s, 0.0
     into, out_of, take_W = store.one_way * slot_s, slot_s / store.one_way, store.charge_W

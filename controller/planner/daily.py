@@ -1,4 +1,4 @@
-"""Plans one after the other: habit and cap of a day are chosen at its first one, from the past."""
+"""Plans of a day: the first one chooses habit and caps from the past, the others keep them."""
 
 from datetime import date
 
@@ -8,17 +8,17 @@ from controller.planner.planning import Habit, Known, Planned, Site
 
 
 class Daily:
-    """Plans one after the other, as the process and a back-test make them."""
+    """Plans one after the other, as the process and a back-test need them."""
 
     def __init__(self, site: Site, habit: Habit | None = None) -> None:
-        """No habit: the last days show it."""
-        # site: of the plan; usual: by which habit and caps of a day are chosen (able.py)
+        """habit: None if it is chosen each day from the last days."""
+        # site: battery of now; usual: battery of two days, for habit and caps (able.py)
         self.site = self.usual = site
         self._given, self._day = habit, date.min
         self.habit, self.caps_W = planning.ENERGY_ONLY, list[float]()
 
     def begin(self, known: Known) -> None:
-        """Choose for this day: once a day, which takes as long as some tens of plans."""
+        """Choose habit and caps, once a day: the choice takes as long as some tens of plans."""
         if known.time.date() != self._day:
             self._day = known.time.date()
             self.habit = self._given or habits.habit_of(self.usual, known)
@@ -31,7 +31,7 @@ class Daily:
     def planned(self, known: Known) -> Planned:
         """The schedule from now on."""
         self.begin(known)
-        # what the month has paid since then is not undercut
+        # A cap below a peak that the month has paid since the choice would save nothing.
         most_W = planning.CAP_PART * self.site.import_W
         caps_W = [min(max(each), most_W) for each in zip(self.caps_W, known.peaks_W, strict=True)]
         return planning.planned(self.site, known, caps_W, self.habit)

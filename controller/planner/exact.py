@@ -1,12 +1,12 @@
-"""The least-cost plan of a battery, exact, by the cost to go.
+"""The exact least-cost plan of a battery, computed backwards from its last slot.
 
-The least cost from a slot on is a convex, piecewise linear function of the stored energy: a sorted
-list of slopes. One slot merges its own few pieces (give, replace import, store surplus, charge,
-break the cap) into that list and cuts it at the band. So 192 slots take about a millisecond, with
-no solver, and the result is that of a linear program.
+The cost to go is the least cost from a slot on. It is a convex, piecewise linear function of the
+stored energy, kept as a sorted list of slopes. Each slot merges its own few pieces (give, replace
+import, store surplus, charge, break the cap) into that list and cuts it at the band. So 192 slots
+take about a millisecond without a solver, and the result is that of a linear program.
 
-Where a price is negative, sorted slopes let a slot charge and discharge at once, as the linear
-program does. What is planned is the net power.
+If a price is negative, sorted slopes let a slot charge and discharge at once, as a linear program
+does. The plan then contains the net power.
 """
 
 import math
@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 J_PER_WH, J_PER_KWH = 3600.0, 3.6e6
 BLOCK = 200  # slots whose costs are kept at once: all costs of 28 days would take 25 MiB
-BREAKS_PER_KWH = 1e4  # cost of import above the cap: more than any saving
+BREAKS_PER_KWH = 1e4  # cost of import above the cap: higher than any saving
 Piece = tuple[float, float]  # (cost for each J more, length in J)
 Cost = tuple[float, float, list[Piece]]  # lowest and highest energy, pieces of rising slope
 
 
 class Store(NamedTuple):
-    """What the battery can store and move. Energies are those of its cells."""
+    """The battery of a plan: its energies and powers. Energies are those of its cells."""
 
     low_J: float  # lowest energy of the plan
     high_J: float  # highest energy of the plan
@@ -29,35 +29,33 @@ class Store(NamedTuple):
     charge_W: float  # highest power
     discharge_W: float  # highest power
     one_way: float  # efficiency of charging alone, and of discharging alone
-    wear_per_kWh: float = 0.01  # of a kWh that it gives
+    wear_per_kWh: float = 0.01  # money for each kWh that the battery gives
     idle_W: float = 0.0  # drawn by the converters at a power of 0
 
 
 class Slot(NamedTuple):
-    """One slot. Prices are with all adders; feed_in <= price where the price is positive."""
+    """One slot. Prices include all adders; feed_in <= price if the price is positive."""
 
     net_W: float  # forecast of the load less PV
     price_per_kWh: float
     feed_in_per_kWh: float
     cap_W: float  # highest import
     export_W: float  # highest export
-    low_J: float = 0.0  # lowest energy at its end, where that is above the band's
-    charge_to_W: float = math.inf  # highest import of a charge, where that is below the cap
+    low_J: float = 0.0  # lowest energy at its end; counts if it is above that of the band
+    charge_to_W: float = math.inf  # highest import while charging; counts if it is below the cap
 
     def paid(self, power_W: float) -> float:
-        """The import's price times its power at this power of the battery, W / kWh."""
+        """Grid power times its price, at this power of the battery, W * money / kWh."""
         grid_W = self.net_W - power_W
         return grid_W * (self.price_per_kWh if grid_W > 0 else self.feed_in_per_kWh)
 
 
 class Plan(NamedTuple):
-    """power_W > 0 discharges; stored_J: at the end of each slot; worth_per_kWh: what one more
-    stored kWh would save after that.
-    """
+    """Lists with one value for each slot."""
 
-    power_W: list[float]
-    stored_J: list[float]
-    worth_per_kWh: list[float]
+    power_W: list[float]  # above 0 the battery discharges
+    stored_J: list[float]  # at the end of the slot
+    worth_per_kWh: list[float]  # what one more stored kWh would save after the slot
 
 
 def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float) -> Plan:
@@ -66,7 +64,7 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
     own, idle_J = [_pieces(slot, slot_s, store) for slot in slots], store.idle_W * slot_s
 
     def to_go(first: int, after: Cost, end: int) -> list[Cost]:
-        """The cost to go at the end of each slot, from that after the last one."""
+        """The cost to go at the end of each slot. after: cost to go after the last slot."""
         found = [after]
         for at in range(end - 1, first, -1):
             found.append(_before(found[-1], own[at], floors_J[at], high_J, idle_J))
@@ -86,8 +84,8 @@ def plan(slots: Sequence[Slot], slot_s: float, store: Store, end_per_kWh: float)
 
 
 def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
-    """The lowest energy at the begin of each slot and after the last: the band's, or what charging
-    below the cap can reach, if the store begins below its band.
+    """The lowest energy allowed at the begin of each slot and after the last. It is that of the
+    band, or what charging below the cap can reach if the store begins below its band.
     """
     reached_J, found = store.now_J, [min(store.low_J, store.now_J)]
     for slot in slots:
@@ -99,17 +97,17 @@ def floors(slots: Sequence[Slot], slot_s: float, store: Store) -> list[float]:
 
 
 def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
-    """The cost of a slot over the energy that it moves into the store, J."""
+    """The cost of a slot as a function of the energy that it moves into the store, J."""
     one_way, (net_W, price, feed_in, cap_W, export_W, _, charge_to_W) = store.one_way, slot
     give_W, take_W = store.discharge_W, store.charge_W
     per_given, per_taken = slot_s / one_way, slot_s * one_way
-    given = [  # (cost for each kWh given less, least and highest power)
+    given = [  # (cost of giving one kWh less, least power, highest power)
         (feed_in, net_W, net_W + export_W),
         (price, net_W - cap_W, net_W),
         (BREAKS_PER_KWH, 0.0, net_W - cap_W),
     ]
     taken = [
-        (0.0, 0.0, -net_W - export_W),  # surplus that nobody takes
+        (0.0, 0.0, -net_W - export_W),  # surplus that would otherwise be lost
         (feed_in, max(0.0, -net_W - export_W), -net_W),
         (price, -net_W, min(cap_W, charge_to_W) - net_W),
         (BREAKS_PER_KWH, min(cap_W, charge_to_W) - net_W, take_W),
@@ -131,14 +129,14 @@ def _pieces(slot: Slot, slot_s: float, store: Store) -> Cost:
 
 
 def _before(after: Cost, own: Cost, low_J: float, high_J: float, idle_J: float) -> Cost:
-    """The cost to go at the begin of a slot, from that at its end."""
+    """The cost to go at the begin of a slot. after: cost to go at its end."""
     (lowest_J, highest_J, later), (least_J, most_J, pieces) = after, own
     merged = sorted([*later, *[(-slope, length) for slope, length in pieces]])
     return _cut((lowest_J - most_J + idle_J, highest_J - least_J + idle_J, merged), low_J, high_J)
 
 
 def _cut(whole: Cost, low_J: float, high_J: float) -> Cost:
-    """The part of a cost between two energies."""
+    """The part of a cost function between two energies."""
     begin_J, end_J, pieces = whole
     first, last = 0, len(pieces)
     while first < last and begin_J + pieces[first][1] <= low_J:
@@ -162,7 +160,7 @@ def _cut(whole: Cost, low_J: float, high_J: float) -> Cost:
 def _forward(
     found: Plan, own: list[Cost], to_go: list[Cost], slot_s: float, store: Store, now_J: float
 ) -> float:
-    """Follow the cheapest way from the energy of now; the energy at its end."""
+    """Append the cheapest way from the energy of now to `found`. Returns the energy at its end."""
     idle_J = store.idle_W * slot_s
     for mine, after in zip(own, to_go):
         moved_J = _cheapest(mine, after, now_J - idle_J)
@@ -175,7 +173,7 @@ def _forward(
 
 
 def _worth(after: Cost, stored_J: float) -> float:
-    """What one more J saves; 0 in a full store."""
+    """Money that one more stored J saves; 0 in a full store."""
     at_J, _, pieces = after
     for slope, length in pieces:
         at_J += length
@@ -185,9 +183,9 @@ def _worth(after: Cost, stored_J: float) -> float:
 
 
 def _cheapest(own: Cost, after: Cost, begin_J: float) -> float:
-    """The energy moved into the store in a slot, J. begin_J: what is stored without a move."""
+    """The energy to move into the store in a slot, J. begin_J: stored energy without a move."""
     (moved_J, _, pieces), (lowest_J, _, later) = own, after
-    # from the lowest energy that a move reaches, up while the next J costs less than it saves
+    # Start at the lowest energy that a move reaches, and go up while a J costs less than it saves.
     at_J = begin_J + moved_J
     for slope, length in pieces:
         end_J = at_J + length
@@ -199,7 +197,7 @@ def _cheapest(own: Cost, after: Cost, begin_J: float) -> float:
 
 
 def _stops_at(later: list[Piece], lowest_J: float, worth: float) -> float:
-    """The energy up to which each J is worth more than its cost (worth: cost with a minus)."""
+    """The energy up to which each J saves more than it costs. worth: minus the cost of a J."""
     at_J = lowest_J
     for slope, length in later:
         if slope >= worth:

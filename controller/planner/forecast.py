@@ -1,8 +1,8 @@
-"""The load and the sun of the slots to come: yesterday's, the load with its difference to now.
+"""Forecast of load and sun: both repeat yesterday, and the load adds its present difference to it.
 
-The difference fades out. What the cooling takes follows the air instead, where that is foretold. A
-study over the loads of clusters found nothing better without a job plan: the same weekday of last
-week, and the load of now alone, are both far worse.
+The difference fades out. If the air temperature is forecast, the power of the cooling follows it
+instead. A study over the loads of clusters found nothing better without a job plan: the same
+weekday of last week, and the load of now alone, are both far worse.
 """
 
 import math
@@ -10,15 +10,16 @@ from collections.abc import Sequence
 
 from controller.system.local_days import SLOTS_PER_DAY, Before
 
-FADES_SLOTS = 16
-MARGIN = 1.2  # of the energy that a forecast asks for: Norway's load rises by a tenth in 3 h
+FADES_SLOTS = 16  # time constant of the difference, slots
+MARGIN = 1.2  # factor on the energy by a forecast: the load in Norway rises by a tenth in 3 h
 
 
 def load(
     past_W: Sequence[float], before: Before, count: int, cooling_W: Sequence[float] = ()
 ) -> list[float]:
-    """The next `count` slots. past_W: slots until now, the newest last; none: 0. before: of the
-    calendar, from now on. cooling_W: of the past slots and the next ones; empty: unknown.
+    """The load of the next `count` slots; 0 if no past is known. past_W: slots until now, the
+    newest last. before: of the calendar, from now on. cooling_W: of the past slots and the next
+    ones; empty: unknown.
     """
     if cooling_W:
         rest_W = [each - own for each, own in zip(past_W, cooling_W)]
@@ -33,8 +34,8 @@ def load(
 
 
 def repeated(past: Sequence[float], before: Before, count: int, first: int = 0) -> list[float]:
-    """The last day again and again, by local time; less than a day: its last value. The past ends
-    before the slot `first` from now on, with which the next `count` begin.
+    """The last day, repeated by local time. If the past is shorter than a day, its last value is
+    repeated. The past ends before the slot `first` from now on, and the result begins with it.
     """
     if len(past) < SLOTS_PER_DAY:
         return [past[-1] if past else 0.0] * count

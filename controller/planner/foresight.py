@@ -1,4 +1,4 @@
-"""The bound of a back-test: past slots at the least cost, with all known."""
+"""The bound of a back-test: the least cost of past slots, if all of them had been known before."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,15 +10,15 @@ from controller.planner.exact import J_PER_KWH, Slot
 from controller.planner.places import HOUR_SLOTS
 from controller.planner.planning import CAP_PART, SLOT_S, Site, billed_of, later, open_W
 
-SEARCHES = 18, 12, 5, 3  # of each cap with perfect foresight, by the number of demand charges
+SEARCHES = 18, 12, 5, 3  # steps of the search for each cap, with 1, 2, 3 or 4 demand charges
 GOLDEN = (5**0.5 - 1) / 2
 
 
 def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
-    """The least cost with perfect foresight, in the band of the plan, as one demand period. Cost is
-    convex in the caps, so each cap is searched anew for each value of those before it. In twelve
-    months it reached, of what a linear program saves, 99 % with one demand charge, 98 % with two
-    and 94 % with three.
+    """The least cost with perfect foresight, in the band of the plan. All slots count as one demand
+    period. The cost is convex in the caps, so the search for each cap is repeated for each value of
+    the caps before it. In twelve months it saved 99 % of what a linear program saves with one
+    demand charge, 98 % with two and 94 % with three.
     """
     found, most_W = _Foresight(site, past, stored_J), CAP_PART * site.import_W
     rise_W = site.store.charge_W * (found.count > 1)  # a cheap peak may rise for a dear one
@@ -39,7 +39,7 @@ def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
 
 
 def _least(loss: Callable[[float], float], low: float, high: float, searches: int) -> float:
-    """The least value of a convex function that was found between these bounds."""
+    """The least value of a convex function between these bounds, found by golden section search."""
     first, second, found = high - GOLDEN * (high - low), low + GOLDEN * (high - low), math.inf
     for _ in range(searches):
         own, other = loss(first), loss(second)
@@ -54,7 +54,7 @@ def _least(loss: Callable[[float], float], low: float, high: float, searches: in
 
 
 class _Foresight:
-    """The plan at caps of the charges that have a rate, with all known."""
+    """Plans with perfect foresight, for given caps of the charges that have a rate."""
 
     def __init__(self, site: Site, past: Past, stored_J: float) -> None:
         self._site, self._past = site, past
@@ -69,15 +69,15 @@ class _Foresight:
         self._rated = [at for at, each in enumerate(self._rates) if each]
         self.count = len(self._rated)
         self._losses: dict[tuple[float, ...], float] = {}
-        self.best = without(past)  # of the caps that were asked for; each has 28 days of powers
+        self.best = without(past)  # only the best is kept: each has 28 days of powers
 
     def peaks_W(self) -> list[float]:
-        """The highest power of each charge; of a single one, that of all slots."""
+        """The highest power that each charge bills. A single charge takes that of all slots."""
         span = cap.Span(self._net_W, self._billed, 0.0)
         return [span.peak_W(at) for at in self._rated] if self.count > 1 else [max(self._net_W)]
 
     def loss(self, caps_W: tuple[float, ...]) -> float:
-        """Cost at these caps; import above them costs more than it can save."""
+        """Cost at these caps. Import above a cap costs more than it can save."""
         if caps_W not in self._losses:
             loss, found = self._at(caps_W)
             if loss < min(self._losses.values(), default=math.inf):
@@ -106,7 +106,7 @@ class _Foresight:
         return loss + (self._unused(caps_W, grid_W) if self.count > 1 else 0.0), done
 
     def _unused(self, caps_W: Sequence[float], grid_W: Sequence[float]) -> float:
-        """Money of what no import of a charge reaches of its cap: with it the loss is convex."""
+        """Money for the part of each cap that no import reaches. It makes the loss convex."""
         span, share = cap.Span(grid_W, self._billed, 0.0), len(grid_W) * SLOT_S / tariff.MONTH_S
         every = zip(self._rated, caps_W)
         left = [self._rates[at] * max(0.0, each_W - span.peak_W(at)) for at, each_W in every]
@@ -114,7 +114,7 @@ class _Foresight:
 
 
 def _own_prices(site: Site, past: Past, start: datetime) -> list[float]:
-    """Prices of the judged slots with adders and the tags of the hours that set them."""
+    """Prices of the judged slots with adders. The hours that set the tags carry the tags' cost."""
     own = past.price_per_kWh[past.before :]
     found = [price + site.tariff["adder_per_kWh"] for price in own]
     hours = tariff.hours_of_tags(site.tariff, own, SLOT_S, start)

@@ -1,9 +1,10 @@
-"""Never worse than no battery: the import up to which a charge may lift a billed slot.
+"""The highest import while charging, so that a site never pays more than without a battery.
 
-A cap is learnt from the last weeks. In a month whose load falls, a charge up to that cap sets a
-peak that the load alone never reaches, and the site pays it: 294 kW became 330 kW. So a charge
-stays below what the month has paid already, with the battery or without, and below what a load
-that is told will take in it. On the first day of a month it waits for the load.
+A cap is learnt from the last weeks. In a month whose load falls, charging up to it sets a peak
+that the load alone never reaches. The site pays for that peak: in one month 330 kW, not 294 kW. So
+charging stays below the highest peak of the month so far, with the battery or without it. It may
+also reach the peak that a job plan gives for the rest of the month. On the first day of a month,
+charging waits for the load.
 """
 
 import math
@@ -26,10 +27,11 @@ def charge_to_W(
     told: Net = ([], []),
     caps_W: Sequence[float] = (),
 ) -> list[float]:
-    """Highest import up to which the battery charges in the slots of each demand charge, W. past:
-    load less PV of the last days until this time, and what bills it; peaks_W: the highest billed
-    imports of this month; told: as the past, from this time on; caps_W: of several charges. One
-    above the peaks of the last days is meant: it serves the cap of a dearer charge.
+    """Highest import up to which the battery charges in the slots of each demand charge, W.
+
+    past: load less PV of the last days, and the charges that bill it. told: the same from this time
+    on, by a job plan. peaks_W: highest billed imports of this month. caps_W: counts with several
+    charges only. A cap above all past peaks is intended: it serves the cap of a dearer charge.
     """
     next_month = day_begin(time.replace(day=1), 31).replace(day=1)
     left = slots_between(time, next_month)

@@ -1,4 +1,4 @@
-"""The habit a site plans with: what its battery takes off the demand charges, and what it earns."""
+"""The habit of a site: whether its battery saves more by demand charges or by prices decides."""
 
 from collections.abc import Sequence
 
@@ -20,13 +20,14 @@ from controller.planner.planning import (
 from controller.planner.tariff import W_PER_KW
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
-PRICE_DAYS = 14  # whose prices show what the battery earns
-DEAR_DEMAND = 6.0  # so many times what the battery earns by prices: then it holds the cap first
+PRICE_DAYS = 14  # the prices of these last days show what the battery earns
+# The battery holds the cap first if that saves so many times what prices earn. (Assumed.)
+DEAR_DEMAND = 6.0
 
 
 def habit_of(site: Site, known: Known) -> Habit:
-    """How to plan, by what the last days show: what the battery takes off the demand charge of a
-    month, against what it earns by prices and the own sun alone.
+    """Choose the habit from the last days. They show what the battery saves of the demand charges
+    of a month, and what it earns by prices and its own PV alone.
     """
     rates = rates_of(site, known.time)
     if not any(rates):
@@ -47,7 +48,7 @@ def habit_of(site: Site, known: Known) -> Habit:
 
 
 def _earned(site: Site, known: Known, net_W: Sequence[float]) -> float:
-    """Money of a month that the battery earns without a cap, by the prices of the last days."""
+    """Money that the battery earns in a month without a cap, by the prices of the last days."""
     prices = known.past_price_per_kWh[-min(len(net_W), PRICE_DAYS * SLOTS_PER_DAY) :]
     net_W, feed_in = net_W[-len(prices) :], site.tariff["feed_in_per_kWh"]
     own = [

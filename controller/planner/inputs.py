@@ -1,8 +1,8 @@
-"""Inputs of a plan: all feeds together, and what counts in place of an unknown value.
+"""Inputs of a plan: all feeds together, and the values that replace unknown ones.
 
-An unknown value is never zero. It is that of another feed of its kind, then that of the day before.
-A site has no PV if the file has neither a feed of PV nor pv_rated_W, and without a feed of prices
-its energy costs the adder alone. `read` raises nothing: each problem is one line of `doubts`.
+An unknown value never counts as zero. Another feed of its kind replaces it, else the day before. A
+site has no PV if the file has neither a feed of PV nor pv_rated_W. Without a feed of prices its
+energy costs the adder alone. `read` raises nothing: each problem is one line of `doubts`.
 """
 
 import math
@@ -18,7 +18,7 @@ from controller.planner.site_file import Planner
 from controller.system.local_days import SLOTS_PER_DAY, Before, before_at, before_of
 from drivers.plausible import CONNECTION, PV
 
-# first quarter since 1970, how many, the time for which they are wanted, uptime in s
+# First quarter since 1970; number of quarters; UTC of the reading, s; monotonic clock, s.
 Window = tuple[int, int, float, float]
 PAST, AHEAD = PAST_DAYS * SLOTS_PER_DAY, 2 * SLOTS_PER_DAY + 4  # a day may have 25 hours
 NEEDED = {
@@ -29,10 +29,8 @@ NEEDED = {
 
 
 class Given(NamedTuple):
-    """Quarters of an hour. The past ends before the slot that begins at `time`, a local time; the
-    rest begins with it. load_W (of a job plan), pv_W and prices end where nothing tells them,
-    carbon has NaN there. cooling_W is of both. lacks: kinds that a plan needs and that were never
-    known.
+    """Quarters of an hour. The past ends before the slot that begins at `time`, a local time. The
+    other lists begin with that slot and end with the last known value.
     """
 
     time: datetime
@@ -40,18 +38,18 @@ class Given(NamedTuple):
     past_pv_W: list[float]
     past_price_per_kWh: list[float]
     price_per_kWh: list[float]
-    load_W: list[float]
+    load_W: list[float]  # by a job plan
     pv_W: list[float]
-    cooling_W: list[float]
-    carbon_g_per_kWh: list[float]
+    cooling_W: list[float]  # of the past and of the slots to come
+    carbon_g_per_kWh: list[float]  # NaN: unknown
     warned: list[bool]
-    lacks: list[str]
+    lacks: list[str]  # kinds that a plan needs and that were never known
     doubts: list[str]
 
 
 def rating_of(kind: str, planner: Planner) -> Rating:
-    """The rating of a feed of powers. Without pv_rated_W, PV has that of the connection, as a load
-    has: what the grid, the battery and the sun may give together.
+    """The rating of a feed of powers. A load can take what the grid, the battery and the sun give
+    together. PV without pv_rated_W has the same rating.
     """
     if kind not in POWERS:
         return NO_POWER
@@ -62,7 +60,7 @@ def rating_of(kind: str, planner: Planner) -> Rating:
 
 
 def known(given: Given, stored_J: float, peaks_W: Sequence[float] = (0.0,)) -> Known | None:
-    """Inputs of a plan in its form; None while something that it needs was never known."""
+    """Inputs in the form that a plan takes; None while a needed kind was never known."""
     if given.lacks:
         return None
     series = given.past_load_W, given.past_pv_W, given.past_price_per_kWh, given.price_per_kWh
@@ -77,21 +75,21 @@ def _first_known(values: list[float]) -> int:
 
 
 def _known_part(values: list[float], before: Before) -> list[float]:
-    """The values until the last known one, holes filled."""
+    """The values until the last known one, with holes filled."""
     end = max([at + 1 for at, each in enumerate(values) if each == each], default=0)
     return filled(values[:end], before)
 
 
 class Inputs:
-    """All feeds of a file. `read` now and again: good values are kept between."""
+    """All feeds of a file. It keeps good values from one `read` to the next."""
 
     def __init__(self, planner: Planner) -> None:
         self._planner = planner
         self._held = [Held(each, rating_of(each.kind, planner)) for each in planner.feeds]
 
     def read(self, now_s: float, uptime_s: float | None = None) -> Given:
-        """Everything known at this time, UTC in s since 1970. uptime_s: of the monotonic clock, by
-        which values age between two readings; a single reading needs none.
+        """Everything known at this time, UTC in s since 1970. uptime_s: monotonic clock, by which
+        values age between two readings. A single reading does not need it.
         """
         now = int(now_s // QUARTER_S)
         first, count = now - PAST, PAST + AHEAD
@@ -131,7 +129,7 @@ class Inputs:
         return any([each.feed.kind == kind for each in self._held])
 
     def _of_kind(self, kind: str, window: Window) -> list[float]:
-        """Values of a kind, of the first feed in the file that knows each."""
+        """Values of a kind, each from the first feed in the file that knows it."""
         found = [math.nan] * (PAST + AHEAD)
         for each in self._held:
             if each.feed.kind == kind:
@@ -139,19 +137,19 @@ class Inputs:
         return found
 
     def _warned(self, window: Window) -> list[bool]:
-        """Whether somebody has warned of an outage, of each slot from now on."""
+        """Whether a feed warns of an outage in each slot from now on."""
         every = [each.window(*window) for each in self._held if each.feed.kind == "warnings"]
         return [any([part > 0 for part in each]) for each in zip(*every)][PAST:]
 
     def _cooling_W(self, air_degC: list[float]) -> list[float]:
-        """What the cooling takes at the air of each slot; empty if that was never known."""
+        """Power of the cooling by the air temperature of each slot; empty if never known."""
         per_K, from_degC = self._planner.cooling_W_per_K, self._planner.cooling_from_degC
         if not per_K or math.isnan(air_degC[0]):
             return []
         return [per_K * max(0.0, each - from_degC) for each in air_degC]
 
     def _pv_W(self, known: dict[str, list[float]], first: int) -> list[float]:
-        """PV as measured or foretold, else by the irradiance of the weather or of a clear sky."""
+        """PV as measured or forecast, else by the irradiance of the weather or of a clear sky."""
         rated_W, place, found = self._planner.pv_rated_W, self._planner.place, known["pv"]
         if not self._has("pv") and not rated_W:
             return [0.0] * len(found)
@@ -168,8 +166,8 @@ def _or(found: list[float], other: list[float]) -> list[float]:
 
 
 def filled(values: list[float], before: Before) -> list[float]:
-    """Unknown values from the day before, then the day after, then the value beside. before: of the
-    calendar, from the first value on.
+    """The values, with unknown ones replaced: by the day before, else the day after, else the value
+    beside. before: of the calendar, from the first value on.
     """
     found, every = list(values), range(len(values))
     days = [(before(at), at) for at in every]

@@ -1,7 +1,7 @@
-"""The caps of a site, learnt from its last days: the import that its battery holds at best.
+"""The caps of a site, learnt from its last days: the lowest import that its battery can hold.
 
-A cap is held only if it saves more than it loses: a low charge at a flat price is not worth the
-energy that the battery turns into heat.
+A cap counts only if it saves more than it costs. A low demand charge at a flat price is not worth
+the energy that the battery turns into heat.
 """
 
 import math
@@ -24,8 +24,8 @@ from controller.system.local_days import SLOT_S
 
 
 def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
-    """The import to hold in the slots of each demand charge, W, from the past alone; without a
-    demand charge, that of other slots.
+    """The import to hold in the slots of each demand charge, W, from the past alone. Without demand
+    charges, it is `open_W`.
     """
     rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
     net_W, billed = past_of(site, known)
@@ -53,7 +53,7 @@ def caps_of(site: Site, known: Known, habit: Habit) -> list[float]:
 
 
 def _saved(span: cap.Span, rates: Sequence[float], caps_W: Sequence[float]) -> float:
-    """Money of a month by which the caps lower the demand charges."""
+    """Money that the caps save of the demand charges in a month."""
     pairs = zip(rates, cap.reached_W(span.billed, caps_W))
     return sum(
         [rate / W_PER_KW * (span.peak_W(at) - each_W) for at, (rate, each_W) in enumerate(pairs)]
@@ -61,11 +61,13 @@ def _saved(span: cap.Span, rates: Sequence[float], caps_W: Sequence[float]) -> f
 
 
 def _lost(site: Site, known: Known, span: cap.Span, caps_W: Sequence[float]) -> float:
-    """Money of a month that goes to losses and wear of what is given above the caps: it is bought
-    at the mean price, and not bought at that of its slot.
+    """Money that holding the caps costs in a month. Energy given above the caps has losses and
+    wear. It is bought at the mean price in place of the price of its slot.
     """
     limits = cap.limits_W(span.billed, caps_W, math.inf)
     count = min(len(span.net_W), len(known.past_price_per_kWh))
+    if not count:  # a feed that is new has only prices to come
+        return 0.0
     first, prices = len(span.net_W) - count, known.past_price_per_kWh[-count:]
     adders = [adder_per_kWh(site, known.time, at) for at in range(-count, 0)]
     own = [price + adder for price, adder in zip(prices, adders)]

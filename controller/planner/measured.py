@@ -1,4 +1,4 @@
-"""The quarters of an hour that the recorder publishes, as the planner's books take them."""
+"""The quarters of an hour that the recorder publishes, in the form of the planner's books."""
 
 import os
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from controller.recorder import quarters
 from controller.system.local_days import day_before, number_of
 from controller.system.paths import why
 
-KEPT = 2 * 100  # two days, also those of 25 hours
-STORED_OLD = 3  # quarters of an hour, after which the state of charge is unknown
+KEPT = 2 * 100  # quarters of two days, also of 25 hours
+STORED_OLD = 3  # a state of charge older than so many quarters is unknown
 NONE = quarters.Quarter(0, None, None, None, None, None)
 
 
 class Measured:
-    """`look` now and again. line: why nothing is known, else empty."""
+    """Reader of the recorder's file. line: why nothing is known, else empty."""
 
     def __init__(self, run_directory: str, site: Site, zone: tzinfo) -> None:
         self._path, self._site, self._zone = os.path.join(run_directory, quarters.FILE), site, zone
@@ -31,7 +31,7 @@ class Measured:
         return max(self.ended(now), default=-1)
 
     def look(self) -> bool:
-        """Read the file if it is another one. True if it was read."""
+        """Read the file if it has changed. True if it was read."""
         try:
             seen = os.stat(self._path).st_mtime_ns
             if seen == self._seen:
@@ -55,11 +55,11 @@ class Measured:
         return self._rows[at][1:5]
 
     def forget(self) -> None:
-        """The quarters before the newest KEPT are in the books."""
+        """Drop all quarters before the newest KEPT: the books have them."""
         self._rows = {at: self._rows[at] for at in sorted(self._rows)[-KEPT:]}
 
     def able(self, now: int) -> able.Values:
-        """What the battery could do in the quarters of two days."""
+        """Energy and powers that the battery had in the quarters of two days."""
         rows = [self._rows.get(at, NONE).able for at in range(now - KEPT, now)]
         return [[each for row in rows if (each := row[place]) is not None] for place in range(3)]
 
@@ -72,8 +72,8 @@ class Measured:
         return None
 
     def quarter(self, at: int, given: Given, slot: Mapping[str, Any]) -> Quarter:
-        """A finished quarter with its price. slot: of the plan before it, in plan.json's form. Its
-        energy is that of the file's battery at the same charge.
+        """A finished quarter with its price. slot: of the plan before it, in plan.json's form. The
+        stored energy is that of the file's battery at the same charge.
         """
         own, price = self._rows[at], slot.get("price_per_kWh")
         soc = own.soc_permille

@@ -1,6 +1,6 @@
-"""Places of quarters of an hour in their local day, also in the nights in which the clock changes.
+"""Places of quarters of an hour in their local day, also in nights in which the clock changes.
 
-A plan asks for those of four weeks each time, and only a few are new: the rest is remembered.
+Each plan asks for the places of four weeks. Only a few of them are new, so a cache has the others.
 """
 
 from collections.abc import Sequence
@@ -23,13 +23,13 @@ Bills = tuple[bool, ...]  # of one slot: whether each demand charge counts in it
 
 
 class Place(NamedTuple):
-    """Slot of the local day; is_working: its day is a working day."""
+    """A slot of the local day. is_working: the day is a working day."""
 
     slot: int
     is_working: bool
 
     def bills(self, charges: Sequence[Charge]) -> Bills:
-        """Whether each demand charge counts, in the months that it has."""
+        """Whether each demand charge bills this place in the months of the charge."""
         return tuple([each.counts(self.is_working, self.slot // HOUR_SLOTS) for each in charges])
 
 

@@ -1,8 +1,8 @@
-"""One schedule: what the past shows, what is to come, the cap to hold, the plan, its slots.
+"""One schedule: from the past, the forecast and the caps to the plan and its rows.
 
 Cap and reserve decide what a plan is worth, not forecasts. The cap is the lowest import that a part
 of the battery would have held in the last days, or the peak that the month has already. A part of
-the band is kept out of the plan, and the controller spends it only to hold the cap.
+the band stays out of the plan. The controller spends that part only to hold the cap.
 """
 
 import math
@@ -20,38 +20,36 @@ from controller.planner.rows import rows_of
 from controller.system import local_days
 from controller.system.local_days import SLOT_S, SLOTS_PER_DAY
 
-PAST_DAYS = 28  # from which a cap is learnt, as far as they are known
+PAST_DAYS = 28  # a cap is learnt from these days, as far as they are known
 HARD_PART = 0.1  # of the energy: the controller goes down to it to hold a cap
-# of the connection: highest import of an unbilled slot, and highest cap; a mean does not show all
+# Parts of the connection: highest import of an unbilled slot, and highest cap. Both stay below 1,
+# because the mean of a slot hides short peaks.
 OPEN_PART, CAP_PART = 0.9, 0.98
 MONTH_SLOTS, G_PER_T = 30.4 * SLOTS_PER_DAY, 1e6
 
 
 class Habit(NamedTuple):
-    """part: of the battery that the cap is learnt with; kept: of the band, not in the plan. Within
-    the next `looks` slots the cap rises to what the battery can hold from now on. keeps_need: the
-    plan keeps what the worst of the last days needed to hold the cap.
-    """
+    """A way to plan: how carefully caps are learnt and energy is kept."""
 
-    part: float
-    kept: float
-    looks: int
-    keeps_need: bool = False
+    part: float  # of the battery: caps are learnt with it
+    kept: float  # of the band: not used by the plan
+    looks: int  # slots ahead: if the battery cannot hold the cap over them, the cap rises
+    keeps_need: bool = False  # keep the energy that the worst of the last days needed for the cap
 
 
 HOLDS_CAP = Habit(0.7, 0.8, 2 * SLOTS_PER_DAY)
 TRADES = Habit(0.7, 0.0, 2 * SLOTS_PER_DAY, True)
-TOLD = Habit(0.6, 0.0, 2 * SLOTS_PER_DAY)  # a job plan tells the load of a day: the cap is sure
+TOLD = Habit(0.6, 0.0, 2 * SLOTS_PER_DAY)  # for a job plan of a whole day: the load is known
 ENERGY_ONLY = Habit(1.0, 0.0, 0)
 
 
 class Site(NamedTuple):
-    """What a plan counts with. import_W, export_W: of the connection; full_J: of the battery."""
+    """Battery, grid connection and tariff of a site, and what is agreed on its load and outages."""
 
     store: Store
-    full_J: float
-    import_W: float
-    export_W: float
+    full_J: float  # of the battery
+    import_W: float  # highest power of the connection
+    export_W: float  # highest power of the connection
     tariff: Mapping[str, Any]
     yields: cap.Agreed = cap.Agreed()
     hours: reserve.Hours = reserve.Hours()
@@ -63,39 +61,35 @@ class Site(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known at a slot, by quarters of an hour. The past ends with the slot before this one
-    and has at least one; price_per_kWh begins with this slot, and ends where it is unknown. Prices
-    are without adders. peaks_W: highest billed import of this month so far, by demand charge.
-    limits_W: highest import that something else sets, by slot ahead. load_W, pv_W: to come, as far
-    as a job plan or a weather forecast tells.
+    """Knowledge at the slot that begins at `time`. The past has at least one quarter and ends
+    before this slot. Values to come begin with this slot and end where they are unknown. Prices are
+    without adders.
     """
 
     time: datetime
     past_load_W: Sequence[float]
     past_pv_W: Sequence[float]
     past_price_per_kWh: Sequence[float]
-    price_per_kWh: Sequence[float]
+    price_per_kWh: Sequence[float]  # to come
     stored_J: float
-    peaks_W: Sequence[float] = (0.0,)
-    limits_W: Mapping[int, float] = {}
-    load_W: Sequence[float] = ()
-    pv_W: Sequence[float] = ()
+    peaks_W: Sequence[float] = (0.0,)  # highest billed import of this month, for each charge
+    limits_W: Mapping[int, float] = {}  # {slots from now: highest import by another rule}
+    load_W: Sequence[float] = ()  # to come, by a job plan
+    pv_W: Sequence[float] = ()  # to come, by a weather forecast
     carbon_g_per_kWh: Sequence[float] = ()  # to come
     cooling_W: Sequence[float] = ()  # of the past slots of the load, and to come
-    yielded_h: float = 0.0  # of this month, in which the load was lowered on request
-    warned: Sequence[bool] = ()  # slots to come of an outage that somebody has warned of
+    yielded_h: float = 0.0  # hours of this month in which the load was lowered on request
+    warned: Sequence[bool] = ()  # for each slot to come: whether an outage is warned of
 
 
 class Planned(NamedTuple):
-    """held_W: cap of each demand charge; rows: of a schedule (schedule_table.Slot), from slots and
-    plan; asked_J: by the reserve.
-    """
+    """A schedule and what it was made of."""
 
-    held_W: list[float]
+    held_W: list[float]  # cap of each demand charge
     slots: list[Slot]
     plan: Plan
-    rows: list[Row]
-    asked_J: list[float]
+    rows: list[Row]  # of the schedule, made of slots and plan
+    asked_J: list[float]  # energy that the reserve asks for at the end of each slot
 
     @property
     def cap_W(self) -> float:
@@ -104,7 +98,9 @@ class Planned(NamedTuple):
 
     @property
     def caps_W(self) -> list[float]:
-        """The import that each row promises: beneath a cloud its cap is only an aim (rows.py)."""
+        """The import that each row promises. Beneath a cloud, the row's own cap is only an aim
+        (rows.py).
+        """
         return [
             slot.cap_W if row.battery_low_W == row.battery_high_W == OPEN_W else row.grid_cap_W
             for slot, row in zip(self.slots, self.rows)
@@ -113,22 +109,21 @@ class Planned(NamedTuple):
 
 def rates_of(site: Site, time: datetime) -> list[float]:
     """The demand charges of this month, money per kW. On its last day the plan reaches into the
-    next one, whose first peak counts for a month: then the higher rate.
+    next month, so the higher of both rates counts.
     """
     months = time.month, local_days.day_begin(time, 1).month
     return [float(max(map(each.rate, months))) for each in tariff.charges(site.tariff)]
 
 
 def open_W(site: Site, net_W: Sequence[float]) -> float:
-    """Import that the slots without a demand charge may reach: a tenth of the connection stays free
-    for a job that begins, unless the load itself takes it. The battery would be emptied to keep a
-    load below a limit that nobody bills.
+    """Import that slots without a demand charge may reach. A tenth of the connection stays free for
+    a job that begins. A higher load raises the limit: keeping it down would save no money.
     """
     return max(OPEN_PART * site.import_W, min(CAP_PART * site.import_W, max(net_W, default=0.0)))
 
 
 def past_of(site: Site, known: Known) -> Net:
-    """Load less PV of the last days, and what bills it."""
+    """Load less PV of the last days, and the charges that bill it."""
     count = min(PAST_DAYS * SLOTS_PER_DAY, len(known.past_load_W))
     pairs = zip(known.past_load_W[-count:], known.past_pv_W[-count:])
     billed = billed_of(site, known.time, -count, count)
@@ -136,8 +131,8 @@ def past_of(site: Site, known: Known) -> Net:
 
 
 def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]:
-    """What bills these slots, which begin `first` slots after this time. A charge counts here in
-    all months: whether it has a rate is that of the time.
+    """The demand charges that bill each of `count` slots, from `first` slots after this time on.
+    The months of a charge are ignored here: `rates_of` decides by the present month.
     """
     charges = tariff.charges(site.tariff)
     if not any([each.hours or each.days != tariff.ALL_DAYS for each in charges]):
@@ -148,8 +143,8 @@ def billed_of(site: Site, time: datetime, first: int, count: int) -> list[Bills]
 
 
 def planned(site: Site, known: Known, caps_W: Sequence[float], habit: Habit) -> Planned:
-    """The schedule from this slot until the end of tomorrow, with these caps, one for each demand
-    charge, or the lowest ones that the battery can hold from now on.
+    """The schedule from this slot until the end of tomorrow. caps_W: one for each demand charge. If
+    the battery cannot hold them from now on, the lowest higher ones count.
     """
     count = local_days.slots_between(known.time, local_days.day_begin(known.time, 2))
     net_W = net_ahead_W(known, count + site.hours.slots)
@@ -185,15 +180,16 @@ def _held_W(
     ahead: Net,
     kept_J: Sequence[float],
 ) -> tuple[list[float], list[float]]:
-    """The caps, or the lowest ones that the battery holds over these slots to come, that of the
-    cheapest charge first to rise; and the cap of each slot.
+    """Caps that the battery holds over these slots, and the cap of each slot. If it cannot hold
+    caps_W, the cap of the cheapest charge rises first.
     """
     net_W, billed = ahead
     rates, most_W = rates_of(site, known.time), CAP_PART * site.import_W
     free_W = open_W(site, net_W)
     caps_W = [each if rate else max(each, free_W) for each, rate in zip(caps_W, rates)]
-    looks = max(habit.looks, len(known.load_W))  # a job plan is sure
-    # the cap rises to spare the battery: a charge up to it would be paid for, needed or not
+    looks = max(habit.looks, len(known.load_W))  # a job plan is taken as certain
+    # A cap rises to spare the battery. Charging up to it would cost money even if the load stays
+    # low.
     is_told = len(known.load_W) >= SLOTS_PER_DAY
     yields = site.yields.left(known.yielded_h, site.yields.low_part * site.full_J)
     no_W = [math.inf] * len(caps_W)
@@ -213,7 +209,7 @@ def _held_W(
 def _floored(
     site: Site, time: datetime, past: Net, slots: list[Slot], caps_W: Sequence[float]
 ) -> list[Slot]:
-    """No slot ends with less energy than the worst of the last days needed from there on."""
+    """The slots, each with at least the energy that the worst past day needed from there on."""
     count, ends = len(past[0]), _of_need(site, time, 1, len(slots))
     limits = cap.limits_W(past[1], caps_W, open_W(site, past[0]))
     over_W = [net_W - limits[bills] for net_W, bills in zip(*past)]
@@ -222,7 +218,7 @@ def _floored(
 
 
 def later(time: datetime, slots: int) -> datetime:
-    """The local time so many slots later, also in the nights in which the clock changes."""
+    """The local time so many slots later, also in nights in which the clock changes."""
     return local_days.later(time, SLOT_S * slots)
 
 
@@ -242,7 +238,7 @@ def ahead_W(known: Known, count: int) -> tuple[list[float], list[float]]:
 
 
 def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float]) -> list[Slot]:
-    """The slots to come, at the prices that are known, or at those of the day before."""
+    """The slots to come. An unknown price is that of the day before."""
     price = [*known.price_per_kWh[: len(net_W)]]
     past, lacks = [*known.past_price_per_kWh, *price], len(net_W) - len(price)
     price += forecast.repeated(past, local_days.before_at(known.time), lacks, len(price))
@@ -255,7 +251,7 @@ def slots_ahead(site: Site, known: Known, net_W: list[float], caps_W: list[float
 
 
 def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Hashable]:
-    """Places, or slots of the day where no demand charge tells days apart."""
+    """Places, or only slots of the day if every demand charge treats all days alike."""
     found = places.of(time, first, count)
     charges = tariff.charges(site.tariff)
     days = {each.days for each in charges if each.rate(time.month)}
@@ -263,19 +259,19 @@ def _of_need(site: Site, time: datetime, first: int, count: int) -> Sequence[Has
 
 
 def adder(site: Site, known: Known, ahead: int) -> float:
-    """What a plan counts beside the price of a bought kWh in a slot ahead: adders and carbon."""
+    """Adders and carbon cost that a plan adds to the price of a bought kWh in a slot ahead."""
     return adder_per_kWh(site, known.time, ahead) + _carbon(site, known, ahead)
 
 
 def _carbon(site: Site, known: Known, ahead: int) -> float:
-    """Money for the carbon of a kWh; after the last known value that one counts."""
+    """Money for the carbon of a kWh. The last known value counts for all slots after it."""
     grams, rate = known.carbon_g_per_kWh, site.tariff.get("carbon_per_t", 0.0)
     return float(grams[min(ahead, len(grams) - 1)] * rate / G_PER_T) if grams else 0.0
 
 
 def adder_per_kWh(site: Site, time: datetime, ahead: int = 0) -> float:
-    """What a bought kWh costs by the tariff beside its price, so many slots after this time: each
-    hour that may set a tag has its share.
+    """Cost of a bought kWh by the tariff without its price, so many slots after this time. Each
+    hour that may set a tag carries a share of the tag's cost.
     """
     if not site.tariff["tag_per_kW_year"]:
         return float(site.tariff["adder_per_kWh"])

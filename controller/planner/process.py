@@ -1,10 +1,9 @@
-"""The planner's one loop: quarters of an hour into the books, a plan each hour, a schedule to the
-controller, a heartbeat each minute, `plan.json` for everybody.
+"""The planner's one loop: it measures, plans, sends the schedule, and writes `plan.json`.
 
-It plans at each full hour, after new prices or another plan of jobs, and after a failure each
-minute. A schedule acts while its heartbeat is valid, and a plan that is too old has no heartbeat:
-then the controller's own peak shaving and reserve act. So a feed that fails, a planner that hangs
-and a planner that is gone end alike.
+It plans at each full hour and when prices, jobs or warnings change. After a failure it tries again
+each minute. A schedule acts only while its heartbeat is valid, and a plan that is too old has no
+heartbeat: then the controller's own peak shaving and reserve act. So a failed feed, a planner that
+hangs and a planner that has ended have the same result.
 """
 
 import os
@@ -28,17 +27,17 @@ from controller.system.utc import Clocks, WallClock, is_set
 
 HOUR_S, SECOND_US = 3600, 1_000_000
 CHECK_US, RETRY_US = 300 * SECOND_US, 60 * SECOND_US
-LATE_S = 60.0  # after the full hour a plan waits so long for the recorder's quarter
-PLAN_OLD_US = 7200 * SECOND_US  # then it has no heartbeat
+LATE_S = 60.0  # a plan waits so long after the full hour for the recorder's last quarter
+PLAN_OLD_US = 7200 * SECOND_US  # an older plan has no heartbeat
 CLOCK_ERROR_US_MAX = 10 * SECOND_US  # as schedule_clock_ms_max of the controller
 NIGHT_HOUR = 2  # local time from which the share of the optimum is computed anew
 NO_SHARE: tuple[float | None, int] = (None, 0)
-LINES_MAX = 100  # of the last catcher
+LINES_MAX = 100  # messages about unexpected errors
 REMEDY = "give it a time source (NTP)"
 
 
 class Places(NamedTuple):
-    """Files and folders of a planner. trusts_clock: of a rig whose clock nobody steers."""
+    """Files and folders of a planner. trusts_clock: for a rig without a time source."""
 
     site: str
     run_directory: str
@@ -50,7 +49,7 @@ class Places(NamedTuple):
 
 
 class Made(NamedTuple):
-    """One plan. first: number of its first quarter; known: what it was made of."""
+    """One plan. first: number of its first quarter; known: its inputs."""
 
     planned: Planned
     known: Known
@@ -59,7 +58,7 @@ class Made(NamedTuple):
     at_us: int
     made_s: float
     slots: list[dict[str, Any]]
-    short: list[str]  # a line of a reserve that is not reached
+    short: list[str]  # at most one line about a reserve that is not reached
 
 
 class Process:
@@ -101,7 +100,7 @@ class Process:
         more = False
         with self._last:
             more = self._shadow()
-        if self._is_changed or self._now != self._written:  # a file that ages is of a dead planner
+        if self._is_changed or self._now != self._written:  # an old file shows a dead planner
             self._is_changed, self._written = False, self._now
             with self._last:
                 self._write()
@@ -116,7 +115,7 @@ class Process:
         return datetime.fromtimestamp(int(self._now_s), self._planner.zone)
 
     def _wait(self, what: str, line: str) -> None:
-        """What it waits for, "" for nothing. A new line is logged."""
+        """Keep the reason for waiting, "" for none. A new reason is logged."""
         if line != self._waits.get(what, ""):
             self._is_changed = True
             if line:
@@ -163,7 +162,7 @@ class Process:
         return given
 
     def _plan(self) -> None:
-        """Plan at the full hour, after a change of prices or jobs, and again after a failure."""
+        """Plan at the full hour, after a change of the inputs, and again after a failure."""
         is_day = is_set(self._wall.utc(self._now_us))
         self._wait("day", "" if is_day else f"the clock of this box is not set: {REMEDY}")
         if not is_day or not self._is_due():
@@ -224,7 +223,7 @@ class Process:
     # -- the controller
 
     def _speak(self) -> None:
-        """Renew heartbeat and schedule, while the plan is young and the clock is sure."""
+        """Renew heartbeat and schedule, unless the plan is too old or the clock is not sure."""
         made = self._made
         if made is None or self._now_us - made.at_us > PLAN_OLD_US or self._is_unsure():
             return
@@ -247,7 +246,7 @@ class Process:
     # -- for people
 
     def _shadow(self) -> bool:
-        """One hour of the other habits; once a day the share of the optimum, at night."""
+        """Simulate one hour of the habits. Once a night, compute the share of the optimum."""
         found, given = self._series, self._given
         if found is None or given is None:
             return False

@@ -19,8 +19,8 @@ UNKNOWN = plan_file.MONTH.keys() - {"since", "share_days", "shadows"}
 def slots(
     site: Site, known: Known, planned: Planned, carbon_g_per_kWh: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """`slots` of plan.json, as the controller will follow them: it also spends what a plan keeps,
-    to hold the cap. So the powers are those of the model of backtest.py.
+    """`slots` of plan.json, as the controller will follow them. To hold the cap, the controller
+    also spends the energy that a plan keeps. So the powers come from the model of backtest.py.
     """
     count, stored_J = len(planned.slots), known.stored_J
     load_W, pv_W = planning.ahead_W(known, count)
@@ -48,7 +48,7 @@ def slots(
 
 
 def short_of(known: Known, planned: Planned) -> list[str]:
-    """A line about the first slot that ends with less than the reserve asks: none if none does."""
+    """A line about the first slot that ends with less than the reserve asks; [] if none does."""
     for at, (stored_J, asked_J) in enumerate(zip(planned.plan.stored_J, planned.asked_J), 1):
         if stored_J < asked_J - J_PER_WH:
             stored_kWh, asked_kWh, by = (
@@ -61,14 +61,14 @@ def short_of(known: Known, planned: Planned) -> list[str]:
 
 
 def rows_of(planned: Planned) -> list[Row]:
-    """The rows of the schedule, then those that the next ones will have, with its last reserve."""
+    """Rows of the schedule, then rows for the slots after it, with the schedule's last reserve."""
     permille, count = planned.rows[-1].reserve_permille, len(planned.rows)
     later_ones = zip(planned.slots[count:], planned.plan.power_W[count:])
     return [*planned.rows, *[rows.row_of(*each, permille) for each in later_ones]]
 
 
 def bought(site: Site, time: datetime, price_per_kWh: float | None) -> float | None:
-    """Price of plan.json: what a bought kWh costs with adders, so that a page needs no tariff."""
+    """Price of plan.json: that of a bought kWh with adders, so that a page needs no tariff."""
     if price_per_kWh is None:
         return None
     return round(price_per_kWh + planning.adder_per_kWh(site, time), 6)
@@ -84,20 +84,20 @@ def actual(site: Site, rows: Sequence[Quarter]) -> list[dict[str, Any]]:
 
 
 def no_month(now: datetime) -> dict[str, Any]:
-    """`month` of plan.json while nothing is known of it."""
+    """`month` of plan.json while nothing is known of the month."""
     since = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0).isoformat()
     return {"since": since, **dict.fromkeys(UNKNOWN), "share_days": 0, "shadows": []}
 
 
 def lines(every: Sequence[str]) -> list[str]:
-    """Lines as plan.json takes them."""
+    """Lines within the limits of plan.json: number, length, printable characters."""
     most, longest = plan_file.LINES_MAX, plan_file.CHARACTERS_MAX
     clean = ["".join([c if c.isprintable() else "?" for c in each]) for each in every[:most]]
     return [each if len(each) <= longest else f"{each[: longest - 3]}..." for each in clean]
 
 
 def of_plan(planned: Planned, habit: str, time: datetime) -> str:
-    """One line for the log."""
+    """A plan in one line for the log."""
     every_W = planned.plan.power_W
     until = planning.later(time, len(planned.rows)).strftime("%H:%M")
     charged = [row for row in planned.rows if OPEN_W < row.battery_high_W < 0]
@@ -110,5 +110,5 @@ def of_plan(planned: Planned, habit: str, time: datetime) -> str:
 
 
 def content(**found: Any) -> dict[str, Any]:
-    """The whole file, in the order of its form."""
+    """The whole file, with keys in the order of its form."""
     return {name: (found | {"version": plan_file.VERSION})[name] for name in plan_file.FORM}

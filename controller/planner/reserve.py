@@ -1,8 +1,9 @@
-"""Hours that the battery is to carry the load without the grid, as energy that a slot keeps.
+"""The reserve: energy that each slot keeps, so that the battery can carry the load in an outage.
 
 A charge alone says no hours: the same 60 % carry a night twice as long as a day. So the need of a
-moment is the deepest fall of the stored energy within the hours after it, by the forecast of the
-load less the sun, with losses and idle converters. What the sun gives too much is stored meanwhile.
+moment is the deepest fall of the stored energy in the hours after it. The fall follows from the
+forecast of load less sun, with losses and idle converters. A surplus of the sun is stored
+meanwhile.
 """
 
 import math
@@ -14,27 +15,27 @@ from controller.planner.exact import J_PER_WH, Slot, Store, floors
 from controller.planner.forecast import MARGIN
 from controller.system.local_days import HOUR_SLOTS, SLOT_S
 
-HALVINGS = 10
+HALVINGS = 10  # steps of the search for an import
 
 
 class Hours(NamedTuple):
-    """always_h: carried from any moment on; warned_h: from each moment of a warned span on."""
+    """Hours of the load that the battery must carry without the grid."""
 
-    always_h: float = 0.0
-    warned_h: float = 0.0
+    always_h: float = 0.0  # from any moment on
+    warned_h: float = 0.0  # from each moment of a warned span on
 
     @property
     def slots(self) -> int:
-        """How many slots behind a plan its needs look at."""
+        """Slots after the end of a plan that its reserve depends on."""
         return math.ceil(HOUR_SLOTS * max(self))
 
 
 def asked_J(
     net_W: Sequence[float], hours: Hours, hard: Store, warned: Sequence[bool] = ()
 ) -> list[float]:
-    """What the end of each slot is to have, also above the band, J; nothing is asked for the time
-    behind the last one. net_W: load less PV; hard: down to which an island is carried; warned:
-    slots of warned spans.
+    """Energy needed at the end of each slot, J; it may be above the band. The time after the last
+    slot needs none. net_W: load less PV. hard: its low_J is the lowest energy in an outage. warned:
+    whether a slot is in a warned span.
     """
     spent_J = [0.0, *accumulate([_spent_J(each_W, hard) for each_W in net_W])]
     always, once = [math.ceil(HOUR_SLOTS * each) for each in hours]
@@ -46,8 +47,8 @@ def asked_J(
 
 
 def kept_J(asked_J: Sequence[float], hard: Store, warned: Sequence[bool]) -> list[float]:
-    """What each slot keeps of it, with a margin, J. From a warning on nothing is given that its
-    span needs: a charge in the last hour would rely on the forecast.
+    """Energy that each slot keeps, J: the needed energy with a margin. From a warning on, the
+    battery keeps what the warned span needs: charging in the last hour would rely on the forecast.
     """
     kept = [min(hard.high_J, hard.low_J + MARGIN * (each - hard.low_J)) for each in asked_J]
     first = next((at for at, each in enumerate(warned[: len(kept)]) if each), 0)
@@ -56,15 +57,15 @@ def kept_J(asked_J: Sequence[float], hard: Store, warned: Sequence[bool]) -> lis
 
 
 def before_end(warned: Sequence[bool]) -> set[int]:
-    """Slots until the end of the last warned span."""
+    """Numbers of the slots until the end of the last warned span."""
     return set(range(max([at for at, each in enumerate(warned, 1) if each], default=0)))
 
 
 def lifted(
     slots: list[Slot], kept_J: Sequence[float], hard: Store, most_W: float, places: Collection[int]
 ) -> list[Slot]:
-    """The slots, of which those at these places charge to the lowest import, at most most_W, that
-    reaches what each keeps at its end: a peak costs less than an outage.
+    """The slots, with a higher import allowed at these places. It is the lowest import, at most
+    most_W, with which the battery reaches kept_J there. A peak costs less than an outage.
     """
 
     def up_to(import_W: float) -> list[Slot]:
@@ -88,7 +89,7 @@ def lifted(
 
 
 def _spent_J(net_W: float, store: Store) -> float:
-    """Energy that a slot of an island takes from the store; below 0: the sun gives more."""
+    """Energy that a slot without the grid takes from the store; below 0: the sun gives more."""
     if net_W > 0:
         own_W = min(net_W, store.discharge_W) / store.one_way
     else:

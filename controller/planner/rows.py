@@ -8,14 +8,16 @@ from controller.planner.exact import Plan, Slot, Store
 from controller.planner.forecast import MARGIN
 from controller.planner.places import SLOT_S
 
-SURPLUS_W = 1000.0  # a charge that imports no more than this stores PV
-GAP_PART = 0.02  # of the cap: import beneath a cloud
+SURPLUS_W = 1000.0  # charging that imports no more than this counts as storing PV (assumed)
+GAP_PART = 0.02  # of the cap: highest import beneath a cloud (assumed)
 
 
 def rows_of(
     store: Store, slots: Sequence[Slot], plan: Plan, low_J: float, full_J: float
 ) -> list[Row]:
-    """store: down to which the controller holds a cap; low_J: which the plan keeps."""
+    """The rows of a plan. store: its low_J is the lowest energy at which the controller holds a
+    cap. low_J: energy that the plan keeps.
+    """
     kept_J = [max(low_J, min(slot.low_J, store.high_J)) for slot in slots]
     every = zip(slots, plan.power_W, kept_J, _scarce(store, slots, plan), plan.worth_per_kWh)
     return [
@@ -27,8 +29,8 @@ def rows_of(
 
 
 def _beneath_clouds(store: Store, slot: Slot, row: Row, worth_per_kWh: float) -> Row:
-    """A slot that stores PV also gives beneath a cloud, where that saves more than it is worth
-    later: the sun would fill the store anyway.
+    """The row of a slot that stores PV also lets the battery discharge while a cloud passes, if
+    that saves more than the energy is worth later. The sun would fill the store anyway.
     """
     saved = (slot.price_per_kWh - store.wear_per_kWh) * store.one_way
     is_asked = row.battery_low_W != OPEN_W or row.battery_high_W not in (0, OPEN_W)
@@ -38,7 +40,7 @@ def _beneath_clouds(store: Store, slot: Slot, row: Row, worth_per_kWh: float) ->
 
 
 def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
-    """Whether the caps from a slot on may need all the energy that is there at its begin."""
+    """Whether holding the caps from each slot on may need all the energy stored at its begin."""
     over_W = [slot.net_W - slot.cap_W for slot in slots]
     every = range(len(slots))
     need_J = cap.needed_J(over_W, SLOT_S, store, every)
@@ -49,8 +51,8 @@ def _scarce(store: Store, slots: Sequence[Slot], plan: Plan) -> list[bool]:
 def row_of(slot: Slot, power_W: float, reserve_permille: int, is_scarce: bool = False) -> Row:
     """A slot that charges from the grid, or discharges, has one bound: its power. The other side
     stays open for load tracking. A slot that stores PV only forbids discharging: the export limit
-    makes the battery take the surplus. A charge stays below what a charge may reach (guard.py).
-    While energy is scarce a discharge has both bounds: load tracking adds nothing, the cap may.
+    makes the battery take the surplus. Charging stays below the highest import of guard.py. While
+    energy is scarce, a discharge has both bounds, so that only the cap can ask for more power.
     """
     low_W, high_W, cap_W, power_W = OPEN_W, OPEN_W, slot.cap_W, round(power_W)
     if power_W > 0:

@@ -1,10 +1,10 @@
 """Sends schedules and heartbeats to the controller of this box, as the source of the planner.
 
-A heartbeat is renewed each minute. The schedule is sent when it is new, again when another run of
-the controller answers, because that run has none, and each minute while it waits for something.
-Each exchange is a hello and one signed message over a socket of its own, so that no late answer is
-taken for another. An exchange waits for a few seconds at most; after a failure the next one comes a
-minute later, or when the controller's socket is another one.
+A heartbeat is renewed each minute. The schedule is sent when it is new, and each minute while it
+waits for something. It is sent again when the controller has restarted, because the new process has
+no schedule. Each exchange is a hello and one signed message over a new socket, so that a late
+answer is never taken for another. An exchange lasts a few seconds at most. After a failure the next
+one comes a minute later, or when the controller has opened a new socket.
 """
 
 import os
@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 
 
 class SendError(Exception):
-    """Nothing is in force: one line says what to do."""
+    """The controller has accepted nothing. One line says what to do."""
 
 
 class Sent(NamedTuple):
@@ -35,7 +35,7 @@ class Sent(NamedTuple):
 
 
 class Sender:
-    """sent: the last answer to a schedule; line: why nothing is in force, else empty."""
+    """sent: the last answer to a schedule; line: the last failure, else empty."""
 
     def __init__(self, run_directory: str, source: str, key_path: str) -> None:
         self._run_directory, self._source, self._key_path = run_directory, source, key_path
@@ -43,11 +43,11 @@ class Sender:
         self._is_new, self.sent, self.line = False, Sent("", "", "", -1), ""
 
     def renew(self) -> None:
-        """The next `step` has another schedule."""
+        """Say that the next `step` has a new schedule."""
         self._is_new = True
 
     def step(self, now_us: int, start_min: int, slots: Sequence[Slot]) -> bool:
-        """Renew the heartbeat, and send the schedule, if they are due. True if that was tried."""
+        """Renew the heartbeat and send the schedule if they are due. True if it tried."""
         before, self._door = self._door, self._identity()
         is_new = self._is_new and not self.line
         if now_us < self._due_us and self._door == before and not is_new:

@@ -59,11 +59,11 @@ BATTERY: Form = {
     "high_permille": integer(100, 1000, 900),
     "wear_per_kWh": number(0, 10, 0.01),
 }
-RESERVE: Form = {  # above it no island is carried for longer, nor a forecast good
+RESERVE: Form = {  # 48 h: beyond it, neither a battery nor a forecast is good enough
     "always_h": number(0, 48, 0.0),
     "warned_h": number(0, 48, 4.0),
 }
-LOAD: Form = {  # what a scheduler has agreed to, and of its load_cap in the cabinet's file
+LOAD: Form = {  # as agreed with a scheduler; start_soc_permille as load_cap has it in site.toml
     "yields_W": number(0, POWER_W[1], 0.0),
     "yields_h_per_month": number(0, 744, 20.0),
     "start_soc_permille": integer(0, 1000, 200),
@@ -147,7 +147,7 @@ def load(path: str) -> Planner:
 
 
 def _store(path: str, given: dict[str, Any], import_W: Any) -> tuple[Store, float, float]:
-    """The store with nothing known of its energy now, its full energy; import of the site."""
+    """The store, its full energy, import of the site. The store's energy of now is set to low_J."""
     energy_Wh, power_W = given["energy_Wh"], given["power_W"]
     if given["cabinet"]:
         if energy_Wh is not None or power_W is not None:
@@ -178,7 +178,7 @@ def _of_cabinet(path: str, cabinet: str) -> tuple[float, float, float]:
 
 
 def _in_child(path: str) -> list[float] | str:
-    """The same, or why not. Reading a configuration takes 12 MiB."""
+    """The three values, or why they are unknown. A child process reads them: it takes 12 MiB."""
     from controller.config import configuration
 
     try:
@@ -190,7 +190,7 @@ def _in_child(path: str) -> list[float] | str:
 
 
 def _beside(path: str, name: str) -> str:
-    """A path of the file, which counts from its folder."""
+    """A path in the file, which is relative to the folder of the file."""
     return os.path.join(os.path.dirname(path), name) if name else ""
 
 

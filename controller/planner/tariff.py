@@ -1,7 +1,7 @@
 """The bill of a site for a run: energy by price, demand charge, and tags set in peak hours.
 
-A run may be shorter than a month: the demand charge is then that of the run's part of each month.
-Money is relative: no tariff here is a contract.
+A run may be shorter than a month. Then it pays the demand charge of each month in proportion to the
+part that it covers. Money is relative: no tariff here is a contract.
 """
 
 import math
@@ -29,7 +29,7 @@ W_PER_KW = 1000.0
 MONTH_S = 30.4375 * 86_400
 HOUR_S = 3600
 WEEKDAYS, SUMMER = 5, (6, 7, 8, 9)
-TAG_DAYS = 20  # of a summer on which a site takes part: they contain the days that set the tag
+TAG_DAYS = 20  # a site saves power on so many summer days, to include those that set the tag
 
 Month = tuple[int, int]
 
@@ -58,16 +58,16 @@ FIELDS = {
     "currency": text(),
     "adder_per_kWh": number(*MONEY, 0.0),
     "feed_in_per_kWh": number(*MONEY, 0.0),
-    "carbon_per_t": number(0, 10_000, 0.0),  # a weight of the plan: the bill has no part of it
-    "fuel_per_kWh": number(*MONEY, 0.35),  # that a generator set gives
-    # the short form of one demand charge; with hours it counts on working days only
+    "carbon_per_t": number(0, 10_000, 0.0),  # only the plan uses it, not the bill
+    "fuel_per_kWh": number(*MONEY, 0.35),  # for each kWh that a generator set gives
+    # short form of a single demand charge; if it has hours, it counts on working days only
     "demand_per_kW_month": CHARGE["per_kW_month"]._replace(default=[0.0]),
     "demand_interval_min": CHARGE["interval_min"],
     "demand_hours": BILLED_HOURS,
-    "demand": tables(CHARGE, []),  # in place of the short form: charges with a peak of each
+    "demand": tables(CHARGE, []),  # in place of the short form: each charge bills its own peak
     "tag_per_kW_year": number(*MONEY, 0.0),
-    "tag_hours": integer(1, 100, 5),  # most expensive summer days that set the tag ...
-    # ... each in one of these hours, [first, end], which is known afterwards only
+    "tag_hours": integer(1, 100, 5),  # this many most expensive summer days set the tag
+    # One hour of each such day counts. It lies in [first, end], and is known only afterwards.
     "tag_window": passing(
         lambda value: _are_hours(value) and value[0] < value[1],
         "[first, end], whole hours 0..24, the first below the end",
@@ -102,8 +102,8 @@ class Charge(NamedTuple):
         return rates[(month - 1) % len(rates)] * (not self.months or month in self.months)
 
     def counts(self, is_working: bool, hour: int) -> bool:
-        """This hour of such a day is billed, whatever the month. The hours after midnight are those
-        of their own day.
+        """True if this hour of such a day is billed in the months of the charge. Hours after
+        midnight count to their own day.
         """
         first, end = self.hours or HOURS
         is_in = first <= hour < end if first < end else not end <= hour < first
@@ -116,7 +116,7 @@ class Charge(NamedTuple):
 
 
 def charges(tariff: Mapping[str, Any]) -> tuple[Charge, ...]:
-    """The demand charges of a tariff, at least one; the short form is one, maybe of rate 0."""
+    """The demand charges of a tariff, at least one: the short form gives one, perhaps of rate 0."""
     if tariff["demand"]:
         return tuple([Charge(**each) for each in tariff["demand"]])
     rates, minutes, hours = [tariff[key] for key in SHORT]
@@ -137,7 +137,7 @@ def check(file: str, tariff: Mapping[str, Any]) -> None:
 
 
 class Bill(NamedTuple):
-    """Money of the run's time, by part. peaks_W: highest billed mean of an interval, by charge."""
+    """Money of a run, by part. peaks_W: highest billed mean of an interval, for each charge."""
 
     energy: float
     demand: float
@@ -162,7 +162,7 @@ def bill(
     price_per_kWh: Values,
     start: datetime,
 ) -> Bill:
-    """grid_W: means over interval_s; price_per_kWh: before the adder; start: local time."""
+    """The bill. grid_W: means over interval_s; price_per_kWh: without adder; start: local time."""
     adder, feed_in = tariff["adder_per_kWh"], tariff["feed_in_per_kWh"]
     energy = sum(
         [
@@ -179,7 +179,7 @@ def bill(
 def _demand(
     charge: Charge, grid_W: Values, interval_s: float, start: datetime
 ) -> tuple[float, float]:
-    """(money, highest billed mean in W): the highest interval of each month, by its time."""
+    """(money, highest billed mean in W). Each month in the run pays its own highest interval."""
     length_s = charge.interval_min * 60
     means_W = means(grid_W, round(length_s / interval_s))
     peaks_W, spans_s = dict[Month, float](), dict[Month, float]()
@@ -211,7 +211,7 @@ def _tags(
     price_per_kWh: Values,
     start: datetime,
 ) -> float:
-    """The mean import in the hours that set the tags, for the run's part of a year."""
+    """Money for the mean import in the hours that set the tags, for the run's part of a year."""
     rate = tariff["tag_per_kW_year"]
     hours = hours_of_tags(tariff, price_per_kWh, interval_s, start)
     if not rate or not hours:
@@ -225,8 +225,8 @@ def _tags(
 def hours_of_tags(
     tariff: Mapping[str, Any], price_per_kWh: Values, interval_s: float, start: datetime
 ) -> list[int]:
-    """Hours since the start that set the tags: one of the window of the dearest working days, drawn
-    from the date.
+    """Hours since the start that set the tags: one hour of the window on each of the most expensive
+    working days. The date is the seed that draws the hour.
     """
     prices = means(price_per_kWh, round(HOUR_S / interval_s))
     times = [later(start, HOUR_S * at) for at in range(len(prices))]
@@ -244,7 +244,7 @@ def _drawn_hour(window: Sequence[int], day: date) -> int:
 
 
 def may_set_tag(tariff: Mapping[str, Any], time: datetime) -> bool:
-    """This hour may set the tag. The window is known in advance, the days and the hour are not."""
+    """True if this hour may set the tag. Only the window is known in advance."""
     first, end = tariff["tag_window"]
     return (
         tariff["tag_per_kW_year"] > 0

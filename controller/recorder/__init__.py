@@ -1,1 +1,1 @@
-"""The recorder: a process that reads the journal and keeps what must outlast it."""
+"""The recorder: a process that reads the journal and keeps what must outlast the journal."""

@@ -1,7 +1,7 @@
 """What the battery can do now: its energy when full, and the power that the cabinet permits.
 
-The energy is that of the racks in service, by their state of health. Near the ends of the charge
-the limits of a BMS follow the charge and show neither wear nor heat, so no power counts there.
+The energy is that of the racks in service, by their state of health. Near full and empty, the
+limits of a BMS follow the charge and show neither wear nor heat. So no power is reported there.
 """
 
 import contextlib
@@ -14,24 +14,24 @@ from controller.journal.snapshot import Snapshot
 from safety import signals as s
 from safety.contactors import CLOSED
 
-# charge of a rack up to which the power of a charge counts, and down to which that of a discharge
+# A charge power counts up to the first charge of a rack, a discharge power down to the second.
 HIGH_PERMILLE, LOW_PERMILLE = 800, 200
 UNKNOWN = None, None, None
 
 
 class Able:
-    """Call it each second."""
+    """Call it once per second."""
 
     def __init__(self, seen: Snapshot, known: Callable[[int], bool]) -> None:
-        """known: whether the words of a freshness group are fresh."""
+        """known: tells whether the words of a freshness group are fresh."""
         self._seen, self._known, self._layout = seen, known, seen.layout
         self._health: Health | None = None
         with contextlib.suppress(KeyError, ValueError):  # another version wrote the journal
             self._health = replay.core_of(seen.reader.header).decision.health
 
     def __call__(self) -> tuple[int | None, int | None, int | None]:
-        """(Wh, W of a charge, W of a discharge); None: unknown, as while the cabinet does not run
-        or a rack in service reports no state of health.
+        """(Wh, W of a charge, W of a discharge). None is unknown: the cabinet does not run, or a
+        rack in service reports no state of health.
         """
         layout, health, out = self._layout, self._health, self._seen.out
         if health is None:
@@ -54,7 +54,7 @@ class Able:
         )
 
     def _words(self, index: int) -> list[int]:
-        """An input of each rack."""
+        """The value of one input for each rack."""
         layout = self._layout
         return [self._seen.inp[layout.rack_input(rack, index)] for rack in range(layout.racks)]
 

@@ -1,7 +1,8 @@
-"""The record on the disk, also on a full disk and with a damaged or missing database. Without room
-the histories are left out and a reserve gives its room to events; then events wait in the journal.
-A damaged database is put aside and begun anew. Each change of condition is one line for the
-operator, what was lost is an event.
+"""The record on the disk. It goes on with a full disk, and with a damaged or missing database.
+
+Without room, the histories are left out, and a reserve gives its room to events. When this is used
+up, events wait in the journal. A damaged database is put aside, and a new one begins. Each change
+of condition is one line for the operator; each loss is an event.
 """
 
 import contextlib
@@ -27,11 +28,11 @@ from controller.store import chain
 from controller.store.trips import TripLog
 
 FILE = "record.db"
-TRIM_PIECES_MAX = 8  # a write is followed by so much tidying at most
+TRIM_PIECES_MAX = 8  # most pieces that one write removes
 
 
 class Archive:
-    """`write` adds to the record, `tidy` keeps it small. `lean`: no room for seconds."""
+    """`write` adds to the record, `tidy` keeps it small. `lean`: no room for the seconds."""
 
     def __init__(
         self,
@@ -42,8 +43,8 @@ class Archive:
         say: Callable[[str], object],
         captures: Callable[[], list[tuple[int, str]]] = list,
     ):
-        """say: tells the operator; captures: (event number, file name) of those on the disk, for a
-        database that has lost them. OSError or DatabaseError: there is nothing to write on.
+        """say: gives a line to the operator; captures: (event number, file name) of captures on the
+        disk, for a database that has lost them. OSError or DatabaseError: nothing can be written.
         """
         self.path = os.path.join(state_directory, FILE)
         self._run_directory = run_directory
@@ -54,14 +55,14 @@ class Archive:
         self.lean, self.left_out = False, 0
         # newest meta, published with the head
         self._beside: dict[str, Any] = dict(head.read(run_directory).get("meta", {}))
-        self._first: list[Row] = []  # what the next transaction begins with
-        self._lost: str | None = None  # why there is no database, while none could be begun
-        self._told: dict[str, str | None] = {}  # what fails: why, as it was said
+        self._first: list[Row] = []  # rows with which the next transaction begins
+        self._lost: str | None = None  # why there is no database, if none could be begun
+        self._told: dict[str, str | None] = {}  # {what fails: the reason last reported}
         self.database = self._open()
         self._reserve.lay()
         self._copy_trips()
 
-    # -- opening, and what is damaged
+    # -- opening, and damage
 
     def _open(self) -> Database:
         rescue.settle(self.path)
@@ -69,7 +70,7 @@ class Archive:
             return self._begin_anew(f"{self.path}: its rescue was cut short")
         database: Database | None = None
         try:
-            # an old one gets a table more
+            # opening may add a table to an old database
             database = self._with_reserve(lambda: Database(self.path, self._bytes_max))
             why = self._lack_of(database)
             if why is None:
@@ -85,7 +86,7 @@ class Archive:
         return self._begin_anew(why)
 
     def _with_reserve(self, make: Callable[[], Database]) -> Database:
-        """What `make` gives, if need be with the room of the reserve. Raises DatabaseError."""
+        """The result of `make`, if necessary with the room of the reserve. Raises DatabaseError."""
         try:
             return make()
         except DatabaseError as error:
@@ -95,7 +96,7 @@ class Archive:
         return make()
 
     def _lack_of(self, database: Database) -> str | None:
-        """Why this cannot be all of the record (an older or empty copy), or None. DatabaseError."""
+        """Why this is not the whole record (an older or empty copy), or None. DatabaseError."""
         if database.head_id < self._trips.newest:
             return f"{self.path}: lacks the newest trip"
         published = self.published()
@@ -119,7 +120,7 @@ class Archive:
         return database
 
     def _damage(self, number: int) -> Row:
-        """The Row of a rescue; number: of the newest event that is known of."""
+        """The Row of a rescue. number: the newest event that is known."""
         return self._label(
             chain.LOSS,
             chain.DAMAGE,
@@ -134,9 +135,9 @@ class Archive:
         return (content["id"], bytes.fromhex(content["hash"])) if content else None
 
     def meta(self, key: str) -> Any:
-        """A value kept beside the events; if the database has lost it, as published last."""
+        """A value kept beside the events. If the database has lost it: as published last."""
         value = None
-        # the next write finds out that it is damaged
+        # the next write detects the damage
         with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
             value = self.database.meta(key)
         return self._beside.get(key) if value is None else value
@@ -151,7 +152,7 @@ class Archive:
         also: Also | None = None,
         minutes: Sequence[tuple] = (),
     ) -> Stored:
-        """Make it all durable; returns the events as stored. DatabaseError: nothing was taken."""
+        """Make all of it durable. Returns the stored events. DatabaseError: nothing was stored."""
         if self._lost or not self.database.is_there():
             self._reopen(self._lost or f"{self.path}: was removed")
         for is_again in (False, True):
@@ -172,11 +173,11 @@ class Archive:
         return stored
 
     def has_room(self, wanted_bytes: int) -> bool:
-        """True if so many bytes leave the room that is kept for events."""
+        """True if this many bytes leave the room that is kept for events."""
         return self._reserve.has_beside(wanted_bytes)
 
     def _reopen(self, why: str) -> None:
-        """Begin anew. Raises DatabaseError; then the next write tries again."""
+        """Begin a new database. Raises DatabaseError; the next write then tries again."""
         self.database.close()
         self._lost = why
         try:
@@ -186,7 +187,7 @@ class Archive:
         self._lost = None
 
     def _make_room(self, error: DatabaseError) -> bool:
-        """True if another try may help: rows were trimmed, or the reserve was given up."""
+        """True if another try may succeed: rows were removed, or the reserve was given up."""
         if not error.full:
             return False
         _, pages, allowed = self.database.pages()
@@ -200,7 +201,7 @@ class Archive:
         return True
 
     def _copy_trips(self) -> None:
-        """Copy new trips. It never raises: its caller must not repeat a commit that succeeded."""
+        """Copy new trips. Never raises, because the caller must not repeat a successful commit."""
         why = None
         try:
             try:
@@ -217,7 +218,7 @@ class Archive:
         self._tell("trips", why, f"{why}: the second copy of the trips is late and is tried again")
 
     def _uncopied(self) -> list[tuple[tuple, bytes, bytes]]:
-        """Trips for the second copy, as TripLog.append takes them. Raises DatabaseError."""
+        """Trips for the second copy, in the form for TripLog.append. Raises DatabaseError."""
         columns = ", ".join("e." + name for name in chain.COLUMNS)
         rows = self.database.query(
             f"SELECT {columns}, e.hash, coalesce(p.hash, l.previous, ?) FROM events e "
@@ -228,7 +229,7 @@ class Archive:
         return [(tuple(values), digest, previous) for *values, digest, previous in rows]
 
     def _publish(self) -> None:
-        """Publish the head for the systems upstream; a failure is said once."""
+        """Publish the head for the systems upstream. A failure is reported once."""
         why: str | None = None
         database = self.database
         content = {"id": database.head_id, "hash": database.head.hex(), "meta": self._beside}
@@ -244,7 +245,7 @@ class Archive:
         )
 
     def _tell(self, what: str, why: str | None, line: str) -> None:
-        """A line when something begins to fail, or for another reason; why: None when it works."""
+        """Report a line when something begins to fail, or has a new reason. why None: it works."""
         if why and why != self._told.get(what):
             self._say(line)
         self._told[what] = why
@@ -252,13 +253,13 @@ class Archive:
     # -- keeping it small
 
     def tidy(self, in_haste: bool = False) -> None:
-        """A bounded piece of retention, log and reserve. in_haste: only what must be."""
+        """Do a bounded piece of retention, log and reserve. in_haste: only what cannot wait."""
         try:
             if not in_haste:
                 self._trim()
             self.database.tidy(LOG_BYTES if in_haste else CHECKPOINT_BYTES)
         except DatabaseError:
-            # for want of room, or a reader: the next time; the next write finds out what is damaged
+            # No room, or a reader holds it up: next time. The next write detects damage.
             return
         if in_haste:
             return
@@ -272,7 +273,7 @@ class Archive:
             self._reserve.give_up()
 
     def _trim(self) -> bool:
-        """True when something was removed."""
+        """Remove old rows. True if rows were removed."""
         for piece in range(TRIM_PIECES_MAX):
             if not retention.trim(self.database, self._limits.events_max, self._label):
                 return piece > 0

@@ -9,19 +9,19 @@ from controller.store.lifetime import Lifetime
 from controller.system.utc import WallClock
 from safety import signals as s
 
-# however many there are
+# kinds of events that are always taken
 ALWAYS = (events.TRIP, events.LATCH, events.RESET, events.START, events.STOP, events.LOSS)
 COUNTED = {events.START: "starts", events.TRIP: "trips"}
 BATTERY, STATE = COLUMNS.index("battery_W"), COLUMNS.index("state")
 RUNNING = s.STATES[s.RUNNING]
-BURST, PER_SECOND = 200, 5  # of all other kinds
+BURST, PER_SECOND = 200, 5  # limits for all other kinds together
 
 
 class Batch:
-    """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips among the rows."""
+    """`rows`, `seconds`, `minutes`; `trips`: sequences of the trips in `rows`."""
 
     def __init__(self, wall: WallClock, quarters: Quarters):
-        """wall: labels the moments; quarters: take each second, as does `lifetime`."""
+        """wall: labels the moments. quarters: gets each second, as `lifetime` does."""
         self._wall, self._quarters, self.lifetime = wall, quarters, Lifetime()
         self._tokens: float = BURST
         self._filled_us: int | None = None
@@ -29,7 +29,7 @@ class Batch:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all: it is durable."""
+        """Forget all rows, because they are durable."""
         self.rows: list[Row] = []
         self.seconds: list[tuple] = []
         self.minutes: list[tuple] = []
@@ -41,7 +41,7 @@ class Batch:
         return Row._make((event.sequence, moment_us // 1000, int(utc), *source, *event[1:]))
 
     def add(self, event: Event, moment_us: int, within_us: int | None = 0) -> None:
-        """Take an event, unless there are too many of a kind that may be many."""
+        """Take an event. If there are too many of a kind that is not in ALWAYS, only count it."""
         if event.kind in ALWAYS or self._token(moment_us):
             self.rows.append(self.label(event, moment_us, within_us))
             if event.kind in COUNTED:
@@ -52,7 +52,7 @@ class Batch:
             self.too_many += 1
 
     def _token(self, moment_us: int) -> bool:
-        """True while at most PER_SECOND come for long; afterwards an event counts the others."""
+        """True if the limit allows an event. Later, one event reports how many were left out."""
         filled_us = moment_us if self._filled_us is None else self._filled_us
         if moment_us > filled_us:
             self._tokens = min(BURST, self._tokens + (moment_us - filled_us) * PER_SECOND / 1e6)
@@ -69,7 +69,7 @@ class Batch:
     def history(
         self, second: tuple | None, minute: tuple | None, moment_us: int, beside: Seconds
     ) -> None:
-        """Take the rows of the two histories, of those that have one at this moment."""
+        """Take the rows of the two histories, if they have one at this moment."""
         if second is not None:
             utc, health_permille = self._wall.utc(moment_us), beside.health_permille()
             self._quarters.feed(second, utc, beside.lowered_W, *beside.able(), beside.ups_Wh)

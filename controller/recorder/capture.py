@@ -1,6 +1,7 @@
-"""Full-rate captures: the frames around a trip as a journal of their own, for `firebreak replay`.
-While it grows, NAME.part is a journal already, with a ring as large as a capture may become, mostly
-a hole; at any instant of a kill it is whole up to its newest frame.
+"""Full-rate captures: the frames around a trip, as a journal of its own for `firebreak replay`.
+
+A growing capture, NAME.part, is already a journal. Its ring is as large as a capture may become;
+most of it is a hole in the file. After a kill at any moment it is whole up to its newest frame.
 """
 
 import contextlib
@@ -23,20 +24,20 @@ from controller.system import regular_file
 from controller.system.regular_file import Files as SystemFiles
 
 FOLDER, PART = "captures", ".part"
-CLOSED = -1  # a descriptor
-RING_BYTES = 64 << 20  # a capture is finished early rather than let grow beyond
+CLOSED = -1  # descriptor of a closed file
+RING_BYTES = 64 << 20  # a capture is finished early before it grows beyond this
 BEFORE_BYTES_MAX = 32 << 20
-PUMP_BYTES = 256 << 10  # written at once; an event must not wait for more than this
+PUMP_BYTES = 256 << 10  # written at once; an event must not wait longer than this takes
 NAME = re.compile(r"trip_(\d+)\.journal")
 
 
 def event_number(name: str) -> int:
-    """Number of the trip a capture is named after."""
+    """Number of the trip after which a capture is named."""
     return int(name.removeprefix("trip_").removesuffix(".journal"))
 
 
 class Files(SystemFiles, Protocol):
-    """The os module or a stand-in that also writes at a place of a file."""
+    """The os module, or a stand-in. It can also write at a place in a file."""
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
         """See os.pwrite."""
@@ -44,20 +45,20 @@ class Files(SystemFiles, Protocol):
 
 
 class Before:
-    """The frames of the last seconds, from a keyframe on: bounded by time and by bytes."""
+    """The frames of the last seconds, from a keyframe on, bounded by time and by bytes."""
 
     def __init__(self, before_ticks: int):
         self._before_ticks = before_ticks
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: what comes next does not follow."""
-        # each (tick of its keyframe, [(sequence, raw), ...])
+        """Forget all frames, because the next frame does not follow them."""
+        # (tick of a keyframe, [(sequence, raw), ...]) for each group
         self._groups: deque[tuple[int, list[tuple[int, bytes]]]] = deque()
         self._bytes = 0
 
     def add(self, frame: Frame, is_keyframe: bool, tick: int) -> None:
-        """One frame; those before the first keyframe are of no use and left out."""
+        """Add one frame. Frames before the first keyframe are useless and left out."""
         if is_keyframe:
             self._groups.append((tick, []))
         if not self._groups:
@@ -70,20 +71,20 @@ class Before:
             self._bytes -= sum([len(raw) for _, raw in self._groups.popleft()[1]])
 
     def frames(self) -> list[tuple[int, bytes]]:
-        """[(sequence, raw)] of all frames that are held, oldest first."""
+        """[(sequence, raw)] of all kept frames, oldest first."""
         return [frame for group in self._groups for frame in group[1]]
 
     @property
     def first(self) -> int | None:
-        """Sequence of the oldest frame held, or None."""
+        """Sequence of the oldest kept frame, or None."""
         return self._groups[0][1][0][0] if self._groups else None
 
 
 class Capture:
-    """One growing file. `first`, `last`: sequences written so far. All raise OSError."""
+    """One growing file. `first`, `last`: sequences written so far. All methods raise OSError."""
 
     def __init__(self, path: str, reader: JournalReader, files: Files = os):
-        """reader: of the journal that the frames come from."""
+        """reader: reads the journal that gives the frames."""
         self.path, self._files = path, files
         self._counts, self._packed = reader.counts, reader.packed_header
         self._newest_at = len(self._start(RING_BYTES))
@@ -99,7 +100,7 @@ class Capture:
         return file_start(self._counts, self._packed, ring_bytes)
 
     def _begin(self) -> None:
-        """The file with no frame in it."""
+        """Create the file without a frame."""
         self._descriptor = regular_file.opened(
             self.path + PART, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644, self._files
         )
@@ -107,11 +108,11 @@ class Capture:
             self._put(self._start(RING_BYTES) + NEWEST.pack(NOTHING_YET) + KEYFRAMES.pack(0, 0), 0)
             self._files.ftruncate(self._descriptor, self._ring_at + RING_BYTES)
         except OSError:
-            self.close()  # else the next attempt would go on without a head
+            self.close()  # otherwise the next attempt would go on without a head
             raise
 
     def add(self, sequence: int, raw: bytes) -> bool:
-        """Take a frame; it is written by `pump`. False when the capture has no room for it."""
+        """Take a frame, which `pump` writes. False if the capture has no room for the frame."""
         if self._at + self.waiting_bytes + len(raw) > self._ring_at + RING_BYTES:
             return False
         self._waiting.append((sequence, raw))
@@ -119,7 +120,7 @@ class Capture:
         return True
 
     def pump(self) -> bool:
-        """Write a piece of what waits. True when nothing waits any more."""
+        """Write a piece of the waiting frames. True if no frame waits any more."""
         if self._descriptor == CLOSED:
             self._begin()
         piece: list[int] = []
@@ -139,14 +140,14 @@ class Capture:
         return not self._waiting
 
     def sync(self) -> None:
-        """Make what was written durable, then say so in the file."""
+        """Make the written frames durable, then note this in the file."""
         if self.last is not None and self._synced != self.last:
             self._files.fsync(self._descriptor)
             self._put(NEWEST.pack(self.last), self._newest_at)
             self._synced = self.last
 
     def finish(self) -> None:
-        """Write the rest, cut the file to its frames, give it its name."""
+        """Write the rest, cut the file after its last frame, and give it its final name."""
         self.flush()
         self._put(self._start(self._at - self._ring_at), 0)
         self._files.ftruncate(self._descriptor, self._at)
@@ -155,13 +156,13 @@ class Capture:
         _rename(self.path + PART, self.path, self._files)
 
     def flush(self) -> None:
-        """Write the rest and sync it."""
+        """Write the rest and sync."""
         while not self.pump():
             pass
         self.sync()
 
     def close(self) -> None:
-        """Close the file as it is; it stays under its growing name."""
+        """Close the file as it is. It keeps the name of a growing capture."""
         self._files.close(self._descriptor)
         self._descriptor = CLOSED
 
@@ -177,25 +178,25 @@ def _rename(old: str, new: str, files: Files) -> None:
 
 
 class Folder:
-    """The captures of one cabinet and the room they may take."""
+    """The captures of one cabinet, and the room that they may take."""
 
     def __init__(self, directory: str, files: Files = os):
-        """Makes the folder; raises OSError."""
+        """Make the folder. Raises OSError."""
         self.path = os.path.join(directory, FOLDER)
         self._files = files
         os.makedirs(self.path, mode=0o750, exist_ok=True)
 
     def new(self, name: str, reader: JournalReader) -> Capture:
-        """A Capture with this name. Raises OSError."""
+        """A new Capture with this name. Raises OSError."""
         return Capture(os.path.join(self.path, name), reader, self._files)
 
     def kept(self) -> list[tuple[int, str]]:
-        """[(event number, file name)] of the finished ones, oldest first."""
+        """[(event number, file name)] of the finished captures, oldest first."""
         matches = filter(None, map(NAME.fullmatch, os.listdir(self.path)))
         return sorted((int(match[1]), match[0]) for match in matches)
 
     def adopt(self, name: str) -> tuple[int, int] | None:
-        """Finish what another process left growing. (first, last) sequence, None if empty."""
+        """Finish a capture that another process left growing. (first, last) sequence, or None."""
         path, found = os.path.join(self.path, name), None
         try:
             with contextlib.closing(JournalReader(path + PART)) as reader:
@@ -208,7 +209,7 @@ class Folder:
                 found = again.first, again.last
                 _rename(path + ".again", path, self._files)
         except JournalError:
-            pass  # killed before there was anything in it
+            pass  # killed before the file had a frame
         for left_over in (PART, ".again"):
             with contextlib.suppress(FileNotFoundError):
                 self._files.unlink(path + left_over)
@@ -221,14 +222,14 @@ class Folder:
         )
 
     def drop_oldest(self) -> list[str]:
-        """Remove the oldest finished one, unless it is the only one. Returns the names removed."""
+        """Remove the oldest finished capture, unless it is the only one. Returns removed names."""
         gone = [name for _, name in self.kept()][:-1][:1]
         for name in gone:
             self._files.unlink(os.path.join(self.path, name))
         return gone
 
     def trim(self, bytes_max: int) -> list[str]:
-        """Remove the oldest until all fit, never the newest. Returns the names removed."""
+        """Remove the oldest captures until all fit, never the newest. Returns removed names."""
         gone: list[str] = []
         while self._used_bytes() > bytes_max and (oldest := self.drop_oldest()):
             gone += oldest

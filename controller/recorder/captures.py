@@ -1,4 +1,4 @@
-"""The captures: begun by a trip, prolonged by the next, ended in time or with the run."""
+"""The captures: a trip begins one, a further trip prolongs it; it ends in time or with the run."""
 
 import contextlib
 import errno
@@ -19,33 +19,33 @@ UPDATE = "UPDATE captures SET first_sequence = ?, last_sequence = ? WHERE file =
 
 
 class Captures:
-    """The captures; at most one grows. A failure is tried again, and named once."""
+    """All captures; at most one grows. A failed write is tried again, and reported once."""
 
     def __init__(
         self, folder: Folder, archive: Archive, limits: Limits, say: Callable[[str], object]
     ):
-        """archive: keeps the table; say: tells the operator."""
+        """archive: keeps the table; say: gives a line to the operator."""
         self._folder, self._archive, self._limits, self._say = folder, archive, limits, say
         self._run: Run | None = None
         self._before, self._after_ticks = Before(0), 0
-        self._noted: tuple[str, int] | None = None  # (name, end) of a transaction under way
+        self._noted: tuple[str, int] | None = None  # (name, end) in a transaction under way
         self._synced_us = 0
-        self._retry_us: int | None = None  # set while the growing one cannot be written
-        # (file, first, last) that the table does not know yet
+        self._retry_us: int | None = None  # set while the growing capture cannot be written
+        # (file, first, last) that are not in the table yet
         self._complete: list[tuple[str, int | None, int | None]] = []
         self._drop()
 
     def _drop(self) -> None:
-        """No capture grows."""
+        """Note that no capture grows."""
         self._capture: Capture | None = None
-        self._name, self._end = "", 0  # of the growing one: file, its last sequence
-        self._resumed: int | None = None  # first sequence of one that another process began
-        self._gave_way = False  # an old one was removed for the growing one already
+        self._name, self._end = "", 0  # of the growing capture: its file, its last sequence
+        self._resumed: int | None = None  # first sequence of a capture begun by another process
+        self._gave_way = False  # an old capture was removed to make room for the growing one
 
     # -- the run
 
     def open(self, run: Run, goes_on: bool) -> int | None:
-        """Begin a run. Returns the sequence to begin at for a capture that goes on, or None."""
+        """Begin a run. Returns the sequence from which a resumed capture goes on, or None."""
         self._run = run
         before_ticks, self._after_ticks = (
             p.ticks(seconds * 1000, run.tick_ms)
@@ -67,7 +67,7 @@ class Captures:
         return pending["first"]
 
     def _adopt(self, name: str) -> None:
-        """Another process's capture that cannot go on: finished as it is."""
+        """Finish another process's capture as it is, because it cannot go on."""
         try:
             found = self._folder.adopt(name)
             if found:
@@ -76,17 +76,17 @@ class Captures:
             self._say(f"capture {name} could not be finished: {error.strerror}")
 
     def take(self, frame: Frame, tick: int) -> None:
-        """Every frame, in order."""
+        """Take each frame, in order."""
         self._before.add(frame, frame.kind == KEYFRAME, tick)
         if self._capture is None or self._resumed is not None and frame.sequence < self._resumed:
             return
         if frame.sequence <= self._end and not self._capture.add(frame.sequence, frame.raw):
-            self._end = frame.sequence - 1  # as large as a capture may become
+            self._end = frame.sequence - 1  # the capture has its largest size
 
     # -- trips
 
     def note(self, trips: list[int]) -> Also | None:
-        """Argument `also` of Database.write: the capture of these trips, and how it goes on."""
+        """Argument `also` for Database.write: notes the capture of these trips, and its end."""
         self._noted = None
         if not trips:
             return None
@@ -95,7 +95,7 @@ class Captures:
             numbers = [values[0] for values, _ in stored if values[6] == "trip"]
             name = self._name or f"trip_{numbers[0]}.journal"
             known = (self._resumed, self._capture and self._capture.first, self._before.first)
-            first = next((each for each in known if each is not None), None)  # 0 is one too
+            first = next((each for each in known if each is not None), None)  # may be 0
             end = max(max(trips) + self._after_ticks, self._end)
             self._noted = name, end
             connection.executemany(INSERT, [(number, first, end, name) for number in numbers])
@@ -108,7 +108,7 @@ class Captures:
         return also
 
     def begin(self, trips: list[int]) -> None:
-        """The transaction is durable: the capture begins, or goes on for longer."""
+        """The transaction is durable: begin the capture, or let it go on for longer."""
         if not trips or self._noted is None or self._run is None:
             return
         self._name, self._end = self._noted
@@ -118,7 +118,7 @@ class Captures:
                 self._capture.add(sequence, raw)
 
     def work(self, now_us: int) -> None:
-        """Write a bounded piece; finish what is complete; keep the table and the folder in step."""
+        """Write a bounded piece, finish complete captures, and update table and folder."""
         if self._retry_us is not None and now_us < self._retry_us:
             return
         with self._trying(now_us):
@@ -131,17 +131,17 @@ class Captures:
 
     @contextlib.contextmanager
     def _trying(self, now_us: int) -> Iterator[None]:
-        """A failed write is tried again. The oldest capture is removed to make room."""
+        """Context in which a failed write is tried again. The oldest capture gives its room."""
         try:
             yield
         except DatabaseError:
-            self._retry_us = now_us + RETRY_US  # the writer of events says so
+            self._retry_us = now_us + RETRY_US  # the writer of events reports it
         except OSError as error:
             if self._retry_us is None:
                 self._say(f"capture {self._name}: {error.strerror}; it is tried again")
             self._retry_us = now_us + RETRY_US
             if error.errno in (errno.ENOSPC, errno.EDQUOT) and not self._gave_way:
-                self._gave_way = True  # once: another program that fills the disk costs only one
+                self._gave_way = True  # only once, because another program may fill the disk
                 self._complete += [(gone, None, None) for gone in self._folder.drop_oldest()]
 
     def _grow(self, capture: Capture, now_us: int) -> None:
@@ -156,7 +156,7 @@ class Captures:
             self._finish(capture)
 
     def end_of_run(self, now_us: int) -> None:
-        """The journal the frames came from has ended, and the capture with it."""
+        """End the capture, because the journal with its frames has ended."""
         if self._capture is not None:
             with self._trying(now_us):
                 self._finish(self._capture)
@@ -168,7 +168,7 @@ class Captures:
         self._drop()
 
     def _update(self, name: str, first: int | None, last: int | None) -> None:
-        """Tell the table of a complete capture, or one that is gone (first: None); trim."""
+        """Put a complete capture into the table, or one that is gone (first: None). Then trim."""
 
         def also(connection: sqlite3.Connection, _: object) -> None:
             if first is None:
@@ -182,7 +182,7 @@ class Captures:
         self._complete += [(each, None, None) for each in gone]
 
     def close(self) -> None:
-        """End; a growing capture is durable as far as it is written."""
+        """End. A growing capture is durable as far as it is written."""
         if self._capture is not None:
             with self._trying(0):
                 self._capture.flush()

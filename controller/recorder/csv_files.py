@@ -1,4 +1,4 @@
-"""The record as CSV files, a piece at a time, and files that are there whole or not at all."""
+"""The record as CSV files, in pieces. A file is written as a whole, or not at all."""
 
 import contextlib
 import csv
@@ -26,7 +26,7 @@ PARTIAL = ".partial"
 
 
 def utc_text(utc_us: int) -> str:
-    """2026-03-14T02:07:31.340000Z of microseconds since 1970; empty for a value that is no time."""
+    """Microseconds since 1970 as 2026-03-14T02:07:31.340000Z; "" for a value that is no time."""
     if type(utc_us) is not int or not 0 <= utc_us < UTC_US_MAX:
         return ""
     found = EPOCH + timedelta(microseconds=utc_us)
@@ -34,17 +34,17 @@ def utc_text(utc_us: int) -> str:
 
 
 def moment_us(text: str) -> int:
-    """Microseconds since 1970 of an ISO time, UTC unless it has an offset. ValueError."""
+    """Microseconds since 1970 of an ISO time, which is UTC unless it has an offset. ValueError."""
     found = datetime.fromisoformat(text)
     try:
         found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except OverflowError:  # its offset moves it out of the years that there are
+    except OverflowError:  # the offset moves it out of the allowed years
         raise ValueError(text) from None
     return (found - EPOCH) // timedelta(microseconds=1)
 
 
 def pieces(connection: sqlite3.Connection, what: str, from_us: int, to_us: int) -> Iterator[bytes]:
-    """Bytes of the CSV file of one of TABLES, with a heading and a column `utc` in front."""
+    """The bytes of the CSV file of one of TABLES, with a heading and a column `utc` in front."""
     columns = TABLES[what]
     utc_at = columns.index("utc_us")
     rows = connection.execute(
@@ -62,19 +62,19 @@ def _plain(value: object) -> object:
 
 def _lines(rows: Iterable[tuple]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)  # RFC 4180: what spreadsheets read
+    csv.writer(text, lineterminator="\r\n").writerows(rows)  # RFC 4180, which spreadsheets read
     return text.getvalue().encode("utf-8")
 
 
 def file_pieces(path: str) -> Iterator[bytes]:
-    """Bytes of a file. Raises OSError."""
+    """The bytes of a file. Raises OSError."""
     with open(path, "rb", opener=regular_file.opener) as file:
         while piece := file.read(COPY_BYTES):
             yield piece
 
 
 def write_whole(directory: str, name: str, content: Iterable[bytes], files: Files = os) -> str:
-    """A file of these pieces, whole and durable, or none. Returns its path. Raises OSError."""
+    """Write a whole and durable file of these pieces, or none. Returns its path. OSError."""
     path = os.path.join(directory, name)
     try:
         durable.put(path, PARTIAL, content, 0o644, files)
@@ -82,7 +82,7 @@ def write_whole(directory: str, name: str, content: Iterable[bytes], files: File
         with contextlib.suppress(OSError):
             files.unlink(path + PARTIAL)
         raise
-    # some file systems of sticks cannot; the file itself is durable
+    # some file systems on USB sticks cannot do this; the file itself is durable
     with contextlib.suppress(OSError):
         durable.sync_directory(directory, files)
     return path

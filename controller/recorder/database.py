@@ -1,6 +1,7 @@
-"""The database of the recorder: one transaction at a time. WAL with synchronous=FULL: what `write`
-has taken survives a power cut. A checkpoint runs only beside a commit without an event. Pages of
-the file, log and cache are bounded.
+"""The database of the recorder, written by one transaction after the other.
+
+It uses WAL with synchronous=FULL, so what `write` has stored survives a power cut. A checkpoint
+runs only with a commit without events. The pages of file, log and cache are bounded.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ CREATE TABLE meta(key TEXT PRIMARY KEY, value);
 CREATE TABLE links(id INTEGER PRIMARY KEY, previous BLOB);
 CREATE INDEX events_by_kind ON events(kind, id);
 """
-# added to a database of before as well
+# also added to an older database that lacks it
 TABLE_BANDS = f"CREATE TABLE bands(uptime_ms INTEGER, utc_us INTEGER, {', '.join(COLUMNS)})"
 EVENT_COLUMNS = ", ".join(chain.COLUMNS) + ", hash"
 INSERT_EVENT = f"{{}} INTO events({EVENT_COLUMNS}) VALUES ({', '.join('?' * 11)})"
@@ -41,7 +42,7 @@ LOG_BYTES, CHECKPOINT_BYTES = 4 << 20, 1 << 20
 
 
 class DatabaseError(Exception):
-    """The database takes nothing; one line. `damaged`: its content is wrong; `full`: no room."""
+    """The database stores nothing. One line. `damaged`: its content is wrong; `full`: no room."""
 
     def __init__(self, path: str, error: object):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -51,7 +52,7 @@ class DatabaseError(Exception):
 
 
 def _columns(connection: sqlite3.Connection) -> list:
-    """[(table, column)] as bytes, in order: a damaged name is no text."""
+    """[(table, column)] in order, as bytes, because a damaged name may be no text."""
     return connection.execute(
         "SELECT CAST(tables.name AS BLOB), CAST(columns.name AS BLOB) FROM sqlite_master tables, "
         "pragma_table_info(tables.name) columns WHERE tables.type = 'table' ORDER BY 1, cid"
@@ -59,15 +60,16 @@ def _columns(connection: sqlite3.Connection) -> list:
 
 
 def own_columns() -> list:
-    """The same of a database that is made here."""
+    """The same list for a new database."""
     with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(TABLES + TABLE_BANDS)
         return _columns(connection)
 
 
 def _close_to_others(path: str) -> None:
-    """Let only the service's user open the database (OSError): the lock of a reader on its bytes
-    would stop the recorder. An index that others could open is made anew, or their lock stays.
+    """Let only the user of this service open the database (OSError), because a reader's lock on its
+    bytes would stop the recorder. An index that others could open is made again, because their
+    lock would remain.
     """
     if not os.path.exists(path):
         os.close(regular_file.opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -80,7 +82,7 @@ def _close_to_others(path: str) -> None:
 
 
 class Row(NamedTuple):
-    """One event as it is to be stored, without its number and hash."""
+    """One event in the form to be stored, without number and hash."""
 
     sequence: int | None
     uptime_ms: int
@@ -94,10 +96,10 @@ class Row(NamedTuple):
 
 
 class Database:
-    """The one writer. `head_id`, `head`: number and hash of the newest event."""
+    """The only writer. `head_id`, `head`: number and hash of the newest event."""
 
     def __init__(self, path: str, bytes_max: int):
-        """Opens the file or makes it; raises DatabaseError, OSError."""
+        """Open the file, or make it. Raises DatabaseError, OSError."""
         self.path = path
         self._connection: Any = None  # a sqlite3.Connection once the file is open
         try:
@@ -105,7 +107,7 @@ class Database:
         except (sqlite3.Error, ValueError, TypeError) as error:
             self.close()
             failure = DatabaseError(path, error)
-            # SQLITE_ERROR is of a statement; these are right, so the form of the file is not.
+            # SQLITE_ERROR means a wrong statement. These are right, so the file's form is wrong.
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
             failure.damaged |= code == sqlite3.SQLITE_ERROR
             raise failure from None
@@ -132,7 +134,7 @@ class Database:
             self._connection.executescript(
                 f"BEGIN; {TABLES} INSERT INTO meta VALUES ('schema', '{SCHEMA}'); COMMIT;"
             )
-        # others beside them, as of ANALYZE, do no harm
+        # further tables, as ANALYZE makes them, do no harm
         lacking = set(own_columns()) - set(_columns(self._connection))
         if lacking and lacking == {each for each in own_columns() if each[0] == b"bands"}:
             run(TABLE_BANDS)
@@ -146,19 +148,19 @@ class Database:
         self._pages_max = bytes_max // PAGE_BYTES
 
     def meta(self, key: str) -> Any:
-        """Value of a key, or None."""
+        """The value of a key, or None."""
         row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return None if row is None else json_text.loads(row[0])
 
     def is_there(self) -> bool:
-        """False when the file has been taken away or replaced under the recorder."""
+        """False if the file was removed or replaced while the recorder used it."""
         try:
             return os.stat(self.path).st_ino == self.inode
         except OSError:
             return False
 
     def holds(self, number: int, head: bytes) -> bool:
-        """True if the chain goes on from this event, kept or removed. DatabaseError."""
+        """True if the chain contains this event, or goes on from it. Raises DatabaseError."""
         statement = (
             "SELECT 1 FROM events WHERE id = ? AND hash = ? "
             "UNION ALL SELECT 1 FROM links WHERE id = ? AND previous = ?"
@@ -175,8 +177,8 @@ class Database:
         also: Also | None = None,
         minutes: Iterable[tuple] = (),
     ) -> Stored:
-        """One durable transaction, with the further statements of `also`. Returns the events as
-        stored. DatabaseError: nothing of it is stored.
+        """Store one durable transaction, with the further statements of `also`. Returns the events
+        as stored. DatabaseError: nothing of it is stored.
         """
         head_id, head = self.head_id, self.head
         stored: Stored = []
@@ -217,13 +219,13 @@ class Database:
         run("COMMIT")
 
     def _roll_back(self) -> None:
-        # nothing was committed; the next transaction finds out
+        # nothing was committed; if this fails, the next transaction detects it
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
     def query(self, statement: str, values: Sequence = ()) -> list[tuple]:
-        """Rows of a SELECT. Raises DatabaseError."""
+        """The rows of a SELECT. Raises DatabaseError."""
         try:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
@@ -236,17 +238,17 @@ class Database:
         return count - free, count, self._pages_max
 
     def give_back(self, pages: int) -> None:
-        """Return free pages to the file system: after a limit was lowered."""
+        """Return free pages to the file system, after a limit was lowered."""
         self.query(f"PRAGMA incremental_vacuum({pages})")
 
     def tidy(self, log_bytes_max: int) -> None:
-        """Move a grown log into the file; a reader may hold it up. DatabaseError."""
+        """Move a large log into the file. A reader may hold this up. Raises DatabaseError."""
         with contextlib.suppress(OSError):
             if os.stat(self.path + "-wal").st_size >= log_bytes_max:
                 self.query("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
-        """Close the file; what was committed is there."""
+        """Close the file. What was committed stays."""
         if self._connection is not None:
             with contextlib.suppress(sqlite3.Error):  # a damaged file
                 self._connection.close()

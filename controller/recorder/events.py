@@ -1,7 +1,7 @@
-"""Events, found by comparing each frame with the one before: the same frames give the same events.
+"""Events, found by comparing each frame with the last one: equal frames give equal events.
 
-A row that takes power away is a trip; one that only reduces it or warns is a limit or a note. The
-binding limit and the reason that inhibits a start are events once they have held for HELD_MS.
+A row that takes power away is a trip. A row that only reduces power or warns is a limit or a note.
+Binding limit and start inhibit become events only after they have held for HELD_MS.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -34,7 +34,7 @@ REDUCING = (
 
 
 class Event(NamedTuple):
-    """One event before it has a number, a time and a hash; sequence: of its frame, or None."""
+    """One event without number, time and hash. sequence: of its frame, or None."""
 
     sequence: int | None
     kind: str
@@ -44,12 +44,12 @@ class Event(NamedTuple):
 
 
 def event(kind: str, text: str, scope: str = CABINET, code: str = "") -> Event:
-    """An Event that is of no frame, or not yet."""
+    """An Event that has no frame, or none yet."""
     return Event(None, kind, code, scope, text)
 
 
 def row_kind(stage_id: str) -> str:
-    """TRIP, LIMIT or NOTE: what this stage does while it is active."""
+    """TRIP, LIMIT or NOTE: the effect of this stage while it is active."""
     demand = BY_ID[stage_id][matrix.S_DEMAND]
     if demand[matrix.D_PCS] or demand[matrix.D_DC] >= matrix.DC_OPEN_AT_ZERO:
         return TRIP
@@ -57,10 +57,10 @@ def row_kind(stage_id: str) -> str:
 
 
 def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[str] = ()) -> Event:
-    """Event of a stage instance that begins or ends; remark: ends its text."""
+    """The event of a stage instance that begins or ends. remark: added to its text."""
     stage_id, _, scope = instance.partition(".")
     scope = scope or CABINET
-    if stage_id not in BY_ID:  # a latch of another version of the matrix
+    if stage_id not in BY_ID:  # latched by another version of the matrix
         return event(TRIP if begins else CLEAR, f"row {instance}{remark}", scope)
     code = reasons.label(reasons.ROW + BY_ID[stage_id][matrix.S_ROW])
     name, sentence, _ = reason_words.stage_text(BY_ID[stage_id])
@@ -72,9 +72,9 @@ def row_event(instance: str, begins: bool, remark: str = "", devices: Sequence[s
 
 
 class EventFinder:
-    """Feed it every frame, in order, after it was applied to `seen`. `standing`: names of the
-    instances that are active or latched; given, those known before. new_run: the controller has
-    started: what is latched from before is an event once.
+    """Feed it every frame, in order, after it was applied to `seen`. standing: the instances that
+    were active or latched before; the attribute has the present ones. new_run: the controller has
+    just started, so each old latch becomes an event once.
     """
 
     def __init__(self, seen: Snapshot, standing: Iterable[str] = (), new_run: bool = False):
@@ -84,7 +84,7 @@ class EventFinder:
         header = seen.reader.header
         held_ticks = p.ticks(HELD_MS, header["safety_image"][p.H_TICK_MS])
         self._binding, self._inhibit = Held(held_ticks), Held(held_ticks)
-        self._values: dict[object, Any] = {}  # what each watched value was in the frame before
+        self._values: dict[object, Any] = {}  # {what is watched: its value in the last frame}
         self._heard = heard.OfFrames(header["safety_image"], seen.layout)
         self._devices = header.get("devices", ())
         self._source_names = header.get("source_names", ())
@@ -98,7 +98,7 @@ class EventFinder:
         )
 
     def feed(self, frame: Frame) -> list[Event]:
-        """Events of this frame."""
+        """The events of this frame."""
         self._heard.feed(frame, self.seen.inp)
         found = [
             *self._rows(),
@@ -118,7 +118,7 @@ class EventFinder:
         return [each._replace(sequence=frame.sequence) for each in found]
 
     def _before(self, name: object, now: Any, first: Any = None) -> Any:
-        """The value before it became `now`, `first` before it was known; None without a change."""
+        """The last value, `first` if there was none; None if it equals `now`."""
         before, self._values[name] = self._values.get(name, first), now
         return before if before != now else None
 
@@ -146,7 +146,7 @@ class EventFinder:
         return heard.behind(self._devices, self.seen.inp, self._heard, stage) if stage else ()
 
     def _resets(self) -> list[Event]:
-        """Resets that have ended: one that the kernel was given, one that it was not."""
+        """Resets that have ended, both those that reached the kernel and those that did not."""
         inp, out, at = self.seen.inp, self.seen.out, self._void_at
         given = (inp[s.RESET_KIND], out[s.RESET_RESULT])
         void = (0, 0) if at is None or not inp[at] else inp[at : at + len(image.VOID_RESET)]
@@ -175,7 +175,7 @@ class EventFinder:
         return found
 
     def _binding_reason(self) -> int:
-        """While no power may flow, the stop, told once, whatever a request would ask for."""
+        """The binding reason. While no power may flow, it is the stop, reported only once."""
         chain, told = self.seen.chain, self._binding.value
         binding = chain(O_BINDING_REASON)
         stops = {chain(O_LIMITS_LOW_W + 1), chain(O_LIMITS_HIGH_W + 1)} - {reasons.NONE}
@@ -195,7 +195,7 @@ class EventFinder:
         return [event(KEY, f"key switch: {'' if now else 'not '}in RUN")] if is_new else []
 
     def _operator(self, at: int) -> list[Event]:
-        """Lock-outs and their ends with the name of the person; lamp tests."""
+        """Lock-outs and their ends, with the name of the person; lamp tests."""
         lamp_test_ms, *name = self.seen.inp[at : at + len(image.OPERATOR)]
         now = (image.name_of(name), lamp_test_ms > 0)
         before = self._before("operator", now, ("", False))
@@ -210,7 +210,7 @@ class EventFinder:
         return [event(NOTE, text) for is_told, text in texts if is_told]
 
     def _approval(self, at: int) -> list[Event]:
-        """A person has approved the limit image."""
+        """An event when a person has approved the limit image."""
         name = image.name_of(self.seen.inp[at : at + len(image.APPROVED_BY)])
         now = (name, self.seen.inp[s.IMAGE_APPROVED_OK])
         before = self._before("approval", now)
@@ -220,7 +220,7 @@ class EventFinder:
         return [event(NOTE, f"limit image {crc} approved by {name}, the key out of RUN")]
 
     def _test(self) -> list[Event]:
-        """The beginning and the end of TEST mode."""
+        """Events when TEST mode begins and ends."""
         now = self.seen.inp[s.TEST_REQUEST]
         if self._before("test", now, 0) is None:
             return []
@@ -230,7 +230,7 @@ class EventFinder:
         ]
 
     def _rest(self, at: int) -> list[Event]:
-        """A person has started or stopped the cabinet; other reasons to rest have own events."""
+        """An event when a person has started or stopped the cabinet. Other stops have their own."""
         now = self.seen.inp[at]
         texts = {
             0: "a person has started it",
@@ -252,7 +252,7 @@ class EventFinder:
         return found
 
     def _schedule(self, at: int) -> list[Event]:
-        """Whose schedule is in force, and whether it acts."""
+        """An event with the source whose schedule is in force, and whether it acts."""
         now = self.seen.out[at + O_SOURCE], self.seen.out[at + O_STATE]
         if self._before("schedule", now, (0, 0)) is None:
             return []
@@ -260,7 +260,7 @@ class EventFinder:
         return [event(HINT, f"schedule: {STATES[now[1]]}", name)]
 
     def _control(self, at: int) -> list[Event]:
-        """Which source is in control."""
+        """An event with the source that is in control."""
         now = self.seen.out[at]
         if self._before("control", now, 0) is None:
             return []
@@ -271,14 +271,14 @@ class EventFinder:
 
 
 def _of(events: Callable[[int], list[Event]], at: int | None) -> list[Event]:
-    """Events of a value at this index; none if an older journal does not have the value."""
+    """The events of a value at this index; [] if an older journal does not have the value."""
     return [] if at is None else events(at)
 
 
 def _quantities(
     output_names: list[str], source_names: Sequence[str]
 ) -> list[tuple[tuple[str, str], int, int]]:
-    """((source, quantity), index of its value, of its state) of every quantity published."""
+    """[((source, quantity), index of its value, index of its state)] for all published ones."""
     at = places(output_names)
     found = []
     for index, name in enumerate(source_names):
@@ -292,7 +292,7 @@ def _quantities(
 
 
 def _reason_event(kind: str, code: int) -> Event:
-    text = "this version has no text for this code"  # of a newer version's journal
+    text = "this version has no text for this code"  # the journal is of a newer version
     if code in reason_words.TEXTS:
         name, sentence, _ = reason_words.text(code)
         text = f"{name}. {sentence}"

@@ -1,13 +1,13 @@
-"""The ring of ticks beside the record: what a grid operator's rule is judged by, for some days.
+"""The ring of ticks beside the record: the data for grid operators' rules, kept for some days.
 
-    fast/fast_0000000120.ticks     blocks 120 to 179: an hour of blocks of a minute
-    block: magic, lengths u32 x 2, hash (32 bytes), header (JSON), columns (zlib)
+fast/fast_0000000120.ticks     blocks 120 to 179: an hour of blocks of a minute block: magic,
+lengths u32 x 2, hash (32 bytes), header (JSON), columns (zlib)
 
-A column is the differences between its values as u32, the low bytes first, then the next ones. Most
-high bytes are 0, so this halves the size. The hash is SHA-256 over the hash of the block before,
-the header and the columns; the header repeats the former. A block is written once, at its end, and
-synced: a power cut costs at most a minute, and what it leaves half-written is cut off. The record
-anchors the newest hash (fast_anchor.py).
+A column holds the differences between its values as u32: first all low bytes, then all next bytes.
+Most high bytes are 0, so this order halves the size. The hash is SHA-256 over the last block's
+hash, the header and the columns; the header repeats the last block's hash. A block is written once,
+when it ends, and synced. So a power cut costs at most a minute, and a block written in part is cut
+off. The record anchors the newest hash (fast_anchor.py).
 """
 
 import contextlib
@@ -49,23 +49,23 @@ class Fast:
         say: Callable[[str], object],
         has_room: Callable[[int], bool] = lambda wanted_bytes: True,
     ) -> None:
-        """days: kept; 0: nothing is written. say: tells the operator. has_room: for so many bytes
-        beside the room that is kept for events.
+        """days: kept; 0: nothing is written. say: gives a line to the operator. has_room: True if
+        this many bytes fit beside the room that is kept for events.
         """
         self._folder, self.days, self._say = os.path.join(state_directory, FOLDER), days, say
         self._has_room = has_room
         self._rows = array("i")
         self._told = ""
         self._number, self._previous = -1, START
-        self._last = -1, -1  # inode and sequence of the newest stored frame
+        self._last = -1, -1  # (inode of the journal, sequence) of the newest stored frame
         if days:
             with self._telling():
                 self._begin()
 
     def _begin(self) -> None:
-        """Go on after the newest block; cut off what a power cut left behind it."""
+        """Go on after the newest block. Cut off a part that a power cut left after it."""
         os.makedirs(self._folder, mode=0o750, exist_ok=True)
-        newest = files(self._folder)[-2:]  # the last one may hold no whole block
+        newest = files(self._folder)[-2:]  # the last file may contain no whole block
         self._number = number_of(newest[0]) - 1 if newest else -1
         for name in newest:
             path, end = os.path.join(self._folder, name), 0
@@ -79,24 +79,24 @@ class Fast:
 
     @property
     def newest(self) -> tuple[int, str]:
-        """Number and hash of the newest block; -1 without one."""
+        """(number, hash) of the newest block; the number is -1 without a block."""
         return self._number, self._previous.hex()
 
     def has(self, inode: int, sequence: int) -> bool:
-        """A frame of a journal was stored by an earlier process."""
+        """True if an earlier process stored this frame of this journal."""
         return inode == self._last[0] and sequence <= self._last[1]
 
     def take(self, row: tuple[int, ...]) -> None:
-        """A row of COLUMNS."""
+        """Take a row of COLUMNS."""
         self._rows.extend(row)
 
     def is_due(self, tick_ms: int) -> bool:
-        """A block is full."""
+        """True if a block is full."""
         return len(self._rows) // len(COLUMNS) * tick_ms >= BLOCK_S * 1000
 
     def write(self, header: Facts) -> None:
-        """Store the rows as a block; without room they are lost, and said once. header: all but
-        number, count, columns and previous.
+        """Store the rows as a block. Without room they are lost, which is reported once. header:
+        all keys but number, count, columns and previous.
         """
         rows, self._rows = self._rows, array("i")
         if not rows or not self.days:
@@ -139,7 +139,7 @@ class Fast:
             durable.sync_directory(self._folder)
 
     def _trim(self) -> None:
-        """Remove the oldest files."""
+        """Remove the oldest files beyond the kept days."""
         names = files(self._folder)
         while len(names) > 1 and self._number - number_of(names[1]) >= self.days * BLOCKS_A_DAY:
             self._drop_oldest(names)
@@ -151,7 +151,7 @@ class Fast:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """A failed write loses its block. It is said once, as is the end of the failure."""
+        """Context in which a failed write loses its block. Begin and end are reported once."""
         try:
             yield
         except OSError as error:

@@ -1,10 +1,12 @@
-"""Anchors of the ring of ticks: so that a removed end is found, which a chain alone cannot show.
+"""Anchors of the ring of ticks. They show that its end was removed, which a chain alone cannot
+show.
 
-`meta` of the record has number and hash of the newest block, stored every 10 s. An event names both
-once a day and when the recorder ends, so that they are in the chain of events, whose head systems
-upstream keep. Another event says that the end of the ring was lost. Not found: blocks that somebody
-removes together with the key of `meta` after a power cut or a kill, if they are newer than the
-newest such event. While the recorder runs, its next block shows that others are missing.
+`meta` of the record has number and hash of the newest block, stored every 10 s. Once a day, and
+when the recorder ends, an event names both. So they are in the chain of events, whose head systems
+upstream keep. If the end of the ring is lost, an event says so.
+
+One case is not found: after a power cut or a kill, somebody removes the key of `meta` together with
+blocks newer than the last such event. While the recorder runs, its next block shows the gap.
 """
 
 import json
@@ -23,7 +25,7 @@ _SCOPE, _HASH = re.compile(r"minute (-?\d+)"), re.compile(r"[0-9a-f]{64}")
 
 
 class Anchor(NamedTuple):
-    """A block that must be in the ring, unless it is too old. who: names it."""
+    """A block that must be in the ring unless it is too old. who: where the block is named."""
 
     who: str
     number: int
@@ -31,7 +33,9 @@ class Anchor(NamedTuple):
 
 
 def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
-    """The event of a day, and of an end in order; None without a block, or between them."""
+    """The daily event, or the event of an orderly end; None if neither is due or no block
+    exists.
+    """
     number, digest = newest
     is_day = newest != before and int(number) % BLOCKS_A_DAY == 0
     if int(number) < 0 or not (is_day or is_end):
@@ -41,7 +45,7 @@ def due(before: Newest, newest: Newest, is_end: bool) -> Event | None:
 
 
 def lost(told: object, newest: Newest) -> Event | None:
-    """The event of a ring that ends before the block that was stored last; None: it does not."""
+    """The event of a ring that ends before the block that was stored last; None if it does not."""
     known = _anchor("the record", told)
     number, digest = newest
     if known is None or (known.number, known.digest) == (number, digest):
@@ -55,7 +59,7 @@ def lost(told: object, newest: Newest) -> Event | None:
 
 
 def anchors(connection: sqlite3.Connection) -> list[Anchor]:
-    """The blocks that the record names. sqlite3.Error."""
+    """The blocks that the record names. Raises sqlite3.Error."""
     found: list[Anchor] = []
     for number, kind, scope, text in connection.execute(
         "SELECT id, kind, scope, text FROM events WHERE code = ? ORDER BY id", (CODE,)

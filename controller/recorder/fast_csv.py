@@ -6,7 +6,7 @@ from controller.recorder import fast_ring
 from controller.recorder.csv_files import utc_text
 from controller.recorder.ticks import NONE
 
-# column of the ring: (name in the file, divisor)
+# {column of the ring: (name in the file, divisor)}
 COLUMNS = {
     "load_W": ("load_W", 1),
     "grid_W": ("grid_W", 1),
@@ -18,12 +18,12 @@ COLUMNS = {
 
 
 def has_ticks(folder: str, from_us: int, to_us: int) -> bool:
-    """Whether a block of the ring has ticks of that time. OSError, ValueError."""
+    """True if a block of the ring has ticks of that time. Raises OSError, ValueError."""
     return next(_between(folder, from_us, to_us), None) is not None
 
 
 def pieces(folder: str, from_us: int, to_us: int) -> Iterator[bytes]:
-    """Bytes of the file, a minute at a time. OSError, ValueError."""
+    """The bytes of the file, a minute at a time. Raises OSError, ValueError."""
     yield (",".join(["utc", *[name for name, _ in COLUMNS.values()]]) + "\r\n").encode("ascii")
     for found in _between(folder, from_us, to_us):
         values = [fast_ring.unpacked(found.columns[name]) for name in COLUMNS]

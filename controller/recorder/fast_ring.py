@@ -1,4 +1,4 @@
-"""Reading the ring of ticks: its blocks, their times, its chain. The form: fast.py."""
+"""Reads the ring of ticks: its blocks, their times, its chain. fast.py describes the form."""
 
 import contextlib
 import hashlib
@@ -20,19 +20,19 @@ FOLDER = "fast"
 NAME = re.compile(r"fast_(\d{10})\.ticks")
 HEAD = struct.Struct("<4sII32s")
 MAGIC = b"FBT\x01"
-WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # of a header
+WHOLE = "number utc_us uptime_ms tick_ms meter_ms count inode sequence".split()  # keys of a header
 BOUNDS = {"tick_ms": (1, 1000), "meter_ms": (0, 60_000), "utc_us": (0, UTC_US_MAX)}
-COUNT_MAX = 100_000  # ticks of a block: more than a minute of 1 ms
-FILE_BYTES_MAX = 64 << 20  # a file has an hour: about 2 MB
+COUNT_MAX = 100_000  # ticks in a block: more than a minute of 1 ms
+FILE_BYTES_MAX = 64 << 20  # a file contains an hour, which is about 2 MB
 MASK = (1 << 32) - 1
-SET_US = 2_000_000  # a larger difference between clock and ticks: the clock was set
-# a file system writes about so much beside each block: its last page, the inode, its journal
+SET_US = 2_000_000  # if clock and ticks differ by more than this, the clock was set
+# bytes that a file system writes beside each block: its last page, the inode, its journal
 BESIDE_BYTES = 12 << 10
 
 
 class Block(NamedTuple):
-    """A block as it is stored. header: number, utc_us and uptime_ms of its end, tick_ms, meter_ms,
-    count, inode and sequence of its last frame, columns, previous. begin, end: in the file.
+    """A block as stored. header: number; utc_us and uptime_ms of its end; tick_ms; meter_ms; count;
+    inode and sequence of its last frame; columns; previous. begin, end: places in the file.
     """
 
     header: dict[str, Any]
@@ -42,7 +42,7 @@ class Block(NamedTuple):
     end: int
 
     def columns(self) -> dict[str, bytes]:
-        """The columns, for `unpacked`. ValueError, zlib.error."""
+        """The columns, in the form for `unpacked`. Raises ValueError, zlib.error."""
         size, names = 4 * self.header["count"], self.header["columns"]
         content = zlib.decompressobj().decompress(self.packed, size * len(names))
         if len(content) != size * len(names):
@@ -51,7 +51,7 @@ class Block(NamedTuple):
 
 
 def _mixed(content: bytes) -> bytes:
-    """Differences as u32 again."""
+    """The differences as u32, with their bytes together again."""
     count, mixed = len(content) // 4, bytearray(len(content))
     for at in range(4):
         mixed[at::4] = content[at * count : (at + 1) * count]
@@ -68,19 +68,19 @@ def unpacked(column: bytes) -> array:
 
 
 def number_of(name: str) -> int:
-    """Number of the first block of a file."""
+    """Number of the first block in a file of this name."""
     return int(name[5:15])
 
 
 def files(folder: str) -> list[str]:
-    """Names of the files of a ring, oldest first; [] without a folder."""
+    """Names of the files of a ring, oldest first; [] if the folder is missing."""
     with contextlib.suppress(FileNotFoundError):
         return sorted(filter(NAME.fullmatch, os.listdir(folder)))
     return []
 
 
 def blocks_of(path: str) -> Iterator[Block]:
-    """The whole blocks of a file; what is damaged between them is left out. OSError."""
+    """The whole blocks of a file. Damaged parts between them are left out. Raises OSError."""
     data = regular_file.read(path, FILE_BYTES_MAX)
     at = data.find(MAGIC)
     while at >= 0:
@@ -91,7 +91,7 @@ def blocks_of(path: str) -> Iterator[Block]:
 
 
 def _block_at(data: bytes, begin: int) -> Block | None:
-    """The block that begins here; None: it is not whole."""
+    """The block that begins here; None if it is not whole."""
     if begin + HEAD.size > len(data):
         return None
     _, head_bytes, packed_bytes, digest = HEAD.unpack_from(data, begin)
@@ -112,8 +112,8 @@ def _block_at(data: bytes, begin: int) -> Block | None:
 
 
 class Placed(NamedTuple):
-    """A block with its columns and the UTC, us, of its first tick. elapsed: ticks before each one.
-    follows: no tick is missing after the block before.
+    """A block with its columns, and the UTC (us) of its first tick. elapsed: ticks since the last
+    frame, for each frame. follows: no tick is missing between this block and the last one.
     """
 
     block: Block
@@ -124,9 +124,11 @@ class Placed(NamedTuple):
 
 
 def placed(folder: str) -> Iterator[Placed]:
-    """The blocks of a ring. One goes on from the block before if no frame is missing between them,
-    because the wall clock is read once a block and is less even than the ticks. A difference above
-    SET_US shows that the clock was set: the block then has the new time. OSError, ValueError.
+    """The blocks of a ring, with their times. Raises OSError, ValueError.
+
+    A block's time goes on from the last block if no frame is missing between them, because the
+    ticks are more regular than the wall clock, which is read once a block. If both differ by more
+    than SET_US, the clock was set, and the block has the new time.
     """
     end_us, follows = 0, (0, -1)
     for name in files(folder):
@@ -160,8 +162,8 @@ def _placed(block: Block, end_us: int, follows: tuple[int, int]) -> Placed:
 
 
 class Ring(NamedTuple):
-    """Findings of a check of the ring. times_us: UTC of the first and the last block; breaks: one
-    line each.
+    """The result of checking a ring. times_us: UTC of the first and of the last block; breaks: one
+    line for each fault.
     """
 
     blocks: int
@@ -171,17 +173,17 @@ class Ring(NamedTuple):
 
     @property
     def day_bytes(self) -> float:
-        """Written to the flash in a day, with what the file system writes beside."""
+        """Bytes written to the flash in a day, including those of the file system."""
         return (self.stored_bytes / max(1, self.blocks) + BESIDE_BYTES) * BLOCKS_A_DAY
 
 
 def verify(folder: str, anchors: Sequence[Anchor] = ()) -> Ring:
-    """Check the chain of a ring, and the blocks that the record names. OSError."""
+    """Check the chain of a ring, and the blocks that the record names. Raises OSError."""
     count, stored, breaks = 0, 0, list[str]()
     times_us: list[int] = []
     named, oldest, newest = {each.number for each in anchors}, None, -1
     digests: dict[int, str] = {}
-    before: tuple[int, str] | None = None  # number and hash that the next block must name
+    before: tuple[int, str] | None = None  # (number, hash) to which the next block must refer
     for name in files(folder):
         path, end = os.path.join(folder, name), 0
         for block in blocks_of(path):

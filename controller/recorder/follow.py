@@ -1,6 +1,8 @@
-"""Follows the journals of a controller from run to run: every frame once, and the loss counted. A
-start keeps the file before as `journal.previous`. A position says how far a file was read: its
-inode, the last sequence, and a keyframe with its CRC, because another file may get the inode.
+"""Follows the journals of a controller from run to run. It takes each frame once and counts losses.
+
+At a start the controller keeps the last file as `journal.previous`. A position says how far a file
+was read: its inode, the last sequence, and a keyframe with its CRC, because a new file may get an
+old inode.
 """
 
 import contextlib
@@ -17,12 +19,12 @@ NAMES = ("journal.previous", "journal")  # oldest first
 
 
 class Run:
-    """One journal file being read: `seen` is its image after each frame that `frames` yields;
-    `position`: where another process may go on; `changed_utc_us`: of this name.
+    """One journal file that is read. `seen`: its image after each frame that `frames` yields;
+    `position`: where another process may go on; `changed_utc_us`: when the file got this name.
     """
 
     def __init__(self, path: str):
-        """Raises JournalError when it is no journal, or not of this version."""
+        """Raises JournalError if the file is no journal, or of another version."""
         try:
             found = os.stat(path)
             self.inode, self.changed_utc_us = found.st_ino, found.st_ctime_ns // 1000
@@ -33,13 +35,13 @@ class Run:
             raise other_version(path, error) from None
         self.reader = self.seen.reader
         self.tick_ms = self.reader.header["safety_image"][p.H_TICK_MS]
-        self.tick = 0  # elapsed ticks of the frames taken
+        self.tick = 0  # elapsed ticks in all frames taken
         self._keyframe: tuple[int, int] | tuple[None, None] = (None, None)
         self._lost = 0
 
     @property
     def position(self) -> dict:
-        """Where the next frame will be, for `resume`."""
+        """The place of the next frame, in the form for `first`."""
         return {
             "inode": self.inode,
             "sequence": self.seen.sequence,
@@ -48,7 +50,7 @@ class Run:
         }
 
     def is_at(self, position: dict | None) -> bool:
-        """True when the position lies in this file (or lay there before the ring went round)."""
+        """True if the position lies in this file, or lay there before the ring went round."""
         newest = self.reader.newest()
         if not position or position["inode"] != self.inode:
             return False
@@ -60,7 +62,7 @@ class Run:
         return found is None or (found.sequence, crc32(found.raw)) == told
 
     def frames(self) -> Iterator[Frame]:
-        """Yields the frames that are new, each once it is applied to `seen`."""
+        """Yield each new frame after applying it to `seen`."""
         for frame in self.seen.follow():
             self.tick += frame.elapsed_ticks
             if frame.kind == KEYFRAME:
@@ -68,13 +70,13 @@ class Run:
             yield frame
 
     def take_lost(self) -> int:
-        """How many frames were lost since the last time this was asked."""
+        """Number of frames lost since the last call."""
         lost = self.reader.lost + self.seen.skipped - self._lost
         self._lost += lost
         return lost
 
     def unread(self, earlier: int | None) -> int:
-        """Frames of an ended run that are gone untaken. earlier: taken by an earlier recorder."""
+        """Frames of an ended run that nobody took. earlier: last one that a recorder took."""
         taken = [each for each in (self.seen.sequence, earlier) if each is not None]
         return max(0, (self.reader.newest() or 0) - max(taken, default=-1))
 
@@ -90,7 +92,7 @@ class Follower:
         self._paths = [os.path.join(run_directory, name) for name in NAMES]
 
     def first(self, position: dict | None) -> tuple[Run | None, bool]:
-        """(run to begin with or None, whether it goes on at the position)."""
+        """(first run to read or None, True if it goes on at the position)."""
         runs = [run for run in map(_opened, self._paths) if run is not None]
         at = [run for run in runs if run.is_at(position)]
         chosen = next(iter(at or runs), None)
@@ -100,16 +102,16 @@ class Follower:
         return chosen, bool(at)
 
     def after(self, run: Run) -> Run | None:
-        """The run that follows a finished one, or None while it is the newest."""
+        """The run after a finished one; None while the finished one is the newest."""
         older, newest = map(_inode, self._paths)
         if newest in (None, run.inode):
             return None
-        # two starts since: the one in between is there still
+        # after two starts, the run in between is still there as the previous one
         between = None if older in (None, run.inode) else _opened(self._paths[0])
         return between or _opened(self._paths[1])
 
     def is_newest(self, run: Run) -> bool:
-        """True while the controller, if any, writes into this file."""
+        """True if a controller that runs writes into this file."""
         return _inode(self._paths[-1]) == run.inode
 
 

@@ -2,7 +2,7 @@
 
 
 class Held:
-    """A value that counts once it has held for some ticks; `value` is the last that counted."""
+    """A value that counts once it has held for some ticks. `value`: the last one that counted."""
 
     def __init__(self, wanted_ticks: int):
         self.value: int | None = None

@@ -1,5 +1,7 @@
-"""Events of refused hints and changed keys, from the loop's counters, once a second. The first
-refusal is an event at once, all within REPEAT_US after it one more: a flood fills no record.
+"""Events of refused hints and changed keys, from the loop's counters, once a second.
+
+The first refusal is an event at once. All refusals within the next REPEAT_US are one more event, so
+that many refusals do not fill the record.
 """
 
 import contextlib
@@ -15,7 +17,7 @@ STRANGE = ("wrong_length", "wrong_magic", "unknown_source")
 
 
 class Tally:
-    """A counter that only grows, or begins anew at 0; `due`: what is new, each REPEAT_US."""
+    """A counter that only grows, or restarts at 0. `due`: its new counts, once in REPEAT_US."""
 
     def __init__(self) -> None:
         self._seen: int | None = None
@@ -23,7 +25,7 @@ class Tally:
         self._untold = 0
 
     def due(self, count: int, now_us: int) -> int:
-        """How many are new and due now, 0 for none; the first look counts as known."""
+        """Number of new counts that are due now, or 0. The first call only notes the counter."""
         if self._seen is not None:
             self._untold += count - self._seen if count >= self._seen else count
         self._seen = count
@@ -34,7 +36,7 @@ class Tally:
 
 
 class HintWatch:
-    """`look` as often as you like; a list of Event."""
+    """Call `look` often; it returns a list of Event."""
 
     def __init__(self, run_directory: str):
         self._path = os.path.join(run_directory, "hints.stats")
@@ -43,12 +45,12 @@ class HintWatch:
         self._fingerprints: dict[str, int] = {}
 
     def look(self, now_us: int) -> list[Event]:
-        """Events since the last look, none before LOOK_US have passed."""
+        """Events since the last look; [] until LOOK_US have passed."""
         if now_us < self._due_us:
             return []
         self._due_us = now_us + LOOK_US
         found = None
-        with contextlib.suppress(ValueError):  # a file that is just being made anew
+        with contextlib.suppress(ValueError):  # the file is just being replaced
             found = hint_statistics.read(self._path)
         if found is None:
             return []
@@ -67,7 +69,7 @@ class HintWatch:
         events: list[Event] = []
         count = self._due(name, source["refused"] + source["bad_mac"], now_us)
         if count:
-            # else one that was taken has come after it
+            # a smaller code means that a hint was taken after the refusal
             is_why = source["last_code"] >= hint_codes.WRONG_LENGTH
             why = f" {hint_codes.text(source['last_code'])[1]}" if is_why else ""
             events.append(event(HINT, f"refused: {count} of {name}.{why}", name, "REFUSED"))

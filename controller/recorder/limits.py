@@ -1,4 +1,4 @@
-"""How much the recorder may keep: each with its range."""
+"""How much the recorder may keep: each limit with its range."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class Limits(NamedTuple):
     fast_days: int = 7
 
 
-# name: (low, high, what it is)
+# {name: (lowest, highest, meaning)}
 RANGES = {
     "history_MB": (
         8,

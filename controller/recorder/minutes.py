@@ -1,6 +1,6 @@
-"""One row per minute of the frames: rms powers in bands of frequency, as ../state/bands.py says.
+"""One row for each minute of the frames: rms powers in bands of frequency (../state/bands.py).
 
-None stands for a band that was not observable; `observable_mHz` is the highest frequency that was.
+A band that could not be observed is None. `observable_mHz` is the highest observable frequency.
 """
 
 from controller.journal.frame import Frame
@@ -20,7 +20,7 @@ COLUMNS = tuple(
 
 
 class Minutes:
-    """Feed every frame, in order, after it was applied to `seen` (snapshot.Snapshot or alike)."""
+    """Feed it every frame, in order, after it was applied to `seen` (as snapshot.Snapshot)."""
 
     def __init__(self, seen: Snapshot):
         self._samples = Samples(seen)
@@ -28,7 +28,7 @@ class Minutes:
         self._minute: int | None = None
 
     def feed(self, frame: Frame) -> tuple | None:
-        """The row (COLUMNS) with the first frame of each minute since the start, else None."""
+        """The row (COLUMNS) at the first frame of each further minute, else None."""
         self._samples.feed(frame)
         minute = frame.sequence * self._tick_ms // MINUTE_MS
         is_new = self._minute is not None and minute > self._minute

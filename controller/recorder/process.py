@@ -1,7 +1,7 @@
-"""The recorder's one loop: new frames become events, history and captures, and durable.
+"""The recorder's only loop: it turns new frames into events, history and captures, made durable.
 
 While the disk takes nothing, frames wait in the journal, for hours, and not in memory. Each
-transaction stores a position: the next recorder goes on with the frame after it.
+transaction stores a position, after which the next recorder goes on.
 """
 
 from collections.abc import Callable
@@ -30,14 +30,14 @@ from controller.system.utc import Clocks, WallClock
 from safety import parameters as p
 
 FRAMES_A_STEP, ACTS_A_STEP = 500, 20
-SECONDS_EVERY_US = 10_000_000  # history without an event is durable after so long
+SECONDS_EVERY_US = 10_000_000  # without an event, history becomes durable after this time
 RETRY_US, QUIET_US = 1_000_000, 2_000_000
-LINES_MAX = 100  # of the last catcher, in a run of the recorder
+LINES_MAX = 100  # of the catch-all below, in a run of the recorder
 ACT_AGE_US_MAX = 86_400_000_000
 
 
 class Recorder:
-    """`step` does one poll's work. say(line): the operator's messages."""
+    """Call `step` for each poll. say(line): gives a line to the operator."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Recorder:
         say: Callable[[str], object],
         clocks: Clocks | None = None,
     ):
-        """Raises OSError or DatabaseError when there is nothing to write on."""
+        """Raises OSError or DatabaseError if nothing can be written."""
         self.limits, self._say, self.wall = limits, say, WallClock(clocks)
         self._now_us, _ = self.wall.poll()
         self.batch = Batch(self.wall, Quarters(run_directory, state_directory, say))
@@ -83,7 +83,7 @@ class Recorder:
     # -- one step
 
     def step(self) -> bool:
-        """One poll. True when more frames wait already."""
+        """Do the work of one poll. True if more frames wait."""
         self._now_us, step_us = self.wall.poll()
         if step_us:
             set_s, source = step_us / 1e6, self.wall.source
@@ -102,7 +102,7 @@ class Recorder:
         return more and self._retry_us is None
 
     def _watch(self) -> None:
-        """Events beside the frames: acts of persons, hints, proof tests."""
+        """Take events that are in no frame: acts of persons, hints, proof tests."""
         for act in self._inbox.take(ACTS_A_STEP):
             is_possible = max(0, self._now_us - ACT_AGE_US_MAX) <= act.moment_us <= self._now_us
             moment_us = act.moment_us if is_possible else self._now_us
@@ -117,7 +117,7 @@ class Recorder:
                 self.batch.add(each, now_us)
 
     def _collect(self) -> bool:
-        """Take frames; go to the next run at the end of one. True when there are more."""
+        """Take frames; at the end of a run go to the next one. True if more frames wait."""
         reading = self._reading or self._open()
         if reading is None:
             return False
@@ -138,7 +138,7 @@ class Recorder:
         found = reading.finder.feed(frame)
         second, minute = reading.seconds.feed(frame), reading.minutes.feed(frame)
         self.captures.take(frame, reading.run.tick)
-        is_again = reading.silent_until is not None  # an earlier process has read a part
+        is_again = reading.silent_until is not None  # an earlier process has read a part of it
         if self.fast.days and not (is_again and self.fast.has(reading.run.inode, sequence)):
             self.fast.take(reading.ticks.row(frame))
             reading.fast_moment_us = moment[0]
@@ -151,7 +151,7 @@ class Recorder:
         self.batch.history(second, minute, moment[0], reading.seconds)
 
     def _compare_ticks(self) -> None:
-        """The end of the ring of ticks was removed while no recorder ran: an event."""
+        """Add an event if the end of the ring of ticks was removed while no recorder ran."""
         told = self.archive.meta(fast_anchor.META) if self.fast.days else None
         if lost := fast_anchor.lost(told, self.fast.newest):
             self._say(lost.text)
@@ -175,7 +175,7 @@ class Recorder:
             self.captures.end_of_run(self._now_us)
 
     def _stopped(self, reading: Reading, moment_us: int, within_us: int | None = 0) -> None:
-        """The controller of a run writes no more."""
+        """Add the event that the controller of a run has stopped writing."""
         seen = reading.run.seen
         how = "in order" if seen.ended_in_order else "writing, and not in order"
         stop = event(events.STOP, f"the controller has stopped {how}")._replace(
@@ -187,7 +187,7 @@ class Recorder:
     # -- from run to run
 
     def _open(self) -> Reading | None:
-        """Begin the first run; a position or capture of another run is dropped. None: none."""
+        """Begin the first run, or None. A position or capture of another run is dropped."""
         position = self.archive.meta("position")
         run, goes_on = self._follower.first(position)
         if run is None:
@@ -211,7 +211,7 @@ class Recorder:
         return reading
 
     def _begin(self, run: Run, silent_until: int | None) -> tuple[Reading, int | None]:
-        """Read this run from now on; (its Reading, as of Captures.open)."""
+        """Begin to read this run. Returns (its Reading, the result of Captures.open)."""
         anchor = self.archive.meta("anchor")
         over_us = self.wall.moment_us(run.changed_utc_us)
         ended_us = None if self._follower.is_newest(run) else over_us
@@ -221,7 +221,7 @@ class Recorder:
         return self._reading, self.captures.open(run, silent_until is not None)
 
     def _next(self, reading: Reading) -> bool:
-        """The run has ended and was read: its end is an event, and the next one begins."""
+        """Go to the next run if this one has ended and was read; its end becomes an event."""
         run = self._follower.after(reading.run)
         if run is None:
             return False
@@ -231,7 +231,7 @@ class Recorder:
         newest = reading.run.seen.sequence
         if newest is not None and reading.began and not reading.quiet:
             self._stopped(reading, *reading.timeline.moment(newest))
-        if not self._store():  # captures of the run that ends must be known before it is closed
+        if not self._store():  # captures of the ended run must be in the table before it closes
             run.close()
             return False
         self.captures.end_of_run(self._now_us)
@@ -244,11 +244,11 @@ class Recorder:
     # -- making it durable
 
     def _store(self) -> bool:
-        """Commit the batch. False: it was not taken, and nothing more is read until it is."""
+        """Commit the batch. False: it was not stored, and until it is, nothing more is read."""
         batch, meta = self.batch, {**self._meta(), "proof_tests": self._proof_tests.told}
         if self.fast.days:
             meta[fast_anchor.META] = self.fast.newest
-        # so that another process does not take them again before they are removed
+        # so that another process does not take these acts again before they are removed
         if self._inbox.taken:
             meta["acts"] = list(self._inbox.taken)
         try:
@@ -272,13 +272,13 @@ class Recorder:
         return True
 
     def _meta(self) -> dict[str, Any]:
-        """Another process goes on with it: position, active and latched rows, an anchor."""
+        """What another process needs to go on: position, active and latched rows, an anchor."""
         reading = self._reading
         if reading is None or reading.run.seen.sequence is None:
             return {}
         position = reading.run.position
         if reading.silent_until is not None and position["sequence"] < reading.silent_until:
-            return {}  # still reading up to where the earlier one was
+            return {}  # not yet at the position that the earlier process had reached
         anchor = reading.timeline.anchor(position["sequence"])
         is_over = reading.run.seen.ended_in_order and reading.quiet
         return {
@@ -289,7 +289,7 @@ class Recorder:
         }
 
     def close(self) -> None:
-        """Make durable what there is, and end; a growing capture goes on with the next recorder."""
+        """Make everything durable and end. The next recorder continues a growing capture."""
         if self._reading is not None:
             self._store_ticks(self._reading, is_end=True)
         self._note("the recorder ends")

@@ -1,9 +1,10 @@
-"""Events of proof tests that come due: when rows pass 60, 30, 7 or 0 days, one for each limit,
-looked for once a minute. The record keeps what was told. The first look without a ledger records
-the day of commissioning. While the day is unknown, it tells and writes nothing.
+"""Events of proof tests that become due: one for each limit when rows reach 60, 30, 7 or 0 days.
 
-A device with another serial number, without a replacement in the ledger, is an event too. The tests
-that rest on the device are then due again.
+It looks once a minute; the record keeps what was reported. If there is no ledger, the first look
+records the day of commissioning. While the day is unknown, it reports and writes nothing.
+
+A device with a new serial number, but without a replacement in the ledger, is an event too. The
+tests that depend on the device are then due again.
 """
 
 import contextlib
@@ -24,10 +25,10 @@ RECORDER = "the recorder"
 
 
 class ProofWatch:
-    """`look` as often as you like; `told`: what another process needs to go on, for JSON."""
+    """Call `look` often. `told`: what another process needs to go on, as JSON."""
 
     def __init__(self, state_directory: str, told: Facts | None = None, run_directory: str = ""):
-        """told: of an earlier recorder. run_directory: with the serial numbers of the devices."""
+        """told: from an earlier recorder. run_directory: has the devices' serial numbers."""
         self._directory = state_directory
         self._links = os.path.join(run_directory, "links.stats")
         self._commands = os.path.join(run_directory, "command.sock")
@@ -37,7 +38,7 @@ class ProofWatch:
     def look(
         self, now_us: int, label: tuple[SupportsInt, str, int | None], header: Facts | None
     ) -> list[Event]:
-        """Events since the last look, at most each LOOK_US. label: (utc_us, source, within)."""
+        """Events since the last look, once in LOOK_US. label: (utc_us, source, uncertainty)."""
         self._due_us = now_us + LOOK_US if self._due_us is None else self._due_us
         header = header or {}
         planned = header.get("proof_tests")
@@ -53,7 +54,7 @@ class ProofWatch:
             swapped = self._swapped(label[:2], header, found)
             found = proof_tests.read(self._directory) if swapped is not None else found
         except BlockingIOError:
-            return []  # another process writes right now
+            return []  # another process is just writing the ledger
         except (OSError, proof_tests.LedgerError) as error:
             return self._trouble(plain(error, proof_tests.path_of(self._directory)))
         rows = proof_state.rows(planned, found.records, label[:2])
@@ -65,7 +66,7 @@ class ProofWatch:
     def _swapped(
         self, moment: proof_tests.Moment, header: Facts, found: proof_lines.Found
     ) -> list[Event] | None:
-        """Events of devices with another serial number than the ledger; None: all as before."""
+        """Events of devices whose serial number differs from the ledger; None if none differs."""
         ledger, told = proof_tests.Ledger(self._directory), None
         being_replaced = replacements.open_of(found.records)
         for name, serial in self._serials(header).items():
@@ -86,12 +87,12 @@ class ProofWatch:
         return told
 
     def _hold(self, unit: int) -> None:
-        """Tell the controller; one that does not run reads the ledger at its start."""
+        """Tell the controller. If it does not run, it reads the ledger when it starts."""
         with contextlib.suppress(OSError):
             operator_client.sign(self._commands, unit, True)
 
     def _serials(self, header: Facts) -> dict[str, str]:
-        """{device: its serial number} of those that report one."""
+        """{device: serial number} of the devices that report one."""
         try:
             serials = (link_statistics.read(self._links) or {}).get("serials", {})
         except OSError:
@@ -103,19 +104,19 @@ class ProofWatch:
         return {name: serial for name, serial in known.items() if name in header.get("places", {})}
 
     def _lack_of(self, found: proof_lines.Found) -> str:
-        """A line when the record that was the newest at the last look is there no more, or ""."""
+        """A line if the record that was newest at the last look is missing now, or ""."""
         head = self.told.get("head", found.head)
         if head == found.head or head in [record.hash for record in found.records]:
             return ""
         return f"the proof-test ledger lacks record {head}: it was taken away, replaced or changed"
 
     def _trouble(self, line: str) -> list[Event]:
-        """An event when the line is new and not empty."""
+        """An event if the line is new and not empty."""
         before, self.told = self.told.get("trouble", ""), {**self.told, "trouble": line}
         return [event(NOTE, line, code=CODE)] if line and line != before else []
 
     def _passed(self, rows: list[Facts]) -> list[Event]:
-        """Events of the rows whose level is higher than was told of the same due day."""
+        """Events of rows whose level is higher than last reported for the same due day."""
         before = self.told.get("rows", {})
         new: dict[int, list[str]] = {}
         now = {row["row"]: [row["due"], row["level"]] for row in rows if row["level"]}

@@ -1,18 +1,19 @@
-"""`quarters.csv`: means of quarters of an hour, for the planner: its user may not open the record.
+"""`quarters.csv`: means of quarters of an hour, for the planner, whose user may not open the
+record.
 
-The recorder keeps the last 28 days in the state directory, so that a restart of the box loses none,
-and publishes them in the run directory, for the group. The quarter that was measured first gives
-way, whatever the clock says: the clock may be set by days. A quarter that is later than the present
-one is of a clock that was ahead, or the clock is behind now. It stays aside in the state directory,
-is not published, and the next measurement of the same quarter replaces it.
+The recorder keeps the last 28 days in the state directory, so that a restart of the box loses none.
+It also publishes them in the run directory, for the group. The quarter that was measured first is
+removed first, whatever its time, because the clock may be set by days. A quarter later than the
+present one was measured while the clock was ahead, or the clock is behind now. It stays in the
+state directory, is not published, and is replaced by the next measurement of the same quarter.
 
-PV is what the balance leaves, load less battery less grid, so a generator set counts as PV. A
-balance below 0 is what the load meter does not see, and the site pays it: it counts as load.
-Without a load meter the load is grid and battery. An empty cell is unknown: less than half of the
-quarter is known. lowered_W is what schedulers report by which they have lowered the load (role
-load_cap), unknown while one of them is silent. full_Wh, charge_W and discharge_W are what the
-battery can do while the cabinet runs (able.py). ups_Wh is the energy that UPS of the load can give
-it (role load_ups). A file of an earlier version lacks the last four columns, or these five.
+PV is the rest of the balance, load minus battery minus grid, so a generator set counts as PV. A
+balance below 0 is load that the load meter does not see but the site pays for; it counts as load.
+Without a load meter the load is grid and battery. An empty cell is unknown, because less than half
+of the quarter is known. lowered_W: load that schedulers report to have lowered (role load_cap);
+unknown while one of them is silent. full_Wh, charge_W, discharge_W: what the battery can do while
+the cabinet runs (able.py). ups_Wh: energy that the load's UPS can give (role load_ups). A file of
+an earlier version lacks the last five columns, or the last six.
 """
 
 import os
@@ -25,7 +26,7 @@ from controller.system.utc import is_set
 
 FILE, BYTES_MAX = "quarters.csv", 1 << 20
 QUARTER_S, KEPT = 900, 28 * 96
-KNOWN_MIN = 450  # seconds of a quarter
+KNOWN_MIN = 450  # least known seconds in a quarter of an hour
 NUMBER_MAX = 1e10
 
 
@@ -46,30 +47,30 @@ class Quarter(NamedTuple):
 
     @property
     def able(self) -> tuple[float | None, float | None, float | None]:
-        """What the battery can do: full_Wh, charge_W, discharge_W."""
+        """What the battery can do: (full_Wh, charge_W, discharge_W)."""
         return self.full_Wh, self.charge_W, self.discharge_W
 
 
-CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # of this and of earlier versions
+CELLS = [len(Quarter._fields) - less for less in (1, 5, 6)]  # of this and two earlier versions
 HEADERS = [",".join(["utc_s", *Quarter._fields[1 : count + 1]]) for count in CELLS]
 HEADER = HEADERS[0]
 
 
 def wanted(row: Quarter) -> Quarter:
-    """The same with the load as it would have been, had no scheduler lowered it. While it is
-    unknown by how much, the load is as measured.
+    """The row with the load as it would be if no scheduler had lowered it. While lowered_W is
+    unknown, the load stays as measured.
     """
     more_W = row.lowered_W or 0.0
     return row if row.load_W is None else row._replace(load_W=row.load_W + more_W)
 
 
 class QuartersError(Exception):
-    """The file has another form; one line."""
+    """The file has another form. One line."""
 
 
 def read(path: str, doubts: list[str] | None = None) -> list[Quarter]:
     """The quarters of a file, in order of time. doubts: gets a line about what was left out.
-    QuartersError: no line is right. OSError.
+    QuartersError: no line of the file is right. OSError.
     """
     rows, line = _measured(path)
     if line and doubts is not None:
@@ -78,7 +79,7 @@ def read(path: str, doubts: list[str] | None = None) -> list[Quarter]:
 
 
 def _measured(path: str) -> tuple[dict[int, Quarter], str]:
-    """The same by number, in the order of the file, in which they were measured, and the line."""
+    """({number: quarter} in the order of measurement, the line about what was left out)."""
     data = regular_file.read(path, BYTES_MAX + 1, regular_file.link_opener)
     lines = data.decode("ascii", "replace").splitlines()
     if len(data) > BYTES_MAX or not lines or lines[0] not in HEADERS:
@@ -101,7 +102,7 @@ def _measured(path: str) -> tuple[dict[int, Quarter], str]:
 
 
 def _of_line(line: str) -> Quarter:
-    """ValueError: it is another one, or begins within a quarter of an hour."""
+    """The quarter of a line. ValueError: the line has another form or begin."""
     time, *cells = line.split(",")
     values = [float(cell) if cell else None for cell in cells]
     known = [each for each in values if each is not None]
@@ -117,7 +118,7 @@ def _line(row: Quarter) -> str:
 
 
 class Quarters:
-    """Feed it the row of each second. It writes at the end of each quarter of an hour."""
+    """Feed it the row of each second. It writes the files at the end of each quarter of an hour."""
 
     def __init__(
         self, run_directory: str, state_directory: str, say: Callable[[str], object]
@@ -131,7 +132,7 @@ class Quarters:
             self._publish()
 
     def _kept(self) -> dict[int, Quarter]:
-        """The quarters of an earlier run. The next quarter replaces what is damaged."""
+        """The quarters of an earlier run. The next quarter replaces a damaged file."""
         try:
             rows, line = _measured(self._paths[0])
             if line:
@@ -144,8 +145,8 @@ class Quarters:
             return {}
 
     def feed(self, second: Sequence, utc: SupportsInt, *beside: int | None) -> None:
-        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; beside: the last
-        five of Quarter.
+        """second: in the order of seconds.COLUMNS; utc: its label, us since 1970; beside: values of
+        the last five fields of Quarter.
         """
         if not is_set(utc):
             return
@@ -170,7 +171,7 @@ class Quarters:
         self._soc_permille = None
 
     def _end(self) -> None:
-        """Keep the finished quarter. The one that was measured first gives way."""
+        """Keep the finished quarter. If there are too many, the one measured first is removed."""
         means = [
             total / count if count >= KNOWN_MIN else None
             for total, count in zip(self._sums, self._counts)
@@ -189,7 +190,7 @@ class Quarters:
         self._publish()
 
     def _publish(self) -> None:
-        """Write both files. A failure is said once, and the record goes on."""
+        """Write both files. A failure is reported once, and the record goes on."""
         now = self._at or next(reversed(self._rows))
         past = sorted([each for at, each in self._rows.items() if at <= now])
         line = ""

@@ -1,4 +1,4 @@
-"""Reading the record while it is written, after a kill, or from a copy; never writing to it."""
+"""Reads the record while it is written, after a kill, or from a copy. It never writes to it."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ NOT_YOURS = f"only the user {SERVICE} may: put sudo -u {SERVICE} before the comm
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """A read-only connection at one moment. sqlite3.Error; FileNotFoundError if it is empty."""
+    """A read-only connection that sees one moment. sqlite3.Error; FileNotFoundError if empty."""
     if not os.path.exists(path):
         raise FileNotFoundError(2, os.strerror(2))
     if regular_file.is_none(path):
@@ -38,7 +38,7 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def _readable() -> Iterator[None]:
-    """The module cannot make its error of a damaged name that is no UTF-8."""
+    """Context for damaged names that are no UTF-8, for which sqlite3 cannot raise its own error."""
     try:
         yield
     except UnicodeDecodeError:

@@ -1,9 +1,10 @@
-"""A damaged database is put aside, and a new one begins with every event that can still be read,
-and the trips of trips.log. The chain goes on from the last published hash; an event with code
-DAMAGE says what was lost in between.
+"""Puts a damaged database aside. A new one begins with every event that can still be read, and with
+the trips of trips.log. The chain goes on from the last published hash. An event with code DAMAGE
+says what was lost between.
 
-A kill at any step loses nothing: the old one is `.rescuing` until the new one, made under a name of
-its own, is whole and in place; then it is `.damaged`, over that of the last time.
+A kill at any step loses nothing. The old database is `.rescuing` until the new one, made under
+another name, is whole and in place. Then the old one becomes `.damaged` and replaces an earlier
+one.
 """
 
 import contextlib
@@ -19,26 +20,26 @@ from controller.store import chain, durable
 from controller.system import json_text
 
 ASIDE, UNDER_WAY, NEW = ".damaged", ".rescuing", ".new"
-# meta that lets the recorder go on where it was
+# keys of meta with which the recorder goes on where it was
 STATE_KEYS = ("position", "standing", "capture", "anchor", "lifetime")
-# of these the published one is taken when it is newer
+# for these keys, the published value is used if it is newer
 PUBLISHED_KEYS = ("position", "standing", "anchor", "lifetime")
-# of the history the last day, and no more than this many bytes of the limit for each second
+# rescue only the last day of the history, and at most this many bytes of the limit per second
 SECONDS_MAX = 86_400
 BYTES_A_SECOND = 512
 
 
 def is_cut_short(path: str) -> bool:
-    """True when a rescue has ended before the new database was there: it must be done again."""
+    """True if a rescue ended before the new database existed, so that it must be repeated."""
     return os.path.exists(path + UNDER_WAY) and not os.path.exists(path)
 
 
 def settle(path: str) -> None:
-    """Give the rescued database its last name, if a kill came before. Raises OSError."""
+    """Give the rescued database its final name if a kill prevented this. Raises OSError."""
     if not os.path.exists(path):
         return
     if os.path.exists(path + UNDER_WAY):
-        _remove(path + ASIDE, "-wal", "-shm")  # of the one before: never beside this one
+        _remove(path + ASIDE, "-wal", "-shm")  # of an earlier one; they must not stay beside this
         os.replace(path + UNDER_WAY, path + ASIDE)
     _remove(path + UNDER_WAY, "-shm")
     with contextlib.suppress(FileNotFoundError):
@@ -46,7 +47,7 @@ def settle(path: str) -> None:
 
 
 def put_aside(path: str) -> None:
-    """Move the damaged files away, never over files that still wait for their rescue. OSError."""
+    """Move the damaged files away, but never over files that still wait for rescue. OSError."""
     settle(path)
     with contextlib.suppress(FileNotFoundError):
         os.replace(path, path + UNDER_WAY)
@@ -60,7 +61,9 @@ def put_aside(path: str) -> None:
 def begin_anew(
     path: str, bytes_max: int, known: "Known", damage: Callable[[int], db.Row]
 ) -> db.Database:
-    """A new database with what can be rescued. damage: its last row. OSError, DatabaseError."""
+    """A new database with all rows that can be rescued. damage: makes its last row. Raises OSError,
+    DatabaseError.
+    """
     _remove(path + NEW, "", "-wal", "-shm")
     database = db.Database(path + NEW, bytes_max)
     try:
@@ -74,7 +77,7 @@ def begin_anew(
         heads = [*newest, (0, chain.START), *([known.published] if known.published else [])]
         database.head_id, database.head = max(heads, key=lambda each: each[0])
         database.write([damage(database.head_id)])
-        # the file is whole and durable without a log beside it
+        # the file is then whole and durable without a log beside it
         database.query("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         database.close()
@@ -85,7 +88,7 @@ def begin_anew(
 
 
 class Known(NamedTuple):
-    """Facts beside the database. published: (number, hash). captures: [(number, file)]."""
+    """Facts from outside the database. published: (number, hash). captures: [(number, file)]."""
 
     trips: list
     published: tuple[int, bytes] | None
@@ -100,7 +103,7 @@ def _remove(path: str, *ends: str) -> None:
 
 
 def _old(path: str) -> sqlite3.Connection:
-    """The damaged database, for reading; an empty one where it cannot even be opened."""
+    """The damaged database, opened for reading; an empty one if it cannot be opened."""
     try:
         return sqlite3.connect(
             f"file:{quote(os.path.abspath(path))}?mode=ro", uri=True, isolation_level=None
@@ -110,7 +113,7 @@ def _old(path: str) -> sqlite3.Connection:
 
 
 def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]:
-    """Rows up to the first one that cannot be read."""
+    """Rows up to the first row that cannot be read."""
     try:
         yield from connection.execute(statement)
     except (sqlite3.Error, ValueError):
@@ -118,7 +121,7 @@ def _readable(connection: sqlite3.Connection, statement: str) -> Iterator[tuple]
 
 
 def _state(old: sqlite3.Connection, known: Known) -> Facts:
-    """Meta to go on with: of the old one, unless the head that was published is newer than that."""
+    """Meta of the old database, unless the published head is newer: then the published meta."""
     found = {}
     for key, value in _readable(old, "SELECT key, value FROM meta"):
         with contextlib.suppress(ValueError, TypeError):
@@ -134,9 +137,9 @@ def _state(old: sqlite3.Connection, known: Known) -> Facts:
 def _fill(
     connection: sqlite3.Connection, old: sqlite3.Connection, known: Known, bytes_max: int
 ) -> None:
-    """Everything that is known into the new tables; a trip that was rescued twice counts once."""
+    """Put everything known into the new tables. A trip that was rescued twice counts once."""
     run, insert = connection.execute, db.INSERT_EVENT.format("INSERT OR IGNORE")
-    # from both ends: a page in the middle must not cost what is newer
+    # from both ends, because a damaged page in the middle must not cost the newer rows
     for order in ("ASC", "DESC"):
         for row in _readable(old, f"SELECT {db.EVENT_COLUMNS} FROM events ORDER BY id {order}"):
             if isinstance(row[-1], bytes) and len(row[-1]) == len(chain.START):

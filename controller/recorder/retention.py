@@ -1,6 +1,8 @@
-"""Keeping the database within its size: the oldest seconds go first, then events but trips, trips
-last, a small piece at a time, because an event must not wait. The hash before the next kept event
-moves to `links`; an event with code RETENTION says up to which number some may be missing.
+"""Keeps the database within its size. The oldest seconds are removed first, then events other than
+trips, then trips. It removes a small piece at a time, because an event must not wait.
+
+The hash before the next kept event moves to `links`. An event with code RETENTION says up to which
+number events may be missing.
 """
 
 import sqlite3
@@ -9,9 +11,9 @@ from collections.abc import Callable
 from controller.recorder.database import Database, Row
 from controller.store import chain
 
-Label = Callable[[str, str, str, str], Row]  # (kind, code, scope, text), now
+Label = Callable[[str, str, str, str], Row]  # (kind, code, scope, text) -> Row of this moment
 FILL_PERCENT_MAX = 90
-SECONDS_KEPT_MIN = 3600  # events give way before the last hour does
+SECONDS_KEPT_MIN = 3600  # events are removed before the last hour of seconds is
 SECONDS_A_PIECE, EVENTS_A_PIECE, PAGES_A_PIECE = 3600, 500, 256
 DELETE_HISTORY = tuple(
     f"DELETE FROM {table} WHERE rowid < (SELECT min(rowid) FROM {table}) + {rows}"
@@ -20,12 +22,12 @@ DELETE_HISTORY = tuple(
 
 
 def due(database: Database, events_max: int) -> str | None:
-    """The kind of rows that must give way now: "seconds", "events", "trips" or None."""
+    """The kind of rows that must be removed now: "seconds", "events", "trips" or None."""
     used, _, allowed = database.pages()
     others = count(database, "kind <> 'trip'")
     if used * 100 <= allowed * FILL_PERCENT_MAX:
         return "events" if others > events_max else None
-    # this table loses only its oldest rows: no need to count them
+    # this table loses only its oldest rows, so it need not be counted
     seconds = database.query("SELECT coalesce(max(rowid) - min(rowid) + 1, 0) FROM seconds")[0][0]
     if seconds > SECONDS_KEPT_MIN:
         return "seconds"
@@ -33,12 +35,12 @@ def due(database: Database, events_max: int) -> str | None:
 
 
 def count(database: Database, condition: str) -> int:
-    """How many events fulfil a condition."""
+    """Number of events that meet a condition."""
     return database.query(f"SELECT count(*) FROM events WHERE {condition}")[0][0]
 
 
 def drop_events(database: Database, label: Label, trips: bool) -> None:
-    """Remove the oldest piece of the events, trips only when asked. Raises DatabaseError."""
+    """Remove the oldest piece of the events, and trips only if asked. Raises DatabaseError."""
     condition = "1" if trips else "kind <> 'trip'"
     found = database.query(
         f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?", (EVENTS_A_PIECE,)
@@ -51,7 +53,7 @@ def drop_events(database: Database, label: Label, trips: bool) -> None:
 
 
 def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
-    """Delete events and keep the hash before each one that follows a gap."""
+    """Delete events. Keep the hash before each event that follows a gap."""
     run, gone = connection.execute, set(numbers)
     ends = [number for number in numbers if number + 1 not in gone]
     for last in ends:
@@ -63,13 +65,13 @@ def _delete(connection: sqlite3.Connection, numbers: list[int]) -> None:
 
 
 def _delete_history(connection: sqlite3.Connection, _: object) -> None:
-    """Delete the oldest piece of the seconds, and of the minutes beside them."""
+    """Delete the oldest piece of the seconds, and of the minutes."""
     for statement in DELETE_HISTORY:
         connection.execute(statement)
 
 
 def trim(database: Database, events_max: int, label: Label) -> bool:
-    """One piece of work, if there is any. True when there was. Raises DatabaseError."""
+    """Do one piece of work. True if there was work to do. Raises DatabaseError."""
     what = due(database, events_max)
     if what == "seconds":
         database.write((), also=_delete_history)

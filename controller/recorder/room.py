@@ -7,7 +7,7 @@ from controller.store import durable
 
 FILE = "record.reserve"
 RESERVE_BYTES = 4 << 20
-FREE_BYTES_MIN = 4 * RESERVE_BYTES  # beside the reserve, before seconds are written again
+FREE_BYTES_MIN = 4 * RESERVE_BYTES  # free beside the reserve before seconds are written again
 
 
 class Reserve:
@@ -19,7 +19,7 @@ class Reserve:
         self.laid = False
 
     def lay(self) -> bool:
-        """Take the room, if there is enough of it. Returns `laid`."""
+        """Take the room if there is enough. Returns `laid`."""
         if not self.laid and self._free_bytes() >= FREE_BYTES_MIN + RESERVE_BYTES:
             try:
                 with durable.opened(self._path, os.O_RDWR | os.O_CREAT) as descriptor:
@@ -36,7 +36,7 @@ class Reserve:
             os.unlink(self._path)
 
     def has_beside(self, wanted_bytes: int) -> bool:
-        """True when so much fits besides the reserve, whether that is laid or has been given up."""
+        """True if this many bytes fit beside the reserve, whether or not the reserve is laid."""
         found = os.statvfs(self._directory)
         kept_bytes = 0 if self.laid else RESERVE_BYTES
         return found.f_bavail * found.f_frsize >= wanted_bytes + kept_bytes
@@ -45,5 +45,5 @@ class Reserve:
         found = os.statvfs(self._directory)
         held_bytes = 0
         with contextlib.suppress(OSError):
-            held_bytes = os.stat(self._path).st_blocks * 512  # of an earlier run
+            held_bytes = os.stat(self._path).st_blocks * 512  # the reserve of an earlier run
         return found.f_bavail * found.f_frsize + held_bytes

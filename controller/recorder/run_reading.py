@@ -1,4 +1,4 @@
-"""One run of the controller as the recorder reads it: what is made of its frames."""
+"""One run of the controller as the recorder reads it, with everything made from its frames."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from controller.system.clock import Utc
 
 
 class Reading:
-    """One run of the controller and what is made of its frames."""
+    """One run of the controller, and what is made from its frames."""
 
     def __init__(self, run: Run, timeline: Timeline, silent_until: int | None, standing: list[str]):
         """silent_until: sequence up to which an earlier recorder has taken the frames, or None."""
@@ -38,11 +38,11 @@ class Reading:
 
 
 def begun(reading: Reading, sequence: int) -> list[Event]:
-    """Events of a run that was found, once, and of frames of it that were not read."""
+    """The event that a run was found (once), and events of its frames that were not read."""
     found: list[Event] = []
     lost = reading.run.take_lost()
     if not reading.began and reading.silent_until is None:
-        lost = 0  # a ring that has gone round before anybody followed it
+        lost = 0  # the ring went round before a recorder followed it
         found.append(event(events.START, f"the controller runs, frame {sequence}"))
     elif reading.silent_until is not None and not reading.began:
         lost = sequence - reading.silent_until - 1

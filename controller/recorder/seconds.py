@@ -1,6 +1,6 @@
-"""One row per second of the frames: powers as the mean over the second, all else as at its end.
+"""One row for each second of the frames: powers as means of the second, other values at its end.
 
-Old values, and those of a frozen meter, are None.
+Old values, and values of a frozen meter, are None.
 """
 
 import contextlib
@@ -39,13 +39,13 @@ class Seconds:
         self._load_caps = self.site.of_role("load_cap")
         self._upses = self.site.of_role(bridging.ROLE)
         self.able = Able(seen, self._known)
-        # grid, load, battery, set-point: of each frame, if known
+        # values of each frame in the second, if known: grid, load, battery, set-point
         self._powers: list[list[int]] = [[], [], [], []]
-        self.now: tuple[list[int], ...] = ([], [], [], [])  # of the newest frame
+        self.now: tuple[list[int], ...] = ([], [], [], [])  # the same for the newest frame
 
     @property
     def lowered_W(self) -> int | None:
-        """Power by which schedulers say that the load is lower; None without such a device, and
+        """Power by which schedulers report that the load is lower. None without such a device, and
         while a report is too old.
         """
         found = [each.value("lowered_W") for each in self._load_caps]
@@ -54,11 +54,11 @@ class Seconds:
 
     @property
     def ups_Wh(self) -> int | None:
-        """Energy that UPS of the load can give it, see bridging.total_Wh."""
+        """Energy that the load's UPS can give, see bridging.total_Wh."""
         return bridging.total_Wh(self._upses)
 
     def feed(self, frame: Frame) -> tuple | None:
-        """The row of the second this frame ends, in the order of COLUMNS, or None."""
+        """The row of the second that this frame ends, in the order of COLUMNS, or None."""
         self._ticks += frame.elapsed_ticks
         self._heard.feed(frame, self.seen.inp)
         if self._load_caps or self._upses:
@@ -78,7 +78,7 @@ class Seconds:
         return not any(is_old)
 
     def _powers_now(self) -> tuple[list[int], ...]:
-        """List the values of each power, empty when it is not known."""
+        """The values of each power in this frame; [] if the power is not known."""
         inp, layout = self.seen.inp, self.seen.layout
         units = range(layout.units)
         battery_W = [sum([inp[layout.unit_input(unit, s.PCS_POWER_W)] for unit in units])]
@@ -110,11 +110,11 @@ class Seconds:
         )
 
     def health_permille(self) -> int | None:
-        """State of health of the most worn rack; None while one is not known."""
+        """State of health of the most worn rack; None while that of a rack is not known."""
         return min(self._racks(s.G_BMS_CHARGE, s.SOH_PERMILLE), default=None)
 
     def _racks(self, group: int, index: int, count: int = 1) -> list[int]:
-        """Values of so many signals of every rack; empty when one of the racks is not known."""
+        """Values of `count` signals of every rack; [] if those of one rack are not known."""
         layout = self.seen.layout
         racks = range(layout.racks)
         if not self._known(*[layout.rack_group(rack, group) for rack in racks]):
@@ -124,7 +124,7 @@ class Seconds:
 
 
 def _site_of(seen: Snapshot, tick_ms: int) -> Site:
-    """The site devices of a journal; none where another version wrote it."""
+    """The site devices of a journal; none if another version wrote the journal."""
     header, devices = seen.reader.header, tuple[SiteDevice, ...]()
     with contextlib.suppress(ValueError):
         devices = devices_of(header.get("site_image", array("i")))
@@ -135,7 +135,7 @@ def _site_of(seen: Snapshot, tick_ms: int) -> Site:
 
 
 def _mean(values: list[int]) -> int | None:
-    """The mean, rounded towards zero, None of nothing."""
+    """The mean, rounded towards zero; None without values."""
     if not values:
         return None
     total = sum(values)

@@ -1,4 +1,4 @@
-"""What the rules of grid operators need of each tick: powers, voltage, frequency, commands."""
+"""The values of each tick that grid operators' rules need: powers, voltage, frequency, commands."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ from controller.recorder.seconds import Seconds
 from controller.state.bands import sample_ms_of
 from safety import signals as s
 
-# elapsed_ticks: since the frame before; commanded: bits
+# elapsed_ticks: since the last frame; commanded: bits
 COLUMNS = tuple(
     "elapsed_ticks grid_W load_W battery_W voltage_permille frequency_mHz commanded".split()
 )
-NONE = -(1 << 31)  # of a value that is not known
+NONE = -(1 << 31)  # stands for an unknown value
 STOP, ISLAND, SHED = 1, 2, 4  # bits of `commanded`
-POWERS = 3  # of the columns of Seconds
+POWERS = 3  # the first columns of Seconds that are used here
 
 
 def meters_of(header: dict[str, Any]) -> tuple[int, list[str]]:
-    """(time between values of the load meter, ms; roles of the meters) of a journal's header."""
+    """(ms between values of the load meter, roles of the meters) from a journal's header."""
     roles = [each["role"] for each in header["devices"]]
     return sample_ms_of(header), [role for role in METERS if role in roles]
 
 
 class Ticks:
-    """`row` after a frame was fed to the Seconds."""
+    """Call `row` after a frame was fed to the Seconds."""
 
     def __init__(self, seconds: Seconds) -> None:
         self._seconds, self._seen = seconds, seconds.seen
@@ -35,7 +35,7 @@ class Ticks:
         self._sheds = seconds.site.of_role("load_shed")
 
     def row(self, frame: Frame) -> tuple[int, ...]:
-        """The values of COLUMNS of this frame."""
+        """The values of COLUMNS for this frame."""
         now, seen = self._seconds.now, self._seen
         return (
             frame.elapsed_ticks,
@@ -54,5 +54,5 @@ class Ticks:
 
 
 def _quality(seen: Snapshot, place: int | None) -> int:
-    """A word of the grid meter; 0: it reads none, or it is silent."""
+    """A word of the grid meter; NONE if it does not read this value or is silent."""
     return (seen.inp[place] if place is not None else 0) or NONE

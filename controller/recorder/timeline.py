@@ -1,31 +1,32 @@
-"""When a frame was written: a journal only counts ticks. While the controller writes, its newest
-frame is now. An ended run is placed by the anchor that an earlier recorder stored; without one the
-moment is unknown, and only the end has a bound.
+"""Finds when a frame was written, because a journal only counts ticks.
+
+While the controller writes, the newest frame is of now. An ended run is placed by the anchor that
+an earlier recorder stored. Without an anchor only a latest time of its end is known.
 """
 
 import os
 
 from controller.recorder.follow import Run
 
-LOOK_US = 200_000  # a journal whose newest frame does not move for so long is not being written
-WITHIN_US = 40_000  # a poll and a tick
-# counted on from an anchor: ticks that were skipped are not in the count
+LOOK_US = 200_000  # a journal without a new frame for this time is not being written
+WITHIN_US = 40_000  # one poll and one tick
+# error when counting from an anchor, because the count lacks ticks that were skipped
 ANCHORED_WITHIN_US = 1_000_000
 
 
 class Timeline:
-    """Times of one Run. `quiet_us`: since when its newest frame has not moved."""
+    """Times of one Run. `quiet_us`: for how long it has had no new frame."""
 
     def __init__(self, run: Run, anchor: dict | None, ended_us: int | None):
-        """anchor: of an earlier recorder; ended_us: the latest end of a run that is over."""
+        """anchor: from an earlier recorder; ended_us: latest possible end of an ended run."""
         self._run, self._anchor, self._ended_us = run, anchor, ended_us
-        self._newest = 0  # sequence
+        self._newest = 0  # sequence of the newest frame
         self._looked_us: int | None = None
         self._newest_us: int | None = None
         self._within_us: int | None = WITHIN_US
 
     def look(self, now_us: int) -> bool:
-        """Call in each poll, before frames are read. True once moments are known."""
+        """Call in each poll before frames are read. True once moments are known."""
         newest = self._run.reader.newest() or 0
         if self._looked_us is None:
             self._looked_us, self._newest = now_us, newest
@@ -38,7 +39,7 @@ class Timeline:
         return self._newest_us is not None
 
     def _place(self, now_us: int) -> None:
-        """The moment of the newest frame of a run that is not written any more."""
+        """Set the moment of the newest frame, for a run that is no longer written."""
         anchor = self._anchor
         if anchor and anchor["inode"] == self._run.inode and anchor["sequence"] <= self._newest:
             on_us = (self._newest - anchor["sequence"]) * self._run.tick_ms * 1000
@@ -48,24 +49,26 @@ class Timeline:
             self._newest_us = now_us if self._ended_us is None else self._ended_us
 
     def moment(self, sequence: int) -> tuple[int, int | None]:
-        """(us of the monotonic clock, within how many us or None) of a frame."""
+        """(us of the monotonic clock, error in us or None) of a frame."""
         behind_us = max(0, self._newest - sequence) * self._run.tick_ms * 1000
         return max(0, (self._newest_us or 0) - behind_us), self._within_us
 
     def anchor(self, sequence: int) -> dict | None:
-        """The anchor by which a later recorder places this run; None while the time is unknown."""
+        """The anchor with which a later recorder places this run; None while the time is
+        unknown.
+        """
         moment_us, within_us = self.moment(sequence)
         if within_us is None:
             return None
         return {"inode": self._run.inode, "sequence": sequence, "uptime_us": moment_us}
 
     def quiet_us(self, now_us: int) -> int:
-        """How long the newest frame has not moved, us."""
+        """How long the run has had no new frame, us."""
         return now_us - (self._newest_us or 0)
 
 
 def boot_id() -> str:
-    """The kernel's name of this boot; the process's number without one."""
+    """The kernel's id of this boot; if it has none, the process id."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

@@ -1,10 +1,13 @@
-"""How dangerous a stage is to people, judged by its demands: the order of every list of alarms."""
+"""How dangerous a stage is to people, judged by its demands. Every list of alarms has this
+order.
+"""
 
 from safety import matrix as m
 
 WARNING, LIMITED, STOPPED, SIGN, KEEP_AWAY = range(5)
 NAMES = ("warning", "limited", "stopped", "sign of fire or gas", "keep away")
-# The first action of a person near the cabinet, by level; "": the remedy of the row is enough.
+# The first action of a person near the cabinet, in the order of the levels; "": the remedy of the
+# row is enough.
 FIRST = (
     "",
     "",
@@ -18,8 +21,9 @@ _SIGN_ROWS = {row for gate in _SIGN_GATES for row in _SIGNS[gate]}
 
 
 def level(stage: tuple) -> int:
-    """WARNING .. KEEP_AWAY of a stage. Signs of fire or gas: rows that the matrix counts as gas,
-    smoke or heating alert, stages that such a row gates, and stages that pre-alarm the fire panel.
+    """The level of a stage, WARNING .. KEEP_AWAY. Signs of fire or gas are: rows that the matrix
+    counts as gas, smoke or heating alert; stages that such a row gates; stages that pre-alarm the
+    fire panel.
     """
     demand = stage[m.S_DEMAND]
     is_gated = stage[m.S_SCOPE] == m.CABINET and stage[m.S_GATE] in _SIGN_GATES
@@ -32,7 +36,9 @@ def level(stage: tuple) -> int:
 
 
 def order(stage: tuple) -> tuple:
-    """Sort key of a stage: the most dangerous first, equal stages by their row."""
+    """Sort key of a stage: the most dangerous stage first, equally dangerous stages by
+    their row.
+    """
     demand = stage[m.S_DEMAND]
     strength = (level(stage), demand[m.D_DC] >= m.DC_OPEN, demand[m.D_RED_LAMP], demand[m.D_FACU])
     then = demand[m.D_PCS], demand[m.D_DC], demand[m.D_HORN], stage[m.S_LATCH]

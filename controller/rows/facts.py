@@ -1,8 +1,8 @@
 """The facts that support the rows of the matrix: key -> (fact, source, confidence).
 
-Confidence: C read in a primary text, C2 in a secondary text, G general knowledge and unconfirmed, D
-derived or chosen by the project. * marks a source without authority, (?) a clause number from
-memory. The edition, the listing and the analysis of a site overrule every fact.
+Confidence: C: read in a primary text. C2: read in a secondary text. G: general knowledge, not
+confirmed. D: derived or chosen by the project. * marks a source without authority, (?) a clause
+number from memory. The edition, the listing and the analysis of a site overrule every fact.
 """
 
 import re
@@ -12,7 +12,7 @@ from controller.core.base.texts import table
 
 
 class Fact(NamedTuple):
-    """confidence: code of the weakest part. is_weak: the source has no authority."""
+    """A fact. confidence: code of its weakest part. is_weak: the source has no authority."""
 
     fact: str
     source: str
@@ -162,7 +162,7 @@ def _fact(head: str, source: str, fact: str) -> tuple[str, Fact]:
     return key, Fact(fact, source, code.rstrip("*"), code.endswith("*"))
 
 
-# The last condition excludes "table A2.1", which is no key.
+# The condition `(?!\.\d)` excludes "table A2.1", which is no key.
 _KEY_RANGE = re.compile(r"\b([ACDE])(\d+)\b(?!\.\d)(?:-[ACDE]?(\d+))?")
 
 
@@ -187,12 +187,14 @@ def words(key: str) -> dict[str, str]:
 
 
 def weakest(basis: str) -> str:
-    """The weakest confidence among the facts of a basis; D without a fact."""
+    """The weakest confidence among the facts of a basis; D: the basis names no fact."""
     return max([FACTS[key].confidence for key in keys(basis)], key=WEAKER.index, default="D")
 
 
 def sources(basis: str) -> str:
-    """Sources of a basis: each source and clause once, (?) marks an unconfirmed source."""
+    """Sources of a basis, without repeats of a source and clause. (?) marks an unconfirmed
+    source.
+    """
     cited = [FACTS[key] for key in keys(basis)]
     unsure = [fact.confidence == "G" and "(?)" not in fact.source for fact in cited]
     named = [fact.source + " (?)" * doubt for fact, doubt in zip(cited, unsure)]

@@ -5,9 +5,9 @@ from controller.rows.records import ROWS, feature, feature_name
 from controller.rows.shapes import ABOVE_ZERO, YES_NO
 from safety import matrix as m, parameters as p
 
-RESETS = ("by itself", "remote", "key on site")  # by m.SELF, REMOTE, KEY
+RESETS = ("by itself", "remote", "key on site")  # in the order of m.SELF, REMOTE, KEY
 SCOPES = ("cabinet", "unit", "rack")
-# How sure the basis of a row of section 7 is.
+# {confidence: how sure the basis of a row of section 7 is}
 CONFIDENCE = {
     "C": "read in a primary text",
     "C2": "read in a secondary text",
@@ -67,7 +67,9 @@ def cause(stage: tuple) -> str:
 
 
 def level(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """A threshold with its unit, "" for a contact or yes or no. tables: (): defaults."""
+    """A threshold with its unit; "": the feature is a contact, or yes or no. tables: parameters of
+    the units or racks; (): their defaults.
+    """
     name, ladder = feature_name(stage), feature(stage).ladder
     if ladder:
         times_ms = {table[ladder[value - 1]] for table in tables or (_DEFAULTS,)}
@@ -85,7 +87,7 @@ def quantity(name: str, value: int) -> str:
 
 
 def trips_at(stage: tuple, value: int, tables: tuple = ()) -> str:
-    """ ">= 45 degC"; "" for a feature that is yes or no."""
+    """The condition that trips a stage, as ">= 45 degC"; "": the feature is yes or no."""
     if feature(stage).shown == ABOVE_ZERO:
         return "> 0"
     words = level(stage, value, tables)

@@ -1,7 +1,7 @@
 """Where each number of a stage comes from: a fact (facts.py), or the project with its reason.
 
-The confidence of a row says how sure it is that a standard or an incident asks for the row, that of
-a number how sure its value is.
+The confidence of a row says how sure it is that a standard or an incident asks for the row. The
+confidence of a number says how sure the value of the number is.
 """
 
 from typing import NamedTuple
@@ -15,8 +15,9 @@ NUMBERS = ("trips_at", "after", "clears_at")
 
 
 class Source(NamedTuple):
-    """words: source and clause, or the reason of the project. For a number of a fact, key: of
-    FACTS; stands: the number as the fact writes it. confidence: code of facts.py.
+    """The source of a number. words: source and clause, or the reason of the project. If the number
+    comes from a fact, key: the key of FACTS; stands: the number as the fact writes it. confidence:
+    code of facts.py.
     """
 
     words: str
@@ -96,8 +97,9 @@ warn | the value is 5 K below the spread of C22
 noise | the stage must not come and go with the noise of its sensor
 """
 
-# stages | trips at | after | clears at. A cell is a key of FACTS with the number as the fact has
-# it, or a code of REASONS, or - where the stage has no number. A missing last cell is noise.
+# stages | trips at | after | clears at. A cell has a key of FACTS with the number as the fact
+# writes it, or a code of REASONS, or "-" where the stage has no number. A missing last cell means
+# the reason "noise".
 LINES = """
 1a 1b | - | wire
 1c | - | pair

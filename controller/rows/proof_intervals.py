@@ -1,11 +1,11 @@
 """How often a test on site must prove each row: most days, the reason, and how sure the reason is.
 
 The confirmed clauses ask for a record of tests (A71, A73, A75, A78), not for these intervals. The
-project proposes the intervals unless the confidence says otherwise; a site may only shorten them.
+project proposes the intervals unless the confidence says otherwise. A site may only shorten them.
 Detectors follow their calibration, contacts the yearly inspection of the fire panel.
 
-One test proves a row. A stage that is much quicker or slower than its row has a test of its own. So
-have a stage with a contact of its own, and the hard wiring (with the controller switched off).
+One test proves a row. These have their own tests: a stage that is much quicker or slower than its
+row, a stage with its own contact, and the hard wiring (with the controller switched off).
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from controller.rows.records import ROWS
 from safety import matrix
 
 ONCE = None
-SECTION = "proof_test"  # of a configuration
+SECTION = "proof_test"  # its name in a configuration
 WIRED = "w"  # last letter of the key of a hard-wired row; no stage ends with it
 
 
@@ -31,7 +31,7 @@ class Interval(NamedTuple):
     proves: str = ""
 
 
-# A basis of several tests: its name | the interval and its confidence | the basis
+# bases that several tests share: name | interval and confidence | basis
 BASES = """
 contact | 365 d D | contact input and its wire: a stuck contact does not show; with the yearly
   inspection
@@ -147,7 +147,9 @@ def what(key: str) -> str:
 
 
 def read(get: Callable[..., Any]) -> dict[str, int | None]:
-    """{key: days or None} after the configuration has shortened the intervals. get: its value."""
+    """{key: days or None} after the configuration has shortened the intervals. get: gives the value
+    of a key.
+    """
     return {key: _days(key, get) for key in INTERVALS}
 
 

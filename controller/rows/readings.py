@@ -1,4 +1,4 @@
-"""The stages that differ from their row of the fact table (section 7), and the reading used.
+"""The stages that differ from their row of the fact table (section 7), and how the row was read.
 
 A stage that the project added to a row is compared with the last, strongest step of its row.
 """
@@ -141,7 +141,7 @@ def is_added(stage: tuple) -> bool:
 
 
 def basis(stage: tuple) -> tuple[str, str]:
-    """(basis, confidence) of a stage: the row's, or the project's for an added stage."""
+    """(basis, confidence) of a stage: those of its row; of an added stage, those of the project."""
     row = ROWS[stage[m.S_ROW]]
     if STAGES[stage[m.S_ID]].is_added:
         return f"project; its row has {row.basis}", "D"

@@ -76,7 +76,8 @@ LEAST_TIME | least on or off time | The device must run, or stand, for its least
 """
 
 # A set-point frame that the gate refused. In each case the controller sends the stop frame instead.
-# constant of reasons.py | name | the fault of the frame | remedy, if the program is not the cause
+# constant of reasons.py | name | fault of the frame | remedy; without a remedy the program is the
+# cause
 _GATE = """
 GATE_LENGTH | frame length | had the wrong length
 GATE_UNIT_ID | frame address | was for another device

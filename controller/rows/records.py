@@ -26,7 +26,7 @@ BY_ID: dict[str, tuple[Any, ...]] = {str(stage[matrix.S_ID]): stage for stage in
 
 
 def _whole(name: str) -> str:
-    """The table of this name of all topics together."""
+    """The tables of this name, of all topics together."""
     return "\n".join([getattr(topic, name, "") for topic in _TOPICS])
 
 
@@ -57,8 +57,8 @@ def _records(blank: Shape, text: str, models: dict[str, Shape] | None = None) ->
     """{name: record} of a table: a line "name | texts of the record | facts" for each.
 
     facts: "field value; field value". A value may be several names, and a fact that is true has no
-    value. "like NAME" takes all that an earlier record or a model has, "contact NAME" the contact
-    of this equipment.
+    value. "like NAME" takes every fact of an earlier record or a model. "contact NAME" takes the
+    contact of this equipment.
     """
     texts = blank._fields[: -len(blank._field_defaults)]
     found: dict[str, Shape] = {}
@@ -105,7 +105,7 @@ def feature(stage: tuple, index: int = matrix.S_FEATURE) -> Feature:
 
 
 def features(stage: tuple) -> list[Feature]:
-    """The Feature of a stage of the matrix, and its gate's if it has one."""
+    """The Feature of a stage of the matrix, and the Feature of its gate if the stage has one."""
     places = (matrix.S_FEATURE, matrix.S_GATE)
     return [feature(stage, at) for at in places if stage[at] != matrix.NO_GATE]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from controller.rows import facts
 
 LONG_D = 730  # days: the longest interval of a proof test
-# How a value is shown: with its unit, as yes or no, or as "> 0".
+# Ways to show a value: with its unit, as yes or no, or as "> 0".
 NUMBER, YES_NO, ABOVE_ZERO = "number", "yes_no", "above_zero"
 AT_ONCE = "at once"  # the time of the sensor counts as zero
 # The stage's threshold is the silence, in ms or in s.
@@ -17,7 +17,7 @@ GAS_KINDS = ("gas", "offgas", "toxic")
 
 class Wired(NamedTuple):
     """A row in hard wiring. inject: how to prove the wiring with the controller off. contact:
-    equipment whose contact acts, "" for one that every site has. only_by_a: channel B does not act.
+    equipment whose contact acts; "": every site has the contact. only_by_a: channel B does not act.
     instead: keys of [hma] that may replace the wiring.
     """
 
@@ -44,8 +44,8 @@ class Stage(NamedTuple):
 
 
 class Row(NamedTuple):
-    """`what` is the row in a list, the other texts are those of its reason code. name: never
-    changes. basis: keys of the fact table (facts.py). stages: those that differ from the row.
+    """A row. what: its text in a list; the other texts are those of its reason code. name: never
+    changes. basis: keys of the fact table (facts.py). stages: the stages that differ from the row.
     """
 
     number: int
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 
     @property
     def confidence(self) -> str:
-        """The weakest code among the facts of its basis."""
+        """The weakest confidence among the facts of the row's basis."""
         return facts.weakest(self.basis)
 
 
@@ -66,12 +66,12 @@ class Feature(NamedTuple):
     """The feature of a stage, or of its gate.
 
     words: the cause. inject: how to bring the cause about on site. equipment: all of it is needed;
-    one_of: one of these is enough; votes: as many as the threshold. bms: the value that the BMS
-    must report; compares: the parts of a rack that are compared. contacts, roles: inputs and
-    devices that give the feature; sensor: key of time_chain.ASSUMED_MS; read: exchange of the
-    device. values: names in the profile of a sensor. window_ms: how far the feature looks back.
-    silence: one of WAITS or a parameter of [cabinet]; ladder: parameters of unit or rack, one for
-    each level.
+    one_of: one of these is enough; votes: as many of these are needed as the threshold says. bms:
+    the value that the BMS must report; compares: the parts of a rack that are compared. contacts,
+    roles: inputs and devices that give the feature; sensor: key of time_chain.ASSUMED_MS; read:
+    exchange of the device. values: names in the profile of a sensor. window_ms: how far the feature
+    looks back. silence: one of WAITS or a parameter of [cabinet]; ladder: parameters of unit or
+    rack, one for each level.
     """
 
     words: str
@@ -106,16 +106,16 @@ CHECK_RTU = "Check its supply, its address and its RS-485 pair."
 FIRE = "Leave the cabinet closed. Call the fire service; reset with the key."
 OPEN_WIRE = "open its wire at the terminal of the I/O module"
 TEST_GAS = "calibration gas at the sensor through its cup; note the concentration"
-# No rig takes a site's file: the rig proves the program, on the cabinet of sites/example.
+# The rig does not take the file of a site. It proves the program on the cabinet of sites/example.
 _RIG = "the rig proves it for the example cabinet alone (`python -m hil rows --only {stage}`)"
 _UNTESTED = "note it here as not tested"
 ON_RIG = f"not on this cabinet: {_RIG}; {_UNTESTED}"
 MAKERS_TOOL = f"by the maker's test tool; without a tool, {_UNTESTED}: {_RIG}"
-# A BMS protects its cells at voltages, temperatures and currents (A4). The BMS uses limits of its
-# own, not those of the matrix, and acts on no fan, alarm or fire panel. Its fault contact stops the
+# A BMS protects its cells at voltages, temperatures and currents (A4). The BMS uses its own limits,
+# not the limits of the matrix, and acts on no fan, alarm or fire panel. Its fault contact stops the
 # cabinet (row 40), so a site without BMS values must have that contact. A BMS compares no cells or
-# modules and follows no rise: for those stages the site file names a person who accepts the gap.
-# Every BMS reports its current (rows 35, 36).
+# modules and follows no rise. For the stages that do, the site file names a person who accepts the
+# gap. Every BMS reports its current (rows 35, 36).
 _LIMITS = (
     "the BMS lowers its reported current limits, then opens the rack, both at values of its maker"
 )

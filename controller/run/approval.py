@@ -10,14 +10,17 @@ from controller.store.stored_record import Record
 
 
 class Approval:
-    """`before`: {name: number} of the last approved image; `code`: of the image to approve."""
+    """`before`: {name: number} of the last approved image; `code`: code of the image to approve."""
 
     def __init__(self, config: Config, record: Record, image: ProcessImage):
-        """record: of the last run; image: the process image, which shows the person's name."""
+        """record: the last record of the last run; image: the process image, which shows the
+        person's name.
+        """
         own = approval.of(config)
         self.before = approval.unpacked(record.approved)
         self.code = approval.code(self.before, own)
-        # Another version of zlib packs the same image in other bytes.
+        # An equal image counts as approved even if other bytes are stored: another version of zlib
+        # packs it into other bytes.
         self._own = record.approved if self.before == own else approval.packed(own)
         self.value = StoredValue(
             (record.approved, record.approved_by),
@@ -30,5 +33,5 @@ class Approval:
         return self.value.in_effect[0] == self._own
 
     def give(self, name: str) -> None:
-        """A person approves: stored first; the sender waits for it."""
+        """Store a person's approval. It takes effect afterwards; the sender waits for it."""
         self.value.store_first((self._own, name), is_awaited=True)

@@ -36,7 +36,7 @@ K = TypeVar("K", bound=Recording)
 class Cabinet(Generic[K]):
     """The controller of one cabinet. `keeper` takes the records that survive a loss of power.
     `answer`: how an operator's command ended in the last tick (latches.RESULTS,
-    StoredValue.settle), 0: none did; `peer_answer`: the same of a reset in channel B, else NONE.
+    StoredValue.settle); 0: no command ended. `peer_answer`: the result of a reset in channel B.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Cabinet(Generic[K]):
         journal: JournalWriter | None = None,
         field: Callable[[Config, ProcessImage], Field] = Field,
     ):
-        """loaded: of the last run. field: makes the field side; value mode has its own. Only the
-        real process sets `self_test` and `site_clock`.
+        """loaded: the store of the last run. field: makes the field side; value mode passes another
+        function. Only the real process sets `self_test` and `site_clock`.
         """
         self.config = config
         self.core = core = Core(
@@ -110,7 +110,7 @@ class Cabinet(Generic[K]):
         self._records.tick(elapsed_ms)
 
     def _settle(self, elapsed_ms: int) -> None:
-        """Changes that are saved by now take effect in this tick."""
+        """Let each change that the store has saved by now take effect in this tick."""
         self._reset.before_step(self.keeper, elapsed_ms, self.peer)
         locked_out = self._records.locked_out.settle(self.keeper, elapsed_ms)
         approved = self.approval.value.settle(self.keeper, elapsed_ms)
@@ -158,7 +158,7 @@ class Cabinet(Generic[K]):
         self.image.put("sign_held", [sum(1 << (unit - 1) for unit in self.sign_held)])
 
     def _record(self, journal: JournalWriter, elapsed_ticks: int) -> None:
-        """Append the tick: a keyframe every 10 s, and when cause mask, first-out or state move."""
+        """Append the tick; a keyframe every 10 s, and if cause mask, first-out or state changed."""
         core = self.core
         now = core.out[s.CAUSE_MASK], core.out[s.STATE], core.out[s.FIRST_OUT_INSTANCE]
         keyframe = self.sequence % self.keyframe_ticks == 0 or now != self._recorded
@@ -186,17 +186,17 @@ class Cabinet(Generic[K]):
     def request_reset(
         self, kind: int, first_out: int, mask: int, peer_first_out: int, peer_mask: int
     ) -> None:
-        """A reset of the first-outs and masks that an operator saw (PEER_EMPTY: nothing there)."""
+        """Ask for a reset of the causes that an operator saw. PEER_EMPTY: none in channel B."""
         self._reset.request(kind, (first_out, mask), (peer_first_out, peer_mask))
 
     def request_hint(self, *hint: int) -> int | None:
-        """A genuine hint in range, for the next tick. Number of its slot; None: all are taken."""
+        """Take a genuine hint in range for the next tick. Returns its slot; None: none is free."""
         return self.image.add_hint(*hint)
 
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
-        """A person's start, which is stored first, or a controlled stop, which takes effect at once
-        and lasts until a start. Returns a refusal of a start, or 0: `answer` says when it is
-        stored.
+        """Start for a person, or stop in a controlled way. A start is stored before it takes
+        effect. A stop takes effect at once and lasts until a start. Returns a refusal of the start,
+        or 0; then `answer` later says how the command ended.
         """
         if is_run and self.locked_out:
             return operator_commands.STAYS_LOCKED
@@ -213,12 +213,12 @@ class Cabinet(Generic[K]):
         return 0
 
     def end(self) -> None:
-        """The process is to end: a controlled stop that nothing cancels and no record keeps."""
+        """Prepare the end of the process: a controlled stop that nothing cancels or stores."""
         self._is_ending = True
 
     def request_test(self) -> int:
-        """TEST mode for run_request.TEST_MS, with 5 % of rated power and every row armed. Only
-        while the key is known to be out of RUN, and the kernel has seen the end of the last test.
+        """Begin TEST mode for run_request.TEST_MS, with 5 % of rated power and every row armed. The
+        key must be known to be out of RUN, and the kernel must have seen the last test end.
         """
         if self.locked_out:
             return operator_commands.STAYS_LOCKED
@@ -230,16 +230,14 @@ class Cabinet(Generic[K]):
         return operator_commands.ACCEPTED
 
     def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
-        """The power (W) of one unit (from 1) in TEST mode, within 5 % of its rating. Returns
-        ACCEPTED or a refusal.
-        """
+        """Ask a unit (from 1) in TEST mode for a power up to 5 % of its rating."""
         if not self._in_test():
             return operator_commands.NOT_IN_TEST
         is_taken = self._step_request.ask(unit, power_W, for_ms)
         return operator_commands.ACCEPTED if is_taken else operator_commands.REFUSED_FORM
 
     def request_sign(self, unit: int, is_held: int) -> int:
-        """The ledger has a new record about the sign test of a unit (from 1). See Commanded."""
+        """Take over whether the sign test of a unit (from 1) prevents a start (Commanded)."""
         if not 1 <= unit <= self.config.units or is_held not in (0, 1):
             return operator_commands.REFUSED_FORM
         (self.sign_held.add if is_held else self.sign_held.discard)(unit)
@@ -253,9 +251,9 @@ class Cabinet(Generic[K]):
         self._lamp_test_ms = LAMP_TEST_MS
 
     def request_lock_out(self, name: str, is_locked: bool, is_awaited: bool = True) -> int:
-        """Lock the cabinet out: a controlled stop, and no start, also after a restart. Or end that:
-        then it rests. Only the person of the lock-out may end it, or anybody while the key is known
-        to be out of RUN. The end is stored first. Returns a refusal, or 0 as request_run.
+        """Begin or end a lock-out. It stops the cabinet, and prevents every start, also after a
+        restart. Only the person who locked out may end it, or anybody while the key is known to be
+        out of RUN. The end is stored first; then standby follows. Returns as request_run.
         """
         by = self._records.locked_out
         if is_locked and by.chosen:
@@ -277,8 +275,9 @@ class Cabinet(Generic[K]):
         return 0
 
     def request_approval(self, name: str, code: int) -> int:
-        """A person who has seen what has changed (`code`) approves the limit image that runs here,
-        the key known to be out of RUN. Stored first; then it rests. Returns as request_run.
+        """Approve the limit image that runs here, for a person who has seen the changes (`code`).
+        The key must be out of RUN. The approval is stored first; then the cabinet stays in standby.
+        Returns as request_run.
         """
         if self.approval.is_given:
             return operator_commands.IS_APPROVED
@@ -291,8 +290,8 @@ class Cabinet(Generic[K]):
         return 0
 
     def request_read(self, bus: str, place: Place, end: End) -> int:
-        """One read of a tool on a Modbus bus; `end` is called when it has ended. Returns a refusal
-        or tool_read.LATER. Raises ValueError: it is no read.
+        """Read for a tool on a Modbus bus; `end` is called when the read has ended. Returns a
+        refusal or tool_read.LATER. Raises ValueError if `place` is no read.
         """
         out = self.core.kernel.out
         is_open = not out[s.CONTACTOR_SUPPLY_OK] and not out[s.ARM_REQUEST]

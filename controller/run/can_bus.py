@@ -8,9 +8,9 @@ from controller.config import can_dialects
 from drivers import can_dialect
 from drivers.can_bms import CanBms
 
-# 16 racks x 21 frames in 100 ms, all in one tick, and half as many again
+# 336 frames of 100 ms (16 racks x 21 frames) may all arrive in one tick; the rest is a margin.
 CAN_FRAMES_PER_TICK_MAX = 512
-IDS_MAX = 256  # that are remembered, of a bus that babbles
+IDS_MAX = 256  # most ids to remember, because a faulty bus must not fill the memory
 
 
 class CanWire(Protocol):
@@ -25,7 +25,7 @@ class CanWire(Protocol):
 
 @dataclass(slots=True)
 class Rack:
-    """A BMS, and its command: place in the kernel's outputs, time of the next frame."""
+    """A BMS, the place of its command in the kernel's outputs, and the time of its next frame."""
 
     command_at: int
     bms: CanBms
@@ -41,13 +41,13 @@ class CanBus:
         self.name = name
         self.racks: list[Rack] = []
         self.by_id: dict[int, CanBms] = {}
-        self.heard: set[int] = set()  # every id, to find the profile that fits
+        self.heard: set[int] = set()  # every id on the bus, to find a profile that fits
 
     def add(self, bms: CanBms, command_at: int) -> None:
         """Add one rack's BMS."""
         self.racks.append(Rack(command_at, bms))
         if not bms.is_sealed:
-            can_dialects.shipped()  # read before the loop runs
+            can_dialects.shipped()  # reads files, so it must come before the loop runs
         for can_id in bms.can_ids():
             self.by_id[can_id] = bms
 

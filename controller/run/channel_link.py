@@ -1,6 +1,7 @@
-"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus. A tick calls
-`update` before the kernel's step, which gives the kernel its input `code`, and `report` after it; a
-frame goes out in every other tick.
+"""Channel A's end of the link to channel B. The loop's Wire carries it like a bus.
+
+A tick calls `update` before the kernel's step, for the kernel's input `code`, and `report` after
+it. A frame goes out in every other tick.
 """
 
 from array import array
@@ -19,7 +20,7 @@ from safety import (
 )
 from safety.kernel import Kernel
 
-ORDER_MS_MAX = 1000  # for B to answer a reset; its frames come every 40 ms
+ORDER_MS_MAX = 1000  # time for B to answer a reset; B sends a frame every 40 ms
 NO_ANSWER = len(latches.RESULTS)  # the result of a reset that B has not answered
 RESULTS = (*[f"channel B: {result}" for result in latches.RESULTS], "channel B does not answer")
 
@@ -28,7 +29,7 @@ class ChannelLink:
     """Frames to and from channel B of a cabinet. `wake_us`: when `poll` has a frame to send."""
 
     def __init__(self, image: "array[int]", kernel: Kernel):
-        """image: the limit image of both channels; kernel: the one that runs on it."""
+        """image: the limit image of both channels; kernel: the kernel of channel A."""
         image_map = si.image_map_of(image)
         own_image_crc, own_table_crc = p.image_crc(image), pe.table_crc()
         self.kernel = kernel
@@ -37,11 +38,11 @@ class ChannelLink:
         self.peer = pe.Peer(image, image_map, self.receiver, own_image_crc, own_table_crc)
         self.sender = c.Sender(f.CHANNEL_A, own_image_crc, own_table_crc)
         self.wake_us = NEVER
-        self.result = latches.NONE  # of the last reset that was passed on (RESULTS)
+        self.result = latches.NONE  # result of the last reset that was passed on (RESULTS)
         self._signal_bits = self._known_bits = 0
         # (kind, first-out, mask) of a reset that B has not answered
         self._order: tuple[int, int, int] | None = None
-        self.mark = (0, 0)  # (count, digest) of the store, which B is to keep (mark.py)
+        self.mark = (0, 0)  # (revision, digest) of the store, for B to keep (mark.py)
         self._frame_ticks = self._order_ticks = 0
 
     @property
@@ -70,7 +71,7 @@ class ChannelLink:
         if self.wake_us == NEVER:
             return b""
         self.wake_us = NEVER
-        # a port may hold it back while the sender's buffer goes on
+        # A copy, because a port may still hold this frame when the sender fills its buffer again.
         return bytes(self.sender.finish())
 
     def update(self, elapsed: int) -> None:
@@ -86,7 +87,7 @@ class ChannelLink:
         self._frame_ticks += elapsed
 
     def report(self) -> None:
-        """Have the frame sent if one is due; called after the kernel's step."""
+        """Let a frame be sent if one is due; called after the kernel's step."""
         if self._frame_ticks < f.FRAME_EVERY_TICKS:
             return
         self._frame_ticks = 0
@@ -106,8 +107,8 @@ class ChannelLink:
         self.wake_us = 0
 
     def causes(self) -> tuple[int, int]:
-        """(first-out instance, cause mask) of channel B, which a reset must name; PEER_EMPTY where
-        nothing stands, or B is not heard: its last frame may be old.
+        """(first-out instance, cause mask) of channel B, which a reset must name. PEER_EMPTY if
+        nothing is active or latched there, or if B is not heard: its last frame may be old.
         """
         frame = self.receiver.frame
         return (
@@ -117,15 +118,16 @@ class ChannelLink:
         )
 
     def kept(self) -> tuple[int, int] | None:
-        """The mark of the store that channel B keeps, None while it is not heard."""
+        """The mark of the store that channel B keeps; None: channel B is not heard."""
         frame = self.receiver.frame
         if not self.peer.trusted():
             return None
         return frame.get(f.RESET_MASK), frame.get(f.RESET_FIRST_OUT)
 
     def order_reset(self, kind: int, first_out: int, mask: int) -> None:
-        """Pass on a reset of what the operator saw in B. `result` is NONE before the answer. B is
-        asked with its own numbers only: a frame cannot hold each number that an operator may send.
+        """Pass on a reset of what the operator saw in B. `result` stays NONE until the answer. B
+        gets the order only if the numbers are its present ones: an operator may send a number that
+        is too large for a frame.
         """
         now = self.causes()
         if not self.peer.trusted():
@@ -133,13 +135,15 @@ class ChannelLink:
         elif (first_out, mask) != now:
             self.result = latches.CHANGED
         elif now == PEER_EMPTY:
-            # B would ask for tokens or the key before it sees that there is nothing
+            # B checks tokens and key first, so it would not answer that there is nothing to reset.
             self.result = latches.NOTHING
         else:
             self.result, self._order, self._order_ticks = latches.NONE, (kind, first_out, mask), 0
 
     def _follow_order(self, elapsed: int) -> None:
-        """Repeat the order until B answers or ORDER_MS_MAX. Without one, B keeps the mark."""
+        """Repeat the order until B answers or ORDER_MS_MAX is over. Without an order, let B keep
+        the mark of the store.
+        """
         if self._order is None:
             return self._keep()
         self._order_ticks += elapsed
@@ -148,7 +152,7 @@ class ChannelLink:
             result = self.receiver.frame.get(f.RESET_RESULT)
             if is_asked and result != latches.NONE:
                 return self._end_order(min(result, NO_ANSWER))
-            # else B still gives its answer to the order before this one
+            # While B still repeats its answer to the order before, this order must wait.
             if not is_asked and result == latches.NONE:
                 self._ask(*self._order)
         if self._order_ticks * self.tick_ms >= ORDER_MS_MAX:

@@ -29,19 +29,21 @@ from drivers.site_device import SiteDevice
 from drivers.wear import Wear
 from safety import latches, signals as s
 
-URGENT_US = 500_000  # then the coils have expired by themselves
+URGENT_US = 500_000  # coils that get no write expire by themselves sooner
 
 
 class IoChannel:
-    """One I/O module and when its coils were last written. `supply`: the module of the contactor
-    supply, for another one with the PCS enable. The enable is written only after the supply. If
-    frames get lost, it expires first: a contactor must not open under power.
+    """One I/O module and when its coils were last written.
+
+    `supply`: the module of the contactor supply, if the PCS enable is on this module and the supply
+    on another. The enable is renewed only after the supply was. So if frames get lost, the enable
+    expires first, because a contactor must not open under power.
     """
 
     def __init__(self, module: IoModule, port: RtuPort, period_ms: int):
         self.module, self.port, self.period_us = module, port, period_ms * 1000
         self.supply: IoModule | None = None
-        self.is_permit = False  # whether the module holds one of the permits
+        self.is_permit = False  # True if one of the permits is a coil of this module
         self.sent: rtu.Request | None = None
         self.due_us = 0
         self._writes = 0  # the module's acknowledged writes when the coils last changed
@@ -49,13 +51,14 @@ class IoChannel:
         self._supply_writes = 0
 
     def write(self, out: Sequence[int], now_us: int) -> None:
-        """Submit the coils when they changed or a refresh is due. A change goes first, and in each
-        tick until it is acknowledged: the PCS must stop within the 0.2 s of the contactors.
+        """Submit the coils when they changed or a refresh is due. A change goes before other
+        requests, and is repeated in each tick until the module acknowledges it, because the PCS
+        must stop within the 0.2 s of the contactors.
         """
         for request in self.module.service(now_us):
             self.port.submit(request)
         if self.is_permit and out[s.WITHHOLD_ON]:
-            return  # the expiry is tested
+            return  # a test waits for the coils to expire
         request = self.module.write(out)
         changed = request is not self.sent
         if changed:
@@ -69,7 +72,9 @@ class IoChannel:
             self.port.submit(request)
 
     def _is_due(self, out: Sequence[int], is_due: bool) -> bool:
-        """is_due; with an enable: True in the tick after the supply's module has acknowledged."""
+        """Whether the coils may be written now. For an enable that is on: only in the tick after
+        the module of the supply has acknowledged a write. Otherwise: if is_due.
+        """
         if self.supply is None:
             return is_due
         renewed = self.supply.writes != self._supply_writes
@@ -91,8 +96,8 @@ class Field:
         self.pcs: list[PcsChannel] = []
         self.site: list[tuple[str, SiteChannel]] = []
         self.serials: dict[tuple[str, int], SerialNumber] = {}  # by bus and unit id
-        self.wear: dict[str, Wear] = {}  # by name of the device: how often it is written
-        # meters and racks that are asked who they are
+        self.wear: dict[str, Wear] = {}  # by name of the device: its budget of writes
+        # meters and racks whose identity is checked
         self._identified: list[tuple[Meter | RegisterBms, RtuPort]] = []
         self._commanded: list[tuple[RegisterBms, RtuPort, int]] = []  # place of its command
         self._image = image
@@ -144,10 +149,12 @@ class Field:
     def _serial(
         self, device: Device, driver: families.Driver, port: RtuPort, phase_us: int
     ) -> SerialNumber:
-        """Serial number of a device: its driver reads it at the start, or the port each 30 s."""
+        """The serial number of a device. Its driver reads the number at the start, or the port
+        reads it every 30 s.
+        """
         if isinstance(driver, SunSpecPcs):
             return driver.serial
-        places = getattr(driver, "places", None)  # of a driver that walks a SunSpec chain
+        places = getattr(driver, "places", None)  # only a driver of a SunSpec chain has places
         serial = SerialNumber(device.profile, device.address, places)
         for request in serial.requests:
             port.add(request, serial_number.PERIOD_US, phase_us)

@@ -1,10 +1,16 @@
-"""The counters of the buses in a mapped file: the loop writes once a second, any process reads. An
-entry per RTU unit and CAN bus: bus, address (-1: a CAN bus; -2: bytes without a request), counters.
-An entry of a meter has an address from METER_ADDRESS on, one of a BMS from RACK_ADDRESS on; both
-have the numbers of their report. An entry from SERIAL_ADDRESS on has the bytes of a serial number,
-one from STATE_ADDRESS on the number of a state that the profile of the device does not name. One
-from SPENT_ADDRESS on: the device may store no more writes today.
-An odd number in front is an unfinished write: read again.
+"""The counters of the buses in a mapped file: the loop writes once a second, any process reads.
+
+An entry has the name of a bus, an address, and numbers whose meaning follows from the address:
+
+    unit id              counters of an RTU unit
+    -1, -2               counters of a CAN bus; counters of bytes that nobody requested
+    METER_ADDRESS on     report of a meter
+    RACK_ADDRESS on      report of a BMS
+    SERIAL_ADDRESS on    bytes of a serial number
+    STATE_ADDRESS on     number of a state that the profile of the device does not name
+    SPENT_ADDRESS on     writes of a device that may store no more today
+
+While the number in the head is odd, a write is not finished, so a reader must read again.
 """
 
 import struct
@@ -20,7 +26,7 @@ from drivers.meter import Meter
 from drivers.register_bms import RegisterBms
 from drivers.serial_number import BYTES_MAX, SerialNumber
 
-if TYPE_CHECKING:  # a page reads the file and needs no bus
+if TYPE_CHECKING:  # a page that only reads the file must not load the buses
     from controller.run.can_bus import CanBus
     from drivers.buses.port import RtuPort
 
@@ -30,11 +36,11 @@ RTU_COUNTERS = UnitStatistics.COUNTERS
 ENTRY = struct.Struct(f"<{NAME_BYTES}si{len(RTU_COUNTERS)}q")
 MAGIC = b"FBLINK\x00\x04"
 CAN_COUNTERS = tuple("received sent foreign error_frames bus_offs full losses state".split())
-METER_ADDRESS = 1000  # and the unit id
-RACK_ADDRESS = 2000  # and the node, or the unit id
-SERIAL_ADDRESS = 3000  # and the unit id
-STATE_ADDRESS = 4000  # and the node, or the unit id
-SPENT_ADDRESS = 5000  # and the unit id
+METER_ADDRESS = 1000  # plus the unit id
+RACK_ADDRESS = 2000  # plus the node, or the unit id
+SERIAL_ADDRESS = 3000  # plus the unit id
+STATE_ADDRESS = 4000  # plus the node, or the unit id
+SPENT_ADDRESS = 5000  # plus the unit id
 SERIAL = struct.Struct(f"<{BYTES_MAX // 8}q")
 ENTRIES_MAX = 128
 WRITE_US = 1_000_000
@@ -73,7 +79,7 @@ class LinkStatistics:
         drivers: Mapping[tuple[str, int], object],
         serials: Mapping[tuple[str, int], SerialNumber] = MappingProxyType({}),
     ):
-        """Make the file anew (OSError). ports, can_ports: by bus; the latter have CAN_COUNTERS;
+        """Make the file anew (OSError). ports, can_ports: by bus; can_ports have CAN_COUNTERS;
         cans: by bus; drivers, serials: by bus and unit id.
         """
         self._ports, self._can_ports, self._cans = ports, can_ports, cans
@@ -82,7 +88,7 @@ class LinkStatistics:
         self._map = regular_file.mapped(path, HEAD.size + ENTRIES_MAX * ENTRY.size)
 
     def note(self, now_us: int) -> None:
-        """Write what is counted, once a second."""
+        """Write the counters once a second."""
         if now_us < self._due_us:
             return
         self._due_us = now_us + WRITE_US
@@ -137,7 +143,7 @@ class LinkStatistics:
 def read(path: str) -> dict[str, dict[Any, Any]] | None:
     """{"units": {(bus, address): {counter: value}}, "meters" and "racks": likewise, "buses": {bus:
     ...}, "serials": {(bus, address): text}, "states": {(bus, address): raw state without a name},
-    "spent": {(bus, address): writes}}; None: no whole file.
+    "spent": {(bus, address): writes}}; None: there is no file, or it is not whole.
     """
     for _ in range(TRIES):
         content = regular_file.content(path)

@@ -26,9 +26,11 @@ from drivers.buses.serial_port import Arrivals, SerialPort, Watched
 from drivers.buses.tcp_port import TcpPort
 from safety import signals as s
 
-# a controlled stop: ramp 2 s, open at zero current within 5 s, store the record; plus a margin
+# Longest time of a controlled stop: the ramp takes 2 s, the contactors open at zero current within
+# 5 s, and the record is stored; plus a margin.
 STOP_US_MAX = 15_000_000
-# while the contactors have supply: 30 s for a fuse to blow (fuse_wait_ms), and STOP_US_MAX
+# Longest time while the contactors still have supply: 30 s for a fuse to blow (fuse_wait_ms), and
+# STOP_US_MAX.
 OPEN_US_MAX = 45_000_000
 
 
@@ -36,21 +38,23 @@ class Wire:
     """One serial port, or Modbus TCP connection, and the RTU engine on it."""
 
     def __init__(self, bus: Bus, port: RtuPort | ChannelLink):
-        """port: of this bus. Raises SerialPortError."""
+        """port: the port of this bus. Raises SerialPortError."""
         self.name, self.port = bus.name, port
         self.serial = _wire_of(bus)
         self.serial.open()
 
     def take(self, now_us: int) -> None:
-        """Hand what has arrived to the engine."""
+        """Hand the bytes that have arrived to the engine."""
         data = self.serial.read()
         if data:
             self.port.receive(data, now_us)
 
     def give(self, now_us: int) -> None:
-        """Send what the engine has to send now, or what the port has not taken yet."""
+        """Send the bytes that the engine has for now, after those that the port has not
+        taken yet.
+        """
         if now_us >= self.port.wake_us:
-            self.take(now_us)  # first: a reply that waits in the tty is no time-out
+            self.take(now_us)  # first, because a reply that waits in the tty must not time out
             data = self.port.poll(now_us)
             if data:
                 self.serial.write(data)
@@ -74,7 +78,9 @@ class Loop:
         notifier: realtime.Notifier,
         keys: dict[str, tuple[admission.Key, ...]] | None = None,
     ):
-        """run_directory: for statistics and sockets; keys: by name of a source of hints."""
+        """run_directory: directory of statistics and sockets; keys: by name of a source of
+        hints.
+        """
         self.cabinet = cabinet
         self.notifier = notifier
         self.statistics = LoopStatistics(os.path.join(run_directory, "loop.stats"))
@@ -110,7 +116,9 @@ class Loop:
         return [f"bus {name}: {error}; {silent}" for name, error in errors.items() if error]
 
     def run(self) -> int:
-        """Tick until stopped. Returns 0 after a clean stop, 1 when it had to end without one."""
+        """Tick until stopped. Returns 0 after a clean stop, 1 if the loop ended without a clean
+        stop.
+        """
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         deadlines = clock.Deadlines(self.cabinet.config.tick_ms * 1000, clock.now_us())
@@ -120,7 +128,9 @@ class Loop:
         return 0 if self._clean() else 1
 
     def turn(self, deadlines: clock.Deadlines) -> bool:
-        """The time until the next tick, then the tick. Returns True once the loop is stopped."""
+        """Spend the time until the next tick, then make the tick. Returns True once the loop is
+        stopped.
+        """
         self._slack(deadlines)
         now_us = clock.now_us()
         elapsed_ticks = deadlines.begin(now_us)
@@ -180,7 +190,9 @@ class Loop:
             self.cabinet.end()
 
     def _stopped(self, waited_us: int) -> bool:
-        """True when all is open and saved, saving has failed, or the time for it is over."""
+        """True when all contactors are open and this is saved, when saving has failed, or when the
+        time for it is over.
+        """
         kernel, keeper = self.cabinet.core.kernel, self.cabinet.keeper
         out = kernel.out
         open_ = out[s.STATE] == s.TRIPPED and kernel.features.all_reported_open()
@@ -190,7 +202,7 @@ class Loop:
         return ended and saved or waited_us > longest_us
 
     def _clean(self) -> bool:
-        """True when all permits are off and this is saved."""
+        """True when all permits are off and the store has saved the records."""
         out, keeper = self.cabinet.core.kernel.out, self.cabinet.keeper
         stored = keeper.poll() >= keeper.submitted
         return stored and not out[s.ARM_REQUEST] and not out[s.CONTACTOR_SUPPLY_OK]
@@ -212,5 +224,5 @@ def can_port_of(bus: Bus) -> CanPort:
 
 
 def lock(run_directory: str) -> int | None:
-    """Descriptor of the run directory's lock file, None when another controller holds it."""
+    """Descriptor of the run directory's lock file; None: another controller holds the lock."""
     return regular_file.locked(os.path.join(run_directory, "lock"))

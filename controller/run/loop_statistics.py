@@ -1,5 +1,5 @@
 """How punctual the loop is, and for how long its store was not saved: counters and a histogram in a
-mapped file, written by the loop, read by anybody.
+mapped file. The loop writes it, any process reads it.
 """
 
 import struct
@@ -8,11 +8,11 @@ from typing import Any
 
 from controller.system import clock, regular_file
 
-BUCKETS = 20_001  # 1 us each; the last holds everything later
-# magic, ticks, missed, late, runs, latest lateness in us, maximum; ms for which the store has not
-# been saved until now, and before in this run
+BUCKETS = 20_001  # 1 us each; the last bucket counts all ticks that were later
+# magic, ticks, missed, late, runs, newest lateness in us, largest lateness; ms for which the store
+# is now unsaved, ms for which it was unsaved earlier in this run
 HEAD = struct.Struct("<8sQQQQQQQQ")
-COUNT_MAX = 2**32 - 1  # of one bucket: the ticks of 2.7 years
+COUNT_MAX = 2**32 - 1  # largest count of a bucket: the ticks of 2.7 years
 MAGIC = b"FBLOOP\x00\x03"
 COUNTERS = ("ticks", "missed", "late", "runs")  # as clock.Deadlines has them
 FILE_BYTES = HEAD.size + 4 * BUCKETS
@@ -55,20 +55,24 @@ class LoopStatistics:
 
 
 def content(path: str) -> bytes | None:
-    """The bytes of a statistics file, for `figures`; None without a readable file, or a tick."""
+    """The bytes of a statistics file, for `figures`; None: no readable file, or no tick in
+    it yet.
+    """
     found = regular_file.content(path)
-    # of a loop that is only just starting the file is shorter
+    # the file of a loop that is just starting is shorter
     return found if len(found) == FILE_BYTES and found.startswith(MAGIC) else None
 
 
 def read(path: str) -> dict[str, Any] | None:
-    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}}; None without a tick."""
+    """{ticks, missed, late, runs, lateness_us {p50, p99, p99_9, max}}; None: no tick yet."""
     found = content(path)
     return None if found is None else figures(found)
 
 
 def unsaved_ms(path: str) -> tuple[int, int]:
-    """(ms for which the store has not been saved until now, 0: it is; ms before in this run)."""
+    """(ms for which the store is now unsaved, 0 if it is saved; ms for which it was unsaved earlier
+    in this run).
+    """
     found = content(path)
     if found is None:
         return 0, 0
@@ -77,7 +81,9 @@ def unsaved_ms(path: str) -> tuple[int, int]:
 
 
 def figures(found: bytes, earlier: bytes | None = None) -> dict[str, Any]:
-    """Same as `read`, of a content; earlier: only the ticks since that content of the file."""
+    """Figures as of `read`, from the bytes of the file. earlier: older bytes of the file; then only
+    the ticks since them count.
+    """
     _, *counted, _, maximum_us, _, _ = HEAD.unpack_from(found)
     counts: Sequence[int] = memoryview(found)[HEAD.size :].cast("I")
     if earlier is not None:

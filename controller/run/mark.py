@@ -1,5 +1,5 @@
-"""Revision and digest of the protected part of the store. Channel B keeps those of the last durable
-record, and so detects an older pair of copies.
+"""Revision and digest of the protected part of the store. Channel B keeps the revision and digest
+of the last durable record. So a start detects a store whose two copies are both older.
 """
 
 import zlib
@@ -8,20 +8,20 @@ from controller.run.stored_value import Acknowledging
 from controller.store.stored_record import Record
 from safety import signals as s
 
-DIGEST_MASK = (1 << 16) - 1  # 16 bits in a frame
+DIGEST_MASK = (1 << 16) - 1  # a frame has 16 bits for the digest
 
 
 class Mark:
-    """`durable`: (count, digest) of the last record that is known to be on the disk."""
+    """`durable`: (revision, digest) of the last record that is known to be on the disk."""
 
     def __init__(self, record: Record):
-        """record: of the last run."""
+        """record: the last record of the last run."""
         self.durable = self._loaded = self._now = (record.changes, _digest(record))
-        self._number = 0  # of the record that has `_now`
+        self._number = 0  # number of the record that contains `_now`
         self._is_compared = False
 
     def count(self, record: Record) -> int:
-        """Number of changes of the protected part, with this record."""
+        """Number of changes of the protected part, including this record."""
         count, digest = self._now
         if _digest(record) != digest:
             self._now, self._number = (count + 1 & s.INT_MAX, _digest(record)), 0
@@ -37,17 +37,21 @@ class Mark:
             self.durable = self._now
 
     def is_old(self, kept: tuple[int, int] | None) -> int:
-        """1, once: channel B keeps a newer revision; it keeps (0, 0): none; None: it is silent."""
+        """1 in one tick, if channel B keeps a newer revision than the store that was loaded. kept
+        (0, 0): B keeps none; None: B is silent.
+        """
         if kept is None or self._is_compared:
             return 0
         self._is_compared = True
         if kept == self._loaded or kept[0] < self._loaded[0] or kept == (0, 0):
             return 0
-        self._now, self._number = (max(kept[0], self._now[0]), 0), 0  # the next record is newer
+        self._now, self._number = (max(kept[0], self._now[0]), 0), 0  # so the next record is newer
         return 1
 
 
 def _digest(record: Record) -> int:
-    """Digest of what a trip or a person changes; ages and counts change by themselves."""
+    """Digest of the values that a trip or a person changes. Ages and counts are left out, because
+    they change all the time.
+    """
     protects = (sorted(record.latches), record.locked_out, record.rest, record.approved)
     return zlib.crc32(repr(protects).encode()) & DIGEST_MASK

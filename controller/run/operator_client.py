@@ -15,8 +15,9 @@ from safety import latches
 
 
 class Answer(NamedTuple):
-    """How a command ended. `here`: an answer code, or None. `channel_b`: of a reset there
-    (channel_link.RESULTS); NONE: not fitted, or not passed on (reset.PASSED_ON).
+    """How a command ended. `here`: the answer code of channel A, or None. `channel_b`: the result
+    of a reset in channel B (channel_link.RESULTS); NONE: channel B is not fitted, or did not get
+    the reset (reset.PASSED_ON).
     """
 
     here: int | None
@@ -24,18 +25,18 @@ class Answer(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """True when a reset has reset something and neither channel has refused it."""
+        """True when the reset has cleared a latch and neither channel has refused it."""
         both = {self.here, self.channel_b}
         return latches.DONE in both and both <= {latches.DONE, latches.NOTHING, latches.NONE}
 
     def words(self) -> str:
-        """The answer of both in words."""
+        """The answers of both channels in words."""
         there = channel_link.RESULTS[min(self.channel_b, channel_link.NO_ANSWER)]
         return commands.words(self.here) + (f"; {there}" if self.channel_b else "")
 
 
 class Data(NamedTuple):
-    """The answer to a read: its code or None, the code of an exception, the data of the reply."""
+    """The answer to a read: answer code or None, code of a Modbus exception, data of the reply."""
 
     here: int | None
     code: int
@@ -43,7 +44,7 @@ class Data(NamedTuple):
 
 
 def reach(path: str) -> None:
-    """Raises OSError, as `ask` would, without a listener at the socket `path`. Sends nothing."""
+    """Raise OSError, as `ask` would, if nobody listens at the socket `path`. Sends nothing."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     with client, sockets.short(path) as name:
         client.connect(name)
@@ -59,7 +60,9 @@ def _owner(path: str) -> int:
 
 
 def ask(path: str, what: int) -> int | None:
-    """Send one command to the socket: the answer code, None without one in time. OSError."""
+    """Send one command to the socket. Returns the answer code; None: no answer came in time. Raises
+    OSError.
+    """
     return _exchange(path, commands.REQUEST, what, *PEER_EMPTY, *PEER_EMPTY).here
 
 
@@ -71,7 +74,7 @@ def reset(
 
 
 def step(path: str, unit: int, power_W: int, for_ms: int) -> int | None:
-    """Ask a power (W) of one unit (from 1) in TEST mode, for so long; as `ask`."""
+    """Ask one unit (from 1) in TEST mode for a power (W) for a time; as `ask`."""
     return _exchange(path, commands.REQUEST, commands.STEP, unit, power_W, for_ms, 0).here
 
 
@@ -81,7 +84,7 @@ def sign(path: str, unit: int, is_held: bool) -> int | None:
 
 
 def lock_out(path: str, name: str, is_locked: bool) -> int | None:
-    """Lock out in a person's name, or end that, as `ask`. ValueError: no name."""
+    """Lock out in a person's name, or end the lock-out; as `ask`. ValueError: no name."""
     what = commands.LOCK_OUT if is_locked else commands.END_LOCK_OUT
     return _exchange(path, commands.LOCK, what, _person(name)).here
 
@@ -104,7 +107,9 @@ def change_key(path: str, what: int, source: bytes, key: bytes, made_s: int) -> 
 
 
 def read(path: str, bus: str, place: tool_read.Place) -> Data:
-    """One read of a tool through the controller. OSError as `ask`. ValueError: no name of a bus."""
+    """One read of a tool through the controller. OSError as `ask`. ValueError: `bus` cannot be the
+    name of a bus.
+    """
     name = bus.encode("ascii")
     return _exchanged(path, tool_read.READ, tool_read.READ_ONE, name, *place)
 
@@ -145,7 +150,7 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
 
 
 def _has_form(data: bytes) -> bool:
-    """Whether an answer has its own length: that of a read alone holds data."""
+    """Whether an answer has the length of its form. Only the answer to a read contains data."""
     size = commands.ANSWER.size
     is_read = data[4:5] == bytes((tool_read.DATA,))
     return len(data) == size or is_read and size < len(data) <= size + FRAME_BYTES_MAX

@@ -1,10 +1,11 @@
-"""Operator commands to a running controller: a fixed datagram on a UNIX socket, and an answer that
-repeats the number in front of it (operator_client.py sends).
+"""Operator commands to a running controller. A command is a datagram of a fixed form on a UNIX
+socket, after a random number; the answer repeats this number. operator_client.py sends commands.
 
-A reset names the first-out instance and cause mask that the operator saw, for each channel, which
-refuses it when its own have changed. The system says which user sent a datagram: an operator locks
-out under the own name only. Another name, an approval and a new key (which the datagram holds: the
-loop reads no file) need the controller's user, whose commands ask for a password.
+A reset names the first-out instance and cause mask that the operator saw in each channel. A channel
+refuses the reset if its own numbers have changed since. The operating system reports which user
+sent a datagram. An operator may lock out only under the own name. Only the controller's user may
+use another name, approve an image or change a key; commands of this user ask for a password. The
+datagram contains the new key, because the loop reads no file.
 """
 
 import os
@@ -19,28 +20,29 @@ from controller.system import caught, sockets
 from controller.system.paths import OPERATORS, ROOT
 from safety import latches
 
-# magic, what, first-out instance, cause mask, both of channel B
+# magic, what, first-out instance and cause mask here, then those of channel B
 REQUEST = struct.Struct("<4sBxxxiiii")
-# the number; what follows has one of the forms below
+# the random number; after it comes a command in one of the forms below
 NONCE = struct.Struct("<8s")
-# magic, answer, of a reset: channel B's (channel_link.RESULTS), the number. That of a tool's read
-# has the code of an exception there, and the data before the number.
+# magic, answer, channel B's result of a reset (channel_link.RESULTS), the number. The answer to a
+# tool's read has the code of a Modbus exception in place of that result, and the data before the
+# number.
 ANSWER = struct.Struct("<4sBB8s")
 ANSWER_HEAD = struct.Struct("<4sBB")
 MAGIC = b"FBC1"
 REMOTE_RESET, KEY_RESET, RUN, STOP = 1, 2, 3, 4
 KEY_CHANGE = struct.Struct("<4sBxxx16s32sQ")  # magic, what, source, key, made at (UTC s)
 LAMP_TEST, TEST_MODE, STEP = 5, 6, 7  # a STEP has unit, power in W, time in ms, 0
-SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; of the controller's user
-# magic, what, name of the person; as long as a REQUEST, `what` tells them apart
+SIGN = 8  # unit, 1 while its sign test holds a start, 0, 0; only from the controller's user
+# magic, what, name of the person. It is as long as a REQUEST, so `what` distinguishes them.
 LOCK = struct.Struct("<4sBxxx16s")
 LOCK_OUT, END_LOCK_OUT = 21, 22
-# magic, what, name of the person, code of what has changed; its length alone tells it apart
+# magic, what, name of the person, code of what has changed. Its length distinguishes it.
 APPROVAL = struct.Struct("<4sBxxx16sI")
 APPROVE = 31
 # A new key replaces all old ones; or the old key stays valid for a day; or no key is valid.
 SET_KEY, ROTATE_KEY, REVOKE_KEY = 11, 12, 13
-MADE_S_MAX = 2**32 - 1  # in the year 2106
+MADE_S_MAX = 2**32 - 1  # reached in the year 2106
 # Answers. A reset is answered with latches.RESULTS. A reset, a start or the end of a lock-out that
 # the store does not take is void (NOT_STORED). A stop or a lock-out is in effect without the store
 # (UNSTORED).
@@ -49,13 +51,13 @@ OTHERS_LOCK, KEY_IN_RUN, IN_TEST, OVERRULED, UNCONFIRMED, STAYS_LOCKED = range(1
 UNSTORED, RESET_FIRST, IS_APPROVED, OTHER_IMAGE, OTHERS_NAME, FAILED = range(113, 119)
 NOT_IN_TEST, SIGN_HELD = 119, 120
 PERSON = re.compile(rb"[a-z][a-z0-9_]{0,15}")
-# The longest wait for the store. A change that is not stored by then is answered so; a start or a
-# reset is then void.
+# The longest wait for the store. The answer is then NOT_STORED (a start or a reset is void) or
+# UNSTORED.
 STORED_MS = 5000
 # Longer than STORED_MS: otherwise a command could take effect after its sender reads "no answer".
 ANSWER_S = 7.0
 LINES_MAX = 16  # of the last catcher
-COMMANDS_PER_TICK = 4  # an operator sends one; a script without a pause must not delay the loop
+COMMANDS_PER_TICK = 4  # an operator sends one; a script that never pauses must not delay the loop
 
 
 class Commanded(Protocol):
@@ -76,7 +78,7 @@ class Commanded(Protocol):
         """Begin TEST mode. Returns ACCEPTED or a refusal."""
 
     def request_step(self, unit: int, power_W: int, for_ms: int) -> int:
-        """Ask a power of one unit in TEST mode. Returns ACCEPTED or a refusal."""
+        """Ask one unit in TEST mode for a power. Returns ACCEPTED or a refusal."""
 
     def request_sign(self, unit: int, is_held: int) -> int:
         """Take over whether a unit's sign test holds a start. Returns ACCEPTED or a refusal."""
@@ -88,10 +90,11 @@ class Commanded(Protocol):
         """Approve the limit image. Returns a refusal or 0."""
 
     def request_read(self, bus: str, place: tool_read.Place, end: tool_read.End) -> int:
-        """One read of a tool. Returns a refusal or LATER. ValueError."""
+        """Make one read for a tool. Returns a refusal or LATER. Raises ValueError."""
 
 
-# (source as 16 bytes, key or None to revoke, made at (UTC s), rotate): False for an unknown source
+# Arguments: source as 16 bytes; key, None to revoke; made at (UTC s); True to rotate. Returns False
+# for an unknown source.
 ChangeKey = Callable[[bytes, bytes | None, int, bool], bool]
 # (address, number) of a sender
 Asker = tuple[bytes | str, bytes]
@@ -99,7 +102,7 @@ Asker = tuple[bytes | str, bytes]
 
 class Listener:
     """The loop's end. One reset, lock-out, start or stop at a time is answered when it has ended,
-    all else at once. A stop or a lock-out is obeyed also while another sender waits.
+    every other command at once. A stop or a lock-out is obeyed also while another sender waits.
     """
 
     def __init__(self, path: str, change_key: ChangeKey | None = None):
@@ -118,7 +121,7 @@ class Listener:
 
     @property
     def hungry(self) -> bool:
-        """False once it has had its share of this tick."""
+        """False once the listener has taken COMMANDS_PER_TICK commands in this tick."""
         return self._left > 0
 
     def receive(self, cabinet: Commanded) -> None:
@@ -138,7 +141,7 @@ class Listener:
         if answer == tool_read.LATER:
             return
         if answer is None:
-            # also of one without an address: a second request must not get its answer
+            # Also a sender without an address, so that the next sender does not get its answer.
             self._waiting = asker
         else:
             self._send(answer, asker)
@@ -183,7 +186,9 @@ class Listener:
     def _obey_lock(
         self, cabinet: Commanded, user: int | None, magic: bytes, what: int, padded: bytes
     ) -> int | None:
-        """None: answered when stored. A lock-out does not wait for another's command."""
+        """None: answered when it is stored. A lock-out is obeyed even while another sender
+        waits.
+        """
         name = padded.rstrip(b"\0")
         if magic != MAGIC or not PERSON.fullmatch(name):
             return REFUSED_FORM
@@ -238,7 +243,7 @@ class Listener:
             return REFUSED_FORM
 
     def answer(self, result: int, peer_result: int = latches.NONE) -> None:
-        """Tell who waits how it ended (0: not yet), and begin to count commands anew."""
+        """Send the result, unless 0 (not ended), to the sender that waits. Count commands anew."""
         self._left = COMMANDS_PER_TICK
         if self._waiting is not None and result:
             asker, self._waiting = self._waiting, None

@@ -1,10 +1,10 @@
 """One converter on the wire: start, stop, and every frame to it through its gate.
 
-A converter has stopped when its own reading shows it, and not because a stop was sent or
-acknowledged: a device whose start goes on reports "off" until the start is done. So a stop is sent
-as soon as the permit goes, whatever the start has reached, and again until a reading that is newer
-than its acknowledgement shows state and power of a stopped converter. Where no reading can show
-this (Profile.shows_stop) the stop is repeated as long as there is no permit.
+A converter counts as stopped when its own reading shows it. A stop that was sent or acknowledged
+proves nothing, because a device that is still starting reports "off" until the start is done. So a
+stop is sent as soon as the permit ends, even in the middle of a start. It is repeated until a
+reading that is newer than its acknowledgement shows state and power of a stopped converter. If no
+reading can show this (Profile.shows_stop), the stop is repeated while there is no permit.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -20,8 +20,8 @@ from drivers.pcs import SunSpecPcs
 from drivers.register_pcs import RegisterPcs
 from safety import signals as s
 
-RUN_REPEAT_US = 500_000  # a start or stop that the converter has not followed is repeated
-FOLLOW_US = 10_000_000  # a converter that runs on so long after its stop is named
+RUN_REPEAT_US = 500_000  # repeats a start or stop that the converter has not followed
+FOLLOW_US = 10_000_000  # a converter that still runs this long after its stop is reported
 RESTING = (s.PCS_OFF, s.PCS_SLEEPING, s.PCS_STANDBY)
 STOPPED = (*RESTING, s.PCS_FAULT)
 
@@ -29,11 +29,12 @@ STOPPED = (*RESTING, s.PCS_FAULT)
 class PcsChannel:
     """One converter: what was last asked of it, and the gate before every frame.
 
-    A changed set-point waits for its period, which may end half a tick early: an uneven tick must
-    not skip its turn. Zero does not wait, nor what replaces a set-point beyond a limit of this
-    tick: the published limit is the enforced one. That takes the turn of the next one, so that the
-    bus carries no more than bus_times.py has computed. A repeated stop takes the turn of a
-    set-point, which does not change meanwhile.
+    A changed set-point waits for its period. The period may end half a tick early, because an
+    uneven tick must not skip its turn. A set-point of 0 does not wait. A set-point also does not
+    wait if the last one is beyond a limit of this tick, because each published limit must be
+    enforced. A set-point that did not wait takes the turn of the next one, so that the bus carries
+    no more than bus_times.py has computed. A repeated stop takes the turn of a set-point, which
+    does not change meanwhile.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class PcsChannel:
         sent: Sent,
         gate: ConverterGate,
     ):
-        """gate: of controller.config.converters."""
+        """gate: made by controller.config.converters."""
         self.sent, self.unit, self._gate, self._restarts = sent, unit, gate, 0
         self.pcs, self.port, self.period_us = pcs, port, period_ms * 1000
         self._early_us = tick_ms * 1000 // 2
@@ -61,13 +62,14 @@ class PcsChannel:
         self.is_permitted: bool | None = None
         self.gate_refusals = 0
         self.gate_verdict = reasons.NONE
-        self._budget, self._is_asked = StartBudget(), False  # since the permit came
+        self._budget, self._is_asked = StartBudget(), False  # a start was sent under this permit
         self.fault = HeldFault(self.state_at, gate.has_starts)
-        self._starts: dict[Hashable, rtu.Request] = {}  # handed to the port since then
+        self._starts: dict[Hashable, rtu.Request] = {}  # frames of the start that the port got
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
-        """Submit start or stop, the set-point through the gate, then the converter's own requests.
-        These are asked for first: if the device is lost, a set-point has no address.
+        """Submit start or stop, the set-point through the gate, then the driver's own requests. The
+        driver is asked for its requests first, because they show whether the device is lost, and
+        then a set-point has no address.
         """
         running = out[self.run_at]
         self.permit(bool(running) and self.gate_verdict == reasons.NONE, now_us)
@@ -89,8 +91,8 @@ class PcsChannel:
             self.submit(request)
 
     def permit(self, is_permitted: bool, now_us: int) -> None:
-        """Follow the permit to run. When it goes, frames of a start that wait for the bus are taken
-        back: they would be sent behind the stop.
+        """Follow the permit to run. When it ends, frames of a start that wait for the bus are
+        withdrawn, because they would be sent after the stop.
         """
         if is_permitted == self.is_permitted:
             return
@@ -106,7 +108,7 @@ class PcsChannel:
         self.pcs.withdraw()
 
     def run(self, inp: Sequence[int], now_us: int) -> None:
-        """Send the start or the stop, and again while the converter has not followed."""
+        """Send the start or the stop, and repeat it while the converter has not followed."""
         has_failed = self.fault.see(inp, bool(self.is_permitted), self._is_asked)
         is_due = has_failed or now_us >= self.run_due_us
         if self.is_permitted:
@@ -141,25 +143,27 @@ class PcsChannel:
             self.sent.refuse(reasons.STARTS_SPENT)
 
     def _has_stopped(self, inp: Sequence[int]) -> bool:
-        """Whether readings that began after the acknowledged stop show it, state and power."""
+        """True if readings that began after the acknowledged stop show its state and no power."""
         pcs, taken_us = self.pcs, self.pcs.stop_taken_us
         if taken_us is None or not pcs.profile.shows_stop:
             return False
-        # a reading may hold values that are two periods old
+        # the values of a reading may be two periods old
         is_new = pcs.readings.measured_us > taken_us + 2 * pcs.profile.period_ms * 1000
         is_still = abs(inp[self.power_at]) <= self._gate.still_W
         is_running = pcs.readings.is_running or inp[self.state_at] not in STOPPED
         return is_new and is_still and not is_running
 
     def _stop(self, now_us: int) -> None:
-        """The stop. Where it is a frame of the set-point, the gate passes no power in it."""
+        """Send the stop. The frame may also contain the set-point; the gate then lets only
+        0 pass.
+        """
         request = self.pcs.stop()
         if request is not None:
             self.run_due_us = now_us + (self.pcs.stop_repeat_us or RUN_REPEAT_US)
             self.submit(request)
 
     def _is_due(self, setpoint_W: int, out: Sequence[int], now_us: int) -> bool:
-        """Whether a changed set-point goes now."""
+        """Whether a changed set-point is sent now."""
         is_due = now_us >= self.due_us - self._early_us
         if is_due or self.sent_W is None:
             return is_due
@@ -185,15 +189,17 @@ class PcsChannel:
             self._stop(now_us)
 
     def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
-        """A converter that holds 0 may start again after a refusal. A spent budget is shown."""
+        """Let a converter that holds 0 W start again after a refusal. Show a spent budget of
+        starts.
+        """
         if pcs.is_at_zero:
             self.gate_verdict = reasons.NONE
         if setpoint_W and pcs.is_spent:
             self.sent.refuse(reasons.WRITE_BUDGET)
 
     def submit(self, request: rtu.Request, charge_W_max: int = 0, discharge_W_max: int = 0) -> int:
-        """The one way of a frame to the converter. reasons.NONE, or why the gate refused it.
-        Without limits it may be no set-point but 0.
+        """Send a frame to the converter; every frame takes this way. Returns reasons.NONE, or why
+        the gate refused the frame. If no limits are given, a set-point must be 0.
         """
         frame, is_permitted = request.frame, bool(self.is_permitted)
         code = self._gate.check(frame, is_permitted, charge_W_max, discharge_W_max)
@@ -216,6 +222,8 @@ class PcsChannel:
     def _lost(
         self, tell: Callable[[int, int, int], object], kind: int, code: int, now_us: int
     ) -> None:
-        """Repeat a set-point that was lost: a lost 0 W would leave the last power in effect."""
+        """Repeat a set-point that was lost, because the last power stays in effect after a lost 0
+        W.
+        """
         self.sent_W = None
         tell(kind, code, now_us)

@@ -1,5 +1,5 @@
 """The kernel's input peer_code as a sentence: the channel that gives no permit, the reason, and the
-contact or row. It is one number, so that it goes the way of every input.
+contact or row. The code is one number, so that it is handled like every other input.
 """
 
 from controller.rows.records import ROWS
@@ -13,7 +13,8 @@ OF_A = {
     pe.CLOCKS_DIFFER: f"the clock of channel B differs by over {pe.CLOCK_PERMILLE_MAX // 10} %",
 }
 LEVELS = ("open", "closed")
-# its instances: it has no units or racks
+# The stages of channel B, in the order of its instances. It has no units or racks, so only stages
+# of the cabinet exist there, one instance each.
 OF_B = tuple([stage for stage in m.STAGES if stage[m.S_SCOPE] == s.CABINET])
 UNHEARD = {
     pe.SILENT: "channel B is silent",
@@ -22,12 +23,13 @@ UNHEARD = {
 
 
 def code(reason: int, its_reason: int, subject: int) -> int:
-    """Three numbers in one below 2^24.
+    """Three numbers packed into one number below 2^24.
 
-    reason: what A reports about B (peer.REASONS); INTERLOCK where B gives no permit by itself.
-    its_reason: the reason that B reports (REASONS). If B is not heard: why its bytes were refused
-    (channel.REFUSALS). If a contact disagrees: 1 if it is closed here. subject: index + 1 of the
-    shared contact, or of the first-out stage of B. If B does not hear A: why B refused the bytes.
+    reason: what A reports about B (peer.REASONS); INTERLOCK if B itself gives no permit.
+    its_reason: the reason that B reports (REASONS). If A does not hear B, it says why A refused the
+    bytes of B (channel.REFUSALS). If a contact disagrees, it is 1 if A sees the contact closed.
+    subject: index + 1 of the shared contact, or of the first-out stage of B. If B does not hear A,
+    it says why B refused the bytes of A.
     """
     return reason | its_reason << ITS_REASON_SHIFT | subject << SUBJECT_SHIFT
 
@@ -46,12 +48,14 @@ def sentence(peer_code: int) -> str:
 
 
 def stage_in_b(first_out: int) -> tuple | None:
-    """The stage (of matrix.STAGES) that is the first-out in channel B; None: no such stage."""
+    """The stage (of matrix.STAGES) with this number as first-out of channel B; None: it has no such
+    stage.
+    """
     return OF_B[first_out] if 0 <= first_out < len(OF_B) else None
 
 
 def _refused(who: str, refusal: int) -> str:
-    """Why the last bytes were refused, if that is of use."""
+    """Why the last bytes were refused; "" if the refusal does not help to find the fault."""
     return f" ({who}, refused: {c.REFUSALS[refusal]})" if c.R_NONE < refusal < c.R_FIRST else ""
 
 

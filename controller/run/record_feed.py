@@ -1,5 +1,5 @@
-"""When a record of what must survive goes to the store, and what is in it; what a start takes over
-from the last one.
+"""Hands the state that must survive to the store as records, and takes over the last record at a
+start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
-TRIPS_UNSTORED_MAX = 1024  # in the seconds that a slow disk takes: every stage a few times
+TRIPS_UNSTORED_MAX = 1024  # while a slow disk takes seconds: every stage a few times (assumed)
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 
@@ -35,14 +35,16 @@ class Recording(Acknowledging, Protocol):
 
 
 class RecordFeed:
-    """The content of the records beside the kernel's latches and tokens. `locked_out`: StoredValue
-    of a name or ""; `noc_verified`: 1 once the operations centre was heard (row 46).
+    """The content of the records apart from the kernel's latches and tokens. `locked_out`:
+    StoredValue of a name or ""; `noc_verified`: 1 once the operations centre was heard (row 46).
     """
 
     def __init__(
         self, config: Config, core: Core, image: ProcessImage, loaded: Loaded, keeper: Recording
     ):
-        """loaded: of the last run, which the kernel takes over. keeper: takes the records."""
+        """loaded: the store of the last run, which the kernel takes over. keeper: takes the
+        records.
+        """
         self._core, self._keeper, self._tick_ms = core, keeper, config.tick_ms
         self._cabinet = config.names[-1][1]
         self._names = stage_instances(core.layout)
@@ -78,8 +80,8 @@ class RecordFeed:
         _boot(core.kernel, loaded, record, self._names, armed, config.tick_ms)
 
     def go_on(self, wear: Mapping[str, Wear], loaded: Loaded) -> None:
-        """Take over what the last run has spent of each device's budget of writes; all of it, if
-        the store is unreadable.
+        """Take over how much of each device's budget of writes the last run has spent. If the store
+        is unreadable, the whole budget counts as spent.
         """
         written = loaded.record.written if loaded.record else {}
         self._wear = {name: each for name, each in wear.items() if each.most}
@@ -93,8 +95,8 @@ class RecordFeed:
         return 1 if self._armed and keeper.ok and keeper.poll() >= self._armed_number else 0
 
     def tick(self, elapsed_ms: int) -> None:
-        """Hand over a record when what must survive has changed, and every KEEP_MS, so that a store
-        that fails is found before a latch needs it.
+        """Hand over a record when a value that must survive has changed. Also every KEEP_MS, so
+        that a store that fails is found before a latch needs the store.
         """
         self._kept_ms += elapsed_ms
         out = self._core.kernel.out
@@ -161,12 +163,14 @@ class RecordFeed:
 
 
 def _rest(state: str, record: Record, is_alone: bool) -> tuple[int, str]:
-    """Why the cabinet rests after this start. is_alone: a restart may energise it by itself."""
+    """Why the cabinet is in standby after this start. is_alone: after a restart it may energise
+    without a person.
+    """
     if record.rest != AWAKE:
         return record.rest
-    if record.locked_out:  # a store of a version whose lock-outs left no rest
+    if record.locked_out:  # an older version stored no standby with a lock-out
         return (standby.LOCK_OUT, record.locked_out)
-    # a stop or lock-out may be what such a store lacks
+    # a store that is lost may have contained a stop or a lock-out
     if state in (UNREADABLE, MISSING):
         return (standby.UNKNOWN, "")
     return AWAKE if is_alone else (standby.RESTART, "")
@@ -180,12 +184,13 @@ def _boot(
     armed: Sequence[int],
     tick_ms: int,
 ) -> None:
-    """Take over the last run's latches and tokens; a latch of a row that is not armed here asks for
-    the key. The count of trips goes on beyond those not stored: no code comes twice.
+    """Take over the last run's latches and tokens. A latch of a row that is not armed here needs
+    the key. The count of trips skips the trips that may not have been stored, so that no code comes
+    twice.
     """
     stored, state = record.latches, loaded.state
     latched = [index for index, name in enumerate(names) if name in stored and armed[index]]
-    latched.sort(key=lambda index: -stored[names[index]])  # in the order in which they came
+    latched.sort(key=lambda index: -stored[names[index]])  # in the order in which the latches came
     is_lost = state in (UNREADABLE, MISSING)
     token_age, hour_ticks = kernel.latches.token_age, kernel.latches.hour_ticks
     for token, age_ms in enumerate(record.token_ages_ms[: len(token_age)]):

@@ -1,6 +1,6 @@
-"""Cross-check of the permit relays: each must follow its output, by the contact that an I/O module
-reads back (row 44; UL 60730-1 table H.1, fact A92). The kernel tests each before a closing
-(permit.py), this module in every tick.
+"""Cross-check of the permit relays: for each relay, a contact that an I/O module reads back must
+show that the relay follows its output (row 44; UL 60730-1 table H.1, fact A92). The kernel tests
+each relay before a closing (permit.py), this module in every tick.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from safety import parameters as p, signals as s
 
 # Longer than the kernel's own test (RELAY_MS), which reports a failed closing first (row 38).
 FOLLOW_MS = 1500
-# Bit of self_test_bits, output, contact, group of the contact.
+# (bit of self_test_bits, output, contact, freshness group of the contact)
 RELAYS = (
     (ENABLE, s.PCS_ENABLE_OK, s.PERMIT_1_CLOSED, s.G_IO_1),
     (SUPPLY, s.CONTACTOR_SUPPLY_OK, s.PERMIT_2_CLOSED, s.G_IO_2),
@@ -19,7 +19,7 @@ RELAYS = (
 
 
 class Relays:
-    """`bits`: of the relays that do not follow now."""
+    """`bits`: bits of the relays that do not follow their outputs now."""
 
     def __init__(self, core: Core, tick_ms: int):
         """core: its outputs are compared with its inputs."""
@@ -40,8 +40,9 @@ class Relays:
                 self.bits |= bit
 
     def _differs(self, is_commanded: int, is_closed: int) -> bool:
-        """Closed against the command, or open against it in RUNNING: a hard-wired chain opens a
-        relay before the kernel does, which may wait for a fuse (C65).
+        """True if the relay is closed although it is commanded open, or open in RUNNING although it
+        is commanded closed. In other states an open relay is no fault: a hard-wired chain may open
+        it first, while the kernel waits for a fuse (C65).
         """
         if is_closed:
             return not is_commanded

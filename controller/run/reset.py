@@ -1,6 +1,9 @@
 """A reset that an operator asked for: judged here, stored, given to the kernel, then passed on to
-channel B. A reset is stored first, so that no cut of power gives a token back. Otherwise the
-kernel, where the five seconds may end, could clear a latch that the store still holds.
+channel B.
+
+The reset is stored before the kernel gets it, because a cut of power must not give a token back. A
+reset that is refused here never reaches the kernel. If it did, `reset_clear_ms` could end in that
+tick, and the kernel would clear a latch that the store still holds.
 """
 
 from array import array
@@ -24,16 +27,17 @@ Order = tuple[int, int, int]  # (kind, first-out, mask)
 
 
 class Reset:
-    """A reset on its way to the store, the kernel, channel B. `cleared`: StoredValue of what it
-    clears; `answer`, `peer_answer`: the results, in the tick in which it ends.
+    """A reset on its way to the store, the kernel, channel B. `cleared`: StoredValue of the stage
+    instances that the reset clears; `answer`, `peer_answer`: its results, in the tick in which it
+    ends.
     """
 
     def __init__(self, core: Core, image: ProcessImage, submit: Callable[[], object]):
         """submit(): hand over a record now."""
         self._core, self._image, self._submit = core, image, submit
         self._asked: Order | None = None  # a reset that has not ended
-        self._asked_of_peer: Order | None = None  # of channel B, for its turn after channel A
-        self._ended = 0  # how it ended here, while channel B has not answered
+        self._asked_of_peer: Order | None = None  # the reset that channel B gets after channel A
+        self._ended = 0  # the result here, until channel B answers
         self.cleared = StoredValue[tuple[int, ...]](())
         self.answer, self.peer_answer = 0, latches.NONE
 
@@ -44,7 +48,7 @@ class Reset:
         self._asked, self._asked_of_peer = (kind, *seen), (kind, *peer_seen)
 
     def before_step(self, keeper: Acknowledging, elapsed_ms: int, peer: ChannelLink | None) -> None:
-        """Give the kernel the reset once the store holds it; a refused one ends here."""
+        """Give the kernel the reset once the store holds it. A refused reset ends here."""
         inp = self._image.inp
         self.answer, self.peer_answer = 0, latches.NONE
         self._image.put("void_reset", (0, 0))
@@ -62,9 +66,10 @@ class Reset:
             self._void(inp, self._asked, ended, peer)
 
     def after_step(self, peer: ChannelLink | None) -> None:
-        """Take the kernel's result. A reset that waits for the store ends as soon as it would be
-        refused, and this tick stores every latch. A cause that returns moves no latch, so otherwise
-        the record in which the latch is cleared would stay the last one.
+        """Take the kernel's result. A reset that still waits for the store ends as soon as the
+        kernel would refuse it, as when a cause returns. The record in the store may already lack
+        the latches of this reset, so a new record with every latch is stored in this tick. The
+        returned cause alone would store none, because it changes no latch.
         """
         core = self._core
         if core.inp[s.RESET_KIND]:
@@ -77,14 +82,16 @@ class Reset:
             self.answer, self.peer_answer, self._ended = self._ended, peer.result, 0
 
     def token_ages(self) -> list[int]:
-        """Ages of the kernel's tokens in ticks; the one that a remote reset spends is 0 already."""
+        """Ages of the kernel's tokens in ticks. While a remote reset is being stored, the token
+        that it will spend has age 0 already.
+        """
         ages = list(self._core.kernel.latches.token_age)
         if self._asked is not None and self.cleared.chosen and self._asked[0] == matrix.REMOTE:
             ages[ages.index(max(ages))] = 0
         return ages
 
     def _begin(self, kind: int) -> None:
-        """Hand over the record without what the reset will clear."""
+        """Store a record without the latches that the reset will clear."""
         kernel = self._core.kernel
         count = kernel.evaluator.count
         self.cleared.store_first(
@@ -98,12 +105,16 @@ class Reset:
         )
 
     def _void(self, inp: "array[int]", asked: Order, answer: int, peer: ChannelLink | None) -> None:
-        """The reset ends without the kernel. inp: of this tick in the journal; gets the answer."""
+        """End the reset without the kernel. inp: the inputs of this tick, which go into the
+        journal; the answer is written there too.
+        """
         inp[self._image.places["void_reset"]] = array("i", (asked[0], answer))
         self._end(answer, peer)
 
     def _end(self, result: int, peer: ChannelLink | None) -> None:
-        """The next record holds all that is latched. The operator waits for channel B too."""
+        """End the reset: the next record holds every latch. If channel B gets the reset too, the
+        operator's answer waits for its result.
+        """
         self._asked, self.cleared.in_effect = None, ()
         self.cleared.void()
         of_peer = self._asked_of_peer

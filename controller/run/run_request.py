@@ -1,26 +1,29 @@
 """Whether the cabinet is to run or to stay in standby.
 
-A stop by a person, a test, a lock-out, some rows, and a restart that the hazard analysis does not
-trust put it in standby until a person starts it. The reason (standby.py of core) is stored. The end
-of the process is no reason: a restart goes on as before.
+After some events the cabinet stays in standby until a person starts it: a stop by a person, a test,
+a lock-out, some rows, a restart that the hazard analysis does not allow. The reason (standby.py of
+core) is stored. The end of the process is no such event: after a restart the cabinet continues as
+before.
 """
 
 from controller.core.base import standby
 from controller.run.stored_value import StoredValue
 from controller.store.stored_record import AWAKE
 
-# the kernel ends a test of this length; then nothing runs until a person starts it
+# The kernel ends a test after this time. Then nothing runs until a person starts the cabinet.
 TEST_MS = 60_000
 # A store that fails opens the contactors, and the cabinet runs again by itself once the store is
 # saved. A disk that fills again and again must not wear the contactors (chosen by the project).
-STORE_MS, STORE_START_MS = 3_600_000, 1_200_000  # three starts; one more each 20 min
+STORE_MS, STORE_START_MS = 3_600_000, 1_200_000  # three starts at once; one more every 20 min
 
 
 class RunRequest:
-    """`rest`: StoredValue of (why, whose lock-out, else ""); `test`: 1 in TEST mode."""
+    """`rest`: StoredValue of (why, name of the person who locked out or ""); `test`: 1 in TEST
+    mode.
+    """
 
     def __init__(self, rest: tuple[int, str]):
-        """rest: of the last run's record."""
+        """rest: from the record of the last run."""
         self.rest = StoredValue(rest)
         self.test = self._test_ms = self._spent_ms = 0
         self._was_saved = True
@@ -36,11 +39,11 @@ class RunRequest:
         self.rest.take_effect((why, name), is_awaited)
 
     def start(self, is_awaited: bool = False) -> None:
-        """Run again, once that is stored."""
+        """Run again, once the start is stored."""
         self.rest.store_first(AWAKE, is_awaited)
 
     def note_store(self, is_saved: bool, elapsed_ms: int) -> None:
-        """Once a tick. A store that fails too often puts the cabinet in standby."""
+        """Called once a tick. A store that fails too often puts the cabinet in standby."""
         self._spent_ms = max(0, self._spent_ms - elapsed_ms)
         if self._was_saved and not is_saved and self.rest.chosen == AWAKE:
             self._spent_ms += STORE_START_MS
@@ -49,12 +52,14 @@ class RunRequest:
         self._was_saved = is_saved
 
     def begin_test(self) -> None:
-        """Begin TEST mode; afterwards, and after a restart in it, the cabinet is in standby."""
+        """Begin TEST mode. When the test ends, or a restart ends it, the cabinet is in standby."""
         self.stop(standby.TEST)
         self.test, self._test_ms = 1, 0
 
     def count_test(self, elapsed_ms: int, is_open: bool) -> None:
-        """End the test, and the request to run, after its time and once nothing is closed."""
+        """End the test, and with it the request to run, after TEST_MS and once the contactors are
+        open.
+        """
         self._test_ms += elapsed_ms if self.test else 0
         if self._test_ms > TEST_MS and is_open:
             self.test = 0

@@ -1,7 +1,8 @@
 """Self-test of the controller while it runs: program, memory, clocks, processor temperature (row
-44; UL 60730-1 table H.1 and UL 1998 table A2.1, facts A92, C82), a slice each tick. It finds a
-changed program or a stuck bit, never a program that was wrong from the beginning. A thermal zone
-that falls silent keeps its last reading: row 44f does not clear, and later is a fault.
+44; UL 60730-1 table H.1 and UL 1998 table A2.1, facts A92, C82), a slice in each tick. The test
+finds a changed program or a stuck bit, never a program that was wrong from the beginning. A thermal
+zone that becomes silent keeps its last reading, so that row 44f does not clear. After
+ZONE_SILENT_READS reads without a value, the zone counts as a fault.
 """
 
 import glob
@@ -23,16 +24,20 @@ WORDS = {
     ENABLE: "the relay of the PCS enable does not follow",
     SUPPLY: "the relay of the contactor supply does not follow",
 }
-# chosen by the project: clocks of one box agree far better; a crystal off by 2 % is broken
+# Chosen by the project: the clocks of a box agree far better. A crystal that is off by 2 % is
+# broken.
 CLOCK_PERMILLE_MAX = 20
-# One read per second; chosen by the project: a driver that sleeps or restarts does not answer.
+# Reads, one per second. Chosen by the project: a driver that sleeps or restarts gives no value for
+# a while.
 ZONE_SILENT_READS = 10
 PATTERNS = (0x55, 0xAA)
 ZONES = "/sys/class/thermal/thermal_zone*/temp"
 
 
 class SelfTest:
-    """`bits`: the faults, for good; `cpu_temperature_ddegC`: of the hottest zone, else 0."""
+    """`bits`: faults, which stay; `cpu_temperature_ddegC`: temperature of the hottest zone; 0: no
+    zone.
+    """
 
     def __init__(
         self,
@@ -40,7 +45,7 @@ class SelfTest:
         modules: list[ModuleType] | None = None,
         zones: str = ZONES,
     ):
-        """arrays: memory to test; modules: program to test (else the kernel)."""
+        """arrays: memory to test; modules: program to test; None: the kernel."""
         self.bits = 0
         self.cpu_temperature_ddegC = 0
         self._arrays = [memoryview(each).cast("B") for each in arrays if len(each)]
@@ -58,8 +63,8 @@ class SelfTest:
             self._check(MEMORY, memory_ok(view))
 
     def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
-        """A function of the program each tick; memory, processor and clocks each second. Without
-        the times of two clocks of this box both are read.
+        """Test one function of the program each tick, and memory and processor each second. Compare
+        two clocks of this box, which are read if no times are given.
         """
         if monotonic_us is None or raw_us is None:
             monotonic_us, raw_us = clock.monotonic_us(), clock.raw_us()
@@ -85,7 +90,9 @@ class SelfTest:
         self.cpu_temperature_ddegC = max(reported, default=0)
 
     def _compare(self, monotonic_us: int, raw_us: int) -> None:
-        """Compare the steered with the raw clock over program_memory.CLOCK_WINDOW_US."""
+        """Compare the monotonic clock, which is steered, with the raw clock over
+        program_memory.CLOCK_WINDOW_US.
+        """
         if self._clocks is None or monotonic_us < self._clocks[0]:
             self._clocks = monotonic_us, raw_us
         began_us, began_raw_us = self._clocks
@@ -130,8 +137,8 @@ def _opened(pattern: str) -> "list[_Zone]":
 
 
 class _Zone:
-    """A thermal zone. Many boxes have zones that never report a value: no fault. `silent_reads`:
-    reads in a row without a value, after the first one.
+    """A thermal zone. A zone that never reports a value is no fault, because many boxes have such
+    zones. `silent_reads`: reads in a row without a value, since the zone gave its first value.
     """
 
     def __init__(self, descriptor: int):
@@ -141,7 +148,7 @@ class _Zone:
 
     def read(self) -> None:
         try:
-            # the file has thousandths of a degree
+            # the file gives thousandths of a degree
             self.last_ddegC = int(os.pread(self.descriptor, 32, 0)) // 100
             self.silent_reads = 0
         except (OSError, ValueError):

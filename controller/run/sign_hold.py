@@ -1,6 +1,6 @@
 """Units whose sign test holds a start, from the ledger at the start of the process.
 
-The loop reads no file. So whoever writes a record about a sign test also sends the command SIGN.
+The loop reads no file. So a command that writes a record about a sign test also sends SIGN.
 """
 
 from controller.config import approval
@@ -17,7 +17,9 @@ def codes_of(config: Config) -> list[str]:
 
 
 def of_ledger(config: Config, state_directory: str) -> tuple[set[int], list[str]]:
-    """(units from 1, the lines of a start that waits for them). Without a ledger all are held."""
+    """(units from 1, lines about a start that waits for them). Without a ledger every unit
+    is held.
+    """
     records: tuple[Record, ...] = ()
     lines = []
     try:

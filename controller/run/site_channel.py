@@ -20,15 +20,16 @@ class SiteChannel:
         image: ProcessImage,
         sent_at: int,
     ):
-        """gates: {actuator: WriteGate}; sent_at: place of the first word `sent_...` of it."""
+        """gates: {actuator: WriteGate}; sent_at: place of the device's first word `sent_...`."""
         self.driver, self._port, self._gates = driver, port, gates
         self._image, self._sent_at = image, sent_at
         self.refusals, self.verdict = 0, reasons.NONE
 
     def write(self, actuators: list[ActuatorChain], now_us: int) -> None:
-        """actuators: of this device, in the order of its role. An actuator that the profile does
-        not write is left out: a PV inverter may only be measured. Nothing is sent before all reads
-        of the device have been tried: one that reports "stopped" may give power.
+        """Write the actuators of this device, in the order of its role. An actuator that the
+        profile does not write is left out, as for a PV inverter that is only measured. Nothing is
+        sent before all reads of the device have been tried, because a device that reports "stopped"
+        may still give power.
         """
         for read in self.driver.service(now_us):
             self._port.submit(read)
@@ -61,9 +62,9 @@ class SiteChannel:
 
 
 def _may_write(each: ActuatorChain) -> bool:
-    """Nothing is sent while the feedback was not heard since the start: a 0 would stop the engine
-    that carries an island. Where the rest value is safe, a device whose reports are refused gets
-    it: an inverter of the wrong sign would feed in all that it can.
+    """False until the feedback has been heard since the start, because a 0 would stop the engine
+    that carries an island. A device whose reports are refused still gets its rest value, if that
+    value is safe: otherwise an inverter with the wrong sign would feed in all that it can.
     """
     feedback, is_rest_safe = each.actuator.feedback, each.actuator.silent == TO_REST
     return each.view.is_heard(feedback) or is_rest_safe and each.view.is_refused(feedback)

@@ -14,7 +14,7 @@ SECOND_US, DAY_S = 1_000_000, 86_400
 
 
 class Wall(Protocol):
-    """The part of utc.WallClock that this needs."""
+    """The part of utc.WallClock that SiteClock needs."""
 
     def poll(self) -> tuple[int, int | None]:
         """(moment of the look, us by which the clock was set or None)."""
@@ -32,7 +32,7 @@ class SiteClock:
         self._due_us = 0
 
     def step(self, now_us: int) -> None:
-        """now_us: of the monotonic clock."""
+        """now_us: time of the monotonic clock."""
         if now_us < self._due_us:
             return
         self._due_us = now_us + EVERY_US

@@ -1,6 +1,7 @@
 """When one converter may be started. A converter that does not start, or does not keep running,
-must not be started for ever: each start wears its relays and pre-charge resistors, and may clear a
-failure that a person has to see. So after a failure an operator's reset comes first.
+must not be started again and again without an end. Each start wears its relays and pre-charge
+resistors, and may clear a failure that a person has to see. So after a failure an operator's reset
+comes first.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,8 @@ from typing import Any
 from safety import signals as s
 
 HOUR_US = 3_600_000_000
-# Three remote resets of a latch in an hour with a start each, and nine starts for other reasons:
-# one in five minutes on average.
+# An hour may need three starts after remote resets of a latch, and nine starts for other reasons.
+# On average that is one start in five minutes.
 STARTS_PER_HOUR_MAX = 12
 # A start that the device has not followed is sent again; after this time it counts as a new one.
 START_US = 60_000_000
@@ -20,7 +21,7 @@ RUNS = (s.PCS_RUNNING, s.PCS_THROTTLED, s.PCS_STARTING)
 
 class StartBudget:
     """The starts of the last hour, by the monotonic clock. A restart of the controller forgets
-    them. `is_spent`: the last `take` failed, because a new start would have been one too many.
+    them. `is_spent`: the last `take` failed, because it would have exceeded STARTS_PER_HOUR_MAX.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class StartBudget:
         self._sent, self._repeat_until_us = 0, 0
 
     def stopped(self) -> None:
-        """The converter is stopped, or was lost: a start that follows is a new one."""
+        """The converter is stopped, or was lost: the next start counts as a new one."""
         self.is_spent, self._repeat_until_us = False, 0
 
     def take(self, now_us: int) -> bool:
@@ -46,24 +47,26 @@ class StartBudget:
 
 
 class HeldFault:
-    """A fault that one converter had since it got its permit: no start before an operator's reset.
+    """A fault that one converter had under its permit. A reset must come before the next start.
 
-    Stage 59e latches a fault of 5 s. A shorter one would not be seen by anybody, and the next start
-    would clear it. So a start that is withheld shows the converter in its state "fault", and 59e
-    latches. A fault that the converter has before its permit is cleared by its start. A restart of
-    the controller forgets a fault that 59e has not latched. `is_held`: until an operator's reset;
-    `is_withheld`: a start is wanted.
+    Stage 59e latches a fault of 5 s. A shorter fault would stay unseen, and the next start would
+    clear it. So while a start is withheld, the converter is shown in its state "fault", and 59e
+    latches. A start clears a fault that the converter has before its permit. A restart of the
+    controller forgets a fault that 59e has not latched. `is_held`: True until an operator's reset;
+    `is_withheld`: a start is wanted, and withheld.
     """
 
     def __init__(self, state_at: int, has_starts: bool) -> None:
-        """has_starts: a start writes something; without this it clears nothing."""
+        """has_starts: a start writes a register. If it writes none, a start cannot clear a
+        fault.
+        """
         self.is_held = self.is_withheld = False
         self._state_at, self._has_starts = state_at, has_starts
         self._is_fault, self._is_asked = True, False
 
     def see(self, inp: Sequence[int], is_permitted: bool, is_asked: bool) -> bool:
-        """Called in each tick. is_asked: it was sent a start that has not ended. True: a fault is
-        new: it came under the permit, or a start ends while the converter still shows it.
+        """Called in each tick. is_asked: a start was sent and has not ended. Returns True for a new
+        fault: it came under the permit, or a start has ended and the converter still shows it.
         """
         is_fault = self._has_starts and inp[self._state_at] == s.PCS_FAULT
         has_come = is_fault and is_permitted and not self._is_fault
@@ -73,8 +76,8 @@ class HeldFault:
         return is_new
 
     def show(self, inp: Any) -> None:
-        """inp: of the process image, before the tick. A converter that was started and has
-        recovered by itself shows its own state.
+        """Show a withheld start as the state "fault". inp: inputs of the process image, before the
+        tick. A converter that was started and has recovered by itself shows its own state.
         """
         if self.is_withheld and not (self._is_asked and inp[self._state_at] in RUNS):
             inp[self._state_at] = s.PCS_FAULT

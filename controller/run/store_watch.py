@@ -1,7 +1,7 @@
 """Watches the store of a run: reports when it cannot save, and when it saves again.
 
 While it cannot save, a file marks the run directory, so that the next start does not trust a store
-that may lack a latch. A store is whole again once everything that it missed is durable.
+that may lack a latch. A store is whole again once every record that it missed is durable.
 """
 
 import sys
@@ -24,12 +24,14 @@ class Kept(Acknowledging, Protocol):
 
 
 class StoreWatch:
-    """`unsaved_ms`: (ms for which the store has not been saved until now, ms before)."""
+    """`unsaved_ms`: (ms for which the store is now unsaved, ms for which it was unsaved
+    earlier).
+    """
 
     def __init__(self, keeper: Kept, run_directory: str) -> None:
         self._keeper, self._run_directory = keeper, run_directory
         self._since_us: int | None = None
-        self._is_marked = True  # the mark may be left from an earlier run
+        self._is_marked = True  # the file may be left from an earlier run
         self.unsaved_ms = (0, 0)
 
     def step(self, now_us: int) -> None:

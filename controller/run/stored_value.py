@@ -1,10 +1,10 @@
-"""A value that survives restarts, and the change of it that an operator waits for.
+"""A value that survives restarts, and a change of it for which an operator waits.
 
-A change that makes the cabinet safer takes effect first and is stored then. A change that removes a
-protection is stored first: a power cut may lose the change, never the protection. If it is not
-stored within operator_commands.STORED_MS it is void, or it would take effect after the sender has
-read "no answer". Any other change stays in effect, but a restart loses it while the store is not
-saved.
+A change that makes the cabinet safer takes effect first and is stored then. While the store is not
+saved, a restart loses such a change. A change that removes a protection is stored first: a power
+cut may lose the change, never the protection. If it is not stored within
+operator_commands.STORED_MS, it is void: it must not take effect after the sender has read "no
+answer".
 """
 
 from collections.abc import Callable
@@ -25,12 +25,14 @@ class Acknowledging(Protocol):
 
 
 class StoredValue(Generic[T]):
-    """`in_effect` now, `chosen` in every next record; `is_new`: in none yet; `number`: of its
-    first.
+    """`in_effect`: the value now. `chosen`: the value in every next record. `is_new`: no record has
+    `chosen` yet. `number`: number of the first record that has `chosen`.
     """
 
     def __init__(self, value: T, show: Callable[[T], object] | None = None):
-        """value: of the last run's record; show(value): called with each that takes effect."""
+        """value: from the record of the last run; show(value): called with each value that takes
+        effect.
+        """
         self.in_effect = self.chosen = value
         self.is_new = self._is_awaited = self._is_overruled = self._is_store_first = False
         self.number = self._waited_ms = 0
@@ -39,14 +41,15 @@ class StoredValue(Generic[T]):
             show(value)
 
     def take_effect(self, value: T, is_awaited: bool = False) -> None:
-        """Effect first. The sender of a change that still waits for the store gets OVERRULED."""
+        """Let a value act before it is stored. A sender whose change still waits
+        for the store gets OVERRULED."""
         if self._is_awaited and self._is_store_first:
             self._is_awaited, self._is_overruled = False, True
         self._choose(value, is_awaited or self._is_awaited, False)
         self._effect()
 
     def store_first(self, value: T, is_awaited: bool = False) -> None:
-        """Stored first: the change takes effect in `settle`."""
+        """Store a value first. The change takes effect in `settle`."""
         self._choose(value, is_awaited, True)
 
     def _choose(self, value: T, is_awaited: bool, is_store_first: bool) -> None:
@@ -65,7 +68,9 @@ class StoredValue(Generic[T]):
             self.number, self.is_new = number, False
 
     def settle(self, keeper: Acknowledging, elapsed_ms: int) -> int:
-        """Settle a tick: ACCEPTED, NOT_STORED (void), UNSTORED (in effect), OVERRULED or 0."""
+        """Called once a tick. Returns 0 or how the change ended: ACCEPTED, NOT_STORED (it is void),
+        UNSTORED (it is in effect), OVERRULED.
+        """
         if self._is_overruled:
             self._is_overruled = False
             return operator_commands.OVERRULED
@@ -84,7 +89,9 @@ class StoredValue(Generic[T]):
         return self.void(operator_commands.NOT_STORED)
 
     def void(self, answer: int = 0) -> int:
-        """Undo what is not in effect, also in a new record. `answer` if a sender waits."""
+        """Undo a change that is not in effect yet, also in a new record. Returns `answer` if a
+        sender waits, else 0.
+        """
         self.is_new = self.is_new or self.chosen != self.in_effect
         self.chosen = self.in_effect
         return self._answer(answer)

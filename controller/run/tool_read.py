@@ -1,10 +1,11 @@
 """One read of a tool (`firebreak bus probe`) through the running controller, which holds the ports.
 
-The bus sends it when nothing else is due (drivers/buses/port.py, `offer`); it never writes. While
-the cabinet is energised the read must cost nothing: the bus carries no outputs, the whole time-out
-fits before the next request, and the unit is none of the cabinet's, because a late reply of such a
-unit would cost the next one. While all is open others may be late by LATE_US, which is shorter than
-each silence budget (controller/config/silence.py).
+The bus sends the read when nothing else is due (drivers/buses/port.py, `offer`). A tool never
+writes. While the cabinet is energised, the read must delay nothing. So the bus must carry no
+outputs, and the whole time-out of the read must fit before the next request. The unit must not be a
+device of the cabinet, because its late reply would spoil the next request. While all contactors are
+open, other requests may be late by LATE_US, which is shorter than each silence budget
+(controller/config/silence.py).
 """
 
 import struct
@@ -16,14 +17,14 @@ from controller.config.topology import Bus
 from controller.run.field import Field
 from drivers.buses import rtu
 
-# magic, what, name of the bus, unit id, function, address, count; its length alone tells it apart
+# magic, what, name of the bus, unit id, function, address, count. Its length distinguishes it.
 READ = struct.Struct("<4sBxxx32sBBHH")
 READ_ONE = 41
-WITHIN_US = 1_500_000  # the longest wait for room on the bus
+WITHIN_US = 1_500_000  # the longest wait until the bus has time for the read
 LATE_US = 250_000
 LATER = -1  # the answer comes when the read has ended
 Place = tuple[int, int, int, int]  # unit id, function, address, count
-End = Callable[[int, int, bytes], object]  # answer, code of an exception, data
+End = Callable[[int, int, bytes], object]  # called with (answer, code of a Modbus exception, data)
 # answers
 DATA, NO_BUS, HAS_OUTPUTS, IS_DEVICE, NO_ROOM, SILENT, EXCEPTION, DAMAGED, OTHERS = range(130, 139)
 WORDS = {
@@ -63,7 +64,9 @@ class ToolReads:
         }
 
     def ask(self, bus: str, place: Place, is_energised: bool, now_us: int, end: End) -> int:
-        """A refusal, or LATER: `end` is called. Raises ValueError: no read."""
+        """Returns a refusal, or LATER if `end` will be called. Raises ValueError if `place` is no
+        read.
+        """
         port = self._ports.get(bus)
         if port is None:
             return NO_BUS

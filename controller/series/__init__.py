@@ -1,1 +1,1 @@
-"""One reader of time series: prices, weather, powers, jobs, the rows of a schedule."""
+"""One reader for all time series: prices, weather, powers, jobs, the rows of a schedule."""

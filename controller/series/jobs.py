@@ -1,4 +1,4 @@
-"""Jobs of a file: when each is sent, how long it runs, its power."""
+"""Jobs of a file: for each job its time of sending, its length and its power."""
 
 import math
 from typing import NamedTuple
@@ -14,7 +14,7 @@ JOBS_MAX = 1_000_000
 
 
 class Job(NamedTuple):
-    """line: of the file."""
+    """A job of a file. line: its line in the file."""
 
     at_s: float
     for_s: float

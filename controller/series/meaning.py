@@ -1,9 +1,9 @@
-"""What the times and the unit of a foreign series mean. Every reader of one passes `taken`.
+"""Meaning of the times and the unit of a foreign series. Every reader of a series calls `taken`.
 
-A time may be the begin or the end of the period of its value, and an end that is taken as a begin
-moves all values by a period: PV by an hour. A price may be in another currency or for another
-amount of energy than its name says. What the file does not say, its user can (`time_is`); what
-nobody says is a doubt, a line that the user of the series prints.
+A time may be the begin or the end of the period of its value. An end that is taken as a begin moves
+all values by a period, such as PV by an hour. A price may be in another currency or for another
+amount of energy than its name says. If the file does not state the meaning, its user can
+(`time_is`). If neither states it, there is a doubt: a line that the user of the series prints.
 """
 
 import itertools
@@ -20,9 +20,9 @@ from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, PRICE, Quant
 
 BEGIN, END = "begin", "end"
 STEP_S_MAX = 3600.0
-LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh that are rather per kWh
+LOW_MEDIAN, LOW_MAX = 1.0, 10.0  # prices per MWh below both are probably per kWh
 PRICE_NAMES = "price_EUR_per_MWh, price_EUR_per_kWh or price_ct_per_kWh"
-# A name may join the word with another one, as `endtime` or `intervalend`.
+# A name may join the word with another word, as `endtime` or `intervalend`.
 _WHEN = (
     r"(?<![^\W\d_])(?:period|interval|slot|hour|time|date)?"
     r"(?:{})(?:zeit|tid|time|date)?(?![^\W\d_])"
@@ -37,18 +37,16 @@ _SAID = {each: re.compile(_WHEN.format(words)) for each, words in _WORDS.items()
 
 
 class Asked(NamedTuple):
-    """What is asked of a series. time_is: BEGIN or END as its user says, or ""; currency: of a
-    price, "" if any will do; may_be_either: sources of this kind give begins and ends.
-    """
+    """Expectations of a series."""
 
     quantity: Quantity
-    currency: str = ""
-    time_is: str = ""
-    may_be_either: bool = False
+    currency: str = ""  # of a price; "": any currency
+    time_is: str = ""  # BEGIN or END, as the user states; "": not stated
+    may_be_either: bool = False  # sources of this kind give begins or ends
 
 
 class Taken(NamedTuple):
-    """begins_s, step_s: of the period of each value; doubts: lines."""
+    """begins_s, step_s: begin and length of the period of each value; doubts: lines."""
 
     begins_s: array
     step_s: array
@@ -58,8 +56,8 @@ class Taken(NamedTuple):
 def taken(
     times_s: array, values: Sequence[float], names: tuple[str, str], unit: Unit | None, asked: Asked
 ) -> Taken:
-    """The periods of values in order of time. names: of the time and of the value, as the file has
-    them; unit: as read, None: nobody names one. SeriesError: another currency, a wrong unit.
+    """The periods of values in order of time. names: columns of the time and of the value. unit: as
+    read; None: not named. SeriesError: another currency, or a wrong unit.
     """
     if asked.currency and (other := other_currency(names[1], asked.currency)):
         raise SeriesError(f"{names[1]} is in {other}: allowed is {asked.currency}, of the tariff")
@@ -83,13 +81,13 @@ def taken(
 
 
 def said_by(name: str) -> str:
-    """BEGIN or END, if the name of the time says one of both alone, as `period_end`; else ""."""
+    """BEGIN or END, if the name of the time has a word for only one of them; else ""."""
     found = [each for each, words in _SAID.items() if words.search(small(name))]
     return found[0] if len(found) == 1 else ""
 
 
 def steps_s(times_s: Sequence[float]) -> array:
-    """How long each value holds: until the next one; before a hole as long as beside it."""
+    """The time for which each value holds: until the next one, or before a hole the step beside."""
     gaps_s = [after - before for before, after in itertools.pairwise(times_s)]
     gaps_s.append(min(gaps_s[-2:], default=STEP_S_MAX))
     found = array("d")
@@ -100,7 +98,7 @@ def steps_s(times_s: Sequence[float]) -> array:
 
 
 def _price_doubts(name: str, unit: Unit | None, per_kWh: Sequence[float]) -> list[str]:
-    """Doubts where numbers contradict their unit. SeriesError: too low without a unit."""
+    """Doubts about numbers that contradict their unit. SeriesError: too low, and without a unit."""
     sizes = [abs(each) / (unit or PER_MWH).factor for each in per_kWh] or [math.inf]
     is_low = statistics.median(sizes) < LOW_MEDIAN and max(sizes) < LOW_MAX
     if unit is None and is_low:

@@ -1,8 +1,8 @@
 """Money in the name of a price: its currency and its unit. An unknown word is never guessed.
 
-A price has money per MWh or kWh, or hundredths per kWh, anywhere in its name:
-`price_EUR_per_MWh`, `ct/kWh`. A thousandth, or money that is not listed here, is no unit: the
-price then needs the key `unit` of its feed.
+A price has money per MWh or kWh, or hundredths per kWh, anywhere in its name, as
+`price_EUR_per_MWh` or `ct/kWh`. A thousandth, or money that is not listed here, is no unit. Then
+the price needs the key `unit` of its feed.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import CENT_PER_KWH, PER_KWH, PER_MWH, Unit
 
-# ISO 4217 without ALL and TOP, which are words
+# Codes of ISO 4217, without ALL and TOP, which are also words
 CODES = """
 aed afn amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd btn bwp byn bzd cad
 cdf chf clp cny cop crc cup cve czk djf dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gnf
@@ -62,8 +62,9 @@ PLN: gr grosz groszy
 CNY: fen
 INR: paise
 """
-NAME_MAX = 100  # characters: patterns take the square of them
-# These are money only before their energy. Elsewhere they may name a zone, a month or a percentile.
+NAME_MAX = 100  # characters: the time of the patterns grows with the square of the length
+# These words are money only before an energy. Elsewhere they may be a zone, a month or a
+# percentile.
 BEFORE_ENERGY = ["c", "p", "ct", "fr", "rs", "ft", "kc", "zl", "gr", "rp"]
 
 
@@ -81,7 +82,7 @@ _GAP = r"[\s_.()\[\]-]*"
 _PER = rf"{_GAP}(?:/|per|pro)?{_GAP}([km])wh"
 _WORD = rf"(?<![^\W\d_])(?:{'|'.join(map(re.escape, sorted(_MONEY, key=len, reverse=True)))})"
 _WHOLE_WORD = re.compile(rf"{_WORD}(?=[\W\d_]|{_PER}|$)")
-# A price may be named so before its energy, in place of money, or by `per kWh` alone.
+# Words that may name a price before its energy in place of money. `per kWh` alone is also a price.
 _PRICE = (
     r"(?<![^\W\d_])[^\W\d_]*"
     "(?:price|preis|pris|prix|costs?|tariff?|rate|value|amount|charge|spot|total)"
@@ -91,12 +92,12 @@ _SAYS = re.compile("currency|w(?:ae?|\u00e4)hrung|valuta|devise|unit|einheit")
 
 
 def small(name: str) -> str:
-    """The begin of a name in small letters, its words parted."""
+    """The begin of a name in small letters, with its words separated."""
     return _HUMP.sub("_", name[:NAME_MAX]).lower()
 
 
 def price_unit(column: str) -> Unit | None:
-    """The unit that the name of a price's column shows; None: none."""
+    """The unit in the name of a price's column; None: no unit."""
     for word, energy in _PRICED.findall(small(column)):
         if word not in _HUNDREDTHS:
             return PER_KWH if energy == "k" else PER_MWH
@@ -106,7 +107,7 @@ def price_unit(column: str) -> Unit | None:
 
 
 def other_currency(text: str, wanted: str) -> str:
-    """Another currency in the name of a price, or in its unit; "": it has none."""
+    """A currency other than `wanted` in the name or unit of a price; "": none."""
     own = set[str]().union(*currencies(wanted)) or {wanted.upper()}
     others = [each for each in currencies(text) if not each & own]
     return " or ".join(sorted(others[0])) if others else ""
@@ -114,12 +115,12 @@ def other_currency(text: str, wanted: str) -> str:
 
 @lru_cache(1024)
 def says(name: str) -> bool:
-    """The name is one of a currency or a unit, which a row or an object has beside its price."""
+    """True if a column or key with this name has a currency or unit beside the price."""
     return _SAYS.search(name.lower()) is not None
 
 
 def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit) -> None:
-    """Compare what stands beside a price with its tariff and unit. SeriesError: it is another."""
+    """Compare the texts beside a price with its tariff and unit. SeriesError: they differ."""
     for name, text in beside:
         if not isinstance(text, str) or not says(name):
             continue
@@ -129,7 +130,7 @@ def check(where: str, beside: Iterable[tuple[str, Any]], wanted: str, unit: Unit
 
 
 def currencies(text: str) -> list[set[str]]:
-    """What each word of money in a text may mean."""
+    """The currencies that each word of money in a text may mean."""
     name = small(text)
     return [
         _MONEY[found[0]]

@@ -1,6 +1,7 @@
-"""Powers of a table: which columns they are, and their readings row by row.
+"""Powers of a table: their columns, and their readings row by row.
 
-The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) from any zero, or as in times.py.
+The time is a column `t_s` (`t_ms`, `t_min`, `t_h`) that counts from any zero, or a column as in
+times.py.
 """
 
 import math
@@ -16,13 +17,13 @@ from drivers.plausible import EXACT, plausible
 
 TIME = "t_s"
 _CHANNEL = re.compile(r"ch\d")
-# Devices and exports write these for "no value". Larger ones are above every allowed power.
+# Devices and exports write these for "no value". Larger such numbers exceed every allowed power.
 BLANKS = frozenset((-999.0, -9999.0, -99999.0, 32767.0, -32768.0, 65535.0))
-Reading = tuple[float, float, int]  # time in s since 1970 or from the zero of the file, W, line
+Reading = tuple[float, float, int]  # time, s since 1970 or since the file's zero; W; line
 
 
 def columns(table: Table) -> list[str]:
-    """The names of the power columns without a meter's channels (`ch1_W`), which are parts."""
+    """The names of the power columns, without the channels of a meter (`ch1_W`)."""
     return [name for name in table.names if POWER.unit_of(name) and not _CHANNEL.match(name)]
 
 
@@ -43,16 +44,18 @@ def chosen(table: Table, column: str | None) -> str:
 
 
 class Powers:
-    """Readings of one power column. refused, empty: rows without a reading; first: of `refused`."""
+    """Readings of one power column. refused, empty: rows without a reading; first: first
+    refused.
+    """
 
     def __init__(
         self, table: Table, given: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
     ) -> None:
-        """given: name of the column, None: the only one; zone: of times without an offset."""
+        """given: name of the column; None: the only one. zone: for times without an offset."""
         self.time_at, self.time_unit = time_of(table)
         self.table, self.column = table, chosen(table, given)
         unit = POWER.unit_of(self.column)
-        assert unit is not None  # of a chosen column
+        assert unit is not None  # `chosen` has checked it
         self.unit = unit
         self._scale, self._power_W_max = scale, power_W_max
         self._width, self._power_at = len(table.names), table.names.index(self.column)
@@ -70,11 +73,11 @@ class Powers:
                 yield found
 
     def reading(self, line: int, cells: list[str]) -> Reading | None:
-        """The reading of a row. None: it has none, and is counted."""
+        """The reading of a row. A row without a reading is counted; the result is None."""
         self.rows += 1
         cell = cells[self._power_at] if len(cells) == self._width else ""
         with at_cell(line, self.column):
-            # some tools write "212.5 W" below a header "power [W]"
+            # Some tools write "212.5 W" below a header "power [W]".
             found = number(cell.strip().removesuffix(self.unit.name), self.table.has_comma)
             if not cell or not self.is_right(cells, found):
                 self._leave_out(line, cells, cell)
@@ -86,7 +89,9 @@ class Powers:
             return self._clock(" ".join([cells[each] for each in self.time_at])), power_W, line
 
     def is_right(self, cells: list[str], found: float) -> bool:
-        """The row has a power. found: its number. The reader of a meter's channels knows more."""
+        """True if the row has a power. found: its number. The reader of a meter's channels replaces
+        this check.
+        """
         return found == found and found not in BLANKS
 
     def _leave_out(self, line: int, cells: list[str], cell: str) -> None:
@@ -116,7 +121,7 @@ class Powers:
         )
 
     def check(self, usable: int) -> None:
-        """SeriesError: too few of the rows are usable."""
+        """Check the counts. SeriesError: too few rows are usable."""
         if usable < 2 or self.refused > self.rows // 2:
             first = f", first {self.first}" if self.first else ""
             raise SeriesError(
@@ -126,7 +131,7 @@ class Powers:
 
 
 def time_of(table: Table) -> tuple[tuple[int, ...], Unit | None]:
-    """The places of the time and its unit; None: times of times.py."""
+    """The places of the time's columns, and its unit; unit None: times as in times.py."""
     for name in sorted(table.names, key=lambda each: each != TIME):
         unit = DURATION.unit_of(name) if name.startswith("t_") else None
         if unit:

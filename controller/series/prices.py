@@ -1,8 +1,9 @@
 """Prices of a file as means of equal slots from a local time on.
 
-The time is the first column with one, else the first. The value is the first column with a unit of
-a price in its name, else the one that is named a price, else the first beside the times. The step
-may change once, as on 1 October 2025. A row holds until the next.
+The time is the first column that contains times, else the first column. The value is the first
+column with a unit of a price in its name. Without one it is the column that is named as a price,
+else the first one that is no time. The step may change once, as on 1 October 2025. A row holds
+until the next.
 """
 
 import itertools
@@ -26,7 +27,7 @@ _PRICE = re.compile("price|preis|pris|cost|tarif")
 
 
 class Prices(NamedTuple):
-    """Money per kWh of each slot. column: its name; doubts: lines."""
+    """Money per kWh of each slot. column: name of the price's column; doubts: lines."""
 
     column: str
     per_kWh: array
@@ -34,7 +35,9 @@ class Prices(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """Rows near a time. per_kWh: NaN without a number. ends_s: first and last of the file."""
+    """Rows near the wanted time. per_kWh: NaN: no number. ends_s: first and last time of the
+    file.
+    """
 
     times_s: array
     per_kWh: array
@@ -138,7 +141,7 @@ def _means(
             means[slot] += price if part_s == slot_s else price * part_s / slot_s
             covered_s[slot] += part_s
     for slot, each_s in enumerate(covered_s):
-        if each_s < slot_s - 1e-3:  # rounding of the sum
+        if each_s < slot_s - 1e-3:  # allow for rounding of the sum
             named = from_s + slot * slot_s, *rows.ends_s
             missing, first, last = [times.local(each, zone) for each in named]
             raise SeriesError(f"no price for {missing}; the file has {first} .. {last}")

@@ -1,9 +1,9 @@
-"""The refusal of a file of a series, and how it shows the text of the file."""
+"""The error for a file of a series that is refused, with safe excerpts of the file."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
 
-SHOWN_MAX = 40  # characters of a cell; 200 of a list
+SHOWN_MAX = 40  # characters of a cell in a message
 
 
 class SeriesError(ValueError):
@@ -23,7 +23,7 @@ def listed(names: Iterable[str]) -> str:
 
 @contextlib.contextmanager
 def at_cell(line: int, column: str) -> Iterator[None]:
-    """A SeriesError within begins with the line and the column."""
+    """Make a SeriesError in this context begin with the line and the column."""
     try:
         yield
     except SeriesError as error:

@@ -1,4 +1,6 @@
-"""One pass over a power column: whether it can be a power, and what a user of it has to know."""
+"""One pass over a power column: checks that it can be a power, and finds what its user must
+know.
+"""
 
 import math
 from datetime import UTC, tzinfo
@@ -16,15 +18,15 @@ LOW_W = 1000.0
 
 
 class Survey(NamedTuple):
-    """begin_s: first time of the file; held_s: in pauses; first: row that was left out."""
+    """Counts of a power column."""
 
     usable: int
     left_out: int
-    first: str
-    below: int
-    begin_s: float
+    first: str  # the first row that was left out
+    below: int  # rows below 0 W
+    begin_s: float  # first time of the file
     length_s: float
-    held_s: float
+    held_s: float  # time in pauses
     highest_W: float
     above_J: float
     below_J: float
@@ -33,7 +35,9 @@ class Survey(NamedTuple):
     def remarks(
         self, run_s: float, rated_W: float = math.inf, start_s: float = math.nan
     ) -> list[str]:
-        """Lines about readings that a run changes, and doubtful ones. start_s: of the run, UTC."""
+        """Lines about readings that a run changes or that are doubtful. start_s: of the run,
+        UTC.
+        """
         end = f"ends after {self.length_s:g} s of {run_s:g} s, then its last power goes on"
         first = f" (first: {self.first})" if self.first else ""
         is_clock = self.begin_s >= UNIX_S_MIN
@@ -63,7 +67,7 @@ class Survey(NamedTuple):
 def survey(
     path: Path, column: str | None, scale: float, power_W_max: float, zone: tzinfo = UTC
 ) -> Survey:
-    """The survey of a CSV file or its gzip. zone: of times without an offset. SeriesError."""
+    """The survey of a CSV file or its gzip. zone: for times without an offset. SeriesError."""
     with table.opened(path) as rows:
         found = powers.Powers(rows, column, scale, power_W_max, zone)
         before_s = begin_s = held_s = highest_W = above_J = below_J = 0.0
@@ -99,7 +103,7 @@ def survey(
 
 
 def _check(made: Survey, blank: int, column: str) -> None:
-    """SeriesError: it is hardly measured, or of the wrong sign."""
+    """SeriesError: the column has hardly any power, or the wrong sign."""
     if blank > made.usable and made.held_s > made.length_s / 2:
         raise SeriesError(
             f"{column}: {blank} rows without a power among {made.usable}, in pauses above "

@@ -1,6 +1,7 @@
-"""A table of text: its separator, decimal mark and header, then (line, cells) of each row.
+"""A table of text: finds separator, decimal mark and header, then gives (line, cells) of each row.
 
-A row with fewer cells is given as it is: the last line of a log that is being written.
+A row with fewer cells than the header is given as it is, because it may be the last line of a log
+that is being written.
 """
 
 import contextlib
@@ -15,9 +16,9 @@ from controller.series.refusal import SeriesError, listed, shown
 from controller.series.text import Path
 
 SEPARATORS = ",;\t"
-SAMPLED = 200  # lines that show the decimal mark
+SAMPLED = 200  # first lines, from which the decimal mark is found
 COLUMNS_MAX = 1000
-BLANKS_MAX = 1 << 20  # empty lines: the rows of a whole sheet
+BLANKS_MAX = 1 << 20  # empty lines: as many as a whole sheet has rows
 BLANK = " ,;\t\r\n"  # a spreadsheet leaves rows of separators behind
 Row = tuple[int, list[str]]  # number of the line, cells
 
@@ -30,7 +31,9 @@ NAMES_NEEDED = "allowed is a header first: a line with the names of the columns"
 
 
 class Table:
-    """first: cells of the first row; has_comma: decimal commas are proven. Iterate once."""
+    """A table; iterate once. first: cells of the first row; has_comma: some number has a decimal
+    comma.
+    """
 
     def __init__(self, lines: Iterator[str], separators: str = SEPARATORS) -> None:
         numbered = _filled(lines)
@@ -82,7 +85,7 @@ class Table:
         return cells[:width]
 
     def at(self, name: str) -> int:
-        """The place of a column. SeriesError: it is not there."""
+        """The place of a column. SeriesError: the table has no such column."""
         if name not in self.names:
             raise SeriesError(
                 f"line {self.line}: no column {name} in the header: {listed(self.names)}"
@@ -90,7 +93,7 @@ class Table:
         return self.names.index(name)
 
     def named(self, places: Sequence[int]) -> str:
-        """The name of what has several columns, as a date and its time of the day."""
+        """The joined name of several columns, as of a date and a time of day."""
         return " ".join([self.names[each] for each in places])
 
     def _check_head(self) -> None:
@@ -119,7 +122,7 @@ def opened(path: Path, separators: str = SEPARATORS) -> Iterator[Table]:
 
 
 def _filled(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
-    """Lines with something in them, and their numbers. A bomb of empty lines is not read on."""
+    """(number, line) of lines that are not empty. Too many empty lines end the reading."""
     blanks = 0
     for number, line in enumerate(lines, 1):
         if line.strip(BLANK):
@@ -131,7 +134,9 @@ def _filled(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """The one that parts the header as often as the first row; of two, tab, then the semicolon."""
+    """The separator that splits header and first row into equally many cells. If several do, tab
+    comes first, then the semicolon.
+    """
     counts = {each: [len(_split(line, each)) for line in lines] for each in "\t;,"}
     several = [each for each, found in counts.items() if found and found[0] > 1]
     equal = [each for each in several if len(set(counts[each])) == 1]
@@ -146,7 +151,7 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 def _is_value(cell: str) -> bool:
-    """A number or a time, which no column is named after."""
+    """True for a number or a time: no column has such a name."""
     try:
         return _TIME.match(cell) is not None or not math.isnan(number(cell, False))
     except SeriesError:
@@ -154,7 +159,9 @@ def _is_value(cell: str) -> bool:
 
 
 def _is_head(cells: Sequence[str]) -> bool:
-    """A second line of names, as the units below the names: no time and no value in it."""
+    """True for a second line of the header, as units below the names. It has no time and no
+    value.
+    """
     return not cells[0].strip() and not any(map(_is_value, cells))
 
 
@@ -169,14 +176,14 @@ def _cells(number: int, line: str, separator: str) -> list[str]:
 
 
 def number(cell: str, has_comma: bool) -> float:
-    """The finite number of a cell, or NaN. SeriesError: a mark that may mean thousands."""
+    """The finite number of a cell, or NaN. SeriesError: its comma may separate thousands."""
     try:
         value = float(cell)
     except ValueError:
         return _with_comma(cell, has_comma) if "," in cell else math.nan
     if has_comma and "." in cell:
         raise SeriesError(f"{shown(cell)} beside decimal commas: allowed is one of the two")
-    # Python reads 1_0 as 10, and digits of every script
+    # Python would read 1_0 as 10, and digits of every script.
     return value if value - value == 0 and "_" not in cell and cell.isascii() else math.nan
 
 

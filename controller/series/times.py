@@ -1,7 +1,7 @@
-"""Times of a series: cells to UTC seconds since 1970, and seconds to words.
+"""Times of a series: from cells to UTC, s since 1970, and from seconds to words.
 
-In the night in which the clock goes back an hour exists twice. Its first occurrence in the file is
-the first one, because a series goes forward.
+In the night in which the clock goes back, an hour exists twice. Its first occurrence in the file is
+the earlier one, because the times of a series rise.
 """
 
 import math
@@ -15,7 +15,7 @@ from controller.series.refusal import SeriesError, shown
 from controller.series.table import number
 
 Span = tuple[float, float]  # first and last UTC, s since 1970
-# A number below 1973 is no time since 1970; one above the year 5138 counts milliseconds.
+# Seconds since 1970 below the year 1973 are refused; above the year 5138, they are milliseconds.
 UNIX_S_MIN, UNIX_S_MAX = 1e8, 1e11
 UNIX_MS_MAX = 1e14
 ALLOWED = "allowed is a time as 2026-11-25T12:00Z or 2026-11-25T12:00+01:00"
@@ -36,11 +36,11 @@ _NAMED_ZONE = re.compile(
     r"(?<![a-z])(?:utc|gmt)(?![a-z\d])(?:\s*([^\s\w)\],;/]?)\s*(\d[\d:.]*))?", re.IGNORECASE
 )
 _HOURS = re.compile(r"(0?\d|1[0-4])(?::?([0-5]\d))?")
-_DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # only days first have points
+_DOTTED = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(?=[ T]|$)")  # dates with points have the day first
 
 
 def zone_of(name: str) -> tzinfo:
-    """The time zone of a name. SeriesError: this machine has none of that name."""
+    """The time zone of this name. SeriesError: the machine does not know the name."""
     try:
         return ZoneInfo(name)
     except (LookupError, OSError, ValueError):
@@ -61,11 +61,11 @@ def machine_zone() -> tzinfo:
 def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
     """The columns of the time, found in the first row; () if there are none.
 
-    The first one with a date and a time counts, else the date and the column of the clock.
+    The first column with date and time counts, else a column of dates and one of clock times.
     """
     whole = [place for place, cell in enumerate(first) if _ISO.fullmatch(_plain(cell))]
     clocks = [place for place, cell in enumerate(first) if CLOCK.fullmatch(cell.strip())]
-    # a begin beside an end counts
+    # If there are columns of begins and ends, the begin counts.
     for each in (whole, clocks):
         each.sort(key=lambda at: said_by(names[at]) != BEGIN)
     timed = [place for place in whole if len(_plain(first[place])) > len("2026-11-25")]
@@ -79,13 +79,13 @@ def columns(names: Sequence[str], first: Sequence[str]) -> tuple[int, ...]:
 
 
 def is_time(cell: str) -> bool:
-    """The cell is a date, a time, the clock of one, or may count seconds since 1970."""
+    """True if the cell is a date, a time or a clock time, or may be seconds since 1970."""
     text = cell.strip()
     return bool(_ISO.fullmatch(_plain(text)) or CLOCK.fullmatch(text) or _UNIX.fullmatch(text))
 
 
 def hour_of_year(cell: str) -> int | None:
-    """The hour of a year of 365 days that a cell shows, whatever the year; None: it is no date."""
+    """The hour that a cell shows in a year of 365 days, for any year; None: the cell is no date."""
     text = _plain(cell)
     try:
         time = datetime.fromisoformat(text) if _ISO.fullmatch(text) else None
@@ -98,7 +98,7 @@ def hour_of_year(cell: str) -> int | None:
 
 
 def _plain(cell: str) -> str:
-    """The cell in ISO form, if it is 25.11.2026 12:00, 2026/11/25, a span or has UTC behind it."""
+    """The cell in ISO form, if it is 25.11.2026 12:00, 2026/11/25, a span, or ends with UTC."""
     text = cell.strip().partition(SPAN)[0]
     if text.endswith(("z", " UTC")):
         text = text.removesuffix("z").removesuffix(" UTC") + "Z"
@@ -113,9 +113,9 @@ def too_large(seconds: float) -> str:
 
 
 class TimeCells:
-    """Reads the times of one column in the order of the file. zone: of times without an offset;
-    None: they are refused. span_s: rows outside of it are neither compared nor checked for hours
-    that the clock leaves out. name: of the column; it may show a zone, as `Datetime (UTC)`.
+    """Reads the times of one column in the order of the file. zone: for times without an offset;
+    None: these are refused. span_s: a time outside of it may be earlier than the row before, or in
+    an hour that the clock skips. name: of the column; it may show a zone, as `Datetime (UTC)`.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class TimeCells:
         self._allowed = ALLOWED + LOCAL * (zone is not None)
 
     def __call__(self, cell: str) -> float:
-        """UTC, s since 1970. SeriesError: no time, not a later one, or in another form."""
+        """UTC, s since 1970. SeriesError: no time, not later than before, or in another form."""
         text = _plain(_SLASHED.sub(r"\1.\2.\3", cell, count=1) if self._is_day_first else cell)
         found = _ISO.fullmatch(text) if text.isascii() else None
         form, seconds = self._iso(text, bool(found[1])) if found else self._unix(text)
@@ -179,7 +179,7 @@ class TimeCells:
 
 
 def _zone_in(name: str, zone: tzinfo) -> tzinfo:
-    """The zone that the name of a column shows, as `Time (UTC+05:30)`, else the given one."""
+    """The zone in the name of a column, as `Time (UTC+05:30)`, else the given zone."""
     found = _NAMED_ZONE.search(name)
     if not found:
         return zone
@@ -198,6 +198,6 @@ def _bounded(time: datetime) -> float:
 
 
 def local(seconds: float, zone: tzinfo | None) -> str:
-    """A time for messages; the second of an hour that exists twice is named."""
+    """A time for messages. If its hour exists twice, the text says when it is the second."""
     time = datetime.fromtimestamp(seconds, zone or UTC)
     return f"{time:%Y-%m-%d %H:%M}" + BACK * time.fold + ("" if zone else "Z")

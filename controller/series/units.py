@@ -1,7 +1,7 @@
-"""Quantities of a series: their units as the name of a column shows them, and their range.
+"""Quantities of a series: their units in the name of a column, and their range.
 
-A unit ends the name: `load_kW`, `load [kW]`. Case counts in `mW` and `MW`. money.py has the units
-of a price.
+A name ends with its unit: `load_kW`, `load [kW]`. Upper and lower case differ: `mW` and `MW`.
+money.py has the units of a price.
 """
 
 import re
@@ -19,7 +19,7 @@ class Unit(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """name: for messages; unit: of `low` and `high`, the range; units: by the end of a name."""
+    """A kind of value. low, high: its range, in `unit`; units: {end of a name: unit}."""
 
     name: str
     unit: str
@@ -28,7 +28,7 @@ class Quantity(NamedTuple):
     units: dict[str, Unit]
 
     def unit_of(self, column: str) -> Unit | None:
-        """The unit at the end of a column's name; None: it names none of them."""
+        """The unit at the end of a column's name; None: no unit of this quantity."""
         name = column.rstrip("])").rstrip()
         for ending, unit in self.units.items():
             before = name.removesuffix(ending)
@@ -37,7 +37,9 @@ class Quantity(NamedTuple):
         return None
 
     def value(self, found: float, unit: Unit, cell: str) -> float:
-        """A number in the unit of the quantity. SeriesError: out of range. cell: its text."""
+        """A number of the file in the unit of the quantity. cell: its text. SeriesError: its
+        range.
+        """
         value = found * unit.factor + unit.offset
         if not self.low <= value <= self.high:
             raise SeriesError(f"{shown(cell)}: {self.allowed(unit)}")
@@ -50,7 +52,7 @@ class Quantity(NamedTuple):
 
 
 def _units(text: str) -> dict[str, Unit]:
-    """Endings of `unit factor offset: ending ending`, one a line."""
+    """{ending: unit} of lines `unit factor offset: ending ending`."""
     found: dict[str, Unit] = {}
     for line in text.strip().splitlines():
         unit, _, endings = line.partition(":")

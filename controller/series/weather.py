@@ -10,14 +10,14 @@ from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.text import Path
 from controller.series.units import AIR, SUN, Quantity, Unit
 
-HOURS, DAY_H = 8760, 24  # a zone, or a leap day that is left out, moves a row by up to a day
-SUN_W_PER_M2_MIN = 50.0  # the sun of every place on Earth is brighter in some hour of a year
-SUN_HOURS = 9.0, 15.0  # the middle of the sunshine in local time
+HOURS, DAY_H = 8760, 24  # DAY_H: a time zone or a missing leap day moves a row by up to a day
+SUN_W_PER_M2_MIN = 50.0  # every place on Earth has a brighter hour in a year
+SUN_HOURS = 9.0, 15.0  # the middle of the sunshine lies between them in local time
 KELVINS = 200.0, 340.0
 
 
 class Weather(NamedTuple):
-    """A value of each hour of a year. doubts: lines."""
+    """Values for each hour of a year. doubts: lines."""
 
     ghi_W_per_m2: array
     air_degC: array
@@ -53,7 +53,7 @@ def read(path: Path) -> Weather:
 
 
 def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
-    """SeriesError if the time of a row is more than a day off its place in the file."""
+    """SeriesError: the time of a row differs by more than a day from its place in the file."""
     text = " ".join(cells)
     hour = times.hour_of_year(text)
     if hour is not None and DAY_H < (hour - len(before)) % HOURS < HOURS - DAY_H:
@@ -64,7 +64,7 @@ def _check_hour(line: int, cells: list[str], before: Sequence[float]) -> None:
 
 
 def _column(found: table.Table, stem: str, quantity: Quantity, name: str) -> tuple[int, Unit]:
-    """The place and unit of a quantity's column; of several, the named one."""
+    """Place and unit of a quantity's column. If several fit, the column `name` counts."""
     names = sorted(found.names, key=lambda each: each != name)
     for each in names:
         unit = quantity.unit_of(each) if each.lower().startswith(stem) else None
@@ -84,7 +84,7 @@ def _value(cell: str, has_comma: bool, quantity: Quantity, unit: Unit) -> float:
 
 
 def _doubts(sun: Sequence[float], air: Sequence[float]) -> list[str]:
-    """The middle of the sunshine is far from noon, or the air never changes."""
+    """Lines if the middle of the sunshine is far from noon, or if the air never changes."""
     turns = [math.tau * ((hour + 0.5) % 24) / 24 for hour in range(HOURS)]
     sine = sum(each * math.sin(turn) for each, turn in zip(sun, turns))
     cosine = sum(each * math.cos(turn) for each, turn in zip(sun, turns))

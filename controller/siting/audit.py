@@ -17,7 +17,9 @@ MET, NOT_MET, NOT_APPLICABLE, NEEDS_FACT, APPLIES = (
 
 
 class Finding(NamedTuple):
-    """worst: the Item that decides; wrong: Items that do not meet the rule; facts: missing ones."""
+    """worst: the Item that decides; wrong: Items that do not meet the rule; facts: missing
+    facts.
+    """
 
     rule: rules.Rule
     verdict: str
@@ -41,7 +43,7 @@ def of(findings: list[Finding], verdict: str) -> list[Finding]:
 
 
 def open_ones(findings: list[Finding]) -> dict[str, list[Finding]]:
-    """{verdict: Findings} of the rules that are not met, and of those that lack a fact."""
+    """{verdict: Findings} for the rules that are not met, and for those that lack a fact."""
     found = {verdict: of(findings, verdict) for verdict in (NOT_MET, NEEDS_FACT)}
     return {verdict: some for verdict, some in found.items() if some}
 
@@ -52,7 +54,7 @@ def is_met(findings: list[Finding]) -> bool:
 
 
 def is_sure(finding: Finding) -> bool:
-    """Whether neither the number nor the clause of a Finding is from memory."""
+    """True if neither the number nor the clause of a Finding is from memory."""
     return finding.confidence != "G" and "(?)" not in finding.clause
 
 
@@ -98,7 +100,9 @@ def _classified(finding: Finding, known: list[Item]) -> Finding:
 
 
 def margin(rule: rules.Rule, item: Item) -> float:
-    """The margin of an Item to its limit, < 0 if it does not meet the rule. A fact has 1 or -1."""
+    """The margin of an Item to its limit, < 0 if the Item does not meet the rule. A fact has 1
+    (true) or -1.
+    """
     if rule.sense in (rules.STATED, rules.SCOPE):
         return 1.0 if item.value else -1.0
     limit = limit_of(rule, item)
@@ -106,5 +110,5 @@ def margin(rule: rules.Rule, item: Item) -> float:
 
 
 def limit_of(rule: rules.Rule, item: Item) -> float | None:
-    """The limit of an Item."""
+    """The limit for an Item: its own, else that of the rule."""
     return rule.number if item.limit is None else item.limit

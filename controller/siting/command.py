@@ -32,7 +32,7 @@ from controller.system.paths import DONE, NOT_DONE, WRONG_INPUT, say
     ),
 )
 def run(arguments: argparse.Namespace) -> int:
-    """1: a rule is not met or a fact is missing; 2: a wrong file, no folder; 3: nothing written."""
+    """Exit code 1: a rule is not met or a fact is missing; 2: wrong file; 3: nothing written."""
     try:
         site = reading.load(arguments.file)
         if arguments.live:
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _is_same(path: str, other: str) -> bool:
-    """Whether two names lead to one regular file. Two outputs may go to one device."""
+    """True if both paths are one regular file. Two outputs may go to one device such as a pipe."""
     if os.path.exists(path) and not os.path.isfile(path):
         return False
     return os.path.realpath(path) == os.path.realpath(other)

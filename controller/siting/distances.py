@@ -1,4 +1,6 @@
-"""The distances that a plan shows: judged by the rule with the least margin, or by no rule."""
+"""The distances that a plan shows. A distance is judged by the rule with the least margin, or it is
+judged by no rule.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -16,7 +18,7 @@ CROWD = 40
 
 
 class Distance(NamedTuple):
-    """gap: of the item; rule: None if no rule judged it; is_sure: the clause has no (?)."""
+    """gap: as drawn; rule: None if no rule judged it; is_sure: the clause has no (?)."""
 
     rule: rules.Rule | None
     item: Item
@@ -26,12 +28,12 @@ class Distance(NamedTuple):
 
 
 def shown(findings: list[Finding], site: Site) -> list[Distance]:
-    """All distances of a plan, each pair once, those not met first: they need room."""
+    """All distances of a plan, each pair once. Those that are not met come first, to get room."""
     least, names = _least(findings), [unit.name for unit in site.units]
     # Without a crowd the plan also shows each distance that is met only with a barrier, a wall or a
     # test (B19). It shows each distance that is not met, even if another one binds the unit.
     judged = [each for _, each in _judged(findings)] if len(site.units) <= CROWD else []
-    # the last of a pair wins: "not met" replaces "reduced"
+    # if a pair occurs again, the later one counts: "not met" replaces "reduced"
     judged = [
         *[each for each in judged if each.rule is not None and each.rule.id == "B19"],
         *[each for each in judged if not each.is_met],
@@ -45,7 +47,7 @@ def shown(findings: list[Finding], site: Site) -> list[Distance]:
 
 
 def binding(findings: list[Finding], site: Site) -> list[Distance]:
-    """The distance with the least margin of each unit, within NEAR_m, each once."""
+    """The distance with the least margin for each unit, within NEAR_m; each distance once."""
     least = _least(findings)
     found = [least[unit.name] for unit in site.units if unit.name in least]
     return list({each.item.names: each for each in found}.values())
@@ -89,7 +91,9 @@ def _exposures(site: Site, judged: dict[str, Distance]) -> list[Distance]:
 
 
 def _walls(site: Site, judged: list[Distance]) -> list[Distance]:
-    """The nearest unit of each wall that it faces and at which no judged distance ends."""
+    """The distance from each wall to the nearest unit, unless a judged distance ends at the
+    wall.
+    """
     found: list[Distance] = []
     for area in site.areas if len(site.units) <= CROWD else ():
         ends = [each.gap.end for each in judged if area.name in each.item.names]
@@ -111,7 +115,9 @@ def _is_on(point: Point, shape: Shape) -> bool:
 
 
 def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
-    """Whether a gap within NEAR_m ends between the corners of its wall and crosses no other one."""
+    """True if a gap within NEAR_m ends between the corners of its wall and crosses no other
+    wall.
+    """
     if gap.distance_m > NEAR_m or any(
         [_is_on(gap.end, geometry.Shape((corner,))) for corner in wall.points]
     ):
@@ -124,7 +130,7 @@ def _faces(gap: Gap, wall: Shape, area: Area) -> bool:
 
 
 def _neighbours(site: Site) -> list[Distance]:
-    """Pairs of units without a third unit that is nearer to both than they are to each other."""
+    """Pairs of units that have no third unit nearer to both than they are to each other."""
     units = site.units if len(site.units) <= CROWD else ()
     gaps = {
         (a.name, b.name): geometry.gap(a.shape, b.shape)

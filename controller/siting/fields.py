@@ -19,13 +19,13 @@ INDOORS, OUTDOORS = PLACES = ("indoors", "outdoors")
 
 
 class Technology(NamedTuple):
-    """Rows B1 and B11: the threshold, and the maximum of a fire area (None: unlimited)."""
+    """Rows B1 and B11: the threshold, and the maximum in a fire area (None: unlimited)."""
 
     threshold_kWh: float
     most_kWh: float | None
 
 
-# The maxima have no line for sodium-ion, so it has the maximum of the other technologies.
+# The maxima have no line for sodium-ion. It gets the maximum of the other technologies.
 TECHNOLOGIES = {
     "lithium_ion": Technology(20, 600),
     "lead_acid": Technology(70, None),
@@ -50,18 +50,18 @@ PERMIT_PARTS = (
     "ventilation",
     "racks",
 )
-# Numbers that several rules need, of rows B4, B6, B5, B14, B10, B17, B18; feet rounded to the
-# millimetre.
+# Numbers that several rules need, from rows B4, B6, B5, B14, B10, B17 and B18. Feet are rounded to
+# the millimetre.
 GROUP_kWh, PREPACKAGED_kWh = 50, 250
 SPACING_m, ROOF_m, NEAR_m = 0.914, 22.86, 30.5
 FIVE_FEET_m, TEN_FEET_m = 1.524, 3.048
 MOBILE_d = 30  # row B29
 SEPARATION_h = 2  # row B25; the only rating of a separation in the source
-# Chosen by the project, not by a code: more than cells alone hold, without any space between them.
+# Chosen by the project, not by a code: more than cells alone contain without any space between.
 DENSEST_kWh_per_m3 = 1000
 COORDINATE_m_MAX = 100_000
 POINTS_MAX = 200
-THINGS_MAX = 400  # entries of each table: the plan is of one site
+THINGS_MAX = 400  # entries in each table, because a plan shows one site
 NAME_CHARACTERS, TEXT_CHARACTERS = 20, 60
 
 
@@ -73,7 +73,7 @@ AROUND = "at least 3 points around an area, each once, no edges that cross or to
 
 
 def frozen(value: Any) -> Any:
-    """A list as a tuple, lists inside it included; another value unchanged."""
+    """A list as a tuple, including lists inside it. Another value stays unchanged."""
     return tuple([frozen(each) for each in value]) if isinstance(value, list) else value
 
 
@@ -106,7 +106,7 @@ def _point(what: str, default: Any = None) -> forms.Field:
 def _points(
     what: str, fewest: int, most: int = POINTS_MAX, default: Any = forms.REQUIRED
 ) -> forms.Field:
-    """A line of different points."""
+    """The form of a line of different points."""
 
     def fits(value: Any) -> bool:
         is_points = forms.is_list(value, lambda each: forms.is_row(each, POINT))
@@ -120,7 +120,7 @@ def _points(
 
 
 def _outline(what: str, default: Any = forms.REQUIRED) -> forms.Field:
-    """A polygon. One with too few points has a fault of its own, not a wrong form."""
+    """The form of a polygon. Too few points are a fault of the value, not a wrong form."""
 
     def fault(value: Any) -> forms.Fault:
         problem = ground.fault_of_outline(frozen(value))

@@ -7,16 +7,16 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# Things within this distance touch: more than the rounding of decimal input, far below a tape
-# measure.
+# Things within this distance touch. It is more than the rounding of decimal input, and far below
+# the precision of a tape measure.
 TOUCH_m = 1e-6
 
 LENGTHS = {"m": 1.0, "ft": 0.3048}  # units of report and plan, in metres
 
-ROUNDING_m = 1e-9  # of a computed point with coordinates within 100 km
+ROUNDING_m = 1e-9  # error of a computed point with coordinates within 100 km
 
-# Bisections of a segment: they find a point to a nanometre on the longest one, the extended end of
-# an open lot line.
+# Bisections of a segment. They find a point to a nanometre even on the longest segment, the
+# extended end of an open lot line.
 HALVINGS = 52
 
 Point = tuple[float, float]
@@ -25,7 +25,7 @@ Box = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max
 
 
 def short(value_m: float, lengths: str, digits: int | None = None) -> str:
-    """A length with its unit; digits: decimals, None for as few as possible."""
+    """A length with its unit. digits: decimals; None: as few as possible."""
     value = value_m / LENGTHS[lengths]
     if digits is not None:
         return f"{value:.{digits}f} {lengths}"
@@ -33,7 +33,9 @@ def short(value_m: float, lengths: str, digits: int | None = None) -> str:
 
 
 class Shape(NamedTuple):
-    """points: one (a point), some (a line), three or more if is_closed. is_filled: with inside."""
+    """points: one (a point), two or more (a line), three or more if is_closed. is_filled: the
+    inside belongs to the shape.
+    """
 
     points: tuple[Point, ...]
     is_closed: bool = False
@@ -65,12 +67,12 @@ def rectangle(center_m: Point, size_m: Point, rotation_deg: float) -> Shape:
 
 
 def outline(shape: Shape) -> Shape:
-    """The same shape without its inside."""
+    """The shape without its inside."""
     return shape._replace(is_filled=False)
 
 
 def edges(shape: Shape) -> list[Edge]:
-    """The segments of a shape as (point, point). A point has one segment without length."""
+    """The segments of a shape as (point, point). A point has one segment of length 0."""
     points = shape.points
     if len(points) == 1:
         return [(points[0], points[0])]
@@ -86,7 +88,7 @@ def box(shape: Shape) -> Box:
 
 
 def box_distance_m(first: Box, second: Box) -> float:
-    """Distance of two boxes, never more than the distance of the shapes in them."""
+    """Distance of two boxes, which is at most the distance of the shapes in them."""
     return math.hypot(
         max(0.0, first[0] - second[2], second[0] - first[2]),
         max(0.0, first[1] - second[3], second[1] - first[3]),
@@ -94,14 +96,16 @@ def box_distance_m(first: Box, second: Box) -> float:
 
 
 def gap(first: Shape, second: Shape) -> Gap:
-    """Gap of two shapes; 0 if they touch, overlap, or a filled one contains the other."""
+    """Gap of two shapes. It is 0 if they touch or overlap, or if a filled one contains the
+    other.
+    """
     for one, other in ((first, second), (second, first)):
         if one.is_filled and contains(one, other.points[0]):
             return Gap(0.0, other.points[0], other.points[0])
     found = _edge_gaps(edges(first), edges(second))
     least_m = min(found).distance_m
-    # Several gaps may be the least. The one farthest from a corner is drawn in the middle of
-    # parallel walls.
+    # Several gaps may be the least. Take the one farthest from a corner, so that it is drawn in the
+    # middle between parallel walls.
     return max(
         [each for each in found if each.distance_m <= least_m + ROUNDING_m],
         key=lambda each: min(
@@ -112,7 +116,7 @@ def gap(first: Shape, second: Shape) -> Gap:
 
 
 def _edge_gaps(ones: list[Edge], others: list[Edge]) -> list[Gap]:
-    """Gaps of the edges of two shapes, in their order, without gaps that cannot be the least."""
+    """Gaps between the edges of two shapes, in order, without gaps that cannot be the least."""
     many, few = (ones, others) if len(ones) > len(others) else (others, ones)
     around = box(Shape(tuple([point for edge in few for point in edge])))
     found: dict[tuple[int, int], Gap] = {}
@@ -136,7 +140,7 @@ def edge_box(edge: Edge) -> Box:
 
 
 def segment_gap(a: Point, b: Point, c: Point, d: Point) -> Gap:
-    """Gap of the segments a-b and c-d; of parallel ones in the middle of their common part."""
+    """Gap of the segments a-b and c-d. For parallel segments: in the middle of the common part."""
     if crosses(a, b, c, d):
         before, after = side(c, d, a), side(c, d, b)
         crossing = between(a, b, before / (before - after))
@@ -190,17 +194,17 @@ def side(a: Point, b: Point, point: Point) -> float:
 
 
 def crosses(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether the segments a-b and c-d cross inside both, not at an end: its distance is 0."""
+    """True if the segments a-b and c-d cross inside both, not at an end. Their gap is then 0."""
     return (
         side(a, b, c) * side(a, b, d) < 0
         and side(c, d, a) * side(c, d, b) < 0
-        # far apart on one straight line, the signs of `side` are only rounding
+        # if they lie far apart on one straight line, the signs of `side` are only rounding
         and box_distance_m(edge_box((a, b)), edge_box((c, d))) == 0
     )
 
 
 def contains(shape: Shape, point: Point) -> bool:
-    """Whether a point is inside a closed shape. The edge counts as inside."""
+    """True if a point is inside a closed shape. The edge counts as inside."""
     if box_distance_m(box(shape), (*point, *point)) > TOUCH_m:
         return False
     if min([point_gap(point, a, b).distance_m for a, b in edges(shape)]) <= TOUCH_m:

@@ -8,7 +8,7 @@ from controller.siting.geometry import Point, Shape, TOUCH_m
 
 
 def shrunk(rectangle: Shape) -> Shape:
-    """A rectangle with its sides moved in so far that it no longer meets what it only touches."""
+    """A rectangle whose sides are moved in so far that it no longer meets what it only touches."""
     corners = rectangle.points
     return rectangle._replace(
         points=tuple(
@@ -19,7 +19,7 @@ def shrunk(rectangle: Shape) -> Shape:
 
 
 def _inward(corner: Point, *neighbours: Point) -> Point:
-    """A corner moved along both its sides, by the same distance in a long and thin rectangle."""
+    """A corner moved in along both its sides, by equal distances even in a thin rectangle."""
     steps = [4 * TOUCH_m / math.dist(corner, each) for each in neighbours]
     x, y = [
         corner[axis]
@@ -51,7 +51,9 @@ def share_ground(first: Shape, second: Shape) -> bool:
 
 
 def _probes(polygon: Shape) -> Iterator[Point]:
-    """Corners and points beside the edges: a shape over a part of the polygon has one of them."""
+    """Corners, and points beside the edges. A shape that covers a part of the polygon contains
+    one.
+    """
     for a, b in g.edges(polygon):
         length_m = math.dist(a, b)
         x, y = g.middle(a, b)
@@ -106,7 +108,7 @@ def fault_of_outline(points: tuple[Point, ...]) -> str:
 
 
 def _meet_wrongly(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Whether two edges of one outline meet, except neighbours at their common end."""
+    """True if two edges of one outline meet, other than neighbours at their common end."""
     if b == c or d == a:
         shared, one, other = (b, a, d) if b == c else (a, b, c)
         return (

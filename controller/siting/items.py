@@ -16,8 +16,9 @@ AT_LEAST, AT_MOST, STATED, SCOPE = ">=", "<=", "said", "scope"
 class Rule(NamedTuple):
     """sense: AT_LEAST or AT_MOST a number; STATED: a fact; SCOPE: classifies and cannot fail.
 
-    clauses: {edition: (clause, confidence)}; (?) is unconfirmed. local: its local profile, or "".
-    number None: the measure gives a limit with each Item. kinds: of exposures.
+    clauses: {edition: (clause, confidence)}; (?) marks an unconfirmed clause. local: the local
+    profile to which the rule belongs, or "". number None: the measure gives each Item a limit.
+    kinds: kinds of exposures to which the rule applies.
     """
 
     id: str
@@ -40,8 +41,8 @@ class Rule(NamedTuple):
 
 
 class Item(NamedTuple):
-    """value None: a fact is missing. limit None: the rule's number. names: of the things measured;
-    gap: of a distance; by: the other rule that judges this Item.
+    """value: None if a fact is missing; limit: None for the rule's number; names: what was
+    measured; gap: of a distance; by: another rule that judges this Item.
     """
 
     value: Any
@@ -58,7 +59,7 @@ Measure = Callable[[Site, Rule], Items]
 
 
 def fact_item(value: Any, name: str, fact: str) -> Item:
-    """An Item of a fact of the file. A value of None is a missing fact."""
+    """An Item for a fact of the file. A value of None is a missing fact."""
     return Item(
         value,
         (name,) if name else (),
@@ -75,7 +76,7 @@ def gap_item(
 
 
 def of_models(units: Iterable[Unit], key: str) -> list[Item]:
-    """One Item for each model of some units: one key of the model."""
+    """One Item for each model of these units, with one key of the model."""
     models = {unit.model_name: unit.model for unit in units}
     return [fact_item(model[key], name, f"model.{name}.{key}") for name, model in models.items()]
 
@@ -83,14 +84,14 @@ def of_models(units: Iterable[Unit], key: str) -> list[Item]:
 def each_model(
     key: str, chosen: Callable[[Site], Iterable[Unit]] = lambda site: site.units, none: str = ""
 ) -> Measure:
-    """A measure: one key of each model of the chosen units."""
+    """A measure of one key of each model of the chosen units."""
     return lambda site, rule: of_models(chosen(site), key) or none
 
 
 def each_area(
     key: str, is_asked: Callable[[Area], bool] = lambda area: True, none: str = "no area"
 ) -> Measure:
-    """A measure: one key of each area with a unit."""
+    """A measure of one key of each area that has a unit."""
     return lambda site, rule: (
         [
             fact_item(area.facts[key], area.name, f"area.{area.name}.{key}")
@@ -102,12 +103,12 @@ def each_area(
 
 
 def of_site(key: str) -> Measure:
-    """A measure: one key at the top of the file."""
+    """A measure of one key at the top of the file."""
     return lambda site, rule: [fact_item(site.facts[key], "", key)]
 
 
 def of_table(name: str, key: str) -> Measure:
-    """A measure: one key of [fence] or [la_r3]."""
+    """A measure of one key of [fence] or [la_r3]."""
     label = name if name == "fence" else ""
     return lambda site, rule: [
         fact_item((getattr(site, name) or {}).get(key), label, f"{name}.{key}")
@@ -115,7 +116,7 @@ def of_table(name: str, key: str) -> Measure:
 
 
 def undeclared_kinds(site: Site, kinds: tuple[str, ...]) -> list[Item]:
-    """[one Item] with the kinds that the file neither has nor declares absent; [] without such."""
+    """[one Item] that names kinds which the file neither has nor declares absent, or []."""
     undeclared = site.undeclared(kinds)
     fact = f"exposures of kind {', '.join(undeclared)}, or these words in absent"
     return [Item(None, fact=fact)] if undeclared else []

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 
-FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: 0.6 of the font and a little
+FONT_px, LINE_px, CHARACTER_px = 12, 15, 7.3  # monospace: a character is 0.6 of the font, or more
 RINGS, STEPS = 14, 16
 CELL_px = 40
 
 Pixel = tuple[float, float]
 Box = tuple[float, float, float, float]
-Taken = dict[tuple[int, int], list[Box]]  # cell of CELL_px: boxes that reach into it
+Taken = dict[tuple[int, int], list[Box]]  # {cell of CELL_px: boxes that reach into it}
 
 
 def size(lines: list[str]) -> Pixel:
@@ -21,13 +21,13 @@ class Placer:
     """Remembers the space of lines and labels."""
 
     def __init__(self, width: float, height: float) -> None:
-        """width, height: of the plan. Labels stay inside it while it has room."""
+        """width, height: of the plan. Labels stay inside the plan while it has room."""
         self._width, self._height = width, height
         self._lines: Taken = {}
         self._labels: Taken = {}
 
     def take_line(self, start: Pixel, end: Pixel) -> None:
-        """Keep labels off this line while there is another place."""
+        """Keep labels off this line as long as another place is free."""
         count = max(1, int(math.dist(start, end) / 8))
         for step in range(count + 1):
             x, y = (a + (b - a) * step / count for a, b in zip(start, end, strict=True))
@@ -35,9 +35,10 @@ class Placer:
                 _take(self._lines, (x - 3, y - 3, x + 3, y + 3))
 
     def place(self, choices: list[list[str]], x: float, y: float) -> tuple[list[str], Pixel]:
-        """(lines, center) of the first choice with room near (x, y), which it takes.
+        """(lines, center) of the first choice that has room near (x, y); it takes this room.
 
-        Without room the last choice covers lines of the plan, but no label, or is at (x, y).
+        Without room the last choice covers lines of the plan, but no label. If even this is
+        impossible, it is placed at (x, y).
         """
         tries = [(lines, (self._lines, self._labels)) for lines in choices] + [
             (choices[-1], (self._labels,))

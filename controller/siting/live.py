@@ -1,7 +1,7 @@
 """Live values on a plan: the output of `firebreak map --json` of each cabinet of the site.
 
-The file may come from another machine and be old. The plan shows when the values were read, and
-that a controller has stopped.
+The file may come from another machine and may be old. So the plan shows when the values were read,
+and whether a controller has stopped.
 """
 
 from typing import Any, NamedTuple
@@ -91,12 +91,12 @@ def _document(path: str) -> Any:
         return json_text.loads(file_text(path, BYTES_MAX, ALLOWED))
     except ConfigError:
         raise
-    except ValueError:  # of the text, its encoding, or its depth
+    except ValueError:  # wrong text, encoding or depth
         raise ConfigError(f"{path}: is not JSON; allowed {ALLOWED}") from None
 
 
 def _read(path: str, where: tuple[str, ...], table: Any, form: Form) -> Table:
-    """The values of the keys of a form; other keys of the output, and null, are left out."""
+    """The values of the keys in a form. Other keys of the output, and null, are left out."""
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: is another JSON; allowed {ALLOWED}")
     given = {key: table[key] for key in form if table.get(key) is not None}

@@ -1,4 +1,4 @@
-"""The lot line: its extension, its two sides, and the keys for both."""
+"""The lot line: its extension, its two sides, and checks of its keys."""
 
 import math
 
@@ -7,14 +7,14 @@ from controller.siting import geometry as g, ground
 from controller.siting.geometry import Point, Shape
 from controller.siting.things import Exposure, Table
 
-# extension of an open line at both ends: beyond every coordinate that a file may have
+# length by which an open line is extended at both ends: beyond every coordinate in a file
 BEYOND_m = 1_000_000
 CLOSED = "outline_m with the whole lot"
 SIDE = f"a point inside the lot, or {CLOSED}"
 
 
 def check(path: str, name: str, table: Table) -> None:
-    """Refuse a lot line without a clear inside, and `inside_m` of any other exposure."""
+    """Refuse a lot line whose inside is not clear, and `inside_m` of any other exposure."""
     where, inside_m = ("exposure", name), table["inside_m"]
     is_lot_line = table["kind"] == "lot_line"
     if is_lot_line and table["point_m"] is not None:
@@ -36,7 +36,7 @@ def check(path: str, name: str, table: Table) -> None:
 
 
 def holds(lot_line: Exposure, rectangle: Shape) -> bool:
-    """Whether a whole rectangle is on the lot's side of a lot line."""
+    """True if a whole rectangle is on the lot's side of a lot line."""
     if lot_line.shape.is_closed:
         return ground.is_within(rectangle, lot_line.shape)
     smaller = ground.shrunk(rectangle)
@@ -46,7 +46,7 @@ def holds(lot_line: Exposure, rectangle: Shape) -> bool:
 
 
 def inward(lot_line: Exposure, start: Point, end: Point, reach_m: float) -> g.Edge:
-    """(middle of a part of an open lot line, the point reach_m from it into the lot)."""
+    """(middle of a part of an open lot line, the point at reach_m from there into the lot)."""
     (x1, y1), (x2, y2) = start, end
     length_m, middle = math.dist(start, end) or 1.0, g.middle(start, end)
     across = (-(y2 - y1) / length_m, (x2 - x1) / length_m)
@@ -76,7 +76,7 @@ def _beyond(start: Point, end: Point) -> Point:
 
 
 def _meets_itself(line: Shape) -> bool:
-    """Whether two edges of an open line meet that are not neighbours."""
+    """True if two edges of an open line meet that are not neighbours."""
     edges = g.edges(line)
     return any(
         g.segment_gap(*one, *other).distance_m <= g.TOUCH_m
@@ -86,9 +86,10 @@ def _meets_itself(line: Shape) -> bool:
 
 
 def _is_same_side(line: Shape, start: Point, end: Point) -> bool:
-    """Whether a segment crosses the line an even number of times; neither end is on it.
+    """True if a segment crosses the line an even number of times. Neither end may be on the line.
 
-    A corner of the line on the segment counts as left: else it would count once for each edge.
+    A corner of the line on the segment counts as left of it. Otherwise the corner would count once
+    for each of its two edges.
     """
     crossed = [
         (a, b)

@@ -24,7 +24,7 @@ ANALYSIS = "hazard_mitigation_analysis"
 
 
 def _energies(units: Iterable[Unit]) -> list[tuple[str, float, float | None]]:
-    """[(technology, energy in kWh, maximum in kWh or None)] of a fire area."""
+    """[(technology, energy in kWh, maximum in kWh or None)] for a fire area."""
     return [
         (each, sum_kWh(some), f.TECHNOLOGIES[each].most_kWh)
         for each, some in grouped(units, lambda unit: unit.model["technology"]).items()
@@ -32,14 +32,14 @@ def _energies(units: Iterable[Unit]) -> list[tuple[str, float, float | None]]:
 
 
 def _mixed_limit_kWh(units: Iterable[Unit]) -> float | None:
-    """The smallest maximum of several technologies. None for one technology, or without maxima."""
+    """The smallest maximum among several technologies. None for one, or if none has a maximum."""
     energies = _energies(units)
     limits = [limit_kWh for _, _, limit_kWh in energies if limit_kWh is not None]
     return min(limits) if len(energies) > 1 and limits else None
 
 
 def _is_over(units: list[Unit]) -> bool:
-    """Whether a fire area is over a maximum."""
+    """True if a fire area exceeds a maximum."""
     limits = [(energy_kWh, limit_kWh) for _, energy_kWh, limit_kWh in _energies(units)]
     limits.append((sum_kWh(units), _mixed_limit_kWh(units)))
     return any(
@@ -53,7 +53,7 @@ def _over(site: Site) -> list[str]:
 
 
 def _granted(site: Site, name: str) -> str:
-    """The reason that allows a fire area over its maximum; "" without a reason."""
+    """The reason that allows a fire area to exceed its maximum; "" without a reason."""
     areas = site.areas_of_fire_area.get(name, ())
     if areas and all([area.facts["group_H"] for area in areas]):
         return "Group H"
@@ -95,7 +95,7 @@ def over_maximum(site: Site, rule: Rule) -> Items:
 
 
 def _lacking(site: Site, name: str) -> str:
-    """Missing facts: each would allow a fire area over its maximum, or divide the fire area."""
+    """Missing facts, each of which would allow the excess, or divide the fire area."""
     areas = site.areas_of_fire_area.get(name, ())
     ways = [f"{ANALYSIS} and large_scale_fire_test"]
     ways += [" and ".join([f"area.{area.name}.group_H" for area in areas])] if areas else []
@@ -106,7 +106,7 @@ def _lacking(site: Site, name: str) -> str:
 
 
 def analysis(site: Site, rule: Rule) -> Items:
-    """The hazard mitigation analysis, if a fact of the site requires it."""
+    """The hazard mitigation analysis, if some fact of the site requires it."""
     causes = ["technology without its own line"] if "other" in site.technologies else []
     causes += ["mixed technologies"] if len(site.technologies) > 1 else []
     causes += ["over the maximum"] if _over(site) and not scopes.SIZED.reason(site) else []
@@ -132,7 +132,9 @@ def unit_energy(site: Site, rule: Rule) -> Items:
 
 
 def place_energy(is_named: bool) -> Measure:
-    """Energy of each kind of place of a dwelling, is_named: by the source. All of a kind count."""
+    """A measure of the energy in each kind of place of a dwelling. is_named: the source names the
+    kind. Units in all places of one kind are added.
+    """
 
     def measure(site: Site, rule: Rule) -> Items:
         locations = {area.name: area.facts["location"] for area in site.areas}
@@ -151,7 +153,9 @@ def place_energy(is_named: bool) -> Measure:
 
 
 def dwelling_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of units of all groups. Two test reports can reduce it, and never increase it."""
+    """Distance of units of all groups. Two test reports can reduce the limit, but not increase
+    it.
+    """
     items = []
     for a, b, gap in site.all_pairs:
         tested_m = [unit.model["ul_9540a_spacing_m"] for unit in (a, b)]

@@ -25,7 +25,7 @@ NO_WALK_IN = "no walk-in unit"
 
 
 def of_floors(key: str) -> Measure:
-    """A measure: one key of each area. An open garage has no area: the key of its deck."""
+    """A measure of one key of each area. An open garage has no areas: there, a key of its deck."""
     return lambda site, rule: (of_site(key) if site.mode == f.OPEN_GARAGE else each_area(key))(
         site, rule
     )
@@ -48,7 +48,7 @@ def _is_high(area: Area) -> bool:
 
 
 def of_high_roofs(key: str) -> Measure:
-    """A measure: one key of each roof above the height of row B14."""
+    """A measure of one key of each roof above the height of row B14."""
     return each_area(key, _is_high, "not above 22.86 m")
 
 
@@ -64,7 +64,7 @@ def roof_edge(site: Site, rule: Rule) -> Items:
 
 
 def exposure_distance(site: Site, rule: Rule) -> Items:
-    """Distance to every exposure of the rule's kinds. B19 judges reduced ones."""
+    """Distance to every exposure of the rule's kinds. B19 judges a distance that may be reduced."""
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         is_reduced = rule.id in ("B17", "B18") and reductions.reduced(
@@ -87,7 +87,7 @@ def reduced_distance(site: Site, rule: Rule) -> Items:
 
 
 def outdoor_distance(site: Site, rule: Rule) -> Items:
-    """The same as exposure_distance, for units outside all areas."""
+    """The Items of exposure_distance, but only for units outside all areas."""
     outside = [unit.name for unit in site.units if not unit.area]
     found = exposure_distance(site, rule)
     if not outside:
@@ -98,7 +98,9 @@ def outdoor_distance(site: Site, rule: Rule) -> Items:
 
 
 def crowd_distance(site: Site, rule: Rule) -> Items:
-    """Distance to buildings for many persons. A near building without an occupant load lacks it."""
+    """Distance to buildings for many persons. If a near building states no occupant load, this
+    fact is missing.
+    """
     items = undeclared_kinds(site, rule.kinds)
     for unit, exposure, gap in site.gaps_to(rule.kinds):
         load = exposure.facts["occupant_load"]
@@ -119,12 +121,12 @@ def container_wall(site: Site, rule: Rule) -> Items:
 
 
 def walk_in_units(site: Site) -> list[Unit]:
-    """Units that a person can go into."""
+    """Units that a person can enter."""
     return [unit for unit in site.units if unit.model["walk_in"]]
 
 
 def walk_in_size(size_m: Callable[[Table], float]) -> Measure:
-    """A measure: one size of each walk-in unit, of its model."""
+    """A measure of one size of each walk-in unit, which its model states."""
     return lambda site, rule: (
         [Item(size_m(unit.model), (unit.name,)) for unit in walk_in_units(site)] or NO_WALK_IN
     )
@@ -151,7 +153,7 @@ def fence_distance(site: Site, rule: Rule) -> Items:
 
 
 def lists(key: str, wanted: tuple) -> Measure:
-    """A measure: whether a list of the file has each word; rated walls only indoors."""
+    """A measure: does a list of the file contain each word? Rated walls are asked only indoors."""
 
     def measure(site: Site, rule: Rule) -> Items:
         listed = site.facts[key]

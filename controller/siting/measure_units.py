@@ -1,4 +1,4 @@
-"""Measures of the kind of site, and of units, their groups, and the tests that they need."""
+"""Measures of the kind of site; and of units, their groups, and the tests that they need."""
 
 from collections.abc import Callable
 
@@ -29,7 +29,7 @@ def over_threshold(site: Site, rule: Rule) -> Items:
 
 
 def volt_hours(site: Site, rule: Rule) -> Items:
-    """Models with an energy from voltage and capacity."""
+    """Models whose energy is computed from voltage and capacity."""
     names = dict.fromkeys(
         [unit.model_name for unit in site.units if unit.model["energy_kWh"] is None]
     )
@@ -63,7 +63,7 @@ def tier_2(site: Site, rule: Rule) -> Items:
 
 
 def fdny_class(is_reached: Callable[[float, float], bool]) -> Measure:
-    """A measure: whether all stored energy reaches the number of a class."""
+    """A measure: does the stored energy of the site reach the number of a class?"""
     return lambda site, rule: [
         Item(is_reached(site.total_kWh, rule.own_number), words=f"{site.total_kWh:g} kWh")
     ]
@@ -73,22 +73,22 @@ def fdny_class(is_reached: Callable[[float, float], bool]) -> Measure:
 
 
 def is_closer(gap: geometry.Gap) -> bool:
-    """Whether a distance is below that of row B5."""
+    """True if a distance is below that of row B5."""
     return gap.distance_m < f.SPACING_m - geometry.TOUCH_m
 
 
 def is_tested(*units: Unit) -> bool:
-    """Whether every unit has a UL 9540A report."""
+    """True if every unit has a UL 9540A report."""
     return all([unit.model["ul_9540a_report"] is not None for unit in units])
 
 
 def is_prepackaged(site: Site, units: list[Unit]) -> bool:
-    """Whether a group is one prepackaged unit, in an edition with a rule for it."""
+    """True if a group is one prepackaged unit, in an edition that has a rule for this."""
     return site.edition == f.IFC_2018 and len(units) == 1 and bool(units[0].model["prepackaged"])
 
 
 def group_energy(site: Site, rule: Rule) -> Items:
-    """Energy of each group. For a larger group, B6 (prepackaged) or B7a (test) judges."""
+    """Energy of each group. B6 (prepackaged) or B7a (test) judges a group above the limit."""
     items = []
     for name, units in site.groups.items():
         energy_kWh, by = sum_kWh(units), ""
@@ -99,7 +99,7 @@ def group_energy(site: Site, rule: Rule) -> Items:
 
 
 def prepackaged_energy(site: Site, rule: Rule) -> Items:
-    """Energy of each prepackaged unit. For a larger unit with a test, B7a judges."""
+    """Energy of each prepackaged unit. B7a judges a tested unit above the limit."""
     alone = [units[0] for units in site.groups.values() if is_prepackaged(site, units)]
     larger = [unit for unit in alone if unit.energy_kWh > rule.own_number and is_tested(unit)]
     return [
@@ -108,7 +108,7 @@ def prepackaged_energy(site: Site, rule: Rule) -> Items:
 
 
 def group_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of units of different groups. For a closer pair with a test, B7c judges."""
+    """Distance of units of different groups. B7c judges a closer pair that is tested."""
     return [
         gap_item(a.name, b.name, gap, by="B7c" if is_closer(gap) and is_tested(a, b) else "")
         for a, b, gap in site.pairs
@@ -121,7 +121,7 @@ def container_spacing(site: Site, rule: Rule) -> Items:
 
 
 def wall_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of units to the walls of their area. For a closer unit with a test, B7d judges."""
+    """Distance of units to the walls of their area. B7d judges a closer unit that is tested."""
     return [
         gap_item(unit.name, area.name, gap, by="B7d" if is_closer(gap) and is_tested(unit) else "")
         for unit, area, gap in site.wall_gaps
@@ -129,7 +129,7 @@ def wall_spacing(site: Site, rule: Rule) -> Items:
 
 
 def side_by_side(site: Site, rule: Rule) -> Items:
-    """Pairs of units over the size of a group and closer than the spacing, of all groups."""
+    """Neighbours that both exceed the size of a group and are closer than the spacing."""
     units = [
         unit
         for a, b, gap in site.all_pairs
@@ -139,11 +139,11 @@ def side_by_side(site: Site, rule: Rule) -> Items:
     return of_models(units, "ul_9540a_report") or "no such pair is so close"
 
 
-# -- units that need a test of their maker
+# -- units that need a test of their manufacturer
 
 
 def _larger(site: Site) -> list[Unit]:
-    """Units of groups over the size. Only a test allows these groups."""
+    """Units of groups above the allowed size. Only a test allows such groups."""
     found: list[Unit] = []
     for units in site.groups.values():
         most_kWh = f.PREPACKAGED_kWh if is_prepackaged(site, units) else f.GROUP_kWh
@@ -165,17 +165,19 @@ def _relying_tested(site: Site) -> list[Unit]:
 
 
 def relying(key: str) -> Measure:
-    """A measure: one key of the models of units that need a test."""
+    """A measure of one key of the models of units that need a test."""
     return each_model(key, _relying, "no unit is larger or closer")
 
 
 def tested(of_test: str) -> Measure:
-    """A measure: a key `ul_9540a_...` of the models of units that need a test and have it."""
+    """A measure of a key `ul_9540a_...` of the models of units that need a test and have it."""
     return each_model(f"ul_9540a_{of_test}", _relying_tested, NO_TEST)
 
 
 def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], key: str) -> Item:
-    """A distance, limited by the widest spacing in the tests; a test without one lacks it."""
+    """A distance whose limit is the widest spacing in the tests. A test without a spacing makes
+    this fact missing.
+    """
     for unit in units:
         if unit.model[key] is None:
             return Item(None, (first, second), fact=f"model.{unit.model_name}.{key}")
@@ -183,7 +185,7 @@ def _tested_item(first: str, second: str, gap: geometry.Gap, units: list[Unit], 
 
 
 def tested_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of neighbours that need a test, limited by the wider spacing of their reports."""
+    """Distance of neighbours that need a test. The limit is the wider spacing of their reports."""
     names = {unit.name for unit in _relying_tested(site)}
     larger = {unit.name for unit in _larger(site)}
     items = []
@@ -196,7 +198,7 @@ def tested_spacing(site: Site, rule: Rule) -> Items:
 
 
 def tested_wall_spacing(site: Site, rule: Rule) -> Items:
-    """Distance of units that need a test to the walls, limited by their report."""
+    """Distance to the walls of units that need a test. The limit is in their report."""
     names = {unit.name for unit in _relying_tested(site)}
     return [
         _tested_item(unit.name, area.name, gap, [unit], "ul_9540a_wall_spacing_m")

@@ -1,7 +1,7 @@
 """The plan of a site as SVG: to scale, y down, the same bytes for the same site.
 
-Every thing has its key in the file as id (`unit.pod_1`). A distance that is not met is red, dashed
-and has an exclamation mark: colour is never the only sign.
+Each thing has its key in the file as its id (`unit.pod_1`). A distance that is not met is red,
+dashed, and has an exclamation mark, because colour must not be the only sign.
 """
 
 import math
@@ -20,10 +20,10 @@ from controller.siting.site import Site
 from controller.siting.things import Area, Exposure, Unit
 
 WIDE_px, HIGH_px, LARGEST_px = 1000.0, 640.0, 4000.0
-# Short side of the smallest unit, with room for its label, if the plan has CROWD units or more.
-# With fewer units it may be shorter.
+# Short side of the smallest unit on a plan with CROWD units or more, so that its label has room. On
+# a plan with fewer units it may be shorter.
 UNIT_px, CROWD = 44, 40
-TICK_px = 12  # from an open lot line into its lot
+TICK_px = 12  # length of a tick from an open lot line into its lot
 NO_VALUES = LiveUnit(("no live values",), False)
 
 Label = tuple[list[str], float, float, str]  # lines, x, y, color
@@ -58,7 +58,7 @@ def svg(site: Site, findings: list[Finding]) -> str:
 
 
 def _bad_names(site: Site, findings: list[Finding]) -> set[str]:
-    """Names of units and areas that do not meet a rule, also by their group or model."""
+    """Names of units and areas that do not meet a rule, themselves or by their group or model."""
     named = {name for finding in findings for item in finding.wrong for name in item.names}
     units = {unit.name for unit in site.units if named & {unit.name, unit.group, unit.model_name}}
     areas = {
@@ -134,7 +134,7 @@ def _exposures(site: Site, view: parts.View, bad: set[str]) -> Drawn:
 
 
 def _open_lot(view: parts.View, lot_line: Exposure) -> Iterator[str]:
-    """Its visible extension, on which distances may end, and a tick into the lot at each edge."""
+    """The visible extension of an open lot line, and a tick into the lot at each visible edge."""
     seen = _seen_edges(view, lot_line.shape)
     for each in filter(None, (seen[0], seen[-1])):
         yield parts.draw_shape(view, Shape(each), parts.EXTENDED)

@@ -34,7 +34,7 @@ def page(site: Site, findings: list[Finding], view: parts.View, body: list[str])
 
 
 def _moved(down_px: float, content: str) -> str:
-    """A part of the page inside its edge, so far down."""
+    """A part of the page, within its edge and down_px from the top."""
     down = f"{down_px:.1f}" if isinstance(down_px, float) else down_px
     return tag("g", content, transform=f"translate({parts.EDGE_px} {down})", **STYLE)
 
@@ -98,7 +98,7 @@ def _legend(site: Site, findings: list[Finding], view: parts.View) -> tuple[str,
 
 
 def _signs(site: Site, left: float, right: float) -> tuple[str, int]:
-    """(elements, the lowest y): the meaning of each kind of line in this plan."""
+    """(elements, lowest y) of the signs: the meaning of each kind of line on this plan."""
     x, y, drawn = left, 28, []
     for words, look in _sign_rows(site):
         if x + 36 + CHARACTER_px * len(words) > right:

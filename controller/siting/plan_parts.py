@@ -15,7 +15,7 @@ SCALES_m = (0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20_000, 50
 
 
 class Look(NamedTuple):
-    """Attributes of a shape in SVG; None: left out."""
+    """Attributes of a shape in SVG. None: the attribute is left out."""
 
     fill: str | None
     stroke: str
@@ -32,9 +32,9 @@ LOOKS = {
 }
 OTHER_LOOK = Look("#f3e6d8", "#8a5a2b")
 INTO_LOT = Look(None, LOOKS["lot_line"].stroke, 2, None)
-EXTENDED = Look("none", LOOKS["lot_line"].stroke, 1, "8 6")  # of an open lot line, beyond the file
+EXTENDED = Look("none", LOOKS["lot_line"].stroke, 1, "8 6")  # a lot line beyond the file
 UNIT, BAD_UNIT = Look("#dcecf9", GOOD), Look("#fde5e5", BAD, 3, "7 3")
-HOT_UNIT = Look("#ffb3a7", BAD, 6)  # in alarm, by live values
+HOT_UNIT = Look("#ffb3a7", BAD, 6)  # in alarm, according to live values
 WALL, FENCE = Look("none", INK, 6), Look("none", INK, 1.5, "3 3")
 BARRIER = Look(None, "#5b2c83", 6, None)
 JUDGED, FURTHER, NOT_MET = Look(None, INK), Look(None, PALE, 1), Look(None, BAD, 3, "6 4")
@@ -100,7 +100,9 @@ def draw_text(lines: list[str], x: float, y: float, color: str) -> str:
 def draw_label(
     placer: Placer, choices: list[list[str]], x: float, y: float, color: str
 ) -> tuple[str, str]:
-    """(leader, label) of the first choice with room. A label that had to move is on white."""
+    """(leader, label) of the first choice that has room. A label away from (x, y) gets a white
+    background.
+    """
     lines, (center_x, center_y) = placer.place(choices, x, y)
     if (center_x, center_y) == (x, y):
         return "", draw_text(lines, x, y, color)
@@ -136,7 +138,7 @@ def distance_line(view: View, distance: Distance) -> str:
 
 
 def distance_label(placer: Placer, view: View, distance: Distance, lengths: str) -> tuple[str, str]:
-    """The label of draw_label, at the middle of a distance. lengths: of geometry.LENGTHS."""
+    """The label of a distance at its middle, as draw_label returns it."""
     mark = "" if distance.is_met else "! "
     choices = [[mark + words] for words in _distance_words(distance, lengths)]
     middle = geometry.middle(*_ends(view, distance))
@@ -154,7 +156,9 @@ def _look(distance: Distance) -> Look:
 
 
 def _distance_words(distance: Distance, lengths: str) -> list[str]:
-    """Long to short: "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?"; further: "3.462 m"."""
+    """Words from long to short, as "1.881 m (B19?: 0.914)", "1.881 m B19?", "1.881 m?". A distance
+    without a rule: "3.462 m".
+    """
     apart = report.number(distance.gap.distance_m, "m", lengths)
     if distance.rule is None:
         return [apart]

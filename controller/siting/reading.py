@@ -1,4 +1,6 @@
-"""Reads a siting file into a Site, or refuses it in one line: file, key, fault, allowed values."""
+"""Reads a siting file into a Site. It refuses a wrong file in one line: file, key, fault, allowed
+values.
+"""
 
 import re
 from typing import Any
@@ -13,7 +15,7 @@ from controller.siting.things import Area, Barrier, Exposure, Table, Unit
 
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{f.NAME_CHARACTERS}}}")
 NAME_WORDS = f"a name of A-Z, a-z, 0-9, _ and -, at most {f.NAME_CHARACTERS} characters"
-# names in the report: of the fence, and of the fire area outside all rooms
+# names that the report uses: for the fence, and for the fire area outside all rooms
 RESERVED = ("fence", "outdoors")
 OWN_NAME = "a name of its own"
 RATED = ("rated_voltage_V", "rated_capacity_Ah")
@@ -56,13 +58,15 @@ def _named(path: str, section: str, content: Any, form: Form) -> dict[str, Table
 
 
 def _table(path: str, where: Path, content: Any, form: Form, also: Path = ()) -> Table:
-    """The values of one table, None for a missing key. also: as of `read`. Raises ConfigError."""
+    """The values of one table, with None for a missing key. also: see `read`. Raises
+    ConfigError.
+    """
     found = read(path, where, content, form, also)
     return {key: f.frozen(value) for key, value in found.items()}
 
 
 def _check_mode(path: str, top: Table, singles: dict[str, Table]) -> None:
-    """Refuse a fact that the mode does not allow, or a missing one that it requires."""
+    """Refuse a fact that the mode does not allow, and a missing fact that it requires."""
     mode, edition, place = top["mode"], top["edition"], top["place"]
     unset = f"is not set here: the mode is {shown(mode)}"
     if mode == f.STATIONARY and place is None:
@@ -105,7 +109,7 @@ def _check_things(path: str, top: Table, tables: Tables, singles: dict[str, Tabl
 
 
 def _check_names(path: str, tables: Tables) -> None:
-    """Refuse a name of two things, or of a thing and of a group of other things."""
+    """Refuse a name that two things have, or a thing and a group of other things."""
     seen = dict.fromkeys(RESERVED, "the word")
     for section in ("unit", "area", "exposure", "barrier"):
         for name in tables[section]:
@@ -138,7 +142,7 @@ def _built(path: str, top: Table, tables: Tables, singles: dict[str, Table]) -> 
 
 
 def _energy_kWh(path: str, where: Path, table: Table) -> float:
-    """Energy of a model, given once, and no more than its volume can hold: a zero too many."""
+    """Energy of a model, stated once. Refuse more than its volume can hold (a zero too many)."""
     energy_kWh, rated = table["energy_kWh"], [table[key] for key in RATED]
     is_rated = energy_kWh is None
     key = (*where, RATED[1] if is_rated else "energy_kWh")
@@ -187,7 +191,7 @@ def _exposure(path: str, name: str, table: Table) -> Exposure:
             problem = f"is not set here: the kind is {shown(table['kind'])}"
             refuse(path, (*where, key), problem, "a building")
     points = (table["point_m"],) if given == ["point_m"] else table[given[0]]
-    # a closed line_m would have no inside: distances would count to its edge only
+    # A closed line_m would have no inside, so distances would count only to its edge.
     if given == ["line_m"] and points[0] == points[-1]:
         allowed = "an open line; outline_m for a closed outline, its first point given once"
         refuse(path, (*where, "line_m"), "ends where it begins", allowed)

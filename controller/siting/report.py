@@ -43,7 +43,7 @@ def text(site: Site, findings: list[Finding]) -> str:
 
 
 def _folded(*parts: tuple[str, str]) -> list[str]:
-    """Lines of (begin of the first line, words)."""
+    """Lines made of (begin of the first line, words)."""
     return [line for first, words in parts for line in wrapped(first, escaped(words), WIDTH)]
 
 
@@ -100,7 +100,7 @@ def measured(finding: Finding, lengths: str = "m") -> str:
     shown = number(value, rule.unit, lengths)
     limit = number(audit.limit_of(rule, finding.worst), rule.unit, lengths)
     is_hidden = finding.wrong and shown == limit
-    # more digits, because the usual ones hide a very small excess
+    # more digits, because the usual number of digits hides a very small excess
     return f"{value:.9g} {rule.unit}" if is_hidden else shown
 
 
@@ -116,7 +116,7 @@ def required(finding: Finding, lengths: str = "m") -> str:
 
 
 def number(value: float | None, unit: str, lengths: str = "m") -> str:
-    """A length has three decimals, rounded down to show a shortfall; others are short."""
+    """A length has three decimals, rounded down to show a shortfall. Other numbers are short."""
     if value is None:
         return "-"
     if unit == "m":
@@ -126,18 +126,18 @@ def number(value: float | None, unit: str, lengths: str = "m") -> str:
 
 
 def _not_applicable(findings: list[Finding]) -> list[str]:
-    """Lines of rules, by the reason why they are not applicable."""
+    """Lines of the rules that are not applicable, grouped by the reason."""
     by_reason = grouped(audit.of(findings, audit.NOT_APPLICABLE), lambda each: each.reason)
     return _folded(*[("  ", f"{reason}: {ids(some)}") for reason, some in by_reason.items()])
 
 
 def open_lines(findings: list[Finding]) -> list[str]:
-    """The ids of the rules that are not met, and of those that lack a fact."""
+    """The ids of the rules that are not met, and of rules that lack a fact."""
     return [f"{verdict}: {ids(some)}" for verdict, some in audit.open_ones(findings).items()]
 
 
 def ids(findings: list[Finding]) -> str:
-    """The ids of their rules."""
+    """The ids of the Findings' rules."""
     return " ".join([each.rule.id for each in findings])
 
 
@@ -179,7 +179,7 @@ def _result(findings: list[Finding]) -> list[str]:
 
 
 def headline(findings: list[Finding]) -> str:
-    """Numbers of rules: met, of these with an unsure clause, not met, and without a fact."""
+    """Counts of rules: met, met by an unsure clause, not met, and lacking a fact."""
     met, not_met, lacking = [
         audit.of(findings, verdict) for verdict in (audit.MET, audit.NOT_MET, audit.NEEDS_FACT)
     ]

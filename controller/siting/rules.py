@@ -1,7 +1,7 @@
-"""The rules as data: rows of the fact table's Table B, and those of Table A that a plan can answer.
+"""The rules as data: the rows of Table B of the facts, and rows of Table A that a plan can answer.
 
-Feet of the source are metres, rounded to the millimetre. Row B39 (figures from the web without
-support in any code text) has no rule on purpose.
+Feet of the source are metres, rounded to the millimetre. Row B39 deliberately has no rule: its
+figures are from the web and no text of a code supports them.
 """
 
 import operator
@@ -28,7 +28,7 @@ from controller.siting.items import (
 )
 from controller.siting.scopes import Scope
 
-# {confidence of a number in an edition: the words of the report}
+# {confidence of a number in an edition: words for the report}
 CONFIDENCE = {
     "C": "read in a primary text",
     "C2": "read second-hand",
@@ -41,7 +41,7 @@ Clauses = dict[str, tuple[str, str]]  # {edition: (clause, confidence)}
 
 
 def _by_edition(ifc_2018: str, nfpa_2020: str, nfpa_2023: str, nfpa_2026: str = "") -> Clauses:
-    """Clauses, each after its confidence; "": no such rule. 2026 is assumed to be as 2023."""
+    """Clauses, each after its confidence; "" means no such rule. 2026 is assumed to equal 2023."""
     if not nfpa_2026 and nfpa_2023:
         nfpa_2026 = f"G as 2023: {nfpa_2023.partition(' ')[2]}"
     given = (ifc_2018, nfpa_2020, nfpa_2023, nfpa_2026)
@@ -78,7 +78,7 @@ SIGNS = _by_edition("", "G 4.3.5 (?)", "G 855 4.7.4 (?)")
 
 
 def _of(scope: Scope, clauses: Clauses, local: str = "") -> Callable[..., list[Rule]]:
-    """Takes rules of one scope and one clause. local: their local profile."""
+    """A function that gives rules this scope and these clauses. local: their local profile."""
 
     def hold(*rules: Rule) -> list[Rule]:
         return [rule._replace(scope=scope, clauses=clauses, local=local) for rule in rules]
@@ -87,21 +87,21 @@ def _of(scope: Scope, clauses: Clauses, local: str = "") -> Callable[..., list[R
 
 
 def _stated(id: str, what: str, measure: Measure) -> Rule:
-    """A fact that the file has to give, or to give as true."""
+    """A rule that a fact must be stated in the file, or stated as true."""
     return Rule(id, what, measure, STATED)
 
 
 def _case(
     id: str, what: str, measure: Measure, number: float | None = None, unit: str = ""
 ) -> Rule:
-    """A kind of site. number: above which the site is of this kind."""
+    """A rule that classifies the site. number: above it the site is of this kind."""
     return Rule(id, what, measure, SCOPE, number, unit)
 
 
 def _least_m(
     id: str, what: str, measure: Measure, number_m: float | None = None, kinds: tuple[str, ...] = ()
 ) -> Rule:
-    """A least length; number_m None: the measure gives a limit with each Item."""
+    """A rule for a least length. number_m None: the measure gives each Item a limit."""
     return Rule(id, what, measure, AT_LEAST, number_m, "m", kinds)
 
 
@@ -110,7 +110,7 @@ def _most(id: str, what: str, measure: Measure, number: float | None, unit: str)
 
 
 def _apart(id: str, what: str, number_m: float, kinds: tuple[str, ...]) -> Rule:
-    """The distance of every unit to exposures of these kinds."""
+    """A rule for the distance of every unit to exposures of these kinds."""
     return _least_m(id, what, places.exposure_distance, number_m, kinds)
 
 

@@ -1,4 +1,4 @@
-"""Scopes of the rules: their words, and the reasons that exclude a site; the first counts."""
+"""Scopes of the rules: words for each, and reasons that exclude a site. The first reason counts."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,11 +7,11 @@ from controller.siting import fields as f
 from controller.siting.site import Site
 
 BELOW = "not over the threshold of B1"
-Exclusion = tuple[str, Callable[[Site], bool | None]]  # reason, whether it excludes a site
+Exclusion = tuple[str, Callable[[Site], bool | None]]  # (reason, function: True if excluded)
 
 
 class Scope(NamedTuple):
-    """A set of sites for which a rule holds."""
+    """The set of sites for which a rule holds."""
 
     words: str
     exclusions: tuple[Exclusion, ...]

@@ -12,7 +12,7 @@ def part_within(convex: g.Shape, edge: g.Edge, reach_m: float) -> g.Edge | None:
     nearest = min([g.segment_gap(*own, *edge) for own in g.edges(convex)])
     if nearest.distance_m > reach_m:
         return None
-    # Along a segment the distance to a convex shape falls to the nearest point and rises after it.
+    # Along a segment, the distance to a convex shape first falls to a minimum, then rises.
     start, end = [
         _last(lambda point: _sight(convex, point).distance_m <= reach_m, nearest.end, end)
         for end in edge
@@ -26,8 +26,8 @@ def shielding(
     """Names of barriers that together shield a whole segment; [] if a part of it is not shielded.
 
     A barrier counts if it passes beside the convex shape and is beyond_m longer at both ends. A
-    point is shielded if it is on the far side and the barrier cuts its shortest sight line. One
-    barrier shields one piece of a segment, so the rest begins at the end of that piece.
+    point is shielded if it is on the far side and the barrier cuts its shortest sight line. A
+    barrier shields one piece of the segment; the next barrier must begin where this piece ends.
     """
     able = {name: ends for name, ends in barriers.items() if _is_along(convex, ends, beyond_m)}
     found: list[str] = []
@@ -46,7 +46,7 @@ def shielding(
 
 
 def _last(holds: Callable[[g.Point], bool], start: g.Point, end: g.Point) -> g.Point:
-    """The last point from start to end for which a condition holds, which stops holding once."""
+    """The last point from start to end at which `holds` is true. It must change only once."""
     if holds(end):
         return end
     low, high = 0.0, 1.0

@@ -1,4 +1,4 @@
-"""A site as the rules see it: units, areas, exposures, barriers, and the distances between them."""
+"""A site as the rules use it: units, areas, exposures, barriers, and the distances between them."""
 
 import functools
 import math
@@ -12,8 +12,8 @@ from controller.siting.geometry import Box, Gap, Shape
 from controller.siting.live import Live
 from controller.siting.things import Area, Barrier, Exposure, Table, Unit, grouped
 
-# The thickest wall between two rooms. Outlines are inner faces of walls, so rooms within this
-# distance touch.
+# The thickest wall between two rooms. An outline is the inner face of the walls, so two rooms
+# within this distance touch.
 PARTITION_m = 0.5
 
 UnitPair = tuple[Unit, Unit, Gap]
@@ -29,7 +29,7 @@ class ExposureGap(NamedTuple):
 
 @dataclass
 class Site:
-    """A checked siting file. facts: keys at its top; place: "" for a dwelling (both)."""
+    """A checked siting file. facts: keys at its top; place: "" for a dwelling, which has both."""
 
     path: str
     facts: Table
@@ -39,7 +39,7 @@ class Site:
     barriers: tuple[Barrier, ...]
     fence: Table | None
     la_r3: Table
-    lengths: str = "m"  # unit of report and plan, of geometry.LENGTHS
+    lengths: str = "m"  # unit of report and plan, a key of geometry.LENGTHS
     live: Live | None = None  # values that the plan shows
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class Site:
 
     @functools.cached_property
     def placeholder_lines(self) -> list[str]:
-        """[one line] with the papers that are an example's; [] without such papers."""
+        """[one line] that names papers copied from an example; [] without such papers."""
         tables = {
             "": self.facts,
             **{f"area.{area.name}.": area.facts for area in self.areas},
@@ -83,7 +83,7 @@ class Site:
 
     @functools.cached_property
     def groups(self) -> dict[str, list[Unit]]:
-        """{name: [units]}."""
+        """{name of a group: [units]}."""
         return grouped(self.units, lambda unit: unit.group)
 
     @functools.cached_property
@@ -94,7 +94,7 @@ class Site:
 
     @functools.cached_property
     def areas_of_fire_area(self) -> dict[str, list[Area]]:
-        """{names joined by " + ": areas with a unit that are open to each other}."""
+        """{names joined by " + ": areas that have a unit and are open to each other}."""
         found = [
             [area for area in self.used_areas if area in part] for part in _open_parts(self.areas)
         ]
@@ -102,12 +102,12 @@ class Site:
 
     @functools.cached_property
     def fire_areas(self) -> dict[str, list[Unit]]:
-        """{name: [units]}. Units outside all areas are one fire area, "outdoors"."""
+        """{name: [units]}. All units outside areas form one fire area, "outdoors"."""
         names = {area.name: name for name, part in self.areas_of_fire_area.items() for area in part}
         return grouped(self.units, lambda unit: names.get(unit.area, f.OUTDOORS))
 
     def near_pairs(self, within_m: float) -> list[tuple[Unit, Unit]]:
-        """Pairs of units with boxes within a distance, each once, in the order of the file."""
+        """Pairs of units whose boxes are within a distance, each once, in the order of the file."""
         boxes = [geometry.box(unit.shape) for unit in self.units]
         return [
             (first, second)
@@ -118,20 +118,22 @@ class Site:
 
     @functools.cached_property
     def all_pairs(self) -> list[UnitPair]:
-        """Pairs within the longest distance that a rule can require, else the nearest pair."""
+        """Pairs within the longest distance that a rule can require; else the nearest pair."""
         reach_m = max(3.1, *[unit.model["ul_9540a_spacing_m"] or 0 for unit in self.units])
         found = [(a, b, geometry.gap(a.shape, b.shape)) for a, b in self.near_pairs(reach_m)]
         return found or self._nearest_pair(False)
 
     @functools.cached_property
     def pairs(self) -> list[UnitPair]:
-        """The pairs of all_pairs, for units of different groups."""
+        """The pairs of all_pairs whose units are in different groups; else the nearest such
+        pair.
+        """
         return [
             each for each in self.all_pairs if each[0].group != each[1].group
         ] or self._nearest_pair(True)
 
     def _nearest_pair(self, of_different_groups: bool) -> list[UnitPair]:
-        """[the two units with the nearest boxes]; [] for less than two units."""
+        """[the two units with the nearest boxes]; [] for fewer than two units."""
         apart = [
             (geometry.box_distance_m(geometry.box(a.shape), geometry.box(b.shape)), a, b)
             for a, b in self.near_pairs(math.inf)
@@ -142,10 +144,10 @@ class Site:
 
     @functools.cached_property
     def exposure_gaps(self) -> list[ExposureGap]:
-        """All within NEAR_m, and for each exposure the next one beyond, in the order of the file.
+        """All gaps within NEAR_m, and for each exposure the next one beyond, in the file's order.
 
         The report shows the next gap if no unit is near, or if all near gaps are reduced (B19).
-        Units in areas have a next gap of their own, because row B34 covers only the others.
+        Units in areas have their own next gap, because row B34 covers only units outside areas.
         """
         found: dict[tuple[int, int], Gap] = {}
         for is_held in (False, True):
@@ -191,13 +193,13 @@ class Site:
 
     @functools.cached_property
     def nearest_exposure(self) -> ExposureGap | None:
-        """The nearest exposure of row B10, None without one."""
+        """The nearest exposure that counts for row B10; None without one."""
         found = self.gaps_to((*f.EXPOSED, "egress", "air_intake", "opening"))
         return min(found, key=lambda each: each.gap.distance_m, default=None)
 
     @functools.cached_property
     def is_remote(self) -> bool:
-        """Outdoors, all kinds of exposure declared, and none within 30.5 m."""
+        """True outdoors, if all kinds of exposure are declared and none is within 30.5 m."""
         return (
             self.place == f.OUTDOORS
             and not self.undeclared(f.EXPOSED)
@@ -206,7 +208,7 @@ class Site:
 
 
 def _near_gaps(units: list[tuple[int, Shape, Box]], shape: Shape) -> Iterator[tuple[int, Gap]]:
-    """(index, Gap) of each unit within NEAR_m of a shape, and of the next unit beyond."""
+    """(index, Gap) of each unit within NEAR_m of a shape, and of the nearest unit beyond."""
     around, beyond_m = geometry.box(shape), math.inf
     apart = sorted(
         (geometry.box_distance_m(box, around), index, unit_shape)
@@ -231,7 +233,9 @@ def _open_parts(areas: tuple[Area, ...]) -> list[list[Area]]:
 
 
 def _is_open_to(area: Area, other: Area) -> bool:
-    """Whether two areas are wall to wall without the required rating. A missing one is 0."""
+    """True if two areas are wall to wall and no wall has the required rating. A missing rating is
+    0.
+    """
     if max(each.facts["fire_rating_h"] or 0 for each in (area, other)) >= f.SEPARATION_h:
         return False
     reach_m = PARTITION_m + geometry.TOUCH_m

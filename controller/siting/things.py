@@ -5,14 +5,14 @@ from typing import Any, NamedTuple, TypeVar
 
 from controller.siting import geometry
 
-# A table of the file: {key of fields.py: its checked value, None for a missing key}.
+# A table of the file: {key of fields.py: its checked value, or None for a missing key}.
 Table = dict[str, Any]
 Thing = TypeVar("Thing")
 Name = TypeVar("Name", bound=Hashable)
 
 
 class Unit(NamedTuple):
-    """group: its own name if the file gives none. area: around it, "" outside all areas."""
+    """group: the unit's own name if the file gives none. area: around the unit, "" if none."""
 
     name: str
     model_name: str
@@ -24,7 +24,7 @@ class Unit(NamedTuple):
 
 
 class Area(NamedTuple):
-    """A room or a roof. One area, with the areas that are open to it, is one fire area."""
+    """A room or a roof. An area and the areas that are open to it are one fire area."""
 
     name: str
     shape: geometry.Shape
@@ -32,7 +32,7 @@ class Area(NamedTuple):
 
 
 class Exposure(NamedTuple):
-    """An object or place that a fire must not reach. An open lot line goes on beyond the file."""
+    """An object or place that a fire must not reach. An open lot line continues beyond the file."""
 
     name: str
     kind: str

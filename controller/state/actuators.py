@@ -10,7 +10,7 @@ from controller.journal.snapshot import Shadow
 from controller.state import base
 from controller.state.base import Facts
 
-Trace = Callable[[int], int]  # word of setpoint.CHAIN_OUTPUTS to its value
+Trace = Callable[[int], int]  # gives the value of a word of setpoint.CHAIN_OUTPUTS
 Wider = Callable[[], tuple[int, int]]
 ANY = WIDE_W, reasons.NONE
 
@@ -53,7 +53,9 @@ def _actuator(shadow: Shadow, number: int, each: ActuatorChain) -> Facts:
 
 
 def _steps(trace: Trace) -> list[Facts]:
-    """Interval of each step (None: none), the value after it, the reason that moved the value."""
+    """Interval of each step (None: no bound), the value after it, the reason that changed the
+    value.
+    """
     rows = (
         ("request", None, None, c.O_REQUEST_W, None),
         ("caps", c.O_CAPS_LOW_W, c.O_CAPS_HIGH_W, c.O_AFTER_CAPS_W, c.O_CAPS_REASON),
@@ -74,14 +76,17 @@ def _steps(trace: Trace) -> list[Facts]:
 
 
 def _bound(value: int) -> int | None:
-    """None: no bound. A ramp without a bound moves with the value."""
+    """The bound as a number; None: there is no bound there. The interval of a ramp without a bound
+    moves with the value, so such a bound is any number beyond WIDE_W / 2.
+    """
     return value if abs(value) <= WIDE_W // 2 else None
 
 
 def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
-    """{value, next: the reason that would bind then, or None}: the chain without `code` and ramp.
+    """The result of the chain without the reason `code` and without the ramp: {value, next: the
+    reason that would bind then, or None}.
 
-    wider: (value, reason) of a cap or a limit without this reason.
+    wider: gives the (value, reason) that replaces an end of a cap or limit if `code` set that end.
     """
     again = c.Chain(WIDE_W)
     for answer in chain.answers:
@@ -93,7 +98,7 @@ def without(chain: c.Chain, code: int, wider: Wider = lambda: ANY) -> Facts:
 
 
 def _left(answer: Answer, code: int, wider: Wider) -> Answer | None:
-    """An answer without the reason `code`; None when nothing is left."""
+    """The answer without what the reason `code` set; None: nothing of the answer is left."""
     if isinstance(answer, Obligation):
         return None if code in (answer.low_reason, answer.high_reason) else answer
     if isinstance(answer, Cap):

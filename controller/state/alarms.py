@@ -18,7 +18,7 @@ STANDBY = {  # why the cabinet is in standby
     standby.RESTART: "restart",
     standby.STORE: "store",
 }
-CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset names these
+CAUSES = ("first_out", "cause_mask", *image.PEER)  # a reset must name these numbers
 
 
 def facts(
@@ -27,8 +27,8 @@ def facts(
     recorded: record.Record | None = None,
     replacing: list[str] | None = None,
 ) -> Facts:
-    """The page `alarms` as plain data; recorded: for rows that began before the journal;
-    replacing: of proof_tests.facts.
+    """The page `alarms` as plain data. recorded: shows when a row began that is older than the
+    journal; replacing: see proof_tests.facts.
     """
     found = [rows.row_of(shadow, name, history) for name in shadow.standing]
     for row in found:
@@ -67,7 +67,7 @@ def _recorded(row: Facts, recorded: record.Record | None) -> str | None:
 
 
 def check(ordered: list[Facts]) -> list[Facts]:
-    """The remedies in order, each once: [{rows: [stage, ...], remedy}]."""
+    """[{rows: [stage, ...], remedy}]: the remedies in the order of the rows, without repeats."""
     found: dict[str, list[str]] = {}
     for row in ordered:
         found.setdefault(row["reason"]["remedy"], []).append(row["stage"])
@@ -77,8 +77,9 @@ def check(ordered: list[Facts]) -> list[Facts]:
 def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
     """The conditions of a reset now.
 
-    needs: None (nothing is latched), "remote" or "key". waits: instances whose cause is not gone
-    long enough (due_ms None: active). result: of such a reset now, in this channel.
+    needs: the kind of reset: None (nothing is latched), "remote" or "key". waits: latched instances
+    whose cause has not been gone for long enough. due_ms: time until it has; None: the cause is
+    still active. result: result that a reset of this kind would have now, in this channel.
     """
     left, allowed = shadow.core.facts.resets()
     latched = [row for row in standing if row["is_latched"]]
@@ -108,7 +109,9 @@ def reset(shadow: Shadow, standing: list[Facts]) -> Facts:
 
 
 def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
-    """{code, command} of a reset; both None: nothing waits. command None: the key comes first."""
+    """{code, command} of the reset that is needed now. Both None: no reset is needed. Only command
+    None: the key must be turned first.
+    """
     needed = rows.needed([row["reset"] for row in standing], rows.channel_b(shadow))
     code = code_of(shadow.causes) if needed else None
     return {
@@ -120,16 +123,17 @@ def typed(shadow: Shadow, standing: list[Facts]) -> Facts:
 def next_token_ms(shadow: Shadow) -> int | None:
     """Time until one more remote reset is allowed, ms; None if all are left or none is allowed."""
     back_ms, (_, allowed) = shadow.core.facts.tokens_back_ms(), shadow.core.facts.resets()
-    wait = len(back_ms) - allowed + 1  # so many must come back before one more is allowed
+    wait = len(back_ms) - allowed + 1  # tokens that must come back before a reset is allowed
     return back_ms[max(0, wait - 1)] if back_ms and allowed else None
 
 
 def start(shadow: Shadow) -> Facts:
     """The conditions of a start.
 
-    rests: why the cabinet is in standby, one of STANDBY, and the person whose lock-out has ended;
-    None while it is asked to run or locked out. sign_held: units (from 1) whose sign test holds a
-    start. checklist: None once a contactor closes.
+    rests: why the cabinet is in standby (a text of STANDBY), and the name of the person if a
+    lock-out that has ended is the reason. rests is None while the cabinet is asked to run or is
+    locked out. sign_held: units (from 1) whose missing sign test prevents a start. checklist: None
+    once a contactor closes.
     """
     out, state, missing = shadow.out, shadow.out[s.STATE], shadow.out[s.INHIBIT_REASON]
     waiting = missing and state not in (s.RUNNING, s.STOPPING)

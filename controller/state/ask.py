@@ -1,7 +1,7 @@
-"""May a job that raises the load run within battery and connection?
+"""Answers the question: may a job that raises the load run within battery and connection?
 
-A "yes" must hold, a "no" may be too strict: estimates are on the safe side. An unknown meter is
-never a "yes".
+A "yes" must be right, a "no" may be too strict, so estimates are on the safe side. With an unknown
+meter the answer is never "yes".
 """
 
 from collections.abc import Iterable
@@ -27,10 +27,12 @@ POWER_W_MAX, AT_S_MAX, FOR_S_MAX = 1_000_000_000, 86_400, 86_400
 
 
 def answer(given: Situation, job: Job) -> Facts:
-    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}; with meters more.
+    """{answer, power_W, at_s, for_s, missing: [{what, ...}], unknown: [words]}. If the meters are
+    known, these facts too:
 
-    course: the one that decides, None if there is one; margin_W, margin_Wh: None without a yes, or
-    without a need; needed_W: of the battery in the worst moment; given_Wh: in the job.
+    course: the possible future that decides, None if there is only one; margin_W, margin_Wh: spare
+    power and energy, None if the answer is not yes or the battery is not needed; needed_W: power
+    that the battery must give in the worst moment; given_Wh: energy that it gives during the job.
     """
     if given.unknown:
         return not_known(job, given.unknown)
@@ -62,7 +64,9 @@ def answer(given: Situation, job: Job) -> Facts:
 
 
 def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
-    """Each limit behind the answer. valid_s None: without an end; decides: in the worst moment."""
+    """Each limit on which the answer depends. valid_s None: the limit has no end; decides: the
+    limit decides the worst moment.
+    """
     connection, tracking = given.connection, given.tracking
     words: list[tuple] = [("", "connection", "configured", connection.import_W_max, None, None)]
     for each in given.hints:
@@ -83,7 +87,7 @@ def _rests_on(given: Situation, worst: Moment) -> list[Facts]:
 
 
 def not_known(job: Job, unknown: Iterable[str]) -> Facts:
-    """The answer without a forecast; unknown: in words."""
+    """The answer if no forecast is possible; unknown: the unknown values, in words."""
     return {"answer": NOT_KNOWN, **job._asdict(), "missing": [], "unknown": list(unknown)}
 
 
@@ -110,12 +114,12 @@ def assumptions(given: Situation) -> list[str]:
 
 
 def _up(value: float) -> int:
-    """A lack, as a whole number that is not too small."""
+    """A missing amount, rounded up to a whole number."""
     return -int(-value // 1)
 
 
 def _missing(given: Situation, found: Forecast) -> list[Facts]:
-    """Each lack has its name in `what`: condition, temperature, power, peak_window or energy."""
+    """Everything that is missing. what: condition, temperature, power, peak_window or energy."""
     missing = []
     if found.worst.spare_W < 0:
         missing.append(_missing_power(given, found.worst))

@@ -1,8 +1,8 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
-A reply that repeats the value before it is not a sample, because the hold of the meter would fill
-the upper band. A frozen meter gives no samples. A band is observable up to a third of the rate of
-the samples. The loop never computes it.
+A reply that repeats the value before it does not count as a sample, because the steps of a meter
+that holds its value would add power to the upper band. So a frozen meter gives no samples. A band
+is observable up to a third of the sample rate. The loop never computes these powers.
 """
 
 from collections import deque
@@ -21,11 +21,11 @@ BANDS_Hz = {"0.1-0.5 Hz": (0.1, 0.5), "0.5-3 Hz": (0.5, 3.0), "3-20 Hz": (3.0, 2
 SERIES = ("load", "grid", "battery")
 WINDOW_MS = 60_000
 Reply = tuple[int, int]  # (time, ms; power, W)
-PERIODS_MIN = 3  # of the lower edge of a band, without a gap
+PERIODS_MIN = 3  # of the lowest frequency of a band, that samples without a gap must span
 GAP_MS_MAX = 1000  # a straight line bridges a shorter gap; after a longer gap the window restarts
 LOST_PERCENT_MAX = 20
-KEPT_FOR_MS = 5000  # `Samples.facts` computes at most so often
-CHANGES_MIN = 8  # of the value; fewer do not show how long a meter holds a value
+KEPT_FOR_MS = 5000  # `Samples.facts` computes anew only after this time
+CHANGES_MIN = 8  # with fewer changes it is unknown for how long the meter holds a value
 
 
 class Samples:
@@ -52,7 +52,7 @@ class Samples:
 
     def feed(self, frame: Frame) -> None:
         """Take the replies of one tick."""
-        if self._sequence is not None:  # a frame that the reader has lost was a tick too
+        if self._sequence is not None:  # a lost frame was a tick too, so its time counts
             lost = max(0, frame.sequence - self._sequence - 1)
             self._now_ms += (lost + frame.elapsed_ticks) * self._tick_ms
         self._sequence = frame.sequence
@@ -62,7 +62,9 @@ class Samples:
                 replies.feed(self._now_ms, frame.fresh, self._inp)
 
     def facts(self) -> Facts:
-        """{window_s, load, grid, battery}, each as of `measured`, at most 5 s old."""
+        """{window_s, load, grid, battery}; each power in the form of `measured`, at most 5
+        s old.
+        """
         if self._facts is None or self._now_ms - self._facts[0] >= KEPT_FOR_MS:
             self._facts = self._now_ms, self._computed()
         return self._facts[1]
@@ -77,7 +79,7 @@ class Samples:
 
 
 class _Replies:
-    """`kept`: sums of some words, of the last WINDOW_MS."""
+    """`kept`: the replies of the last WINDOW_MS. The power of a reply is a sum of input words."""
 
     def __init__(self, groups: list[int], words: list[int]) -> None:
         self.groups, self._words, self._waits_for = groups, words, set(groups)
@@ -105,9 +107,9 @@ def sample_ms_of(header: Facts) -> int:
 
 
 def measured(replies: Sequence[Reply], now_ms: int, tick_ms: int, sample_ms: int) -> Facts:
-    """The rms of each band of one power; a band that is observable in part also has a reason.
+    """The rms of one power in each band. A band that is not wholly observable also has a reason.
 
-    replies: oldest first. sample_ms: the samples are not closer together than this.
+    replies: oldest first. sample_ms: least time between two samples.
     """
     gap_ms = max(GAP_MS_MAX, PERIODS_MIN * sample_ms)
     kept = _unbroken(list(replies), now_ms, gap_ms)
@@ -134,7 +136,9 @@ def none_of(why: dict[str, str]) -> Facts:
 
 
 def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float) -> Facts:
-    """See `measured`. powers: of spectrum.powers; step_s: of samples; sample_s: of the meter."""
+    """See `measured`. powers: result of spectrum.powers; step_s: time between two of its samples;
+    sample_s: time between two samples of the meter.
+    """
     limit_Hz = 1 / (3 * sample_s)
     rms_W: dict[str, int | None] = {}
     why: dict[str, str] = {}
@@ -147,7 +151,7 @@ def in_bands(powers: list[float], step_s: float, span_s: float, sample_s: float)
                 f"above {limit_Hz:.1f} Hz, a third of the rate of the samples "
                 f"({1000 * sample_s:.0f} ms apart)"
             )
-        # the larger part of the octaves of the band
+        # the rms is given if the larger part of the band's octaves is observable
         is_given = not is_short and limit_Hz**2 >= low_Hz * high_Hz
         to_Hz = min(high_Hz, limit_Hz)
         rms_W[name] = round(spectrum.rms(powers, step_s, low_Hz, to_Hz)) if is_given else None
@@ -172,7 +176,9 @@ def _unbroken(replies: list[Reply], now_ms: int, gap_ms: int) -> list[Reply]:
 def _spread(
     kept: list[Reply], changes: list[Reply], step_ms: int, tick_ms: int
 ) -> list[int | None]:
-    """The last value in each step, None without; steps are shifted to hold most changes."""
+    """The last value in each step of time, None without a value. The steps are shifted so that as
+    many of them as possible contain a change of the value.
+    """
     first_ms = kept[0][0]
     shift_ms = max(
         range(0, step_ms, tick_ms),
@@ -185,7 +191,7 @@ def _spread(
 
 
 def _bridged(values: Sequence[int | None]) -> list[float]:
-    """The values with a straight line instead of each None; both ends are known."""
+    """The values, with a straight line in place of each None. Both ends are known."""
     known = [(place, value) for place, value in enumerate(values) if value is not None]
     found = [float(known[0][1])]
     for (first, before), (last, after) in zip(known, known[1:]):

@@ -15,19 +15,19 @@ from controller.run import peer_words
 from safety import signals as s
 
 Facts = dict[str, Any]  # plain data: the console prints it, `--json` shows it
-Computed = Shadow | Moment  # a snapshot whose core is in the controller's state
+Computed = Shadow | Moment  # both have a core in the same state as the controller
 # places in a row of the kernel's input tables (signals.CABINET_INPUTS and alike)
 INPUT_NAME, INPUT_LOW, INPUT_GROUP = 0, 2, 4
 PEER_FIRST_OUT = 2  # place in Snapshot.causes: first-out of channel B; its mask follows
 
 
 def reason(code: int) -> Facts | None:
-    """{code, label, name, sentence, remedy} of a reason code, None for "nothing acts"."""
+    """{code, label, name, sentence, remedy} of a reason code; None for reasons.NONE."""
     return None if code == reasons.NONE else reason_facts(code, *reason_words.text(code))
 
 
 def reason_facts(code: int, name: str, sentence: str, remedy: str) -> Facts:
-    """A reason code with words of its own."""
+    """The facts of a reason code, with other words than its own."""
     words = {"name": name, "sentence": sentence, "remedy": remedy}
     return {"code": code, "label": reasons.label(code), **words}
 
@@ -44,17 +44,21 @@ def age_ms(shadow: Computed, group: int) -> int | None:
 
 
 def known(shadow: Computed, group: int) -> bool:
-    """True while the group was seen, is within its budget and no meter that repeats its words."""
+    """True if the group was seen, is not older than its budget, and does not come from a frozen
+    meter (is_frozen).
+    """
     return known_age(shadow, group) and not shadow.core.facts.is_frozen(group)
 
 
 def known_age(shadow: Computed, group: int) -> bool:
-    """True while the group was seen and is within its budget."""
+    """True if the group was seen and is not older than its budget."""
     return not shadow.core.facts.is_silent(group)
 
 
 def is_frozen(shadow: Computed, group: int) -> bool:
-    """True for a meter that repeats its words. Off the grid a grid meter may repeat them."""
+    """True for the group of a meter that repeats the same words. Off the grid this does not count
+    for the grid meter, because it may measure the same values there again and again.
+    """
     is_idle = group == s.G_METER_GRID and shadow.core.facts.is_off_grid()
     return known_age(shadow, group) and not is_idle and shadow.core.facts.is_frozen(group)
 
@@ -129,12 +133,12 @@ def danger_of(shadow: Snapshot) -> Facts:
 
 
 def locked_out_by(shadow: Snapshot) -> str | None:
-    """Name of the person who has locked the cabinet out, None without one."""
+    """Name of the person who has locked the cabinet out; None: nobody has."""
     return image.name_of(shadow.inp[image.places(shadow.layout, ())["locked_out"]]) or None
 
 
 def entry_of(shadow: Snapshot, device: SiteDevice) -> Facts:
-    """Entry of a site device in the journal's header; {} of the clock, which is the box's own."""
+    """Entry of a site device in the journal's header; {} for the clock, a part of the box."""
     place = device.role.name, device.number - 1
     found = shadow.reader.header.get("devices", [])
     return next((each for each in found if (each["role"], each["index"]) == place), {})

@@ -1,4 +1,6 @@
-"""Contacts and gas detectors of the cabinet; unknown is its own word, or None."""
+"""Contacts and gas detectors of the cabinet. An unknown contact is "unknown", an unknown reading is
+None.
+"""
 
 from controller.config import equipment
 from controller.journal.snapshot import Shadow
@@ -6,7 +8,7 @@ from controller.state import base
 from controller.state.base import Facts
 from safety import parameters as p, signals as s
 
-# contact: its inputs; `contact` leaves out inputs of equipment that is not fitted
+# {contact: its inputs}. The function `contact` leaves out inputs of equipment that is not fitted.
 CONTACTS = {
     "estop": (s.ESTOP_1_OK, s.ESTOP_2_OK),
     "fire_panel": (s.FIRE_ALARM_OK,),

@@ -1,17 +1,17 @@
 """The limits at each second of a forecast: hints with their validity and fallback, the request in
 force, the slot of the schedule, and announced steps.
 
-A forecast does not know whether a source goes on. So there are several courses, and a "yes" must
-hold in each:
+A forecast does not know whether a source will go on sending. So there are several possible futures
+(courses), and a "yes" must be right in each:
 
 - Renewed: every source renews its hints and heartbeats.
-- Silent: no source sends anything more. A hint counts while it is valid, then the fallback of its
-  source counts. A request ends; the schedule acts until its heartbeat ends; an announced fall of
-  the load ends with its notice.
-- Mixed: some sources go on, or one falls silent later. Example: one hint forbids charging until the
-  job begins, and then the fallback of another source limits the import; the energy is missing. So
-  at each moment the worse of a hint and its fallback counts, once with request and schedule, once
-  without.
+- Silent: no source sends anything more. A hint counts while it is valid; after that the fallback of
+  its source counts. A request ends with its hint. The schedule acts until the heartbeat of its
+  source expires. An announced fall of the load ends with its notice.
+- Mixed: some sources go on, or one becomes silent later. Example: one hint forbids charging until
+  the job begins. Then the fallback of another source limits the import, and the energy is missing.
+  So at each moment the worse of a hint and its fallback counts. There are two such futures: one
+  with request and schedule, one without them.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,8 @@ from controller.core.policies.schedule import falling_W
 from controller.state.situation_forms import Held, Situation, Step
 
 RENEWED, SILENT, MIXED = "renewed", "silent", "mixed"
-# A small maximum of these leaves less for the job; of the others, a large one takes more energy.
+# In these groups a smaller maximum leaves less for the job. In the others a larger one takes more
+# energy.
 _TIGHT_IS_WORSE = (g.IMPORT, g.CHARGE, g.NARROW_IMPORT)
 
 
@@ -37,29 +38,29 @@ class Cap(NamedTuple):
 
 
 class Course:
-    """One course of a situation; every time is in s from now."""
+    """One possible future of a situation; every time is in s from now."""
 
     def __init__(self, given: Situation, name: str, is_silent: bool = False) -> None:
-        """name: RENEWED, SILENT or MIXED. is_silent: of MIXED, request and schedule end."""
+        """name: RENEWED, SILENT or MIXED. is_silent: request and schedule end in MIXED too."""
         self.name, self._given, self._is_silent = name, given, is_silent or name == SILENT
         self._steps = [Step(*each) for each in given.steps]
 
     def slot(self, now_s: int) -> Slot | None:
-        """The slot that acts."""
+        """The slot of the schedule that acts at now_s; None: no slot."""
         given = self._given
         if self._is_silent and given.heard_s is not None and now_s >= given.heard_s:
             return None
         return next((slot for begin, end, slot in given.slots if begin <= now_s < end), None)
 
     def steps_W(self, now_s: int) -> int:
-        """Change of the load by the announced steps."""
+        """Change of the load at now_s by the announced steps."""
         begun = [each for each in self._steps if each.start_s <= now_s]
         over = [each for each in begun if each.end_s is not None and now_s >= each.end_s]
         ended = [each for each in over if self._is_silent and each.step_W <= 0]
         return sum([each.step_W for each in begun]) - sum([each.step_W for each in ended])
 
     def base(self, now_s: int, slot: Slot | None) -> tuple[int, bool, bool]:
-        """(requested power, a hint requests it, load tracking pauses beside it)."""
+        """(requested power, True if a hint requests it, True if load tracking pauses meanwhile)."""
         tracking = self._given.tracking
         is_over = self._is_silent and tracking.base_s is not None and now_s >= tracking.base_s
         if tracking.is_requested and not is_over:
@@ -67,8 +68,8 @@ class Course:
         return (asked_W(slot) if slot else 0), False, False
 
     def import_cap(self, now_s: int, slot: Slot | None, step_s: int = 0) -> Cap:
-        """The tightest largest import until step_s later, by hints now; of the connection if a hint
-        has the same.
+        """The tightest limit of the import from now_s until step_s later, by the hints that act at
+        now_s. If a hint limits to the same value as the connection, Cap names the connection.
         """
         connection = self._given.connection
         found = [Cap(connection.import_W_max, connection.import_reason, "")]
@@ -81,7 +82,9 @@ class Course:
         return min(found, key=lambda cap: cap.import_W)
 
     def _scheduled_W(self, slot: Slot, now_s: int, until_s: int) -> int:
-        """Cap of a slot until then; before a slot with a lower cap it falls."""
+        """Lowest import cap of the slot until until_s. The cap already falls before a slot with a
+        lower cap begins.
+        """
         cap_W = slot.grid_cap_W if slot.grid_cap_W >= 0 else WIDE_W
         following = next((each for each in self._given.slots if each[0] > now_s), None)
         if following is None:
@@ -90,7 +93,7 @@ class Course:
         return falling_W(cap_W, slot.grid_cap_W, begin_s - until_s, self._given.ramp_W_per_s)
 
     def export_W_max(self, now_s: int, slot: Slot | None) -> int:
-        """The tightest largest export."""
+        """The tightest limit of the export."""
         hinted = [value_W for _, value_W in self._in_force(now_s, slot, g.EXPORT)]
         return min([self._given.connection.export_W_max, *hinted])
 
@@ -112,7 +115,7 @@ class Course:
         return low_W, high_W
 
     def _in_force(self, now_s: int, slot: Slot | None, group: int) -> list[tuple[Held, int]]:
-        """Each entry of a group (hint_groups) that acts, and its value."""
+        """Each hint or fallback of a group (hint_groups) that acts, and its value."""
         found = []
         for each in self._given.hints:
             value_W = self._value_W(each, now_s, slot) if each.group == group else None
@@ -121,7 +124,7 @@ class Course:
         return found
 
     def _value_W(self, held: Held, now_s: int, slot: Slot | None) -> int | None:
-        """Same rule as core/policies/hint_table.py."""
+        """Value of a hint or its fallback, by the rule of core/policies/hint_table.py."""
         if held.valid_s and (self.name == RENEWED or now_s < held.valid_s):
             return held.value_W
         then_W = self._fallback_W(held, slot)
@@ -132,7 +135,9 @@ class Course:
         return None if then_W is None else max(held.value_W, then_W)
 
     def _fallback_W(self, held: Held, slot: Slot | None) -> int | None:
-        """A slot that has such a limit replaces the fallback."""
+        """The fallback; None: there is none, or the slot has a limit of the same kind that replaces
+        it.
+        """
         if slot is None or held.source != self._given.schedule_source:
             return held.fallback_W
         is_replaced = {
@@ -144,7 +149,9 @@ class Course:
 
 
 def courses(given: Situation) -> list[Course]:
-    """One where nothing ends; two where one thing ends; else also the mixed ones."""
+    """The futures to check: only RENEWED if nothing can end; SILENT too if something can end; MIXED
+    too if several things can end and a hint is among them.
+    """
     hints = [each for each in given.hints if each.valid_s]
     others = [
         given.tracking.is_requested and given.tracking.base_s is not None,

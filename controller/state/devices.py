@@ -13,13 +13,13 @@ POWER = "power_W"
 
 
 def facts(shadow: Shadow) -> Facts:
-    """The page `devices` as plain data: {devices: [...]}; the unit ends each name."""
+    """The page `devices` as plain data: {devices: [...]}. Each name ends with the value's unit."""
     found = [_device(shadow, view) for view in shadow.core.site.devices]
     return {**base.head(shadow), "devices": found}
 
 
 def age_ms(view: DeviceView) -> int | None:
-    """Age of the signal that a device reported last, ms; None if it was never heard."""
+    """Age of the newest signal of a device, ms; None: the device was never heard."""
     return view.youngest_ms if view.youngest_ms < AGE_MS_MAX else None
 
 
@@ -43,7 +43,9 @@ def _device(shadow: Shadow, view: DeviceView) -> Facts:
 
 
 def _fixed(shadow: Shadow, view: DeviceView) -> dict[str, int]:
-    """{actuator: its value in the device}, which another has fixed below what the file states."""
+    """{actuator: its value in the device}, if somebody else has fixed the device at a value below
+    the one in the file.
+    """
     name = _differs(shadow, view)
     actuators_of = [each.name for each in view.device.role.actuators]
     return {name: view.word(REFUSED_VALUE)} if name in actuators_of else {}
@@ -58,7 +60,7 @@ def _refused(view: DeviceView) -> Facts:
 
 
 def _beyond(view: DeviceView) -> dict[str, int]:
-    """{actuator: power reported} over what was sent by 5 % of the rating."""
+    """{actuator: reported power} if it exceeds the sent value by more than 5 % of the rating."""
     found: dict[str, int] = {}
     rated_W = view.settings.get("rated_W", 0)
     for each in view.device.role.actuators if rated_W else ():
@@ -69,8 +71,8 @@ def _beyond(view: DeviceView) -> dict[str, int]:
 
 
 def _bridging(shadow: Shadow, view: DeviceView) -> Facts:
-    """Energy that a UPS of the load can give it, and whether it is on battery for a cause of its
-    own; nothing for other devices.
+    """Energy that the UPS of a load can give, and whether the UPS runs on its battery although the
+    site is on the grid. {} for other devices.
     """
     if view.device.role.name != bridging.ROLE:
         return {}
@@ -82,7 +84,9 @@ def _bridging(shadow: Shadow, view: DeviceView) -> Facts:
 
 
 def _differs(shadow: Shadow, view: DeviceView) -> str | None:
-    """The first register of the identity that holds another value than the profile says."""
+    """Name of the first register of the identity whose value differs from the profile's; None: none
+    does.
+    """
     names: list[str] = base.entry_of(shadow, view.device).get("identity", [])
     number = view.word(OTHER_DEVICE)
     return names[number - 1] if 0 < number <= len(names) else None
@@ -103,6 +107,6 @@ def powers(shadow: Shadow) -> list[Facts]:
 
 
 def bound_by(actuator: Facts) -> str:
-    """Label and name of the reason that decided the value; "" where the request did."""
+    """Label and name of the reason that decided the value."""
     reason = actuator["binding"] or actuator["request_reason"]
     return f"{reason['label']} {reason['name']}" if reason else reasons.label(reasons.NO_REQUEST)

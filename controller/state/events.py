@@ -1,4 +1,4 @@
-"""The page `events`: from the recorder, or from the keyframes of the journal without a recorder."""
+"""The page `events`. Without a recorder, the events come from the keyframes of the journal."""
 
 from collections.abc import Iterable
 
@@ -28,9 +28,10 @@ def facts(shadow: Shadow, history: h.History, recorded: record.Record | None) ->
 
 
 def _in_order(events: Iterable[Facts]) -> list[Facts]:
-    """Events by uptime: a recorder writes late events of the journal behind its note about a gap.
+    """Events sorted by uptime, because after a gap a recorder first writes a note about it, and
+    then the late events of the journal.
 
-    No event moves across a boot, where the uptime begins anew, nor across a step of the clock.
+    No event moves across a boot, where the uptime begins anew, or across a step of the clock.
     """
     parts: list[list[Facts]] = []
     before_us = None

@@ -1,7 +1,7 @@
 """A pure forecast of battery and connection until the end of a job, on the safe side.
 
-The law of load tracking (core/tracking/reference.py) says how much the battery gives. So a charge
-before the job and the energy that tracking itself takes are in it.
+The reference of load tracking (core/tracking/reference.py) gives the battery's power. So the
+forecast includes a charge before the job, and the energy that tracking itself takes.
 """
 
 from array import array
@@ -16,23 +16,24 @@ from controller.state.course import RENEWED, Cap, Course
 from controller.state.situation_forms import Connection, Peak, Situation
 from safety.tapers import taper_permille
 
-# A step above T / 2 of load tracking (30 s or more) would swing.
+# Longer steps than T / 2 of load tracking (30 s or more) would make the reference oscillate.
 STEP_S, LONG_STEP_S = 5, 20
 LONG_S = 7200
-# Of the energy: a state of charge in whole permille, and the reserve's ramp while it closes.
+# Margin of the energy: the state of charge is known only in whole permille, and near the reserve
+# the limit of discharge falls by a ramp.
 MARGIN_PERMILLE = 5
-# A limit below the rated power moves with voltage and BMS: 5 % may be missing later.
+# A limit below the rated power changes with voltage and BMS: 5 % may be missing later.
 LIMIT_LEFT_PERMILLE = 950
-# Modules warm without cooling by this at 1 C in an hour; heat grows with the square of the power.
-# Racks of 280 Ah cells at 25 degC: 2.0 K in half an hour at 0.39 C.
+# Modules without cooling warm by this in an hour at 1 C. The heat grows with the square of the
+# power. Racks of 280 Ah cells at 25 degC warmed by 2.0 K in half an hour at 0.39 C (assumed).
 WARM_DDEGC_PER_C2_H = 300
-BMS_DDEGC = 20  # a BMS may derate so much earlier than the taper of the controller
-LEVELS = 6  # of a load that swings: means of its sorted values
+BMS_DDEGC = 20  # a BMS may begin to derate at a temperature lower by this (assumed)
+LEVELS = 6  # levels of a load that swings: means of its sorted values
 TICK_MS, PERMILLE = 1000, 1000
 
 
 class Job(NamedTuple):
-    """A rise of the load of the whole connection, from at_s (from now) on, for for_s."""
+    """A rise of the load of the whole connection. It begins at_s from now and lasts for_s."""
 
     power_W: int
     at_s: int
@@ -40,7 +41,9 @@ class Job(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """need_W: of the battery, beside the largest import; cool_W: possible without warming."""
+    """need_W: power that the battery must give beside the largest import; can_W: power that it can
+    give; cool_W: power that it could give if the modules did not warm.
+    """
 
     need_W: float
     can_W: float
@@ -51,12 +54,14 @@ class Moment(NamedTuple):
 
     @property
     def spare_W(self) -> float:
-        """Power beyond the need; below 0: missing."""
+        """Power that the battery can give beyond the need; below 0: power is missing."""
         return self.can_W - self.need_W
 
 
 class Interval(NamedTuple):
-    """An interval of peak shaving. spare_W: import that is left, over the job's time in it."""
+    """An interval of peak shaving. spare_W: import that is left in it, as a mean over the time that
+    the job runs in it.
+    """
 
     spare_W: float
     begin_s: int
@@ -64,10 +69,12 @@ class Interval(NamedTuple):
 
 
 class Forecast:
-    """Runs at once. left_Wh: lowest energy above reserve and margin while it is needed."""
+    """A forecast, complete after the constructor. left_Wh: lowest energy above reserve and margin
+    while the battery is needed.
+    """
 
     def __init__(self, given: Situation, job: Job, course: Course | None = None) -> None:
-        """course: that in which each source goes on, unless given."""
+        """course: a possible future; None: every source renews its hints."""
         self.course = course or Course(given, RENEWED)
         self._given, self._job, self._peak = given, job, given.peak
         battery, tracking = given.battery, given.tracking
@@ -89,7 +96,7 @@ class Forecast:
 
     @property
     def is_needed(self) -> bool:
-        """The connection does not carry the job alone."""
+        """True if the connection alone does not carry the job."""
         return self.left_Wh < float("inf")
 
     @property
@@ -99,11 +106,13 @@ class Forecast:
 
     @property
     def margin_W(self) -> float:
-        """Power by which the job may be larger, as far as power and intervals decide."""
+        """Power by which the job could still rise within the limits of power and the intervals of
+        peak shaving. The energy is not checked here.
+        """
         return min([self.worst.spare_W, *[each.spare_W for each in self.intervals]])
 
     def _run(self) -> None:
-        """Step to the end of the job; with peak shaving to the end of its interval."""
+        """Step to the end of the job; with peak shaving, to the end of its last interval."""
         peak, job_end_s = self._peak, self._job.at_s + self._job.for_s
         ends_s: range = range(job_end_s, job_end_s + 1)
         if peak:
@@ -118,7 +127,7 @@ class Forecast:
                 self._close(peak, until_s)
 
     def _close(self, peak: Peak, end_s: int) -> None:
-        """An interval of peak shaving ends."""
+        """End an interval of peak shaving."""
         if self._job_s:
             spare_W = self._peak_left_Ws(peak) / self._job_s
             self.intervals.append(Interval(spare_W, end_s - peak.interval_s, end_s))
@@ -155,7 +164,7 @@ class Forecast:
         return max(0.0, self._peak_left_Ws(peak)) / left_s
 
     def _warm_share(self) -> float:
-        """Share of the limit that a rise of the temperature and an early BMS leave."""
+        """Share of the limit that is left if the modules warm and the BMS derates early."""
         ends = self._given.battery.taper_ddegC
         now = taper_permille(self._given.battery.hottest_ddegC, *ends)
         then = taper_permille(round(self.ddegC) + BMS_DDEGC, *ends)
@@ -169,7 +178,7 @@ class Forecast:
     def _balance(
         self, now_s: int, more_W: float, cap_W: float, can_W: float, slot: Slot | None, step_s: int
     ) -> float:
-        """Mean import of a step; energy, charge and temperature follow."""
+        """Mean import of a step. Updates energy, charge and temperature."""
         battery, course = self._given.battery, self.course
         loads_W = [each_W + more_W for each_W in self._levels_W]
         load_W = sum(loads_W) / LEVELS
@@ -179,7 +188,9 @@ class Forecast:
         export_W_max = course.export_W_max(now_s, slot)
 
         def imported_W(wanted_W: float) -> float:
-            """Mean import if load tracking wants this one: its choice, obligations, then limits."""
+            """Mean import if load tracking wants an import of wanted_W. First its choice bounds the
+            import, then the obligations, then the limits.
+            """
             found = 0.0
             for each_W in loads_W:
                 own_W = each_W - base_W if is_exact else wanted_W
@@ -198,7 +209,7 @@ class Forecast:
         return import_W
 
     def _soc_error(self, slot: Slot | None, is_asked: bool) -> int | None:
-        """Same rule as core/policies/track.py."""
+        """Target charge less charge, by the rule of core/policies/track.py."""
         if not slot:
             self._held = self._soc
         if is_asked:
@@ -216,7 +227,7 @@ class Forecast:
 
 
 def _levels(connection: Connection) -> list[float]:
-    """LEVELS means of the sorted values of a load that swings; an even load has equal ones."""
+    """LEVELS means of the load's sorted values. They are equal if the load does not swing."""
     seen_W = sorted(connection.seen_W)
     found = []
     for level in range(LEVELS):

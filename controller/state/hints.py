@@ -29,7 +29,7 @@ def words(shadow: Snapshot) -> Sequence[int]:
 
 
 def source_names(shadow: Snapshot) -> list[str]:
-    """Names of the sources by index."""
+    """Names of the sources of hints, in the order of their indexes."""
     return shadow.reader.header.get("source_names", [])
 
 
@@ -42,7 +42,7 @@ def binding(shadow: Snapshot) -> dict[str, str | None]:
 
 
 def in_force(shadow: Shadow) -> list[Facts]:
-    """[{source, role, quantity, value_W, valid_s, state, fallback_W}] of all in force."""
+    """[_entry] of each source and quantity whose state is not "none"."""
     out = words(shadow)
     return [
         _entry(shadow, out, index, name, quantity)
@@ -53,7 +53,9 @@ def in_force(shadow: Shadow) -> list[Facts]:
 
 
 def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: int) -> Facts:
-    """is_heartbeat_owed: the fallback ends only after a heartbeat and a hint."""
+    """A hint in force. is_heartbeat_owed: its fallback ends only after both a heartbeat and a new
+    hint.
+    """
     value_W, valid_s, state = [
         out[t.output_at(index, quantity, field)] for field in (t.F_VALUE_W, t.F_VALID_S, t.F_STATE)
     ]
@@ -72,8 +74,9 @@ def _entry(shadow: Shadow, out: Sequence[int], index: int, name: str, quantity: 
 
 
 def schedule(shadow: Shadow) -> Facts | None:
-    """The schedule in force, or None: {source, state, count, starts: of slot 1}; of the slot of now
-    {slot: from 1, begins, ends, its bounds}, each None while none acts. Times are UTC.
+    """The schedule in force, or None: {source, state, count, starts: begin of slot 1}, and the
+    values of the present slot: {slot: number from 1, begins, ends, its bounds}. Each value of the
+    slot is None while no slot acts. Times are UTC.
     """
     table = shadow.core.functions[of_slots.Schedule.NAME]
     state, number = table.state, table.out[of_slots.O_SLOT]
@@ -97,7 +100,7 @@ def _utc(minute: int) -> str:
 
 
 def notices(shadow: Shadow) -> list[Facts]:
-    """[{source, notice, value, start_s, left_s}] of what the sources know ahead."""
+    """[{source, notice, value, start_s, left_s}] of each notice in force."""
     known: Notices = shadow.core.functions[Notices.NAME]
     names = source_names(shadow)
     prices = [
@@ -122,7 +125,7 @@ def notices(shadow: Shadow) -> list[Facts]:
 
 
 def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
-    """The fallback of a source, W; None without one."""
+    """The fallback of a source for a quantity, W; None: it has no fallback."""
     image = shadow.reader.header["source_image"]
     source = hint_sources.sources(image)[index]
     value_W = source.fallback_W[hint_sources.QUANTITIES.index(quantity)]
@@ -130,13 +133,15 @@ def fallback_W(shadow: Snapshot, index: int, quantity: int) -> int | None:
 
 
 def remaining_Wh(shadow: Snapshot) -> int | None:
-    """Energy above the reserve, Wh; None in a journal without it."""
+    """Energy above the reserve, Wh; None: the journal does not contain this number."""
     out = words(shadow)
     return out[t.O_REMAINING_WH] if out else None
 
 
 def of_source(shadow: Shadow, bound: str) -> list[Facts]:
-    """The entries in force of the source that sets `bound`, also of an import or export maximum."""
+    """The hints in force that set `bound`, all of one source. A bound of charge or discharge may
+    also be set by the source's hint of an import or export maximum.
+    """
     name = binding(shadow)[bound]
     own = [each for each in in_force(shadow) if each["source"] == name]
     for quantity in BINDING[bound][1]:

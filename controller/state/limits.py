@@ -15,7 +15,9 @@ Taper = tuple[Facts, Facts]  # (the reading, both ends of the taper)
 
 
 def way_and_limit(code: int) -> tuple[int, int] | None:
-    """(way, number of the kernel's limit) of a reason code, None for others."""
+    """(way, number of the kernel's limit) of a reason code; None: the code is of no kernel
+    limit.
+    """
     for way, codes in enumerate(CODES):
         if code in codes:
             return way, codes.index(code)
@@ -23,13 +25,15 @@ def way_and_limit(code: int) -> tuple[int, int] | None:
 
 
 def _lowest_W(shadow: Shadow, way: int, numbers: Iterable[int]) -> int:
-    """Sum over the units of the lowest of these limits, W >= 0."""
+    """The lowest of these limits in each unit, summed over the units, W >= 0."""
     limit_W, units = shadow.core.facts.limit_W, range(shadow.layout.units)
     return sum([min([limit_W(unit, way, each) for each in numbers]) for unit in units])
 
 
 def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
-    """(W, reason code) without limit `number`; of the unit which would then withhold most."""
+    """(W, reason code) without limit `number`. The reason is that of the unit which would then
+    withhold the most power.
+    """
     others = [index for index in range(bounds.LIMIT_COUNT) if index != number]
     limit_of_W = shadow.core.facts.limit_W
 
@@ -39,7 +43,9 @@ def next_limit(shadow: Shadow, way: int, number: int) -> tuple[int, int]:
     unit = min(range(shadow.layout.units), key=left_W)
 
     def order(index: int) -> tuple[int, int]:
-        """The kernel names the first of equal limits in NAMED; the last if they leave nothing."""
+        """Sort key. Of equal limits the kernel names the first in NAMED, or the last if they leave
+        0 W.
+        """
         limit_W, place = limit_of_W(unit, way, index), bounds.NAMED.index(index)
         return limit_W, place if limit_W else -place
 
@@ -58,7 +64,7 @@ def recovering(shadow: Shadow, way: int) -> Facts | None:
 
 
 def cause(shadow: Shadow, code: int) -> Facts | None:
-    """{"kind": ..., numbers} behind a reason code, None where the code is enough."""
+    """{"kind": ..., numbers} that explain a reason code; None: the code explains itself."""
     found = way_and_limit(code)
     if found:
         way, number = found
@@ -73,7 +79,9 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _unit_of(shadow: Shadow, way: int, number: int) -> int:
-    """The unit that this limit binds; of several or none the one that it leaves least."""
+    """The unit that this limit binds. If the limit binds several units or none: the unit to which
+    the limit leaves the least power.
+    """
 
     def order(unit: int) -> tuple[int, int]:
         each_W = [shadow.core.facts.limit_W(unit, way, at) for at in range(bounds.LIMIT_COUNT)]
@@ -182,7 +190,8 @@ def _silence(shadow: Shadow, way: int, rack: int) -> Taper:
     }
 
 
-# limit: (its word of RACK_LIMITS for charge, steps to that for discharge, the numbers behind it)
+# {limit: (its word of RACK_LIMITS for charge, distance to the word for discharge, function that
+# gives its numbers)}
 _TAPERS: dict[int, tuple[int, int, Callable[[Shadow, int, int], Taper]]] = {
     bounds.L_CELL_VOLTAGE_TAPER: (rack_limits.RL_CELL_VOLTAGE, 1, _cell_voltage),
     bounds.L_TEMPERATURE_TAPER: (rack_limits.RL_TEMPERATURE, 1, _temperature),
@@ -198,7 +207,7 @@ _DEMANDS = {
 
 
 def _rows(shadow: Shadow, way: int, number: int) -> Facts:
-    """The active rows that demand this limit; without one a stop or a closing demands it."""
+    """The active rows that demand this limit. If no row does, a stop or a closing demands it."""
     demands, level = _DEMANDS[number]
     return {
         "rows": rows_demanding(shadow, demands[way], level),
@@ -223,7 +232,9 @@ _KERNEL: dict[int, Callable[[Shadow, int, int], Facts]] = {
 
 
 def _soc(shadow: Shadow) -> Facts:
-    """Lowest state of charge and its rack. While one is unknown: None and the first such rack."""
+    """The lowest state of charge and its rack. While the state of a rack is unknown: None and the
+    first such rack.
+    """
     values = [base.rack_value(shadow, rack, s.SOC_PERMILLE) for rack in range(shadow.layout.racks)]
     found = [value for value in values if value is not None]
     lowest = min(found) if len(found) == len(values) else None

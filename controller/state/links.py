@@ -11,9 +11,9 @@ from drivers import can_dialect, profile
 from drivers.can_codec import EXTENDED
 from safety import signals as s
 
-SLOWER_PERCENT = 150  # of the refresh that a meter's profile states: its values come too seldom
+SLOWER_PERCENT = 150  # above this part of the stated refresh, new values of a meter come too seldom
 OK, LATE, NEVER, FROZEN = "ok", "LATE", "never heard", "FROZEN"
-OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # what a converter is in
+OWN_STATES = {s.PCS_FAULT: "FAULT", s.PCS_UNNAMED: "NOT RUNNING"}  # of a converter
 NOT_OK = LATE, NEVER, FROZEN, *OWN_STATES.values()
 _TEXTS = [(name, roles.ROLES[name].text) for name in roles.OF_DEVICES]
 UNSEEN_STOP = (
@@ -111,7 +111,9 @@ def own_state(shadow: Shadow, unit: int) -> str | None:
 
 
 def _refusal(device: Facts, report: Facts | None) -> str | None:
-    """Why no value of a BMS counts, and which profile on CAN would fit; None: they count."""
+    """Why the values of a BMS do not count, and which CAN profile would fit it; None: they
+    count.
+    """
     if report is None or report["state"] in (can_dialect.OK, can_dialect.WAITING):
         return None
     if report["state"] == can_dialect.SIGN:
@@ -144,7 +146,7 @@ def _refusal(device: Facts, report: Facts | None) -> str | None:
 
 
 def _meter(device: Facts, reports: dict[tuple[str, int], Facts]) -> Facts | None:
-    """What a meter's driver has measured (drivers/meter.py); None: no meter, or unknown yet."""
+    """Measurements of a meter's driver (drivers/meter.py); None: no meter, or unknown yet."""
     report = reports.get((device["bus"], device["address"]))
     if report is None:
         return None

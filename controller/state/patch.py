@@ -1,6 +1,7 @@
 """JSON merge patch (RFC 7386) from one state to the next.
 
-A value that becomes unknown (None) leaves the object of who applies the patch: the same, no value.
+If a value becomes unknown (None), the patch removes its key. Without the key there is no value
+either.
 """
 
 from typing import Any

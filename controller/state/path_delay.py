@@ -4,12 +4,12 @@ from controller.core.policies import meter_sign, path_delay
 from controller.journal.snapshot import Shadow
 from controller.state.base import Facts
 
-# by code of meter_sign.O_DELAY_SOURCE
+# in the order of the codes of meter_sign.O_DELAY_SOURCE
 SOURCES = ("nominal", "measured", "stored", "not believed")
 
 
 def facts(shadow: Shadow) -> Facts:
-    """{used_ms, source: of SOURCES, found_ms, nominal_ms, believed_ms: [lowest, highest]}."""
+    """{used_ms, source: one of SOURCES, found_ms, nominal_ms, believed_ms: [lowest, highest]}."""
     at, settings = shadow.core.out_at[meter_sign.MeterSign.NAME], shadow.core.settings
     found_ms = shadow.out[at + meter_sign.O_DELAY_MS]
     source = shadow.out[at + meter_sign.O_DELAY_SOURCE]

@@ -1,9 +1,11 @@
 """The page `map`: heat and alarms on the plan of the site, and the way of a fire to its neighbours.
 
-A place is a unit of the plan around racks of this cabinet; without [plan], a unit of the cabinet.
-The times are those of the papers of the plan: how long a wall is rated, over which distance a fire
-test has shown no spread. Without such a paper the time is unknown. From cell to rack the estimate
-of `propagation` tells it. For people only, as that estimate.
+A place is a unit on the plan of the site. It contains racks of this cabinet, or it belongs to
+another cabinet. Without [plan] in the configuration, each unit of this cabinet is a place.
+
+The times come from the documents of the plan: for how long a wall is rated, and over which distance
+a fire test has shown no spread. Without such a document the time is unknown. `propagation`
+estimates the times from cell to rack. Like that estimate, this page is for people only.
 """
 
 from collections.abc import Iterable
@@ -17,8 +19,10 @@ from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p
 
 HOT = (*range(18, 25), 53)  # rows of one rack: its cells are warm, heat up, or burn
-UNKNOWN, TEST, WALL = "unknown", "test", "wall"  # what a way says; the weakest first
-UNIT = "unit"  # kind of a way that leads to a unit of the plan
+# The document that counts for the way of a fire: none, a fire test, the rating of a wall. The
+# weakest comes first.
+UNKNOWN, TEST, WALL = "unknown", "test", "wall"
+UNIT = "unit"  # kind of a way that ends at a unit of the plan
 RISE_S_MIN = 10  # in a shorter time a sensor that rounds to 0.1 K shows no rate
 
 
@@ -34,8 +38,9 @@ def facts(shadow: Shadow, history: History) -> Facts:
 
 
 def on_plan(shadow: Shadow) -> Facts:
-    """{plan, places, unload}. plan: {name, audit, open}, None without [plan]; unload: the places to
-    take power from first, the ones next to a hot place with no paper between before the others.
+    """{plan, places, unload}. plan: {name, audit, open}, None without [plan]. unload: the
+    neighbours of a hot place, in the order in which their power should be reduced. A neighbour
+    comes first if no document is about the way of the fire to it.
     """
     plan = shadow.reader.header.get("plan")
     around = plan["racks"] if plan else []
@@ -81,7 +86,7 @@ def _own(shadow: Shadow, name: str, inside: list[int]) -> Facts:
 
 
 def _of_others(name: str) -> Facts:
-    """A place of another cabinet, of which this controller knows no value."""
+    """A place of another cabinet. This controller knows none of its values."""
     values = dict.fromkeys(("rack", "module", "temperature_ddegC", "rise_ddegC_per_min"))
     more = {
         "racks": [],
@@ -118,7 +123,9 @@ def _warmest(shadow: Shadow, rack: int) -> Facts:
 
 
 def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
-    """Stages of heat on these racks, and stages of fire or gas of the whole cabinet."""
+    """Active or latched stages that show heat in these racks, and those that show fire or gas in
+    the whole cabinet.
+    """
     scopes = [f"rack{rack + 1}" for rack in inside]
     found = []
     for name in shadow.standing:
@@ -131,7 +138,9 @@ def _rows(shadow: Shadow, inside: Iterable[int]) -> list[str]:
 
 
 def _way(way: Facts) -> Facts:
-    """A way with `by`: the paper that speaks, and time_s: at least so long by its wall's rating."""
+    """A way with two more facts: `by`, the document that counts, and time_s, the least time by the
+    rating of a wall.
+    """
     is_tested = way["tested_mm"] and way["distance_mm"] >= way["tested_mm"]
     by = WALL if way["wall_min"] else TEST if is_tested else UNKNOWN
     time_s = way["wall_min"] * 60 if by == WALL else None

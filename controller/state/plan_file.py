@@ -1,7 +1,7 @@
 """`plan.json` in the planner's run directory: what it planned, sent, measured and waits for.
 
-The planner writes it after each plan and each quarter of an hour, and everybody else reads nothing
-else of the planner. None is an unknown number. Times are texts with the offset of the site's zone.
+The planner writes it after each plan and each quarter of an hour. Other programs read nothing else
+of the planner. None is an unknown number. Times are texts with the offset of the site's zone.
 """
 
 import json
@@ -46,7 +46,7 @@ def _is_line(value: Any) -> bool:
 
 
 def _or_null(field: Field) -> Field:
-    """The same field, where null is allowed too."""
+    """The same field, but null is allowed too."""
     test, words, _ = field.allowed
     return passing(lambda value: value is None or test(value), f"{words}, or null")
 
@@ -90,7 +90,8 @@ MONTH: Form = {
     "share_days": _number(0, 366),
     **dict.fromkeys(("CO2_kg", "CO2_without_kg"), MASS),
     **dict.fromkeys(("forecast_error_W", "yesterday_error_W"), POWER),
-    # energy that the load got later, because it was lowered on request; a version 1 may lack it
+    # energy that the load got later, because it was lowered on request; a file of version 1 may
+    # lack these keys
     **dict.fromkeys(("yielded_kWh", "yielded_h"), MASS._replace(default=None)),
     "shadows": tables({"name": LINE, "cost": MONEY}),
 }
@@ -114,15 +115,16 @@ SENT: Form = dict.fromkeys(("at", "code", "text"), LINE) | {"at": TIME}
 
 
 def beside(run_directory: str) -> str:
-    """Path of the file of the planner beside a controller; that of a cabinet has a directory of its
-    own, any other (of the rig) a folder in that of the controller.
+    """Path of the planner's file, from the run directory of the controller. In a cabinet the
+    planner has its own directory; in the rig it has a folder inside the directory of the
+    controller.
     """
     own = run_directory == paths.RUN_DIRECTORY
     return os.path.join(RUN_DIRECTORY if own else os.path.join(run_directory, "planner"), FILE)
 
 
 class PlanFileError(Exception):
-    """The file is no plan: what, where, what is allowed, in one line."""
+    """The file is no plan. One line says what is wrong, where, and what is allowed."""
 
 
 def read(path: str) -> Plan:
@@ -171,5 +173,5 @@ def age_s(plan: Plan, now_s: float) -> float:
 
 
 def is_old(plan: Plan, now_s: float) -> bool:
-    """The planner has written nothing for two hours, or the clock was set back since."""
+    """True if the planner has written nothing for two hours, or the clock was set back since."""
     return not -EARLY_S <= age_s(plan, now_s) <= OLD_S

@@ -1,4 +1,4 @@
-"""Proof tests: armed rows from the header of the journal, tests from the ledger."""
+"""Proof tests: the armed rows come from the header of the journal, the tests from the ledger."""
 
 import contextlib
 import os
@@ -11,7 +11,9 @@ from controller.system.paths import plain
 
 
 class Ledger:
-    """The ledger, parsed only after a change: a record takes 70 us, a page reads each second."""
+    """The ledger. It is parsed only after a change, because a page reads it each second, and each
+    record takes 70 us.
+    """
 
     def __init__(self, state_directory: str) -> None:
         self._directory = state_directory
@@ -32,9 +34,9 @@ class Ledger:
 def facts(header: Facts, ledger: Ledger, moment: SupportsInt, clock: str) -> Facts | None:
     """{rows, signs, summary, replacing, wrong, clock}, None for a controller without proof tests.
 
-    signs: {unit, state, date} of sign_tests.units; summary: the next due; replacing: devices that
-    are being replaced; wrong: lines about the
-    ledger; clock: source of the day, because with an unknown clock a late test may look due.
+    signs: {unit, state, date} of sign_tests.units; summary: the next due test; replacing: devices
+    that are being replaced; wrong: lines about the ledger; clock: where today's date comes from. If
+    the clock is unknown, an overdue test may look as if it had time left.
     """
     planned = header.get("proof_tests")
     if planned is None:

@@ -13,9 +13,9 @@ from controller.state.base import Facts
 from safety import heating, matrix as m, parameters as p, signals as s
 
 SUSPECTING = (21, 22, 23, 24, 53)  # rows that suspect a rack of a thermal runaway
-BURNING = (21, 23, 24)  # rows that see it happen, while the sensor is as hot as the trigger
-COLLAPSED = 24  # a cell's voltage has gone: it burns at any temperature of the sensor
-WARMING_S_MAX = 7200.0  # longer warming changes no temperature and would only cost time
+BURNING = (21, 23, 24)  # rows that show a runaway once the sensor is as hot as the trigger
+COLLAPSED = 24  # a cell has lost its voltage: it burns, whatever the sensor reads
+WARMING_S_MAX = 7200.0  # a longer warming changes no result, it only takes longer to compute
 DECI, MILLI = 10.0, 1000.0
 
 
@@ -47,7 +47,9 @@ def facts(shadow: Shadow, history: History) -> Facts | None:
 def _began_ms(
     shadow: Shadow, history: History, rows: Sequence[int], which: Callable[[int, int], int] = max
 ) -> dict[int, int]:
-    """{rack from 0: age of the first (which = min: the last) of these rows on it, ms}."""
+    """{rack from 0: time since the first of these rows became active on it, ms}; with which = min:
+    since the last of them.
+    """
     found: dict[int, int] = {}
     for name in shadow.standing:
         stage, _, scope = name.partition(".rack")

@@ -9,19 +9,22 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-# triggers move by less than half a minute between 0.5 and 10 s (calibration check below Table E)
+# With steps between 0.5 and 10 s, the time of a trigger differs by less than half a minute
+# (calibration check below Table E).
 STEP_S = 5.0
 AHEAD_S = 1800.0
 # emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
-RADIATES_DEGC = 200.0  # below it radiation is negligible
+RADIATES_DEGC = 200.0  # below this temperature radiation is negligible
 # of a 100 Ah LFP cell, 2.245 kg at 985 J/kgK (E9); the values of CELLS are for this cell
 REFERENCE_J_PER_K = 2211.0
 
 
 class Cell(NamedTuple):
-    """One kind of cell. cell_K_per_W: from cell to cell, the range that the unit test allows."""
+    """One kind of cell. cell_K_per_W: thermal resistance from cell to cell, as the range that
+    agrees with the unit test.
+    """
 
     release_J: float
     release_s: float
@@ -41,9 +44,11 @@ CELLS = {
 
 
 class Seen(NamedTuple):
-    """The suspected module. others_degC: of the healthy ones; rise: of its hottest cell.
+    """The suspected module: hot_degC and rise_K_per_s of its hottest cell. others_degC: temperature
+    of the healthy modules.
 
-    warming_s: how long it has warmed from others_degC; burning_s: has run away, None before that.
+    warming_s: how long it has warmed, beginning at others_degC; burning_s: time since it ran away,
+    None before that.
     """
 
     cells: int
@@ -61,7 +66,9 @@ class Seen(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """Values of the type file: a cell, resistances to the next module and rack; None: no path."""
+    """Values of the type file: heat capacity of a cell, thermal resistances to the next module and
+    rack. None: no path for the heat.
+    """
 
     cell_J_per_K: float = 5600.0  # 5.7 kg, 280 to 300 Ah (E10)
     module_K_per_W: float | None = 1.06
@@ -75,12 +82,14 @@ class Face(NamedTuple):
     radiation_W_per_K4: float
 
 
-Time_s = float | None  # None: not within the time looked ahead
+Time_s = float | None  # None: not within the time of the estimate
 Range_s = tuple[Time_s, Time_s]  # (soonest, latest), from now
 
 
 class Estimate(NamedTuple):
-    """Times over the range of resistances. cells_at_risk: within AHEAD_S, without the first."""
+    """Times for the whole range of resistances. cells_at_risk: number of cells that would run away
+    within AHEAD_S, without the first.
+    """
 
     next_cell_s: Range_s
     next_module_s: Range_s
@@ -108,7 +117,9 @@ def estimate(kind: str, seen: Seen, neighbours: Neighbours = Neighbours()) -> Es
 def _beside(
     cell: Cell, seen: Seen, neighbours: Neighbours, cell_K_per_W: float, path_K_per_W: float | None
 ) -> Time_s:
-    """When the first cell of the next module triggers; each cell faces one. None: no path."""
+    """When the first cell of the next module triggers. Each cell faces one cell there. None: the
+    heat has no path, or no cell triggers in time.
+    """
     if path_K_per_W is None:
         return None
     scale = neighbours.cell_J_per_K / REFERENCE_J_PER_K
@@ -121,7 +132,7 @@ def _first(times_s: Iterable[Time_s]) -> Time_s:
 
 
 def _ends(times_s: Iterable[Time_s]) -> Range_s:
-    """(soonest, latest); None counts as the latest."""
+    """(soonest, latest); None, which is never, counts as the latest."""
     ordered = sorted(times_s, key=lambda time_s: math.inf if time_s is None else time_s)
     return ordered[0], ordered[-1]
 
@@ -136,7 +147,8 @@ def triggers(
 ) -> list[Time_s]:
     """When each cell reaches its trigger, s from now, < 0 in the past; None: not within ahead_s.
 
-    hot_cell: index of the hottest. face: to a second module, whose cells follow in the result.
+    hot_cell: index of the hottest cell. face: connects a second module, whose cells follow those of
+    the first in the result.
     """
     chain = _Chain(cell, seen, cell_K_per_W, hot_cell, face)
     now_s = -seen.past_s
@@ -157,7 +169,7 @@ class _Chain:
         self._beside = STEP_S / REFERENCE_J_PER_K / cell_K_per_W  # K per K of difference and step
         self._air = STEP_S / REFERENCE_J_PER_K / cell.air_K_per_W
         self._degC = [seen.others_degC] * count
-        self._left_K: dict[int, float] = {}  # cell that burns: rise that its energy still makes
+        self._left_K: dict[int, float] = {}  # {burning cell: rise that is still to come}
         self.triggered_s: list[Time_s] = [None] * count
         self._share = -math.expm1(-STEP_S / cell.release_s)
         self._ramp_degC(-seen.past_s)

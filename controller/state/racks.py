@@ -1,4 +1,6 @@
-"""The page `racks`: what each BMS reports; unknown is None, never the last value or 0."""
+"""The page `racks`: values that each BMS reports. An unknown value is None, never 0 or an old
+value.
+"""
 
 from collections.abc import Iterable
 
@@ -9,7 +11,7 @@ from controller.state import base
 from controller.state.base import Computed, Facts
 from safety import contactors, parameters as p, signals as s
 
-REPORTED = ("open", "pre-charge", "closed", "fault")  # of CONTACTOR_STATE
+REPORTED = ("open", "pre-charge", "closed", "fault")  # words for the codes of CONTACTOR_STATE
 
 
 def facts(shadow: Shadow) -> Facts:
@@ -97,7 +99,9 @@ def temperatures(shadow: Computed, rack: int) -> dict[str, int | None]:
 
 
 def worst_first(racks: Iterable[Facts]) -> list[Facts]:
-    """Racks by urgency: unknown, tripped, open, then by their weakest cell."""
+    """The racks, the most urgent first: unknown, tripped, open, then those with the weakest
+    cell.
+    """
     return sorted(
         racks,
         key=lambda rack: (

@@ -17,7 +17,7 @@ from controller.system.utc import UTC_US_MAX
 FILE = "record.db"
 WAIT_S = 1.0
 TEXTS = ("utc_source", "kind", "code", "scope", "text", "state")
-SILENT_MS = 30_000  # while a controller ticks, a recorder stores its seconds every 10 s
+SILENT_MS = 30_000  # a recorder stores every 10 s while the controller ticks; longer means silent
 EVENT_FIELDS = tuple([name for name in COLUMNS if name != "sequence"])
 SECOND_FIELDS = tuple(
     "uptime_ms utc_us grid_W load_W battery_W setpoint_W low_W high_W soc_permille cell_mV_min "
@@ -40,7 +40,7 @@ class Record:
         return [dict(zip(fields, row)) for row in rows]
 
     def _dated(self, fields: Sequence[str], rest: str, *values: object) -> list[Facts]:
-        """Rows as `_rows` gives, only those with a timestamp; None for a value of a wrong type."""
+        """The rows of `_rows` that have a timestamp. A value of a wrong type becomes None."""
         found: list[Facts] = [
             {
                 name: value if isinstance(value, str if name in TEXTS else int) else None
@@ -78,9 +78,12 @@ class Record:
         return None
 
     def silent_since(self, boot_ms: int, uptime_ms: int) -> str | None:
-        """UTC of the last row as text; None while a recorder writes. boot_ms: since the boot."""
+        """UTC of the last row as text; None: a recorder still writes. boot_ms: time since
+        the boot.
+        """
         rows = self.seconds(1) + self.events(1)
-        # not a row of another boot; the clock of the day may have been set between two of this one
+        # Only rows of this boot count, in the order of their uptime, because the clock may have
+        # been set.
         own = [row for row in rows if row["uptime_ms"] <= boot_ms]
         newest = max(own or rows, key=lambda row: row["uptime_ms"], default=None)
         quiet_ms = min([uptime_ms, *[boot_ms - row["uptime_ms"] for row in own]])

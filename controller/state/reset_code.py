@@ -7,10 +7,10 @@ from zlib import crc32
 from controller.core.image import PEER_EMPTY
 
 FORM = re.compile(r"[0-9A-F]{8}")
-# the turned key makes a row active, so the code changes
+# The code changes when the key is turned, because the turned key makes a row active.
 TURN_KEY = "turn the key, then look again"
 _CAUSES = struct.Struct("<4i")
-_EMPTY = 2 * PEER_EMPTY  # of both channels
+_EMPTY = 2 * PEER_EMPTY  # causes when nothing is active or latched in either channel
 
 
 def code_of(causes: tuple[int, ...]) -> str | None:

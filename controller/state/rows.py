@@ -14,8 +14,8 @@ from controller.state import base
 from controller.state.base import Facts
 from safety import matrix as m, parameters as p, signals as s
 
-RESETS = ("self", "remote", "key")  # by the latch of a stage
-# feature of history.CODES: its code in words
+RESETS = ("self", "remote", "key")  # in the order of the codes of a stage's latch
+# {feature of history.CODES: function that gives the code in words}
 SENTENCES: dict[int, Callable[[int], str]] = {
     m.F_PEER_CODE: peer_words.sentence,
     m.F_SELF_TEST_BITS: self_test.sentence,
@@ -28,7 +28,7 @@ def words_of(name: str) -> tuple[str, str, str]:
 
 
 def channel_b(seen: Snapshot) -> Facts | None:
-    """{stage, name, reset} of the first-out of channel B, None without one."""
+    """{stage, name, reset} of the first-out of channel B; None: B has no first-out."""
     if seen.causes[base.PEER_FIRST_OUT :] == image.PEER_EMPTY:
         return None
     stage = peer_words.stage_in_b(seen.causes[base.PEER_FIRST_OUT])
@@ -44,8 +44,8 @@ def channel_b(seen: Snapshot) -> Facts | None:
 def needed(resets: Iterable[str], in_b: Facts | None) -> str | None:
     """The reset that both channels wait for: None, "remote" or "key".
 
-    in_b: of channel_b. One that resets itself still needs a remote reset, because B reports no row
-    behind it and one may be latched.
+    in_b: see channel_b. If the first-out of B resets itself, a remote reset is still needed: B does
+    not report the rows behind it, and one may be latched.
     """
     found = {*resets, *([in_b["reset"]] if in_b else [])}
     if "key" in found:
@@ -60,7 +60,9 @@ def is_key_out(seen: Snapshot) -> bool:
 
 
 def row_of(shadow: Shadow, name: str, history: History) -> Facts:
-    """Everything about one instance. began_ms None: unknown; devices: behind it, or its begin."""
+    """Everything about one instance. began_ms None: unknown; devices: the devices that cause it
+    now, or caused its begin.
+    """
     index = shadow.stage_names.index(name)
     stage = base.stage_of(name)
     kernel, devices = shadow.core.facts, shadow.reader.header.get("devices", [])
@@ -87,7 +89,7 @@ def row_of(shadow: Shadow, name: str, history: History) -> Facts:
 
 
 def by_danger(found: list[Facts]) -> list[Facts]:
-    """Rows of `row_of`, the most dangerous first, then the oldest; unknown is oldest."""
+    """Rows of `row_of`, the most dangerous first, then the oldest. Unknown counts as oldest."""
     return sorted(
         found,
         key=lambda row: (
@@ -98,7 +100,9 @@ def by_danger(found: list[Facts]) -> list[Facts]:
 
 
 def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
-    """See `reason_of`. Channel B and the self-test name their present cause, or the first."""
+    """See `reason_of`. For channel B and the self-test the reason names the present cause; if there
+    is none now, the cause at the begin.
+    """
     found, feature = reason_of(stage), stage[m.S_FEATURE]
     if stage[m.S_SCOPE] == s.CABINET and feature in SENTENCES:
         sentence = SENTENCES[feature]
@@ -109,12 +113,12 @@ def _reason(shadow: Shadow, stage: tuple, began_code: int) -> Facts:
 
 
 def reason_of(stage: tuple) -> Facts:
-    """{code, label, name, sentence, remedy}: the code of the row, the words of the stage."""
+    """{code, label, name, sentence, remedy} with the code of the row and the words of the stage."""
     return base.reason_facts(reasons.ROW + stage[m.S_ROW], *reason_words.stage_text(stage))
 
 
 def demands_of(stage: tuple) -> dict[str, int]:
-    """{output: level} of the demands of a stage, without the levels 0."""
+    """{output: level} of the demands of a stage, without demands of level 0."""
     return {name: level for name, level in zip(m.DEMANDS, stage[m.S_DEMAND]) if level}
 
 

@@ -79,7 +79,7 @@ def _object(text: str) -> Facts:
 
 
 def _value(path: str, kind: str, is_nullable: bool, words: str) -> Facts:
-    """kind: one of TYPES, object, or a shared form."""
+    """The form of a value. kind: a name of TYPES, "object", or the name of a shared form."""
     made: Facts
     if kind in TYPES:
         made = {"type": [TYPES[kind], "null"] if is_nullable else TYPES[kind]}
@@ -94,11 +94,11 @@ def _value(path: str, kind: str, is_nullable: bool, words: str) -> Facts:
 
 
 def _unit(path: str) -> str:
-    """The unit that ends a name: of `rise_ddegC_per_min` 0.1 degC/min."""
+    """The unit with which a name ends: 0.1 degC/min for `rise_ddegC_per_min`."""
     found = UNIT.findall("_" + path.rpartition(".")[2].rstrip("[]{}"))
     if not found:
         return ""
-    unit, per = found[0]  # a later one is the smallest: _min
+    unit, per = found[0]  # a second unit is no unit: `_min` means the smallest
     return UNITS.get(unit, unit) + (f"/{per}" if per else "")
 
 

@@ -1,7 +1,8 @@
-"""What each device shows of a small charge and a small discharge: its sign, or that it is wrong.
+"""Verdict on each device in a test with a small charge and a small discharge: is its sign right?
 
 The set-point of the unit is the reference. A least-squares line through the means of all steps
-gives the share of the set-point that a device shows. Fixed losses and a constant load drop out.
+gives the share of the set-point that a device shows. Fixed losses and a constant load have no
+effect on it.
 """
 
 from collections.abc import Sequence
@@ -17,26 +18,29 @@ SIZE, LITTLE, NO_VALUE = "wrong size", "too little to tell", "no value"
 STEADY, MOVES = "unchanged", "moves with the battery"
 GOOD = (AGREES, STEADY)
 BAD = (OPPOSITE, NOTHING, SIZE, NO_VALUE, MOVES)
-# share of the set-point: at most of one that has not moved, and the range of one that agrees. A
-# meter with one of three current transformers reversed shows a third.
+# Shares of the set-point. Below STILL a device has not moved. Between LOW and HIGH it agrees with
+# the set-point. A meter with one of its three current transformers reversed shows a share of a
+# third.
 STILL, LOW, HIGH = 0.2, 0.6, 1.6
-UNCERTAIN = 0.2  # more, twice the standard error, decides nothing
-RACK_LOW, RACK_HIGH = 0.3, 3.0  # of an equal share: racks in parallel do not share evenly
-STEPS_W_MIN = 4  # quanta of the set-point between charge and discharge, at least
+UNCERTAIN = 0.2  # above this share, twice the standard error is too large for a verdict
+RACK_LOW, RACK_HIGH = 0.3, 3.0  # parts of an equal share: parallel racks share unevenly
+STEPS_W_MIN = 4  # least difference of charge and discharge, in quanta of the set-point
 PASSED, FAILED, UNDECIDED = "passed", "failed", "not decided"
 
 
 def facts(samples: Samples, phases: Phases, meter_result: int | None) -> Facts:
     """{unit, result, points: [{point, verdict, moved_W, expected_W, uncertainty_W}]}.
 
-    meter_result: of the grid meter's own test in this run (meter_sign), None without one.
+    meter_result: result of the grid meter's own test in this run (meter_sign); None: it had none.
     """
     points = [_point(name, samples, phases, meter_result) for name in samples.points]
     return {"unit": samples.place.unit + 1, "result": result(points), "points": points}
 
 
 def result(points: Sequence[Facts]) -> str:
-    """Result of a unit: one bad verdict fails it. A load meter may be too restless to tell."""
+    """Result of a unit. One bad verdict fails the unit. The load meter may stay without a verdict,
+    because the load itself may move too much.
+    """
     verdicts = {each["point"]: each["verdict"] for each in points}
     if any([verdict in BAD for verdict in verdicts.values()]):
         return FAILED
@@ -71,7 +75,7 @@ _METER: dict[int | None, str] = {meter_sign.PROVEN: AGREES, meter_sign.REVERSED:
 
 
 def _expected(name: str, samples: Samples) -> float:
-    """Share of the set-point that a right device shows."""
+    """Share of the set-point that a device with the right sign shows."""
     if name == GRID:
         return -1.0  # a discharge lowers the import
     is_rack = name not in (AC, DC, LOAD)
@@ -79,11 +83,13 @@ def _expected(name: str, samples: Samples) -> float:
 
 
 def _verdict(name: str, ratio: float, uncertainty: float) -> str:
-    """The verdict of a point that shows this share of what a right one shows."""
+    """The verdict on a point. ratio: its movement, in parts of the movement that the right sign
+    would show.
+    """
     if uncertainty > UNCERTAIN:
         return LITTLE
     is_still = abs(ratio) < STILL
-    if name == LOAD:  # anything else is a change of the load itself
+    if name == LOAD:  # another movement comes from the load itself
         return STEADY if is_still else MOVES if LOW <= abs(ratio) <= HIGH else LITTLE
     if is_still:
         return NOTHING

@@ -1,5 +1,5 @@
-"""A cabinet and its connection in plain numbers, the input of ask.py: of a controller's journal, or
-of the control functions in a shadow or a simulation.
+"""A cabinet and its connection in plain numbers, the input of ask.py. They come from a controller's
+journal, or from the control functions in a shadow or a simulation.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from safety import parameters as p, signals as s
 
 LOOK_BACK_MS = 300_000
 DAY_S = 86_400
-# limits that change by a clock or expire: the forecast follows each one
+# Limits that change by a clock or expire: the forecast computes each one over time.
 _OF_COURSE = (
     reasons.PEAK_SHAVING,
     reasons.SCHEDULE_GRID_CAP,
@@ -47,7 +47,9 @@ _OF_COURSE = (
 
 
 def of_journal(path: str, pause: Callable[[], object]) -> Situation:
-    """The situation now. pause: waits for the next tick. JournalError without a controller."""
+    """The situation now. pause: waits for the next tick. JournalError: no controller has
+    written.
+    """
     shadow = Shadow(path)
     try:
         shadow.reader.skip()
@@ -65,7 +67,9 @@ def of_journal(path: str, pause: Callable[[], object]) -> Situation:
 
 
 def _connections(shadow: Shadow) -> list[int]:
-    """Import with the battery at 0 in each keyframe of LOOK_BACK_MS, W; nothing while unknown."""
+    """Import with the battery at 0, W, one for each keyframe of the last LOOK_BACK_MS. A keyframe
+    in which the import is unknown gives none.
+    """
     sequence, tick_ms = shadow.sequence or 0, shadow.core.safety_image[p.H_TICK_MS]
     moment, found = Moment(shadow), []
     for frame in shadow.reader.recent(sequence - LOOK_BACK_MS // tick_ms):
@@ -87,7 +91,9 @@ def of_control(
     connections_W: Sequence[int],
     names: Sequence[str] = (),
 ) -> Situation:
-    """connections_W: of the last minutes, the oldest first; names: of the sources of hints."""
+    """The situation, from the control functions. connections_W: imports with the battery at 0 in
+    the last minutes, the oldest first; names: names of the sources of hints.
+    """
     known, found = control.known, control.found
     battery = _battery(control, settings, facts)
     unknown_battery = []
@@ -177,7 +183,7 @@ def _tracking(control: Control, settings: dict[str, int], names: Sequence[str]) 
 
 
 def _request(control: Control, names: Sequence[str]) -> tuple[int, str]:
-    """(validity, source) of the request in control."""
+    """(validity in s, name of the source) of the request that acts now."""
     out = control.functions[HintTable.NAME].out
     source = out[hint_outputs.O_CONTROL_SOURCE] - 1
     at = hint_outputs.output_at(source, hint_codes.POWER_W, hint_outputs.F_VALID_S)
@@ -189,7 +195,7 @@ def _name(names: Sequence[str], source: int) -> str:
 
 
 def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
-    """Each quantity of each source that limits now or has a fallback."""
+    """Each quantity of each source that has a valid hint or a fallback, if it limits a power."""
     table: HintTable = control.functions[HintTable.NAME]
     found = []
     for source in range(table.count):
@@ -208,7 +214,9 @@ def _held(control: Control, names: Sequence[str]) -> tuple[Held, ...]:
 
 
 def _schedule(control: Control, names: Sequence[str]) -> tuple[int | None, str]:
-    """(validity of the heartbeat, source) of the schedule in force; (None, "") without one."""
+    """(time in s until the heartbeat of its source expires, name of the source) of the schedule in
+    force; (None, ""): no schedule is in force.
+    """
     function, table = control.functions[of_slots.Schedule.NAME], control.functions[HintTable.NAME]
     if function.holder < 0:
         return None, ""
@@ -226,7 +234,7 @@ def _steps(control: Control, share_permille: int) -> tuple[Step, ...]:
 
 
 def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
-    """(low, high) of the caps, without those whose own course the forecast follows."""
+    """(low, high) of all caps together, without the caps that the forecast computes over time."""
     caps = [each for each in chain.answers if type(each) is Cap]
     charge_W = [each.charge_W_max for each in caps if each.charge_reason not in _OF_COURSE]
     discharge_W = [each.discharge_W_max for each in caps if each.discharge_reason not in _OF_COURSE]
@@ -234,7 +242,10 @@ def _choice_W(chain: setpoint.Chain) -> tuple[int, int]:
 
 
 def _peak(control: Control, settings: dict[str, int]) -> Peak | None:
-    """None while peak shaving is off, or holds its limit at every moment for want of a clock."""
+    """The account of the present interval. None: peak shaving is off, the power of the connection
+    is unknown, or the clock is not exact. Without an exact clock there is no account, because the
+    limit holds at every moment.
+    """
     by_rank = {each.rank: each for each in control.chain.obligations.standing}
     obliged, now_W = by_rank.get(peak_shaving.RANK), control.found.connection_W
     if now_W is None or obliged is None or obliged.low_reason != reasons.PEAK_SHAVING:
@@ -258,7 +269,9 @@ def _clock(control: Control, signal: str) -> int:
 
 
 def _slots(control: Control) -> tuple[tuple[int, int, Slot], ...]:
-    """(begin, end, slot) of each slot of a schedule that acts or begins later, s from now."""
+    """(begin, end, slot) of each slot that has not ended, s from now. (): no schedule is in force,
+    or it is over or does not act.
+    """
     function = control.functions[of_slots.Schedule.NAME]
     if function.out[of_slots.O_STATE] not in (of_slots.ACTS, of_slots.LATER):
         return ()

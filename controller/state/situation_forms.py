@@ -6,7 +6,7 @@ from controller.core.base.schedule_table import Slot
 
 
 class Peak(NamedTuple):
-    """Peak shaving by the clock: the interval of now. margin_Ws: import that may be uncounted."""
+    """The present interval of peak shaving. margin_Ws: import that the account may have missed."""
 
     limit_W: int
     interval_s: int
@@ -16,7 +16,7 @@ class Peak(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """This cabinet's share. seen_W: recent import with the battery at 0."""
+    """This cabinet's share of the connection. seen_W: recent imports with the battery at 0."""
 
     seen_W: tuple[int, ...]
     import_W_max: int
@@ -26,7 +26,9 @@ class Connection(NamedTuple):
 
 
 class Battery(NamedTuple):
-    """remaining_Wh: above the peaks reserve; taper_ddegC: for full power, for none."""
+    """The battery. remaining_Wh: energy above the peaks reserve; taper_ddegC: temperatures at which
+    it still has full power, and has none.
+    """
 
     charge_W_max: int
     discharge_W_max: int
@@ -43,7 +45,9 @@ class Battery(NamedTuple):
 
 
 class Tracking(NamedTuple):
-    """choice_W: (low, high) that caps leave; base_W: asked for by a hint; reference: its words."""
+    """Load tracking. choice_W: (low, high) that the caps leave to it; base_W: power that a hint
+    asks for; reference: words of tracking/reference.py.
+    """
 
     choice_W: tuple[int, int]
     base_W: int
@@ -58,7 +62,9 @@ class Tracking(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A quantity: value_W while valid_s > 0, then the fallback. The group says what it narrows."""
+    """A quantity of a source: value_W counts while valid_s > 0, then the fallback. group: a group
+    of hint_groups.
+    """
 
     source: str
     quantity: str
@@ -69,7 +75,7 @@ class Held(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An announced step of the load; end_s: of its notice."""
+    """An announced step of the load; end_s: end of its notice."""
 
     start_s: int
     step_W: int
@@ -79,8 +85,9 @@ class Step(NamedTuple):
 class Situation(NamedTuple):
     """The known state of a cabinet; powers in W, > 0 discharges; times in s from now.
 
-    unknown: words for each value without which no answer is known; unknown_battery: if the battery
-    is needed. heard_s: validity of the heartbeat behind the schedule; None: no end.
+    unknown: texts about unknown values without which there is no answer. unknown_battery: texts
+    about values that are only needed if the battery is needed. heard_s: time until the heartbeat of
+    the schedule's source expires; None: never.
     """
 
     unknown: tuple[str, ...]
@@ -91,7 +98,7 @@ class Situation(NamedTuple):
     peak: Peak | None
     slots: tuple[tuple[int, int, Slot], ...]
     steps: tuple[Step, ...]
-    ramp_W_per_s: int  # by which a cap falls before a slot with a lower one
+    ramp_W_per_s: int  # ramp of a cap that falls before a slot with a lower cap
     hints: tuple[Held, ...] = ()
     heard_s: int | None = None
     schedule_source: str = ""

@@ -1,8 +1,9 @@
 """RMS of a power within bands of frequency, from equally spaced samples; standard library only.
 
-A Hann window weighs the samples less their weighted mean. By Parseval the powers of all frequencies
-add up to the weighted mean square. The rms of a band is the root of the sum of its powers; one on
-an edge counts half on each side. A sine of amplitude A inside a band reads A / sqrt 2.
+A Hann window is applied to the samples less their weighted mean. By Parseval's theorem the powers
+of all frequencies add up to the weighted mean square. The rms of a band is the root of the sum of
+its powers. A power on an edge counts half on each side. A sine of amplitude A inside a band gives A
+/ sqrt 2.
 """
 
 import cmath
@@ -26,7 +27,9 @@ def transform(values: list) -> list:
 
 
 def _of_real(values: list[float]) -> list[complex]:
-    """The first half of the transform of 2^n real numbers, by one of half their count."""
+    """The first half of the transform of 2^n real numbers, from a complex transform of half their
+    count.
+    """
     half = transform([complex(*pair) for pair in zip(values[::2], values[1::2])])
     turns = [*_turns(len(values)), -1]
     pairs = zip(turns, [*half, half[0]], [half[0], *half[::-1]])
@@ -39,7 +42,9 @@ def _hann(count: int) -> list[float]:
 
 
 def powers(values: list) -> list[float]:
-    """Mean square per frequency k / (count step), k = 0 .. count / 2; zeros fill up to count."""
+    """Mean square at each frequency k / (count x step), k = 0 .. count / 2. count: the next power
+    of two; zeros fill up the samples.
+    """
     window = _hann(len(values))
     mean = sum([weight * value for weight, value in zip(window, values)]) / sum(window)
     weighted = [weight * (value - mean) for weight, value in zip(window, values)]
@@ -50,7 +55,9 @@ def powers(values: list) -> list[float]:
 
 
 def rms(found: list[float], step_s: float, low_Hz: float, high_Hz: float) -> float:
-    """RMS between two frequencies. found: of `powers`; an edge may cut its place k +- 1/2."""
+    """RMS between two frequencies. found: result of `powers`. Place k covers k - 1/2 to k + 1/2,
+    and counts by the part of it that lies inside the band.
+    """
     places_per_Hz = 2 * (len(found) - 1) * step_s
     low, high = low_Hz * places_per_Hz + 0.5, high_Hz * places_per_Hz + 0.5
     shares = [

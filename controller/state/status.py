@@ -82,12 +82,14 @@ def _seen_and_heard(shadow: Shadow) -> Facts:
 
 
 def _heat(shadow: Shadow, history: History) -> Facts:
-    """How a runaway would go on, and where heat is on the plan of the site."""
+    """How a thermal runaway would go on, and where heat is on the plan of the site."""
     return {"propagation": propagation.facts(shadow, history), "map": places.on_plan(shadow)}
 
 
 def _of_racks(every: list[Facts]) -> dict[str, int | None]:
-    """Ends of charge, health and temperature over all racks; None while one is unknown."""
+    """Lowest and highest state of charge and temperature of the racks, and their lowest state of
+    health. A value is None while it is unknown for a rack.
+    """
     ends = {"soc_permille_min": ("soc_permille", min), "soc_permille_max": ("soc_permille", max)}
     ends["soh_permille_min"] = "soh_counted_permille", min
     for name, end in (("temperature_ddegC_min", min), ("temperature_ddegC_max", max)):
@@ -99,7 +101,9 @@ def _of_racks(every: list[Facts]) -> dict[str, int | None]:
 
 
 def _available(shadow: Shadow, soc_permille: int | None, full_Wh: int) -> dict[str, int | None]:
-    """The range of a request now, and what of it lasts for HELD_MIN by the energy of now."""
+    """The range in which a request is met now, and the part of the range that the battery can hold
+    for HELD_MIN minutes with its present energy.
+    """
     low_W, high_W = [
         shadow.chain(place) for place in (setpoint.O_AVAILABLE_LOW_W, setpoint.O_AVAILABLE_HIGH_W)
     ]
@@ -126,7 +130,9 @@ def _kept_permille(shadow: Shadow) -> int:
 
 
 def _power(shadow: Shadow) -> Facts:
-    """Measured powers, energy above _kept_permille, time until it is used; None: unknown."""
+    """Measured powers, the energy above _kept_permille, and the time until that energy is used.
+    None: unknown.
+    """
     battery_W = base.battery_W(shadow)
     remaining_Wh, seconds = hints.remaining_Wh(shadow), None
     if remaining_Wh is not None and remaining_Wh < 0:
@@ -156,7 +162,9 @@ def _interlocks(shadow: Shadow) -> dict[str, int]:
 
 
 def _calibration_d(shadow: Shadow) -> int | None:
-    """Days until the first gas detector is due. None: one is unknown and none overdue."""
+    """Days until the first gas detector is due for calibration; below 0: overdue. None: the days of
+    a detector are unknown, and no other detector is overdue; or there is no detector.
+    """
     places = chain(*shadow.core.facts.detectors().values())
     values = [base.cabinet_value(shadow, first + 2) for first in places]
     soonest_d = min([value for value in values if value is not None], default=None)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from controller.state.step_samples import Sample
 
-Phases = Sequence[tuple[int, int]]  # begin and end of each, ms
-LAST_PERMILLE = 500  # of a step, that counts as settled
+Phases = Sequence[tuple[int, int]]  # (begin, end) of each step, ms
+LAST_PERMILLE = 500  # the last part of a step counts as settled
 
 
 def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:
@@ -20,7 +20,9 @@ def settled(samples: Sequence[Sample], phase: tuple[int, int]) -> list[float]:
 def means(
     asked: Sequence[Sample], seen: Sequence[Sample], phases: Phases
 ) -> tuple[list[float], list[float]]:
-    """Means of set-point and values in each phase that has both."""
+    """(means of the set-point, means of the values), one for each phase that has samples of
+    both.
+    """
     pairs = [(settled(asked, each), settled(seen, each)) for each in phases]
     whole = [(one, other) for one, other in pairs if one and other]
     return [statistics.fmean(one) for one, _ in whole], [statistics.fmean(of) for _, of in whole]
@@ -46,13 +48,13 @@ def noise_W(samples: Sequence[Sample], phases: Phases) -> float:
 
 
 def resolution_W(samples: Sequence[Sample]) -> float:
-    """Smallest difference between two values, W; 0: all are the same."""
+    """Smallest difference between two values that differ, W; 0: all values are the same."""
     values = sorted({each.value_W for each in samples})
     return min([high - low for low, high in zip(values, values[1:])], default=0.0)
 
 
 def refresh_ms(samples: Sequence[Sample]) -> float | None:
-    """Median time between two new values, ms."""
+    """Median time from one new value to the next, ms; None: too few values."""
     gaps = list(_gaps(samples))
     return statistics.median(gaps) if gaps else None
 

@@ -1,9 +1,9 @@
 """How a unit follows a step of its set-point: dead time, ramp, gain, overshoot.
 
-Each step is scaled to 0 .. 1 by its own settled values. A crossing of a level lies between two
-values that arrived, so it is an interval. The uncertainty is what the intervals of all steps leave
-open, and one tick. The converter's own register counts, and the grid meter, whose window is in its
-figures.
+Each step is scaled to 0 .. 1 by its own settled values. The time at which a step crosses a level is
+only known as an interval: from the last value before it to the first value after it. The
+uncertainty of a figure is half of the interval that the steps have in common, and one tick. Two
+points count: the converter's own register, and the grid meter, whose figures include its window.
 """
 
 import statistics
@@ -16,10 +16,10 @@ from controller.state.step_numbers import Phases
 from controller.state.step_samples import AC, GRID, Sample, Samples
 
 POINTS = (AC, GRID)
-LOW, HIGH = 0.1, 0.9  # of a step
+LOW, HIGH = 0.1, 0.9  # levels of a scaled step
 STEPS_MIN = 3
-QUANTA_MIN = 4  # of the set-point, in a step
-NOISE_MAX = 0.1  # of a step, standard deviation of settled values
+QUANTA_MIN = 4  # smallest step, in quanta of the set-point
+NOISE_MAX = 0.1  # largest standard deviation of settled values, part of the step
 BELOW, NOISY, FEW, SLACK = (
     "the step is less than four quanta of the set-point",
     "the noise is more than a tenth of the step",
@@ -33,13 +33,13 @@ class Step(NamedTuple):
 
     size_W: float  # of the set-point
     moved_W: float
-    low: tuple[float, float]  # interval of the crossing of LOW
+    low: tuple[float, float]  # interval in which the values cross LOW
     high: tuple[float, float]
     peak: float
 
 
 def facts(samples: Samples, phases: Phases, tick_ms: int) -> Facts:
-    """{unit, steps_W, points: of `_point`} of a unit."""
+    """{unit, rated_W, points: see `_point`} of a unit."""
     points = [_point(name, samples, phases, tick_ms) for name in POINTS if name in samples.points]
     return {"unit": samples.place.unit + 1, "rated_W": samples.place.rated_W, "points": points}
 
@@ -62,7 +62,9 @@ def _point(name: str, samples: Samples, phases: Phases, tick_ms: int) -> Facts:
 def _too_little(
     samples: Samples, seen: Sequence[Sample], phases: Phases, steps: Sequence[Step]
 ) -> str:
-    """Why the figures would say nothing, or ""."""
+    """Reason why the samples are too few, too small or too noisy for figures; "": they are good
+    enough.
+    """
     if len(steps) < STEPS_MIN:
         return FEW
     size_W = statistics.median([abs(step.size_W) for step in steps])
@@ -99,7 +101,7 @@ def _step(
     shown: Sequence[list[float]],
     sign: int,
 ) -> Step | None:
-    """The step that was sent at begin_ms; None: the value has not moved."""
+    """The step that was sent at begin_ms; None: the values did not move, or did not reach HIGH."""
     base_W = statistics.median(shown[0])
     if not moved_W or not size_W:
         return None
@@ -115,7 +117,9 @@ def _step(
 
 
 def _crossing(course: Sequence[tuple[float, float]], level: float) -> tuple[float, float] | None:
-    """The two times between which the course first passes a level."""
+    """(last time before a value reaches the level, time of that value), ms; None: none
+    reaches it.
+    """
     before_ms = 0.0
     for at_ms, value in course:
         if value >= level:
@@ -154,8 +158,9 @@ def _figures(
 
 
 def _time(intervals: Sequence[tuple[float, float]], tick_ms: int) -> tuple[float, float]:
-    """(middle, uncertainty) of a crossing, ms. Each step meets the refresh at another moment, so
-    the intervals overlap in a shorter one. A quarter of the steps at each end may disagree.
+    """(middle, uncertainty) of a crossing, ms. Each step meets the meter's refresh at a different
+    moment, so the interval that all steps have in common is shorter than that of one step. The
+    earliest and the latest quarter of the steps may disagree.
     """
     lows, highs = sorted([low for low, _ in intervals]), sorted([high for _, high in intervals])
     place = len(intervals) // 4

@@ -1,7 +1,7 @@
-"""Samples of one unit during a step test: its set-point, and each value that arrived new.
+"""Samples of one unit during a step test: its set-point, and each value when it arrives.
 
-Powers in W, > 0 discharges; times in ms of ticks since the first one. The grid is shown less the
-load, because a step of the load would hide that of the converter.
+Powers in W, > 0 discharges; times in ms of ticks, from the first tick on. The load is subtracted
+from the samples of the grid, because a step of the load would hide the step of the converter.
 """
 
 from array import array
@@ -14,8 +14,8 @@ from safety import parameters as p, signals as s
 from safety.image_check import topology
 
 AC, DC, GRID, LOAD = "converter AC", "converter DC", "grid meter", "load meter"
-METERS = {"meter_grid": GRID, "meter_load": LOAD}  # role of a device: its point
-Words = Sequence[int]  # of a tick, of a journal's arrays
+METERS = {"meter_grid": GRID, "meter_load": LOAD}  # {role of a device: name of its point}
+Words = Sequence[int]  # inputs or outputs of a tick
 PER_W = 1_000_000  # mV x mA
 
 
@@ -31,10 +31,10 @@ class Place(NamedTuple):
 
     unit: int  # from 0
     rated_W: int
-    quantum_W: int  # of the set-point
+    quantum_W: int  # step of the set-point
     racks: tuple[int, ...]  # from 0
     setpoint_at: int
-    meters: tuple[str, ...]  # of METERS that are fitted
+    meters: tuple[str, ...]  # points of METERS that are fitted
     layout: s.Layout
 
 
@@ -101,7 +101,7 @@ class Samples:
         at = layout.unit_input(unit, 0)
         sent_W = inp[at + s.PCS_SENT_W]
         if not self.sent or sent_W != self.sent[-1].value_W:
-            # the tick before has submitted the frame that this image shows
+            # This image shows a frame that was submitted in the tick before.
             self.sent.append(Sample(self.at_ms - elapsed_ms, sent_W))
         if fresh[layout.unit_group(unit, s.G_PCS_MEASURE)]:
             self._add(AC, inp[at + s.PCS_POWER_W])
@@ -116,7 +116,9 @@ class Samples:
             self._add(rack_point(rack), volts_mV * amps_mA / PER_W)
 
     def _take_meter(self, point: str, group: int, power_at: int, inp: Words, fresh: Words) -> None:
-        """A reply with the same raw words is the same value."""
+        """Take a reply of a meter. A reply with the same raw words as the last one is no
+        new value.
+        """
         raw_hash = inp[power_at + 1]
         if not fresh[group] or raw_hash == self._hash[point]:
             return

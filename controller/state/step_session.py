@@ -1,7 +1,7 @@
 """The steps of a test in TEST mode: when each begins, and what ends the test early.
 
-The session reads ticks and says which power to ask for. The caller asks the controller. So the same
-session runs beside a process and in virtual time.
+The session reads ticks and returns the power to ask for. The caller asks the controller for it. So
+the same session runs beside a process and in virtual time.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ from controller.state.step_samples import Place, Samples, Words, place
 from safety import signals as s
 from safety.bounds import TEST_PERMILLE
 
-SETTLE_MS, SPARE_MS = 1000, 1000  # at 0 W before the steps; a request outlasts its step
-SWEEP_MS = 20  # by which each step is longer: it ends at another moment of a refresh
+# SETTLE_MS: time at 0 W before the steps. SPARE_MS: the request lasts longer than its step by this.
+SETTLE_MS, SPARE_MS = 1000, 1000
+SWEEP_MS = 20  # each step is longer by this, to end at another moment of a meter's refresh
 NO_TEST = "the cabinet is not in TEST mode: `firebreak test power`, then turn the key to RUN"
 OVER = "TEST mode ended before all steps were done: ask for it again"
 KEY = "the key was turned out of RUN during the test: ask for TEST mode again"
@@ -29,9 +30,11 @@ DONE = "done"
 
 
 class Session:
-    """Steps of the units in turn. `ended`: "" while it goes on, DONE, or why it ended early;
-    `waits`: what it waits for. By unit (from 0): `samples`; `phases`, (begin, end) in ms of each
-    step; `held`, reason codes that kept a step from its power.
+    """Steps of the units in turn.
+
+    `ended`: "" while the session goes on, then DONE or why it ended early. `waits`: the event for
+    which it waits. Three fields have an entry for each unit (from 0): `samples`; `phases`: (begin,
+    end) of each step, ms; `held`: reason codes that kept a step from its power.
     """
 
     def __init__(
@@ -42,12 +45,12 @@ class Session:
         meter_at: int,
         mode_at: int,
     ) -> None:
-        """signs: of each step, 1 discharges; meter_at, mode_at: places in the outputs of what
-        meter_sign and modes publish.
+        """signs: sign of each step, 1 discharges; meter_at, mode_at: places in the outputs of the
+        words that meter_sign and modes publish.
         """
         self._places, self._hold_ms = list(places), hold_ms
         self._signs, self._meter_at, self._mode_at = (0, *signs), meter_at, mode_at
-        self.meter_result: int | None = None  # of the grid meter's own test in this run
+        self.meter_result: int | None = None  # result of the grid meter's own test in this run
         self.samples: dict[int, Samples] = {}
         self.held: dict[int, set[int]] = {}
         self.phases: dict[int, list[tuple[int, int]]] = {}
@@ -57,7 +60,7 @@ class Session:
     def take(
         self, inp: Words, out: Words, fresh: Words, elapsed_ms: int
     ) -> tuple[int, int, int] | None:
-        """One tick: (unit from 1, W, ms) to ask for now, or None."""
+        """Take one tick. Returns (unit from 1, W, ms) to ask for now, or None."""
         self.ended = self.ended or self._trouble(inp, out)
         if self.ended:
             return None
@@ -109,7 +112,7 @@ class Session:
         return of.unit + 1, power_W, ms + SPARE_MS
 
     def _note_held(self, of: Place, out: Words) -> None:
-        """Note what limits or obliges a step that is not at its power."""
+        """Note the reason that keeps a step from its power."""
         asked_W = self._signs[max(self._step, 0)] * step_W(of)
         at = of.layout.outputs + O_BINDING_REASON
         is_held = abs(out[of.setpoint_at] - asked_W) >= max(1, of.quantum_W)

@@ -12,9 +12,10 @@ from safety import signals as s
 
 COLUMNS = 42
 SPAN_S = 600
-# a restarted recorder dates the seconds that it missed anew; they move by less than this
+# A restarted recorder gives new times to the seconds that it missed. Such a time goes back by less
+# than this.
 BACK_MS = 5000
-# name on the page, field, divisor, digits
+# (name on the page, field, divisor, digits)
 QUANTITIES = (
     ("load kW", "load_W", 1000, 1),
     ("grid kW", "grid_W", 1000, 1),
@@ -36,9 +37,10 @@ FROM_JOURNAL = (
 def facts(
     shadow: Shadow, history: History, recorded: Record | None, boot_ms: int, span_s: int = SPAN_S
 ) -> Facts:
-    """The page `trend`: per quantity COLUMNS means over span_s, oldest first; None without a value.
+    """The page `trend`: COLUMNS means of each quantity over span_s, oldest first; None: no value.
 
-    boot_ms: since the boot of the box, as the recorder counts; the journal counts from the start.
+    boot_ms: time since the boot of the box. The recorder counts from there; the journal counts from
+    the start of the controller.
     """
     now_ms = base.uptime_ms(shadow) if recorded is None else boot_ms
     samples = history.samples if recorded is None else _this_boot(recorded.seconds(span_s), now_ms)
@@ -64,7 +66,9 @@ def facts(
 
 
 def _this_boot(samples: list[Facts], now_ms: int) -> list[Facts]:
-    """The newest samples of the present boot; a restart of the controller does not end it."""
+    """The newest samples of the present boot of the box. They may include earlier runs of the
+    controller.
+    """
     if not samples or samples[-1]["uptime_ms"] > now_ms:
         return []
     first = len(samples) - 1
@@ -83,7 +87,9 @@ def _means(samples: Iterable[Facts], field: str, since_ms: int, span_ms: int) ->
 
 
 def sample_of(moment: Computed) -> dict[str, int | None]:
-    """One keyframe in the fields of the recorder's one-second history; None if unknown."""
+    """The values of a keyframe, in the fields of the recorder's one-second history; None:
+    unknown.
+    """
     racks = range(moment.layout.racks)
 
     def of_all(combine: Callable[[list[int]], int], values: Iterable[int | None]) -> int | None:

@@ -18,10 +18,10 @@ from controller.system import utc
 
 PAGES = ("status", "why", "alarms", "events", "trend", "racks", "map", "devices", "links", "plan")
 
-# one that is further behind skips to the newest keyframe
+# A reader that is further behind skips to the newest keyframe.
 BEHIND_MS_MAX = 30_000
-JUMP_MS = 10_000  # so much lies behind the newest keyframe at most
-UPDATES_MAX = 3600  # of one each second: a new watch every hour, because its history grows
+JUMP_MS = 10_000  # largest age of the newest keyframe
+UPDATES_MAX = 3600  # one each second: a new watch every hour, because its history grows
 
 
 def wait() -> None:
@@ -30,12 +30,12 @@ def wait() -> None:
 
 
 def _of(module: str, *given: object) -> Facts:
-    """The facts of a page; a command loads the module of its own page alone."""
+    """The facts of a page. Only the module of that page is loaded."""
     return cast(Facts, importlib.import_module(f"controller.state.{module}").facts(*given))
 
 
 def _counters(path: str) -> Facts | None:
-    """The counters of each bus; only the page `links` loads what reads them."""
+    """The counters of each bus. Only the page `links` loads the module that reads them."""
     found = importlib.import_module("controller.run.link_statistics").read(path)
     return cast(Facts | None, found)
 
@@ -57,8 +57,9 @@ class Watch:
         self._samples: bands.Samples | None = None
 
     def update(self, pause: Callable[[], object] = wait, *, is_rough: bool = False) -> None:
-        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick. is_rough: the
-        tick behind the newest keyframe; alarms and run state are those of the newest tick too.
+        """Wait for a new tick, LIVE_S at most; then the pages show the newest tick. is_rough: they
+        show the first tick after the newest keyframe. That saves time, and a change of alarms or
+        run state always makes a keyframe.
         """
         self.is_live = snapshot.ticks(self.shadow.reader, pause)
         if is_rough or self.behind_ms() > JUMP_MS:
@@ -74,7 +75,7 @@ class Watch:
         return (newest - own) * self.shadow.core.facts.tick_ms
 
     def _jump(self) -> None:
-        """Go to the tick behind the newest keyframe, if that is ahead."""
+        """Go to the first tick after the newest keyframe, if that keyframe is not read yet."""
         ahead = copy.copy(self.shadow.reader)
         start = ahead.skip()
         if start is None or start.sequence <= (self.shadow.sequence or 0):
@@ -155,7 +156,9 @@ class Watch:
         return int(self._wall.utc(now_us)) / 1e6
 
     def _utc(self, recorded: record.Record | None) -> Facts:
-        """The UTC of now, and since when the recorder is silent; {} without a record."""
+        """The present UTC, and the time since which the recorder is silent; {}: there is no
+        record.
+        """
         if recorded is None:
             return {}
         now_us, _ = self._wall.poll()
@@ -171,9 +174,9 @@ class Watch:
 
 
 class Kept:
-    """A watch for a process that stays: opened again when a restarted controller has made another
-    journal, when it is `behind_ms_max` behind, and after `updates_max`. watch: None while no
-    controller is there.
+    """A watch for a process that runs for long. It is opened again when a restarted controller has
+    made another journal, when it is behind the journal by `behind_ms_max`, and after `updates_max`
+    updates. watch: None while no controller is there.
     """
 
     def __init__(

@@ -57,7 +57,9 @@ def facts(shadow: Shadow) -> Facts:
 
 
 def _range(shadow: Shadow) -> Facts | None:
-    """The share of the load's swings that the strict judge allows, while it decides."""
+    """The share of the load's swings that the strict judge allows to load tracking. None: the judge
+    does not reduce the share now.
+    """
     judge, chain = shadow.core.control.functions[Track.NAME].guess.judge, shadow.chain
     share, wanted = judge.words[J_MOST], max(SHARES[judge.words[J_CHOICE]])
     is_tracking = chain(setpoint.O_REQUEST_FAST_REASON) == reasons.LOAD_TRACKING
@@ -72,7 +74,7 @@ def _range(shadow: Shadow) -> Facts | None:
 
 
 def cause(shadow: Shadow, code: int) -> Facts | None:
-    """The numbers behind a reason, also of hints; None where the code is enough."""
+    """The numbers that explain a reason, also a reason of hints; None: the code explains itself."""
     quantity = {
         reasons.HINT: "control",
         reasons.OPERATOR: "control",
@@ -92,7 +94,7 @@ def cause(shadow: Shadow, code: int) -> Facts | None:
 
 
 def _interval(shadow: Shadow, first: int, after: int, acted: int) -> Facts:
-    """One stage of the chain, of the words of its trace: interval, reasons, causes, result."""
+    """One stage of the chain, from the words of its trace: interval, reasons, causes, result."""
     chain = shadow.chain
     low_W, low, high_W, high = [chain(first + place) for place in range(4)]
     return {
@@ -179,7 +181,7 @@ def without(shadow: Shadow) -> Facts:
 
 
 def _wider(shadow: Shadow, code: int) -> tuple[int, int]:
-    """(W, reason) that an end of an interval allows without the reason `code`."""
+    """(W, reason) to which an end of an interval would widen without the reason `code`."""
     found = limits.way_and_limit(code)
     if found is None:
         return actuators.ANY

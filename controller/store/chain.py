@@ -1,4 +1,5 @@
-"""The hash chain over the events: with a published hash, `record verify` finds any earlier change.
+"""The hash chain over the events. With a published hash, `record verify` finds any change of the
+events before that hash.
 
 hash = SHA-256(hash of the previous event, at first 32 zero bytes || canonical text). The text is
 the JSON list of COLUMNS, without blanks, ASCII only, so that another program can check it.
@@ -21,7 +22,7 @@ COLUMNS = tuple(
     "id sequence uptime_ms utc_us utc_source utc_uncertainty_us kind code scope text".split()
 )
 START = bytes(32)
-# codes of the loss events: which numbers may be missing
+# codes of the loss events, which say which event numbers may be missing
 RETENTION, DAMAGE = "RETENTION", "DAMAGE"
 LOSS = "loss"
 _MISSING = re.compile(r"events <= (\d+)")
@@ -45,7 +46,7 @@ def missing_scope(number: int) -> str:
 @dataclass(slots=True)
 class Verdict:
     """Result of a check: numbers, `head` (hex), `breaks` as lines. damaged: events that report a
-    damaged or removed record; unlinked: those behind such a gap, without the hash before.
+    damaged or removed record; unlinked: events after such a gap, whose previous hash is unknown.
     """
 
     damaged: list[int]
@@ -59,7 +60,7 @@ class Verdict:
 
     @property
     def intact(self) -> bool:
-        """True without a break."""
+        """True if the chain has no break."""
         return not self.breaks
 
 
@@ -82,7 +83,9 @@ def verify(connection: sqlite3.Connection, published: bytes | None = None) -> Ve
 
 
 def _allowed(connection: sqlite3.Connection) -> tuple[int, int, list[int]]:
-    """(highest number that may be missing, the same by damage, events that report damage)."""
+    """(highest number that may be missing, highest number that damage may have removed, events that
+    report damage).
+    """
     upto, damaged = {RETENTION: 0, DAMAGE: 0}, list[int]()
     for number, code, scope in connection.execute(
         "SELECT id, code, scope FROM events WHERE kind = ? ORDER BY id", (LOSS,)
@@ -102,9 +105,9 @@ def _check(
     allowed: int,
     lost: int,
 ) -> bytes | None:
-    """Check one event. Returns its stored hash, to check the next event with."""
+    """Check one event. Returns its stored hash, with which the next event is checked."""
     number, stored = row[0], row[-1]
-    if not isinstance(number, int):  # a damaged page that can still be read
+    if not isinstance(number, int):  # the page is damaged, but can be read
         verdict.breaks.append(f"the event after {verdict.last or 0} has no number")
         return None
     expected = (verdict.last or 0) + 1

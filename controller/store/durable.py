@@ -1,5 +1,6 @@
 """Writes files and folders that a power cut must not damage. Every function raises OSError, except
-`kept`: an act that needs no disk goes on without it, and says what could not be kept.
+`kept`. With `kept`, an act that needs no disk goes on without the disk, and reports what was not
+stored.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ def opened(path: str, flags: int, mode: int = 0o600, files: Files = os) -> Itera
 
 
 def write(descriptor: int, content: bytes, files: Files = os) -> None:
-    """Write all bytes: one call of the system may write a part only."""
+    """Write all bytes. A single system call may write only a part of them."""
     while content:
         content = content[files.write(descriptor, content) :]
 
@@ -33,7 +34,9 @@ def sync_directory(directory: str, files: Files = os) -> None:
 
 
 def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files = os) -> None:
-    """Replace `path` by way of `path` + suffix: a power cut leaves the whole old or new file."""
+    """Replace `path` through a new file `path` + suffix, so that a power cut leaves the whole old
+    file or the whole new file.
+    """
     new = path + suffix
     with contextlib.suppress(FileNotFoundError):
         files.unlink(new)  # left by a power cut
@@ -45,7 +48,9 @@ def put(path: str, suffix: str, pieces: Iterable[bytes], mode: int, files: Files
 
 
 def kept(path: str, suffix: str, pieces: Iterable[bytes], mode: int) -> str | None:
-    """`put`, and its folder if that is missing. None, or one line that says why it is not kept."""
+    """Put a file as `put` does, but make a missing folder too. Returns None, or one line that says
+    why the content is not stored.
+    """
     try:
         os.makedirs(os.path.dirname(path) or ".", mode=0o750, exist_ok=True)
         put(path, suffix, pieces, mode)

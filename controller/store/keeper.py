@@ -1,8 +1,9 @@
 """The keeper: a process that saves the loop's records, and the loop's end of its socket.
 
 The loop does not save records itself, because it must never wait for a disk. It hands records over
-and receives acknowledgements. Each record holds everything that must survive, so a store that has
-failed is whole again once the newest record is durable: it holds what the failed ones held too.
+and receives acknowledgements. Each record holds everything that must survive. So a store that has
+failed is whole again once the newest record is durable: this record also holds the content of the
+records that failed.
 """
 
 import contextlib
@@ -18,7 +19,8 @@ from controller.store.two_copies import Store
 # Longest time without an acknowledgement (chosen by the project): a slow disk needs a second or two
 # per record.
 HANG_US = 5_000_000
-# Before the first acknowledgement: the process starts beside the controller, maybe on a slow box.
+# Longest time before the first acknowledgement, because the process starts together with the
+# controller, maybe on a slow box.
 START_US = 30_000_000
 RETRY_S = 1  # between two attempts to save a record
 SAVED = b"saved "  # then the number of the record
@@ -26,8 +28,8 @@ SAVED = b"saved "  # then the number of the record
 
 class Keeper:
     """The loop's end; only the constructor and `close` wait. Record number n of `submit` is durable
-    when `saved` is n or more. `ok` is False, with the reason in `line`, from a failure until every
-    record is durable; for good (`is_gone`) once the process has died.
+    when `saved` is n or more. `ok` is False from a failure until every record is durable; `line` is
+    the reason. `ok` stays False once the process has died (`is_gone`).
     """
 
     def __init__(self, directory: str, held: int | None = None):
@@ -41,7 +43,7 @@ class Keeper:
         self._socket.setblocking(False)
         self.submitted = self.saved = 0
         self._directory = directory
-        self._before: int | None = None  # value of `saved`, and since when it is so
+        self._before: int | None = None  # last value of `saved`, with the time since which it holds
         self._since_us = 0
         self._unsent = b""
         self.ok, self.is_gone = True, False
@@ -52,14 +54,16 @@ class Keeper:
         return self._socket.fileno()
 
     def submit(self, record: Record) -> int:
-        """Hand over a record; its number, to compare with `saved`. StoreError: wrong values."""
+        """Hand over a record. Returns its number, to compare with `saved`. StoreError: wrong
+        values.
+        """
         self._unsent = encode(self.submitted + 1, record)
         self.submitted += 1
         self._send()
         return self.submitted
 
     def _send(self) -> None:
-        """Send the newest record, which `watch` tries again: the older ones are not needed."""
+        """Send the newest record. `watch` tries this again; older records are not needed."""
         try:
             self._socket.send(self._unsent)
             self._unsent = b""
@@ -69,7 +73,7 @@ class Keeper:
 
     def poll(self) -> int:
         """Receive acknowledgements. Returns `saved`."""
-        # Also after a failure: the process would block on unread acknowledgements.
+        # Also after a failure, because the process would block on unread acknowledgements.
         while True:
             try:
                 answer = self._socket.recv(1024)
@@ -94,8 +98,8 @@ class Keeper:
             self.ok, self.line = True, ""
 
     def watch(self, now_us: int) -> None:
-        """Once a tick: a store that saves nothing for HANG_US while a record waits has failed. A
-        frozen disk reports no error, and a restart would lose these records.
+        """Called once a tick. A store has failed if it saves nothing for HANG_US while a record
+        waits. A frozen disk reports no error, and a restart would lose these records.
         """
         saved = self.poll()
         if self._unsent and not self.is_gone:
@@ -117,7 +121,8 @@ class Keeper:
 
 def serve(directory: str, connection: socket.socket) -> None:
     """The process's end: save each record and answer, until the other side closes. A record that
-    fails is tried again until it is saved, or another one comes; only the first failure is told.
+    fails is tried again until it is saved or another record comes. Only the first failure is
+    reported.
     """
     store = Store(directory)
     store.load()
@@ -142,7 +147,7 @@ def serve(directory: str, connection: socket.socket) -> None:
 def _received(connection: socket.socket, bytes_max: int, flags: int = 0) -> bytes:
     """The next record; b"" once the other side has closed and every record is received."""
     while True:
-        # The other side closed before it had read every answer; its records are still queued.
+        # The other side may have closed before it read every answer. Its records are still queued.
         with contextlib.suppress(ConnectionResetError):
             return connection.recv(bytes_max, flags)
 
@@ -157,15 +162,16 @@ def _answer(store: Store, number: int, record: Record) -> tuple[bytes, bool]:
 
 
 def main(directory: str, descriptor: int) -> None:
-    """The process, which ends after the controller. SIGINT and SIGTERM are meant for that. Once it
-    has gone and no record waits, SIGTERM leaves HANG_US to a process with a frozen disk.
+    """The process, which ends after the controller. SIGINT and SIGTERM are meant for the
+    controller, so they do not end this process. Once the controller is gone and no record waits,
+    SIGTERM leaves HANG_US to a process with a frozen disk.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, lambda *_: sys.exit())
 
     def end_soon(*_: object) -> None:
-        # not at once: a received record may not be saved yet
+        # Not at once, because a received record may not be saved yet.
         if _is_left_alone(connection):
             # A second SIGTERM must not start the time again.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)

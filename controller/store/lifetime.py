@@ -1,7 +1,7 @@
 """Counters of the life of a cabinet, which no retention removes: energy, time, trips and health.
 
-They are stored with the position of the frames that they count, so a kill counts nothing twice. A
-second without a known power counts no energy.
+They are stored together with the position of the last frame that they count. So after a kill no
+frame counts twice. A second without a known power counts no energy.
 """
 
 from datetime import UTC, datetime
@@ -10,19 +10,19 @@ from typing import Any, SupportsInt
 from controller.system.utc import is_set
 
 COUNTERS = ("given_J", "taken_J", "running_s", "recorded_s", "starts", "trips")
-MONTHS_MAX = 600  # of 50 years; a clock that jumps must not fill the row
+MONTHS_MAX = 600  # 50 years; limited, because a clock that jumps must not fill the row
 COUNT_MAX, J_PER_WH = 2**62, 3600
 
 
 class Lifetime:
-    """`content`: what is stored, and read back by the next recorder."""
+    """`content`: the counters, which are stored and read back by the next recorder."""
 
     def __init__(self) -> None:
         self.content: dict[str, Any] = {}
         self.take(None)
 
     def take(self, kept: object) -> None:
-        """Go on with a `content` of before; what is no count in it begins at 0."""
+        """Go on with an earlier `content`. An entry of it that is no count begins at 0."""
         found = kept if isinstance(kept, dict) else {}
         self.content = {name: _count(found.get(name)) for name in COUNTERS}
         since_us, months = found.get("since_utc_us"), found.get("health")
@@ -31,13 +31,13 @@ class Lifetime:
         self.content["health"] = {name: _count(each) for name, each in months.items()}
 
     def count(self, name: str) -> None:
-        """One more of "starts" or "trips"."""
+        """Count one more of "starts" or "trips"."""
         self.content[name] += 1
 
     def second(
         self, battery_W: int | None, is_running: bool, utc: SupportsInt, health_permille: int | None
     ) -> None:
-        """A recorded second. health_permille: of the most worn rack."""
+        """Count a recorded second. health_permille: state of health of the most worn rack."""
         content = self.content
         content["recorded_s"] += 1
         content["running_s"] += is_running

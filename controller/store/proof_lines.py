@@ -1,6 +1,6 @@
 """The lines of the proof-test ledger as bytes, and the faults of a file of them. The hash of a
-record covers its values and the previous hash (chain.py). A last line is torn if a power cut can
-have left it; any other fault is damage, reported with its line number.
+record covers its values and the previous hash (chain.py). A last line counts as torn if a power cut
+can have left it so. Any other fault is damage, reported with its line number.
 """
 
 import json
@@ -14,11 +14,12 @@ from controller.store import chain
 from controller.system import json_text
 
 COMMISSIONED, TEST, SIGN = "commissioned", "test", "sign"
-# A device is being exchanged, is exchanged; a test is due again; the serial number of a device.
+# A device is being exchanged; a device was exchanged; a test is due again; a device's serial
+# number.
 REPLACING, REPLACED, DUE, SERIAL = "replacing", "replaced", "due", "serial"
-DEVICE_CHARACTERS_MAX = 32  # of a name (config/schema.py)
+DEVICE_CHARACTERS_MAX = 32  # longest name of a device (config/schema.py)
 PASSED, FAILED = "passed", "failed"
-ACCEPTED = "accepted"  # of a sign test: a named person runs the unit without it
+ACCEPTED = "accepted"  # result of a sign test: a named person accepts the unit without it
 REACTION_MS_MAX = 3_600_000
 TEXT_CHARACTERS_MAX = 200
 BYTES_MAX = 16 << 20  # some 40 000 records: all rows every month for 70 years
@@ -29,9 +30,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 class Record(NamedTuple):
     """One line. kind: COMMISSIONED (first start: no row, no result), TEST, SIGN (sign_tests.py:
-    `row` is the unit), or a kind of replacements.py (row: of DUE, else the device; remark: what is
-    known of it). date: UTC day of the test; recorded_utc: of writing, by `clock`. tester: with
-    credentials. Hashes are hexadecimal.
+    `row` is the unit), or a kind of replacements.py (row: the row of DUE, else the device; remark:
+    facts about the device). date: UTC day of the test; recorded_utc: time of writing, by `clock`.
+    tester: name with credentials. Hashes are hexadecimal.
     """
 
     number: int
@@ -53,8 +54,9 @@ _TYPES = (int, *[str] * 6, int, *[str] * 4)
 
 
 class Found(NamedTuple):
-    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes: of
-    a last line that power loss cut, after whole_bytes; is_ended: the last record has its end.
+    """`records` whose own hash fits; `breaks`: faults, from line `damaged_from` on. torn_bytes:
+    bytes of a last line that power loss cut, after whole_bytes of other lines; is_ended: the last
+    record has its line end.
     """
 
     records: tuple[Record, ...]
@@ -124,7 +126,7 @@ _BEHIND_ONE = re.compile(rb'[0-9a-f]"\}(\0+\n|\0*[^\0\n])')
 
 
 def decode(line: bytes) -> Record | None:
-    """Record of a line without its end, None for any other form, even with one more blank."""
+    """Record of a line without its line end; None: the line has another form, even by one blank."""
     try:
         content = json_text.loads(line.decode("ascii"))
         record = Record(**content)
@@ -159,8 +161,9 @@ def found_in(content: bytes) -> Found:
 
 
 def _is_torn(tail: bytes) -> bool:
-    """True if a power cut can leave these bytes of one record: its beginning, or all of it with NUL
-    bytes for unwritten sectors. Any other bytes stay: they may be valid records.
+    """True if a power cut can leave these bytes of a record: its beginning, or the whole record
+    with NUL bytes in unwritten sectors. Any other bytes must stay, because they may be valid
+    records.
     """
     return (
         all(byte in (0, due) for byte, due in zip(tail, _BEGINNING))
@@ -190,7 +193,7 @@ def _checked(lines: Iterable[bytes], torn_bytes: int, whole_bytes: int, is_ended
 
 
 def _wrong(record: Record | None, previous: str | None, newest: int) -> tuple[str | None, bool]:
-    """(fault or None, True if the record's own hash fits). previous: None behind a damaged line."""
+    """(fault or None, True if the record's own hash fits). previous: None after a damaged line."""
     if record is None:
         return "is not a record", False
     if chain.link(bytes.fromhex(record.previous), record[: len(VALUES)]).hex() != record.hash:

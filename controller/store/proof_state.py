@@ -11,18 +11,19 @@ from controller.store import proof_lines
 from controller.store.proof_lines import COMMISSIONED, PASSED, TEST, Record, day
 from controller.system import utc
 
-LIMITS_D = (60, 30, 7, 0)  # warnings: days before the day of a test
+LIMITS_D = (60, 30, 7, 0)  # a warning comes at each of these numbers of days before a test
 OK, DUE, OVERDUE, NOT_PASSED = "ok", "due", "overdue", "failed"
-STATES = (OK, DUE, DUE, DUE, OVERDUE)  # by level
+STATES = (OK, DUE, DUE, DUE, OVERDUE)  # in the order of levels
 AHEAD = "the clock of its record was ahead"
 
 
 def rows(
     planned: Mapping[str, int | None], records: Sequence[Record], moment: tuple[SupportsInt, str]
 ) -> list[dict[str, Any]]:
-    """The armed rows as plain data. planned: of proof_plan.plan. moment: (utc, source); of a
-    clock that is not steered a newer record counts instead. last: values of the last test or None.
-    again: why the test is due again, or None. due: ISO day or None. level: LIMITS_D passed.
+    """The armed rows as plain data. planned: result of proof_plan.plan. moment: (utc, source); if
+    the clock is not steered, a newer record replaces its time. last: values of the last test, or
+    None. again: why the test is due again, or None. due: ISO day or None. level: number of LIMITS_D
+    that have passed.
     """
     today = proof_lines.utc_text(moment[0])[:10]
     if records and moment[1] != utc.NTP:
@@ -39,8 +40,9 @@ def rows(
 
 
 def _possible(records: Sequence[Record], today: str) -> list[Record]:
-    """The records, none with a date after `today` or after a later record was written: there the
-    clock was ahead. When such a test was done is not known, so one that has passed is due again.
+    """The records whose date can be right. A date after `today`, or after the writing of a later
+    record, shows that the clock was ahead. The day of such a test is unknown, so a test that passed
+    is due again.
     """
     found = list[Record]()
     for record in reversed(records):
@@ -95,7 +97,7 @@ def words(row: dict[str, Any]) -> str:
 
 
 def rows_armed(found: list[dict[str, Any]]) -> int:
-    """Number of rows of the matrix; a row may have several tests."""
+    """Number of different rows of the matrix, because a row may have several tests."""
     return len({proof_intervals.row_of(row["row"]) for row in found})
 
 

@@ -1,7 +1,7 @@
 """The proof-test ledger: tester, row, day, measured reaction and result of each test (A71, A73,
-A78). `proof_tests.jsonl` has a JSON object a line, durable before it counts. The next record
-removes a torn last line; damage stays. Warnings, pages and the start of the controller's process
-(run/sign_hold.py) read it, never tick, limits or permits.
+A78). `proof_tests.jsonl` has a JSON object in each line. A record counts only once it is durable.
+The next record removes a torn last line; damage stays. Warnings, pages and the start of the
+controller's process (run/sign_hold.py) read the ledger. Tick, limits and permits never read it.
 """
 
 import json
@@ -84,7 +84,9 @@ class Ledger:
         remark: str = "",
         date: str | None = None,
     ) -> pl.Record:
-        """Add a test (date: of an earlier one) and return its Record. Raises LedgerError."""
+        """Add a test and return its Record. date: the day, if it was an earlier one. Raises
+        LedgerError.
+        """
         check_test(row, tester, reaction_ms, result, remark)
         return self._record(moment, pl.TEST, row, date, (tester, reaction_ms, result, remark))
 
@@ -184,12 +186,12 @@ def check_test(row: str, tester: str, reaction_ms: int, result: str, remark: str
 
 
 def check_words(tester: str, result: str, remark: str) -> None:
-    """Same as `check_test`, of the texts alone."""
+    """Check only the texts of `check_test`. Raises LedgerError."""
     known = f"result {_shown(result)}: allowed is {pl.PASSED} or {pl.FAILED}"
     _check([_named(tester), (result in (pl.PASSED, pl.FAILED), known), _remark(remark)])
 
 
-Rule = tuple[bool, str]  # whether it is kept, and the line if it is broken
+Rule = tuple[bool, str]  # (True if it is kept, the line if it is broken)
 _TEXT = f"{pl.TEXT_CHARACTERS_MAX} ASCII characters"
 
 
@@ -220,8 +222,8 @@ def _shown(text: str) -> str:
 
 
 def check_date(found: pl.Found, moment: Moment, row: str, date: str | None = None) -> None:
-    """LedgerError for a clock before the last record, or a date before the row's last test. A
-    steered clock that is days before a record shows that the clock of that record was ahead.
+    """Raise LedgerError if the clock is before the last record, or the date before the row's last
+    test. A steered clock may be days before a record: then the clock of that record was ahead.
     """
     now = pl.utc_text(moment[0])
     newest = max([record.recorded_utc for record in found.records], default=now)

@@ -1,7 +1,7 @@
 """Replaced devices, from the records of the proof-test ledger. Pure functions.
 
     REPLACING  the exchange has begun; it is open until REPLACED
-    DUE        a proof test that rests on the device is due again
+    DUE        a proof test that depends on the device is due again
     REPLACED   the exchange has ended, or was given up
     SERIAL     the serial number that the device reported
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from controller.store.proof_lines import DUE, REPLACED, REPLACING, SERIAL, SIGN, Record
 
-SERIAL_WORD = "serial "  # the end of a remark follows
+SERIAL_WORD = "serial "  # the serial number follows, and ends the remark
 UNKNOWN = "unknown"
 WAS_REPLACED, OTHER_SERIAL = "was replaced", "has another serial number"
 SERIAL_CHARACTERS_MAX = 32  # of SunSpec model 1
@@ -25,7 +25,7 @@ def open_of(records: Sequence[Record]) -> dict[str, Record]:
 
 
 def serial_of(records: Sequence[Record], device: str) -> str | None:
-    """The last serial number of a device that the ledger holds, None without one."""
+    """The last serial number of a device in the ledger; None: the ledger has none."""
     found = [
         each.remark.rpartition(SERIAL_WORD)[2]
         for each in records

@@ -1,11 +1,13 @@
-"""Which units need a sign test: from the ledger's records, and the CRC of the devices of each unit.
+"""Which units need a sign test. This follows from the ledger's records and from the CRC of each
+unit's devices.
 
-The sign of a power belongs to device, profile and firmware. So a record counts for the devices that
-it names by their CRC (config/approval.py: place, contacts and profile). After a replacement, and of
-a device with another serial number, a record without such a remark makes the test due again.
+The sign of a power belongs to device, profile and firmware. So a record counts only for the devices
+that it names by their CRC (config/approval.py: place, contacts and profile). After a replacement,
+or if a device reports another serial number, a record without such a remark makes the test due
+again.
 
 The controller refuses a start while a unit is held. A named person may accept a unit without a
-test: the ledger keeps that, and the test stays due. Nobody may accept a failed test.
+test. The ledger keeps this acceptance, and the test stays due. Nobody may accept a failed test.
 """
 
 import zlib
@@ -24,8 +26,8 @@ METERS = "meter_grid", "meter_load"
 def codes(
     image: "array[int]", crcs: Mapping[str, int], devices: Iterable[tuple[str, str, int]]
 ) -> list[str]:
-    """The code of each unit: CRC over its converter, racks and meters. crcs: of approval.devices;
-    devices: (name, role, index) of each.
+    """The code of each unit: CRC over its converter, racks and meters. crcs: result of
+    approval.devices; devices: (name, role, index) of each device.
     """
     layout, found = topology(image)
     of_rack = [image[found.rack + at * p.RACK_WORDS + p.R_UNIT] for at in range(layout.racks)]
@@ -44,7 +46,7 @@ def row_of(unit: int) -> str:
 
 
 def unit_of(row: str) -> int:
-    """Number of the unit of such a name."""
+    """Number of the unit with this name in the ledger."""
     return int(row.removeprefix("u"))
 
 
@@ -80,12 +82,12 @@ def _state(record: Record | None, code: str) -> str:
 
 
 def due(found: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Units (from 1) whose sign does not count yet."""
+    """Units (from 1) whose sign test is due."""
     return [each["unit"] for each in found if each["state"] != DONE]
 
 
 def held(found: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Units (from 1) without a passed or accepted sign test: they hold a start."""
+    """Units (from 1) without a passed or accepted sign test. Such a unit prevents a start."""
     return [each["unit"] for each in found if each["state"] not in (DONE, ACCEPTED)]
 
 

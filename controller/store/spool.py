@@ -1,4 +1,4 @@
-"""Acts of persons on their way to the record: a small file each in RUN_DIR/console, until the
+"""Acts of persons on their way to the record. Each act is a small file in RUN_DIR/console until the
 recorder has stored it. Only whole files of the recorder's own user count.
 """
 
@@ -24,7 +24,7 @@ CODES = (
 
 
 class Act(NamedTuple):
-    """One file. code: of CODES; text: a sentence; moment_us: of the monotonic clock."""
+    """One file. code: a code of CODES; text: a sentence; moment_us: time of the monotonic clock."""
 
     name: str
     moment_us: int
@@ -33,7 +33,7 @@ class Act(NamedTuple):
 
 
 def folder(run_directory: str) -> str:
-    """Path of the folder, which is created if missing. Raises OSError."""
+    """Path of the folder, which is made if it is missing. Raises OSError."""
     path = os.path.join(run_directory, FOLDER)
     with contextlib.suppress(FileExistsError):
         os.mkdir(path, 0o700)

@@ -8,8 +8,9 @@ store. On the disk `values` maps names to whole numbers. Some names end in a tex
     path_delay.   path of the delay; the number is the delay
     written.      device with a budget of writes; the number is what drivers/wear.py keeps
 
-An older release drops what it does not know of `values`, and counts an unknown latch as lost. A
-change that it must not drop so needs another FORM: it then refuses to start (two_copies.NEWER).
+An older release drops the names of `values` that it does not know, and counts an unknown latch as
+lost. A change that an older release must not drop needs another FORM. The older release then
+refuses to start (two_copies.NEWER).
 """
 
 import itertools
@@ -30,7 +31,7 @@ MAGIC = KIND + bytes([FORM])
 HEAD = struct.Struct("<8sIQI")  # magic, crc32 of the rest, generation, body bytes
 GENERATION_MAX = 2**32  # a save each second would take 136 years to reach it
 CRC_AT = 12  # the CRC covers the bytes from here to the end
-RECORD_BYTES_MAX = 65_536  # one datagram to the keeper
+RECORD_BYTES_MAX = 65_536  # the keeper gets a record in one datagram
 FIELDS: dict[str, type] = {
     "armed": int,
     "clean": int,
@@ -39,10 +40,10 @@ FIELDS: dict[str, type] = {
     "values": dict,
 }
 SAME = tuple(FIELDS)[:-1]  # as fields of a Record
-APPROVED = "approved"  # bytes beside FIELDS, once a limit image was approved
+APPROVED = "approved"  # one more entry of bytes, once a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
-# in `values` under the name of the field
+# fields that are in `values` under their own names
 NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
 UNMEASURED = ("", 0)
@@ -56,11 +57,11 @@ class StoreError(Exception):
 class Record:
     """The default is the record of a new cabinet: not armed, stopped cleanly, nothing latched.
 
-    latches: {stage instance: number}, the first-out has the highest. token_ages_ms: of spent reset
-    tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a lock-out or
-    ""). approved: as approval.packed. changes: of run/mark.py. path_delay:
-    (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py. written: by
-    device, what drivers/wear.py keeps.
+    latches: {stage instance: number}; the first-out has the highest number. token_ages_ms: ages of
+    the spent reset tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a
+    lock-out or ""). approved: bytes of approval.packed. changes: revision of run/mark.py.
+    path_delay: (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py.
+    written: by device, what drivers/wear.py keeps.
     """
 
     armed: int = 0
@@ -125,7 +126,7 @@ def _text(values: dict[str, int], prefix: str) -> str:
 
 
 def _texts(values: dict[str, int], prefix: str) -> list[tuple[str, int]]:
-    """[(text behind the prefix of a name, its number)]."""
+    """[(text after the prefix of a name, number of that name)]."""
     return [
         (name.removeprefix(prefix), number)
         for name, number in values.items()
@@ -134,7 +135,9 @@ def _texts(values: dict[str, int], prefix: str) -> list[tuple[str, int]]:
 
 
 def union(one: Record, other: Record) -> Record:
-    """A record with every latch, lock-out, rest and spent token of both; armed, not clean."""
+    """A record with every latch, lock-out, standby and spent token of both records. It is armed,
+    and not clean.
+    """
     return Record(
         armed=1,
         clean=0,
@@ -158,7 +161,7 @@ def _younger(one_ms: Iterable[int], other_ms: Iterable[int]) -> list[int]:
 
 
 def encode(generation: int, record: Record) -> bytes:
-    """Bytes of one copy. Raises StoreError for wrong values, or too many bytes for a datagram."""
+    """Bytes of one copy. StoreError: wrong values, or too many bytes for a datagram."""
     stored = on_disk(record)
     check(stored)
     body = msgpack.packb(stored)
@@ -169,7 +172,7 @@ def encode(generation: int, record: Record) -> bytes:
 
 
 def decode(content: bytes) -> tuple[int, Record] | None:
-    """(generation, Record) of one copy, None when it is damaged."""
+    """(generation, Record) of one copy; None: the copy is damaged."""
     if len(content) < HEAD.size:
         return None
     magic, crc, generation, body_bytes = HEAD.unpack_from(content)
@@ -180,7 +183,7 @@ def decode(content: bytes) -> tuple[int, Record] | None:
     try:
         stored = msgpack.unpackb(content[HEAD.size :])
         check(stored)
-    # The CRC is right and the content is not a stored record.
+    # The CRC is right, but the content is no stored record.
     except (StoreError, ValueError, TypeError, msgpack.UnpackException):
         return None
     return generation, in_memory(stored)

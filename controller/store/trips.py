@@ -1,6 +1,7 @@
-"""The second copy of the trips, for a damaged database: a JSON line each, durable before it:
-[values in the order of chain.COLUMNS, hash, previous hash]. A line counts only if the hash fits:
-one changed digit would make a sound database look incomplete.
+"""The second copy of the trips, for the case that the database is damaged. Each trip is a JSON
+line: [values in the order of chain.COLUMNS, hash, previous hash]. The line is durable before the
+database has the trip. A line counts only if its hash fits, because one changed digit would make a
+sound database look incomplete.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from controller.system.regular_file import Files
 
 FILE = "trips.log"
 BYTES_MAX = 4 << 20  # some ten thousand trips; a larger file becomes .previous
-# types of the values; None: a whole number or null
+# types of the values; None: the value is a whole number or null
 FORM = (int, None, int, int, str, None, str, str, str, str)
 INTEGERS = 1 << 63
 Entry = tuple[Sequence[Any], bytes, bytes]  # values, hash, previous hash
@@ -42,13 +43,15 @@ class TripLog:
         return found
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries newer than `newest`, and wait until they are durable. Raises OSError."""
+        """Write the entries that are newer than `newest`, and wait until they are durable. Raises
+        OSError.
+        """
         if not entries:
             return
         files, flags = self._files, os.O_WRONLY | os.O_CREAT | os.O_APPEND
         is_new = not os.path.exists(self.path)
         with durable.opened(self.path, flags, 0o644, files) as descriptor:
-            # The first line end ends a line that a power cut has torn.
+            # The first line end closes a line that a power cut has torn.
             durable.write(descriptor, b"\n" + b"".join([_line(*each) for each in entries]), files)
             files.fsync(descriptor)
             is_large = files.lseek(descriptor, 0, os.SEEK_END) > BYTES_MAX

@@ -1,11 +1,12 @@
 """The two copies of the stored record on the disk: latches, reset tokens, ARMED and CLEAN, commands
-of operators. Each has its own CRC and is replaced as a whole, the second only when the first is
-durable. So at any instant one whole copy is there, of the old record or the new one.
+of operators. Each copy has its own CRC and is replaced as a whole, the second copy only when the
+first is durable. So at any instant one whole copy exists, of the old record or of the new one.
 
-Order of the caller: a latch takes effect first and is saved then; a reset (its token as spent) is
-saved first. If it is refused meanwhile, a record with all latches follows at once. ARMED is saved
-before the first contactor closes, CLEAN after a healthy stop. So a power cut leaves more latches
-than before, never fewer. The loop must never wait for a disk: keeper.Keeper saves.
+The caller keeps this order. A latch takes effect first and is saved then. A reset is saved first,
+with its token as spent. If the reset is refused meanwhile, a record with all latches follows at
+once. ARMED is saved before the first contactor closes, CLEAN after a healthy stop. So a power cut
+leaves more latches than before, never fewer. The loop must never wait for a disk: keeper.Keeper
+saves.
 """
 
 import contextlib
@@ -38,7 +39,8 @@ HOLD_S, HOLD_PAUSE_S = 5, 0.1
 # A file of this name in the run directory: the run could not save its store.
 FAILED_NAME = "store.failed"
 CLEAN, ARMED, UNREADABLE, MISSING = "clean", "armed", "unreadable", "missing"
-# A newer release has written it, so this one neither starts with it nor saves over its latches.
+# A newer release has written the store. So this release neither starts with the store nor saves
+# over its latches.
 NEWER = "of a newer release"
 NEWER_WORDS = (
     "a newer release has written the store: this one leaves it as it is; go on with the newer "
@@ -48,7 +50,7 @@ Copy = tuple[int, Record]  # generation, content
 
 
 class Loaded(NamedTuple):
-    """`state`: CLEAN to NEWER; `lines` to report; `salt`: where the count of trips may begin."""
+    """`state`: CLEAN to NEWER; `lines` to report; `salt`: the count of trips may begin there."""
 
     state: str
     record: Record | None
@@ -98,12 +100,13 @@ class Store:
         return Loaded(CLEAN if is_clean else ARMED, record, self._generation, lines)
 
     def save(self, record: Record) -> None:
-        """Make a record durable in both copies. StoreError: the store holds the old one or this
-        one, if possible as the second copy alone. The next load then knows that one is missing.
+        """Make a record durable in both copies. After StoreError the store holds the old record or
+        this record, if possible only as the second copy. The next load then knows that a copy is
+        missing.
         """
         if self._is_newer:
             raise StoreError(f"{self.directory}: not saved: {NEWER_WORDS}")
-        self._generation += 1  # also after a failure, so that no two records share a number
+        self._generation += 1  # also if the save fails, so that no two records share a number
         content = encode(self._generation, record)
         try:
             for path in self.paths:
@@ -128,15 +131,18 @@ class Store:
 
 
 def _is_of_two(whole: list[Copy]) -> bool:
-    """True for two copies that no power cut leaves: different with one number, or two saves apart.
-    A failed save uses a number too: a power cut in the very next one then needs the key.
+    """True for two copies that no power cut can leave: they differ with the same number, or are two
+    saves apart. A failed save uses a number too, so after it a power cut in the very next save
+    looks the same, and the key is needed.
     """
     numbers = [generation for generation, _ in whole]
     return max(numbers) - min(numbers) > 1 or numbers[0] == numbers[-1] and whole[0] != whole[-1]
 
 
 def of_cabinet(loaded: Loaded, name: str) -> Loaded:
-    """`loaded`, UNREADABLE if another cabinet's: this one's latches lack. Without a name: new."""
+    """`loaded`, but UNREADABLE if the store is of another cabinet, because it lacks the latches of
+    this cabinet. A store without a name is that of a new cabinet.
+    """
     cabinets = loaded.record.cabinets if loaded.record else ()
     others = [each for each in cabinets if each != name]
     if not others:
@@ -145,7 +151,7 @@ def of_cabinet(loaded: Loaded, name: str) -> Loaded:
 
 
 def of_run(loaded: Loaded, run_directory: str) -> Loaded:
-    """`loaded`, UNREADABLE if the last run in this directory could not save a latch."""
+    """`loaded`, but UNREADABLE if the last run in this directory could not save a latch."""
     if not os.path.exists(os.path.join(run_directory, FAILED_NAME)):
         return loaded
     return _doubted(loaded, "the last run could not save the store")
@@ -161,11 +167,13 @@ def _pause() -> None:
 
 
 def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
-    """Become the only writer: a descriptor to keep open, None while another process is it. OSError.
+    """Become the only writer. Returns a descriptor to keep open; None: another process is the
+    writer. Raises OSError.
 
-    The keeper holds the lock too: one that outlives a killed controller still has records, and two
-    would use the same numbers. The file is empty, because a full disk takes it; it is not the
-    folder, which every reader could lock. pause(): wait a little.
+    The keeper holds the lock too. A keeper that outlives a killed controller still has records, and
+    two keepers would use the same numbers. The locked file is empty, because even a full disk takes
+    an empty file. The folder is not locked instead, because every reader could lock it. pause():
+    wait a little.
     """
     path = os.path.join(directory, LOCK_FILE)
     descriptor = regular_file.opened(path, os.O_RDONLY | os.O_CREAT, 0o600)
@@ -180,7 +188,9 @@ def hold(directory: str, pause: Callable[[], object] = _pause) -> int | None:
 
 
 def mark_failed(run_directory: str, is_failed: bool) -> bool:
-    """Create or remove the file FAILED_NAME. False if that fails too: the loop goes on."""
+    """Create or remove the file FAILED_NAME. Returns False if that fails; the loop goes on then
+    too.
+    """
     path = os.path.join(run_directory, FAILED_NAME)
     try:
         if is_failed:
@@ -193,7 +203,7 @@ def mark_failed(run_directory: str, is_failed: bool) -> bool:
 
 
 def _read_copy(path: str, files: Files) -> tuple[Copy | None, str | None]:
-    """(copy or None, line or None); (None, None) without the file."""
+    """(copy or None, line or None); (None, None): there is no file."""
     try:
         with durable.opened(path, os.O_RDONLY, files=files) as descriptor:
             content = files.read(descriptor, 2 * RECORD_BYTES_MAX)

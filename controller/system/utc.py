@@ -73,7 +73,7 @@ def elapsed_s(begin_s: Stamp, end_s: Stamp) -> Stamp:
 
     The one subtraction of times of the day. Both are stamps: of a file, of a plan's slot, of a
     scheduler's job, or the time for which a plan is made. An age counts from its begin by the
-    monotonic clock, and a span that a set clock makes longer may end nothing that is kept.
+    monotonic clock. Nothing that is kept may end because a set clock makes a span longer.
     """
     return end_s - begin_s
 

@@ -1,1 +1,1 @@
-"""The watch beside a scheduler: it tells the cabinet what the queue will do."""
+"""The watch beside a scheduler: it announces to the cabinet how the queue will change the load."""

@@ -25,8 +25,8 @@ from controller.watch.jobs import DAY_S, GATED, PENDING, RELEASED, RUNNING, Away
 from controller.watch.watcher import WORDS_MAX, Watcher, reply
 
 CODES = {"yes": DONE, "no": NOT_DONE}
-LINES_MAX = 20  # about errors of this program, each once
-# Of the parts of a group of pods with one name, a question is about those that wait.
+LINES_MAX = 20  # lines about errors of this program, each once
+# Jobs with one name are parts of a group of pods. A question is about the first part in this order.
 ORDER = {GATED: 0, PENDING: 1, RELEASED: 2, RUNNING: 3}
 
 
@@ -89,10 +89,10 @@ def main(argv: list[str] | None = None, program: str = "firebreak-watch") -> int
 
 
 def _asked_for_job(found: settings.Settings, cabinet: Cabinet, name: str) -> int:
-    """The answer for a job of the queue and what comes beside it.
+    """The answer for a job of the queue, together with the other loads that are coming.
 
-    What `run` has announced is not known here, so it counts. Without a past of its own this
-    command takes the age of a running job from the scheduler's stamps.
+    This command does not know which steps `run` has announced, so it counts them again. The age of
+    a running job comes from the scheduler's time stamps.
     """
     queue = found.opened().queue()
     jobs = sorted([job for job in queue if job.name == name], key=lambda job: ORDER[job.state])
@@ -121,7 +121,7 @@ def _gpus(found: settings.Settings) -> int:
 
 
 def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
-    """`run`; with [gate] only one on this host with the files of a folder."""
+    """`run`. With [gate], a lock allows only one process for this folder on this host."""
     with contextlib.ExitStack() as stack:
         if found.values["gate"]:
             try:
@@ -140,7 +140,7 @@ def _run_alone(found: settings.Settings, cabinet: Cabinet, folder: str) -> int:
 
 
 def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
-    """Turn after turn. Nothing but a signal ends it."""
+    """Make turns until a signal ends the process."""
     scheduler, values = found.opened(), found.values
     watcher = Watcher(cabinet, values["horizon_s"], now_s, say)
     gpus = found.telemetry(say)
@@ -164,7 +164,7 @@ def run(found: settings.Settings, cabinet: Cabinet, stop: Stop) -> int:
 
 
 def turned(scheduler: Scheduler, turns: Sequence[Callable[[list[Job]], None]]) -> str:
-    """Why this turn is not whole; "" if it is."""
+    """Make one turn. Returns why it is incomplete; "" if it is complete."""
     try:
         jobs = scheduler.queue()
     except Away as error:

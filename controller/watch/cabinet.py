@@ -1,4 +1,4 @@
-"""The HTTP door of the cabinet (controller/doors/http): step notices and questions."""
+"""Client of the cabinet's HTTP door (controller/doors/http): step notices and questions."""
 
 import http.client
 import json
@@ -15,14 +15,16 @@ Answer = dict[str, Any]
 
 
 class Cabinet:
-    """One connection for each request, so nothing is kept that could die."""
+    """Opens a connection for each request: one that is kept could die unnoticed."""
 
     def __init__(self, url: str, token: str, ca: str) -> None:
-        """token, ca: paths; both files are read anew each time, so they may be replaced."""
+        """token, ca: paths. Both files are read for each request, so they may be replaced."""
         self._url, self._token, self._ca = urllib.parse.urlsplit(url), token, ca
 
     def announce(self, power_W: int, ahead_s: float) -> Answer:
-        """The loop's answer to a step of the load; 0 W withdraws the step of that moment."""
+        """Announce a step of the load, and return the answer. 0 W withdraws the step of that
+        moment.
+        """
         asked = {"quantity": "step_W", "value_W": power_W, "valid_s": VALID_S}
         asked |= {"start_in_s": round(max(0.0, ahead_s), 3)}
         return self._post("hints", asked, "granted", (True, False))
@@ -34,7 +36,7 @@ class Cabinet:
         return self._post("ask", asked, "answer", ("yes", "no", "not known"))
 
     def _post(self, name: str, message: Answer, key: str, known: Collection[object]) -> Answer:
-        """The answer, whose key has a value of known. Raises Away."""
+        """The answer, in which `key` has one of the values in `known`. Raises Away."""
         token = secret_file.secret(self._token, "token", Away)
         try:
             status, body = self._exchanged(f"/api/v1/{name}", message, token)

@@ -1,10 +1,10 @@
 """Power and utilisation of GPUs now, by scrapes of dcgm-exporter or of a Prometheus that has them.
 
-The means between two scrapes come from the energy counters, where they are there and have not
-begun anew; else the power counts that each GPU reports. A counter that stands contradicts a power,
-so the exporter may repeat old values: the GPU is unknown. Beside a counter that creeps the reported
-power counts, which is the larger one. A GPU of several rows (MIG, shared by pods, seen by two
-exporters) counts once. A total without one of its parts is unknown, never less.
+The mean power between two scrapes comes from the energy counter of each GPU. Without a counter, or
+after it has begun again at 0, the power that the GPU reports counts. If a counter does not move
+while the GPU reports a power, the exporter may repeat old values: the GPU is unknown. If a counter
+rises far too slowly, the reported power counts. A GPU with several rows (MIG, shared by pods, seen
+by two exporters) counts once. If one GPU is unknown, so is the total.
 """
 
 import contextlib
@@ -23,21 +23,22 @@ POWER, UTIL = "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL"  # W, %
 ENERGY = "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION"  # mJ
 MOST = {POWER: 5000.0, UTIL: 100.0, ENERGY: 1e18}
 STALE_S, EARLY_S, WAIT_S, MJ_PER_J = 120.0, 30.0, 2, 1000
-CONTRADICTS = 10  # a power between two scrapes seldom exceeds its mean so far
+# If the reported power is so many times the mean by the counter, the counter is wrong (assumed).
+CONTRADICTS = 10
 _LABELS = r'\{(?P<labels>(?:[^"}]|"(?:[^"\\]|\\.)*+")*+)\}'
 _LINE = re.compile(rf"(?P<name>\w++){_LABELS}\s+(?P<value>\S++)(?:\s+(?P<ms>-?\d{{1,18}}))?\s*")
 _LABEL = re.compile(r'(\w++)="((?:[^"\\]|\\.)*+)"')
-Gpus = dict[str, dict[str, float]]  # by GPU: the highest value of each name
+Gpus = dict[str, dict[str, float]]  # {GPU: {name: highest value}}
 
 
 class Now(NamedTuple):
-    """All GPUs. power_W, util_percent: NaN: unknown, and why."""
+    """State of all GPUs at one moment."""
 
     at_s: float
     gpus: int
-    power_W: float
-    util_percent: float
-    why: str = ""
+    power_W: float  # NaN: unknown
+    util_percent: float  # NaN: unknown
+    why: str = ""  # reason of an unknown power
 
     def __str__(self) -> str:
         if self.why:
@@ -48,8 +49,9 @@ class Now(NamedTuple):
 
 
 def read(data: bytes, now_s: float, where: str = "") -> Gpus:
-    """The values of a scrape that are numbers, in range and not stale. where: of GPUs without a
-    host. SeriesError: it is cut or no text of Prometheus, so a GPU may be missing.
+    """The values of a scrape that are numbers, in range and not stale. where: address of the
+    scrape, in place of a host. SeriesError: the text is cut or not of Prometheus, so a GPU may be
+    missing.
     """
     found: Gpus = defaultdict(dict)
     for line in data.decode("utf-8", "replace").split("\n"):
@@ -70,16 +72,14 @@ def read(data: bytes, now_s: float, where: str = "") -> Gpus:
 
 
 class Cluster:
-    """The exporters of a cluster. gpus: how many there must be; 0: as many as there are."""
+    """The exporters of a cluster. gpus: number of GPUs that must answer; 0: any number."""
 
     def __init__(self, urls: Iterable[str], gpus: int) -> None:
         self._urls, self._gpus = tuple(urls), gpus
         self._energy: dict[str, tuple[float, float]] = {}  # mJ, when
 
     def now(self, now_s: float, uptime_s: float) -> Now:
-        """Scrape all exporters. uptime_s: of the monotonic clock, for the mean since the last
-        scrape.
-        """
+        """Scrape all exporters. uptime_s: monotonic clock, for the mean since the last scrape."""
         found: Gpus = {}
         try:
             for url in self._urls:
@@ -108,7 +108,7 @@ class Cluster:
         return Now(now_s, len(found), power_W, sum(utils) / len(utils), why)
 
     def _mean_W(self, gpu: str, values: dict[str, float], uptime_s: float) -> float:
-        """The mean since the counter was another one, else the power reported now."""
+        """The mean power since the last change of the counter, else the power reported now."""
         before_mJ, before_s = self._energy.get(gpu, (math.inf, 0.0))
         energy_mJ, mean_W = values.get(ENERGY, before_mJ), math.inf
         if energy_mJ != before_mJ:

@@ -1,12 +1,13 @@
 """Releases gated jobs, in the order of their submission, when the cabinet says yes.
 
-Two jobs must not share one margin. So each question is about the job and about what is coming:
-released jobs that have not begun, and jobs whose load the cabinet has not seen for long enough.
+Two jobs must not share one margin. So each question is about the job together with the coming
+loads. These are released jobs that have not begun, and jobs whose load the cabinet has not measured
+for long enough.
 
-No job waits silently for ever. After `wait_max_s` without a yes a job is reported (default: a "no"
-is known, and a person may overrule it) or released. While no answer is known for `dark_max_s`, jobs
-are released (default: a dead box must not stop the cluster) one at a time, each with its line.
-A job whose load is not understood is reported again and again, and never released.
+No job waits for ever without a message. A job that hears "no" for `wait_max_s` is reported, so that
+a person can overrule it (default), or released. If the cabinet gives no answer for `dark_max_s`,
+jobs are released one at a time, each with a line (default: a dead box must not stop the cluster). A
+job whose load is not understood is reported again and again, but never released.
 """
 
 from collections.abc import Collection, Iterable
@@ -22,7 +23,7 @@ YES, NO, AWAY = "yes", "no", "away"
 
 
 def coming_W(jobs: Iterable[Job], seen: Collection[Job]) -> int:
-    """W that the cabinet neither measures nor knows as a step. seen: the jobs of which it does."""
+    """W that the cabinet neither measures nor knows as a step. seen: jobs that it knows."""
     coming = [job for job in jobs if job.state in (RELEASED, RUNNING) and job not in seen]
     return sum([job.power_W for job in coming])
 
@@ -40,21 +41,21 @@ class Gate:
         uptime_s: Clock,
         announced: Collection[Job] = (),
     ) -> None:
-        """values: of watch.toml. now_s, uptime_s: the clock of the day, and the monotonic one.
-        announced: jobs whose start the cabinet has granted as a step, before each turn.
+        """values: of watch.toml. now_s: Unix time. uptime_s: monotonic clock. announced: jobs whose
+        start the cabinet has granted as a step; the caller updates it before each turn.
         """
         self._scheduler, self._cabinet, self._now_s, self._told = scheduler, cabinet, now_s, told
         self._uptime_s, self._first, self._announced = uptime_s, dict[str, float](), announced
-        self._begun_s: dict[Job, float] = {}  # running jobs: the first turn that has seen each
+        self._begun_s: dict[Job, float] = {}  # {running job: time of the first turn with it}
         self._values, self._rules = values, values["gate"]
         self._dark_since_s: float | None = None
         self._forced_s = float("-inf")
         self._said: dict[str, tuple[str, float]] = {}
-        self._failed: set[str] = set()  # could not be released: the last in the order
-        self._refused: list[Job] = []  # in this turn
+        self._failed: set[str] = set()  # jobs whose release failed: they come last
+        self._refused: list[Job] = []  # jobs that got a "no" in this turn
 
     def turn(self, jobs: Iterable[Job]) -> None:
-        """Ask for each gated job. Raises Away if the scheduler is."""
+        """Ask for each gated job. Raises Away if the scheduler does not answer."""
         jobs = list(jobs)
         gated = [job for job in jobs if job.state == GATED and self._is_asked_for(job)]
         gated.sort(key=lambda job: (job.name in self._failed, job.since_s, job.name))
@@ -74,8 +75,8 @@ class Gate:
     def _seen(self, jobs: list[Job]) -> set[Job]:
         """Jobs that the cabinet knows: announced, or seen to run for settle_s.
 
-        The monotonic clock measures it. By a clock that is set, or by the stamps of another
-        machine, a load that has just begun would look settled, and two jobs would share one margin.
+        The monotonic clock measures this time. By a clock that is set, or by time stamps of another
+        machine, a new load could look settled, and two jobs would share one margin.
         """
         uptime_s, settle_s = self._uptime_s(), self._rules["settle_s"]
         begun_s = {job: self._begun_s.get(job, uptime_s) for job in jobs if job.state == RUNNING}
@@ -84,11 +85,13 @@ class Gate:
         return {*settled, *self._announced}
 
     def _is_asked_for(self, job: Job) -> bool:
-        """Released days before its begin (`--begin`), a job would take the margin for as long."""
+        """False for a job with a late `--begin`: once released, it would take margin until then."""
         return job.start_s <= job.since_s or self._by_stamps_s(job) >= 0
 
     def _first_s(self, job: Job) -> float:
-        """Begin of its wait by the monotonic clock; before this process its stamps count."""
+        """Begin of the job's wait by the monotonic clock. The scheduler's time stamps give the part
+        before this process began.
+        """
         return self._first.get(job.name, self._uptime_s() - self._by_stamps_s(job))
 
     def _by_stamps_s(self, job: Job) -> float:
@@ -96,9 +99,9 @@ class Gate:
         return elapsed_s(asked_from_s, self._now_s())
 
     def _waited_s(self, job: Job) -> float:
-        """The shorter wait of both clocks: a clock of the day that is ahead releases no job."""
+        """The shorter wait of both clocks, so that a wall clock that is ahead releases no job."""
         both_s = self._by_stamps_s(job), self._uptime_s() - self._first_s(job)
-        return min(both_s) if job.since_s else 0  # unknown is not for ever
+        return min(both_s) if job.since_s else 0  # an unknown wait does not count as a long one
 
     def _release(self, job: Job, words: str) -> None:
         self._failed.add(job.name)
@@ -108,7 +111,7 @@ class Gate:
         self._scheduler.explain(job.name, words)
 
     def _answer(self, job: Job, before_W: int) -> tuple[str, str]:
-        """An answer with its words: NO where the load is not understood, AWAY without a cabinet."""
+        """The answer and its text. NO: also for a load that is not understood. AWAY: no answer."""
         power_W, length_s = job.power_W, job.length_s
         if job.unknown:
             return NO, f"no ({job.unknown}; only a person releases it)"
@@ -131,9 +134,9 @@ class Gate:
         return answer, words
 
     def _is_forced(self, job: Job, answer: str, words: str) -> bool:
-        """True if the file says that the job starts without a yes; at most one in settle_s.
+        """True if watch.toml lets the job start without a yes; at most one job in settle_s.
 
-        A line, and words for the job's user: when the answer changes, and each wait_max_s.
+        When the answer changes, and each wait_max_s, the log and the job's user get the reason.
         """
         uptime_s, rules, waited_s = self._uptime_s(), self._rules, self._waited_s(job)
         said, at_s = self._said.get(job.name, ("", 0.0))

@@ -1,20 +1,20 @@
 """Devices in the requests of Slurm: "gres:gpu:4", "gres/gpu:h100=4", "gpu:1g.5gb:7(IDX:0-6)".
 
-The same table tests this and `examples/job_submit.lua` (tests/controller/watch/gres.toml). A part
-that is not understood is a device whose number is not known, because a part that is left out makes
-the load smaller.
+The same table tests this module and `examples/job_submit.lua` (tests/controller/watch/gres.toml). A
+part that is not understood counts as a device of unknown number. Leaving it out would make the load
+too small.
 """
 
 import re
 
 from controller.watch.jobs import Device
 
-_HELD = re.compile(r"\([^)]*\)")  # which devices of its node a job has got
+_HELD = re.compile(r"\([^)]*\)")  # the devices of a node that a job has
 _OTHER = re.compile("(?:cpu|mem|node|billing|energy|vmem|pages|fs|bb|ic|license)(?:[:=/].*)?")
-# The number comes last. A kind may begin with a digit, and hold "-" and "." (AutoDetect=nvml).
+# The number comes last. A kind may begin with a digit and contain "-" and "." (AutoDetect=nvml).
 _PART = re.compile(r"(?P<what>.*?)(?:[:=](?P<pieces>\d{1,9}))?")
 _WHAT = re.compile(r"(?:gres[:/])?(?P<name>[A-Za-z][\w.-]*)(?:[:/](?P<kind>[\w.+-]+))?")
-_MIG = re.compile(r"\d+g\.\d+gb.*")  # a slice of a GPU, whose own kind is not said
+_MIG = re.compile(r"\d+g\.\d+gb.*")  # a slice of a GPU; it does not name the kind of GPU
 
 
 def devices(text: str) -> list[Device]:
@@ -25,7 +25,7 @@ def devices(text: str) -> list[Device]:
 
 
 def _device(part: str) -> Device | None:
-    """A part of a request; None: it is no device."""
+    """The device in a part of a request; None: the part is no device."""
     if _OTHER.fullmatch(part):
         return None
     match = _PART.fullmatch(part)

@@ -6,25 +6,27 @@ from typing import Any, NamedTuple, Protocol
 
 from controller.system.utc import elapsed_s
 
-STEPS_MAX = 4  # the controller knows so many of a source
-TOGETHER_S = 30  # starts and ends of one half minute are one step
-# State of a job: pending also while it is held by others; gated: held until the cabinet says yes;
-# released: its load is sure to come, and has not begun.
+STEPS_MAX = 4  # the controller keeps so many steps of a source
+TOGETHER_S = 30  # starts and ends within the same half minute are announced as one step
+# States of a job.
+# pending: waits, perhaps held by others
+# gated: held until the cabinet says yes
+# released: its load is sure to come, but has not begun
 PENDING, GATED, RELEASED, RUNNING = "pending", "gated", "released", "running"
 DAY_S = 86_400
-# Devices without a load, by their name or by the part before a "/". All others count.
+# Devices without a load, by their name or the part of it before "/". All other devices count.
 NO_LOAD = frozenset(
     "nic craynetwork bandwidth lustre tmpdisk tmpfs scratch nvme ssd rdma nvidia.com/hostdev fuse"
     " vpc.amazonaws.com devices.kubevirt.io smarter-devices/fuse squat.ai/fuse github.com/fuse"
     " openshift.io mellanox.com networking.gke.io".split()
 )
-# What reading a field of another program raises when the field has another form.
+# Reading a field of another program raises one of these if the field has an unknown form.
 NOT_UNDERSTOOD = ValueError, TypeError, LookupError, AttributeError, ArithmeticError
 NUMBER_MAX = (1 << 32) - 17  # above it Slurm's words for "not given" begin
 
 
 def given(found: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
-    """A field of another program; an empty one without it. TypeError: it is of another type."""
+    """A field from another program; an empty value if it is missing. TypeError: wrong type."""
     value = found.get(key)
     if value is not None and not isinstance(value, kind):
         raise TypeError(f"{key} is no {kind.__name__}")
@@ -32,8 +34,8 @@ def given(found: Mapping[str, Any], key: str, kind: type[Any]) -> Any:
 
 
 def whole(value: Any) -> int:
-    """A number of another program; 0: null. ValueError: negative, a fraction, or of another type,
-    which Python would take as another number.
+    """A number from another program; null counts as 0. ValueError: negative, a fraction, or another
+    type, such as true, which Python would take as 1.
     """
     if value is not None and (type(value) is not int or not 0 <= value <= NUMBER_MAX):
         raise ValueError(f"{value!r:.20} is no whole number")
@@ -41,21 +43,21 @@ def whole(value: Any) -> int:
 
 
 class Away(Exception):
-    """The scheduler or the cabinet gives no answer now; one line."""
+    """The scheduler or the cabinet gives no answer now. The text is one line."""
 
 
 class Job(NamedTuple):
-    """power_W: rise of the load while it runs. unknown: what of it is not understood; power_W is
-    then its largest plausible load, and only a person releases it. Unix times; start_s: expected,
-    of a running job its own, of a gated one not before, 0: unknown; since_s: when it was submitted.
-    """
+    """A job of a scheduler. Times are Unix times."""
 
     name: str
     state: str
-    power_W: int
+    power_W: int  # rise of the load while the job runs
+    # 0: unknown. Waiting job: expected start. Gated job: earliest start. Running job: its start.
     start_s: int
     length_s: int
-    since_s: int = 0
+    since_s: int = 0  # when it was submitted
+    # Text about all that is not understood. If there is one, power_W is the largest plausible load,
+    # and only a person releases the job.
     unknown: str = ""
 
 
@@ -73,19 +75,17 @@ class Scheduler(Protocol):
 
 
 class Device(NamedTuple):
-    """What a job requests beside CPUs. names: its entries of [gpu_W], the best one first. pieces:
-    None: not understood. is_typed: the request says which kind of GPU it is; None: no GPU.
-    """
+    """A device that a job requests, other than CPUs."""
 
     words: str
-    names: tuple[str, ...]
-    pieces: int | None
-    is_typed: bool | None = None
+    names: tuple[str, ...]  # entries of [gpu_W] that fit, the best one first
+    pieces: int | None  # None: not understood
+    is_typed: bool | None = None  # whether the request names the kind of GPU; None: no GPU
 
 
 class Table(NamedTuple):
-    """W above idle, of a node and of a device, by partition, label or kind; "*": every other one.
-    node_gpus: a node has at most so many GPUs; it counts where their number is not understood.
+    """W above idle of a node and of a device, by partition, label or kind; "*": all others.
+    node_gpus: highest number of GPUs of a node. It counts if the number is not understood.
     """
 
     node_W: Mapping[str, int]
@@ -93,8 +93,9 @@ class Table(NamedTuple):
     node_gpus: int = 16
 
     def load(self, nodes: int, devices: Iterable[Device], places: Sequence[str]) -> tuple[int, str]:
-        """(W, what is not understood) by both tables. Of several places, such as partitions, the
-        worst one counts. What has no entry counts as the largest one.
+        """(W, text about all that is not understood) by both tables. If there are several places,
+        such as partitions, the one with the largest load counts. A missing entry counts as the
+        largest one.
         """
         parts = [self._device(max(1, nodes), each, places) for each in devices]
         if nodes and self.node_W:
@@ -113,13 +114,13 @@ class Table(NamedTuple):
             return 0, ""
         if device.pieces is None:
             return most * _largest_W(self.gpu_W), f"the number of {device.words} is not understood"
-        if each_W is None:  # parts of a GPU are more than a node has GPUs
+        if each_W is None:  # a request for parts of GPUs may have more pieces than GPUs
             most_W = min(device.pieces, most) * _largest_W(self.gpu_W)
             return most_W, f"[gpu_W] has no entry for {device.words}"
         return device.pieces * each_W, ""
 
     def _each_W(self, device: Device, places: Sequence[str]) -> int | None:
-        """W of a device. A GPU of no stated kind may be the largest one."""
+        """W of a device; None: unknown. A GPU of unstated kind may be the largest one."""
         for name in device.names:
             if name in self.gpu_W:
                 return self.gpu_W[name]
@@ -133,7 +134,7 @@ class Table(NamedTuple):
 
 
 def total(parts: Sequence[tuple[int, str]]) -> tuple[int, str]:
-    """(W, what is not understood) of several loads."""
+    """(W, text about all that is not understood) of several loads."""
     words = dict.fromkeys([each for _, each in parts if each])
     return sum([power_W for power_W, _ in parts]), "; ".join(words)
 
@@ -143,15 +144,16 @@ def _largest_W(table: Mapping[str, int]) -> int:
 
 
 def _worst_W(table: Mapping[str, int], places: Sequence[str], other_W: int | None) -> int | None:
-    """The largest W of some places; None if one of them has no entry, or there is none."""
+    """The largest W of these places; None if a place has no entry, or if there is no place."""
     found = [table.get(each, other_W) for each in places]
     known = [each for each in found if each is not None]
     return max(known) if known and len(known) == len(found) else None
 
 
 def edge(job: Job) -> tuple[int, int]:
-    """(Unix time, W) of the start of a job that waits, or of the end of one that runs. W is 0 if no
-    start is known, or no power: the largest plausible load of a job is not what its end takes away.
+    """(Unix time, W) of the start of a waiting job, or of the end of a running job. W is 0 if the
+    start or the power is unknown: the end of a job may take away less than its largest plausible
+    load.
     """
     if not job.power_W or not job.start_s or job.state == GATED:
         return 0, 0
@@ -161,7 +163,7 @@ def edge(job: Job) -> tuple[int, int]:
 
 
 def slot_s(at_s: int) -> int:
-    """The moment at which a start or an end is announced, together with others."""
+    """The moment for which a start or an end is announced: the end of its half minute."""
     return -(-at_s // TOGETHER_S) * TOGETHER_S
 
 

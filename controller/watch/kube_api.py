@@ -1,7 +1,7 @@
 """Calls of the Kubernetes API: list, watch and patch of pods.
 
-The bytes come from a network, so every answer has a bound of size and time. The token is read anew
-for each connection, because the kubelet replaces it every hour. A redirect is an error.
+The bytes come from a network, so every answer has a bound of size and time. The token is read for
+each connection, because the kubelet replaces it every hour. A redirect is an error.
 """
 
 import contextlib
@@ -17,9 +17,9 @@ from controller.watch.jobs import Away
 
 # A pod has at most 1.5 MiB (etcd), so no page of pods is too large.
 PAGE, PIECE_BYTES, LINE_BYTES_MAX, ANSWER_BYTES_MAX = 20, 1 << 16, 2 << 20, 32 << 20
-WATCH_S, ANSWER_S = 60, 15  # a connection that died without a word is noticed after both
+WATCH_S, ANSWER_S = 60, 15  # a dead connection is noticed after the sum of both
 GONE = 410
-# Pods that have ended leave a watch of this selection as DELETED.
+# With this selection, a watch reports a pod that has ended as DELETED.
 ALIVE = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
 KINDS = ("ADDED", "MODIFIED", "DELETED", "BOOKMARK")
 NEEDED = {
@@ -31,7 +31,7 @@ Object = dict[str, Any]
 
 
 class KubeError(Away):
-    """A call failed. code: of the answer, 0 without one."""
+    """A call failed. code: status of the answer, 0 without an answer."""
 
     def __init__(self, line: str, code: int = 0) -> None:
         super().__init__(line)
@@ -42,7 +42,7 @@ class Api:
     """Opens a connection for each call, so that threads may share it."""
 
     def __init__(self, url: str, token: str, ca: str, namespace: str) -> None:
-        """token, ca: paths; namespace: of the pods, "": all."""
+        """token, ca: paths. namespace: that of the pods; "": all namespaces."""
         self._url, self._token, self._ca = urlsplit(url), token, ca
         self._root = f"{self._url.path.rstrip('/')}/api/v1/"
         self._pods = (
@@ -50,7 +50,7 @@ class Api:
         )
 
     def listed(self) -> Iterator[tuple[str, list[Object]]]:
-        """(version, pods) of each page of a list of the pods that have not ended."""
+        """(version, pods) of each page of the list of pods that have not ended."""
         asked = {**ALIVE, "limit": str(PAGE)}
         while True:
             page = self._answer("GET", self._pods + urlencode(asked), "list")
@@ -63,8 +63,8 @@ class Api:
             asked["continue"] = str(more)
 
     def watched(self, version: str) -> Iterator[tuple[str, Object]]:
-        """(one of KINDS, pod) after a version, until the server ends the watch. KubeError of code
-        GONE: the server knows the version no more.
+        """(one of KINDS, pod) of each change after a version, until the server ends the watch. A
+        KubeError with code GONE means that the server no longer knows the version.
         """
         asked = {**ALIVE, "watch": "true", "allowWatchBookmarks": "true"}
         asked |= {"resourceVersion": version, "timeoutSeconds": str(WATCH_S)}
@@ -98,7 +98,7 @@ class Api:
     def _opened(
         self, method: str, path: str, verb: str, silent_s: float, body: str | None = None
     ) -> Iterator[http.client.HTTPResponse]:
-        """The answer, of code 200. Every error of the network is a KubeError."""
+        """The answer, with status 200. Every error of the network becomes a KubeError."""
         headers = {"Accept": "application/json", "Content-Type": "application/json-patch+json"}
         if self._token:
             token = secret_file.secret(self._token, "token", KubeError, is_mounted=True)
@@ -121,7 +121,7 @@ class Api:
             raise KubeError(f"{verb}: {self._url.netloc}: {why}") from None
 
     def _link(self, silent_s: float) -> http.client.HTTPConnection:
-        try:  # the form allows http for the own machine only
+        try:  # the form of the url allows http only to this machine
             return deadline.connection(self._url, silent_s, self._ca)
         except OSError as error:
             raise KubeError(f"{self._ca}: no certificates in PEM: {error.strerror}") from None

@@ -1,8 +1,9 @@
 """Kubernetes as a Scheduler: pods of one group are one job, and GATE holds a pod until a yes.
 
-Kubernetes knows no time at which a pod will start. So a start is announced for start_s after its
-pods got their node or lost their gate, and none for pods that wait for a node. An end is announced
-where Kubernetes knows the latest one: of a pod with activeDeadlineSeconds, or in deletion.
+Kubernetes does not know when a pod will start. So a start is announced for start_s after its pods
+got their node or lost their gate. No start is announced for pods that wait for a node. An end is
+announced only if Kubernetes knows the latest one: for a pod with activeDeadlineSeconds, or in
+deletion.
 """
 
 import os
@@ -20,14 +21,15 @@ from controller.watch.kube_api import Api, KubeError
 from controller.watch.pods import GATE, Pod, Pods
 
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/"
-URL = re.compile(rf"{settings.URL.pattern}[A-Za-z0-9._~/-]*")  # a gateway of clusters has a path
+URL = re.compile(rf"{settings.URL.pattern}[A-Za-z0-9._~/-]*")  # the url of a gateway has a path
 UNLIMITED_S = 365 * j.DAY_S
-COMPLETE_S = 10  # a job makes its pods one after the other, and all are one question
-CHANGED = (404, 409, 422)  # the pod has ended, is another one, or has lost its gate
+# A job makes its pods one after the other. The gate asks once about all of them, so long later.
+COMPLETE_S = 10
+CHANGED = (404, 409, 422)  # the pod has ended, has been replaced, or has lost its gate
 
 
 def form(folder: str) -> Form:
-    """The keys of [kubernetes]; by default those of a pod of the cluster."""
+    """The keys of [kubernetes]. The defaults fit a watch that runs in a pod of the cluster."""
     file = passing(lambda value: is_text(value) and os.path.isabs(value), "an absolute path")
     names = passing(lambda value: is_list(value, is_text) and value, "a list of names")
     return {
@@ -48,7 +50,7 @@ def form(folder: str) -> Form:
 
 
 def opened(values: dict[str, Any], watts: Table) -> "Kubernetes":
-    """The pods of a cluster."""
+    """The scheduler of a cluster."""
     is_proxy = values["url"].startswith("http:")
     token, ca = [values[key] * (not is_proxy) for key in ("token", "ca")]
     api = Api(values["url"], token, ca, values["namespace"])
@@ -60,8 +62,8 @@ class Kubernetes:
 
     def __init__(self, api: Api, pods: Pods, start_s: int) -> None:
         self._api, self._pods, self._start_s = api, pods, start_s
-        self._released: dict[str, int] = {}  # by uid of a pod: when
-        self._gated: dict[str, list[Pod]] = {}  # by group: what a question is about
+        self._released: dict[str, int] = {}  # {uid of a pod: Unix time of its release}
+        self._gated: dict[str, list[Pod]] = {}  # {group: the pods that a question is about}
         self._thread = threading.Thread(target=pods.run, name="pods", daemon=True)
 
     def queue(self) -> list[Job]:
@@ -77,9 +79,9 @@ class Kubernetes:
         return [_job(*when, each, now_s) for when, each in found.items()]
 
     def release(self, name: str) -> None:
-        """Remove GATE of the pods of a group, and no other gate. Raises Away.
+        """Remove GATE, and no other gate, from the pods of a group. Raises Away.
 
-        Pods that came after the queue was read keep it, because no question was about them.
+        Pods that came after the queue was read keep GATE, because no question was about them.
         """
         for pod in self._gated.get(name, []):
             if pod.uid not in self._released:
@@ -91,12 +93,12 @@ class Kubernetes:
                         raise
 
     def explain(self, name: str, words: str) -> None:
-        """Nothing: the watch writes nothing to Kubernetes but the removal of GATE."""
+        """Do nothing: the removal of GATE is the only change that the watch makes in Kubernetes."""
 
     def _when(self, pod: Pod) -> tuple[str, int, int]:
-        """State, start and length; UNLIMITED_S: without a known end."""
+        """State, start and length. Without a known end the length is UNLIMITED_S."""
         released_s, length_s = self._released.get(pod.uid, 0), pod.length_s or UNLIMITED_S
-        if pod.is_odd and not pod.has_gate:  # it may begin at any time
+        if pod.is_odd and not pod.has_gate:  # its load may begin at any time
             return j.RELEASED, 0, length_s
         if pod.is_running:
             begun_s = pod.began_s or pod.created_s
@@ -105,7 +107,7 @@ class Kubernetes:
             return j.PENDING, 0, length_s
         if pod.has_gate and not released_s:
             return j.GATED, 0, 0
-        if start_s := pod.bound_s or released_s:  # from then on its load is sure to come
+        if start_s := pod.bound_s or released_s:  # after this time its load is sure to come
             return j.RELEASED, start_s + self._start_s, length_s
         return j.PENDING, 0, length_s
 
@@ -126,7 +128,7 @@ def _job(group: str, state: str, start_s: int, length_s: int, pods: list[Pod], n
 
 
 def _ungated(pod: Pod) -> list[dict[str, Any]]:
-    """The pod must be the same one still, and GATE its first gate, which is its only one."""
+    """A patch that fails if the pod has been replaced, or if GATE is not its first gate."""
     gate = "/spec/schedulingGates/0"
     return [
         {"op": "test", "path": "/metadata/uid", "value": pod.uid},

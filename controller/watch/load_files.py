@@ -1,9 +1,9 @@
-"""Two series of the load for the planner of the box: what was measured, and what is expected.
+"""Two files with the load for the planner of the box: the measured load and the expected load.
 
 load.csv: the load of each quarter of an hour of the last days, as the GPUs report it.
-forecast.csv: the load of the next four hours: that of the day before with its difference to now
-(planner/forecast.py), and the announced starts and ends of jobs. The planner takes a series of a
-whole day as a sure plan of jobs; four hours stay a forecast.
+forecast.csv: the load of the next four hours. It repeats the day before with the present difference
+(planner/forecast.py), and adds the announced starts and ends of jobs. The file has only four hours,
+because the planner takes a series of a whole day as a certain plan of jobs.
 """
 
 import math
@@ -23,7 +23,7 @@ from controller.watch.dcgm import Now
 from controller.watch.jobs import Job, edge
 
 KEPT, AHEAD, RECENT = 8 * 96, 16, 4  # quarters of an hour
-GAP_S = 120.0  # two scrapes farther apart leave a hole
+GAP_S = 120.0  # the time between two scrapes counts as unknown if it is longer
 OWN = Feed("load.csv", "load", "csv", 0.0, UTC, "", {"column": "", "unit": ""})
 MEASURED, EXPECTED, HEADER = "load.csv", "forecast.csv", "begin_utc,load_W\n"
 
@@ -32,7 +32,7 @@ class Files:
     """The two files in a folder. The load is base_W + factor x power of the GPUs."""
 
     def __init__(self, folder: str, base_W: float, factor: float) -> None:
-        """SeriesError: load.csv there is not a series of a load."""
+        """SeriesError: load.csv in the folder is not a series of a load."""
         self._folder, self._base_W, self._factor = folder, base_W, factor
         self._quarter, self._uptime_s, self._sum_J, self._known_s = 0, 0.0, 0.0, 0.0
         self._past_W, self._written = dict[int, float](), dict[str, str]()
@@ -41,15 +41,16 @@ class Files:
             self._past_W = {int(at // QUARTER_S): W for at, W in zip(past.utc_s, past.values)}
 
     def add(self, now: Now, jobs: Iterable[Job], uptime_s: float) -> None:
-        """A scrape counts from the one before it on, by the monotonic clock. Write what has
-        changed. Raises OSError: the next scrape writes it again.
+        """Take in a scrape and write the files that have changed. The scrape counts for the time
+        since the scrape before, by the monotonic clock. After an OSError the next scrape writes
+        again.
         """
         quarter, step_s = int(now.at_s // QUARTER_S), uptime_s - self._uptime_s
         self._uptime_s = uptime_s
         if quarter != self._quarter:
             self._end(quarter)
         load_W = self._base_W + self._factor * now.power_W
-        if load_W <= POWER.high and 0 < step_s <= GAP_S:  # not of NaN
+        if load_W <= POWER.high and 0 < step_s <= GAP_S:  # false if load_W is NaN
             self._sum_J += load_W * step_s
             self._known_s += step_s
         past_W = [self._past_W.get(at, math.nan) for at in range(quarter - KEPT, quarter)]
@@ -58,11 +59,11 @@ class Files:
         self._put(EXPECTED, enumerate(ahead_W, quarter))
 
     def _end(self, quarter: int) -> None:
-        """The quarter before is over; it counts if it was known for long enough."""
+        """End the present quarter. It counts if its load was known for long enough."""
         if self._known_s >= KNOWN_PART * QUARTER_S:
             self._past_W.pop(self._quarter, None)
             self._past_W[self._quarter] = self._sum_J / self._known_s
-            # what was measured first gives way: the clock may be ahead by days
+            # Drop the value that was measured first: by date it may not be the oldest.
             while len(self._past_W) > KEPT:
                 del self._past_W[next(iter(self._past_W))]
         self._quarter, self._sum_J, self._known_s = quarter, 0.0, 0.0
@@ -76,14 +77,14 @@ class Files:
 
 
 def expected(past_W: list[float], first_s: float, jobs: Iterable[Job], now_s: float) -> list[float]:
-    """Quarters from first_s on; none while the load of the last hour is unknown."""
+    """Expected load of the quarters from first_s on; empty if that of the last hour is unknown."""
     begin = next((at for at, each in enumerate(past_W) if each == each), len(past_W))
     if not any([each == each for each in past_W[-RECENT:]]):
         return []
-    before = before_of(None)  # a cluster runs by no local time
+    before = before_of(None)  # by UTC: a cluster does not follow local time
     ahead_W = forecast.load(filled(past_W, before)[begin:], before, AHEAD)
     for job in jobs:
-        at_s, power_W = edge(job)  # a start that is late is now, and an end too
+        at_s, power_W = edge(job)  # a start or an end that is late counts as now
         for step_s, step_W in {(at_s, power_W), (job.start_s + job.length_s, -abs(power_W))}:
             for at in range(AHEAD) if power_W else ():
                 late_s = max(0.0, elapsed_s(now_s, step_s))

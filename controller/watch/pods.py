@@ -5,8 +5,8 @@
               any other error -> a growing pause -> watch from the last version ...
               a minute of errors, as of an event that is not understood -> list ...
 
-A thread does this. Of each pod only the words stay that a job needs, so 5 000 pods take 3 MB. Pods
-are unknown, not none, before the first list and when nothing was heard for STALE_S.
+A thread does this. It keeps only the fields that a job needs, so 5 000 pods take 3 MB. Before the
+first list, and after STALE_S without news, the pods are unknown, which is not none.
 """
 
 import re
@@ -30,37 +30,34 @@ GROUP_LABELS = (
     "batch.kubernetes.io/job-name",
     "job-name",
 )
-# Of a phase: is it the load of the pod already? None: it is over.
+# {phase: whether the load of the pod has begun}; None: the pod has ended.
 PHASES = {"Pending": False, "Running": True, "Unknown": True, "Succeeded": None, "Failed": None}
 PODS_MAX = 20_000
 STALE_S, PAUSE_S, PAUSE_S_MAX, LINES_MAX = 180, 1.0, 60.0, 20
 
 
 class Pod(NamedTuple):
-    """power_W, unknown: see Job. has_gate: GATE is its only gate. is_odd: it is not understood.
-    Times in s since 1970, 0: unknown; bound_s: got its node; began_s: the node took it; leaves_s:
-    the end of its deletion.
-    """
+    """A pod with a load. Times are in s since 1970; 0: unknown."""
 
     uid: str
     namespace: str
     name: str
     group: str
-    power_W: int
-    unknown: str
-    has_gate: bool = False
+    power_W: int  # see Job
+    unknown: str  # see Job
+    has_gate: bool = False  # GATE is its only gate
     is_running: bool = False
-    is_odd: bool = False
+    is_odd: bool = False  # its fields are not understood
     created_s: int = 0
-    bound_s: int = 0
-    began_s: int = 0
-    leaves_s: int = 0
+    bound_s: int = 0  # when it got its node
+    began_s: int = 0  # when the node accepted it
+    leaves_s: int = 0  # end of its deletion
     length_s: int = 0
 
 
 def pod_of(found: Object, resources: Collection[str], watts: Table) -> Pod | None:
-    """None: it has no GPU, no GATE and nothing unknown, or has ended. A pod that is not understood
-    has its largest plausible load.
+    """The pod in an object of the API. None: it has ended, or it has no GPU, no GATE and no unknown
+    device. A pod that is not understood has its largest plausible load.
     """
     about = found.get("metadata") or {}
     space, name = str(about.get("namespace", "?")), str(about.get("name", "?"))
@@ -98,7 +95,7 @@ def _understood(pod: Pod, found: Object, resources: Collection[str], watts: Tabl
 def _devices(
     spec: Object, resources: Collection[str], watts: Table, namespace: str
 ) -> list[Device]:
-    """All devices of a pod, which runs on one node."""
+    """All devices of a pod. A pod runs on one node."""
     names = *_kinds(spec, watts.gpu_W), namespace
     found = [
         Device(name, (*names, name), pieces, False)
@@ -108,21 +105,21 @@ def _devices(
     ]
     for each in given(spec, "resourceClaims", list):
         claim = each.get("resourceClaimTemplateName") or each.get("resourceClaimName")
-        claim = f"{namespace}/{claim}"  # each namespace may have another one of this name
+        claim = f"{namespace}/{claim}"  # claims in two namespaces may have the same name
         # A claim may be for any number of devices, unless [gpu_W] has W for the whole claim.
         found.append(Device(f"claim {claim}", (claim,), 1 if claim in watts.gpu_W else None))
     return found
 
 
 def _kinds(spec: Object, gpu_W: Mapping[str, int]) -> list[str]:
-    """Entries of [gpu_W] for the nodes on which a pod must run, the largest one first. Preferences
-    bind nothing.
+    """Entries of [gpu_W] for the nodes on which a pod must run, the largest one first. Preferred
+    nodes do not count, because the pod may run on others.
     """
     kinds = [each for each in given(spec, "nodeSelector", dict).values() if each in gpu_W]
     affinity = given(given(spec, "affinity", dict), "nodeAffinity", dict)
     required = given(affinity, "requiredDuringSchedulingIgnoredDuringExecution", dict)
     terms = [_allowed(each, gpu_W) for each in given(required, "nodeSelectorTerms", list)]
-    if all(terms):  # they are alternatives
+    if all(terms):  # the terms are alternatives
         kinds += [kind for term in terms for kind in term]
     return sorted(kinds, key=lambda kind: -gpu_W[kind])
 
@@ -134,8 +131,8 @@ def _allowed(term: Object, gpu_W: Mapping[str, int]) -> list[str]:
 
 
 def _counts(spec: Object) -> Counter[str]:
-    """Devices by resource. Init containers run before the others, one after the other, so the
-    largest moment counts. A sidecar (restartPolicy Always) goes on beside all that come after it.
+    """{resource: number of devices}. Init containers run before the others, one after the other, so
+    the largest moment counts. A sidecar (restartPolicy Always) runs beside all later containers.
     """
     beside, most = Counter[str](), Counter[str]()
     for each in given(spec, "initContainers", list):
@@ -151,7 +148,7 @@ def _counts(spec: Object) -> Counter[str]:
 
 
 def _asked(resources: Object) -> Counter[str]:
-    """The larger one of limit and request; all names with a "/" are devices."""
+    """The larger of limit and request, for each device. Every name with a "/" is a device."""
     limits, requests = [
         Counter({name: _pieces(text) for name, text in found.items() if "/" in name})
         for found in (given(resources, key, dict) for key in ("limits", "requests"))
@@ -160,7 +157,7 @@ def _asked(resources: Object) -> Counter[str]:
 
 
 def _pieces(text: Any) -> int:
-    """A number of devices, as 8 or "1k". ValueError: it is no such number."""
+    """A number of devices, as 8 or "1k". ValueError: the text is no such number."""
     if not re.fullmatch("[0-9]{1,9}k?", str(text)):
         raise ValueError(f"{text!r:.20} devices")
     return int(str(text).replace("k", "000"))
@@ -180,7 +177,7 @@ def _bound_s(status: Object) -> int:
 
 
 class Pods:
-    """`run` is for a thread, `now` for any other."""
+    """Pods of a cluster. One thread calls `run`; any other thread may call `now`."""
 
     def __init__(self, api: Api, resources: Collection[str], watts: Table) -> None:
         self._api, self._resources, self._watts = api, resources, watts
@@ -189,7 +186,7 @@ class Pods:
         self._why = "no list has arrived yet"
 
     def now(self) -> list[Pod]:
-        """The pods, the oldest first. KubeError: they are unknown."""
+        """The pods, the oldest first. KubeError: the pods are unknown."""
         self._tried.wait(ANSWER_S)
         if clock.now_us() - self._heard_us > STALE_S * 1_000_000:
             raise KubeError(f"pods are unknown: {self._why}")
@@ -197,7 +194,7 @@ class Pods:
             return sorted(self._pods.values(), key=lambda pod: (pod.created_s, pod.uid))
 
     def run(self) -> None:
-        """List and watch, without an end."""
+        """List and watch for ever."""
         pause_s, pause, last = PAUSE_S, threading.Event(), Last("the watch begins again", LINES_MAX)
         while True:
             before_us = self._heard_us
@@ -238,7 +235,7 @@ class Pods:
         self._tried.set()
 
     def _keep(self, pods: dict[str, Pod], found: Object, kind: str = "") -> None:
-        """Take in a pod; kind: what a watch says of it. One of a list without a uid counts too."""
+        """Take in a pod. kind: event of a watch; "": list. A listed pod without a uid counts."""
         if kind == "BOOKMARK":
             return
         try:
@@ -246,7 +243,7 @@ class Pods:
         except NOT_UNDERSTOOD:
             uid = ""
         if not uid:
-            if kind:  # which pod has changed is not known
+            if kind:  # nothing shows which pod has changed
                 raise KubeError("an object of the API server is no pod: it has no uid")
             uid, found = f"object {len(pods)}", {}
         pods.pop(uid, None)

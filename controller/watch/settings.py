@@ -14,7 +14,7 @@ from controller.watch.jobs import Scheduler, Table
 
 FILE = "/etc/firebreak-watch/watch.toml"
 SCHEDULERS = ("slurm", "kubernetes")
-# The token goes over TLS, or does not leave this machine.
+# The token travels over TLS, or does not leave this machine.
 HOST, _LOCAL = r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])", r"(127\.0\.0\.1|\[::1\]|localhost)"
 PORT = r"(:([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]))?"
 URL = re.compile(f"(https://{HOST}|http://{_LOCAL}){PORT}/?")
@@ -24,9 +24,9 @@ CABINET: Form = {
     "token": text(what="File with a token whose source has the role cap. Nothing else may use it."),
     "ca": text("", "CA of the site. Without it the CAs of the system count."),
 }
-# Of a device 0 too: it takes no power.
+# A device may have 0 W: it takes no power.
 WATTS = {"node_W": integer(1, 10_000_000), "gpu_W": integer(0, 10_000_000)}
-SETTLE_S = 300  # the cabinet judges a question by the load of so long
+SETTLE_S = 300  # the cabinet answers a question by the load of the last 300 s
 GATE: Form = {
     "wait_max_s": integer(
         60, 30 * 86_400, 21_600, "A job that heard no for so long is a case for a person."
@@ -46,7 +46,7 @@ GATE: Form = {
     ),
 }
 FORM: Form = {
-    "horizon_s": integer(60, 3570, 900, "Look so far ahead."),  # the door takes an hour
+    "horizon_s": integer(60, 3570, 900, "Look so far ahead."),  # the door accepts up to an hour
     "every_s": integer(10, 600, 30, "Read the queue so often."),
     "cabinet": table(CABINET),
     "node_W": table(None, {}, 'W of a node above idle by partition; "*": every other one.'),
@@ -61,7 +61,7 @@ FORM: Form = {
 
 
 class Settings(NamedTuple):
-    """values: of FORM, files with their paths. scheduler: name and values of its own table."""
+    """values: as in FORM, with paths of files. scheduler: name and values of its own table."""
 
     values: dict[str, Any]
     watts: Table
@@ -80,7 +80,7 @@ class Settings(NamedTuple):
 
 
 def load(path: str) -> Settings:
-    """Raises ConfigError, one line."""
+    """The checked file. ConfigError: one line."""
     values = read(path, (), tables_of(path, "the tables of watch.toml"), FORM)
     own = [name for name in SCHEDULERS if values[name] is not None]
     if len(own) != 1:

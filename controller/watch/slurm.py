@@ -1,11 +1,11 @@
 """Slurm's queue by `squeue --json` (22.05 or newer).
 
-A start of a waiting job is Slurm's forecast by time limits; an array is one record, which stands
-for its next task. A job behind one without a time limit starts in a year, beyond every horizon. The
-start of a held job is its --begin, or 0.
+The start of a waiting job is Slurm's forecast, made from time limits. An array is one record: that
+of its next task. If a job waits for one without a time limit, Slurm forecasts a start in a year,
+which is beyond every horizon. The start of a held job is its --begin, or 0.
 
-A record that is not understood costs its job alone: it counts with its largest plausible load, and
-is named. What is left out would make the load smaller, and the gate would open too early.
+A record that is not understood affects only its own job: the job is named, and counts with its
+largest plausible load. Without it the load would look smaller, and the gate would open too early.
 """
 
 import math
@@ -33,29 +33,31 @@ from controller.watch.jobs import (
     whole,
 )
 
-BYTES_MAX = 256 << 20  # 50 000 jobs; they take three times as much, so the unit allows 1 GB
-WHOLE = {"SLURM_BITSTR_LEN": "0"}  # else long lists of tasks are cut
-MARK = "firebreak"  # begins the AdminComment of a job that waits for the cabinet
-# The load of these jobs is sure to come: their nodes boot, or they may go on at any time.
+# 50 000 jobs. In memory they take three times as much, so the systemd unit allows 1 GB.
+BYTES_MAX = 256 << 20
+WHOLE = {"SLURM_BITSTR_LEN": "0"}  # without it, squeue cuts long lists of tasks
+MARK = "firebreak"  # the AdminComment of a job that waits for the cabinet begins with it
+# The load of jobs in these states is sure to come: their nodes boot, or they may resume at any
+# time.
 SURE = frozenset(("CONFIGURING", "POWER_UP_NODE", "SUSPENDED", "STOPPED"))
 OVER = frozenset(
     "COMPLETING COMPLETED CANCELLED FAILED TIMEOUT NODE_FAIL PREEMPTED BOOT_FAIL DEADLINE"
     " OUT_OF_MEMORY STAGE_OUT REVOKED LAUNCH_FAILED RECONFIG_FAIL".split()
 )
-# What is read of a record: the rest of 5 kB is let go at once.
+# Fields that are kept: the reader drops the rest of a record's 5 kB at once.
 KEYS = frozenset(
     "job_id job_state admin_comment priority dependency node_count max_nodes tasks partition"
     " gres_detail tres_per_job tres_per_node tres_per_task tres_per_socket start_time time_limit"
     " submit_time array_task_string array_max_tasks state_reason tasks_per_node shared exclusive"
     " het_job_id".split()
 )
-TASKS_MAX = 1001  # of an array, by default (MaxArraySize)
+TASKS_MAX = 1001  # tasks of an array: Slurm's default of MaxArraySize
 _TASKS = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
 Record = dict[str, Any]
 
 
 def form(folder: str) -> Form:
-    """The keys of [slurm]. wait_s: squeue itself waits 9 s for a slurmctld that is gone."""
+    """The keys of [slurm]. wait_s: squeue itself waits 9 s for a slurmctld that does not answer."""
     return {"wait_s": integer(1, 60, 15, "Wait so long for squeue.")}
 
 
@@ -84,7 +86,7 @@ class Slurm:
 
     def explain(self, name: str, words: str) -> None:
         """Show the user of a gated job why it waits. Raises Away."""
-        if name.isdecimal():  # else the job has no id
+        if name.isdecimal():  # another name is that of a record without an id
             self._done("scontrol", "update", f"JobId={name}", f"AdminComment={MARK}: {words}")
 
     def _done(self, *command: str) -> bytes:
@@ -123,14 +125,14 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
     records = [each if isinstance(each, dict) else {} for each in queue["jobs"]]
     begins = [_begin(each) for each in records]
     nodes_most = max([nodes for _, nodes, _ in begins], default=0)
-    found = defaultdict[int, list[Job]](list)  # by the id of a heterogeneous job
+    found = defaultdict[int, list[Job]](list)  # {id of a heterogeneous job: its components}
     for number_in_queue, (each, (state, nodes, het)) in enumerate(zip(records, begins), 1):
         jobs = found[het or -number_in_queue]
         try:
             if state:
                 jobs.append(_job(each, state, nodes, watts))
         except NOT_UNDERSTOOD as error:
-            if not nodes_most:  # no record is understood: another form of output
+            if not nodes_most:  # no record is understood: the output has another form
                 raise
             name = str(each.get("job_id") or f"record {number_in_queue}")
             jobs.append(_odd(each, name, state, watts.largest(nodes or nodes_most), error))
@@ -138,8 +140,8 @@ def jobs_of(queue: Record, watts: Table) -> list[Job]:
 
 
 def _as_one(leader: int, parts: list[Job]) -> list[Job]:
-    """The components of a heterogeneous job start together, and the release of the leader lets all
-    of them go. So they are one question, with the sum of their loads.
+    """The components of a heterogeneous job as one job with the sum of their loads: they start
+    together, and the release of the leader releases all of them.
     """
     states = [each.state for each in parts]
     state = GATED if GATED in states else RELEASED
@@ -151,8 +153,8 @@ def _as_one(leader: int, parts: list[Job]) -> list[Job]:
 
 
 def _begin(each: Record) -> tuple[str, int, int]:
-    """(state, number of nodes, id of the leader if it is heterogeneous) of a job; RELEASED and 0:
-    not understood.
+    """(state, number of nodes, id of the leader of a heterogeneous job or 0). A record that is not
+    understood has 0 nodes.
     """
     state, het = RELEASED, 0
     try:
@@ -167,10 +169,10 @@ def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
     if not nodes:
         raise ValueError("job_state or node_count")
     name, start_s = number(each["job_id"]), number(each["start_time"])
-    if not name or state == RUNNING and not start_s:  # else it would have begun in 1970
+    if not name or state == RUNNING and not start_s:  # a start of 0 would be the year 1970
         raise ValueError("job_id or start_time")
     places = [*filter(None, given(each, "partition", str).split(","))]
-    # --exclusive, or a partition of whole nodes. A job that runs states what it holds.
+    # --exclusive, or a partition of whole nodes. The record of a running job lists its devices.
     is_whole = state != RUNNING and {"NONE", "TRUE"} & {
         *_words(each.get("shared")),
         *_words(each.get("exclusive")),
@@ -183,15 +185,15 @@ def _job(each: Record, state: str, nodes: int, watts: Table) -> Job:
 
 
 def _odd(each: Record, name: str, state: str, largest_W: int, error: Exception) -> Job:
-    """The job of a record that is not understood. One that runs may have begun just now."""
+    """The job of a record that is not understood. A running one may have begun just now."""
     unknown = f"its record is not understood: {type(error).__name__} {error}"[:100]
     power_W = largest_W * (TASKS_MAX if each.get("array_task_string") else 1)
     return Job(name, RELEASED if state == RUNNING else state, power_W, 0, 365 * DAY_S, 0, unknown)
 
 
 def _devices(each: Record, nodes: int, least: int) -> list[Device]:
-    """What a job holds; of names that it does not hold, the largest request of all fields. least:
-    GPUs of a job that gets all of its nodes, whatever it requests.
+    """Devices that a job holds. For a name that it does not hold, the largest request in any field.
+    least: GPUs of a job that gets whole nodes, even if it requests fewer.
     """
     tasks = max(nodes * (number(each.get("tasks_per_node")) or 1), number(each.get("tasks")))
     found = _by_name("gpu" if least else "", least)
@@ -204,7 +206,7 @@ def _devices(each: Record, nodes: int, least: int) -> list[Device]:
 
 
 def _by_name(text: str, times: int) -> dict[str, list[Device]]:
-    """Devices of a request, so many times; 0: how many times there are is not known."""
+    """{name: devices} of a request, their number multiplied by times; 0: the factor is unknown."""
     found = defaultdict[str, list[Device]](list)
     for device in gres.devices(text):
         pieces = device.pieces * times if times and device.pieces is not None else None
@@ -218,12 +220,12 @@ def _pieces(devices: list[Device]) -> float:
 
 
 def _words(value: Any) -> set[str]:
-    """The words of a field, which has one of them or a list."""
+    """The words of a field. The field has one word or a list."""
     return {each.upper() for each in ([value] if isinstance(value, str) else value or ())}
 
 
 def _state(each: Record) -> str:
-    """State of a job; "" if it is over, or waits for something besides the cabinet."""
+    """State of a job; "" if it has ended."""
     states = _words(each["job_state"])
     if states & OVER and "PENDING" not in states:
         return ""
@@ -241,7 +243,7 @@ def _state(each: Record) -> str:
 
 
 def _nodes(each: Record, state: str) -> int:
-    """The number of nodes; of a job that waits for a range of nodes its end."""
+    """The number of nodes. For a waiting job with a range of nodes, the largest number."""
     range_end = number(each.get("max_nodes")) if state != RUNNING else 0
     if not (nodes := number(each["node_count"])):
         raise ValueError
@@ -249,11 +251,12 @@ def _nodes(each: Record, state: str) -> int:
 
 
 def _tasks_at_once(each: Record, state: str) -> int:
-    """Tasks of a gated or released array that may start at once; 1: it is no array."""
+    """Tasks of a gated or released array that may start at once; 1 for a job that is no array."""
     text = given(each, "array_task_string", str)
     if not text or state not in (GATED, RELEASED):
         return 1
-    if each["state_reason"] == "JobArrayTaskLimit":  # the others run in place of those that end
+    # The next tasks start only when others end, so the load does not rise.
+    if each["state_reason"] == "JobArrayTaskLimit":
         return 0
     count, most = tasks_of(text), number(each["array_max_tasks"])
     if not (count or most):
@@ -262,7 +265,7 @@ def _tasks_at_once(each: Record, state: str) -> int:
 
 
 def tasks_of(text: str) -> int:
-    """Number of tasks in a list of an array, 0-3,7,10-20:2%4; 0: not known."""
+    """Number of tasks in the list of an array, as 0-3,7,10-20:2%4; 0: unknown."""
     count = 0
     for part in text.partition("%")[0].split(","):
         match = _TASKS.fullmatch(part)

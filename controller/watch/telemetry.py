@@ -28,7 +28,7 @@ FORM: Form = {
 
 
 class Telemetry:
-    """Call `turn` every 10 to 60 s, and `hear` with each queue that is known."""
+    """Call `turn` every 10 to 60 s, and `hear` with each reading of the queue."""
 
     def __init__(self, values: dict[str, Any], told: Callable[[str], object]) -> None:
         self._told, self._place = told, [values[key] for key in ("folder", "base_W", "factor")]
@@ -38,11 +38,11 @@ class Telemetry:
         self._files: Files | None = None
 
     def hear(self, jobs: Iterable[Job]) -> None:
-        """Jobs whose starts and ends belong to the forecast."""
+        """Keep these jobs: their starts and ends belong to the forecast."""
         self._jobs = jobs
 
     def turn(self, now_s: float, uptime_s: float) -> None:
-        """One scrape; a line when the power becomes unknown, or known again."""
+        """Make one scrape. Log a line when the power becomes unknown or known again."""
         now = self._cluster.now(now_s, uptime_s)
         words, why = str(now), now.why
         try:
@@ -56,8 +56,8 @@ class Telemetry:
         self._said = why
 
     def _add(self, now: Now, uptime_s: float) -> str:
-        """Why the file was put aside, so that the next turn begins it anew; "": it takes the load.
-        Raises OSError.
+        """Add the load to the file. Returns why the file was put aside, so that the next turn
+        begins a new one; "" if the file was good. Raises OSError.
         """
         try:
             self._files = self._files or Files(*self._place)
@@ -69,7 +69,7 @@ class Telemetry:
         return ""
 
     def show(self, now_s: float) -> bool:
-        """One scrape in a line. True: the power is known."""
-        now = self._cluster.now(now_s, 0.0)  # none before it
+        """Make one scrape and print it in a line. True: the power is known."""
+        now = self._cluster.now(now_s, 0.0)  # there is no scrape before it
         self._told(str(now))
         return not now.why

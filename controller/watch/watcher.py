@@ -1,4 +1,4 @@
-"""Announces the steps of the load that a queue will cause, moves and withdraws them."""
+"""Announces the steps of the load that a queue will cause, and moves or withdraws them."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -17,13 +17,13 @@ Told = Callable[[str], object]
 
 
 def reply(answer: Answer) -> str:
-    """The answer to a question in words."""
+    """The answer to a question as text."""
     why = "; ".join([*map(_lack, answer.get("missing", [])), *map(str, answer.get("unknown", []))])
     return printable(f"{answer['answer']}{f' ({why})' if why else ''}"[:WORDS_MAX])
 
 
 def _lack(missing: Any) -> str:
-    """power: 483583 W are missing, R213 PCS discharge rating."""
+    """Text as "power: 483583 W are missing, R213 PCS discharge rating"."""
     if not isinstance(missing, dict):
         return str(missing)
     found = [f"{missing[key]} {key[8:]} are missing" for key in LACKS if key in missing]
@@ -33,8 +33,10 @@ def _lack(missing: Any) -> str:
 
 
 class Watcher:
-    """Call `turn` with each reading of the queue. sent: {Unix time: W} that the cabinet knows.
-    announced: jobs whose start is in a step that the cabinet has granted in this turn.
+    """Call `turn` with each reading of the queue.
+
+    sent: {Unix time: W} of the steps that the cabinet knows. announced: jobs whose start is part of
+    a step that the cabinet granted in this turn.
     """
 
     def __init__(self, cabinet: Cabinet, horizon_s: int, now_s: Clock, told: Told) -> None:
@@ -67,7 +69,7 @@ class Watcher:
             self.announced.update([job for job in coming if slot_s(job.start_s) == at_s])
 
     def withdraw(self) -> None:
-        """Withdraw all steps: the watch ends, and would move them no more."""
+        """Withdraw all steps, because the watch ends and can no longer move them."""
         with contextlib.suppress(Away):
             self.turn([])
 
@@ -82,7 +84,7 @@ class Watcher:
         self._named = set([*causes][:CAUSES_MAX])
 
     def _ask(self, jobs: list[Job]) -> None:
-        """Ask once for each job that will start within the horizon; the answer is a line."""
+        """Ask once about each job that will start within the horizon, and log the answer."""
         self._asked &= {job.name for job in jobs}
         for job in jobs:
             ahead_s = elapsed_s(self._now_s(), job.start_s)

@@ -1,1 +1,1 @@
-"""Modbus RTU framing and schedule, serial ports and CAN ports: bytes and time in, bytes out."""
+"""Modbus RTU frames and schedule, serial ports, CAN ports: they take bytes and time, give bytes."""

@@ -1,8 +1,10 @@
-"""A CAN bus that never blocks: bounded reading, error frames and interface loss as state.
+"""A CAN bus that never blocks. It reads a bounded number of frames, and shows error frames and the
+loss of the interface as a state.
 
-Of a python-can bus it uses only recv(0) and send without a time-out: `send_periodic` and `Notifier`
-start threads. Its filters stay off: recv(0) gives None when they drop the first waiting frame. The
-installer sets `restart-ms 100` (else a bus-off lasts for ever) and `txqueuelen 100`.
+It uses only recv(0) and send without a time-out of a python-can bus, because `send_periodic` and
+`Notifier` start threads. The filters of python-can stay off: with them recv(0) gives None when the
+first waiting frame is dropped. The installer sets `restart-ms 100`, without which a bus-off lasts
+for ever, and `txqueuelen 100`.
 """
 
 import errno
@@ -33,7 +35,7 @@ _REASONS = {
 
 
 class CanPortError(Exception):
-    """The bus cannot be opened; one line: interface, channel, reason. `number`: errno or None."""
+    """The bus cannot be opened. One line: interface, channel, reason. `number`: errno or None."""
 
     number: int | None = None
 
@@ -48,15 +50,16 @@ class Bus(Protocol):
         """Hand a frame to the interface."""
 
     def fileno(self) -> int:
-        """Descriptor to wait for. Some buses raise NotImplementedError or have no such method."""
+        """Descriptor to wait for. Some buses raise NotImplementedError or lack this method."""
 
     def shutdown(self) -> None:
-        """Give the interface back."""
+        """Close the interface."""
 
 
 class CanPort:
-    """One CAN bus. `ids`: accepted, None: all; others are foreign. `reopen()` gives a new bus
-    without blocking; None where the loop cannot. `full`: frames not taken; `losses`: of the bus.
+    """One CAN bus. `ids`: the ids that are accepted (None: all); other frames count as foreign.
+    `reopen()` returns a new bus without blocking; it is None if the loop cannot reopen the bus.
+    `full`: frames that the interface did not take; `losses`: how often the interface was lost.
     """
 
     def __init__(
@@ -70,18 +73,18 @@ class CanPort:
         self._retry = Retry()
 
     def accept(self, ids: Iterable[int]) -> None:
-        """Take only these ids from now on (29-bit ids with EXTENDED added)."""
+        """Accept only these ids from now on. A 29-bit id has EXTENDED added."""
         self._ids = frozenset(ids)
 
     def fileno(self) -> int:
-        """Descriptor to wait for, -1 when the interface has none (then call drain() each turn)."""
+        """Descriptor to wait for. -1 if the interface has none: then call drain() in each turn."""
         try:
             return self._bus.fileno()
         except (AttributeError, NotImplementedError):
             return -1
 
     def drain(self, limit: int = 64) -> list[tuple[int, bytes]]:
-        """Waiting frames, `limit` at most, (can_id, data). A failure only changes `state`."""
+        """Waiting frames as (can_id, data), at most `limit`. A failure only changes `state`."""
         frames: list[tuple[int, bytes]] = []
         recv = self._bus.recv
         try:
@@ -123,7 +126,7 @@ class CanPort:
             self.error = ""
 
     def send(self, can_id: int, data: bytes) -> bool:
-        """Hand one frame to the interface. False: queue full or interface gone; try again later."""
+        """Pass one frame to the interface. False if its queue is full or it is lost: try again."""
         plain, is_long = can_id & ~EXTENDED, can_id >= EXTENDED
         message = can.Message(arbitration_id=plain, is_extended_id=is_long, data=data)
         try:
@@ -140,7 +143,7 @@ class CanPort:
         return True
 
     def service(self, now_us: int) -> bool:
-        """Reopen a lost interface, with a longer pause after each failure. False while down."""
+        """Reopen a lost interface; the pause grows after each failure. False while it is down."""
         if self.state != DOWN:
             return True
         if self._reopen is None or now_us < self._retry.due_us:
@@ -157,7 +160,7 @@ class CanPort:
         return True
 
     def close(self) -> None:
-        """Give the interface back."""
+        """Close the interface."""
         self._bus.shutdown()
 
     def _lose(self, failure: Exception) -> None:
@@ -168,7 +171,7 @@ class CanPort:
 
 
 def _number(failure: Exception) -> int | None:
-    """Errno of a failure. The "Transmit buffer full" of python-can has none and means ENOBUFS."""
+    """Errno of a failure. "Transmit buffer full" of python-can has no errno and means ENOBUFS."""
     if "buffer full" in str(failure):
         return errno.ENOBUFS
     return getattr(failure, "error_code", None) or getattr(failure, "errno", None)
@@ -182,9 +185,11 @@ def _reason(failure: Exception) -> str:
 
 
 def open_can(interface: str, channel: str, bitrate: int, **settings: Any) -> CanPort:
-    """CanPort on a python-can interface. CanPortError. SocketCAN has its bit rate from the
-    installer; it alone is reopened, because a TCP interface may block for 10 s. Without any CAN in
-    the kernel or the unit the port begins as a lost one: silent racks, which the pages tell.
+    """A CanPort on a python-can interface. Raises CanPortError.
+
+    SocketCAN gets its bit rate from the installer. Only SocketCAN is reopened, because a TCP
+    interface may block for 10 s. If kernel or service unit allow no CAN at all, the port begins as
+    lost: its racks are silent, and the pages say why.
     """
     opened = partial(open_bus, interface, channel, bitrate, **settings)
     try:
@@ -213,8 +218,8 @@ class _NoBus:
 
 
 def open_bus(interface: str, channel: str, bitrate: int, **settings: Any) -> can.BusABC:
-    """A bus of python-can; CanPortError. Files and variables of the machine change none: to read
-    them leaves 6 kB in cycles at each open, and the loop has no garbage collector.
+    """A bus of python-can. Raises CanPortError. Configuration files and environment variables are
+    ignored: reading them leaves 6 kB in cycles at each open, and the loop has no garbage collector.
     """
     try:
         return can.Bus(

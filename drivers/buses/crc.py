@@ -7,7 +7,7 @@ FRAME_BYTES_MAX = 256  # Modbus over serial line V1.02, 4.1
 
 
 def _word_table() -> "array[int]":
-    """CRC register after each 16-bit word; the CRC is linear, so each bit doubles the table."""
+    """CRC register after each 16-bit word. The CRC is linear, so each bit doubles the table."""
     table = [0]
     for bit in range(16):
         value = 1 << bit
@@ -22,7 +22,7 @@ _WORDS = tuple(Struct("<%dH" % count).unpack_from for count in range(FRAME_BYTES
 
 
 def crc16(data: bytes, table: "array[int]" = _TABLE) -> int:
-    """CRC-16/MODBUS of up to 513 bytes; 0 over a whole frame with its two bytes (low first)."""
+    """CRC-16/MODBUS of up to 513 bytes. It is 0 over a whole frame with its CRC, low byte first."""
     crc = 0xFFFF
     size = len(data)
     for word in _WORDS[size >> 1](data):
@@ -33,5 +33,5 @@ def crc16(data: bytes, table: "array[int]" = _TABLE) -> int:
 
 
 def seal(body: bytes) -> bytes:
-    """Complete frame of `body` (unit id and PDU): the CRC appended, low byte first."""
+    """A complete frame: `body` (unit id and PDU) and its CRC, low byte first."""
     return body + crc16(body).to_bytes(2, "little")

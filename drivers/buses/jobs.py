@@ -1,4 +1,4 @@
-"""The requests that wait on one bus, and which of them goes next."""
+"""The requests that wait on one bus, and the choice of the next one."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from itertools import chain
@@ -6,13 +6,13 @@ from itertools import chain
 from drivers.buses.rtu import READ, Request
 from drivers.buses.unit import SILENT_AFTER, UnitStatistics
 
-NEVER = 1 << 62  # us, later than any clock
-# after a time-out a silent unit lets other units go first for this time, or it would block its bus
+NEVER = 1 << 62  # us; later than any clock
+# For this time after a time-out, a silent unit lets other units go first; else it blocks its bus.
 PATIENCE_US = 50_000
 
 
 class Job:
-    """One request: sent once (period 0) or each period."""
+    """One request that is sent once (period 0) or in each period."""
 
     __slots__ = ("request", "unit", "period_us", "due_us", "deadline_us")
 
@@ -40,7 +40,7 @@ def chosen(once: Mapping[Hashable, Job], periodic: Iterable[Job], now_us: int) -
 
 
 def due_us(once: Mapping[Hashable, Job], periodic: Iterable[Job]) -> int:
-    """When the first job is due; NEVER without one."""
+    """Time at which the first job is due; NEVER if there is no job."""
     first_us = NEVER
     for job in chain(once.values(), periodic):
         job_us = job.due_us

@@ -1,22 +1,22 @@
-"""Replies that may come after their read has timed out. RTU replies carry no number, so after such
-a read the next good reply of that unit and function within LATE_US is dropped.
+"""Replies that may come after their read has timed out. An RTU reply carries no number. So after
+such a read, the next good reply of that unit and function within LATE_US is dropped.
 
-A repetition of the same read is the exception, up to SAME_MAX time-outs in a row. Its late reply
-means the same, and otherwise one damaged byte would make a meter silent for 0.5 s. Two cases
-remain: a unit slower than twice the time-out, and a late reply to a write of one address
-(set-points are read back).
+The exception is a repetition of the same read, up to SAME_MAX time-outs in a row: its late reply
+has the same meaning. Without the exception, one damaged byte would silence a meter for 0.5 s. Two
+cases are not covered: a unit slower than twice the time-out, and a late reply to a write of the
+same address (set-points are read back).
 """
 
 from drivers.buses.rtu import Request
 
-LATE_US = 1_000_000  # slowest documented reply (genset controllers)
+LATE_US = 1_000_000  # the slowest documented reply (genset controllers)
 SAME_MAX = 2
-COUNTED_MAX = 3  # time-outs in a row
+COUNTED_MAX = 3  # time-outs in a row that count
 
 
 class _Late:
-    """Late replies of one unit and function until `until_us`; `frame` None: of different reads.
-    `reply_id`: the unit id in the replies.
+    """Late replies that one unit and function may send until `until_us`. `frame`: the request; None
+    if the requests differed. `reply_id`: the unit id in the replies.
     """
 
     __slots__ = ("count", "until_us", "frame", "reply_id")
@@ -28,7 +28,7 @@ class _Late:
 
 
 class LateReplies:
-    """`expected`: the late replies that may come, by (unit id, function)."""
+    """`expected`: {(unit id, function): late replies that may still come}."""
 
     __slots__ = ("expected",)
 
@@ -45,13 +45,13 @@ class LateReplies:
             late.frame = None
 
     def takes(self, request: Request, now_us: int) -> bool:
-        """True when a good reply to this read may belong to an earlier one; counts the reply."""
+        """True if a good reply to this read may belong to an earlier read. It counts the reply."""
         key = (request.unit_id, request.function)
         late = self.expected.get(key)
         if late is None:
             return False
         if late.frame == request.frame and late.count <= SAME_MAX:
-            late.count = 1  # one more reply may come, and another read could mistake it
+            late.count = 1  # another read could take the one reply that may still come for its own
             return False
         late.count -= 1
         if late.count <= 0 or now_us >= late.until_us:
@@ -59,7 +59,7 @@ class LateReplies:
         return now_us < late.until_us
 
     def may_be_of(self, reply_id: int, function: int, now_us: int) -> bool:
-        """True when a reply with this unit id may belong to an earlier read of that unit."""
+        """True if a reply with this unit id may belong to an earlier read of that unit."""
         return any(
             late.reply_id == reply_id and key[1] == function and now_us < late.until_us
             for key, late in self.expected.items()

@@ -1,12 +1,12 @@
-"""One Modbus RTU bus: the next request, gaps, time-outs, back-off, statistics. Bytes and time in,
-bytes out: the owner calls `receive`, then `poll` (at `wake_us` at the latest) and writes what it
-returns.
+"""One Modbus RTU bus: choice of the next request, gaps, time-outs, back-off, statistics. It takes
+bytes and time: the owner calls `receive`, then `poll` (at `wake_us` at the latest), and writes the
+bytes that `poll` returns.
 
-One request is outstanding. STOP goes before WRITE before READ, within a class by deadline: due time
-plus period, or submission. A SPARE read (of a tool) goes only if its time-out ends before the next
-request is due. Bytes before the request has left are dropped, and a reply that may be a
-late one (late.py); if no other follows, the reads of the unit pause for one more time-out. Gaps and
-turn-around are kept here, never by a driver.
+One request is outstanding. STOP goes before WRITE, WRITE before READ; within a class the earliest
+deadline goes first (due time plus period, or time of submission). A SPARE read, sent by a tool,
+goes only if its time-out ends before the next request is due. Bytes that arrive before the request
+has left are dropped. So is a reply that may be late (late.py); if no other reply follows, reads of
+the unit pause for one more time-out. This module keeps gaps and turn-around, never a driver.
 """
 
 from collections.abc import Callable, Hashable
@@ -21,16 +21,16 @@ from drivers.buses.unit import UnitStatistics
 # above 19200 Bd the silence between frames is fixed: Modbus over serial line V1.02, 2.5.1.1
 GAP_FAST_US = 1750
 FIXED_GAP_ABOVE_BD = 19200
-# longest pause between pieces of a reply: USB adapters hold bytes up to 16 ms
+# longest pause between pieces of a reply: USB adapters hold bytes for up to 16 ms
 PIECE_GAP_US = 20_000
-PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has 256 at most
-HOLD_US = 100_000  # longest delay of a request by noise on an idle bus
-BUS = -2  # key, in place of a unit id, of the statistics of bytes without a request
+PAUSES_MAX = 4  # in one reply: a USB packet carries 62 bytes, a frame has at most 256
+HOLD_US = 100_000  # longest time for which noise on an idle bus delays a request
+BUS = -2  # stands for a unit id in the statistics: bytes that belong to no request
 
 
 class RtuPort:
     """Schedule of one bus. `first_byte_timeout_us` counts from the last byte sent; `turnaround_us`:
-    silence after each reply beside the gap; `echo`: the adapter repeats each request.
+    silence after each reply, in addition to the gap; `echo`: the adapter repeats each request.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class RtuPort:
         self.name, self.turnaround_us = name, turnaround_us
         self.first_byte_timeout_us = first_byte_timeout_us
         self.statistics: dict[int, UnitStatistics] = {}
-        # unit id: callables that get each frame to that unit just before it is sent
+        # {unit id: functions that get each frame to that unit just before it is sent}
         self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.wake_us = NEVER
         self._char_ns = -(-char_bits * 10**9 // baud_Bd)
@@ -54,14 +54,14 @@ class RtuPort:
         )
         self._receiver = Receiver(echo)
         self._periodic: list[Job] = []
-        self._once: dict[Hashable, Job] = {}  # by key
-        self._spare: Job | None = None  # waits for room
+        self._once: dict[Hashable, Job] = {}  # {key of the request: job}
+        self._spare: Job | None = None  # a SPARE read that waits for room
         self._spare_end_us = self._late_us = 0
-        self.spare_unit = UnitStatistics()  # of the last SPARE read
-        self._job: Job | None = None  # outstanding
+        self.spare_unit = UnitStatistics()  # statistics of the last SPARE read
+        self._job: Job | None = None  # the outstanding request
         self._bus = self._unit(BUS)
         self._late = LateReplies()
-        self._late_dropped = False  # during the outstanding request
+        self._late_dropped = False  # a late reply was dropped during the outstanding request
         self._now_us = self._ready_us = self._sent_us = self._deadline_us_max = self._hold_us = 0
 
     # -- requests
@@ -72,7 +72,7 @@ class RtuPort:
         self._plan()
 
     def submit(self, request: Request) -> None:
-        """Send `request` once; it takes the place of a waiting one with the same key."""
+        """Send `request` once. It replaces a waiting request with the same key."""
         waiting = self._once.get(request.key)
         unit = self._unit(request.unit_id)
         if waiting is None:
@@ -83,16 +83,17 @@ class RtuPort:
             self.wake_us = self._ready_us
 
     def withdraw(self, request: Request) -> None:
-        """Take back a submitted request that has not been sent; none of its callbacks runs."""
+        """Take back a submitted request that has not been sent. None of its callbacks runs."""
         waiting = self._once.get(request.key)
         if waiting is not None and waiting.request is request:
             del self._once[request.key]
             self._plan()
 
     def offer(self, request: Request, within_us: int, now_us: int, late_us: int = 0) -> bool:
-        """Send a SPARE read once its worst case delays no other by more than `late_us`. After
-        `within_us` without room its `on_failure` gets NO_ROOM. False: another one waits or is under
-        way. It counts in no statistics, so the drivers go on asking a unit that it finds silent.
+        """Send a SPARE read as soon as its worst case delays no other request by more than
+        `late_us`. If there is no room within `within_us`, `on_failure` gets NO_ROOM. False: another
+        SPARE read waits or is outstanding. A SPARE read counts in no statistics, so a unit that it
+        finds silent is still asked by its driver.
         """
         is_under_way = self._job is not None and self._job.unit is self.spare_unit
         if self._spare is not None or is_under_way:
@@ -112,7 +113,7 @@ class RtuPort:
     # -- bytes and time
 
     def poll(self, now_us: int) -> bytes:
-        """Bytes to send now, or b"". Ends an overdue request first and runs its `on_failure`."""
+        """Bytes to send now, or b"". First ends an overdue request and runs its `on_failure`."""
         if now_us < self.wake_us:
             return b""
         self._now_us = now_us
@@ -126,7 +127,7 @@ class RtuPort:
         return b""
 
     def receive(self, data: bytes, now_us: int) -> None:
-        """Take bytes that arrived until `now_us`; runs the callback of a finished request."""
+        """Take bytes that arrived until `now_us`. Runs the callback if the request is finished."""
         if not data:
             return
         self._now_us = now_us
@@ -171,14 +172,14 @@ class RtuPort:
         for see in self.watch.get(request.unit_id, ()):
             see(frame)
         self._sent_us = now_us + self._time_us(len(frame))
-        # an adapter may deliver the whole reply at its end
+        # an adapter may deliver the whole reply at once, at its end
         reply_us = self._time_us(request.reply_bytes)
         self.wake_us = self._sent_us + self.first_byte_timeout_us + reply_us
         self._deadline_us_max = self.wake_us + reply_us + PAUSES_MAX * PIECE_GAP_US
         return frame
 
     def _extend(self, request: Request, now_us: int) -> None:
-        """Wait for the rest of a reply that has begun; end early after enough bytes without one."""
+        """Wait for the rest of a reply that has begun. End early if enough bytes gave no reply."""
         missing = request.reply_bytes - self._receiver.received
         until_us = now_us + PIECE_GAP_US
         if missing <= 0:
@@ -206,10 +207,10 @@ class RtuPort:
         unit.noise_bytes += received
         if self._late_dropped:
             unit.retry_us = now_us + self.first_byte_timeout_us
-            # again soon, or a read without any answer would take the answer of the next each time
+            # Soon again: a read that never gets an answer would else take each answer of the next.
             job.due_us = min(job.due_us, unit.retry_us)
         elif 2 * received < request.reply_bytes:
-            # A damaged reply shows that the unit works; here no reply came, and it may still come.
+            # A damaged reply shows that the unit works. Here no reply came, but it may still come.
             unit.note_silence(now_us)
             if request.priority >= READ:
                 self._late.note(request, now_us)
@@ -231,7 +232,7 @@ class RtuPort:
         self._plan()
 
     def _may_be_late(self, job: Job, now_us: int) -> bool:
-        """True when a good reply may belong to an earlier read that timed out."""
+        """True if a good reply may belong to an earlier read that has timed out."""
         if job.request.priority < READ or not self._late.takes(job.request, now_us):
             return False
         job.unit.silent = 0
@@ -241,7 +242,7 @@ class RtuPort:
     # -- the next request
 
     def _chosen_spare(self, now_us: int) -> Job | None:
-        """The spare read, if nothing else is due before its time-out would end."""
+        """The SPARE read, if nothing else is due before its time-out would end."""
         job = self._spare
         if job is None:
             return None
@@ -256,7 +257,7 @@ class RtuPort:
         return end_us <= due_us(self._once, self._periodic)
 
     def worst_us(self, request: Request) -> int:
-        """Longest time of a request that gets no reply, or one in pieces, until the next one."""
+        """Longest bus time of a request without a reply, or with a reply in pieces."""
         wire_us = self._time_us(len(request.frame)) + 2 * self._time_us(request.reply_bytes)
         return wire_us + self.first_byte_timeout_us + PAUSES_MAX * PIECE_GAP_US + self.gap_us
 

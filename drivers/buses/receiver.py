@@ -1,6 +1,8 @@
-"""The receiver that finds the reply to a request: bytes in, PDU out. It knows a reply by its head
-(unit id, function, and the byte count of a read, the address and value of a write), its length and
-its CRC. The length counts, because a good frame and 0x00 have a good CRC too.
+"""The receiver that finds the reply to a request: it takes bytes and returns a PDU.
+
+It knows a reply by its head (unit id and function; for a read the byte count, for a write address
+and value), its length and its CRC. The length counts, because a good frame followed by 0x00 has a
+good CRC too.
 """
 
 from drivers.buses.crc import FRAME_BYTES_MAX, crc16
@@ -11,18 +13,18 @@ EXCEPTION_BYTES = 5
 
 class Receiver:
     """Finds the reply to one request among noise, echo and other frames, in pieces of any size. The
-    first place that looks like it is judged first, so that no frame inside a payload counts. The
-    echo is removed once, because the reply may equal the request (function 6).
+    first place that looks like a reply is judged first, so that no frame inside a payload counts.
+    The echo is removed only once, because the reply may equal the request (function 6).
     """
 
     __slots__ = ("echo", "received", "_request", "_echo", "_buffer", "_seen")
-    _request: Request  # of expect()
+    _request: Request  # set by expect()
 
     def __init__(self, echo: bool = False) -> None:
         self.echo, self._echo = echo, b""
         self.received = 0  # bytes since expect(), without the echo
         self._buffer = bytearray()
-        self._seen = b""  # the first bytes since expect(), as long as no reply was found
+        self._seen = b""  # the first bytes since expect(), while no reply was found
 
     def expect(self, request: Request) -> None:
         """Forget all earlier bytes and wait for the reply to `request`."""
@@ -34,7 +36,7 @@ class Receiver:
             self._echo = request.frame
 
     def feed(self, data: bytes) -> bytes | None:
-        """The verified PDU of the reply (exception: function | 0x80, code), None before its end."""
+        """The verified PDU of the reply (exception: function | 0x80, code); None before its end."""
         request = self._request
         self.received += len(data)
         # the usual case first: one whole reply
@@ -50,7 +52,7 @@ class Receiver:
         return self._search(request)
 
     def other_id(self) -> int | None:
-        """The unit id of a whole reply, or exception, from another unit than the asked one."""
+        """The unit id of a whole reply or exception that another unit sent; None without one."""
         request, seen = self._request, self._seen
         function = request.function
         for code, size in (function, request.reply_bytes), (function | 0x80, EXCEPTION_BYTES):
@@ -61,7 +63,7 @@ class Receiver:
         return None
 
     def _echo_removed(self, request: Request) -> bool:
-        """True when a search is possible: the echo is removed, or differs from a reply."""
+        """True if a search is possible: the echo is removed, or cannot look like a reply."""
         at = self._buffer.find(self._echo)
         if at < 0:
             return not request.frame.startswith(request.head)
@@ -88,7 +90,7 @@ class Receiver:
 
 
 def _candidate(buffer: bytearray, request: Request, exception_head: bytes) -> tuple[int, int]:
-    """(position, length) of the first place that may be a reply or exception; position -1: none."""
+    """(position, length) of the first place that may be a reply or exception, or position -1."""
     reply_at, exception_at = buffer.find(request.head), buffer.find(exception_head)
     if exception_at < 0 or 0 <= reply_at < exception_at:
         return reply_at, request.reply_bytes

@@ -1,19 +1,21 @@
-"""When a port that was lost is opened again."""
+"""Decides when a lost port is opened again."""
 
 RETRY_US, RETRY_US_MAX = 200_000, 5_000_000
 
 
 class Retry:
-    """Each further attempt waits twice as long, up to RETRY_US_MAX. `due_us`: of the next one."""
+    """Each attempt waits twice as long as the one before, up to RETRY_US_MAX. `due_us`: next
+    one.
+    """
 
     def __init__(self) -> None:
         self.due_us, self._wait_us = 0, RETRY_US
 
     def failed(self, now_us: int) -> None:
-        """An attempt has failed, or begins and may fail."""
+        """Note that an attempt has failed, or that it begins and may fail."""
         self.due_us = now_us + self._wait_us
         self._wait_us = min(2 * self._wait_us, RETRY_US_MAX)
 
     def worked(self) -> None:
-        """The port works."""
+        """Note that the port works."""
         self._wait_us = RETRY_US

@@ -1,6 +1,7 @@
-"""Modbus RTU requests as whole frames, each with the form of its reply. No I/O and no clock. The
-tests check them with pymodbus. Its import takes 90 ms, and its framer drops a good frame behind
-noise and accepts a reply of another function or size.
+"""Modbus RTU requests as whole frames, each with the form of its reply. No I/O and no clock.
+
+Tests check them against pymodbus. The product does not import pymodbus: that takes 90 ms, and its
+framer drops a good frame after noise and accepts a reply of another function or size.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -10,9 +11,9 @@ from struct import Struct
 
 from drivers.buses.crc import seal
 
-# priority on the bus, lower goes first; SPARE: a read that waits until the bus has room for it
+# priority on the bus, lower goes first; a SPARE read waits until the bus has room for it
 STOP, WRITE, READ, SPARE = range(4)
-# kinds of failure; the code is the Modbus exception code, or 0
+# kinds of failure; the code beside a kind is the Modbus exception code, or 0
 TIMEOUT, EXCEPTION, BAD_REPLY, NO_ROOM = range(4)
 FAILURES = ("timeout", "exception", "bad reply", "no room on the bus")
 
@@ -21,18 +22,18 @@ WRITE_COIL, WRITE_REGISTER, WRITE_COILS, WRITE_REGISTERS = 5, 6, 15, 16
 WRITE_AND_READ = 23
 COIL_ON = 0xFF00
 
-# 0 is broadcast on a serial line, and a device reached directly on TCP. 248..255 are reserved, yet
-# meters and converters ship with them; on TCP 255 is the same as 0.
+# Unit id 0 is broadcast on a serial line, but a directly reached device on TCP. Ids 248..255 are
+# reserved, yet meters and converters ship with them. On TCP 255 means the same as 0.
 UNIT_IDS = range(256)
-FRAMES_CACHED = 1024  # repeated writes (coils of each tick, a held set-point) are encoded once
+FRAMES_CACHED = 1024  # repeated writes (coils of each tick, equal set-points) are encoded once
 
-# function: most bits or registers of one read
+# {function: most bits or registers in one read}
 _READS = {READ_COILS: 2000, READ_DISCRETE_INPUTS: 2000}
 _READS |= {READ_HOLDING_REGISTERS: 125, READ_INPUT_REGISTERS: 125}
-# function: most bits or registers of one write
+# {function: most bits or registers in one write}
 _WRITES = {WRITE_COIL: 1, WRITE_REGISTER: 1, WRITE_COILS: 1968, WRITE_REGISTERS: 123}
 _WRITES |= {WRITE_AND_READ: 121}
-# unit id, function, address, then count or value; a write of several values adds the byte count
+# unit id, function, address, count or value; a write of several values also has the byte count
 _HEAD, _WRITE_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 _BOTH_HEAD = Struct(">BBHHHHB")  # read address and count, write address, count and byte count
 
@@ -47,9 +48,11 @@ OnFailure = Callable[[int, int, int], object]  # (kind, code, now_us)
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """A request frame, the form of its reply, and its callbacks. `on_reply` gets the verified PDU
-    (no unit id, no CRC): the same object for the same bytes as last. `on_failure`: its kind.
-    `reply_id`: the unit id of the reply. `place`: its address in a SunSpec profile, 0 in others.
+    """A request frame, the form of its reply, and its callbacks.
+
+    `on_reply` gets the verified PDU (no unit id, no CRC): the same object while the bytes are the
+    same. `on_failure` gets the kind of failure. `reply_id`: unit id in the reply. `place`: address
+    in a SunSpec profile, 0 for other profiles.
     """
 
     key: Hashable
@@ -67,12 +70,12 @@ class Request:
     place: int = 0
 
     def __post_init__(self) -> None:
-        """A device answers by its own unit id, unless `head` says another."""
+        """Take the unit id of the reply from `head`."""
         self.reply_id = self.head[0]
 
 
 def place_of(frame: bytes) -> tuple[int, int]:
-    """(address, count or value) of a request; 0 for what a shorter frame lacks."""
+    """(address, count or value) of a request; 0 for a part that a shorter frame lacks."""
     return int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
 
 
@@ -87,8 +90,8 @@ def read_request(
     priority: int = READ,
     reply_id: int | None = None,
 ) -> Request:
-    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError: out of range. reply_id: of
-    a device that answers by another unit id.
+    """Read `count` bits (function 1, 2) or registers (3, 4). ValueError if out of range. reply_id:
+    for a device that answers with another unit id.
     """
     if function not in _READS:
         raise ValueError(f"request {key}: function {function} is not a read; allowed 1 to 4")
@@ -110,8 +113,8 @@ def write_request(
     on_failure: OnFailure = ignore,
     priority: int = WRITE,
 ) -> Request:
-    """Write registers (0..65535) or coils (0 or 1). ValueError: out of range. Functions 5 and 6
-    write one, and their reply equals the request; 23 reads the same registers back.
+    """Write registers (0..65535) or coils (0 or 1). ValueError if out of range. Functions 5 and 6
+    write one value, and their reply equals the request. Function 23 also reads the registers back.
     """
     frame = _write_frame(function, unit_id, address, tuple(values))
     form = frame, 8, frame[:6]

@@ -1,6 +1,8 @@
-"""A serial port that never blocks and reopens by itself; pyserial only sets it up, because its
-write spins on a full port. FIONREAD comes before each read: a read of an empty tty can wait for a
-kernel worker even with O_NONBLOCK. Use /dev/serial/by-id: ttyUSB numbers change.
+"""A serial port that never blocks and reopens by itself. pyserial only sets it up, because its
+write spins on a full port.
+
+FIONREAD comes before each read: even with O_NONBLOCK, a read of an empty tty can wait for a kernel
+worker. Use /dev/serial/by-id, because the numbers of ttyUSB change.
 """
 
 import errno
@@ -28,7 +30,7 @@ _REASONS = {
 
 
 class SerialPortError(Exception):
-    """The port cannot be used; the message is one line: path, reason, remedy."""
+    """The port cannot be used. The message is one line: path, reason, remedy."""
 
 
 class SerialPort:
@@ -38,9 +40,9 @@ class SerialPort:
 
     def __init__(self, path: str, baud_Bd: int, parity: str = "N", stop_bits: int = 1) -> None:
         self.path, self.error = path, ""
-        self.low_latency_ok = False  # without it a USB adapter may hold received bytes up to 16 ms
+        self.low_latency_ok = False  # if False, a USB adapter may hold received bytes for 16 ms
         self.generation = self.losses = 0
-        self.dropped_bytes = 0  # rests of frames that the port had not taken at the next frame
+        self.dropped_bytes = 0  # rests of frames that the port had not taken when the next came
         self._settings: dict[str, Any] = dict(baudrate=baud_Bd, parity=parity, stopbits=stop_bits)
         self._serial: serial.Serial | None = None
         self._fd, self._rest = -1, b""
@@ -48,7 +50,7 @@ class SerialPort:
         self._retry = Retry()
 
     def fileno(self) -> int:
-        """Descriptor, -1 while closed."""
+        """The descriptor, or -1 while closed."""
         return self._fd
 
     @property
@@ -57,7 +59,9 @@ class SerialPort:
         return len(self._rest)
 
     def open(self) -> None:
-        """Open and lock. SerialPortError: absent, not permitted, not a port, or in use."""
+        """Open and lock the port. SerialPortError: absent, not permitted, no serial port, in
+        use.
+        """
         self.close()
         try:
             port = serial.Serial(self.path, timeout=0, exclusive=True, **self._settings)
@@ -72,7 +76,7 @@ class SerialPort:
         self.generation += 1
 
     def service(self, now_us: int) -> bool:
-        """True when connected. Reopens a lost port, with a longer pause after each failure."""
+        """True if connected. Reopens a lost port; the pause grows after each failure."""
         if self._fd >= 0:
             return True
         if now_us < self._retry.due_us:
@@ -86,7 +90,7 @@ class SerialPort:
         return True
 
     def read(self) -> bytes:
-        """All bytes that have arrived, b"" for none. After a loss of the port `fileno()` is -1."""
+        """All bytes that have arrived, or b"". If the port was lost, `fileno()` is then -1."""
         if self._fd < 0:
             return b""
         try:
@@ -104,8 +108,8 @@ class SerialPort:
         return data
 
     def write(self, data: bytes) -> bool:
-        """Send `data`; False: the port is gone. Bytes that the tty does not take wait for the next
-        frame, which drops and counts them: the rest of an old frame would spoil the new one.
+        """Send `data`. False if the port is lost. Bytes that the tty does not take wait until the
+        next frame. That frame drops and counts them, because they would spoil it.
         """
         if data:
             self.dropped_bytes += len(self._rest)
@@ -123,7 +127,7 @@ class SerialPort:
         return True
 
     def close(self) -> None:
-        """Give the port back. Harmless when closed."""
+        """Close the port. Does nothing if it is closed."""
         if self._serial is not None:
             self._serial.close()
         self._serial, self._fd, self._rest = None, -1, b""
@@ -134,7 +138,7 @@ class SerialPort:
         self.error = self._explain(failure)
 
     def _keep_others_out(self) -> None:
-        """Only root may open it again. A pty would keep TIOCEXCL after a crash: left out."""
+        """Let only root open the port again. Not for a pty, which keeps TIOCEXCL after a crash."""
         if os.major(os.fstat(self._fd).st_rdev) not in PTY_MAJORS:
             fcntl.ioctl(self._fd, termios.TIOCEXCL)
 
@@ -153,43 +157,45 @@ class Watched(Protocol):
     generation: int
 
     def fileno(self) -> int:
-        """Descriptor, -1 while closed."""
+        """The descriptor, or -1 while closed."""
 
 
 class Arrivals:
-    """The ports that have received bytes: read each of `ports()` once `fileno()` is readable.
+    """The ports that have received bytes. Once `fileno()` is readable, read each of `ports()`.
 
-    Edge-triggered: any question about an empty tty (select, poll, read) first flushes its work
-    queue. On a busy machine that held the loop for 0.8 s, behind an ordinary-priority worker.
+    Edge-triggered, because any question about an empty tty (select, poll, read) first waits for the
+    work queue of the tty. On a busy machine this delayed the loop by 0.8 s.
     """
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._ports: dict[int, Watched] = {}  # by descriptor
+        self._ports: dict[int, Watched] = {}  # {descriptor: port}
         self._generations: dict[Watched, int] = {}
 
     def fileno(self) -> int:
-        """Readable when bytes have come."""
+        """A descriptor that is readable when bytes have come."""
         return self._epoll.fileno()
 
     def add(self, port: Watched) -> None:
-        """Watch `port`. Call again after each open: the kernel forgets a closed descriptor."""
+        """Watch `port`. Call again after each open, because the kernel forgets closed
+        descriptors.
+        """
         if port.fileno() >= 0 and self._generations.get(port) != port.generation:
             self._generations[port] = port.generation
             self._ports[port.fileno()] = port
             self._epoll.register(port.fileno(), select.EPOLLIN | select.EPOLLET)
 
     def ports(self) -> list[Watched]:
-        """The ports with new bytes since the last call, and lost ports."""
+        """The ports with new bytes since the last call, and ports that were lost."""
         return [self._ports[descriptor] for descriptor, _ in self._epoll.poll(0)]
 
     def close(self) -> None:
-        """Harmless when closed."""
+        """Close. Does nothing if it is closed."""
         self._epoll.close()
 
 
 def _low_latency(port: serial.Serial) -> bool:
-    """True when the driver of the port accepts the low-latency mode."""
+    """True if the driver of the port accepts the low-latency mode."""
     try:
         port.set_low_latency_mode(True)
     except ValueError:
@@ -198,7 +204,7 @@ def _low_latency(port: serial.Serial) -> bool:
 
 
 def _lock_owner(path: str) -> str:
-    """The process that holds the lock on `path`, from the list of the kernel."""
+    """The process that holds the lock on `path`, from the kernel's list of locks."""
     try:
         state = os.stat(path)
         device = f"{os.major(state.st_dev):02x}:{os.minor(state.st_dev):02x}:{state.st_ino}"

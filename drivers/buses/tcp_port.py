@@ -1,12 +1,13 @@
-"""A Modbus TCP connection that never blocks and reconnects by itself; it looks like a serial port.
+"""A Modbus TCP connection that never blocks and reconnects by itself. It has the methods of a
+serial port.
 
-It is judged by its answers: a gateway may keep a connection and answer nothing, or always the
-request before. After UNANSWERED_MAX requests in a row without an answer a new one is made, unless a
-unit behind the gateway still answers: then another unit is silent. The pauses between connections
-grow until an answer comes.
+The connection is judged by its answers. A gateway may keep a connection and answer nothing, or
+always answer the request before. After UNANSWERED_MAX requests in a row without an answer, a new
+connection is made. If some unit behind the gateway still answers, the connection stays, because
+only another unit is silent. The pauses between connections grow until an answer comes.
 
-The engine, the drivers and the gate know RTU frames only: `write` sends the PDU of one behind an
-MBAP head, `read` gives replies as RTU frames. Their CRC protects nothing; it is only the form.
+The engine, the drivers and the gate know only RTU frames. So `write` sends the PDU of an RTU frame
+behind an MBAP head, and `read` returns replies as RTU frames. Their CRC protects nothing here.
 Source: Modbus Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3.
 """
 
@@ -21,19 +22,19 @@ from drivers.buses.retry import Retry
 
 CONNECT_US_MAX = 3_000_000
 UNANSWERED_MAX = 3  # requests in a row
-# the kernel gives a connection up when sent bytes have no acknowledgement for this time
+# the kernel ends a connection if sent bytes are not acknowledged within this time
 UNACKNOWLEDGED_MS = 5000
-HEAD = Struct(">HHH")  # transaction, protocol 0, bytes that follow
+HEAD = Struct(">HHH")  # transaction, protocol 0, number of bytes that follow
 LENGTHS = range(3, 255)  # unit id, function, and at least one byte
 PIECE_BYTES = 4096
-# of a service whose unit allows no IP, or not this address
+# errno if the service's unit allows no IP, or not this address
 _FORBIDS = (errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES)
 FORBIDDEN = "this process may not reach it: sudo ./flash.sh install opens configured addresses"
 TRANSACTIONS = 1 << 16
 
 
 class TcpPort:
-    """One connection to "ADDRESS:PORT" (IPv4), like a SerialPort. `strays`: replies too late."""
+    """One connection to "ADDRESS:PORT" (IPv4), used like a SerialPort. `strays`: late replies."""
 
     low_latency_ok = True
 
@@ -42,8 +43,8 @@ class TcpPort:
         host, _, port = path.rpartition(":")
         self._address = host, int(port)
         self.generation = self.losses = self.dropped_bytes = self.strays = 0
-        self._unanswered = 0  # requests in a row, with the one that is under way
-        self._unit = 0  # that was asked last
+        self._unanswered = 0  # requests in a row without an answer, including the outstanding one
+        self._unit = 0  # unit id of the last request
         self._answering = set[int]()  # units that have answered the last request to them
         self._socket: socket.socket | None = None
         self._is_connected, self._transaction = False, 0
@@ -51,7 +52,7 @@ class TcpPort:
         self._give_up_us, self._retry = 0, Retry()
 
     def fileno(self) -> int:
-        """Descriptor, -1 while not connected."""
+        """The descriptor, or -1 while not connected."""
         return self._socket.fileno() if self._socket is not None and self._is_connected else -1
 
     @property
@@ -60,7 +61,7 @@ class TcpPort:
         return len(self._rest)
 
     def open(self) -> None:
-        """Begin to connect. A failure raises nothing: `error` names it."""
+        """Begin to connect. A failure raises nothing; `error` contains it."""
         self.close()
         try:
             self._socket = made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -75,7 +76,7 @@ class TcpPort:
             self._lose(code)
 
     def service(self, now_us: int) -> bool:
-        """Go on with a lost or begun connection. True when connected; never raises."""
+        """Continue to connect or reconnect. True if connected; never raises."""
         if self._is_connected:
             return True
         if self._socket is None:
@@ -98,7 +99,7 @@ class TcpPort:
         return self._is_connected
 
     def read(self) -> bytes:
-        """The replies that are whole, as RTU frames, b"" for none."""
+        """The complete replies as RTU frames, or b""."""
         if self._socket is None or not self._is_connected:
             return b""
         try:
@@ -115,7 +116,7 @@ class TcpPort:
         return b"".join(iter(self._frame, b""))
 
     def _frame(self) -> bytes:
-        """The next reply to the last request, taken from the received bytes; b"" for none."""
+        """The next reply to the last request, removed from the received bytes; b"" if none came."""
         while len(self._received) >= HEAD.size:
             transaction, protocol, length = HEAD.unpack_from(self._received)
             if protocol or length not in LENGTHS:
@@ -134,7 +135,7 @@ class TcpPort:
         return b""
 
     def write(self, data: bytes) -> bool:
-        """Send an RTU frame; the engine waits for no earlier answer. False: it is gone."""
+        """Send an RTU frame; an earlier answer may be outstanding. False if the port is lost."""
         if self._socket is not None and self._is_connected and data:
             if self._unanswered >= UNANSWERED_MAX and not self._answering:
                 self._end(f"no answer to {UNANSWERED_MAX} requests in a row")
@@ -158,7 +159,7 @@ class TcpPort:
         return True
 
     def close(self) -> None:
-        """Harmless when closed."""
+        """Close. Does nothing if it is closed."""
         if self._socket is not None:
             self._socket.close()
         self._socket, self._is_connected, self._rest, self._received = None, False, b"", b""

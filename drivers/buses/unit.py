@@ -1,14 +1,16 @@
 """One unit of a bus: its counters, and the pause before the next read of a silent unit."""
 
 SILENT_AFTER = 3  # time-outs in a row
-BAD_AFTER = 10  # bad replies in a row: noise that spoils every second reply does so once in 1000
+BAD_AFTER = 10  # bad replies in a row; noise that spoils every second reply reaches 1 in 1000
 BACK_OFF_US, BACK_OFF_US_MAX = 200_000, 2_000_000
 
 
 class UnitStatistics:
     """Counters of one unit. `silent`: time-outs in a row, the last at `silent_us`; reads wait until
-    `retry_us`. `stray_frames`, of the unit BUS: valid frames without a request: late, of another
-    master, or an echo. `other_unit`: answers of another unit id, the last `answered_by`.
+    `retry_us`. `other_unit`: answers with another unit id, the last with `answered_by`.
+
+    `stray_frames` (of the unit BUS): valid frames that answer no request, such as a late reply, a
+    frame of another master, or an echo.
     """
 
     COUNTERS = (
@@ -35,8 +37,8 @@ class UnitStatistics:
         self.silent = self.retry_us = self._bad = 0
 
     def note_bad(self, now_us: int) -> None:
-        """Count a bad reply. From BAD_AFTER in a row on reads wait, so that a unit that babbles or
-        answers half leaves the bus to the others.
+        """Count a bad reply. After BAD_AFTER in a row, reads wait, so that a unit that sends
+        garbage or half replies leaves the bus to others.
         """
         self.bad_reply += 1
         self._bad += 1
@@ -44,7 +46,7 @@ class UnitStatistics:
             self.retry_us = max(self.retry_us, now_us + BACK_OFF_US)
 
     def note_silence(self, now_us: int) -> None:
-        """Count a time-out. From SILENT_AFTER in a row on reads wait, twice as long each time."""
+        """Count a time-out. After SILENT_AFTER in a row, reads wait; each pause doubles."""
         self.silent += 1
         self.silent_us = now_us
         if self.silent >= SILENT_AFTER:

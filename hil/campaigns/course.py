@@ -1,4 +1,4 @@
-"""A course plays in a thread beside a running rig; background work runs until its context ends."""
+"""A course plays in a thread beside a running rig. Background work runs until its context ends."""
 
 import contextlib
 import threading
@@ -9,7 +9,7 @@ from typing import Any
 from controller.journal.ring import JournalError
 from hil.engine.rig import Rig, RigError
 
-STOP_S = 60.0  # hang guard
+STOP_S = 60.0  # a guard against a thread that hangs
 Turns = Generator[tuple[Mapping[str, int], float], None, None]  # ({name: count}, pause s)
 
 
@@ -18,7 +18,7 @@ class Over(Exception):
 
 
 class Course:
-    """Plays `_play` beside a started rig. `error`: of `_play`, or None."""
+    """Plays `_play` beside a started rig. `error`: what ended `_play` early, or None."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -27,7 +27,7 @@ class Course:
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def beside(self, see: Callable[[dict[str, Any]], object]) -> None:
-        """Run the rig and the course until both have ended; see(view). Raises RigError."""
+        """Run the rig and the course until both end. Calls see(view). Raises RigError."""
         self._thread.start()
         try:
             self.rig.run(see)
@@ -36,7 +36,7 @@ class Course:
             self._thread.join(STOP_S)
 
     def wait(self, seconds: float) -> None:
-        """Wait. Raises Over when the run ends meanwhile."""
+        """Wait. Raises Over if the run ends before."""
         if self.over.wait(seconds):
             raise Over
 
@@ -50,20 +50,21 @@ class Course:
             return
         except (OSError, RigError, JournalError) as error:
             self.error = error
-        except BaseException:  # or the run would never end
+        except BaseException:  # without this the run would never end
             self._finish()
             raise
         self._finish()
 
     def _finish(self) -> None:
-        with contextlib.suppress(RigError):  # the plant process has ended: the rig notices that
+        with contextlib.suppress(RigError):  # the plant process has ended, as the rig will notice
             self.rig.send({"what": "finish"})
 
 
 class Background:
-    """A context: a thread runs the generator `turns`; the first one ends before the context begins.
+    """A context in which a thread runs the generator `turns`. The first turn ends before
+    the body of the context begins.
 
-    `counts`: sums of all turns; `error`: the exception that ended the thread early.
+    `counts`: sums over all turns; `error`: the exception that ended the thread early.
     """
 
     def __init__(self, turns: Turns) -> None:

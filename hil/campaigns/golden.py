@@ -1,7 +1,7 @@
 """`python -m hil golden`: digests of every scenario, to prove that a change kept every output byte.
 
-The digests are of its journals, of every frame on its wires, of the limit image, and of its JSON
-without the keys of the machine. They depend on the versions of Python and numpy.
+The digests cover a scenario's journals, every frame on its wires, the limit image, and its JSON
+without the keys about the machine. They depend on the versions of Python and numpy.
 """
 
 import argparse
@@ -25,7 +25,7 @@ COLUMNS = ("journal", "wire", "image", "json")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print a line per scenario. Returns 0, or 1 when a digest differs from --against."""
+    """Print a line per scenario. Returns 1 if a digest differs from --against, else 0."""
     wanted = arguments.against
     print("scenario", *COLUMNS)
     with Runner(arguments) as runner:
@@ -39,7 +39,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _earlier(path: str) -> list[str]:
-    """The lines of scenarios in an earlier output."""
+    """The lines about scenarios in the output of an earlier run."""
     try:
         head, *lines = pathlib.Path(path).read_text(encoding="ascii").splitlines() or [""]
     except (OSError, ValueError):
@@ -50,7 +50,7 @@ def _earlier(path: str) -> list[str]:
 
 
 def digests(name: str) -> str:
-    """The line of one scenario: its name and its digests in the order of COLUMNS."""
+    """The line of one scenario: its name, and its digests in the order of COLUMNS."""
     chosen = scenario.load(name)
     config = configuration.load(str(EXAMPLE))
     wire = hashlib.sha256()
@@ -70,7 +70,7 @@ def digests(name: str) -> str:
 def _run(
     chosen: scenario.Scenario, config: configuration.Config, journal_path: pathlib.Path, wire: Any
 ) -> run_result.Outcome:
-    """Outcome of a scenario in virtual time. The digest `wire` gets every byte on its wires."""
+    """The outcome of a scenario in virtual time. The digest `wire` gets every byte on the wires."""
     load = selection.load_of({"seed": chosen.seed, "duration_s": chosen.duration_s}, chosen)
     rig = VirtualRig(
         config,
@@ -89,7 +89,7 @@ def _run(
 
 
 def _both(tap: Callable[..., Any], name: str, wire: Any) -> Callable[..., None]:
-    """A tap that passes everything on to `tap` and to the digest `wire`."""
+    """A tap that passes all bytes on to `tap` and to the digest `wire`."""
 
     def tapped(time_us: int, which: str, data: bytes) -> None:
         wire.update(f"{name} {time_us} {which} {bytes(data).hex()}\n".encode())

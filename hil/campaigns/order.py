@@ -1,4 +1,4 @@
-"""Runs of the campaigns in real processes on the example cabinet: order, run, recording."""
+"""Runs of the campaigns in real processes: their order, the run itself, and its recording."""
 
 import os
 import pathlib
@@ -16,14 +16,14 @@ from hil.engine import coverage, plant_process, rig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
-WHOLE_DAY_S = 86_400.0  # for a run that is ended by its course
+WHOLE_DAY_S = 86_400.0  # for a run whose course ends it earlier
 Document = dict[str, Any]
 
 
 def made(
     config: Config, duration_s: float, seed: int, chosen: str | None = None, **more: object
 ) -> Document:
-    """An order for rig.Rig. chosen: name or path of a scenario; more: further keys of the order."""
+    """An order for rig.Rig. chosen: name or path of a scenario; more: other keys of the order."""
     return {
         "site": os.path.abspath(config.path),
         "mirrored": coverage.about(config),
@@ -46,9 +46,9 @@ def played(
 ) -> tuple[Document, Document]:
     """(document, recording of the plant process) of a run.
 
-    text: of a scenario with the name "run"; see(rig, view): called ten times a second; course: made
-    for the started rig, and played beside it. Raises RigError, OSError; KeyboardInterrupt, because
-    figures of half a run would be misleading.
+    text: a scenario, which gets the name "run"; see(rig, view): called ten times a second; course:
+    makes a course for the started rig, which plays beside it. Raises RigError and OSError. If the
+    run is interrupted, raises KeyboardInterrupt, because figures of half a run would mislead.
     """
     with tempfile.TemporaryDirectory(prefix="firebreak-run-") as folder:
         chosen, path = None, os.path.join(folder, "run.toml") if text else None
@@ -74,13 +74,13 @@ def played(
 
 
 def recorded(directory: str) -> Document:
-    """Recording of the plant process of an ended run. Raises OSError."""
+    """What the plant process of an ended run has recorded. Raises OSError."""
     with open(os.path.join(directory, plant_process.RESULT), "rb") as file:
         return msgpack.unpackb(file.read())
 
 
 def priority(doc: Mapping[str, Any]) -> str:
-    """Priority of the controller, from the refusals among its messages."""
+    """The controller's priority, as its messages about refusals tell it."""
     messages = " ".join(doc.get("controller_messages", ()))
     fifo = f"SCHED_FIFO {FIFO_PRIORITY}"
     level = "ordinary priority" if "no real-time priority" in messages else fifo
@@ -88,6 +88,6 @@ def priority(doc: Mapping[str, Any]) -> str:
 
 
 def loop(doc: Mapping[str, Any]) -> Document:
-    """The loop's figures of a run, in the form of loop_statistics.read; `missed` includes late."""
+    """A run's figures of the loop, in the form of loop_statistics.read. `missed` includes late."""
     copied = {key: doc[key] for key in ("ticks", "missed", "lateness_us")}
     return {**copied, "late": 0, "runs": doc["missed_runs"]}

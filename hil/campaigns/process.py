@@ -9,7 +9,7 @@ from hil.engine.processes import end as end, module as module, wait as wait
 
 
 def raw_pty() -> tuple[int, int]:
-    """(master, slave) of a new pty, which changes no byte; reading the master never waits."""
+    """(master, slave) of a new pty that changes no byte. Reading the master never blocks."""
     master, slave = os.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)
@@ -17,17 +17,19 @@ def raw_pty() -> tuple[int, int]:
 
 
 def options(text: str) -> list[str]:
-    """Arguments of a command line from a text with one option and its value per line."""
+    """The arguments of a command line, from a text with one option and its value per line."""
     return [word for line in text.splitlines() for word in line.split(" ", 1) if word]
 
 
 def search_path() -> str:
-    """Search path of programs, including those for the administrator."""
+    """The search path for programs, with the administrator's programs."""
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
 def needed(programs: Mapping[str, str]) -> str | None:
-    """A line that installs missing programs, or None. programs: {program: packages}."""
+    """A line that tells how to install the missing programs, or None. programs: {program:
+    packages}.
+    """
     path = search_path()
     missing = {each for name, each in programs.items() if not shutil.which(name, path=path)}
     packages = " ".join(sorted(missing))

@@ -1,7 +1,7 @@
-"""`python -m hil trials NAME`: draws cases from a seed, plays them side by side, and judges them.
+"""`python -m hil trials NAME`: draws cases from a seed, plays them in parallel, and judges them.
 
-A trial says only what it draws, how it plays a case, and what the results mean. This module has the
-rest: options, seed, workers, kept results, closing lines, JSON and the exit code.
+A trial only says what it draws, how it plays a case, and what the results mean. This module does
+the rest: options, seed, workers, kept results, closing lines, JSON and the exit code.
 """
 
 import functools
@@ -28,13 +28,13 @@ TRIALS = {
     "runaway": ("runaway.command", "Runaway"),
     "windows": ("windows.command", "Windows"),
 }
-Found = dict[str, Any]  # plain data: the result of a case, or what several have given
-BYTE = "byte"  # the mode; beside it the tick of --cabinet
+Found = dict[str, Any]  # plain data: the result of one case or of several
+BYTE = "byte"  # the mode; the tick of --cabinet is printed after it
 HELP = "random cases, each judged: a job, an outage, a sag, a bad hint, a runaway"
 
 
 class Judged(NamedTuple):
-    """document: for --json; lines: above the verdict."""
+    """document: for --json; lines: printed above the verdict."""
 
     document: Found
     lines: list[str]
@@ -43,55 +43,55 @@ class Judged(NamedTuple):
 
 
 class Trial:
-    """A trial. words: for --help; mode: how the cases are played, printed beside the seed."""
+    """A trial. words: for --help; mode: how its cases are played, printed after the seed."""
 
     words = mode = ""
     own_options: options.Options = {}
     engine: Engine = staticmethod(on_processes)
 
     def __init__(self, given: Namespace) -> None:
-        """given: the options."""
+        """given: the options of the command line."""
         self.given = given
         self._started: dict[Any, Any] = {}
 
     def start(self, keys: Collection[Any], make: Callable[[Any], Any]) -> None:
-        """Start the rigs with which cases of these keys begin: the process of each is a copy. Not
-        on dask, where one process plays many cases.
+        """Start the rigs with which the cases of these keys begin, because each case runs in a copy
+        of this process. Not on dask, where one process plays many cases.
         """
         if not self.given.dask:
             self._started = {key: make(key) for key in sorted(keys)}
 
     def started(self, key: Any, make: Callable[[Any], Any]) -> Any:
-        """The rig of `start`, or a new one."""
+        """The rig of `start` with this key, or a new one."""
         return self._started.get(key) or make(key)
 
     @functools.cached_property
     def config(self) -> Config:
-        """The cabinet of --cabinet. ConfigError, NotSimulatedError."""
+        """The cabinet of --cabinet. Raises ConfigError or NotSimulatedError."""
         return coverage.loaded(self.given.cabinet)
 
     def draw(self) -> Sequence[Any]:
-        """The cases; the same for the same options."""
+        """The cases. The same options give the same cases."""
         raise NotImplementedError
 
     def name(self, case: Any) -> str:
-        """Name of a case among all: its own, if it has one."""
+        """The name of a case: its own, if it has one."""
         return str(getattr(case, "name", case))
 
     def play(self, case: Any) -> Any:
-        """The result of a case, plain data."""
+        """The result of a case, as plain data."""
         raise NotImplementedError
 
     def line(self, found: Any) -> str | None:
-        """The text that is printed for a result as it comes; None: no text."""
+        """The text to print when this result has come, or None for no text."""
 
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
-        """The meaning of the results, in the order of the cases."""
+        """What the results mean. They are in the order of the cases."""
         raise NotImplementedError
 
 
 def count(most: int, usual: int, text: str) -> options.Options:
-    """The option --count."""
+    """The option --count, with this maximum, default and help."""
     return {"--count": options.value(whole(1, most), "NUMBER", f"{text} (%(default)s)", usual)}
 
 

@@ -8,25 +8,25 @@ from safety import parameters, second as sc
 
 
 class VirtualChannelB:
-    """Steps channel B. `sent`: its bytes since the last take()."""
+    """Steps channel B. `sent`: bytes that it has sent since the last take()."""
 
     def __init__(self, plant: CabinetPlant, image: array, *remembered: Any) -> None:
-        """image: the limit image of channel A; remembered: as for sc.Second."""
+        """image: the limit image of channel A; remembered: further arguments of sc.Second."""
         self.plant, self.second = plant, sc.Second(image, *(remembered or (0,)))
         self.tick_us = image[parameters.H_TICK_MS] * 1000
         self.due_us, self.sent = 0, b""
-        self.powered = True  # False: without supply, the relay opens and nothing is sent
+        self.powered = True  # False: no supply, so the relay opens and nothing is sent
         self.mute = False  # fault: the sent bytes are lost
-        self.stuck: dict[str, int] = {}  # faults of its contacts: 0 or 1
+        self.stuck: dict[str, int] = {}  # fault: {contact: the level 0 or 1 at which it is stuck}
         plant.relays.channel_b_closed = False
 
     def receive(self, data: bytes) -> None:
-        """Bytes from channel A."""
+        """Take bytes from channel A."""
         if self.powered:
             self.second.receive(data, len(data))
 
     def advance(self, now_us: int) -> None:
-        """Do all steps that are due by now_us."""
+        """Run all steps that are due by now_us."""
         while self.due_us <= now_us:
             self.due_us += self.tick_us
             if self.powered:
@@ -36,12 +36,12 @@ class VirtualChannelB:
             self.plant.relays.channel_b_closed = bool(self.powered and self.second.permit)
 
     def take(self) -> bytes:
-        """The bytes that arrive at channel A; `sent` is empty afterwards."""
+        """Return the bytes that arrive at channel A, and empty `sent`."""
         data, self.sent = self.sent, b""
         return b"" if self.mute else data
 
     def _contacts(self) -> int:
-        """The plant's contacts in the order of CONTACT_NAMES; the last is its relay's mirror."""
+        """Contacts of the plant in the order of CONTACT_NAMES; the last is the relay's mirror."""
         bits = 0
         for place, name in enumerate(sc.CONTACT_NAMES[:-1]):
             closed = self.stuck.get(name, self.plant.contacts[name.removesuffix("_ok")])

@@ -1,7 +1,8 @@
-"""A remote I/O module: 8 contact inputs, 8 relay coils, which expire without writes. Map as in
-drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5, FC15), holding register
-64 the expiry in ms (FC3, FC6, FC16; 0 = never), then two of this device's own. A module with
-another profile has its addresses.
+"""A remote I/O module: 8 contact inputs and 8 relay coils. The coils drop if nobody writes them.
+
+Default map, as in drivers/profiles/io_8in_8out.toml: inputs 0..7 (FC2), coils 0..7 (FC1, FC5,
+FC15), and in holding register 64 the expiry in ms (FC3, FC6, FC16; 0 = never), followed by two
+registers of this device. A module with another profile has the addresses of that profile.
 """
 
 import struct
@@ -20,7 +21,7 @@ EXPIRY_ms_max = 60_000
 
 
 class Map(NamedTuple):
-    """Addresses of the first input, the first coil and the expiry; own: the registers after it."""
+    """Addresses of the first input, the first coil and the expiry. own: values that follow it."""
 
     inputs: int = 0
     coils: int = 0
@@ -34,7 +35,7 @@ DOCUMENTED = Map()
 
 
 def mirrored(path: Path) -> Map:
-    """The addresses of a profile of the family io; its inputs are read by function 2."""
+    """The addresses in a profile of the family io. Its inputs must be read with function 2."""
     found = tomllib.loads(path.read_text(encoding="utf-8"))["registers"]
     inputs, coils, expiry = [found[name] for name in ("inputs", "coils", "output_expiry")]
     places = inputs["address"], coils["address"], expiry["address"]
@@ -42,9 +43,10 @@ def mirrored(path: Path) -> Map:
 
 
 class IoModule(RegisterDevice):
-    """Reads the contacts of the plant and sets its coils; names: 8 each, "" = spare. Further
-    faults: inputs_stuck, coils_stuck (the relay) {bit: 0 or 1}, expiry_broken, frozen (inputs
-    repeat).
+    """Reads the contacts of the plant and sets its coils. Names: 8 each; "" is a spare channel.
+
+    Further faults: inputs_stuck, coils_stuck (the relay) {bit: 0 or 1}, expiry_broken, frozen (the
+    inputs repeat their last values).
     """
 
     TURNAROUND_US = 2000
@@ -66,11 +68,11 @@ class IoModule(RegisterDevice):
         self._contacts = [(name, 1 << bit) for bit, name in enumerate(self.contact_names) if name]
         self._seen: tuple[bool, ...] = ()  # levels of all contacts when `_bits` was computed
         self._expiry_ms = EXPIRY_ms
-        self._driven = -1  # unknown, so the first _drive sets every coil
+        self._driven = -1  # no level is known, so the first _drive sets every coil
         self._drive()
 
     def tick(self, now_us: int) -> None:
-        """Drop all coils after their expiry."""
+        """Drop all coils when their expiry is over."""
         may_expire = self.coils and self._expiry_ms and not self.expiry_broken
         if may_expire and now_us - self._written_us >= self._expiry_ms * 1000:
             self.expiries += 1
@@ -79,7 +81,7 @@ class IoModule(RegisterDevice):
             self._drive()
 
     def inputs(self) -> int:
-        """The eight inputs as an integer, bit 0 = input 0, 1 = contact closed."""
+        """The eight inputs as an integer. Bit 0 is input 0; 1 means a closed contact."""
         if self.frozen:
             return self._inputs
         contacts = self.cabinet.contacts
@@ -91,7 +93,7 @@ class IoModule(RegisterDevice):
         return self._inputs
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """FC1 coils, FC2 inputs; the expiry and the registers after it by their function."""
+        """Coils by FC1, inputs by FC2; the expiry and `own` by the function of the profile."""
         at = self.at
         if function == registers.READ_INPUTS:
             return bits_payload(self.inputs(), address - at.inputs, count, CHANNELS)
@@ -104,7 +106,7 @@ class IoModule(RegisterDevice):
         raise ModbusException(registers.ILLEGAL_FUNCTION)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """A coil write renews all coils; the expiry register accepts 0 to 60000 ms."""
+        """A write to any coil renews all coils. The expiry register accepts 0 to 60000 ms."""
         if function in (registers.WRITE_COIL, registers.WRITE_COILS):
             first = address - self.at.coils
             if not 0 <= first <= CHANNELS - len(values):
@@ -131,7 +133,7 @@ class IoModule(RegisterDevice):
 
 
 def _with(bits: int, values: dict[int, int]) -> int:
-    """`bits` after setting these {bit: 0 or 1}."""
+    """`bits`, with the bits in `values` {bit: 0 or 1} replaced."""
     for bit, value in values.items():
         bits = bits | 1 << bit if value else bits & ~(1 << bit)
     return bits

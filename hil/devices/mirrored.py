@@ -1,5 +1,7 @@
-"""A simulated site device that mirrors its profile: it proves the wiring, not the decoding. It
-shares no code with the driver, but the profile's TOML: a wrong address there is wrong here too.
+"""A simulated site device that encodes its values by the driver's own profile (it mirrors it).
+
+It shares the profile's TOML with the driver, but no code. A wrong address in the profile is wrong
+here too, so a run proves the wiring, not the decoding.
 """
 
 import struct
@@ -13,13 +15,13 @@ from hil.site.part import SitePart
 
 WORDS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 WORDS |= {"float32": "f", "float64": "d"}
-EXPONENTS = {False: 1, True: -2}  # of a scale factor, and of one of a register that is written
+EXPONENTS = {False: 1, True: -2}  # {is the register written: exponent of its scale factor}
 S16_MAX = 32767
 BITS = registers.READ_COILS, registers.READ_INPUTS
 
 
 class MirroredDevice(RegisterDevice):
-    """profile: path of its TOML. Fault: frozen."""
+    """profile: path of its TOML. Fault: frozen (the values repeat)."""
 
     TURNAROUND_US = 5000
 
@@ -32,12 +34,12 @@ class MirroredDevice(RegisterDevice):
         self._written: dict[tuple[bool, int], int] = {}  # (is a coil, address): value
 
     def move(self, base: int = sunspec_chain.BASE_ADDRESS, order: Sequence[int] = ()) -> None:
-        """Lay the models of a SunSpec device out anew, as after a change of its settings."""
+        """Give the models of a SunSpec device new addresses, as after a change of its settings."""
         data = sunspec_chain.read(self._path, base, order)
         self._map, self.identity = data["registers"], data.get("identity", {})
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """The signals of the part where the profile has them, 0 elsewhere."""
+        """The part's signals where the profile has registers for them, and 0 elsewhere."""
         if not self.frozen or not self._signals:
             self._signals = self.part.signals()
         image = self._image(function)
@@ -83,14 +85,14 @@ class MirroredDevice(RegisterDevice):
     def _encoded(self, register: dict[str, Any], value: float) -> bytes:
         kind, states = WORDS[register["type"]], register.get("values")
         if states:
-            # the nearest state that the profile has: it need not name each one of the plant
+            # the nearest state of the profile, because a profile need not name every plant state
             raw = int(min(states, key=lambda key: abs(states[key] - int(value))))
         else:
             raw = round((value - register.get("offset", 0)) / self._scale(register))
         return ordered(register, struct.pack(f">{kind}", raw))
 
     def _masked(self, register: dict[str, Any], data: bytes, there: bytearray) -> bytes:
-        """The value in its bits of a register, beside what is there."""
+        """The value in its own bits of a register; the other bits stay as they are in `there`."""
         mask = register["mask"]
         value = int.from_bytes(ordered(register, data), "big")
         old = int.from_bytes(ordered(register, bytes(there)), "big")
@@ -104,7 +106,9 @@ class MirroredDevice(RegisterDevice):
         return own * (self.part.parameters[factor] if factor else 1)
 
     def _exponent(self, register: dict[str, Any]) -> int:
-        """Power of ten of a register with a scale factor; one that is read holds the rating."""
+        """Power of ten in the scale factor. A register that is read must be able to show 1.5 x the
+        rating.
+        """
         if "scale_from" not in register:
             return 0
         is_written = "write" in register.get("direction", "read")
@@ -114,7 +118,7 @@ class MirroredDevice(RegisterDevice):
         return exponent
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Ask the part for the value of a write at this address."""
+        """Pass the value of a write at this address to the part as a request."""
         for name, register in self._map.items():
             is_here = register.get("write_address", register["address"]) == address
             if "write" in register["direction"] and is_here:
@@ -144,7 +148,7 @@ class MirroredDevice(RegisterDevice):
 
 
 def ordered(register: dict[str, Any], data: bytes) -> bytes:
-    """Swap between big-endian and the order of the register; the same both ways."""
+    """Swap between big-endian and the byte and word order of the register, in either direction."""
     pairs = [data[at : at + 2] for at in range(0, len(data), 2)]
     if register.get("byte_order") == "little":
         pairs = [pair[::-1] for pair in pairs]

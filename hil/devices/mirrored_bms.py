@@ -1,5 +1,6 @@
-"""A rack BMS on CAN that answers as its profile says, without code of the driver: it encodes what
-the driver decodes. A mistake in the profile is in both, so a run proves the wiring.
+"""A rack BMS on CAN that answers by the driver's profile, without the driver's code: it encodes the
+values that the driver decodes. Both share a mistake in the profile, so a run proves the wiring
+only.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ class MirroredBms(SimulatedBms):
     """The BMS of one rack."""
 
     def __init__(self, rack: Rack, node: int, profile: Any) -> None:
-        """profile: the tables of a checked profile, as data."""
+        """profile: the tables of a checked profile."""
         super().__init__(rack)
         self._profile, self._sent = profile, profile.sent
         self._offset = node * profile.settings["node_stride"]
@@ -32,7 +33,7 @@ class MirroredBms(SimulatedBms):
             rack.command_close(True)
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
-        """Close while the controller is heard, or while its frame says so."""
+        """Close while commands arrive, or only while the command frame asks to close."""
         if self.deaf or can_id not in self.command_ids:
             return
         row = list(self._sent.values())[self.command_ids.index(can_id)]
@@ -45,7 +46,7 @@ class MirroredBms(SimulatedBms):
         self._heard_us = now_us
 
     def frames(self, now_us: int) -> list[tuple[int, bytes]]:
-        """[(id, data)] that are due at now_us."""
+        """[(id, data)] of the frames that are due at now_us."""
         self.tick(now_us)
         found: list[tuple[int, bytes]] = []
         for name, row in self._profile.messages.items():
@@ -65,7 +66,7 @@ class MirroredBms(SimulatedBms):
         return int(row["period_ms"] or self._profile.period_ms) * US_PER_MS
 
     def _encoded(self, name: str, row: dict[str, Any]) -> list[tuple[int, bytes]]:
-        """Every frame of a message: each id, and each value of its multiplexer."""
+        """Every frame of a message: one for each id and each value of its multiplexer."""
         found = []
         for number in range(row["ids"]):
             can_id = row["id"] + number * row["id_step"] + self._offset
@@ -112,7 +113,7 @@ class MirroredBms(SimulatedBms):
                     _put(data, row | {"start": start}, raw)
 
     def _fault(self, name: str, row: dict[str, Any]) -> int:
-        """Quiet, or the first fault of `trip` while the rack has one."""
+        """The raw value of a fault row: the first `trip` bit is set while the rack has a fault."""
         ones = (1 << row["length"]) - 1
         form = row["form"]
         trips = self._profile.fault_bits["trip"].values()
@@ -123,7 +124,7 @@ class MirroredBms(SimulatedBms):
 
 
 def _raw(row: dict[str, Any], value: float) -> int:
-    """The raw value whose decoding is next to `value`, within its bits."""
+    """The raw value that decodes nearest to `value`, within the bits of the signal."""
     for raw, known in row["values"].items():
         if known == int(value):
             return int(raw)
@@ -135,7 +136,7 @@ def _raw(row: dict[str, Any], value: float) -> int:
 
 
 def _crc(can_id: int, data: bytearray) -> int:
-    """CRC-8 SAE J1850 over the id and all bytes but the last, bit by bit."""
+    """CRC-8 SAE J1850 over the id and all bytes but the last, computed bit by bit."""
     value = 0xFF
     for byte in (can_id & 255, can_id >> 8 & 255, *data[:-1]):
         for bit in range(7, -1, -1):
@@ -145,11 +146,11 @@ def _crc(can_id: int, data: bytearray) -> int:
 
 
 def _put(data: bytearray, row: dict[str, Any], raw: int) -> None:
-    """Write the bits of a raw value one by one; bits behind the end of the frame are lost."""
+    """Write the bits of a raw value one by one. Bits beyond the end of the frame are lost."""
     at, length = row["start"], row["length"]
     if row["order"] == "little":
         places = [at + bit for bit in range(length)]
-    else:  # from the highest bit down; a byte ends at its bit 0 and goes on at bit 7 of the next
+    else:  # from the highest bit down: after bit 0 of a byte comes bit 7 of the next byte
         line = [byte * 8 + bit for byte in range(8) for bit in range(7, -1, -1)]
         first = line.index(at)
         places = line[first : first + length][::-1]

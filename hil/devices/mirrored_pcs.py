@@ -1,5 +1,7 @@
-"""A simulated converter that mirrors its profile, with the plant's converter behind its registers:
-it proves the wiring, not the decoding. It shares no code with the driver, but the profile's TOML.
+"""A simulated converter that answers by the driver's profile, with the plant's converter behind it.
+
+It shares the profile's TOML with the driver, but no code: a run proves the wiring, not the
+decoding.
 """
 
 import struct
@@ -13,29 +15,29 @@ from hil.plant.cabinet import CabinetPlant
 
 SECOND_US = 1_000_000
 RUNNING, THROTTLED = 3, 4
-# state of the plant: states of the profile that stand for it, the first that it has
+# {state of the plant: profile states with the same meaning}; the first that the profile has counts
 STANDS_FOR = {0: (0, 7, 1), 1: (1, 7, 0), 2: (2, 7, 1, 3), 3: (3,), 4: (4, 3), 5: (5, 3), 6: (6, 0)}
 STANDS_FOR |= {7: (7, 1, 0)}
 WRITES = (registers.WRITE_REGISTER, registers.WRITE_REGISTERS)
 
 
 class Asked:
-    """The power that the written registers of a profile ask for."""
+    """The power that the controller asks for, decoded from the registers that it wrote."""
 
     def __init__(self, data: dict[str, Any], rated_W: float) -> None:
-        """data: of the profile's file."""
+        """data: content of the profile."""
         self.frames, self._rated_W = data["setpoint"], rated_W
         self.starts = {step["address"]: step["value"] for step in _writes(data, "start")}
         self.stops = {step["address"]: step["value"] for step in _writes(data, "stop")}
         self.forget()
 
     def forget(self) -> None:
-        """Nothing was written."""
+        """Forget all writes."""
         self.words: dict[int, int] = {}
         self.is_started: bool | None = None
 
     def written(self, address: int, data: bytes) -> None:
-        """Take the registers of a write."""
+        """Take the registers of a write, from `address` on."""
         found = struct.unpack(f">{len(data) // 2}H", data)
         self.words |= {address + at: word for at, word in enumerate(found)}
         for steps, starts in ((self.starts, True), (self.stops, False)):
@@ -43,12 +45,12 @@ class Asked:
                 self.is_started = starts
 
     def touches(self, address: int, count: int) -> bool:
-        """Whether a write is of the set-point."""
+        """True if a write touches the registers of the set-point."""
         return any([each["address"] in range(address, address + count) for each in self.frames])
 
     @property
     def power_W(self) -> float | None:
-        """None: not all was written, or it has no meaning."""
+        """None if a register was not yet written or the words have no meaning."""
         found: dict[str, float] = {}
         for frame in self.frames:
             at = frame["address"]
@@ -93,7 +95,7 @@ def _power(found: dict[str, float]) -> float:
 
 
 class MirroredPcs(MirroredDevice):
-    """One converter. Faults: as of a site device."""
+    """One converter. Its faults are those of a site device."""
 
     TURNAROUND_US = 5000
 
@@ -111,7 +113,7 @@ class MirroredPcs(MirroredDevice):
         self.pcs.command_run(not self.asked.starts)
 
     def tick(self, now_us: int) -> None:
-        """Fall back to 0 W when the watchdog is not fed."""
+        """Go to 0 W if the watchdog was not fed in time."""
         self._count = now_us // SECOND_US
         after_us = self._settings["watchdog_s"] * SECOND_US
         if self._fed_us is not None and after_us and now_us - self._fed_us > after_us:
@@ -122,7 +124,7 @@ class MirroredPcs(MirroredDevice):
             self.pcs.command_run(not self.asked.starts)
 
     def signals(self) -> dict[str, float]:
-        """{name: value} of the plant's converter."""
+        """{name: value} from the plant's converter."""
         pcs = self.pcs
         volts, amps, phases = (
             pcs.dc_voltage_V,
@@ -143,7 +145,9 @@ class MirroredPcs(MirroredDevice):
         return found
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """The registers, as of a site device. A step that waits finds its value while it runs."""
+        """The registers, as for a site device. A start step that waits for a value reads this value
+        once the converter runs.
+        """
         if self._settings["watchdog"] == "reads":
             self._fed_us = self._count * SECOND_US
         for step in self.data.get("start", []):
@@ -154,7 +158,7 @@ class MirroredPcs(MirroredDevice):
         return super().payload(function, address, count)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Take a frame of the set-point, a step, or the heartbeat, whole."""
+        """Take a write of one whole set-point frame, one step or the heartbeat."""
         if not self._is_known(function, address, len(values)):
             raise ModbusException(registers.ILLEGAL_ADDRESS)
         if self.ignore_writes:

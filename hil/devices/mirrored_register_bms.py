@@ -1,5 +1,7 @@
-"""A rack BMS by registers that answers as its profile says, with the plant's rack behind it. It
-shares no code with the driver, but the profile's TOML: a run proves the wiring, not the decoding.
+"""A rack BMS with registers that answers by the driver's profile, with the plant's rack behind it.
+
+It shares the profile's TOML with the driver, but no code: a run proves the wiring, not the
+decoding.
 """
 
 import struct
@@ -17,7 +19,7 @@ SECOND_US = 1_000_000
 
 
 class MirroredRegisterBms(RegisterDevice):
-    """The BMS of one rack. Faults: frozen, and those of a register device."""
+    """The BMS of one rack. Faults: frozen, and the faults of a RegisterDevice."""
 
     def __init__(self, rack: Rack, unit_id: int, profile: Path) -> None:
         super().__init__()
@@ -38,16 +40,16 @@ class MirroredRegisterBms(RegisterDevice):
         rack.command_close(not any(["data_close" in each for each in self._sent]))
 
     def tick(self, now_us: int) -> None:
-        """Count the seconds of its heartbeat."""
+        """Count seconds for the heartbeat."""
         self._seconds = now_us // SECOND_US
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """The values of the rack where the profile has them, 0 elsewhere."""
+        """The rack's values where the profile has registers for them, and 0 elsewhere."""
         words, bits = bytearray(0x20000), 0
         for name, register in (self._map | self._identity).items():
             if register.get("function", 3) != function:
                 continue
-            size = register.get("count", 1) * (4 if function not in BITS else 1)  # at most
+            size = register.get("count", 1) * (4 if function not in BITS else 1)  # upper bound
             at = register["address"]
             if at >= address + count or at + size <= address:
                 continue
@@ -60,7 +62,7 @@ class MirroredRegisterBms(RegisterDevice):
         return self.shown(words, 0, address, count)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Close or open the contactors, as the words say."""
+        """Close or open the contactors as the written words say."""
         rows = [each for each in self._sent if each["address"] == address]
         if not rows or rows[0]["function"] != function:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
@@ -73,7 +75,7 @@ class MirroredRegisterBms(RegisterDevice):
     def _put(
         self, words: bytearray, name: str, register: dict[str, Any], asked: tuple[int, int]
     ) -> None:
-        """Write the values that begin among the asked bytes."""
+        """Write the values of a register that begin within the byte range `asked`."""
         kind = WORDS[register["type"]]
         size, (first, end) = struct.calcsize(kind), asked
         for place in range(register.get("count", 1)):
@@ -116,19 +118,19 @@ class MirroredRegisterBms(RegisterDevice):
             return 1.0 if self.rack.current_A >= 0 else -1.0
         states = self._map[name].get("values", {}).values()
         if name == "contactor_state" and self.rack.contactor_state in states:
-            return self.rack.contactor_state  # also its pre-charge
+            return self.rack.contactor_state  # pre-charge too, if the profile has this state
         if name == "rack_current_mA" and "current_direction" in self._map:
             return abs(value(self.rack, name))
         return value(self.rack, name)
 
 
 def _exponent(name: str) -> int:
-    """Power of ten of the values in V, A or % that share the factor of this one."""
+    """Exponent of the scale factor that these values in V, A or % share."""
     return -3 if name.startswith("cell_") else -1
 
 
 def _raw(register: dict[str, Any], found: float, factor: float = 1) -> int:
-    """The raw value that means this; factor: the power of ten of its scale factor."""
+    """The raw value for `found`. factor: power of ten from its scale factor."""
     states = register.get("values", {})
     wanted = int(found)
     means = [int(raw) for raw, meaning in states.items() if meaning == wanted]

@@ -1,5 +1,6 @@
-"""Meters, detectors and monitors that mirror their profile, for profiles without a document here
-(families meter, gas, offgas, toxic, climate, ups). As in mirrored.py, this proves no decoding.
+"""Meters, detectors and monitors that answer by their profile, for profiles whose documents are not
+here (families meter, gas, offgas, toxic, climate, ups). As in mirrored.py, a run proves no
+decoding.
 """
 
 import math
@@ -19,9 +20,9 @@ from hil.site.grid import PHASE_V
 from hil.site.part import SitePart
 
 PPM = 1e6
-# of a meter whose scale factors are registers, by the value: for 3 MW in 16 bits
+# {quantity: exponent} of a meter with registers for scale factors: 3 MW must fit into 16 bits
 EXPONENTS = {"power": 2, "current": -1, "voltage": -1, "frequency": -2, "power_factor": -3}
-# family: the plant's values in the unit of the registers; `which`: the first or second detector
+# {family: values of the plant, in the unit of the registers}; `which`: 0 or 1, the detector
 VALUES: dict[str, Callable[[CabinetPlant, int, dict[str, Any]], dict[str, float]]] = {
     "gas": lambda its, which, settings: {
         "concentration": its.gas_lfl_pct[which]
@@ -40,12 +41,12 @@ class SensorPart(SitePart):
     """The values of one detector or monitor, for a MirroredDevice."""
 
     def __init__(self, plant: CabinetPlant, role: str, profile: dict[str, Any]) -> None:
-        """role: "gas_2" and so on; profile: its content."""
+        """role: for example "gas_2"; profile: its content."""
         super().__init__({})
         self._plant, self._role, self._profile = plant, role, profile
 
     def signals(self) -> dict[str, float]:
-        """{register: value}; a value above the full scale sets its over-range bit."""
+        """{register: value}. A value above the full scale sets the over-range bit."""
         plant, settings = self._plant, self._profile["settings"]
         family, which = self._profile["family"], int(self._role.endswith("_2"))
         values, status = VALUES[family](plant, which, settings), self._status(settings)
@@ -60,7 +61,7 @@ class SensorPart(SitePart):
         return {**values, "status": status}
 
     def _status(self, settings: dict[str, Any]) -> int:
-        """Bits of health: each mask has a meaning in the profile."""
+        """The health bits of the status, by the masks of the profile."""
         plant = self._plant
         faults = settings.get("fault_mask", 0) & ~settings.get("warming_mask", 0)
         status = faults * plant.detector_fault.get(self._role, False)
@@ -71,13 +72,13 @@ class SensorPart(SitePart):
 
 
 def sensor(plant: CabinetPlant, role: str, path: Path) -> MirroredDevice:
-    """The detector or monitor of this role, by the profile at `path`."""
+    """The detector or monitor for this role, with the profile at `path`."""
     profile = tomllib.loads(path.read_text(encoding="utf-8"))
     return MirroredDevice(SensorPart(plant, role, profile), path)
 
 
 class MirroredMeter(PowerMeter):
-    """A PowerMeter with the registers of a profile of the family meter."""
+    """A PowerMeter with the registers of a profile of the family `meter`."""
 
     TURNAROUND_US = 2000
 
@@ -87,7 +88,7 @@ class MirroredMeter(PowerMeter):
         profile = sunspec_chain.read(path)
         self._map, self._phases = profile["registers"], profile["settings"]["phases"] or 3
         self._sign = -1 if profile["settings"].get("inverted") else 1
-        # a transformer to the meter's own voltage, with the same power
+        # ratio of the transformer at the meter's voltage input; the power stays the same
         self.ratio = profile["settings"].get("nominal_voltage_V", PHASE_V) / PHASE_V
         self.REFRESH_US = profile["settings"]["refresh_ms"] * 1000
         self._images = {function: bytearray(0x20000) for function in (3, 4)}
@@ -102,13 +103,13 @@ class MirroredMeter(PowerMeter):
         super().__init__(plant, shows, seed, refresh_us)
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """The registers of the last refresh, by the profile's function."""
+        """The registers of the last refresh, by the function that the profile names."""
         if function not in self._images:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         return self.shown(self._images[function], 0, address, count)
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        """Write the phases that the meter has; the first one carries what the others would."""
+        """Write the phases that the meter has. The first one also carries those that it lacks."""
         rest, total_W = slice(self._phases, None), self._sign * sum(phases.powers_W)
         energy_kWh = self._count(total_W, elapsed_us)
         values = {

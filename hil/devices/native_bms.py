@@ -1,6 +1,7 @@
-"""A rack BMS that sends the messages of drivers/profiles/firebreak_rack.dbc every 100 ms. By the
-DBC: id = 0x100 + 0x20 x node + message; byte 6 is the counter, byte 7 the CRC-8 SAE J1850 over id
-low byte, id high byte and bytes 0..6. A command expires after 1 s.
+"""A rack BMS that sends the messages of drivers/profiles/firebreak_rack.dbc every 100 ms.
+
+By the DBC: id = 0x100 + 0x20 x node + message. Byte 6 is the counter; byte 7 is the CRC-8 SAE J1850
+over id low byte, id high byte and bytes 0..6. A command expires after 1 s.
 """
 
 import functools
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 DBC = Path(__file__).resolve().parents[2] / "drivers" / "profiles" / "firebreak_rack.dbc"
 NODE_STRIDE = 0x20
 PERIOD_US = 100_000
-# Racks start one after the other, so that their bursts do not coincide.
+# Racks start one after the other, so that their bursts of frames do not coincide.
 NODE_PHASE_US = 27_000
-SPACING_US = 300  # in a burst: a frame of 8 bytes takes 0.27 ms at 500 kbit/s
+SPACING_US = 300  # between frames of a burst: 8 bytes take 0.27 ms at 500 kbit/s
 TEMPERATURES_PER_FRAME = 4
 NOT_FITTED_degC = 349.5  # raw 0xFFF
 HOTTEST_degC = 349.4  # raw 0xFFE: a hotter module must not read as "not fitted"
@@ -65,7 +66,7 @@ _CRC = [_crc_of(value) for value in range(256)]
 
 
 def crc8(data: bytes | tuple[int, int], value: int = 0xFF) -> int:
-    """CRC-8 SAE J1850 of data before the final inversion; `value`: result of an earlier part."""
+    """CRC-8 SAE J1850 of data, before the final inversion. `value`: CRC of the bytes before."""
     for byte in data:
         value = _CRC[value ^ byte]
     return value
@@ -74,20 +75,20 @@ def crc8(data: bytes | tuple[int, int], value: int = 0xFF) -> int:
 @functools.lru_cache(maxsize=8)
 def load(path: str) -> Any:
     """The cantools Database in the file at `path`; each file is read once."""
-    import cantools  # 0.1 s that a rig without such a rack does not need
+    import cantools  # takes 0.1 s, which a rig without such a rack does not need
 
     return cantools.database.load_file(path)
 
 
 class MessageEncoder:
-    """Encodes signals of one message into its first PAYLOAD_BYTES bytes; Intel byte order only. It
-    takes 2 us, an encode of cantools 15 us.
+    """Encodes the signals of one message into its first PAYLOAD_BYTES bytes, for Intel byte order
+    only. It takes 2 us; cantools would take 15 us.
     """
 
     def __init__(
         self, message: "Message", signal_names: dict[str, tuple[str, int]] | list[str]
     ) -> None:
-        """signal_names: the order in which encode() takes the values."""
+        """signal_names: in the order in which encode() takes the values."""
         self.last_values: list[float] = []
         self.last_payload = b""
         signals = map(message.get_signal_by_name, signal_names)
@@ -97,8 +98,8 @@ class MessageEncoder:
         ]
 
     def encode(self, values: list[float]) -> bytes:
-        """Payload of the physical values, each saturated. Equal values give the identical bytes
-        object.
+        """The payload for physical values, each limited to its range. Equal values return the same
+        bytes object.
         """
         if values == self.last_values:
             return self.last_payload
@@ -113,14 +114,14 @@ class MessageEncoder:
 
 
 def _limits(signal: "Signal") -> tuple[int, int]:
-    """Smallest and largest raw value of a signal."""
+    """Smallest and largest raw value that fits into a signal."""
     if signal.is_signed:
         return -1 << signal.length - 1, (1 << signal.length - 1) - 1
     return 0, (1 << signal.length) - 1
 
 
 class _Message:
-    """One message of one rack: id, encoder, counter; values(bms): in the order of the signals."""
+    """One message of one rack: id, encoder, counter. values(bms): values in order of signals."""
 
     def __init__(
         self,
@@ -139,14 +140,14 @@ class _Message:
 
 
 def _reader(signals: dict[str, tuple[str, int]]) -> Callable[["NativeBms"], list[float]]:
-    """Function of (bms) that reads these signals."""
+    """A function of (bms) that reads these signals."""
     get = attrgetter(*[attribute for attribute, _ in signals.values()])
     factors = [factor for _, factor in signals.values()]
     return lambda bms: [value * factor for value, factor in zip(get(bms), factors)]
 
 
 def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
-    """Function of (bms) that reads the four temperatures of this frame, degC."""
+    """A function of (bms) that reads the four temperatures of this frame, degC."""
     first = frame * TEMPERATURES_PER_FRAME
     part = slice(first, first + TEMPERATURES_PER_FRAME)
 
@@ -158,9 +159,10 @@ def _temperatures(frame: int) -> Callable[["NativeBms"], list[float]]:
 
 
 class NativeBms(SimulatedBms):
-    """The BMS of one rack; node: 1 to 15. Frozen values repeat while the counters run. Faults of
-    its own: silent_messages, frozen_messages, counter_frozen, bad_crc, ignore_commands, overrides
-    {"CELLS.cell_voltage_max": physical value}.
+    """The BMS of one rack. node: 1 to 15. If frozen, its values repeat while the counters run.
+
+    Further faults: silent_messages, frozen_messages, counter_frozen, bad_crc, ignore_commands,
+    overrides {"CELLS.cell_voltage_max": physical value}.
     """
 
     LOST_US = 1_000_000
@@ -186,11 +188,11 @@ class NativeBms(SimulatedBms):
             self._messages.append(_Message(f"TEMPERATURES_{frame}", node, names, values))
 
     def frames(self, now_us: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] due up to now_us: one burst of all messages every 100 ms."""
+        """[(can_id, data)] due up to now_us. Every 100 ms, all messages are sent in one burst."""
         self.tick(now_us)
         if self.next_us is None:
             self.next_us = now_us + self.node * NODE_PHASE_US
-        # Frames due during a pause of the caller are lost.
+        # Frames that fell due while the caller paused are lost.
         if now_us - self.next_us > PERIOD_US:
             self.next_us += (now_us - self.next_us) // PERIOD_US * PERIOD_US
         due = []
@@ -228,7 +230,7 @@ class NativeBms(SimulatedBms):
         return message.payload + bytes((counter, crc))
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
-        """Take a command with right length, CRC and content and a new counter; ignore others."""
+        """Take a command with a new counter whose length, CRC and content are right."""
         if can_id != self.command_id or self.deaf or len(data) != 8:
             return
         if crc8(data[:7], self._command_start) ^ 0xFF != data[7] or data[0] > 1 or any(data[1:6]):

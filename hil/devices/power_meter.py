@@ -1,6 +1,7 @@
-"""The power meters: mean power over the refresh window, phases, noise, faults. Input registers
-(FC4), IEEE 754 floats, high word first; a read may not start or end inside a float. The seed draws
-the phase of the refresh, also between two steps of the plant.
+"""The power meters: mean power over the refresh window, phases, noise, faults.
+
+Input registers (FC4), IEEE 754 floats, high word first; a read must not start or end inside a
+float. The seed draws the phase of the refresh, which may fall between two steps of the plant.
 """
 
 import math
@@ -13,11 +14,11 @@ from hil.devices import registers
 from hil.devices.registers import ModbusException, RegisterDevice
 from hil.plant.cabinet import CabinetPlant
 
-# Noise of the last digit on a quiet grid (the display shows 0.1 V, the floats more digits).
+# Noise of the last digit on a quiet grid (the display shows 0.1 V, the floats show more digits).
 VOLTAGE_JITTER_V = 0.3
-POWER_JITTER = 0.0004  # of the reading; the error of class 1 is a constant gain, not noise
-IMBALANCE = 0.02  # of a third, drawn once per meter
-# of the SDM630
+POWER_JITTER = 0.0004  # share of the reading; the error of class 1 is a constant gain, not noise
+IMBALANCE = 0.02  # share of a third of the power, drawn once for each meter
+# SDM630
 FLOATS = 40  # floats at 0x00: phases, totals, frequency, energies
 LINE_TO_LINE = 0xC8
 TOTAL_ENERGY = 0x156
@@ -35,19 +36,20 @@ class Phases(NamedTuple):
 
 
 class PowerMeter(RegisterDevice):
-    """shows: "grid" or "load"; > 0 is import. `load_channels` of the plant are shown unchanged.
-    Power is the mean over refresh_us, because a real meter integrates: a swing of 10 Hz would
-    alias. Further faults: frozen (the raw words repeat), reversed_phases (0..3 current
-    transformers).
+    """shows: "grid" or "load"; > 0 is import. The plant's `load_channels` are shown unchanged.
+
+    The power is the mean over refresh_us, as in a real meter, which integrates. A sample of the
+    present power would alias with a swing of 10 Hz. Further faults: frozen (the raw words repeat),
+    reversed_phases (number of reversed current transformers, 0..3).
     """
 
-    REFRESH_US = READ_REGISTERS_MAX = REGISTERS = 0  # of the subclass
-    ratio = 1.0  # of its voltage to that of the grid
+    REFRESH_US = READ_REGISTERS_MAX = REGISTERS = 0  # each subclass sets these
+    ratio = 1.0  # meter voltage / grid voltage
 
     def __init__(
         self, cabinet: CabinetPlant, shows: str = "grid", seed: int | str = 1, refresh_us: int = 0
     ) -> None:
-        """refresh_us: of this meter, 0: as its model."""
+        """refresh_us: time between two readings of this meter; 0: that of its model."""
         super().__init__()
         self.cabinet = cabinet
         self.shows_load = shows == "load"
@@ -66,7 +68,7 @@ class PowerMeter(RegisterDevice):
         self._energy_kWh = [0.0, 0.0]  # import, export
 
     def tick(self, now_us: int) -> None:
-        """Integrate the power; compute new values when due, always at the first call."""
+        """Integrate the power. Compute new readings when they are due, and at the first call."""
         last_us = now_us - (now_us - self.phase_us) % self.refresh_us
         if self._due_us is None:
             self._seen_us, self._held_W = now_us, self._power_W()
@@ -81,7 +83,7 @@ class PowerMeter(RegisterDevice):
         self._held_W = self._power_W()
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """Input registers of the last refresh."""
+        """The input registers of the last refresh."""
         if function != registers.READ_INPUT_REGISTERS:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         if address & 1 or count & 1:
@@ -91,11 +93,11 @@ class PowerMeter(RegisterDevice):
         return self.shown(self.image, 0, address, count)
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        """Write all values of the image, which hold over elapsed_us."""
+        """Write all values of the image. They are means over elapsed_us."""
         raise NotImplementedError
 
     def _count(self, total_W: float, elapsed_us: int) -> list[float]:
-        """Energy of both ways, kWh, with that of elapsed_us."""
+        """[import, export] energy in kWh, after adding the energy of elapsed_us."""
         if total_W == total_W:  # a raw channel may be NaN
             self._energy_kWh[total_W < 0] += abs(total_W) * elapsed_us / HOUR_US / 1000
         return self._energy_kWh
@@ -114,7 +116,7 @@ class PowerMeter(RegisterDevice):
         self._show(Phases(*zip(*self._channels(mean_W))), elapsed_us)
 
     def _channels(self, mean_W: float) -> Sequence[tuple[float, ...]]:
-        """(W, V, A, PF) of three phases: the plant's raw channels, else mean_W divided."""
+        """(W, V, A, PF) of three phases: the plant's raw channels if any, else mean_W divided."""
         if self.shows_load and self.cabinet.load_channels is not None:
             return self.cabinet.load_channels
         power_W = mean_W * (1 + POWER_JITTER * (self._random() - 0.5))
@@ -134,8 +136,8 @@ class PowerMeter(RegisterDevice):
 
 
 class FastMeter(PowerMeter):
-    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml): voltage, current,
-    power and power factor of three phases, frequency, 26 registers without a gap, new every 20 ms.
+    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml). 26 registers without a
+    gap: voltage, current, power and power factor of three phases, and frequency; new every 20 ms.
     """
 
     TURNAROUND_US = 2000
@@ -150,14 +152,14 @@ class FastMeter(PowerMeter):
 
 
 class Sdm630(PowerMeter):
-    """An Eastron SDM630 (input register table of its Modbus protocol); unassigned registers read 0.
-    Assumption: new values ten times a second.
+    """An Eastron SDM630 (input register table of its Modbus protocol). Unassigned registers read 0.
+    Assumed: new values ten times a second.
     """
 
     REFRESH_US, READ_REGISTERS_MAX, REGISTERS = 100_000, 80, 0x15A
 
     def _show(self, phases: Phases, elapsed_us: int) -> None:
-        """Write all values of the map; the values that the rig does not simulate are 0."""
+        """Write all values of the map. Values that the rig does not simulate are 0."""
         powers_W, volts_V, amps_A, factors = phases
         apparent_VA = [voltage_V * current_A for voltage_V, current_A in zip(volts_V, amps_A)]
         reactive_var = [_reactive(*each) for each in zip(apparent_VA, powers_W)]
@@ -190,7 +192,7 @@ class Sdm630(PowerMeter):
         struct.pack_into(">2f", self.image, TOTAL_ENERGY * 2, imported_kWh + exported_kWh, 0)
 
     def _totals(self, power_W: float, apparent_VA: float, reactive_var: float) -> tuple[float, ...]:
-        """Total power to frequency, in the order of the map."""
+        """The values from total power to frequency, in the order of the map."""
         factor = power_W / apparent_VA if apparent_VA else 1.0
         jitter_Hz = FREQUENCY_JITTER_Hz * (self._random() - 0.5)
         frequency_Hz = self.cabinet.grid_frequency_Hz + jitter_Hz
@@ -214,7 +216,7 @@ def _reactive(apparent_VA: float, power_W: float) -> float:
 
 
 def _angle(factor: float) -> float:
-    """Phase angle of a power factor, degrees; 0 for a raw factor outside -1..1."""
+    """Phase angle of a power factor, degrees; 0 if a raw factor is outside -1..1."""
     return math.degrees(math.acos(factor)) if -1 <= factor <= 1 else 0.0
 
 

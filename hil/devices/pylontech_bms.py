@@ -1,7 +1,9 @@
-"""A Pylontech LV BMS (V1.2 or V1.3): a burst of 11-bit frames per second, answered by 0x305. V1.2:
-0x351 0x355 0x356 0x359 0x35C 0x35E. V1.3: 0x35A and 0x35F instead of 0x359 and 0x35C, 0x355 with
-six bytes. It closes while it hears 0x305. Current on the wire is positive when charging. With the
-documented 0.01 V, 0x356 ends at 327.67 V; several manufacturers use 0.1 V (`voltage_scale_V`).
+"""A Pylontech LV BMS (V1.2 or V1.3). Each second it sends a burst of 11-bit frames; an inverter
+answers with 0x305. The BMS closes its contactors while it hears 0x305.
+
+V1.2: 0x351 0x355 0x356 0x359 0x35C 0x35E. V1.3: 0x35A and 0x35F instead of 0x359 and 0x35C, and six
+bytes in 0x355. Current on the wire is positive when charging. With the documented 0.01 V, 0x356
+ends at 327.67 V; several manufacturers use 0.1 V (`voltage_scale_V`).
 """
 
 import struct
@@ -12,21 +14,24 @@ from hil.plant.rack import Rack
 PERIOD_US = 1_000_000
 MAKER = b"PYLON   "
 
-# Thresholds of the protections and of the earlier alarms: cell V high, low; degC hot, cold.
+# Thresholds of the protections, and of the alarms that come before: cell V high, V low, degC hot,
+# degC cold.
 PROTECTIONS = (3.65, 2.80, 55.0, 0.0)
 ALARMS = (3.60, 2.85, 52.0, 3.0)
 
-# Of high V, low V, hot, cold, discharge current, charge current, system error: byte and bit in
-# 0x359 (V1.2, 2018-04-08; protections, and two bytes later alarms), pair in 0x35A (V1.3).
+# For high V, low V, hot, cold, discharge current, charge current, system error: byte and bit in
+# 0x359 (V1.2, 2018-04-08), and number of the bit pair in 0x35A (V1.3). In 0x359, bytes 0 and 1 hold
+# protections, bytes 2 and 3 alarms.
 FLAGS = ((0, 1, 1), (0, 2, 2), (0, 3, 3), (0, 4, 4), (0, 7, 7), (1, 0, 8), (1, 3, 11))
 PAIR_GENERAL, PAIR_ACTIVE, PAIR_QUIET = 0, 0b01, 0b10
 CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0
 
 
 class PylontechBms(SimulatedBms):
-    """The BMS of one rack, one per bus: the ids carry no address. alarms_supported = False sends
-    0x35A all zero, as the manufacturer's V1.3 packs do. A fault of its own:
-    negative_discharge_limit.
+    """The BMS of one rack. A bus has one, because the ids contain no address.
+
+    alarms_supported = False sends 0x35A all zero, as V1.3 packs of the manufacturer do. Further
+    fault: negative_discharge_limit.
     """
 
     command_id, command_ids = 0x305, (0x305,)
@@ -38,7 +43,7 @@ class PylontechBms(SimulatedBms):
         self._burst: list[tuple[int, bytes]] | None = None
 
     def frames(self, now_us: int) -> list[tuple[int, bytes]]:
-        """[(can_id, data)] of the burst due at now_us; empty if none is due."""
+        """[(can_id, data)] of the burst that is due at now_us; empty if none is due."""
         self.tick(now_us)
         if self.next_us is None:
             self.next_us = now_us
@@ -52,7 +57,7 @@ class PylontechBms(SimulatedBms):
         return self.sent(self._burst)
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
-        """Close the contactors at 0x305, the sign that an inverter is present."""
+        """Close the contactors at 0x305, which shows that an inverter is present."""
         if can_id != self.command_id or self.deaf:
             return
         if self._heard_us is None:
@@ -97,7 +102,7 @@ class PylontechBms(SimulatedBms):
     def _trips(
         self, high_V: float, low_V: float, hot_degC: float, cold_degC: float
     ) -> tuple[bool, ...]:
-        """Exceeded: (high V, low V, high T, low T, discharge current, charge current, system)."""
+        """True where exceeded: high V, low V, high T, low T, discharge, charge current, system."""
         rack = self.rack
         return (
             rack.cell_voltage_V_max >= high_V,
@@ -111,7 +116,7 @@ class PylontechBms(SimulatedBms):
 
 
 def _bits(trips: tuple[bool, ...]) -> bytes:
-    """Two bytes of 0x359: protections or alarms."""
+    """Two bytes of 0x359, with either the protections or the alarms."""
     data = [0, 0]
     for tripped, (byte, bit, _) in zip(trips, FLAGS):
         data[byte] |= tripped << bit
@@ -119,7 +124,7 @@ def _bits(trips: tuple[bool, ...]) -> bytes:
 
 
 def _pairs(trips: tuple[bool, ...]) -> int:
-    """Four bytes of 0x35A as an integer: each supported pair is quiet or active."""
+    """Four bytes of 0x35A as an integer. Each supported pair is either quiet or active."""
     active = {PAIR_GENERAL: any(trips)}
     active |= {pair: tripped for tripped, (_, _, pair) in zip(trips, FLAGS)}
     return sum((PAIR_ACTIVE if on else PAIR_QUIET) << pair * 2 for pair, on in active.items())

@@ -1,4 +1,4 @@
-"""What a rack of the plant reports, by the names of signals and arrays of a profile."""
+"""The values that a rack of the plant reports, by the names of signals and arrays in a profile."""
 
 from hil.plant.rack import Rack
 
@@ -6,7 +6,7 @@ LIMIT_A_MAX = 400.0
 
 
 def value(rack: Rack, name: str) -> float:
-    """A signal of the rack; 0: it has none of this name."""
+    """The value of a signal. 0 if the rack has no signal of this name."""
     charge_V = rack.charge_voltage_V_max
     values: dict[str, float] = {
         "rack_voltage_mV": rack.voltage_V * 1000,
@@ -31,7 +31,7 @@ def value(rack: Rack, name: str) -> float:
 
 
 def element(rack: Rack, array: str, at: int) -> float | None:
-    """Element `at` of an array; None: the rack has no such value."""
+    """Element `at` of an array. None if the rack has no such value."""
     if array != "cell_voltage_mV":
         degrees = rack.temperatures_degC
         return degrees[at] * 10 if at < len(degrees) else None

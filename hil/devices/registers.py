@@ -1,5 +1,6 @@
-"""The base of every simulated Modbus device: payloads for the slave, and faults. Codes: MODBUS
-Application Protocol V1.1b3, sections 6 and 7.
+"""The base class of every simulated Modbus device: payloads for the slave, and faults.
+
+Codes: MODBUS Application Protocol V1.1b3, sections 6 and 7.
 """
 
 import struct
@@ -10,7 +11,7 @@ ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 
 
 class ModbusException(Exception):
-    """The device refuses a request; `code` goes into the exception reply."""
+    """The device refuses a request. The exception reply contains `code`."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"modbus exception {code}")
@@ -18,18 +19,20 @@ class ModbusException(Exception):
 
 
 class RegisterDevice:
-    """A device behind an RtuSlave. The rig sets faults at any time: silent, reply_id (unit id of
-    the replies), exception_code (refuses every request), ignore_writes (acknowledged without
-    effect), bad_crc, cut_reply_bytes (length of a cut reply), late_us, overrides {register address:
-    word}, swapped (another device of its kind, by its serial number).
+    """A device behind an RtuSlave. The rig sets faults at any time.
+
+    Faults: silent, reply_id (unit id in the replies), exception_code (refuses every request),
+    ignore_writes (acknowledges writes without effect), bad_crc, cut_reply_bytes (length of the cut
+    reply), late_us, overrides {register address: word}, swapped (another device of the same kind,
+    with another serial number).
     """
 
     TURNAROUND_US = 5000  # between request and reply
-    SERIALS = b"RIG-1", b"RIG-2"  # after a swap the second
+    SERIALS = b"RIG-1", b"RIG-2"  # the second after a swap
 
     def __init__(self) -> None:
         self.silent = self.ignore_writes = self.bad_crc = self.swapped = False
-        self.serial_at = range(0)  # its registers
+        self.serial_at = range(0)  # registers of the serial number
         self.reply_id: int | None = None
         self.cut_reply_bytes: int | None = None
         self.exception_code = self.late_us = 0
@@ -39,18 +42,20 @@ class RegisterDevice:
         """Advance the device's own timers to now_us."""
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """Reply bytes after the byte count: registers high byte first, or bits low bit first.
-        Raises ModbusException.
+        """The bytes of a reply after its byte count. Registers have their high byte first, bits
+        their low bit first. Raises ModbusException.
         """
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """Take the values (registers or 0/1 coils) at address. ModbusException: refused."""
+        """Take the values (registers, or coils as 0 or 1) at address. Raises ModbusException if the
+        device refuses.
+        """
         raise ModbusException(ILLEGAL_FUNCTION)
 
     def shown(self, image: bytes | bytearray, base: int, address: int, count: int) -> bytes:
-        """Registers from `address` on of a big-endian image from register `base` on, with
-        `overrides`.
+        """Registers from `address` on, with `overrides`. image: big-endian words, the first of
+        which is register `base`.
         """
         first = (address - base) * 2
         if first < 0 or first + count * 2 > len(image):
@@ -66,7 +71,7 @@ class RegisterDevice:
 
 
 def bits_payload(bits: int, address: int, count: int, available: int) -> bytes:
-    """Reply bytes for `count` of the `available` bits, from `address` on."""
+    """The reply bytes for `count` of the `available` bits, from bit `address` on."""
     if not 0 <= address <= available - count:
         raise ModbusException(ILLEGAL_ADDRESS)
     return (bits >> address & (1 << count) - 1).to_bytes((count + 7) >> 3, "little")

@@ -1,6 +1,7 @@
-"""A Modbus RTU slave without any I/O: bytes and their time in, reply frames and their due time out.
+"""A Modbus RTU slave without I/O: it takes bytes with their time and gives replies with theirs.
+
 By "MODBUS over Serial Line" V1.02 section 2.5.1. It finds a frame by length and CRC at any offset,
-because a pty does not keep the gap of 3.5 characters; a longer gap ends an unfinished frame.
+because a pty does not keep the gap of 3.5 characters. A longer gap ends an unfinished frame.
 """
 
 import contextlib
@@ -21,12 +22,12 @@ WRITE_COUNT_MAX = {15: 1968, 16: 123}  # 6.11, 6.12
 
 
 def with_crc(body: bytes) -> bytes:
-    """body plus its CRC: a complete frame."""
+    """A complete frame: body and its CRC."""
     return body + crc16(body).to_bytes(2, "little")
 
 
 def request_bytes(data: bytes, offset: int) -> int | None:
-    """Length of the request frame at offset; None before its length byte, 0: no request."""
+    """Length of the request at offset. None: too few bytes came to know it. 0: no request."""
     function = data[offset + 1]
     if 1 <= function <= 6:
         return 8
@@ -36,8 +37,8 @@ def request_bytes(data: bytes, offset: int) -> int | None:
 
 
 class _Request:
-    """One request frame. `refused`: exception code or 0; `values`: of a write, else None; `head`
-    precedes the payload of a read; `reply` acknowledges a write.
+    """One request. `refused`: exception code or 0; `values`: values of a write, None for a read;
+    `head`: bytes before the payload of a read; `reply`: acknowledges a write.
     """
 
     def __init__(self, frame: bytes) -> None:
@@ -93,7 +94,7 @@ def _understood(frame: bytes) -> _Request:
 
 
 class RtuSlave:
-    """All slaves of one bus. turnaround_us: between request and reply, at least 3.5 characters."""
+    """All slaves of one bus. turnaround_us: from request to reply, at least 3.5 characters."""
 
     def __init__(
         self,
@@ -104,7 +105,7 @@ class RtuSlave:
     ) -> None:
         self.units = units
         self.char_us = char_bits * 1e6 / baud_Bd
-        # 3.5 characters, and 1750 us above 19200 Bd (MODBUS over Serial Line V1.02, 2.5.1.1)
+        # 3.5 characters, but 1750 us above 19200 Bd (MODBUS over Serial Line V1.02, 2.5.1.1)
         self.gap_us = 1750 if baud_Bd > 19200 else int(3.5 * self.char_us)
         self.turnaround_us = max(turnaround_us, self.gap_us)
         self.dropped_bytes = 0
@@ -112,7 +113,7 @@ class RtuSlave:
         self._last_us = 0
 
     def receive(self, data: bytes, now_us: int) -> list[tuple[int, bytes]]:
-        """Take bytes, the last of which arrived at now_us: [(time_us of the reply's first byte,
+        """Take bytes; the last one arrived at now_us. Returns [(time_us at which the reply begins,
         frame)].
         """
         if self._buffer and now_us - self._last_us - len(data) * self.char_us > self.gap_us:
@@ -126,12 +127,12 @@ class RtuSlave:
         return replies
 
     def _next_frame(self) -> bytes | None:
-        """Cut the first good request frame and everything before it out of the buffer."""
+        """Remove the first good request from the buffer, with all bytes before it; return it."""
         buffer = self._buffer
         for offset in range(len(buffer) - 3):
             length = request_bytes(buffer, offset)
             if length == 0 and offset == 0 and buffer[1] < 0x80:
-                length = len(buffer)  # unknown function: the whole chunk, if the CRC is right
+                length = len(buffer)  # unknown function: the whole chunk counts if its CRC is right
             if not length:
                 continue
             frame = buffer[offset : offset + length]
@@ -145,7 +146,7 @@ class RtuSlave:
         return None
 
     def _serve(self, request: _Request, now_us: int) -> list[tuple[int, bytes]]:
-        is_broadcast = request.unit_id == 0 and 0 not in self.units  # on TCP 0 may be a device
+        is_broadcast = request.unit_id == 0 and 0 not in self.units  # TCP may have a device 0
         if is_broadcast and request.values is not None and not request.refused:
             self._broadcast(request, request.values, now_us)
         device = self.units.get(request.unit_id)
@@ -178,7 +179,7 @@ class RtuSlave:
 
 
 def _spoiled(device: RegisterDevice, frame: bytes) -> bytes:
-    """frame with the device's reply faults applied."""
+    """frame, changed by the device's faults of replies."""
     if device.reply_id is not None:
         frame = with_crc(bytes((device.reply_id,)) + frame[1:-2])
     if device.bad_crc:

@@ -1,8 +1,9 @@
-"""The sensors of the cabinet: input registers from 0 on (FC4), by the files in drivers/profiles.
-gas_detector: permille of methane's LFL, status, calibration due, today. offgas_detector: vapour in
-ppm, then the same. toxic_detector: hydrogen, carbon monoxide in ppm, then the same.
-climate_monitor: 0.1 degC (signed), permille of humidity, status. ups_monitor: status, reserve in
-minutes. Dates are days since 1970-01-01.
+"""The sensors of the cabinet. Input registers from 0 on (FC4), as in the files of drivers/profiles.
+
+gas_detector: permille of methane's LFL, status, day of the next calibration, today.
+offgas_detector: vapour in ppm, then the same three. toxic_detector: hydrogen in ppm, carbon
+monoxide in ppm, then the same three. climate_monitor: 0.1 degC (signed), permille of humidity,
+status. ups_monitor: status, reserve in minutes. Dates are days since 1970-01-01.
 """
 
 import struct
@@ -13,16 +14,16 @@ from hil.devices.registers import ModbusException, RegisterDevice
 from hil.plant.cabinet import CabinetPlant
 
 UPS_MAINS, UPS_INVALID = 1, 2
-TODAY_d = 20_454  # 2026-01-01; only the difference to the due date matters
-METHANE_LFL_SHARE = 0.05  # of volume: the gas detector is calibrated with methane
+TODAY_d = 20_454  # 2026-01-01; only the difference to the calibration date matters
+METHANE_LFL_SHARE = 0.05  # share of volume; the gas detector is calibrated with methane
 FULL_SCALE = 1000  # permille or ppm
 WORD_MAX = 0xFFFF
 
-Measured = tuple[float, ...]  # present values, in the unit of the registers
+Measured = tuple[float, ...]  # present values in the unit of the registers
 
 
 class Sensor(RegisterDevice):
-    """A monitor: its values, then its status. Faults: status_bits (set in addition), frozen."""
+    """A monitor: its values, then its status. Faults: status_bits (added to status), frozen."""
 
     def __init__(self, cabinet: CabinetPlant, measured: Callable[[CabinetPlant], Measured]) -> None:
         super().__init__()
@@ -32,7 +33,7 @@ class Sensor(RegisterDevice):
         self._values: list[int] = []
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """Input registers only."""
+        """The input registers; other functions are refused."""
         if function != registers.READ_INPUT_REGISTERS:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         if not self.frozen or not self._values:
@@ -41,13 +42,13 @@ class Sensor(RegisterDevice):
         return self.shown(struct.pack(f">{len(words)}H", *words), 0, address, count)
 
     def _words(self, values: list[int]) -> list[int]:
-        """The registers; a negative value as two's complement."""
+        """The registers. A negative value is sent as two's complement."""
         return [*[value & WORD_MAX for value in values], self.status_bits]
 
 
 class Detector(Sensor):
-    """Values within their scale, status, calibration due, today. Fault: faulty_cell, None: all of
-    them.
+    """Values limited to their scale, status, calibration date, today. Fault: faulty_cell (None: a
+    detector fault concerns all cells).
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Detector(Sensor):
         measured: Callable[[CabinetPlant], Measured],
         over_range: tuple[int, ...] = (4,),
     ) -> None:
-        """name: of the plant's detector; over_range: status bit of each value above its scale."""
+        """name: detector of the plant; over_range: for each value, the bit if it is off scale."""
         super().__init__(cabinet, measured)
         self.name, self._over_range = name, over_range
         self.faulty_cell: int | None = None
@@ -73,7 +74,7 @@ class Detector(Sensor):
 
 
 class UpsMonitor(Sensor):
-    """Status with the mains, then the reserve."""
+    """Status with a bit for the mains, then the reserve."""
 
     def _words(self, values: list[int]) -> list[int]:
         status = UPS_MAINS * values[0] | UPS_INVALID * self.cabinet.ups.invalid
@@ -81,16 +82,16 @@ class UpsMonitor(Sensor):
 
 
 def _gas(which: int) -> Callable[[CabinetPlant], Measured]:
-    """Permille of methane's LFL at the vent gas's share of volume."""
+    """Permille of methane's LFL for the share of vent gas in the air."""
     return lambda plant: (plant.gas_lfl_pct[which] * 10 * plant.vent_lfl_share / METHANE_LFL_SHARE,)
 
 
 def _vapour(which: int) -> Callable[[CabinetPlant], Measured]:
-    """Vapour of electrolyte above the reference, ppm."""
+    """Vapour of electrolyte, ppm."""
     return lambda plant: (plant.offgas_ppm[which],)
 
 
-# role: its device
+# role: maker of its device
 SENSORS: dict[str, Callable[[CabinetPlant], Sensor]] = {
     "gas_1": lambda plant: Detector(plant, "gas_1", _gas(0)),
     "gas_2": lambda plant: Detector(plant, "gas_2", _gas(1)),

@@ -1,4 +1,4 @@
-"""What the simulated BMS on CAN have in common: their faults, and what is lost with the command."""
+"""The base class of the simulated BMSs on CAN: their common faults, and the loss of commands."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hil.plant.rack import Rack
 class SimulatedBms:
     """The BMS of one rack. Faults: silent, deaf, frozen, silent_ids, overrides {id: data}."""
 
-    LOST_US = 5_000_000  # without a frame to it the BMS opens; manufacturers use 5 to 60 s
+    LOST_US = 5_000_000  # after this time without a frame it opens; manufacturers use 5 to 60 s
     command_ids: tuple[int, ...]
 
     def __init__(self, rack: Rack) -> None:
@@ -20,21 +20,21 @@ class SimulatedBms:
         self._heard_us: int | None = None
 
     def tick(self, now_us: int) -> None:
-        """Open the contactors LOST_US after the last frame that the BMS has taken."""
+        """Open the contactors when the last accepted frame is older than LOST_US."""
         if self._heard_us is not None and now_us - self._heard_us > self.LOST_US:
             self._heard_us = None
             self.rack.command_close(False)
 
     def frames(self, now_us: int) -> list[tuple[int, bytes]]:
-        """[(id, data)] that are due at now_us."""
+        """[(id, data)] of the frames that are due at now_us."""
         raise NotImplementedError
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
-        """Take a frame to the BMS."""
+        """Take a frame that was sent to the BMS."""
         raise NotImplementedError
 
     def sent(self, frames: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        """These frames with the faults of their ids."""
+        """These frames, changed by silent_ids and overrides."""
         return [
             (can_id, self.overrides.get(can_id, data))
             for can_id, data in frames

@@ -1,5 +1,6 @@
-"""The chain of a simulated SunSpec device, by the models that its profile names. It shares no code
-with the driver; lengths are those of pysunspec2's definitions.
+"""Lays out the models of a simulated SunSpec device, which its profile names, as one chain.
+
+It shares no code with the driver. The lengths are those of pysunspec2's definitions.
 """
 
 import tomllib
@@ -17,20 +18,20 @@ Table = dict[str, Any]
 
 
 def read(profile: Path, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
-    """The TOML of a profile with the addresses of a device. order: ids of its models, by default
-    rising; each other model of the profile comes behind them.
+    """The TOML of a profile, with the addresses that a device would have. order: ids of models that
+    come first; the other models follow in rising order.
     """
     return laid_out(tomllib.loads(Path(profile).read_text(encoding="utf-8")), base, order)
 
 
 def serial_at(profile: Path) -> range:
-    """The registers of the serial number, of a profile that has them."""
+    """The registers of the serial number. The profile must have a serial number."""
     own = read(profile)["serial"]
     return range(own["address"], own["address"] + own["registers"])
 
 
 def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -> Table:
-    """The table laid out, as of `read`. The headers of the chain are added to its identity."""
+    """The table with addresses, as in `read`. The chain's headers are added to its identity."""
     placed = [each for each in _tables(data) if "model" in each]
     if not placed:
         return data
@@ -57,7 +58,7 @@ def laid_out(data: Table, base: int = BASE_ADDRESS, order: Sequence[int] = ()) -
 
 
 def _tables(data: Table) -> Iterator[Table]:
-    """Every table of a profile that may have an address."""
+    """Every table of a profile that may contain an address."""
     for name in ("registers", "identity", "sent"):
         yield from data.get(name, {}).values()
     for name in ("setpoint", "setup", "start", "stop"):
@@ -68,13 +69,13 @@ def _tables(data: Table) -> Iterator[Table]:
 
 
 def _key(table: Table) -> tuple[int, int]:
-    """(model id, instance); of several ids the device has the last."""
+    """(model id, instance). If the profile lists several ids, this device has the last."""
     model = table["model"]
     return (model[-1] if isinstance(model, list) else model), table.get("instance", 1)
 
 
 def _length(key: tuple[int, int], placed: list[Table]) -> int:
-    """The definition's length, or more where the profile uses a repeated group."""
+    """Length of the model's definition, or more if the profile uses a repeated group."""
     if key[0] == COMMON:
         return COMMON_LENGTH
     own = [each for each in placed if _key(each) == key]

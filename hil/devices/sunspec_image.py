@@ -1,5 +1,5 @@
-"""The register image of the inverter, laid out by pysunspec2's definitions; raw values. A point
-without a value is "not implemented".
+"""The register image of the inverter, laid out by pysunspec2's definitions, in raw values. A point
+without a value reads as "not implemented".
 """
 
 import struct
@@ -14,7 +14,7 @@ BASE_ADDRESS = 40000  # first of the three addresses in the SunSpec specificatio
 MARKER = b"SunS"
 END = b"\xff\xff\x00\x00"
 
-# Register types with a fixed struct code; strings take their length from the model.
+# Register types with a fixed struct code; the length of a string comes from the model.
 CODES = {
     **{mdef.TYPE_INT16: "h", mdef.TYPE_SUNSSF: "h", mdef.TYPE_COUNT: "H", mdef.TYPE_PAD: "H"},
     **dict.fromkeys(("uint16", "acc16", "enum16", "bitfield16"), "H"),
@@ -24,12 +24,12 @@ CODES = {
 }
 
 
-# Points of the inverter's models, as they are after its start. Names: sunspec/models (pysunspec2).
+# Points of the inverter's models after its start. Names: sunspec/models (pysunspec2).
 MODE_PERCENT, MODE_WATTS = 0, 1
 STOP, START, ENTER_STANDBY, EXIT_STANDBY = range(4)  # 715 OpCtl
 HOLDING = 6  # 802 ChaSt
 LITHIUM_ION = 4
-CELLS_AH, RACK_kWh = 280, 215  # of a rack of 240 cells
+CELLS_AH, RACK_kWh = 280, 215  # for a rack of 240 cells
 
 RATES = ("WMax", "VAMax", "WChaRteMax", "WDisChaRteMax")
 RATED = (*RATES, *(f"{name}Rtg" for name in RATES))
@@ -54,7 +54,7 @@ REMOTE = {"LocRemCtl": 0, "DERHb": 0, "ControllerHb": 0, "AlarmReset": 0, "OpCtl
 
 
 class Place(NamedTuple):
-    """One point. address: first register; registers: their count; code: of struct."""
+    """One point. address: first register; registers: their count; code: struct code."""
 
     name: str
     address: int
@@ -70,7 +70,7 @@ def _place(name: str, address: int, point: Point) -> Place:
 
 
 class Block(NamedTuple):
-    """Consecutive points: pack(data, offset, *values) writes them; registers [first, after)."""
+    """Consecutive points in registers [first, after). pack(data, offset, *values) writes them."""
 
     pack: Callable[..., None]
     offset: int
@@ -79,14 +79,15 @@ class Block(NamedTuple):
 
 
 class ModelChain:
-    """Models from 40000 on: [(model id, {point: raw value})]; points are named "704.WSet"."""
+    """Models from 40000 on: [(model id, {point: raw value})]. Points are named "704.WSet"."""
 
     base = BASE_ADDRESS
 
     def __init__(self, models: list[tuple[int, dict[str, Any]]]) -> None:
         self.places: dict[str, Place] = {}
         self.by_address: dict[int, Place] = {}
-        self._packers: dict[str, tuple[struct.Struct, int]] = {}  # of each point, and its offset
+        # {point: (packer, offset)}
+        self._packers: dict[str, tuple[struct.Struct, int]] = {}
         data = bytearray(MARKER)
         for model_id, values in models:
             model = sunspec2.device.Model(model_id, data=values)
@@ -106,17 +107,17 @@ class ModelChain:
                 self.by_address[place.address] = place
 
     def put(self, name: str, raw: int) -> None:
-        """Store one raw value."""
+        """Store the raw value of a point."""
         packer, offset = self._packers[name]
         packer.pack_into(self.data, offset, raw)
 
     def get(self, name: str) -> int:
-        """One raw value."""
+        """The raw value of a point."""
         packer, offset = self._packers[name]
         return packer.unpack_from(self.data, offset)[0]
 
     def block(self, model_id: int, first: str, last: str) -> Block:
-        """The consecutive points from `first` to `last`, for writing them together."""
+        """The consecutive points from `first` to `last`, to be written together."""
         start, end = [self.places[f"{model_id}.{name}"].address for name in (first, last)]
         places = [self.by_address[a] for a in sorted(self.by_address) if start <= a <= end]
         pack = struct.Struct(">" + "".join(place.code for place in places)).pack_into
@@ -125,7 +126,7 @@ class ModelChain:
         )
 
     def touched(self, address: int, count: int) -> list[Place] | None:
-        """The places of a write; None: it cuts a point, or covers a gap or a read-only point."""
+        """The points of a write. None if it cuts a point, or meets a gap or a read-only point."""
         places, end = [], address + count
         while address < end:
             place = self.by_address.get(address)
@@ -137,7 +138,7 @@ class ModelChain:
 
 
 def _groups(model: sunspec2.device.Model) -> list[tuple[str, Any]]:
-    """[(name prefix, group)] of a model: the model itself and its groups ("Prt1." if repeated)."""
+    """[(name prefix, group)]: the model itself and its groups ("Prt1." if a group repeats)."""
     found = [("", model)]
     for name, group in model.groups.items():
         members = group if isinstance(group, list) else [group]
@@ -149,12 +150,12 @@ def _groups(model: sunspec2.device.Model) -> list[tuple[str, Any]]:
 
 
 def power_scale(rated_W: float) -> int:
-    """Smallest power scale factor (a power of ten) for 1.3 times the rating in 16 signed bits."""
+    """Smallest power-of-ten scale factor with which 1.3 x the rating fits 16 signed bits."""
     return next((scale for scale in range(10) if 1.3 * rated_W / 10**scale <= 32767), 10)
 
 
 def models(rated_W: float, racks: int) -> list[tuple[int, dict[str, Any]]]:
-    """[(model, {point: value})] of an inverter with so many racks."""
+    """[(model, {point: value})] of an inverter with this many racks."""
     scale = power_scale(rated_W)
     rating = round(rated_W / 10**scale)
     power_SF = dict.fromkeys(("W_SF", "VA_SF", "Var_SF"), scale)

@@ -1,8 +1,10 @@
-"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000;
-signs as there: power > 0 discharges. Beyond the models, as real devices do: reversion timer and
-heartbeats run on a one-second grid of the device; a write to a part of a 32-bit point is refused,
-as is a set-point beyond WMax; when the controller heartbeat stops, it stops, shows an alarm until
-the heartbeat moves again, and needs a new START.
+"""A battery inverter (PCS) with SunSpec models 1, 701, 702, 704, 715, 802 from register 40000. As
+in these models, power > 0 discharges.
+
+It also does what real devices do beyond the models. Reversion timer and heartbeats run on a
+one-second grid of the device. It refuses a write to a part of a 32-bit point, and a set-point
+beyond WMax. When the controller's heartbeat stops, the inverter stops and shows an alarm until the
+heartbeat moves again. Then it needs a new START.
 """
 
 import struct
@@ -28,15 +30,17 @@ RUNNING, THROTTLED = 3, 4  # 701 InvSt
 FOLLOWING, FORMING = 1 << 0, 1 << 1  # 701 DERMode
 MANUFACTURER_ALARM = 1 << 16  # 701 Alrm
 CURRENT_DA_MAX = 32_767  # 701 A: int16 with one decimal
-# contactors open, pre-charge, closed, fault -> 802 State
+# contactor state (open, pre-charge, closed, fault): 802 State
 BATTERY_STATES = {0: 1, 1: 2, 2: 3, 3: 99}
 _S32 = struct.Struct(">i").unpack_from
 
 
 class SunSpecPcs(RegisterDevice):
-    """One inverter. controller_silent_s: longest pause of the heartbeat after its first move (0 =
-    not supervised). Faults: frozen, heartbeat_stopped (DERHb), reversion_broken (the set-point
-    never expires), local (LocRemCtl = 1: writes have no effect), readback_offset_W (error of WSet).
+    """One inverter. controller_silent_s: longest pause of the controller's heartbeat after its
+    first move (0: not supervised).
+
+    Faults: frozen, heartbeat_stopped (DERHb), reversion_broken (the set-point never expires), local
+    (LocRemCtl = 1: writes have no effect), readback_offset_W (error of WSet).
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class SunSpecPcs(RegisterDevice):
         self.controller_silent_s = 5
         self.frozen = self.heartbeat_stopped = self.reversion_broken = False
         self.readback_offset_W = 0
-        self.reversions = 0  # of the set-point, since the start
+        self.reversions = 0  # expiries of the set-point since the start
         self.image = ModelChain(models(self.pcs.rated_W, len(self.racks)))
         self.scale = power_scale(self.pcs.rated_W)
         self._ac = self.image.block(701, "St", "Hz")
@@ -66,12 +70,12 @@ class SunSpecPcs(RegisterDevice):
             "715.OpCtl": self._operation_written,
             "715.AlarmReset": self._alarm_reset_written,
         }
-        # (address, count) of a write: its plan
+        # {(address, count) of a write: its plan}
         self._plans: dict[tuple[int, int], tuple[int | None, tuple[Callable[[], None], ...]]] = {}
 
     @property
     def local(self) -> bool:
-        """True: the inverter is in local control."""
+        """True if the inverter is in local control."""
         return self.image.get("715.LocRemCtl") == 1
 
     @local.setter
@@ -79,7 +83,7 @@ class SunSpecPcs(RegisterDevice):
         self.image.put("715.LocRemCtl", int(is_local))
 
     def tick(self, now_us: int) -> None:
-        """Run the one-second grid up to now_us; the grid starts at the first call."""
+        """Run the one-second grid up to now_us. The first call starts the grid."""
         self._now_us = now_us
         if self._second_us is None:
             self._second_us = now_us + SECOND_US
@@ -88,7 +92,7 @@ class SunSpecPcs(RegisterDevice):
             self._second()
 
     def payload(self, function: int, address: int, count: int) -> bytes:
-        """Holding registers only; measurements are taken at the time of the last tick()."""
+        """Holding registers only. Measurements belong to the time of the last tick()."""
         if function != registers.READ_HOLDING:
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         if not self.frozen:
@@ -97,7 +101,7 @@ class SunSpecPcs(RegisterDevice):
         return self._readback(data, address) if self.readback_offset_W else data
 
     def write(self, function: int, address: int, values: list[int], now_us: int) -> None:
-        """FC6 and FC16 on whole writable points."""
+        """Take FC6 and FC16, if they write whole writable points."""
         if function not in (registers.WRITE_REGISTER, registers.WRITE_REGISTERS):
             raise ModbusException(registers.ILLEGAL_FUNCTION)
         key = address, len(values)
@@ -115,7 +119,7 @@ class SunSpecPcs(RegisterDevice):
             handler()
 
     def _plan(self, address: int, count: int) -> tuple[int | None, tuple[Callable[[], None], ...]]:
-        """Plan of a write: (byte offset of WSet or None, functions to call after the write)."""
+        """The plan of a write: (byte offset of WSet or None, functions to call afterwards)."""
         places = self.image.touched(address, count)
         if places is None:
             raise ModbusException(registers.ILLEGAL_ADDRESS)
@@ -131,7 +135,7 @@ class SunSpecPcs(RegisterDevice):
         wrong_W = self.image.get("704.WSet") + self.readback_offset_W
         return data[:first] + wrong_W.to_bytes(4, "big", signed=True) + data[first + 4 :]
 
-    # Effects of a write.
+    # Effects of a write
 
     def _setpoint_written(self) -> None:
         image = self.image
@@ -157,11 +161,11 @@ class SunSpecPcs(RegisterDevice):
     def _operation_written(self) -> None:
         starts = self.image.get("715.OpCtl") in (START, EXIT_STANDBY)
         if starts and self._silence_s is not None:
-            self._silence_s = 0  # the time of the heartbeat starts again
+            self._silence_s = 0  # the heartbeat gets its full time again
         self.pcs.command_run(starts)
 
     def _alarm_reset_written(self) -> None:
-        self.image.put("715.AlarmReset", 0)  # nothing latches; the register clears itself
+        self.image.put("715.AlarmReset", 0)  # no alarm latches; the register clears itself
 
     def _controller_lost(self) -> bool:
         return bool(
@@ -170,7 +174,7 @@ class SunSpecPcs(RegisterDevice):
             and self._silence_s >= self.controller_silent_s
         )
 
-    # The one-second grid.
+    # The one-second grid
 
     def _second(self) -> None:
         if not self.heartbeat_stopped:
@@ -201,10 +205,10 @@ class SunSpecPcs(RegisterDevice):
         if self._controller_lost():
             self.pcs.command_run(False)
 
-    # Measurements.
+    # Measurements
 
     def _measure(self, first: int, last: int) -> None:
-        """Update the measured blocks that a read of registers [first, last) touches."""
+        """Update the measured blocks that a read of registers [first, last) needs."""
         ac, dc = self._ac, self._dc
         if self._shown_ac_us != self._now_us and first < ac.after and last > ac.first:
             self._shown_ac_us = self._now_us
@@ -225,7 +229,7 @@ class SunSpecPcs(RegisterDevice):
         states = int(running), pcs.state, int(running), alarms, mode
         powers = power, abs(power), 0, 1000  # W, VA, Var, PF
         current_dA = round(power_W / cabinet.grid_voltage_V / 3 * 10) if phase_dV else 0
-        current_dA = max(-CURRENT_DA_MAX, min(CURRENT_DA_MAX, current_dA))  # near 0 V
+        current_dA = max(-CURRENT_DA_MAX, min(CURRENT_DA_MAX, current_dA))  # large near 0 V
         volts_dV = round(phase_dV * 1.7320508), phase_dV
         frequency = round(cabinet.grid_frequency_Hz * 1000)
         pack(self.image.data, offset, *states, *powers, current_dA, *volts_dV, frequency)

@@ -1,4 +1,4 @@
-"""Types of the arguments of `python -m hil`: a wrong value is refused before anything runs."""
+"""Types of the arguments of `python -m hil`. They refuse a wrong value before anything runs."""
 
 import argparse
 import contextlib
@@ -9,9 +9,9 @@ from typing import Any
 
 from controller.sites import EXAMPLE
 
-Option = Callable[..., object]  # of a parser: add_argument
+Option = Callable[..., object]  # the method add_argument of a parser
 LENGTH_S_MAX, SEED_MAX = 31 * 86_400, 2**31 - 1
-# the option of the rig and of the campaigns that play any cabinet
+# option of the rig, and of each campaign that can play any cabinet
 CABINET: dict[str, dict[str, Any]] = {
     "--cabinet": {
         "metavar": "FILE",
@@ -48,7 +48,9 @@ def _within(
 
 
 def run_options(option: Option, length: str, charge: str) -> None:
-    """Length, seed and charge of a run, its scenario and figures, with the defaults in words."""
+    """Add the options of a run: length, seed, charge, file of figures. The arguments `length` and
+    `charge` say in words which default applies.
+    """
     seconds, percent = number(1, LENGTH_S_MAX), number(5, 95)
     words = f"length of the run ({length})"
     option("--for", dest="seconds", type=seconds, metavar="SECONDS", help=words)
@@ -67,7 +69,7 @@ def folder(text: str) -> str:
 
 
 def output_file(*endings: str, or_none: bool = False) -> Callable[[str], str]:
-    """A writable file. endings: the allowed ones, none given: all; or_none: "" means no file."""
+    """The path of a writable file. endings: default any. or_none: "" is allowed, for no file."""
 
     def parse(text: str) -> str:
         if not text and or_none:

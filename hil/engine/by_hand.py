@@ -1,4 +1,4 @@
-"""The menu of faults on the live screen: a key does an action of a scenario; again undoes it."""
+"""The menu of faults on the live screen: a key does an action of a scenario, or undoes it."""
 
 import contextlib
 import os
@@ -15,11 +15,11 @@ from hil.scenarios.faults import Action
 from hil.scenarios.scenario import Scenario
 
 HELP, WHERE, END = "?", "w", "q"
-Act = tuple[str, dict[str, Any]]  # name and arguments of an action of a scenario
+Act = tuple[str, dict[str, Any]]  # name and arguments of a scenario's action
 
 
 class Item(NamedTuple):
-    """One line of the menu. undo: None for what happens once."""
+    """One line of the menu. undo: None for an action that cannot be undone."""
 
     key: str
     words: str
@@ -60,7 +60,7 @@ ITEMS = (
 
 
 def fitting(config: Config) -> tuple[Item, ...]:
-    """The items whose device the cabinet has."""
+    """The items of the menu whose device the cabinet has."""
     found = []
     for item in ITEMS:
         action = Action(0, item.do[0], item.words, item.do[1])
@@ -72,8 +72,8 @@ def fitting(config: Config) -> tuple[Item, ...]:
 
 
 class Menu:
-    """Keys become messages to the plant process. send(message); read(): the keys pressed since;
-    welcome: what runs beside the rig, and where.
+    """Turns keys into messages to the plant process: send(message). read(): keys pressed since the
+    last call. welcome: lines about the programs beside the rig, with their addresses.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Menu:
         self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
-        """Act on the keys; the part of the view. KeyboardInterrupt: the end was asked for."""
+        """Act on the keys, and return the menu's part of the view. KeyboardInterrupt: key END."""
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])
@@ -124,13 +124,15 @@ class Menu:
         return [*lines, f"  {HELP}  back to the screen    {END}  end the run, with its result"]
 
     def _addresses(self) -> list[str]:
-        """The page of what runs beside the rig."""
+        """The page of the programs beside the rig."""
         return ["BESIDE THE RIG", "", *self._welcome, "", f"  {WHERE}  back to the screen"]
 
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[], str] | None]:
-    """Context that gives read(), the keys pressed since; None without a terminal of our own."""
+    """Context that gives read(), which returns the keys pressed since the last call. It gives None
+    if this process has no terminal or is in the background.
+    """
     is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
         yield None
@@ -145,7 +147,7 @@ def keyboard() -> Iterator[Callable[[], str] | None]:
 
 
 def _pressed(end: int) -> str:
-    """The keys in the terminal's buffer; "" for a key of several bytes, as an arrow."""
+    """The keys in the terminal's buffer. A key of several bytes, as an arrow, gives ""."""
     if not select.select([end], [], [], 0)[0]:
         return ""
     text = os.read(end, 64).decode("ascii", "replace")

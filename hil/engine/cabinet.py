@@ -1,5 +1,7 @@
-"""The simulated cabinet: plant, devices and slaves, built from the topology of the site. `slaves`
-are one per RTU bus, `bms` one list per CAN bus; the wires are of simulate.py and wired_cabinet.py.
+"""The simulated cabinet: plant, devices and slaves, built from the topology of the site.
+
+`slaves` has one slave for each RTU bus, `bms` one list for each CAN bus. The wires are in
+simulate.py and wired_cabinet.py.
 """
 
 from collections.abc import Callable, Collection
@@ -30,9 +32,10 @@ from hil.site.racks import Racks
 from hil.site.site import PARTS, Site
 from hil.wires.virtual_can import VirtualCan
 
-NOMINAL_V = 3.2  # of a cell, to turn energy into capacity
-METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # by the name of the profile
-# The start checklist: these contacts must be closed, where they are wired, and the devices heard.
+NOMINAL_V = 3.2  # voltage of an LFP cell, to turn energy into capacity
+METERS = {"firebreak_fast_meter": FastMeter, "sdm630": Sdm630}  # {name of the profile: device}
+# The start checklist: these contacts must be closed if they are wired, and these devices must
+# answer.
 CHECKLIST_CONTACTS = (
     "estop_1",
     "estop_2",
@@ -47,18 +50,18 @@ CHECKLIST_ROLES = ("io_1", "io_2", "io_3", "gas_1", "gas_2", "offgas_1", "offgas
 
 
 def contact_name(signal: str) -> str:
-    """Plant contact of an input signal; "" (a spare input) stays ""."""
+    """The plant's contact for an input signal; "" (a spare input) stays ""."""
     return signal.removesuffix("_ok").removesuffix("_closed").removesuffix("_code")
 
 
 def coil_name(output: str) -> str:
-    """Plant coil of a mapped output: "!fan_on" is the coil fan_off."""
+    """The plant's coil for a mapped output. "!fan_on" is the coil fan_off."""
     plain = output.removeprefix("!").removesuffix("_ok").removesuffix("_on")
     return plain + "_off" if output.startswith("!") else plain
 
 
 def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
-    """The plant's sizes of each rack, as the configuration has them.
+    """Sizes of each rack in the plant, from the configuration.
 
     The energy is shared among the racks by voltage and current; NOMINAL_V gives the capacity.
     """
@@ -77,7 +80,7 @@ def rack_sizes(config: Config) -> tuple[dict[str, float], ...]:
 
 
 def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
-    """The plant's sizes of each unit: rated power, and the times of the converter's profile."""
+    """Sizes of each unit in the plant: rated power, and the times in the converter's profile."""
     units = enumerate(config.unit_tables)
     profiles = [(config.topology.required("pcs", at).profile.settings, unit) for at, unit in units]
     return tuple(
@@ -91,7 +94,7 @@ def unit_sizes(config: Config) -> tuple[dict[str, float], ...]:
 
 
 def _sizes(config: Config) -> dict[str, Any]:
-    """Keys of the plant's config that follow from the cabinet."""
+    """Keys of the plant's config that the cabinet's configuration determines."""
     topology = config.topology
     return {
         "units": topology.units,
@@ -104,7 +107,7 @@ def _sizes(config: Config) -> dict[str, Any]:
 
 
 def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
-    """The load behind the capacitors of its racks, where the load meter is said to be at them."""
+    """The load, with capacitors of its racks if the load meter measures behind them."""
     meter = config.topology.device("meter_load")
     J_per_kW = meter.settings.get(schema.BUFFER, 0) if meter else 0
     if load is None or not J_per_kW:
@@ -116,7 +119,7 @@ def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[floa
 
 
 class SimulatedCabinet:
-    """`plant`, `devices` by scenario name, `slaves` by RTU bus name, `bms` by CAN bus name."""
+    """`plant`; `devices` by scenario name; `slaves` by RTU bus name; `bms` by CAN bus name."""
 
     def __init__(
         self,
@@ -136,13 +139,13 @@ class SimulatedCabinet:
         for unit, forms in zip(self.plant.pcs, topology.forming):
             unit.can_form = forms
         self.rated_A = [rack["rated_current_mA"] / 1000 for rack in config.rack_tables]
-        self.rack_nodes: dict[Place, int] = {}  # of the racks whose BMS has a node: (bus, node)
+        self.rack_nodes: dict[Place, int] = {}  # {(bus, node): rack}; only a BMS with a node
         grid = config.cabinet
         self.connection_W = grid["grid_import_W_max"], grid["grid_export_W_max"]
         self.devices: dict[str, Any] = {}
         self.slaves: dict[str, RtuSlave] = {}
         self.bms: dict[str, list[SimulatedBms]] = {}
-        self.places: dict[str, Place] = {}  # of a device: RTU bus, unit id
+        self.places: dict[str, Place] = {}  # {device: (RTU bus, unit id)}
         for bus in [each for each in topology.buses if each.name not in self.foreign]:
             if bus.kind != "can":
                 self._add_slave(bus, topology.on_bus(bus.name), seed)
@@ -158,7 +161,7 @@ class SimulatedCabinet:
             name = coverage.simulated_name(device)
             unit = self.devices[name] = units[device.address] = self._device(device, seed)
             stated_us = device.profile.turnaround_ms * 1000
-            unit.TURNAROUND_US = min(unit.TURNAROUND_US, stated_us)  # one device's data sheet
+            unit.TURNAROUND_US = min(unit.TURNAROUND_US, stated_us)  # as its data sheet states
             if device.profile.serial["registers"]:
                 unit.serial_at = sunspec_chain.serial_at(device.profile.path)
             self.places[name] = (bus.name, device.address)
@@ -213,13 +216,13 @@ class SimulatedCabinet:
         return bms
 
     def join(self, can: VirtualCan) -> None:
-        """Let each BMS hear its command frames on its bus (a VirtualCan)."""
+        """Let each BMS on this bus receive its command frames."""
         for bms in self.bms[can.name]:
             for can_id in bms.command_ids:
                 can.listen(can_id, bms.receive)
 
     def tick(self, now_us: int, cans: dict[str, VirtualCan]) -> None:
-        """Run the devices' own timers; each BMS sends on its bus. cans: {bus: VirtualCan}."""
+        """Advance the devices' own timers. Each BMS sends on its bus. cans: {bus: VirtualCan}."""
         for device in self._ticking:
             device.tick(now_us)
         for name, can in cans.items():
@@ -257,7 +260,7 @@ def observed_wiring(cabinet: SimulatedCabinet) -> Wiring:
 
 
 def _unit(cabinet: SimulatedCabinet, number: int) -> UnitWiring:
-    """The wiring of the unit with this number, from 0."""
+    """The wiring of the unit with this number, counted from 0."""
     name, plant = f"pcs_{number + 1}", cabinet.plant
     racks = [rack for rack, of in enumerate(plant.config.unit_of_rack) if of == number]
     rated_W, place = plant.pcs[number].rated_W, cabinet.places.get(name, UNSEEN)

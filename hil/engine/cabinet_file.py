@@ -1,4 +1,4 @@
-"""The file of the rig's cabinet: that of the simulated cabinet, with the rig's wires as plugs."""
+"""Makes cabinet.toml of the rig: the file of the simulated cabinet, with the rig's wires."""
 
 import json
 import os
@@ -12,8 +12,9 @@ def text(
     order: dict, wires: dict[str, dict[str, str]], plugs: Mapping[str, dict[str, str]] | None = None
 ) -> str:
     """The text of cabinet.toml. order: `site`, the file of the simulated cabinet; `can_interface`;
-    `control`, keys of [control]; `cabinet_more`, text for the end. wires: of WiredCabinet.places;
-    plugs: of foreign buses.
+    `control`, keys of [control]; `cabinet_more`, text for the end.
+
+    wires: the result of WiredCabinet.places; plugs: keys of the foreign buses.
     """
     path = os.path.abspath(order["site"])
     content = toml_text.read(path)
@@ -39,12 +40,12 @@ def text(
 
 
 def _beside(path: str, name: str) -> str:
-    """The absolute path of a file that the file at `path` names."""
+    """The absolute path of a file that is named in the file at `path`."""
     return os.path.normpath(os.path.join(os.path.dirname(path), name))
 
 
 def toml(content: dict[str, Any], path: tuple[str, ...] = ()) -> str:
-    """TOML of tables with texts, numbers, truth values and lists. A JSON value is a TOML value."""
+    """The TOML of tables with texts, numbers, truth values, lists. It writes a value as JSON."""
     plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
     lines = [f"[{'.'.join(path)}]"] if path else []
     lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]

@@ -1,9 +1,9 @@
 """A program of the rig's box: `python -m hil.engine.clocked [beside PID] run FILE ...`.
 
-A box has a time source. A development machine often has none, and without one no schedule acts and
-peak shaving keeps its instantaneous cap. So the clock of this machine counts as right within
-ERROR_US where nothing steers it. The clock itself stays untouched. A program `beside` the
-controller ends with the rig, its parent PID; the controller ends after the rig, in order.
+A box has a time source. A development machine often has none. Without a time source no schedule
+acts, and peak shaving keeps its instantaneous cap. So a clock without a time source counts as right
+within ERROR_US. The clock itself is not changed. A program `beside` the controller ends with the
+rig, whose process id is PID. The controller itself ends later, by a controlled stop.
 """
 
 import ctypes
@@ -14,19 +14,19 @@ import sys
 from controller import __main__ as program
 from controller.system import utc
 
-ERROR_US = 5000  # of a box with NTP
+ERROR_US = 5000  # assumed, as on a box with NTP
 BESIDE = "beside"
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def error_us() -> int:
-    """Error of the clock, us: what the kernel knows of it, else ERROR_US."""
+    """Error of the clock, us: the kernel's estimate, or ERROR_US if the kernel has none."""
     known_us = utc.steered_us()
     return ERROR_US if known_us is None else known_us
 
 
 def end_with(parent: int) -> None:
-    """End with the process `parent`, also if it has ended before this call."""
+    """End when the process `parent` ends, or now if it has already ended."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         sys.exit()

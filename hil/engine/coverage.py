@@ -1,6 +1,7 @@
-"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`,
-for `./flash.sh check`. A mirrored device has the register map of its profile: a mistake there is in
-both, so a run proves the wiring and not the decoding.
+"""Finds which devices the rig simulates, mirrors, or cannot simulate: `python -m hil keys covers`.
+
+`./flash.sh check` prints the result. A mirrored device takes its register map from the profile. A
+mistake in the profile is then in both, so a run proves the wiring and not the decoding.
 """
 
 from argparse import Namespace
@@ -18,7 +19,7 @@ from hil.results.words import MIRRORED as MIRRORED_NOTE
 from hil.scenarios.scenario import Scenario
 from hil.scenarios.site_actions import NEEDS
 
-# profiles whose device in hil/devices follows a document
+# Profiles whose simulated device in hil/devices follows a document
 DOCUMENTED = (
     "sunspec_pcs",
     "firebreak_rack",
@@ -32,7 +33,7 @@ DOCUMENTED = (
     "climate_monitor",
     "ups_monitor",
 )
-# families; an I/O module with inputs by function 2
+# Families that can be mirrored. An I/O module must read its inputs by function 2.
 MIRRORED = (
     "meter",
     "io",
@@ -46,13 +47,13 @@ MIRRORED = (
     "can_bms",
     "register_bms",
 )
-SUNSPEC_BASE = 40_000  # of the simulated converter's models
+SUNSPEC_BASE = 40_000  # first register of the simulated converter's models
 CELLS_MAX, MODULES_MAX = [KEYS[key].allowed[1] for key in ("cells_per_module", "modules")]
-CHANNEL_B = "channel_b"  # a device of a scenario where the cabinet has one
+CHANNEL_B = "channel_b"  # device name in a scenario, if the cabinet has a channel B
 
 
 def loaded(path: str, is_virtual: bool = True) -> Config:
-    """The checked configuration of the file. Raises ConfigError, NotSimulatedError."""
+    """The checked configuration in a file. Raises ConfigError, NotSimulatedError."""
     config = configuration.load(path)
     check(config, is_virtual)
     return config
@@ -66,8 +67,8 @@ def check(config: Config, is_virtual: bool) -> None:
 
 
 def check_scenario(config: Config, scenario: Scenario | None, parts: Collection[str] = ()) -> None:
-    """Refuse a scenario that acts on what cabinet and site (`parts` of its file) lack. Raises
-    NotSimulatedError.
+    """Refuse a scenario that acts on a device or part that neither the cabinet nor the site has.
+    parts: those in the site's file. Raises NotSimulatedError.
     """
     if scenario is None:
         return
@@ -101,7 +102,7 @@ def simulated_name(device: Device) -> str:
 
 
 def is_documented(device: Device) -> bool:
-    """True if a document of its own says how the simulated device answers."""
+    """True if a document, not the profile, defines how the simulated device answers."""
     path = device.profile.path
     return (path.parent == profiles.FOLDER and path.stem in DOCUMENTED) or _follows(device.profile)
 
@@ -130,7 +131,7 @@ def about(config: Config) -> dict[str, Any]:
 
 
 def not_simulated(config: Config, is_virtual: bool) -> list[str]:
-    """The parts that the rig cannot simulate, each with the allowed ones; empty: none."""
+    """What the rig cannot simulate, with the allowed values; empty if it can simulate all."""
     found = [
         f"device.{device.name}.profile {device.profile.path.stem} (allowed {wanted})"
         for device in config.devices
@@ -150,7 +151,7 @@ def not_simulated(config: Config, is_virtual: bool) -> list[str]:
 
 
 def modules_of(rack: dict[str, int]) -> int:
-    """Modules of the rack in the plant; of a BMS that reports none, the fewest that fit."""
+    """Number of modules of the rack in the plant. If the BMS reports none: the fewest that fit."""
     cells = rack["cells"]
     fitting = [count for count in range(1, cells + 1) if cells % count == 0]
     fewest = next(count for count in fitting if cells // count <= CELLS_MAX)
@@ -158,7 +159,7 @@ def modules_of(rack: dict[str, int]) -> int:
 
 
 def _wanted(profile: Profile) -> str:
-    """The need of the rig for a profile without a document; "": it mirrors the profile."""
+    """The condition that the profile does not meet; "" if the rig can mirror the profile."""
     if profile.family == "io":
         return "" if profile.registers["inputs"].function == 2 else "inputs by function 2"
     models = f"SunSpec models from register {SUNSPEC_BASE}, 802 for the battery"

@@ -10,7 +10,7 @@ import socket
 from hil.engine import processes
 
 LOOPBACK = "127.0.0.1"
-HTTP_PORT, MODBUS_PORT = 8643, 1502  # if no other rig has them
+HTTP_PORT, MODBUS_PORT = 8643, 1502  # unless another program has them
 SOURCE = "scheduler"
 FILE = f"""[source.{SOURCE}]
 key = "{SOURCE}.key"
@@ -32,7 +32,7 @@ may = "request"
 
 
 def free_port(wanted: int) -> int:
-    """The wanted TCP port of loopback, or a free one while another program has it."""
+    """The wanted TCP port on loopback, or a free one if another program has it."""
     with socket.socket() as one:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -43,7 +43,7 @@ def free_port(wanted: int) -> int:
 
 
 class Beside(processes.Processes):
-    """Recorder and doors. The token is new in each run."""
+    """Recorder and doors beside the rig. The token is new in each run."""
 
     def __init__(self, directory: str) -> None:
         super().__init__(directory)
@@ -65,7 +65,7 @@ class Beside(processes.Processes):
             self.begin(kind, "doors", kind, str(path), *where, "--own-dir", self._own)
 
     def welcome(self) -> list[str]:
-        """Addresses, and a hint to copy."""
+        """Lines with the addresses, and a hint as a command to copy."""
         url = f"http://{LOOPBACK}:{self._http}"
         return [
             f"page       {url}/    (also /metrics, /api/v1/openapi.json)",

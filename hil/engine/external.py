@@ -1,7 +1,7 @@
 """`rig --external BUS=ADDRESS`: a foreign device or simulator answers on a bus of the cabinet.
 
-The rig simulates no device of that bus and does not see what is said there. The plant therefore
-lacks these devices; `LACKS` says what that means. `reach` opens each address once, before the run.
+The rig simulates no device of that bus and does not see its messages, so the plant lacks these
+devices. `LACKS` says what each lack means. `reach` opens each address once before the run.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from controller.forms.refusal import refuse
 from drivers.buses.can_port import CanPortError, open_bus
 from drivers.buses.serial_port import SerialPort, SerialPortError
 
-Plug = dict[str, str]  # keys of the bus in the cabinet's file
+Plug = dict[str, str]  # the keys of a bus in the cabinet's file that name its address
 OPTION = "--external"
 CONNECT_S = 3.0
 FORMS = {
@@ -29,7 +29,7 @@ FORMS = {
     "tcp": "an IPv4 address and a port, such as 127.0.0.1:5020",
     "can": "INTERFACE:CHANNEL, such as socketcan:can0",
 }
-ALONE = "virtual"  # the interface of python-can that another process cannot reach
+ALONE = "virtual"  # an interface of python-can that stays within one process
 _SPEED = re.compile(r":\d{4,}$")
 COMMANDED = "The controller commands it in earnest, and no emergency stop of the rig reaches it."
 LACKS = {
@@ -88,7 +88,7 @@ def _checked(bus: Bus, plug: Plug) -> Plug:
 
 
 def inside(config: Config, foreign: Collection[str]) -> Config:
-    """The configuration without the foreign buses and their devices: what the rig simulates."""
+    """The configuration without the foreign buses and their devices. The rig simulates the rest."""
     topology = config.topology
     buses = tuple([bus for bus in topology.buses if bus.name not in foreign])
     devices = tuple([each for each in topology.devices if each.bus not in foreign])
@@ -141,7 +141,7 @@ def _open_can(bus: Bus, plug: Plug) -> None:
     if interface == "socketcand":
         host, port, channel = unit_access.can_server(channel)
         server = {"host": host, "port": port}
-        # python-can 4.6.1 tries for 10 s, with a line of error each time
+        # A wrong address would make python-can 4.6.1 try for 10 s, with an error line each time.
         socket.create_connection((host, port), CONNECT_S).close()
     open_bus(interface, channel, bus.bitrate_bps, **server).shutdown()
 
@@ -154,7 +154,7 @@ _OPENED: dict[str, Callable[[Bus, Plug], None]] = {
 
 
 def named_in(directory: str, found: dict[str, Plug]) -> dict[str, Plug]:
-    """The plugs for the cabinet's file. A path that it may not have gets a link in `directory`."""
+    """The plugs for the cabinet's file. A path that the file does not allow gets a link."""
     return {name: _linked(directory, name, plug) for name, plug in found.items()}
 
 

@@ -13,14 +13,14 @@ from hil.engine.simulate import VirtualRig
 from hil.loads import selection
 from hil.results.plot import COLOURS
 
-BEGIN_s = 30  # the limits of a clean start are open by then
+BEGIN_s = 30  # by then the limits have risen to their full value after a clean start
 LENGTH_s, STEP_s = 100, 0.2
 SEED, CHARGE = 1, 0.55
 NAMES = {"load": "load", "grid": "grid", "battery": "battery (above 0: discharging)"}
 
 
 def rows() -> np.ndarray:
-    """The run, one row per tick (hil.results.recorder.SAMPLE)."""
+    """The rows of the run, one per tick (hil.results.recorder.SAMPLE)."""
     load = selection.load_of({"seed": SEED, "duration_s": float(BEGIN_s + LENGTH_s)})
     rig = VirtualRig(configuration.load(EXAMPLE), load.power, SEED, (), {"soc": CHARGE})
     rig.run(float(BEGIN_s + LENGTH_s))
@@ -33,7 +33,7 @@ def picture(found: np.ndarray) -> str:
 
 
 def points(found: np.ndarray, name: str) -> list[tuple[float, float]]:
-    """(s, kW) of a curve, each the mean of a step."""
+    """[(s, kW)] of a curve. Each point is the mean over a step."""
     from_s = found["t_us"] / 1e6 - BEGIN_s
     steps = np.floor(from_s / STEP_s + 1e-6).astype(int)
     inside = (steps >= 0) & (steps < round(LENGTH_s / STEP_s))

@@ -1,7 +1,7 @@
-"""One forked child per job, several at a time. Results come back pickled.
+"""Runs each job in a forked child, several at a time. Results come back pickled.
 
-A job cannot change the parent. Only the parent's main thread forks: a pool would fork in a worker
-thread, and a child inherits the locks that other threads hold, for ever.
+A job cannot change the parent. Only the parent's main thread forks. A pool would fork in a worker
+thread, and the child would keep the locks that other threads hold at that moment for ever.
 """
 
 import os
@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NoReturn
 
-WALL_S_MAX = 900  # guards against a hang; a CPU limit ends a job much earlier
+WALL_S_MAX = 900  # only guards against a hang; CPU limits end a job much earlier
 
 
 def wall_s() -> float:
@@ -29,7 +29,7 @@ def cpu_s() -> float:
 
 
 def cores() -> int:
-    """How many processors this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
@@ -81,7 +81,7 @@ def _inside(work: Callable[[Any, int], dict], job: Any, fd: int, quiet: bool) ->
 
 
 def say(fd: int, result: dict) -> None:
-    """Write the whole result."""
+    """Write the whole result to the pipe."""
     data = pickle.dumps(result)
     while data:
         data = data[os.write(fd, data) :]
@@ -94,7 +94,7 @@ def run(
     wall_s_max: float = WALL_S_MAX,
     quiet: bool = True,
 ) -> Iterator[tuple[Any, dict]]:
-    """Yield (job, result) as the jobs end; `jobs` is asked for the next when a worker is free.
+    """Yield (job, result) as the jobs end. The next job is taken from `jobs` when a worker is free.
     work(job, fd) returns a dictionary, to which CPU and wall time are added. quiet: the children
     print nothing. Closing the generator early kills the children.
     """
@@ -145,7 +145,7 @@ def _filled(
 
 
 def _finished(running: dict[int, Child], selector: selectors.BaseSelector) -> list[Child]:
-    """The children that have closed their pipe; waits up to a second for data."""
+    """The children that have closed their pipe. Waits up to a second for data."""
     found = []
     for key, _ in selector.select(1):
         child = running[key.fd]

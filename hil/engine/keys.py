@@ -1,5 +1,6 @@
-"""`python -m hil keys`: every key of a scenario or of a site, from their forms; the templates have
-the meanings. `keys covers` prints what the rig simulates of a cabinet.
+"""`python -m hil keys`: prints every key of a scenario or a site, from the forms that check them.
+
+The templates give their meanings. `keys covers` prints what the rig simulates of a cabinet.
 """
 
 from argparse import Namespace
@@ -15,7 +16,7 @@ from hil.site import description
 
 
 def _form(field: Field) -> Form:
-    """The keys of a table of a site; those of [[pod.member]] for a pod."""
+    """The keys of a table in a site file; for the table pod, those of [[pod.member]]."""
     form = field.allowed[0] if field.kind == "table" and field.allowed else {}
     return form["member"].allowed[0] if "member" in form else form
 
@@ -47,13 +48,13 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Print them. Returns the exit code."""
+    """Print the keys. Returns the exit code."""
     print(text(arguments.kind), end="")
     return 0
 
 
 def text(file: str) -> str:
-    """The keys of a kind of file, with their meaning."""
+    """The keys of one kind of file, with their meaning."""
     return template.rendered(f"keys_{file}.txt", keys=_keys, **CONTENT[file])
 
 

@@ -1,8 +1,8 @@
 """`rig --with planner`: recorder and planner beside the rig's controller, each as installed.
 
-A planner learns from quarters of an hour, up to four weeks of them. So the rig writes two weeks
-before its start, with the mean of the rig's load, and prices by a formula: the first plan is made
-at once.
+A planner learns from up to four weeks of quarters of an hour. So the rig writes files of the two
+weeks before its start, with the mean of the rig's load, and prices by a formula. The planner can
+then make its first plan at once.
 """
 
 import math
@@ -32,7 +32,7 @@ DEAR_H = 20
 
 
 def hours(now_s: int, first_d: int, last_d: int) -> Iterator[tuple[int, float]]:
-    """(number of the quarter since 1970, hour of the day, UTC) of these days around now."""
+    """(number of the quarter since 1970, hour of the day, UTC) for each quarter of these days."""
     now = now_s // QUARTER_S
     for at in range(now + first_d * DAY_S // QUARTER_S, now + last_d * DAY_S // QUARTER_S):
         yield at, at * QUARTER_S % DAY_S / 3600
@@ -45,7 +45,7 @@ def mean_W(load: Load) -> float:
 
 
 def history(now_s: int, mean_W: float, soc_permille: int) -> str:
-    """quarters.csv of the last two weeks; the battery stood still."""
+    """quarters.csv of the last two weeks, in which the battery was idle."""
     level, swing, peak_h = CLUSTER
     lines = [quarters.HEADER]
     for at, hour in hours(now_s, -PAST_DAYS, 0):
@@ -85,7 +85,7 @@ class Beside(processes.Processes):
     """Recorder and planner."""
 
     def __init__(self, directory: str, config: Config, mean_W: float, soc_pct: float) -> None:
-        """mean_W: of the load of the two weeks."""
+        """mean_W: mean load of the two weeks."""
         super().__init__(directory)
         self._own = os.path.join(directory, NAME)
         os.makedirs(self._own, exist_ok=True)
@@ -106,7 +106,7 @@ class Beside(processes.Processes):
         self.begin(NAME, "planner", site, *where, os.path.join(self._own, "books"), *more)
 
     def welcome(self) -> list[str]:
-        """What to look at from a second terminal."""
+        """Commands that show the planner in a second terminal."""
         return [
             "planner    its first plan comes within seconds; from a second terminal, with",
             f"           --run-dir {self.directory} behind each command:",

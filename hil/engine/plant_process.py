@@ -1,7 +1,8 @@
-"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server. rig.py
-starts it with one end of a socket pair. It sends the names of its wires, waits for the process id
-of the controller, runs scenario and observer with ten views a second, writes its recording, and
-serves the wires until the rig ends it. It never imports a driver.
+"""The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
+
+rig.py starts it with one end of a socket pair. It sends the names of its wires and waits for the
+process id of the controller. Then it runs scenario and observer, with ten views a second. At the
+end it writes its recording, and serves the wires until the rig ends it. It never imports a driver.
 """
 
 import os
@@ -30,12 +31,12 @@ from hil.wires.virtual import RealWire
 SAMPLE_US = 20_000
 VIEW_US = 100_000
 FAULTLESS = ("hint", "reset", "run_request")  # actions that bring about no trip
-Plugs = dict[str, dict[str, str]]  # of the foreign buses, by name
+Plugs = dict[str, dict[str, str]]  # {foreign bus: its keys in the cabinet's file}
 RESULT = "plant.result"
 
 
 def foreign_ptys(config: Config, plugs: Plugs) -> dict[str, RealWire]:
-    """A wire for each foreign bus that is a pty; the controller opens the others by itself."""
+    """A wire for each foreign bus that is a pty. The controller opens other buses by itself."""
     paths = {name: plug["port"] for name, plug in plugs.items() if "port" in plug}
     return {
         bus.name: ForeignPty(paths[bus.name], bus.baud_Bd, bus.character_bits)
@@ -48,7 +49,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
     """Wires, devices, clockwork and observer on one clock, which starts at `go`."""
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
-        """order: dict from rig.py's command line; connection: the socket to rig.py."""
+        """order: made by rig.py from its command line; connection: the socket to rig.py."""
         self.order = order
         self.mailbox = Mailbox(connection)
         self.send = self.mailbox.send
@@ -72,11 +73,11 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.sample_due_us = self.view_due_us = 0
 
     def announce(self) -> None:
-        """Send the rig the places of the wires."""
+        """Send the rig the names under which the controller opens the wires."""
         self.send({"what": "wires", **self.places()})
 
     def follow(self, go: dict[str, Any]) -> None:
-        """Note the controller; from now on messages of the rig are not waited for."""
+        """Note the controller. From now on, do not wait for messages of the rig."""
         self.controller.runs_as(go["pid"])
         self.connection.setblocking(False)
 
@@ -95,13 +96,13 @@ class PlantProcess(WiredCabinet, PlantLoop):
                 self._finish()
 
     def turn(self) -> None:
-        """Wait for bytes or the next due time, then serve; at most one step of the plant."""
+        """Wait for bytes or the next due time, then serve. Make at most one step of the plant."""
         self._serve(self.clockwork.next_us if self.recording else NEVER_US)
         self.mailbox.flush()
         self._hear()
 
     def _act(self, now_us: int) -> None:
-        # Not tied to the plant's step, because a person presses at any phase of the tick.
+        # Not tied to the plant's step, because a person may press at any phase of the tick.
         for action in self.clockwork.apply(now_us):
             self._note(action.do, now_us)
 
@@ -125,7 +126,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self.send({"what": "view", "view": shown})
 
     def _note(self, do: str, at_us: int) -> None:
-        """Note the first fault: from then on each trip counts, even if this machine pauses."""
+        """Note the time of the first fault. Each later trip counts, even if this machine pauses."""
         if self.fault_us is None and do not in FAULTLESS:
             self.fault_us = at_us
 
@@ -153,7 +154,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
                 self._finish()
 
     def _finish(self) -> None:
-        """End and write the recording; afterwards only the wires are served."""
+        """End and write the recording. Afterwards this process only serves the wires."""
         self.recording = False
         self._follow(self.clock_us())
         path = os.path.join(self.order["run_dir"], RESULT)

@@ -1,5 +1,7 @@
 """Several cabinets on one Site in virtual time, each with its own devices, wires and controller.
-The meter tests run in turn, because the battery of another cabinet would look like a load.
+
+Only one cabinet at a time tests its meter, because the battery of another cabinet would look like a
+load.
 """
 
 import contextlib
@@ -28,15 +30,17 @@ SETTLE_US = 30_000_000  # after the last test, until the references of the grid 
 
 
 def is_pod(path: str) -> bool:
-    """The file describes a site with several cabinets; False for a file that cannot be read."""
+    """True if the file describes a site with several cabinets; False if it cannot be read."""
     with contextlib.suppress(OSError, toml_text.TomlError):
         return "pod" in toml_text.read(path)
     return False
 
 
 def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -> list[Config]:
-    """The configuration of each member with its share and the turn of its meter test. whole: each
-    answers the whole load; tick_ms: of all members, None: that of each file. Raises ConfigError.
+    """The configuration of each member, with its share and the turn of its meter test.
+
+    whole: each member answers the whole load; tick_ms: for all members; None: as each file says.
+    Raises ConfigError.
     """
     site = description.read(path)
     if not site["pod"]:
@@ -61,7 +65,7 @@ def member_configs(path: str, whole: bool = False, tick_ms: int | None = None) -
 
 
 def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> None:
-    """Refuse capacitors of which the load meter of a member does not know, or knows too much."""
+    """Refuse capacitors on the site that do not match the settings of a member's load meter."""
     meter = config.topology.device("meter_load")
     built = racks["J_per_kW"] if racks and racks["is_metered_inside"] else 0
     stated = meter.settings.get(schema.BUFFER, 0) if meter else built
@@ -74,14 +78,14 @@ def _check_racks(path: str, racks: Mapping[str, Any] | None, config: Config) -> 
 
 
 def let_form(members: Sequence[Any], given: Sequence[Mapping[str, Any]]) -> None:
-    """Let the converters of each member form an island, where its table says so."""
+    """Let the converters of each member form an island if its table says so."""
     for member, table in zip(members, given):
         for unit in member.plant.pcs:
             unit.can_form = unit.can_form or table["can_form"]
 
 
 class Played(Protocol):
-    """A pod whose figures are read: in virtual time or in real time."""
+    """A pod in virtual or real time, of which figures are read."""
 
     site: Site
     mode: str
@@ -93,12 +97,12 @@ class Played(Protocol):
 
     @property
     def settled_us(self) -> int:
-        """Begin of the figures."""
+        """When the figures begin."""
 
 
 class Pod:
-    """One run: `run`, then read `site`, `members`, `record`; tested_us: end of the last meter test;
-    mode: as it stands beside each figure.
+    """One run: call `run`, then read `site`, `members`, `record`. tested_us: end of the last meter
+    test; mode: the text that is printed beside each figure.
     """
 
     def __init__(
@@ -134,8 +138,8 @@ class Pod:
         tick_ms: int | None = None,
         scenario: Scenario | None = None,
     ) -> Self:
-        """The pod of a file; kind: of each member; tick_ms: None for that of the kind. Raises
-        ConfigError, LoadError, NotSimulatedError.
+        """The pod of a site file. kind: class of each member; tick_ms: None for that of the kind.
+        Raises ConfigError, LoadError, NotSimulatedError.
         """
         tables = description.read(path)
         configs = member_configs(path, whole, tick_ms or kind.POD_TICK_MS)
@@ -145,7 +149,7 @@ class Pod:
         actions = scenario.actions if scenario else ()
         try:
             one = cls(site, configs, seed, soc, kind, actions=actions)
-        except ValueError as error:  # a device that the rig or the site does not have like this
+        except ValueError as error:  # the site's file and a cabinet's device disagree
             raise ConfigError(f"{os.path.basename(path)}: {error}") from None
         let_form(one.members, tables["pod"])
         for member in one.members:
@@ -162,7 +166,9 @@ class Pod:
         return self
 
     def step(self) -> None:
-        """One tick of all: their bytes, the site with every plant, then their controllers."""
+        """Make a tick: the bytes of all members, the site with every plant, then the
+        controllers.
+        """
         for member in self.members:
             member.move_bytes()
         self.site.step(self.tick_us / 1e6)
@@ -177,9 +183,9 @@ class Pod:
 
     @property
     def settled_us(self) -> int:
-        """Begin of the figures."""
+        """When the figures begin: the references of the grid have settled."""
         return self.tested_us + SETTLE_US
 
     def cores(self) -> list[Any]:
-        """The decision of each member that lives."""
+        """The core of each member whose controller runs."""
         return [each.controller.cabinet.core for each in self.members if each.controller.cabinet]

@@ -45,7 +45,7 @@ def played_pod(
     chosen: scenario.Scenario | None = None,
     headless: bool = True,
 ) -> dict[str, Any]:
-    """Same as `played`; order: also name and file. chosen: its expectations are judged."""
+    """See `played`. order: also name and file; chosen: the scenario whose expectations apply."""
     doc = _run(pod, order, headless) | {"expectations": _judged(pod, chosen)}
     print("\n".join(lines(doc)), flush=True)
     write_page(doc, pod.record, html_path)
@@ -53,7 +53,7 @@ def played_pod(
 
 
 def write_page(doc: dict[str, Any], record: SiteRecord, path: str | None) -> None:
-    """The page of a run that had at least one window; nothing without a path."""
+    """Write the page of a run with at least one window. Without a path, write nothing."""
     columns = record.columns()
     if path and len(columns["t_s"]):
         # Imported late: matplotlib takes 0.4 s to load.
@@ -73,7 +73,7 @@ def finished(doc: dict[str, Any], json_path: str | None) -> int:
 
 
 def _run(pod: Pod, order: dict[str, Any], headless: bool) -> dict[str, Any]:
-    """The document of a run; on a terminal with the live screen of cabinet 1, or with a bar."""
+    """The document of a run. A terminal shows the live screen of cabinet 1, or a bar."""
     began_s = forks.wall_s()
     seen = (lambda: _view(pod, order["seconds"])) if headless else _views(pod, order).view
     with shown_on(headless, sys.stderr.isatty(), forks.wall_s) as show:
@@ -90,7 +90,7 @@ def _views(pod: Pod, order: dict[str, Any]) -> virtual_run.Views:
 
 
 def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
-    """The expectations of the scenario that hold beside any load, judged of cabinet 1."""
+    """The chosen scenario's expectations that hold for any load, judged on cabinet 1."""
     if chosen is None:
         return []
     run = recorder.run_of(pod.members[0], {})
@@ -101,7 +101,7 @@ def _judged(pod: Pod, chosen: scenario.Scenario | None) -> list[dict[str, Any]]:
 
 
 def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
-    """The keys of frame.py that a line of progress needs."""
+    """The keys of frame.py that the progress line needs."""
     states = {s.STATES[core.out[s.STATE]] for core in pod.cores()}
     powers = {f"{name}_W": power_W for name, power_W in powers_W(pod.site).items()}
     elapsed_s = pod.now_us / 1e6
@@ -109,7 +109,7 @@ def _view(pod: Pod, duration_s: float) -> dict[str, Any]:
 
 
 def document(pod: Played) -> dict[str, Any]:
-    """The figures of a pod: of the site, and of each member."""
+    """The figures of a pod, for the site and for each member."""
     account, site = pod.site.account, pod.site
     parts = {part.kind: part.signals() for part in site.parts}
     return {
@@ -129,9 +129,11 @@ def document(pod: Played) -> dict[str, Any]:
 
 
 def _swings(pod: Played) -> dict[str, Any]:
-    """swing_2s_pct; swing_beside_pv_pct: None without PV. A cabinet answers the load, never PV:
-    `answered` holds the load less the battery against the load, `unanswered` the grid against the
-    load less PV. In percent of the peak of the load.
+    """{swing_2s_pct, swing_beside_pv_pct}, in percent of the peak of the load; the second is None
+    without PV.
+
+    A cabinet answers the load, never PV. So `answered` compares the load less the battery with the
+    load, and `unanswered` compares the grid with the load less PV.
     """
     rows = pod.members[0].recorder.rows()
     is_settled = rows["t_us"] >= pod.settled_us

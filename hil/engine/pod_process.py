@@ -1,6 +1,7 @@
-"""The plant process of a pod in real time: the site, and the devices of each cabinet behind wires
-of their own. After the duration it only serves the wires until the rig says `end`; then it writes
-the document and the page.
+"""The plant process of a pod in real time: the site, and each cabinet's devices behind their wires.
+
+After the duration it only serves the wires until the rig says `end`. Then it writes the document
+and the page.
 """
 
 import json
@@ -35,7 +36,7 @@ class Member(WiredCabinet):
         super().__init__(config, run_dir, cabinet, RemoteController(lambda message: None))
 
     def watch(self, now_us: int, is_sample: bool) -> None:
-        """Watch after a step of the site."""
+        """Observe and record after a step of the site."""
         self.observer.sample(now_us, self.plant)
         if is_sample:
             self.record(now_us)
@@ -43,7 +44,7 @@ class Member(WiredCabinet):
 
     @property
     def shown(self) -> tuple[str, str | None]:
-        """(state, result of the meter test), as the journal says; without one it is dead."""
+        """(state, result of the meter test) from the journal; without a journal it is dead."""
         seen = self.snapshot
         if seen is None:
             return "dead", None
@@ -55,7 +56,7 @@ class PodProcess(PlantLoop):
     """Site and members on one clock, which starts at `go`. pod_command.document reads it."""
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
-        """order: of pod_rig.py; connection: the socket to it."""
+        """order: made by pod_rig.py; connection: the socket to it."""
         self.order = order
         path, seed = order["file"], order["seed"]
         tables, configs = description.read(path), pod.member_configs(path)
@@ -93,7 +94,7 @@ class PodProcess(PlantLoop):
             if self.recording and self.now_us >= duration_us:
                 self.recording = False
                 self.connection.send(msgpack.packb({"what": "done"}))
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # a page takes a second
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # writing a page takes 1 s
         self.write()
 
     def _watch(self, now_us: int) -> None:
@@ -115,7 +116,7 @@ class PodProcess(PlantLoop):
                 self._stop_orphans()
 
     def write(self) -> None:
-        """The document and the page, after the end."""
+        """Write the document and the page, after the end of the run."""
         order = {key: self.order[key] for key in ("seconds", "seed", "soc_pct")}
         named = {"file": os.path.basename(self.order["file"])}
         named |= {"name": description.read(self.order["file"])["name"], "speed": 1.0}

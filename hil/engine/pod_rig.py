@@ -1,6 +1,7 @@
-"""A pod in real time: each cabinet has a controller as installed, in a process of its own; one
-plant process has the site. As in rig.py, the controllers stop first, while their wires are still
-served.
+"""A pod in real time: each cabinet has an installed controller in its own process.
+
+One plant process has the site. As in rig.py, the controllers stop first, while their wires are
+still served.
 """
 
 import json
@@ -28,8 +29,8 @@ from hil.engine.rig import (
 from hil.results import files
 
 WATCH_S = 1.0
-START_S = 60.0  # of the plant process
-PLANT_STOP_S = 60.0  # it writes the page, on a busy machine for tens of seconds
+START_S = 60.0  # longest start of the plant process
+PLANT_STOP_S = 60.0  # writing the page at the end may take tens of seconds on a busy machine
 
 
 class Box:
@@ -52,7 +53,7 @@ class Box:
         return self.process.pid
 
     def check(self) -> None:
-        """RigError: the controller has ended."""
+        """Check that the controller runs. RigError: it has ended."""
         if self.process and self.process.poll() is not None:
             last = run_directory.last_message(self.folder)
             raise RigError(f"the controller ended with {self.process.returncode}: {last}")
@@ -64,7 +65,7 @@ class Box:
         return found | {"memory_kB": memory_kB(self.process.pid)} if self.process else found
 
     def stop(self) -> None:
-        """A controlled stop, then the end of the process."""
+        """Wait for the controlled stop of the controller, and end its process."""
         if self.process is not None:
             wait(self.process, CONTROLLER_STOP_S)
         self._log.close()
@@ -132,7 +133,7 @@ class PodRig:
         end_plant(self._plant, self._connection, PLANT_STOP_S)
 
     def document(self) -> dict[str, Any]:
-        """Same as pod_command.played; each member has `controller`, the figures of its process."""
+        """See pod_command.played. Each member gets `controller`: the figures of its process."""
         with open(self._result, encoding="utf-8") as file:
             doc = json.load(file)
         for member, found in zip(doc["members"], self.figures):
@@ -143,7 +144,7 @@ class PodRig:
 def played(
     order: dict[str, Any], see: Callable[[PodRig], object], kept: str | None = None
 ) -> dict[str, Any]:
-    """The document of a run. kept: a folder for its files. Raises RigError, OSError."""
+    """The document of a run. kept: a folder for its files, or None. Raises RigError, OSError."""
     with run_directory.made(kept) as folder:
         rig = PodRig(order, folder)
         try:

@@ -4,18 +4,18 @@ import re
 
 
 def memory_kB(pid: int) -> dict[str, int]:
-    """{rss, anonymous} of a process, kB: all that is resident; its own (heap, not mapped files)."""
+    """{rss, anonymous} of a process, kB: all resident memory; its heap without mapped files."""
     status = read(f"/proc/{pid}/status")
     return {"rss": status_kB(status, "VmRSS"), "anonymous": status_kB(status, "RssAnon")}
 
 
 def status_kB(status: str, field: str) -> int:
-    """A field of /proc/PID/status in kB, 0 when it is not there."""
+    """A field of /proc/PID/status in kB; 0 if it is missing."""
     return int(field_of(status, field, "0").split()[0])
 
 
 def field_of(text: str, name: str, absent: str) -> str:
-    """Value of a line `name: value`."""
+    """The value in a line `name: value`; `absent` if there is no such line."""
     found = re.search(rf"(?m)^{name}\s*:\s*(.*)", text)
     return found[1] if found else absent
 

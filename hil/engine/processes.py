@@ -1,4 +1,4 @@
-"""Start and end of processes; programs of the box beside the rig's controller (`rig --with`)."""
+"""Starts and ends processes, such as programs of the box beside the controller (`rig --with`)."""
 
 import os
 import pathlib
@@ -15,19 +15,19 @@ ROOT, STOP_S, END_S = pathlib.Path(__file__).parents[2], 10.0, 15.0
 def module(
     name: str, *arguments: object, before: Sequence[str] = (), **options: Any
 ) -> "subprocess.Popen[Any]":
-    """Start `python -m name arguments` without an input. before: what starts it."""
+    """Start `python -m name arguments` without an input. before: a command line to put first."""
     given: dict[str, Any] = {"cwd": ROOT, "stdin": subprocess.DEVNULL} | options
     return subprocess.Popen([*before, sys.executable, "-m", name, *map(str, arguments)], **given)
 
 
 def end(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """SIGTERM, then `wait`."""
+    """Send SIGTERM, then wait. Returns the exit code."""
     process.terminate()
     return wait(process, wait_s)
 
 
 def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
-    """The exit code; wait_s: until it is killed."""
+    """Wait for the exit code and return it. After wait_s the process is killed."""
     try:
         return process.wait(wait_s)
     except subprocess.TimeoutExpired:
@@ -36,7 +36,9 @@ def wait(process: "subprocess.Popen[Any]", wait_s: float = END_S) -> int:
 
 
 class Processes:
-    """`start` after the controller, `stop` before it. before: a program that starts each."""
+    """Programs beside the controller. Call `start` after the controller has started, and `stop`
+    before it stops. before: a command line to put before each program.
+    """
 
     before: tuple[str, ...] = ()
 
@@ -46,15 +48,15 @@ class Processes:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
-        """Start them."""
+        """Start the programs."""
         raise NotImplementedError
 
     def welcome(self) -> list[str]:
-        """Lines for the beginning of a run: what to look at."""
+        """Lines for the begin of a run: what the user can look at."""
         raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
-        """What the document of the run says of them."""
+        """Facts about the programs for the document of the run."""
         return {}
 
     def begin(self, name: str, *arguments: str) -> None:
@@ -65,7 +67,7 @@ class Processes:
         self.running[name] = module(clocked.__name__, *given, before=self.before, **options)
 
     def trouble(self) -> str | None:
-        """A line about a process that has ended."""
+        """A line about a program that has ended; None if all run."""
         for name, process in self.running.items():
             if process.poll() is not None:
                 last = run_directory.last_message(self.directory, name)
@@ -73,7 +75,7 @@ class Processes:
         return None
 
     def stop(self) -> None:
-        """End all by SIGTERM, the last one first."""
+        """End all programs by SIGTERM, the last one first."""
         for name, process in reversed(self.running.items()):
             end(process, STOP_S)
             self._logs[name].close()

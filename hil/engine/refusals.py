@@ -1,5 +1,7 @@
-"""Errors that a command of `python -m hil` turns into one line. The module is small, because a
-command catches them without the modules that raise them: those cost half a second at the start.
+"""Errors that a command of `python -m hil` turns into one line.
+
+A command imports this small module in place of the modules that raise the errors, because those
+would add half a second to its start.
 """
 
 

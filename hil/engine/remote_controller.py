@@ -1,4 +1,4 @@
-"""The plant process's view of the controller: kills it here, has the rig start and command it.
+"""The controller as the plant process sees it: kills it directly, asks the rig for all else.
 
 Messages to the rig wait in a queue and never block the sender.
 """
@@ -20,11 +20,11 @@ def _message(what: str, *keys: str) -> Callable[..., None]:
 
 
 class RemoteController:
-    """kill() and signal() act at once; the others send a message to the rig."""
+    """kill() and signal() act at once. The other methods send a message to the rig."""
 
     def __init__(self, send: Callable[[dict], None]) -> None:
         self._send = send
-        # A descriptor, because the kernel gives the number of an ended process to another one.
+        # A descriptor, because the kernel may give the id of an ended process to a new one.
         self._process: int | None = None
 
     def runs_as(self, pid: int) -> None:
@@ -36,7 +36,7 @@ class RemoteController:
             self._process = os.pidfd_open(pid)
 
     def ended(self) -> bool:
-        """True when the process has ended."""
+        """True if the process has ended or was never started."""
         return self._process is None or bool(select.select([self._process], (), (), 0)[0])
 
     def signal(self, number: int) -> None:
@@ -45,11 +45,11 @@ class RemoteController:
             signal.pidfd_send_signal(self._process, number)
 
     def kill(self) -> None:
-        """kill -9."""
+        """End the process at once (SIGKILL)."""
         self.signal(signal.SIGKILL)
         self._send({"what": "killed"})
 
-    # Each sends its arguments under these keys; scenario_operator.py acts on them.
+    # Each method sends its arguments under these keys; scenario_operator.py acts on them.
     start = _message("start")
     stall = _message("stall", "duration_ms")
     spoil_store = _message("spoil_store")

@@ -1,4 +1,5 @@
-"""The rig in real time: the real controller on real ptys and a CAN server, a simulated cabinet.
+"""The rig in real time: the real controller, on ptys and a CAN server of a simulated cabinet.
+
 This process starts both, shows the screen and acts as the operator of a scenario. At the end it
 stops the controller first, while the plant process still serves the wires. It ends only processes
 that it has started.
@@ -46,13 +47,13 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
-        """order: for the plant process; `plant`: its module, `cabinet_more`: text for the end of
-        the file of the cabinet.
+        """order: for the plant process. Its `plant` names the module of that process, and
+        `cabinet_more` is text for the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config
         self.directory = order["run_dir"]
         self.plant: subprocess.Popen[bytes] | None = None
-        self.beside: processes.Processes | None = None  # of `--with`
+        self.beside: processes.Processes | None = None  # programs of `--with`
         self.restarts = 0
         actions = scenario.actions if scenario else ()
         self.may_be_killed = any(action.do == "controller_kill" for action in actions)
@@ -117,8 +118,8 @@ class Rig(ScenarioOperator):
         return msgpack.unpackb(data)
 
     def run(self, show: Callable[[dict], object]) -> None:
-        """Serve the plant process until the run ends; show(view) ten times a second. Ctrl-C ends
-        the run early, with its result.
+        """Serve the plant process until the run ends, with show(view) ten times a second. Ctrl-C
+        ends the run early; it still has a result.
         """
         try:
             while not self._done:
@@ -167,7 +168,7 @@ class Rig(ScenarioOperator):
             raise RigError(trouble)
 
     def _note_statistics(self) -> None:
-        """Add the figures of this controller process. A restarted controller begins new files."""
+        """Add the figures of this controller process. A restarted controller writes new files."""
         hints = hint_statistics.read(os.path.join(self.directory, "hints.stats")) or {}
         for name in self.hints:
             self.hints[name] += hints.get(name, 0)
@@ -179,8 +180,8 @@ class Rig(ScenarioOperator):
             self.lateness_us = loop["lateness_us"]
 
     def stop(self) -> None:
-        """End what runs beside, then the controller by SIGTERM (a controlled stop), then the plant
-        process. Ctrl-C kills at once.
+        """End the programs beside the rig, then the controller by SIGTERM (a controlled stop), then
+        the plant process. Ctrl-C kills them at once.
         """
         if self.beside:
             self.beside.stop()
@@ -192,7 +193,7 @@ class Rig(ScenarioOperator):
         self._messages.close()
 
     def outcome(self, load: Load, extra: dict) -> run_result.Outcome:
-        """run_result.Outcome of the plant process's recording."""
+        """The Outcome of the recording that the plant process wrote."""
         path = os.path.join(self.directory, plant_process.RESULT)
         loop = {"ticks": self.ticks, "missed": self.missed, "lateness_us": self.lateness_us}
         extra |= {"restarts": self.restarts, "missed_runs": self.missed_runs, "hints": self.hints}
@@ -204,7 +205,7 @@ class Rig(ScenarioOperator):
 
 
 def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Popen[bytes]:
-    """Start a plant process; `end` of the socket pair is its own."""
+    """Start a plant process. `end`: its own end of the socket pair."""
     descriptor = end.fileno()
     words = module, descriptor, json.dumps(order)
     process = processes.module(*words, pass_fds=(descriptor,), process_group=0)
@@ -213,7 +214,7 @@ def start_plant(module: str, order: dict, end: socket.socket) -> subprocess.Pope
 
 
 def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start the controller of a run directory, as installed, in a box with a time source."""
+    """Start the installed controller of a run directory, as in a box with a time source."""
     cabinet, state = os.path.join(directory, "cabinet.toml"), os.path.join(directory, "state")
     where = cabinet, "--run-dir", directory, "--state-dir", state
     return processes.module("hil.engine.clocked", "run", *where, stderr=log, process_group=0)
@@ -225,7 +226,7 @@ def end_plant(
     """Have a plant process end, within `seconds`."""
     if process is not None:
         connection.setblocking(False)
-        with contextlib.suppress(OSError):  # it has ended, or does not read: wait kills it
+        with contextlib.suppress(OSError):  # it has ended or does not read; wait kills it
             connection.send(msgpack.packb({"what": "end"}))
         wait(process, seconds)
     connection.close()
@@ -245,7 +246,7 @@ def _drawn(show: Callable[[dict], None] | None, common: dict) -> Callable[[dict]
 
 
 def _run_with_menu(rig: Rig, show: Callable[[dict], object]) -> None:
-    """Run once with the menu of faults, where a person sits at a terminal."""
+    """Run once, with the menu of faults if a person sits at a terminal."""
     with by_hand.keyboard() as read:
         if read is None:
             rig.run(show)

@@ -24,7 +24,7 @@ from hil.loads import selection
 from hil.results import audited, run_result, words
 from hil.scenarios import scenario
 
-DEFAULT_S, DEFAULT_SEED = 120.0, 1  # of a run without a scenario
+DEFAULT_S, DEFAULT_SEED = 120.0, 1  # for a run without a scenario
 RUN_DIR = "new or empty folder; keeps the controller's files, for firebreak status --run-dir DIR"
 RAW = "replay the file's meter rows unchanged, also wrong ones"
 PROGRESS = "with --headless: progress on stderr, also when it is no terminal"
@@ -33,7 +33,7 @@ PLOT = 'picture: .html, .png or .svg (rig.html); "" for none'
 WITH = "planner: recorder and planner run too; two weeks and prices are made by a formula. "
 WITH += "doors: recorder, page and Modbus TCP on 127.0.0.1"
 AUDIT = "judge load and grid by grid operators' rules, as a site of MW (as simulated)"
-OWN_MW = -1.0  # --audit without a size
+OWN_MW = -1.0  # given by --audit without a size
 EXTERNAL = "a foreign device or simulator answers on this bus; each bus once, in real time"
 OPTIONS = {"beside": "with"}
 REAL_TIME = {"run_dir": "--run-dir", "beside": "--with", "external": "--external"}
@@ -67,7 +67,7 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Run, write and print. Returns the exit code."""
+    """Run, write the files and print. Returns the exit code."""
     if arguments.list:
         _print([f"{name:20} {scenario.load(name).title}" for name in scenario.names()])
         return 0
@@ -141,7 +141,7 @@ def _pod_in_real_time(arguments: Namespace, order: dict[str, Any]) -> dict[str, 
 
 
 def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]:
-    """The order for pod_command; refuses options that a site does not take, and `refused`."""
+    """The order for pod_command. Refuses options without a meaning for a site, and `refused`."""
     also = "".join([f", {option}" for name, option in OF_PODS.items() if name not in refused])
     for name in (
         "load",
@@ -172,7 +172,7 @@ def site_order(arguments: Namespace, site: str, *refused: str) -> dict[str, Any]
 
 
 def _check(arguments: Namespace) -> None:
-    """Refuse options that would fail at the end of the run, or would have no effect."""
+    """Refuse options that would fail only at the end of the run, or would have no effect."""
     for option in ("column", "scale", "raw"):
         if getattr(arguments, option) and not arguments.load:
             raise InputError(f"--{option} describes a file: it needs --load FILE")
@@ -205,12 +205,12 @@ def _check_run_dir(path: str | None) -> None:
 def order_of(
     arguments: Namespace, chosen: scenario.Scenario | None, config: configuration.Config
 ) -> dict:
-    """The order of a run: plain values, which the plant process gets as JSON."""
+    """The order of a run. It has plain values, because the plant process gets it as JSON."""
     usual = DEFAULT_S, DEFAULT_SEED, config.control["soc_target_permille"] / 10
     if chosen is not None:
         usual = chosen.duration_s, chosen.seed, chosen.soc_pct
     duration_s, seed, soc_pct = usual
-    if arguments.beside and chosen is None:  # time for a person to look
+    if arguments.beside and chosen is None:  # a person needs time to look
         duration_s = planner_beside.DEFAULT_S
     return {
         "site": os.path.abspath(config.path),
@@ -231,7 +231,7 @@ def order_of(
 
 
 def _journals(path: str | None, began_s: float) -> list[str]:
-    """Paths of this run's journals; a killed controller leaves one beside its successor's."""
+    """Paths of this run's journals: a killed controller leaves its own beside its successor's."""
     previous = f"{path}.previous"
     began_utc_s = time.time() - (time.monotonic() - began_s)
     killed = path and os.path.exists(previous) and os.stat(previous).st_mtime >= began_utc_s
@@ -239,7 +239,7 @@ def _journals(path: str | None, began_s: float) -> list[str]:
 
 
 def _print(lines: list[str]) -> None:
-    """Print any lines; a reader that closes the pipe early (rig ... | head) is no error."""
+    """Print lines. A reader that closes the pipe early (rig ... | head) is no error."""
     try:
         print("\n".join(lines), end=("\n" if lines else ""), flush=True)
     except BrokenPipeError:

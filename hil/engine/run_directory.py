@@ -17,7 +17,7 @@ from hil.results import files
 
 
 def made(kept: str | None) -> contextlib.AbstractContextManager[str]:
-    """Context that gives the directory: `kept` (made if missing), or a temporary one for None."""
+    """Context that gives the directory: `kept` (made if missing), or a temporary one if None."""
     if kept is None:
         return tempfile.TemporaryDirectory(prefix="firebreak-rig-")
     os.makedirs(kept, mode=0o750, exist_ok=True)
@@ -28,13 +28,13 @@ OTHER_IMAGE = approval.packed({"tick_ms": 20, "armed 29.rack1": 1})
 
 
 def approved(config: Config) -> Record:
-    """The stored record of a cabinet whose limit image is approved, so that it may run."""
+    """The stored record of a cabinet that may run, because its limit image is approved."""
     image = approval.packed(approval.of(config))
     return Record(approved=image, approved_by="rig")
 
 
 def accept_signs(config: Config, state_directory: str) -> None:
-    """Accept each unit of a simulated cabinet without a sign test, so that a start is not held."""
+    """Accept every unit without a sign test, because otherwise its start would be held."""
     ledger, moment = proof_tests.Ledger(state_directory), (clock.utc_us(), "rig")
     for unit, code in enumerate(sign_hold.codes_of(config), 1):
         remark = sign_tests.remark_of(code, "a simulated cabinet")
@@ -42,8 +42,8 @@ def accept_signs(config: Config, state_directory: str) -> None:
 
 
 def commission(directory: str, config: Config) -> dict[str, bytes]:
-    """Save the approval in a new store; otherwise the first start needs a person with the key.
-    Returns a new key for each source of hints, by name.
+    """Save the approval in a new store. Without it, the first start would need a person with the
+    key. Returns {source of hints: its new key}.
     """
     state = os.path.join(directory, "state")
     os.makedirs(state, 0o700, exist_ok=True)
@@ -53,18 +53,18 @@ def commission(directory: str, config: Config) -> dict[str, bytes]:
 
 
 def messages(directory: str, name: str = "controller") -> list[str]:
-    """Lines that the controller, or another process of the box, has written on stderr."""
+    """Lines that the controller, or another process of the box, wrote to stderr."""
     text = Path(directory, f"{name}.log").read_text(encoding="utf-8", errors="replace")
     return [line.removeprefix("firebreak: ") for line in text.splitlines() if line.strip()]
 
 
 def last_message(directory: str, name: str = "controller") -> str:
-    """The reason that the process gave for its end."""
+    """The last line of a process, which gives the reason for its end."""
     return (messages(directory, name) or ["without a message"])[-1]
 
 
 def keep_journals(directory: str, path: str) -> None:
-    """Copy the controller's journal to `path`; that of a killed controller to `path`.previous."""
+    """Copy the controller's journal to `path`, and a killed controller's to `path`.previous."""
     for name in ("journal", "journal.previous"):
         source, target = os.path.join(directory, name), path + name.removeprefix("journal")
         if os.path.exists(source):

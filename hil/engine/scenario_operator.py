@@ -23,7 +23,7 @@ class ScenarioOperator:
 
     controller: subprocess.Popen[bytes] | None = None
     directory: str
-    keys: dict[str, bytes]  # of the sources of hints, by name
+    keys: dict[str, bytes]  # {source of hints: its key}
 
     def _running(self) -> subprocess.Popen[bytes]:
         """The controller that was started last."""
@@ -51,7 +51,7 @@ class ScenarioOperator:
         kinds = {"key": operator_commands.KEY_RESET, "remote": operator_commands.REMOTE_RESET}
         journal = os.path.join(self.directory, "journal")
 
-        def reset(path: str) -> None:  # resets exactly the causes that the operator sees now
+        def reset(path: str) -> None:  # resets only the causes that the operator sees now
             causes = snapshot.read(journal).causes
             operator_client.reset(path, kinds[message["by"]], *causes)
 

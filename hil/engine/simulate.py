@@ -1,6 +1,7 @@
 """The controller and the simulated cabinet in one process and virtual time: a week in minutes.
-Every frame takes its time on the wire; plant and timers of the devices move once a tick. The
-controller is that of the real loop.
+
+Every frame takes its time on the wire. Plant and timers of the devices move once a tick. The
+controller is the object of the real loop.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,17 +24,17 @@ from hil.wires.virtual import VirtualSerial
 from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
-# Every tick, a short one too: the worst moment of the grid and the bands need that rate.
+# Every tick is recorded, because the worst moment of the grid and the bands need that rate.
 RECORD_US = 20_000
-METER_TESTS = "proven", "testing", "undecided", "reversed"  # of meter_sign.O_RESULT
-HOTTEST_US = 500_000  # the plant looks at each module once a second
+METER_TESTS = "proven", "testing", "undecided", "reversed"  # by meter_sign.O_RESULT
+HOTTEST_US = 500_000  # often enough: the plant refreshes each module once a second
 
 
 class VirtualRig:
     """One run. Call `run` or `step`, then read `recorder`, `observer` and `trips`."""
 
-    MODE = "byte"  # as it is named beside each figure
-    POD_TICK_MS: int | None = None  # of a pod that names none; None: that of each cabinet's file
+    MODE = "byte"  # printed beside each figure
+    POD_TICK_MS: int | None = None  # tick in a pod that sets none; None: as the cabinet's file says
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class VirtualRig:
         journal_path: str | None = None,
         site: Site | None = None,
     ) -> None:
-        """load: t_s -> W; actions: in order of time; site: one with its own load, to join."""
+        """load: t_s -> W; actions: in order of time; site: to join, with a load of its own."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0
@@ -64,7 +65,7 @@ class VirtualRig:
         self.controller.start()
 
     def world(self) -> World:
-        """The World of the actions; a fitted channel B is among its devices."""
+        """The World of the actions. If channel B is fitted, it is among the devices."""
         second = {"channel_b": self.channel_b} if self.channel_b else {}
         wires = {**self.controller.wires, **self.controller.can}
         return World(self.plant, self.cabinet.devices | second, wires, self.controller)
@@ -95,17 +96,17 @@ class VirtualRig:
         return self
 
     def quicken(self) -> None:
-        """Let the decision compute faster with the same words, where this mode can."""
+        """Make the decision faster with equal results, in modes that can do this."""
 
     @property
     def core(self) -> Core:
-        """The decision of the controller; a killed one has none."""
+        """The core of the controller. A killed controller has none."""
         assert self.controller.cabinet is not None
         return self.controller.cabinet.core
 
     @property
     def shown(self) -> tuple[str, str | None]:
-        """(state, result of the meter test); a killed controller is dead."""
+        """(state, result of the meter test); ("dead", None) if the controller was killed."""
         cabinet = self.controller.cabinet
         if cabinet is None:
             return "dead", None
@@ -115,20 +116,20 @@ class VirtualRig:
     ticks = property(lambda self: self.now_us // self.tick_us)
 
     def step(self) -> None:
-        """One tick: the bytes until its deadline, then plant and devices, then the controller."""
+        """Run one tick: bytes until its deadline, then plant and devices, then the controller."""
         self.move_bytes()
         self.plant.step(self.tick_us / 1e6)
         self.conclude()
 
     def move_bytes(self) -> None:
-        """The first third of a tick: the bytes until its deadline."""
+        """Run the first part of a tick: the bytes until its deadline."""
         end_us = self.now_us + self.tick_us
         for wire, port in self.controller.lines:
             _advance(wire, port, self.now_us, end_us)
         self.now_us = end_us
 
     def conclude(self) -> None:
-        """Conclude a step after the plant: devices, faults, controller, record."""
+        """Run the last part of a tick, after the plant: devices, faults, controller, record."""
         end_us, controller = self.now_us, self.controller
         self._tick_devices(end_us)
         if end_us >= self.clockwork.next_us:
@@ -146,7 +147,9 @@ class VirtualRig:
         self.cabinet.tick(now_us, self.controller.can)
 
     def _carry(self, channel_b: VirtualChannelB, now_us: int) -> None:
-        """Carry bytes between the channels: whole frames of 5 ms, in the tick of their sending."""
+        """Carry bytes between the channels: whole frames of 5 ms, within the tick that sent
+        them.
+        """
         channel_b.advance(now_us)
         line = channel_b.take()
         cabinet = self.controller.cabinet

@@ -27,36 +27,36 @@ ERROR_US = 5000
 
 
 class VirtualClock(SiteClock):
-    """error_us may be changed at any time; None: the error is not known."""
+    """A clock for virtual time. error_us may change at any time; None means unknown."""
 
     def __init__(self, image: ProcessImage, utc_us: int = UTC_US):
-        """utc_us: at virtual time 0."""
+        """utc_us: UTC at virtual time 0."""
         super().__init__(image, self)
         self._utc_us, self._now_us = utc_us, 0
         self.error_us: int | None = ERROR_US
 
     def step(self, now_us: int) -> None:
-        """now_us: virtual."""
+        """Take the virtual time, and step as SiteClock does."""
         self._now_us = now_us
         super().step(now_us)
 
     def poll(self) -> tuple[int, int | None]:
-        """Same as WallClock."""
+        """See WallClock."""
         return self._now_us, None
 
     def label(self, moment_us: int) -> tuple[int, str, int | None]:
-        """Same as WallClock."""
+        """See WallClock."""
         return self._utc_us + moment_us, "simulated", self.error_us
 
 
 class MemoryStore:
-    """Replaces the disk: keeps the last record, acknowledges at once, survives a kill."""
+    """Replaces the disk. It keeps the last record, acknowledges at once and survives a kill."""
 
     def __init__(self, record: Record) -> None:
-        """record: of a cabinet that is ready to run."""
+        """record: stored record of a cabinet that is ready to run."""
         self.ok, self.count = True, 0
         self.record = record
-        self.is_spoiled = False  # neither copy can be read at the next start
+        self.is_spoiled = False  # the next start finds both copies unreadable
 
     def submit(self, record: Record) -> int:
         """Keep a record. Returns its number."""
@@ -84,9 +84,9 @@ class VirtualController:
         self.cabinet: Cabinet[MemoryStore] | None = None
         self.can: dict[str, VirtualCan] = {}
         self.wires: dict[str, VirtualSerial] = {}
-        # of each new controller; value mode has its own
+        # makes the field side of each new controller; value mode sets another class
         self.make_field: Callable[[Config, ProcessImage], Field] = Field
-        # (wire, its port; None while the controller is dead)
+        # (wire, its port); the port is None while the controller is dead
         self.lines: list[tuple[VirtualSerial, RtuPort | None]] = []
 
     def start(self) -> None:
@@ -116,7 +116,7 @@ class VirtualController:
             bus.ends.clear()
 
     def stall(self, duration_ms: int) -> None:
-        """Stop the loop for duration_ms; the next tick then covers all the missed ones."""
+        """Stop the loop for duration_ms. The next tick then covers all ticks that were missed."""
         if self.cabinet is None:
             return
         cabinet, plain = self.cabinet, self.cabinet.tick
@@ -140,7 +140,7 @@ class VirtualController:
         self.store.record = replace(self.store.record, approved=OTHER_IMAGE)
 
     def reset(self, by: str) -> None:
-        """Request a reset of exactly the present causes; a killed controller ignores it."""
+        """Request a reset of only the present causes. A killed controller ignores it."""
         if self.cabinet is None:
             return
         core = self.cabinet.core
@@ -157,13 +157,13 @@ class VirtualController:
             self.cabinet.request_run(on)
 
     def schedule(self, source: str, start_min: int, slot_min: int, slots: tuple[Slot, ...]) -> None:
-        """Give the controller a schedule of this source, as after the checks of the listener."""
+        """Give the controller a schedule of this source, already checked by the listener."""
         if self.cabinet is not None:
             index = self._index(source)
             self.cabinet.image.add_schedule(Table(index, start_min, slot_min, slots))
 
     def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
-        """Give the controller a hint of this source, as after the checks of the listener."""
+        """Give the controller a hint of this source, already checked by the listener."""
         index = self._index(source)
         if self.cabinet is not None:
             self.cabinet.request_hint(index, kind, quantity, value_W, valid_ms)

@@ -17,7 +17,7 @@ VIEW_EVERY_S = 1.0  # virtual time between two views
 def run(
     order: dict, scenario: Scenario | None, config: Config, headless: bool, load: Load
 ) -> run_result.Outcome:
-    """Returns run_result.Outcome."""
+    """Run once in virtual time. Returns run_result.Outcome."""
     actions, soc = scenario.actions if scenario else (), order["soc_pct"] / 100
     given = order["seed"], actions, {"soc": soc}, order["journal"]
     virtual = VirtualRig(config, load.power, *given)
@@ -26,7 +26,7 @@ def run(
     interrupted = False
     with shown_on(headless, order["progress"], time.monotonic) as show:
         try:
-            # Nothing here makes reference cycles; the collector would cost 5 % of the time.
+            # Nothing here makes reference cycles, and the collector would cost 5 % of the time.
             realtime.freeze_collector()
             each = None if show is None else lambda: show(views.view())
             virtual.run(order["duration_s"], each, VIEW_EVERY_S)

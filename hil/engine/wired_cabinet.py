@@ -1,5 +1,7 @@
-"""A simulated cabinet in real time behind ptys, sockets and CAN servers, and the loop of the
-process that has one or several of them. The journal says what their controller decides.
+"""A simulated cabinet in real time behind ptys, sockets and CAN servers.
+
+The module also has the loop of a process with one or several such cabinets. The decisions of their
+controllers are read from the journal.
 """
 
 import json
@@ -36,12 +38,12 @@ from hil.wires.virtual_can import VirtualCan
 from safety import signals as s
 
 STEP_US = 10_000  # of the plant, and half a tick at most: reactions are measured to 10 ms
-ORPHAN_S = 20.0  # after the rig has died, the wires are served so long for the controlled stop
+ORPHAN_S = 20.0  # after the rig has died, the wires are served this long for the controlled stop
 
 
 class JournalWatch:
-    """Base. `snapshot`: of the running controller, None before its first journal; `pauses`: of this
-    process and of its ticks.
+    """Base class. `snapshot`: of the running controller; None before its first journal. `pauses`:
+    pauses of this process, and pauses between ticks of the controller.
     """
 
     def __init__(self, run_dir: str, tick_ms: int, trips: TripWatch) -> None:
@@ -53,7 +55,7 @@ class JournalWatch:
         self.seen_ino: int | None = None
 
     def _follow(self, now_us: int) -> None:
-        """Read the new part of the journal. A restarted controller writes a new file."""
+        """Read what is new in the journal. A restarted controller writes a new file."""
         try:
             inode = os.stat(self._journal).st_ino
             if inode != self.seen_ino:
@@ -67,7 +69,7 @@ class JournalWatch:
         if seen is None:
             return
         if seen.sequence is None:
-            seen.reader.skip()  # searching the whole ring would take two ticks
+            seen.reader.skip()  # a search of the whole ring would take two ticks
         newest = seen.reader.newest() or 0
         for frame in seen.follow():
             age_us = (newest - frame.sequence) * self._journal_tick_us
@@ -78,7 +80,7 @@ class JournalWatch:
 
 
 class WiredCabinet(JournalWatch):
-    """Plant and devices behind wires, observer, recorder; the controller is another process."""
+    """Plant, devices behind wires, observer and recorder. The controller is another process."""
 
     def __init__(
         self,
@@ -101,7 +103,7 @@ class WiredCabinet(JournalWatch):
         self.servers = [CanServer(can) for can in self.cans.values()]
 
     def _wire(self, bus: Bus) -> None:
-        """Join the devices of a bus to its wire, tapped by the observer and, if any, the beats."""
+        """Join the devices of a bus to its wire, tapped by the observer and by `beats` if any."""
         can_tap, rtu_tap = self.observer.can_tap(bus.name), self.observer.rtu_tap(bus.name)
         if self.beats is not None:
             can_tap = self.beats.can_tap(bus.name, can_tap)
@@ -115,13 +117,13 @@ class WiredCabinet(JournalWatch):
             self.ptys[bus.name] = kind(bus.baud_Bd, bus.character_bits, on_down, rtu_tap)
 
     def places(self) -> dict[str, dict[str, str]]:
-        """The places of the wires, for the cabinet's file."""
+        """The names under which the controller opens the wires, for the cabinet's file."""
         ports = {name: wire.slave_name for name, wire in self.ptys.items()}
         cans = {each.bus.name: f"127.0.0.1:{each.port}/{each.bus.name}" for each in self.servers}
         return {"ports": ports, "cans": cans}
 
     def record(self, now_us: int) -> None:
-        """Store a row: the plant, and the decision in the journal."""
+        """Record a row: the plant, and the decision in the journal."""
         seen = self.snapshot
         hottest_degC = max([max(rack.temperatures_degC) for rack in self.plant.racks])
         reason, state = 0, s.INHIBITED
@@ -132,7 +134,9 @@ class WiredCabinet(JournalWatch):
 
 
 class PlantLoop:
-    """Clock and loop of a plant process: one site, whose cabinets are served on their wires."""
+    """Clock and loop of a plant process. It has one site, and serves its cabinets on their
+    wires.
+    """
 
     pauses: Pauses
 
@@ -155,8 +159,8 @@ class PlantLoop:
         return (time.monotonic_ns() - self.start_ns) // 1000
 
     def _serve(self, due_us: int = NEVER_US, is_heard: bool = True) -> bool:
-        """Wait for bytes or the next due time, then serve; at most one step of the site. Returns
-        whether the rig has sent a message; is_heard: such a message ends the waiting.
+        """Wait for bytes or the next due time, then serve, with at most one step of the site.
+        Returns True if the rig has sent a message. is_heard: such a message ends the waiting.
         """
         servers = [server for each in self._cabinets for server in each.servers]
         waiting: list[Any] = [self._heard, *servers, *([self.connection] if is_heard else [])]
@@ -185,7 +189,7 @@ class PlantLoop:
                 server.service(now_us)
 
     def _step(self, now_us: int) -> None:
-        """Step plants and devices. After a stall of this process, one step is longer."""
+        """Step plants and devices. After a stall of this process the step is longer."""
         elapsed_us = min(now_us - self.last_us, 1_000_000)
         self.last_us = now_us
         step_us = self._step_us
@@ -198,10 +202,10 @@ class PlantLoop:
             self._watch(now_us)
 
     def _act(self, now_us: int) -> None:
-        """Actions of a scenario that are due."""
+        """Apply the actions of a scenario that are due."""
 
     def _watch(self, now_us: int) -> None:
-        """Observe the run after a step; the controlled stop after it is not observed."""
+        """Observe the run after a step. The controlled stop after the run is not observed."""
         raise NotImplementedError
 
     def _stop_orphans(self) -> None:
@@ -217,7 +221,7 @@ class PlantLoop:
             controller.signal(signal.SIGKILL)
 
     def announce(self) -> None:
-        """Send the rig the places of the wires."""
+        """Send the rig the names under which the controllers open the wires."""
         raise NotImplementedError
 
     def follow(self, go: dict[str, Any]) -> None:
@@ -231,14 +235,14 @@ class PlantLoop:
 
 def main(argv: list[str], kind: Callable[[dict[str, Any], socket.socket], PlantLoop]) -> int:
     """Run a plant process. argv: descriptor of the socket, the order as JSON."""
-    # Ctrl-C reaches the rig too, and the rig ends this process in order.
+    # Ctrl-C reaches the rig too, which then ends this process in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     connection = socket.socket(fileno=int(argv[0]))
     process = kind(json.loads(argv[1]), connection)
     process.announce()
     data = connection.recv(65_536)
     message: dict[str, Any] = msgpack.unpackb(data) if data else {"what": "end"}
-    if message["what"] == "go":  # else the rig ended before there was a controller
+    if message["what"] == "go":  # otherwise the rig ended before it had a controller
         process.follow(message)
         realtime.prepare()
         process.start_ns = time.monotonic_ns()

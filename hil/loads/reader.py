@@ -1,6 +1,7 @@
-"""Recorded loads, by the one reader of `controller/series`. Meter channels (`chN_W`, `chN_V`,
-`chN_A`, `chN_PF`) reveal the meter's wrong rows, which are refused and counted. No value is filled
-in. A gap is cut out of the time axis: the power steps there.
+"""Recorded loads, read by `controller/series`, with the channels of a meter and cut gaps.
+
+Channels (`chN_W`, `chN_V`, `chN_A`, `chN_PF`) reveal wrong rows of the meter, which are refused and
+counted. No missing value is filled in. A gap is cut out of the time axis, so the power steps there.
 """
 
 import array
@@ -15,10 +16,10 @@ from controller.series.refusal import listed
 from hil.loads.trace import CHANNEL_POINTS, CHANNELS, LoadError, Trace
 
 GAP_S = 10.0
-ROWS_MAX = 25_000_000  # seven hours of 1 ms
+ROWS_MAX = 25_000_000  # seven hours with a row each 1 ms
 # The rig's meters reach 20 kA per phase, which is 12 MW at their lowest voltage.
 LOAD_W_MAX = 10e6
-# From 100 V phase to 690 V line systems. A failed meter reports -1 or -2.
+# Phase voltage of 100 V to line voltage of 690 V systems. A failed meter reports -1 or -2.
 CHANNEL_V_RANGE = (50.0, 1000.0)
 CHANNEL_PF_RANGE = (-1.0, 1.0)
 
@@ -30,9 +31,11 @@ def read_trace(
     raw: bool = False,
     gap_s: float = GAP_S,
 ) -> Trace:
-    """Trace from a CSV file or its gzip. column: required if there are several; scale: on power,
-    and on W and A of right rows; raw: keep the channel rows, wrong ones unchanged; gap_s: a longer
-    pause is cut. LoadError.
+    """The Trace of a CSV file, which may be packed with gzip. column: required if there are
+    several.
+
+    scale: for power, and for W and A of right rows; raw: keep all channel rows, wrong ones as they
+    are; gap_s: a longer pause is cut. Raises LoadError.
     """
     if not (isinstance(scale, (int, float)) and math.isfinite(scale) and scale > 0):
         raise LoadError(f"{path}: scale {scale}: allowed is a finite number above 0")
@@ -42,13 +45,13 @@ def read_trace(
 
 
 def power_columns(path: str | pathlib.Path) -> list[str]:
-    """Names of a file's power columns without a meter's channels. LoadError: one line."""
+    """Names of a file's power columns other than channels of a meter. LoadError: one line."""
     with table.opened(path) as rows:
         return powers.columns(rows)
 
 
 class MeterRows(powers.Powers):
-    """Readings of a file that may have a meter's channels: refuses its wrong rows, cuts gaps."""
+    """Readings of a file with or without channels of a meter. Refuses wrong rows, cuts gaps."""
 
     def __init__(self, rows: table.Table, column: str | None, scale: float, raw: bool) -> None:
         super().__init__(rows, column, scale, LOAD_W_MAX)
@@ -65,7 +68,7 @@ class MeterRows(powers.Powers):
         self.raw_rows = array.array("d")
 
     def is_right(self, cells: list[str], found: float) -> bool:
-        """All channels of the meter have possible values too."""
+        """True if power and all channels of the meter have possible values."""
         is_good, comma = super().is_right(cells, found), self.table.has_comma
         if not self.channels:
             return is_good
@@ -85,7 +88,7 @@ class MeterRows(powers.Powers):
             self.raw_rows.extend((watts * factor, volts, amperes * factor, power_factor))
 
     def trace(self, gap_s: float) -> Trace:
-        """Cut the gaps: power steps there, and the next sample follows after the typical time."""
+        """Cut the gaps. Power steps there; the next sample follows after the typical time."""
         times_s, powers_W = array.array("d"), array.array("d")
         for time_s, power_W, line in self:
             times_s.append(time_s)
@@ -121,14 +124,14 @@ class MeterRows(powers.Powers):
 
 
 def _on_cut_axis(times_s: list[float], resume_s: list[float], cuts_s: list[float]) -> list[float]:
-    """times_s on the axis without gaps; a wrong row inside a gap moves to the end of the gap."""
+    """times_s on the axis without gaps. A wrong row within a gap moves to the end of the gap."""
     latest_s = [resume - cut for resume, cut in zip(resume_s[1:], cuts_s[1:])] + [math.inf]
     places = [bisect.bisect_right(resume_s, t_s) - 1 for t_s in times_s]
     return [min(t_s - cuts_s[k], latest_s[k]) for t_s, k in zip(times_s, places)]
 
 
 def _channel_ok(watts: float, volts: float, amperes: float, power_factor: float) -> bool:
-    """True for possible values of a meter channel; the comparisons also refuse NaN."""
+    """True for possible values of a meter channel. The comparisons are false for NaN."""
     return (
         math.isfinite(watts)
         and CHANNEL_V_RANGE[0] <= volts <= CHANNEL_V_RANGE[1]

@@ -8,26 +8,26 @@ from controller.core.base.hint_codes import EXPORT_W_MAX, IMPORT_W_MAX
 from hil.loads import reader, shape
 from hil.loads.trace import Load, step_load, synthetic_load
 
-# A file begins after the cabinet has started (3 s) and its limits have recovered to rated (20 s).
+# A file begins when the cabinet has started (3 s) and its limits have recovered to rated (20 s).
 START_S = 30.0
 SYNTHETIC_W = 400_000.0
-PEAK_W = 284_000.0  # default of an order: fits the example cabinet
+PEAK_W = 284_000.0  # default peak of an order; it fits the example cabinet
 
 
 class Chosen(Protocol):
-    """The part of a scenario that chooses the load. load: has `kind`."""
+    """The part of a scenario that chooses the load. `load` contains `kind`."""
 
     @property
     def load(self) -> dict[str, Any]:
-        """The table [load]."""
+        """The scenario's table [load]."""
 
     @property
     def duration_s(self) -> float:
-        """Length of the run."""
+        """Length of the run, s."""
 
 
 def battery_W(config: Config) -> float:
-    """The power that all units together can charge and discharge at half charge."""
+    """Power that all units together can charge and discharge at half charge, W."""
     racks_W = [0.0] * len(config.unit_tables)
     for rack in config.rack_tables:
         lowest_V = rack["cells"] * rack["discharge_taper_mV"] / 1000
@@ -38,7 +38,9 @@ def battery_W(config: Config) -> float:
 
 
 def connection_W(config: Config, has_hints: bool) -> dict:
-    """{import, export}: limits of the connection, W; without hints the tightest fallback too."""
+    """{import, export}: limits of the grid connection, W. A source without hints falls back, so its
+    fallback counts too unless has_hints.
+    """
     limits_W = {}
     for way, quantity in (("import", IMPORT_W_MAX), ("export", EXPORT_W_MAX)):
         sources = () if has_hints else config.sources
@@ -49,20 +51,22 @@ def connection_W(config: Config, has_hints: bool) -> dict:
 
 
 def carried_W(config: Config) -> float:
-    """The highest load that grid connection and battery can carry together."""
+    """Highest load that grid connection and battery can carry together, W."""
     return config.control["grid_import_W_max"] + battery_W(config)
 
 
 def peak_W(config: Config) -> float:
-    """The highest power of a training job for the cabinet, in whole kW: the battery can carry the
-    step from idle, the connection can carry it alone.
+    """Highest power of a training job for this cabinet, rounded down to kW. The battery must carry
+    the step from idle; the connection must carry the job alone.
     """
     fits_W = min(battery_W(config) / (1.0 - shape.IDLE[0]), config.control["grid_import_W_max"])
     return fits_W // 1000 * 1000
 
 
 def load_of(order: dict, scenario: Chosen | None = None) -> Load:
-    """Load of an order (file, column, scale, raw, seed, duration_s, peak_W). Raises LoadError."""
+    """The load of an order: file, column, scale, raw, seed, duration_s, peak_W. Raises
+    LoadError.
+    """
     chosen: dict[str, Any] = scenario.load if scenario else {"kind": "training"}
     if order.get("file"):
         chosen = {"kind": "file", "column": None, "scale": 1.0, "raw": False, **order}

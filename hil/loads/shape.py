@@ -1,29 +1,31 @@
-"""The shape of the synthetic loads: a synchronous GPU training cluster, as in published data. A
-plateau with a sawtooth at the training step: 10.9 s, about 10 % peak to peak; a dip of 13 s every
-142 s (evaluation); now and then below half the power (checkpoint); idle between jobs. `cluster`
-begins idle, `training` within a job. `iterations` trains a small model: steps of 0.4 to 2.5 s, none
-as long as the one before, with a wait at the end of each (no measurement of it is public).
-Nobody can foresee `squares`; `swing` rises from idle by more than a battery of 250 kW gives.
+"""The shape of the synthetic loads: a synchronous GPU training cluster, as in published data.
+
+A plateau has a sawtooth at the training step: 10.9 s, about 10 % peak to peak. It dips for 13 s
+every 142 s (evaluation), and sometimes below half the power (checkpoint). Between jobs the cluster
+is idle. `cluster` begins idle, `training` begins within a job. `iterations` trains a small model:
+steps of 0.4 to 2.5 s that differ in length, each with a wait at its end (no measurement of this is
+public). `squares` cannot be foreseen. `swing` rises from idle by more than a battery of 250 kW can
+give.
 """
 
 import random
 from collections.abc import Iterator
 
 STEP_S = 10.9
-LOW_S = 2.0  # in each step the GPUs wait for each other
+LOW_S = 2.0  # time in each step in which the GPUs wait for each other
 EVALUATION_PERIOD_S = 142.0
 EVALUATION_S = 13.0
-SAWTOOTH = (0.085, 0.10)  # share of peak; noise of the plateau adds up to 0.015
+SAWTOOTH = (0.085, 0.10)  # share of peak; the noise of the plateau adds up to 0.015
 IDLE = (0.12, 0.16)
 JOB_S = (480.0, 2400.0)
 PAUSE_S = (30.0, 240.0)
 CHECKPOINT_PERIOD_S = (300.0, 900.0)
-# First job of `training`: both come within two minutes, after the limits have recovered.
+# First events of `training`: both come within two minutes, when the limits have recovered.
 FIRST_EVALUATION_S = (40.0, 50.0)
 FIRST_CHECKPOINT_S = (75.0, 90.0)
-# GPUs move most of their power within 10 ms, the sum of a cluster within 0.1 s.
+# A GPU moves most of its power within 10 ms, the sum of a cluster within 0.1 s.
 EDGE_S = (0.05, 0.2)
-# Small models: one job after the other, each with its own iteration.
+# Small models: one job follows the other; each job has its own length of iteration.
 ITERATION_S, ITERATION_JITTER = (0.4, 2.5), (0.01, 0.1)
 ITERATIONS_S, WAIT, WAIT_SHARE = (60.0, 180.0), (0.1, 0.35), (0.3, 0.7)
 SQUARE_S, SQUARE_EDGE_S, SQUARE_LOW = (0.35, 0.5), 0.17, 0.3  # drawn periods
@@ -31,7 +33,7 @@ SWING_S, SWING_LOW, SWING_EDGE_S, SWING_IDLE_S = 2320.0, 0.17, 1.0, 60.0
 
 
 class _Curve:
-    """Breakpoints of a piecewise linear curve, in shares of the peak."""
+    """Breakpoints of a piecewise linear curve, as shares of the peak."""
 
     def __init__(self, start: float) -> None:
         self.times, self.shares = [0.0], [start]
@@ -59,8 +61,8 @@ def cluster(seed: object, duration_s: float, peak_W: float) -> tuple[list[float]
 
 
 def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of a cluster that is training at 0; a longer run begins like a shorter
-    one.
+    """(times_s, powers_W) of a cluster that is training at time 0. With the same seed, a longer run
+    begins like a shorter one.
     """
     curve = _Curve(0.97)
     for times, shares in training_parts(seed):
@@ -72,8 +74,8 @@ def training(seed: object, duration_s: float, peak_W: float) -> tuple[list[float
 
 
 def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
-    """(times_s, shares) of the same cluster, job by job; each part begins with the last point
-    before.
+    """(times_s, shares) of that cluster, job by job. Each part begins with the last point of the
+    part before.
     """
     deal = random.Random(f"{seed}/training")
     curve = _Curve(0.97)
@@ -88,7 +90,7 @@ def training_parts(seed: object) -> Iterator[tuple[list[float], list[float]]]:
 
 
 def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of short iterations whose length jitters; each job has its own."""
+    """(times_s, powers_W) of short iterations. Their length jitters and differs between jobs."""
     deal = random.Random(f"{seed}/iterations")
     curve = _Curve(0.97)
     while curve.now_s < duration_s:
@@ -106,7 +108,7 @@ def iterations(seed: object, duration_s: float, peak_W: float) -> tuple[list[flo
 
 
 def squares(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of squares, each with a period of its own."""
+    """(times_s, powers_W) of a square wave; each square has its own period."""
     deal, curve = random.Random(f"{seed}/squares"), _Curve(SQUARE_LOW)
     while curve.now_s < duration_s:
         half_s = deal.uniform(*SQUARE_S) / 2
@@ -117,7 +119,7 @@ def squares(seed: object, duration_s: float, peak_W: float) -> tuple[list[float]
 
 
 def swing(seed: object, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """(times_s, powers_W) of a slow square from an idle start, the same for each seed."""
+    """(times_s, powers_W) of a slow square wave that begins idle; the same for every seed."""
     curve = _Curve(SWING_LOW)
     curve.hold(SWING_IDLE_S)
     while curve.now_s < duration_s:
@@ -133,7 +135,7 @@ def _idle(curve: _Curve, deal: random.Random, until_s: float) -> None:
 
 
 def _job(curve: _Curve, deal: random.Random, until_s: float) -> None:
-    """Add a job: from idle to training and back to idle."""
+    """Add a job: from idle to training, and back to idle."""
     curve.line(deal.uniform(1.0, 3.0), deal.uniform(0.5, 0.65))
     curve.hold(deal.uniform(10.0, 40.0))
     curve.line(deal.uniform(1.0, 4.0), 0.97)
@@ -144,7 +146,7 @@ def _job(curve: _Curve, deal: random.Random, until_s: float) -> None:
 def _train(
     curve: _Curve, deal: random.Random, until_s: float, evaluated_s: float, checkpoint_s: float
 ) -> None:
-    """Add training steps with evaluations and checkpoints, then go back to idle."""
+    """Add training steps, evaluations and checkpoints. Then go to idle."""
     while curve.now_s < until_s:
         _training_step(curve, deal)
         if curve.now_s >= checkpoint_s:
@@ -190,7 +192,7 @@ CURVES = {
 
 
 def _cut(curve: _Curve, duration_s: float, peak_W: float) -> tuple[list[float], list[float]]:
-    """The curve up to exactly duration_s, in W."""
+    """The curve in W, cut at exactly duration_s."""
     last = next(i for i, t in enumerate(curve.times) if t >= duration_s)
     (t0, t1), (share0, share1) = curve.times[last - 1 : last + 1], curve.shares[last - 1 : last + 1]
     share = share0 + (share1 - share0) * (duration_s - t0) / (t1 - t0)

@@ -1,6 +1,8 @@
-"""Powers over time that are read or made as time goes on: memory does not grow with the run.
-Samples of a file may lie up to a quarter of an hour apart; a longer pause holds the power. A row
-without a power is left out; below 0 counts as 0. `remarks` says how much of this a file has.
+"""Powers over time that are read or drawn as time goes on, so memory does not grow with the run.
+
+Samples of a file may be up to a quarter of an hour apart; across a longer pause the power stays. A
+row without a power is left out, and a negative power counts as 0. `remarks` says how often a file
+needs this.
 """
 
 import collections
@@ -21,14 +23,14 @@ from hil.loads import shape
 
 LOAD_W_MAX = 50e6
 DAY_S, BUSIEST_S = 86_400, 15 * 3600
-EDGE_S = 0.1  # in which a job of the queue takes its power
-WAITING_MAX = 10_000  # then the oldest gives up
+EDGE_S = 0.1  # a job of the queue takes its power within this time
+WAITING_MAX = 10_000  # if more jobs wait, the oldest gives up
 Points = Iterator[tuple[float, float]]
 
 
 class Stream:
-    """t_s -> W, linear between the points (s, W); the last one holds on. Time only goes on: an
-    earlier one gets the power at the begin of the interval.
+    """t_s -> W, linear between the points (s, W); the last power stays. Calls must come in order of
+    time: an earlier t_s gets the power at the start of the present interval.
     """
 
     def __init__(self, points: Points, gap_s: float = PAUSE_S) -> None:
@@ -37,7 +39,7 @@ class Stream:
         self._until_s, self._until_W = next(points, (float("inf"), self._from_W))
 
     def __call__(self, t_s: float) -> float:
-        """The power at t_s."""
+        """The power at t_s, W."""
         while t_s >= self._until_s:
             self._from_s, self._from_W = self._until_s, self._until_W
             self._until_s, self._until_W = next(self._points, (float("inf"), self._from_W))
@@ -50,8 +52,8 @@ class Stream:
 def of_file(
     path: str | Path, column: str | None = None, scale: float = 1.0, zone: str = "UTC"
 ) -> Stream:
-    """The power of a CSV file or its gzip, after a pass that checks it. zone: of times without an
-    offset. LoadError.
+    """The power in a CSV file, which may be packed with gzip. The file is checked first. zone: for
+    times without an offset. Raises LoadError.
     """
     _surveyed(str(path), column, zone, _changed_ns(path))
     return Stream(_points(path, column, scale, zone))
@@ -60,15 +62,17 @@ def of_file(
 def remarks(
     path: str | Path, column: str | None, run_s: float, *of_run: float, zone: str = "UTC"
 ) -> list[str]:
-    """Each way in which a run of run_s does not take a file as it is. of_run: the rest of
-    Survey.remarks. LoadError.
+    """Each way in which a run of run_s changes the data of a file. of_run: further arguments of
+    Survey.remarks. Raises LoadError.
     """
     return _surveyed(str(path), column, zone, _changed_ns(path)).remarks(run_s, *of_run)
 
 
 @functools.lru_cache(16)
 def _surveyed(path: str, column: str | None, zone: str, changed_ns: int) -> Survey:
-    """changed_ns: of the file, so that a new one is read again."""
+    """The survey of a file. changed_ns: time of its last change, so that a new file is read
+    again.
+    """
     return survey(path, column, 1.0, LOAD_W_MAX, zone_of(zone))
 
 
@@ -77,7 +81,7 @@ def _changed_ns(path: str | Path) -> int:
 
 
 def _points(path: str | Path, column: str | None, scale: float, zone: str) -> Points:
-    """(seconds since the first reading, W), not below 0."""
+    """(seconds since the first reading, W); negative powers become 0."""
     begin_s: float | None = None
     with table.opened(path) as rows:
         for time_s, power_W, _ in powers.Powers(rows, column, scale, LOAD_W_MAX, zone_of(zone)):
@@ -86,7 +90,7 @@ def _points(path: str | Path, column: str | None, scale: float, zone: str) -> Po
 
 
 def training(seed: object, peak_W: float) -> Stream:
-    """The built-in training cluster, without end."""
+    """The built-in training cluster; it never ends."""
     parts = shape.training_parts(seed)
     return Stream(_joined(parts, peak_W))
 
@@ -99,7 +103,7 @@ def _joined(parts: Iterator[tuple[list[float], list[float]]], peak_W: float) -> 
 
 
 class Job(NamedTuple):
-    """One job: when it is sent, how long it runs, its power."""
+    """One job: when it is submitted, how long it runs, its power."""
 
     at_s: float
     for_s: float
@@ -107,15 +111,15 @@ class Job(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """When jobs are sent: more by day than by night, fewer at the weekend. Shares, 0 to 1."""
+    """Rate at which jobs are submitted: higher by day, lower at the weekend. Shares, 0 to 1."""
 
-    day_swing: float = 0.0  # of the mean, most at BUSIEST_H
-    weekend: float = 1.0  # of a working day
-    weekday: int = 0  # of the first second, 0 is Monday
-    time_of_day_s: float = 0.0  # of the first second
+    day_swing: float = 0.0  # share of the mean rate; the highest rate is at BUSIEST_S
+    weekend: float = 1.0  # share of the rate on a working day
+    weekday: int = 0  # day of the first second; 0 is Monday
+    time_of_day_s: float = 0.0  # at the first second
 
     def rate(self, time_s: float) -> float:
-        """The rate at this time; its mean over a week is 1."""
+        """The rate at this time. Its mean over a week is 1."""
         days, of_day_s = divmod(self.time_of_day_s + time_s, DAY_S)
         phase = 2 * math.pi * (of_day_s - BUSIEST_S) / DAY_S
         is_weekend = (self.weekday + int(days)) % 7 >= 5
@@ -133,14 +137,15 @@ def drawn_jobs(
     power_W: Sequence[float],
     pattern: Pattern = EVEN,
 ) -> Iterator[Job]:
-    """Jobs without end that use use_W in the mean; the first ones are older than the run.
+    """Endless jobs whose mean power is use_W. The first ones are older than the run.
 
-    Lengths are log-uniform, powers uniform. With 15 min to 7 d, 2 to 32 of 856 GPUs, a use of
-    65 %, a swing of 0.3 and a weekend of 0.8 the power is like that of Helios in May 2020, which
-    stands second, without days that have a gap: load factor 0.69 and 0.77; highest by lowest hour
-    of a day 1.30 and 1.23; weekend by working day 0.96 and 0.99; correlation over 1, 4, 12 h 0.95,
-    0.85, 0.6 and 0.96, 0.87, 0.67; steps of a minute, 99 %: 3.0 and 3.2 % of the peak. A run of a
-    system prints these numbers of its own load (hil/systems/sizing.py).
+    Lengths are log-uniform, powers uniform. With 15 min to 7 d, 2 to 32 of 856 GPUs, a use of 65 %,
+    a swing of 0.3 and a weekend of 0.8, the power resembles that of Helios in May 2020 without days
+    that have a gap. These jobs against Helios: load factor 0.69 against 0.77; highest by lowest
+    hour of a day 1.30 against 1.23; weekend by working day 0.96 against 0.99; correlation over 1, 4
+    and 12 h 0.95, 0.85 and 0.6 against 0.96, 0.87 and 0.67; 99 % of the steps of a minute below 3.0
+    against 3.2 % of the peak. A run of a system prints these numbers for its own load
+    (hil/systems/sizing.py).
     """
     deal = random.Random(f"{seed}/jobs")
     shortest_s, longest_s = for_s
@@ -148,7 +153,7 @@ def drawn_jobs(
     mean_s = (longest_s - shortest_s) / ratio if ratio else shortest_s
     every_s = mean_s * sum(power_W) / 2 / use_W
     most = max(1.0, pattern.weekend) * (1 + pattern.day_swing) * 7 / (5 + 2 * pattern.weekend)
-    at_s = -longest_s  # as if jobs had been sent for ever
+    at_s = -longest_s  # early enough that the run begins in a steady state
     while True:
         at_s += deal.expovariate(1.0) * every_s / most
         if deal.random() * most < pattern.rate(at_s):
@@ -156,12 +161,12 @@ def drawn_jobs(
 
 
 def queue(jobs: Iterator[Job], capacity_W: float, idle_W: float = 0.0) -> Stream:
-    """A cluster that runs jobs in the order of their sending, as many as fit its capacity."""
+    """A cluster that runs jobs in the order of submission, as many as its capacity allows."""
     return Stream(_edges(_started(jobs, capacity_W), idle_W), gap_s=float("inf"))
 
 
 def _started(jobs: Iterator[Job], capacity_W: float) -> Points:
-    """(time, change of the power) of each start and end, in order of time."""
+    """(time, change of power) for each start and end of a job, in order of time."""
     ends: list[tuple[float, float]] = []
     waiting: collections.deque[Job] = collections.deque(maxlen=WAITING_MAX)
     used_W = now_s = 0.0
@@ -191,8 +196,8 @@ def _start(job: Job, now_s: float, ends: list[tuple[float, float]]) -> float:
 
 
 def _edges(changes: Points, idle_W: float) -> Points:
-    """Points of a power that takes each change within EDGE_S; its first one has the changes before
-    the run.
+    """Points of a power that takes each change within EDGE_S. The first point contains all changes
+    before the run.
     """
     power_W, at_s = idle_W, 0.0
     change = next(changes, None)

@@ -1,4 +1,4 @@
-"""Power over time: the samples of a file (hil/loads/reader.py) or a synthetic GPU cluster."""
+"""Power over time: samples of a file (hil/loads/reader.py), or a synthetic GPU cluster."""
 
 import array
 import bisect
@@ -11,15 +11,15 @@ from hil.loads import shape
 
 CHANNEL_POINTS = ("W", "V", "A", "PF")
 CHANNELS = 3
-Channels = tuple[tuple[float, ...], ...]  # (W, V, A, PF) of each channel
+Channels = tuple[tuple[float, ...], ...]  # (W, V, A, PF) for each channel
 
 
 LoadError = SeriesError  # one line with file, mistake and allowed values
 
 
 class Load(NamedTuple):
-    """power: t_s -> W or (W, the meter's channels); about: the `load` of the document; from_us:
-    begin of a file's load.
+    """power: t_s -> W or (W, the meter's channels); about: `load` in the document of the run;
+    from_us: when the load of a file begins.
     """
 
     power: Callable[[float], Any]
@@ -29,21 +29,23 @@ class Load(NamedTuple):
 
 
 class Trace:
-    """Power over time from 0 to duration_s; the end values hold outside. trace(t_s) -> W, or with
-    raw channels (W, 3 tuples of W, V, A, PF).
+    """Power over time from 0 to duration_s; outside, the end values continue. trace(t_s) -> W, or
+    (W, 3 tuples of W, V, A, PF) with raw channels.
     """
 
     def __init__(
         self, times_s: Sequence[float], powers_W: Sequence[float], steps: Sequence[int] = ()
     ) -> None:
-        """times_s: rising from 0; powers_W: as long; steps: indices of samples after a step."""
+        """times_s: rising from 0; powers_W: of the same length; steps: indices of samples to which
+        the power jumps.
+        """
         self.times_s = times_s
         self.powers_W = powers_W
         self.steps = steps
         self.duration_s = times_s[-1]
         self.column = ""
         self.rows_read = self.rows_refused = self.rows_empty = self.gaps_cut = 0
-        self.channel_rows: Sequence[float] = ()  # of a trace that was read with raw=True
+        self.channel_rows: Sequence[float] = ()  # filled if the trace was read with raw=True
         self.channel_times_s: Sequence[float] = ()
         stepped = set(steps)
         slopes = (
@@ -55,13 +57,13 @@ class Trace:
         self._index = 0
 
     def __call__(self, t_s: float) -> float | tuple[float, Channels]:
-        """Power in W; with the meter's channels if the trace was read with raw=True."""
+        """Power in W, with the meter's channels if the trace was read with raw=True."""
         if not self.channel_rows:
             return self.power_W(t_s)
         return self.power_W(t_s), self.channels(t_s)
 
     def power_W(self, t_s: float) -> float:
-        """Power at t_s, linear between samples; O(1) in the same interval as the last call."""
+        """Power at t_s, linear between samples. O(1) if t_s is in the interval of the last call."""
         i = self._index
         if not self.times_s[i] <= t_s < self._ends[i]:
             i = self._index = max(0, bisect.bisect_right(self.times_s, t_s) - 1)
@@ -70,7 +72,9 @@ class Trace:
         return self.powers_W[i] + (t_s - self.times_s[i]) * self._slopes[i]
 
     def channels(self, t_s: float) -> Channels:
-        """The last row of the meter at or before t_s: 3 tuples (W, V, A, PF), also a wrong one."""
+        """The last row of the meter at or before t_s: 3 tuples (W, V, A, PF), even if it is
+        wrong.
+        """
         row = max(0, bisect.bisect_right(self.channel_times_s, t_s) - 1)
         first = row * CHANNELS * len(CHANNEL_POINTS)
         starts = range(first, first + CHANNELS * len(CHANNEL_POINTS), len(CHANNEL_POINTS))
@@ -80,7 +84,9 @@ class Trace:
 def synthetic_load(
     seed: object, duration_s: float, peak_W: float = 400_000.0, kind: str = "synthetic"
 ) -> Trace:
-    """Trace of a synthetic cluster of a kind of shape.CURVES; equal for equal seeds."""
+    """The Trace of a synthetic cluster, of a kind in shape.CURVES. Equal seeds give equal
+    traces.
+    """
     if not (math.isfinite(duration_s) and duration_s >= 1.0):
         raise LoadError(f"{kind} load of {duration_s} s: allowed is at least 1")
     trace = Trace(*shape.CURVES[kind](seed, duration_s, peak_W))
@@ -89,7 +95,7 @@ def synthetic_load(
 
 
 def step_load(steps_kW: list[list[float]]) -> Callable[[float], float]:
-    """The load of kind "steps", t_s -> W; each step holds until the next."""
+    """The load of kind "steps": t_s -> W. Each power stays until the next step."""
     times_s = [step[0] for step in steps_kW]
     powers_W = [step[1] * 1000.0 for step in steps_kW]
 

@@ -1,6 +1,7 @@
-"""Times of the controller's periodic writes, and the set-points, which show the effect of a hint. A
-write that must be renewed is a beat: set-points and heartbeat of the converter, coils, commands to
-the racks.
+"""Times at which the controller repeats its periodic writes, and the set-points that it sent.
+
+A beat is a write that must be repeated: set-point and heartbeat of a converter, coils of the I/O
+modules, commands to the racks.
 """
 
 import struct
@@ -17,8 +18,9 @@ COMMAND = 0x1F  # native BMS ids: 0x100 + node * 0x20 + message
 
 
 class Beats:
-    """`times_us`: {name: array('q') of the ends of its frames}; `setpoints_W`: of SETPOINT. The
-    names of units after the first end in the unit.
+    """`times_us`: {name of a beat: array('q') of the times at which its frames ended};
+    `setpoints_W`: the powers in the writes named SETPOINT. For units after the first, the name
+    ends in the unit, as "heartbeat of unit 2".
     """
 
     def __init__(self, wiring: Wiring) -> None:
@@ -27,10 +29,10 @@ class Beats:
         self.setpoints_W = array("q")
 
     def rtu_tap(self, bus: str, further: RtuTap) -> RtuTap:
-        """tap(time_us, is_reply, data) of that bus, which passes everything on to `further`."""
+        """tap(time_us, is_reply, data) for this bus; it passes each chunk on to `further`."""
 
         def tap(time_us: int, is_reply: int, data: bytes) -> None:
-            """Note a whole write with a right CRC."""
+            """Note a write if it is complete and its CRC is right."""
             is_write = not is_reply and len(data) > 5 and data[1] in (5, 6, 15, 16)
             if is_write and is_whole(data, False) and verified(data):
                 self._note(time_us, self._name(bus, data), data)
@@ -39,7 +41,7 @@ class Beats:
         return tap
 
     def can_tap(self, bus: str, further: CanTap) -> CanTap:
-        """tap(time_us, can_id, data) of that bus, which passes everything on to `further`."""
+        """tap(time_us, can_id, data) for this bus; it passes each frame on to `further`."""
         nodes = self._wiring.rack_nodes
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
@@ -73,24 +75,26 @@ class Beats:
         if name is not None:
             self.times_us.setdefault(name, array("q")).append(time_us)
         if name == SETPOINT:
-            # SunSpec 704 WSet has 32 bits; a write of one half has no set-point.
+            # SunSpec 704 WSet has 32 bits; a write of only one half contains no set-point.
             place = 7 + 2 * (self._wiring.units[0].wset_address - (data[2] << 8 | data[3]))
             whole = data[1] == 16 and place >= 7 and place + 4 <= len(data) - 2
             power_W = struct.unpack_from(">i", data, place)[0] if whole else UNKNOWN_W
             self.setpoints_W.append(power_W)
 
     def packed(self) -> dict[str, bytes]:
-        """{name: bytes}, for a file; see unpacked()."""
+        """{name: bytes}, to be stored in a file; unpacked() reads it."""
         return {name: times.tobytes() for name, times in self.times_us.items()}
 
 
 def unpacked(content: dict[str, bytes]) -> dict[str, np.ndarray]:
-    """{name: array of us} from the result of Beats.packed."""
+    """{name: array of us}, from the result of Beats.packed."""
     return {name: np.frombuffer(data, np.int64) for name, data in content.items()}
 
 
 def largest_gap_us(times_us: np.ndarray, from_us: int, to_us: int) -> int:
-    """The largest gap inside or into [from_us, to_us], between sorted beats or up to an edge."""
+    """The largest gap between sorted beats, us, of those that touch [from_us, to_us]. Where no beat
+    lies outside, the edge of that interval counts as a beat.
+    """
     first = max(0, int(np.searchsorted(times_us, from_us, "left")) - 1)
     after = int(np.searchsorted(times_us, to_us, "right")) + 1
     inside = times_us[first:after].tolist()

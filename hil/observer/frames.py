@@ -1,4 +1,5 @@
-"""Frames on a Modbus RTU line, found by length and CRC at any offset; repetitions are left out.
+"""Frames on a Modbus RTU line, found by length and CRC at any offset. Repeated frames are left out.
+
 Lengths: Modbus Application Protocol V1.1b3, functions 1 to 6, 15, 16 and exceptions.
 """
 
@@ -12,7 +13,7 @@ CanTap = Callable[[int, int, bytes], None]  # (time_us, can_id, data)
 
 
 def frame_bytes(data: bytes, offset: int, is_reply: int) -> int:
-    """Length of the frame that starts at offset; 0: no frame, or its length is not known yet."""
+    """Length of the frame that starts at offset; 0 if none starts there or its end is unknown."""
     if len(data) - offset < 4:
         return 0
     if is_reply:
@@ -26,7 +27,7 @@ def frame_bytes(data: bytes, offset: int, is_reply: int) -> int:
 
 
 def is_whole(data: bytes, is_reply: int) -> bool:
-    """True if data has the length of the frame that its first bytes announce."""
+    """True if data is exactly as long as its first bytes announce."""
     return frame_bytes(data, 0, is_reply) == len(data)
 
 
@@ -36,7 +37,7 @@ def verified(frame: bytes) -> bool:
 
 
 class FrameStream:
-    """Joins chunks; gives complete frames with a right CRC and skips everything else."""
+    """Joins chunks of bytes to frames. It returns frames with a right CRC and skips other bytes."""
 
     __slots__ = ("pending", "_is_reply", "_heard_us")
 
@@ -63,8 +64,9 @@ class FrameStream:
 
 
 class BusTap:
-    """One RTU bus: takes chunks of both directions, passes changed frames to the observer. A chunk
-    in `_known` is a request to read, or a repetition: it costs one set look-up.
+    """Taps one RTU bus: it takes the chunks of both directions and passes changed frames on to the
+    handlers. A chunk in `_known` is a read request or a repetition, so it costs only one
+    look-up in a set.
     """
 
     __slots__ = ("replied_us", "asked_us", "_known", "_last", "_streams", "_handlers")
@@ -82,7 +84,7 @@ class BusTap:
         self._handlers = (on_request, on_reply)
 
     def tap(self, time_us: int, is_reply: int, data: bytes) -> None:
-        """Take a chunk whose last byte passed at time_us; is_reply: DOWN or UP of the wires."""
+        """Take a chunk whose last byte passed at time_us. is_reply: 0 (DOWN) or 1 (UP)."""
         if not is_reply:
             self.asked_us = time_us
         elif data in self._known[1]:
@@ -92,7 +94,7 @@ class BusTap:
             return
         stream = self._streams[is_reply]
         if not stream.pending and is_whole(data, is_reply):
-            # A CRC of each meter reading would take too long.
+            # Checking the CRC of every meter reading would take too long.
             if is_reply and self._handlers[1] is None:
                 self.replied_us[data[0]] = time_us
             elif verified(data):
@@ -102,7 +104,7 @@ class BusTap:
             self._frame(time_us, is_reply, frame)
 
     def forget_requests(self) -> None:
-        """Pass on the next request after a change of controller, even if it equals the last."""
+        """Pass on the next request of a new controller, even if it equals the last one."""
         self._known[0].clear()
         self._last[0].clear()
 
@@ -112,7 +114,7 @@ class BusTap:
             self.replied_us[frame[0]] = time_us
             if handle is None:
                 return
-        elif handle is None or frame[1] < 5:  # a request to read is never news
+        elif handle is None or frame[1] < 5:  # a read request carries no news
             if len(known) < 256:
                 known.add(frame)
             return

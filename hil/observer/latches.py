@@ -1,5 +1,5 @@
-"""Rows that must be latched, judged from the wires: a contact or a rack's value was beyond the
-threshold for longer than the row needs, until a reset.
+"""Stages that must be latched, judged from the wires. A stage must latch if its contact was open,
+or its rack value beyond the threshold, for longer than the row's debounce time. A reset ends it.
 """
 
 from hil import oracle
@@ -26,19 +26,19 @@ def _is_beyond(row: oracle.Row, reported: dict[str, float]) -> bool:
 
 
 class Latches:
-    """`stages`: {stage that waits for a reset: kind of reset}, in order of time."""
+    """`stages`: {stage that waits for a reset: kind of reset that it needs}, in order of time."""
 
     def __init__(self) -> None:
         self.stages: dict[str, int] = {}
         self._since_us: dict[str, int] = {}
 
     def contact(self, time_us: int, name: str, is_closed: bool) -> None:
-        """Take the level of a contact. While it is open, it keeps the contactors open anyway."""
+        """Take the level of a contact. While it is open, it keeps the contactors open by itself."""
         if name in CONTACTS:
             self._see(time_us, CONTACTS[name], not is_closed)
 
     def racks(self, time_us: int, reported: list[dict[str, float]]) -> None:
-        """Take the reported values of each rack; call this often."""
+        """Take the values that each rack reports. Call this often."""
         for stage, row in RACK.items():
             self._see(time_us, stage, any([_is_beyond(row, each) for each in reported]))
 
@@ -51,5 +51,5 @@ class Latches:
             self.stages[stage] = oracle.ROWS[stage].reset
 
     def reset(self, kind: int) -> None:
-        """Reset the stages that wait for this kind of reset, or for a lower one."""
+        """Clear the stages that need this kind of reset or a lower kind."""
         self.stages = {stage: own for stage, own in self.stages.items() if own > kind}

@@ -1,6 +1,8 @@
-"""The observer: keeps a timeline of events from wires and plant, and checks invariants. It decodes
-frames with struct only, never with drivers, and never reads the controller. Times are us from the
-start of the run. README.md explains the events; hil/scenarios/expectations.py lists their names.
+"""The observer keeps a timeline of events from wires and plant, and checks invariants.
+
+It decodes frames with struct only, because a fault in `drivers` must not hide from it. It never
+reads the controller. Times are us from the start of the run. README.md explains the events;
+hil/scenarios/expectations.py lists their names.
 """
 
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ SETTLED_US = 2_000_000
 
 
 def _permit_event(name: str, level: bool, used: bool) -> str:
-    """Name of a permit's change. A permit that drops before a contactor has closed was a test."""
+    """Name of a permit's change. A permit that drops before a contactor closed was only tested."""
     return f"{name}_on" if level else f"{name}_off" if used else f"{name}_tested"
 
 
@@ -29,7 +31,7 @@ class Observer(WireWitness):
         self._used = True  # a contactor has closed since both permits were off
         self._contactors: tuple[int, ...] | None = None
         self._currents_A: Sequence[float] = ()
-        # a fault puts a load on a DC link, beyond the converter's control
+        # True while a fault loads a DC link: the converter cannot control that current
         self._uncontrolled = False
         self._flowing = False
         self._enable_off_us, self._limits_due_us = -SETTLED_US, 0
@@ -38,8 +40,8 @@ class Observer(WireWitness):
         self._reasons = Reasons(wiring, self._violated)
 
     def mark(self, time_us: int, name: str, detail: str = "") -> None:
-        """Note an action of the scenario, an event under its own name. After `controller_start` the
-        start checklist and the last writes begin again.
+        """Note an action of the scenario: its name becomes the name of the event. After
+        `controller_start`, the start checklist and the last writes begin again.
         """
         if name == "controller_start":
             self.start_us = time_us
@@ -60,9 +62,10 @@ class Observer(WireWitness):
         powers_W: Sequence[float],
         limits_A: list[tuple[float, float]] | None = None,
     ) -> None:
-        """Take one sample of the plant: permits in effect; contactors: state per rack (0 open, 1
-        pre-charge, 2 closed, 3 fault); currents_A: per rack, discharge > 0; powers_W: of each PCS;
-        limits_A: (charge, discharge) per rack.
+        """Take one sample of the plant, with the permits as the relays pass them on.
+
+        contactors: state per rack (0 open, 1 pre-charge, 2 closed, 3 fault); currents_A: per rack,
+        discharge > 0; powers_W: per PCS; limits_A: (charge, discharge) per rack.
         """
         if (pcs_enable, contactor_supply) != self._levels:
             self._permits(now_us, pcs_enable, contactor_supply)
@@ -96,7 +99,7 @@ class Observer(WireWitness):
         if contactor_supply == supply_before or supply_before is None:
             return
         self._event(now_us, _permit_event("contactor_supply", contactor_supply, self._used))
-        # In hardware it follows the PCS enable after 0.2 s; half of that is required.
+        # The relay drops the supply 0.2 s after the PCS enable; the check requires half of that.
         is_early = pcs_enable or now_us - self._enable_off_us < 100_000
         if opens and is_early and not contactor_supply:
             text = "the contactor supply dropped before the PCS enable or within 0.1 s after"
@@ -104,8 +107,8 @@ class Observer(WireWitness):
 
     def _holds(self, contactors: tuple[int, ...]) -> bool:
         """True if the contactor supply holds a contactor that may carry current. A BMS without a
-        close command also closes in the relay test of a start: its contactors count once the
-        converter was started.
+        close command also closes in the relay test before a start, without current. Its contactors
+        count once the converter was started.
         """
         unit_of, commanded = self.wiring.unit_of_rack, self.wiring.rack_nodes.values()
         held = [rack for rack, state in enumerate(contactors) if state != CONTACTOR_OPEN]
@@ -126,15 +129,15 @@ class Observer(WireWitness):
             self._event(now_us, "contactors_open")
 
     def _opened(self, now_us: int, rack: int) -> None:
-        """Check the broken current, that of the sample before; 5 % of rated counts as zero."""
+        """Check the current that the contactor broke: the last sample's; 5 % of rated is zero."""
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
         if abs(current_A) > 0.05 * self.wiring.rack_rated_A[rack] and not self._uncontrolled:
             self._violated(now_us, f"rack {rack + 1} opened at {current_A:.1f} A")
 
     def sample(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """Take one sample from the plant; limits every 0.1 s. A fault's load on a DC link is beyond
-        the controller's control: then neither current nor opening is a violation.
+        """Take one sample from the plant; limits every 0.1 s. While a fault loads a DC link, no
+        current or opening is a violation, because the controller cannot prevent it.
         """
         racks, relays = cabinet.racks, cabinet.relays
         self._uncontrolled = any([link.fault is not None for link in cabinet.buses])
@@ -150,14 +153,14 @@ class Observer(WireWitness):
         self.truth(now_us, *permits, contactors, currents_A, powers_W, limits_A)
 
     def _check_reported(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """Judge what the wires report beside the plant."""
+        """Compare the values on the wires with the plant."""
         self.latches.racks(now_us, self.heard_racks(now_us))
         self._reasons.see(now_us, cabinet, self)
 
     def _check_currents(
         self, now_us: int, currents_A: Sequence[float], limits_A: list[tuple[float, float]]
     ) -> None:
-        """Find a rack beyond 1.05 x its BMS's limit plus 2 A for 2 s; row 35 trips after 10 s."""
+        """Report a rack that exceeds 1.05 x its BMS's limit + 2 A for 2 s; row 35 acts at 10 s."""
         for rack, current_A in enumerate(currents_A):
             charge_A, discharge_A = limits_A[rack]
             is_within = -1.05 * charge_A - 2.0 <= current_A <= 1.05 * discharge_A + 2.0
@@ -173,8 +176,8 @@ class Observer(WireWitness):
                 self._violated(now_us, f"rack {rack + 1} at {current_A:.1f} A for 2 s, {allowed}")
 
     def result(self) -> list[tuple[int, str, str]]:
-        """Sort the timeline [(time_us, name, detail)] and return it. A silence has the time of the
-        last frame, so it enters late.
+        """Sort the timeline [(time_us, name, detail)] and return it: a silence is found late, but
+        has the time of the last frame.
         """
         self.timeline.sort(key=lambda event: event[0])
         return self.timeline

@@ -1,9 +1,9 @@
-"""Reaction times: from a cause on the observer's timeline to its effect."""
+"""Reaction times: the time from a cause on the observer's timeline to its effect."""
 
 OFF, ON = "pcs_enable_off_sent", "pcs_enable_on_sent"
 COMMAND = "the command that drops the PCS enable"
-# reaction: (cause, effect, event that ends the effect, text); from the first cause to the first
-# effect after it
+# reaction: (cause, effect, event that ends the effect, text). The time runs from the first cause
+# to the first effect after it.
 REACTIONS = {
     "estop": ("estop_press", OFF, ON, f"E-stop pressed to {COMMAND}"),
     "estop_to_pcs_frame": (
@@ -60,14 +60,14 @@ REACTIONS = {
 
 
 def first(timeline: list[tuple[int, str, str]], name: str, from_us: int = 0) -> int | None:
-    """Time of the first event of that name at or after from_us, us; None: no such event."""
+    """Time of the first event of that name at or after from_us, us; None if there is none."""
     times_us = (time_us for time_us, event, _ in timeline if event == name and time_us >= from_us)
     return next(times_us, None)
 
 
 def reaction_ms(timeline: list[tuple[int, str, str]]) -> dict[str, float | None]:
-    """{name: ms} for every entry of REACTIONS. None: no cause, no effect, or the effect was there
-    before the cause: the next one has another cause.
+    """{name: ms} for every entry of REACTIONS. None if cause or effect is missing, or if the effect
+    was already present at the cause: a later effect then has another cause.
     """
     return {name: _reaction_ms(timeline, *events) for name, (*events, _) in REACTIONS.items()}
 

@@ -1,6 +1,7 @@
-"""A cabinet that stays on must have a reason: conditions that must not last, judged ten times a
-second. Each may last as long as its row needs by the oracle; if the row may act later, the process
-safety time of the hazard.
+"""Conditions that must not last while the cabinet stays on, judged ten times a second.
+
+A condition may last until its row must have acted, which the oracle knows. If that row is not the
+one that must act first, the limit is the process safety time of the hazard.
 """
 
 from collections.abc import Callable
@@ -13,24 +14,25 @@ from hil.plant.cabinet import CabinetPlant
 from hil.plant.rack import Rack
 
 CLOSED = 2  # of a contactor
-Condition = tuple[str, str]  # name, and the unit: "" of the whole cabinet, or of its only unit
+Condition = tuple[str, str]  # name, and the unit; "" for the whole cabinet or its only unit
 ZERO_SHARE, AGAINST_SHARE, MORE_SHARE = 0.01, 0.1, 0.02
-# Largest difference between reported and true values: sum of the racks' currents, current of a
-# rack, module, cell. The sum is a share, because a swing of the load makes a difference (H2).
+# Largest permitted difference between reported and true values: total current of the racks,
+# current of one rack, temperature, cell voltage. The total may differ by a share of rated current,
+# because a swinging load changes it between two readings (hazard H2).
 APART_SHARE, APART_A, APART_K, APART_V = 0.25, 10.0, 10.0, 0.2
 
 
 def _until_us(stage: str, letters: set[str]) -> int:
-    """Time until the stage is active and has acted, plus 0.1 s of sampling."""
+    """Time until the stage is active and its action is complete, plus 0.1 s of sampling, us."""
     return 1000 * (oracle.decision_ms(stage) + (oracle.acts_ms(stage, letters) or 0) + 100)
 
 
 def _safety_us(stage: str) -> int:
-    """Process safety time of the stage's hazard."""
+    """Process safety time of the stage's hazard, us."""
     return 1000 * oracle.process_safety_ms(stage)
 
 
-# condition: how long it may last
+# condition: how long it may last, us
 AGAINST = "power against the set-point"
 LIMITS_us = {
     AGAINST: _safety_us("56a"),
@@ -50,12 +52,12 @@ LIMITS_us = {
 
 
 class Reasons:
-    """Call `see` with each sample. A condition that lasts too long is reported, periodically. Each
-    unit has its own conditions.
+    """Call `see` with each sample. A condition that lasts too long is reported again and again.
+    Each unit has its own conditions.
     """
 
     def __init__(self, wiring: Wiring, report: Callable[[int, str], None]) -> None:
-        """report(now_us, text)."""
+        """report(now_us, text) takes each finding."""
         self._wiring, self._report = wiring, report
         self._since_us: dict[Condition, int] = {}
 
@@ -90,7 +92,7 @@ class Reasons:
                 self._report(now_us, f"{where}{name} for {LIMITS_us[name] / 1e6:.1f} s")
 
     def _worsened(self, plant: CabinetPlant) -> list[str]:
-        """Conditions of the power of all units together."""
+        """Names of the conditions that concern the power of all units together."""
         power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
         import_W, export_W = self._wiring.connection_W
         beyond_W = (
@@ -101,7 +103,7 @@ class Reasons:
         return ["power that worsens a violation of the grid connection"] if is_worse else []
 
     def _unheard(self, now_us: int, wires: WireWitness, unit: UnitWitness) -> list[str]:
-        """Conditions of silence; their time counts from the last frame."""
+        """Conditions of a silent device. Their time counts from the device's last frame."""
         found = []
         heard_us = {
             "energy with a silent BMS": min([wires.bms_us[rack] for rack in unit.wiring.racks]),
@@ -117,7 +119,7 @@ class Reasons:
     def _contradicted(
         self, racks: list[Rack], wires: WireWitness, unit: UnitWitness, power_W: float
     ) -> list[str]:
-        """Conditions of reported values that differ from the plant."""
+        """Conditions in which reported values differ from the plant."""
         apart_A = rated_A = 0.0
         found = []
         for number, rack in zip(unit.wiring.racks, racks):
@@ -136,7 +138,7 @@ class Reasons:
 def _wrong_way(
     now_us: int, racks: list[Rack], wires: WireWitness, unit: UnitWitness, power_W: float
 ) -> list[str]:
-    """Conditions of the direction of a unit's power."""
+    """Conditions in which a unit's power has a forbidden direction."""
     rated_W, asked_W = unit.wiring.rated_W, unit.setpoint_W
     against_W = AGAINST_SHARE * rated_W
     opposite = (power_W > against_W and asked_W <= 0) or (power_W < -against_W and asked_W >= 0)
@@ -145,7 +147,7 @@ def _wrong_way(
 
 
 def _charging(now_us: int, racks: list[Rack], wires: WireWitness) -> list[str]:
-    """Conditions that forbid charging."""
+    """Conditions under which charging is forbidden."""
     hottest = max([max(rack.temperatures_degC) for rack in racks])
     coldest = min([min(rack.temperatures_degC) for rack in racks])
     fullest = max([rack.cell_voltage_V_max for rack in racks])
@@ -161,7 +163,7 @@ def _charging(now_us: int, racks: list[Rack], wires: WireWitness) -> list[str]:
 
 
 def _of_rack(rack: Rack, reported: dict[str, float]) -> list[str]:
-    """Conditions of one rack. reported: {name: value} from its BMS."""
+    """Conditions of one rack. reported: {name: value}, decoded from the frames of its BMS."""
     truths = {
         "current": (reported.get("current_A"), rack.current_A, APART_A),
         "temperature": (reported.get("degC_max"), max(rack.temperatures_degC), APART_K),

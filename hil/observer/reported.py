@@ -3,15 +3,15 @@
 import struct
 
 CELLS, PACK = 1, 2  # messages of a native BMS
-TEMPERATURES = 8  # the first message of temperatures, four in each
+TEMPERATURES = 8  # first of the messages that carry temperatures, four in each
 ABSENT = 0xFFF
 READ_HOLDING = 3
 _CURRENT = struct.Struct("<2xh4x").unpack
 
 
 def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
-    """{current_A, cell_V_min, cell_V_max, degC_max}, as far as reported. frames: {message: last 8
-    bytes}.
+    """{current_A, cell_V_min, cell_V_max, degC_max}, without the values that were not reported.
+    frames: {message: its last 8 bytes}.
     """
     found = {}
     if PACK in frames:
@@ -29,16 +29,16 @@ def of_rack(frames: dict[int, bytes]) -> dict[str, float]:
 
 
 class Power:
-    """The converter's power in its last reply: `last_W`, None before the first."""
+    """`last_W`: the power in the converter's last reply, None before the first reply."""
 
     def __init__(self, unit: int, address: int, scale_W: float) -> None:
-        """address: of the register, signed; scale_W: of one step."""
+        """address: register of the power (signed); scale_W: power of one step of that register."""
         self.last_W: float | None = None
         self._unit, self._address, self._scale_W = unit, address, scale_W
-        self._place: int | None = None  # of the register in the reply to the last request
+        self._place: int | None = None  # where the reply to the last request has the register
 
     def see(self, is_reply: int, data: bytes) -> None:
-        """Take a chunk on the bus; only a whole reply to a whole request counts."""
+        """Take a chunk from the bus. It counts only if request and reply are complete chunks."""
         if len(data) < 8 or data[0] != self._unit or data[1] != READ_HOLDING:
             return
         if not is_reply:

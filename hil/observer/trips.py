@@ -1,4 +1,4 @@
-"""Trips with their times, from the controller's words of active or latched stage instances."""
+"""Trips with their times, from the words in which the controller reports its stage instances."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ ROWS = {stage[matrix.S_ID]: stage[matrix.S_ROW] for stage in matrix.STAGES}
 
 
 class TripWatch:
-    """`trips`: [{row, stage, scope, t_s}] in order of time, one for each begin of an instance."""
+    """`trips`: [{row, stage, scope, t_s}] in order of time, one for each rise of a bit."""
 
     def __init__(self, layout: Layout) -> None:
         self.names = stage_instances(layout)
@@ -20,7 +20,7 @@ class TripWatch:
         self._words: Sequence[int] = ()
 
     def see(self, time_us: int, words: Sequence[int]) -> None:
-        """Compare `words`, STANDING_BITS instances each, with the last ones."""
+        """Compare `words`, of STANDING_BITS instances each, with the previous ones."""
         before = self._words
         if words == before:
             return
@@ -38,16 +38,16 @@ class TripWatch:
         self.trips.append({**trip, "t_s": round(time_us / 1e6, 3)})
 
     def active(self) -> list[str]:
-        """Names of the active or latched stage instances."""
+        """Names of the stage instances that are active or latched."""
         return names_active(self._words, self.names) if self._words else []
 
 
 def names_active(words: Sequence[int], names: Sequence[str]) -> list[str]:
-    """The stage instances of `names` whose bit is set in `words`."""
+    """The names in `names` whose bit is set in `words`."""
     bits = [word >> bit & 1 for word in words for bit in range(STANDING_BITS)]
     return [name for name, is_set in zip(names, bits) if is_set]
 
 
 def scope_words(scope: str) -> str:
-    """ "rack 2" of "rack2"; "cabinet" of an empty text."""
+    """ "rack 2" for "rack2"; "cabinet" for an empty text."""
     return f"{scope[:4]} {scope[4:]}" if scope else "cabinet"

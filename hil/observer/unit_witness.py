@@ -6,16 +6,16 @@ from collections.abc import Callable
 from hil.observer import reported
 from hil.observer.wiring import UnitWiring
 
-STOPS = (0, 2)  # of 715 OpCtl: stop, enter standby
+STOPS = (0, 2)  # values of 715 OpCtl: stop, enter standby
 
 
 class UnitWitness:
-    """`setpoint_W`: the last that was sent; `reported_W`: None before the first reply."""
+    """`setpoint_W`: the last set-point sent; `reported_W`: the last power, None before a reply."""
 
     def __init__(
         self, wiring: UnitWiring, scope: str, event: Callable[[int, str, str], None]
     ) -> None:
-        """scope: begins the detail of each event; "" in a cabinet with one unit."""
+        """scope: the detail of each event begins with it; "" in a cabinet with one unit."""
         self.wiring, self.scope, self._event = wiring, scope, event
         self._power = reported.Power(wiring.place[1], wiring.power_address, wiring.power_scale_W)
         self.see = self._power.see
@@ -32,7 +32,7 @@ class UnitWitness:
             self.wiring.asked.forget()
 
     def request(self, time_us: int, frame: bytes) -> None:
-        """Take a whole write to this converter."""
+        """Take a complete write to this converter."""
         address = frame[2] << 8 | frame[3]
         if frame[1] == 6:
             self.written(time_us, address, frame[4:6])
@@ -40,7 +40,7 @@ class UnitWitness:
             self.written(time_us, address, frame[7:-2])
 
     def written(self, time_us: int, address: int, data: bytes) -> None:
-        """Take the data of a write from this address on."""
+        """Take the data of a write whose first register is `address`."""
         if self.wiring.asked is not None:
             return self._written_by_form(time_us, address, data)
         place = 2 * (self.wiring.wset_address - address)

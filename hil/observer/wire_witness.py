@@ -1,4 +1,4 @@
-"""Reads every wire: the controller's writes, the devices' replies, the silent devices."""
+"""Reads every wire: the controller's writes and the devices' replies. Notes silent devices."""
 
 import functools
 
@@ -8,10 +8,10 @@ from hil.observer.latches import Latches
 from hil.observer.unit_witness import UnitWitness
 from hil.observer.wiring import UNSEEN, Place, Wiring
 
-BMS_SILENT_US = 400_000  # four of its 100 ms periods
+BMS_SILENT_US = 400_000  # four periods of the BMS, 100 ms each
 NOT_HEARD = -1
-FRAME_BYTES = 8  # of every frame of a native BMS and to it
-COMMAND = 0x1F  # message to a native BMS: ids are 0x100 + node * 0x20 + message
+FRAME_BYTES = 8  # every frame from or to a native BMS has 8 bytes
+COMMAND = 0x1F  # message number of a command to a native BMS; id: 0x100 + node * 0x20 + message
 
 
 class WireWitness:
@@ -21,7 +21,7 @@ class WireWitness:
         self.wiring = wiring
         self.timeline: list[tuple[int, str, str]] = []
         self.violations: list[str] = []
-        self.start_us = 0  # of the controller
+        self.start_us = 0  # when the controller started
         self.units = [
             UnitWitness(unit, wiring.scope(number), self._event)
             for number, unit in enumerate(wiring.units)
@@ -36,7 +36,7 @@ class WireWitness:
         self._forget_written()
 
     def _taps(self) -> dict[str, BusTap]:
-        """A tap for each bus with a converter or a module of the start checklist."""
+        """A tap for each bus with a converter, or with a module that the start checklist needs."""
         contacts = [place for place, mask in self.wiring.checklist_contacts.items() if mask]
         io_buses = {bus for bus, _ in contacts} | {bus for bus, _, _ in self.wiring.coils}
         return {
@@ -56,7 +56,7 @@ class WireWitness:
 
     @property
     def setpoint_W(self) -> int:
-        """The set-points that were sent last, all converters together."""
+        """Sum of the last set-points sent to all converters."""
         return sum([unit.setpoint_W for unit in self.units])
 
     def rtu_tap(self, bus: str) -> RtuTap:
@@ -67,7 +67,7 @@ class WireWitness:
             return tap
 
         def both(time_us: int, is_reply: int, data: bytes) -> None:
-            """Pass the chunk on, and note the power in it."""
+            """Note the power in the chunk, and pass the chunk on."""
             for see in takers:
                 see(is_reply, data)
             tap(time_us, is_reply, data)
@@ -75,14 +75,14 @@ class WireWitness:
         return both
 
     def can_tap(self, bus: str) -> CanTap:
-        """tap(time_us, can_id, data) for the CAN bus. Ids: 0x100 + node * 0x20 + message."""
+        """tap(time_us, can_id, data) for this CAN bus. Id: 0x100 + node * 0x20 + message."""
         nodes = {node: rack for (at, node), rack in self.wiring.rack_nodes.items() if at == bus}
         first = {0x100 + node * 0x20: rack for node, rack in nodes.items()}
         rack_of = {at + part: rack for at, rack in first.items() for part in range(COMMAND)}
         commanded = {at + COMMAND: rack for at, rack in first.items()}
 
         def tap(time_us: int, can_id: int, data: bytes) -> None:
-            """Note the frame of a BMS, or a command to it."""
+            """Note a frame from a BMS or a command to a BMS."""
             if len(data) != FRAME_BYTES:
                 return
             rack = rack_of.get(can_id)
@@ -141,7 +141,7 @@ class WireWitness:
                 self.latches.contact(time_us, name, word == "closed")
 
     def _check_checklist(self, time_us: int, rack: int) -> None:
-        """Judge a close command on the wire by the start checklist."""
+        """Report a close command that the controller sent before its start checklist was met."""
         pcs = self.units[self.wiring.unit_of_rack[rack]].wiring.place
         missing = [
             f"{bus} unit {unit}"
@@ -160,24 +160,24 @@ class WireWitness:
             self._violated(time_us, text + ", ".join(missing))
 
     def reported_rack(self, rack: int) -> dict[str, float]:
-        """{name: value} as the BMS of the rack, from 0, reports it."""
+        """{name: value} from the BMS of this rack; the first rack is 0."""
         return reported.of_rack(self._bms_frames[rack])
 
     def reported_racks(self) -> list[dict[str, float]]:
-        """[{name: value}] of each rack."""
+        """[{name: value}], one for each rack."""
         return [self.reported_rack(rack) for rack in range(self.wiring.racks)]
 
     def heard_racks(self, now_us: int) -> list[dict[str, float]]:
-        """[{name: value}] of the racks that are not silent."""
+        """[{name: value}], one for each rack whose BMS is not silent."""
         heard = zip(self.reported_racks(), self.bms_us)
         return [each for each, heard_us in heard if now_us - heard_us <= BMS_SILENT_US]
 
     def pcs_us(self, unit: UnitWitness) -> int:
-        """Time of the converter's last frame."""
+        """Time of the converter's last frame, us; NOT_HEARD if it has sent none."""
         return self._heard_us(*unit.wiring.place)
 
     def is_silent(self, now_us: int, bus: str, unit: int) -> bool:
-        """True if the device was heard once, and not for BMS_SILENT_US."""
+        """True if the device was heard before, but not within the last BMS_SILENT_US."""
         heard_us = self._heard_us(bus, unit)
         return heard_us != NOT_HEARD and now_us - heard_us > BMS_SILENT_US
 
@@ -191,12 +191,12 @@ class WireWitness:
                 self._silence(now_us, heard_us, is_silent, "bms", f"rack {rack + 1}")
         for unit in self.units:
             heard_us, asked_us = self.pcs_us(unit), self._buses[unit.wiring.place[0]].asked_us
-            # Without requests a device is not silent.
+            # A device is silent only if it leaves requests unanswered.
             is_silent = now_us - heard_us > 600_000 and asked_us - heard_us > 300_000
             self._silence(now_us, heard_us, is_silent, "pcs", unit.scope)
 
     def _silence(self, now_us: int, heard_us: int, is_silent: bool, name: str, detail: str) -> None:
-        """Note that a device falls silent or comes back. A device never heard is still starting."""
+        """Note when a device becomes silent or answers again. One never heard is still starting."""
         key = (name, detail)
         if is_silent == (key in self._silent):
             return

@@ -4,13 +4,14 @@ from typing import Any, NamedTuple
 
 ENABLE, SUPPLY = "pcs_enable", "contactor_supply"
 Place = tuple[str, int]  # (bus, unit id or node)
-UNSEEN = ("", 0)  # of a device that no wire of the rig reaches
+UNSEEN = ("", 0)  # place of a device that is on no wire of the rig
 
 
 class UnitWiring(NamedTuple):
-    """A converter and its racks, from 0. Addresses: of SunSpec 704 WSet, 715 OpCtl, 701 W;
-    power_scale_W: of one step. asked: of a converter by registers what takes its writes apart, with
-    the addresses above -1.
+    """A converter and its racks, numbered from 0. wset_address, opctl_address, power_address:
+    registers of SunSpec 704 WSet, 715 OpCtl and 701 W; power_scale_W: power of one step.
+
+    asked: decodes the writes to a converter with a register form; the addresses are then -1.
     """
 
     wset_address: int
@@ -24,9 +25,10 @@ class UnitWiring(NamedTuple):
 
 
 class Wiring(NamedTuple):
-    """The places in the cabinet under test. rack_nodes: not of a BMS without a node (Pylontech);
-    connection_W: import, export; coils: (bus, unit id, coil): output; checklist_units: devices
-    heard since the start of the controller; checklist_contacts: mask of the closed ones.
+    """The places in the cabinet under test. rack_nodes: without the BMSs that have no node
+    (Pylontech); connection_W: limits of (import, export); coils: {(bus, unit id, coil): output};
+    checklist_units: devices that must have been heard since the controller started;
+    checklist_contacts: mask of the contacts that must be closed.
     """
 
     units: tuple[UnitWiring, ...]
@@ -50,5 +52,5 @@ class Wiring(NamedTuple):
         return {rack: number for number, unit in enumerate(self.units) for rack in unit.racks}
 
     def scope(self, number: int) -> str:
-        """ "unit 2" of number 1; "" if the cabinet has only one unit."""
+        """ "unit 2" for number 1; "" if the cabinet has only one unit."""
         return f"unit {number + 1}" if len(self.units) > 1 else ""

@@ -1,7 +1,8 @@
-"""The air in the cabinet: fan, louvre, the emissions of burning or venting cells, the detectors.
-One well-mixed volume, V dc/dt = G - Q c (facts Table E), for vent gas, vapour of electrolyte and
-smoke; hydrogen and carbon monoxide are shares of the vent gas. Test gas under a cap reaches only
-that detector, and no fan dilutes it.
+"""The air in the cabinet: fan, louvre, emissions of burning or venting cells, and the detectors.
+
+One well-mixed volume holds vent gas, vapour of electrolyte and smoke: V dc/dt = G - Q c (facts
+Table E). Hydrogen and carbon monoxide are fixed shares of the vent gas. Test gas under a cap
+reaches only the capped detector, and no fan dilutes it.
 """
 
 import math
@@ -13,20 +14,20 @@ from hil.plant.config import CabinetConfig
 
 FAN_M3_PER_S = 0.19
 LEAK_M3_PER_S = 0.002
-COAST_S = 1.0  # the airflow contact stays this long after the fan stopped
+COAST_S = 1.0  # the airflow contact stays closed for this time after the fan has stopped
 STUCK_LOUVRE = 0.3  # share of the flow that passes a stuck louvre
-# Time constants of the heads, 63 % of a step; t90 is 2.3 times as long. The second gas head is
-# nearer the fan.
+# Time constants of the two heads (63 % of a step); t90 is 2.3 times as long. The second gas head
+# is nearer to the fan.
 GAS_TAU_S = (2.4, 2.0)
 VAPOUR_TAU_S = (4.0, 5.0)
-# electrochemical cells of hydrogen and carbon monoxide: t90 of half a minute
+# electrochemical cells for hydrogen and carbon monoxide: t90 is half a minute
 TOXIC_TAU_S = (13.0, 11.0)
-SMOKE_TAU_S = (5.0, 12.0)  # chambers of two zones
+SMOKE_TAU_S = (5.0, 12.0)  # smoke chambers in two zones
 HEAT_TAU_S = 20.0
-NOISE = 0.005  # of the reading, one sigma; below its dead band a detector reads 0
+NOISE = 0.005  # share of the reading, one sigma
 SMOKE_G_PER_M3 = 0.1  # a chamber alarms at about 0.2 dB/m
-HEAT_DEGC = 58.0  # fixed-temperature detector
-# time constants, full scale, threshold of clean air: in % LFL, ppm of vapour, ppm of toxic gas
+HEAT_DEGC = 58.0  # alarm of the fixed-temperature detector
+# (time constants, full scale, level below which air counts as clean), in % LFL, ppm and ppm
 HEADS = {
     "gas": (GAS_TAU_S, 100.0, 0.001),
     "vapour": (VAPOUR_TAU_S, 20_000.0, 0.01),
@@ -35,10 +36,10 @@ HEADS = {
 
 
 class Head:
-    """One detector: `reading` in the unit of its full scale; `test`: gas under a cap on it."""
+    """One detector: `reading`, and the `test` gas under its cap, in the unit of its full scale."""
 
     def __init__(self, tau_s: float, full: float, forget: float, seed: str) -> None:
-        """full: reading at saturation; forget: a lower level is clean air."""
+        """full: reading at saturation; forget: lower levels count as clean air, and read 0."""
         self.reading = self.level = self.test = self._aim = self._per_s = 0.0
         self._tau_s, self._full, self._forget = tau_s, full, forget
         self._deal = random.Random(seed)
@@ -50,7 +51,7 @@ class Head:
             self.test = value
 
     def follow(self, truth: float, dt_s: float) -> bool:
-        """Advance by dt_s towards the higher of truth and test gas. True while there is gas."""
+        """Advance by dt_s towards the higher of truth and test gas. True while gas is present."""
         most = self._per_s * dt_s
         self.test += max(-most, min(most, self._aim - self.test))
         aim = max(self.test, truth)
@@ -64,13 +65,13 @@ class Head:
 
 
 class Air:
-    """`airflow`, `louvre_open`: contacts in the duct; `gas`, `vapour`, `toxic` (hydrogen, carbon
-    monoxide): two Heads each, in % of the vent gas's LFL and ppm; `smoke`, `heat`: those detectors
-    are in alarm.
+    """`airflow`, `louvre_open`: contacts in the duct; `gas` (% of the vent gas's LFL), `vapour` and
+    `toxic` (hydrogen and carbon monoxide, ppm): two Heads each; `smoke`, `heat`: True where that
+    detector is in alarm.
     """
 
     def __init__(self, config: CabinetConfig, seed: object = 0) -> None:
-        """config: config.CabinetConfig; seed: of the detectors' noise."""
+        """seed: of the noise of the detectors."""
         self._kind = chemistry.CHEMISTRIES[config.chemistry]
         self.gas, self.vapour, self.toxic = [
             [Head(tau_s, full, forget, f"{seed}/{name}/{i}") for i, tau_s in enumerate(taus_s)]
@@ -79,7 +80,7 @@ class Air:
         self.smoke = [False, False]
         self.test_smoke = [False, False]  # test aerosol in the chamber
         self.heat = self.test_heat = False
-        self.mixture = self.vapour_share = 0.0  # of volume: vent gas, vapour
+        self.mixture = self.vapour_share = 0.0  # shares of the volume: vent gas, vapour
         self.smoke_g_per_m3 = 0.0
         self.fan_running = self.airflow = self.louvre_open = False
         # faults: the fan moves no air; the louvre sticks half-way
@@ -104,7 +105,7 @@ class Air:
         vapour_m3: float = 0.0,
         smoke_g: float = 0.0,
     ) -> None:
-        """Advance by dt_s; gas_m3, vapour_m3, smoke_g: came out of the modules in that time."""
+        """Advance by dt_s. gas_m3, vapour_m3, smoke_g: what the modules emitted in that time."""
         self.fan_running = fan_on
         self._blow(dt_s, fan_on and not self.airflow_failed)
         if self._unclean or gas_m3 or vapour_m3 or smoke_g:
@@ -113,7 +114,7 @@ class Air:
     def cap(
         self, kind: str, value: float, which: Iterable[int] = (0, 1), per_s: float = 0.0
     ) -> None:
-        """Put test gas on detectors of a kind of HEADS, see Head.cap; 0 removes it."""
+        """Put test gas on detectors of one kind of HEADS, as Head.cap does; 0 removes it."""
         for i in which:
             getattr(self, kind)[i].cap(float(value), per_s)
         self.stir()
@@ -123,7 +124,7 @@ class Air:
         self._unclean = True
 
     def warm(self, dt_s: float, air_degC: float) -> None:
-        """Let the heat detector follow the air; a detector under test is in alarm."""
+        """Let the heat detector follow the air. A detector under test stays in alarm."""
         self._heat_degC += (air_degC - self._heat_degC) * dt_s / (HEAT_TAU_S + dt_s)
         self.heat = self.test_heat or self._heat_degC >= HEAT_DEGC
 
@@ -149,7 +150,7 @@ class Air:
         mixture = min(1.0, self.mixture * keep + gas_m3 * come)
         vapour = min(1.0, self.vapour_share * keep + vapour_m3 * come)
         smoke = self.smoke_g_per_m3 * keep + smoke_g * come
-        # A trace counts as 0 only when nothing more comes, because a slow source must add up.
+        # A trace becomes 0 only when no more gas comes. Otherwise a slow source would never add up.
         self.mixture = mixture if gas_m3 or mixture > 1e-5 * self._kind.lfl_share else 0.0
         self.vapour_share = vapour if vapour_m3 or vapour > 1e-9 else 0.0
         self.smoke_g_per_m3 = smoke if smoke_g or smoke > 1e-4 else 0.0
@@ -158,7 +159,7 @@ class Air:
         )
 
     def _detect(self, dt_s: float) -> bool:
-        """Advance every detector; True while a detector has something to detect."""
+        """Advance every detector. True while a detector still has something to detect."""
         mixture, kind = self.mixture, self._kind
         seen = [head.follow(self.mixture_lfl_pct, dt_s) for head in self.gas]
         seen += [head.follow(self.vapour_share * 1e6, dt_s) for head in self.vapour]

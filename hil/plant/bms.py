@@ -1,4 +1,4 @@
-"""The rack's own BMS: current limits and protection. The protection acts after the controller."""
+"""The rack's own BMS: current limits and protection. The controller acts earlier."""
 
 import functools
 from typing import Protocol
@@ -8,15 +8,15 @@ from hil.plant import tables
 FAULT_OVER_VOLTAGE, FAULT_UNDER_VOLTAGE, FAULT_OVER_TEMPERATURE, FAULT_OVER_CURRENT = 1, 2, 4, 8
 FAULT_PRECHARGE, FAULT_WELD, FAULT_INSULATION, FAULT_INJECTED = 16, 32, 64, 128
 
-# A little beyond the matrix (rows 30, 33, 36 and 37: 3.80 V, 2.00 V, 2 x rated, 100 ohm/V).
-# Otherwise this BMS would trip first, and the row could not be tested.
+# A little beyond rows 30, 33, 36 and 37 of the matrix (3.80 V, 2.00 V, 2 x rated, 100 ohm/V). At
+# the same values this BMS would trip first, and the row could not be tested.
 CELL_V_MAX, CELL_V_MIN = 3.85, 1.90
 TEMPERATURE_DEGC_MAX = 75.0
 CURRENT_TIMES_RATED_MAX = 2.2
 INSULATION_OHM_PER_V_MIN = 80.0
 CONFIRM_S = 0.3  # a bad value latches after this time
 CLEAR_S = 5.0  # good values clear the fault after this time
-RECOVERY_PER_S = 0.05  # a limit falls at once and recovers at 5 % of rated per second: no hunting
+RECOVERY_PER_S = 0.05  # a limit falls at once, but rises by 5 % of rated per second: no hunting
 
 CHARGE_OF_VOLTAGE = tables.Table(((3.44, 1.0), (3.58, 0.0)), 0.01)
 DISCHARGE_OF_VOLTAGE = tables.Table(((2.80, 0.0), (3.00, 1.0)), 0.01)
@@ -42,14 +42,14 @@ class Bms:
     """Limits and protection of one rack."""
 
     def __init__(self, rated_A: float) -> None:
-        """rated_A: current limit of the rack in both directions."""
+        """rated_A: rated current of the rack, the highest limit in both directions."""
         self.rated_A = rated_A
         self.charge_limit_A = self.discharge_limit_A = rated_A
         self.fault_bits = self.injected_bits = self._latched = 0
         self._bad_s = self._good_s = 0.0
 
     def update(self, rack: Cells, dt_s: float) -> None:
-        """Refresh limits and faults of `rack` from its cells; dt_s since the last call."""
+        """Refresh limits and faults from the cells of `rack`. dt_s: time since the last call."""
         charge, discharge = shares(rack)
         step_A = self.rated_A * RECOVERY_PER_S * dt_s
         self.charge_limit_A = min(self.rated_A * charge, self.charge_limit_A + step_A)
@@ -76,7 +76,7 @@ def shares(rack: Cells) -> tuple[float, float]:
 
 @functools.lru_cache(maxsize=256)
 def _of_temperature(coldest: float, hottest: float) -> tuple[float, float]:
-    """The same by the temperatures alone. The extremes change about once a second."""
+    """Shares by temperature alone; cached, because the extremes change about once a second."""
     return (
         min(CHARGE_OF_TEMPERATURE.at(coldest), CHARGE_OF_TEMPERATURE.at(hottest)),
         min(DISCHARGE_OF_TEMPERATURE.at(coldest), DISCHARGE_OF_TEMPERATURE.at(hottest)),
@@ -84,7 +84,7 @@ def _of_temperature(coldest: float, hottest: float) -> tuple[float, float]:
 
 
 def _conditions(rack: Cells, rated_A: float) -> tuple[int, ...]:
-    """The bit of each protection condition that is true, else 0."""
+    """The bit of each protection condition that is true, and 0 for the others."""
     insulation_ohm = rack.insulation_kohm * 1000.0
     return (
         FAULT_OVER_VOLTAGE * (rack.cell_voltage_V_max >= CELL_V_MAX),

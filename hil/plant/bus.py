@@ -1,7 +1,8 @@
-"""The DC side of one unit: racks in parallel on the link of one PCS, solved in closed form. A
-connected rack is a source E behind a conductance g; the PCS takes constant power P. With S = sum(E
-g), G = sum(g): G V^2 - S V + P = 0, and the upper root is the working point. A fault adds its load
-to G, behind its own fuse.
+"""The DC side of one unit: racks in parallel on the DC link of one PCS, solved in closed form.
+
+A connected rack is a source E behind a conductance g; the PCS takes constant power P. With S =
+sum(E g) and G = sum(g): G V^2 - S V + P = 0. The upper root is the working point. A fault adds its
+load to G, behind a fuse of its own.
 """
 
 import math
@@ -10,22 +11,23 @@ from hil.plant.pcs import Pcs
 from hil.plant.rack import Rack
 
 LINK_F = 0.005
-SOURCE_CELL_V_MAX = 4.1  # per cell: limit of a converter of this DC class that charges by a fault
-BLEED_S = 20.0  # discharge resistor: below 60 V within a minute
+# V per cell: a converter of this DC class goes no higher when a fault makes it charge
+SOURCE_CELL_V_MAX = 4.1
+BLEED_S = 20.0  # time constant of the discharge resistor: below 60 V within a minute
 
 
 class Bus:
     """One PCS and the racks on its DC side; `voltage_V` is the link voltage."""
 
     def __init__(self, pcs: Pcs, racks: list[Rack]) -> None:
-        """pcs: pcs.Pcs; racks: list of rack.Rack, at least one."""
+        """racks: at least one."""
         self.pcs = pcs
         self.racks = racks
         self.voltage_V = 0.0
         self.fault: FaultLoad | None = None
 
     def step(self, dt_s: float, now_us: int, enabled: bool, supply: bool) -> None:
-        """Advance by dt_s to now_us. enabled: PCS enable input; supply: contactor supply."""
+        """Advance by dt_s to now_us. enabled: level of the PCS enable; supply: contactor supply."""
         volts = self.voltage_V
         weighted = total = 0.0
         carried = False
@@ -55,7 +57,7 @@ class Bus:
             rack.carry((rack.source_V - volts) * conductance if conductance else 0.0, dt_s)
 
     def _solve(self, weighted: float, total: float) -> float:
-        """Link voltage. A load above the racks' highest possible power trips the PCS."""
+        """Link voltage, V. A load above the racks' highest possible power trips the PCS."""
         root = weighted * weighted - 4.0 * total * self.pcs.dc_power_W
         if root < 0.0:
             self.pcs.lose_dc()
@@ -64,30 +66,32 @@ class Bus:
 
 
 class FaultLoad:
-    """A load of constant current or resistance on the DC link; its fuse blows at its I2t."""
+    """A load on the DC link, of constant current or resistance, with a fuse."""
 
     def __init__(
         self, current_A: float = 0.0, ohm: float | None = None, fuse_A2s: float = 1e6
     ) -> None:
-        """Either current_A (> 0 discharges the racks) or ohm > 0; fuse_A2s blows the fuse."""
+        """Give current_A (> 0 discharges the racks) or ohm > 0. fuse_A2s: I2t that blows the
+        fuse.
+        """
         self._current_A, self._ohm = current_A, ohm
         self._left_A2s = fuse_A2s
 
     def conductance_S(self, volts: float) -> float:
-        """Conductance at this voltage; a constant current needs more than 1 V."""
+        """Conductance at this voltage. A constant current flows only above 1 V."""
         if self._ohm is not None:
             return 1.0 / self._ohm
         return self._current_A / volts if volts > 1.0 else 0.0
 
     def blows(self, volts: float, dt_s: float) -> bool:
-        """Heat the fuse for dt_s at this voltage; True once the fuse has blown."""
+        """Heat the fuse for dt_s at this voltage. True if the fuse has blown."""
         current_A = volts * self.conductance_S(volts)
         self._left_A2s -= current_A * current_A * dt_s
         return self._left_A2s <= 0.0
 
 
 def _floating(volts: float, weighted: float, total: float, dt_s: float) -> float:
-    """Link voltage while only pre-charge resistors feed the capacitor; a fault may drain it."""
+    """Link voltage while only pre-charge resistors feed the capacitor, V. A fault may drain it."""
     if total:
         aim = weighted / total
         return aim + (volts - aim) * math.exp(-dt_s * total / LINK_F)

@@ -1,6 +1,7 @@
-"""A cabinet: racks, PCS, relays and air, stepped in plain floats from a seed. Load and connection
-are those of its site, which it may share. It knows no register, no frame and no clock. A scenario
-acts on the parts and then calls `publish`.
+"""A cabinet: racks, PCS, relays and air, stepped in plain floats from a seed.
+
+Load and grid connection belong to its site, which several cabinets may share. The cabinet knows no
+register, no frame and no clock. A scenario changes the parts and then calls `publish`.
 """
 
 from collections.abc import Callable
@@ -39,17 +40,17 @@ CONTACTS = (
     "source",
 )
 DETECTORS = ("gas_1", "gas_2", "offgas_1", "offgas_2", "toxic")
-AIR_US = 100_000  # slow things move ten times a second, as often as a BMS reports
-LOOK_US = 1_000_000  # each module is refreshed once a second, in turn
-# Share of the converters' losses that warms the cabinet; their own air takes the rest away.
+AIR_US = 100_000  # slow parts advance ten times a second, as often as a BMS reports
+LOOK_US = 1_000_000  # within this time each module is refreshed once
+# Share of the converters' losses that warms the cabinet; their own fans blow the rest outside.
 CONVERTER_SHARE = 0.1
-# the independent over-voltage supervision acts after 0.2 to 1 s (matrix row 30)
+# the independent over-voltage supervision (matrix row 30) acts within 0.2 to 1 s
 SUPERVISION_S = 0.4
 SUPERVISION_HYSTERESIS_V = 0.05
 
 
 def _of_site(name: str) -> property:
-    """An attribute of the cabinet's site, so that devices and observer find it here."""
+    """An attribute of the cabinet's site that is also read here, by devices and the observer."""
 
     def write(plant: "CabinetPlant", value: object) -> None:
         setattr(plant.site, name, value)
@@ -67,8 +68,10 @@ class CabinetPlant:
         seed: object = 0,
         site: Site | None = None,
     ) -> None:
-        """changes: {key of CabinetConfig: value}; load: of its own site, t_s -> W or (W, 3 x (W, V,
-        A, PF)); site: the one that it joins instead. ValueError: one line about changes.
+        """changes: {key of CabinetConfig: value}; site: the site that the cabinet joins.
+
+        load: for a new site, without `site`: t_s -> W or t_s -> (W, 3 x (W, V, A, PF)). Raises
+        ValueError, one line, for wrong changes.
         """
         self.config = config = plant_config.checked(changes)
         own = [config._replace(**sizes) for sizes in config.of_racks or ({},) * config.racks]
@@ -84,12 +87,12 @@ class CabinetPlant:
         self.relays = relays.SafetyRelays(config.off_delay_s, config.wired_rows)
         self.air = air.Air(config, f"{seed}/air")
         self.climate = climate.Climate(config)
-        self.air_devices: list[SitePart] = []  # heater, fans, chiller of this cabinet
+        self.air_devices: list[SitePart] = []  # heater, fans and chiller of this cabinet
         self.ups = ups.Ups(config)
         self.detector_fault = dict.fromkeys(DETECTORS, False)
         self.calibration_d = dict.fromkeys(DETECTORS, 180)  # days until the next calibration is due
-        self.fire_trouble = False  # of the fire panel: its supply, a line open
-        self.supervised = True  # the path from the fire panel to the supervising station
+        self.fire_trouble = False  # the fire panel has lost its supply or a line
+        self.supervised = True  # the fire panel reaches the supervising station
         self.fan_by_hand = False
         self.key_run = self.door_closed = True
         self.site = site or Site(load, seed)
@@ -101,11 +104,11 @@ class CabinetPlant:
         config = self.config
         self._places = [(one, m) for one in self.racks for m in range(one.modules)]
         self._place = self._looks = self._air_us = 0
-        self.look_us = LOOK_US  # a change takes effect before the first step alone
+        self.look_us = LOOK_US  # may be changed only before the first step
         self._heat_J = self._over_s = 0.0
         self._supervision_V = chemistry.CHEMISTRIES[config.chemistry].supervision_V
         self._aux_W = config.aux_W
-        self.drawn_W = 0.0  # by the auxiliaries in the present step
+        self.drawn_W = 0.0  # power of the auxiliaries in the present step
         self._forced: dict[str, bool] = {}
         self.contacts = dict.fromkeys(CONTACTS, False)
         self.publish()
@@ -116,7 +119,7 @@ class CabinetPlant:
     grid_power_W, other_load_W = _of_site("grid_power_W"), _of_site("other_load_W")
     grid_voltage_V, is_off_grid = _of_site("grid_voltage_V"), _of_site("is_off_grid")
     grid_frequency_Hz = _of_site("grid_frequency_Hz")
-    # Readings of the sensors on the wires.
+    # Readings of the sensors that the wires report
     gas_lfl_pct = property(lambda self: self.air.gas_lfl_pct)
     vent_lfl_share = property(lambda self: self.air.lfl_share)
     offgas_ppm = property(lambda self: [head.reading for head in self.air.vapour])
@@ -125,11 +128,11 @@ class CabinetPlant:
     humidity_permille = property(lambda self: self.climate.humidity_permille)
 
     def step(self, dt_s: float) -> None:
-        """Advance the site by dt_s (s, > 0, at most 1), and with it every cabinet there."""
+        """Advance the site, and with it every cabinet there, by dt_s (s, > 0, at most 1)."""
         self.site.step(dt_s)
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """Advance this cabinet alone; its site calls this once a step."""
+        """Advance this cabinet alone. Its site calls this once per step."""
         self.now_us = now_us
         safety, is_live = self.relays, self.site.is_live
         safety.step(dt_s)
@@ -146,18 +149,18 @@ class CabinetPlant:
         self._publish_fast()
 
     def island(self, unit: pcs.Pcs, is_off_grid: bool) -> None:
-        """Open the transfer switch: this unit forms the grid of the site. False closes it again."""
+        """Open or close the switch to the grid. While it is open, this unit can form an island."""
         unit.can_form = self.site.is_parted = is_off_grid
         self.publish()
 
     def supply(self, is_live: bool) -> None:
-        """The voltage of the site has come or gone: the auxiliaries run on their UPS without it."""
+        """Note whether the site has voltage. Without voltage, the UPS feeds the auxiliaries."""
         self.ups.mains = is_live
         if not is_live:
             self._aux_W = 0.0
 
     def _look(self, looks: int) -> None:
-        """Refresh the next modules in turn."""
+        """Refresh the next `looks` modules, in turn."""
         self._looks += looks
         for _ in range(min(looks, len(self._places))):
             one, module = self._places[self._place]
@@ -165,7 +168,7 @@ class CabinetPlant:
             self._heat_J += one.refresh(module, self.climate.air_degC)
 
     def _breathe(self, now_us: int) -> None:
-        """Advance the slow things: air, gas relay, BMS decisions, auxiliary supply."""
+        """Advance the slow parts: air, gas relay, decisions of the BMS, auxiliary supply."""
         dt_s = (now_us - self._air_us) / 1e6
         self._air_us = now_us
         self._stir(dt_s)
@@ -181,7 +184,7 @@ class CabinetPlant:
         self._publish_slow()
 
     def _stir(self, dt_s: float) -> None:
-        """Mix the modules' emissions into the air; run fan and cooling."""
+        """Mix the modules' emissions into the air; advance fan and cooling."""
         given = [one.taken() for one in self.racks if one.burning]
         emitted = [sum(parts) for parts in zip(*given)]
         self.air.step(dt_s, self.fan_by_hand or not self.relays.coils["fan_off"], *emitted)
@@ -196,7 +199,7 @@ class CabinetPlant:
         self.air.warm(dt_s, self.climate.air_degC)
 
     def _temper(self) -> None:
-        """Take over heater, chiller and fans. The auxiliary load carries the heater."""
+        """Take over heater, chiller and fans. The heater is on the circuit of aux_load."""
         devices, config = self.air_devices, self.config
         heater_W = air_devices.heater_W(devices) if self.relays.coils["aux_load"] else 0.0
         self.climate.heater_W, self.climate.colder_K = (heater_W, air_devices.colder_K(devices))
@@ -205,7 +208,9 @@ class CabinetPlant:
             one.blow(weak * air_devices.flow(devices, unit + 1))
 
     def _supervise(self, dt_s: float) -> None:
-        """Run the independent over-voltage supervision, which opens the chain in hardware."""
+        """Advance the independent over-voltage supervision. It opens the relay chain in
+        hardware.
+        """
         highest_V = max([one.cell_voltage_V_max for one in self.racks])
         self._over_s = self._over_s + dt_s if highest_V >= self._supervision_V else 0.0
         if self._over_s >= SUPERVISION_S:
@@ -214,7 +219,7 @@ class CabinetPlant:
             self.relays.cell_voltage_closed = True
 
     def publish(self) -> None:
-        """Refresh the dry contacts to the I/O modules: True is closed, which permits."""
+        """Refresh the dry contacts that the I/O modules read. A closed contact (True) permits."""
         self._publish_fast()
         self._publish_slow()
 
@@ -255,15 +260,15 @@ class CabinetPlant:
         self.contacts.update(self._forced)
 
     def force_contact(self, name: str, closed: bool | None) -> None:
-        """Fault: the contact `name` always reads closed (True) or open (False); None repairs it."""
+        """Fault: `name` always reads closed (True) or open (False). None repairs the contact."""
         self._forced.pop(name, None)
         if closed is not None:
             self._forced[name] = closed
         self.publish()
 
     def set_coil(self, name: str, level: bool) -> None:
-        """Drive a coil of relays.COILS. `shunt_trip` opens the DC breaker, which only a person
-        closes.
+        """Drive a coil of relays.COILS. `shunt_trip` opens the DC breaker; only a person closes it
+        again.
         """
         self.relays.set_coil(name, level)
         if name == "shunt_trip" and level:

@@ -1,7 +1,8 @@
-"""Cells of one module in series: voltage, resistance, lowest and highest cell. SOC is 0..1. The
-tables are round numbers of the well-known shape of LFP against graphite: a knee below 10 %,
-plateaus around 3.30 and 3.34 V, a wall above 99 %. A 280 Ah cell usually has 0.18 mohm; the slower
-part completes the DC resistance of a 3 Ah cell of the same kind, scaled by capacity.
+"""Cells of one module in series: voltage, resistance, lowest and highest cell. SOC is 0..1.
+
+The tables are round numbers with the well-known shape of LFP against graphite: a knee below 10 %,
+plateaus around 3.30 and 3.34 V, a wall above 99 %. The ohmic resistance of a 280 Ah cell is usually
+0.18 mohm. The slower part completes it to the DC resistance of a 3 Ah LFP cell, scaled by capacity.
 """
 
 import random
@@ -61,14 +62,14 @@ R_OF_SOC = tables.Table(
 OHMIC_OHM_280AH = 0.18e-3
 POLARISATION_OHM_280AH = 0.25e-3
 POLARISATION_S = 40.0
-CAPACITY_SIGMA = 0.004  # cells of one grade: a few tenths of a percent
-BALANCE_SIGMA = 0.002  # remaining error of a top balancer, in SOC
-# measuring chain and hysteresis; without current, 10 to 30 mV spread over a rack is normal
+CAPACITY_SIGMA = 0.004  # cells of one grade differ by a few tenths of a percent
+BALANCE_SIGMA = 0.002  # error in SOC that a top balancer leaves
+# Error of the measurement and hysteresis. Without current, cells of a rack differ by 10 to 30 mV.
 OFFSET_SIGMA_V = 0.002
 RESISTANCE_SIGMA = 0.03
-COLLAPSE_S = 3.0  # from full voltage to a short circuit inside the cell
+COLLAPSE_S = 3.0  # time from full voltage to a short circuit inside the cell
 REMAINING_V = 0.05
-# One cell: depth slope, shift in SOC, offset V, resistance factor, position
+# One cell: slope of its depth, shift in SOC, offset in V, resistance factor, position
 Cell = tuple[float, float, float, float, int]
 POSITION_STRIDE = 32  # position = module * 32 + cell, as the BMS reports it
 
@@ -76,34 +77,36 @@ _SURVEY_SOC = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.75, 0.9, 0.98, 1.0)
 
 
 def resistance_factor(soc: float, temperature_degC: float) -> float:
-    """Resistance relative to 25 degC and half charge."""
+    """Resistance relative to the resistance at 25 degC and half charge."""
     return R_OF_TEMPERATURE.at(temperature_degC) * R_OF_SOC.at(soc)
 
 
 def scaled_ohm(ohm_280Ah: float, capacity_Ah: float) -> float:
-    """Resistance of a cell of another size and the same kind."""
+    """Resistance of a cell of another capacity and the same kind, ohm."""
     return ohm_280Ah * 280.0 / capacity_Ah
 
 
 class ModuleCells:
-    """Top-balanced cells in series share one charge: cell SOC = 1 - depth * slope - shift."""
+    """Top-balanced cells in series carry the same charge: cell SOC = 1 - depth * slope - shift."""
 
     def __init__(self, module: int, count: int, random: random.Random) -> None:
-        """module: index in the rack; count: cells in series; random: draws the spread."""
+        """module: index in the rack; count: cells in series; random: draws how the cells differ."""
         self.count = count
         self.cells = [_dealt_cell(module * POSITION_STRIDE + i, random) for i in range(count)]
         self.mean_slope, self.mean_shift, self.mean_offset_V, self.mean_resistance = (
             sum(cell[k] for cell in self.cells) / count for k in range(4)
         )
         self.extremes = _ever_extreme(self.cells)
-        self.fault_offsets_V: dict[int, float] = {}  # of cells with a fault
-        # cell: (target of its fault offset in V, V/s)
+        self.fault_offsets_V: dict[int, float] = {}  # {cell with a fault: V}
+        # {cell: (target of its fault offset in V, rate in V/s)}
         self.moving: dict[int, tuple[float, float]] = {}
         self.emf_V = self.resistance_ohm = 0.0
         self.low = self.high = (0.0, 0.0, 0.0, 0)
 
     def offset_cell(self, cell: int, offset_V: float) -> None:
-        """Fault: the cell deviates by offset_V (internal short, lost balance); 0.0 repairs it."""
+        """Fault: the cell's voltage deviates by offset_V (internal short, lost balance). 0.0
+        repairs it.
+        """
         slope, shift, offset, resistance, position = self.cells[cell]
         more_V = offset_V - self.fault_offsets_V.get(cell, 0.0)
         changed = (slope, shift, offset + more_V, resistance, position)
@@ -113,7 +116,7 @@ class ModuleCells:
         self.fault_offsets_V[cell] = offset_V
 
     def move_cell(self, cell: int, offset_V: float, over_s: float) -> None:
-        """Fault: the cell's deviation moves to offset_V within over_s (> 0)."""
+        """Fault: the deviation of the cell moves to offset_V within over_s (> 0)."""
         self.moving[cell] = (offset_V, (offset_V - self.fault_offsets_V.get(cell, 0.0)) / over_s)
 
     def collapse_cell(self, cell: int, depth: float) -> None:
@@ -133,9 +136,10 @@ class ModuleCells:
             self.offset_cell(cell, offset_V)
 
     def scan(self, depth: float, cell_ohm: float, current_A: float) -> None:
-        """Refresh emf_V, resistance_ohm, and `low`, `high` = (V now, emf V, ohm, position) of the
-        lowest and highest cell. depth: 1 - SOC; cell_ohm: ohmic, of a mean cell; current_A > 0
-        discharges.
+        """Refresh emf_V and resistance_ohm, and the lowest and highest cell: `low`, `high` = (V
+        now, emf V, ohm, position).
+
+        depth: 1 - SOC; cell_ohm: ohmic resistance of a mean cell; current_A > 0 discharges.
         """
         mean_V = OCV_V.at(1.0 - depth * self.mean_slope - self.mean_shift)
         self.emf_V = self.count * (mean_V + self.mean_offset_V)
@@ -144,7 +148,7 @@ class ModuleCells:
         values, steps, last = OCV_V.values, OCV_V.steps, OCV_V.last
         lowest, per_unit = OCV_V.low, OCV_V.per_unit
         for slope, shift, offset, resistance, position in self.extremes:
-            # OCV_V.at, without a call for each cell: a tenth of a run is spent here
+            # the code of OCV_V.at without a call per cell, because a run spends a tenth of its time
             place = (1.0 - depth * slope - shift - lowest) * per_unit
             if 0.0 < place < last:
                 i = int(place)
@@ -161,7 +165,7 @@ class ModuleCells:
 
 
 def _dealt_cell(position: int, random: random.Random) -> Cell:
-    """(depth slope, shift in SOC, offset V, resistance factor, position)."""
+    """Draw one cell: (slope of depth, shift in SOC, offset V, resistance factor, position)."""
     return (
         1.0 / (1.0 + random.gauss(0.0, CAPACITY_SIGMA)),
         abs(random.gauss(0.0, BALANCE_SIGMA)),
@@ -172,7 +176,7 @@ def _dealt_cell(position: int, random: random.Random) -> Cell:
 
 
 def _ever_extreme(cells: list[Cell]) -> list[Cell]:
-    """The cells that are lowest or highest at some SOC, while discharging, idle or charging."""
+    """The cells that are lowest or highest at some SOC while discharging, idle or charging."""
     kept = set()
     for soc in _SURVEY_SOC:
         emf = [

@@ -1,6 +1,7 @@
-"""Temperature and humidity of the cabinet's air, its cooling, coolant and water on its floor. The
-cooling keeps the air within a kelvin of its set-point, as far as its power suffices, and dries the
-air down to the dew point of its coil.
+"""Temperature and humidity of the cabinet's air, with cooling, coolant and water on the floor.
+
+The cooling keeps the air within a kelvin of its set-point, as far as its power suffices. It dries
+the air down to the dew point of its coil.
 """
 
 import math
@@ -8,33 +9,33 @@ import math
 from hil.plant.config import CabinetConfig
 
 AIR_J_PER_M3_K = 1200.0
-METAL_FACTOR = 5.0  # air and the thin sheet that warms with it, relative to the air alone
+METAL_FACTOR = 5.0  # heat capacity of air and of the thin sheet that warms with it, in units of air
 ELECTRONICS_W = 300.0
 BAND_K = 1.0  # the cooling is at full power this far above its set-point
 COIL_M3_PER_S = 0.3
 COIL_DEGC = 12.0
-DRIP_L_PER_S = 0.05  # of a coolant leak
-FLOOR_L = 0.1  # on the floor: the water sensor opens
-CIRCUIT_L = 5.0  # lost from the circuit: the pressure switch opens
+DRIP_L_PER_S = 0.05  # a coolant leak loses this
+FLOOR_L = 0.1  # with this much on the floor, the water sensor opens
+CIRCUIT_L = 5.0  # when the circuit has lost this much, its pressure switch opens
 
 
 def saturation_g_per_m3(degC: float) -> float:
-    """Water in saturated air (Magnus formula)."""
+    """Water in saturated air, g/m3 (Magnus formula)."""
     return 216.7 * 6.112 * math.exp(17.62 * degC / (243.12 + degC)) / (273.15 + degC)
 
 
 class Climate:
-    """`air_degC`; the contacts `hvac_ok`, `leak_ok` and `coolant_ok`. The others are faults."""
+    """`air_degC`, and the contacts `hvac_ok`, `leak_ok` and `coolant_ok`. Others are faults."""
 
     def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""
         self.outside_degC, self.air_degC = config.ambient_degC, config.start_degC
         self.hvac_failed = self.low_flow = self.leaking = False
-        # water that enters and evaporates; cooling power, > 0 cools
+        # water that enters and evaporates; power of the cooling, > 0 cools
         self.ingress_g_per_s = self.hvac_power_W = self._spilt_L = 0.0
-        # by the site devices: power of heaters, K below the set-point of the cooling
+        # set by the site devices: power of the heaters, and K below the usual set-point
         self.heater_W = self.colder_K = 0.0
-        self.powered = True  # by the mains, not by the UPS
+        self.powered = True  # from the mains; the UPS does not feed the cooling
         self._setpoint_degC, self._cool_W = config.air_degC, config.hvac_W
         self._cop = config.hvac_cop
         self._heat_W = config.hvac_W * config.hvac_heating_share
@@ -44,7 +45,7 @@ class Climate:
         humid = saturation_g_per_m3(config.ambient_degC) * config.ambient_humidity_permille
         self._outside_g_per_m3 = humid / 1000.0
         self._coil_g_per_m3 = saturation_g_per_m3(COIL_DEGC)
-        # air that is cooler than outside was cooled for long, and the coil has dried it
+        # Air that is cooler than outside has been cooled for long, so the coil has dried it.
         cools = config.hvac_W > 0 and config.ambient_degC > config.start_degC
         dried = self._coil_g_per_m3 if cools else saturation_g_per_m3(config.start_degC)
         self._water_g_per_m3 = min(self._outside_g_per_m3, dried)
@@ -54,7 +55,7 @@ class Climate:
 
     @property
     def hvac_draws_W(self) -> float:
-        """Electric power of the cooling, where it is not a part of the auxiliaries."""
+        """Electric power of the cooling, W; 0 where aux_W already contains it."""
         return abs(self.hvac_power_W) / self._cop if self._cop else 0.0
 
     hvac_ok = property(lambda self: self.powered and not self.hvac_failed)
@@ -67,17 +68,17 @@ class Climate:
     )
 
     def hold(self, degC: float | None, rate_K_per_s: float) -> None:
-        """Fault: the air goes to degC at rate_K_per_s (0: at once) and stays; None ends it."""
+        """Fault: move the air to degC at rate_K_per_s (0: at once) and hold it. None ends this."""
         self._held = None if degC is None else (degC, rate_K_per_s)
         self._held_degC = self.air_degC
 
     def leak(self, is_leaking: bool) -> None:
-        """Fault: coolant leaks; False: repaired, dried and refilled."""
+        """Fault: coolant leaks. False: the circuit is repaired, dried and refilled."""
         self.leaking = bool(is_leaking)
         self._spilt_L = 0.0
 
     def step(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
-        """Advance by dt_s. heat_W: into the air; exchange_m3_per_s: with the air outside."""
+        """Advance by dt_s. heat_W: heat given to the air; exchange_m3_per_s: flow from outside."""
         if self.leaking:
             self._spilt_L += DRIP_L_PER_S * dt_s
         self._temper(dt_s, heat_W + self.heater_W + ELECTRONICS_W, exchange_m3_per_s)
@@ -89,7 +90,7 @@ class Climate:
         self._moisten(dt_s, exchange_m3_per_s)
 
     def _temper(self, dt_s: float, heat_W: float, exchange_m3_per_s: float) -> None:
-        """C (T' - T) = dt (heat + G (outside - T') - cooling); implicit, so stable at any step."""
+        """C (T' - T) = dt (heat + G (outside - T') - cooling); implicit, so any dt is stable."""
         outside = self._wall_W_per_K + exchange_m3_per_s * AIR_J_PER_M3_K
         stored = self._J_per_K * self.air_degC / dt_s + heat_W + outside * self.outside_degC
         weight = self._J_per_K / dt_s + outside
@@ -104,7 +105,7 @@ class Climate:
         self.hvac_power_W, self.air_degC = power_W, air
 
     def _moisten(self, dt_s: float, exchange_m3_per_s: float) -> None:
-        """Update the water in the air: exchange, drying on the cooling coil, ingress."""
+        """Update the water in the air: exchange with outside, drying on the coil, ingress."""
         coil = 0.0
         if self.hvac_power_W > 0.0 and self._water_g_per_m3 > self._coil_g_per_m3:
             coil = COIL_M3_PER_S * self.hvac_power_W / self._cool_W

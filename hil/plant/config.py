@@ -1,4 +1,4 @@
-"""Sizes and constants of the simulated cabinet; by default the rig cabinet: 3 racks, 250 kW."""
+"""Sizes and constants of the simulated cabinet. Default is the rig cabinet: 3 racks, 250 kW."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, get_type_hints
@@ -12,12 +12,12 @@ AIR_DEGC, CELL_AH = 25.0, 280.0
 
 
 class CabinetConfig(NamedTuple):
-    """Sizes of the plant. An annotated key has a form; another one is not checked here."""
+    """Sizes of the plant. A key with an annotation is checked; a key without one is not."""
 
     units: Annotated[int, number(1, 16)] = 1
     racks: Annotated[int, number(1, 64)] = 3
-    unit_of_rack: tuple[int, ...] = ()  # empty: in order, as evenly as possible
-    # {key: value} of each rack or unit, where it differs from the others; empty: all are equal
+    unit_of_rack: tuple[int, ...] = ()  # empty: racks in order, spread as evenly as possible
+    # {key: value} for each rack or unit that differs; empty if all are equal
     of_racks: Sequence[Mapping[str, Any]] = ()
     of_units: Sequence[Mapping[str, Any]] = ()
     modules: Annotated[int, number(1, 64)] = 15
@@ -27,28 +27,28 @@ class CabinetConfig(NamedTuple):
     soc: Annotated[float, number(0, 1)] = 0.5
     soh: Annotated[float, number(0.3, 1)] = 0.99
     cycles: Annotated[float, number(0, 65535)] = 120.0
-    # of what burns; the electrical tables are those of LFP
+    # of the burning cells; the electrical tables are always those of LFP
     chemistry: Annotated[str, choice(CHEMISTRIES)] = "lfp"
-    barrier_mm: Annotated[float, number(0, 20)] = 0.0  # of insulation between the cells of a module
-    # Cells of a module with a sensor; the hottest of them is reported. Empty: all cells.
+    barrier_mm: Annotated[float, number(0, 20)] = 0.0  # insulation between the cells of a module
+    # Cells of a module that have a sensor; the hottest of these is reported. Empty: all cells.
     sensor_cells: tuple[int, ...] = ()
-    # one sigma of a module's temperature, drawn once a second
+    # one sigma of a module's reported temperature, drawn once a second
     sensor_noise_K: Annotated[float, number(0, 5)] = 0.0
-    # one sigma of the cell voltages that a BMS reports, drawn once a second. 0: a large cell at a
-    # small current stands still to the mV, and row 54 takes that for a fault
+    # One sigma of the cell voltages that a BMS reports, drawn once a second. Without noise, the
+    # voltage of a large cell at a small current does not move by 1 mV: row 54 calls that a fault.
     cell_noise_V: Annotated[float, number(0, 0.01)] = 0.0
     ambient_degC: Annotated[float, number(-40, 60)] = 25.0
     ambient_humidity_permille: Annotated[float, number(0, 1000)] = 500.0
     air_degC: Annotated[float, number(-40, 60)] = AIR_DEGC  # set-point of the cooling
-    # of cells and air; as air_degC where nothing is said
+    # cells and air at the start; air_degC if not given
     start_degC: Annotated[float, number(-40, 60)] = 25.0
     hvac_W: Annotated[float, number(0, 1e8)] = 12_000.0  # cooling
-    # heat that the cooling moves per electric power; 0: its power is a part of aux_W
+    # heat that the cooling moves per electric power; 0: aux_W contains its power
     hvac_cop: Annotated[float, number(0, 20)] = 0.0
-    # of hvac_W, as heating; 0: the cooling cannot heat
+    # heating power as a share of hvac_W; 0: no heating
     hvac_heating_share: Annotated[float, number(0, 1)] = 1.0 / 3.0
     wall_W_per_K: Annotated[float, number(0, 1e6)] = 30.0  # an insulated cabinet of 25 m2
-    # the unit whose racks get less air, from 1, and how much of the others'; 0: all are equal
+    # unit (from 1) whose racks get less air, and its share of the usual flow; 0: all are equal
     weak_fan_unit: Annotated[int, number(0, 16)] = 0
     weak_fan_permille: Annotated[float, number(50, 1000)] = 1000.0
     insulation_kohm: Annotated[float, number(0, 65535)] = 2000.0
@@ -56,18 +56,18 @@ class CabinetConfig(NamedTuple):
     pcs_dead_time_s: Annotated[float, number(0, 5)] = 0.06
     pcs_ramp_W_per_s: Annotated[float, number(1000, 1e10)] = 2_500_000.0  # rated power in 0.1 s
     pcs_start_s: Annotated[float, number(0, 600)] = 1.0
-    # from the open transfer switch to an island's voltage
+    # time from the open transfer switch to the voltage of an island
     pcs_transfer_s: Annotated[float, number(0, 60)] = 0.0
-    pcs_sleeps: Annotated[int, number(0, 1)] = 0  # 1: at 0 W it stops switching and draws 60 W
+    pcs_sleeps: Annotated[int, number(0, 1)] = 0  # 1: at 0 W it stops switching, and draws 60 W
     off_delay_s: Annotated[float, number(0, 5)] = 0.2
-    # rows whose contacts open the chain of relays in hardware
+    # rows whose contacts are wired into the relay chain
     wired_rows: tuple[int, ...] = (1, 2, 3, 12, 30)
     fan_spin_up_s: Annotated[float, number(0, 60)] = 2.0
-    # from closed to the contact that proves it open
+    # time from closed until the contact reports it open
     louvre_s: Annotated[float, number(0, 60)] = 8.0
     free_volume_m3: Annotated[float, number(0.1, 100_000)] = 3.0
     aux_W: Annotated[float, number(0, 1e7)] = 1500.0
-    # part of aux_W, not rated for gas: lights, sockets, heaters
+    # part of aux_W that is not rated for gas, so it is switched off: lights, sockets, heaters
     aux_shed_W: Annotated[float, number(0, 1e7)] = 400.0
     fan_W: Annotated[float, number(0, 1e7)] = 350.0
     # more than 3 h of all auxiliaries; facts A26 and A38 require 2 h
@@ -75,13 +75,13 @@ class CabinetConfig(NamedTuple):
 
     @property
     def cell_size(self) -> float:
-        """Size of a cell relative to 280 Ah. A larger one stands for cells in parallel, so mass,
-        surface and busbars grow with it.
+        """Size of a cell relative to 280 Ah. A larger cell is treated as cells in parallel, so
+        mass, surface and busbars grow with it.
         """
         return self.capacity_Ah / CELL_AH
 
     def of_unit(self, unit: int) -> "CabinetConfig":
-        """The same with the sizes of this unit."""
+        """This config with the sizes of one unit."""
         return self._replace(**self.of_units[unit]) if self.of_units else self
 
 
@@ -96,7 +96,7 @@ KEYS = {
 def checked(
     changes: dict[str, Any] | None = None, file: str = "plant", *path: str
 ) -> CabinetConfig:
-    """The defaults with these changes. file, path: of them in refusals. Raises ConfigError."""
+    """The defaults with these changes. file, path: named in refusals. Raises ConfigError."""
     changes = dict(changes or {})
     changes.setdefault("start_degC", changes.get("air_degC", AIR_DEGC))
     config = CabinetConfig(**reading.read(file, path, changes, KEYS))

@@ -1,12 +1,12 @@
-"""A rack's contactors: the BMS closes them after pre-charge, the contactor supply holds them."""
+"""A rack's contactors. The BMS closes them after pre-charge; the contactor supply holds them."""
 
 from hil.plant import bms
 
-OPEN, PRECHARGE, CLOSED, FAULT = range(4)  # as the BMS reports them
+OPEN, PRECHARGE, CLOSED, FAULT = range(4)  # codes that the BMS reports
 PRECHARGE_OHM = 20.0
-PRECHARGE_S = 0.5  # shortest time: five time constants of 20 ohm and the PCS link's 5 mF
+PRECHARGE_S = 0.5  # at least five time constants of 20 ohm and the 5 mF of the PCS link
 PRECHARGE_S_MAX = 3.0
-CLOSE_V_MAX = 8.0  # 8 V over two racks of 58 mohm: an inrush of 70 A, half of rated
+CLOSE_V_MAX = 8.0  # over two racks of 58 mohm this gives an inrush of 70 A, half of rated
 DROP_OUT_S = 0.03
 _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 
@@ -16,15 +16,15 @@ class Contactors:
 
     def __init__(self) -> None:
         self.state = OPEN
-        self.command = self.conducting = False  # conducting: the main contacts carry current
+        self.command = self.conducting = False  # conducting: the main contacts are closed
         # faults: the main contacts cannot open; the pre-charge resistor is broken
         self.welded = self.precharge_broken = False
         self.fault_bits = 0
         self._timer_s = 0.0
 
     def step(self, dt_s: float, hold: bool, difference_V: float) -> bool:
-        """Advance by dt_s; True: the state changed. hold: supply, no BMS fault; difference_V: rack
-        minus bus.
+        """Advance by dt_s; True if the state changed. hold: supply is on, and no BMS fault;
+        difference_V: voltage of the rack minus voltage of the bus.
         """
         want = self.command and hold
         if self.state == CLOSED:
@@ -63,7 +63,7 @@ class Contactors:
         return True
 
     def _fault(self, want: bool) -> bool:
-        """Leave a repaired fault after the close command has ended."""
+        """Leave the fault when it is repaired and the close command has ended."""
         if want or (self.conducting and self.welded):
             return False
         self.fault_bits = 0

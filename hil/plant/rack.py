@@ -1,4 +1,4 @@
-"""One rack: modules in series behind contactors, as its BMS reports it. Current > 0 discharges."""
+"""One rack: modules in series behind contactors, with its BMS. Current > 0 discharges."""
 
 import random
 from collections.abc import Iterable
@@ -10,13 +10,14 @@ from hil.plant.runaway import Chain
 CONNECTION_OHM = 0.015  # busbars, fuse and contactors of one rack of 280 Ah
 CELL_V_TOP = 3.55  # requested charge voltage per cell
 COOLING_SIGMA = 0.05
-BREAK_TIMES_RATED = 2.0  # the contactors cannot break more; the BMS waits for the fuse (C65)
+# The contactors cannot break more, so the BMS waits for the fuse (C65).
+BREAK_TIMES_RATED = 2.0
 FUSE_WAIT_S = 30.0
-GRADIENT_K = 1.5  # the air at the top module is warmer than at the bottom one
+GRADIENT_K = 1.5  # the air at the top module is this much warmer than at the bottom module
 
 
 class Rack:
-    """A BMS reports the plain attributes; the DC bus sees `source_V` and `conductance_S`."""
+    """The BMS device reports the plain attributes. The DC bus uses `source_V`, `conductance_S`."""
 
     def __init__(self, config: CabinetConfig, seed: str) -> None:
         """seed: of all random properties of this rack."""
@@ -40,10 +41,10 @@ class Rack:
         self.soc = min(1.0, max(0.0, config.soc + deal.gauss(0.0, 0.001)))
         self.current_A = self.conductance_S = self.emf_V = 0.0
         self.position_min = self.position_max = 0
-        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # from burning modules, see taken()
-        self.burning = self.breaker_open = False  # breaker: of the whole DC side
-        self.sensors_invalid = 0  # of one kind in the worst module, as the BMS reports it
-        self.feedback = None  # fault: contactor state that is reported instead of the true state
+        self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0  # emitted by modules, see taken()
+        self.burning = self.breaker_open = False  # the breaker is that of the whole DC side
+        self.sensors_invalid = 0  # largest count of invalid sensors of one kind in a module
+        self.feedback = None  # fault: the BMS reports this contactor state instead of the true one
         self.bms = bms.Bms(config.rated_current_A)
         self.contactors = contactors.Contactors()
         self.sensor_noise_K, self._cell_sigma_V = (config.sensor_noise_K, config.cell_noise_V)
@@ -61,11 +62,11 @@ class Rack:
             for ohm in (cells.OHMIC_OHM_280AH, cells.POLARISATION_OHM_280AH)
         ]
         self._slow_now_ohm = self._slow_ohm
-        self._slow_V = 0.0  # polarisation of a mean cell
+        self._slow_V = 0.0  # polarisation voltage of a mean cell
         self._square_A2s = self._age_s = self._fuse_wait_s = self._ohm = 0.0
-        self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at the last look
+        self._looked = [(0.0, 0.0)] * len(self._modules)  # A2s and age at each module's refresh
         self._break_A = BREAK_TIMES_RATED * config.rated_current_A
-        # by module: count of invalid sensors; value of a stuck sensor
+        # {module: count of invalid sensors}, {module: value of the stuck sensor}
         self._invalid: dict[int, int] = {}
         self._stuck: dict[int, float] = {}
         for module in range(len(self._modules)):
@@ -82,24 +83,24 @@ class Rack:
     )
 
     def command_close(self, close: bool) -> None:
-        """Take the BMS's command to the contactors: True closes, False opens."""
+        """Take the command of the BMS to the contactors: True closes, False opens."""
         self.contactors.command = bool(close)
 
     def update(self, dt_s: float) -> None:
-        """Run the BMS's decisions and the wear of the insulation."""
+        """Advance the decisions of the BMS, and the wear of the insulation."""
         self.bms.update(self, dt_s)
         if self.insulation_slope_kohm_per_s:
             worn_kohm = self.insulation_kohm + self.insulation_slope_kohm_per_s * dt_s
             self.insulation_kohm = max(0.0, min(65_535.0, worn_kohm))
 
     def switch(self, dt_s: float, supply: bool, bus_V: float) -> None:
-        """Advance the contactors by dt_s. supply: contactor supply; bus_V: voltage of the link."""
+        """Advance the contactors by dt_s. supply: contactor supply is on; bus_V: link voltage."""
         hold = supply and (not self.bms.fault_bits or self._waits_for_fuse(dt_s))
         if self.contactors.step(dt_s, hold, self.source_V - bus_V):
             self._reconnect()
 
     def _waits_for_fuse(self, dt_s: float) -> bool:
-        """True while the current is above the contactors' breaking capacity."""
+        """True while the current exceeds what the contactors can break, for at most FUSE_WAIT_S."""
         if abs(self.current_A) <= self._break_A:
             self._fuse_wait_s = 0.0
             return False
@@ -107,12 +108,12 @@ class Rack:
         return self._fuse_wait_s < FUSE_WAIT_S
 
     def open_breaker(self, is_open: bool) -> None:
-        """Cut this rack off the bus upstream of its contactors, or connect it again."""
+        """Open or close the breaker between this rack and the bus."""
         self.breaker_open = is_open
         self._reconnect()
 
     def carry(self, current_A: float, dt_s: float) -> None:
-        """Let current_A flow for dt_s: charge, polarisation, terminal and cell voltages."""
+        """Let current_A flow for dt_s. Update charge, polarisation, terminal and cell voltages."""
         charge_As = current_A * dt_s
         self.current_A = current_A
         self._square_A2s += current_A * charge_As
@@ -128,15 +129,16 @@ class Rack:
         self.voltage_V = source - current_A * self._ohm
         low = self._low_emf - slow - current_A * self._low_ohm
         high = self._high_emf - slow - current_A * self._high_ohm
-        # If the current has changed sign since the last scan, the two are swapped for up to 1 s.
+        # If the current has changed sign since the last scan, low and high are swapped until the
+        # next scan, at most 1 s later.
         if low > high:
             low, high = high, low
         self.cell_voltage_V_min = low + self._cell_noise_V
         self.cell_voltage_V_max = high + self._cell_noise_V
 
     def refresh(self, module: int, air_degC: float) -> float:
-        """Refresh one module: temperature, emf, resistance; after the last, the extreme cells.
-        Returns the heat to the air since its last refresh, J.
+        """Refresh one module: temperature, emf, resistance. The last module also refreshes the
+        extreme cells. Returns the heat to the air since this module's last refresh, J.
         """
         node = self._thermal[module]
         elapsed_s = self._age_s - self._looked[module][1]
@@ -157,7 +159,7 @@ class Rack:
         return heat_J
 
     def taken(self) -> tuple[float, ...]:
-        """(gas m3, vapour m3, smoke g) from burning modules since the last call."""
+        """(gas m3, vapour m3, smoke g) that modules emitted since the last call."""
         found = self.gas_m3, self.vapour_m3, self.smoke_g
         self.gas_m3 = self.vapour_m3 = self.smoke_g = 0.0
         return found
@@ -165,25 +167,25 @@ class Rack:
     def start_runaway(
         self, module: int, cell: int, heater_K_per_s: float | None, degC: float | None
     ) -> None:
-        """Fault: put a heater on one cell, set the cell to degC at once; either may be None."""
+        """Fault: put a heater on one cell, or set the cell to degC at once, or both."""
         chain = self._thermal[module].cells_apart()
         chain.heat(cell, heater_K_per_s)
         if degC is not None:
             chain.place(cell, degC)
 
     def chain(self, module: int) -> Chain | None:
-        """The module's runaway.Chain; None while one thermal node is enough."""
+        """The module's runaway.Chain. None while one thermal node per module is enough."""
         return self._thermal[module].chain
 
     def heat(self, module: int, degC: float | None, rate_K_per_s: float) -> None:
-        """Fault: see thermal.ModuleThermal.heat. Without a rate the sensor shows it at once."""
+        """Fault: see thermal.ModuleThermal.heat. Without a rate, the sensor shows degC at once."""
         self._thermal[module].heat(degC, rate_K_per_s)
         self.temperatures_degC[module] = self._thermal[module].reading_degC
 
     def offset_cell(
         self, offset_V: float, module: int = 0, cell: int = 0, over_s: float = 0.0
     ) -> None:
-        """Fault: a cell's voltage deviates by offset_V, reached within over_s; 0.0 repairs it."""
+        """Fault: a cell's voltage deviates by offset_V, reached within over_s. 0.0 repairs it."""
         part = self._modules[module]
         part.moving.pop(cell, None)
         if over_s > 0.0:
@@ -207,17 +209,19 @@ class Rack:
         self._show(module, self._thermal[module].reading_degC)
 
     def place_sensors(self, sensor_cells: Iterable[int]) -> None:
-        """Put the sensors of every module on these cells; empty: on the hottest."""
+        """Put the sensors of every module on these cells. Empty: each module reports its
+        hottest.
+        """
         for node in self._thermal:
             node.sensor_cells = tuple(sensor_cells)
 
     def blow(self, flow: float) -> None:
-        """The fans move this much air, relative to the design."""
+        """Take the air flow of the fans, relative to the design."""
         for node in self._thermal:
             node.flow = flow
 
     def place_temperature(self, degC: float) -> None:
-        """Start: all modules are at degC."""
+        """Set all modules to degC, before the start."""
         for module, node in enumerate(self._thermal):
             node.body_degC = node.reading_degC = degC
             self._show(module, degC)
@@ -243,7 +247,7 @@ class Rack:
             self._modules[module].collapse_cell(chain.failed.pop(), self._depth)
 
     def _warm(self, module: int, elapsed_s: float, air_degC: float) -> None:
-        """Step the module's temperature: heat of the current, cooling, neighbours."""
+        """Advance the module's temperature: heat of the current, cooling, neighbouring modules."""
         nodes = self._thermal
         square = self._square_A2s - self._looked[module][0]
         ohm = self._modules[module].resistance_ohm * (1.0 + self._slow_ohm / self._ohmic_ohm)
@@ -262,7 +266,7 @@ class Rack:
         self._ohm += part.resistance_ohm
 
     def _find_extremes(self) -> None:
-        """Find the lowest and highest cell; sum the totals anew, because increments drift."""
+        """Find the lowest and highest cell. Sum all totals again, because increments drift."""
         modules = self._modules
         self.emf_V = sum([part.emf_V for part in modules])
         self._ohm = sum([part.resistance_ohm for part in modules]) + self._connection_ohm
@@ -272,7 +276,7 @@ class Rack:
         _, self._high_emf, self._high_ohm, self.position_max = max([part.high for part in modules])
 
     def _reconnect(self) -> None:
-        """Update the conductance to the bus after a change of contacts or temperature."""
+        """Update the conductance to the bus after a change of contacts or resistance."""
         contacts = self.contactors
         self.conductance_S = 0.0
         if self.breaker_open:

@@ -1,7 +1,8 @@
-"""Hard-wired safety: E-stop chain, LFL relay, cell over-voltage, enable and supply relays. The
-permit relay of channel B is in series; the bridge does not bypass it. The I/O modules drive the
-coils, 0 when they expire: so an inverse name ends in `_off`, and an expired module leaves the fan
-on.
+"""Hard-wired safety: E-stop chain, LFL relay, cell over-voltage, enable and supply relays.
+
+The permit relay of channel B is in series with the chain; the bridge does not bypass that relay.
+The I/O modules drive the coils and drop them all when they expire. Therefore an inverse coil ends
+in `_off`: an expired module leaves the fan on.
 """
 
 COILS = (
@@ -21,10 +22,12 @@ _EPSILON_S = 1e-9  # sums of 20 ms steps are not exact in binary
 
 
 class SafetyRelays:
-    """The permit read-backs show the relay contacts `pcs_enable` and `contactor_supply`."""
+    """`pcs_enable`, `contactor_supply`: relay contacts, which the permit read-backs report."""
 
     def __init__(self, off_delay_s: float, wired_rows: tuple[int, ...]) -> None:
-        """off_delay_s: of the contactor supply; wired_rows: rows with contacts in the chain."""
+        """off_delay_s: delay of the contactor supply; wired_rows: rows with contacts in the
+        chain.
+        """
         self.coils = dict.fromkeys(COILS, False)
         self.estop_closed = [True, True]
         self.fire_closed = self.suppression_closed = self.lfl_closed = True
@@ -49,7 +52,7 @@ class SafetyRelays:
             self.lfl_closed = True
 
     def chain_closed(self) -> bool:
-        """True while the chain feeds the relays; a bridge bypasses every contact."""
+        """True while the chain feeds the relays. The bridge bypasses every contact of the chain."""
         contacts = {
             1: all(self.estop_closed),
             2: self.fire_closed,
@@ -60,7 +63,7 @@ class SafetyRelays:
         return self.bridged or all([contacts.get(row, True) for row in self._wired_rows])
 
     def step(self, dt_s: float) -> None:
-        """Move the relays by dt_s."""
+        """Advance the relays by dt_s."""
         chain = self.channel_b_closed and self.chain_closed()
         self.pcs_enable = chain and self.coils["pcs_enable"]
         if chain and self.coils["contactor_supply"]:

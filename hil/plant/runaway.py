@@ -1,32 +1,36 @@
 """The hot cells of one module: a chain of nodes in thermal runaway (facts section 5, trigger form).
-`C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`. At its trigger temperature a cell begins to
-release its energy, `Q = (E - released) / tau`. A vented cell loses vapour and a little gas; the
-rest of the gas and the smoke come with the release.
+
+Each cell follows `C dT/dt = sum((Tj - Ti) / Rij) - (Ti - Ta) / Ra + Q`. At its trigger temperature
+it begins to release its energy: `Q = (E - released) / tau`. A vented cell loses vapour and a little
+gas. The rest of the gas, and the smoke, come with the release.
 """
 
 import math
 
 from hil.plant import chemistry as kinds
 
-VAPOUR_BURST_M3 = 0.5e-3  # when the vent opens: about 2 g of solvent, order of magnitude
+VAPOUR_BURST_M3 = 0.5e-3  # emitted when the vent opens: about 2 g of solvent, order of magnitude
 VAPOUR_BURST_S = 30.0
-VAPOUR_M3_PER_S = 5e-6  # boils off until runaway
-SEEP_PER_S = 2e-5  # share of a cell's gas between vent and runaway: H2 comes before runaway (C42)
+VAPOUR_M3_PER_S = 5e-6  # solvent that boils off until runaway
+SEEP_PER_S = 2e-5  # share of a cell's gas per s between vent and runaway: H2 comes first (C42)
 SMOKE_G_PER_AH = 0.2  # particles: 1 % of a cell of 20 g/Ah, order of magnitude
-# emissivity 0.5, top of a 280 Ah cell (72 mm x 175 mm, E10)
+# emissivity 0.5 of the top of a 280 Ah cell (72 mm x 175 mm, E10)
 RADIATION_W_PER_K4 = 5.67e-8 * 0.5 * 0.0126
 KELVIN = 273.15
 NOT_YET = -1.0
-STEP_S_MAX = 10.0  # dt = 10 s moves a trigger by less than half a minute (facts, below Table E)
+STEP_S_MAX = 10.0  # a step of 10 s moves a trigger by less than 30 s (facts, below Table E)
 
 
-# of a neighbouring module: temperatures opposite the cells, K/W from cell to cell, radiates
+# For each neighbouring module: its temperatures opposite the cells, K/W between two opposite cells,
+# and whether it radiates
 Faces = list[tuple[list[float], float, bool]]
 
 
 class Chain:
-    """Temperatures of cells 0 .. n-1 in a row. The caller takes and zeroes gas_m3, vapour_m3,
-    smoke_g, air_J (to the air) and failed (cells in runaway). released_J, heater_J: totals.
+    """Temperatures of the cells 0 .. n-1 of one row. released_J, heater_J: totals.
+
+    The caller takes and clears gas_m3, vapour_m3, smoke_g, air_J (heat to the air) and failed
+    (cells in runaway).
     """
 
     def __init__(
@@ -37,7 +41,7 @@ class Chain:
         capacity_Ah: float,
         barrier_mm: float = 0.0,
     ) -> None:
-        """kind: chemistry.Chemistry; heat_capacity_J_per_K, capacity_Ah: of one cell."""
+        """heat_capacity_J_per_K, capacity_Ah: of one cell."""
         scale = heat_capacity_J_per_K / kinds.REFERENCE_J_PER_K
         self.degC = [0.0] * count
         self.released_J = self.heater_J = self.air_J = 0.0
@@ -50,12 +54,12 @@ class Chain:
         self._smoke = SMOKE_G_PER_AH * capacity_Ah
         self._beside = kinds.cell_resistance_K_per_W(kind, heat_capacity_J_per_K, barrier_mm)
         self._air = kind.air_K_per_W / scale
-        self._left = [NOT_YET] * count  # J still to be released
+        self._left = [NOT_YET] * count  # J that the cell has still to release
         self._vented_s = [NOT_YET] * count
         self._heater: tuple[int, float] | None = None  # (cell, K/s)
 
     def heat(self, cell: int, rate_K_per_s: float | None) -> None:
-        """Heat the cell at this rate until it runs away; None removes the heater."""
+        """Heat the cell at this rate until it is in runaway. None removes the heater."""
         self._heater = None if rate_K_per_s is None else (cell, rate_K_per_s)
 
     def place(self, cell: int, degC: float) -> None:
@@ -64,8 +68,8 @@ class Chain:
         self._open(cell, degC, 0.0)
 
     def step(self, dt_s: float, heat_W: float, faces: Faces, air_degC: float) -> None:
-        """Advance by dt_s. heat_W: of the current, in the whole module. Radiation needs a chain on
-        both sides.
+        """Advance by dt_s. heat_W: heat of the current in the whole module. Modules exchange
+        radiation only if both have a chain.
         """
         pieces = math.ceil(dt_s / STEP_S_MAX)
         for _ in range(pieces):
@@ -96,7 +100,7 @@ class Chain:
             self._open(i, own, dt_s)
 
     def _burnt_J(self, i: int, dt_s: float) -> float:
-        """Heat that cell i releases in dt_s, J; emits its gas and smoke."""
+        """Heat that cell i releases in dt_s, J. Also adds its gas and smoke to the totals."""
         left = self._left[i]
         if left <= 0.0:
             return 0.0
@@ -110,7 +114,7 @@ class Chain:
         return burnt
 
     def _open(self, i: int, own_degC: float, dt_s: float) -> None:
-        """Vent or trigger cell i if it is hot enough; emit vapour between the two."""
+        """Vent or trigger cell i if it is hot enough. Between both, it emits vapour."""
         if self._vented_s[i] == NOT_YET and own_degC >= self._kind.vent_degC:
             self._vented_s[i] = 0.0
         elif self._vented_s[i] != NOT_YET and self._left[i] == NOT_YET:
@@ -127,5 +131,5 @@ class Chain:
 
 
 def radiation_W(own_degC: float, other_degC: float) -> float:
-    """Heat by radiation to a cell from the opposite cell in the next module."""
+    """Radiation that a cell receives from the opposite cell of the next module, W."""
     return RADIATION_W_PER_K4 * ((other_degC + KELVIN) ** 4 - (own_degC + KELVIN) ** 4)

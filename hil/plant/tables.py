@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 
 class Table:
-    """Values over [low, high] in equal steps; outside, the end value holds."""
+    """Values over [low, high] in equal steps. Outside, the table returns its end value."""
 
     def __init__(self, anchors: Sequence[tuple[float, float]], step: float) -> None:
-        """anchors: (x, y) with rising x, a multiple of step apart; step: grid spacing."""
+        """anchors: (x, y) with rising x, multiples of step apart; step: spacing of the grid."""
         self.low = anchors[0][0]
         self.per_unit = 1.0 / step
         self.last = round((anchors[-1][0] - self.low) * self.per_unit)

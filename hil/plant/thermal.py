@@ -1,6 +1,8 @@
-"""One thermal node per module, cooled to the cabinet air and coupled to its neighbours. Sources:
-facts' Table E; E10 for the heat capacity. A module gets a node per cell (runaway.Chain) when one of
-its cells is heated, its hottest spot reaches the trigger, or a neighbouring module burns.
+"""One thermal node per module, cooled by the cabinet air and coupled to its neighbours.
+
+Sources: Table E of the facts; E10 for the heat capacity. A module gets one node per cell
+(runaway.Chain) when one of its cells is heated, its hottest spot reaches the trigger temperature,
+or a neighbouring module burns.
 """
 
 import math
@@ -11,23 +13,23 @@ from hil.plant.config import CabinetConfig
 HEAT_CAPACITY_J_PER_K_CELL = 5600.0
 COOLING_K_PER_W = 0.08  # module of 16 cells to air: 135 W at 140 A settle 11 K above the air
 NEIGHBOUR_K_PER_W = 1.06
-WAKE_DEGC = 200.0  # radiation of a neighbouring cell counts from here on
+WAKE_DEGC = 200.0  # from here on, the radiation of a neighbouring cell counts
 SENSOR_DEGC_MAX = 250.0  # an NTC bead saturates here
 HOT_SPOT_TAU_S = 30.0
 
 
 class ModuleThermal:
-    """One module: `reading_degC` of its sensor, `body_degC`, the mean of its cells; `chain`: a node
-    per cell or None; `air_J`: heat to the air, zeroed by the caller; `sensor_cells`: empty: the
-    hottest cell.
+    """One module. `reading_degC`: of its sensor; `body_degC`: mean of its cells; `chain`: one node
+    per cell, or None; `air_J`: heat to the air, which the caller clears; `sensor_cells`: cells with
+    a sensor, or empty for the hottest cell.
     """
 
     def __init__(self, config: CabinetConfig, start_degC: float, cooling_factor: float) -> None:
-        """cooling_factor: of this module's cooling resistance."""
+        """cooling_factor: multiplies the cooling resistance of this module."""
         self.body_degC = self.reading_degC = start_degC
         self.chain: runaway.Chain | None = None
         self._spot: float | None = None
-        self.flow = 1.0  # of the air; the cooling of a module is proportional to it
+        self.flow = 1.0  # relative air flow; the module's cooling is proportional to it
         self.air_J = self._rate = self._excess = 0.0
         self._cells = cells = config.cells_per_module
         self._capacity = cells * config.cell_size * HEAT_CAPACITY_J_PER_K_CELL
@@ -36,8 +38,8 @@ class ModuleThermal:
         self.sensor_cells = config.sensor_cells
 
     def heat(self, degC: float | None, rate_K_per_s: float) -> None:
-        """Put a hot or cold spot at the sensor: at once, or at rate_K_per_s > 0. None: it fades (30
-        s).
+        """Put a hot or cold spot at the sensor: at once, or at rate_K_per_s > 0. None lets the spot
+        fade with 30 s.
         """
         self._spot = degC
         self._rate = rate_K_per_s
@@ -46,7 +48,7 @@ class ModuleThermal:
             self.reading_degC = min(degC, SENSOR_DEGC_MAX)
 
     def cells_apart(self) -> runaway.Chain:
-        """The module's chain, made at the first call."""
+        """The module's chain of cells, created at the first call."""
         if self.chain is None:
             J_per_K = HEAT_CAPACITY_J_PER_K_CELL * self._config.cell_size
             of_cell = J_per_K, self._kind, self._config.capacity_Ah
@@ -57,8 +59,8 @@ class ModuleThermal:
     def step(
         self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
     ) -> float:
-        """Advance by dt_s; beside: the modules above and below. Returns the reading, degC."""
-        is_woken = False  # by the radiation of a neighbouring module
+        """Advance by dt_s. beside: the modules above and below. Returns the reading, degC."""
+        is_woken = False  # by radiation of a neighbouring module
         if self.chain is None:
             body = self.body_degC
             cooling = (body - air_degC) * self.flow / self._cooling
@@ -87,7 +89,7 @@ class ModuleThermal:
     def _step_cells(
         self, dt_s: float, heat_W: float, beside: "list[ModuleThermal]", air_degC: float
     ) -> float:
-        """Advance the chain; returns the temperature of the hottest measured cell."""
+        """Advance the chain. Returns the temperature of the hottest cell with a sensor, degC."""
         chain = self.cells_apart()
         through = NEIGHBOUR_K_PER_W * self._cells
         faces = [

@@ -1,4 +1,4 @@
-"""The auxiliary supply: mains, and a battery for the time without mains."""
+"""The auxiliary supply: the mains, and a battery for the time without mains."""
 
 from hil.plant.config import CabinetConfig
 
@@ -7,21 +7,21 @@ RESERVE_MIN_MAX = 10_000.0
 
 
 class Ups:
-    """`mains`: present; `invalid`: fault of the UPS's data; `charge_W`: taken from the mains."""
+    """`mains`: present or not; `invalid`: fault of the UPS's data; `charge_W`: taken from mains."""
 
     def __init__(self, config: CabinetConfig) -> None:
-        """config: config.CabinetConfig."""
+        """config: gives the energy of the battery and the usual load."""
         self.mains = True
         self.invalid = False
         self.charge_W = 0.0
         self._full_Wh = self._left_Wh = config.ups_Wh
         self._load_W = max(1.0, config.aux_W)
 
-    # how long the battery would carry the present load
+    # time for which the battery would carry the present load
     reserve_min = property(lambda self: min(RESERVE_MIN_MAX, 60.0 * self._left_Wh / self._load_W))
 
     def set_reserve(self, reserve_min: float) -> None:
-        """Fault: an aged battery holds only reserve_min at the present load."""
+        """Fault: the battery has aged and carries the present load only for reserve_min."""
         self._full_Wh = self._left_Wh = reserve_min * self._load_W / 60.0
 
     def step(self, dt_s: float, load_W: float) -> None:

@@ -1,5 +1,6 @@
-"""A run of the rig judged by grid operators' rules: `rig --audit`. The audit is in the package
-office; a bench without it says so.
+"""Judges a run of the rig by grid operators' rules: `rig --audit`.
+
+The audit is in the package firebreak-office, which may be missing on a bench.
 """
 
 import importlib.util
@@ -16,9 +17,7 @@ MISSING = "--audit: install the package firebreak-office"
 
 
 class RunSource:
-    """Load and grid of the plant from a time on, with what ride-through is judged by, each tick a
-    value.
-    """
+    """Load, grid, voltage, frequency and commands of the plant in each tick, from a time on."""
 
     path, meter_s, begin_utc_s = "this run", 1e-3, None  # no row repeats a measured value
 
@@ -26,7 +25,7 @@ class RunSource:
         self._rows = rows[rows["t_us"] >= from_s * 1e6]
 
     def pieces(self) -> Iterator["Piece"]:
-        """See Source. Two rows of one time count once."""
+        """See Source. Two rows with the same time count once."""
         from controller.audit.samples import COMMANDED, FREQUENCY, GRID, LOAD, VOLTAGE, Piece
 
         for first in range(0, len(self._rows), ROWS):
@@ -37,7 +36,7 @@ class RunSource:
 
 
 def is_installed() -> bool:
-    """Whether the audit is there."""
+    """True if the audit is installed."""
     return importlib.util.find_spec("controller.audit") is not None
 
 

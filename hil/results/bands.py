@@ -1,5 +1,7 @@
-"""RMS power of load, grid and battery of a run, in the bands of `firebreak status`: the plant's
-true powers, as means over windows of a minute that overlap by half.
+"""RMS power of load, grid and battery of a run, in the bands of `firebreak status`.
+
+The powers are the true ones of the plant. Results are means over windows of a minute that overlap
+by half.
 """
 
 import numpy as np
@@ -11,8 +13,8 @@ WINDOW_STEPS = round(bands.WINDOW_MS / 1000 / STEP_S)
 
 
 def of_run(rows: np.ndarray, sample_ms: int) -> dict:
-    """Same dict as controller.state.bands.Samples.facts. sample_ms: period of new values of the
-    load meter.
+    """Bands in the form of controller.state.bands.Samples.facts. sample_ms: time between two values
+    of the load meter.
     """
     t_s = rows["t_us"] / 1e6
     even_s = np.arange(t_s[0], t_s[-1], STEP_S) if len(rows) else np.empty(0)

@@ -12,7 +12,7 @@ from hil.results import files, ratio
 from hil.results.recorder import Run
 from hil.results.swing import swing_W, window_means, worst_moment
 
-BEYOND_W = 500  # tolerance: dead band and quantum of the set-point, error of the meter
+BEYOND_W = 500  # tolerance for dead band and quantum of the set-point, and for the meter's error
 
 
 def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, float | None]:
@@ -38,8 +38,8 @@ def swing_2s_pct(rows: np.ndarray, peak_W: float | None = None) -> dict[str, flo
 
 def delay_ms(rows: np.ndarray) -> float | None:
     """Delay of the battery behind the load: the lag with the best correlation of their bends
-    (changes of changes). The grid keeps the slow part of the load, so levels would give a too short
-    delay. None: one hardly moves, or the correlation is below 0.3.
+    (second differences). The grid keeps the slow part of the load, so levels would give a delay
+    that is too short. None: load or battery hardly moves, or the correlation is below 0.3.
     """
     if len(rows) < 200:
         return None
@@ -78,7 +78,7 @@ def _peak_offset(scores: np.ndarray, best: int) -> float:
 
 
 def energy_kWh(rows: np.ndarray) -> dict[str, float]:
-    """{load, grid, discharged, charged}: energies in kWh; each sample holds until the next."""
+    """{load, grid, discharged, charged}: energies in kWh. Each sample holds until the next."""
     hours = np.diff(rows["t_us"], append=rows["t_us"][-1:]) / 3.6e9
     battery_kW = rows["battery_W"] / 1000.0
     powers_kW = {
@@ -91,8 +91,9 @@ def energy_kWh(rows: np.ndarray) -> dict[str, float]:
 
 
 def metrics(rows: np.ndarray, from_us: float | None = None, to_us: float | None = None) -> dict:
-    """Figures: swings, worst moment, charge, delay, energies, extremes. from_us: their start, for
-    example when the limits were open; to_us: end of the delay, for example the first trip.
+    """Figures: swings, worst moment, charge, delay, energies, extremes. from_us: figures begin
+    here, such as when the limits were open. to_us: the delay is measured until here, such as the
+    first trip.
     """
     measured = rows if from_us is None else rows[rows["t_us"] >= from_us]
     tracked = measured if to_us is None else measured[measured["t_us"] < to_us]
@@ -127,7 +128,7 @@ def _highest(values: np.ndarray) -> float | None:
 
 
 def limited_s(rows: np.ndarray) -> dict[str, float]:
-    """{reason code: s} of the limits that held the battery back."""
+    """{reason code: s} for the limits that held the battery back."""
     steps_s, codes = _steps_s(rows), [int(code) for code in np.unique(rows["limit_reason"]) if code]
     return {
         reasons.label(code): round(float(steps_s[rows["limit_reason"] == code].sum()), 2)
@@ -136,7 +137,7 @@ def limited_s(rows: np.ndarray) -> dict[str, float]:
 
 
 def overload(rows: np.ndarray, carried_W: float) -> dict[str, float]:
-    """{s, W_max} of the load above carried_W."""
+    """{s, W_max}: time and highest excess of the load above carried_W."""
     excess_W = rows["load_W"] - carried_W
     return {
         "s": round(float(_steps_s(rows)[excess_W > 0].sum()), 2),
@@ -149,8 +150,8 @@ def _steps_s(rows: np.ndarray) -> np.ndarray:
 
 
 def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
-    """{window_ms, import: {limit_W, s, W_max}, export: ...}: excess of the mean over window_ms of
-    the grid; a shorter window would show each unannounced step.
+    """{window_ms, import: {limit_W, s, W_max}, export: ...}: excess of the grid's mean over
+    window_ms above the connection. A shorter window would show each unannounced step.
     """
     found: dict = {"window_ms": window_ms}
     steps_s = _steps_s(rows)
@@ -171,7 +172,7 @@ def beyond(rows: np.ndarray, connection_W: dict, window_ms: int) -> dict:
 
 
 def document(run: Run, extra: dict, from_us: float | None = None) -> dict:
-    """The JSON document of a run; later versions only add keys. extra: further keys, and the totals
+    """The JSON document of a run. Later versions only add keys. extra: further keys, and the totals
     of `hints`.
     """
     hints = dict.fromkeys(TOTALS, 0) | extra.pop("hints", {})

@@ -1,4 +1,4 @@
-"""Output files: a full disk is reported with the name of the file."""
+"""Writing of output files: a full disk is reported with the name of the file."""
 
 import contextlib
 import errno
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 class DiskFullError(OSError):
-    """The disk is full; one line with the name of the file."""
+    """The disk is full. The text is one line with the name of the file."""
 
 
 @contextlib.contextmanager

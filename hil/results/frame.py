@@ -22,7 +22,7 @@ from hil.results import template
 
 WIDTH, HEIGHT = 80, 24
 LABEL = 21  # columns left of a chart
-SPAN_W_MIN = 50_000  # of a chart: noise in a quiet minute is drawn flat
+SPAN_W_MIN = 50_000  # smallest span of a chart, so that noise in a quiet minute is drawn flat
 LEVELS = (".:-=+*#", "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588")
 
 
@@ -114,7 +114,7 @@ def _charts(view: dict, width: int, height: int, blocks: bool) -> list[str]:
 
 def way(power_W: float | None, above: str, below: str) -> str:
     """The word for the direction of a power; "": unknown or nearly zero."""
-    if power_W is None or abs(power_W) < 500:  # below is noise
+    if power_W is None or abs(power_W) < 500:  # a smaller power is noise
         return ""
     return above if power_W > 0 else below
 

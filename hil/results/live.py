@@ -1,4 +1,4 @@
-"""History for the live screen: a column per second, the swing, the worst moment."""
+"""History for the live screen: a column for each second, the swing, and the worst moment."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -66,7 +66,7 @@ class Live:
             return
         for name, values in self._columns.items():
             powers_W, before_W = new[f"{name}_W"], values[-1] if values else 0.0
-            # the value farthest from the previous column, so that no spike is hidden
+            # Show the value that differs most from the previous column, so that no spike is hidden.
             values.append(float(powers_W[np.abs(powers_W - before_W).argmax()]))
         if self._open_us is None:
             self._open_us = run_result.limits_open_us(self._timeline(), self._config)

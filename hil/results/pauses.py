@@ -1,52 +1,52 @@
 """Pauses of this machine during a run in real time.
 
-If the machine runs plant process or controller too late, devices fall silent or permits lapse
-although neither has a fault. One long pause does that, and so do several short ones: a device is
-silent for the sum of what delays its answers. So all gaps within the shortest silence budget
-count together. A run with a pause does not count. Beside a trip of silence less is enough: the
-poll and a time-out take the rest of its budget.
+If the machine runs the plant process or the controller too late, devices fall silent or permits
+expire although nothing has a fault. One long pause does that, and several short ones too, because
+the delays of a device's answers add up. So all gaps within the shortest silence budget count
+together. A run with a pause does not count. A shorter pause is enough to explain a trip of silence,
+because the poll and a time-out take the rest of the budget.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-# Every silence budget and the expiry of the outputs is 500 ms; a poll and a time-out come on top.
+# Every silence budget, and the expiry of the outputs, is 500 ms. A poll and a time-out add to it.
 WINDOW_US = 500_000
 PAUSE_US, BESIDE_TRIP_US = 300_000, 200_000
-SHORT_US = 50_000  # what a busy machine does often, and no budget feels
-AFTER_S = 10.0  # until the ladders of silence have acted and the devices are polled as before
+SHORT_US = 50_000  # a busy machine has such gaps often, and they break no budget
+AFTER_S = 10.0  # by then all stages of silence have acted, and the devices are polled as before
 PLANT, CONTROLLER = "simulated cabinet", "controller"
-# What a pause can bring about: silent devices, late steps, a converter that its watchdog stopped.
+# A pause can cause these: silent devices, late steps, a converter that its watchdog stopped.
 SILENCE_ROWS = frozenset((40, 41, 49, 50, 51, 52))
 LATE_STAGES = frozenset(("44b", "44g", "59e"))
 
 
 class Gap(NamedTuple):
-    """`who` did not run between these times of the run, us."""
+    """A time of the run, us, in which `who` did not run."""
 
     end_us: int
     begin_us: int
     who: str
 
     def within_us(self, begin_us: int) -> int:
-        """Its part after begin_us."""
+        """Length of the part after begin_us."""
         return max(0, self.end_us - max(begin_us, self.begin_us))
 
 
 class Pauses:
-    """`found`: [{who, t_s, s}] in order of time. t_s: the begin."""
+    """Collects gaps. found: pauses [{who, t_s, s}] in order of time; t_s: begin."""
 
     def __init__(self) -> None:
         self._gaps: list[Gap] = []
         self._last_us = 0
 
     def turn(self, now_us: int) -> None:
-        """The plant process serves its wires now."""
+        """Note that the plant process serves its wires now."""
         self.see(PLANT, now_us, now_us - self._last_us)
         self._last_us = now_us
 
     def see(self, who: str, end_us: int, for_us: int, usual_us: int = 0) -> None:
-        """`who` did not run for this long until end_us; usual_us: of it between two turns."""
+        """Note that `who` did not run for for_us until end_us. usual_us: usual part of it."""
         if for_us - usual_us > SHORT_US:
             self._gaps.append(Gap(end_us, end_us - for_us, who))
 
@@ -56,7 +56,7 @@ class Pauses:
         return self.over(PAUSE_US)
 
     def over(self, sum_us: int) -> list[dict[str, Any]]:
-        """The pauses whose gaps within WINDOW_US last longer than this together."""
+        """The pauses: gaps within WINDOW_US that last longer than sum_us together."""
         every: list[list[Gap]] = []
         gaps, first = sorted(self._gaps), 0
         for number, gap in enumerate(gaps):
@@ -74,7 +74,7 @@ class Pauses:
 
 
 def _told(gaps: Sequence[Gap]) -> dict[str, Any]:
-    """The gaps of one pause; those of two processes at the same time count once."""
+    """A pause from its gaps. Gaps of two processes at the same time count once."""
     sum_us = reached_us = 0
     for gap in sorted(gaps, key=lambda each: each.begin_us):
         sum_us += gap.within_us(reached_us)
@@ -87,8 +87,8 @@ def _told(gaps: Sequence[Gap]) -> dict[str, Any]:
 def is_excused(
     trip: Mapping[str, Any], pauses: Sequence[Mapping[str, Any]], fault_s: float | None
 ) -> bool:
-    """True if a pause of this machine explains a trip. fault_s: when the first fault was made, None
-    without one: from then on each trip counts, whatever the machine does.
+    """True if a pause of this machine explains a trip. fault_s: time of the first injected fault,
+    None without one. Each trip after it counts, even with a pause.
     """
     is_timing = trip["row"] in SILENCE_ROWS or trip["stage"] in LATE_STAGES
     if not is_timing or (fault_s is not None and fault_s <= trip["t_s"]):
@@ -100,7 +100,7 @@ def is_excused(
 def judged(
     trips: Sequence[Mapping[str, Any]], seen: Pauses, fault_s: float | None
 ) -> dict[str, list[dict[str, Any]]]:
-    """{trips, pauses} of a run. is_after_pause: of a trip that a pause of this machine explains."""
+    """{trips, pauses} of a run. is_after_pause: true for a trip that a pause explains."""
     beside = seen.over(BESIDE_TRIP_US)
     told = [{**trip, "is_after_pause": is_excused(trip, beside, fault_s)} for trip in trips]
     is_any = any(trip["is_after_pause"] for trip in told)

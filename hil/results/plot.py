@@ -1,7 +1,8 @@
-"""The picture of a run: PNG, SVG, or one HTML file with the picture inline. Load and grid share a
-panel, the battery has nearly the same scale below. Charge and temperature are drawn only if they
-moved, the state only if there were actions (grey) or trips (red). No pyplot: it needs global state
-and perhaps a display.
+"""The picture of a run: PNG, SVG, or one HTML file with the picture inline.
+
+Load and grid share a panel. The battery's panel below has nearly the same scale. Charge and
+temperature are drawn only if they moved. The state is drawn only if there were actions (grey) or
+trips (red). pyplot is not used, because it needs global state and perhaps a display.
 """
 
 import io
@@ -43,7 +44,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "firebreak",
 }
 NEAR = 0.8  # a limit of the connection is drawn if load or grid exceed this share of the limit
-# column of the rows, divisor, colour, label, smallest span: below it, the panel is left out
+# (column of the rows, divisor, colour, label, smallest span). A smaller span has no panel.
 SMALL = (
     ("soc_permille", 10.0, SOC, "charge, %", 1.0),
     ("temperature_degC_max", 1.0, HEAT, "hottest\nmodule, degC", 4.0),
@@ -62,7 +63,7 @@ def draw(
     actions: Iterable[tuple[float, str]] = (),
     has_head: bool = True,
 ) -> Figure:
-    """The picture. states: names of the `state` codes; actions: (t_s, text); has_head: with the
+    """The picture. states: names of the `state` codes. actions: (t_s, text). has_head: draw the
     headline.
     """
     small = [each for each in SMALL if np.ptp(rows[each[0]]) / each[1] > each[4]]
@@ -229,7 +230,7 @@ def _head(figure: Figure, title: str, doc: dict) -> None:
 
 
 def svg_of(figure: Figure) -> str:
-    """The figure as SVG, the same bytes at any time."""
+    """The figure as SVG. The same figure always gives the same bytes."""
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()

@@ -26,7 +26,7 @@ SAMPLE = np.dtype(
         ("temperature_degC_max", "<f8"),
         ("limit_reason", "<i4"),
         ("state", "<i4"),
-        # at the connection, also in an island; bits of what the controller commanded
+        # Voltage and frequency at the connection, also in an island; bits of the commands.
         ("voltage_pu", "<f4"),
         ("frequency_Hz", "<f4"),
         ("commanded", "<i4"),
@@ -35,7 +35,7 @@ SAMPLE = np.dtype(
 
 
 class VirtualRun(Protocol):
-    """The part of hil.engine.simulate.VirtualRig that is recorded."""
+    """The parts of hil.engine.simulate.VirtualRig that a recorded run needs."""
 
     recorder: "Recorder"
     observer: Observer
@@ -75,7 +75,7 @@ def flows(plant: CabinetPlant) -> tuple[float, float, float, float]:
 
 
 def commanded(plant: CabinetPlant, state: int) -> int:
-    """Bits, as in the recorder's ring of ticks. state: of the controller."""
+    """Bits of the commands, as in the recorder's ring of ticks. state: that of the controller."""
     site = plant.site
     is_island = site.is_off_grid or any([unit.forms for unit in plant.pcs])
     is_shed = any([part.asked.get("stages") for part in site.parts])

@@ -13,7 +13,7 @@ from hil.scenarios import expectations, faults
 from hil.scenarios.scenario import Scenario
 from safety import parameters, signals as s
 
-SETTLED_MS = 250  # the battery answers an unannounced step one path delay and this time later
+SETTLED_MS = 250  # the answer to an unannounced step takes the path delay and this time
 
 
 class Outcome:
@@ -27,7 +27,7 @@ class Outcome:
         from_us: float | None = None,
         interrupted: bool = False,
     ) -> None:
-        """extra: further keys of the document. The expectations of an interrupted run are not
+        """extra: further keys of the document. Expectations of an interrupted run are not
         judged.
         """
         self.scenario, self.rows = scenario, run.rows
@@ -60,7 +60,7 @@ class Outcome:
         if json_path:
             figures.write_json(json_path, self.doc)
         if len(self.rows) < 2:
-            plot_path = None  # interrupted; there is nothing to draw
+            plot_path = None  # the run was interrupted, so there is nothing to draw
         if plot_path:
             # Imported late: matplotlib takes 0.4 s to load, more than everything else together.
             from hil.results import plot
@@ -83,7 +83,7 @@ def measured(
         open_us = int(run.rows["t_us"][-1]) + 1 if len(run.rows) else 0
     from_us = max(open_us, from_us or 0)
     rows = run.rows[run.rows["t_us"] >= from_us]
-    # The connection carries the load also where the battery was never in use.
+    # The connection carries the load even if the battery was never in use.
     judged = rows if len(rows) else run.rows
     limits_W = selection.connection_W(config, has_hints=scenario is not None)
     extra = {

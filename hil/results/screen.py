@@ -66,8 +66,8 @@ class Progress:
 def shown_on(
     headless: bool, progress: bool, clock_s: Callable[[], float], is_long: bool = False
 ) -> Iterator[Callable[[dict], None] | None]:
-    """Context that gives show(view), or None for a headless run without progress. A run that
-    is_long says each LONG_EVERY_S where it stands.
+    """Context that gives show(view), or None for a headless run without progress. is_long: print
+    the progress each LONG_EVERY_S in any case.
     """
     if headless and is_long and not progress:
         yield Progress(clock_s, LONG_EVERY_S, LONG_EVERY_S).show

@@ -22,7 +22,7 @@ from hil.results.page import NOTE, around, pct
 from hil.results.plot import BATTERY, GRID, LOAD
 from hil.site.parts import FEEDING, PARTS
 
-# flow of site.account: label, colour
+# {flow of site.account: (label, colour)}
 CAME_IN = {
     "imported": ("Grid, import", GRID),
     **{kind: site_plot.POWERS[kind][:2] for kind in FEEDING},
@@ -55,7 +55,7 @@ MEMBERS: dict[str, Column] = {
 
 
 def page(doc: Mapping[str, Any], columns: Mapping[str, np.ndarray], window_s: float) -> str:
-    """One self-contained HTML page. doc: of pod_command; columns: of site_record, not empty."""
+    """One self-contained HTML page. doc: by pod_command; columns: by site_record, not empty."""
     site, members = doc["site"], doc["members"]
     violated = [f"{each['name']}: {text}" for each in members for text in each["violations"]]
     mirrored = [words.MIRRORED] if any(each["mirrored"] for each in members) else []
@@ -98,7 +98,7 @@ def _swing(of: Mapping[str, float | None], load: str, grid: str) -> str:
 
 
 def headline(energy_kWh: Mapping[str, float]) -> str:
-    """Whence the energy of the load came, in one sentence."""
+    """The sources of the load's energy in one sentence."""
     net = {
         "grid": energy_kWh["imported"] - energy_kWh["exported"],
         **{_inside(PARTS[kind].text): energy_kWh[kind] for kind in FEEDING},
@@ -120,7 +120,7 @@ def flows(
     came_in: Mapping[str, tuple[str, str]] = CAME_IN,
     went_out: Mapping[str, tuple[str, str]] = WENT_OUT,
 ) -> str:
-    """Energies that came in, from the left to a bus, and out of it to the right, as SVG."""
+    """Energies as SVG bands: from the left into a bus, and from the bus to the right."""
     sides = [
         [(*names[name], energy_kWh[name]) for name in names if energy_kWh[name] > 0]
         for names in (came_in, went_out)
@@ -136,7 +136,7 @@ def flows(
 def _side(
     side: Iterable[tuple[str, str, float]], total_kWh: float, is_left: bool
 ) -> tuple[list[str], float]:
-    """(bands of one side, their height). Each has its label in a slot of its own."""
+    """(bands of one side, their height). Each band has a separate slot for its label."""
     found: list[str] = []
     slot = bus = float(GAP_PX)
     edge = EDGE_PX if is_left else WIDTH_PX - EDGE_PX

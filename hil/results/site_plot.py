@@ -1,4 +1,4 @@
-"""The picture of a site: one panel each for powers, battery and charge of each cabinet. SVG."""
+"""The picture of a site, SVG: panels for its powers, and for battery and charge of each cabinet."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -19,7 +19,7 @@ POWERS = {
     "grid": ("Grid", GRID, 1.8),
     **{kind: (PARTS[kind].text, colour, 1.4) for kind, colour in zip(FEEDING, cycle(FED))},
 }
-# Okabe and Ito's palette, then again with dashes
+# Okabe and Ito's palette. More cabinets get the same colours with dashed lines.
 CABINETS = "#d55e00", "#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#0072b2"
 HEIGHTS = 3.4, 1.9, 1.4
 WIDTH_INCH, HEIGHT_INCH = 12.5, 7.6
@@ -28,8 +28,8 @@ LEGEND = {"loc": "lower left", "bbox_to_anchor": (-0.006, 0.98), "frameon": Fals
 
 
 def svg(columns: Mapping[str, np.ndarray], parts: Mapping[str, object], measured_s: float) -> str:
-    """The picture. parts: kinds that the site has; measured_s: from when on the figures of the
-    swing count.
+    """The picture. parts: kinds that the site has. measured_s: begin of the figures of the
+    swing.
     """
     with matplotlib.rc_context(STYLE):
         return svg_of(draw(columns, parts, measured_s))

@@ -1,5 +1,6 @@
-"""A site over a run: means of its powers and charges, in memory that does not grow: when ROWS_MAX
-windows are full, two neighbours become one of twice the length.
+"""Means of the powers and charges of a site over a run, in memory that does not grow.
+
+When ROWS_MAX windows are full, each two neighbours become one window of twice the length.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ POWERS = ("load", "grid", *FEEDING)
 
 
 def powers_W(site: Site) -> dict[str, float]:
-    """Present power of POWERS and of all batteries together; only of the parts that it has."""
+    """Present powers of POWERS that the site has, and of all batteries together."""
     found = {"load": site.load_power_W, "grid": site.grid_power_W}
     for part in site.parts:
         if part.kind in POWERS:

@@ -1,7 +1,8 @@
-"""The swing of load and grid, and the worst moment of the grid: a run in two sentences. The swing
-is the range of one-second means within any five minutes. The worst moment is the quickest of the
-changes of the grid within 2 s that reach four fifths of the largest: two small events that add up
-by chance must not count for more than one step.
+"""The swing of load and grid, and the worst moment of the grid: a run in two sentences.
+
+The swing is the range of one-second means within any five minutes. For the worst moment, all
+changes of the grid within 2 s count that reach four fifths of the largest. The quickest of them is
+the worst moment. So two small events that add up by chance do not count more than one step.
 """
 
 from typing import Any
@@ -14,16 +15,17 @@ from hil.results import ratio
 MEAN_US = 1_000_000
 WITHIN_S = 300
 MOMENT_US = 2_000_000
-NEAR_US = 500_000  # movements of load and battery this long before and after belong to it
-SEARCH_US = 10_000_000  # for the return of the grid
-AS_BAD, ALIKE = 0.8, 0.95  # share of the largest change; share of the largest as quick change
+NEAR_US = 500_000  # movements of load and battery this long before and after it belong to it
+SEARCH_US = 10_000_000  # the return of the grid is searched for this long
+# share of the largest change; share of the largest change that is equally quick
+AS_BAD, ALIKE = 0.8, 0.95
 QUIET_W = 1000
 FOLLOW = "load", "battery"
 
 
 def window_means(t_us: np.ndarray, power_W: np.ndarray, window_us: int = 2_000_000) -> np.ndarray:
-    """Time-weighted means over consecutive windows (2 s: the period of the measured traces); the
-    unfinished last one is left out. Each sample holds until the next.
+    """Time-weighted means over consecutive windows. Default: 2 s, the period of the measured
+    traces. The unfinished last window is left out. Each sample holds until the next.
     """
     if len(t_us) < 2:
         return np.empty(0)
@@ -36,8 +38,8 @@ def window_means(t_us: np.ndarray, power_W: np.ndarray, window_us: int = 2_000_0
 
 
 def swing_W(rows: np.ndarray) -> dict:
-    """{load, grid, within_s}: largest range of the one-second means within within_s, W; None: fewer
-    than two.
+    """{load, grid, within_s}: largest range of one-second means within within_s, W; None: fewer
+    than two means.
     """
     found: dict = {"load": None, "grid": None, "within_s": None}
     for name in ("load", "grid"):
@@ -56,8 +58,8 @@ def worst_moment(rows: np.ndarray) -> dict | None:
     - load_change_W, battery_change_W: the largest from 0.5 s before to 0.5 s after it;
     - delay_ms: from the middle of the load's change to the middle of the battery's; None: the
       battery did not follow;
-    - back_after_s: until three quarters of the way back to the mean of the 2 s before; None: longer
-      than 10 s;
+    - back_after_s: time until the grid is three quarters of the way back to its median of the 2 s
+      before; None: longer than 10 s;
     - limit_reason: code of the limit that held the battery back, or 0.
     """
     if len(rows) < 2:
@@ -98,7 +100,7 @@ def _delay_ms(near: np.ndarray) -> int | None:
 
 
 def _middle_us(t_us: np.ndarray, power_W: np.ndarray) -> int:
-    """Time when half of the largest change was done."""
+    """Time at which half of the largest change was done."""
     ends = sorted((int(power_W.argmin()), int(power_W.argmax())))
     part = power_W[ends[0] : ends[1] + 1]
     is_past = (part - (part[0] + part[-1]) / 2) * np.sign(part[-1] - part[0]) >= 0

@@ -17,5 +17,5 @@ TEMPLATES.globals["less"] = worded.less
 
 
 def rendered(name: str, /, **content: Any) -> str:
-    """A template of this name, filled."""
+    """The template of this name, filled with content."""
     return TEMPLATES.get_template(name).render(**content)

@@ -60,7 +60,7 @@ def _soc_pct(link: Bus) -> float:
 
 
 def rows(doc: dict) -> list[tuple[str, str]]:
-    """[(unit, its figures in words)], and all units together; empty for a single unit."""
+    """[(unit, its figures in words)], then all units together; [] for a single unit."""
     units = doc.get("units") or ()
     if len(units) < 2:
         return []

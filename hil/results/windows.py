@@ -1,6 +1,7 @@
-"""Means, extremes and energies of a long run per 1 s, 10 s and 15 min, streamed to files
-(`windows_LENGTHs.bin`, rows of WINDOW). A closed window goes into the next longer one, so memory
-does not grow.
+"""Means, extremes and energies of a long run for each 1 s, 10 s and 15 min, written to files.
+
+The files are `windows_LENGTHs.bin` with rows of WINDOW. A closed window is added to the next longer
+one, so memory does not grow.
 """
 
 import struct
@@ -47,7 +48,7 @@ class Window:
         self.energies_J[3 if battery_W > 0 else 2] += abs(battery_W) * dt_s
 
     def join(self, other: "Window") -> None:
-        """Add a window that is over."""
+        """Add a window that has ended."""
         self.time_s += other.time_s
         self.sums_J = [mine + its for mine, its in zip(self.sums_J, other.sums_J)]
         self.energies_J = [mine + its for mine, its in zip(self.energies_J, other.energies_J)]
@@ -67,7 +68,7 @@ class Windows:
     """Call `add` with each sample, in order of time; then `close`, then read `total`."""
 
     def __init__(self, folder: Path | None = None, begin_s: float = 0.0) -> None:
-        """folder: of the files, None for none; begin_s: samples before it are left out."""
+        """folder: for the files; None: no files. begin_s: samples before it are left out."""
         self.total, self.soc_permille, self.degC_max = Window(), 0.0, -273.0
         self.peak_import_W = 0.0  # highest mean of 15 min
         self.soc_permille_begin: float | None = None
@@ -80,7 +81,7 @@ class Windows:
         ]
 
     def add(self, t_s: float, powers_W: Sequence[float], soc_permille: float, degC: float) -> None:
-        """Powers (load, grid, battery) that held from the last sample to t_s."""
+        """Add powers (load, grid, battery) that held from the last sample to t_s."""
         if t_s <= self._begin_s:
             return
         if self.soc_permille_begin is None:

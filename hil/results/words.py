@@ -1,4 +1,4 @@
-"""The closing lines of a run: figures with their meaning, acting limits, the next command."""
+"""The closing lines of a run: figures with their meaning, active limits, the next command."""
 
 import textwrap
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hil.results import swing, template, units
 from hil.results.pauses import CONTROLLER
 from hil.scenarios.scenario import Scenario
 
-# of a device whose simulation has the register map of its profile
+# for a device whose simulation takes its register map from the profile
 MIRRORED = "mirrored: proves wiring, not decoding"
 TRIPS_SHOWN, PAUSES_SHOWN = 4, 3
 NO_FAULT = (
@@ -43,7 +43,7 @@ def closing_lines(doc: dict) -> list[str]:
 
 
 def planner_lines(plan: dict | None) -> list[str]:
-    """What the planner beside the rig has sent last; plan: None without a planner."""
+    """Lines about the last schedule of the planner beside the rig. plan: None without a planner."""
     if plan is None:
         return []
     if not plan.get("sent"):
@@ -96,7 +96,7 @@ def mirrored_lines(doc: dict) -> list[str]:
 
 
 def in_one_line(doc: dict) -> str:
-    """What is not simulated, or only mirrored; "": nothing."""
+    """Text about devices that are not simulated, or only mirrored; "": none."""
     return " ".join(" ".join(foreign_lines(doc) + mirrored_lines(doc)).split())
 
 
@@ -126,7 +126,7 @@ def limits(limited_s: dict[str, float]) -> list[str]:
 
 
 def cause_and_remedy(trip: dict, doc: dict) -> tuple[str, str]:
-    """Words of a trip. A row after a pause of this machine says nothing of device or wiring."""
+    """Cause and remedy of a trip. A trip after a pause of this machine shows no fault."""
     if trip.get("is_after_pause"):
         return AFTER_PAUSE
     _, sentence, remedy = reason_words.text(reasons.ROW + trip["row"])

@@ -1,1 +1,1 @@
-"""Scenarios: TOML files, their schema, their actions and expectations."""
+"""Scenarios: TOML files, their schema, actions and expectations."""

@@ -1,5 +1,7 @@
-"""Expectations of a scenario: their kinds, and their judgement with the measured value. A moment is
-the label of an action, the name of an observer event (its first), or a number of seconds.
+"""Expectations of a scenario: their kinds, and how each is judged against a run.
+
+A moment is the label of an action, an event of the observer (the first of that name), or a number
+of seconds.
 """
 
 import math
@@ -11,9 +13,9 @@ from hil.observer.run import Run
 from hil.plant.cabinet import CONTACTS
 from safety.signals import STATES
 
-MOMENTS = ("after", "until", "at", "events")  # keys of moments; scenario.py checks the names
+MOMENTS = ("after", "until", "at", "events")  # keys with a moment; scenario.py checks the names
 QUANTITIES = ("load_W", "grid_W", "battery_W", "setpoint_W", "soc_permille", "temperature_degC_max")
-ROUNDING_ms = 5e-4  # virtual times are sums of whole us, read back from floats
+ROUNDING_ms = 5e-4  # virtual times are sums of whole us that are read back from floats
 EVENTS = (
     *"pcs_enable_on_sent pcs_enable_off_sent contactor_supply_on_sent".split(),
     *"contactor_supply_off_sent setpoint_zero_sent setpoint_sent pcs_stop_sent".split(),
@@ -28,7 +30,7 @@ _MS = {"ms_min": forms.number(-60_000, 600_000, 0), "ms_max": forms.number(0, 60
 
 
 def moment(default: object = forms.REQUIRED) -> forms.Field:
-    """A moment."""
+    """The form of a key that takes a moment."""
     return forms.passing(
         lambda value: forms.is_text(value) or forms.is_number(value, -math.inf, math.inf),
         "an event, an action's label or seconds",
@@ -37,12 +39,12 @@ def moment(default: object = forms.REQUIRED) -> forms.Field:
 
 
 class NeverCame(Exception):
-    """A moment did not come; its name."""
+    """A moment did not come. The argument is its name."""
 
 
 def evaluate(expects: Iterable[dict], run: Run, doc: dict) -> list[tuple[bool, str]]:
-    """[(ok, sentence)] for each expectation, then for the invariants. doc: figures.document() of
-    the run.
+    """[(is met, sentence)] for each expectation, and last for the invariants. doc: the result of
+    figures.document() for the run.
     """
     violations = run.violations
     text = f"invariant broken: {'; '.join(violations[:3])}" if violations else "invariants kept"
@@ -59,7 +61,7 @@ def _judged(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 
 def _event_s(name: str, run: Run, from_s: float = 0.0) -> float | None:
-    """Time of the first event of that name at or after from_s, s; None: no such event."""
+    """Time of the first event of that name at or after from_s, s; None if there is none."""
     times_s = (time_us / 1e6 for time_us, event, _ in run.timeline if event == name)
     return next((time_s for time_s in times_s if time_s >= from_s - 1e-6), None)
 
@@ -79,7 +81,7 @@ def _name(moment: str | float) -> str:
 def _within(
     expect: dict, run: Run, name: str, find: Callable[[float], float | None]
 ) -> tuple[bool, str]:
-    """Judge the time of find(from_s): ms_min .. ms_max after the moment `after`."""
+    """Judge whether find(from_s) is ms_min .. ms_max later than the moment `after`."""
     after_s = _moment_s(expect["after"], run)
     found_s = find(after_s + min(0.0, expect["ms_min"] / 1000.0))
     text = f"{name} {expect['ms_min']:g} .. {expect['ms_max']:g} ms after {_name(expect['after'])}"
@@ -119,7 +121,7 @@ def _no_trip(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 
 def _order(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
-    """Each event must come ms_min .. ms_max after the one before it."""
+    """Each event must come ms_min .. ms_max after the previous event."""
     at_s, times_s = _moment_s(expect["after"], run), []
     what = ", then ".join(expect["events"])
     for name in expect["events"]:
@@ -165,7 +167,7 @@ def _reaction(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 
 def _quantity(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
-    """All samples from `after` + ms_from to `until` (default: the end) lie in low .. high."""
+    """Every sample from `after` + ms_from to `until` (default: the end) must be low .. high."""
     times_us, name, until = run.rows["t_us"], expect["name"], expect["until"]
     from_s = _moment_s(expect["after"], run)
     until_us = times_us[-1] if until is None else _moment_s(until, run, from_s) * 1e6
@@ -180,7 +182,7 @@ def _quantity(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
 
 
 def _figure(expect: dict, run: Run, doc: dict) -> tuple[bool, str]:
-    """A figure of the JSON document; `key` is its path with dots: swing_2s_pct.reduction."""
+    """A figure of the JSON document. `key` is its path, with dots: swing_2s_pct.reduction."""
     value: Any = doc
     for key in expect["key"].split("."):
         value = value.get(key) if isinstance(value, dict) else None

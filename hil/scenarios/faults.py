@@ -1,5 +1,7 @@
-"""Actions of a scenario, and the clockwork that applies them to a World at their times. Devices: by
-name (io_1 gas_1 ups pcs_1 bms_1 ...), wires by bus. Numbers count from 1.
+"""Actions of a scenario, and the Clockwork that applies them to a World at their times.
+
+Devices have names (io_1 gas_1 ups pcs_1 bms_1 ...), wires the names of their buses. Numbers count
+from 1.
 """
 
 from collections import deque
@@ -22,7 +24,7 @@ NOISE = ("garbage_permille", "flip_permille", "drop_permille", "forged_permille"
 
 
 class Action(NamedTuple):
-    """One action. label: its name on the timeline; by default that of the action."""
+    """One action. label: its name on the timeline; by default the name of the action."""
 
     at_us: int
     do: str
@@ -30,19 +32,19 @@ class Action(NamedTuple):
     arguments: dict
 
     def detail(self) -> str:
-        """The arguments as text."""
+        """The arguments as one text."""
         return " ".join(f"{key}={value}" for key, value in self.arguments.items())
 
 
 def _named(things: dict[str, Any], kind: str, name: str) -> Any:
     if name not in things:
         raise ValueError(f"no {kind} {name!r}; allowed: {', '.join(sorted(things))}")
-    # The faults of a pty wire are in its VirtualSerial.
+    # A pty wire has its faults in its VirtualSerial.
     return getattr(things[name], "line", things[name])
 
 
 def _set_fault(things: dict[str, Any], kind: str, name: str, fault: str, value: Any) -> None:
-    """Set an existing attribute. The value is converted: TOML has no sets and no integer keys."""
+    """Set an attribute that exists. TOML has no sets and no integer keys: convert the value."""
     thing = _named(things, kind, name)
     if not hasattr(thing, fault):
         raise ValueError(f"{kind} {name} has no fault {fault!r}")
@@ -90,7 +92,7 @@ def _code(names: dict[int, str], wanted: str) -> int:
     return next(code for code, name in names.items() if name == wanted)
 
 
-# name: (its keys, function of (world, arguments))
+# name: (form of its keys, function of (world, arguments))
 ACTIONS = {
     **CABINET_ACTIONS,
     **RACK_ACTIONS,
@@ -128,7 +130,9 @@ ACTIONS = {
 
 
 class Clockwork:
-    """Applies a scenario's actions at their times; one comparison while nothing is due."""
+    """Applies the actions of a scenario at their times. A call costs one comparison if none is
+    due.
+    """
 
     def __init__(
         self,
@@ -136,8 +140,8 @@ class Clockwork:
         world: World,
         mark: Mark = lambda at_us, label, detail: None,
     ) -> None:
-        """actions: in order of time; mark(time_us, name, detail): gets the label of each, and its
-        name.
+        """actions: in order of time. mark(time_us, name, detail): called for each action with its
+        label, and with its name if the label differs.
         """
         self._world, self._actions, self._mark = world, deque(actions), mark
         self._look()
@@ -146,13 +150,13 @@ class Clockwork:
         self.next_us = self._actions[0].at_us if self._actions else NEVER_US
 
     def apply(self, now_us: int) -> Sequence[Action]:
-        """Apply the due actions. Returns these actions."""
+        """Apply the actions that are due. Returns them."""
         if now_us < self.next_us:
             return ()
         done = []
         while self.next_us <= now_us:
             action = self._actions.popleft()
-            # The mark comes first, because the action may cause events at the same time.
+            # The mark comes before the action, which may cause events at the same time.
             for name in dict.fromkeys((action.label, action.do)):
                 self._mark(now_us, name, action.detail())
             ACTIONS[action.do][1](self._world, action.arguments)
@@ -161,7 +165,7 @@ class Clockwork:
         return done
 
     def upcoming(self) -> str | None:
-        """Text for the screen: the next action with its time; None: no action is left."""
+        """The next action and its time, as a text for the screen; None if no action is left."""
         if not self._actions:
             return None
         return f"{self._actions[0].label} at {self.next_us / 1e6:g} s"

@@ -1,6 +1,7 @@
-"""Actions on the plant: {name: (its keys, function of (world, arguments))}. For every row of the
-matrix, one makes its signal come over a wire. Numbers count from 1. A fault stays until it is
-repaired.
+"""Actions on the plant: {name: (form of its keys, function of (world, arguments))}.
+
+For every row of the matrix, one action makes the row's signal come over a wire. Numbers count from
+1. A fault stays until another action repairs it.
 """
 
 import functools
@@ -25,7 +26,7 @@ _UNIT = {"unit": integer(1, 16, 1)}
 _EITHER = {"detector": integer(1, 2, None)}
 _WHICH = {"detector": choice(DETECTORS)}
 _RATE = {"rate_K_per_s": number(0, 100, 0)}
-# Default: a 400 A fuse for the DC side of converters, order of magnitude.
+# Default: a fuse of 400 A on the DC side of a converter, order of magnitude.
 _FUSE = {"fuse_A2s": number(1, 1e12, 1e6)}
 _GASES = {"both": (0, 1), "hydrogen": (0,), "carbon_monoxide": (1,)}
 _STATES = {
@@ -38,7 +39,7 @@ _STATES = {
 
 
 def _index(count: int, kind: str, number: int) -> int:
-    """Index of the rack, module, ... with this number. ValueError: no such number."""
+    """Index of the rack or module with this number. ValueError if there is none."""
     if number > count:
         raise ValueError(f"{kind} {number}: allowed 1 to {count}")
     return number - 1
@@ -73,12 +74,12 @@ def _watts(kW: float) -> float:
 
 
 def _detectors(a: dict[str, Any]) -> tuple[int, ...]:
-    """Indices of the selected detectors."""
+    """Indices of the chosen detectors; of both if none is chosen."""
     return (0, 1) if a["detector"] is None else (a["detector"] - 1,)
 
 
 def _switch(path: str, key: str = "on", inverted: bool = False) -> tuple[Form, Act]:
-    """An action that sets an attribute of the plant to the argument `key` and moves contacts."""
+    """An action that sets an attribute of the plant to the argument `key`, and updates contacts."""
     form, put = _of(_plant, {key: flag(True)}, path, key, lambda given: given != inverted)
     return form, lambda world, a: (put(world, a), world.plant.publish())
 
@@ -90,7 +91,9 @@ def _of(
     key: str = "on",
     value: Callable[[Any], Any] = lambda given: given,
 ) -> tuple[Form, Act]:
-    """An action that sets the attribute at `path` of the found part to value(argument `key`)."""
+    """An action that sets the attribute at `path` of the part that `find` returns. The new value is
+    value(argument `key`).
+    """
     *parts, name = path.split(".")
 
     def act(world: World, a: dict[str, Any]) -> None:
@@ -119,7 +122,7 @@ def _heat(world: World, a: dict[str, Any]) -> None:
 
 
 def _spread(world: World, a: dict[str, Any]) -> None:
-    """Heat the module to `kelvin` above the present temperature of the rack's coldest module."""
+    """Heat a module to `kelvin` above the coldest module of its rack."""
     rack = _rack(world, a)
     wanted_degC = min(rack.temperatures_degC) + a["kelvin"]
     rack.heat(_module(world, a), wanted_degC, a["rate_K_per_s"])

@@ -1,4 +1,4 @@
-"""Scenario files: schema, strict loader, stepped load; `python -m hil keys scenario` prints all
+"""Scenario files: schema, strict loader, stepped load. `python -m hil keys scenario` prints all
 keys.
 """
 
@@ -51,7 +51,7 @@ OF_LOAD = "quantity", "figure"
 
 
 class Scenario(NamedTuple):
-    """A loaded scenario. load: has `kind` (of LOADS); actions: in order of time."""
+    """A loaded scenario. load: its `kind` is one of LOADS; actions: in order of time."""
 
     name: str
     title: str
@@ -64,7 +64,9 @@ class Scenario(NamedTuple):
 
     @property
     def any_load_expects(self) -> list[dict[str, Any]]:
-        """Expectations beside a load of the site: without quantities if the scenario has steps."""
+        """Expectations that hold for any load. Quantities and figures are dropped if the scenario
+        has a load of steps, because they belong to that load.
+        """
         is_free = self.load["kind"] != "steps"
         return [each for each in self.expects if is_free or each["what"] not in OF_LOAD]
 
@@ -75,7 +77,7 @@ def names(folder: str | Path = FOLDER) -> list[str]:
 
 
 def load(name: str, folder: str | Path = FOLDER) -> Scenario:
-    """The scenario of this name, or of a path to a *.toml file. Raises ConfigError."""
+    """The scenario with this name, or in this *.toml file. Raises ConfigError."""
     path = Path(name) if name.endswith(".toml") else Path(folder) / f"{name}.toml"
     known = names(folder)
     if not path.is_file() or not name.endswith(".toml") and name not in known:
@@ -86,12 +88,12 @@ def load(name: str, folder: str | Path = FOLDER) -> Scenario:
 
 
 def tables_of(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The tables of a file of the rig, by its own name in refusals. Raises ConfigError."""
+    """The tables of a file of the rig. A refusal names the file without its folder."""
     return reading.tables_of(os.fspath(path), "one file", name=os.path.basename(path))
 
 
 def parse(content: dict[str, Any], file: str, stem: str | None = None) -> Scenario:
-    """Scenario from a parsed TOML table. file: begin of every message; stem: the only name."""
+    """The scenario of a parsed TOML table. file: begins every message; stem: the name required."""
     top = reading.read(file, (), content, SCENARIO)
     if stem is not None and top["name"] != stem:
         not_allowed(file, ("name",), top["name"], f"{stem}, the name of the file")

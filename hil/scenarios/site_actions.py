@@ -1,5 +1,5 @@
-"""Actions on the site, as in plant_actions.py. A site may have several cabinets; the actions of a
-scenario reach it through the first.
+"""Actions on the site, in the form of plant_actions.py. If a site has several cabinets, the actions
+reach it through the first cabinet.
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from hil.site.transfer_switch import TransferSwitch
 
 DAY_S = 86_400
 STEP_S = 0.02
-STARTS = {"always": 0, "second": 1, "never": 1000}  # first tries that fail
-# action: the part that the site must have
+STARTS = {"always": 0, "second": 1, "never": 1000}  # number of first tries that fail
+# action: part without which the site cannot take the action
 NEEDS = {"genset_start": "genset", "transfer_switch_stuck": TransferSwitch.kind}
 _TIMES = {key: number(0, 3600, None) for key in ("open_s", "call_s", "return_s")}
 
@@ -26,7 +26,7 @@ def _genset(world: World, a: dict[str, Any]) -> None:
 
 
 def _switch(world: World) -> TransferSwitch:
-    """That of the site, otherwise a new one."""
+    """The transfer switch of the site. A site without one gets a new one."""
     site = world.plant.site
     return site.switch or site.part(TransferSwitch.kind, {})  # type: ignore[return-value]
 

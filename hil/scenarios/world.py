@@ -1,4 +1,4 @@
-"""The World of an action: plant, devices, wires and controller."""
+"""The World on which an action acts: plant, devices, wires and controller."""
 
 from typing import Any, NamedTuple, Protocol
 
@@ -9,13 +9,13 @@ class Controller(Protocol):
     """The controller under test: VirtualController or RemoteController."""
 
     def kill(self) -> None:
-        """kill -9."""
+        """End the controller at once, as kill -9 does."""
 
     def start(self) -> None:
-        """Start again after a kill."""
+        """Start the controller again after a kill."""
 
     def stall(self, duration_ms: int) -> None:
-        """Pause for duration_ms."""
+        """Pause the controller for duration_ms."""
 
     def spoil_store(self) -> None:
         """Make both copies of the store unreadable."""
@@ -24,17 +24,17 @@ class Controller(Protocol):
         """Store the approval of another limit image."""
 
     def reset(self, by: str) -> None:
-        """Request a reset by "remote" or "key"."""
+        """Request a reset, by "remote" or "key"."""
 
     def run_request(self, on: bool) -> None:
-        """Request running or a controlled stop."""
+        """Request to run, or a controlled stop."""
 
     def hint(self, source: str, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
-        """Send a hint of the source."""
+        """Send a hint as this source."""
 
 
 class World(NamedTuple):
-    """Everything that an action may change."""
+    """All that an action may change."""
 
     plant: CabinetPlant
     devices: dict[str, Any]

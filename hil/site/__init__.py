@@ -1,1 +1,3 @@
-"""The shared parts of cabinets: connection, load, weather, PV, generator set, and more."""
+"""The parts of a site that cabinets share: connection, load, weather, PV, generator set, and
+more.
+"""

@@ -1,4 +1,4 @@
-"""The energies of a site and its highest import, added up step by step."""
+"""Energies of a site and its highest import, added up step by step."""
 
 from hil.site.parts import FEEDING
 
@@ -21,9 +21,10 @@ FLOWS = (
 
 
 class Account:
-    """energy_J: of each of FLOWS; shed: by contacts; lowered: by a scheduler that agreed to it;
-    burnt, withheld: by the smoothing of racks. import_W_max: of a step; quarter_W_max: mean of a
-    quarter of an hour, the unfinished last one too.
+    """energy_J: for each of FLOWS. shed: load that contacts switched off; lowered: load that a
+    scheduler gave up by agreement; burnt, withheld: by the power smoothing of racks.
+
+    import_W_max: highest mean of a step; quarter_W_max: highest mean of a finished quarter hour.
     """
 
     def __init__(self) -> None:
@@ -32,7 +33,7 @@ class Account:
         self._quarter_s = self._quarter_J = 0.0
 
     def add_grid(self, power_W: float, dt_s: float) -> None:
-        """The power of the connection."""
+        """Add the power of the connection in this step."""
         self.energy_J["imported" if power_W > 0 else "exported"] += abs(power_W) * dt_s
         if power_W > self.import_W_max:
             self.import_W_max = power_W
@@ -43,12 +44,12 @@ class Account:
             self._quarter_s = self._quarter_J = 0.0
 
     def highest_quarter_W(self) -> float:
-        """The highest quarter, the unfinished one included."""
+        """The highest mean of a quarter hour, W. The unfinished last quarter counts too."""
         begun_W = self._quarter_J / self._quarter_s if self._quarter_s else 0.0
         return max(self.quarter_W_max, begun_W)
 
     def error_J(self) -> float:
-        """Energy that came in, less the energy that went out: 0 but for rounding."""
+        """Energy that came in minus energy that went out; 0 except for rounding."""
         energy_J = self.energy_J
         came_in = ("imported", *FEEDING, "discharged")
         went_out = ("load", "other", "auxiliaries", "exported", "charged")

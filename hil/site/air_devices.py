@@ -1,5 +1,5 @@
-"""Site devices that act on the air of a cabinet: its heater, an auxiliary of the cabinet, and its
-fans.
+"""Site devices that act on a cabinet's air: its fans, and its heater, which is an auxiliary of the
+cabinet.
 """
 
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from hil.site.cooling import Chiller
 from hil.site.part import SitePart
 
-UNHEARD_S = 60.0  # the relay opens
+UNHEARD_S = 60.0  # after this time without a request, the relay opens
 
 
 class Heater(SitePart):
-    """All of its power warms the air; nothing while the site has no voltage."""
+    """All of its power warms the air. It draws nothing while the site has no voltage."""
 
     kind = "heater"
     UNHEARD_S = UNHEARD_S
@@ -26,7 +26,7 @@ class Heater(SitePart):
 
 
 class Fan(SitePart):
-    """`flow`: air of the fan, relative to its own control. The cooling grows with the flow."""
+    """`flow`: air flow of the fan relative to its own control. Cooling is proportional to it."""
 
     kind = "fan"
     UNHEARD_S = UNHEARD_S
@@ -34,7 +34,7 @@ class Fan(SitePart):
 
     @property
     def flow(self) -> float:
-        """1 without a request."""
+        """Relative air flow; 1 without a request to boost."""
         return self.BOOST if self.asked.get("boost") else 1.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
@@ -46,16 +46,16 @@ class Fan(SitePart):
 
 
 def heater_W(parts: Iterable[SitePart]) -> float:
-    """Power of the heaters."""
+    """Sum of the power of the heaters, W."""
     return sum([part.power_W for part in parts if isinstance(part, Heater)])
 
 
 def colder_K(parts: Iterable[SitePart]) -> float:
-    """How far the set-point of the air is below its usual one: as far as the chiller's water is."""
+    """How far the air's set-point is below its usual value, K: as far as the chiller's water."""
     return max([part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0)
 
 
 def flow(parts: Iterable[SitePart], unit: int) -> float:
-    """Air of the racks of a unit (from 1), relative to the design."""
+    """Air flow to the racks of a unit (from 1), relative to the design."""
     fans = [part for part in parts if isinstance(part, Fan)]
     return max([fan.flow for fan in fans if fan.parameters["fan_unit"] in (0, unit)], default=1.0)

@@ -1,4 +1,6 @@
-"""Parts of the load: relays that shed stages, a scheduler that lowers it, the meter of a branch."""
+"""Parts of the load: relays that shed stages, a scheduler that lowers load, the meter of a
+branch.
+"""
 
 from hil.site.part import SitePart, towards
 
@@ -10,7 +12,7 @@ class LoadShed(SitePart):
 
     @property
     def open_W(self) -> float:
-        """Power of the stages that are switched off, also while the site is dark."""
+        """Power of the stages that are switched off, W. It counts while the site is dark, too."""
         return self.asked.get("stages", 0) * self.parameters["stage_W"]
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
@@ -22,8 +24,8 @@ class LoadShed(SitePart):
 
 
 class LoadCap(SitePart):
-    """A load that yields on request: a scheduler lowers it, and lets it run again when it hears
-    nothing.
+    """A load that a scheduler lowers on request. UNHEARD_S after the last request, the load runs
+    again.
     """
 
     kind, FLOW, UNHEARD_S = "load_cap", "lowered", 60.0
@@ -40,7 +42,7 @@ class LoadCap(SitePart):
 
 
 class BranchMeter(SitePart):
-    """A meter of a branch that draws a fixed share of the load."""
+    """The meter of a branch that draws a fixed share of the load."""
 
     kind, SHARE = "meter", 0.25
     power_W = 0.0

@@ -1,4 +1,4 @@
-"""The share of the sun that the sky lets through: clouds by the second, weather by the day.
+"""The share of the sun that the sky lets through: clouds change by the second, weather by the day.
 
 A cloud takes 40 to 75 % of the sun within 3 to 12 s. Beside its edge the sky reflects up to 15 %
 more (cloud enhancement), so the power jumps from above the clear sky to far below.
@@ -8,25 +8,27 @@ import random
 
 import numpy as np
 
-CYCLE_S = 180.0  # of a cloud and the gap after it, in the mean
+CYCLE_S = 180.0  # mean time of one cloud and the gap after it
 EDGE_S, BRIGHT_S = (3.0, 12.0), 5.0
 PASSES, BRIGHT = (0.25, 0.6), (1.0, 1.15)
-TAKES = 1 - sum(PASSES) / 2  # by a cloud, in the mean
-# Clear-sky index of a day (irradiance by that of a clear sky): quantiles of a typical year at
-# Greensboro and Sand Point, by NREL TMY3. Theirs and, second, this sky's (tests/hil/site/test_sun):
-# mean 0.72 and 0.71, 0.56 and 0.57; standard deviation 0.22 and 0.19, 0.25 and 0.22; correlation of
-# a day with the next 0.31 and 0.33, 0.36 and 0.33; days below 0.4: 11 and 8 %, 35 and 31 %.
+TAKES = 1 - sum(PASSES) / 2  # share of the sun that a cloud takes, in the mean
+# Clear-sky index of a day: its irradiance over that of a clear sky. Quantiles of a typical year at
+# Greensboro and Sand Point (NREL TMY3). This sky against the data, at Greensboro and at Sand Point
+# (tests/hil/site/test_sun): mean 0.71 against 0.72, 0.57 against
+# 0.56; standard deviation 0.19 against 0.22, 0.22 against 0.25; correlation of a day with the next
+# 0.33 against 0.31, 0.33 against 0.36; days below 0.4: 8 against 11 %, 31 against 35 %.
 RANKS = (0.0, 0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 DAYS = {0.56: (0.15, 0.22, 0.26, 0.33, 0.56, 0.76, 0.92, 1.0)}
 DAYS |= {0.72: (0.2, 0.25, 0.39, 0.54, 0.77, 0.89, 0.97, 1.0)}
-LASTS_S, FRONT_S = (65_000.0, 3600.0)  # of one kind of sky, in the mean; between two of them
-OVERCAST = 0.4  # a lower index is a closed layer, a higher one broken clouds
-LAYER_COVER = 0.2  # of a closed layer
+# mean duration of one kind of sky; duration of the front between two kinds
+LASTS_S, FRONT_S = (65_000.0, 3600.0)
+OVERCAST = 0.4  # below this index the sky is a closed layer, above it there are broken clouds
+LAYER_COVER = 0.2  # share of the time in which a cloud passes below a closed layer
 
 
 class Clouds:
-    """Share of the clear sky's irradiance, from a seed; time only goes on. cover: share of the time
-    in which a cloud stands before the sun.
+    """Share of the clear sky's irradiance, drawn from a seed. Calls must come in order of time.
+    cover: share of the time in which a cloud hides the sun.
     """
 
     def __init__(self, seed: object, cover: float) -> None:
@@ -37,7 +39,7 @@ class Clouds:
         self._ahead: list[tuple[float, float]] = []
 
     def __call__(self, time_s: float) -> float:
-        """The share at this time."""
+        """The share of the clear sky at this time."""
         if not self.cover and not self._ahead:
             return 1.0
         while time_s >= self._until_s:
@@ -53,7 +55,7 @@ class Clouds:
         self._before, self._after = self._after, share
 
     def _cloud(self) -> list[tuple[float, float]]:
-        """(duration, share at its end): a gap, then a cloud with its edges."""
+        """[(duration, share at its end)] of a gap and then a cloud with its edges."""
         deal = self._deal
         passes, bright = deal.uniform(*PASSES), deal.uniform(*BRIGHT)
         gap_s = deal.expovariate(1.0) * CYCLE_S * (1 - self.cover)
@@ -64,8 +66,8 @@ class Clouds:
 
 
 class Sky:
-    """Share of the clear sky's irradiance over days: kinds of sky follow each other, each with its
-    clouds; a front of an hour lies between them. index: mean, between those of DAYS.
+    """Share of the clear sky's irradiance over days. Kinds of sky follow each other, each with its
+    own clouds; a front of an hour lies between two of them. index: mean, within those of DAYS.
     """
 
     def __init__(self, seed: object, index: float) -> None:
@@ -78,12 +80,12 @@ class Sky:
         self._before = self._after = self._kind()
 
     def _kind(self) -> tuple[float, float]:
-        """(index, share that clouds take; the rest of the loss is a layer)."""
+        """Draw (index, share that clouds take). A closed layer takes the rest of the loss."""
         index = float(np.interp(self._deal.random(), RANKS, self._days))
         return index, TAKES * LAYER_COVER if index < OVERCAST else min(1 - index, TAKES)
 
     def __call__(self, time_s: float) -> float:
-        """The share at this time."""
+        """The share of the clear sky at this time."""
         while time_s >= self._until_s:
             self._from_s = self._until_s
             self._until_s += self._deal.expovariate(1 / LASTS_S)

@@ -1,7 +1,8 @@
-"""The cooling of the load. Fans and pumps take a fixed share of the heat. While the outside air is
-colder than the water by APPROACH_K, it cools for nothing more; otherwise a compressor lifts the
-heat to the outside air + APPROACH_K with CARNOT of the efficiency of Carnot, a usual value of
-chillers.
+"""The cooling of the load. Fans and pumps take a fixed share of the heat.
+
+While the outside air is colder than the water by APPROACH_K, the air cools the water without a
+compressor. Otherwise a compressor lifts the heat to outside temperature + APPROACH_K, with CARNOT
+times the efficiency of Carnot, which is usual for chillers.
 """
 
 from hil.site.part import SitePart, towards
@@ -9,11 +10,11 @@ from hil.site.part import SitePart, towards
 FANS_SHARE = 0.04
 APPROACH_K, CARNOT, COP_MAX = 8.0, 0.45, 12.0
 KELVIN = 273.15
-TIME_CONSTANT_S = 120.0  # of the water in the pipes
+TIME_CONSTANT_S = 120.0  # water in the pipes
 
 
 class Cooling:
-    """`power_W` follows the heat of the load."""
+    """`power_W`: electric power of the cooling. It follows the heat of the load with a lag."""
 
     def __init__(self, water_degC: float = 12.0) -> None:
         self.water_degC = water_degC
@@ -21,8 +22,8 @@ class Cooling:
         self._has_begun = False
 
     def step(self, dt_s: float, heat_W: float, outside_degC: float, is_live: bool = True) -> None:
-        """Advance by dt_s. A run begins in a steady state; without a voltage it stops, and begins
-        again from nothing.
+        """Advance by dt_s. A run begins in a steady state. Without voltage it stops, and it
+        restarts from 0 W.
         """
         wanted_W = heat_W * share_of_heat(self.water_degC, outside_degC)
         before_W = self.power_W if self._has_begun else wanted_W
@@ -31,7 +32,7 @@ class Cooling:
 
 
 def share_of_heat(water_degC: float, outside_degC: float) -> float:
-    """Electric power per heat."""
+    """Electric power of the cooling per heat that it removes."""
     if outside_degC + APPROACH_K <= water_degC:
         return FANS_SHARE
     lift_K = outside_degC + APPROACH_K - water_degC
@@ -39,7 +40,7 @@ def share_of_heat(water_degC: float, outside_degC: float) -> float:
 
 
 class Chiller(SitePart):
-    """A chiller whose water is 12 degC, with pre-cooling 8 degC."""
+    """A chiller. Its water has 12 degC, and 8 degC during pre-cooling."""
 
     kind = "chiller"
     NORMAL_ddegC, COLD_ddegC, TIME_CONSTANT_S = 120.0, 80.0, 300.0
@@ -47,7 +48,7 @@ class Chiller(SitePart):
 
     @property
     def colder_K(self) -> float:
-        """Temperature of the water below its usual temperature."""
+        """How far the water is below its usual temperature, K."""
         return (self.NORMAL_ddegC - self.supply_ddegC) / 10.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

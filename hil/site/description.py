@@ -1,4 +1,4 @@
-"""A site's TOML file: its keys, their ranges, and the Site that it describes.
+"""A site's TOML file: its keys, their ranges, and the Site that the file describes.
 
 Every table may be missing. `python -m hil keys site` prints the keys.
 """
@@ -24,7 +24,7 @@ PERMILLE = 0, 1000
 
 
 def _defaults(values: dict[str, float], high: float = 1e6) -> dict[str, forms.Field]:
-    """A key of each default; shares end at 1000."""
+    """A form for each key, with its default. Shares in permille end at 1000."""
     return {
         key: forms.number(0, 1000 if "permille" in key else high, value)
         for key, value in values.items()
@@ -35,7 +35,7 @@ RATED = {"rated_W": forms.number(1, POWER_W[1])}
 OF_FILE = {
     "column": forms.text(None),
     "scale": forms.number(1e-6, 1e6, 1.0),
-    "zone": forms.text("UTC"),  # of times without an offset
+    "zone": forms.text("UTC"),  # for times in the file that state no offset
 }
 LOADS = {
     "constant": {"power_W": forms.number(*POWER_W)},
@@ -44,11 +44,11 @@ LOADS = {
     "queue": {
         "capacity_W": forms.number(1000, POWER_W[1]),
         "idle_W": forms.number(*POWER_W, 0),
-        "jobs": forms.rows(TIME_S, TIME_S, POWER_W),  # at_s, for_s, W; none: they are drawn:
-        "use_permille": forms.integer(1, 1000, 650),  # of the capacity, in the mean
-        "day_swing_permille": forms.integer(0, 1000, 300),  # of the rate, most at 15 h
-        "weekend_permille": forms.integer(0, 1000, 800),  # of the rate of a working day
-        "weekday": forms.integer(0, 6, 0),  # of the first day, 0 is Monday
+        "jobs": forms.rows(TIME_S, TIME_S, POWER_W),  # [[at_s, for_s, W]]; if empty, drawn by:
+        "use_permille": forms.integer(1, 1000, 650),  # mean use of the capacity
+        "day_swing_permille": forms.integer(0, 1000, 300),  # of the job rate; highest at 15 h
+        "weekend_permille": forms.integer(0, 1000, 800),  # of the job rate on a working day
+        "weekday": forms.integer(0, 6, 0),  # first day of the run; 0 is Monday
         "job_s_min": forms.number(1, 30 * 86_400, 900),
         "job_s_max": forms.number(1, 30 * 86_400, 604_800),
         "job_W_min": forms.number(1, POWER_W[1], 10_000),
@@ -58,12 +58,12 @@ LOADS = {
 MEMBER = {
     "cabinet": forms.text(),
     "share_permille": forms.integer(*PERMILLE),
-    "can_form": forms.flag(False),  # its converters make the voltage of an island
+    "can_form": forms.flag(False),  # its converters can form the voltage of an island
 }
 CONNECTION = {
     "import_W": forms.number(1000, POWER_W[1], 500_000),
     "outages": forms.rows(TIME_S, TIME_S),  # [[at_s, for_s], ...]
-    "dips": forms.rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille that is left], ...]
+    "dips": forms.rows(TIME_S, TIME_S, PERMILLE),  # [[at_s, for_s, permille of voltage left], ...]
 }
 WEATHER = {
     "latitude_deg": forms.number(-90, 90, 45),
@@ -76,8 +76,8 @@ WEATHER = {
 }
 PV = (
     RATED
-    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # the same at any time, or
-    | {"clear_index_permille": forms.number(560, 720, 0)}  # days that differ; mean of the year
+    | {"cloud_cover_permille": forms.number(0, 950, 0)}  # the same cover at any time; or
+    | {"clear_index_permille": forms.number(560, 720, 0)}  # mean over days that differ
     | {"file": forms.text(None)}
     | OF_FILE
 )
@@ -87,7 +87,7 @@ YIELDS = {
 }
 RACKS = (
     RATED
-    | {"is_metered_inside": forms.flag(False)}  # the load meter lies behind the capacitors
+    | {"is_metered_inside": forms.flag(False)}  # the load meter is on the GPUs' side of capacitors
     | _defaults(racks.DEFAULTS, 1e9)
     | dict.fromkeys(("up_W_per_s", "down_W_per_s"), forms.number(1, 1e9, None))
 )
@@ -114,7 +114,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def of_table(content: dict[str, Any], file: str, path: reading.Path = ()) -> dict[str, Any]:
-    """The checked tables of a site. file, path: of the tables in refusals. Raises ConfigError."""
+    """The checked tables of a site. file, path: named in refusals. Raises ConfigError."""
     site = reading.read(file, path, content, TOP)
     if site["weather"]["file"] and "day" not in content["weather"]:
         words = "the begin of the run in the year of the file"
@@ -136,7 +136,7 @@ def _load(file: str, path: reading.Path, content: dict[str, Any]) -> dict[str, A
 
 
 def _members(file: str, path: reading.Path, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The members. Their shares are of one load, so that together they are at most all of it."""
+    """The checked members. Each takes a share of one load, so the sum is at most all of it."""
     total = sum(member["share_permille"] for member in members)
     if not members or total > PERMILLE[1]:
         problem = f"{len(members)} members with {total} permille together are not allowed"
@@ -145,7 +145,9 @@ def _members(file: str, path: reading.Path, members: list[dict[str, Any]]) -> li
 
 
 def built(site: dict[str, Any], seed: object, folder: str) -> Site:
-    """The Site of checked tables; folder: of its file. LoadError: one line about a file."""
+    """The Site that checked tables describe. folder: where the site file is. LoadError: one line
+    about a file that cannot be read.
+    """
     weather, connection = _weather(site["weather"], folder), site["connection"]
     grid = Grid(seed, connection["import_W"], connection["outages"], connection["dips"])
     load = site_load.of_table(site["load"], seed, folder, site["weather"]["time_of_day_s"])

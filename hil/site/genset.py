@@ -1,6 +1,7 @@
-"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel. Beside
-the grid it gives its base power; in an island the site sets `feeds_W`. Its own controller takes the
-load off at the ramp before the breaker opens, so that the others find no step.
+"""A generator set: cranking with failed starts, warm-up, ramp, least load, cool-down, fuel.
+
+In parallel with the grid it gives its base power. In an island the site sets `feeds_W`. Its own
+controller ramps its load down before the breaker opens, so that no step hits the others.
 """
 
 from collections.abc import Mapping
@@ -9,24 +10,24 @@ from hil.site.part import SitePart
 
 STOPPED, CRANKING, RESTING, FAILED, WARMING, LOADED, COOLING = range(7)
 DEFAULTS = {
-    "start_s": 10.0,  # of one try
-    "failed_starts": 0,  # so many tries fail
+    "start_s": 10.0,  # duration of one try to start
+    "failed_starts": 0,  # the number of tries that fail
     "tries_max": 3,
-    "rest_s": 10.0,  # between two tries
+    "rest_s": 10.0,  # pause between two tries
     "warm_up_s": 5.0,
     "cool_down_s": 60.0,
     "ramp_permille_per_s": 100.0,  # of the rating
     "base_permille": 700.0,
-    "least_permille": 300.0,  # below it the engine would soot
+    "least_permille": 300.0,  # of the rating; with less load the engine would soot
     "tank_l": 1000.0,
     "fuel_permille": 900.0,
-    "fuel_l_per_kWh": 0.22,  # and idle_permille of the full consumption, without load
+    "fuel_l_per_kWh": 0.22,  # and without load idle_permille of the consumption at the rating
     "idle_permille": 70.0,
 }
 
 
 class Genset(SitePart):
-    """parameters: rated_W, and any of DEFAULTS. `called`: a transfer switch wants it."""
+    """parameters: rated_W, and any of DEFAULTS. `called`: True if a transfer switch calls it."""
 
     kind, text, FEEDS, DEFAULTS = "genset", "Generator set", True, DEFAULTS
     state, called, tries = STOPPED, False, 0
@@ -38,7 +39,7 @@ class Genset(SitePart):
 
     @property
     def is_running(self) -> bool:
-        """The engine runs and the voltage is present."""
+        """True if the engine runs and the voltage is present."""
         return self.state in (WARMING, LOADED, COOLING)
 
     @property
@@ -57,7 +58,7 @@ class Genset(SitePart):
             self._burn(dt_s)
 
     def _change(self, wanted: bool) -> None:
-        """The next state, where its time is over or the request has changed."""
+        """Go to the next state if the time of this state is over or the request has changed."""
         given, is_over = self.parameters, self._left_s <= 1e-9
         if self.state == STOPPED and wanted and self.fuel_l > 0:
             self._enter(CRANKING, given["start_s"])

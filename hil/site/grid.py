@@ -1,17 +1,17 @@
-"""The connection to the grid and its transformer: presence, outages, dips, voltage, frequency."""
+"""The grid connection and its transformer: presence, outages, dips, voltage, frequency."""
 
 import random
 from collections.abc import Sequence
 
 PHASE_V, FREQUENCY_HZ = 230.0, 50.0
 SAG_V_PER_W = 1e-5  # about 10 mohm of line per phase: 5 V at 500 kW
-SAG_V_MAX = 23.0  # the band of EN 50160, which a tap changer keeps at any load
-SAG_RATED_W = 500_000.0  # a larger connection has a line of less resistance
+SAG_V_MAX = 23.0  # band of EN 50160; a tap changer keeps the voltage in it at any load
+SAG_RATED_W = 500_000.0  # a connection above this has a line of lower resistance
 DRIFT_US = 100_000
 
 
 class Grid:
-    """outages: (at_s, for_s); dips: (at_s, for_s, permille of voltage left[, fall in Hz])."""
+    """outages: (at_s, for_s); dips: (at_s, for_s, permille of voltage left[, Hz that it falls])."""
 
     def __init__(
         self,
@@ -30,24 +30,24 @@ class Grid:
 
     @property
     def voltage_V(self) -> float:
-        """Voltage of a phase."""
+        """Voltage of one phase, V."""
         return self._drift_V * self._left if self.is_present else 0.0
 
     @property
     def frequency_Hz(self) -> float:
-        """Frequency of the grid; without a meaning while it is not present."""
+        """Frequency of the grid, Hz. It means nothing while the grid is not present."""
         return self._drift_Hz - self._fall_Hz
 
     def cut(self, at_s: float, for_s: float) -> None:
-        """One more outage."""
+        """Add an outage."""
         self._outages.append((at_s, for_s))
 
     def dip(self, at_s: float, for_s: float, left_permille: float, fall_Hz: float) -> None:
-        """One more dip."""
+        """Add a dip."""
         self._dips.append((at_s, for_s, left_permille, fall_Hz))
 
     def look(self, now_us: int) -> None:
-        """Outages and dips of this moment."""
+        """Apply the outages and dips of this moment."""
         if not (self._outages or self._dips):
             return
         now_s = now_us / 1e6
@@ -57,7 +57,7 @@ class Grid:
         self._fall_Hz = sum([depth[1] for depth in now if len(depth) > 1])
 
     def drift(self, now_us: int, power_W: float) -> None:
-        """Ten times a second: the frequency wanders, the voltage sags with the import."""
+        """Let the frequency drift, and the voltage sag with the import, ten times a second."""
         if now_us - self._drifted_us < DRIFT_US:
             return
         self._drifted_us = now_us

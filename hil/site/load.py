@@ -1,4 +1,4 @@
-"""The load of a site, as its file says: t_s -> W, made or read as time goes on."""
+"""The load that a site's file describes: t_s -> W, drawn or read as time goes on."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,15 +8,15 @@ from hil.loads import stream
 
 
 def constant(power_W: float) -> Callable[[float], float]:
-    """The same power at any time."""
+    """A load with the same power at any time."""
     return lambda t_s: power_W
 
 
 def of_table(
     load: dict[str, Any], seed: object, folder: str, time_of_day_s: float = 0.0
 ) -> Callable[[float], float]:
-    """load: checked table of description.LOADS; folder: of the site's file; time_of_day_s: of the
-    first second.
+    """The load of a checked table of description.LOADS. folder: where the site file is;
+    time_of_day_s: at the start of the run.
     """
     if load["kind"] == "constant":
         return constant(load["power_W"])

@@ -1,20 +1,21 @@
-"""The UPS of the load: double conversion; its battery carries the load while the site is dark, and
-is charged again from the grid alone, because an island needs its power for the load. Load above its
-rating is fed beside it.
+"""The UPS of the load, with double conversion. Its battery carries the load while the site is dark.
+
+Only the grid charges the battery again, because an island needs its power for the load. Load above
+the rating of the UPS passes by it.
 """
 
 from collections.abc import Mapping
 
 from hil.site.part import SitePart
 
-WALK_IN_S = 30.0  # in which its charge begins
-TAPER_S = 30.0  # time constant of its end, as at constant voltage
-BRIDGING_S_MAX = 86_400.0  # that its display shows
+WALK_IN_S = 30.0  # within this time the charge rises to its full power
+TAPER_S = 30.0  # time constant of the end of the charge, as at constant voltage
+BRIDGING_S_MAX = 86_400.0  # highest value on its display
 DEFAULTS = {"energy_Wh": 50_000.0, "efficiency_permille": 960.0, "recharge_permille": 100.0}
 
 
 class LoadUps(SitePart):
-    """parameters: rated_W, and any of DEFAULTS. `unserved_W`: load that stays without power."""
+    """parameters: rated_W, and any of DEFAULTS. `unserved_W`: load that gets no power."""
 
     kind, DEFAULTS = "load_ups", DEFAULTS
     draws_W = unserved_W = carried_W = 0.0
@@ -26,16 +27,16 @@ class LoadUps(SitePart):
         self.left_Wh = self.parameters["energy_Wh"]
 
     def needed_W(self, load_W: float) -> float:
-        """Power for this load, losses included."""
+        """Power that the UPS draws for this load, losses included, W."""
         carried_W = min(load_W, self.parameters["rated_W"])
         return carried_W / self.parameters["efficiency_permille"] * 1000 + load_W - carried_W
 
     def beside_W(self, load_W: float) -> float:
-        """The load that it does not carry."""
+        """The part of the load that the UPS does not carry, W."""
         return max(0.0, load_W - self.parameters["rated_W"])
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:
-        """load_W: of the load alone."""
+        """load_W: power of the load alone, without losses and charge."""
         given = self.parameters
         self.carried_W = min(load_W, given["rated_W"])
         missing_Wh, hours = given["energy_Wh"] - self.left_Wh, dt_s / 3600

@@ -1,6 +1,8 @@
-"""Base of the parts of a site beside the cabinets: `signals` {name: value in the unit of the name},
-requests by `ask`; it feeds in `feeds_W` and has switched off `sheds_W` of the load. A part that was
-not asked for its time-out goes back to its own value.
+"""Base class of the site's parts other than cabinets.
+
+`signals`: {name: value, in the unit that the name ends with}; `ask` takes requests. `feeds_W` is
+the power that the part gives, `sheds_W` the load that it has switched off. Without
+a request within its time-out, it returns to its own value.
 """
 
 import math
@@ -8,12 +10,12 @@ from collections.abc import Mapping
 
 
 class SitePart:
-    """parameters: those of the device's role or of the site's file, beside DEFAULTS."""
+    """parameters: from the device's role or from the site file; they replace DEFAULTS."""
 
-    UNHEARD_S = math.inf  # until it goes back to its own value
+    UNHEARD_S = math.inf  # after this time without a request it returns to its own value
     kind, text = "", ""  # its role, and its name on pages
-    FEEDS = GIVES_WAY = False  # it gives power to the site; less of it, on a surplus
-    FLOW = "shed"  # account of the energy of `sheds_W`
+    FEEDS = GIVES_WAY = False  # it gives power to the site; it gives less if there is a surplus
+    FLOW = "shed"  # the flow of account.FLOWS that counts `sheds_W`
     DEFAULTS: Mapping[str, float] = {}
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
@@ -21,18 +23,18 @@ class SitePart:
         self.asked: dict[str, int] = {}
         self._heard_s = 0.0
         self.feeds_W = self.sheds_W = 0.0
-        self.is_live = True  # the site has a voltage: without one nothing feeds in
+        self.is_live = True  # the site has a voltage; without voltage, no part feeds in
 
     def ask(self, name: str, value: int) -> None:
-        """A write of the controller."""
+        """Take a value that the controller wrote."""
         self.asked[name] = value
         self._heard_s = 0.0
 
     def begin_at(self, begin_s: float) -> None:
-        """A file of its power begins at this time of it."""
+        """Let a file of its power start at this time of the file."""
 
     def step(self, time_s: float, dt_s: float, load_W: float) -> None:
-        """Advance by dt_s. load_W: what the site would draw."""
+        """Advance by dt_s. load_W: what the load of the site would draw."""
         self._heard_s += dt_s
         if self._heard_s > self.UNHEARD_S:
             self.asked.clear()

@@ -7,11 +7,14 @@ from hil.site.part import SitePart, towards
 from hil.site.weather import Weather
 
 FULL_W_PER_M2 = 1000.0
-ROSS_K_PER_W_PER_M2, PER_K = (0.03, -0.004)  # of the cells above the air; power per kelvin from 25
+# cells above the air, per irradiance; change of power per kelvin above 25 degC
+ROSS_K_PER_W_PER_M2, PER_K = (0.03, -0.004)
 
 
 class Pv(SitePart):
-    """An inverter that follows its limit within a second. measured: t_s -> W of a file instead."""
+    """An inverter that follows its limit within a second. measured: t_s -> W from a file, which
+    replaces the sun.
+    """
 
     kind, text, FEEDS, GIVES_WAY = "pv", "PV", True, True
     UNHEARD_S, TIME_CONSTANT_S = 60.0, 0.5

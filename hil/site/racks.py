@@ -1,19 +1,19 @@
 """The racks between the GPUs and their feed: power smoothing in the GPUs, then the capacitors of
-their supplies. A Racks takes the place of a load: t_s -> W at the feed. Time only goes on.
+their supplies. A Racks replaces a load: it maps t_s to W at the feed. Calls must come in order.
 
 Smoothing has the four settings of NVIDIA's drivers: a floor, a rate up to it, a rate down from it,
-and a hysteresis before the way down. Heat keeps the power at the floor; what a rate holds back is
-counted as if it were lost.
+and a hysteresis before the way down. At the floor, power is burnt as heat. Energy that a rate holds
+back counts as lost.
 
-A supply lets the voltage of its capacitor fall with the power that it takes (droop). So the stored
-energy tells the power of the feed, which follows the GPUs behind one lag of J per kW.
+A supply lets the voltage of its capacitor fall as its power rises (droop). So the stored energy
+determines the power of the feed, which follows the GPUs with one lag of J per kW.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# J_per_kW: 65 J per GPU of 1.0 to 1.4 kW are 46 to 65 (second-hand, 2026).
+# J_per_kW: 65 J per GPU of 1.0 to 1.4 kW give 46 to 65 (second-hand source, 2026).
 DEFAULTS = {
     **{"J_per_kW": 0.0, "capacitor_permille": 1000.0},
     **{"floor_permille": 0.0, "up_W_per_s": 0.0, "down_W_per_s": 0.0, "hysteresis_s": 0.0},
@@ -21,8 +21,8 @@ DEFAULTS = {
 
 
 class Smoothing:
-    """Power of the GPUs. A rate of 0 or None holds nothing back. burnt_J: kept up at the floor;
-    withheld_J: asked for and not given.
+    """Power of the GPUs after smoothing. A rate of 0 or None holds nothing back. burnt_J: energy
+    spent to stay at the floor; withheld_J: energy that the load asked for and did not get.
     """
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
@@ -35,7 +35,7 @@ class Smoothing:
         self.burnt_J = self.withheld_J = 0.0
 
     def step(self, dt_s: float, asked_W: float) -> float:
-        """The power of this step."""
+        """The power of this step, W."""
         floor_W = self._floor_W
         before_W = asked_W if self._power_W is None else self._power_W
         self._below_s = 0.0 if asked_W >= floor_W else self._below_s + dt_s
@@ -55,17 +55,17 @@ class Smoothing:
 
 
 class Capacitor:
-    """energy_J: full at 0 W, empty at rated power. It gives at most a share of the rated power."""
+    """energy_J: full at 0 W, empty at rated power. It gives at most a share of rated power."""
 
     def __init__(self, parameters: Mapping[str, float]) -> None:
         rated_W = parameters["rated_W"]
         self._gives_W_max = rated_W * parameters["capacitor_permille"] / 1000
         self._lag_s = parameters["J_per_kW"] / 1000
         self._full_J = rated_W * self._lag_s
-        self.energy_J: float | None = None  # of the first step: the load has always been its own
+        self.energy_J: float | None = None  # the first step sets it, as if the load were steady
 
     def step(self, dt_s: float, load_W: float) -> float:
-        """The mean power of the feed in this step."""
+        """Mean power of the feed in this step, W."""
         if not self._full_J:
             return load_W
         energy_J = self.energy_J
@@ -81,8 +81,8 @@ class Capacitor:
 
 class Racks:
     """load: t_s -> W that the GPUs ask for, or (W, channels). parameters: rated_W, and any of
-    DEFAULTS. inside_W: what a meter at the racks shows beside the power of the feed; 0 for a meter
-    at the feed.
+    DEFAULTS. inside_W: power at the racks minus power of the feed, if the load meter is at the
+    racks; 0 if it is at the feed.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Racks:
         self.inside_W = 0.0
 
     def __call__(self, t_s: float) -> float:
-        """The power of the feed since the call before."""
+        """Mean power of the feed since the previous call, W."""
         dt_s, self._before_s = t_s - self._before_s, t_s
         asked_W = self._load(t_s)
         if isinstance(asked_W, tuple):

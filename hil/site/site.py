@@ -1,8 +1,9 @@
-"""A site: what its cabinets share, and the balance of all powers once a step. An island needs a
-transfer switch that has left the grid. Converters that can form the voltage share the power by
-their ratings, beside the base power of the generator set; the set carries the rest, or all without
-them. Converters that follow go on. Without enough power the site is dark and tries again DARK_S
-later. PV gives way to a surplus.
+"""A site: the parts that its cabinets share, and the balance of all powers once per step.
+
+An island needs a transfer switch that has left the grid. The generator set first gives its base
+power. Converters that can form the voltage share the rest by their ratings; the set carries what
+exceeds them. Other converters keep their power. Without enough power the site is dark and tries
+again after DARK_S. PV gives way to a surplus.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,30 +33,30 @@ class Unit(Protocol):
 
     @property
     def forms(self) -> bool:
-        """It can carry an island at this moment."""
+        """True if the converter can carry an island now."""
 
     def carry(self, power_W: float | None) -> float:
-        """Give this power in an island; returns what it gives. None: follow again."""
+        """Give this power in an island; returns the power given. None: follow the set-point."""
 
 
 class Member(Protocol):
-    """A cabinet. drawn_W: of its auxiliaries in this step."""
+    """A cabinet. drawn_W: power of its auxiliaries in this step."""
 
     drawn_W: float
 
     @property
     def pcs(self) -> Sequence[Unit]:
-        """Its converters."""
+        """The converters of the cabinet."""
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """Step the cabinet alone."""
+        """Advance this cabinet alone."""
 
     def supply(self, is_live: bool) -> None:
-        """The voltage of the site has come or gone."""
+        """Note whether the site has voltage."""
 
 
 class Site:
-    """Power in W: grid > 0 imports, load > 0 draws. parts: those of the site's own file."""
+    """Power in W: grid > 0 imports, load > 0 draws. parts: described by the site's own file."""
 
     def __init__(
         self,
@@ -79,15 +80,15 @@ class Site:
         self.members: list[Member] = []
         self.units: list[Unit] = []
         self.load_channels = None
-        self.load_wanted_W = self.inside_W = 0.0  # inside: only a meter at the racks sees it
+        self.load_wanted_W = self.inside_W = 0.0  # inside: seen only by a load meter at the racks
         if load is not None:
             self._draw(load(0.0))  # a meter may be read before the first step
-        self.other_load_W = 0.0  # on the same connection, behind no load meter; PV is negative
+        self.other_load_W = 0.0  # on the same connection, but not on the load meter; PV is negative
         self.load_power_W = self.grid_power_W = self.load_wanted_W
         self.account = Account()
         self.now_us = 0
         self.source = ON_GRID
-        self.is_parted = False  # somebody has opened the switch to the grid
+        self.is_parted = False  # the switch to the grid was opened by hand
         self._rest_s, self._is_short = 0.0, False
 
     is_live = property(lambda self: self.source != DARK)
@@ -99,24 +100,24 @@ class Site:
 
     @property
     def grid_voltage_V(self) -> float:
-        """Voltage of a phase at the site."""
+        """Voltage of one phase at the site, V."""
         if self.source == ISLAND:
             return PHASE_V
         return self.grid.voltage_V if self.source == ON_GRID else 0.0
 
     @property
     def grid_frequency_Hz(self) -> float:
-        """Frequency at the site."""
+        """Frequency at the site, Hz."""
         return FREQUENCY_HZ if self.source == ISLAND else self.grid.frequency_Hz
 
     def join(self, member: Member) -> None:
-        """A cabinet on a feeder of its own."""
+        """Connect a cabinet on a feeder of its own."""
         self.members.append(member)
         self.units += member.pcs
 
     def part(self, role: str, settings: Mapping[str, float]) -> SitePart:
-        """The part behind a device: that of the site's file, otherwise one of its own. ValueError:
-        one line, the file says another number.
+        """The part behind a device. If the site's file describes no such part, a new one is made.
+        ValueError, one line, if the file gives another number than the device.
         """
         part = next((each for each in self._described if each.kind == role), None)
         if part is None:
@@ -139,13 +140,13 @@ class Site:
         return part
 
     def _draw(self, load_W: float | tuple[float, Any]) -> None:
-        """Take the present load; a tuple also holds the channels of its meter."""
+        """Take the present load. A tuple also contains the channels of the load meter."""
         if type(load_W) is tuple:
             load_W, self.load_channels = load_W
         self.load_wanted_W = load_W  # type: ignore[assignment]
 
     def step(self, dt_s: float) -> None:
-        """Advance everything by dt_s (s, > 0, at most 1): load, parts, members, balance."""
+        """Advance load, parts, members and balance by dt_s (s, > 0, at most 1)."""
         if not 0.0 < dt_s <= 1.0:
             raise ValueError(f"plant step of {dt_s} s: allowed is more than 0, at most 1")
         self.now_us = now_us = self.now_us + round(dt_s * 1e6)
@@ -170,7 +171,7 @@ class Site:
         self.grid.drift(now_us, self.grid_power_W)
 
     def _choose(self, dt_s: float) -> None:
-        """Where the voltage of this step comes from."""
+        """Decide whether grid, island or nothing gives the voltage of this step."""
         before, switch, is_present = self.source, self.switch, self.grid.is_present
         if switch is None and is_present and before == ON_GRID and not self.is_parted:
             return
@@ -194,7 +195,7 @@ class Site:
                 member.supply(self.source != DARK)
 
     def _can_carry(self) -> bool:
-        """The island lives on, or its sources suffice for a new one."""
+        """True if the island lives on, or if the sources suffice for a new island."""
         forming_W = sum(unit.rated_W for unit in self.units if unit.forms)
         capacity_W = forming_W + sum(genset.capacity_W for genset in self.gensets)
         if not capacity_W or self.source == ISLAND:
@@ -208,13 +209,13 @@ class Site:
         return wanted_W <= capacity_W + sun_W and self._rest_s <= 0.0
 
     def _beside_W(self, drawn_W: float) -> float:
-        """What stages may shed of this power: the load behind a UPS is none of them."""
+        """The part of this power that stages can shed: not the load behind a UPS."""
         if self.load_ups is None:
             return drawn_W
         return self.load_ups.beside_W(self.load_wanted_W) if drawn_W else 0.0
 
     def _step_load(self, dt_s: float) -> float:
-        """The power of the load with its UPS and its cooling."""
+        """Power of the load with its UPS and its cooling, W."""
         drawn_W, is_live = self.load_wanted_W, self.source != DARK
         if self.load_ups is not None:
             self.load_ups.is_live, self.load_ups.may_recharge = (is_live, self.source == ON_GRID)
@@ -230,7 +231,7 @@ class Site:
         return self.load_power_W
 
     def _balance(self, fed_W: float) -> None:
-        """The grid takes what is missing, in an island those who form it."""
+        """Let the grid give the missing power; in an island, let its sources give it."""
         battery_W = sum([unit.ac_power_W for unit in self.units])
         aux_W = sum([member.drawn_W for member in self.members])
         needed_W = self.load_power_W + self.other_load_W - battery_W + aux_W - fed_W
@@ -245,7 +246,7 @@ class Site:
             unit.ac_power_W = 0.0
 
     def carry(self, missing_W: float) -> None:
-        """Share the missing power of an island. PV or the load gives up the rest."""
+        """Share the missing power of an island. PV or load gives up what remains."""
         forming = [unit for unit in self.units if unit.forms]
         rated_W = sum(unit.rated_W for unit in forming)
         missing_W += sum(unit.ac_power_W for unit in forming)

@@ -1,5 +1,5 @@
-"""The transfer switch: it opens when the grid is lost, calls the generator set, and comes back
-synchronised when the grid has been there for a while.
+"""The transfer switch. It opens when the grid is lost and calls the generator set. It closes again,
+synchronised, when the grid has been present for a while.
 """
 
 from hil.site.part import SitePart
@@ -9,12 +9,12 @@ _EPSILON_S = 1e-9  # sums of steps of 10 ms are not exact in binary
 
 
 class TransferSwitch(SitePart):
-    """The site reports `is_grid_present`. `is_on_grid`, `calls`: its decisions."""
+    """The site sets `is_grid_present`. The switch decides `is_on_grid` and `calls`."""
 
     kind, DEFAULTS = "transfer_switch", DEFAULTS
     is_grid_present = is_on_grid = True
     calls = False
-    is_stuck = False  # fault: it neither opens nor closes
+    is_stuck = False  # fault: the switch neither opens nor closes
     _away_s = _back_s = 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

@@ -1,6 +1,7 @@
-"""Sun and outside air at a site: of a clear day at a latitude, or of a file by the hour. Elevation:
-Cooper's declination; clear sky on a level surface: Haurwitz (1945), 1098 sin(h) exp(-0.057 /
-sin(h)) W/m2.
+"""Sun and outside air at a site: a clear day at a latitude, or the hours of a file.
+
+Elevation: Cooper's declination. Clear sky on a level surface: Haurwitz (1945), 1098 sin(h)
+exp(-0.057 / sin(h)) W/m2.
 """
 
 import math
@@ -12,9 +13,10 @@ WARMEST_S, WARMEST_DAY, YEAR_DAYS = 15 * HOUR_S, 200, 365
 
 
 class Weather(NamedTuple):
-    """day: of the year, from 1; time_of_day_s: local solar time at the begin of the run;
-    mean_degC, season_K, swing_K: of the outside air over the year, half of what it swings in a
-    year and in a day; hours: (irradiance W/m2, air degC) of each hour of a year instead.
+    """day: of the year, from 1; time_of_day_s: local solar time when the run begins.
+
+    mean_degC: of the year; season_K, swing_K: half of the swing of the air in a year and in a day.
+    hours: (irradiance W/m2, air degC) for each hour of a year, which replaces that model.
     """
 
     latitude_deg: float = 45.0
@@ -26,7 +28,7 @@ class Weather(NamedTuple):
     hours: Sequence[tuple[float, float]] = ()
 
     def outside_degC(self, time_s: float) -> float:
-        """Temperature of the outside air; in the model highest at 15 h, and on 19 July."""
+        """Temperature of the outside air, degC. The model is warmest at 15 h and on 19 July."""
         if self.hours:
             return self._of_hours(time_s, 1)
         local_s = self.time_of_day_s + time_s
@@ -36,7 +38,7 @@ class Weather(NamedTuple):
         return self.mean_degC + self.season_K * of_year + self.swing_K * of_day
 
     def irradiance_W_per_m2(self, time_s: float) -> float:
-        """Irradiance on a level surface."""
+        """Irradiance on a level surface, W/m2."""
         if self.hours:
             return self._of_hours(time_s, 0)
         sine = self._elevation_sine(self.time_of_day_s + time_s)
@@ -51,7 +53,7 @@ class Weather(NamedTuple):
         return level + math.cos(latitude) * math.cos(declination) * turned
 
     def _of_hours(self, time_s: float, column: int) -> float:
-        """Linear between the middles of the hours."""
+        """Value at this time, linear between the middles of two hours."""
         hour = (self.day - 1) * 24 + (self.time_of_day_s + time_s) / HOUR_S - 0.5
         first = math.floor(hour)
         before, after = (self.hours[each % YEAR_H][column] for each in (first, first + 1))

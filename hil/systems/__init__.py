@@ -1,1 +1,1 @@
-"""The systems of the mission: sizes, series, schedules, figures, and the bill."""
+"""The systems of the mission, each simulated on its site: sizes, schedules, figures, and bills."""

@@ -1,4 +1,4 @@
-"""Questions of a facility manager: the saving of a year, half the battery, an outage."""
+"""Answers for a facility manager: the saving of a year, a battery of half the size, an outage."""
 
 from controller.documents.document import Cell, judged
 from controller.system.worded import counted
@@ -15,7 +15,7 @@ HALF = 0.5
 
 
 def money(result: Result, document: Document) -> list[Cell]:
-    """The saving of a year, and with half the battery; without --year that of the run."""
+    """The saving of a year, also with half the battery. Without --year, the saving of the run."""
     found = document.get("year")
     if found is None:
         is_dearer, text = cost.words(document["cost"])
@@ -29,7 +29,7 @@ def money(result: Result, document: Document) -> list[Cell]:
 
 
 def seasons(found: Document) -> list[list[str]]:
-    """The week of each season: rows of SEASON. found: of year.document."""
+    """Rows of SEASON, one for the week of each season. found: result of year.document."""
     return [
         [
             name.capitalize(),
@@ -55,7 +55,7 @@ def _yearly(found: Document) -> str:
 
 
 def outage(result: Result) -> list[Cell]:
-    """Sources of the load without the grid, and figures of the minutes with the kernel."""
+    """Sources that feed the load without the grid, and figures of the minutes with the kernel."""
     size, genset = result.spec.size, result.spec.site.get("genset")
     found: list[Cell] = []
     if not size.can_form:
@@ -91,8 +91,8 @@ def _played(found: Document, result: Result) -> Cell:
 
 
 def hours(result: Result) -> tuple[tuple[str, ...], list[list[str]]]:
-    """(head, rows): hours by arithmetic for each charge; empty where the battery forms no island.
-    The energy is that above SOC_FORMS, less losses; PV is not counted.
+    """(head, rows): hours of an island by arithmetic for each charge; empty if the battery forms no
+    island. The energy above SOC_FORMS counts, less losses. PV does not count.
     """
     spec = result.spec
     if not spec.size.can_form:

@@ -1,4 +1,4 @@
-"""One month planned again: what the planner saved, beside nothing, the rules and the bound."""
+"""One month planned again: the planner's saving, beside no battery, simple rules and the bound."""
 
 import gc
 import time
@@ -16,12 +16,12 @@ from hil.systems.pasts import Case
 from hil.systems.rival_rules import Rules
 from hil.systems.series import KWH_PER_W_SLOT
 
-BEGIN = 0.5  # of the full energy
-EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # to add savings up
+BEGIN = 0.5  # charge at the begin, part of the full energy
+EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # exchange rates (assumed), to add savings up
 
 
 class Watched:
-    """The planner's way, with the caps that it sent and the CPU time of each plan."""
+    """The planner as a way to plan. It keeps its caps and the CPU time of each plan."""
 
     def __init__(self, case: Case, habit: Habit | None = None) -> None:
         self._daily = Daily(case.site, habit)
@@ -39,7 +39,7 @@ class Watched:
 
 def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
     """The figures of one month as plain data."""
-    gc.freeze()  # a plan's time is not that of looking through the modules of the lab
+    gc.freeze()  # else the garbage collector's time with the lab's modules counts as a plan's
     site, past, stored_J = case.site, case.past, BEGIN * case.site.full_J
     way = Watched(case, habit)
     done = backtest.followed(site, past, stored_J, case.told(way))
@@ -73,8 +73,8 @@ def judged(case: Case, habit: Habit | None = None) -> dict[str, Any]:
 
 
 def beside_none(case: Case, done: Outcome) -> dict[str, float]:
-    """Money and billed peaks (their sum) that a way saves beside no battery; its cycles, and its
-    energy above the connection.
+    """Money, and the sum of billed peaks, that a way to plan saves beside no battery. Also its
+    cycles and its energy above the connection.
     """
     site, both = case.site, (backtest.without(case.past), done)
     costs = [backtest.cost(site, case.past, each) for each in both]
@@ -100,14 +100,14 @@ def times_ms(ms: Sequence[float]) -> dict[str, float]:
 
 
 def _alone(case: Case, habit: Habit | None) -> Outcome:
-    """The same month with a load that does not yield."""
+    """The outcome of the month if the load does not yield."""
     site = case.site._replace(yields=Agreed())
     way = case.told(Daily(site, habit).rows)
     return backtest.followed(site, case.past, BEGIN * site.full_J, way)
 
 
 def _of_one_charge(case: Case, habit: Habit | None) -> float | None:
-    """What is saved at most by a planner that knows one of several demand charges only."""
+    """The highest saving of a planner that knows only one of several demand charges."""
     found, site = [], case.site
     for each in site.tariff["demand"]:
         own = site._replace(tariff={**site.tariff, "demand": [each]})

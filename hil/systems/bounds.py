@@ -1,7 +1,7 @@
-"""Bounds that power, energy and arithmetic set to a figure: a battery whose owner knows the future,
-and but for the cost of the energy without losses.
+"""Bounds of figures: results of an ideal battery whose owner knows the future.
 
-A bound is never below what a real run can reach; a kind one only says less.
+The ideal battery has no losses, except for the cost of the energy. No real run can be better than a
+bound. A bound that is too good is still true, but it says less.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from hil.systems.sender import J_PER_WH, Sender
 from hil.systems.series import SLOT_S, blocks
 from hil.systems.spec import Spec
 
-HALVINGS = 24  # what is found is above the bound by less than 1 W in 16 MW
+HALVINGS = 24  # the search ends less than 1 W above the bound, in 16 MW
 
 
 def _store(spec: Spec) -> Store:
@@ -27,8 +27,8 @@ def _store(spec: Spec) -> Store:
 
 
 def net_W(result: Result) -> np.ndarray:
-    """Power that grid and battery feed together, at least, of each slot. The series of the planner
-    are sampled once a minute and differ from the run: the kinder of both counts.
+    """The least power that grid and battery must feed together in each slot. The series of the
+    planner are sampled once a minute and differ from the run, so the easier of both counts.
     """
     series = result.series
     load_W = np.minimum(series.load_W, result.load_W)
@@ -36,13 +36,13 @@ def net_W(result: Result) -> np.ndarray:
 
 
 def lowest_import_W(spec: Spec, net_W: np.ndarray) -> float:
-    """Highest mean of a slot, at least. net_W: of each slot, what the battery does not feed."""
+    """Lower bound of the highest mean of a slot. net_W: as `net_W` returns it."""
     span = cap.Span(net_W.tolist(), [(True,)] * len(net_W), 0.0)
     return cap.lowest(span, SLOT_S, _store(spec), halvings=HALVINGS)
 
 
 def lowest_billed_W(spec: Spec, net_W: np.ndarray) -> float:
-    """Highest mean of a billed interval, at least: each demand charge alone. net_W: as above."""
+    """Lower bound of the highest billed mean, for each demand charge alone. net_W: as above."""
     return max([_lowest_W(spec, net_W, each) for each in tariff.charges(spec.tariff)])
 
 
@@ -57,8 +57,9 @@ def _lowest_W(spec: Spec, net_W: np.ndarray, charge: tariff.Charge) -> float:
 
 
 def lowest_energy_cost(result: Result) -> float:
-    """Cost of the energy with what the battery gained or lost, at least: perfect foresight that
-    plans for it alone, without wear, in the band and with the losses of the plan.
+    """Lower bound of the cost of the energy, with the energy that the battery gained or lost.
+    Perfect foresight plans for this cost alone, without wear, in the band and with the losses of
+    the plan.
     """
     sender = Sender(result.spec, result.series, result.before)
     site, past = sender.site, sender.past

@@ -2,7 +2,8 @@
 
 A claim of `claims.toml` works if its tests exist (tests/hil/systems/test_claims.py) and each run
 that it names is as promised (verdict.py). If it names no variant, no run of its systems may violate
-a limit. It is stale if code of its runs has changed since. No state is typed.
+a limit. A claim is stale if the code of its runs has changed since. The states are computed, never
+typed by hand.
 """
 
 import json
@@ -42,22 +43,22 @@ Of {count}: {states}."""
 STATES = "works", "stale", "fails", "unreachable", "context", "partly", "missing"
 CLAIM = {
     "claim": forms.text(),
-    "words": forms.text(""),  # commands, and the part that exists
+    "words": forms.text(""),  # commands that show the claim, and the part that exists
     "figures": forms.passing(
         lambda value: forms.is_list(value, proofs.proof_of),
         'a list of promises like "berlin/storm carried_h"',
         [],
     ),
-    # begins of violations of runs that it does not name, and that do not concern it
+    # violations that begin so do not concern the claim: they are of runs that it does not name
     "apart": forms.texts([]),
     "tests": forms.texts([]),  # "FILE::test_name", FILE below tests/
     "lacks": forms.text(""),
-    "unreachable": forms.text(""),  # the arithmetic
-    "context": forms.text(""),  # whose work it is
+    "unreachable": forms.text(""),  # arithmetic that shows why it cannot be reached
+    "context": forms.text(""),  # the party whose work it is
 }
 ROW = {key: forms.text() for key in ("run", "figure", "promise", "unit")}
 TOP = {**{name: forms.table() for name in SOURCES}, "row": forms.tables(ROW)}
-FALL = "falls by"  # of a promise; a negative fall is told as a rise
+FALL = "falls by"  # in a promise: the table shows a negative fall as a rise
 COLUMNS = "run", "promise", "asked", "reached", "best possible", "exit code"
 
 
@@ -135,7 +136,7 @@ def _claim(path: tuple[str, str], table: Any) -> Claim:
 
 
 def wanted() -> dict[str, set[str]]:
-    """The figures of each run that claims and table use."""
+    """The figures of each run that the claims and the table use."""
     claims, rows = load()
     found: dict[str, set[str]] = {}
     for each in [each for source in claims.values() for each in source.values()]:

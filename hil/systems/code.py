@@ -1,6 +1,6 @@
 """Code tokens of a text, without comments, docstrings and line ends, and one digest of them.
 
-An f-string is one token, so every Python finds the same.
+An f-string counts as one token, so that every version of Python finds the same tokens.
 """
 
 import ast
@@ -45,14 +45,14 @@ def tokens(text: str) -> Iterator[tuple[int, Place, str]]:
 
 
 def code(text: str) -> list[str]:
-    """Its code tokens, and those that begin and end a block."""
+    """The code tokens of a text, with the tokens that begin and end a block."""
     told = set(docstrings(text))
     return [each for kind, start, each in tokens(text) if kind not in LINES and start not in told]
 
 
 @functools.cache
 def digest(room: str) -> str:
-    """SHA-256 of a room, such as "hil/systems", and of all rooms that it or they import."""
+    """SHA-256 of a room, as "hil/systems", and of all rooms that it imports, directly or not."""
     rooms, left, found = dict[Path, list[Path]](), [ROOT / room], hashlib.sha256()
     while left:
         here = left.pop()

@@ -1,4 +1,4 @@
-"""`python -m hil run SYSTEM|all`: figures, violations and sizing; 1: not as promised."""
+"""`python -m hil run SYSTEM|all`: print figures, violations and sizing; exit 1: not as promised."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -83,7 +83,7 @@ def main(arguments: Namespace) -> int:
     _check_size(arguments)
     longest = max([plays.chosen(*job, inputs) for job in jobs], key=lambda each: each.days)
     print("".join([f"{line}\n" for line in series.remarks(longest, inputs)]), end="")
-    for job in jobs:  # refused before the first one runs
+    for job in jobs:  # wrong inputs are refused before the first job runs
         chosen = plays.chosen(*job, inputs)
         series.site_of(chosen, inputs)
         series.prices_of(chosen, inputs)
@@ -97,7 +97,7 @@ def main(arguments: Namespace) -> int:
             report.write_json(arguments.json, list(years.values()))
             return report.MET if of_year.pays(years) else report.NOT_MET
     if arguments.json:
-        code.digest(proofs.ROOM)  # of the code that runs: it may change meanwhile
+        code.digest(proofs.ROOM)  # taken now, because the files may change during the run
     done = _all(jobs, arguments, inputs, years)
     documents = [found for found, _ in done]
     for found in documents:
@@ -111,7 +111,7 @@ def main(arguments: Namespace) -> int:
 
 
 def _jobs(arguments: Namespace) -> list[plays.Job]:
-    """System and variant of each run."""
+    """The system and the variant of each run."""
     names = spec.NAMES if arguments.system == "all" else (arguments.system,)
     jobs = [(name, variant) for name in names for variant in ("", *spec.variants(name))]
     found = [job for job in jobs if arguments.variant in (None, job[1] or BASE)]
@@ -137,7 +137,7 @@ def _check_size(arguments: Namespace) -> None:
 def _all(
     jobs: list[plays.Job], arguments: Namespace, inputs: spec.Inputs, years: dict[str, Document]
 ) -> list[Done]:
-    """Run them side by side; the longest begin first. years: of `--year`, by name."""
+    """Run the jobs in parallel, the longest first. years: {name: document of `--year`}."""
     longest = sorted(jobs, key=lambda job: -plays.chosen(job[0], job[1], inputs).days)
     with Runner(arguments) as runner:
         found = runner.play(longest, lambda job: _one(job, inputs, years), name=" ".join)
@@ -225,7 +225,7 @@ def _hours(modes_s: dict[str, int]) -> str:
 
 
 def _line(figure: Document, mode: str) -> str:
-    """mode: of the run; another one stands behind the figure."""
+    """The line of a figure. mode: that of the run; another mode is named after the figure."""
     words = {True: "met", False: "NOT MET", None: ""}[figure["is_met"]]
     if verdict.is_unreachable(figure):
         words = "unreachable at this size"

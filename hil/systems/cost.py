@@ -1,7 +1,7 @@
-"""Cost or saving of the battery over a run, and the sentences that sum up the run.
+"""Cost or saving of the battery over a run, in sentences.
 
-Smoothing and reserves have a price: the battery loses energy, and the bill may be higher with it
-than without. Worse figures come first.
+Smoothing and reserves have a price: the battery loses energy, and the bill with the battery may be
+higher than without it. A higher bill is named first.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ MONEY_MIN, KWH_MIN = 0.5, 0.5  # smaller differences are not mentioned
 
 
 def of(result: Result) -> dict[str, Any]:
-    """The bills; lost_kWh: what the battery took more than it gave or holds, if known."""
+    """The bills. lost_kWh: energy that the battery took but neither gave nor holds, if known."""
     bill, without_battery, without_system = [each.total for each in figures.bills(result)]
     account, lost_kWh = result.account, None
     if {"charged", "discharged"} <= set(account):
@@ -43,7 +43,7 @@ def words(cost: dict[str, Any]) -> tuple[bool, str]:
 
 
 def _against(cost: dict[str, Any], key: str, without: str) -> tuple[bool, str]:
-    """(it is dearer, the sentence) of the bill beside that without the battery or the system."""
+    """(the bill is higher, sentence): the bill beside that without the battery or the system."""
     bill, other, currency = cost["bill"], cost[key], cost["currency"]
     more = bill - other
     amounts = f"{bill:,.0f} instead of {other:,.0f} {currency}"

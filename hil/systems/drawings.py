@@ -1,5 +1,6 @@
-"""The pictures of a system's page, as SVG: a day, its best and its worst minute, and a sweep. A
-phone gets a picture of its own, because text that shrinks with a wide one cannot be read.
+"""The pictures of a system's page, as SVG: a day, the best and the worst minute, and a sweep.
+
+A phone gets its own picture, because the text of a shrunk wide picture cannot be read.
 """
 
 import io
@@ -18,13 +19,13 @@ from hil.systems.series import SLOT_S, SLOTS_PER_DAY, blocks
 
 GENSET, PV, PRICE = "#999999", "#e69f00", "#cc79a7"
 WIDE, PHONE, SMALL = (12.5, 6.2), (4.4, 7.0), (4.4, 2.8)  # inches
-# points: 14 px on a screen of 390 px
+# 15 points are 14 px on a screen of 390 px.
 ON_PHONE: dict[Any, Any] = {
     "font.size": 15,
     "legend.handlelength": 1.0,
     "legend.columnspacing": 1.0,
 }
-SIZES = {"wide": WIDE, "phone": PHONE}  # by the kind of the picture on the page
+SIZES = {"wide": WIDE, "phone": PHONE}  # {kind of the picture on the page: size}
 MINUTE_S = 60
 
 
@@ -62,8 +63,8 @@ def day(result: Result, size: tuple[float, float]) -> str:
 
 
 def minutes(result: Result) -> list[tuple[str, str]]:
-    """(title, picture) of the minute in which the battery calmed the grid most, and of that in
-    which the grid moved most; second by second.
+    """(title, picture) of two minutes, second by second: the one in which the battery calmed the
+    grid most, and the one in which the grid moved most.
     """
     load_W, grid_W = [blocks(each, MINUTE_S) for each in result.seconds_W]
     moved_W = np.ptp(grid_W, axis=1)

@@ -18,8 +18,8 @@ WITH_KERNEL = ("carried_h", "critical_kWh", "set_s", "charge_h", "fuel_h", "unse
 
 
 def extra_4h_MW(result: Result) -> Found:
-    """Highest mean over 4 h of the load above the connection, while no import of a second was above
-    it.
+    """Highest mean over 4 h of the load above the connection. Only spans count in which no second
+    of import was above the connection.
     """
     limit_W = result.spec.size.import_W
     if len(result.seconds_W[0]) < FOUR_H_S:
@@ -33,7 +33,7 @@ def extra_4h_MW(result: Result) -> Found:
 
 
 def event_over_kW(result: Result) -> Found:
-    """Highest import of an interval above the cap of an event of demand response."""
+    """Highest import above the cap in an interval of a demand response event."""
     events = [event_of(each) for each in result.spec.events]
     if not events:
         return None, None, None
@@ -48,7 +48,7 @@ def event_over_kW(result: Result) -> Found:
 
 
 def _least_over_W(size: Size, net_W: np.ndarray, event: Event) -> float:
-    """Import above the cap with a battery that is full at the begin and has no losses."""
+    """Least import above the cap: the battery is full at the begin and has no losses."""
     during_W = net_W[event.first : event.end]
     hours = len(during_W) * SLOT_S / 3600
     by_power_W = float(during_W.max()) - size.power_W
@@ -76,7 +76,7 @@ def carried_h(result: Result) -> Found:
 
 
 def _of_the_run(result: Result) -> dict[str, Any] | None:
-    """The minutes of the run's outage."""
+    """The minutes with the kernel around the run's outage; None: none were played."""
     events = outages_of(result.spec)
     played = [each for each in result.minutes if [each["at_s"], each["for_s"]] in events]
     return played[0] if played else None
@@ -93,7 +93,7 @@ def lasts_h(key: str) -> Measure:
 
 
 def unserved_pct(result: Result) -> Found:
-    """Energy of the whole load without power in the run's outage, shed stages too."""
+    """Share of the load's energy that was not served in the run's outage, with shed stages."""
     played = _of_the_run(result)
     if played is None or not played["wanted_kWh"]:
         return None, None, None
@@ -107,7 +107,7 @@ def critical_kWh(result: Result) -> Found:
 
 
 def set_s(result: Result) -> Found:
-    """Longest time from the loss of the grid until a set carries, with the kernel."""
+    """Longest time from the loss of the grid until a generator set carries, with the kernel."""
     found = [each["engine_s"] for each in result.minutes if each["engine_s"] is not None]
     return max(found, default=None), 0.0, None
 

@@ -1,7 +1,7 @@
-"""The figures of a system's run: asked, reached, the bound that physics or arithmetic sets, and the
-value without the system.
+"""The figures of a system's run, each asked, reached, with a bound, and without the system.
 
-Each figure is a function of a Result: (reached, bound, without). None: not known in this run.
+Each figure is a function of a Result that returns (reached, bound, without). Physics or arithmetic
+sets the bound. None: not known in this run.
 """
 
 from collections.abc import Mapping
@@ -28,14 +28,12 @@ from hil.systems.thermal import Found, Measure
 
 SLOT_H = SLOT_S / 3600
 SHIFTED_KWH_MIN = 1.0
-# A share of less than this has no meaning.
+# A share of a smaller price has no meaning.
 PRICE_MIN = 0.001
 
 
 class Figure(NamedTuple):
-    """One line of the table. is_met: None where nothing was asked or nothing is known.
-    baseline_unit: where the figure is a part of its baseline, percent, and so not in its unit.
-    """
+    """One line of the table."""
 
     name: str
     text: str
@@ -43,16 +41,16 @@ class Figure(NamedTuple):
     way: str
     status: str
     reached: float | None
-    optimum: float | None
-    baseline: float | None
+    optimum: float | None  # the bound
+    baseline: float | None  # without the system
     unit: str
-    is_met: bool | None
+    is_met: bool | None  # None: nothing is asked, or nothing is known
     mode: str
-    baseline_unit: str
+    baseline_unit: str  # if it is not `unit`, because the figure is a percentage of the baseline
 
 
 def number(value: float | None) -> str:
-    """Three digits, at most as many decimals as a reader can use; "-": not known."""
+    """A number with three digits; "-": unknown."""
     if value is None:
         return "-"
     if abs(value) < 0.005:
@@ -61,14 +59,14 @@ def number(value: float | None) -> str:
 
 
 def reached(figure: Mapping[str, Any]) -> str:
-    """What was reached; a miss has the digits that show it: 100.069 of 100."""
+    """The reached value. A narrow miss has enough digits to show it, as 100.069 of 100."""
     text = number(figure.get("reached"))
     is_hidden = figure.get("is_met") is False and text == number(figure["asked"])
     return f"{figure['reached']:,.6g}" if is_hidden else text
 
 
 def of(result: Result) -> list[Figure]:
-    """All figures that the system's file asks for. KeyError: no figure has this name."""
+    """All figures that the system's file asks for. KeyError: an asked figure does not exist."""
     return [_figure(result, each) for each in result.spec.figures]
 
 
@@ -78,7 +76,7 @@ def _figure(result: Result, asked: dict[str, Any]) -> Figure:
 
 
 def judged(asked: Mapping[str, Any], found: Found, baseline_unit: str = "") -> Figure:
-    """The line of a figure. asked: of a system's file."""
+    """The line of a figure. asked: its table in the system's file."""
     reached, optimum, baseline = found
     is_met = None
     if asked["asked"] is not None and reached is not None:
@@ -99,8 +97,8 @@ def _mode_of(name: str) -> str:
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
     """(with the system and the fuel of its set, without battery, without battery and PV). Load and
-    PV are those of each second: a series sampled once a minute misses the swings of a training job,
-    and a mean the clouds. A load that yields gets its energy later, at the mean price.
+    PV are those of each second, because samples of a minute miss the swings of a training job, and
+    means miss clouds. A load that yields gets its energy later, at the mean price.
     """
     series, spec = result.series, result.spec
     with_it, *others = [
@@ -120,7 +118,7 @@ def _start_W(result: Result) -> float:
 
 
 def peak_cut(result: Result) -> Found:
-    """Highest billed import against the site without battery and PV. Bound: an ideal battery."""
+    """Cut of the highest billed import, against no battery and PV. Bound: an ideal battery."""
     with_it, _, without = bills(result)
     lowest_W = bounds.lowest_billed_W(result.spec, bounds.net_W(result))
     reached, bound = [
@@ -130,7 +128,7 @@ def peak_cut(result: Result) -> Found:
 
 
 def purchase_cut(result: Result) -> Found:
-    """Purchased energy. Bound: the battery's first energy and all of PV and generator set used."""
+    """Cut of the purchased energy. Bound: all PV, generator set and first stored energy is used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
@@ -140,7 +138,7 @@ def purchase_cut(result: Result) -> Found:
 
 
 def renewable(result: Result) -> Found:
-    """PV that load or battery took, of the load's energy."""
+    """PV energy that load or battery took, as a share of the load's energy."""
     exported = float(np.maximum(0.0, -result.grid_W).sum())
     used, load = float(result.pv_W.sum()) - exported, float(result.series.load_W.sum())
     reached, bound = [
@@ -150,8 +148,8 @@ def renewable(result: Result) -> Found:
 
 
 def cheaper(beside: int) -> Measure:
-    """The whole bill against one of `bills`: 1: without battery, 2: without PV too. Bound: perfect
-    foresight.
+    """Cut of the whole bill, against the bill at place `beside` of `bills`. 1: without battery; 2:
+    without battery and PV. Bound: perfect foresight.
     """
 
     def figure(result: Result) -> Found:
@@ -166,7 +164,7 @@ def cheaper(beside: int) -> Measure:
 
 
 def energy_cost_cut(result: Result) -> Found:
-    """Energy on the bill, and what the battery lost of its own, against no battery and no PV."""
+    """Cut of the energy's cost, against no battery and PV. A change of the charge counts."""
     paid, without = (bills(result)[place].energy for place in (0, 2))
     price = float(result.series.price.mean()) + result.spec.tariff["adder_per_kWh"]
     costs = paid - result.gained_Wh / 1000 * price, bounds.lowest_energy_cost(result)
@@ -177,9 +175,9 @@ def energy_cost_cut(result: Result) -> Found:
 def shifted_price_cut(result: Result) -> Found:
     """Price of a kWh that the battery shifted, against the price when it was used; with losses.
 
-    Energy from PV or into the grid has the price of the feed-in. Energy that the battery has lost
-    over the run is bought again at the mean price of charging. Bound: as much energy, at rated
-    power, in the cheapest and in the dearest slots of the run.
+    Energy from PV or into the grid has the feed-in price. If the battery ends the run with less
+    energy, it buys the difference at the mean price of charging. Bound: the same energy, at rated
+    power, in the cheapest and in the most expensive slots of the run.
     """
     charged = np.maximum(0.0, -result.battery_W) * SLOT_H / 1000
     given = np.maximum(0.0, result.battery_W) * SLOT_H / 1000
@@ -202,7 +200,7 @@ def shifted_price_cut(result: Result) -> Found:
 
 
 def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
-    """grid_kWh: the part of all_kWh that the price is for."""
+    """Money for all_kWh: grid_kWh of it have their price, the rest has the feed-in."""
     return float((grid_kWh * price).sum() + ((all_kWh - grid_kWh) * feed_in).sum())
 
 
@@ -211,7 +209,7 @@ def _first_mean(ordered: np.ndarray, slots: float) -> float:
 
 
 def import_over(result: Result) -> Found:
-    """Highest import in percent of the connection, means of 15 minutes. Bound: an ideal battery."""
+    """Highest import in percent of the connection, means of 15 min. Bound: an ideal battery."""
     limit_W = result.spec.size.import_W
     without_W = float((result.series.net_W).max())
     lowest_W = bounds.lowest_import_W(result.spec, bounds.net_W(result))
@@ -221,21 +219,21 @@ def import_over(result: Result) -> Found:
 
 
 def import_over_1s(result: Result) -> Found:
-    """The same, means of 1 s. Its bound is that of the means of 15 minutes."""
+    """Highest import in percent of the connection, means of 1 s. Bound: that of import_over."""
     load_W, grid_W = [100.0 * float(each.max()) for each in result.seconds_W]
     limit_W, bound = result.spec.size.import_W, import_over(result)[1]
     return grid_W / limit_W, bound, load_W / limit_W
 
 
 def seconds_over(result: Result) -> Found:
-    """Seconds above the connection."""
+    """Seconds of import above the connection."""
     limit_W = result.spec.size.import_W
     grid_s, load_s = [float((each > limit_W).sum()) for each in result.seconds_W[::-1]]
     return grid_s, 0.0, load_s
 
 
 def per_it(result: Result) -> Found:
-    """Purchased kWh for each kWh of the computers. Bound: as that of purchase_cut."""
+    """Purchased kWh for each kWh of the computers. Bound: as for purchase_cut."""
     it, load = [float(each.sum()) for each in (result.series.it_W, result.series.load_W)]
     bought = float(np.maximum(0.0, result.grid_W).sum())
     if it < POWER_W_MIN:
@@ -250,7 +248,7 @@ def cycles(result: Result) -> Found:
     return given_Wh / result.spec.size.energy_Wh * 365 / result.spec.days, None, None
 
 
-# "{}": the currency.
+# "{}" is replaced by the currency.
 BASELINE_UNITS = {
     "peak_cut": "kW",
     "purchase_cut": "kWh",

@@ -18,11 +18,12 @@ from hil.systems.spec import Inputs, Spec
 from hil.values.rig import ValueRig
 
 SLOT_MIN, HOUR_S = run.SLOT_S // 60, 3600
-HOT_DEGC = 60.0  # a plant begins below; a battery far too small goes beyond, without the kernel
+# A plant begins at most this hot. In chain-only mode a battery that is far too small gets hotter.
+HOT_DEGC = 60.0
 
 
 class LivePod(Pod):
-    """The controller of a system; a Pod with one member."""
+    """The real controller of a system on its site: a Pod with one member."""
 
     def __init__(
         self,
@@ -35,10 +36,10 @@ class LivePod(Pod):
         scenario: Scenario | None = None,
         degC: float | None = None,
     ) -> None:
-        """folder: for the files of the configuration; begin_s: of the system's run; soc: state of
-        charge at begin_s, None: that of the system's file; scenario: its actions; degC: of
-        the cells and of the air among them at begin_s.
-        NotSimulatedError: one line, the scenario acts on what the system lacks.
+        """folder: for the files of the configuration. begin_s: second of the system's run. soc:
+        state of charge at begin_s; None: that of the system's file. degC: temperature of the cells
+        and of the air between them at begin_s. NotSimulatedError: one line, the scenario acts on a
+        part that the system lacks.
         """
         self._begin_s, inputs = begin_s, inputs or {}
         self._series = run.series_of(spec, inputs)
@@ -66,7 +67,7 @@ class LivePod(Pod):
         self._heartbeat_s, self._is_sender_dead = 0, SENDER in inputs.get("dead", ())
 
     def step(self) -> None:
-        """A tick; before it the heartbeat when it is due, at first and each hour the schedule."""
+        """Make a tick. Before it, send the heartbeat if it is due, and each hour the schedule."""
         now_s, cabinet = self.now_us // 1_000_000, self.members[0].controller.cabinet
         if now_s >= self._heartbeat_s and cabinet is not None and not self._is_sender_dead:
             cabinet.image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
@@ -91,7 +92,7 @@ class LivePod(Pod):
 
 
 def _later(spec: Spec, begin_s: int) -> Spec:
-    """Its sun and weather begin_s later."""
+    """The system with sun, weather and outages that begin begin_s later in its run."""
     weather = {"day": 172, **spec.site.get("weather", {})}
     days, weather["time_of_day_s"] = divmod(begin_s, run.DAY_S)
     weather["day"] = (weather["day"] - 1 + days) % 365 + 1

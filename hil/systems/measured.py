@@ -1,7 +1,8 @@
 """Months of measured series, from a folder beside the project (`data/README.md` there).
 
-Load: running GPUs of a cluster, its weeks by weekday, on the capacity of a system's file. Sun: a
-typical year's irradiance. Prices: of an exchange in their own year, so that weekdays fit.
+Load: the share of running GPUs of a cluster, times the capacity in a system's file. Each day is one
+of the same weekday. Sun: the irradiance of a typical year. Prices: those of an exchange in their
+own year, so that weekdays fit.
 """
 
 from datetime import datetime, timedelta
@@ -18,12 +19,12 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, Series, prices_of
 from hil.systems.spec import Spec
 
 GPUS = "jobs/helios_gpus_1min.csv.gz", "running_gpu_num", 856
-FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # from a Monday on; days of the file
+FIRST_DAY, DAYS, DAY_MIN = 3, 20, 1440  # first Monday in the file; days of the file
 DE, NORDIC, PJM = "germany", "nordpool_system", "pjm_comed"
 MARKETS = {"berlin": (DE, 2017), "north_america": (PJM, 2018)}
 WEATHER = {"berlin": "sand_point_ak", "norway": "sand_point_ak", "nordic": "sand_point_ak"}
-PV_PART = 0.85  # of the rating at 1 kW/m2
-# Shanghai: base, times running GPUs, and jobs of working days: (last weekday, hours, W)
+PV_PART = 0.85  # part of the rating at 1 kW/m2 (assumed)
+# Shanghai: base load, load of all running GPUs, and jobs: (weekdays, begin h, end h, W)
 BASE_W, PART_W = 4.55e6, 0.75e6
 JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
 
@@ -31,7 +32,7 @@ JOBS = (range(4), 10, 14, 2.8e6), (range(4, 5), 10, 13, 3.8e6)
 def month(
     folder: str, system: tuple[str, str], at: int, days: int, seed: int, year: int | None
 ) -> pasts.Case:
-    """year: of the prices. ConfigError: one line."""
+    """A month of measured series. year: that of the prices. ConfigError: one line."""
     try:
         return _month(folder, *system, at, days, seed, year)
     except SeriesError as error:
@@ -55,7 +56,7 @@ def _month(
 
 
 def _load_W(folder: str, spec: Spec, name: str, seed: int) -> np.ndarray:
-    """Each day is one of the same weekday; the seed shifts the weeks."""
+    """Load of each slot. Each day is a measured one of the same weekday; the seed shifts weeks."""
     busy, parts = _gpus(folder), []
     for day in range(spec.days):
         time = spec.start + timedelta(days=day)
@@ -77,7 +78,7 @@ def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
 
 @cache
 def _gpus(folder: str) -> np.ndarray:
-    """Part of the cluster that runs, a row for each day; a gap keeps the value before."""
+    """Part of the cluster that runs, in a row for each day. A gap keeps the value before it."""
     path, column, whole = GPUS
     found = np.array(_column(f"{folder}/{path}", column))
     for at in np.flatnonzero(found <= 0):
@@ -93,7 +94,7 @@ def _price(folder: str, market: str, spec: Spec) -> np.ndarray:
 
 
 def _sun(folder: str, station: str, spec: Spec) -> np.ndarray:
-    """Part of the rating that the PV gives."""
+    """PV power of each slot as a part of its rating."""
     path = f"{folder}/weather/{station}_tmy_hourly.csv.gz"
     hours = np.array(weather.read(path).ghi_W_per_m2)
     first = (spec.start.timetuple().tm_yday - 1) * 24

@@ -1,9 +1,10 @@
-"""One controller of a system in chain-only mode, as a member of a site: the real control functions,
-chain, split and site devices at 1 s, on lumped batteries.
+"""One controller of a system in chain-only mode, on its site.
 
-It reads what meters of the site would show in this second, and it is never part of a figure below
-10 s. Units with `can_form` carry an island; the site then says their power. Each of several members
-sees the meters of the whole site, answers its share, and does not know what the others decide.
+The real control functions, chain, split and site devices run once a second, on lumped batteries. A
+member reads the meters of the site as of this second, so it must not serve for figures below 10 s.
+Units with `can_form` carry an island; then the site sets their power. If a site has several
+members, each sees the meters of the whole site, answers with its share, and does not know the
+decisions of the others.
 """
 
 from array import array
@@ -24,11 +25,12 @@ from hil.values.lumped_air import LumpedAir
 
 HEARTBEAT_S, HEARTBEAT_MS = 100, 300_000
 SOC_FORMS = 0.03  # below it a unit cannot carry an island
-# Row 41d: power beyond the limit and a margin, for so long, stops a unit.
+# Row 41d stops a unit whose power is beyond its limit by more than a margin for BEYOND_S. The
+# margin is 2 kW, or a fiftieth of the rated power if that is more.
 BEYOND_S, MARGIN_W_MIN, MARGIN_PART = 5, 2000, 50
-SENDER = "sender"  # of the schedule
+SENDER = "sender"  # name of the sender of the schedule, in `silent`
 CLOCK_ERROR_MS = 500
-CHARGE_OPENS = 0.1  # of the rated power: a lower limit counts as no charge
+CHARGE_OPENS = 0.1  # part of the rated power: a lower limit counts as no charge
 DAY_S = 86_400
 
 
@@ -41,16 +43,16 @@ class ChainUnit:
         self.ac_power_W = self.sent_W = 0.0
         self.is_forming = False
         self._beyond_s = 0
-        # of the island's last second, until its energy is taken from the battery
+        # power in the last second of an island, until its energy is taken from the battery
         self._island_W: float | None = None
 
     @property
     def forms(self) -> bool:
-        """It can carry an island at this moment."""
+        """True if the unit can carry an island at this moment."""
         return self.can_form and self._beyond_s < BEYOND_S and self.battery.soc > SOC_FORMS
 
     def carry(self, power_W: float | None) -> float:
-        """Give this power in an island, within what the racks allow; None: follow again."""
+        """Give this power in an island, within the rating. None: follow set-points again."""
         if power_W is not None:
             self.ac_power_W = max(-self.rated_W, min(self.rated_W, power_W))
         elif self.is_forming:
@@ -59,7 +61,7 @@ class ChainUnit:
         return self.ac_power_W
 
     def watch(self, charge_W: int, discharge_W: int, is_off_grid: bool) -> None:
-        """Row 41d, once a second. A unit that it stops forms nothing until the grid is back."""
+        """Apply row 41d, once a second. A stopped unit carries no island until the grid is back."""
         margin_W = max(MARGIN_W_MIN, self.rated_W / MARGIN_PART)
         is_beyond = not -charge_W - margin_W < self.ac_power_W < discharge_W + margin_W
         if not is_off_grid:
@@ -68,11 +70,11 @@ class ChainUnit:
             self._beyond_s = self._beyond_s + 1 if is_beyond else 0
 
     def send(self, power_W: int) -> None:
-        """A new set-point."""
+        """Take a new set-point."""
         self.ac_power_W = self.sent_W = float(power_W)
 
     def advance(self, dt_s: float) -> None:
-        """The energy of the second that ended."""
+        """Take the energy of the second that ended from the battery."""
         power_W = self.ac_power_W if self._island_W is None else self._island_W
         self.battery.step(power_W, dt_s)
         self._island_W = None
@@ -95,28 +97,28 @@ class ChainMember:
         self.clock_off_s, self.clock_error_ms = 0.0, CLOCK_ERROR_MS
         self.silent: frozenset[str] = frozenset()  # SENDER, or the name of a site device
         self._share_permille = config.control["share_permille"]
-        self.charge_opens_s: int | None = None  # CHARGE_OPENS was allowed; None: not yet
+        self.charge_opens_s: int | None = None  # when CHARGE_OPENS was first allowed; None: not yet
         self._rated_W = sum(self.loop.limits.rated_W)
         forming = config.topology.forming
         self.pcs = [ChainUnit(battery, forms) for battery, forms in zip(batteries, forming)]
         site.join(self)
 
     def leave(self) -> None:
-        """The cabinet is dead or elsewhere: its contactors are open, and it decides nothing."""
+        """Take the cabinet away or let it fail: its contactors open, and it decides nothing."""
         self.is_here, self.drawn_W = False, 0.0
         for unit in self.pcs:
             unit.send(0)
             unit.can_form = False
 
     def come(self, soc: float) -> None:
-        """The cabinet stands here again, with this charge, 0 to 1, and a controller that starts."""
+        """Bring the cabinet back with this charge, 0 to 1. Its controller starts anew."""
         self.is_here = True
         forming = self._config.topology.forming
         for unit, battery, forms in zip(self.pcs, self._start(soc), forming):
             unit.battery, unit.can_form = battery, forms
 
     def _start(self, soc: float) -> list[LumpedUnit]:
-        """Controller and batteries anew. soc: 0 to 1."""
+        """Make a new controller and new batteries. soc: 0 to 1."""
         self._prepare()
         plant = self._plant
         batteries = self.loop.batteries(plant, soc, plant.start_degC)
@@ -124,7 +126,7 @@ class ChainMember:
         return batteries
 
     def _prepare(self) -> None:
-        """The controller anew."""
+        """Make a new controller."""
         config = self._config
         layout = config.layout()
         self.image = image = ProcessImage(layout, config.site_devices)
@@ -144,7 +146,7 @@ class ChainMember:
         return self._air.heat_J
 
     def schedule(self, start_s: int, slot_min: int, rows: Sequence[tuple[int, ...]]) -> None:
-        """Slots of source 0 from second start_s of the run on: this member's share of powers."""
+        """Take a schedule from second start_s of the run on, with this member's share of powers."""
         start_min = (self._begin_s + start_s) // 60
         slots = tuple(
             [Slot._make([*self._shares(powers_W), reserve]) for *powers_W, reserve in rows]
@@ -159,8 +161,8 @@ class ChainMember:
         """The voltage of the site has come or gone; the auxiliaries have a UPS."""
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """One second: the energy of the last one, then the decision. The last member begins the
-        decisions of all, so that no meter shows a decision of this second.
+        """Make a second: take the energy of the last one, then decide. The last member starts the
+        decisions of all members, so that no meter shows a decision of this second.
         """
         self.now_s += 1
         if self.is_here:
@@ -179,7 +181,7 @@ class ChainMember:
         grid_W = site.load_power_W + site.other_load_W + drawn_W - battery_W - fed_W
         before = site.load_power_W, [part.feeds_W for part in site.parts]
         if site.is_off_grid and site.is_live:
-            # the sources of an island take a change at once, before anything reads them
+            # The sources of an island follow a change at once, before a controller reads them.
             site.carry(grid_W)
         for member in cast(list[ChainMember], site.members):
             if member.is_here:
@@ -189,7 +191,7 @@ class ChainMember:
             part.feeds_W = feeds_W
 
     def decide(self, grid_W: float) -> None:
-        """The power of each unit and the actuators. grid_W: as the meter of the site shows it."""
+        """Decide the power of each unit and the actuators. grid_W: as the site's meter shows it."""
         self._read()
         self._measure(grid_W)
         batteries = [unit.battery for unit in self.pcs]
@@ -206,7 +208,7 @@ class ChainMember:
             self._ask(actuator)
 
     def _ask(self, actuator: ActuatorChain) -> None:
-        """The value reaches the part, and the image says that it was sent."""
+        """Send a value to its part, and note in the image that it was sent."""
         device, record = actuator.view.device, actuator.actuator
         part = self._parts[self.devices.devices.index(actuator.view) - 1]
         part.ask(record.name, actuator.value)
@@ -215,11 +217,11 @@ class ChainMember:
         self.image.inp[first + sent_at] = actuator.value
 
     def _read(self) -> None:
-        """The words of the clock, of the site devices and of the heartbeat."""
+        """Fill the image with the clock, the site devices and the heartbeat."""
         image = self.image
         if self.now_s % HEARTBEAT_S == 1 and SENDER not in self.silent:
             image.add_hint(0, hint_codes.HEARTBEAT, 0, 0, HEARTBEAT_MS)
-        # what it decides counts from the begin of the second on
+        # A decision counts from the begin of this second on.
         now_s = self._begin_s + self.now_s - 1 - self.clock_off_s
         day_d, time_s = divmod(int(now_s), DAY_S)
         at = image.places["site"].start
@@ -241,7 +243,7 @@ class ChainMember:
         image.freeze(self._inp, self._fresh)
 
     def _measure(self, grid_W: float) -> None:
-        """The reports of meters, converters and the contact of the transfer switch."""
+        """Take the readings of meters, converters and the contact of the transfer switch."""
         site, readings = self.site, self.loop.readings
         shown_W = 0 if site.is_off_grid else round(grid_W)
         readings.load_W = round(site.load_power_W) if site.is_live else None

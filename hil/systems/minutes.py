@@ -1,8 +1,8 @@
 """Minutes of a system with its kernel: value mode around each event that the system claims.
 
-The rest of a run is chain-only, which has no kernel: it trips nothing and transfers nothing. So
-what a run says of an outage comes from here: cabinet, kernel and site from LEAD_S before the loss
-of the grid, with the charge of that moment, until AFTER_S after its return.
+The rest of a run is in chain-only mode. That mode has no kernel, so it trips nothing and transfers
+nothing. So all figures of an outage come from this module. It plays cabinet, kernel and site from
+LEAD_S before the loss of the grid until AFTER_S after its return, with the charge of that moment.
 """
 
 import math
@@ -27,36 +27,34 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S, SETTLED_S = 20.0, 60  # of a cabinet; its start no longer shows on the grid
-# A lumped battery has no cells that differ; those of the plant would begin beyond row 34.
+START_S, SETTLED_S = 20.0, 60  # a cabinet runs by then; its start no longer shows on the grid
+# The cells of the plant differ, those of a lumped battery do not. A fuller plant would trip row 34.
 SOC_MAX = 0.97
-OUTAGE_S = 600  # of the drawn ones
-LESS_W = 1.0  # is rounding
+OUTAGE_S = 600  # length of the drawn outages
+LESS_W = 1.0  # a smaller power is rounding
 STAGES_SHOWN = 8
-# A dark site has no voltage at its meters and its auxiliaries: these rows say so, and clear
+# These rows report that a dark site has no voltage at its meters and its auxiliaries. They clear
 # themselves when the voltage is back.
 OF_DARKNESS = ("17a", "43a", "50a", "50b")
-EMPTY, OF_THE_END = 0.08, ("34a", "41d")  # below it cells of a rack part, then units trip
-OVER = "57a"  # by the controller's limits, which may be stricter than those of the connection
-OF_A_HOT_HALL = ("18a",)  # warns at 35 degC while charging; the charge tapers from there to 45 degC
+EMPTY, OF_THE_END = 0.08, ("34a", "41d")  # below this charge cell voltages spread, and units trip
+OVER = "57a"  # its limits are the controller's, which may be stricter than those of the connection
+OF_A_HOT_HALL = ("18a",)  # warns at 35 degC while charging; the charge then tapers until 45 degC
 Played = dict[str, Any]  # figures of the minutes of an event
 
 
 class Minutes(NamedTuple):
-    """What is played: an outage of for_s at at_s of the run, or, without `is_outage`, for_s of the
-    plain day from there on. soc: at the begin, 0 to 1; degC: of the cells then.
-    """
+    """An outage that is played, or seconds of a plain day."""
 
-    at_s: int
-    for_s: int
-    soc: float
+    at_s: int  # begin, in the run
+    for_s: int  # length
+    soc: float  # charge at the begin, 0 to 1
     is_outage: bool = True
-    degC: float | None = None  # None: of the system's file
+    degC: float | None = None  # of the cells at the begin; None: as in the system's file
 
 
 def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
-    """plain_s of a day at a drawn moment, each outage of the run, and drawn ones of OUTAGE_S. None
-    of a battery with several controllers: the minutes have one.
+    """The minutes to play: plain_s of a day at a drawn moment, each outage of the run, and drawn
+    outages. A battery with several controllers has none, because minutes have one controller.
     """
     spec = result.spec
     if spec.cabinets > 1:
@@ -65,20 +63,20 @@ def of(result: Result, plain_s: int, outages: int) -> list[Minutes]:
     end_s = spec.days * DAY_S - AFTER_S
     moments = [(deal.randint(LEAD_S, end_s - plain_s), plain_s, False)] if plain_s else []
     moments += [(at_s, for_s, True) for at_s, for_s in outages_of(spec)]
-    count = outages if spec.size.can_form else 0  # the others claim nothing of an outage
+    count = outages if spec.size.can_form else 0  # without an island, no system claims an outage
     moments += [(deal.randint(LEAD_S, end_s - OUTAGE_S), OUTAGE_S, True) for _ in range(count)]
     return [_begun(result, *each) for each in moments]
 
 
 def _begun(result: Result, at_s: int, for_s: int, is_outage: bool) -> Minutes:
-    """Minutes with charge and cells of that moment."""
+    """Minutes that begin with the charge and the cell temperature of that moment of the run."""
     slot = (at_s - LEAD_S) // SLOT_S
     degC = float(result.degC[slot]) if len(result.degC) else None
     return Minutes(at_s, for_s, min(SOC_MAX, float(result.soc[slot])), is_outage, degC)
 
 
 def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
-    """The figures of these minutes (`Watch.figures`), with what they tripped and violated."""
+    """The figures of these minutes (`Watch.figures`), with their trips and violations."""
     spec = spec._replace(outages=[[one.at_s, one.for_s]] if one.is_outage else [])
     with tempfile.TemporaryDirectory() as folder:
         begin_s = one.at_s - LEAD_S
@@ -95,23 +93,23 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
 
 
 def _wait_for_start(pod: LivePod) -> None:
-    """Load and sun are within the connection until the cabinet runs, as while it ran before."""
+    """Limit load and sun until the cabinet runs: in the run it had run already."""
     site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
     load = site.load
     assert load is not None, "the file of a system has [load]"
     for part in site.parts:
         if part.GIVES_WAY:
-            part.ask("limit_W", 0)  # until the controller says more
+            part.ask("limit_W", 0)  # until the controller allows more
     site.load = lambda now_s: load(now_s) if now_s > START_S else min(load(now_s), import_W / 2)
 
 
 def _faults(found: Played) -> list[str]:
-    """What these minutes broke."""
+    """A text for each fault in these minutes: lost load, trips, violations."""
     is_dark = found["dark_s"] > 0
     trips = {
         f"row {stage} tripped, {scope}, at {at_s:.1f} s": stage
         for stage, scope, at_s in found["trips"]
-        if at_s >= 0  # before: the cabinet's own start
+        if at_s >= 0  # earlier trips belong to the cabinet's own start
         and stage not in OF_A_HOT_HALL
         and not (is_dark and stage in OF_DARKNESS)
         and not (stage == OVER and found["over_W"] <= 0)
@@ -126,7 +124,7 @@ def _faults(found: Played) -> list[str]:
 
 
 def _lost(found: Played) -> list[str]:
-    """The critical load that had no power, and why."""
+    """A text about the critical load that had no power, with the charge; [] if it had power."""
     if not found["critical_kWh"]:
         return []
     return [
@@ -136,7 +134,7 @@ def _lost(found: Played) -> list[str]:
 
 
 class Falling:
-    """A store that falls while it carries an island; `least`: it is empty."""
+    """A store whose level falls while it carries an island. least: level of an empty store."""
 
     def __init__(self, least: float) -> None:
         self.least = least
@@ -144,12 +142,12 @@ class Falling:
         self.last = 0.0, 0.0
 
     def see(self, now_s: float, level: float) -> None:
-        """The level of now."""
+        """Note the level of now."""
         self.last = now_s, level
         self.first = self.first or self.last
 
     def hours(self) -> float | None:
-        """Time from the first level until empty, as fast as it fell. None: it did not fall."""
+        """Hours from the first level until empty, at the rate of the fall. None: no fall."""
         (begin_s, first), (end_s, last) = self.first or self.last, self.last
         if first <= last:
             return None
@@ -157,16 +155,16 @@ class Falling:
 
 
 class Watch:
-    """Looks at each tick; energies count from the loss on. Without `critical_W` all is critical."""
+    """Counts the figures in each tick. Without `critical_W`, the whole load is critical."""
 
     def __init__(self, pod: LivePod, spec: Spec) -> None:
         self.pod, self.critical_W, self.size = pod, spec.critical_W, spec.size
         self.carried_s = self.island_s = self.dark_s = 0.0
         self.lost_J = self.critical_J = self.wanted_J = self.needed_J = 0.0
-        # while the battery alone carries; while a set does: l
+        # charge while the battery alone carries the island; fuel, l, while a generator set does
         self.charge, self.fuel = Falling(SOC_FORMS), Falling(0.0)
         self.import_W = self.step_W = 0.0
-        self.over_W = -float(spec.size.import_W)  # most that passed the connection, less its limits
+        self.over_W = -float(spec.size.import_W)  # largest excess over the connection's limits
         self.stages: list[tuple[float, int]] = []
         self.engine_s: float | None = None  # from the loss until a set carries load
         self._grid_W: float | None = None
@@ -174,7 +172,7 @@ class Watch:
         self._event_W: list[tuple[float, float]] = []  # load and grid of each tick of the event
 
     def see(self, is_event: bool) -> None:
-        """Count one tick, after it. is_event: it is one of those that were asked for."""
+        """Count the tick that ended. is_event: it belongs to the minutes that were asked for."""
         site, dt_s = self.pod.site, self.pod.tick_us / 1e6
         wanted_W, missing_W = site.load_wanted_W, _missing_W(site)
         needed_W = min(wanted_W, self.critical_W or wanted_W)
@@ -193,7 +191,7 @@ class Watch:
         self._see_devices(site)
 
     def _see_grid(self, site: Site) -> None:
-        """The import, and the largest step from one tick to the next once the grid is back."""
+        """Count the import, and the largest step between two ticks after the grid is back."""
         grid_W = site.grid_power_W
         self._grids_W.append(grid_W if site.source == ON_GRID else math.nan)
         if site.source != ON_GRID:
@@ -220,15 +218,15 @@ class Watch:
             self.charge.see(since_s, self.pod.soc)
 
     def seconds_W(self) -> np.ndarray:
-        """Import as means of a second, once the start is over; nan beside time off the grid."""
+        """Import as means of a second after the start; nan off the grid and one second before."""
         per_s = 1_000_000 // self.pod.tick_us
         found_W = blocks(np.array(self._grids_W[SETTLED_S * per_s :]), per_s).mean(axis=1)
-        # until the switch opens, a grid that is lost gives nothing
+        # A lost grid gives no power in the time before the switch opens.
         found_W[:-1][np.isnan(found_W[1:])] = np.nan
         return found_W
 
     def figures(self) -> Played:
-        """Plain data."""
+        """The figures as plain data."""
         member = self.pod.members[0]
         cabinet = member.controller.cabinet
         return {
@@ -258,7 +256,7 @@ class Watch:
 
 
 def _missing_W(site: Site) -> float:
-    """Load that has no power in this step: dark or shed by contacts."""
+    """Load without power in this step, because the site is dark or contacts shed it."""
     shed_W = sum([part.sheds_W for part in site.parts if part.FLOW == "shed"]) * site.is_live
     if site.load_ups is not None:
         return site.load_ups.unserved_W + shed_W
@@ -279,7 +277,7 @@ def lines(documents: list[Played]) -> list[str]:
 
 
 def _shed_lines(found: Played) -> list[str]:
-    """When how many contacts of the load were open."""
+    """The numbers of open contacts of the load, with their times."""
     stages, most = found["stages"], STAGES_SHOWN
     shown = [*stages[:most], *stages[most:][-1:]]
     moments = ", ".join([f"{open_} after {at_s:.0f} s" for at_s, open_ in shown])

@@ -1,9 +1,10 @@
-"""The bound of a system: the lowest bill that its battery and its PV allow when all is known.
+"""The bound of a system: the lowest bill that its battery and its PV allow if all is known before.
 
-A linear program over the slots of the run, by HiGHS: energy by price, the highest billed interval
-of each month, tags; power, energy and losses of the battery at its best efficiency. It begins and
-ends with the charge of the run. It needs no auxiliaries, may spill PV, and its store is as wide as
-the run used it, so that no run does better. What a sender without foresight saves is a share of it.
+HiGHS solves a linear program over the slots of the run. The bill has energy by price, the highest
+billed interval of each month, and tags. The battery has its power, its energy and its best
+efficiency, and begins and ends with the charge of the run. So that no run does better, the program
+has no auxiliaries, may leave PV unused, and may use the widest band that the run used. The saving
+of a real sender is stated as a share of this bound.
 """
 
 import os
@@ -26,12 +27,12 @@ except ImportError:  # a machine without the extra "lab"
     highspy = None  # type: ignore[assignment]
 
 SLOT_H = SLOT_S / 3600
-EFFICIENCY = 0.945  # of a round trip at its best power
+EFFICIENCY = 0.945  # round trip at the best power
 MISSING = "no bound of the bill: it needs a package that is not here: .venv/bin/pip install highspy"
 
 
 class Model(NamedTuple):
-    """The program of a run; its variables by slot, kW and kWh."""
+    """The program of a run. Variables are for each slot, in kW and kWh."""
 
     solver: Any
     result: Result
@@ -45,7 +46,7 @@ def bill(result: Result) -> Bill | None:
         return None
     series, spec, model = result.series, result.spec, _model(result)
     price = (series.price + spec.tariff["adder_per_kWh"]) * SLOT_H
-    # a price below the feed-in is no reason to buy and sell at once
+    # If the price is below the feed-in, the program must not buy and sell at once.
     feed_in = np.minimum(spec.tariff["feed_in_per_kWh"] * SLOT_H, price)
     cost = _dot(model.bought, price) - _dot(model.sold, feed_in)
     every = [each for charge in charges(spec.tariff) for each in _peaks(model, charge)]
@@ -58,7 +59,7 @@ def _dot(variables: Any, factors: np.ndarray) -> Any:
 
 
 def _model(result: Result) -> Model:
-    """The balance of each slot and the store, without an aim."""
+    """The program with the balance of each slot and of the store, without its cost."""
     spec, pv_W = result.spec, np.maximum(result.series.pv_W, result.pv_W)
     solver, size, count = _solver(), spec.size, len(pv_W)
     power_kW = size.power_W / W_PER_KW
@@ -82,7 +83,9 @@ def _model(result: Result) -> Model:
 
 
 def _solver() -> Any:
-    """A solver that prints nothing: its first one in a process writes a banner past Python."""
+    """A solver that prints nothing. The first one in a process writes a banner to file descriptor
+    1, so that is redirected meanwhile.
+    """
     sys.stdout.flush()
     kept = os.dup(1)
     with open(os.devnull, "wb") as nothing:

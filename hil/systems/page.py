@@ -1,6 +1,4 @@
-"""The HTML page of a command's runs: what a manager asks, the worst day, the flows of energy, the
-bill, the promises.
-"""
+"""The HTML page of a command's runs: answers for a manager, worst day, energy, bill, promises."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -62,7 +60,7 @@ BILL = ("energy", "demand charge", "tags", "total", "highest billed import")
 
 
 def html(sections: Sequence[tuple[Document, str]]) -> str:
-    """sections: of each run its document (command.document) and `section`."""
+    """The page. sections: (document, `section`) of each run."""
     rows = [(each["name"], *_verdict_cells(each)) for each, _ in sections]
     overview = [Table(OVERVIEW, rows, kind=CARDS)] if len(rows) > 1 else []
     bodies = [html_page.body(overview), *[made for _, made in sections]]
@@ -80,7 +78,7 @@ def _verdict_cells(document: Document) -> list[Cell]:
 
 
 def section(result: Result, document: Document) -> str:
-    """One run as a part of the page; document: of command.document."""
+    """One run as a part of the page. document: result of command.document."""
     found, broken = balance(result), [judged(False, each) for each in document["violations"]]
     sides = [_side(found, side) for side in (CAME_IN, WENT_OUT)]
     promises = [_row(each) for each in document["figures"]]
@@ -165,7 +163,7 @@ def _row(figure: Document) -> list[Cell]:
 
 
 def numbers(figure: Document) -> list[str]:
-    """What is asked, reached, the bound, and without battery; "3.4 more" for a figure of less."""
+    """Asked, reached, bound and without battery. A figure named "less" may have "3.4 more"."""
     known = [figure[key] for key in ("asked", "reached", "optimum", "baseline")]
     texts = [figures.number(each) for each in known]
     texts[1] = figures.reached(figure)
@@ -178,7 +176,7 @@ def numbers(figure: Document) -> list[str]:
 
 
 def _worst(result: Result) -> list[tuple[str, str, str]]:
-    """Moments with their time: extremes of the connection in a second, of the charge in a slot."""
+    """Extremes with their times: of the grid in a second, and of the charge in a slot."""
     load_W, grid_W = result.seconds_W
     steps_W = np.abs(np.diff(grid_W))
     found = [
@@ -206,8 +204,8 @@ def _bill(result: Result) -> list[list[str]]:
 
 
 def balance(result: Result) -> dict[str, float]:
-    """Energies of the run, MWh: those that came in are as much as those that went out. The battery
-    has its losses, and the difference between its charge at the begin and at the end.
+    """Energies of the run, MWh. The sum that came in equals the sum that went out. The losses of
+    the battery and the change of its charge are parts of it.
     """
     found = {name: J * MWH_PER_J for name, J in result.account.items()}
     gained = result.gained_Wh / 1e6

@@ -1,6 +1,6 @@
-"""Months to plan again: those of a system's built-in series, or of a folder of CSV files.
+"""Months for back-tests: from a system's built-in series, or from a folder of CSV files.
 
-Each has the days before it that a planner learns from.
+Each month has the days before it, from which a planner learns.
 """
 
 import calendar
@@ -23,14 +23,14 @@ from controller.system.local_days import before_at, day_begin, slots_between
 from hil.systems import sender, series, spec as specs
 from hil.systems.series import BEFORE_DAYS
 
-LOW_PART = 0.3  # of the energy, below which the load yields at once
-DAYS_MIN = 7  # of a month that is judged
-KINDS = {"load": True, "prices": False, "pv": False}  # file of a folder: it is needed
+LOW_PART = 0.3  # part of the energy: below it the load yields at once
+DAYS_MIN = 7  # a month with fewer days is not judged
+KINDS = {"load": True, "prices": False, "pv": False}  # {file of a folder: whether it is needed}
 NO_KEYS = {"column": "", "unit": ""}
 
 
 class Case(NamedTuple):
-    """One month. is_told: the load to come is known; doubts: of its series."""
+    """One month. is_told: the planner knows the load to come; doubts: lines about its series."""
 
     name: str
     label: str
@@ -41,7 +41,9 @@ class Case(NamedTuple):
     doubts: tuple[str, ...] = ()
 
     def yielding(self, percent: float | None) -> "Case":
-        """The same with a load that yields: percent of the highest one of the days before."""
+        """The month with a load that yields this percentage of its highest value in the days
+        before.
+        """
         if not percent:
             return self
         most_W = percent / 100 * max(self.past.load_W[: self.past.before])
@@ -49,14 +51,14 @@ class Case(NamedTuple):
         return self._replace(site=self.site._replace(yields=yields))
 
     def billed(self, tariff: dict[str, Any] | None) -> "Case":
-        """The same with another tariff."""
+        """The month with another tariff."""
         if tariff is None:
             return self
         site = self.site._replace(tariff=tariff)
         return self._replace(site=site, currency=tariff["currency"])
 
     def told(self, way: Way) -> Way:
-        """The same way to plan, told the load to come if it is known."""
+        """A way to plan that also gets the load to come, if `is_told`."""
         if not self.is_told:
             return way
         load_W = self.past.load_W
@@ -69,7 +71,7 @@ class Case(NamedTuple):
 
 
 def tariff_of(path: str) -> dict[str, Any]:
-    """The [tariff] of a file that has nothing else. Raises ConfigError."""
+    """The tariff of a file with only the table [tariff]. Raises ConfigError."""
     form = {"tariff": table(tariff.FIELDS)}
     found: dict[str, Any] = read(path, (), tables_of(path, "a [tariff]"), form)["tariff"]
     tariff.check(path, found)
@@ -77,7 +79,7 @@ def tariff_of(path: str) -> dict[str, Any]:
 
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
-    """A system without events, from the days on that come before this first day."""
+    """A system without events. It begins BEFORE_DAYS before the first day that is judged."""
     start = first - timedelta(days=BEFORE_DAYS)
     return specs.load(name, variant).begun(start, BEFORE_DAYS + days, seed)
 
@@ -90,7 +92,7 @@ def built_in(name: str, variant: str, month: int, days: int, seed: int) -> Case:
 
 
 def of_series(spec: specs.Spec, found: series.Series, label: str, name: str, variant: str) -> Case:
-    """A case of series that begin with the spec."""
+    """A case made of series that begin at spec.start."""
     each = found.load_W.tolist(), found.pv_W.tolist(), found.price.tolist()
     past = Past(spec.start, *each, BEFORE_DAYS * SLOTS_PER_DAY)
     return Case(
@@ -156,7 +158,7 @@ def _months(
 def _month(
     found: site_file.Planner, read: dict[str, points.Points | None], first: datetime, end: datetime
 ) -> Case:
-    """The case of one month; a hole has the values of the day before, as the planner takes it."""
+    """The case of one month. A hole takes the values of the day before, as in the planner."""
     start = first - timedelta(days=BEFORE_DAYS)
     before, count = (slots_between(start, each) for each in (first, end))
     each, doubts = [], []

@@ -1,4 +1,4 @@
-"""`python -m hil plan --weeks`: the planner on past months, beside no battery and the optimum."""
+"""`python -m hil plan --weeks`: the planner on past months, compared with its bounds."""
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -12,8 +12,7 @@ from hil.runner.cases import Runner
 from hil.systems import back_tests, measured, pasts, plan_without, spec
 from hil.systems.pasts import Case
 
-# system, or system/variant: goals, percent: share of what perfect foresight saves, part of its
-# peak cut
+# {system, or system/variant: goals in percent of perfect foresight: (its saving, its peak cut)}
 GOALS: dict[str, tuple[int, int | None]] = {
     "berlin": (85, 80),
     "norway/weekday": (75, 85),
@@ -23,7 +22,7 @@ GOALS: dict[str, tuple[int, int | None]] = {
     "north_america": (75, 70),
     "shanghai": (95, None),
 }
-WORSE_PERMILLE = 2.5  # of the bill: a month may be so much worse than no battery
+WORSE_PERMILLE = 2.5  # a month may be worse than no battery by this share of the bill (assumed)
 HEAD = "{:<22} {:>9} {:>8} {:>8} {:>8} {:>6} {:>6} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9}  {}".format
 COLUMNS = (
     "system, month", "bill", "saved", "rules", "optimum", "share%", "goal%", "cut%", "goal%",
@@ -70,7 +69,7 @@ def main(arguments: Namespace) -> int:
     if bool(arguments.site) != bool(arguments.series):
         raise ConfigError("--site and --series: allowed are both, or none of them")
     given = pasts.tariff_of(arguments.tariff) if arguments.tariff else None
-    works = _works(arguments)  # files are refused before the first month is planned
+    works = _works(arguments)  # wrong files are refused before the first month is planned
     with Runner(arguments) as runner:
         if arguments.without:
             every = "all" in arguments.without
@@ -133,8 +132,8 @@ def _months(arguments: Namespace) -> list[int]:
 
 
 def is_good(row: Row) -> bool:
-    """Never worse than no battery, and no billed peak above the one without it. Of several charges
-    a cheap peak may rise for a dear one.
+    """True if the month is not worse than without a battery, and no billed peak is higher. With
+    several charges, a cheap peak may rise to lower an expensive one.
     """
     return row["saved"] >= -WORSE_PERMILLE / 1000 * row["bill"] and (
         row["cut_W"] >= -1.0 or row["one_charge"] is not None
@@ -163,7 +162,7 @@ def lines(found: Sequence[Row]) -> list[str]:
 
 
 def _yields(rows: Sequence[Row]) -> str:
-    """What the load did not get, and what that is worth beside the battery alone."""
+    """A line about the energy that the load did not get, and its worth beside the battery alone."""
     keys = "saved", "alone", "best", "cut_W", "alone_cut_W", "best_cut_W", "yielded_kWh"
     saved, alone, best, cut_W, alone_cut_W, best_cut_W, less_kWh = [
         sum([row[key] for row in rows]) for key in keys

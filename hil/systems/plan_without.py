@@ -1,8 +1,8 @@
-"""`hil plan --without PART`: what each part of the planner earns, by planning months without it.
+"""`hil plan --without PART`: the worth of each part of the planner, by planning months without it.
 
-A part is switched off by a replacement of its function in the process of the case, never by a
-setting of the product. Each month is planned as it was, and three times with a bad load that is
-drawn from its name: it falls by a quarter, it rises by a seventh, or one day has a fifth more.
+A part is switched off by replacing its function in the process of the case, never by a setting of
+the product. Each month is planned as it was, and three times with a bad load. The load falls by a
+quarter, or rises by a seventh, or one day has a fifth more. The month's name draws the day.
 """
 
 import math
@@ -20,7 +20,7 @@ from hil.systems import back_tests
 from hil.systems.pasts import Case
 
 FALL, RISE, DAY = 0.75, 1.15, 1.2
-DRAWN_DAYS = 10  # of a month, in one of which a bad load begins
+DRAWN_DAYS = 10  # a bad load begins on one of the first days of a month
 _PLANNED, _HABIT_OF = planning.planned, habits.habit_of
 Row = dict[str, Any]  # of a month, or of a part
 
@@ -40,7 +40,7 @@ def _one_habit(found: Habit, instead: Habit) -> Callable[[Site, Known], Habit]:
     return habit_of
 
 
-PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its name, by what
+PARTS: dict[str, tuple[Any, str, Any]] = {  # {part: (module, name in it, replacement)}
     "guard": (guard, "charge_to_W", lambda *given: [math.inf] * len(given[3])),
     "holds_cap": (habits, "habit_of", _one_habit(planning.HOLDS_CAP, planning.TRADES)),
     "trades": (habits, "habit_of", _one_habit(planning.TRADES, planning.HOLDS_CAP)),
@@ -52,7 +52,7 @@ PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its nam
 
 
 class Job(NamedTuple):
-    """A month with each of the parts off in turn."""
+    """A month that is planned with each of the parts off in turn."""
 
     case: Case
     bad: str  # "": as it was
@@ -60,7 +60,7 @@ class Job(NamedTuple):
 
 
 def run(works: Mapping[str, Callable[[], Case]], parts: Sequence[str], runner: Runner) -> list[Row]:
-    """A row for each part and kind of month; prints them."""
+    """Print and return a row for each part and kind of month."""
     todo = [Job(bad_load(work(), bad), bad, parts) for work in works.values() for bad in ("", *BAD)]
     found = runner.play(
         todo, played, name=lambda job: f"{job.case.name} {job.case.label} {job.bad}"
@@ -99,7 +99,7 @@ BAD: dict[str, Callable[[list[float], random.Random], list[float]]] = {
 
 
 def bad_load(case: Case, bad: str) -> Case:
-    """The month with this bad load, drawn from its name; "" leaves it."""
+    """The month with this bad load; "" leaves it as it was. The month's name is the seed."""
     if not bad:
         return case
     past, draw = case.past, random.Random(f"{case.name} {case.label} {bad}")
@@ -109,7 +109,7 @@ def bad_load(case: Case, bad: str) -> Case:
 
 
 def played(job: Job) -> Row:
-    """What the battery saves with all parts, without each, and by perfect foresight; the bill."""
+    """Savings of the battery with all parts, without each part, and with perfect foresight."""
     case, site = job.case, job.case.site
     stored_J = back_tests.BEGIN * site.full_J
     best = foresight.optimum(site, case.past, stored_J)
@@ -134,8 +134,9 @@ def _saved(case: Case, stored_J: float) -> float:
 
 
 def _rows(part: str, is_bad: bool, found: Sequence[Row]) -> Iterator[Row]:
-    """One row. points: of perfect foresight, without the part less with all; weighted, and of the
-    systems that lose and gain most; permille: worst month of the bill, with all and without.
+    """One row. points: change of the saving without the part, in percent of perfect foresight,
+    weighted; least, most: the same for the systems that lose and gain most. permille: saving in the
+    worst month, as a share of the bill, with all parts and without this one.
     """
     if not found:
         return

@@ -6,8 +6,8 @@ Job = tuple[str, str]  # system and variant
 
 
 def chosen(name: str, variant: str, inputs: spec.Inputs) -> spec.Spec:
-    """The system with --days, --seed and other sizes. A variant with a length of its own is not
-    longer than that, and keeps its length if it has an outage.
+    """The system with --days, --seed and other sizes. A variant with its own length never gets
+    longer. It keeps its length if it has an outage.
     """
     found = spec.load(name, variant)
     changes = {key: inputs[key] for key in ("days", "seed") if key in inputs}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 KWH_PER_MWH = 1000.0
-# Built in: mean and swing in money per MWh; noise of an hour that decays over HOURS_KEPT.
+# Built-in prices (assumed): mean, swing and noise in money per MWh. Noise decays over HOURS_KEPT.
 MEAN, SWING, NOISE, HOURS_KEPT = 45.0, 18.0, 9.0, 8.0
 PEAK_HOURS, NOON = (8, 19), 13
 
@@ -30,7 +30,9 @@ def built_in(seed: object, start: datetime, hours: int, day: Sequence[float] = (
 
 
 def _shape(time: datetime) -> float:
-    """Shape, about -1.5 .. 1.5: peaks morning and evening, low at night and at noon in summer."""
+    """Shape of a day, about -1.5 .. 1.5 (assumed): peaks in the morning and in the evening, low
+    values at night and at noon in summer.
+    """
     peaks = sum([math.exp(-(((time.hour - hour) / 2.5) ** 2)) for hour in PEAK_HOURS])
     is_summer = 4 <= time.month <= 9
     sun = math.exp(-(((time.hour - NOON) / 2.5) ** 2)) * (1.4 if is_summer else 0.4)

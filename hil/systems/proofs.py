@@ -1,7 +1,7 @@
-"""Proofs of the claims: the verdict on each run, kept as a short document, and figures of it.
+"""Proofs of the claims: the verdict and the figures of each run, kept in a short document.
 
-A run that misses a promise or violates a limit proves nothing, nor does one without minutes with
-the kernel: chain-only mode trips nothing.
+A run that misses a promise or violates a limit proves nothing. Nor does a run without minutes with
+the kernel, because chain-only mode trips nothing.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from hil.systems.verdict import Document
 RESULTS = Path(__file__).parent / "results" / "claims.json"
 PROOF = re.compile(r"([\w/]+) (\w+)")
 KEPT = "reached", "asked", "way", "optimum", "status", "is_met"
-DIGITS = 12  # of a digest
-ROOM = "hil/systems"  # of the runs
+DIGITS = 12  # length of a digest
+ROOM = "hil/systems"  # the code that makes the runs
 ALLOWED = "allowed is a file of `hil run all --json`"
 
 
@@ -30,7 +30,7 @@ class Proof(NamedTuple):
     figure: str
 
     def wrong(self, runs: Document) -> list[str]:
-        """Why the runs do not prove it; empty: they do."""
+        """Reasons why the runs do not prove the promise; empty if they prove it."""
         run = runs.get(self.run)
         if run is None:
             return [f"no results of {self.run}"]
@@ -48,7 +48,7 @@ class Proof(NamedTuple):
 
 
 def wrong(run: Document) -> str:
-    """What a kept run missed and violated first; "": nothing."""
+    """Missed promises and the first violation of a kept run; "": none."""
     texts, more = [*run["missed"], *run["violations"][:1]], len(run["violations"]) - 1
     return "; ".join([*texts, *([f"{more} more violations"] if more > 0 else [])])
 
@@ -60,12 +60,12 @@ def proof_of(text: str) -> Proof | None:
 
 
 def stored() -> Document:
-    """The short document of the tree."""
+    """The short document that the repository keeps."""
     return dict(json.loads(RESULTS.read_text(encoding="utf-8")))
 
 
 def code_of(run: str) -> str:
-    """Digest of the code and of the file of a run."""
+    """Digest of the code and of the system's file of a run."""
     name, _, variant = run.partition("/")
     made_by = code.digest(ROOM), spec.load(name, variant)
     return hashlib.sha256(repr(made_by).encode()).hexdigest()[:DIGITS]

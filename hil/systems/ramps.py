@@ -1,8 +1,8 @@
-"""Ramps of the connection: how far the import may move within a time, as operators limit it.
+"""Ramps of the connection: the grid operator limits how far the import may move within a time.
 
 A row of `ramps` is [W, s]: means of a second may move by at most so many W within so many seconds.
-The control functions alone decide once a second, so a time below SHORT_S is judged in the minutes
-with the kernel only.
+In chain-only mode the controller decides once a second. So a time below SHORT_S is judged only in
+the minutes with the kernel.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ def broken(seconds_W: np.ndarray, ramps: Iterable[Sequence[float]]) -> list[str]
 
 
 def _moved_W(seconds_W: np.ndarray, within_s: int) -> np.ndarray:
-    """Highest less lowest value from each second until within_s later; nan beside an unknown."""
+    """Highest minus lowest value in each window of within_s; nan if a value in it is unknown."""
     if len(seconds_W) <= within_s:
         return np.zeros(0)
     windows = np.lib.stride_tricks.sliding_window_view(seconds_W, within_s + 1)
@@ -35,6 +35,6 @@ def _moved_W(seconds_W: np.ndarray, within_s: int) -> np.ndarray:
 
 
 def _times(is_so: np.ndarray) -> str:
-    """How often it began."""
+    """The number of spans that are true, in words."""
     count = int(is_so[0]) + int((np.diff(is_so.astype(np.int8)) > 0).sum())
     return "once" if count == 1 else f"{count} times"

@@ -1,7 +1,7 @@
 """Other sizes of a system: `--battery-kWh`, `--battery-kW`, `--pv-kW`, and those of `--sweep`.
 
-The units and racks of the file stay, and each becomes larger or smaller. So a unit above 250 kW
-stands for several real ones, as in the file.
+The numbers of units and racks stay as in the file, and each unit and rack becomes larger or
+smaller. A unit above 250 kW represents several real ones, as in the file.
 """
 
 import math
@@ -12,8 +12,8 @@ from hil.systems.spec import Inputs, Spec
 
 # Least and most of a rack: its current (1 .. 1500 A) and its capacity (1 .. 5000 Ah) in a type.
 RACK_KW, RACK_KWH = (2.0, 870.0), (2.0, 3800.0)
-HOURS_MAX = 24.0  # of a charge
-PV_KW = 1.0, 32_000.0  # of the inverter's profile
+HOURS_MAX = 24.0  # longest time of a full charge
+PV_KW = 1.0, 32_000.0  # range of the inverter's profile
 HERE = " (here "
 ENERGY, POWER, PV = "--battery-kWh", "--battery-kW", "--pv-kW"
 OPTIONS = {ENERGY: "kWh of the battery", POWER: "kW of the battery", PV: "kW of the PV"}
@@ -45,7 +45,7 @@ def of(spec: Spec, inputs: Inputs) -> Spec:
 
 
 def scaled(spec: Spec, factor: float) -> Spec:
-    """The system with so many times its battery, power and energy."""
+    """The system with power and energy of its battery multiplied by this factor."""
     size = spec.size
     kWh, kW = size.energy_Wh / 1000, size.power_W / 1000
     if factor == 1.0:
@@ -54,7 +54,7 @@ def scaled(spec: Spec, factor: float) -> Spec:
 
 
 def words(spec: Spec) -> str:
-    """Its sizes in a few words."""
+    """Sizes of a system in a few words."""
     pv = spec.site.get("pv")
     return battery(spec) + (f" and {pv['rated_W'] / 1000:,.0f} kW of PV" if pv else "")
 
@@ -75,7 +75,7 @@ def _check(spec: Spec, given: Mapping[str, float], option: str, low: float, high
 
 
 def _with_pv(spec: Spec, rated_W: int) -> Spec:
-    """The inverter of the site, and the device that the controller commands."""
+    """The system with another inverter, on the site and as the device of the controller."""
     size = spec.size
     devices = {**size.devices, "pv": {**size.devices["pv"], "rated_W": rated_W}}
     site = {**spec.site, "pv": {**spec.site["pv"], "rated_W": rated_W}}

@@ -24,7 +24,7 @@ from controller.planner.exact import Slot, Store
 from controller.planner.planning import OPEN_PART, SLOT_S, SLOTS_PER_DAY, Known, Site
 from controller.planner.rows import row_of
 
-CAP_MARGIN = 1.02  # for a load that is not known
+CAP_MARGIN = 1.02  # the load to come is not known
 
 
 class Rules:
@@ -34,8 +34,8 @@ class Rules:
         self._site, self._cap_W = site, 0.0
 
     def __call__(self, known: Known) -> list[Row]:
-        """The rows of a schedule from this slot on. The reserve is what later slots need to stay
-        below the cap.
+        """The rows of a schedule from this slot on. The reserve is the energy that later slots need
+        to stay below the cap.
         """
         site, count = self._site, 2 * SLOTS_PER_DAY
         self._cap_W = self._cap_W or self._lowest_W(known)
@@ -55,7 +55,7 @@ class Rules:
 
 
 def planned(slots: Sequence[Slot], slot_s: float, store: Store) -> "Book":
-    """Apply the rules."""
+    """Apply the rules in their order."""
     book = Book(slots, slot_s, store)
     book.hold_cap()
     held_J = np.maximum(0.0, book.power_W) * slot_s / store.one_way
@@ -69,8 +69,8 @@ def planned(slots: Sequence[Slot], slot_s: float, store: Store) -> "Book":
 
 
 class Book:
-    """The plan while the rules change it: power of each slot, > 0 discharges; stored_J[i] is the
-    energy at the begin of slot i; needed_J: energy that later slots need to stay below the cap.
+    """The plan while the rules change it. power_W: of each slot, > 0 discharges. stored_J[i]:
+    energy at the begin of slot i. needed_J: energy that later slots need to stay below the cap.
     """
 
     def __init__(self, slots: Sequence[Slot], slot_s: float, store: Store):
@@ -99,7 +99,7 @@ class Book:
         return max(0.0, float(self.stored_J[slot + 1 :].min()) - self.store.low_J)
 
     def hold_cap(self) -> None:
-        """Discharge above the cap; charge the energy that lacks in the slots just before."""
+        """Discharge above the cap. Charge missing energy in the slots just before."""
         for slot in np.flatnonzero(self.net_W > self.cap_W).tolist():
             wanted_W = min(float(self.net_W[slot] - self.cap_W[slot]), self.store.discharge_W)
             self._fill_before(slot, self._lack_J(slot, wanted_W))
@@ -126,7 +126,7 @@ class Book:
         return more_W * self.slot_s * self.one_way
 
     def keep_surplus(self) -> None:
-        """Store PV that the load does not take. If it does not fit, discharge before."""
+        """Store PV that the load does not take. If it does not fit, discharge before it."""
         for slot in np.flatnonzero(self.net_W < 0).tolist():
             surplus_W = min(-float(self.net_W[slot]), self.store.charge_W)
             surplus_J = surplus_W * self.slot_s * self.one_way

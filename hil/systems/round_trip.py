@@ -1,4 +1,4 @@
-"""The efficiency that a plan counts with: that of the simulated unit, with what cools its heat."""
+"""The efficiency that a plan uses: that of the simulated unit, with the energy of its cooling."""
 
 from collections.abc import Mapping
 
@@ -7,14 +7,16 @@ from hil.plant.cabinet import CONVERTER_SHARE
 from hil.systems.sized import COP, Size
 from hil.values.lumped import LumpedUnit
 
-STEP_S, CYCLE = 10.0, 0.1  # CYCLE: of the charge
-PART, SOC = (0.2, 0.3)  # of the rated power, as usual in these systems; where the cycle begins
+STEP_S, CYCLE = 10.0, 0.1  # CYCLE: change of charge
+# Part of the rated power that is usual in these systems (assumed); charge at the begin of the
+# cycle.
+PART, SOC = (0.2, 0.3)
 DEGC = 27.0
 
 
 def efficiency(size: Size, plant: Mapping[str, float]) -> float:
-    """Energy out of the energy in at the AC terminals, at PART of the rated power, 0 to 1. plant:
-    keys of the system's file.
+    """Energy that comes out at the AC terminals, as a share of the energy that goes in, 0 to 1, at
+    PART of the rated power. plant: keys of the system's file.
     """
     keys = {**size.plant, **plant, "racks": size.racks_per_unit, "pcs_rated_W": size.rated_W}
     unit = LumpedUnit(plant_config.checked(keys), size.racks_per_unit, SOC, DEGC)
@@ -28,6 +30,6 @@ def efficiency(size: Size, plant: Mapping[str, float]) -> float:
 
 
 def _stepped_J(unit: LumpedUnit, power_W: float) -> float:
-    """Let power_W flow for a step; returns the energy that its heat takes to be cooled."""
+    """Let power_W flow for a step. Returns the energy that cools its heat."""
     unit.step(power_W, STEP_S)
     return (unit.air_W + CONVERTER_SHARE * unit.losses_W) / COP * STEP_S

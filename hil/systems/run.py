@@ -1,4 +1,4 @@
-"""A run of a system: series, schedule, the controller second by second, the records."""
+"""A run of a system: its controllers follow the schedule on the site, second by second."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -23,46 +23,43 @@ from hil.systems.watched import Watch, Watched
 MODE = "chain only, 1 s"
 FED = GIVING_WAY, ENGINES
 Kind = TypeVar("Kind", bound=ChainMember)
-TICK_MS = 100  # of the configuration: how fast the limits of the kernel rise
+TICK_MS = 100  # tick of the configuration; the limits of the kernel rise with it
 
 
 class Result(NamedTuple):
-    """Means of each quarter of an hour: grid, battery (> 0 discharges), PV, generator set; SOC and
-    spread at its end. seconds_W: load and grid of each second, float32; battery_1s_W: the battery.
-    cap_W: the import that the last plan keeps to; before: series of the days before the run.
-    """
+    """Results of a run. Arrays have means of quarters of an hour, or what their comment says."""
 
     spec: Spec
     series: Series
     grid_W: np.ndarray
-    battery_W: np.ndarray
+    battery_W: np.ndarray  # > 0 discharges
     pv_W: np.ndarray
     genset_W: np.ndarray
     load_W: np.ndarray
-    soc: np.ndarray
-    spread_K: np.ndarray
-    seconds_W: np.ndarray
-    cap_W: float
-    account: dict[str, float]
+    soc: np.ndarray  # at the end of each slot
+    spread_K: np.ndarray  # at the end of each slot
+    seconds_W: np.ndarray  # load and grid of each second, float32
+    cap_W: float  # import that the last plan keeps
+    account: dict[str, float]  # energies of the site, J
     watched: Watched
-    thermal: dict[str, float] = {}  # of _thermal
-    modes_s: dict[str, int] = {}  # time of the first controller in each mode
-    degC: np.ndarray = np.zeros(0)  # of the cells, their mean, at the end of each slot
+    thermal: dict[str, float] = {}  # see _thermal
+    modes_s: dict[str, int] = {}  # {mode: time of the first controller in it}
+    degC: np.ndarray = np.zeros(0)  # mean of the cells at the end of each slot
     minutes: tuple[dict[str, Any], ...] = ()  # played with the kernel (minutes.py)
     battery_1s_W: np.ndarray = np.zeros(0, np.float32)
-    before: Series = Series(*np.zeros((4, 0)))
-    # of each slot: power by which a scheduler lowered the load, seconds in which it was asked to
-    lowered_W: np.ndarray = np.zeros(1)
-    asked_s: np.ndarray = np.zeros(1)
+    before: Series = Series(*np.zeros((4, 0)))  # days before the run
+    lowered_W: np.ndarray = np.zeros(1)  # power by which a scheduler lowered the load
+    asked_s: np.ndarray = np.zeros(1)  # seconds of each slot with a request to lower the load
 
     @property
     def wanted_W(self) -> np.ndarray:
-        """The load as it would have been, also where it was lowered on request."""
+        """The load as it would have been without requests to lower it."""
         return self.load_W + self.lowered_W
 
     def import_without_W(self, added_W: float = 0.0) -> np.ndarray:
-        """Import of each slot without the battery, of a load that takes so much more. A meter sets
-        no sun of one second against the load of another one, as the mean of a slot would.
+        """Import of each slot without the battery, if the load takes added_W more. It is computed
+        from seconds: a meter does not subtract the sun of one second from the load of another, as
+        the mean of a slot would.
         """
         seconds_W = (self.seconds_W[1] + self.battery_1s_W).astype(float).reshape(-1, SLOT_S)
         swings_W = seconds_W - seconds_W.mean(axis=1, keepdims=True)
@@ -76,7 +73,7 @@ class Result(NamedTuple):
 
 
 def run(spec: Spec, inputs: Inputs | None = None) -> Result:
-    """inputs: files for built-in series; "dead": parts that are silent."""
+    """Run a system. inputs: files that replace built-in series; "dead": parts that are silent."""
     inputs = inputs or {}
     series = series_of(spec, inputs)
     site = site_of(spec, inputs)
@@ -101,7 +98,7 @@ def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
 
 
 class Run:
-    """Slot by slot, from midnight on."""
+    """A run, slot by slot, from midnight on."""
 
     def __init__(
         self, spec: Spec, series: Series, before: Series, site: Site, members: Sequence[ChainMember]
@@ -120,7 +117,7 @@ class Run:
         self._watch = Watch(spec, site, members)
 
     def all_days(self) -> Result:
-        """The whole run."""
+        """Make the whole run."""
         for slot in range(self._count):
             if self._sender.is_due(slot) and SENDER not in self.members[0].silent:
                 here = [member for member in self.members if member.is_here]
@@ -141,7 +138,7 @@ class Run:
         )  # fmt: skip
 
     def second(self, second: int) -> None:
-        """Let this second of the run pass."""
+        """Simulate this second of the run."""
         for place, soc in self._moves.get(second, ()):
             if soc is None:
                 self.members[place].leave()
@@ -154,7 +151,7 @@ class Run:
         self._watch.see(second)
 
     def _own_W(self, slot: int) -> float:
-        """Mean that the cabinets have drawn so far."""
+        """Mean power that the cabinets themselves have drawn so far."""
         if not slot:
             return sum([member.drawn_W for member in self.members])
         return self.site.account.energy_J["auxiliaries"] / (slot * SLOT_S)
@@ -191,7 +188,7 @@ def means_W(
 
 
 def moves_of(spec: Spec) -> dict[int, list[tuple[int, float | None]]]:
-    """{second: [(place of a cabinet, its charge where it comes; None: it leaves)]}."""
+    """{second: [(place of a cabinet, its charge when it comes; None: it leaves)]}."""
     found: dict[int, list[tuple[int, float | None]]] = {}
     for away in spec.away:
         place, from_s = away["cabinet"] - 1, round((away["day"] - 1) * DAY_S + away["hour"] * 3600)
@@ -203,7 +200,7 @@ def moves_of(spec: Spec) -> dict[int, list[tuple[int, float | None]]]:
 
 
 def _soc(members: Sequence[ChainMember]) -> float:
-    """Mean of all units that are here."""
+    """Mean charge of all units on the site."""
     here = [member.soc for member in members if member.is_here]
     return sum(here) / len(here)
 
@@ -220,7 +217,9 @@ def _spread_K(members: Sequence[ChainMember]) -> float:
 
 
 def _thermal(members: Sequence[ChainMember]) -> dict[str, float]:
-    """Seconds until each member allowed CHARGE_OPENS of its power (absent: never); heat, J."""
+    """heat_J: heat of the heaters. charge_opens_s: seconds until every member had allowed
+    CHARGE_OPENS of its power; absent: one never did.
+    """
     opened_s = [member.charge_opens_s for member in members]
     known_s = [each for each in opened_s if each is not None]
     opened = {"charge_opens_s": max(known_s)} if len(known_s) == len(members) else {}

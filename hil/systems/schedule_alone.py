@@ -1,4 +1,4 @@
-"""Figures of the schedule alone, to compare forecasts: slot by slot, without a controller."""
+"""Figures of the schedule alone, to compare forecasts: in slots, without a controller."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ UNNOTICED = {"notice_min": 0}
 
 
 class Way(NamedTuple):
-    """One way to plan: what it was planned on, and what came of it."""
+    """One way to plan: its site, its past slots and its outcome."""
 
     site: Site
     past: backtest.Past
@@ -32,7 +32,7 @@ class Way(NamedTuple):
 
 
 def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, Any]) -> Way:
-    """The first days with these keys of the schedule."""
+    """The first days, planned with these changes of [schedule]."""
     spec = spec._replace(schedule={**spec.schedule, **changes}, events=[])
     count, caps_W = min(DAYS * SLOTS_PER_DAY, len(series.load_W)), dict[int, float]()
     own = sender.Sender(spec, Series(*[each[:count] for each in series]), before)
@@ -48,7 +48,7 @@ def followed(spec: Spec, series: Series, before: Series, changes: Mapping[str, A
 
 
 def loses(changes: Mapping[str, Any]) -> Measure:
-    """Part of the saving with an exact forecast of the load that is lost, percent."""
+    """Percent of the saving with an exact load forecast that these changes lose."""
 
     def figure(result: Result) -> Found:
         given = result.spec, result.series, result.before
@@ -62,7 +62,7 @@ def loses(changes: Mapping[str, Any]) -> Measure:
 
 
 def noticed_kWh(result: Result) -> Found:
-    """Import above the schedule's caps with the notices that the sender gets; without them."""
+    """Import above the schedule's caps: with the notices that the sender gets, and without them."""
     given = result.spec, result.series, result.before
     noticed, unnoticed = [followed(*given, each).over_kWh for each in ({}, UNNOTICED)]
     return noticed, 0.0, unnoticed

@@ -1,7 +1,8 @@
-"""`run --self-check`: each system is broken on purpose, so that its promises can say no.
+"""`run --self-check`: break each system on purpose, to show that its promises can fail.
 
-A promise names the faults that must break it and those that it must survive. With each fault that a
-promise of the system names, every promise is judged again; the others are printed and not judged.
+A promise names the faults that must break it and those that it must survive. The system runs again
+with each fault that its promises name. Promises that do not name this fault are printed and
+not judged.
 """
 
 import argparse
@@ -29,7 +30,7 @@ NEVER_STARTS, DARK_W = 100, 1.0
 
 
 class Case(NamedTuple):
-    """A system with a fault; fault "": none."""
+    """A system with a fault; "" is no fault."""
 
     name: str
     variant: str
@@ -66,10 +67,10 @@ def broken(spec: Spec, inputs: Inputs, fault: str) -> tuple[Spec, Inputs]:
 
 
 def judged(figure: Document, asked: Document, fault: str) -> Document:
-    """One promise under one fault. figure: of a run's document; asked: of the system's file."""
+    """One promise under one fault. figure: from the run; asked: from the system's file."""
     kinds = {"break": asked["breaks"], "survive": asked["survives"]}
     must = next((kind for kind, faults in kinds.items() if fault in faults), "")
-    # None: the fault has left nothing that the figure could be of
+    # None: with this fault, the figure cannot be computed.
     is_right = {"break": figure["is_met"] is not True, "survive": figure["is_met"] is True}
     return {
         "figure": figure["name"],
@@ -99,7 +100,7 @@ def _line(row: Document) -> str:
 
 
 def cases_of(jobs: list[plays.Job], inputs: Inputs) -> list[Case]:
-    """Each system with each fault that one of its promises names."""
+    """Each system with each fault that its promises name."""
     found = []
     for job in jobs:
         spec = plays.chosen(*job, inputs)
@@ -136,7 +137,7 @@ def _broken(case: Case, inputs: Inputs) -> list[Document]:
 
 
 def _may_show(name: str, chosen: Spec, inputs: Inputs) -> bool:
-    """False: a promise of an event behind the end of this run, or of minutes not played."""
+    """False if this run cannot show the figure: its event comes later, or no minutes are played."""
     if name in swing_figures.WITH_KERNEL:
         return inputs["kernel_minutes"] > 0
     return bool(chosen.events) or name != "event_over_kW"

@@ -1,7 +1,9 @@
-"""The sender of a system's schedule: the box's planner, told what the system's file says.
+"""The sender of a system's schedule: the planner of the box, with the knowledge in the system's
+file.
 
-It learns from the days before the run. It knows the price of today, from 13:00 on that of tomorrow;
-events and outages when they are announced; the jobs of the next `notice_min`, or the whole load.
+It learns from the days before the run. It knows the prices of today, and from 13:00 on those of
+tomorrow. It knows events and outages after they are announced. It knows the load of the next
+`notice_min`, or the whole load to come.
 """
 
 from collections.abc import Mapping
@@ -25,13 +27,11 @@ from hil.systems.spec import Spec
 
 HOUR_S = 3600.0
 START_SOC = "start_soc_permille"
-ONE_PRICE = 0.1  # per kWh, in place of prices: nothing is gained by moving energy
+ONE_PRICE = 0.1  # per kWh, in place of all prices, so that moving energy earns nothing
 
 
 class Sender:
-    """Plans from slots of the run on. cap_W: import that the last plan keeps to, caps_W: in each
-    slot.
-    """
+    """Makes plans during a run. cap_W: import that the last plan keeps; caps_W: in each slot."""
 
     def __init__(self, spec: Spec, series: Series, before: Series) -> None:
         self.site, self.cap_W, self.caps_W = site_of(spec), 0.0, list[float]()
@@ -43,12 +43,12 @@ class Sender:
         self._yielded_s: dict[tuple[int, int], float] = {}  # by month
 
     def is_due(self, slot: int) -> bool:
-        """A new schedule is sent at this slot: each hour, with notices in each slot."""
+        """True if a schedule is due at this slot: each hour, or each slot if there are notices."""
         return self.sends and (slot % HOUR_SLOTS == 0 or self._spec.schedule["notice_min"] > 0)
 
     def rows(self, slot: int, soc: float, own_W: float = 0.0) -> list[Row]:
-        """The slots of a schedule from this one on, at a state of charge of 0 to 1. own_W: what the
-        cabinets draw beside their batteries, as the grid meter shows it.
+        """The rows of a schedule from this slot on. soc: state of charge, 0 to 1. own_W: power that
+        the cabinets draw beside their batteries, as the grid meter shows it.
         """
         at = self.past.before + slot
         peaks_W = self._peaks.of(later(self.past.start, at))
@@ -57,7 +57,7 @@ class Sender:
         return self.way(known._replace(yielded_h=yielded_h), own_W)
 
     def way(self, known: Known, own_W: float = 0.0) -> list[Row]:
-        """The same, of what is known at that slot: a way to plan of a back-test."""
+        """The rows of a schedule from the knowledge at a slot: a way to plan of a back-test."""
         slot = len(known.past_load_W) - self.past.before
         limits_W = self._limits_W(slot)
         told = self._told(known._replace(limits_W=limits_W, warned=self._warned(slot)))
@@ -67,24 +67,24 @@ class Sender:
         return found.rows
 
     def alone(self, way: Way | None = None) -> Outcome:
-        """What the model of a back-test makes of the slots of the run. way: that of `way`."""
+        """The outcome of a back-test over the slots of the run. way: None for `self.way`."""
         every = 1 if self._spec.schedule["notice_min"] else HOUR_SLOTS
         stored_J = self.site.store.now_J
         return backtest.followed(self.site, self.past, stored_J, way or self.way, every)
 
     def saw(self, slot: int, grid_W: float, yielded_s: float = 0.0) -> None:
-        """A slot of the run has ended with this mean import, and so many seconds of less load."""
+        """Note the mean import of a slot that ended, and its seconds with a lowered load."""
         time = later(self.past.start, self.past.before + slot)
         self._peaks.see(time, grid_W)
         month = time.year, time.month
         self._yielded_s[month] = self._yielded_s.get(month, 0.0) + yielded_s
 
     def yielded_h(self, time: datetime) -> float:
-        """Hours of less load in the month of this time so far."""
+        """Hours with a lowered load so far, in the month of this time."""
         return self._yielded_s.get((time.year, time.month), 0.0) / HOUR_S
 
     def _limits_W(self, slot: int) -> dict[int, float]:
-        """Caps of the events that are announced at this slot, by slot ahead."""
+        """{slots ahead: cap} of the events that are announced by this slot."""
         return {
             at - slot: event.cap_W
             for event in self._events
@@ -93,7 +93,7 @@ class Sender:
         }
 
     def _warned(self, slot: int) -> list[bool]:
-        """Slots of outages of which somebody has warned by this slot."""
+        """True for each slot ahead in an outage that is announced by this slot."""
         ahead_h, now_s = self._spec.warned_ahead_h, slot * SLOT_S
         known = [] if ahead_h is None else outages_of(self._spec)
         return [
@@ -109,15 +109,15 @@ class Sender:
 
 
 def sends(spec: Spec) -> bool:
-    """A battery that load tracking has for itself gets no schedule: a slot would hold its charge
-    where it is.
+    """False if load tracking has the battery for itself: a schedule would hold its charge where it
+    is.
     """
     given = spec.schedule
     return bool(given["is_trading"] or given["cap_W"] or spec.events)
 
 
 class Told:
-    """Adds to what is known the load that notices, or an owner, tell."""
+    """Adds the load to come, as notices or an owner report it, to the knowledge at a slot."""
 
     def __init__(self, spec: Spec, past: Past) -> None:
         given = spec.schedule
@@ -127,7 +127,7 @@ class Told:
         self._slots = slots
 
     def __call__(self, known: Known) -> Known:
-        """The same with that load."""
+        """The knowledge with that load."""
         at = len(known.past_load_W)
         load_W = np.array(self._past.load_W[at : at + self._slots])
         load_W *= 1 + self._error * self._deal.normal(size=len(load_W))
@@ -135,7 +135,7 @@ class Told:
 
 
 class Event(NamedTuple):
-    """Slots of a demand-response event; known: from this slot on."""
+    """Slots of a demand response event. known: slot of its announcement."""
 
     first: int
     end: int
@@ -144,14 +144,14 @@ class Event(NamedTuple):
 
 
 def event_of(given: Mapping[str, float]) -> Event:
-    """given: a table `event` of a system's file."""
+    """An event. given: a table `event` of a system's file."""
     first = round((given["day"] - 1) * SLOTS_PER_DAY + given["hour"] * HOUR_SLOTS)
     end = first + round(given["hours"] * HOUR_SLOTS)
     return Event(first, end, first - round(given["announced_h"] * HOUR_SLOTS), given["cap_W"])
 
 
 def past_of(spec: Spec, before: Series, series: Series) -> Past:
-    """The slots of the run behind those before it."""
+    """The slots of the days before the run, then those of the run."""
     load_W, pv_W, price = [
         [*each.tolist(), *own.tolist()] for each, own in list(zip(before, series))[1:]
     ]
@@ -162,7 +162,7 @@ def past_of(spec: Spec, before: Series, series: Series) -> Past:
 
 
 def site_of(spec: Spec, is_capped: bool = True) -> Site:
-    """A system as its planner is told of it. is_capped: with the cap of its file as connection."""
+    """A system as its planner sees it. is_capped: the cap in its file limits the connection."""
     size, most_W = spec.size, spec.schedule["cap_W"] / CAP_PART
     import_W = most_W if is_capped and most_W else float(size.import_W)
     export_W = float(size.control.get("grid_export_W_max", size.export_W))
@@ -175,7 +175,7 @@ def site_of(spec: Spec, is_capped: bool = True) -> Site:
 
 
 def _agreed(spec: Spec) -> Agreed:
-    """What the scheduler of the system's file has agreed to, 20 h a month."""
+    """The agreement with the scheduler in the system's file, for 20 h a month."""
     for device in spec.size.devices.values():
         if device["role"] == "load_cap":
             low = device.get(START_SOC, site_file.LOAD[START_SOC].default)

@@ -22,9 +22,9 @@ from hil.systems import prices
 from hil.systems.spec import Inputs, Spec, Table
 
 SAMPLE_S, KWH_PER_W_SLOT = 60, SLOT_S / 3.6e6
-BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # a run has so many days before it
-EARLIER = 1 << 30  # makes another seed of the run's
-LEAP_DAY = 60  # of a leap year: 29 February
+BEFORE_DAYS, BEFORE_SAMPLE_S = 14, 300  # days before a run that have series, and their samples
+EARLIER = 1 << 30  # changes the seed of the run for the days before it
+LEAP_DAY = 60  # number of 29 February in a leap year
 
 
 class Series(NamedTuple):
@@ -42,12 +42,12 @@ class Series(NamedTuple):
 
 
 def blocks(values: np.ndarray, count: int) -> np.ndarray:
-    """Rows of so many consecutive values each; the rest at the end is left out."""
+    """Rows of `count` consecutive values each. The rest at the end is left out."""
     return values[: len(values) // count * count].reshape(-1, count)
 
 
 def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
-    """The series of a system from a site of its own, stepped once a sample."""
+    """The series of a system. They come from a separate site that steps once a sample."""
     count = spec.days * SLOTS_PER_DAY
     site = site_of(spec, inputs)
     assert site.load is not None, "the file of a system has [load]"
@@ -73,8 +73,9 @@ def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
 
 
 def before_of(spec: Spec, inputs: Inputs) -> Series:
-    """The days before a run, from which a planner learns: their own sun, air, working days and
-    draws. A file of powers has one begin, so its first days count; prices of a file are not known.
+    """The days before a run, from which a planner learns. They have their own sun, air, working
+    days and random draws. A file of powers has no earlier days, so its first days count; prices
+    before a file are unknown.
     """
     start = spec.start - timedelta(days=BEFORE_DAYS)
     earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)
@@ -101,7 +102,7 @@ def _of_market(spec: Spec, inputs: Inputs) -> market.Prices:
 
 
 def remarks(spec: Spec, inputs: Inputs) -> list[str]:
-    """A line for each file that a run does not take as it stands, or that may be wrong."""
+    """A line for each file that a run must change to use it, or that may be wrong."""
     run_s = float(spec.days * SLOTS_PER_DAY * SLOT_S)
     found: dict[str, list[str]] = {}
     start_s = spec.start.replace(tzinfo=zone_of(spec.zone)).timestamp()
@@ -152,7 +153,7 @@ def site_of(spec: Spec, inputs: Inputs) -> Site:
 
 
 def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]:
-    """[at_s, for_s, power_W] of each job of a CSV; capacity_W: of the queue. LoadError."""
+    """[at_s, for_s, power_W] of each job of a CSV file. capacity_W: of the queue. LoadError."""
     found = jobs.read(path)
     for job in found:
         if job.power_W > capacity_W:
@@ -164,7 +165,7 @@ def jobs_of(path: str | Path, capacity_W: float = math.inf) -> list[list[float]]
 
 
 def _begin(start: datetime) -> Table:
-    """The place of the run in a year of 365 days."""
+    """The begin of the run in a year of 365 days."""
     day = start.timetuple().tm_yday
     is_after_leap_day = calendar.isleap(start.year) and day > LEAP_DAY - 1
     since_midnight = start - start.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -172,15 +173,15 @@ def _begin(start: datetime) -> Table:
 
 
 def outages_of(spec: Spec) -> list[list[int]]:
-    """[at_s, for_s] of each outage: those that were given, otherwise one by the system's file."""
+    """[at_s, for_s] of each outage: spec.outages, or else the one of the system's file."""
     if spec.outages is not None:
         return spec.outages
     return [[outage_at_s(spec), spec.outage_s]] if spec.outage_s else []
 
 
 def outage_at_s(spec: Spec) -> int:
-    """The second in which the grid is lost: of the file, or from the seed, then after the first day
-    if it can.
+    """The second in which the grid is lost. The file states it, or the seed draws it, if possible
+    after the first day.
     """
     if spec.outage_h is not None:
         return round(spec.outage_h * 3600)

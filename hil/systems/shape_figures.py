@@ -1,4 +1,4 @@
-"""Figures of when the battery gives and takes: beside load, price, cap and hour."""
+"""Figures that compare the times of charge and discharge with load, price, cap and hour."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from hil.systems.run import Result
 from hil.systems.series import SLOTS_PER_DAY
 from hil.systems.thermal import Found, Measure
 
-MOVED_W_MIN = 1000.0  # less energy, in W of a slot, has no share
-GIVEN_PART = 0.1  # of the rated power: a slot mean below it is load tracking, no decision to give
+MOVED_W_MIN = 1000.0  # a share of less energy (W in slots) has no meaning
+GIVEN_PART = 0.1  # part of the rated power: a smaller mean of a slot is load tracking, not a plan
 NIGHT_H = 22, 6
-PEAK_PART = 0.1  # of the energy: a smaller peak does not count
-GAP_SLOTS = 4  # parts two peaks
+PEAK_PART = 0.1  # part of the energy: a smaller peak does not count
+GAP_SLOTS = 4  # a longer gap separates two peaks
 
 
 def low_and_dear(result: Result) -> Found:
     """Energy that the battery gave while the load was below its day's mean: percent of it at a
-    price above the day's mean. Slots below GIVEN_PART do not count. Without: percent of those
-    hours, which chance would give.
+    price above the day's mean. Slots below GIVEN_PART do not count. Without: the percentage by
+    chance, which is the share of such hours.
     """
     size = result.spec.size
     gives = result.battery_W >= GIVEN_PART * size.power_W
@@ -33,8 +33,8 @@ def low_and_dear(result: Result) -> Found:
 
 
 def charge_before_peak(result: Result) -> Found:
-    """Least charge, percent of the highest that the schedule allows, before a time above the cap
-    that takes a tenth of the battery or more.
+    """Lowest charge before a peak, percent of the highest charge in the schedule. A peak is a time
+    above the cap that takes a tenth of the battery or more.
     """
     spec, net_W = result.spec, result.series.net_W
     over = np.flatnonzero(net_W > result.cap_W)

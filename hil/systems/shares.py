@@ -1,10 +1,11 @@
 """The share of perfect foresight that a run at 1 s reaches, beside that of the model on its slots.
 
-A promise of the planner is one of the box, not of the model (controller/planner/backtest.py). Both
-are judged by the load that the run had, and by the same bill with wear, as parts of what perfect
-foresight saves in quarters of an hour. What the cabinets draw beside their batteries is a part of
-that load also without a battery. Clouds make a site buy and spill within one quarter: the run is
-beside no battery at 1 s, the model beside none in quarters. Both are told apart.
+The planner's promises are for the box, not for the model (controller/planner/backtest.py). Run and
+model are judged with the load of the run and with the same bill with wear. Both savings are parts
+of the saving by perfect foresight in quarters of an hour. The power that the cabinets draw beside
+their batteries belongs to the load, also without a battery. Clouds make a site buy and spill within
+one quarter. So the run is compared with no battery at 1 s, and the model with no battery in
+quarters.
 """
 
 from collections.abc import Mapping
@@ -24,11 +25,14 @@ PROMISE = {
     "unit": "points",
     "status": "projected",
 }
-LEAST_PART = 0.005  # of the bill: below it, what perfect foresight saves has no share
+# Part of the bill. If perfect foresight saves less than it, a share of that saving means nothing.
+LEAST_PART = 0.005
 
 
 def of(result: Result) -> dict[str, float] | None:
-    """Percent, auxiliaries and clouds; None: no plan is followed, or it can save too little."""
+    """Shares in percent, and the cost of auxiliaries and clouds. None: the run follows no plan, or
+    a plan can save too little.
+    """
     spec = result.spec
     is_planned = len(result.before.load_W) and "discharged" in result.account
     if spec.outage_s or spec.away or not (is_planned and spec.schedule["is_trading"]):
@@ -60,20 +64,20 @@ def _sender(result: Result, own_W: float) -> Sender:
 
 
 def at_1s(result: Result) -> backtest.Outcome:
-    """The run as a back-test sees it."""
+    """The run in the form of a back-test's outcome."""
     gained_J = result.gained_Wh * J_PER_WH
     return backtest.Outcome(result.grid_W.tolist(), gained_J, result.account["discharged"])
 
 
 def promise(shares: Mapping[str, float] | None) -> list[figures.Figure]:
-    """The promise of a run at 1 s, none without shares."""
+    """The promise of a run at 1 s; [] without shares."""
     if shares is None:
         return []
     return [figures.judged(PROMISE, (shares["by_model"] - shares["at_1s"], 0.0, None))]
 
 
 def lines(shares: Mapping[str, float] | None, currency: str) -> list[str]:
-    """One line for people, none without shares."""
+    """One line for people; [] without shares."""
     if shares is None:
         return []
     return [

@@ -1,8 +1,8 @@
-"""A configuration of any size, made from the shipped cabinet of three units: up to 16 units of one
-rating and 16 racks.
+"""A configuration of any size, made from the shipped cabinet of three units.
 
-Units above 250 kW stand for several real ones: figures of such a configuration are labelled
-"aggregate". Racks keep their 240 cells in series; their capacity follows from the energy.
+It has up to 16 units of one rating and 16 racks. A unit above 250 kW represents several real ones,
+and figures of such a configuration are labelled "aggregate". Racks keep their 240 cells in series.
+Their capacity follows from the energy.
 """
 
 from pathlib import Path
@@ -18,14 +18,14 @@ TYPE, SITE = "types/firebreak_1935.toml", "three_units/site.toml"
 CABINET = "three_units/cabinet.toml"
 BMS, PCS, PV, METER = ("firebreak_rack", "sunspec_pcs", "sunspec_pv", "firebreak_fast_meter")
 DBC = "firebreak_rack.dbc"
-# ranges of profiles, because one device stands for several
+# Ranges of profiles become wider, because one device represents several.
 WIDER = {
     BMS: (("[0, 1000000]", "[0, 3000000]"),),
     PCS: (("[-400000, 400000]", "[-4000000, 4000000]"), ("[-1000, 1000]", "[-10000, 10000]")),
     PV: (("scale = 10\n", "scale = 1000\n"), ("[-100000, 330000]", "[-10000000, 32760000]")),
     METER: (("[0, 20000]", "[0, 200000]"), ("[-9e6, 9e6]", "[-9e7, 9e7]")),
 }
-# a schedule may move all the energy of a day; hints of other kinds are not sent here
+# Here only schedules are sent, and a schedule may move all the energy of a day.
 PLANNER = {
     "role": "grid_cap",
     "priority": 1,
@@ -33,7 +33,8 @@ PLANNER = {
     "request_ramp_W_per_s": 100_000,
 }
 CELLS, CELL_V, CELL_V_MIN = 240, 3.2, 2.8
-# of the plant, for each CABINET_AH that the racks hold: a system is as many cabinets side by side
+# A system is simulated as several cabinets side by side, one for each CABINET_AH of its racks. The
+# plant has these values for each of them.
 CABINET_AH = 3 * 280.0
 PER_CABINET = {
     "hvac_W": 12_000.0,
@@ -44,16 +45,18 @@ PER_CABINET = {
     "fan_W": 350.0,
     "ups_Wh": 6000.0,
 }
-LEAST = 0.1  # of each, in its unit
-COP = 3.0  # of the cooling
-CELL_NOISE_V = 0.0007  # of the voltages that a BMS reports (project)
-CURRENT_MARGIN = 1.15  # of the rack's rating above what its share of the unit needs
+LEAST = 0.1  # lowest value of each, in its unit
+COP = 3.0  # coefficient of performance of the cooling (assumed)
+CELL_NOISE_V = 0.0007  # noise of the voltages that a BMS reports (project)
+CURRENT_MARGIN = 1.15  # rating of a rack over the current for its share of the unit (assumed)
 REAL_UNIT_W = 250_000
 SIMULATED = "N. N., simulation, 2026-01-01: every device of this configuration is simulated"
 
 
 class Size(NamedTuple):
-    """energy_Wh: of all units; control: of [control]; devices: tables of site devices."""
+    """Sizes of a system. energy_Wh: of all units; control: keys of [control]; devices: tables of
+    site devices.
+    """
 
     units: int
     racks_per_unit: int
@@ -72,7 +75,7 @@ class Size(NamedTuple):
 
     @property
     def is_aggregate(self) -> bool:
-        """A unit stands for several real ones."""
+        """True if a unit represents several real ones."""
         return self.rated_W > REAL_UNIT_W
 
     @property
@@ -83,7 +86,9 @@ class Size(NamedTuple):
 
     @property
     def rated_current_A(self) -> float:
-        """Current of a rack: of its share at the lowest cell voltage, with a margin."""
+        """Rated current of a rack: for its share of the unit at the lowest cell voltage, with a
+        margin.
+        """
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 
     @property
@@ -100,7 +105,7 @@ class Size(NamedTuple):
 
 
 def cabinets(size: Size, count: int) -> list[Size]:
-    """The size of each of `count` equal cabinets; the first has the site devices."""
+    """The sizes of `count` equal cabinets. The first one has the site devices."""
     each = size._replace(
         units=size.units // count,
         energy_Wh=size.energy_Wh // count,

@@ -1,7 +1,7 @@
-"""Load, sun and battery of a run in sentences of numbers, and whether the size suffices.
+"""Load, sun and battery of a run as sentences with numbers, and whether the size is enough.
 
-Every number is computed from the series of this run, so that a changed load or battery never stands
-beside a sentence of an older one.
+Every number is computed from the series of this run, so no sentence can describe an older load or
+battery.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-STEP_SHARE = 99  # percent of all changes from a minute to the next that are smaller
+STEP_SHARE = 99  # this percentage of the changes from one minute to the next is smaller
 KW = 1000.0
 
 
@@ -107,8 +107,8 @@ def _sun(result: Result) -> list[str]:
 
 
 def _above(result: Result, name: str, limit_W: float, is_billed: bool) -> list[str]:
-    """Power and energy that the battery has to give above a limit on the day that needs most.
-    is_billed: the limit is one of billed slots, and the others have the connection.
+    """Power and energy that the battery must give above a limit, on the day that needs most energy.
+    is_billed: the limit is for billed slots; the limit of other slots is the connection.
     """
     spec, net_W = result.spec, result.series.net_W
     limits_W = _limits_W(spec, limit_W, len(net_W)) if is_billed else limit_W
@@ -149,6 +149,6 @@ def _energy(value_Wh: float) -> str:
 
 
 def _scaled(value: float, unit: str) -> str:
-    """Three digits in kilo or mega."""
+    """A value with three or four digits, in kilo or mega."""
     kilo = value / KW
     return f"{kilo / KW:.3g} M{unit}" if abs(kilo) >= 9999.5 else f"{kilo:,.4g} k{unit}"

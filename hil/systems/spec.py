@@ -15,7 +15,7 @@ from hil.plant import config as plant_config
 from hil.systems.sized import Size
 
 Table = dict[str, Any]  # of a TOML file
-Inputs = dict[str, Any]  # options and files of a run, by name, in place of the system's own
+Inputs = dict[str, Any]  # {name: option or file that replaces one of the system's}
 FOLDER = Path(__file__).parent
 NAMES = ("munich", "berlin", "norway", "nordic", "north_america", "shanghai")
 SEASONS = ("winter", "spring", "summer", "autumn")
@@ -31,7 +31,7 @@ def _is_day(value: Any) -> bool:
 
 BATTERY = {
     "units": forms.integer(1, 16),
-    "cabinets": forms.integer(1, 16, 1),  # each with a controller, units and a share of its own
+    "cabinets": forms.integer(1, 16, 1),  # each has its own controller, units and share
     "racks_per_unit": forms.integer(1, 16, 1),
     "rated_W": forms.integer(1000, 4_000_000),
     "energy_Wh": forms.integer(1000, 100_000_000),
@@ -48,32 +48,32 @@ PRICES = {
     **{name: forms.rows(tariff.HOURS, tariff.HOURS) for name in SPANS},
 }
 SCHEDULE = {
-    "cap_W": forms.number(0, 50e6, 0),  # no plan goes above it; 0: the connection
+    "cap_W": forms.number(0, 50e6, 0),  # highest import of a plan; 0: the connection
     "is_trading": forms.flag(True),
     "reserve_permille": forms.integer(50, 900, 150),
     "high_permille": forms.integer(100, 1000, 900),
     "wear_per_kWh": forms.number(0, 1, 0.01),
-    "is_load_known": forms.flag(False),  # otherwise the same slot of yesterday
-    "forecast_error_permille": forms.integer(0, 500, 0),  # rms of each slot
+    "is_load_known": forms.flag(False),  # false: yesterday's load is the forecast
+    "forecast_error_permille": forms.integer(0, 500, 0),  # rms error in each slot
     **site_file.RESERVE,
     "notice_min": forms.integer(0, 1440, 0),  # the load of so many minutes ahead is known
 }
-EVENT = {  # of demand response: the import is at most cap_W
-    "day": forms.integer(1, 366),  # of the run
+EVENT = {  # demand response: the import must be at most cap_W
+    "day": forms.integer(1, 366),  # day of the run
     "hour": forms.number(0, 24),
     "hours": forms.number(0.25, 12, 2),
     "cap_W": forms.number(0, 50e6),
-    "announced_h": forms.number(0, 24, 1),  # ahead of it
+    "announced_h": forms.number(0, 24, 1),  # hours before its begin
 }
-AWAY = {  # a cabinet that is dead, or elsewhere for a while
-    "cabinet": forms.integer(2, 16),  # the first one has the site devices
+AWAY = {  # a cabinet that has failed, or is elsewhere for a while
+    "cabinet": forms.integer(2, 16),  # the first cabinet stays: it has the site devices
     "day": forms.integer(1, 366),
     "hour": forms.number(0, 24),
     "hours": forms.number(0.25, 24 * 366, None),  # None: for the rest of the run
     "soc_permille": forms.integer(50, 950, 500),  # when it comes back
 }
-# Faults of --self-check (self_check.py), and the part that a system then needs; supply: battery and
-# set together.
+# {fault of --self-check (self_check.py): part that a system must have for it}. supply: battery and
+# set fail together.
 BREAKS = {
     "battery": None,
     "sender": None,
@@ -98,15 +98,15 @@ TOP = {
     "name": forms.text(),
     "text": forms.text(),
     "start": forms.passing(_is_day, "a day, 2026-06-01"),
-    "zone": forms.text("UTC"),  # of `start` and of local times in a file of prices
+    "zone": forms.text("UTC"),  # for `start`, and for local times in a file of prices
     "days": forms.integer(1, 366),
     "seed": forms.integer(0, 2**31 - 1, 1),
     "soc_permille": forms.integer(50, 950, 500),
     "outage_s": forms.integer(0, 86_400, 0),  # once, at a random moment after the first day
-    "outage_h": forms.number(0, 24 * 366, None),  # hour of the run at which it begins instead
-    "critical_W": forms.number(1, 100e6, None),  # load that is never shed; without it all
-    "warned_ahead_h": forms.number(0, 48, None),  # somebody warns of the outage so long before it
-    # [W, s]: how far the operator of the grid lets the import move within a time (ramps.py)
+    "outage_h": forms.number(0, 24 * 366, None),  # hour of its begin, in place of a random moment
+    "critical_W": forms.number(1, 100e6, None),  # load that is never shed; None: the whole load
+    "warned_ahead_h": forms.number(0, 48, None),  # a warning comes so long before the outage
+    # [W, s]: the grid operator lets the import move by at most W within s (ramps.py)
     "ramps": forms.rows((1000, 50e6), (1, 3600)),
     "battery": forms.table(BATTERY),
     "plant": forms.table(default={}),
@@ -145,19 +145,19 @@ class Spec(NamedTuple):
     away: list[Table] = []
     critical_W: float | None = None  # load that is never shed; None: all
     outage_h: float | None = None  # begin of the outage; None: by the seed
-    warned_ahead_h: float | None = None  # lead time of a warning of the outage; None: there is none
+    warned_ahead_h: float | None = None  # lead time of a warning of the outage; None: no warning
     ramps: list[list[float]] = []  # [W, s]
     outages: list[list[int]] | None = None  # [at_s, for_s]; None: by outage_s and the seed
 
     @property
     def season(self) -> str:
-        """The season of the middle of the run, north or south."""
+        """The season in the middle of the run, in the north or the south."""
         middle = self.start + timedelta(days=self.days / 2)
         is_south = self.site.get("weather", {}).get("latitude_deg", 0) < 0
         return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
     def begun(self, start: datetime, days: int, seed: int) -> "Spec":
-        """The same system with the sun, the air and the working days of another first day; without
+        """The system with another first day, which sets its sun, air and working days. It has no
         outages and events.
         """
         site = _with_days(self.site, start)
@@ -172,7 +172,7 @@ def variants(name: str) -> list[str]:
 
 
 def load(name: str, variant: str = "") -> Spec:
-    """The system of a name. variant: of its file, changes that are laid over it."""
+    """The system of this name. variant: name of changes in its file."""
     content, file = _content(name), f"{name}.toml"
     variants = content.get("variant", {})
     if variant and variant not in variants:
@@ -248,7 +248,9 @@ def faults_of(devices: Collection[str], schedule: Table) -> list[str]:
 
 
 def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None:
-    """Refuse a fault that the system cannot have, one that must do both, and one of no promise."""
+    """Refuse a fault that the system cannot have, that must both break and be survived, or whose
+    figure is not a promise.
+    """
     if figure["asked"] is None:
         can = []
     for key in ("breaks", "survives"):
@@ -260,7 +262,7 @@ def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None
 
 
 def _days_of(site: Table, start: datetime) -> dict[str, tuple[str, int]]:
-    """{table: (key, value)} of what follows from the first day: sun, air and working days."""
+    """{table: (key, value)} that follow from the first day: sun, air and working days."""
     keys = {"weather": ("day", start.timetuple().tm_yday)}
     if site.get("load", {}).get("kind") == "queue":
         keys["load"] = "weekday", start.weekday()

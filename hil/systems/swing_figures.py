@@ -1,4 +1,4 @@
-"""Figures of a load that swings: its size, and what the grid sees of it; as in figures.py."""
+"""Figures of a load that swings: its swings, and the part that reaches the grid (figures.py)."""
 
 import numpy as np
 
@@ -7,13 +7,15 @@ from hil.systems.run import Result
 from hil.systems.series import blocks
 from hil.systems.thermal import Found, Measure
 
-SWING_PART = 0.1  # of the highest load: a smaller movement is no swing
-TRACKED_PART = 0.3  # of a swing, at most, that the grid sees of a tracked one
+SWING_PART = 0.1  # part of the highest load: a smaller movement is no swing
+TRACKED_PART = 0.3  # a swing is tracked if at most this part of it reaches the grid
 POWER_W_MIN, STILL_W = 1000.0, 50.0  # a share of less than this has no meaning
 
 
 def calmer(window_s: int) -> Measure:
-    """Fluctuation of means over window_s: rms of their changes, against the load's."""
+    """The figure: percentage by which the grid power fluctuates less than the load. The fluctuation
+    is the rms change from each mean over window_s to the next.
+    """
 
     def figure(result: Result) -> Found:
         load, grid = [rms_change_W(each, window_s) for each in result.seconds_W]
@@ -23,14 +25,15 @@ def calmer(window_s: int) -> Measure:
 
 
 def rms_change_W(power_W: np.ndarray, window: int) -> float:
-    """Change from each mean to the next, rms. window: samples of a mean."""
+    """Rms change from each mean to the next. window: samples of a mean."""
     means = blocks(power_W, window).mean(axis=1, dtype=np.float64)
     return float(np.sqrt(np.mean(np.diff(means) ** 2)))
 
 
 def swings(result: Result) -> Found:
-    """Tracked swings of the load in a quarter of 90 days: from one turn to the next the grid moved
-    by at most TRACKED_PART of what the load did. Without: all swings.
+    """Tracked swings of the load in 90 days: the grid moved by at most TRACKED_PART of the load's
+    movement. The number of all swings is the bound, and also stands as the value without the
+    system.
     """
     quarters = 90 / result.spec.days
     found, every = [each * quarters for each in tracked(*result.seconds_W)]
@@ -38,7 +41,10 @@ def swings(result: Result) -> Found:
 
 
 def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | None]:
-    """Figures that a second hides: percent, None where the load was still; kW of the load."""
+    """Figures of the fluctuation and of the swings, in percent, and the fluctuation of the load in
+    kW. They come from single ticks, because means over a second would hide fast swings. None: the
+    load was still.
+    """
     load, grid = [rms_change_W(each, round(2 / tick_s)) for each in load_and_grid_W]
     found, every = tracked(*load_and_grid_W)
     return {
@@ -49,13 +55,15 @@ def of_ticks(load_and_grid_W: np.ndarray, tick_s: float) -> dict[str, float | No
 
 
 def kernel_2s(result: Result) -> Found:
-    """Fluctuation of means over 2 s in the minutes of a plain day with the kernel."""
+    """Percentage by which the grid power fluctuates less than the load, as means over 2 s. Only the
+    minutes that ran with the kernel, on a day without an outage, count.
+    """
     found = _plain(result)
     return (found["calmer_2s"], None, found["load_2s_kW"]) if found else (None, None, None)
 
 
 def kernel_tracked(result: Result) -> Found:
-    """Part of the swings of these minutes that is tracked in steps of a tick."""
+    """Percent of the swings in these minutes that are tracked, judged tick by tick."""
     found = _plain(result)
     return (found["tracked"] if found else None), None, None
 
@@ -65,7 +73,7 @@ def _plain(result: Result) -> dict[str, float | None] | None:
 
 
 def tracked(load_W: np.ndarray, grid_W: np.ndarray) -> tuple[int, int]:
-    """(tracked swings, all swings) in samples of the same moments."""
+    """(tracked swings, all swings). Load and grid are samples of the same moments."""
     found, turns = 0, _turns(load_W)
     for (begin, from_W), (end, to_W) in zip(turns, turns[1:]):
         moved_W = float(np.ptp(grid_W[begin : end + 1]))
@@ -74,8 +82,8 @@ def tracked(load_W: np.ndarray, grid_W: np.ndarray) -> tuple[int, int]:
 
 
 def _turns(load_W: np.ndarray) -> list[tuple[int, float]]:
-    """(sample, W) of each turn of the load, at least SWING_PART of its highest power away from the
-    last one.
+    """(sample, W) of each turn of the load. Two turns differ by at least SWING_PART of its highest
+    power.
     """
     step_W = SWING_PART * float(load_W.max())
     turns, at, turn_W, is_rising = [(0, float(load_W[0]))], 0, float(load_W[0]), True

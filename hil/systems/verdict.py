@@ -1,6 +1,4 @@
-"""The verdict on a run, its exit code, page, claims and row of README. document: of
-command.document.
-"""
+"""The verdict on a run, for exit code, page, claims and README. document: of command.document."""
 
 from typing import Any
 
@@ -10,7 +8,9 @@ Document = dict[str, Any]  # of command.document, or a part of it
 
 
 def is_unreachable(figure: Document) -> bool:
-    """It is missed, its file says that this size cannot reach it, and its bound proves that."""
+    """True if the figure is missed, its file says that this size cannot reach it, and its bound
+    proves that.
+    """
     asked, bound = figure.get("asked"), figure.get("optimum")
     if figure["status"] != "unreachable" or figure["is_met"] is not False or bound is None:
         return False
@@ -18,7 +18,7 @@ def is_unreachable(figure: Document) -> bool:
 
 
 def is_missed(figure: Document) -> bool:
-    """A promise that its size can keep is not kept."""
+    """True if a promise is not kept, although the size can keep it."""
     return figure.get("is_met") is False and not is_unreachable(figure)
 
 
@@ -30,18 +30,18 @@ def missed(document: Document) -> list[str]:
 
 
 def against(figure: Document) -> str:
-    """What was reached, beside what is asked."""
+    """The reached value beside the asked one."""
     sign = ">=" if figure["way"] == "least" else "<="
     return f"{reached(figure)}, asked {sign} {number(figure['asked'])}"
 
 
 def wrong(document: Document) -> list[str]:
-    """All that was missed and violated."""
+    """Texts for all missed promises and violated limits."""
     return [*missed(document), *document["violations"]]
 
 
 def words(document: Document) -> str:
-    """The verdict for people, with what is not shown."""
+    """The verdict for people, with the promises that this run does not show."""
     every, broken = document["figures"], len(document["violations"])
     good = sum([bool(each["is_met"]) for each in every])
     count = good + sum(map(is_missed, every))

@@ -9,17 +9,17 @@ from hil.systems.sender import event_of, sends
 from hil.systems.series import SLOT_S, outages_of
 from hil.systems.watched import AFTER_S, reserve_permille
 
-ROUNDING_W = 1.0  # of seconds_W, which is float32
+ROUNDING_W = 1.0  # rounding of seconds_W, which is float32
 SOC_MARGIN = 1.0  # percent
 UNSERVED_KWH_MIN = 0.01
-CAP_ERROR = 0.002  # of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
-NEARLY = 0.98  # of the power that the limits of the batteries allow
+CAP_ERROR = 0.002  # part of the cap: a billing meter of class 0.2 S (IEC 62053-22) sees no less
+NEARLY = 0.98  # part of the power that the batteries' limits allow: above it they gave all
 # A table of 96 slots takes half a minute to enter, and a heartbeat comes each 100 s.
 ENTERS_S = 150
 
 
 def of(result: Result) -> list[str]:
-    """Everything that was violated in a second or in an interval, a sentence each."""
+    """A sentence for each violation in a second or an interval."""
     size, grid_W = result.spec.size, result.seconds_W[1]
     return [
         *_over("import", grid_W, size.import_W),
@@ -43,13 +43,14 @@ def _over(name: str, power_W: np.ndarray, limit_W: int) -> list[str]:
 
 
 def _ramps(result: Result) -> list[str]:
-    """Ramps of the operator, but for the loss of the grid and its return."""
+    """Violated ramps of the operator. The loss of the grid and its return do not count."""
     wanted = [each for each in result.spec.ramps if each[1] >= ramps.SHORT_S]
     if not wanted:
         return []
     grid_W = result.seconds_W[1].copy()
     for at_s, for_s in outages_of(result.spec):
-        grid_W[at_s - 1 : at_s + for_s + AFTER_S] = np.nan  # the second that ends with the loss too
+        # The second before at_s counts as well: it ends with the loss.
+        grid_W[at_s - 1 : at_s + for_s + AFTER_S] = np.nan
     return ramps.broken(grid_W, wanted)
 
 
@@ -61,9 +62,9 @@ def _unserved(result: Result) -> list[str]:
 
 
 def _missed_cap(result: Result) -> list[str]:
-    """Means of slots above the cap of the schedule that acted in each of their seconds, while the
-    battery had more to give: charge, and power that cold, heat and voltage of its cells allowed.
-    Those of events apart, whatever it had.
+    """Slots whose mean is above the cap of the schedule. A slot counts if the schedule acted in
+    each of its seconds, and the battery had more to give: charge, and power within its limits.
+    Slots of events are named separately, and count even if the battery had no more to give.
     """
     is_event = np.zeros(len(result.grid_W), bool)
     for event in map(event_of, result.spec.events):
@@ -93,7 +94,7 @@ def _stale(result: Result) -> list[str]:
 
 
 def _charge(result: Result) -> list[str]:
-    """The backup reserve in every second on the grid."""
+    """A violated backup reserve in a second on the grid."""
     hard = reserve_permille(result.spec) / 10
     least = result.watched.soc_min
     if 100 * least >= hard - SOC_MARGIN:

@@ -1,7 +1,7 @@
-"""Values that a run keeps beside its powers, so that violations.py can judge it.
+"""Values that a run keeps in addition to its powers, so that violations.py can judge it.
 
-Powers alone hide load that was shed, a missed cap and a schedule that had run out: all three leave
-the import within the connection.
+Powers alone hide a shed load, a missed cap and a schedule that had run out, because with all three
+the import is within the connection.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from hil.systems.member import SENDER, ChainMember
 from hil.systems.series import SLOT_S, SLOTS_PER_DAY, outages_of
 from hil.systems.spec import Spec
 
-AFTER_S = 600  # of an outage: the stages of its load come back one at a time
+AFTER_S = 600  # time after an outage in which the stages of the load come back one at a time
 STALE = schedule.NONE, schedule.LATER, schedule.OVER, schedule.SILENT
 HARD_PERMILLE = 100  # the reserve of a configuration that names none
 
@@ -23,10 +23,10 @@ HARD_PERMILLE = 100  # the reserve of a configuration that names none
 class Watched(NamedTuple):
     """One value for each slot; soc_min: lowest charge of any second on the grid, 0 to 1."""
 
-    cap_W: np.ndarray  # of the schedule that was sent last; inf: none
-    allowed_W: np.ndarray  # mean by which the batteries could discharge, by their limits
-    acted_s: np.ndarray  # the schedule acted
-    stale_s: np.ndarray  # it had run out, or its heartbeat was too old, although the sender lived
+    cap_W: np.ndarray  # cap of the schedule that was sent last; inf: none
+    allowed_W: np.ndarray  # mean discharge power that the batteries' limits allowed
+    acted_s: np.ndarray  # seconds in which the schedule acted
+    stale_s: np.ndarray  # seconds in which it had run out or lacked a heartbeat, with a live sender
     unserved_J: np.ndarray  # load without power outside of outages
     soc_min: float
 
@@ -41,13 +41,13 @@ class Watch:
         self._cap_W = np.full(count, np.inf)
         self._rows = np.zeros((4, count))
         self._missing_J = 0.0
-        # the second that ends with the loss has no power already
+        # The second that ends with the loss already has no power.
         self._outages = [range(at - 1, at + for_s + AFTER_S) for at, for_s in outages_of(spec)]
         self._hard = reserve_permille(spec) / 1000
         self._soc_min, self._is_backup = 1.0, False
 
     def sent(self, slot: int, caps_W: Sequence[float]) -> None:
-        """A schedule with these caps reached the controllers, from this slot on."""
+        """Note the caps of a schedule that reached the controllers, from this slot on."""
         count = min(len(caps_W), len(self._cap_W) - slot)
         self._cap_W[slot : slot + count] = caps_W[:count]
 
@@ -67,7 +67,9 @@ class Watch:
         self._see_charge()
 
     def _see_charge(self) -> None:
-        """The reserve is there for an island; what it took there is charged again afterwards."""
+        """Note the lowest charge on the grid. An island may use the reserve, so the time until it
+        is charged again does not count.
+        """
         soc = min([member.soc for member in self._members])
         if self._site.is_off_grid:
             self._is_backup = True

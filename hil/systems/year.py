@@ -1,7 +1,7 @@
-"""`run --year`: four weeks, one a season, weighted to a year; `--sweep`: with other batteries.
+"""`run --year`: a week of each season, weighted to a year; `--sweep`: with other battery sizes.
 
 The default run of a system has one season, and savings fall out of season. Here each week has its
-own sun, air, working days and draws of load, clouds and prices; the year is 13 times their sum. A
+own sun, air, working days, and random load, clouds and prices. The year is 13 times their sum. A
 capacity tag is set in the summer week and paid in all of them.
 """
 
@@ -23,10 +23,12 @@ from hil.systems.verdict import Document
 SEASONS = {"winter": (1, 12), "spring": (4, 13), "summer": (7, 13), "autumn": (10, 12)}
 DAYS, YEAR_DAYS, LIFE_YEARS = 7, 365.25, 10
 START_SLOTS = 4
-SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # of the battery, for --sweep
-# Of a battery as built, money per kWh (assumed; large ones in 2025). Other currencies: not judged.
+SIZES = 0.25, 0.5, 1.0, 1.5, 2.0  # factors on the battery's size, for --sweep
+# Price of a large installed battery in 2025, money per kWh (assumed). Other currencies are not
+# judged.
 PRICES = {"EUR": 250, "USD": 250, "CNY": 800}
-BILLS = "with", "without", "bare", "best"  # bare: without battery and PV; best: optimum.bill
+# with and without battery; bare: without battery and PV; best: optimum.bill
+BILLS = "with", "without", "bare", "best"
 
 
 def weeks(spec: Spec) -> dict[str, Spec]:
@@ -39,7 +41,9 @@ def weeks(spec: Spec) -> dict[str, Spec]:
 
 
 def week(season: str, whole: Result) -> Document:
-    """Money and energy of a week. kept: worth of what the battery gained, at the mean price."""
+    """Money and energy of a week. kept: worth of the energy that the battery gained, at the mean
+    price.
+    """
     result = settled(whole)
     spec, price = result.spec, float(result.series.price.mean())
     given_kWh = float(result.battery_W.clip(min=0).sum()) * KWH_PER_W_SLOT
@@ -62,8 +66,8 @@ def week(season: str, whole: Result) -> Document:
 
 
 def settled(whole: Result) -> Result:
-    """The run without its first hour. Load tracking begins at the load of one second, and the grid
-    comes down from there: weighted to a year, four such peaks would count as 52.
+    """The run without its first hour. Load tracking begins with the grid at the load of one second,
+    which may be a peak. Weighted to a year, four such peaks would count as 52.
     """
     spec, cut = whole.spec, START_SLOTS
     arrays = "grid_W", "battery_W", "pv_W", "genset_W", "load_W", "soc", "spread_K"
@@ -105,7 +109,7 @@ def document(spec: Spec, found: list[Document]) -> Document:
 
 
 def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
-    """Money and energy of these weeks. saved: by the battery; best: with perfect foresight."""
+    """Money and energy of these weeks. saved: by the battery; best: by perfect foresight."""
 
     def paid(name: str, *parts: str) -> float:
         factors = {"energy": weight, "demand": weight, "tags": of_tags}
@@ -133,7 +137,7 @@ def _sums(found: list[Document], weight: float, of_tags: float) -> Document:
 
 
 def hides(spec: Spec) -> list[str]:
-    """The four weeks do not show these things, by the inputs of this system."""
+    """Things that the four weeks do not show, by the inputs of this system."""
     prices, hours = spec.prices, "its own noise, but the dearest and the cheapest days are missing"
     of_prices = {
         "built_in": f"prices: the same mean in each season, a low noon from April on; {hours}",
@@ -191,7 +195,7 @@ def _share(found: Document) -> str:
 
 
 def verdict(document: Document) -> tuple[bool, str]:
-    """(the battery pays; the year in a sentence)."""
+    """(True if the battery pays, the year in a sentence)."""
     net, currency, price = (document[key] for key in ("net", "currency", "price_per_kWh"))
     if not net > 0:
         return False, (
@@ -206,8 +210,8 @@ def verdict(document: Document) -> tuple[bool, str]:
 
 
 def smoothing(document: Document) -> list[str]:
-    """The cost of load tracking where the battery does nothing else: beside the same site without
-    it.
+    """The cost of load tracking if the battery does nothing else, against the same site without a
+    battery.
     """
     if not document["is_smoothing"]:
         return []

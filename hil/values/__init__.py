@@ -1,1 +1,1 @@
-"""Value mode: controller and plant without bytes between them, for hours to quarters."""
+"""Value mode: controller and plant exchange values without bytes, for runs of hours to quarters."""

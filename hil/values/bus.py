@@ -1,6 +1,7 @@
 """One serial bus without a line: whole frames, each at the time at which the line would carry it.
-`ValuePort` replaces drivers.buses.port.RtuPort. Only the newest read of a step counts, because the
-controller sees no other.
+
+`ValuePort` replaces drivers.buses.port.RtuPort. If one step has several reads of the same request,
+only the newest counts, because the controller sees no other.
 """
 
 import dataclasses
@@ -19,14 +20,14 @@ REQUEST = Struct(">BBHH")  # unit, function, address, count
 
 
 class Line:
-    """The faults of a bus in value mode: cut, or down as a CAN bus is."""
+    """The faults of a bus in value mode: cut, or down like a CAN bus."""
 
     def __init__(self) -> None:
         self.cut = self.down = False
 
     @property
     def noise(self) -> None:
-        """None: value mode has no bytes that noise could disturb."""
+        """None, because value mode has no bytes that noise could disturb."""
         return None
 
     @noise.setter
@@ -36,7 +37,7 @@ class Line:
 
 
 def is_sound(device: RegisterDevice, line: Line) -> bool:
-    """True while the device answers, rightly and in time."""
+    """True while the device answers with right values and in time."""
     return not (
         line.cut
         or device.silent
@@ -56,32 +57,33 @@ class _Job:
     unit: UnitStatistics
     period_us: int
     due_us: int
-    times_us: tuple[int, int]  # of ValuePort.times_us, without the turnaround of the device
+    times_us: tuple[int, int]  # as ValuePort.times_us, without the device's turnaround
 
     def ready_us(self) -> int:
-        """When it may begin: reads of a silent unit wait."""
+        """Time from which the job may begin. A read of a silent unit waits."""
         is_read = self.request.priority == READ
         return max(self.due_us, self.unit.retry_us) if is_read else self.due_us
 
     def rank(self, begin_us: int) -> tuple[int, int]:
-        """Stops go first, then writes, then the oldest deadline; a silent unit goes last."""
+        """Rank; the lowest goes first: stops, writes, oldest deadline. A silent unit goes last."""
         unit = self.unit
         waits = unit.silent >= SILENT_AFTER and begin_us - unit.silent_us < PATIENCE_US
         return READ + 1 if waits else self.request.priority, self.due_us + self.period_us
 
 
 class ValuePort:
-    """`watch` {unit id: callables that get each frame to that unit}, as in RtuPort."""
+    """`watch`: {unit id: functions that get each frame sent to this unit}, as in RtuPort."""
 
     def __init__(self, port: RtuPort, slave: RtuSlave, line: Line) -> None:
-        """port: has the times of the bus; slave: its devices."""
+        """port: knows the times of the bus; slave: has its devices; line: its faults."""
         self._port, self._slave, self._line = port, slave, line
         self.watch: dict[int, list[Callable[[bytes], object]]] = {}
         self.statistics: dict[int, UnitStatistics] = {}
         self._periodic: list[_Job] = []
         self._once: dict[Hashable, _Job] = {}
         self._receiver = Receiver()
-        self._asked: tuple[int, _Job] | None = None  # (time at which the device has it, job)
+        # (time at which the device has the request, job)
+        self._asked: tuple[int, _Job] | None = None
         self._coming: tuple[int, Request, bytes | None] | None = None  # (time, request, PDU)
         self._free_us = self._now_us = self._wake_us = 0
 
@@ -98,19 +100,19 @@ class ValuePort:
         return self.statistics.setdefault(request.unit_id, UnitStatistics())
 
     def times_us(self, request: Request, turnaround_us: int) -> tuple[int, int]:
-        """(until the device has the request, from then to the end of its reply)."""
+        """(time until the device has the request, time from then to the end of its reply)."""
         port = self._port
         pause_us = port.gap_us + port.turnaround_us
         down_us = port.transaction_us(len(request.frame), 0, 0) - pause_us
         return down_us, port.transaction_us(0, request.reply_bytes, turnaround_us) - pause_us
 
     def is_silent(self, unit_id: int) -> bool:
-        """True while a unit has not answered."""
+        """True if a unit has not answered its last request."""
         unit = self.statistics.get(unit_id)
         return unit is not None and unit.silent > 0
 
     def submit(self, request: Request) -> None:
-        """Send `request` once; it replaces a waiting one of the same key."""
+        """Send `request` once. It replaces a waiting request with the same key."""
         self._wake_us = 0
         waiting = self._once.get(request.key)
         if waiting is None:
@@ -119,13 +121,13 @@ class ValuePort:
             waiting.request, waiting.times_us = request, self.times_us(request, 0)
 
     def withdraw(self, request: Request) -> None:
-        """Take back a submitted request that has not been sent."""
+        """Take back a submitted request if it has not been sent yet."""
         waiting = self._once.get(request.key)
         if waiting is not None and waiting.request is request:
             del self._once[request.key]
 
     def advance(self, end_us: int) -> None:
-        """Do every exchange that ends by end_us."""
+        """Carry out every exchange that ends by end_us."""
         self._now_us = end_us
         if end_us < self._wake_us:
             return
@@ -150,7 +152,7 @@ class ValuePort:
             self._ask(found, max(self._free_us, found.ready_us()), end_us)
 
     def _chosen(self, end_us: int) -> _Job | None:
-        """The job that the bus carries next, None before end_us."""
+        """The job that the bus carries next; None if none begins before end_us."""
         earliest_us, ready = NEVER, []
         for jobs in (self._once.values(), self._periodic):
             for job in jobs:
@@ -171,7 +173,7 @@ class ValuePort:
         """Send a request. It arrives after its time on the line."""
         request = job.request
         if job.period_us:
-            # where several reads of a job begin in this step, the controller sees only the last
+            # If a job has several reads in this step, the controller sees only the last one.
             late_us = max(begin_us, end_us - job.period_us) - job.due_us
             begin_us = max(begin_us, job.due_us + late_us // job.period_us * job.period_us)
             job.due_us += job.period_us * ((begin_us - job.due_us) // job.period_us + 1)
@@ -182,7 +184,7 @@ class ValuePort:
         self._asked = begin_us + job.times_us[0], job
 
     def _serve(self, job: _Job, heard_us: int) -> None:
-        """Let the device answer."""
+        """Let the device answer the request."""
         port, replies, request = self._port, [], job.request
         device = self._slave.units.get(request.unit_id)
         if request.priority == READ and device is not None and is_sound(device, self._line):
@@ -201,7 +203,7 @@ class ValuePort:
         self._coming = at_us, request, self._receiver.feed(reply) or b""
 
     def _read(self, request: Request, device: RegisterDevice, heard_us: int, end_us: int) -> None:
-        """A read of a sound device: its payload, without a frame. end_us: of the reply, without
+        """Read the payload of a sound device without a frame. end_us: end of the reply, without the
         turnaround.
         """
         _, function, address, count = REQUEST.unpack_from(request.frame)
@@ -215,7 +217,7 @@ class ValuePort:
         self._coming = at_us, request, pdu
 
     def _tell(self, request: Request, pdu: bytes | None, at_us: int) -> None:
-        """Run the callback: None is no reply, b"" a damaged one."""
+        """Run the callback. pdu: None means no reply, b"" a damaged reply."""
         unit = self._unit(request)
         if pdu is None:
             unit.note_silence(at_us)

@@ -1,6 +1,8 @@
-"""Chain-only mode: the core without the step of the kernel, at 1 s, with lumped batteries: for
-energy and charge over months. Limits: safety.bounds; what a tick knows: mean_readings.py. Swings
-within a second are averaged away, so the throughput is low (README.md).
+"""Chain-only mode: the core without the kernel, at 1 s and with lumped batteries, for energy and
+charge over months.
+
+Limits: safety.bounds; readings of a tick: mean_readings.py. Swings within a second are averaged
+away, so the throughput of the battery comes out too low (README.md).
 """
 
 from array import array
@@ -24,16 +26,16 @@ from safety.contactors import CLOSED
 from safety.kernel import Kernel
 
 TICK_MS = 1000
-LIMIT_TICKS = 8  # the most for which one step lets a limit rise: safety.bounds
+LIMIT_TICKS = 8  # one step lets a limit rise by at most this many ticks (safety.bounds)
 
 
 class Limits:
-    """Limits by safety.bounds, from the words that racks report: `total`, and `charge_W`,
-    `discharge_W` of each unit.
+    """Limits by safety.bounds, from the values that racks report: `total`, and `charge_W`,
+    `discharge_W` for each unit.
     """
 
     def __init__(self, config: Config, tick_ms: int) -> None:
-        """tick_ms: between two calls of `step`."""
+        """tick_ms: time between two calls of `step`."""
         self._elapsed = max(1, tick_ms // config.tick_ms)
         self.kernel = kernel = Kernel(config.safety_image)
         self.layout = kernel.layout
@@ -50,7 +52,7 @@ class Limits:
             kernel.inp[self.layout.rack_input(rack, s.CONTACTOR_STATE)] = s.CONTACTOR_CLOSED
 
     def step(self, units: list[LumpedUnit], is_blind: bool) -> None:
-        """Compute the limits anew. is_blind: a meter is silent, row 50a."""
+        """Compute the limits again. is_blind: a meter is silent, so row 50a acts."""
         bounds, changed = self.kernel.bounds, self.kernel.features.changed
         found = [_words(battery) for battery in units]
         is_same = found == self._seen and is_blind == self._is_blind
@@ -97,16 +99,16 @@ def _words(battery: LumpedUnit) -> tuple[int, ...]:
 
 
 class ChainLoop:
-    """The decision of a controller on readings from the plant's means."""
+    """The decision of a controller whose readings are means of the plant."""
 
     def __init__(self, config: Config, soh: float, inp: array, tick_ms: int = TICK_MS) -> None:
-        """soh: of all racks; inp: inputs as image.places says; tick_ms: between two calls of
-        `step`.
+        """soh: of all racks; inp: inputs in the order of image.places; tick_ms: time between two
+        calls of `step`.
         """
         self.limits = Limits(config, tick_ms)
         limits, kernel, rated_W = self.limits, self.limits.kernel, self.limits.rated_W
         self.readings = MeanReadings(limits.rack_unit, soh, limits.charge_W, limits.discharge_W)
-        # a test of the meter needs ticks of milliseconds, so the meter is believed
+        # The load meter is trusted, because its sign test would need ticks of milliseconds.
         self.settings = settings_of(config.control_image) | {"meter_code_permille": 0}
         first = places(limits.layout, config.site_devices)["site"].start
         self.site = Site(config.site_devices, inp, first, tick_ms)
@@ -116,22 +118,22 @@ class ChainLoop:
         quicken(self.control)
 
     def batteries(self, plant: CabinetConfig, soc: float, degC: float) -> list[LumpedUnit]:
-        """One for each unit, whose racks have reported once. soc: 0 to 1."""
+        """One battery for each unit; its racks have reported once. soc: 0 to 1."""
         racks, decision, readings = list(self.limits.rack_unit), self.decision, self.readings
         readings.bounds = self.limits.total
         readings.units = [
             LumpedUnit(plant.of_unit(unit), racks.count(unit), soc, degC)
             for unit in range(self.limits.layout.units)
         ]
-        for rack in range(len(racks)):  # one a tick: at 1 s the start would take as many seconds
+        for rack in range(len(racks)):  # at once: one rack a tick would take a second each
             now = readings.read(rack)
             decision.temperatures.step(now.temperatures_ddegC)
             decision.health.step(rack, now.soh_permille)
         return readings.units
 
     def step(self, batteries: list[LumpedUnit], fresh: bytes | bytearray = b"") -> array:
-        """The power of each unit, W. `readings` hold the rest; fresh: of the signals of the site
-        devices.
+        """Power of each unit, W. The caller has filled `readings`; fresh: which signals of site
+        devices are fresh.
         """
         limits, readings = self.limits, self.readings
         limits.step(batteries, readings.load_W is None or readings.grid_W is None)
@@ -142,7 +144,7 @@ class ChainLoop:
 
 
 class ChainOnly:
-    """Call `step`; then load_W, grid_W, battery_W, soc and degC hold for the second that ended."""
+    """Call `step`. Then load_W, grid_W, battery_W, soc and degC describe the second that ended."""
 
     MODE = "chain only, 1 s"
 
@@ -154,7 +156,7 @@ class ChainOnly:
         degC: float | None = None,
         tick_ms: int = TICK_MS,
     ) -> None:
-        """config: with a tick of 100 ms, for the rise of the limits; degC: of all modules, None: of
+        """config: with a tick of 100 ms, by which the limits rise; degC: of all modules; None: as
         the air.
         """
         plant = SimulatedCabinet(config, load, 1).plant.config
@@ -171,7 +173,7 @@ class ChainOnly:
     degC = property(lambda self: max([each.degC for each in self.units]))
 
     def step(self) -> None:
-        """One tick."""
+        """Run one tick."""
         self.now_s += self._dt_s
         self.load_W = load_W = self._load(self.now_s)
         readings = self.loop.readings

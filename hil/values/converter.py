@@ -1,6 +1,8 @@
-"""A converter of a coarse tick, straight from the simulated device, once its driver has set it up.
-Start-up, start, stop and heartbeat go through frames; set-points and readings do not, while the
-device is sound and the set-point is within limits and rating.
+"""A converter for coarse ticks, read directly from the simulated device once its driver has set it
+up.
+
+Start-up, start, stop and heartbeat use frames. Set-points and readings do not, while the device is
+sound and the set-point is within limits and rating.
 """
 
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ class DirectPcs:
     """Replaces the PcsChannel of a unit."""
 
     def __init__(self, channel: PcsChannel, device: SunSpecPcs, line: Line, code_at: int) -> None:
-        """code_at: place of the code of what was sent last."""
+        """code_at: place of the code that says what was sent last."""
         self.unit, self.fault = channel.unit, channel.fault
         self._channel, self._device, self._line, self._code_at = channel, device, line, code_at
         self._driver = cast(SunSpecDriver, channel.pcs)
@@ -30,7 +32,7 @@ class DirectPcs:
         self._is_direct = False
 
     def advance(self, end_us: int) -> None:
-        """Take the readings that are due."""
+        """Take the readings that are due by end_us."""
         if not self._is_direct:
             return
         if not self._is_sound():
@@ -69,16 +71,16 @@ class DirectPcs:
         )
 
     def _leave(self, now_us: int) -> None:
-        """Go on with frames: the driver has heard the device until now."""
+        """Go on with frames, as if the driver had heard the device until now."""
         self._is_direct = False
         readings = self._readings
         readings._ac_pdu = readings._dc_pdu = b""
         readings.alive_us = now_us
-        self._device._show_ac()  # what freezes is what the plant shows now
+        self._device._show_ac()  # a frozen device keeps the values that the plant has now
         self._device._show_dc()
 
     def write(self, inp: Sequence[int], out: Sequence[int], setpoint_W: int, now_us: int) -> None:
-        """Same as PcsChannel.write."""
+        """See PcsChannel.write."""
         channel = self._channel
         driver = self._driver
         if not self._is_direct:
@@ -97,7 +99,7 @@ class DirectPcs:
             self._send(wanted_W, out, now_us)
 
     def _send(self, setpoint_W: int, out: Sequence[int], now_us: int) -> None:
-        """Give the set-point to the device, or to the gate where it is beyond a limit."""
+        """Give the set-point to the device. If it is beyond a limit, give it to the gate."""
         channel, device = self._channel, self._device
         is_within = -out[channel.charge_at] <= setpoint_W <= out[channel.discharge_at]
         if not is_within or abs(setpoint_W) > device.pcs.rated_W:

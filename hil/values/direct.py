@@ -1,6 +1,7 @@
-"""I/O modules and meters of a coarse tick (50 ms and more), straight from the simulated device:
-each is read once in a step, so the order on the bus has no effect. A device with a fault of its
-replies goes through its frames (bus.py); other faults are the own ones of the device.
+"""I/O modules and meters for coarse ticks (50 ms and more), read directly from simulated devices.
+
+Each is read once in a step, so the order on the bus has no effect. A device whose replies have a
+fault is read through frames (bus.py). All other faults act within the device itself.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from hil.devices.registers import WRITE_COILS, RegisterDevice
 from hil.values.bus import Line, ValuePort, is_sound
 from safety import signals as s
 
-COARSE_MS = 50  # a tick from here on
+COARSE_MS = 50  # ticks of this length or more are coarse
 
 
 class DirectIo:
@@ -26,7 +27,7 @@ class DirectIo:
     def __init__(
         self, channel: IoChannel, device: IoModule, line: Line, request: Request, period_us: int
     ) -> None:
-        """request: the read of the inputs, each period_us."""
+        """request: reads the inputs, every period_us."""
         self._channel, self._device, self._line = channel, device, line
         self._driver: IoDriver = channel.module
         self._request, self._read_us = request, period_us
@@ -36,7 +37,7 @@ class DirectIo:
         self._levels: tuple[int, ...] = ()
 
     def advance(self, end_us: int) -> None:
-        """Read the inputs."""
+        """Read the inputs if a read is due."""
         if end_us < self._due_us:
             return
         self._due_us = end_us - (end_us - self._due_us) % self._read_us + self._read_us
@@ -54,14 +55,14 @@ class DirectIo:
         driver._fresh[driver._group] = 1
 
     def write(self, out: Sequence[int], now_us: int) -> None:
-        """Write the coils when they changed or a refresh is due."""
+        """Write the coils if they changed or a refresh is due."""
         driver, device, channel = self._driver, self._device, self._channel
         if not self._is_direct or device.silent or device.ignore_writes or self._line.cut:
             self._levels = ()
             channel.write(out, now_us)
             return
         if channel.is_permit and out[s.WITHHOLD_ON]:
-            return  # the expiry is tested
+            return  # the test of the expiry needs an interval without writes
         levels = tuple([out[at] for at in driver._picks])
         if levels == self._levels and now_us < self._write_us:
             return
@@ -78,7 +79,7 @@ class DirectIo:
 
 
 def is_fast(device: RegisterDevice, driver: Meter, tick_ms: int) -> TypeGuard[PowerMeter]:
-    """Whether the device is a meter that is fast enough for this tick and needs one read."""
+    """True for a meter that refreshes at least twice per tick and needs only one read."""
     if len(driver.periodic()) > 1:
         return False
     if tick_ms < COARSE_MS or not isinstance(device, PowerMeter):
@@ -87,14 +88,14 @@ def is_fast(device: RegisterDevice, driver: Meter, tick_ms: int) -> TypeGuard[Po
 
 
 class DirectMeter:
-    """A meter without phases, whose refresh is at most half a tick: the mean over it is the plant's
-    power.
+    """A meter without phases that refreshes at least twice per tick. So its mean power is the
+    plant's power.
     """
 
     def __init__(
         self, driver: Meter, device: PowerMeter, line: Line, port: ValuePort, phase_us: int
     ) -> None:
-        """phase_us: of the reads, as byte mode has it."""
+        """phase_us: time of its first read, as in byte mode."""
         self._driver, self._device, self._line, self._port = driver, device, line, port
         ((self._request, self._period_us),) = driver.periodic()
         self._transit_us = sum(port.times_us(self._request, device.TURNAROUND_US))
@@ -104,7 +105,7 @@ class DirectMeter:
         self._ends_V = [limits_of(profile, name) for name in names]
 
     def advance(self, end_us: int) -> None:
-        """Read the newest values whose reply ends by end_us."""
+        """Read the newest values of which the reply ends by end_us."""
         last_us = end_us - self._transit_us
         if last_us < self._due_us:
             return
@@ -129,7 +130,7 @@ class DirectMeter:
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:
-        """Whether the meter is sound; the device then integrates nothing."""
+        """True if the meter is sound. It then integrates nothing: the plant gives its power."""
         device = self._device
         is_direct = (
             is_sound(device, self._line)
@@ -142,6 +143,6 @@ class DirectMeter:
             self._driver._words = None
         elif self._is_direct and not is_direct:
             del device.tick  # type: ignore[method-assign]
-            device._due_us = None  # it refreshes at once, with the power of now
+            device._due_us = None  # it refreshes at once, with the present power
         self._is_direct = is_direct
         return is_direct

@@ -1,6 +1,8 @@
-"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode. The
-reference is byte mode at 20 ms. The load is held at first (in a pod until its meter tests are
-over), because load tracking begins at the load of that instant.
+"""How near value mode is to byte mode: eight short scenarios and a pod, once in each mode.
+
+The reference is byte mode at 20 ms. The load is constant at first (in a pod until its meter tests
+are over), because load tracking begins at the load of one instant, and modes differ in that
+instant.
 """
 
 import functools
@@ -40,7 +42,7 @@ def _trace() -> Trace:
 
 
 def swing(t_s: float) -> float:
-    """A sawtooth of 2 s, as of inference."""
+    """A sawtooth of 2 s, as inference has it."""
     return 180_000.0 + 60_000.0 * (t_s % 2.0 < 1.0)
 
 
@@ -64,7 +66,7 @@ POD_FILE = Path(__file__).parents[1] / "site" / "examples" / "two_cabinets_pv_ge
 
 
 class Played(NamedTuple):
-    """rows: from held_s on, with all batteries; trips: of all cabinets."""
+    """rows: from held_s on, with the power of all batteries; trips: of all cabinets."""
 
     held_s: float
     rows: np.ndarray
@@ -72,7 +74,7 @@ class Played(NamedTuple):
 
 
 def run(job: tuple[str, str]) -> dict[str, Any]:
-    """Figures of a (scenario, mode)."""
+    """The figures of one (scenario, mode)."""
     played = _pod(*MODES[job[1]]) if job[0] == POD else _rig(*SCENARIOS[job[0]], *MODES[job[1]])
     rows, held_s = played.rows, played.held_s
     dt_s = np.diff(rows["t_us"], prepend=held_s * 1e6) / 1e6
@@ -120,7 +122,7 @@ def _pod(kind: type[VirtualRig], tick_ms: int) -> Played:
 
 
 def table() -> list[dict[str, Any]]:
-    """One row per scenario and mode, compared with the reference."""
+    """One row for each scenario and mode other than the reference, compared with the reference."""
     jobs = [(scenario, mode) for scenario in (*SCENARIOS, POD) for mode in MODES]
     played = forks.values(jobs, run, forks.cores())
     found = {(each["scenario"], each["mode"]): each for each in played}
@@ -132,7 +134,7 @@ def table() -> list[dict[str, Any]]:
 
 
 def compared(run_: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
-    """Differences of a run from the reference."""
+    """Differences between a run and the reference."""
     means_W = run_["means_W"] - reference["means_W"]
     stages = [[stage for stage, _ in each["rows"]] for each in (run_, reference)]
     return {
@@ -150,7 +152,7 @@ def compared(run_: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
 
 
 def lines(rows: list[dict[str, Any]]) -> list[str]:
-    """The table as text."""
+    """The table as lines of text."""
     head = f"{'scenario':20}{'mode':16}{'SOC':>8}{'disch.':>8}{'charge':>8}{'grid':>8}{'bias':>7}"
     found = [head + f"{'rms':>7}{'max':>7}  rows"]
     for row in rows:

@@ -1,5 +1,5 @@
-"""The field side of a cabinet in value mode, with the surface of controller.run.field.Field.
-Drivers and simulated devices are those of byte mode; frames go from one to the other at once.
+"""The field side of a cabinet in value mode, with the methods of controller.run.field.Field.
+Drivers and simulated devices are those of byte mode; frames pass between them at once.
 """
 
 from typing import cast
@@ -29,7 +29,7 @@ STANDARD_MAX = 0x7FF
 
 
 class ValueCan:
-    """One CAN bus: the frames of its BMS, and the commands to them."""
+    """One CAN bus: frames from its BMSs, and commands to them."""
 
     def __init__(self, devices: list, bus: CanBus, line: Line) -> None:
         self._line = line
@@ -49,7 +49,7 @@ class ValueCan:
         self.now_us = 0
 
     def collect(self, now_us: int) -> None:
-        """Take what the BMS send by now; a sound native BMS stores words instead of frames."""
+        """Take what the BMSs sent by now. A sound native BMS gives values instead of frames."""
         self.now_us = now_us
         for words in self._words:
             words.read(now_us)
@@ -59,12 +59,12 @@ class ValueCan:
                 self._frames += [] if self._line.down else map(_extended, frames)
 
     def drain(self, limit: int) -> list[tuple[int, bytes]]:
-        """(id, data) of the frames that have arrived."""
+        """[(id, data)] of the frames that have arrived."""
         found, self._frames = self._frames, []
         return found
 
     def send(self, can_id: int, data: bytes) -> bool:
-        """Give the frame to its BMS."""
+        """Pass the frame to the BMSs that listen to its id."""
         plain_id = can_id & ~EXTENDED
         for bms in () if self._line.down else self._by_id.get(plain_id, ()):
             bms.receive(plain_id, data, self.now_us)
@@ -72,7 +72,7 @@ class ValueCan:
 
 
 def _extended(frame: tuple[int, bytes]) -> tuple[int, bytes]:
-    """The frame as the CAN port gives it: 29-bit ids have a mark."""
+    """The frame in the form of the CAN port, which marks a 29-bit id."""
     can_id, data = frame
     return (can_id | EXTENDED if can_id > STANDARD_MAX else can_id), data
 
@@ -83,7 +83,7 @@ class ValueField(Field):
     def __init__(
         self, config: Config, image: ProcessImage, cabinet: SimulatedCabinet, lines: dict[str, Line]
     ) -> None:
-        """cabinet: its plant and devices; lines: the faults of each bus."""
+        """cabinet: has plant and devices; lines: the faults of each bus."""
         self._cabinet, self._lines = cabinet, lines
         self._ports: dict[str, ValuePort] = {}
         self._direct: list[DirectIo | DirectMeter | DirectPcs] = []
@@ -124,7 +124,7 @@ class ValueField(Field):
             self.pcs[-1] = cast(PcsChannel, direct)
 
     def _port(self, bus: str) -> ValuePort:
-        """The port of a bus; it takes the place of the one with bytes."""
+        """The ValuePort of a bus. It replaces the port for bytes."""
         if bus not in self._ports:
             slave, line = self._cabinet.slaves[bus], self._lines[bus]
             self._ports[bus] = ValuePort(self.ports[bus], slave, line)
@@ -132,13 +132,13 @@ class ValueField(Field):
         return self._ports[bus]
 
     def advance(self, end_us: int) -> None:
-        """Do the exchanges of a step that ends at end_us."""
+        """Carry out the exchanges of a step that ends at end_us."""
         for device in self._direct:
             device.advance(end_us)
         for port in self._ports.values():
             port.advance(end_us)
 
     def collect(self, now_us: int) -> None:
-        """Take what the devices send by themselves, after the plant's step."""
+        """Take what devices send unasked, after the plant's step."""
         for bus in self.can.values():
             cast(ValueCan, bus.port).collect(now_us)

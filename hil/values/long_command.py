@@ -1,5 +1,5 @@
-"""`python -m hil long`: hours to quarters, in parts over several processes, resumable. A pass in
-chain-only mode gives charge and temperature at the begin of each part.
+"""`python -m hil long`: runs of hours to quarters, in parts over several processes, resumable. A
+first pass in chain-only mode finds charge and temperature at the start of each part.
 """
 
 import argparse
@@ -25,12 +25,13 @@ SHORTEST_S, LONGEST_S = 60, 400 * 86_400
 PART_S_MIN = 3600
 WALL_S_MAX = 30 * 86_400
 RESULTS = "results.jsonl"
-MODES = {segment.VALUE: 100, segment.CHAIN: 1000, segment.BYTE: 0}  # usual tick, ms; 0: its own
+# usual tick, ms; 0: the tick of the cabinet
+MODES = {segment.VALUE: 100, segment.CHAIN: 1000, segment.BYTE: 0}
 ENERGIES = ("import", "export", "charge", "discharge")
 
 
 def duration(text: str) -> int:
-    """Seconds of "90s", "15min", "24h" or "90d"."""
+    """The seconds in "90s", "15min", "24h" or "90d"."""
     for unit in sorted(UNITS_S, key=len, reverse=True):
         count = text.removesuffix(unit)
         if count != text and count.isdecimal():
@@ -65,7 +66,7 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run what is missing, then print. Returns the exit code."""
+    """Run the parts that are missing, then print. Returns the exit code."""
     if arguments.skip_quiet and arguments.mode != segment.VALUE:
         raise InputError("--skip-quiet skips the kernel of value mode: it needs --mode value")
     if arguments.column and not arguments.load:
@@ -82,7 +83,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def order_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The order of a run: plain values."""
+    """The order of a run, as plain values."""
     config = configuration.load(arguments.cabinet)
     tick_ms = arguments.tick or MODES[arguments.mode] or config.tick_ms
     count = arguments.segments or min(arguments.processes, arguments.seconds // PART_S_MIN) or 1
@@ -104,7 +105,7 @@ def order_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def played(order: dict[str, Any], folder: Path, processes: int) -> list[dict[str, Any]]:
-    """Results of all parts in their order. folder: for them and for the windows of each part."""
+    """Results of all parts, in order. folder: keeps the results and the windows of each part."""
     kept = folder / RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     if not kept.exists() and any(folder.iterdir()):
@@ -136,7 +137,7 @@ def _pass(_: list[int]) -> str:
 
 
 def _states(order: dict, marks_s: list[int]) -> list[tuple]:
-    """(SOC, degC) at these times, by a chain-only pass."""
+    """(SOC, degC) at these times, from a pass in chain-only mode."""
     part = {"begin_s": 0, "end_s": marks_s[-1], "soc": order["soc"], "degC": None}
     chain = {**order, "mode": segment.CHAIN, "marks_s": marks_s}
     marks = {0: (order["soc"], None)} | segment.run(chain, part, None)["marks"]
@@ -152,7 +153,7 @@ def _part(order: dict, folder: Path, part: dict) -> dict:
 
 
 def summary(order: dict, results: list[dict]) -> dict[str, Any]:
-    """The document of a run: figures of all parts together, and each part."""
+    """The document of a run: figures of all parts together, and of each part."""
     last = results[-1]
     jumps = [
         abs(before["soc_permille_end"] - after["soc_permille_begin"])
@@ -175,6 +176,6 @@ def summary(order: dict, results: list[dict]) -> dict[str, Any]:
 
 
 def lines(document: dict[str, Any]) -> list[str]:
-    """The closing lines; each figure names its mode."""
+    """The closing lines. Each figure names its mode."""
     energies = ", ".join([f"{name} {document[f'{name}_Wh'] / 1000:.1f}" for name in ENERGIES])
     return template.rendered("long.txt", doc=document, energies=energies).splitlines()

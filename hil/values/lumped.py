@@ -1,5 +1,5 @@
-"""One unit of a cabinet with all its racks as one, by the tables of the plant. Cells do not differ
-here, so the tapers of cell voltage come a little later.
+"""One unit of a cabinet whose racks are treated as one, by the tables of the plant. The cells do
+not differ, so the tapers of cell voltage begin a little later than in the plant.
 """
 
 import math
@@ -12,12 +12,12 @@ BMS_S = 10  # the limits of the BMS move slowly
 
 
 class LumpedUnit:
-    """Power in W (> 0 discharges) at the AC terminals; the attributes are those of one rack."""
+    """Power in W (> 0 discharges) at the AC terminals. Other attributes belong to one rack."""
 
     insulation_kohm = 2000.0
 
     def __init__(self, config: CabinetConfig, racks: int, soc: float, degC: float) -> None:
-        """racks: on the DC bus of the unit; soc: 0 to 1; degC: of its modules."""
+        """racks: number on the DC bus of the unit; soc: 0 to 1; degC: of its modules."""
         self.racks, self.soc, self.degC = racks, soc, degC
         self.rated_W, self.aims_degC = config.pcs_rated_W, config.air_degC + GRADIENT_K / 2
         self._sleeps = config.pcs_sleeps
@@ -31,8 +31,9 @@ class LumpedUnit:
         self._connection_ohm = CONNECTION_OHM / size
         self._J_per_K = size * self._cells * thermal.HEAT_CAPACITY_J_PER_K_CELL
         self._W_per_K = size * self._cells / 16.0 / thermal.COOLING_K_PER_W
-        self.flow = 1.0  # of the air, relative to the design; the cooling is proportional to it
-        self.air_W = self.losses_W = 0.0  # heat of all racks into the air; losses of the converter
+        self.flow = 1.0  # air flow relative to the design; the cooling is proportional to it
+        # heat of all racks into the air; losses of the converter
+        self.air_W = self.losses_W = 0.0
         self._slow_V = self.current_A = 0.0
         self.bms = bms.Bms(config.rated_current_A)
         self._bms_s = 0.0
@@ -61,7 +62,7 @@ class LumpedUnit:
         return power_W
 
     def _show(self) -> None:
-        """The values that a BMS reports."""
+        """Update the values that a BMS reports."""
         factor = cells.resistance_factor(self.soc, self.degC)
         self._ohm = self._fast_ohm * factor + self._connection_ohm
         self._slow_now_ohm = self._slow_ohm * factor

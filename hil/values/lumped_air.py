@@ -1,4 +1,4 @@
-"""The air of a cabinet in chain-only mode: that of the plant."""
+"""The air of a cabinet in chain-only mode, with the plant's model."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ from hil.values.lumped import LumpedUnit
 
 
 class LumpedAir:
-    """parts: site devices of the cabinet; call `step` once for each step of the batteries."""
+    """parts: site devices of the cabinet. Call `step` once for each step of the batteries."""
 
     def __init__(
         self, config: CabinetConfig, batteries: Sequence[LumpedUnit], parts: Sequence[SitePart]
     ) -> None:
         self._batteries, self._parts, self._config = batteries, parts, config
         self.climate = Climate(config)
-        self.heat_J = 0.0  # of the heaters
+        self.heat_J = 0.0  # heat that the heaters have given
         self._blow()
 
     def step(self, dt_s: float, outside_degC: float) -> float:
@@ -35,7 +35,7 @@ class LumpedAir:
         return heater_W + climate.hvac_draws_W
 
     def _blow(self) -> None:
-        """The air at the modules: its temperature and its flow."""
+        """Set temperature and flow of the air at the modules."""
         config = self._config
         for unit, battery in enumerate(self._batteries, 1):
             weak = config.weak_fan_permille / 1000 if unit == config.weak_fan_unit else 1.0

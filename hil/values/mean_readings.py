@@ -1,4 +1,5 @@
-"""Readings from the means of the plant (controller/core/readings.py), where no kernel steps.
+"""Readings for a core without a kernel (controller/core/readings.py), from means of the plant.
+
 Limits: safety.bounds, with row 50a. NOT_KNOWN names what this mode cannot know.
 """
 
@@ -11,7 +12,7 @@ from controller.core.policies.known import GRID, ISLAND
 from controller.core.readings import Meter, Readings
 from hil.values.lumped import LumpedUnit
 
-# field of Known or Found: what the mode has instead
+# {field of Known or Found: its value in this mode}
 NOT_KNOWN = {
     "is_running": "always true: row 41d may end an island, no other row stops anything",
     "is_stopped_by_person": "never: nobody stops it",
@@ -38,9 +39,10 @@ NOT_KNOWN_IN_WORDS = (
 
 
 class MeanReadings:
-    """The caller fills the attributes before each decision; powers are means of a second. bounds:
-    of all units; load_W, grid_W: None while the meter does not answer; is_off_grid: by the contact
-    of the transfer switch; forming: of each unit; air: 0.1 degC.
+    """The caller fills the attributes before each decision. Powers are means of a second.
+
+    bounds: of all units; load_W, grid_W: None while the meter does not answer; is_off_grid: the
+    contact of the transfer switch; forming: one for each unit; air: 0.1 degC.
     """
 
     bounds: Limit

@@ -1,4 +1,4 @@
-"""`python -m hil pod FILE`: several cabinets on one connection, each answering its share."""
+"""`python -m hil pod FILE`: several cabinets on one connection; each answers its share."""
 
 from argparse import Namespace
 from typing import Any
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: Namespace) -> int:
-    """Run, write and print. Returns 1 for a violation or an expectation that is not met."""
+    """Run, write and print. Returns 1 if there is a violation or an expectation is not met."""
     order = {"seconds": arguments.seconds, "seed": arguments.seed, "soc_pct": arguments.soc}
     order |= {"values": arguments.values, "scenario": arguments.scenario}
     kind = ValueRig if arguments.values else VirtualRig

@@ -1,7 +1,8 @@
-"""The kernel skipped while nothing happens: for energy runs alone, never for times of rows. A step
-is due after 1 s; at once when a contact, a state, a fault bit or a request changes, while a stage
-is active or counts, a limit recovers, or the cabinet does not run. It then covers the skipped
-ticks. Rows 44b and 44g (late steps) are raised.
+"""Skips the kernel while nothing happens. Use it only for energy, never for times of rows.
+
+A step is due after 1 s. It is due at once if a contact, a state, a fault bit or a request changes,
+a stage is active or counts, a limit recovers, or the cabinet does not run. The step then covers the
+skipped ticks. The thresholds of rows 44b and 44g (late steps) are raised.
 """
 
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ from safety import matrix, parameters as p, signals as s
 from safety.kernel import DEMANDING, Kernel
 
 SKIP_MS_MAX = 1000
-LOOK_US = 10_000_000  # the plant looks at each module this often in such a run
+LOOK_US = 10_000_000  # the plant refreshes each module only this often in a run with this kernel
 WORDS = ", kernel skipped while quiet, modules every 10 s"
-NEWS = ("bool", "code", "bits")  # units of the inputs whose change ends a skip
+NEWS = ("bool", "code", "bits")  # units of inputs whose change ends a skip
 RAISED = {"44b": s.TICKS_MAX, "44g": s.TICKS_MAX}
 
 
@@ -28,7 +29,7 @@ def raised(config: Config) -> Config:
 
 
 class QuietKernel:
-    """Replaces `step` of a kernel. `steps`, `skipped`: how many of each so far."""
+    """Replaces `step` of a kernel. `steps`, `skipped`: number of steps and skips so far."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel, self._step = kernel, kernel.step
@@ -41,7 +42,7 @@ class QuietKernel:
         kernel.step = self.step  # type: ignore[method-assign]
 
     def step(self, elapsed: int) -> None:
-        """Step the kernel, or keep what is fresh for the step that follows."""
+        """Step the kernel, or keep its fresh signals for the next step."""
         kernel = self._kernel
         self._waited += elapsed
         self._fresh |= int.from_bytes(kernel.fresh, "little")
@@ -54,7 +55,7 @@ class QuietKernel:
         kernel.fresh[:] = self._fresh.to_bytes(len(kernel.fresh), "little")
         counts = kernel.evaluator.set_count[:]
         self._step(self._waited)
-        self._is_still = counts == kernel.evaluator.set_count  # a stage that is active counts on
+        self._is_still = counts == kernel.evaluator.set_count  # an active stage keeps counting
         self._waited = self._fresh = 0
         self.steps += 1
 

@@ -1,5 +1,5 @@
-"""The words of a rack's native BMS, straight from the plant, while it is sound: rounded as the
-encoder of the device does, then cut as the driver does. A burst with a fault goes through its
+"""The values of a rack's native BMS, read directly from the plant while the BMS is sound. They are
+rounded like the device's encoder and limited like the driver. A burst with a fault is read from its
 frames.
 """
 
@@ -17,15 +17,15 @@ ALL_FRESH = b"\1" * s.RACK_GROUP_COUNT
 
 
 class Message:
-    """One message of the BMS: its words, and the values that they were computed from."""
+    """One message of the BMS: its words, and the values from which they were computed."""
 
     def __init__(self, name: str, device: NativeBms, driver: Driver) -> None:
         sent = next(each for each in device._messages if each.name == name)
         (source,) = driver._messages.by_id[sent.can_id].sources.values()
         self._get = attrgetter(*[attribute for attribute, _ in MESSAGES[name].values()])
         signals = list(MESSAGES[name])
-        # place among the signals; per unit of the encoder, offset, factor of the attribute;
-        # decoding of a raw value; place in the image
+        # (place among the signals; steps per unit of the encoder, offset, factor of the attribute;
+        # function that decodes a raw value; place in the image)
         self._words: list[tuple] = []
         self._last: tuple = (None,) * len(signals)
         shifts = {field[5]: at for at, field in enumerate(sent.encoder.fields)}
@@ -38,7 +38,7 @@ class Message:
             self._words.append((at, per_unit, offset, factor, field.of_raw, to))
 
     def store(self, device: NativeBms, inp: MutableSequence[int]) -> bool:
-        """Write the words. False: a value is out of range."""
+        """Write the words of the message. False if a value is out of range."""
         values, last = self._get(device), self._last
         if values == last:
             return True
@@ -53,12 +53,12 @@ class Message:
         return True
 
     def forget(self) -> None:
-        """Compute all words at the next time."""
+        """Let the next store compute all words again."""
         self._last = (None,) * len(self._last)
 
 
 class RackWords:
-    """A sound burst as words; others as frames to the driver."""
+    """Passes a sound burst on as words, and other bursts as frames to the driver."""
 
     def __init__(self, device: NativeBms, driver: Driver, line: Line) -> None:
         self._device, self._driver, self._line = device, driver, line
@@ -69,7 +69,7 @@ class RackWords:
         self._temperatures_at = driver._first + s.MODULE_TEMPERATURE_DDEGC
         self._seen_degC: list[float] = []
         self._is_direct, self._now_us = False, 0
-        self._bursts_as_frames = 2  # the first frame of each id does not count
+        self._bursts_as_frames = 2  # the driver ignores the first frame of each id
 
     def read(self, now_us: int) -> None:
         """Take what the BMS has sent up to now_us."""
@@ -78,13 +78,13 @@ class RackWords:
             return
         device.tick(now_us)
         if not self._is_sound():
-            self._bursts_as_frames = 2  # a counter that stood still makes one more bad burst
+            self._bursts_as_frames = 2  # a counter that stood still makes one more burst bad
         next_us = device.next_us
         if next_us is None or not self._is_whole(next_us, now_us) or not self._direct(next_us):
             self._as_frames(now_us)
 
     def commands(self, close_ok: int) -> list[tuple[int, bytes]]:
-        """Same as NativeBms.command; a BMS that is sound and hears takes it at once."""
+        """See NativeBms.command. A sound BMS that listens takes the command at once."""
         device, driver = self._device, self._driver
         if not self._is_direct or device.deaf or device.ignore_commands or self._line.down:
             return Driver.command(driver, close_ok)
@@ -95,7 +95,7 @@ class RackWords:
         return []
 
     def _is_whole(self, next_us: int, now_us: int) -> bool:
-        """True while exactly one whole burst is due."""
+        """True if exactly one whole burst is due."""
         if self._device._position or self._bursts_as_frames:
             return False
         return next_us + self._burst_us <= now_us < next_us + PERIOD_US
@@ -142,7 +142,7 @@ class RackWords:
         if self._is_direct:
             self._is_direct = False
             for sent in device._messages:
-                sent.payload = None  # what froze is what the plant shows now
+                sent.payload = None  # a frozen device keeps the values that the plant has now
             for source in driver._sources.sources:
                 source.bits = -1
             for message in self._messages:

@@ -1,4 +1,4 @@
-"""The autocorrelation of load tracking with numpy: the same words, in a third of the time."""
+"""The autocorrelation of load tracking with numpy: equal results in a third of the time."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from controller.core.tracking.samples import Samples
 
 
 class QuickRepetition(Repetition):
-    """A Repetition that begins anew."""
+    """A Repetition that starts empty."""
 
     def __init__(self, samples: Samples, sample_ms: int) -> None:
         super().__init__(samples, sample_ms)
@@ -29,6 +29,6 @@ class QuickRepetition(Repetition):
 
 
 def quicken(control: Control) -> None:
-    """Let load tracking use it; before the first step."""
+    """Let load tracking use QuickRepetition. Call this before the first step."""
     guess: Guess = control.functions["track"].guess
     guess.repetition = QuickRepetition(guess.samples, guess._sample_ms)

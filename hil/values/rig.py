@@ -1,4 +1,4 @@
-"""The rig in value mode: the surface of hil.engine.simulate.VirtualRig, without bytes on a wire."""
+"""The rig in value mode: hil.engine.simulate.VirtualRig without bytes on a wire."""
 
 from controller.config.configuration import Config
 from controller.core.image import ProcessImage
@@ -11,28 +11,28 @@ from hil.values.bus import Line
 from hil.values.field import ValueField
 from hil.values.repetition import quicken
 
-TICK_MS = 100  # of a pod and of a system; a file may have another
+TICK_MS = 100  # default of a pod and of a system; their file may set another tick
 
 
 class PlantObserver(Observer):
-    """Events and invariants of the plant alone: nothing on wires is judged."""
+    """Observes events and invariants of the plant only; value mode has no wires to judge."""
 
     def _check_silence(self, now_us: int) -> None:
-        """Judge nothing."""
+        """Do nothing: silence shows only on wires."""
 
     def _check_reported(self, now_us: int, cabinet: CabinetPlant) -> None:
-        """Judge nothing."""
+        """Do nothing: reported values show only on wires."""
 
 
 class ValueRig(VirtualRig):
-    """One run. A scenario that needs the bytes of a wire (noise) is refused."""
+    """One run. It refuses a scenario that needs the bytes of a wire (noise)."""
 
     MODE = "value"
     POD_TICK_MS = TICK_MS
     field: ValueField
 
     def _connect(self) -> None:
-        """Let the controller have a field without wires, and watch the plant alone."""
+        """Give the controller a field without wires, and observe only the plant."""
         self.lines = {bus.name: Line() for bus in self.config.buses}
         self.observer = PlantObserver(observed_wiring(self.cabinet))
         self.controller.make_field = self._made
@@ -42,15 +42,15 @@ class ValueRig(VirtualRig):
         return self.field
 
     def quicken(self) -> None:
-        """Load tracking with numpy."""
+        """Let load tracking use numpy."""
         quicken(self.core.control)
 
     def world(self) -> World:
-        """The World of the actions; its wires have the faults of hil.values.bus.Line alone."""
+        """The World of the actions. Its wires have only the faults of hil.values.bus.Line."""
         return super().world()._replace(wires=self.lines)
 
     def move_bytes(self) -> None:
-        """The first third of a tick: the exchanges until its deadline."""
+        """Run the first part of a tick: the exchanges until its deadline."""
         if self.controller.cabinet is not None:
             self.field.advance(self.now_us + self.tick_us)
         super().move_bytes()

@@ -1,5 +1,5 @@
-"""One part of a long run, in one of the modes. It begins LEAD_S early, so that the cabinet has
-started and load tracking has settled; the lead counts in no figure.
+"""One part of a long run, in one of the modes. It starts LEAD_S early, so that the cabinet has
+started and load tracking has settled. No figure counts this lead.
 """
 
 from collections.abc import Callable
@@ -21,27 +21,27 @@ from hil.values.rig import ValueRig
 LEAD_S = 900
 DAY_S = 86_400.0
 BYTE, VALUE, CHAIN = "byte", "value", "chain"
-LOOK_S = 1.0  # between two looks at the hottest module
+LOOK_S = 1.0  # time between two looks at the hottest module
 
 
 class WindowRecorder(Recorder):
-    """Keeps windows of the samples of a rig."""
+    """Adds the samples of a rig to windows."""
 
     def __init__(self, windows: Windows, offset_s: float) -> None:
-        """offset_s: time of the run at which the rig began."""
+        """offset_s: time in the long run at which the rig started."""
         super().__init__()
         self._windows, self._offset_s = windows, offset_s
 
     def sample(
         self, t_us: int, plant: CabinetPlant, setpoint_W: float, hottest_degC: float, *code: int
     ) -> None:
-        """One tick."""
+        """Add one tick."""
         *powers_W, soc_permille = flows(plant)
         self._windows.add(self._offset_s + t_us / 1e6, powers_W, soc_permille, hottest_degC)
 
 
 class Days:
-    """A training job, anew each day from a seed of its own; one day is in memory."""
+    """A training job that each day draws again, with a seed for that day. One day is in memory."""
 
     def __init__(self, seed: int, peak_W: float) -> None:
         self._seed, self._peak_W = seed, peak_W
@@ -57,7 +57,7 @@ class Days:
 
 
 class Again:
-    """A trace from a file that begins again at its end."""
+    """A trace from a file that starts again when it has ended."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
@@ -75,7 +75,7 @@ def load_of(order: dict) -> Callable[[float], float]:
 
 
 def mode_words(order: dict) -> str:
-    """The mode of an order, as it stands beside each figure."""
+    """The mode of an order, as printed beside each figure."""
     if order["mode"] == CHAIN:
         return ChainOnly.MODE
     words = f"{order['mode']}, {order['tick_ms']} ms"
@@ -83,7 +83,7 @@ def mode_words(order: dict) -> str:
 
 
 def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dict[str, Any]:
-    """Figures of a part. part: begin_s, end_s, soc, degC; folder: of its files."""
+    """Figures of a part. part: begin_s, end_s, soc, degC; folder: for its files, or None."""
     began_s = forks.cpu_s()
     windows = Windows(folder, part["begin_s"])
     found = (_chain if order["mode"] == CHAIN else _rig)(order, part, windows)
@@ -93,7 +93,7 @@ def run(order: dict[str, Any], part: dict[str, Any], folder: Path | None) -> dic
 
 
 def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
-    """The states at each time of order["marks_s"] come back too."""
+    """The figures, with the states at each time in order["marks_s"]."""
     config = configuration.load(order["cabinet"], tick_ms=100)
     chain = ChainOnly(config, load_of(order), part["soc"], part["degC"])
     marks, wanted_s = {}, set(order.get("marks_s", ()))
@@ -107,7 +107,7 @@ def _chain(order: dict, part: dict, windows: Windows) -> dict[str, Any]:
 
 
 def made(order: dict, part: dict, windows: Windows | None = None) -> VirtualRig:
-    """The rig of a part, before its first step."""
+    """The rig for a part, before its first step."""
     config = configuration.load(order["cabinet"], tick_ms=order["tick_ms"])
     if order["skip_quiet"]:
         config = quiet.raised(config)

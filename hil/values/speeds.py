@@ -1,5 +1,5 @@
-"""`python -m hil long speeds`: how fast each mode is here, and with --equality, how near. All modes
-take turns in short rounds, so that other work slows all alike; the table has the medians.
+"""`python -m hil long speeds`: how fast each mode runs here; with --equality, how near it is. All
+modes take turns in short rounds, so that other work slows all alike. The table has the medians.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from hil.values.chain_only import ChainOnly
 THREE_UNITS = FOLDER / "three_units" / "cabinet.toml"
 FILES = {"1 unit": EXAMPLE, "3 units": THREE_UNITS}
 BYTE_20, VALUE_100 = "byte, 20 ms", "value, 100 ms"
-ROWS = {  # mode: its keys of an order, and the length of a round in s
+ROWS = {  # {mode: (keys of its order, length of a round in s)}
     BYTE_20: ({"mode": segment.BYTE, "tick_ms": 20}, 10),
     "byte, 100 ms": ({"mode": segment.BYTE, "tick_ms": 100}, 15),
     "value, 20 ms": ({"mode": segment.VALUE, "tick_ms": 20}, 15),
@@ -28,7 +28,7 @@ ROWS = {  # mode: its keys of an order, and the length of a round in s
     "chain only, 100 ms": ({"mode": segment.CHAIN, "tick_ms": 100}, 400),
     "chain only, 1 s": ({"mode": segment.CHAIN, "tick_ms": 1000}, 4000),
 }
-START_S = 100.0  # until start, meter test and the recovery of the limits are over
+START_S = 100.0  # by then start, meter test and recovery of the limits are over
 QUARTER_S = 90 * 86_400
 
 
@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print one of the tables. Returns the exit code."""
+    """Print one of the two tables. Returns the exit code."""
     table = equality.table() if arguments.equality else measured(arguments.rounds)
     print("\n".join(equality.lines(table) if arguments.equality else lines(table)))
     if arguments.json:
@@ -57,7 +57,7 @@ def measured(rounds: int) -> list[dict[str, Any]]:
         for units, file in FILES.items()
         for mode, (order, length_s) in ROWS.items()
     }
-    realtime.freeze_collector()  # as in every run
+    realtime.freeze_collector()  # as every run does
     found: dict = {key: [] for key in runners}
     for _ in range(rounds):
         for key, (run, length_s) in runners.items():
@@ -78,7 +78,7 @@ def measured(rounds: int) -> list[dict[str, Any]]:
 
 
 def _runner(file: Any, order: dict) -> Callable[[float], object]:
-    """Function of (length in s) that goes on with one run; the run has started."""
+    """A function of (length in s) that continues a run, which has already started."""
     order = {"cabinet": str(file), "skip_quiet": False, "seed": 1, "file": None, **order}
     config, soc, tick_ms = configuration.load(str(file), tick_ms=100), 0.55, order["tick_ms"]
     order["peak_W"] = 284_000.0 * config.units
@@ -96,7 +96,7 @@ def _runner(file: Any, order: dict) -> Callable[[float], object]:
 
 
 def lines(table: list[dict[str, Any]]) -> list[str]:
-    """The table as text."""
+    """The table as lines of text."""
     row_of = "{mode:60}{units:>8}{speed:9.0f}{times_byte:8.1f}{quarter_h:16.2f}".format_map
     head = f"{'mode':60}{'units':>8}{'speed':>9}{'x byte':>8}{'quarter, CPU h':>16}"
     note = "speed: simulated s per CPU s, median of rounds"

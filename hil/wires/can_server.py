@@ -1,5 +1,7 @@
-"""A CAN bus for several processes without AF_CAN: socketcand protocol on a loopback TCP port, for
-python-can's `socketcand` interface. See github.com/linux-can/socketcand, doc/protocol.md.
+"""A CAN bus for several processes without AF_CAN: the socketcand protocol on a loopback TCP port.
+
+python-can's interface `socketcand` connects to it. Protocol: doc/protocol.md in
+github.com/linux-can/socketcand.
 """
 
 import select
@@ -12,7 +14,7 @@ from hil.wires.virtual_can import CanEnd, CanFrame, VirtualCan
 GREETING = b"< hi >"
 OK = b"< ok >"
 LINE_BYTES_MAX = 200  # the longest command is 50 bytes
-# About 1500 unread frames; further frames are lost, as in a socket buffer.
+# About 1500 unread frames. Further frames are lost, as in a full socket buffer.
 OUT_BYTES_MAX = 65_536
 READ_BYTES = 65_536
 GRACE_US = 200_000
@@ -20,7 +22,9 @@ FRAMES_PER_SERVICE = 512
 
 
 class _Client:
-    """One connection: unparsed and unsent bytes; its end of the bus, None before raw mode."""
+    """One connection: bytes not yet parsed, bytes not yet sent, and its end of the bus, which is
+    None before raw mode.
+    """
 
     def __init__(self, connection: socket.socket) -> None:
         self.socket = connection
@@ -31,15 +35,17 @@ class _Client:
 
 
 class CanServer:
-    """Serves `bus` on 127.0.0.1:`port` (0 = any). fileno() is readable when service(now_us) has
-    work; call it also after devices have sent. grace_us: a client gets its first frame this late
-    after rawmode, because python-can 4.6.1 fails when it reads one with the last < ok >.
+    """Serves `bus` on 127.0.0.1:`port` (0 = any). When fileno() is readable, call service(now_us);
+    call it also after devices have sent.
+
+    grace_us: a client gets its first frame this long after rawmode, because python-can 4.6.1 fails
+    if it reads a frame together with the last < ok >.
     """
 
     def __init__(self, bus: VirtualCan, port: int = 0, grace_us: int = GRACE_US) -> None:
         self.bus = bus
         self.grace_us = grace_us
-        # lost: frames for clients that do not read; refused: malformed, or the bus is down
+        # lost: frames for clients that do not read; refused: commands malformed, or bus down
         self.lost = self.refused = 0
         self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
         self._listener.setblocking(False)
@@ -52,11 +58,11 @@ class CanServer:
         """The epoll descriptor over the listening socket and all clients."""
         return self._epoll.fileno()
 
-    # count of clients in raw mode
+    # number of clients in raw mode
     clients = property(lambda self: sum(one.end is not None for one in self._clients.values()))
 
     def service(self, now_us: int) -> None:
-        """Accept and read clients, put their frames on the bus, send them the bus's frames."""
+        """Accept and read clients, put their frames on the bus, and send them frames of the bus."""
         self.bus.now_us = now_us
         for descriptor, _ in self._epoll.poll(0):
             if descriptor == self._listener.fileno():
@@ -78,7 +84,7 @@ class CanServer:
         try:
             connection, _ = self._listener.accept()
         except BlockingIOError:
-            return  # the client has closed again
+            return  # the client has already closed the connection
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._clients[connection.fileno()] = _Client(connection)
@@ -88,7 +94,7 @@ class CanServer:
         try:
             data = client.socket.recv(READ_BYTES)
         except BlockingIOError:
-            return  # the event was for sending
+            return  # the event concerned sending
         except ConnectionError:
             data = b""
         if not data:
@@ -130,12 +136,12 @@ class CanServer:
                 can.Message(arbitration_id=can_id, is_extended_id=len(words[1]) > 3, data=data)
             )
         except (ValueError, IndexError, can.CanOperationError):
-            # No answer, because python-can 4.6.1 cannot read one in raw mode.
+            # No reply, because python-can 4.6.1 cannot read a reply in raw mode.
             self.refused += 1
 
     def _drain(self, client: _Client, now_us: int) -> None:
-        """Move frames of the bus to the client's outbox; none in the grace time, nor while it does
-        not read.
+        """Move frames of the bus to the client's outbox. In the grace time, and while the client
+        does not read, frames are lost.
         """
         if client.end is None:
             return
@@ -154,7 +160,7 @@ class CanServer:
             try:
                 del client.outbox[: client.socket.send(client.outbox)]
             except BlockingIOError:
-                pass  # the receive buffer is full: epoll reports when the client reads again
+                pass  # the client's buffer is full; epoll reports when the client reads again
             except ConnectionError:
                 self._drop(client)
                 return
@@ -172,6 +178,6 @@ class CanServer:
 
 
 def _line(message: can.Message | CanFrame) -> bytes:
-    """A received frame in socketcand's format, with the timestamp of the message."""
+    """A received frame in socketcand's format, with the time stamp of the message."""
     can_id = b"%0*X" % (8 if message.is_extended_id else 3, message.arbitration_id)
     return b"< frame %s %.6f %s >" % (can_id, message.timestamp, message.data.hex().encode())

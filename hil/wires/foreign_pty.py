@@ -1,7 +1,7 @@
-"""A pty of the rig that carries the bytes to and from a foreign pty, at the speed of the bus.
+"""A pty of the rig that passes bytes to and from a foreign pty, at the speed of the bus.
 
-A simulator behind a pty answers within a millisecond. A request of 8 bytes at 9600 Bd is still on
-the line then, and the controller drops such a reply as noise.
+A simulator behind a pty answers within a millisecond, but a request of 8 bytes at 9600 Bd needs 8
+ms on the line. The controller drops a reply that comes before the end of its request, as noise.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ def is_pty(path: str) -> bool:
 
 
 class ForeignPty(PtyWire):
-    """`slave_name`: the tty of the controller; `path`: the foreign one."""
+    """`slave_name`: the tty that the controller opens; `path`: the foreign tty."""
 
     def __init__(self, path: str, baud_Bd: int, char_bits: int) -> None:
         self._foreign = serial.Serial(path, baud_Bd, timeout=0, exclusive=True)
@@ -35,7 +35,7 @@ class ForeignPty(PtyWire):
         return self._ready.fileno()
 
     def service(self, now_us: int) -> None:
-        """See RealWire. A foreign pty that is gone is silent."""
+        """See RealWire. A foreign pty that has disappeared counts as a silent device."""
         with contextlib.suppress(OSError):
             if waiting := self._foreign.in_waiting:
                 self.line.send_up(os.read(self._foreign.fd, waiting), now_us)

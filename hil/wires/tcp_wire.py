@@ -1,5 +1,5 @@
-"""A Modbus TCP server on loopback as a wire of the rig: it turns the head of Modbus TCP into an RTU
-frame of the simulated devices and back.
+"""A Modbus TCP server on loopback as a wire of the rig. It turns requests of Modbus TCP into RTU
+frames for the simulated devices, and their replies back.
 """
 
 import select
@@ -9,11 +9,11 @@ import struct
 from hil.devices.rtu_slave import with_crc
 from hil.wires.virtual import RealWire
 
-HEAD_BYTES = 6  # transaction, protocol, bytes that follow
+HEAD_BYTES = 6  # transaction, protocol, number of bytes that follow
 
 
 class TcpWire(RealWire):
-    """`slave_name`: the address that the controller connects to."""
+    """`slave_name`: the address to which the controller connects."""
 
     def _open(self) -> str:
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -80,6 +80,6 @@ class TcpWire(RealWire):
         return with_crc(content)
 
     def _write(self, data: bytes, time_us: int) -> None:
-        """data: a reply as an RTU frame. TCP delivers no damaged frame: the wire drops it."""
+        """data: a reply as an RTU frame. A damaged frame is dropped, because TCP delivers none."""
         if self._client is not None and with_crc(data[:-2]) == data:
             self._client.send(self._head + struct.pack(">H", len(data) - 2) + data[:-2])

@@ -1,5 +1,5 @@
-"""A serial line in virtual time, with a baud rate. Times are integer us; a chunk arrives with its
-last byte.
+"""A serial line in virtual time, with a baud rate. Times are integer us. A chunk arrives when its
+last byte has arrived.
 """
 
 import dataclasses
@@ -10,17 +10,17 @@ from collections.abc import Callable, Sequence
 from hil.devices.rtu_slave import with_crc
 
 NEVER = 1 << 62
-OnDown = Callable[[bytes, int], Sequence[tuple[int, bytes]]]  # (data, time_us): replies
+OnDown = Callable[[bytes, int], Sequence[tuple[int, bytes]]]  # (data, time_us) -> replies
 OnUp = Callable[[bytes, int], object]  # (data, time_us)
 Tap = Callable[[int, int, bytes], None]  # (time_us, direction, data)
 DOWN, UP = 0, 1  # from the controller to the devices, and back
-_LOST = 2  # from the controller; visible on the wire, but no device takes it
+_LOST = 2  # sent by the controller and visible on the wire, but no device receives it
 
 
 @dataclasses.dataclass
 class Noise:
-    """Disturbs chunks, from a seed: garbage before, one flipped bit, one lost byte; before a reply
-    a forged frame of right CRC and wrong unit, function or size.
+    """Disturbs chunks, from a seed: garbage before the chunk, one flipped bit, one lost byte. A
+    forged frame may precede a reply: its CRC is right, but its unit, function or size is wrong.
     """
 
     seed: int
@@ -33,7 +33,7 @@ class Noise:
         self._random = random.Random(self.seed)
 
     def applied(self, data: bytes) -> bytes:
-        """`data` after the disturbance."""
+        """`data` after the disturbance, which may leave it as it is."""
         draw = self._random
         spoiled = bytearray(data)
         if spoiled and draw.random() * 1000 < self.flip_permille:
@@ -45,7 +45,7 @@ class Noise:
         return bytes(spoiled)
 
     def forged(self, reply: bytes) -> bytes:
-        """A forged frame to send before the reply; b"": none this time."""
+        """A forged frame to send before the reply; b"" if none is due this time."""
         draw = self._random
         if not self.forged_permille or draw.random() * 1000 >= self.forged_permille:
             return b""
@@ -58,8 +58,9 @@ class Noise:
 class VirtualSerial:
     """A half-duplex serial line (RS-485) between a controller (down) and its devices (up). Chunks
     that overlap in time destroy each other. chunk_bytes: size of the delivered pieces, 0 = whole.
-    Faults: noise, cut, echo (the controller hears itself), gap_us (a request that follows a reply
-    within it is lost).
+
+    Faults: noise, cut, echo (the controller hears its own bytes), gap_us (a request that starts
+    within this time after a reply is lost).
     """
 
     def __init__(
@@ -82,15 +83,15 @@ class VirtualSerial:
         self._end_us = [-NEVER, -NEVER]
 
     def bytes_us(self, count: int) -> int:
-        """Time of so many bytes on the line, rounded up."""
+        """Time of this many bytes on the line, rounded up."""
         return -(-count * self._scale // self._baud_Bd)
 
     def send_down(self, data: bytes, now_us: int) -> int:
-        """The controller starts to send at now_us. Returns the time of its last byte."""
+        """Send from the controller, from now_us on. Returns the time of the last byte."""
         return self._send(DOWN, data, now_us)
 
     def send_up(self, data: bytes, now_us: int) -> int:
-        """A device starts to send at now_us. Returns the time of its last byte."""
+        """Send from a device, from now_us on. Returns the time of the last byte."""
         return self._send(UP, data, now_us)
 
     def _send(self, direction: int, data: bytes, now_us: int) -> int:
@@ -130,13 +131,13 @@ class VirtualSerial:
             self.next_us = event[0]
         elif event[0] < events[-1][0]:
             events.append(event)
-            events.sort(key=operator.itemgetter(0))  # stable: the order of sending is kept
+            events.sort(key=operator.itemgetter(0))  # stable: events of one time keep their order
             self.next_us = events[0][0]
             return
         events.append(event)
 
     def _collide(self, direction: int, data: bytes) -> bytes:
-        """Destroy both chunks of a collision; returns this one."""
+        """Destroy both chunks of a collision. Returns the destroyed `data`."""
         self.collisions += 1
         self._events = [
             (time_us, way, _garbled(piece) if way != direction else piece)
@@ -145,9 +146,9 @@ class VirtualSerial:
         return _garbled(data)
 
     def deliver(self, now_us: int) -> None:
-        """Deliver, in order, everything that has arrived up to now_us."""
+        """Deliver, in order, each chunk that has arrived by now_us."""
         while self.next_us <= now_us:
-            events = self._events  # a collision makes a new list
+            events = self._events  # read again each time, because a collision makes a new list
             time_us, direction, data = events.pop(0)
             self.next_us = events[0][0] if events else NEVER
             if self.tap is not None:
@@ -160,8 +161,8 @@ class VirtualSerial:
 
 
 class RealWire:
-    """A line to another process. The owner waits on `fileno()` until `next_us`, then calls
-    service(now_us). `slave_name`: the place that the controller opens; faults: those of `line`.
+    """A line to another process. Its owner waits for fileno() until `next_us`, then calls
+    service(now_us). `slave_name`: the name that the controller opens. Faults: those of `line`.
     """
 
     def __init__(
@@ -175,24 +176,24 @@ class RealWire:
         self.slave_name = self._open()
 
     def _open(self) -> str:
-        """Open both ends. Returns the place of the controller."""
+        """Open both ends. Returns the name that the controller opens."""
         raise NotImplementedError
 
-    # time of the next arrival; NEVER on an idle line
+    # time of the next arrival; NEVER if the line is idle
     next_us = property(lambda self: self.line.next_us)
 
     def service(self, now_us: int) -> None:
-        """Take the controller's new bytes and deliver the due bytes."""
+        """Take new bytes from the controller, and deliver bytes that are due."""
         for data in self.sent():
             self.line.send_down(data, now_us)
         self.line.deliver(now_us)
 
     def fileno(self) -> int:
-        """The descriptor; readable when the controller has connected or sent bytes."""
+        """A descriptor that is readable when the controller has connected or sent bytes."""
         raise NotImplementedError
 
     def sent(self) -> list[bytes]:
-        """The controller's chunks since the last call."""
+        """The chunks that the controller has sent since the last call."""
         raise NotImplementedError
 
     def _write(self, data: bytes, time_us: int) -> None:
@@ -200,7 +201,7 @@ class RealWire:
 
 
 def no_reply(data: bytes, time_us: int) -> Sequence[tuple[int, bytes]]:
-    """Receiver of a line without devices."""
+    """Receiver of a line that has no devices."""
     return ()
 
 

@@ -1,4 +1,4 @@
-"""A CAN bus in virtual time with python-can ends. Frames arrive at once (really 0.25 ms)."""
+"""A CAN bus in virtual time. Its ends are used like python-can buses. A frame takes no time."""
 
 from collections import deque
 from collections.abc import Callable
@@ -7,7 +7,9 @@ import can
 
 
 class CanFrame:
-    """A received data frame with the needed attributes of can.Message, three times faster."""
+    """A received data frame. It has the used attributes of can.Message, and is three times
+    faster.
+    """
 
     __slots__ = ("arbitration_id", "data", "is_extended_id", "timestamp")
     is_error_frame = is_remote_frame = False
@@ -18,7 +20,7 @@ class CanFrame:
 
 
 class CanEnd:
-    """One end of a VirtualCan, used like a python-can bus: recv, send, state, shutdown."""
+    """One end of a VirtualCan. It is used like a python-can bus: recv, send, state, shutdown."""
 
     def __init__(self, bus: "VirtualCan", depth: int) -> None:
         self.bus, self.depth = bus, depth
@@ -27,13 +29,15 @@ class CanEnd:
     state = property(lambda self: self.bus.state)  # can.BusState
 
     def recv(self, timeout: float | None = None) -> can.Message | CanFrame | None:
-        """The oldest frame, or None; never waits. can.CanOperationError: the bus is down."""
+        """The oldest frame, or None at once. Raises can.CanOperationError if the bus is down."""
         if self.bus.down:
             raise can.CanOperationError(f"{self.bus.name}: network is down")
         return self.queue.popleft() if self.queue else None
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:
-        """Put a frame on the bus. can.CanOperationError: bus down or transmit buffer full."""
+        """Put a frame on the bus. Raises can.CanOperationError if it is down or its buffer is
+        full.
+        """
         if self.bus.down:
             raise can.CanOperationError(f"{self.bus.name}: network is down")
         if self.bus.transmit_full:
@@ -47,9 +51,10 @@ class CanEnd:
 
 
 class VirtualCan:
-    """`attach()` gives python-can ends, `listen()` and `send()` serve the devices. now_us: set by
-    the owner of the clock. Faults: down, transmit_full, state (a can.BusState), silent_ids (lost on
-    the bus).
+    """`attach()` makes python-can ends; `listen()` and `send()` serve the devices. now_us: set by
+    the owner of the clock.
+
+    Faults: down, transmit_full, state (a can.BusState), silent_ids (ids whose frames are lost).
     """
 
     def __init__(
@@ -69,11 +74,11 @@ class VirtualCan:
         return self.ends[-1]
 
     def listen(self, can_id: int, on_frame: Callable[[int, bytes, int], None]) -> None:
-        """Call on_frame(can_id, data, now_us) for each frame with this id from an end."""
+        """Call on_frame(can_id, data, now_us) for each frame with this id that an end sends."""
         self._listeners.setdefault(can_id, []).append(on_frame)
 
     def send(self, can_id: int, data: bytes, now_us: int) -> None:
-        """A device sends a frame."""
+        """Send a frame from a device."""
         self.now_us = now_us
         if not self.down:
             self.carry(CanFrame(can_id, data, now_us * 1e-6), data)
@@ -81,7 +86,9 @@ class VirtualCan:
     def carry(
         self, message: can.Message | CanFrame, data: bytes, sender: CanEnd | None = None
     ) -> None:
-        """Pass a frame to the other ends, the tap and its listener; a full queue loses it."""
+        """Pass a frame to the other ends, the tap and its listener. A full queue loses the
+        frame.
+        """
         can_id = message.arbitration_id
         if can_id in self.silent_ids:
             return

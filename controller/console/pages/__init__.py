@@ -1,4 +1,6 @@
-"""The pages: plain data in; parts of plain ASCII out, each at most 79 columns and 23 lines."""
+"""The pages. Plain data goes in; parts of plain ASCII come out, each with at most 79 columns and 23
+lines.
+"""
 
 import importlib
 from typing import cast
@@ -6,7 +8,7 @@ from typing import cast
 from controller.console.pages.text import Parts
 from controller.state.base import Facts
 
-# page: its module; a command loads the page that it shows alone
+# {page: its module}. A command loads only the page that it shows.
 PAGES = {
     "status": "status",
     "why": "why",
@@ -28,5 +30,5 @@ def parts(page: str, facts: Facts) -> Parts:
 
 
 def lines(page: str, facts: Facts, number: int = 1) -> list[str]:
-    """A part of a page, from 1."""
+    """The lines of one part of a page. number: number of the part, from 1."""
     return parts(page, facts)[number - 1]

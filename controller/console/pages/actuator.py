@@ -8,7 +8,7 @@ COLUMNS = " {:<12}{:<37}{:>18}{:>8}{}"
 
 
 def block(actuator: Facts) -> list[str]:
-    """The lines; numbers in the unit that ends the actuator's name."""
+    """The lines of the block. Numbers have the unit with which the actuator's name ends."""
     sent, reported = [scaled(actuator[key], 1, 0) for key in ("sent", "feedback_value")]
     name = f"{actuator['device']}, {actuator['name']}"
     return [

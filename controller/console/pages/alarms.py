@@ -24,7 +24,7 @@ from safety import start_checklist
 
 OTHERS_LINES_MIN, OTHERS_LINES_MAX, CHECKS_SHOWN = 3, 7, 3
 OTHERS_MARGIN = 17
-DETAILS_MAX = 19  # lines of a part
+DETAILS_MAX = 19  # most lines of a part
 LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
@@ -124,7 +124,9 @@ def _present(row: Facts) -> str:
 
 
 def _others(facts: Facts, lines_max: int) -> list[str]:
-    """The less dangerous rows that fit, with the time since the first-out; then a number."""
+    """The less dangerous rows that fit, with the time since the first-out; then the number of the
+    others.
+    """
     standing = facts["standing"]
     first = next((row for row in standing if row["instance"] == facts["first_out"]), standing[0])
     found = [
@@ -147,7 +149,7 @@ def _more(count: int) -> list[str]:
 
 
 def _firsts(facts: Facts) -> list[str]:
-    """The first-out of each scope; nothing if the only one is the first row of the page."""
+    """The first-out of each scope. []: there is only one, and it is the first row of the page."""
     scopes = facts["first_out_per_scope"]
     if len(scopes) > 1 or facts["first_out"] not in (None, facts["standing"][0]["instance"]):
         words = [f"{each['scope']}: row {each['stage']} {each['name']}" for each in scopes]
@@ -156,7 +158,7 @@ def _firsts(facts: Facts) -> list[str]:
 
 
 def _here(facts: Facts) -> str:
-    """Names channel A while channel B has an alarm."""
+    """Words that name channel A, while channel B has an alarm too; else ""."""
     return " in A" if facts["channel_b"] else ""
 
 
@@ -172,7 +174,7 @@ def _in_b(found: Facts | None) -> list[str]:
 
 
 def ahead(found: Facts | None) -> list[str]:
-    """When fire would reach the neighbours; nothing while no row suspects a runaway."""
+    """When fire would reach the neighbours; []: no row suspects a runaway."""
     if found is None:
         return []
     reached = [

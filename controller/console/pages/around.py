@@ -22,8 +22,8 @@ def unknown(facts: Facts, meter: str) -> str:
 
 
 def site(devices: list[Facts]) -> list[str]:
-    """Devices that do not answer, UPS on battery, the power or energy of each other one, and what
-    the rest is asked for.
+    """The line about site devices: those that do not answer, a UPS on its battery, the power or
+    energy of the others, and the values for which devices without a power are asked.
     """
     silent = [f"{each['device']} NOT HEARD" for each in devices if not each["is_known"]]
     heard = [each for each in devices if each["is_known"]]
@@ -49,7 +49,7 @@ def site(devices: list[Facts]) -> list[str]:
 
 
 def links(links: list[tuple[str, str]]) -> str:
-    """The kinds that fit, and the number of the others."""
+    """The states of the kinds that fit in the line, and the number of the others."""
     words = [f"{kind} {state}" for kind, state in links]
     line = "LINKS    -"
     for shown in range(1, len(words) + 1):

@@ -28,7 +28,7 @@ def lines(facts: Facts) -> list[str]:
 
 
 def _labelled(label: str, texts: list[str]) -> list[str]:
-    """Each text folded, the label before the first."""
+    """Each text, folded, with the label before the first text."""
     found = []
     for number, text in enumerate(texts):
         found += wrapped(f"{'' if number else label:<{MARGIN}}{text}"[: 5 * WIDTH], MARGIN)
@@ -69,7 +69,9 @@ def _left(facts: Facts) -> list[str]:
 
 
 def _plan(plan: Facts) -> list[str]:
-    """When the job fits under the cap of the plan, and what it costs then and as asked."""
+    """When the job fits under the cap of the plan, and its costs at that time and at the time that
+    was asked for.
+    """
     asked, found, currency = plan["asked"], plan["earliest"], plan["currency"]
     cost = f"costs {_money(asked['cost'])} {currency} as asked"
     if found is None:
@@ -93,7 +95,9 @@ def _money(amount: float | None) -> str:
 
 
 def _limit(each: Facts) -> str:
-    """One limit behind the answer, how long it is valid, and what counts then."""
+    """A limit on which the answer depends, how long it is valid, and the limit that counts after
+    it.
+    """
     value = f"{kilowatt(each['value_W'])} kW"
     words = f"{each['source']}: {QUANTITY_WORDS.get(each['what'], '')} {value}"
     if each["what"] == "schedule":

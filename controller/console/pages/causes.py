@@ -62,7 +62,9 @@ def _place(schedule: Facts) -> str:
 
 
 def slot_bounds(schedule: Facts) -> str:
-    """The slot of now, whose it is, its time and bounds; else what the schedule waits for."""
+    """The present slot with its source, time and bounds. Without one: what the schedule
+    waits for.
+    """
     if not schedule["slot"]:
         return f"{_first_upper(slot(schedule))}. Its first slot: {minute(schedule['starts'])} UTC."
     names = ("grid_cap_W", "battery_low_W", "battery_high_W")
@@ -111,7 +113,7 @@ def then(entry: Facts) -> str:
 
 
 def sentences(cause: Facts | None) -> str:
-    """The text behind "Cause" on the page `why`; "" if there are no numbers."""
+    """The text after "Cause" on the page `why`; "": there are no numbers."""
     if cause is None:
         return ""
     if "unit" in cause and "rack" not in cause:

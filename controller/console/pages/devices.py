@@ -4,7 +4,7 @@ from controller.console.pages.text import HEIGHT, Parts, age, filled, folded, pa
 from controller.state.base import Facts
 from controller.state.devices import bound_by
 
-LINES_MAX = 4  # of one sentence
+LINES_MAX = 4  # most lines of a sentence
 
 
 def parts(facts: Facts) -> Parts:
@@ -15,7 +15,7 @@ def parts(facts: Facts) -> Parts:
 def _block(device: Facts) -> list[str]:
     name, heard = device["device"], age(device["age_ms"])
     title, silent = f"{name} ({device['name']})", "NOT HEARD"
-    if name is None:  # of the box itself
+    if name is None:  # a device of the box itself
         title, silent = device["name"], "no trusted UTC"
     state = heard if device["is_known"] else f"{silent}: {heard}"
     values = [

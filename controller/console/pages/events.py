@@ -1,9 +1,9 @@
-"""The page `events`, newest first: from the recorder, or from the journal without a recorder."""
+"""The page `events`, newest first. Without a recorder the events come from the journal."""
 
 from controller.console.pages.text import Parts, filled, head, page, source, spread, uptime, wrapped
 from controller.state.base import Facts
 
-LINES_MAX = 20  # of a part
+LINES_MAX = 20  # most lines of a part
 TEXT_AT = 12  # column where a folded text continues
 
 

@@ -16,13 +16,15 @@ from controller.state.base import Facts
 
 COLUMNS = "{:<12} {:<10} {:>4} {:<11} {:>7} {:>6} {:>8} {:>8} {:>5}"
 HEADER = COLUMNS.format("DEVICE", "BUS", "ADDR", "STATE", "age", "late", "asked", "no reply", "bad")
-ROOM = HEIGHT - 3  # below the head and above the number of the part
+ROOM = HEIGHT - 3  # lines between the head and the number of the part
 CAN_STATES = ("active", "warning", "passive", "bus-off", "down")
 SILENT, FROZEN = ("LATE", "never heard"), "FROZEN"
 
 
 def parts(facts: Facts) -> Parts:
-    """The links (state/links.py) as parts of a page; of several, silent devices come first."""
+    """The links (state/links.py) as parts of a page. If there are several parts, silent devices
+    come first.
+    """
     devices = sorted(facts["devices"], key=lambda device: device["state"] == "ok")
     about = [
         *_advice(devices),
@@ -70,7 +72,7 @@ def _device(device: Facts) -> list[str]:
 
 
 def _short(time_ms: int | None) -> str:
-    """A duration without its minutes beside hours, without its hours beside days."""
+    """A duration in short: with hours it has no minutes, with days it has no hours."""
     return " ".join(duration(time_ms).split()[:2])
 
 
@@ -102,7 +104,7 @@ def _path(path: Facts) -> str:
 
 
 def _meter(device: Facts) -> list[str]:
-    """What is wrong with a meter, and its refresh; counters and frequency where it has them."""
+    """The faults of a meter and its refresh, and its counters and frequency if it reports them."""
     name, meter = device["device"], device["meter"]
     if meter is None:
         return []
@@ -129,7 +131,9 @@ def _meter(device: Facts) -> list[str]:
 
 
 def _refusals(device: Facts) -> list[str]:
-    """Why no value of a BMS counts, and why no reading shows that a converter has stopped."""
+    """Why the values of a BMS do not count, and why no reading shows that a converter has
+    stopped.
+    """
     found = {"BMS": device["refusal"], "PCS": device["stop"]}
     words = [(label, f"{device['device']}: {each}.") for label, each in found.items() if each]
     return [line for each in words for line in folded(*each)]
@@ -142,7 +146,9 @@ def _faults(devices: list[Facts]) -> list[str]:
 
 
 def _states(devices: list[Facts]) -> list[str]:
-    """Converters in their state "fault", states that a profile does not name, spent budgets."""
+    """Lines about converters in their state "fault", states without a name in the profile, and
+    spent budgets of writes.
+    """
     found = [f"{one['device']} is in its state fault" for one in devices if one["state"] == "FAULT"]
     found += [
         f"{one['device']} {'not running, ' if one['kind'] == 'PCS' else ''}state "
@@ -160,13 +166,13 @@ def _states(devices: list[Facts]) -> list[str]:
 
 
 def _serials(devices: list[Facts]) -> list[str]:
-    """Serial numbers, of devices that report one."""
+    """The serial numbers of devices that report one."""
     found = [f"{one['device']} {one['serial']}" for one in devices if one["serial"]]
     return folded("Serial", "; ".join(found) + ".", len(found)) if found else []
 
 
 def _strangers(devices: list[Facts]) -> list[str]:
-    """Units whose requests another unit id answers."""
+    """Units whose requests are answered under another unit id."""
     found = [
         f"{one['device']}: unit {counts['answered_by']} answers the requests to unit "
         f"{one['address']} ({counts['other_unit']} times)"

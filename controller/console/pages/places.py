@@ -45,7 +45,7 @@ def _above(facts: Facts) -> list[str]:
 
 
 def _order(unload: list[Facts]) -> list[str]:
-    """The places to take power from first, while one is in alarm."""
+    """While a place is in alarm: the places whose power should be reduced, in this order."""
     if not unload:
         return []
     words = [f"{_whose(each)}, {_apart(each)} from {each['next_to']}" for each in unload]
@@ -73,7 +73,7 @@ def _block(place: Facts) -> list[str]:
 
 
 def _ways(ways: list[Facts]) -> list[str]:
-    """The ways by what their papers say."""
+    """The ways, grouped by what their documents show."""
     found: dict[str, list[str]] = {}
     for way in ways:
         kind = "" if way["kind"] in (UNIT, way["to"]) else f" ({way['kind']})"

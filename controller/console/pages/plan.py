@@ -15,7 +15,7 @@ from controller.console.pages.text import (
 from controller.state.base import Facts
 from controller.system.paths import ascii_only
 
-ROOM = HEIGHT - 3  # below the head and above the number of the part
+ROOM = HEIGHT - 3  # lines between the head and the number of the part
 ROWS = 9  # of the table that stay below its header
 DO = "Check that it runs: systemctl status firebreak-planner."
 DOES = {words.DISCHARGES: "discharge", words.CHARGES: "charge", words.RESTS: "rest"}
@@ -31,7 +31,7 @@ def parts(facts: Facts) -> Parts:
 
 
 def blocks(facts: Facts) -> Parts:
-    """The lines; those of one block stay together on a page."""
+    """The lines, as blocks. The lines of a block stay together on a page."""
     plan = facts["plan"]
     if plan is None:
         return [_said("", facts["trouble"] or "")]
@@ -48,7 +48,7 @@ def blocks(facts: Facts) -> Parts:
 
 
 def old(plan: Plan) -> str:
-    """The time of the last plan.json, and what to do."""
+    """The time of the last plan.json, and the remedy."""
     written = words.time_of(plan)
     return f"the planner has written nothing since {written.day} {written:%B %H:%M}. {DO}"
 
@@ -72,7 +72,7 @@ def _row(span: Span) -> str:
 
 
 def lines(facts: Facts) -> list[str]:
-    """The page of the command, which needs no controller."""
+    """The page of `firebreak plan`, which needs no controller."""
     plan = facts["plan"]
     head = ascii_only(f"Plan of {plan['site']}, times of {plan['zone']}")
     return [*wrapped(head, 8), RULE, *[line for block in blocks(facts) for line in block]]

@@ -13,12 +13,12 @@ from controller.system.worded import counted
 
 QUARTER = timedelta(minutes=15)
 W_PER_KW, H_PER_SLOT, WH_PER_KWH = 1000.0, 0.25, 1000.0
-LEAST_W = 500.0  # rounds to 0.5 kW: the battery rests
+LEAST_W = 500.0  # below this power the battery counts as resting
 LEAST_PEAK_W = 1000.0
-SHORT = 2  # so many quarters of rest do not end a span
+SHORT = 2  # a rest of so many quarters does not end a span
 CHARGES, DISCHARGES, RESTS = "-+."
-SPANS_MAX = 4  # that a sentence names
-SMALL_PART = 0.1  # of the energy of the largest span: below it, a sentence leaves a span out
+SPANS_MAX = 4  # most spans in a sentence
+SMALL_PART = 0.1  # a sentence leaves out a span below this part of the largest span's energy
 CURRENCY_MAX = 8
 MEANINGS = {"holds_cap": "holds the cap before all", "trades": "earns by prices below the cap",
             "told": "follows a plan of jobs", "energy_only": "earns by prices alone"}  # fmt: skip
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class Span(NamedTuple):
-    """Rows in a row in which the battery does one thing: CHARGES, DISCHARGES or RESTS."""
+    """Successive rows in which the battery does the same: it CHARGES, DISCHARGES or RESTS."""
 
     begin: datetime
     end: datetime
@@ -40,7 +40,7 @@ class Span(NamedTuple):
 
 
 def time_of(row: Row, key: str = "at") -> datetime:
-    """A time of the file."""
+    """The time of a row, as the file states it."""
     return datetime.fromisoformat(row[key])
 
 
@@ -50,7 +50,7 @@ def ordered(rows: Sequence[Row]) -> list[Row]:
 
 
 def spans(rows: Sequence[Row]) -> list[Span]:
-    """One span for each thing that the battery does, in order of time."""
+    """The spans, in order of time. A span ends when the battery does something else."""
     found, every = list[Span](), ordered(rows)
     for row, does in zip(every, _doing(every)):
         begin, last = time_of(row), found[-1] if found else None
@@ -62,8 +62,8 @@ def spans(rows: Sequence[Row]) -> list[Span]:
 
 
 def _doing(rows: Sequence[Row]) -> str:
-    """A sign for each row. An unknown power counts as a rest, and a short rest between two equal
-    signs as what is around it.
+    """A sign for each row. An unknown power counts as a rest. A short rest between two equal signs
+    gets the sign of its neighbours.
     """
     powers_W = [row["battery_W"] or 0.0 for row in rows]
     found = "".join([RESTS if abs(each) < LEAST_W else "-+"[each > 0] for each in powers_W])
@@ -147,10 +147,10 @@ def _is_known(row: Row) -> bool:
 
 
 def saved(rows: Sequence[Row], stored_Wh: float | None) -> float | None:
-    """Money of import that the battery saves; energy that it gains counts at the mean price. None:
-    not known. stored_Wh: now, for rows that begin now.
+    """Money that the battery saves on the import. Energy that the battery gains counts at the mean
+    price. None: unknown. stored_Wh: energy that is stored now, for rows that begin now.
     """
-    if rows and "planned_grid_W" in rows[0]:  # measured: what was stored before is not known
+    if rows and "planned_grid_W" in rows[0]:  # measured: the energy before is unknown
         stored_Wh, rows = rows[0]["stored_Wh"], rows[1:]
     if not rows or stored_Wh is None:
         return None
@@ -225,7 +225,9 @@ def month(plan: Plan) -> list[tuple[str, str]]:
 
 
 def shadows(plan: Plan) -> list[tuple[str, str, str]]:
-    """(name, cost, what it is more than as run) of each other way in the same hours."""
+    """(name, cost, difference to the real cost) of each other way to run the battery in the same
+    hours.
+    """
     found, currency = plan["month"]["shadows"], plan["currency"]
     own = next((each["cost"] for each in found if each["name"] == "as run"), None)
     rows = []
@@ -257,7 +259,7 @@ def state(plan: Plan) -> list[tuple[str, str]]:
 
 
 def differs(plan: Plan) -> str:
-    """How far today's import was from the plan; "" while that is unknown."""
+    """How far today's import was from the plan; "": this is unknown."""
     today = time_of(plan).date()
     off_W = {
         time_of(row): abs(row["grid_W"] - row["planned_grid_W"])

@@ -1,4 +1,6 @@
-"""The page `racks`: one line per rack; "-" is unknown. If there are several parts, worst first."""
+"""The page `racks`: one line per rack; "-" is unknown. If there are several parts, the worst racks
+come first.
+"""
 
 from controller.console.pages.text import CELLS, RULE, Parts, folded, head, page, scaled
 from controller.state.base import Facts

@@ -51,7 +51,7 @@ CONTACT_WORDS = {
     "door": "Door",
 }
 BANDS_OF = ("battery", "grid", "load")
-SHOWN_WHEN_OK = (  # if there is room
+SHOWN_WHEN_OK = (  # only if there is room
     "estop",
     "fire_panel",
     "door",
@@ -70,7 +70,7 @@ KEY_WORDS = {"ok": "RUN", "not ok": "out of RUN", "unknown": "?"}
 
 
 def parts(facts: Facts) -> list[list[str]]:
-    """The status (state/status.py) as the one part of a page; a full one leaves out the bands."""
+    """The status (state/status.py) as the only part. A full page leaves out the bands."""
     above = [*head(facts), *_safety(facts), RULE, *_power(facts)]
     below = [*_racks(facts["racks"]), RULE, *_foot(facts)]
     bands = _bands(facts["bands"]) if "bands" in facts else []
@@ -103,7 +103,7 @@ def _safety(facts: Facts) -> list[str]:
 
 
 def gas(facts: Facts) -> list[str]:
-    """Combustible gas always; vapour, hydrogen or CO unless every detector reports 0."""
+    """Combustible gas. Vapour, hydrogen and CO too, unless all their detectors report 0."""
     found = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
     words = [f"Gas {' '.join(found)} %LFL"] if found else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
@@ -118,7 +118,7 @@ def contact(name: str, value: str) -> str:
 
 
 def _first(words: list[str], wrong: list[str]) -> str:
-    """The words, as many wrong contacts as fit, and the number of the others."""
+    """A line with the words, the wrong contacts that fit, and the number of the others."""
     lines = [
         "  ".join([*words, *wrong[:count], f"+{len(wrong) - count}"]) for count in range(len(wrong))
     ]
@@ -135,7 +135,7 @@ def _rows(facts: Facts) -> list[str]:
         begin = f" ! row {row['stage']:<4}"
         words = f"{row['reason']['name']}, {row['where']}"
         is_long = len(begin + words + end) > WIDTH
-        # a row that watches several devices is known by its device
+        # A row that watches several devices is shown with the name of its device.
         found.append(ending(begin + (row["where"] if is_long and row["devices"] else words), end))
     return found
 
@@ -162,7 +162,7 @@ def _power(facts: Facts) -> list[str]:
 
 
 def _limit(facts: Facts) -> str:
-    """The limit that holds the power back; before a start the missing condition."""
+    """The limit that keeps the power from its request. Before a start: the missing condition."""
     start, limits, shown = facts["start"], facts["limits"], None
     if start["checklist"] and start["waits_for"]:
         return spread(
@@ -245,7 +245,7 @@ def _foot(facts: Facts) -> list[str]:
     line = next((each for each in lines if each != log), log)
     command = typed(facts["reset"])
     if len(facts["standing"]) > ROWS_SHOWN or facts["channel_b"]:
-        # a reset must not clear a row that its operator has not seen
+        # A reset must not clear a row that the operator has not seen.
         command = command and "firebreak alarms"
     return [
         fitting(around.links(links), f"  path {facts['path_delay']['used_ms']} ms"),
@@ -256,8 +256,8 @@ def _foot(facts: Facts) -> list[str]:
 
 
 def _due(facts: Facts) -> list[str]:
-    """The next proof test and the gas calibration, earlier first; the later one only if near. Then
-    the sign tests.
+    """The next proof test and the next gas calibration, the earlier one first. The later one is
+    shown only if it is near. Then the sign tests.
     """
     tests = facts.get("proof_tests")
     sign = sign_tests.summary(tests["signs"]) if tests else ""

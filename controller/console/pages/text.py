@@ -17,9 +17,9 @@ MARGIN = 7
 MORE = "..."
 CELLS = "Cells stay live with contactors open."
 ANY_W = (1 << 30) - 1  # larger than any limit
-NOT_WORTH_W = 50  # rounds to 0.0 kW
-# a detector reports it while its day is not set or impossible
-Parts = list[list[str]]  # of a page: the lines of each
+NOT_WORTH_W = 50  # below this a power is shown as 0.0 kW
+# A detector reports this number while its day is not set, or is impossible.
+Parts = list[list[str]]  # the parts of a page, each as its lines
 NO_DAY_D = int(signals.CABINET_INPUTS[signals.GAS_1_CALIBRATION_D][INPUT_LOW])
 
 
@@ -33,7 +33,7 @@ def kilowatt(power_W: int | None, width: int = 0) -> str:
 
 
 def calibration(days: int | None) -> str:
-    """Due date of a gas detector's calibration in words; days: until then, None while unknown."""
+    """Due date of a gas detector's calibration in words; days: time until then; None: unknown."""
     if days is None:
         return "unknown"
     if days >= 0:
@@ -93,8 +93,9 @@ def uptime(time_ms: int | None) -> str:
 
 
 def moment(time_ms: int | None, facts: Facts) -> str:
-    """A moment since the controller's start by the clock of the page's head: UTC, without today's
-    day, or uptime. The UTC of a controller that has stopped is unknown, so it gets its uptime.
+    """A moment since the controller's start, by the clock in the head of the page: UTC, without the
+    day if it is today, or uptime. The UTC of a stopped controller is unknown, so its moments are
+    uptimes.
     """
     if time_ms is None or "utc_us" not in facts:
         return uptime(time_ms)
@@ -105,7 +106,9 @@ def moment(time_ms: int | None, facts: Facts) -> str:
 
 
 def cut(line: str, width: int = WIDTH) -> str:
-    """The line, shortened to width but not inside a number; "..." marks the cut if it fits."""
+    """The line, shortened to width, but never inside a number. "..." marks the cut if there is
+    room.
+    """
     if len(line) <= width:
         return line
     more = MORE if width > 2 * len(MORE) else ""
@@ -127,14 +130,14 @@ def ending(left: str, right: str) -> str:
 
 
 def fitting(first: str, *others: str) -> str:
-    """first and each of the others, in their order, that still fits the line whole."""
+    """`first`, then each of the others, in order, that still fits whole in the line."""
     for other in others:
         first += other if len(first + other) <= WIDTH else ""
     return first
 
 
 def is_mode_shown(facts: Facts) -> bool:
-    """The mode is another one than "on the grid"."""
+    """True if the mode is not "on the grid"."""
     return bool(facts.get("mode")) and facts["mode"]["code"] != reasons.MODE
 
 
@@ -165,7 +168,7 @@ def head(facts: Facts) -> list[str]:
 
 
 def checklist(start: Facts) -> str:
-    """Progress of the start checklist, "checklist 27 of 33: "; "" while it does not apply."""
+    """Progress of the start checklist, "checklist 27 of 33: "; "": it does not apply now."""
     items = start["checklist"]
     return f"checklist {items['done']} of {items['total']}: " if items else ""
 
@@ -210,7 +213,7 @@ def source(facts: Facts) -> str:
 
 
 def folded(label: str, sentence: str, lines_max: int = 3) -> list[str]:
-    """A sentence behind its label, folded; "..." marks the cut if it does not fit."""
+    """A sentence after its label, folded. "..." marks the cut if the sentence does not fit."""
     indent = " " * MARGIN
     return textwrap.wrap(
         sentence,
@@ -229,7 +232,9 @@ def wrapped(line: str, margin: int) -> list[str]:
 
 
 def filled(blocks: Iterable[list[str]], lines_max: int) -> Parts:
-    """[lines of a part]: the blocks in their order; a block that fits a part is never split."""
+    """The parts of a page, with the blocks in their order. A block that fits in a part is never
+    split.
+    """
     found: Parts = [[]]
     for block in blocks:
         if found[-1] and len(found[-1]) + len(block) > lines_max:
@@ -239,7 +244,9 @@ def filled(blocks: Iterable[list[str]], lines_max: int) -> Parts:
 
 
 def page(lines: Iterable[str]) -> list[str]:
-    """HEIGHT lines of WIDTH. If there are too many, rules go first, but not the head's."""
+    """A page of at most HEIGHT lines of WIDTH. If there are too many, rules are dropped first, but
+    not the rule of the head.
+    """
     kept = [cut(line.rstrip()).rstrip() for line in lines]
     for index in range(len(kept) - 1, 1, -1):
         if len(kept) > HEIGHT and kept[index] == RULE:
@@ -248,7 +255,7 @@ def page(lines: Iterable[str]) -> list[str]:
 
 
 def pages(facts: Facts, bodies: Parts) -> Parts:
-    """Parts of a page, each with the head and, if there are several, its number."""
+    """Parts of a page, each with the head. If there are several parts, each has its number."""
     count = len(bodies)
     return [
         page([*head(facts), *body, *([f"Page {number} of {count}."] if count > 1 else [])])

@@ -9,7 +9,7 @@ GAP = " "
 
 
 def parts(facts: Facts) -> Parts:
-    """The trend (state/trend.py) as the one part of a page."""
+    """The trend (state/trend.py) as the only part of a page."""
     head_line = f"{'':<11}{'':<{COLUMNS}}{'lowest':>9}{'highest':>9}{'now':>8}"
     rows = [_row(each) for each in facts["quantities"]]
     scale = f"{'':<11}{'-' + duration(facts['span_ms']):<{COLUMNS - 3}}now"

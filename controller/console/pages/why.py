@@ -99,7 +99,7 @@ def _request(facts: Facts) -> list[str]:
 
 
 def _asker(asked: Facts) -> str:
-    """The source and its request; the next column shows the power that the ramp has reached."""
+    """The source and its request. The power in the next column is what the ramp has reached."""
     cause = asked["base_cause"]
     entries = cause["hints"] if cause and cause["kind"] == "hint" else ()
     words = [f"{entry['source']} asks {kilowatt(entry['value_W'])} kW" for entry in entries[:1]]
@@ -116,7 +116,7 @@ def _interlocks(facts: Facts) -> str:
 
 
 def _bounded(step: str, found: Facts, binding: Facts | None) -> list[str]:
-    """One line for each reason of the two ends, the binding one first."""
+    """One line for each reason of the two ends. The binding reason comes first."""
     low, high = found["low_reason"], found["high_reason"]
     named = [
         (reason, cause)
@@ -186,7 +186,9 @@ def _units(facts: Facts) -> list[str]:
 
 
 def _cause(facts: Facts, room: int) -> list[str]:
-    """The text below the table, in `room` lines: if space is short, the numbers are cut first."""
+    """The text below the table, in `room` lines. If there is too little room, the numbers are cut
+    first.
+    """
     first = _notes(facts)
     shown, cause = _reason_shown(facts)
     if shown is None:
@@ -247,12 +249,14 @@ def _else(facts: Facts, lines_max: int) -> list[str]:
 
 
 def _forbidden(limits: Facts) -> list[str]:
-    """The directions that the limits leave no power for."""
+    """The directions in which the limits leave no power."""
     return [words for end, words in DIRECTIONS.items() if limits[f"{end}_W"] == 0]
 
 
 def _reason_shown(facts: Facts) -> tuple[Facts | None, Facts | None]:
-    """(reason, cause) to explain: of the binding limit, or of a limit that forbids a direction."""
+    """(reason, cause) to explain: those of the binding limit, or those of a limit that forbids a
+    direction.
+    """
     limits = facts["limits"]
     ends = [end for end in ("high", "low") if limits[f"{end}_W"] == 0]
     if facts["binding"] is None and ends:

@@ -1,1 +1,3 @@
-"""The console on a serial line, a process of its own: keys in, changes of 24 lines of ASCII out."""
+"""The console on a serial line, a separate process. Keys go in, and changes of 24 lines of ASCII
+come out.
+"""

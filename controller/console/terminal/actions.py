@@ -37,7 +37,9 @@ class Actions:
         self._export: Export | None = None
 
     def note(self, now_us: int, code: str, who: str, text: str) -> str:
-        """Leave a note for the recorder. Returns "", or the failure for the end of a message."""
+        """Leave a note for the recorder. Returns "", or the failure as a text that ends a
+        message.
+        """
         try:
             spool.put(self._run_directory, now_us, code, f"{who} at {self._where}: {text}")
         except OSError as error:
@@ -121,7 +123,7 @@ class Actions:
         return f"Acknowledged: {seen.words}.{noted}"
 
     def acknowledged(self, alarm: tuple[int, ...] | None) -> str | None:
-        """The person who has acknowledged these causes, as a line; None without one."""
+        """A line with the person who has acknowledged these causes; None: nobody has."""
         path = os.path.join(self._run_directory, spool.FOLDER, ACKNOWLEDGED)
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             content = json_text.loads(regular_file.read(path, _BYTES_MAX).decode("ascii"))
@@ -175,7 +177,9 @@ def _numbers(first_out: int, mask: int, peer_first_out: int, peer_mask: int) -> 
 
 
 def _advice(answer: operator_client.Answer) -> str:
-    """The next step; short for channel B, because no page shows its waits and tokens."""
+    """The next step. For channel B the text is short, because no page shows its waits and
+    tokens.
+    """
     in_b = {
         latches.CHANGED: ": look at IN B again",
         latches.KEY_NEEDED: ": turn the key switch out of RUN",
@@ -201,7 +205,7 @@ class Export:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._output = cast(IO[bytes], self._process.stdout)  # a file, because of PIPE
+        self._output = cast(IO[bytes], self._process.stdout)  # not None, because of PIPE
         os.set_blocking(self._output.fileno(), False)
         self._printed = b""
 
@@ -218,7 +222,7 @@ class Export:
         return [*self._printed.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
 
     def stop(self) -> None:
-        """End it. A process may hang on its stick, so nothing waits for its end."""
+        """End the export. Nothing waits for its end, because the process may hang on a stick."""
         if self._process.poll() is None:
             self._process.kill()
         self._output.close()

@@ -57,7 +57,7 @@ def _serve(arguments: Namespace, line: Line) -> int:
     try:
         place = spool.folder(arguments.run_dir)
         actor = login.Actor(os.path.join(place, "actor"))
-        kept = users.folder(arguments.state_dir)  # failed logins last over a restart of the box
+        kept = users.folder(arguments.state_dir)  # failed logins outlast a restart of the box
     except OSError as error:
         line.close()
         why = f"{error.strerror or error}; run this as the controller's user or as root"
@@ -110,7 +110,9 @@ def _user(arguments: Namespace) -> int:
 
 
 def _password(name: str) -> str:
-    """Typed twice at a terminal, or one line of the standard input. Raises UserError."""
+    """The password: typed twice at a terminal, or one line of the standard input. Raises
+    UserError.
+    """
     if sys.stdin is None or not sys.stdin.isatty():
         return users.checked_password(sys.stdin.readline().rstrip("\r\n") if sys.stdin else "")
     password = users.checked_password(getpass.getpass(f"Password of {name}: "))

@@ -8,7 +8,9 @@ _PLAIN, _ESCAPED, _IN_SEQUENCE = range(3)
 
 
 class Decoder:
-    """Feed it bytes in pieces of any size. An escape sequence (arrow, function key) is no key."""
+    """Makes keys of bytes, in pieces of any size. An escape sequence (arrow, function key) is no
+    key.
+    """
 
     def __init__(self) -> None:
         self._state, self._length = _PLAIN, 0
@@ -24,7 +26,7 @@ class Decoder:
         return [key for byte in data if (key := self._take(byte)) is not None]
 
     def quiet(self) -> list[str]:
-        """Keys after a time without bytes: a single escape was the key CANCEL."""
+        """Keys after a time without bytes. A single escape before it was the key CANCEL."""
         alone = self._state == _ESCAPED
         self._state = _PLAIN
         return [CANCEL] if alone else []

@@ -1,4 +1,6 @@
-"""A terminal's line: raw and never waiting. Bytes that it does not accept stay pending."""
+"""The line of a terminal, in raw mode. No call waits. Bytes that the line does not accept stay
+pending.
+"""
 
 import contextlib
 import errno
@@ -22,7 +24,9 @@ class LineError(Exception):
 
 
 class Line:
-    """`pending`: bytes that the line has not accepted; `is_gone`: hung up or removed."""
+    """`pending`: bytes that the line has not accepted; `is_gone`: the line was hung
+    up or removed.
+    """
 
     def __init__(self, path: str, baud: int | None = None) -> None:
         """baud: 8N1 without flow control; None: the speed of the terminal stays. LineError."""
@@ -44,7 +48,7 @@ class Line:
         return self._descriptor
 
     def size(self) -> tuple[int, int] | None:
-        """(rows, columns) of the terminal, None on a serial line."""
+        """(rows, columns) of the terminal; None: a serial line has no size."""
         try:
             rows, columns, _, _ = struct.unpack(
                 "4H", fcntl.ioctl(self._descriptor, termios.TIOCGWINSZ, bytes(8))
@@ -54,7 +58,7 @@ class Line:
         return (rows, columns) if rows and columns else None
 
     def read(self) -> bytes:
-        """Received bytes, at most READ_BYTES; sets is_gone."""
+        """Received bytes, at most READ_BYTES. Sets is_gone if the line is gone."""
         data = self._tried(os.read, READ_BYTES)
         self.is_gone = self.is_gone or data == b""
         return data or b""
@@ -67,7 +71,7 @@ class Line:
         return taken or 0
 
     def _tried(self, call: Callable[[int, Given], Result], given: Given) -> Result | None:
-        """The result of the call, None while the line is not ready; sets is_gone."""
+        """The result of the call; None: the line is not ready. Sets is_gone if the line is gone."""
         try:
             return call(self._descriptor, given)
         except BlockingIOError:
@@ -103,7 +107,9 @@ def _opened(path: str) -> int:
 
 
 def _raw(before: list[Any], baud: int | None) -> list[Any]:
-    """Raw attributes, 8N1. CLOCAL: no carrier is wired. No flow control: a stray XOFF."""
+    """Raw attributes, 8N1. CLOCAL, because no carrier is wired. No flow control, because a stray
+    XOFF would stop the output.
+    """
     wanted = [*before[:_CC], list(before[_CC])]
     wanted[_IFLAG] = termios.IGNBRK | termios.IGNPAR
     wanted[_OFLAG] = wanted[_LFLAG] = 0

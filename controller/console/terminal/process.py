@@ -18,16 +18,16 @@ from controller.system import caught, clock
 from controller.system.stop import Stop
 
 LOOK_US = 1_000_000
-DRAW_US = 100_000  # between two drawings, however many keys come
+DRAW_US = 100_000  # least time between two drawings, however many keys come
 STALL_US = 5_000_000
-FLOOD_US = 20_000  # between two full reads: as much as a line of 115200 Bd carries
+FLOOD_US = 20_000  # least time between two full reads, as a line of 115200 Bd needs it
 ESCAPE_US = 100_000
-LINES_MAX = 100  # of the last catcher
+LINES_MAX = 100  # most lines that the last catcher prints
 MESSAGE_ROW, MENU_ROW = 22, 24
 
 
 class Console:
-    """`run` until a signal, the person (leaves_end) or the terminal ends it."""
+    """A console. `run` goes on until a signal, the person (leaves_end) or the terminal ends it."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class Console:
         self._last = caught.Last("console: a key or a page has failed", LINES_MAX)
         self._look_us = self._draw_us = self._read_us = self._last_us = 0
         self._taken_us = now_us()
-        self._page: Page | None = None  # to draw; None: make it anew
-        self._drawn: Page | None = None  # offered to the line, not yet accepted whole
+        self._page: Page | None = None  # the page to draw; None: make it anew
+        self._drawn: Page | None = None  # page that the line has not accepted whole yet
         self._size: tuple[int, int] | None = None
 
     def run(self, stop: Stop) -> None:
-        """Serve the terminal."""
+        """Serve the terminal until the console ends."""
         while not (stop.asked or self._line.is_gone):
             self.turn([stop])
             if self._session.wants_end:
@@ -86,7 +86,7 @@ class Console:
             self._excuse(now_us)
 
     def _excuse(self, now_us: int) -> None:
-        """End the question after an exception; another key may still work."""
+        """End the question after an exception, because another key may still work."""
         if self._last.is_caught:
             self._session.question, self._session.seen, self._page = None, None, None
             self._session.say("This has failed; the log of this console says where.", now_us)

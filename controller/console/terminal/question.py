@@ -20,7 +20,7 @@ class Question:
         return f"{self.text} {'*' * len(self.typed) if self.is_hidden else self.typed}"
 
     def edit(self, key: str) -> None:
-        """One key of the answer."""
+        """Take one key of the answer."""
         if key == keys.ERASE:
             self.typed = self.typed[:-1]
         elif len(self.typed) < self.characters_max:

@@ -3,8 +3,8 @@
 from controller.system.paths import printable
 
 ROWS, COLUMNS = 24, 80
-# Ends an incomplete sequence (CAN), then resets attributes, character set and scroll region that
-# garbage may have changed; clears.
+# Ends an incomplete sequence (CAN). Then resets attributes, character set and scroll region, which
+# garbage may have changed, and clears the screen.
 CLEAR = b"\x18\x0f\x1b[0m\x1b(B\x1b[r\x1b[2J"
 
 
@@ -14,22 +14,22 @@ def at(row: int, column: int) -> bytes:
 
 
 def fitting(text: str) -> str:
-    """Printable ASCII, short of the last column, where a terminal may wrap."""
+    """The text as printable ASCII. It stays before the last column, where a terminal may wrap."""
     return printable(text)[: COLUMNS - 1].rstrip()
 
 
 class Screen:
-    """`change` gives the bytes from the last lines to new lines."""
+    """A screen. `change` gives the bytes that change the last lines into new lines."""
 
     def __init__(self) -> None:
         self._shown: list[str] | None = None
 
     def forget(self) -> None:
-        """The terminal may show anything, so the next change draws everything."""
+        """Let the next change draw everything, because the terminal may show anything now."""
         self._shown = None
 
     def change(self, lines: list[str], cursor: tuple[int, int] = (ROWS, COLUMNS)) -> bytes:
-        """Bytes that show these lines, then empty ones, and leave the cursor there."""
+        """Bytes that show these lines, empty lines below them, and the cursor at its place."""
         wanted = [fitting(line) for line in lines[:ROWS]]
         wanted += [""] * (ROWS - len(wanted))
         shown, self._shown = self._shown, wanted

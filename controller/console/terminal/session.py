@@ -16,12 +16,12 @@ from controller.system.utc import UTC_US_MAX
 
 MESSAGE_US, QUESTION_US = 20_000_000, 60_000_000
 WHAT = {"e": "events", "s": "seconds", "c": "capture"}
-# key that acts on the contents of a page: (that page, its contents)
+# {key that acts on the contents of a page: (the page, its contents in words)}
 SHOWN: dict[str, tuple[str, str]] = dict.fromkeys("RA", ("alarms", "the alarms")) | {
     "V": ("approval", "the changes")
 }
 ACTIONS = ("E", "T", "G", "S", "K", *SHOWN)
-# what a key does: questions out, answers in, at the end the message for the person
+# The work of a key: it yields questions, gets answers, and returns the message for the person.
 Flow = Generator[Question, str, str | None]
 # {key: (question, past participle, name in Actions)}
 CONFIRMED = {
@@ -34,8 +34,8 @@ class Session:
     """`press` each key, `step` at least once a second. wants_end: the person wants to leave;
     is_redraw: draw the whole screen.
 
-    seen: alarms, or the code of changes, on the page that the terminal has received; the console
-    sets it.
+    seen: the alarms, or the code of changes, on the page that the terminal has received. The
+    console sets it.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Session:
         if self.page == "alarms":
             alarm = self._view.alarm
             line = self._actions.acknowledged(alarm)
-            first_outs = alarm[::2] if alarm else ()  # of both channels
+            first_outs = alarm[::2] if alarm else ()  # first-outs of both channels
             return [line] if line and max(first_outs, default=-1) >= 0 else []
         return self._actions.exported() if self.page == "export" else []
 
     def say(self, text: str, now_us: int) -> None:
-        """Show this for a while."""
+        """Show this text for a while."""
         self._message, self._message_us = text, now_us
 
     # -- time
@@ -109,8 +109,8 @@ class Session:
     # -- keys
 
     def press(self, key: str, now_us: int) -> None:
-        """One key."""
-        self.step(now_us)  # first end what has timed out while the process did not run
+        """Take one key."""
+        self.step(now_us)  # first, to end what timed out while the process did not run
         self._key_us = now_us
         if key == keys.REDRAW:
             self.is_redraw = True
@@ -140,7 +140,7 @@ class Session:
             question.edit(key)
 
     def _go_on(self, answer: str | None) -> None:
-        """Continue what a key does, with the answer to its question."""
+        """Continue the work of a key, with the answer to its question."""
         try:
             self.question = next(self._flow) if answer is None else self._flow.send(answer)
             self.question.asked_us = self._key_us
@@ -247,7 +247,9 @@ class Session:
     def _if_yes(
         self, text: str, participle: str, act: Callable[..., str], *details: object
     ) -> Flow:
-        """Ask; act(now_us, who, *details) after a typed yes, if the login still holds."""
+        """Ask the person. After a typed yes call act(now_us, who, *details), if the login still
+        holds.
+        """
         typed = yield Question(f"{text}: type yes", characters_max=3)
         if typed.lower() != "yes":
             return f"Nothing {participle}."
@@ -274,7 +276,7 @@ def _seconds(time_us: int) -> int:
 
 
 def _is_moment(text: str) -> bool:
-    """True if an export can begin there."""
+    """True if the text is a moment at which an export can begin."""
     try:
         return 0 <= csv_files.moment_us(text) < UTC_US_MAX
     except (ValueError, OverflowError):

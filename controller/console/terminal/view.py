@@ -16,16 +16,16 @@ from controller.system import clock
 from controller.system.paths import why
 from safety import signals as s
 
-HEAD_ROWS, BODY_ROWS = 2, 19  # of 24: two of the head, a message, who acts, the keys
-PAGES_MAX = 10  # parts of a page that the console joins
+HEAD_ROWS, BODY_ROWS = 2, 19  # of 24 rows; the others: message, person who acts, keys
+PAGES_MAX = 10  # most parts of a page that the console joins
 APPROVE = ["", "To approve this in your name: turn the key out of RUN and press V."]
 _TROUBLE = (OSError, JournalError, sqlite3.Error)
 
 
 class Seen(NamedTuple):
-    """The alarms that a page has shown, for a reset to name."""
+    """The alarms that a page has shown, so that a reset can name them."""
 
-    causes: tuple[int, ...]  # of snapshot.Snapshot
+    causes: tuple[int, ...]  # Snapshot.causes
     words: str
     left: int
 
@@ -85,16 +85,18 @@ class View:
 
     @property
     def locked_out_by(self) -> str | None:
-        """Name of the person who has locked the cabinet out, None without one."""
+        """Name of the person who has locked the cabinet out; None: nobody has."""
         return base.locked_out_by(self._watch.shadow) if self._watch else None
 
     @property
     def alarm(self) -> tuple[int, ...] | None:
-        """The causes for a reset, None without a controller."""
+        """The causes for a reset; None: no controller runs."""
         return self._watch.shadow.causes if self._watch else None
 
     def page(self, name: str, part: int, extra: Iterable[str] = ()) -> Page:
-        """A page of words.PAGES. part: from 0, modulo their number; extra: lines for its end."""
+        """A page of words.PAGES. part: number of the part from 0, modulo the number of parts;
+        extra: lines for the end of the page.
+        """
         if name in words.FIXED:
             return _cut(words.HEAD, [*words.FIXED[name], *extra], part)
         if self._watch is None:
@@ -175,7 +177,7 @@ def _alarms(facts: Facts, part: int, extra: Iterable[str]) -> Page:
 
 
 def _cut(head: list[str], body: list[str], part: int) -> Page:
-    """One part of these lines. If they do not fit, empty lines and rules go first."""
+    """One part of these lines. If they do not fit, empty lines and rules are dropped first."""
     body = fitted(body)
     parts = max(1, -(-len(body) // BODY_ROWS))
     part %= parts
@@ -183,7 +185,9 @@ def _cut(head: list[str], body: list[str], part: int) -> Page:
 
 
 def fitted(body: list[str]) -> list[str]:
-    """Drop empty lines and rules from the end until the lines fit a screen; all if they cannot."""
+    """Drop empty lines and rules, from the end, until the lines fit a screen. If they cannot fit,
+    all lines stay.
+    """
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):
         if len(kept) <= BODY_ROWS:

@@ -28,7 +28,8 @@ HEAD = [spread("Firebreak", "serial console"), RULE]
 NO_CONTROLLER = (
     "Check that it runs: systemctl status firebreak. This page looks again every second."
 )
-# Commands of a page as keys. A key is never longer than its command, so the columns stay.
+# Keys that replace the commands on a page. A key is never longer than its command, so the columns
+# stay in place.
 _AS_KEYS = (
     ("(firebreak why)", "(press 1)"),
     ("(firebreak alarms)", "(press 2)"),
@@ -104,7 +105,9 @@ def tests(facts: Facts) -> list[str]:
 
 
 def _bench(found: Facts) -> list[str]:
-    """The last sign test of each unit, where the step test is, and open replacements."""
+    """Lines about the last sign test of each unit, the command of the step test, and open
+    replacements.
+    """
     rows = [
         (f"sign test, unit {each['unit']}", " ".join([each["state"], each["date"] or ""]).strip())
         for each in found["signs"]
@@ -141,7 +144,7 @@ def _proof_tests(found: Facts | None) -> list[str]:
 
 
 def _due_tests(found: Facts | None) -> list[str]:
-    """Each proof test that is near or late, the latest first."""
+    """Each proof test that is near or overdue, the most overdue first."""
     rows = sorted(
         [row for row in (found or {"rows": ()})["rows"] if row["state"] != proof_state.OK],
         key=lambda row: row["days_left"],

@@ -1,1 +1,1 @@
-"""Exact integers, codes, answers and the chain: what every other part of core rests on."""
+"""Exact integers, codes, answers and the chain. Every other part of core uses them."""

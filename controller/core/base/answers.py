@@ -22,14 +22,14 @@ class PowerInterval:
         self.clear()
 
     def clear(self) -> None:
-        """No bound yet; each tick begins here."""
+        """Remove all bounds: a tick begins."""
         self.low_W, self.high_W = -WIDE_W, WIDE_W
         self.low_reason = self.high_reason = reasons.NONE
 
     def narrow(
         self, charge_W_max: int, charge_reason: int, discharge_W_max: int, discharge_reason: int
     ) -> None:
-        """Powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is named."""
+        """Powers >= 0, W; below 0 counts as 0. Of equal bounds the lower reason code is kept."""
         low_W = -charge_W_max if charge_W_max > 0 else 0
         if low_W > self.low_W or low_W == self.low_W and charge_reason < self.low_reason:
             self.low_W, self.low_reason = low_W, charge_reason
@@ -45,11 +45,11 @@ class Obligations:
         self.standing: list[Obligation] = []
 
     def clear(self) -> None:
-        """None yet; each tick begins here."""
+        """Remove all obligations: a tick begins."""
         self.standing.clear()
 
     def add(self, obligation: "Obligation") -> None:
-        """One more, of a rank of its own."""
+        """Add an obligation. No other one has its rank."""
         self.standing.append(obligation)
         self.standing.sort()
 
@@ -82,7 +82,7 @@ class Obligations:
 
 
 class Cap(NamedTuple):
-    """Narrows requests, W >= 0 each way."""
+    """A cap narrows requests, W >= 0 each way."""
 
     charge_W_max: int
     charge_reason: int
@@ -91,7 +91,7 @@ class Cap(NamedTuple):
 
 
 class Limit(Cap):
-    """Narrows everything, obligations too."""
+    """A limit narrows everything, obligations too."""
 
     __slots__ = ()
 
@@ -123,7 +123,9 @@ class FastRequest(BaseRequest):
 
 
 class ForDevice(NamedTuple):
-    """Answer for actuator number `actuator` of Control.actuators; others are for the battery."""
+    """Answer for one actuator. actuator: its place in Control.actuators. All other answers are for
+    the battery.
+    """
 
     actuator: int
     answer: "Cap | Obligation | BaseRequest"
@@ -138,7 +140,7 @@ def grid_obligation(
     """Obligation that keeps the grid within [-export_W_max, import_W_max].
 
     connection_W: what the grid would import with the battery at 0; imported, exported: (W max,
-    reason). Rounded to whole quanta on the obeying side, unless none lies between.
+    reason). The ends are rounded inwards to whole quanta, unless no quantum lies between them.
     """
     low_W, high_W = connection_W - imported[0], connection_W + exported[0]
     low_up_W, high_down_W = -(-low_W // quantum_W) * quantum_W, high_W // quantum_W * quantum_W

@@ -25,12 +25,12 @@ from drivers.plausible import GENSET, plausible
 # Numbers of the signals. After FIRST follow power and report "runs" of each set, then each PV power
 GRID, LOAD, BATTERY, SOURCE, FORMING, FIRST = range(6)
 ANY_W = 1_000_000_000
-# A meter and a current transformer of class 1, and two readings of different moments (project).
+# Error of a meter and a current transformer of class 1, read at different moments (project).
 TOLERANCE_PERMILLE, TOLERANCE_W_MIN = 20, 1000
 NOISE_PARTS, NOISE_W_MIN = 200, 1000  # a device at 0 W reads less
 BEYOND_PERMILLE = 1250  # of the rating: more is no overload, but a wrong scale
-# Part of the limit of the connection: a smaller power does not hurt it; without a load meter, it
-# may be an error of the grid meter.
+# Parts of the limit of the connection. A power below 1/SMALL_PARTS of it does no harm. Without a
+# load meter, a power below 1/SMALL_PARTS_BLIND may be an error of the grid meter.
 SMALL_PARTS, SMALL_PARTS_BLIND = 2, 25
 
 
@@ -50,7 +50,8 @@ class Readings(NamedTuple):
     is_off_grid: bool  # by the contact of the transfer switch
     is_forming: bool
     is_dead: bool  # a fitted load meter does not answer, or reads less than half the voltage
-    # the load has not moved for as long as a reading may be old: different moments add up
+    # the load has not moved for as long as a reading may be old: readings of different moments add
+    # up
     is_calm: bool
     grid_W: int | None  # > 0 imports
     load_W: int | None
@@ -65,7 +66,9 @@ class Readings(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A power of the sum, signed: by its reading, and what is possible; is_sure: confirmed."""
+    """A power of the sum, signed. low_W, high_W: range by its reading; least_W, most_W: range that
+    is possible; is_sure: something else confirms it.
+    """
 
     signal: int
     low_W: int
@@ -96,7 +99,7 @@ def tolerance_W(size_W: int) -> int:
 
 
 def gives(source: Source) -> bool:
-    """It reports power."""
+    """True if the source reports power."""
     return source.power_W is not None and source.power_W >= noise_W(source.rated_W)
 
 
@@ -121,7 +124,7 @@ def judge(site: Readings) -> Verdict:
 
 
 def meters(site: Readings) -> int:
-    """The meter that the other one contradicts on the grid, as a bit; 0: none."""
+    """Bit of the meter that the other meter contradicts on the grid; 0: none."""
     low_W, high_W = _sum_W(_terms(site))
     if high_W < -site.connection_W:
         return 1 << GRID
@@ -129,7 +132,7 @@ def meters(site: Readings) -> int:
 
 
 def carries(site: Readings) -> bool:
-    """Generator sets give power, and no grid is known that could take their place."""
+    """True if generator sets give power, and no known grid could replace them."""
     if not any(map(gives, site.sets)):
         return False
     return site.is_off_grid or site.grid_W is None and closes(site._replace(grid_W=0))
@@ -158,7 +161,9 @@ def _out_of_range(site: Readings) -> tuple[int, Readings]:
 
 
 def _is_confirmed(site: Readings, one: Source) -> bool:
-    """A power that can be, of a set motored by the sun or overloaded, and the others fit it."""
+    """True if a power beyond the rating is possible (PV drives the set as a motor, or the set is
+    overloaded), and the other powers fit it.
+    """
     if site.load_W is None or not plausible(one.power_W or 0, one.rated_W, GENSET):
         return False
     return closes(site._replace(grid_W=0) if site.is_off_grid else site)
@@ -170,8 +175,8 @@ def _power_of(site: Readings, place: int) -> int:
 
 
 def _contact(site: Readings) -> Verdict:
-    """The contact says off the grid, but the grid meter shows power. A small one is no reason to
-    leave an island while the sum fits both, or none.
+    """Verdict on a contact that says off the grid while the grid meter shows power. A small power
+    is no reason to leave an island if the sum closes with it and without it, or never.
     """
     if site.grid_W is None or abs(site.grid_W) < noise_W(2 * site.connection_W):
         return NOTHING
@@ -201,14 +206,14 @@ def _reports(site: Readings) -> int:
 
 
 def _is_dead(site: Readings) -> bool:
-    """Nothing shows a voltage off the grid: an inverter gives nothing without one."""
+    """True if nothing shows a voltage off the grid. PV power shows one."""
     battery_W = site.battery_W
     is_quiet = battery_W is not None and abs(battery_W) < NOISE_W_MIN
     return site.is_off_grid and site.is_dead and is_quiet and not any(map(gives, site.suns))
 
 
 def _stopped(site: Readings, place: int) -> int:
-    """A set that reports power and a stopped engine: the one that is wrong; 0 if it stays open."""
+    """A set reports power and a stopped engine. Bit of the wrong report; 0: it stays open which."""
     one, others = site.sets[place], site.sets[:place] + site.sets[place + 1 :]
     at_0 = one._replace(power_W=0)
     without = site._replace(sets=(*others, at_0))
@@ -222,21 +227,23 @@ def _stopped(site: Readings, place: int) -> int:
 
 
 def _follows(site: Readings) -> bool:
-    """The battery gives its set-point: no converter carries an island."""
+    """True if the battery gives its set-point, so that no converter carries an island."""
     if site.battery_W is None or site.is_forming:
         return False
     return abs(site.battery_W - site.setpoint_W) <= tolerance_W(site.battery_rated_W)
 
 
 def _is_idle(site: Readings, one: Source) -> bool:
-    """A set beside a converter that carries the island has given nothing for a long time."""
+    """True if a set beside a converter that carries the island has given nothing for long."""
     is_at_0 = one.power_W is not None and not gives(one)
     is_other = site.is_off_grid and site.is_forming and (site.battery_W or 0) >= NOISE_W_MIN
     return one.is_due and is_at_0 and is_other and closes(site)
 
 
 def _suspects(site: Readings) -> int:
-    """Every power that alone may be wrong. 0: the sum closes, or several are wrong."""
+    """Bits of the powers that may each be the only wrong one. 0: the sum closes, or several are
+    wrong.
+    """
     terms = _terms(site)
     low_W, high_W = _sum_W(terms)
     found = 0

@@ -18,12 +18,12 @@ from controller.core.base.scaled_gate import ScaledGate
 
 READS, READ_BYTES = (3, 4), 8
 HEAD, COUNTS = Struct(">BH"), Struct(">HB")  # behind the unit id
-STILL_PART = 20  # of the rating: below it a converter that has stopped carries no power
+STILL_PART = 20  # below 1/20 of its rating a stopped converter carries no power (assumed)
 
 
 class Write(NamedTuple):
     """A write that the profile names beside its set-point. is_start: it starts, or clears failures;
-    place: as of ConverterGate; content: the only one that it may have, None for any.
+    place: see ConverterGate; content: the only content that it may have, None for any.
     """
 
     is_start: bool
@@ -52,8 +52,9 @@ class ConverterGate:
         setpoint: FormGate | ScaledGate,
         rated_W: int,
     ):
-        """writes: the starts first, for a frame that starts stays a start, whatever else the
-        profile uses it for. place(place of a write): its register now, None while not known.
+        """writes: starts come first, so that a frame that starts counts as a start, even if the
+        profile also uses it for something else. place(place of a write): its register now, None
+        while not known.
         """
         self._unit_id, self._writes, self._place = unit_id, writes, place
         self.has_starts = any([each.is_start for each in writes])
@@ -64,7 +65,9 @@ class ConverterGate:
     def check(
         self, frame: bytes, is_permitted: bool, charge_W_max: int, discharge_W_max: int
     ) -> int:
-        """reasons.NONE if a whole RTU frame may be sent, else the reason. is_permitted: to run."""
+        """reasons.NONE if a whole RTU frame may be sent, else the reason. is_permitted: the
+        converter may run.
+        """
         code = first_wrong(frame, self._unit_id)
         if code:
             return code

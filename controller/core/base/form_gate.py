@@ -1,11 +1,12 @@
 """The last check of a set-point in a form of its own: each frame is decoded again before it is
-sent, by nothing that the encoder used.
+sent, by code that the encoder does not use.
 
-With several frames a converter holds a mixture on the way, and a frame without an answer may have
-been taken or not. So the gate keeps every content that each frame's registers may hold, and judges
-the worst mixture. A frame passes if its own values are within the limits, and if the worst mixture
-then is within them or not above the worst one before. A frame that sets a direction gives every
-held number its effect, so then the worst mixture has to be within the limits.
+If a set-point takes several frames, the converter holds a mixture of old and new values in between.
+A frame without an answer may have been taken or not. So the gate keeps every content that each
+frame's registers may hold, and judges the worst mixture. A frame passes if its own values are
+within the limits, and if the worst mixture then is within them or not above the worst one before. A
+frame that sets a direction makes every held number effective, so then the worst mixture must be
+within the limits.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -23,9 +24,9 @@ HEAD, COUNTED_HEAD = Struct(">BBHH"), Struct(">BBHHB")
 FLOATS = {2: Struct(">f"), 4: Struct(">d")}
 WAYS = (-1, 0, 1)  # charge, idle, discharge
 EVERY_WAY = frozenset(WAYS)
-MAY_MAX = 16  # contents that one frame may have left; then any
+MAY_MAX = 16  # contents that are kept for one frame; with more, any content is possible
 Number = Fraction | float
-Content = tuple[Number, ...]  # of the values of a frame; of a mode one of WAYS
+Content = tuple[Number, ...]  # the values of a frame; a mode is one of WAYS
 
 
 class ValueForm(NamedTuple):
@@ -63,7 +64,7 @@ class FormGate:
         self.forget()
 
     def forget(self) -> None:
-        """The converter may hold anything."""
+        """Forget the contents: the converter may hold anything."""
         self._may: list[Collection[Content] | None] = [None] * len(self._forms)
         self._last: list[Content | None] = [None] * len(self._forms)
 
@@ -155,7 +156,7 @@ class FormGate:
 
     @staticmethod
     def _content(form: FrameForm, frame: bytes) -> Content | None:
-        """The values of a frame of the right form, None for one of no meaning."""
+        """The values of a frame of the right form, None if a value has no meaning."""
         at = HEAD.size - 2 if form.function == REGISTER else COUNTED_HEAD.size
         found: list[Number] = []
         for each in form.values:
@@ -184,7 +185,7 @@ def _value(form: ValueForm, data: bytes) -> Number | None:
 def _values(
     forms: Sequence[FrameForm], contents: Sequence[Content | None]
 ) -> list[tuple[ValueForm, Number]]:
-    """[(form, value)] of all values; inf of an unknown one."""
+    """[(form, value)] of all values; inf for an unknown value."""
     return [
         (of, content[at] if content is not None else inf)
         for form, content in zip(forms, contents)
@@ -195,7 +196,7 @@ def _values(
 def _worst(
     forms: Sequence[FrameForm], may: Sequence[Collection[Content] | None], only: int = -1
 ) -> tuple[Number, Number]:
-    """Most (charge, discharge) of any mixture, W. only: by the numbers of this frame alone."""
+    """Largest (charge, discharge) of any mixture, W. only: frame whose numbers count; -1: all."""
     ways: set[Number] = set()
     numbers: list[tuple[str, Number, Number]] = []
     for number, (form, contents) in enumerate(zip(forms, may)):

@@ -1,6 +1,4 @@
-"""What all gates check of a frame: its unit, its form and its CRC. It shares no code with the
-encoder.
-"""
+"""Checks that all gates make on a frame: unit, form, CRC. The encoder shares no code with them."""
 
 from controller.core.base import reasons
 
@@ -29,8 +27,8 @@ def frame_crc(data: bytes) -> int:
 
 
 def first_wrong(frame: bytes, unit_id: int, *checks: tuple[bool, int]) -> int:
-    """The code of the first check that a whole RTU frame fails: of its unit, of its form (is right,
-    code), of its CRC; reasons.NONE: none.
+    """Code of the first check that a whole RTU frame fails: its unit, `checks` of its form (is
+    right, code), its CRC. reasons.NONE: it fails none.
     """
     if not frame:
         return reasons.GATE_LENGTH

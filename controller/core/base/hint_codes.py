@@ -1,7 +1,8 @@
 """The contents of hints and of answers: numbers on the wire with their names. Append-only.
 
-A number that was ever given keeps its meaning for good: senders and records hold it. Sentence and
-remedy go to people, name and label (H31) to both. ../hints/wire.py has the layout of the datagrams.
+A number that was ever given keeps its meaning for ever, because senders and records hold it. People
+read sentence and remedy; people and programs read name and label (H31). ../hints/wire.py has the
+layout of the datagrams.
 """
 
 from controller.core.base.texts import Text, of_codes
@@ -31,7 +32,7 @@ QUANTITIES = {
     IMPORT_W_MAX: "import_W_max",
     EXPORT_W_MAX: "export_W_max",
 }
-# Of a notice: 1 or 0; W by which the load will change.
+# Quantities of a notice. PRICE_IS_NEGATIVE: 1 or 0. STEP_W: change of the load to come.
 PRICE_IS_NEGATIVE, STEP_W = 6, 7
 NOTICES = {PRICE_IS_NEGATIVE: "price_is_negative", STEP_W: "step_W"}
 KIND_OF = {
@@ -47,13 +48,13 @@ ROLES = ("cap", "request", "grid_cap", "operator")  # each includes the ones bef
 GRANTED, LIMITED, CHARGING_ONLY, RESTING, OUTRANKED = range(1, 6)
 FALLBACK_RULES, MOVED, LATER, FARTHER = range(6, 10)
 YES, PARTLY, NO = EFFECTS = ("yes", "partly", "no")  # what is in force of a hint
-# Not from anybody we know: no reply ever goes out, they are only counted.
+# From an unknown sender: they are only counted, and no reply ever goes out.
 WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
 OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
 WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
 VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
-# Said by the door `local`, which has no key, and by tools: the controller never sends them.
+# Used by the door `local`, which has no key, and by tools. The controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
 # constant | name | sentence | remedy
@@ -140,7 +141,7 @@ def taken(code: int) -> bool:
 
 
 def effect(code: int, asked_W: int, granted_W: int) -> str:
-    """ "yes": in force as asked, now or at its start time; "partly"; "no": nothing of it acts."""
+    """ "yes": in force as asked, now or at its start time. "partly". "no": no part of it acts."""
     if code in (GRANTED, LATER):
         return YES
     is_some = code == CHARGING_ONLY or (code == LIMITED and (granted_W != 0 or asked_W == 0))

@@ -1,8 +1,8 @@
 """The source image: who may send hints and what, as one flat array of integers.
 
-Layout: schema, number of sources, then the words of each in the order of their index. A journal
-carries it beside the other two images, so that a replay needs no file. controller/config/sources.py
-makes the sources from TOML.
+Layout: schema, number of sources, then the words of each source in the order of their index. A
+journal contains this image beside the other two, so that a replay needs no file.
+controller/config/sources.py makes the sources from TOML.
 """
 
 from array import array

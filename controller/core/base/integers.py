@@ -12,8 +12,8 @@ def low_pass(tick_ms: int, time_ms: int) -> int:
 
 
 def approach(value: int, towards: int, part: int, ticks: int, bits: int = 24) -> int:
-    """value after `ticks` of a first-order low-pass; part: of low_pass, or another factor of so
-    many bits. Never beyond `towards`: a long tick would overshoot, and overflow the next time.
+    """value after `ticks` of a first-order low-pass. part: from low_pass, or another factor of so
+    many bits. The result never passes `towards`: a long tick would overshoot, and then overflow.
     """
     return value + ((towards - value) * min(part * ticks, 1 << bits) >> bits)
 
@@ -32,8 +32,8 @@ def lasting(
 ) -> tuple[int, int]:
     """(ms, counts) of a cause that counts once it has lasted, until it has been gone for a time.
 
-    times: until it counts and until it no longer does, ms; how many times more slowly its time goes
-    back than it ran. At the same speed a cause that comes and goes would never count.
+    times: ms until it counts; ms until it no longer counts; how many times more slowly the timer
+    goes back than forward. At the same speed a cause that comes and goes would never count.
     """
     set_ms, clear_ms, leak_parts = times
     if counts:

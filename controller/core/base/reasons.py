@@ -7,7 +7,7 @@ R1xx requests, R2xx limits, R3xx obligations, R4xx caps, R5xx ramp, R6xx gate.
 R7xx items that a start waits for, R8xx rows of the matrix (800 + row), R9xx modes of the site
 and signals that other signals contradict.
 
-The kernel's limits: 212 + 2 x its number of the limit, + 1 for discharge.
+A limit of the kernel: 212 + 2 x its number in the kernel, + 1 for discharge.
 """
 
 from controller.core.base.texts import Text, of_codes
@@ -34,7 +34,7 @@ GATE_LENGTH, GATE_UNIT_ID, GATE_FUNCTION, GATE_ADDRESS, GATE_COUNT = range(601, 
 GATE_CRC, GATE_CHARGE, GATE_DISCHARGE, GATE_RANGE, WRITE_BUDGET = range(606, 611)
 GATE_PERMIT, STARTS_SPENT, RUNS_ON, START_HELD = range(611, 615)
 INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
-# The first stands where the kernel had "key not in RUN", whose code keeps its words.
+# Number 12 was "key not in RUN" in the kernel. That code keeps its meaning, so 12 gets another one.
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
 # of policies/modes.py, in the order of its modes

@@ -16,7 +16,7 @@ from safety.signals import INT_MAX
 WORDS = 2  # of WSet
 PLACE, VALUE = Struct(">HH"), Struct(">i")
 VALUES_AT = 7  # bytes before the first register
-EXPONENTS = range(-3, 4)  # another one is no scale of a converter
+EXPONENTS = range(-3, 4)  # no converter has another scale (assumed)
 
 
 class HasSetpoint(Protocol):
@@ -35,8 +35,8 @@ class ScaledGate:
     """The gate of a converter at the place and the scale that its set-point has now: both may
     change at run time.
 
-    A frame may wait for its bus while the converter is lost and its address is forgotten. What was
-    sent is then decoded with the last known address and exponent.
+    A frame may wait for its bus while the converter is lost and its address is forgotten. The frame
+    is then decoded with the last known address and exponent.
     """
 
     def __init__(self, unit_id: int, pcs: HasSetpoint):

@@ -1,5 +1,5 @@
-"""The schedule as words: a table of slots enters the image in parts, a part a tick, and a commit
-ends it. A commit whose checksum does not fit the parts changes nothing.
+"""The schedule as words: a table of slots enters the image in parts, one part in each tick, and a
+commit ends it. A commit whose checksum does not fit the parts changes nothing.
 """
 
 from array import array
@@ -38,7 +38,7 @@ class Slot(NamedTuple):
 
 
 class Table(NamedTuple):
-    """start_min: UTC, minutes since 1970. Without slots it ends the schedule of the source."""
+    """start_min: UTC, minutes since 1970. A table without slots ends the schedule of the source."""
 
     source: int
     start_min: int

@@ -8,7 +8,7 @@ refusal of the gate. The gate decodes the frame, and it shares nothing with the 
 from array import array
 from collections.abc import Callable
 
-# codes beside pcs_sent_W; from 600 on: why a frame was not sent or not followed, see reasons.py
+# Codes beside pcs_sent_W. From 600 on: why a frame was not sent or not followed (reasons.py).
 NOTHING, SENT = 0, 1
 
 

@@ -3,8 +3,8 @@ explains it.
 
 All powers are W at the AC terminals, > 0 discharges. All parts are added first, then clamped: a
 part clamped before a subtraction gave -2 kW instead of +3 kW (OpenEMS/openems issue 3573). short_W
-is the power by which an obligation is not met. Limits withhold it, or the grid meter alone shows
-it, because a converter gives less than its set-point or the model is wrong.
+is the power by which an obligation is not met. Either limits withhold it, or only the grid meter
+shows it, because a converter gives less than its set-point or the model is wrong.
 """
 
 from array import array
@@ -70,8 +70,8 @@ class Chain:
             self.base = answer
 
     def available(self) -> tuple:
-        """(low_W, high_W): what a request may reach this tick, after caps, obligations and limits,
-        without the ramp.
+        """(low_W, high_W): range that a request may reach this tick, after caps, obligations and
+        limits, without the ramp.
 
         Written into `out` too: call it once a tick, after the last cap, obligation and limit.
         """
@@ -82,8 +82,9 @@ class Chain:
         return low_W, high_W
 
     def tell_measured(self, battery_W: int) -> None:
-        """A converter limits itself: towards its set-point no more is available than is measured.
-        Only `out` says so; control goes on with its own ends, or a passing weakness would stay.
+        """A converter limits itself, so towards its set-point no more power is available than is
+        measured. Only `out` shows this. Control keeps its own range, or a short weakness would
+        last.
         """
         out = self.out
         if out[O_SETPOINT_W] > 0:
@@ -119,7 +120,9 @@ class Chain:
     def _bounded(
         self, value_W: int, bounds: PowerInterval, first: int, after: int, reason: int
     ) -> int:
-        """Trace: both ends and reasons from `first` on, result at `after`, reason at `reason`."""
+        """The bounded value. Traces both ends and reasons from `first` on, the value at `after`,
+        its reason at `reason`.
+        """
         out = self.out
         out[first], out[first + 1] = bounds.low_W, bounds.low_reason
         out[first + 2], out[first + 3] = bounds.high_W, bounds.high_reason

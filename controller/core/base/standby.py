@@ -1,8 +1,8 @@
 """Why a cabinet is in standby: the code of the input `rest_code`.
 
-0: the cabinet is not in standby. UNKNOWN: no store says whether it was to run. ROW: a row that
-requires a start (matrix.REST_ROWS, or a key latch). RESTART: the hazard analysis lets no restart
-energise the cabinet. STORE: the store has failed too often in an hour.
+0: the cabinet is not in standby. UNKNOWN: no store says whether it should run. ROW: a person must
+start after this row (matrix.REST_ROWS, or a key latch). RESTART: by the hazard analysis no restart
+may energise the cabinet. STORE: the store has failed too often in an hour.
 """
 
 PERSON, TEST, LOCK_OUT, UNKNOWN, ROW, RESTART, STORE = range(1, 8)

@@ -1,4 +1,4 @@
-"""Tables that are written as a text: a row a line, its cells between bars."""
+"""Tables that are written as a text: one row a line, with bars between the cells."""
 
 import re
 from textwrap import dedent

@@ -1,5 +1,5 @@
-"""Names and words of the signals that other measurements contradict, and the sources of the sum
-(site_balance.py).
+"""Names and texts of the signals that other measurements may contradict, and the names of the
+sources whose powers are summed (site_balance.py).
 """
 
 from collections.abc import Sequence
@@ -46,19 +46,19 @@ TEXTS = reasons.texts("""
 
 
 class Lasting(Words):
-    """A signal that is contradicted, or doubtful."""
+    """How long a signal has been contradicted, or doubtful."""
 
-    ms: int  # for which it has been; while it counts: until it no longer does
+    ms: int  # while counts is 0: time so far; then: time until it ends
     counts: int
 
 
 class Engine(Words):
-    """The report of one set."""
+    """The engine of one generator set."""
 
     is_heard: int
     runs: int  # its last report
-    asked_ms: int  # for which the set has been asked to run
-    warm_ms: int  # for which it has run as asked without power; 0: it does not
+    asked_ms: int  # time for which the set has been asked to run
+    warm_ms: int  # time for which it has run as asked without power; 0: it is not warming up
 
 
 def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
@@ -74,7 +74,7 @@ def signals(sets: Sequence[str], suns: Sequence[str]) -> list[tuple[str, int]]:
 def contradicted(
     known: Sequence[tuple[str, int]], wrong: int, doubtful: int
 ) -> list[tuple[str, int]]:
-    """(name, reason code) of each wrong signal, then of the doubtful. known: of `signals`."""
+    """(name, reason code) of each wrong signal, then of each doubtful one. known: of `signals`."""
     found = [signal for number, signal in enumerate(known) if wrong >> number & 1]
     for number, (name, code) in enumerate(known):
         if doubtful & ~wrong & 1 << number:

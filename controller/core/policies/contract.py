@@ -1,8 +1,15 @@
-"""The form of a control function.
+"""The form of a control function, and how the functions work together.
+
+About twenty functions share one battery. The naive way lets each of them write the set-point: then
+the last one wins, and the reason is lost. So a function never sets a power. It gives answers (caps,
+limits, obligations, requests), and one chain combines them:
+
+    Known  -->  function  -->  function  -->  ...     in the order of STAGE, on Found
+                   |              |
+                   +-- answers ---+-->  chain (../base/setpoint.py)  -->  set-point, reason
 
 A function is a class in `policies/` with one row in `functions.py`. In each tick `control.py` gives
-it what the tick knows and what the functions before it have found. It takes the answers: what the
-function caps, limits, obliges or requests.
+it what the tick knows (Known) and what the functions before it have found (Found).
 """
 
 from array import array
@@ -16,9 +23,10 @@ from controller.core.policies.found import Found
 from controller.core.policies.known import Known
 from controller.core.site_devices.signals_view import DeviceView, Site, without_devices
 
-# Order of the functions in a tick: estimates and bounds before requests, the base request before
-# the fast one, which works in what the base request leaves. Before all: which signals others
-# contradict, the mode of the site, then whether a meter is right.
+# Stages of a tick, in their order.
+# BALANCE: which signals others contradict. MODE: the mode of the site.
+# PROVE: whether the grid meter is right. MEASURE: estimates. BOUND: caps, limits, obligations.
+# BASE: the base request. FAST: the fast request, within what the base request leaves.
 BALANCE, MODE, PROVE, MEASURE, BOUND, BASE, FAST = range(7)
 
 # Behaviour of a function while an input that it needs is unknown.
@@ -32,11 +40,11 @@ STOP = "stop"  # nothing of it acts; the fallbacks of its source act
 KEEP = "keep"  # it needs no measurement; its caps and requests stay in force
 # Behaviour of a function while the site is off the grid (Found.is_off_grid).
 ACT = "act"  # it is asked as on the grid
-PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew back on the grid
+PAUSE = "pause"  # it gives no answer (Function.hold) and begins anew when the grid is back
 
 
 class Setup:
-    """Everything that a function is built from; functions: those built before, by name."""
+    """Everything that a function is built from. functions: the ones built before it, by name."""
 
     def __init__(
         self,
@@ -46,7 +54,9 @@ class Setup:
         source_image: array,
         site: Site | None = None,
     ):
-        """rated_W: of all units; source_image: of hint_sources, ValueError for another version."""
+        """rated_W: sum of all units; source_image: see hint_sources. Raises ValueError for an image
+        of another version.
+        """
         self.settings, self.tick_ms, self.rated_W = settings, tick_ms, rated_W
         self.sources = hint_sources.sources(source_image)
         self.site = site or without_devices()
@@ -67,16 +77,16 @@ class Function:
 
     NAME = ""
     STAGE = BOUND
-    ROLES: tuple[str, ...] = ()  # of the site devices that it commands
+    ROLES: tuple[str, ...] = ()  # roles of the site devices that it commands
     READS: tuple[str, ...] = ()  # fields of Known and Found
     BEFORE: tuple[str, ...] = ()  # fields of Found that it reads as the tick before left them
     WRITES: tuple[str, ...] = ()  # fields of Found, which no other function writes
-    ASKS: tuple[str, ...] = ()  # functions built before it, whose own words it reads or sets
+    ASKS: tuple[str, ...] = ()  # functions built before it whose state it reads or sets
     PARAMETERS: tuple[tuple, ...] = ()  # rows as in controller/core/parameters.py
-    TEXTS: dict[int, Text] = {}  # of every reason code that it gives
+    TEXTS: dict[int, Text] = {}  # text of every reason code that it gives
     OUTPUTS: tuple[str, ...] = ()  # names of the words of `out`
     state: array  # words that it remembers
-    more: Sequence[array] = ()  # which it remembers too
+    more: Sequence[array] = ()  # further arrays that it remembers
     out: array = array("i")  # words that it publishes
 
     @classmethod
@@ -89,12 +99,12 @@ class Function:
         raise NotImplementedError
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """Takes the place of `step` off the grid, where its row in functions.py says PAUSE."""
+        """Called instead of `step` off the grid, if its row in functions.py says PAUSE."""
 
     def arrays(self) -> list[array]:
         """Every array that carries over to the next tick, in the order of the journal."""
         return [self.state, *self.more, *([self.out] if self.out else [])]
 
     def numbers(self, code: int) -> dict[str, Any] | None:
-        """{"kind": ..., numbers behind the code}, None where the sentence says everything."""
+        """{"kind": ..., numbers behind the code}, None if the code's sentence says everything."""
         return None

@@ -1,7 +1,7 @@
 """The start of one generator set, and the load that it takes (genset_start.py).
 
 An engine that is asked to run may not come up, may stop by itself, or may be switched off at its
-panel. The naive way asks once and believes. So a start has phases:
+panel. The naive way asks once and relies on it. So a start has phases:
 
     OFF --> STARTING --> RUNNING      the engine reports that it runs, or gives power
                |            |
@@ -9,7 +9,7 @@ panel. The naive way asks once and believes. So a start has phases:
                       |               start_again_s later the next start, up to starts_max
                     FAILED            on the grid; off the grid it waits on, FAILED_MS each time
 
-Time in which the set is not in automatic mode, or an emergency stop is active, is no start.
+While the set is not in automatic mode, or an emergency stop is active, no start is counted.
 """
 
 from controller.core.base import reasons
@@ -18,14 +18,15 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import DeviceView
 from controller.core.policies.source_reports import gives, is_loaded
 
-START = (95, "genset_start")  # above the least times: an engine that did not start has not run
+# Rank above the least times of the set, because an engine that did not start has not run.
+START = (95, "genset_start")
 MS_MAX = 1_000_000_000
 OFF, STARTING, WAITING, RUNNING, FAILED = range(5)
-# Pause after starts_max starts while an island needs the set: it may start after all, and a dark
-# site has nothing to lose (project).
+# Pause between further starts after starts_max, while an island needs the set: a dark site has
+# nothing to lose (project).
 FAILED_MS = 300_000
-# An engine that the start of the controller finds running runs on until the contact of the transfer
-# switch, which needs 0.5 s, is certain.
+# If the engine runs when the controller starts, it runs on until the contact of the transfer switch
+# is certain, which needs 0.5 s.
 FOUND_MS = 5000
 
 
@@ -36,15 +37,17 @@ class State(Words):
     is_wanted: int
     is_outage: int  # wanted since an outage
     phase: int
-    ms: int  # in this phase; before the set is heard: since the start of the controller
+    ms: int  # time in this phase; before the set has reported: since the start of the controller
     starts: int
-    run_ms: int  # for which the engine has run; found running, its steps of load are long over
-    found_ms: int  # for which an engine that was found running is still asked to run on
-    away_ms: int  # for which the set has not been ready
+    run_ms: int  # time for which the engine has run; MS_MAX if it was found running
+    found_ms: int  # time for which an engine that was found running is still asked to run on
+    away_ms: int  # time for which the set has not been ready
 
 
 class EngineStart:
-    """One set. number: of its actuator; grid_permille: a charge that nothing on the grid takes."""
+    """One set. number: of its actuator; grid_permille: charge below which nothing discharges on the
+    grid.
+    """
 
     def __init__(self, device: DeviceView, number: int, grid_permille: int):
         self.device, self.number, self.state = device, number, State.zero()
@@ -60,7 +63,7 @@ class EngineStart:
             state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
 
     def find(self, is_running: int | None, passed_ms: int) -> None:
-        """A set that runs, or gives power, is wanted. Its power may be reported a little later."""
+        """Want a set that is found running or giving power. Its power may be reported later."""
         state, device = self.state, self.device
         is_found = bool(is_running) or is_loaded(device)
         if device.reported("is_running") is None and not is_found:
@@ -80,8 +83,8 @@ class EngineStart:
         may_stop: bool,
         is_on_grid: bool,
     ) -> None:
-        """Whether the set is wanted. soc_permille: lowest of the racks, mean; is_called: whatever
-        the charge is; may_stop: another source carries the bus.
+        """Decide whether the set is wanted. soc_permille: lowest of the racks, mean; is_called:
+        wanted at any charge; may_stop: another source carries the bus.
         """
         state, settings = self.state, self.device.settings
         level = self._grid_permille if is_on_grid else settings["start_soc_permille"]
@@ -105,7 +108,7 @@ class EngineStart:
             self._enter(OFF)
             state.starts = 0
         elif is_running or gives(device) or device.is_doubted("is_running"):
-            # without a report to believe the set is asked to run, and never stopped by a start
+            # Without a credible report the set is asked to run, and a start never stops it.
             self._enter(RUNNING)
             if state.run_ms >= device.settings["start_s_max"] * 1000:
                 state.starts = 0
@@ -154,7 +157,7 @@ class EngineStart:
         self.state.phase, self.state.ms = phase, 0
 
     def asked(self) -> list[BaseRequest | Obligation]:
-        """Request of the set, and what overrides its least times."""
+        """Request of the set, and the obligation that overrides its least times."""
         phase, starts = self.state.phase, self.state.starts
         if phase == OFF:
             is_wanted = self.state.is_wanted
@@ -170,10 +173,11 @@ class EngineStart:
         return asked
 
     def accepted_W(self, is_forming: bool) -> int:
-        """Power that this set takes; of one that the controller does not want, what it gives.
+        """Power that this set takes, W.
 
-        Such a set may carry the bus alone. If its own power were what it takes, the battery would
-        push it down further with each fall of the load.
+        A set that the controller does not want takes the power that it gives, if a converter forms
+        the voltage. Without such a converter the set may carry the bus alone. If its own power were
+        then its limit, the battery would push it down further with each fall of the load.
         """
         settings, state = self.device.settings, self.state
         after_ms = state.run_ms - settings["accept_after_s"] * 1000

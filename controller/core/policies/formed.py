@@ -5,9 +5,10 @@ converter follows again, and the grid has to give at once all that the battery g
 
     island   set-point = power of the converters that have shown that they form (../units.py)
     return   the set-point falls no faster than the rated power in FALL_S or setpoint_ramp_W_per_s,
-             until tracking, schedule or reserve ask for no less: each may ask for 0 at once
-    charge   grows for SHOW_MS first: a grid at 0 W has shown nothing, and site_balance.py would
-             keep the generator set running
+             until tracking, schedule or reserve ask for no less. Without this obligation each of
+             them may ask for 0 at once
+    charge   a charge first grows for SHOW_MS. Otherwise the grid meter stays at 0 W and shows no
+             grid, and site_balance.py keeps the generator set running
 """
 
 from controller.core.base import reasons
@@ -16,19 +17,20 @@ from controller.core.base.words import Words
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 FALL_S, SHOW_MS = 30, 2000
-ONLY, AT_LEAST = (60, "formed"), (5, "formed")  # ranks: no other power is possible; all others win
+# Ranks: ONLY, as no other power is possible in an island; AT_LEAST, below all other obligations.
+ONLY, AT_LEAST = (60, "formed"), (5, "formed")
 
 
 class State(Words):
-    """The rest of the set-point of an island, on the grid."""
+    """The part of an island's set-point that is left back on the grid."""
 
-    sign: int  # of that set-point; 0: nothing is left
+    sign: int  # sign of that set-point; 0: nothing is left
     left_W: int
-    show_ms: int  # until a charge falls
+    show_ms: int  # time until a charge falls
 
 
 class Formed(Function):
-    """An obligation, after the others know the available power: it narrows nothing for them."""
+    """Its obligation comes after the available power is known, so it narrows it for no other."""
 
     state: State
     NAME, STAGE = "formed", BASE

@@ -24,48 +24,75 @@ BOUNDED = (
 
 
 class Found:
-    """Powers in W, > 0 discharges; None is unknown. A field keeps its value until it is written."""
+    """Powers in W, > 0 discharges; None is unknown. A field keeps its value until it is written.
+
+    Written by the chain:
+        setpoint_W              set-point in force
+        limit_W                 largest discharge within all limits, without caps and obligations
+        low_W, high_W           ends of the available power
+        charge_W_max            largest charge within caps and limits, without obligations
+        is_low_obliged, is_high_obliged    an obligation sets this end of the available power
+        import_room_W           additional import, with the battery at 0, before an obligation
+                                needs discharge
+    site_balance:
+        source                  source of the site (known.GRID, ISLAND)
+        is_forming              a converter forms the voltage
+        forming_W               discharge that such converters may give
+        is_carried_by_sets      generator sets carry the load, and nothing proves another source
+        is_load_wrong, is_grid_wrong       other measurements contradict this meter
+        is_meter_disputed       the meters contradict each other, but only for a short time
+        others_W                draw that no meter sees
+    modes: mode, is_off_grid (modes.py)
+    meter_sign:
+        path_delay_ms           measured delay from a change of the load to the battery's answer;
+                                0 while it is not believed
+        is_meter_tested         the battery steps by the code of a test
+    site_load:
+        load_W, load_source     power of the load, and where it comes from
+        is_load_new             load_W comes from a reply of this tick
+        connection_W            import with the battery at 0
+        meter_off_W             grid meter, less what connection and set-point predict
+    notices:
+        is_price_negative       energy has a negative price
+        notices                 steps of the load to come
+    schedule:
+        scheduled_source        source index + 1 while a slot acts
+        scheduled_W             power that the band of the slot asks for
+        scheduled_reserve_permille         reserve of the slot
+        lifted                  a bit for each fallback that the slot replaces
+    hint_request:
+        is_requested            a source decides on the power
+        is_exact                load tracking pauses beside the request
+        left_setpoint_W, left_low_W, left_high_W    what the request leaves to load tracking
+    shed:
+        is_shed                 a stage of the load has been open since an outage
+        is_set_needed           an island needs a generator set
+    genset_start: genset_W, the load that the sets carry off the grid
+    formed: formed_W, the set-point of the converters that form, if known
+    """
 
     def __init__(self) -> None:
-        # By the chain: the set-point in force; the largest discharge that all limits leave, without
-        # caps and obligations; the available power; the largest charge that caps and limits leave,
-        # without obligations; whether an obligation sets this end of the available power; import
-        # beyond that of now with the battery at 0, until an obligation needs discharge.
         self.setpoint_W = self.limit_W = self.low_W = self.high_W = self.charge_W_max = 0
         self.import_room_W, self.is_low_obliged, self.is_high_obliged = WIDE_W, False, False
-        # site_balance: the source of the site; a converter forms the voltage, and the discharge it
-        # may give; sets carry the load, and nothing proves another source; others contradict a
-        # meter, or the meters each other for a short time; draw that no meter sees
         self.source: int | None = None
         self.is_forming, self.forming_W = False, 0
         self.is_carried_by_sets = self.is_load_wrong = self.is_grid_wrong = False
         self.others_W, self.is_meter_disputed = 0, False
-        # modes (policies/modes.py)
         self.mode, self.is_off_grid = 0, False
-        # meter_sign: measured path delay, from a change of the load to the battery's answer, within
-        # its configured range, 0 while it is not believed; the battery steps by the code of a test
         self.path_delay_ms, self.is_meter_tested = 0, False
-        # site_load: power of the load, and whether it comes from a reply of this tick; import with
-        # the battery at 0; what the grid meter shows above what connection and set-point say
         self.load_source = 0
         self.load_W: int | None = None
         self.is_load_new = False
         self.connection_W: int | None = None
         self.meter_off_W = 0
-        # notices: energy has a negative price; steps of the load to come
         self.is_price_negative = False
         self.notices: tuple[Any, ...] = ()
-        # schedule: source index + 1 while a slot acts, the power that its band asks for, its
-        # reserve, a bit for each fallback that it replaces
         self.scheduled_source = self.scheduled_W = self.scheduled_reserve_permille = self.lifted = 0
-        # hint_request: a source decides on the power; load tracking pauses beside it; what it
-        # leaves to load tracking of the set-point and of the available power
         self.is_requested = self.is_exact = False
         self.left_setpoint_W = self.left_low_W = self.left_high_W = 0
-        # shed: a stage of the load is open since an outage; an island needs a generator set
         self.is_shed = self.is_set_needed = False
-        self.genset_W = 0  # genset_start: the load that the sets carry off the grid
-        self.formed_W: int | None = None  # formed: set-point of the converters that form, if known
+        self.genset_W = 0
+        self.formed_W: int | None = None
 
 
 class Kept:
@@ -80,6 +107,6 @@ class Kept:
         self.state[:] = array("i", [getattr(self._found, name) for name in self._names])
 
     def load(self) -> None:
-        """The journal has filled `state`."""
+        """Take over `state`, which the journal has filled."""
         for name, value in zip(self._names, self.state):
             setattr(self._found, name, value)

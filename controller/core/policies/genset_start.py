@@ -1,14 +1,14 @@
 """Generator set: start, load in steps, least load, and the run after an outage (../ISLAND.md).
 
 A generator set saves an island whose battery runs low. The naive way switches it on at a low state
-of charge and off at a high one. That stops the only source of a bus on which no converter forms the
-voltage. It lets the engine soot below its least load, and drops the whole load on it at once.
+of charge and off at a high one. That would stop the only source of a bus on which no converter
+forms the voltage. The engine would soot below its least load, and get the whole load at once.
 
     start   low charge, black start, or an island lacks power (shed.py); its phases: engine_start.py
     stop    high charge while the battery alone can carry the load; after an outage as soon as the
             grid is certain; never while nothing else carries the bus
-    load    in steps after accept_after_s; the battery gives the rest, or charges with what is
-            missing up to the least load: an obligation while no converter forms the voltage
+    load    in steps after accept_after_s. The battery gives the rest, or charges until the set has
+            its least load. This is an obligation while no converter forms the voltage
 """
 
 from controller.core.base import reasons
@@ -27,7 +27,7 @@ LOAD_MS = 5000
 
 
 class State(Words):
-    """The load of battery and sets, W << 16, by the ways in which it is known."""
+    """The load of battery and sets, W << 16: the smallest and largest value that is known."""
 
     least: int
     most: int
@@ -71,7 +71,8 @@ class GensetStart(Function):
     """)
 
     def __init__(self, setup: Setup):
-        # On the grid the schedule may discharge below the level of a start: no reason to burn fuel.
+        # On the grid the schedule may discharge below the start level, which is no reason to burn
+        # fuel.
         backup, most = [setup.settings[f"soc_reserve_{name}_permille"] for name in KEPT]
         self.engines = [EngineStart(*each, backup - most) for each in setup.actuators(self.ROLES)]
         self.more = [each.state for each in self.engines]
@@ -83,11 +84,11 @@ class GensetStart(Function):
         self.state = State.zero()
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[Answer | ForDevice]:
-        """Request of each set and what overrides its least times; the battery's obligation."""
+        """Request of each set, its obligation above the least times, the battery's obligation."""
         answers: list[Answer | ForDevice] = []
         passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         is_called = found.mode == BLACK_START or found.is_off_grid and found.is_set_needed
-        is_other = found.is_forming or not found.is_off_grid  # that carries the bus, for certain
+        is_other = found.is_forming or not found.is_off_grid  # another source surely has the bus
         may_stop = found.mode != RETURN and is_other and not found.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)
@@ -103,10 +104,10 @@ class GensetStart(Function):
         return answers + self._share(known, found, elapsed_ticks)
 
     def _share(self, known: Known, found: Found, elapsed_ticks: int) -> list[Obligation]:
-        """The battery takes what the sets cannot, while they carry the bus. Powers of battery and
-        sets give the load, and so does the load meter. While the two differ, the battery does no
-        more than either of them needs. A set that reports 0 kW of 100 once let the battery charge
-        more and more, until the set was overloaded.
+        """The battery must take what the sets cannot, while they carry the bus. The load is known
+        from battery and sets, and from the load meter. While the two differ, the battery does no
+        more than both need. A 100 kW set that reported 0 kW once let the battery charge more and
+        more, until the set was overloaded.
         """
         state = self.state
         loads_W = [] if found.is_forming or not found.genset_W else self._loads_W(known, found)
@@ -123,7 +124,7 @@ class GensetStart(Function):
         return [grid_obligation(SHARE, load_W, taken, left, self._quantum_W)]
 
     def _loads_W(self, known: Known, found: Found) -> list[int]:
-        """Power that battery and sets carry, by each way that is known. Empty: unknown."""
+        """Power that battery and sets carry, by each known measurement. Empty: unknown."""
         if known.battery_W is None:
             return []
         sum_W = given_W(known, [each.device for each in self.engines])

@@ -1,7 +1,7 @@
 """Worn racks carry less power: a cap from their state of health (controller/core/health.py).
 
-The naive way gives each rack its share of the rated power, whatever its health. Below a state of
-health of 80 % a unit carries less here, in proportion.
+The naive way gives each rack its share of the rated power, whatever its health. Here a unit below a
+state of health of 80 % carries less, in proportion.
 """
 
 from array import array
@@ -12,7 +12,7 @@ from controller.core.policies.contract import BOUND, Found, Function, Known, Set
 
 
 class HealthCap(Function):
-    """The state of health is held by the core, so that a silent BMS changes nothing here."""
+    """The core remembers the state of health, so a silent BMS changes nothing here."""
 
     NAME, STAGE = "health_cap", BOUND
     READS = ("healthy_W",)

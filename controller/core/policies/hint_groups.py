@@ -1,11 +1,11 @@
-"""Groups of hints whose values combine to one bound: the tightest of a group acts."""
+"""Groups of hints whose values combine to one bound: the tightest value of a group acts."""
 
 from array import array
 
 from controller.core.base import hint_codes, hint_sources
 from controller.core.base.answers import WIDE_W
 
-# Groups of sources that may oblige the battery, then of the other sources.
+# IMPORT and EXPORT oblige the battery. A source without the role grid_cap only narrows its power.
 CHARGE, DISCHARGE, IMPORT, EXPORT, NARROW_IMPORT, NARROW_EXPORT = range(6)
 GROUPS = 6
 _GROUP = {hint_codes.CHARGE_W_MAX: CHARGE, hint_codes.DISCHARGE_W_MAX: DISCHARGE}
@@ -38,7 +38,7 @@ class Tightest:
         self.words[:] = array("q", [WIDE_W] * GROUPS + [0] * (GROUPS + 1))
 
     def add(self, group: int, value_W: int, source: int) -> None:
-        """Take a value in. source: index + 1."""
+        """Take a value. source: index + 1."""
         words = self.words
         if value_W < words[group] or not words[GROUPS + group]:
             words[group], words[GROUPS + group] = value_W, source
@@ -55,7 +55,9 @@ class Tightest:
     def narrowed(
         self, direct: int, by_grid: int, room_W: int | None, quantum_W: int
     ) -> tuple[int, int]:
-        """(W, source + 1): tightest cap, or what a grid maximum and room leave; unknown: 0."""
+        """(cap in W, source + 1): the tightest cap, or the power that a grid maximum leaves if that
+        is less. An unknown room counts as 0.
+        """
         value_W, source = self.value_W(direct), self.source(direct)
         if not self.source(by_grid):
             return value_W, source

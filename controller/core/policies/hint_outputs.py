@@ -13,8 +13,8 @@ O_CONTROL_SOURCE, O_CHARGE_SOURCE, O_DISCHARGE_SOURCE, O_IMPORT_SOURCE = range(4
 O_EXPORT_SOURCE, O_REMAINING_WH = 4, 5
 OUTPUT_FIELDS = ("value_W", "valid_s", "state")
 F_VALUE_W, F_VALID_S, F_STATE = range(3)
-# Of a quantity: nothing in force, valid, its fallback is in force instead, a request that waits for
-# its quota.
+# State of a quantity. none: nothing is in force. valid: the hint is in force.
+# fallback: the fallback is in force instead. resting: a request waits for its quota.
 STATES = ("none", "valid", "fallback", "resting")
 NONE, VALID, FALLBACK, RESTING = range(4)
 

@@ -2,15 +2,15 @@
 
 Several systems may ask for power at once. The naive way takes the newest request and lets it jump.
 Two senders would then take turns, and one of them could empty the battery. A request that a limit
-holds back would wind up behind the limit. So the requests have an order, a ramp and a quota:
+holds back would grow unseen behind the limit. So the requests have an order, a ramp and a quota:
 
     operator > lowest priority number > schedule whose band excludes 0
-    power    moves by at most request_ramp_W_per_s, from the part of it that limits left in effect
+    power    moves by at most request_ramp_W_per_s, from the power that limits let through
     bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
 
-A request that ends goes to zero as fast. The bucket holds one half and drains the other in an hour,
-so no hour sees more than the whole. A request that would fill its bucket, with what it needs to
-ramp down, rests until a quarter is free again.
+A request that ends goes to zero at the same ramp. The bucket holds half of energy_Wh_per_h_max and
+drains the other half in an hour, so no hour gets more than the whole. If a request and its ramp
+down would fill the bucket, the request rests: it waits until a quarter of the bucket is free.
 """
 
 from array import array
@@ -23,17 +23,17 @@ from controller.core.policies import hint_outputs as outputs, hint_table as tabl
 from controller.core.policies.contract import BASE, Found, Function, Known, Setup
 
 MS_PER_H = 3_600_000
-RESUME_QUARTERS = 3  # of 4: how full the bucket may still be when a request that rests may go on
+RESUME_QUARTERS = 3  # a resting request goes on when less than three quarters are filled
 LEVEL_MAX = 1 << 62
 _PLACE = hint_sources.QUANTITIES.index(hint_codes.POWER_W)
 
 
 class State(Words):
-    """Sources as index + 1, 0 for none. From LEVEL on the bucket of each source, W x ms."""
+    """Sources as index + 1, 0 for none. From LEVEL on: level of each source's bucket, W x ms."""
 
-    is_idle: int  # nothing is asked for, and no bucket is to drain
+    is_idle: int  # nothing is requested, and every bucket is empty
     effective_W: int  # part of the base request that limits leave
-    owner: int  # the source that it counts for: the last one in control
+    owner: int  # the source in whose bucket it counts: the last one in control
     control: int  # the source in control
     rests: int  # the request of the schedule rests
 
@@ -75,7 +75,9 @@ class HintRequest(Function):
         self.state.is_idle = 1
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The base request; what it leaves of the set-point and the available power is found."""
+        """The base request. Found gets the set-point and the available power less the part of the
+        request that acts.
+        """
         state = self.state
         found.is_requested, found.is_exact = found.scheduled_W != 0, False
         found.left_setpoint_W = found.setpoint_W
@@ -90,7 +92,7 @@ class HintRequest(Function):
         return (request,)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function; the energy of each source drains on."""
+        """See Function. The bucket of each source goes on draining."""
         found.is_requested = found.is_exact = False
         self.state[:LEVEL] = array("q", [0] * LEVEL)
         self._table.set_control(0)
@@ -121,7 +123,7 @@ class HintRequest(Function):
         return BaseRequest(base_W, reasons.REQUEST_RESTS if rests else ended)
 
     def _asked(self) -> bool:
-        """True, and no longer idle, when a request has come."""
+        """True if a request has come; then the function is no longer idle."""
         words = self._table.state
         for index in self._order:
             if words[self._entry[index]]:
@@ -153,14 +155,14 @@ class HintRequest(Function):
         return best, rests
 
     def _scheduled(self, found: Found, rests: bool, elapsed_ms: int) -> tuple[int, bool]:
-        """Place as _best, for the request of the schedule."""
+        """The same as _best, for the request of the schedule."""
         index, state = found.scheduled_source - 1, self.state
         is_resting = self._is_resting(index, state.rests > 0, found.scheduled_W, elapsed_ms)
         state.rests = 1 if is_resting else 0
         return (-1, True) if is_resting else (index, rests)
 
     def _is_resting(self, index: int, was_resting: bool, asked_W: int, elapsed_ms: int) -> bool:
-        """Whether the bucket of its source is too full, after this tick and a ramp down too."""
+        """True if this tick and a ramp down would overfill the bucket of the source."""
         level, size = self.state[LEVEL + index], self._size[index]
         if was_resting and 4 * level >= RESUME_QUARTERS * size:
             return True
@@ -174,7 +176,7 @@ class HintRequest(Function):
         return max(1, self._ramp_W[index] * elapsed_ms // 1000)
 
     def _ramped(self, asked_W: int, low_W: int, high_W: int, elapsed_ms: int) -> int:
-        """Base request, W: a ramp step further, or all that is asked where limits hold it back."""
+        """Base request, W: one ramp step further, or all that is asked if limits hold it back."""
         state = self.state
         if not state.owner:
             return 0

@@ -1,8 +1,8 @@
 """The hints in force: newest value, validity and fallback of each quantity of each source.
 
-A hint is the word of a system that may die, restart or send late. The naive way keeps the newest
-value until the next one: then a dead sender's import of yesterday holds for ever. Dropping a limit
-when it expires is no better: the silence of its sender would widen it.
+A hint comes from a system that may fail, restart or send late. The naive way keeps the newest value
+until the next one: then the import limit of a dead sender holds for ever. To drop a limit when it
+expires is no better: the sender's silence would widen what is allowed.
 
     no hint yet, or expired --> fallback of the source (none configured: no limit)
     fresh hint beside it    --> the narrower of both
@@ -15,7 +15,7 @@ charging and its export maximum narrows discharging, to the room that the connec
 connection whose power is unknown has no room.
 
 Validity counts in ticks. Between two events (a hint, an expiry, the end of a second of validity) a
-step only counts.
+step only counts ticks.
 """
 
 from array import array
@@ -35,11 +35,13 @@ from safety import parameters, signals, tapers
 GRID_CAP_HINT = (20, "grid_cap_hint")
 LOW_PERMILLE = tapers.SOC_TAPER_PERMILLE[1][0]  # the kernel allows full discharge down to here
 _COUNT = len(QUANTITIES)
-# Words of an entry (a quantity of a source). E_LAPSED: 1 once the hint has expired: then no hint
-# alone lifts the fallback. E_EXACT: 1 for a request beside which load tracking pauses.
+# Words of an entry (a quantity of a source).
+# E_LAPSED: 1 once the hint has expired. Then only a heartbeat and a hint together lift the
+# fallback.
+# E_EXACT: 1 for a request beside which load tracking pauses.
 E_STATE, E_VALUE_W, E_LEFT_TICKS, E_LAPSED, E_EXACT = range(5)
 ENTRY_WORDS = 5
-# from this output on: the source of the tightest value of each group that may oblige
+# From this output on: source of the tightest charge, discharge, import and export.
 _SOURCES = hint_outputs.O_CHARGE_SOURCE
 
 
@@ -52,7 +54,9 @@ class State(Words):
 
 
 class HintTable(Function):
-    """entries: places in `state` of each quantity of each source; with group and fallback_W."""
+    """entries: place in `state` of each quantity of each source. group and fallback_W have the same
+    order.
+    """
 
     state: State
     NAME, STAGE = "hint_table", BOUND
@@ -85,7 +89,7 @@ class HintTable(Function):
     output_names = staticmethod(hint_outputs.output_names)
 
     def alive(self, source_index: int, ticks: int = 0) -> bool:
-        """True while the source's last heartbeat still counts, also after so many more ticks."""
+        """True if the source's last heartbeat will still count after so many more ticks."""
         return self.state[self._heard + source_index] > self.state.since + ticks
 
     def heard_ms(self, source_index: int) -> int:
@@ -105,8 +109,8 @@ class HintTable(Function):
         return self._answers(found.connection_W)
 
     def _publish_remaining(self, known: Known, found: Found) -> None:
-        """Publish the energy above the peaks reserve, off the grid above the end of full discharge,
-        by the emptiest rack and the health of all, Wh; -1: unknown.
+        """Publish the energy that is left, Wh; -1: unknown. It counts from the peaks reserve, off
+        the grid from the end of full discharge, by the emptiest rack and the health of all racks.
         """
         soc, remaining_Wh = known.soc_permille, -1
         if soc is not None:
@@ -152,7 +156,7 @@ class HintTable(Function):
         state[self._heard + entry // _COUNT] = 0  # an earlier heartbeat does not count
 
     def _take(self, source: int, kind: int, quantity: int, value_W: int, valid_ms: int) -> None:
-        """Take one hint. A value that no accepted hint can have is ignored: no input widens."""
+        """Take one hint. Ignore a value that no accepted hint can have: no input widens a limit."""
         is_known = 0 <= source < self.count and hint_codes.fits(kind, quantity)
         if not is_known or valid_ms <= 0 or kind == hint_codes.NOTICE:
             return
@@ -181,7 +185,7 @@ class HintTable(Function):
                 self._lift(at)
 
     def _lift(self, at: int) -> None:
-        """Put the hint in force. A resting request rests on until its quota allows it."""
+        """Put the hint in force. A resting request goes on resting until its quota allows it."""
         if self.state[at + E_STATE] != RESTING:
             self.state[at + E_STATE] = VALID
 
@@ -214,7 +218,7 @@ class HintTable(Function):
                 self._tightest.add(group, value_W, entry // _COUNT + 1)
 
     def let_rest(self, at: int, rests: bool) -> None:
-        """A request that is in force rests, or goes on. at: place of its entry."""
+        """Let a request in force rest, or go on. at: place of its entry."""
         state = RESTING if rests else VALID
         if self.state[at + E_STATE] != state:
             self.state[at + E_STATE] = state
@@ -237,7 +241,7 @@ class HintTable(Function):
             known = state[words + E_STATE]
             is_tighter = state[words + E_VALUE_W] < self.fallback_W[entry]
             if known == FALLBACK and state[words + E_LEFT_TICKS] and is_tighter:
-                known = VALID  # no heartbeat yet, but the value is of the hint and ends with it
+                known = VALID  # no heartbeat yet, but the hint's tighter value is in force
             elif known == FALLBACK and self.in_force_W(entry) < 0:
                 known = NONE
             out[at], out[at + hint_outputs.F_STATE] = value_W, known

@@ -1,4 +1,4 @@
-"""Knowledge of one tick: measured, configured and sent values. look.py is its only maker."""
+"""Knowledge of one tick: measured, configured and sent values. Only look.py makes it."""
 
 from array import array
 from typing import NamedTuple
@@ -20,35 +20,33 @@ class Known(NamedTuple):
     is_stopped_by_person: bool = False  # only a person's start can follow
     is_estop: bool = False  # an emergency stop is active or latched (rows 1a to 1c)
     is_short: bool = False  # a converter gives less than it was sent (row 56b)
-    limit: Limit = Limit(0, reasons.NONE, 0, reasons.NONE)  # of all units
-    # by the contact of the transfer switch, and by the reports of the converters off the grid
-    contact: int | None = None
-    is_reported_forming: bool = False
-    reported_forming_W: int = 0  # what the kernel's limits leave of the discharge of those
-    shown_W: int | None = None  # set-points of those that have shown it (units.py); None: none has
-    # as the meters tell; a reply of this meter arrived in this tick
+    limit: Limit = Limit(0, reasons.NONE, 0, reasons.NONE)  # sum of all units
+    contact: int | None = None  # GRID or ISLAND, by the contact of the transfer switch
+    is_reported_forming: bool = False  # off the grid, a converter reports that it forms the voltage
+    reported_forming_W: int = 0  # discharge that the kernel's limits leave to those converters
+    # Sum of the set-points of the converters that form the voltage: each has proved it by power
+    # that it gave without a set-point (units.py). None: no converter has.
+    shown_W: int | None = None
     load_meter_W: int | None = None
-    is_load_meter_new: bool = False
-    grid_meter_W: int | None = None  # whether it is proven or not
+    is_load_meter_new: bool = False  # a reply of this meter arrived in this tick
+    grid_meter_W: int | None = None  # whether the meter is proven or not
     is_grid_meter_new: bool = False
-    grid_W: int | None = None  # of a proven meter: this cabinet's share
+    grid_W: int | None = None  # this cabinet's share, by a proven meter
     battery_W: int | None = None
     soc_permille: tuple[int, int] | None = None  # lowest of the racks, mean
     module_temperature_ddegC: tuple[int, int] | None = None  # coldest, hottest
-    # hottest module of each unit, within weights.HELD_DDEGC
+    # hottest module of each unit, with the hysteresis weights.HELD_DDEGC
     unit_temperature_ddegC: array | None = None
-    air_temperature_ddegC: int | None = None  # of the cabinet
-    # by the state of health: energy of all racks when full, and power that the units should carry
-    full_Wh: int = 0
-    healthy_W: int = WIDE_W
-    # of an earlier run: 0 for none; what peak_shaving published
-    stored_path_delay_ms: int = 0
-    stored_peak: tuple[int, int] = (0, 0)
-    # (inputs, place of the first slot of hints; of the first word of a schedule that enters)
-    hints: tuple[array, int] = NO_SLOTS
+    air_temperature_ddegC: int | None = None  # air in the cabinet
+    full_Wh: int = 0  # energy of all racks when full, by their state of health
+    healthy_W: int = WIDE_W  # most power that the units should carry, by the health of the racks
+    stored_path_delay_ms: int = 0  # of an earlier run; 0: none
+    stored_peak: tuple[int, int] = (0, 0)  # words that peak_shaving published in an earlier run
+    hints: tuple[array, int] = NO_SLOTS  # (inputs, place of the first slot of hints)
+    # (inputs, place of the first word of the part of a schedule that arrived in this tick)
     schedule: tuple[array, int] = NO_SLOTS
     # (unit from 1, W) that a person asks for in TEST mode; unit 0: nothing is asked
     step_test: tuple[int, int] = (0, 0)
     site: Site = without_devices()  # the site devices and their signals
     grid_voltage_permille: int = 0  # of nominal; 0: the grid meter does not read it, or is silent
-    is_load_low: bool = False  # a phase of the load meter has so little voltage: the bus is dead
+    is_load_low: bool = False  # a phase of the load meter has too little voltage for a live bus

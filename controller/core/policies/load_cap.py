@@ -1,17 +1,18 @@
 """Load cap: asks the scheduler for less load while the battery cannot hold a limit of the import.
 
 A peak of the import is paid all month, so a few hours with a little less load are worth more than
-any forecast. The naive way asks for what is missing again in each tick. A scheduler takes seconds
-to lower its load, and would get the same power asked again and again. So each device gets its time:
+any forecast. The naive way asks again in each tick for the power that is missing. A scheduler takes
+seconds to lower its load, so it would be asked for the same power many times. So each device gets
+its time:
 
     obligations need more than the battery can give, for ASK_MS  --> ask for the rest
     they need discharge, and the charge is low                   --> ask for all of it
     after a request                  --> wait follow_s, until the meter shows the lower load
     room for all that was asked and a tenth, for RETURN_MS       --> ask the last device for 0
 
-Only the grid meter shows that the load is lower. A promise of the scheduler counts as nothing: the
+Only the grid meter shows that the load is lower. A promise of the scheduler does not count: the
 battery holds its limits as if nothing had been asked. While the power of the connection is unknown,
-and off the grid, what was asked stays: the load must not rise then. A request of 0 asks for
+and off the grid, the requests stay, because the load must not rise then. A request of 0 asks for
 nothing, so no request raises a load.
 """
 
@@ -37,9 +38,9 @@ _TEXTS = """
 class State(Words):
     """`is_low`: the charge was the cause of the last request."""
 
-    short_ms: int  # for which power has been missing
-    room_ms: int  # for which there was room for all that is asked
-    wait_ms: int  # until more may be asked
+    short_ms: int  # time for which power has been missing
+    room_ms: int  # time for which there was room for all that is asked
+    wait_ms: int  # time until more may be asked
     is_low: int
 
 
@@ -108,7 +109,7 @@ class LoadCap(Function):
         return known.soc_permille is not None and known.soc_permille[0] <= max(levels)
 
     def _ask(self, wanted_W: int) -> None:
-        """The first devices lower the load first; one that is not ready is left out."""
+        """Ask the first devices first; leave out a device that is not ready."""
         wanted_W = -(-wanted_W // STEP_W) * STEP_W
         for asked, (device, _) in zip(self.asked, self._devices):
             if device.value("is_ready_ok") == 0:

@@ -1,36 +1,37 @@
 """Drift of the grid meter while its direction is tested, from symbol to symbol of the code.
 
-PV under a cloud and the battery of another cabinet move the meter for seconds, which a symbol would
-take for an answer. The naive way takes the slope within the symbol out, but the code's own step is
-in that slope. The mean of a symbol holds no code, because one chip is up and the other down:
+PV under a cloud and the battery of another cabinet move the meter for seconds. A symbol would
+mistake this for an answer. The naive way removes the slope within the symbol, but that slope
+contains the code's own step. The sum of both chips contains no code, because one chip is up and the
+other down:
 
     drift in a chip     = (sum of both chips - that sum of the symbol before) / 4
     change of the meter = first chip - second chip + drift
 
-A ramp or an edge within a symbol shows in the next mean too, and its drift is wrong. A load meter
-takes most of them out. Without one a symbol is void, unless its drift is small or that of both
+A ramp or an edge within a symbol changes the next sum too, and makes its drift wrong. A load meter
+removes most of them. Without one a symbol is void, unless its drift is small or like that of both
 symbols before.
 
-Neither the drift nor what is void depends on the draw, as Ville's inequality demands
-(meter_sign.py).
+Ville's inequality (meter_statistics.py) demands that neither the drift nor the void symbols depend
+on the random code.
 """
 
 from controller.core.base.words import Words
 
-DRIFT_CODES = 2  # in a chip, at most: more is an edge
-SMALL_PARTS = 4  # a drift of 1 / 4 of the code leaves a match, wherever in the symbol it is
-STEADY_PARTS = 10  # a drift beyond 1 / 10 of the code moves the area of a step: no path delay
+DRIFT_CODES = 2  # largest drift in a chip, in amplitudes of the code: more is an edge
+SMALL_PARTS = 4  # with a drift up to 1 / 4 of the code a match stays a match
+STEADY_PARTS = 10  # above 1 / 10 of the code a drift falsifies the area of a step: no path delay
 
 
 class State(Words):
-    """Sums of the levels of both chips of a symbol, W: of a right meter, and of a reversed one."""
+    """Sums of the levels of both chips of a symbol, W, for a right and for a reversed meter."""
 
     right_sum_W: int
     wrong_sum_W: int
     right_before_W: int  # of the symbol before
     wrong_before_W: int
-    alike: int  # symbols before, without a gap, up to the one whose drift was another
-    drift_W: int  # of a right meter, in a chip
+    alike: int  # number of symbols before, without a gap, with a similar drift
+    drift_W: int  # drift of a right meter in a chip
 
 
 class MeterDrift:
@@ -44,20 +45,20 @@ class MeterDrift:
 
     @property
     def is_steady(self) -> bool:
-        """The path delay may be measured."""
+        """True if the path delay may be measured."""
         return abs(self.state.drift_W) <= self._steady_W
 
     def begin(self) -> None:
-        """A test begins with nothing."""
+        """Forget everything: a test begins."""
         self.state[:] = State.zero()
 
     def add(self, right_W: int, wrong_W: int) -> None:
-        """The level of a chip."""
+        """Add the level of a chip."""
         self.state.right_sum_W += right_W
         self.state.wrong_sum_W += wrong_W
 
     def removed_W(self, right_W: int, wrong_W: int) -> tuple[int, int] | None:
-        """Both changes from the second chip to the first, W, without their drift. None: void."""
+        """Both changes from the second chip to the first, W, without drift. None: a void symbol."""
         state, before_W = self.state, self.state.drift_W
         state.drift_W = self._drift_W(state.right_sum_W, state.right_before_W)
         if abs(state.drift_W - before_W) > self._small_W:
@@ -76,7 +77,7 @@ class MeterDrift:
         self.state.right_sum_W = self.state.wrong_sum_W = 0
 
     def end_symbol(self, is_void: int) -> None:
-        """is_void: with a gap, so that the next symbol is not compared with it."""
+        """End a symbol. is_void: it has a gap, so the next symbol is not compared with it."""
         state = self.state
         state.right_before_W, state.wrong_before_W = state.right_sum_W, state.wrong_sum_W
         state.alike = 0 if is_void else min(state.alike + 1, self._alike)

@@ -1,24 +1,24 @@
 """Direction of the grid meter, and the delay of the path.
 
-A grid meter with reversed current transformers makes a battery that follows it push the wrong way.
-The naive test compares the meter with the load: PV and other loads, which no load meter sees, give
+If the current transformers of the grid meter are reversed, a battery that follows it pushes the
+wrong way. The naive test compares the meter with the load, but PV and loads without a meter give
 any sign. So at every start the battery steps by a code of +-2 % of its rating, which nothing else
 on the connection follows:
 
     symbol    one chip up, one down, or down and up; a shift register draws which
-    match     the meter's change between both chips is the converter's the other way, 0.6 to 1.6
-              times as large; less that of the load meter, without drift (meter_drift.py)
+    match     the meter's change between both chips (less that of the load meter and the drift,
+              meter_drift.py) is opposite to the converter's, and 0.6 to 1.6 times as large
     miss      up to 1.6 times, but smaller or of the same sign;  more: a load has moved, void
 
-A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay. Long chips,
-which fit the largest believed delay, begin when the short ones can no longer decide within 32 s: on
-a slow path after 4 or 5 symbols. Short ones that are ahead then take the time of the long ones too:
-the path fits them, and a load that no meter sees costs a symbol now and then. The test is undecided
-when it cannot decide within 32 s more, or 25 symbols where these take longer. One of three current
-transformers reversed shows a third of the change: a miss.
+A sequential test decides (meter_statistics.py). Short chips fit the nominal path delay, long chips
+the largest believed delay. Long chips begin when short ones can no longer decide within 32 s: on a
+slow path after 4 or 5 symbols. Short chips that are ahead get the time of the long ones too,
+because they fit the path and only lose a symbol to an unseen load now and then. The test is
+undecided if it cannot decide within 32 s more, or 25 symbols if these take longer. If one of three
+current transformers is reversed, the change is a third: a miss.
 
-The steps of a test that ends proven give the path delay (path_delay.py). A meter that looks
-reversed later is in doubt (meter_watch.py): a test that proves it then still ends undecided.
+The steps of a proven test give the path delay (path_delay.py). A meter that looks reversed later is
+in doubt (meter_watch.py): while it is, a test that proves it ends undecided.
 """
 
 from array import array
@@ -38,41 +38,41 @@ _TEXTS = """
 METER_SIGN | grid meter test | The battery steps by a code, to see which way round the grid
   meter is. | Nothing: it lasts 70 s at most for each cabinet on the connection.
 """
-RANK = (50, "meter_sign")  # above the connection: what a meter is worth is not known yet
+RANK = (50, "meter_sign")  # above the connection, whose meter is not proven yet
 TEST_S, SYMBOLS, RETRY_S = 32, 25, 900
-WINDOW_MS = 120  # of a median: the meter has a new value each 0.1 s
-# A step that just missed the meter shows later than the mean. Beyond the nominal delay a whole
-# refresh of 0.1 s is kept (3 of 26 starts were undecided without), beyond the largest one half.
+WINDOW_MS = 120  # window of a median: the meter has a new value each 0.1 s
+# A step just after a refresh of the meter (0.1 s) shows late. So the nominal delay gets a whole
+# refresh (3 of 26 starts were undecided without), the largest delay half of one.
 CHIPS_MS = {"track_path_delay_ms": 100 + WINDOW_MS, "track_path_delay_ms_max": 50 + WINDOW_MS}
 DIFFERENCE = "meter_delay_difference_ms"
-RAMP_MS = 2000  # of a test anew, from whatever the power is
-TAPS, SEED = 0xB400, 0xACE1  # of 16 bits, 65 535 symbols long
+RAMP_MS = 2000  # a repeated test begins at any power: time to move the rated power
+TAPS, SEED = 0xB400, 0xACE1  # shift register of 16 bits: repeats after 65 535 symbols
 
-# result, for the kernel too (row 50); in standby that of the last test
+# Result, also for the kernel (row 50). In standby: result of the last test.
 PROVEN, TESTING, UNDECIDED, REVERSED = range(4)
 O_RESULT, O_SYMBOLS, O_DELAY_MS, O_DELAY_SOURCE = range(4)  # words of `out`
 
 
 class State(Words):
-    """Test of the meter. Sums of a symbol are first chip less second, W."""
+    """Test of the meter. Changes of a symbol are first chip less second chip, W."""
 
-    is_started: int  # the first tick of a run has been
-    ticks: int  # of the test; after it since its end
+    is_started: int  # the first tick of this run is over
+    ticks: int  # since the begin of the test; after the test: since its end
     symbols_begun: int
     code: int  # shift register
     is_up: int  # the first chip of this symbol is up
     is_void: int  # a tick of this symbol is missing
-    right: int  # change of a right meter, of a reversed one, of the converter (sum of a window)
-    wrong: int
-    own: int
-    is_long: int  # the long chips are on
-    chip_own: int  # converter, sum of this chip's window
+    right: int  # change of the meter if it is right
+    wrong: int  # change of the meter if it is reversed
+    own: int  # change of the converter's power, summed over a window
+    is_long: int  # the long chips are in use
+    chip_own: int  # power of the converter, summed over this chip's window
     delay_ms: int  # path delay of the last proven test; 0: unmeasured
 
 
 class MeterSign(Function):
-    """Code 0 permille: off. `out`: PROVEN .. REVERSED, symbols of this test, the
-    measured or stored path delay (ms, 0: neither), NOMINAL .. NOT_BELIEVED.
+    """A code of 0 permille: no test. `out`: result (PROVEN .. REVERSED), symbols of this test,
+    measured or stored path delay (ms, 0: neither), its source (NOMINAL .. NOT_BELIEVED).
     """
 
     state: State
@@ -84,11 +84,11 @@ class MeterSign(Function):
     WRITES = ("is_meter_tested", "path_delay_ms")
     OUTPUTS = "meter_sign", "meter_sign_symbols", "path_delay_ms", "path_delay_source"
     PARAMETERS = (
-        # of the rating, each way; 0: the meter is believed
+        # amplitude, a part of the rating; 0: the meter is believed without a test
         ("meter_code_permille", "permille", 0, 50, 20, "up"),
-        # of cabinets on one connection: until those before it have ended
+        # wait until other cabinets on the connection have ended their tests
         ("meter_code_wait_s", "s", 0, 600, 0, "fixed"),
-        # path of the load meter less that of the grid meter: added to the measured path delay
+        # delay of the load meter less that of the grid meter: added to the measured path delay
         (DIFFERENCE, "ms", -2000, 2000, 0, "fixed"),
     )
     TEXTS = reasons.texts(_TEXTS, METER_SIGN=METER_SIGN)
@@ -98,7 +98,7 @@ class MeterSign(Function):
         self._tick_ms = tick_ms = setup.tick_ms
         quantum_W = settings["setpoint_quantum_W"]
         code_W = setup.rated_W * settings["meter_code_permille"] // 1000
-        # one quantum at least: a small cabinet's meter is not believed untested
+        # at least one quantum: otherwise a small cabinet's meter would be believed untested
         self._code_W = max(code_W // quantum_W, 1) * quantum_W if code_W else 0
         self._load_fitted = settings["load_meter_fitted"]
         self._engines = setup.site.feeding(is_engine=True)
@@ -122,7 +122,7 @@ class MeterSign(Function):
         self.out = array("i", [PROVEN, 0, 0, path_delay.NOMINAL])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The power of the code while a test runs; nothing while others contradict a meter."""
+        """The power of the code while a test runs; no answer while others contradict a meter."""
         self._publish(known, found)
         found.is_meter_tested = False
         if not self._code_W or found.is_grid_wrong or found.is_meter_disputed:
@@ -139,7 +139,7 @@ class MeterSign(Function):
         if not state.is_started:
             state.is_started = 1
             if out[O_RESULT] == UNDECIDED and self.watch.is_in_doubt:
-                self._end(UNDECIDED)  # tests that agree lie DOUBT_S apart
+                self._end(UNDECIDED)  # tests that end a doubt are DOUBT_S apart
             else:
                 self._begin(-elapsed_ticks)
         state.ticks += elapsed_ticks
@@ -154,19 +154,19 @@ class MeterSign(Function):
         return (Obligation(RANK, power_W, METER_SIGN, power_W, METER_SIGN),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function; a test that was cut short begins anew."""
+        """See Function. A test that was interrupted begins anew."""
         if not known.is_running or self.out[O_RESULT] == TESTING:
             self.state.is_started = 0
 
     def _publish(self, known: Known, found: Found) -> None:
-        """The path delay in use."""
+        """Publish the path delay in use."""
         delays_ms = self.state.delay_ms, known.stored_path_delay_ms
         delay_ms, source = path_delay.in_use(*delays_ms, self._settings)
         found.path_delay_ms = delay_ms if source in path_delay.USED else 0
         self.out[O_DELAY_MS], self.out[O_DELAY_SOURCE] = delay_ms, source
 
     def _begin(self, ticks: int, is_long: int = 0) -> None:
-        """Test from now on; ticks: of the wait for its turn that are over."""
+        """Begin a test. ticks: part of the wait for its turn that is over."""
         state = self.state
         state.ticks, state.symbols_begun, state.is_long = ticks, 0, is_long
         self.statistics.begin(is_long)
@@ -210,9 +210,9 @@ class MeterSign(Function):
         return known.load_meter_W if self._load_fitted else 0
 
     def _add(self, chip: int, place: int, battery_W: int, right_W: int, wrong_W: int) -> None:
-        """A tick of a chip; place: in its window, < 0 before it. A right meter shows itself less
-        the load (right_W), a reversed one itself plus the load (wrong_W). The median of each
-        counts, because an edge of the load, which the meters show at different times, is short.
+        """Take a tick of a chip. place: in the chip's window, < 0 before it. right_W: grid less
+        load, for a right meter; wrong_W: grid plus load, for a reversed one. The median counts,
+        because the meters show an edge of the load at different times, but only briefly.
         """
         state, ticks = self.state, self._window_ticks
         self.steps.add(chip, right_W)
@@ -234,11 +234,11 @@ class MeterSign(Function):
                 self.steps.end_chip(length_ticks, level_W, own_W // ticks, self._power_W(chip))
 
     def _judge(self, ticks: int) -> None:
-        """The end of a symbol: both statistics take it in, and may end the test."""
+        """End a symbol: both statistics take it, and may end the test."""
         state = self.state
         self.out[O_SYMBOLS] += 1
         own_W = state.own // self._window_ticks
-        # half of the step at least: what limits leave of it
+        # at least half of the step: limits may reduce it
         if not state.is_void and abs(own_W) >= self._code_W:
             # a converter that is a chip late steps against the code: a miss
             is_late = (own_W > 0) != state.is_up
@@ -261,12 +261,12 @@ class MeterSign(Function):
                 self._begin(self._wait_ticks - 1, is_long=1)
 
     def _take_delay(self, delay_ms: int) -> None:
-        """Result of a proven test; one that could not measure it leaves the delay known before."""
+        """Keep the delay of a proven test. If it could not measure one, the old delay stays."""
         if delay_ms:
             self.state.delay_ms = max(1, delay_ms + self._settings[DIFFERENCE])
 
     def _can_decide(self, ticks: int) -> bool:
-        """True while a test of nothing but matches from now on would still decide in time."""
+        """True if the test would still decide in time with only matches from now on."""
         is_long = self.state.is_long
         test_ticks = self._lasts_ticks(is_long)
         if not is_long and self.statistics.is_ahead:
@@ -282,8 +282,8 @@ class MeterSign(Function):
         self.watch.begin()
 
     def _await_test(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """Test anew a meter that looks reversed, and an undecided one after its time. A generator
-        set that takes or leaves the load moves the meter, too: beside it nothing looks reversed.
+        """Repeat the test if the meter looks reversed, or some time after an undecided test. A
+        generator set that takes load also moves the meter, so beside it nothing looks reversed.
         """
         state, watch, is_proven = self.state, self.watch, self.out[O_RESULT] == PROVEN
         load_W, battery_W = self._load_W(known), known.battery_W

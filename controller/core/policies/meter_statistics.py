@@ -7,9 +7,10 @@ one. A sequential test ends as soon as it is sure:
     miss   x  1/8        void: as it was
 
 One statistic is for a right meter, a second one for a reversed meter. A meter that does not see the
-battery shows a match no more often than a miss, because the draw does not follow the load. Ville's
-inequality: then a statistic that starts at 1 exceeds 10 000 with probability at most 1/10 000. The
-starts of short and long chips, 7/8 and 1/8, add up to 1: 15 or 18 matches without a miss decide.
+battery shows a match no more often than a miss, because the code is drawn independently of the
+load. Ville's inequality: then a statistic that starts at 1 exceeds 10 000 with probability at most
+1/10 000. A test with short chips starts at 7/8, a test with long chips at 1/8. These add up to 1,
+so the bound holds for both together. 15 or 18 matches without a miss decide.
 """
 
 from controller.core.base.words import Words
@@ -17,8 +18,8 @@ from controller.core.policies.path_delay import STEP_TENTHS_MAX, STEP_TENTHS_MIN
 
 ERROR_PARTS = 10_000  # error probability of a test is less than 1 in so many
 ONE = 1 << 30
-START_EIGHTHS = (7, 1)  # of the statistics, by length of the chips
-MATCH_EIGHTHS, MISS_EIGHTHS = 15, 1  # by which a symbol multiplies a statistic
+START_EIGHTHS = (7, 1)  # start of the statistics with short chips, with long chips
+MATCH_EIGHTHS, MISS_EIGHTHS = 15, 1  # factor of a match, of a miss
 
 
 class Statistics(Words):
@@ -28,11 +29,11 @@ class Statistics(Words):
     reversed: int
 
     def begin(self, is_long: int) -> None:
-        """A test with short or long chips begins."""
+        """Begin a test with short or long chips."""
         self.right = self.reversed = ONE * START_EIGHTHS[is_long] >> 3
 
     def take(self, right_W: int, wrong_W: int, own_W: int) -> None:
-        """A symbol: changes of a right and of a reversed meter, and the converter's own."""
+        """Take a symbol: change of a right meter, of a reversed one, and of the converter."""
         self.right = _after(self.right, right_W, -own_W)
         self.reversed = _after(self.reversed, wrong_W, own_W)
 
@@ -48,11 +49,11 @@ class Statistics(Words):
 
     @property
     def is_ahead(self) -> bool:
-        """One of both found more in its favour than against it."""
+        """True if one of both statistics is above 1."""
         return max(self.right, self.reversed) > ONE
 
     def can_decide(self, symbols: int) -> bool:
-        """True if nothing but matches in so many symbols would decide."""
+        """True if so many symbols would decide, all of them matches."""
         statistic = max(self.right, self.reversed)
         for _ in range(symbols):
             statistic = statistic * MATCH_EIGHTHS >> 3
@@ -60,7 +61,9 @@ class Statistics(Words):
 
 
 def _after(statistic: int, found_W: int, wanted_W: int) -> int:
-    """A match has the right sign and size; a load that moved by more than both makes it void."""
+    """The statistic after a symbol. A match has the right sign and size. If the change is larger, a
+    load has moved, and the symbol is void.
+    """
     if 10 * abs(found_W) > STEP_TENTHS_MAX * abs(wanted_W):
         return statistic
     size_W = found_W if wanted_W > 0 else -found_W

@@ -1,26 +1,27 @@
 """Watches the direction of a proven grid meter while the battery runs.
 
 A meter that was right at the start may be connected the other way round later. The naive way
-compares the meter with load less battery: PV and other loads, which no load meter sees, lie between
-both. So the watch correlates changes from second to second:
+compares the meter with load less battery, but PV and loads without a meter make a difference. So
+the watch correlates changes from second to second:
 
     x = change of (load - battery), which is expected at the meter; y = change that the meter shows
     leaky sums of x x and x y:   2 x y < -x x, after enough movement  -->  the meter looks reversed
 
 A meter that looked or tested reversed is in doubt. Two tests in a row, DOUBT_S apart, end a doubt,
-and so does a person who stops and starts the cabinet. Without a load meter a load that the battery
-follows in part looks reversed too: there the watch asks for one test in BELIEVED_S and raises no
-doubt.
+and so does a person who stops and starts the cabinet. Without a load meter, a load that the battery
+follows in part makes a right meter look reversed. There the watch asks for at most one test in
+BELIEVED_S, and raises no doubt.
 """
 
 from controller.core.base.integers import within
 from controller.core.base.words import Words
 
 WATCHED = 32  # seconds of the leaky sums
-MOVES, MOVE_PERMILLE = 8, 50  # so many moves, of so much of the rating, say something
+MOVES, MOVE_PERMILLE = 8, 50  # the sums count after so many moves of 5 % of the rating
 MOVE_W_MAX = 1 << 28
-BELIEVED_S = 3600  # without a load meter one that was tested anew is believed so long
-AGREEING, DOUBT_S = 2, 600  # tests that end a doubt; from a test or a sign to the next test
+BELIEVED_S = 3600  # without a load meter, a meter that was tested again is believed so long
+# AGREEING: tests that end a doubt. DOUBT_S: from a test, or a sign of reversal, to the next test.
+AGREEING, DOUBT_S = 2, 600
 
 
 class State(Words):
@@ -29,12 +30,12 @@ class State(Words):
     ticks: int
     expected_W: int
     shown_W: int
-    is_before: int  # the second before is known: both means of it
+    is_before: int  # both means of the second before are known
     before_expected_W: int
     before_shown_W: int
     xx: int  # expected change squared
     xy: int  # expected change x shown change
-    believed_ticks: int  # a meter without a load meter is believed for so long
+    believed_ticks: int  # without a load meter: time for which the meter is still believed
     doubt: int  # tests that must still prove the meter
 
 
@@ -47,7 +48,7 @@ class MeterWatch:
         self._moved = MOVES * (rated_W * MOVE_PERMILLE // 1000) ** 2
 
     def begin(self) -> None:
-        """A test has ended: begin with nothing."""
+        """Forget the sums: a test has ended."""
         state = self.state
         kept = state.believed_ticks, state.doubt
         state[:] = State.zero()
@@ -63,7 +64,7 @@ class MeterWatch:
         self.state.doubt = AGREEING
 
     def approve(self) -> None:
-        """A person takes the doubt back."""
+        """End the doubt: a person has stopped and started the cabinet."""
         self.state.doubt = 0
 
     def agree(self) -> None:
@@ -71,7 +72,7 @@ class MeterWatch:
         self.state.doubt = max(0, self.state.doubt - 1)
 
     def is_reversed(self, expected_W: int | None, shown_W: int | None, elapsed_ticks: int) -> bool:
-        """The meter moves against the load less the battery (None: any is unknown)."""
+        """True if the meter moves against expected_W, load less battery. None: any is unknown."""
         state = self.state
         state.believed_ticks = max(0, state.believed_ticks - elapsed_ticks)
         if elapsed_ticks != 1 or expected_W is None or shown_W is None:

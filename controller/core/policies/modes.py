@@ -25,8 +25,8 @@ from controller.core.policies.source_reports import gives, runs
 
 GRID, HAND_OVER, ISLAND, BLACK_START, RETURN = range(5)
 OFF_GRID = HAND_OVER, ISLAND, BLACK_START
-# The state of the bus: on the grid; off the grid without a voltage, with a source that carries it,
-# or neither is certain
+# State of the bus. ON_GRID. Off the grid: DEAD has no voltage, CARRIED has a source that carries
+# it, UNCERTAIN may be either.
 ON_GRID, DEAD, CARRIED, UNCERTAIN = range(4)
 NEXT = (
     # mode: the next one by the state of the bus
@@ -36,17 +36,18 @@ NEXT = (
     (RETURN, BLACK_START, ISLAND, BLACK_START),
     (GRID, HAND_OVER, HAND_OVER, HAND_OVER),
 )
-SETTLE_MS = 2000  # a seamless transfer takes less, and no voltage comes and goes in a black start
+# A seamless transfer is shorter, and so is a voltage that comes and goes in a black start.
+SETTLE_MS = 2000
 LIVE_W = 1000  # a battery that gives or takes more proves that the bus has a voltage
 MS_MAX = 1_000_000_000
 
 
 class State(Words):
-    """`mode` of the site."""
+    """The mode of the site."""
 
     mode: int
-    next: int  # the one that the state of the bus asks for
-    ms: int  # and for how long
+    next: int  # mode that the state of the bus asks for
+    ms: int  # time for which it has asked for this mode
 
 
 class Modes(Function):
@@ -58,7 +59,7 @@ class Modes(Function):
     WRITES = ("is_off_grid", "mode")
     OUTPUTS = ("mode_reason",)  # reason code of the mode
     PARAMETERS = (
-        # back on the grid: until the generator set stops and the mode is "grid" again
+        # time back on the grid until the generator set stops and the mode is "grid" again
         ("mode_return_s", "s", 1, 3600, 30, "up"),
     )
     TEXTS = reasons.texts("""
@@ -84,7 +85,7 @@ class Modes(Function):
         self.out = array("i", [reasons.MODE + GRID])
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """No answer: the others find the mode."""
+        """No answer. Found gets the mode."""
         is_on_grid = found.source != OFF_GRID_SOURCE
         if not is_on_grid or self.state.mode != GRID:
             bus = ON_GRID if is_on_grid else self._off_grid_bus(known, found)
@@ -102,8 +103,9 @@ class Modes(Function):
             state.mode = following
 
     def _off_grid_bus(self, known: Known, found: Found) -> int:
-        """Anything that shows a voltage counts, because a dead bus sheds all load. A load meter
-        reads on in a deep sag, so a phase below half the voltage shows no live bus.
+        """State of the bus off the grid. Any sign of a voltage counts, because a dead bus sheds all
+        load. A load meter still answers in a deep sag, so a phase below half the voltage is no
+        sign.
         """
         is_measured = known.load_meter_W is not None and not known.is_load_low
         is_live = found.is_forming or is_measured or abs(known.battery_W or 0) >= LIVE_W

@@ -1,14 +1,15 @@
-"""Notices: what a source knows ahead. They ask for nothing; other control functions read them.
+"""Notices: a source reports what is to come. They ask for nothing; other control functions read
+them.
 
-A price that is negative changes what PV should feed in, and a load that will fall lets the battery
-charge, for which its cells must be warm. The naive way is a request for power. It would take the
-decision from the functions that know limits and temperatures. A notice says only what is to come:
+At a negative price PV should feed in less. When the load will fall, the battery will charge, for
+which its cells must be warm. The naive way is a request for power. But the functions that know
+limits and temperatures must decide. So a notice says only what is to come:
 
     price: energy has a negative price while the notice is valid
     step:  the load changes by a power at a time
 
-A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. Of more
-than STEPS steps to come of a source, the nearest stay.
+A later notice of the same moment replaces the earlier one, and a step of 0 W removes it. If a
+source announces more than STEPS steps, the nearest ones stay.
 """
 
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from controller.core.policies.contract import MEASURE, Found, Function, Known, S
 from safety import parameters, signals
 
 STEPS = 4  # of one source
-SAME_MS = 1000  # steps of one source that are nearer to each other are the same one
+SAME_MS = 1000  # two steps of one source within this time are the same step
 START_MS_MAX = 3_600_000
 
 
@@ -29,8 +30,8 @@ class Row(Words):
     """One notice of a source; free while left_ticks is 0."""
 
     value: int
-    start_ticks: int  # until it begins
-    left_ticks: int  # until it ends
+    start_ticks: int  # time until it begins
+    left_ticks: int  # time until it ends
 
 
 class State(Words):
@@ -49,7 +50,7 @@ class Notice(NamedTuple):
 
 
 class Notices(Function):
-    """rows: of each source that of its price, then those of its steps."""
+    """rows: for each source the row of its price, then the rows of its steps."""
 
     state: State
     NAME, STAGE = "notices", MEASURE
@@ -65,7 +66,7 @@ class Notices(Function):
         self.more = self._every
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """No answer: the others find the notices."""
+        """No answer. Found gets the notices."""
         found.is_price_negative, found.notices = False, ()
         inp, first = known.hints
         if self.state.is_any:
@@ -80,7 +81,7 @@ class Notices(Function):
         return ()
 
     def price_ms(self, source: int) -> int:
-        """ms for which the source still says that the price is negative; 0: it does not."""
+        """Time for which the source still says that the price is negative; 0: it does not."""
         return self.rows[source][0].left_ticks * self._tick_ms
 
     def steps(self) -> tuple[Notice, ...]:
@@ -118,7 +119,9 @@ class Notices(Function):
             self._count_rows()
 
     def _row_of_step(self, rows: list[Row], start: int, step_W: int) -> Row | None:
-        """The row of the same step, else a free one, else that of the farthest step if nearer."""
+        """Row of the same step, else a free row, else the row of the farthest step if that is
+        later.
+        """
         same_ticks = SAME_MS // self._tick_ms
         for row in rows:
             if row.left_ticks and abs(row.start_ticks - start) <= same_ticks:

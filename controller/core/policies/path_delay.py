@@ -3,17 +3,17 @@
 Load tracking looks one path delay ahead, from the tick that decides a set-point to the tick that
 sees its effect at the grid meter. The naive way takes the moment at which the meter moves. That
 moment depends on where the step meets the meter's refresh of 0.1 s. The area above a step response
-is its mean delay, with dead time, ramp, the meter's window and its refresh all in it:
+is its mean delay, which includes dead time, ramp, and the meter's window and refresh:
 
     level afterwards  ________/----     delay = sum over the ticks of the chip
                       #######/                  (level afterwards - value of the tick) / step
     step at tick 0    |######
 
 A step counts if no tick of both chips is missing, and if the meter shows 0.6 to 1.6 times the
-converter's own step. The meters show an edge of the load at different times, which has an area of
-its own. Most such delays are longer than the chip can show, and are dropped. The mean leaves out
-the lowest and the highest quarter. The delay stays unmeasured where fewer than 8 or fewer than half
-of the steps are left, or where the middle half is wider than 2/5 of the mean.
+converter's own step. An edge of the load adds an area, because the meters show it at different
+times. Most such delays are longer than the chip can show, and are dropped. The mean leaves out the
+lowest and the highest quarter. The delay stays unmeasured if fewer than 8 or fewer than half of the
+steps are left, or if the middle half is wider than 2/5 of the mean.
 """
 
 import math
@@ -24,8 +24,8 @@ STEP_TENTHS_MIN, STEP_TENTHS_MAX = 6, 16  # of the converter's own step
 GOOD_MIN = 8  # steps, and half of all
 STEPS_MAX = 64  # a test of 30 s has fewer, unless its chips are shorter than 0.3 s
 
-# path delay in use: nominal, of the last proven test, of an earlier run; NOT_BELIEVED: nominal,
-# because the measured or stored one is outside of its range
+# Source of the path delay in use. MEASURED: the last proven test. STORED: an earlier run.
+# NOT_BELIEVED: nominal, because the measured or stored delay is outside its range.
 NOMINAL, MEASURED, STORED, NOT_BELIEVED = range(4)
 USED = (MEASURED, STORED)
 
@@ -40,17 +40,17 @@ class State(Words):
     before_chip: int
     before_W: int
     before_own_W: int
-    longest_ms: int  # a longer delay of a step is not seen whole
-    all: int
-    good: int
+    longest_ms: int  # a longer delay of a step is not seen completely
+    all: int  # steps that the converter made
+    good: int  # steps that count
 
 
 DELAYS = len(State.__annotations__)
 
 
 def chip_ticks(least_ms: int, sample_ms: int, tick_ms: int) -> int:
-    """Ticks of a chip of at least least_ms. No multiple of the meter's refresh, sample_ms, or each
-    step would meet it at the same moment.
+    """Ticks of a chip of at least least_ms. They have no common divisor with the meter's refresh,
+    sample_ms: otherwise each step would meet it at the same moment.
     """
     ticks, sample_ticks = -(-least_ms // tick_ms), max(1, sample_ms // tick_ms)
     while math.gcd(ticks, sample_ticks) > 1:
@@ -75,7 +75,9 @@ class PathDelay:
         self.state, self._tick_ms, self._code_W = State.zero(STEPS_MAX), tick_ms, code_W
 
     def begin(self, delay_ms_max: int) -> None:
-        """Forget the steps of the last test. delay_ms_max: the longest that a step shows whole."""
+        """Forget the steps of the last test. delay_ms_max: the longest that a step shows
+        completely.
+        """
         self.state[:DELAYS] = State.zero()
         self.state.longest_ms = delay_ms_max
 
@@ -88,7 +90,7 @@ class PathDelay:
         state.ticks += 1
 
     def end_chip(self, length_ticks: int, level_W: int, own_W: int, power_W: int) -> None:
-        """The last tick of a chip: level of the meter, converter's own power, power of the code."""
+        """End a chip. level_W: of the meter; own_W: of the converter; power_W: of the code."""
         state = self.state
         if state.ticks != length_ticks:
             return
@@ -105,7 +107,9 @@ class PathDelay:
         state.before_W, state.before_own_W = level_W, own_W
 
     def _keep(self, step_W: int, own_step_W: int, area_W_ms: int) -> None:
-        """A converter that is a chip late steps against the code."""
+        """Keep the delay of a plausible step. A converter that is a chip late steps against the
+        code.
+        """
         state = self.state
         if not STEP_TENTHS_MIN * own_step_W <= 10 * step_W <= STEP_TENTHS_MAX * own_step_W:
             return

@@ -1,26 +1,27 @@
 """Peak shaving: the mean import of each metering interval stays below a limit.
 
 A grid operator bills the highest mean of a quarter of an hour. The naive way holds the import below
-the limit at every moment. That empties the battery on each short peak, which the mean forgives, and
-then it lacks the energy for the long one. So the interval has an account:
+the limit at every moment. That spends energy on each short peak, which hardly changes the mean, and
+then the battery is empty in a long peak. So each interval has an account of energy:
 
     energy of the interval = limit x 15 min
     | used so far | left: may still be imported                  |
     now: import <= (left - margin) / time left; the battery discharges the rest, or charges less
 
-The interval follows the clock (UTC). Without a clock that is sure to a hundredth of the interval,
-the limit holds at every moment. The operator's meter may begin its interval earlier or later, by as
-much as the clock is uncertain: the margin is what the whole connection imports in that time.
+The interval follows the clock (UTC). If the error of the clock may be more than a hundredth of the
+interval, the limit holds at every moment. The operator's meter may begin its interval earlier or
+later, by the error of the clock. So the margin is the energy that the whole connection can import
+in that time.
 
-The function keeps a time of its own. A small correction makes it run faster or slower, never
-backwards; a step of the clock moves it at once. For time that a step skips, and before a start, the
-whole connection counts as imported, unless the store holds the import. While the grid meter is
-silent its last value counts, but at least the limit.
+The function keeps its own time. A small correction makes it run faster or slower, never backwards;
+a step of the clock moves it at once. For time that a step skips, and for the time before a start,
+it counts the limit of the connection as imported, unless the store holds the import. While the grid
+meter is silent its last value counts, but at least the limit.
 
-An import above the limit, by a delay or a lack of power, is a debt that is saved later. Otherwise a
-battery that is almost empty would fill each valley of the load up to the limit, and the mean would
-lie above it. A battery that cannot discharge gives nothing back: it charges only with energy that
-is left even if the highest import of this and the last interval goes on.
+Import above the limit, by a delay or a lack of power, is a debt that is saved later. Otherwise a
+battery that is almost empty would charge in each valley of the load up to the limit, and the mean
+would exceed it. A battery that cannot discharge cannot save a debt. So it charges only with energy
+that is left even if the highest import of this and the last interval continues.
 """
 
 from array import array
@@ -35,17 +36,18 @@ from controller.core.policies.contract import BOUND, Found, Function, Known, Set
 OFF_W = 100_000_000
 RANK = (10, "peak_shaving")
 
-# In the last seconds meter and battery are too late for a power that rises: it may only fall.
+# In the last seconds of an interval the allowed import may only fall: meter and battery would be
+# too late for a rise.
 HORIZON_MS = 3000
-READING_MS = 1500  # the words of the clock are whole seconds, written twice a second
+READING_MS = 1500  # age of a reading of the clock: whole seconds, written twice a second
 CLOCK = "uncertainty_ms", "day_d", "time_of_day_s"  # each has an age of its own
 TRUSTED_PART = 100
 SPARE_MS = 60_000  # time in which an empty battery charges with what is left
-REPAID_PART = 4  # of the interval: time in which the import above the limit is made up for
-SLEW_PART = 10  # of the time passed; a clock that is further off than READING_MS has stepped
+REPAID_PART = 4  # part of the interval in which a debt is saved
+SLEW_PART = 10  # largest correction, a part of the passed time; above READING_MS it is a step
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
-# For the store: minute since 1970, import of its interval until then, rounded up
+# Words for the store: minute since 1970; import of its interval until then, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
 
@@ -56,11 +58,11 @@ class State(Words):
     used: int  # import of the interval so far
     last_W: int  # last import
     counted_ms: int  # real time in which the import of the interval was counted
-    allowed_W: int  # last import that was allowed; it counts while is_timed
-    is_timed: int  # the clock is known, so that the interval is
-    debt: int  # imported above the limit, still to be saved
-    highest_W: int  # highest import with the battery at 0, of this interval
-    before_W: int  # and of the last one
+    allowed_W: int  # import that was allowed last; it counts while is_timed
+    is_timed: int  # the clock is trusted, so the interval is known
+    debt: int  # import above the limit, still to be saved
+    highest_W: int  # highest import with the battery at 0, in this interval
+    before_W: int  # the same in the last interval
 
 
 class Import(NamedTuple):
@@ -79,7 +81,7 @@ class PeakShaving(Function):
     BEFORE = ("limit_W",)
     OUTPUTS = "peak_minute", "peak_used_Wh"
     PARAMETERS = (
-        # Mean import that is not exceeded in any interval; at the end of its range it is off.
+        # Mean import that no interval exceeds. OFF_W: no peak shaving.
         ("peak_import_W_max", "W", 0, OFF_W, OFF_W, "down"),
         ("peak_interval_s", "s", 60, 3600, 900, "fixed"),
     )
@@ -127,7 +129,7 @@ class PeakShaving(Function):
         return (grid_obligation(RANK, found.connection_W, imported, exported, self._quantum_W),)
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function; the interval goes on, with no import."""
+        """See Function. The interval goes on, without import."""
         if self._limit_W < OFF_W:
             self._stored = known.stored_peak
             passed_ms = elapsed_ticks * self._tick_ms
@@ -145,7 +147,7 @@ class PeakShaving(Function):
         }
 
     def _uncertainty_ms(self) -> int | None:
-        """Largest error of the interval's begin; None: the clock is not to be trusted."""
+        """Largest error of the interval's begin; None: the clock is not trusted."""
         words = [self._clock.value(name) for name in CLOCK] if self._clock else [None]
         stated_ms = words[0]
         if stated_ms is None or stated_ms + READING_MS > self._interval_ms // TRUSTED_PART:
@@ -153,7 +155,9 @@ class PeakShaving(Function):
         return None if None in words else stated_ms + READING_MS
 
     def _pass(self, now: Import, passed_ms: int, uncertainty_ms: int | None) -> None:
-        """Move the own time on, and count the import of the interval; without a clock the debt."""
+        """Move the own time on, and count the import of the interval; without a clock also the
+        debt.
+        """
         self._go_on(now, passed_ms, uncertainty_ms)
         if uncertainty_ms is None:
             self._owe(now, passed_ms)
@@ -179,7 +183,7 @@ class PeakShaving(Function):
         self._publish()
 
     def _clock_ms(self) -> int:
-        """Words of a clock that is trusted; READING_MS is the most that they are old."""
+        """Time of a trusted clock. Its words are at most READING_MS old."""
         clock = self._clock
         assert clock is not None
         day_d, time_s = clock.value("day_d"), clock.value("time_of_day_s")
@@ -204,7 +208,9 @@ class PeakShaving(Function):
         state.before_W, state.highest_W = state.highest_W, 0
 
     def _step_by(self, time_ms: int) -> None:
-        """The clock was wrong, or the box stood still: an upper bound of the interval's import."""
+        """Follow a step: the clock was wrong, or the box was halted. Count an upper bound as
+        import.
+        """
         state, connection_W = self.state, self._connection_W
         state.time_ms += time_ms
         age_ms = state.time_ms % self._interval_ms
@@ -225,7 +231,7 @@ class PeakShaving(Function):
         state.counted_ms += passed_ms
 
     def _owe(self, now: Import, passed_ms: int) -> None:
-        """No clock: count the debt on, at first from that of the interval."""
+        """Count the debt without a clock. It begins with the debt of the interval."""
         state, limit_W = self.state, self._limit_W
         last_W = state.last_W if now.grid_W is not None else max(state.last_W, limit_W)
         debt = state.debt + (last_W - limit_W) * passed_ms
@@ -259,13 +265,15 @@ class PeakShaving(Function):
         return allowed_W
 
     def _spare_W(self, uncertainty_ms: int | None) -> int:
-        """Charging power of a battery that cannot discharge; without a clock by the own time."""
+        """Charging power of a battery that cannot discharge. Without a clock the function uses its
+        own time.
+        """
         left, left_ms = self._left(uncertainty_ms or 0)
         highest_W = max(self.state.highest_W, self.state.before_W)
         return max(0, left - highest_W * left_ms) // SPARE_MS
 
     def _publish(self) -> None:
-        """Once a minute, for the store."""
+        """Publish the import once a minute, for the store."""
         minute = self.state.time_ms // MINUTE_MS
         if minute != self.out[O_MINUTE]:
             used_Wh = -(-self.state.used // HOUR_MS)

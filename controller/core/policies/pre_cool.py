@@ -42,7 +42,7 @@ class PreCool(TwoPoints):
 def warm(
     units_ddegC: Sequence[int] | None, settings: dict[str, int], unit: int = 0
 ) -> tuple[bool | None, bool | None]:
-    """(cells are warm, a unit is warmer than the coolest): of this unit, from 1; 0: of any."""
+    """(cells are warm, the unit is warmer than the coolest one). unit: from 1; 0: the warmest."""
     if units_ddegC is None:
         return None, None
     warmest = units_ddegC[unit - 1] if 0 < unit <= len(units_ddegC) else max(units_ddegC)

@@ -1,8 +1,8 @@
-"""Heater: warms cold cells from the grid before they are charged. LFP must not be charged below
-0 degC: the temperature taper of the kernel closes there, and opens as the cells get warm.
+"""Heater: warms cold cells from the grid before they are charged. LFP cells must not be charged
+below 0 degC: the kernel's temperature taper allows no charge there, and more as the cells get warm.
 
-The naive way heats when a charge begins: the cells need time, and the charge waits. So the heater
-also looks ahead, to a slot of the schedule or a notice:
+The naive way heats when a charge begins. But the cells need time, and the charge waits. So the
+heater also looks ahead, to a slot of the schedule or a notice:
 
     coldest cell < start_ddegC                                --> heat, to stop_ddegC
     a charge within ahead_min, coldest cell below ahead_ddegC --> heat ahead of it
@@ -22,7 +22,7 @@ HYSTERESIS_DDEGC = 10  # of the heating ahead of a charge
 
 
 class PreHeat(TwoPoints):
-    """No connection power known: no room for the heater."""
+    """While the power of the connection is unknown, there is no room for the heater."""
 
     NAME, ROLES = "pre_heat", ("heater",)
     READS = ("connection_W", "import_room_W", "module_temperature_ddegC", "notices", "source")

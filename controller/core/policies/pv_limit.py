@@ -6,12 +6,12 @@ tick, so it holds without a model of the inverter:
 
     PV at most = measured PV + import with the battery at 0 + charging power left + export limit.
 
-Obligations do not count. A battery that must discharge to hold the import limit may charge as soon
-as PV gives more. A battery that must charge because nothing may be exported, although it is full,
-rests as soon as PV gives less.
+Obligations do not count in the charging power. A battery that must discharge to hold the import
+limit may charge as soon as PV gives more. A full battery that must charge because nothing may be
+exported stops charging as soon as PV gives less.
 
 While the grid power is unknown or not proven, PV may give what the load meter shows. In an island
-that a converter forms, the charging power that is left comes on top.
+that a converter forms, the charging power that is left is added.
 
 While a notice says that the price is negative, PV gives what the load takes, and no more: energy
 from the grid then earns money, and export costs money. Without a load meter the measured powers
@@ -59,7 +59,7 @@ class PvLimit(Function):
         self.state = array("q")
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:
-        """A request of the most that each inverter may feed in, and its cap."""
+        """Request and cap of each inverter. The request is the most that it may feed in."""
         room_W = max(0, self._room_W(known, found))
         negative = found.is_price_negative
         reason = reasons.PV_PRICE_NEGATIVE if negative else reasons.PV_CURTAILED
@@ -85,12 +85,12 @@ class PvLimit(Function):
         return room_W
 
     def _load_W(self, known: Known, found: Found) -> int | None:
-        """The load meter's; where the others contradict it, what all sources give."""
+        """Power of the load by its meter. If others contradict the meter: power of all sources."""
         if not found.is_load_wrong:
             return known.load_meter_W
         return given_W(known, self._sources)
 
 
 def _power_W(inverter: DeviceView) -> int:
-    """An inverter that is not heard counts as 0: the others then get less room, never more."""
+    """Power of an inverter. A silent one counts as 0: then the others get less room, never more."""
     return max(0, inverter.value("power_W") or 0)

@@ -1,9 +1,9 @@
 """Energy that is kept back, in three levels of the state of charge (../ISLAND.md).
 
-One battery serves an outage, the peaks of the load and everything else: the first to discharge it
-leaves nothing for the others. The naive level is a threshold. The power jumps when the charge
-crosses it, and it flips at the edge. It opens when the BMS falls silent: a floor of 10 % was then
-crossed to 6 % (victronenergy/venus issue 1194).
+One battery serves an outage, the peaks of the load and everything else. The first use that
+discharges it leaves nothing for the others. The naive way is one threshold. Then the power jumps
+when the charge crosses it, and switches on and off at the edge. It also opens when the BMS is
+silent: then a floor of 10 % was crossed to 6 % (victronenergy/venus issue 1194).
 
     charge     backup level        peaks level
     |-- nothing --|-- peaks, connection --|-- arbitrage: everything --|
@@ -12,12 +12,12 @@ crossed to 6 % (victronenergy/venus issue 1194).
 Both levels have hysteresis, and count as reached while the state of charge is unknown. A slot of
 the schedule may raise the peaks level. Off the grid both open at once, and the kernel's limits
 alone end the discharge. The cap closes and opens at `reserve_ramp_W_per_s`. The limit closes within
-2 s, back from an outage 30 s. Other cabinets on the connection need seconds to follow. So the limit
-falls before its level: from its power a ramp (rated power in a minute) reaches 0 within the energy
+2 s, after an outage within 30 s. Other cabinets on the connection need seconds to follow. So the
+limit begins to fall above its level: a ramp (rated power in a minute) reaches 0 with the energy
 that is left. A reserve never forces a charge and never narrows one (victronenergy/venus issue 904).
 
-The energy that UPS of the load can give now (../site_devices/bridging.py) lowers the backup level.
-Without a fresh reading the level is whole.
+The energy that the UPS of the load can give now (../site_devices/bridging.py) lowers the backup
+level. Without a fresh reading it does not.
 """
 
 from math import isqrt
@@ -32,9 +32,9 @@ from controller.core.site_devices import bridging
 from safety import signals
 
 BACKUP_CLOSE_MS, RETURN_CLOSE_MS = 2000, 30_000  # in a return as slowly as formed.py
-TAPER_MS = 60_000  # from the rated power to 0
-# W x ms at the terminals of a permille of 1 Wh: 3600, less 10 % of losses. A worn battery has 70 %
-# of it, the usual end of a warranty.
+TAPER_MS = 60_000  # time from the rated power to 0
+# Energy at the terminals of a permille of 1 Wh, W x ms: 3600, less 10 % of losses. Of that a worn
+# battery has 70 %, the usual end of a warranty.
 PERMILLE_MS = 2268
 
 
@@ -55,7 +55,7 @@ class Level(Words):
 
 
 class Reserve(Function):
-    """A power of `rated_W` is wide open: it bounds nothing, and is no reason."""
+    """A level with a power of `rated_W` is open: it bounds nothing, and is no reason."""
 
     state: State
     NAME, STAGE = "reserve", BOUND
@@ -133,14 +133,14 @@ class Reserve(Function):
         }
 
     def _open(self) -> None:
-        """Both levels at once: a ramp would shed load that the battery can carry."""
+        """Open both levels at once: a ramp would shed load that the battery can carry."""
         self.state.is_started = 1
         for level in (self.peaks, self.backup):
             level.is_reached, level.discharge_W_max = 0, self.rated_W
 
     def _most_W(self, soc_permille: int) -> int:
-        """Most of the backup level: a ramp of _taper_W from there to 0 takes the energy that is
-        left. One permille is kept, because a state of charge is rounded.
+        """Largest power of the backup level: a ramp of _taper_W from this power to 0 takes the
+        energy that is left. One permille is kept, because a state of charge is rounded.
         """
         left_permille = max(0, soc_permille - self.state.backup_permille - 1)
         return min(self.rated_W, isqrt(left_permille * self._taper_part))
@@ -148,8 +148,8 @@ class Reserve(Function):
     def _move(
         self, soc_permille: int | None, elapsed_ticks: int, close_W: int, most_W: int
     ) -> None:
-        """Move both levels. soc_permille: the lowest of the racks; None: unknown; close_W: step of
-        the backup level where it is reached; most_W: its most where it is not.
+        """Move both levels. soc_permille: the lowest of the racks; None: unknown. close_W: step of
+        the backup level while it is reached; most_W: its largest power while it is not.
         """
         state, open_W = self.state, self._step_W * elapsed_ticks
         taper_W = self._taper_W * elapsed_ticks
@@ -166,7 +166,7 @@ class Reserve(Function):
                 power_W = max(0, power_W - close_W)
             elif most_W < power_W:
                 power_W = max(most_W, power_W - taper_W)
-            elif most_W == self.rated_W:  # in the taper it only falls, or it would flip
+            elif most_W == self.rated_W:  # in the taper it only falls, or it would go up and down
                 power_W = min(most_W, power_W + open_W)
             level.discharge_W_max = power_W
         if soc_permille is not None:

@@ -1,24 +1,23 @@
 """The schedule of a source: grid cap, band and reserve of the present slot.
 
-A system upstream plans ahead. The naive way sends a hint at the begin of each slot: a connection
-that is down at that moment leaves the fallbacks instead of the plan. So the cabinet keeps the whole
-table and finds the slot of now by its own clock. Followed blindly, the table would act by a wrong
-clock, and for a sender that is gone.
+A system upstream plans ahead. The naive way sends a hint at the begin of each slot. If the
+connection is down at that moment, the fallbacks act instead of the plan. So the cabinet keeps the
+whole table and finds the present slot by its own clock. But the table must not act by a wrong
+clock, or for a sender that is gone:
 
     slot = (minute of the clock - start) / minutes of a slot
     clock trusted, heartbeat of the source valid  ->  grid cap, band, reserve of this slot
     one of them not                               ->  nothing of it; the source's fallbacks act
 
 A step to a lower cap would move the import of the site by the whole power of the battery within a
-second. So before such a slot the cap falls by `setpoint_ramp_W_per_s`, and is there EARLY_S early:
-the last second would be in the mean of the first interval.
+second. So before such a slot the cap falls at `setpoint_ramp_W_per_s`, and reaches the new value
+EARLY_S early. Otherwise the last second would count in the mean of the new interval.
 
-The grid cap is an obligation of the rank of the grid limit by hint. The band is a cap that contains
-0. A band that excludes 0 is a request too: the base request goes to its nearer end at the ramp of
-the source, but every request by hint comes first. A discharge that the export limit forbids does
-not keep the battery from charging: PV would be curtailed for it (pv_limit.py), and energy of the
-own sun lost. The reserve raises the level of the peaks
-(reserve.py).
+The grid cap is an obligation with the rank of the grid limit by hint. The band is a cap that
+contains 0. A band that excludes 0 is a request too: the base request goes to its nearer end at the
+ramp of the source, but every request by hint comes first. If the band asks for a discharge that the
+export limit forbids, the battery may still charge. Otherwise PV would be curtailed (pv_limit.py),
+and its energy lost. The reserve raises the peaks level (reserve.py).
 """
 
 from array import array
@@ -36,13 +35,14 @@ GRID_CAP_SCHEDULE = (20, "grid_cap_schedule")  # beside (20, "grid_cap_hint")
 STATES = t.STATES
 NONE, ACTS, LATER, OVER, SILENT, CLOCK, OFF_GRID = range(7)
 OUTPUTS = ("schedule_source", "schedule_state", "schedule_slot")
-O_SOURCE, O_STATE, O_SLOT = range(3)  # source index + 1; of STATES; of now, from 1, 0: none
+# O_SOURCE: source index + 1. O_STATE: place in STATES. O_SLOT: present slot from 1; 0: none.
+O_SOURCE, O_STATE, O_SLOT = range(3)
 DAY_S = 86400
 EARLY_S, LEAD_S = 2, 120  # a slower ramp than one of 2 minutes ends in a step
 
 
 class State(Words):
-    """Head of the table in force. Behind it its slots, then those of the table that is entering."""
+    """Head of the table in force. Its slots follow, then the slots of a table that is entering."""
 
     source: int  # index + 1; 0: no schedule
     start_min: int  # since 1970; here and below as in schedule_table.Table
@@ -55,7 +55,7 @@ STAGED_AT = HEAD + t.TABLE_WORDS
 
 
 class Schedule(Function):
-    """Cap, obligation and request of the slot of now."""
+    """Cap, obligation and request of the present slot."""
 
     state: State
     NAME, STAGE = "schedule", MEASURE
@@ -89,7 +89,7 @@ class Schedule(Function):
         self.out = array("i", [0] * len(OUTPUTS))
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> Sequence[Answer]:
-        """Cap and obligation of the slot of now; the rest of the slot is found."""
+        """Cap and obligation of the present slot. Found gets the rest of the slot."""
         self._enter(known, found)
         if not self.state.source:
             return ()
@@ -98,7 +98,7 @@ class Schedule(Function):
         return self._answers(found, slot, left_s) if state == ACTS else ()
 
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
-        """See Function; a table that enters is taken."""
+        """See Function. A table that enters is still taken."""
         self._enter(known, found)
         if self.state.source:
             self.out[O_STATE], self.out[O_SLOT] = OFF_GRID, 0
@@ -141,7 +141,9 @@ class Schedule(Function):
         return t.Slot._make(self.state[at : at + t.SLOT_WORDS])
 
     def charges_within(self, ahead_min: int) -> bool:
-        """A slot that asks for charging acts or begins within ahead_min, by clock and heartbeat."""
+        """True if a slot that asks for charging acts, or begins within ahead_min. Clock and
+        heartbeat must be valid.
+        """
         state, minute = self.state, self.minute()
         if minute is None or self.holder < 0:
             return False
@@ -157,7 +159,7 @@ class Schedule(Function):
         return source if source >= 0 and self._hints.alive(source) else -1
 
     def _now(self, elapsed_ticks: int) -> tuple[int, int, int]:
-        """(state of STATES, the slot of now, seconds until its end); -1, 0 while none acts."""
+        """(state of STATES, present slot, seconds until its end); -1, 0 while none acts."""
         state, second = self.state, self._second()
         if second is None:
             return CLOCK, -1, 0
@@ -170,7 +172,7 @@ class Schedule(Function):
         return LATER if slot < 0 else OVER, -1, 0
 
     def _falling_W(self, place: int, cap_W: int, left_s: int) -> int:
-        """Cap of a slot in its last seconds. place: of the slot after it."""
+        """Cap of a slot in its last seconds. place: place of the slot after it."""
         next_W = self._slot(place).grid_cap_W if place < self.state.slot_count else t.OPEN_W
         return falling_W(cap_W, next_W, left_s, self._ramp_W_per_s)
 
@@ -213,11 +215,11 @@ class Schedule(Function):
         return answers
 
     def _would_export(self, low_W: int, connection_W: int | None) -> bool:
-        """This discharge is more than the import and the export limit together."""
+        """True if this discharge is more than the import and the export limit together."""
         return connection_W is not None and low_W > max(0, connection_W + self._export_W)
 
     def bounds(self) -> dict[str, int | None]:
-        """Bounds of the slot of now by name; None: no bound, or no slot acts."""
+        """Bounds of the present slot by name; None: no bound, or no slot acts."""
         number = self.out[O_SLOT]
         found = self._slot(number - 1) if number else [t.OPEN_W] * t.SLOT_WORDS
         return {
@@ -230,7 +232,7 @@ class Schedule(Function):
 
 
 def falling_W(cap_W: int, next_W: int, left_s: int, ramp_W_per_s: int) -> int:
-    """Cap of a slot so many seconds before the next one, whose cap is next_W; below 0: none."""
+    """Cap of a slot left_s before the next slot. next_W: cap of the next slot; below 0: none."""
     if next_W < 0 or left_s > LEAD_S:
         return cap_W
     return min(cap_W, next_W + ramp_W_per_s * max(0, left_s - EARLY_S))

@@ -1,22 +1,22 @@
 """Load shedding: opens stages of the load, in order, while the sources cannot carry it.
 
-A load beyond the sources takes the whole bus down. The naive way opens a stage when power is
-missing and closes it when there is room. Each dip of the load would then switch it. So both wait,
-and the way back needs more than the way there:
+If the load is more than the sources can carry, the whole bus fails. The naive way opens a stage
+when power is missing and closes it when there is room. Each dip of the load would then switch it.
+So both wait, and closing needs more room than opening:
 
     missing power > 0               for SHED_MS    --> open, lowest shed_order first
     room for the stage and a tenth  for RETURN_MS  --> close the last one
 
-Stages come back one at a time, each after the device reports the one before it. In an island the
-sun makes no room: a cloud takes it away within seconds, and the whole bus with it. While the
-missing power or the sun is unknown, as in an island whose source no device reports, the stages
-stay.
+Stages come back one at a time, each after the device reports the one before it. In an island PV
+power makes no room, because a cloud can take it away within seconds, and then the bus fails. While
+the missing power or the PV power is unknown, as in an island whose source no device reports, the
+stages stay.
 
-Off the grid stages also go by the state of charge, from `island_soc_permille` on: the rest of the
-load then lasts longer. They come back HYSTERESIS_PERMILLE above. A generator set may give less than
-it accepts, and the converters that form the voltage give the rest until they are empty. So beside a
-set stages go too, at a third of that charge. In a black start every stage is shed, so that the next
-source finds little load.
+Off the grid stages are also shed by the state of charge, from `island_soc_permille` on, so that the
+battery carries the other loads longer. They come back HYSTERESIS_PERMILLE above. A generator set
+may give less than it accepts, and the converters that form the voltage give the rest until they are
+empty. So stages are shed beside a set too, at a third of that charge. In a black start every stage
+is shed, so that the next source finds little load.
 
 If battery and PV alone lack power for NEED_MS in an island, a set is asked to run
 (genset_start.py). The need ends when the battery has been able to carry the load and the next stage
@@ -42,11 +42,11 @@ HYSTERESIS_PERMILLE, PARTS_BESIDE_SET = 50, 3
 class State(Words):
     """`is_set_needed`: an island needs a generator set."""
 
-    short_ms: int  # for which power has been missing
-    room_ms: int  # for which there was room for the next stage
+    short_ms: int  # time for which power has been missing
+    room_ms: int  # time for which there was room for the next stage
     is_outage: int  # a stage has been open since an outage
     is_set_needed: int
-    need_ms: int  # for which an island has needed a set; while is_set_needed: until it ends
+    need_ms: int  # time for which an island has needed a set; while is_set_needed: until it ends
 
 
 class Stages(Words):
@@ -61,7 +61,7 @@ class Shed(Function):
 
     state: State
     NAME, STAGE = "shed", BASE
-    ROLES = ("load_shed", "genset")  # of a set it commands nothing: it finds the missing power
+    ROLES = ("load_shed", "genset")  # it does not command a set, but finds the power missing there
     READS = (
         "battery_W",
         "connection_W",
@@ -154,7 +154,7 @@ class Shed(Function):
     def _least_stages(
         self, known: Known, found: Found, settings: dict[str, int], above_permille: int
     ) -> int:
-        """Stages open whatever power there is. above_permille: hysteresis to come back, else 0."""
+        """Stages that are open at any power. above_permille: hysteresis to come back, else 0."""
         most, parts = settings["stages_max"], PARTS_BESIDE_SET if found.genset_W else 1
         if found.mode == BLACK_START:
             return most
@@ -184,13 +184,17 @@ class Shed(Function):
             state.room_ms = 0
 
     def _is_room(self, found: Found, missing_W: int, place: int) -> bool:
-        """The next stage of this device fits; off the grid without the sun, which must be known."""
+        """True if the next stage of this device fits. Off the grid PV does not count, but must be
+        known.
+        """
         suns_W = [each.value("power_W") for each in self._suns] if found.is_off_grid else []
         sun_W = sum([max(0, each_W) for each_W in suns_W if each_W is not None])
         return None not in suns_W and missing_W + sun_W <= -self._needed_W(place)
 
     def _has_followed(self, place: int) -> bool:
-        """False while a stage that came back is still open, or unknown: its load does not show."""
+        """False while a stage that may come back is still open, or unknown: its load is not seen
+        yet.
+        """
         reported = self._devices[place][0].value("stages")
         return reported is not None and reported <= self.stages[place].open
 

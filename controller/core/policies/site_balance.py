@@ -10,10 +10,10 @@ as the sum is not 0. But readings of different moments do not add up while a loa
     no contradiction                              --> the timer counts down, more slowly
     no contradiction for CLEAR_MS                 --> the signal counts again
 
-A contradicted signal of a device is unknown to every other function (DeviceView.doubted). With a
-wrong contact of the transfer switch the source is the grid. With a doubtful contact the source is
-unknown, and the limits of the connection act. A contradicted meter is unknown to the others while
-the site is on the grid; the obligation of the connection then follows the other meter.
+A contradicted signal of a device is unknown to every other function (DeviceView.doubted). If the
+contact of the transfer switch is wrong, the source is the grid. If the contact is doubtful, the
+source is unknown, and the limits of the connection act. A contradicted meter is unknown to the
+others while the site is on the grid. The obligation of the connection then follows the other meter.
 """
 
 from array import array
@@ -36,40 +36,40 @@ from controller.core.policies.known import GRID, ISLAND
 from controller.core.policies.source_reports import gives
 
 CHECK_MS = 100
-# Until a contradiction counts. The limit of the connection does not act before a wrong contact, or
-# a wrong meter on the grid, counts. Contact and meters are read every 0.1 s.
+# Time until a contradiction counts. It is shorter for the contact, and for the meters on the grid:
+# until then the limit of the connection does not act. Both are read every 0.1 s.
 SET_MS, URGENT_SET_MS = 5000, 2000
 CLEAR_MS = 10_000  # without a contradiction, until one that counts has ended
-LEAK_PARTS = 4  # a signal that jumps is right by chance: then the time goes back more slowly
+LEAK_PARTS = 4  # a signal that jumps is sometimes right by chance: the timer goes back more slowly
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # a reading of a device may be so old (records.STALE)
-STILL_MS = 1000  # a meter that works shows another power by then
-# The grid may have failed when its meter shows no power for so long: the contact of the transfer
-# switch can be broken. But sets that carry the load can hold a sound grid at 0 as well.
+STILL_MS = 1000  # within this time a working meter shows another power
+# If the grid meter shows no power for so long, the grid may have failed and the contact of the
+# transfer switch be broken. But sets that carry the load can also hold a sound grid at 0.
 QUIET_MS = 60_000
 MS_MAX = 1_000_000_000
 
 
 class State(Words):
-    """The site; powers in W, but `others`."""
+    """The site. Powers are in W, except `others`."""
 
     wrong: int  # a bit for each signal
     doubtful: int
     passed_ms: int  # since the last check
     others: int  # draw that no meter sees, W << 16
-    is_learnt: int  # it is known
+    is_learnt: int  # `others` is known
     is_formed: int  # a converter has shown that it forms the voltage
     is_carried: int  # sets carry the load
     load_W: int  # load meter at its last move
-    calm_ms: int  # since then
+    calm_ms: int  # time since that move
     grid_W: int  # grid meter at its last change
-    grid_ms: int  # since then
-    quiet_ms: int  # since the grid meter last showed power
-    is_open: int  # any time of a signal runs
+    grid_ms: int  # time since that change
+    quiet_ms: int  # time since the grid meter last showed power
+    is_open: int  # a timer of any signal runs
 
 
 class SiteBalance(Function):
-    """The source of the site as it is believed; before the mode, which rests on it."""
+    """Finds the source of the site, before the mode, which depends on it."""
 
     state: State
     NAME, STAGE = "site_balance", BALANCE
@@ -92,7 +92,7 @@ class SiteBalance(Function):
         self._sources = self._sets + self._suns
         self._tick_ms, self._rated_W = setup.tick_ms, setup.rated_W
         self._connection_W = settings["grid_import_W_max"]
-        # Several cabinets do not see each other's batteries: then the sum is not known.
+        # Several cabinets do not see each other's batteries, so they do not know the sum.
         self._is_whole = settings["share_permille"] == 1000
         self._is_load_fitted = bool(settings["load_meter_fitted"])
         self._are_meters_compared = self._is_load_fitted and self._is_whole
@@ -148,8 +148,8 @@ class SiteBalance(Function):
                 self._learn(known, others_W)
 
     def _is_disputed(self, known: Known, others_W: int | None) -> bool:
-        """The meters differ, or a set gives power without a report of its engine, or while no meter
-        shows a grid.
+        """True if the meters differ, or a set gives power without a report of its engine, or while
+        the grid meter shows no power.
         """
         state = self.state
         if known.grid_W is None or not state.is_learnt:
@@ -164,7 +164,7 @@ class SiteBalance(Function):
         return self.state.is_open != 0
 
     def _watch(self, engine: Engine, device: DeviceView, passed_ms: int) -> None:
-        """How long an engine is asked to run, and warms up."""
+        """Count how long an engine has been asked to run, and has warmed up."""
         now = device.reported("is_running")
         is_risen = now == 1 and engine.is_heard and not engine.runs
         if now is not None:
@@ -201,7 +201,7 @@ class SiteBalance(Function):
         return self.state.quiet_ms < QUIET_MS
 
     def _look_at_meters(self, known: Known, passed_ms: int) -> None:
-        """Time for which the load has not moved, and the grid meter has shown the same value."""
+        """Count how long the load has not moved, and the grid meter has shown the same value."""
         state, load_W, grid_W = self.state, known.load_meter_W or 0, known.grid_meter_W or 0
         state.calm_ms = min(state.calm_ms + passed_ms, MS_MAX)
         if abs(load_W - state.load_W) > balance.tolerance_W(load_W):
@@ -214,7 +214,7 @@ class SiteBalance(Function):
             state.quiet_ms = 0
 
     def _others_W(self, known: Known) -> int | None:
-        """The sum of all powers on the grid is what no meter sees."""
+        """Draw that no meter sees: the sum of all powers on the grid."""
         load_W = self._load_W(known)
         if load_W is None or known.grid_meter_W is None or known.battery_W is None:
             return None
@@ -230,24 +230,24 @@ class SiteBalance(Function):
         others = others_W << 16
         slow = approach(state.others, others, self._others, 1)
         state.others = slow if state.is_learnt else others
-        # a meter that is not proven may be reversed: what follows from it is not kept
+        # a meter that is not proven may be reversed: its result is not kept
         state.is_learnt = known.grid_W is not None
 
     def _load_W(self, known: Known) -> int | None:
-        """The load, while its meter shows a live bus: a meter reads on in a deep sag."""
+        """The load, while its meter shows a live bus: a meter still answers in a deep sag."""
         is_shown = self._are_meters_compared and not known.is_load_low
         return known.load_meter_W if is_shown else None
 
     def _judged(self, site: Readings) -> Verdict:
         wrong, doubtful = balance.judge(site)
         for place, device in enumerate(self._sets):
-            # it flaps (debounce.py): an engine does not start and stop every second
+            # the report flaps (debounce.py): an engine does not start and stop every second
             if device.reported("is_running") is not None and device.settled("is_running") is None:
                 wrong |= 1 << FIRST + 2 * place + 1
         return Verdict(wrong, doubtful)
 
     def _keep(self, verdict: Verdict, is_off_grid: bool, passed_ms: int) -> None:
-        """Count for how long each signal has been contradicted; find those that have lasted."""
+        """Count how long each signal has been contradicted; find those that count."""
         state = self.state
         if not (verdict.wrong | verdict.doubtful | state.is_open):
             return
@@ -281,7 +281,7 @@ class SiteBalance(Function):
             found.is_forming, found.forming_W = False, 0
 
     def _is_meter_disputed(self) -> bool:
-        """The other meter contradicts one, but not for so long that it counts."""
+        """True if the meters contradict each other, but not for long enough to count."""
         meters = [self._lasting[number][0] for number in (balance.GRID, LOAD)]
         return any([each.ms > 0 and not each.counts for each in meters])
 

@@ -1,15 +1,17 @@
 """The power of the load, and the import of the grid connection with the battery at zero, from three
 measurements.
 
-The load meter is fast but sees the load alone. The naive way adds grid and battery: the truth at
-the connection, but measured at two moments, so each movement of the battery leaves a false trace.
-Fed back at full speed, the trace swings (victronenergy/venus issue 1657: -4000 .. +3000 W).
+The load meter is fast but sees the load alone. The naive way adds grid and battery. This sum has
+all of the connection, but its two parts are measured at different moments, so each movement of the
+battery leaves an error. Fed back at full speed, the error oscillates (victronenergy/venus issue
+1657: -4000 .. +3000 W).
 
     import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
                                    fast              slow: what the load meter does not see
 
-With a skew d and a time constant T the loop gain is at most d / T. Beside a load meter, the last
-reports of the PV inverters are fast: a cloud takes most of the sun away within 3 s.
+If the readings are d apart, and the low-pass has the time constant T, the loop gain is at most d /
+T. Beside a load meter, the last reports of the PV inverters count at once, because a cloud takes
+most of the sun away within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
 and of the limits of the connection, as if the rest were another site.
@@ -29,7 +31,7 @@ GRID_CONNECTION = (40, "grid_connection")
 
 # time constant of what the load meter does not see (other loads, PV), beside a working load meter
 OTHERS_MS = 5000
-# time constant without one, in path delays: 4 times any skew two readings can have
+# time constant without a load meter, in path delays: 4 times the largest skew of two readings
 CALCULATED_DELAYS = 4
 
 # time constant of the difference between the grid meter and the model
@@ -44,8 +46,8 @@ class State(Words):
     is_connection_known: int
     connection_W: int
     others: int  # what the load meter does not see
-    meter_off: int  # of the grid meter, beyond what connection and set-point say
-    sun_W: int  # of the PV, as it was reported last
+    meter_off: int  # grid meter, less what connection and set-point predict
+    sun_W: int  # PV power as reported last
     suns: int  # a bit for each inverter that reports now
     is_seen: int  # grid and battery have been known together
     kept: int  # `others` of the last time with a load meter
@@ -109,9 +111,9 @@ class SiteLoad(Function):
         found.meter_off_W = found.load_source = 0
 
     def _blind(self) -> Obligation:
-        """The load meter alone keeps the import limit, with the other loads that
-        were known last and the PV that reports now. Other generation may be gone by now, so it
-        does not count here. It counts for the discharge, which is at most the load less all
+        """Obligation without the grid meter. The import limit is kept by the load meter, the other
+        loads as known last, and the PV that reports now. Other generation may be gone, so it does
+        not count here. It does count in the discharge, which is at most the load less all
         generation. Without the load meter too, the battery discharges nothing.
         """
         state, export_W = self.state, self._settings["grid_export_W_max"]
@@ -137,7 +139,7 @@ class SiteLoad(Function):
         }
 
     def _compared(self, off_W: int, elapsed_ticks: int) -> int:
-        """The lasting part of off_W; 0 where off_W is noise."""
+        """The lasting part of off_W; 0 if off_W is noise."""
         state = self.state
         off = state.meter_off
         state.meter_off = approach(off, off_W << 16, self._meter_off, elapsed_ticks)
@@ -182,12 +184,12 @@ class SiteLoad(Function):
         return CALCULATED if grid_and_battery_ok else UNKNOWN
 
     def _sun_W(self, suns: list[DeviceView]) -> int:
-        """This cabinet's share of their power as reported last, each at most its rating."""
+        """This cabinet's share of the last reports of these inverters, each at most its rating."""
         powers_W = [within(each.read("power_W") or 0, 0, each.settings["rated_W"]) for each in suns]
         return sum(powers_W) * self._settings["share_permille"] // 1000
 
     def _report_sun(self) -> None:
-        """Take the last reports. Until an inverter reports, its power is among the others."""
+        """Take the last reports. Until an inverter reports, its power is part of `others`."""
         state, suns = self.state, self._suns
         sun_W = self._sun_W([each for each in suns if each.is_heard("power_W")])
         reports = [each.value("power_W") is not None for each in suns]
@@ -199,8 +201,8 @@ class SiteLoad(Function):
         state.sun_W, state.suns = sun_W, known
 
     def _begin(self, source: int, fast_W: int, sum_W: int | None) -> None:
-        """Change the source without a bump: what the connection carried stays. Without a source
-        before, and without grid and battery, the others of the last load meter stay.
+        """Change the source without a jump of connection_W. If there was no source before, and grid
+        or battery is unknown, the `others` of the last load meter count.
         """
         state = self.state
         was, state.source = state.source, source

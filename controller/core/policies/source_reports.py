@@ -6,14 +6,14 @@ from controller.core.policies.contract import DeviceView, Found, Known
 
 
 def gives(device: DeviceView) -> bool:
-    """This set reports power."""
+    """True if this set reports power."""
     power_W = device.value("power_W")
     return power_W is not None and power_W >= balance.noise_W(device.settings["rated_W"])
 
 
 def runs(device: DeviceView) -> int | None:
     """Whether the engine of this set runs, None while that is unknown. An engine that reports power
-    is never taken for a stopped one. If the others contradict its report, its power alone says so.
+    never counts as stopped. If other measurements contradict its report, its power alone decides.
     """
     found = device.settled("is_running")
     if found is not None and device.is_doubted("is_running"):
@@ -24,7 +24,7 @@ def runs(device: DeviceView) -> int | None:
 def metered_W(
     known: Known, found: Found, suns: list[DeviceView], share_permille: int
 ) -> int | None:
-    """Share of the load by its meter less the sun. None: any is unknown or contradicted."""
+    """Share of the load, by its meter, less the PV power. None: any is unknown or contradicted."""
     sun_W = 0
     for each in suns:
         power_W = each.value("power_W")
@@ -37,7 +37,7 @@ def metered_W(
 
 
 def is_loaded(device: DeviceView) -> bool:
-    """This set reports more power than a current transformer may show at a standstill."""
+    """True if this set reports more power than a current transformer may show at a standstill."""
     power_W = device.value("power_W")
     return power_W is not None and power_W >= balance.tolerance_W(device.settings["rated_W"])
 

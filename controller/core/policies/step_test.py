@@ -1,7 +1,8 @@
 """The power that a person asks of one converter in TEST mode (`firebreak test sign`, `test step`).
 
 Load tracking runs in TEST mode too, and would hide the step. So the step is an obligation. It has
-the lowest rank: a test breaks no limit of the connection, and waits for the grid meter's own test.
+the lowest rank, because it must break no limit of the connection, and must wait for the grid
+meter's own test.
 The kernel bounds the power at 5 % of the rating. run/step_request.py ends a request in time.
 """
 
@@ -15,7 +16,7 @@ RANK = (1, "step_test")
 
 
 class StepTest(Function):
-    """An obligation, after the others know the available power: it narrows nothing for them."""
+    """Its obligation comes after the available power is known, so it narrows it for no other."""
 
     NAME, STAGE = "step_test", BASE
     READS = ("step_test",)

@@ -1,15 +1,15 @@
 """Load tracking: the battery takes the swings of the load, and the grid draws a power that follows
 from the state of charge.
 
-The load swings faster than the path from its meter to the battery. The naive way asks for load less
-grid power as it is now: by the time the battery acts, the swing is another one.
+The load swings faster than the path from its meter to the battery. The naive way asks for the
+present load less the grid power. When the battery acts, the load has changed again.
 
     request = guess of the load at the moment when the battery will act - reference of the grid
 
 The guess (controller/core/tracking/guess.py) looks one path delay ahead. The reference
-(controller/core/tracking/reference.py) follows the stored energy. Where the available power is too
-small for a step, the reference is carried along at once. Then the grid changes by the least
-possible, and no second jump follows. No clock, no float.
+(controller/core/tracking/reference.py) follows the stored energy. If the available power is too
+small for a step, the reference moves at once. Then the grid changes by the least possible, and no
+second jump follows. No clock, no float.
 """
 
 from array import array
@@ -30,17 +30,17 @@ from controller.core.tracking.strict import NO_RULE_W
 
 # A meter that is silent for less does not change the power that the grid should draw.
 LOST_MS_MAX = 10_000
-EDGE_DEAD_BANDS = 5  # so near to an end of the available power, that end is named as the reason
+EDGE_DEAD_BANDS = 5  # this near to an end of the available power, the end is named as the reason
 
 
 class State(Words):
-    """`out_W`: the power that it asked for."""
+    """State of load tracking, without guess and reference."""
 
     source: int  # of the load's power: site_load.UNKNOWN, CALCULATED or MEASURED
-    out_W: int
-    lost_ms: int  # for how long the load has been unknown
-    held_from: int  # 1 + charge of the last tick, permille; 0: the charge does not stay
-    held_permille: int  # where the charge stays
+    out_W: int  # power that it asked for
+    lost_ms: int  # time for which the load has been unknown
+    held_from: int  # 1 + charge of the last tick, permille; 0: the charge is not held
+    held_permille: int  # charge that is held
 
 
 BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
@@ -49,8 +49,8 @@ BEGIN = State("q", [UNKNOWN, 0, LOST_MS_MAX, 0, 0])
 LATER_PARAMETERS = (
     # time constant of the converter, a part of the path delay
     ("track_lag_ms", "ms", 1, 1000, 20, "free"),
-    # peak to peak in 5 s that the operator allows, above 0.1 Hz; the default: no rule. Noise of
-    # 300 W rms (judge.CALM_W) alone shows 1 kW.
+    # peak to peak in 5 s that the grid operator allows, above 0.1 Hz; the default: no rule. At
+    # least 1 kW, because noise of 300 W rms (judge.CALM_W) alone shows as much.
     ("range_5s_W_max", "W", 1000, NO_RULE_W, NO_RULE_W, "down"),
 )
 
@@ -88,9 +88,9 @@ class Track(Function):
         ("soc_target_permille", "permille", 0, 1000, 550, "free"),
         # share of the energy that a step of the rated power may cost
         ("track_energy_share_permille", "permille", 20, 500, 250, "free"),
-        # from a change of the load to the battery's answer, until a start has measured it ...
+        # from a change of the load to the battery's answer, until a start has measured it
         ("track_path_delay_ms", "ms", 20, 2000, 250, "free"),
-        # ... and between what a measured one is believed
+        # range in which a measured path delay is believed
         ("track_path_delay_ms_min", "ms", 20, 2000, 40, "free"),
         ("track_path_delay_ms_max", "ms", 20, 2000, 500, "free"),
         # how often the load meter has a new value
@@ -132,7 +132,7 @@ class Track(Function):
         return [*own, *self.sag.arrays()]
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple:
-        """The power it asks for, in whole quanta."""
+        """The power that load tracking asks for, in whole quanta."""
         voltage_permille = known.grid_voltage_permille if found.mode == GRID else 0
         is_sag = self.sag.step(voltage_permille, elapsed_ticks) and not found.is_exact
         if is_sag and found.load_W is not None and self.state.lost_ms == 0:
@@ -152,7 +152,7 @@ class Track(Function):
         self.state[:] = BEGIN
 
     def _paused(self, known: Known, found: Found, elapsed_ticks: int) -> FastRequest:
-        """Nothing, beside an exact request. The guess goes on, and tracking then begins at 0."""
+        """Request of 0 beside an exact request. The guess goes on; tracking later begins at 0."""
         if found.load_W is not None:
             self._tracked_W(found.load_W, known, found, elapsed_ticks)
         self.state.out_W = 0
@@ -176,8 +176,8 @@ class Track(Function):
         guess_W = self.guess.step(load_W, found.is_load_new, elapsed_ticks, delay_ms, is_own)
         announced = found.notices, elapsed_ticks, delay_ms, self.guess.room_W
         ahead_W = self.announced.ahead_W(load_W, guess_W, *announced) if is_own else guess_W
-        # The code of a meter test moves the battery, and a stage of the load that comes back is no
-        # swing: tracking begins at 0 behind both. A return is over for it once the grid is certain.
+        # A meter test moves the battery by its code, and a stage of the load that comes back is no
+        # swing. Tracking begins at 0 after both, and in a return once the grid is certain.
         is_uncertain = found.mode == RETURN and found.source is None
         if found.is_meter_tested or found.is_exact or found.is_shed or is_uncertain:
             reference.begin(load_W, load_W, load_W)
@@ -186,7 +186,7 @@ class Track(Function):
         error_permille, own_W = self._soc_error(known, found), found.left_setpoint_W
         reference.step(error_permille, own_W, elapsed_ticks, found.is_requested, learns=not is_sun)
         fast = self.guess.fast
-        # PV that gives more again lets the battery give less, and the grid stays at its cap
+        # While PV recovers, the battery gives less, and the grid stays at its cap.
         is_clouded = found.is_low_obliged and load_W > (found.connection_W or load_W)
         leaves_trace = not (is_surplus or is_clouded)
         reference.hold(low_W, high_W, fast, elapsed_ticks, leaves_trace, is_sun)
@@ -206,11 +206,11 @@ class Track(Function):
         return low_W, high_W
 
     def _soc_error(self, known: Known, found: Found) -> int | None:
-        """Target of the charge less the charge, permille. During a request, its sender controls the
-        charge. Between the requests of a schedule the charge stays. A surplus that the export limit
-        stores stays too, and what a cap of the import took is not bought back: its sender knows the
-        prices. But tracking returns the energy that it took from the grid: otherwise each cloud
-        would add some of it to the battery.
+        """Target charge less charge, permille. During a request, its sender controls the charge.
+        Between the requests of a schedule the charge is held. A surplus stored because of the
+        export limit is kept, and energy given for a cap of the import is not bought back: the
+        sender knows the prices. But tracking returns the energy that it took from the grid:
+        otherwise each cloud would add some of it to the battery.
         """
         state = self.state
         if known.soc_permille is None or found.is_requested:
@@ -228,7 +228,9 @@ class Track(Function):
         return state.held_permille - mean
 
     def _request_W(self, guess_W: int, found: Found) -> int:
-        """The request. At the edge of the available power it names the power that it would take."""
+        """The request, W. Near an end of the available power it is the power that tracking would
+        take without that end.
+        """
         wanted_W = guess_W - self.reference.wanted_W
         free_W = guess_W - self.reference.free_W
         near_W = EDGE_DEAD_BANDS * self._dead_band_W
@@ -247,7 +249,9 @@ class Track(Function):
         return state.out_W
 
     def _settle(self, wanted_W: int) -> int:
-        """Whole quanta, and no change below the dead band: meter noise does not reach the wire."""
+        """Whole quanta. A change below the dead band is left out: the battery must not follow
+        noise.
+        """
         state = self.state
         if abs(wanted_W - state.out_W) >= self._dead_band_W:
             quantum_W = self._quantum_W
@@ -258,15 +262,15 @@ class Track(Function):
 
 
 def _is_surplus(found: Found) -> bool:
-    """The battery has to charge beside the request, or may not give all of it."""
+    """True if the battery has to charge beside the request, or may not give all of it."""
     return found.left_high_W < 0
 
 
 def _gives_for_cap(found: Found) -> bool:
-    """A cap of the import obliges the battery to give."""
+    """True if a cap of the import obliges the battery to give."""
     return found.is_low_obliged and found.left_low_W > 0
 
 
 def _stores_sun(found: Found) -> bool:
-    """An obligation charges the battery: the site would export more than it may."""
+    """True if an obligation charges the battery, as the site would export more than it may."""
     return _is_surplus(found) and found.is_high_obliged

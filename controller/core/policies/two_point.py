@@ -1,7 +1,7 @@
 """Control functions that ask each device of their roles for 1 while a cause is present, else for 0.
 
-A single threshold would switch a device at each flicker of its value. With two of them a cause
-stays as it is between the thresholds, and while the compared value is unknown.
+A single threshold would switch a device at each small change of its value. With two thresholds a
+cause stays as it is between them, and while the compared value is unknown.
 """
 
 from array import array
@@ -13,7 +13,7 @@ from controller.core.policies.contract import BASE, DeviceView, Found, Function,
 
 
 class TwoPoints(Function):
-    """A subclass gives CAUSES and `signs`. `state`: bits of causes; the first is the reason."""
+    """A subclass gives CAUSES and `signs`. `state`: bits of causes; the lowest is the reason."""
 
     STAGE = BASE
     CAUSES: tuple[int, ...] = ()
@@ -23,7 +23,7 @@ class TwoPoints(Function):
         self.state = array("i", [0] * len(self._devices))
 
     def signs(self, known: Known, found: Found, settings: dict[str, int]) -> Sequence[bool | None]:
-        """Each cause: True is present; False is not; None is as before. settings: of one device."""
+        """Each cause: True: present; False: absent; None: as before. settings: of one device."""
         raise NotImplementedError
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> list[ForDevice]:

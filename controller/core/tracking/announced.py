@@ -1,7 +1,8 @@
 """Steps of the load that a source has announced (controller/core/policies/notices.py).
 
-The naive way adds the step to the guess at its time and takes it off when the meter should show it.
-A step that comes 50 ms late then moves the battery three times. So the step is handed over:
+The naive way adds the step to the guess at its time and removes it when the meter should show it.
+A step that comes 50 ms late then moves the battery three times. So the guess has a lower bound
+until the load itself has moved:
 
     guess = at least the load before + step,   until the load has come so far
 
@@ -11,16 +12,18 @@ A step that comes 50 ms late then moves the battery three times. So the step is 
                   ahead
 
 A wrong notice costs more than silence, and nothing shows beforehand that it is wrong. So a new
-source is watched until it was right once, which costs nothing. Its next steps act, and may come
-late. What they save is its credit; a wrong one takes off what it cost. A source in debt is watched
-until it was right as often.
+source is only watched, at no cost, until one of its steps was right. Its next steps act. A right
+step adds the energy that it saved to the credit of the source; a wrong step subtracts its cost. A
+source below 0 is in debt: it is only watched until its right steps have paid the debt.
 
-Two sources may announce steps of opposite signs at nearly one time: a pulse that is shorter than
-the error of a notice, or a contradiction. Neither step acts then. In a sag the power of load
-tracking stays, so what a step adds that has not come is withdrawn. It would stay for the whole sag.
+Two sources may announce steps of opposite signs at nearly the same time: a pulse shorter than the
+error of a notice, or a contradiction. Neither step acts then. In a sag load tracking keeps its
+power. So the announced part that has not come yet is withdrawn: the battery would give it for the
+whole sag.
 
-An adversary is right while watched, and wrong otherwise. So each debt that was forgiven doubles how
-often the source must be right before the next one. After n notices at most about log2(n) were lost.
+An adversary could be right while watched and wrong when its steps act. So each forgiven debt
+doubles the number of right steps that the next debt needs. Of n notices, at most about log2(n) then
+do harm.
 """
 
 from array import array
@@ -29,15 +32,18 @@ from typing import Protocol
 
 from controller.core.base.integers import within
 
-EARLY_MS = LATE_MS = 50  # a notice may be wrong by so much
-BEGUN_PART = 8  # of the step: it has begun to come
-EDGE_MS = 150  # in which a step that has begun comes
-RIGHT_QUARTERS = 3  # of a right step have come
+EARLY_MS = LATE_MS = 50  # error that the announced time may have
+BEGUN_PART = 8  # a step has begun when an eighth of it has come
+EDGE_MS = 150  # a step that has begun must come within this time
+RIGHT_QUARTERS = 3  # a step is right when three quarters of it have come
 CREDIT_NOTICES_MAX = 4
 NEW_W_MS = -1  # credit of a new source: one right step forgives it
 
-# words of a source; without a step it is free. shown: of right steps while it is in debt;
-# forgiven: each debt, doubled with each next one; missing: what the step adds to the guess now
+# Words of a source.
+# A_STEP_W: 0 while the source has no step.
+# A_SHOWN_W_MS: sum of the right steps that the source has shown while in debt.
+# A_FORGIVEN_W_MS: sum of the forgiven debts; it doubles with each new one.
+# A_MISSING_W: power that the step adds to the guess now.
 A_STEP_W, A_AGE_MS, A_BEFORE_W, A_COME_W, A_ADDED_W_MS, A_CROSSED = range(6)
 A_CREDIT_W_MS, A_SHOWN_W_MS, A_FORGIVEN_W_MS, A_MISSING_W = range(6, 10)
 A_WORDS = 10
@@ -60,7 +66,7 @@ class Notice(Protocol):
 
 
 def whole_W(step_W: int) -> int:
-    """All of a step, where no range in 5 s is stated."""
+    """The whole step: the grid operator states no range in 5 s."""
     return step_W
 
 
@@ -68,7 +74,7 @@ class Announced:
     """words: A_WORDS of each source. The age counts from the announced time."""
 
     def __init__(self, tick_ms: int, sample_ms: int, count: int, share_permille: int):
-        """count: of sources; share_permille: of the load that this cabinet follows."""
+        """count: number of sources; share_permille: part of the load that this cabinet follows."""
         self._tick_ms, self._sample_ms = tick_ms, max(sample_ms, tick_ms)
         self._share_permille = share_permille
         self.words = array("q", bytes(8 * A_WORDS * count))
@@ -92,8 +98,8 @@ class Announced:
         delay_ms: int,
         room_W: Callable[[int], int] = whole_W,
     ) -> int:
-        """The guess, moved to the load that is announced. Two sources that announce one moment
-        count once, as the larger step. room_W: the part of a step that may be wrong.
+        """The guess, moved to the announced load. If two sources announce the same moment, only the
+        larger step counts. room_W: largest part of a step that may act, as the step may be wrong.
         """
         if not notices and not any(self.words[A_STEP_W::A_WORDS]):
             return guess_W
@@ -121,7 +127,7 @@ class Announced:
             self.words[first + A_STEP_W] = 0
 
     def _keep(self, notice: Notice, load_W: int, reaction_ms: int) -> None:
-        """Keep the load before a step that is near; until it acts, its time may still move."""
+        """Store the load before a step that is near. Until it acts, its time may still change."""
         words, first = self.words, notice.source * A_WORDS
         if not words[first + A_STEP_W]:
             words[first + A_BEFORE_W] = load_W
@@ -133,7 +139,9 @@ class Announced:
         words[first + A_STEP_W] = notice.step_W * self._share_permille // 1000
 
     def _moved_W(self, first: int, load_W: int, guess_W: int, limits: tuple[int, int, int]) -> int:
-        """limits: delay_ms, reaction_ms, W of the step that may act."""
+        """The guess with the step of one source. limits: delay_ms, reaction_ms, W of the step that
+        may act.
+        """
         words, (delay_ms, reaction_ms, most_W) = self.words, limits
         step_W, age_ms = words[first + A_STEP_W], words[first + A_AGE_MS]
         size_W, before_W = abs(step_W), words[first + A_BEFORE_W]
@@ -153,7 +161,7 @@ class Announced:
         return guess_W + (missing_W if step_W > 0 else -missing_W)
 
     def _is_crossed(self, first: int) -> bool:
-        """A step of the other sign, of a source that is not in debt, comes at nearly that time."""
+        """True if a source without debt announces an opposite step at nearly the same time."""
         words = self.words
         sign = 1 if words[first + A_STEP_W] > 0 else -1
         return any(
@@ -164,7 +172,7 @@ class Announced:
         )
 
     def _close(self, first: int, whole_W_ms: int) -> None:
-        """Judge a step and free its words. whole_W_ms: what it leaves without a notice."""
+        """Judge a step and free its words. whole_W_ms: error of the grid without a notice."""
         words = self.words
         size_W, added_W_ms = abs(words[first + A_STEP_W]), words[first + A_ADDED_W_MS]
         is_right = 4 * words[first + A_COME_W] >= RIGHT_QUARTERS * size_W
@@ -179,7 +187,7 @@ class Announced:
             words[first + A_CREDIT_W_MS] -= added_W_ms
 
     def _watch(self, first: int, shown_W_ms: int) -> None:
-        """A source in debt shows right steps until the debt is forgiven."""
+        """Count a step of a source in debt. Enough right steps forgive the debt."""
         words = self.words
         debt_W_ms, forgiven_W_ms = -words[first + A_CREDIT_W_MS], words[first + A_FORGIVEN_W_MS]
         words[first + A_SHOWN_W_MS] = max(0, words[first + A_SHOWN_W_MS] + shown_W_ms)
@@ -199,5 +207,5 @@ class Announced:
 
 
 def _come_W(moved_W: int, step_W: int) -> int:
-    """The part of a step that a movement is, 0 to its size."""
+    """Part of a step that has come: moved_W, from 0 to the size of the step."""
     return within(moved_W if step_W > 0 else -moved_W, 0, abs(step_W))

@@ -1,13 +1,13 @@
 """A guess of the load at the moment when the battery will act, one path delay after the sample.
 
-1. Follow: the last sample. If its last three changes agree, the slope goes on.
-2. Repetition: if the load repeats itself, what came next a period ago comes again.
-3. Choice: a repetition that is found counts at once, and as long as it errs clearly less.
-4. Judge (judge.py): what would make the grid move more than the load does is not followed.
+1. Follow: the guess is the last sample, and continues a slope if the last three changes agree.
+2. Repetition: if the load repeats itself, the guess moves as the load did one period ago.
+3. Choice: a repetition is used while one is found and its error is clearly smaller.
+4. Judge (judge.py): movement is not followed if the grid would then move more than the load.
 
 No guess is learned from one event: a learned lead overshoots at the next step. Every time constant
-scales with the path delay. Sources: load tracking study, chapter 4; second study, chapter 3 (three
-changes of 1.5 path delays, or short ramps are led past their end).
+scales with the path delay. Sources: load tracking study, chapter 4; second study, chapter 3 (over
+less than three changes of 1.5 path delays, the guess overshoots the end of short ramps).
 """
 
 from array import array
@@ -18,22 +18,24 @@ from controller.core.tracking.judge import Bounds, Judge
 from controller.core.tracking.repetition import Repetition, kept_samples
 from controller.core.tracking.samples import FRACTION, S_FILLED, Samples
 
-SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # of one change of the slope: 1.5 path delays, at least 150 ms
-FAST_DELAYS, SLOW_DELAYS = 2, 3  # time constants of the hold and of slow movement
-JUDGED_MS = 8000  # memory of the errors
-# caps of the grid hold on means over the path delay and this; an error is remembered for so long
+SPAN_MS_MIN, SPAN_TENTHS = 150, 15  # one change of the slope: 1.5 path delays, at least 150 ms
+# Time constants in path delays: hold of the reference (reference.py), and slow movement.
+FAST_DELAYS, SLOW_DELAYS = 2, 3
+JUDGED_MS = 8000  # time constant of the mean errors
+# An error against a cap of the grid is a mean over the path delay and SETTLED_MS.
+# The largest error is forgotten with the time constant ERROR_KEPT_MS.
 SETTLED_MS, ERROR_KEPT_MS = 200, 30_000
 NO_BOUNDS = Bounds()
-GAP_MS_MAX = 1000  # after a longer gap between two samples everything begins anew
+GAP_MS_MAX = 1000  # after a longer gap between two samples the guess begins anew
 
 G_AGE_TICKS, G_SLOPE_W, G_SLOW, G_ERROR_FOLLOW, G_ERROR_REPEAT = range(5)
 G_ERROR_MEAN, G_ERROR_PEAK = range(5, 7)
-KINDS = 3  # of guesses: follow, repeat, and the better one
+KINDS = 3  # number of guesses: follow, repeat, and the better of both
 
 
 class Guess:
-    """Powers with 16 fractional bits in `words`; the KINDS made in the middle of each sample's
-    life in `made`, the newest first: they are judged later.
+    """`words`: powers with 16 fractional bits. `made`: the KINDS guesses in the middle of each
+    meter period, newest first. Later samples show their errors.
     """
 
     def __init__(
@@ -70,16 +72,16 @@ class Guess:
 
     @property
     def error_W(self) -> int:
-        """Largest error of the guess lately, as a mean over the path delay and SETTLED_MS."""
+        """Largest recent error of the guess, as a mean over the path delay and SETTLED_MS."""
         return self.words[G_ERROR_PEAK] >> 16
 
     def room_W(self, step_W: int) -> int:
-        """The part of an announced step that may be wrong under a stated range in 5 s."""
+        """Part of an announced step that may act, W: less than all under a stated range in 5 s."""
         strict = self.judge.strict
         return min(step_W, strict.room_W(step_W)) if strict else step_W
 
     def begin(self, load_W: int) -> None:
-        """Forget everything: the load has always been this."""
+        """Forget everything, as if the load had always been load_W."""
         self.samples.begin(load_W)
         self.repetition.begin()
         words = self.words
@@ -92,7 +94,7 @@ class Guess:
         self, load_W: int, is_new: bool, elapsed_ticks: int, delay_ms: int, is_own: bool
     ) -> int:
         """The guess, W. is_own: the meter measures the load alone. Otherwise the battery's own
-        movement leaves false traces in the load, and only slow movement is followed.
+        movement falsifies the load, and only slow movement is followed.
         """
         if delay_ms != self._delay_ms:
             self._tune(delay_ms)
@@ -113,7 +115,7 @@ class Guess:
         return judged_W if is_own else slow_W
 
     def _tune(self, delay_ms: int) -> None:
-        """Everything that scales with the path delay."""
+        """Set everything that scales with the path delay."""
         tick_ms, sample_ms = self._tick_ms, self._sample_ms
         self._delay_ms = delay_ms
         span_ms = max(SPAN_TENTHS * delay_ms // 10, SPAN_MS_MIN)
@@ -128,7 +130,7 @@ class Guess:
         self._kept = low_pass(sample_ms, ERROR_KEPT_MS)
 
     def _take(self, load_W: int, periods: int) -> None:
-        """Take a new sample in: slope, repetition, errors, judge."""
+        """Take a new sample: slope, repetition, errors, judge."""
         words = self.words
         words[G_AGE_TICKS] = 0
         for lost_W in self._lost_W(load_W, periods) if periods > 1 else ():
@@ -144,8 +146,8 @@ class Guess:
         words[G_SLOW] += ((load_W << 16) - words[G_SLOW]) * self._slow >> 24
 
     def _lost_W(self, load_W: int, periods: int) -> list:
-        """Values in place of lost samples, so that a place in the ring stays a time: what comes
-        again, or on a straight line.
+        """Values in place of lost samples, by the repetition or on a straight line. So a place in
+        the ring still means a time.
         """
         if self.is_repeating:
             return [self.repetition.guess_W(each * FRACTION) for each in range(1, periods)]
@@ -154,7 +156,9 @@ class Guess:
         return [before_W + moved_W * each // periods for each in range(1, periods)]
 
     def _find_slope(self, periods: int) -> None:
-        """Three changes of one sign confirm it, the last not much smaller. A gap ends it."""
+        """Three changes of one sign confirm a slope, if the last is not much smaller. A gap in the
+        samples ends the slope.
+        """
         words, span = self.words, self._span
         words[G_SLOPE_W] = 0
         passed = self.samples.every(1, 3 * span + 1)
@@ -167,13 +171,13 @@ class Guess:
             return
         least_W = min(last_W, least_W)
         ends = (passed, passed[1:]) if sign > 0 else (passed[1:], passed)
-        # a staircase stands still between its steps, a ramp moves with each sample. A span of one
-        # sample cannot tell them apart.
+        # A staircase does not move between its steps, a ramp moves with each sample. A span of one
+        # sample cannot distinguish them.
         if span == 1 or 4 * span * max(map(sub, *ends)) <= (4 + span) * least_W:
             words[G_SLOPE_W] = sign * least_W
 
     def _guesses_W(self) -> tuple:
-        """(by the last sample and its slope, by repetition), for one horizon from now."""
+        """(by the last sample and its slope, by repetition): the load one path delay from now."""
         words, follow_W = self.words, self.samples.newest_W()
         age_ticks = min(words[G_AGE_TICKS], 2 * self._sample_ticks)
         horizon_256 = (self._first_ms + age_ticks * self._tick_ms) * FRACTION // self._sample_ms
@@ -183,15 +187,15 @@ class Guess:
         return follow_W, repeat_W
 
     def _lead_W(self, horizon_256: int) -> int:
-        """The slope over this horizon; where the meter is late, over one of its three changes at
-        most.
+        """Movement by the slope over this horizon. Even with a late meter the movement covers at
+        most one of the three changes.
         """
         span_256 = FRACTION * self._span
         return self.words[G_SLOPE_W] * min(horizon_256, span_256) // span_256
 
     def _count_errors(self, load_W: int, periods: int) -> None:
-        """Compare the newest sample with what was guessed for it one path delay ago. The last
-        guesses stand for those of lost samples.
+        """Compare the newest sample with the guesses made for it one path delay ago. For lost
+        samples the last guesses are repeated.
         """
         words, made = self.words, self.made
         for _ in range(periods):

@@ -1,17 +1,18 @@
 """The judge: how much of the load's movement the battery may follow without harm to the grid.
 
 The guess has three parts: still (the mean of the last 30 s), slow (a low-pass of three path delays)
-and fast (the rest). Following a part that the path delays too much moves the grid more than the
-load does. The naive way compares errors of the guess with the load, and knows no converter. The
-judge plays each part through a model of the path, and counts what the grid would have won:
+and fast (the rest). If the path delays a part too much, following it moves the grid more than the
+load does. The naive way compares errors of the guess with the load, and ignores the converter. The
+judge sends each part through a model of the path, and computes how much energy each choice would
+have removed from the grid:
 
     load s ---------------------------------(-)--> residual r of each choice
     part -> dead time -> lag -> meter's mean -^    won = mean of (s^2 - r^2) over 10 s
 
-All powers here are those above 0.1 Hz. The choice that has won most is followed. Gains are
-compared, never ratios of energies: one large edge makes r = s for one path delay, and a ratio would
-close at each edge. A followed edge appears twice on the grid, so it needs a clear gain. A tick
-longer than the path judges nothing: all is followed.
+All these powers are above 0.1 Hz. The choice that has won most is followed. Gains are compared,
+never ratios of energies: after a large edge r = s for one path delay, so a ratio would stop the
+following at each edge. A followed edge appears twice on the grid, so following needs a clear gain.
+If a tick is longer than the path delay, nothing is judged and everything is followed.
 Source: second study of load tracking, chapter 4.
 """
 
@@ -23,16 +24,20 @@ from controller.core.base.integers import decay, low_pass, within
 from controller.core.tracking.samples import FRACTION
 from controller.core.tracking.strict import NO_RULE_W, Strict
 
-ABOVE_MS = 1592  # time constant of 0.1 Hz
+ABOVE_MS = 1592  # time constant of 0.1 Hz: 1 / (2 pi * 0.1 Hz)
+# Time constants: of the gains; of the energy with which a gain is compared.
 JUDGED_MS, LAGGED_MS = 10_000, 1000
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
 UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60
-# Below one of both the load is calm, and calm ends nothing: 300 W rms, a part of the largest
+# The load is calm below 300 W rms, or below a 16th of its largest recent energy. A calm load says
+# nothing, so it does not end a choice.
 CALM_W, CALM_PART, LARGEST_MS = 300, 16, 300_000
 CALM = CALM_W**2 >> 4
-# Of the energy: what a choice must win, what keeps it, and the loss that ends it at once
+# Percent of the load's energy: gain that begins a choice, gain that keeps it, loss that ends it at
+# once.
 GAIN_PCT, KEEP_PCT, LOSS_PCT = 30, 15, 2
-# Another choice must have won so much more of the energy: at an edge each wins for one sample
+# Another choice must win so much more of the energy, because at an edge each choice leads for one
+# sample.
 CHANGE_PCT = 2
 ONE = 256
 # (share of slow, share of fast) of each choice, in 1/256
@@ -41,14 +46,14 @@ SHARES = ((0, 0), (128, 0), (256, 0), (128, 128), (256, 256), (256, 128))
 FOLLOWING = SHARES[1:]
 
 J_STILL, J_AGE_MS, J_RING, J_TICKS, J_CHOICE, J_SLOW, J_FAST = range(7)
-J_LAG, J_SUM, J_LOW = 7, 10, 13  # of still, slow and fast each; J_LOW: of the load too
+J_LAG, J_SUM, J_LOW = 7, 10, 13  # a word for still, slow and fast; J_LOW: one for the load too
 J_ENERGY, J_LAGGED, J_LARGEST, J_MOST, J_WON = 17, 18, 19, 20, 21
 WORDS = J_WON + len(SHARES)
 
 
 class Bounds(NamedTuple):
-    """rated_W: of the battery; one wrong sample beyond it must not count as much as it shows.
-    range_W_max: peak to peak that the operator allows in 5 s.
+    """rated_W: rating of the battery. Movement beyond it counts as the rating, since the sample may
+    be wrong. range_W_max: peak to peak that the grid operator allows in 5 s.
     """
 
     rated_W: int = NO_RULE_W
@@ -81,10 +86,11 @@ class Judge:
         self._strict_up = low_pass(tick_ms, STRICT_UP_MS)
 
     def tune(self, delay_ms: int) -> None:
-        """The rest of the path delay is dead time."""
+        """Set the dead time: the path delay without meter period and converter lag."""
         dead_256 = max(0, delay_ms - self._sample_ms - self._lag_ms) * FRACTION // self._tick_ms
         self._dead, part = divmod(dead_256, FRACTION)
-        # It would see a whole tick of delay where there is less: a tick of 1 s of the lab.
+        # With a longer tick (1 s in the lab) the model would delay by a whole tick, which is too
+        # much.
         self._is_blind = delay_ms < self._tick_ms
         self._between = part * (1 << 16) // FRACTION
 
@@ -93,7 +99,9 @@ class Judge:
         return self.words, self.ring, *(self.strict.arrays() if self.strict else ())
 
     def begin(self, load_W: int) -> None:
-        """Forget everything: the load has always been this. A first step is followed at once."""
+        """Forget everything, as if the load had always been load_W. A first step is followed at
+        once.
+        """
         words, count = self.words, self._count
         words[:] = array("q", bytes(8 * len(words)))
         words[J_STILL] = words[J_LAG] = words[J_LOW] = words[J_LOW + 3] = load_W << 16
@@ -104,14 +112,14 @@ class Judge:
         self.ring[:] = array("q", [load_W] * count + [0] * (2 * count))
 
     def guess_W(self, slow_W: int, mix_W: int, ticks: int) -> int:
-        """The guess of this tick; the model takes its parts in."""
+        """The guess of this tick, W. The model takes its parts."""
         if self._is_blind:
             return mix_W
         words = self.words
         still_W = words[J_STILL] >> 16
         slow, fast = slow_W - still_W, mix_W - slow_W
         if words[J_ENERGY] < CALM and -CALM_W < fast < CALM_W:
-            fast = 0  # noise of the meter does not reach the wire
+            fast = 0  # the battery does not follow the noise of the meter
         for _ in range(min(ticks, self._count)):
             self._model(still_W, slow, fast)
         self._move(ticks)
@@ -132,8 +140,9 @@ class Judge:
             at, newer, older = at + count, newer + count, older + count
 
     def _move(self, ticks: int) -> None:
-        """The shares go to those of the choice. Under a stated range they go slowly: where the load
-        is far from its mean, at once is an edge. Only a swing that grows ends them at once.
+        """Move the shares towards those of the choice. Under a stated range they move slowly,
+        because a sudden change makes an edge while the load is far from its mean. Only a swing that
+        grows reduces them at once.
         """
         words, strict = self.words, self.strict
         most, up, down = words[J_MOST] << 16, self._up, self._down
@@ -150,7 +159,7 @@ class Judge:
                 words[slot] += away * min(part * ticks, 1 << 24) >> 24
 
     def judge(self, load_W: int) -> None:
-        """Take a new sample in: what would each choice have left of it?"""
+        """Take a new sample, and compute what each choice would have left of it."""
         if self._is_blind:
             return
         words = self.words
@@ -212,8 +221,8 @@ class Judge:
                 words[J_MOST] = strict.share
 
     def _best(self, choices: Sequence[int]) -> int:
-        """The choice that has won most, STILL without a clear gain. A gain counts beside the energy
-        of a second ago, because the gain from an edge comes a path delay after its energy.
+        """The choice that has won most, STILL without a clear gain. A gain is compared with the
+        energy of a second ago, because the gain from an edge comes a path delay after its energy.
         """
         words = self.words
         won = words[J_WON:]
@@ -223,7 +232,7 @@ class Judge:
         return best if 100 * words[J_WON + best] > GAIN_PCT * words[J_LAGGED] else STILL
 
     def _has_lost(self) -> bool:
-        """A clear loss, or hardly a gain in a load whose energy does not rise just now."""
+        """True after a clear loss, or after a small gain while the load's energy does not rise."""
         words = self.words
         choice, energy = words[J_CHOICE], words[J_ENERGY]
         won = 100 * words[J_WON + choice]

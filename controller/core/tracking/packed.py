@@ -2,9 +2,9 @@
 
     mean[lag] += (newest change * change `lag` before - mean[lag]) / 2^bits, rounded down
 
-One by one, 282 lags cost 50 us. So all numbers lie in one integer, the sum of number k * 2^(64 k).
-Python adds, subtracts and shifts it in C, and each number has room as long as it stays below 2^62,
-which powers below 2^30 W do.
+One by one, 282 lags take 50 us. So all numbers are in one integer, the sum of number k * 2^(64 k).
+Python adds, subtracts and shifts this integer in C. Each number fits while it is below 2^62, which
+holds for powers below 2^30 W.
 """
 
 from array import array
@@ -13,12 +13,12 @@ NUMBER_BITS, POWER_BITS = 64, 32
 
 
 def ones(count: int) -> int:
-    """So many numbers, each 1."""
+    """`count` packed numbers, each 1."""
     return ((1 << NUMBER_BITS * count) - 1) // ((1 << NUMBER_BITS) - 1)
 
 
 class Products:
-    """The masks of so many means."""
+    """The masks of `count` means."""
 
     def __init__(self, count: int, bits: int):
         self._bits, self._count, each = bits, count, ones(count)
@@ -27,8 +27,8 @@ class Products:
         self._power_signs = ones(count + 1) << POWER_BITS - 1
 
     def moved(self, means: array, powers_W: array) -> array:
-        """The next means. powers_W: one more, the newest first. While numbers are shifted or taken
-        out of their bytes, each has 2^63 (2^31) added: a sign would reach into its neighbours.
+        """The next means. powers_W: count + 1 powers, newest first. Packed numbers have 2^63 added
+        (powers 2^31), because the sign of one would change its neighbours.
         """
         wide = array("i", bytes(8 * len(powers_W)))
         wide[::2] = powers_W

@@ -1,12 +1,13 @@
 """The reference: the power that the grid should draw, from the stored energy alone.
 
-The reference never looks at the load. The energy that the battery gave shows the load to the
-reference, so that losses and errors of a meter cannot run away.
+The reference never reads the load. It sees the load through the energy that the battery gave, so
+losses and meter errors cannot add up.
 
     R' = (m + missing energy / T - R) / (T / 4)        m' = (R - m) / (4 T).
 
-T is the time in which the rated power moves the part of the energy that the largest step may cost.
-Source: load tracking study, chapter 4.5.
+R is the reference and m its slow mean. T is the time in which the rated power moves the share of
+the energy that the largest step may cost (track_energy_share_permille). Source: load tracking
+study, chapter 4.5.
 """
 
 from array import array
@@ -16,13 +17,13 @@ from controller.core.base.integers import approach, within
 MILLI = 1000
 QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
 
-# A hold adds four times its length to R_HELD_MS, each tick without a hold takes one length off.
-LONG_HELD_MS = 4000  # a second of hold: beyond it the grid stays where the limit left it
-CLOSED_MS = 2000  # without any available power for so long: begin anew afterwards
+# R_HELD_MS rises four times as fast while the reference is held as it falls otherwise.
+LONG_HELD_MS = 4000  # a second of hold; after a longer one the grid stays where the limit left it
+CLOSED_MS = 2000  # after so long without available power the reference begins anew
 
 R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING = range(6)
 R_LOW, R_HIGH, R_HELD_MS, R_CLOSED_MS = range(6, 10)
-# who is responsible for the charge
+# R_OWNER: who decides the state of charge
 NOT_BEGUN, CABINET, SENDER = range(3)
 
 
@@ -43,7 +44,7 @@ class Reference:
 
     @property
     def free_W(self) -> int:
-        """The same, had the available power never held it; it comes back to wanted_W within T."""
+        """The reference without the holds by available power. Both converge within T."""
         return self.words[R_FREE] >> 16
 
     def begin(self, grid_W: int, low_W: int, high_W: int) -> None:
@@ -61,10 +62,12 @@ class Reference:
         is_requested: bool = False,
         learns: bool = True,
     ) -> None:
-        """Move the reference. soc_error_permille: what is missing up to the target; None while the
-        state of charge is unknown or belongs to the sender of a request. Then the energy that
-        tracking itself gives (own_W) is what comes back. A request begins at the mean load. learns:
-        the grid power shows the load; a surplus of the sun that the battery has to store does not.
+        """Move the reference.
+
+        soc_error_permille: charge that is missing up to the target; None while it is unknown or the
+        sender of a request decides it. Then the battery recovers only the energy that tracking
+        itself gives (own_W), and a request begins at the mean load. learns: the grid power shows
+        the load; it does not while the battery has to store a surplus of the sun.
         """
         words = self.words
         before, owner = words[R_OWNER], SENDER if soc_error_permille is None else CABINET
@@ -78,7 +81,7 @@ class Reference:
             words[R_MISSING] += own_W * self._tick_ms * elapsed_ticks
         else:
             words[R_MISSING] = 0
-            if is_requested and before == CABINET:  # or a cap before acts against the request
+            if is_requested and before == CABINET:  # an earlier cap must not act against it
                 words[R_FREE], words[R_HELD_MS] = words[R_BASE], 0
             else:
                 words[R_BASE] = words[R_WANTED if learns else R_FREE]
@@ -107,11 +110,13 @@ class Reference:
         leaves_trace: bool = True,
         is_sun: bool = False,
     ) -> None:
-        """Hold the reference where the available power leaves the grid. Both ends pass a low-pass
-        (part of integers.low_pass): a wrong sample must not shift the grid for minutes.
+        """Hold the reference within low_W .. high_W, which the available power can reach. Both ends
+        pass a low-pass (`part` as integers.low_pass), because a wrong sample must not shift the
+        grid for minutes.
 
         leaves_trace: after a long hold the grid stays where the limit left it. is_sun: the battery
-        has to store a surplus, and takes no more: it would charge from the grid in each cloud.
+        stores a surplus of the sun and no more; otherwise it would charge from the grid in each
+        cloud.
         """
         words = self.words
         free = words[R_FREE]
@@ -127,12 +132,12 @@ class Reference:
             words[R_HELD_MS] = min(words[R_HELD_MS] + 4 * elapsed_ms, 2 * LONG_HELD_MS)
         is_closed = low_W == high_W and not is_sun
         words[R_CLOSED_MS] = closed_ms = words[R_CLOSED_MS] + elapsed_ms if is_closed else 0
-        if closed_ms >= CLOSED_MS:  # the mean of before says nothing of the load now
+        if closed_ms >= CLOSED_MS:  # the old mean says nothing about the load now
             words[R_OWNER], words[R_FREE] = NOT_BEGUN, words[R_WANTED]
 
     def _let_go(self, part: int, elapsed_ticks: int) -> None:
-        """Free of a hold. A short hold leaves no trace: a peak of the load, or a wrong sample.
-        After a long one the grid stays, or the end of the load's peak would be a second edge.
+        """End a hold. A short hold (a peak of the load, a wrong sample) leaves no trace. After a
+        long one the grid stays, or the end of the load's peak would be a second edge.
         """
         words = self.words
         before_ms = words[R_HELD_MS]
@@ -143,6 +148,6 @@ class Reference:
             words[R_WANTED] = approach(words[R_WANTED], words[R_FREE], part, elapsed_ticks)
 
     def _recovery(self) -> int:
-        """Power that brings the missing energy back in the time T, at most the rated power."""
+        """Power that recovers the missing energy in the time T, at most the rated power."""
         power = (self.words[R_MISSING] << 16) // (MILLI * self._time_s)
         return within(power, -self._rated_W << 16, self._rated_W << 16)

@@ -1,14 +1,16 @@
-"""A load that repeats itself: its period, and what came next one period ago.
+"""A load that repeats itself: its period, and its movement one period ago.
 
-The period is the lag of the highest local maximum of the autocorrelation of the load's changes, on
-a grid of about 100 ms. The autocorrelation forgets with 512 grid steps (51 s). The grid shows what
-is faster than 5 Hz as slow movement, and a parabola through it refines a period to a wrong phase:
+The period is the lag of the highest local maximum of the autocorrelation of the load's changes. The
+autocorrelation uses a time grid of about 100 ms, and a memory of 512 steps (51 s). On this grid
+movement above 5 Hz looks slow (aliasing). A parabola through the maximum then refines the period to
+a wrong phase:
 
     tone of 9.8 Hz on the grid: 0.24 Hz, period 4.17 s; 4.17 s are 40.7 periods of the tone
 
-So the samples around the maximum are compared with the last 2 s. A repetition that is lost and
-found again moves the grid more than the load does, so a period stays until another is more alike.
-Each of the next samples takes one step of a search, or one tick would take five times the others.
+So the samples one period ago are compared with the last 2 s, for each lag around the maximum. A
+repetition that is lost and found again moves the site's grid power more than the load does, so a
+period stays until another fits better. A search takes several samples, one step at each, or one
+tick would take five times as long as the others.
 Source: load tracking study, chapter 4.2.
 """
 
@@ -22,22 +24,26 @@ from controller.core.tracking.packed import Products
 from controller.core.tracking.samples import FRACTION, Samples
 
 GRID_MS = 100
-LAG_MIN, LAG_MAX = 4, 280  # in grid steps: 0.4 s to 28 s; a longer one doubles the keyframe
+# In grid steps: 0.4 s to 28 s. A longer lag would double the keyframe of the journal.
+LAG_MIN, LAG_MAX = 4, 280
 MEMORY_BITS = 9
-# a period is believed from this part of the changes' power on
+# A period counts if its correlation is above this part of the changes' power.
 LIKENESS_TENTHS = 4
 SEARCH_STEPS = 5  # grid steps from one search for the period to the next
-# A period is refined by so long a part of the load, with a sample each 20 ms
+# A period is refined over the last 2 s of the load, with a sample each 20 ms.
 FINE_MS, FINE_STEP_MS = 2000, 20
-FINE_LAG_MS = 5000  # of a longer period this part says too little
+FINE_LAG_MS = 5000  # for a longer period 2 s say too little
 
-# samples since the last grid step, grid steps since the last search, period, range of the load,
-# of a search: lag of the maximum in grid steps until it is refined, then the period until it counts
+# R_GRID: samples since the last grid step.
+# R_STEPS: grid steps since the last search.
+# R_LOW_W, R_HIGH_W: range of the load.
+# R_LAG: maximum that a search has found, in grid steps, until it is refined.
+# R_NEXT: refined period, until it counts.
 R_GRID, R_STEPS, R_PERIOD, R_LOW_W, R_HIGH_W, R_LAG, R_NEXT = range(7)
 
 
 def kept_samples(sample_ms: int) -> int:
-    """How many samples a repetition needs: two of its longest periods."""
+    """Number of samples that a repetition needs: two of the longest periods."""
     return 2 * (LAG_MAX + 1) * grid_step(sample_ms) + 2
 
 
@@ -69,9 +75,8 @@ class Repetition:
             block[:] = array("q", bytes(8 * len(block)))
 
     def learn(self, periods: int) -> None:
-        """Take the newest sample in, which came so many meter periods after the one before. A
-        lost sample says nothing of the changes at its time, so the grid step that holds it is left
-        out.
+        """Take the newest sample. periods: meter periods since the sample before. A lost sample
+        says nothing about the change at its time, so its grid step is left out.
         """
         words, newest_W = self.words, self._samples.newest_W()
         if words[R_NEXT]:
@@ -93,11 +98,11 @@ class Repetition:
                 self._find()
 
     def guess_W(self, horizon_256: int) -> int:
-        """The load `horizon_256` (1/256 sample) after the newest sample: what came next a
-        period ago, within the range of the last two.
+        """Guess of the load `horizon_256` (1/256 sample) after the newest sample: it moves as one
+        period ago, within the range of the last two periods.
         """
         period, samples = self.words[R_PERIOD], self._samples
-        later_256 = (period - horizon_256) % period  # beyond the newest: a period before that
+        later_256 = (period - horizon_256) % period  # a longer horizon repeats the period
         moved_W = samples.change_W(period, later_256)
         return within(samples.newest_W() + moved_W, self.words[R_LOW_W], self.words[R_HIGH_W])
 
@@ -106,7 +111,7 @@ class Repetition:
         self.correlation[:] = self._products.moved(self.correlation, powers_W)
 
     def _find(self) -> None:
-        """The highest local maximum. A meter as slow as the grid has no samples to refine it."""
+        """Find the highest local maximum. A meter as slow as the time grid cannot refine it."""
         words, lags = self.words, self.correlation
         words[R_NEXT], words[R_LAG] = 0, _highest_peak(lags.tolist())
         if not words[R_LAG] or 10 * lags[words[R_LAG]] <= LIKENESS_TENTHS * lags[0]:
@@ -116,7 +121,7 @@ class Repetition:
             self._choose()
 
     def _refine(self) -> None:
-        """The period of the maximum, by the samples around it if they decide, else by the grid."""
+        """Refine the maximum by the samples around it, or by a parabola if they do not decide."""
         words, at, step, fine = self.words, self.words[R_LAG], self._step, self._fine
         period = (at * FRACTION + _vertex(*self.correlation[at - 1 : at + 2])) * step
         reach = step // (2 * fine)
@@ -131,7 +136,9 @@ class Repetition:
         words[R_LAG], words[R_NEXT] = 0, period
 
     def _choose(self) -> None:
-        """The refined period, unless the last one is as alike; the range of the load in two."""
+        """Take the refined period, unless the last one fits as well. Find the range of the load in
+        two periods.
+        """
         words = self.words
         before, period, words[R_NEXT] = words[R_PERIOD], words[R_NEXT], 0
         is_other = self._step > 1 and before > 0 and abs(before - period) >= FRACTION
@@ -142,15 +149,15 @@ class Repetition:
         words[R_LOW_W], words[R_HIGH_W] = self._samples.range_W(seen)
 
     def _unlike(self, period_256: int) -> int:
-        """How much the load of the last 2 s differs from that of a period before."""
+        """Squared difference of the load of the last 2 s and the load one period before."""
         newer = self._samples.every(self._fine, self._count)
         older = self._samples.every(self._fine, self._count, _rounded(period_256))
         away = list(map(sub, newer, older))
         return sum(map(mul, away, away))
 
     def _all_unlike(self, lag: int, places: int) -> list[int]:
-        """The same for `lag` samples and each further place, less the square of the newer part:
-        older^2 - 2 * newer * older needs the fewest products.
+        """The same for `places` lags from `lag` samples on. All lack the square of the newer part,
+        because older^2 - 2 * newer * older needs the fewest products.
         """
         every, fine, count = self._samples.every, self._fine, self._count
         newer, older = every(fine, count).tolist(), every(fine, count + places - 1, lag).tolist()

@@ -1,27 +1,29 @@
 """A sag: the voltage of the grid leaves its range, and load tracking keeps its power.
 
-Load tracking would answer a load that leaves in a sag, and then hold the grid at the power of the
-sag. So the site would come back with less power than before, which grid operators forbid:
+If a load disconnects in a sag, load tracking would follow it, and then hold the grid at the power
+of the sag. After the sag the site would draw less power than before, which grid operators forbid.
+So load tracking waits:
 
     voltage   ----.____.-------      the fast grid meter reads it
     tracking  follows | keeps its power, and the reference | follows
 
-A sag ends a little later than the voltage says, because the meter of the load is behind. A lasting
-one is no sag. Nothing counts sags.
+A sag ends AFTER_MS after the voltage has come back, because the load meter is later. A deviation of
+SAG_MS_MAX or longer is no sag. Sags are not counted.
 """
 
 from array import array
 
 from controller.core.base.words import Words
 
-# Of nominal. The normal range of ERCOT and CAISO is 0.90 to 1.10 pu; noise must not end a sag.
+# Permille of nominal: the normal range of ERCOT and CAISO. The hysteresis keeps noise from ending a
+# sag.
 LOW_PERMILLE, HIGH_PERMILLE, HYSTERESIS_PERMILLE = 900, 1100, 10
-SAG_MS_MAX = 10_000  # longer than any that a code names
+SAG_MS_MAX = 10_000  # longer than any sag in a grid code
 AFTER_MS = 200
 
 
 class State(Words):
-    """`age_ms`: since it began, 0: none. left_ms: of the time after it."""
+    """age_ms: time since the sag began, 0 without one. left_ms: rest of the time after it."""
 
     age_ms: int
     left_ms: int
@@ -34,11 +36,11 @@ class Sag:
         self._tick_ms, self.state = tick_ms, State("i", [0, 0])
 
     def arrays(self) -> list[array]:
-        """What carries over to the next tick."""
+        """Every array that carries over to the next tick."""
         return [self.state]
 
     def step(self, voltage_permille: int, elapsed_ticks: int) -> bool:
-        """Whether load tracking keeps its power. voltage_permille: 0 if no meter reads it."""
+        """True while load tracking keeps its power. voltage_permille: 0 if no meter reads it."""
         state, elapsed_ms = self.state, elapsed_ticks * self._tick_ms
         age_ms, left_ms = state
         inward = HYSTERESIS_PERMILLE * (age_ms > 0)

@@ -1,6 +1,7 @@
 """The samples of the load meter that load tracking remembers: a ring at the meter's own rate.
 
-A range over all samples takes 0.1 ms. So each block of the ring keeps its least and largest sample.
+To find the range of all samples takes 0.1 ms. So each block of the ring keeps its least and largest
+sample.
 """
 
 from array import array
@@ -9,7 +10,8 @@ FRACTION = 256  # positions between two samples are in 1/256 sample
 
 BLOCK = 128
 
-S_FILLED, S_NEWEST = range(2)  # 1 after the first sample; place of the newest one in the ring
+# S_FILLED: 1 after the first sample. S_NEWEST: place of the newest sample in the ring.
+S_FILLED, S_NEWEST = range(2)
 
 
 class Samples:
@@ -53,7 +55,7 @@ class Samples:
         return self.ring[(self.words[S_NEWEST] - count) % len(self.ring)]
 
     def change_W(self, older_256: int, newer_256: int) -> int:
-        """Change of the load between two ages in 1/256 sample, on lines between two samples."""
+        """Change of the load between two ages in 1/256 sample, linear between samples."""
         ring, newest, count = self.ring, self.words[S_NEWEST], len(self.ring)
         at = (newest - older_256 // FRACTION) % count
         from_W = ring[at]
@@ -63,7 +65,7 @@ class Samples:
         return to_W + ((ring[at - 1] - to_W) * (newer_256 % FRACTION) >> 8) - from_W
 
     def every(self, step: int, count: int, back: int = 0) -> array:
-        """`count` samples (array), `step` apart, from the one `back` before the newest on."""
+        """`count` samples, `step` apart, newest first, from the one `back` before the newest on."""
         ring = self.ring
         at = (self.words[S_NEWEST] - back) % len(ring)
         inside = min(count, at // step + 1)

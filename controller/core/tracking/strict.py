@@ -1,21 +1,25 @@
-"""The strict judge: a site whose operator limits the peak to peak in 5 s to W.
+"""The strict judge, for a site whose grid operator limits the peak to peak in 5 s to W.
 
-Steps up and down that nobody foresees show twice: once as the load's edge, then as the battery's.
-A battery that takes the share v of swings h leaves (1 + v) h in 5 s. So
+An unexpected step appears twice on the grid: as the load's edge, then as the battery's. A battery
+that follows the share v of swings of height h leaves (1 + v) h in 5 s. So
 
     v = 4/5 W / (largest range of the load lately) - 1
 
 is safe unless a swing is more than a quarter larger than all before. The share falls in the tick in
-which a larger swing shows, but the battery is still where the larger share had left it: a swing
-that grows by g from a share v leaves up to (3/2 - 1/(2 g)) times the range, 1.2 at g = 1.8. So a
-reserve of a fifth is needed.
+which a larger swing appears, but the battery is still at the power of the larger share. A swing
+that grows by the factor g from a share v leaves up to (3/2 - 1/(2 g)) times the range, 1.2 at g =
+1.8. So the factor 4/5 keeps a fifth in reserve.
 
-A choice of the judge is proven, and followed whole, as soon as it has left at most W, and that
-by following: clearly less than the load, or half of W, so that the next swing may double. A choice
-that shows steps twice has left more than the load. Half of the load's range for 20 s proves it too,
-above W. All powers are those above 0.1 Hz. Source: second study of load tracking, chapters 2 and 5;
-the proof from drawn steps whose range is close to W: "at most W" alone lets 30 of 108 exceed
-max(W, 1.11 times the load's range), by up to 1.4; with these conditions the worst is 1.00.
+A choice of the judge is proven, and then followed whole, in two cases:
+
+1. It has left at most W, and either clearly less than the load, or at most half of W, so that the
+   next swing may be twice as large. A choice that shows steps twice has left more than the load.
+2. It has left at most half of the load's range for 20 s, even if that is above W.
+
+All powers are above 0.1 Hz. Source: second study of load tracking, chapters 2 and 5. The conditions
+were tested with 108 random series of steps whose range is close to W. With "at most W" alone, 30 of
+them exceeded max(W, 1.11 times the load's range), by a factor of up to 1.4. With these conditions
+the largest factor is 1.00.
 """
 
 from array import array
@@ -26,10 +30,10 @@ from controller.core.base.integers import within
 BLOCK_MS, BLOCKS = 500, 10
 KEPT_BLOCKS = 240  # the largest range in 5 s is forgotten with a time constant of two minutes
 FEARED, FEARED_OF = 4, 5  # the next swing may be a quarter larger than any before
-# A swing a 16th larger than before proves nothing for so long: its end has not been seen
+# After a swing a 16th larger than before, nothing is proven for LIKE_MS: its end has not been seen.
 GROWN_PARTS, LIKE_MS = 16, 1000
-LESS_PARTS = 8  # a choice that leaves an eighth less than the load's range follows it
-PROOF_BLOCKS, CLEAR_PARTS = 40, 2  # blocks seen, and the part of the load's range, for a proof
+LESS_PARTS = 8  # "clearly less than the load": an eighth less than its range
+PROOF_BLOCKS, CLEAR_PARTS = 40, 2  # blocks that were seen (20 s); half of W or of the load's range
 NO_RULE_W = 100_000_000
 ONE = 256
 
@@ -43,7 +47,7 @@ def share(range_W_max: int, range_W: int) -> int:
 
 
 class Strict:
-    """Extremes of each signal in W: that of the load comes first, then what each share leaves."""
+    """Extremes of each signal, W: the load comes first, then what each choice leaves of it."""
 
     def __init__(self, range_W_max: int, sample_ms: int, shares: int):
         self._range_W_max, self._sample_ms, self._signals = range_W_max, sample_ms, shares + 1
@@ -68,11 +72,11 @@ class Strict:
         return self.words[S_SHARE]
 
     def room_W(self, step_W: int) -> int:
-        """What the battery may add to a step. It and the load's swings show twice at most."""
+        """Largest power that the battery may add to a step. A step or a swing may appear twice."""
         return max(0, self._range_W_max - 2 * max(self.words[S_RANGE_W], step_W))
 
     def take(self, powers_W: Sequence[int]) -> None:
-        """Powers above 0.1 Hz of a new sample: the load, and what each share leaves of it."""
+        """Take a new sample. powers_W: above 0.1 Hz, the load and what each choice leaves of it."""
         words = self.words
         words[S_MS] += self._sample_ms
         if words[S_MS] >= BLOCK_MS:
@@ -104,7 +108,7 @@ class Strict:
         return max(self.highs[part]) - min(self.lows[part])
 
     def _largest_W(self, signal: int) -> int:
-        """The largest range in 5 s lately."""
+        """The largest recent range in 5 s."""
         return max(self.kept[signal], self._range_W(signal))
 
     def _allow(self) -> None:
@@ -117,13 +121,12 @@ class Strict:
 
     @property
     def is_like(self) -> bool:
-        """No swing larger than before is on its way."""
+        """True if no larger swing than before is under way."""
         return self.words[S_LIKE_MS] >= LIKE_MS
 
     def is_proven(self, choice: int, is_followed: bool) -> bool:
-        """The choice, counted from 1, has left at most half of the stated range, or no more than it
-        and clearly less than the load; or half of the load's range for 20 s. One that is followed
-        whole stays until the end of a larger swing is seen.
+        """True if the choice (from 1) meets one of the two cases above. Within W, a choice that is
+        followed whole stays proven until the end of a larger swing is seen.
         """
         words, left_W = self.words, self._largest_W(choice)
         if left_W <= self._range_W_max:

@@ -1,4 +1,6 @@
-"""Alarms leave the cabinet: each in one letter with its words, tried until taken."""
+"""Sends alarms out of the cabinet. A letter contains the words of each alarm, and is sent again
+until a receiver has taken it.
+"""
 
 import asyncio
 import collections
@@ -15,14 +17,14 @@ from controller.system.secret_file import secret
 
 SECOND_US, HOUR_US = 1_000_000, 3_600_000_000
 PAUSE_S, PAUSE_S_MAX = 5, 600
-# A relay that knows no sender of a first letter (greylisting) takes the letter some minutes later.
+# A relay that does not know the sender (greylisting) takes a letter only some minutes later.
 LATER_US, LATER_MAX = 300 * SECOND_US, 20
 PERIOD_S = 1.0
 UNKNOWN = "a cabinet without an answer yet"
 
 
 class Door:
-    """One receiver. `turn` with each reading of the state; it never waits for the receiver."""
+    """One receiver. Call `turn` with each reading of the state; it never waits for the receiver."""
 
     def __init__(self, house: House, name: str, values: Values) -> None:
         ca_file = values["ca_file"] and house.settings.beside(values["ca_file"])
@@ -38,7 +40,7 @@ class Door:
         self._heard_us = self._due_us = clock.now_us()
         self._sent_us = Recent(HOUR_US)
         self._cabinet, self._pause_s = UNKNOWN, PAUSE_S
-        # letters that others have got, with the addresses to try again, and when
+        # (time of the next try, letter, addresses that have not got it, although others have)
         self._later: collections.deque[tuple[int, letter.Letter, list[str]]]
         self._later = collections.deque(maxlen=LATER_MAX)
 
@@ -53,7 +55,7 @@ class Door:
             await self.close()
 
     def turn(self, now_us: int) -> None:
-        """Take the state in, and begin to send if something waits and it is time."""
+        """Take in the state. Begin to send if an alarm waits and it is time."""
         if (standing := self._standing(now_us)) is not None:
             self._outbox.seen(standing, now_us)
         if self._outbox.trouble:
@@ -66,7 +68,7 @@ class Door:
             self._sending = asyncio.create_task(self._tried_later())
 
     def _standing(self, now_us: int) -> dict[str, Row] | None:
-        """{instance: row}; None while it is not known, which ends no alarm."""
+        """{instance: row}. None while the state is not known, because then no alarm may end."""
         if (state := self._house.feed.live) is not None:
             self._heard_us, self._cabinet = now_us, state["cabinet"]
             seen = state.get("utc_text") or ""
@@ -83,12 +85,12 @@ class Door:
         return {**dict.fromkeys(self._outbox.told, {}), row["instance"]: row}
 
     async def _tried(self) -> None:
-        """Send all that waits as one letter. After a failure the pause grows."""
+        """Send all waiting alarms as one letter. After a failure the pause grows."""
         rows = dict(self._outbox.waiting)
         try:
             made = letter.letter(self._cabinet, list(rows.values()))
             await self._handed(made, self._values["to"])
-        except Exception as error:  # noqa: BLE001  a library's: the letter stays, the pause grows
+        except Exception as error:  # noqa: BLE001  a library may raise anything; the letter stays
             self._due_us = clock.now_us() + self._pause_s * SECOND_US
             self._pause_s = min(2 * self._pause_s, PAUSE_S_MAX)
             line = str(error) if isinstance(error, DoorError) else type(error).__name__
@@ -102,12 +104,12 @@ class Door:
         _, made, to = self._later.popleft()
         try:
             await self._handed(made, to)
-        except Exception:  # noqa: BLE001  a library's; the line of the first refusal has been said
+        except Exception:  # noqa: BLE001  a library may raise anything; the first one was logged
             self._put_off(made, to)
 
     async def _handed(self, made: letter.Letter, to: list[str] | None) -> None:
-        """Have a letter taken, and note who does not get it. Raises what `post` raises, and
-        DoorError if none of the door's addresses gets it.
+        """Give a letter to the relay, and note the addresses that it refuses. Raises what `post`
+        raises, and DoorError if the relay refuses all addresses of the door.
         """
         refused = await asyncio.get_running_loop().run_in_executor(
             self._pool, self._send, {**self._values, "to": to}, self._secret, made
@@ -127,7 +129,7 @@ class Door:
         self._later.append((clock.now_us() + LATER_US, made, to))
 
     async def close(self) -> None:
-        """Wait for nothing: a letter that is not taken yet stays in the outbox."""
+        """End without waiting. A letter that is not taken yet stays in the outbox."""
         if self._sending is not None:
             self._sending.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):

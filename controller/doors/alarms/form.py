@@ -78,9 +78,9 @@ def check(settings: Settings, path: Path, values: Values) -> None:
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """It only sends."""
+    """The row of this door, which only sends."""
     url, place = values["url"], _place(values)
-    # the rest of such an address may be the secret of the receiver
+    # the rest of the address may be a secret of the receiver
     shown = f"{url.partition('://')[0]}://{place}/" if url else place
     what = "webhook, alarms" if url else f"mail to {len(values['to'])}, alarms"
     encryption = "TLS" if _is_encrypted(values) else "no"

@@ -10,12 +10,12 @@ from controller.state.record import utc_text
 from controller.system.paths import printable
 
 SUBJECT_MAX, WIDTH, RAW_MAX = 120, 78, 300
-STORE = "store"  # instance of the alarm of a store that is not saved
+STORE = "store"  # instance name of the alarm that the store is not saved
 Row = dict[str, Any]
 
 
 class Letter(NamedTuple):
-    """identity: the same for the same content, so that a receiver can drop a repeated one."""
+    """identity: equal for equal content, so that a receiver can drop a repeated letter."""
 
     subject: str
     text: str
@@ -24,26 +24,26 @@ class Letter(NamedTuple):
 
 
 def trouble(instance: str, name: str, sentence: str, remedy: str) -> Row:
-    """The row of a trouble that no row of the matrix has."""
+    """The row of a trouble that has no row in the matrix."""
     reason = {"name": name, "sentence": sentence, "remedy": remedy}
     return {"instance": instance, "danger": "unknown", "reason": reason}
 
 
 def silent(why: str) -> Row:
-    """The row of a controller that does not answer."""
+    """The row for a controller that does not answer."""
     remedy = "Look at the cabinet, then at `firebreak status`."
     return trouble("controller", no_answer.SILENT, why, remedy)
 
 
 def unsaved() -> Row:
-    """The row of a store that is not saved."""
+    """The row for a store that is not saved."""
     what = "No contactor closes and no reset is accepted; a restart may lose latches and lock-outs."
     remedy = "Free space on the disk of the state directory, or replace the disk."
     return trouble(STORE, "the store is not saved", what, f"{remedy} See `firebreak status`.")
 
 
 def is_row(found: Any) -> bool:
-    """True if a letter can be made of a stored row."""
+    """True if a letter can be made from a stored row."""
     try:
         letter("", [found])
     except (LookupError, TypeError, AttributeError, ValueError):
@@ -52,14 +52,14 @@ def is_row(found: Any) -> bool:
 
 
 def odd(instance: str, found: object) -> Row:
-    """The row of a stored alarm that this release does not understand: its receiver sees it raw."""
+    """The row for a stored alarm that this release does not understand; it shows the raw text."""
     name = f"{instance}: an alarm that another release has stored"
     what = f"It could not be understood: {json.dumps(found)[:RAW_MAX]}"
     return trouble(instance, name, what, "Look at `firebreak alarms`.")
 
 
 def letter(cabinet: str, rows: list[Row]) -> Letter:
-    """One letter about some rows (state/rows.py), each with `seen_text` and `began_text`."""
+    """One letter about these rows (state/rows.py), each with `seen_text` and `began_text`."""
     first = rows[0]
     more = f" (+{len(rows) - 1})" if len(rows) > 1 else ""
     subject = printable(f"{cabinet}: {first['danger']}: {first['reason']['name']}{more}")
@@ -70,7 +70,7 @@ def letter(cabinet: str, rows: list[Row]) -> Letter:
 
 
 def began(row: Row, state: Row) -> str:
-    """When a row began, in UTC, and how long before it was seen."""
+    """When a row began, in UTC, and how long that was before it was seen."""
     if row["began_ms"] is None:
         return "before this start of the controller"
     ago_ms = max(0, state["uptime_ms"] - row["began_ms"])

@@ -1,8 +1,9 @@
-"""The alarms that a receiver knows and those that wait, on the disk: a restart sends none twice.
+"""The alarms that a receiver knows and those that wait, kept on disk so that a restart repeats
+none.
 
-An alarm waits until the receiver has taken a letter with it. Then it is told while it stands. When
-it comes again, the next letter leaves `again_us` after the last one at the earliest. A letter needs
-no disk: without one, everything goes on in memory, and `trouble` says what a restart would repeat.
+An alarm waits until the receiver has taken a letter with it. Then it counts as told while it is
+active. If it comes again, its next letter leaves at the earliest `again_us` after the last one. If
+the disk fails, letters go on from memory, and `trouble` says what a restart would repeat.
 """
 
 import json
@@ -12,14 +13,14 @@ from controller.doors.alarms import letter
 from controller.store import durable
 from controller.system import json_text, regular_file
 
-ROWS_MAX = 200  # of a letter and of the file; a cabinet has fewer instances that can stand at once
+ROWS_MAX = 200  # in a letter and in the file; a cabinet has fewer instances that can be active
 BYTES_MAX = 1 << 20
 Row = dict[str, Any]
 
 
 class Outbox:
-    """waiting: {instance: row} in order of their begin. trouble: what the disk did not keep or give
-    back, one line, or "".
+    """waiting: {instance: row} in order of their begin. trouble: one line about what the disk did
+    not keep or return, or "".
     """
 
     def __init__(self, path: str, again_us: int) -> None:
@@ -28,11 +29,11 @@ class Outbox:
         self.told: set[str] = set()
         self.waiting: dict[str, Row] = {}
         self.trouble, self._is_kept = "", True
-        self._odd: set[str] = set()  # names of waiting rows that are not understood
+        self._odd: set[str] = set()  # names of waiting rows that this release does not understand
         self._read()
 
     def seen(self, standing: dict[str, Row], now_us: int) -> None:
-        """Take in the alarms that stand now. Stores a change, and one that was not kept before."""
+        """Take in the active alarms. Store a change, and a change that was not stored before."""
         for name in self._odd & self.waiting.keys() & standing.keys():
             self.waiting[name] = standing[name]
         gone = self.told - standing.keys()
@@ -41,7 +42,7 @@ class Outbox:
             for name, row in standing.items()
             if name not in self.told
             and name not in self.waiting
-            # long enough after the last letter about it, if there was one
+            # long enough after the last letter about this alarm, if there was one
             and now_us >= self._sent_us.get(name, -self._again_us) + self._again_us
         }
         if gone or new or not self._is_kept:
@@ -50,7 +51,7 @@ class Outbox:
             self._write()
 
     def taken(self, names: list[str], now_us: int) -> None:
-        """These rows have been taken by the relay."""
+        """Note that the relay has taken these rows."""
         for name in names:
             del self.waiting[name]
             self.told.add(name)
@@ -64,8 +65,8 @@ class Outbox:
         self.trouble = f"{line}: after a restart some letters may come twice" if line else ""
 
     def _read(self) -> None:
-        """A row that this release does not understand is told as such: it may be a fire. A damaged
-        file counts as no file: then a standing alarm is sent once more.
+        """Read the file. A row that this release does not understand is still sent, with a note,
+        because it may be a fire. A damaged file counts as no file: an active alarm is sent again.
         """
         try:
             found = json_text.loads(regular_file.read(self._path, BYTES_MAX))

@@ -1,8 +1,8 @@
-"""Hands a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both block, with time limits
-for each silence and for the whole exchange.
+"""Gives a letter to a relay (SMTP) or to a webhook (HTTP POST, JSON). Both calls block. Time limits
+bound each silence and the whole exchange.
 
-Only an answer that says "taken" counts. Raises DoorError, one line without a secret. A relay may
-take a letter for some of its addresses and refuse the others: `mail` returns the refused ones.
+Only an answer that says "taken" counts. Raises DoorError: one line without a secret. A relay may
+take a letter for some of its addresses and refuse others: `mail` returns the refused ones.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from controller.doors.process import DoorError, Values
 from controller.system import clock, deadline
 
 TIMEOUT_S = 20.0
-EXCHANGE_S = 60.0  # a receiver that sends a byte now and then is never silent
-PERMANENT = 500  # answers of SMTP from here on say that another try is in vain
+EXCHANGE_S = 60.0  # needed because a receiver that sends a byte now and then is never silent
+PERMANENT = 500  # SMTP answers from here on mean that another try is useless
 
 
 def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
-    """Send by the site's relay. {address: its answer} of those for whom it took no letter."""
+    """Send through the site's relay. Returns {refused address: the relay's answer}."""
     made = email.message.EmailMessage()
     made["Subject"], made["From"], made["To"] = letter.subject, values["from"], values["to"]
     made["Date"] = email.utils.formatdate(int(clock.utc_us()) / 1e6, usegmt=True)
@@ -37,7 +37,7 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
     try:
         context = ssl.create_default_context(cafile=values["ca_file"])
         with deadline.cutting(EXCHANGE_S) as connect:
-            # An answer of 421 to one address ends the connection: the others get another one.
+            # Answer 421 to one address ends the connection: other addresses need a new one.
             while to := [*dict.fromkeys(each for each in values["to"] if each not in refused)]:
                 with contextlib.closing(_Relay(values, connect, context)) as relay:
                     if values["tls"] == "starttls":
@@ -49,8 +49,8 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
                     except smtplib.SMTPRecipientsRefused as error:
                         refused |= error.recipients
                         continue
-                    # The letter is taken. The answer to QUIT is not awaited: a letter counted as
-                    # lost for that answer would be sent again and again.
+                    # The letter is taken, so the answer to QUIT is not awaited. If that answer
+                    # failed, the letter would count as lost, and would be sent again and again.
                     with contextlib.suppress(smtplib.SMTPException):
                         relay.putcmd("quit")
                     break
@@ -60,7 +60,7 @@ def mail(values: Values, secret: str, letter: Letter) -> dict[str, int]:
 
 
 class _Relay(smtplib.SMTP):
-    """A connection whose socket `connect` opens, so that the time of the exchange bounds it."""
+    """An SMTP connection whose socket comes from `connect`, which bounds the whole exchange."""
 
     def __init__(self, values: Values, connect: deadline.Connect, context: ssl.SSLContext) -> None:
         self._connect, self._context = connect, context if values["tls"] == "tls" else None
@@ -73,7 +73,7 @@ class _Relay(smtplib.SMTP):
 
 
 def webhook(values: Values, secret: str, letter: Letter) -> dict[str, int]:
-    """POST {cabinet, alarms, text} with an Idempotency-Key; 2xx means taken. It refuses nobody."""
+    """POST {cabinet, alarms, text} with an Idempotency-Key. 2xx means taken. Returns {}."""
     parts = urllib.parse.urlsplit(values["url"])
     headers = {"Content-Type": "application/json", "Idempotency-Key": letter.identity}
     if secret:
@@ -93,7 +93,7 @@ def webhook(values: Values, secret: str, letter: Letter) -> dict[str, int]:
 
 
 def _words(error: Exception) -> str:
-    """One line of ours: no text of a library or of the far end, which may repeat a secret."""
+    """One line of this project. A text of a library or of the far end may repeat a secret."""
     if isinstance(error, smtplib.SMTPAuthenticationError) and error.smtp_code >= PERMANENT:
         return "refuses user or password"
     if isinstance(error, smtplib.SMTPNotSupportedError):

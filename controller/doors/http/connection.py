@@ -31,7 +31,7 @@ ALWAYS = (
 
 
 class Request(NamedTuple):
-    """A whole request of somebody who may send it."""
+    """A whole request of a client that has the right to send it."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """events: of a stream, which begins with `body` and never ends."""
+    """events: of a stream, whose first bytes are `body` and which has no end."""
 
     status: int
     body: bytes
@@ -66,7 +66,7 @@ class Client:
         self._is_head = False
 
     async def serve(self) -> None:
-        """Answer requests until the client goes or breaks a rule. Raises Dropped, OSError."""
+        """Answer requests until the client leaves or breaks a rule. Raises Dropped, OSError."""
         for left in reversed(range(REQUESTS_MAX)):
             try:
                 request = await self._request()
@@ -87,7 +87,7 @@ class Client:
             self._connection.is_waiting = True
 
     async def _request(self) -> Request | None:
-        """The next request; None: the client has closed. Its rights are checked before its body."""
+        """The next request; None if the client has closed. Rights are checked before the body."""
         head = await self._head()
         if not isinstance(head, h11.Request):
             return None
@@ -98,7 +98,7 @@ class Client:
         self._is_head = method == "HEAD"
         if method not in METHODS.split(", "):
             raise Refused(405, "method", f"allowed {METHODS}", ("Allow", METHODS))
-        method = "GET" if self._is_head else method  # the same answer, without its body
+        method = "GET" if self._is_head else method  # the answer to HEAD is that of GET, no body
         path, query = self._rules.target(head.target)
         access = self._rules.admit(
             method, headers, (self._connection.client, path * (path == METRICS))
@@ -110,7 +110,7 @@ class Client:
         return Request(method, path, query, body, access)
 
     async def _head(self) -> Event:
-        """The first event of a request: waits long for its first byte, then not."""
+        """The first event of a request. Its first byte may take long, the other bytes may not."""
         event = self._http.next_event()
         if event is h11.NEED_DATA and not self._http.trailing_data[0]:
             data = await within(IDLE_S, self._reader.read(READ_BYTES), "idle")
@@ -134,7 +134,7 @@ class Client:
         return found
 
     async def _refuse(self, error: Refused) -> None:
-        """Say why, and close: what follows on this connection is not read."""
+        """Send the reason and close. Further bytes on this connection are not read."""
         self._counts.refused[error.cause] += 1
         self._counts.answered[error.status] += 1
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -142,7 +142,7 @@ class Client:
             await self._linger()
 
     async def _linger(self) -> None:
-        """Read what is on its way: a close before would take the answer away from the client."""
+        """Read bytes that are on their way, because an earlier close would destroy the answer."""
         if self._connection.writer.can_write_eof():
             self._connection.writer.write_eof()
         with contextlib.suppress(Dropped):
@@ -183,7 +183,7 @@ def problem(status: int, line: str, *more: tuple[str, str]) -> Answer:
 
 
 def _check_framing(method: str, headers: Headers) -> None:
-    """One way to tell where a body ends, so that no two readers can differ."""
+    """Allow only one way to mark the end of a body, so that all readers agree on it."""
     length, coding = [
         guard.only(headers, name) for name in (b"content-length", b"transfer-encoding")
     ]

@@ -1,11 +1,11 @@
-"""What one door has answered and refused since it was opened, by status and cause."""
+"""Counts what one door has answered and refused since it was opened, by status and cause."""
 
 from collections import Counter
 from collections.abc import Callable
 
 
 class Counts:
-    """gauges: connections and streams of now."""
+    """gauges: returns the present numbers of connections and streams."""
 
     def __init__(self, streams_max: int) -> None:
         self.streams_max = streams_max

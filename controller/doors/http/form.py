@@ -48,7 +48,7 @@ FORM: Form = {
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse what no form can see. Raises ConfigError."""
+    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
     is_safe = is_local(values["listen"]) or bool(values["certificate"])
     together(settings.path, path, values, "certificate", "key")
     if values["client_ca"]:
@@ -81,7 +81,7 @@ def _check_names(file: str, path: Path, values: Values) -> None:
 
 
 def _check_open(file: str, path: Path, values: Values, is_safe: bool) -> None:
-    """A door that other machines reach."""
+    """Refuse a door for other machines without encryption (or `plain`) or without a token."""
     where = f"listen is {values['listen']}, which other machines reach"
     if not is_safe and not values["plain"]:
         allowed = "certificate and key, or plain = true for an open line"
@@ -92,7 +92,7 @@ def _check_open(file: str, path: Path, values: Values, is_safe: bool) -> None:
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """One row for readers, and one for each source that may send."""
+    """One row for readers, and one row for each source that may send."""
     is_near, count = is_local(values["listen"]), len(values["token"])
     plain = "no: plain = true" if values["plain"] and not is_near else "no"
     proof = "none: this box only" if is_near else counted(count, "token")

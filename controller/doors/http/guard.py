@@ -1,9 +1,9 @@
-"""Who may do what: host names, tokens, roles and quotas of one door.
+"""Decides who may do what: host names, tokens, roles and quotas of one door.
 
 A browser that was lured to a foreign page can reach this door by a name that leads to its address
-(DNS rebinding), so only the names of the file count. A token is a random text; only its SHA-256 is
-kept. A browser shows the page with the token as password, but sends nothing by it: a foreign page
-could make it do so.
+(DNS rebinding). Therefore only the names in the file count. A token is a random text, of which only
+the SHA-256 is kept. A browser may show the page with the token as password, but must not send with
+it, because a foreign page could make the browser send.
 """
 
 import base64
@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from controller.doors.addresses import is_local
 from controller.doors.quota import Recent
 
-CLIENTS_MAX = 64  # with a quota of their own; more in the same minute share one
+CLIENTS_MAX = 64  # clients with a quota of their own; more clients in one minute share a quota
 TOKEN = re.compile(rb"[A-Za-z0-9._~+/=-]{32,256}")  # a shorter one can be guessed
 HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(?::[0-9]{1,5})?")
 ORIGIN = re.compile(r"https?://(.+)")
@@ -31,7 +31,7 @@ Place = tuple[str, ...]
 
 
 class Refused(Exception):
-    """One line for the client. cause: the counter of it; more: headers."""
+    """One line for the client. cause: name of its counter; more: headers."""
 
     def __init__(self, status: int, cause: str, line: str, *more: tuple[str, str]) -> None:
         super().__init__(line)
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 
 class Access(NamedTuple):
-    """Who asks: a token's name, or the box itself. source: "" of a reader."""
+    """The sender of a request: a token's name, or the box itself. source: "" for a reader."""
 
     name: str
     source: str
@@ -65,7 +65,7 @@ class Guard:
             self._names |= {"localhost", "127.0.0.1", "::1"}
 
     def admit(self, method: str, headers: Headers, client: Place = ()) -> Access:
-        """Whose request this is. client: has a quota of its own without a token. Raises Refused."""
+        """Who sends this request. client: has its own quota if it has no token. Raises Refused."""
         host = only(headers, b"host")
         if host is None or not self._is_ours(host):
             raise Refused(421, "host", "this name is not in `names` of the door")
@@ -101,7 +101,7 @@ class Guard:
         return access
 
     def _known(self, token: str) -> Access | None:
-        """The owner of a token. All are compared, each in constant time."""
+        """The owner of a token. Every known token is compared, each in constant time."""
         data, found = token.strip().encode("ascii", "replace"), None
         digest = hashlib.sha256(data).digest()
         for own, access in self._tokens:
@@ -110,7 +110,7 @@ class Guard:
         return found if TOKEN.fullmatch(data) else None
 
     def _of_client(self, client: Place) -> Recent:
-        """When a client has asked. Those that are silent for a minute are forgotten."""
+        """Times of a client's requests. Clients that were silent for a minute are forgotten."""
         known = self._of_clients
         if client not in known and len(known) >= CLIENTS_MAX:
             kept = {place: each for place, each in known.items() if not each.has_room(0, 0)}
@@ -142,7 +142,7 @@ class Guard:
 
 
 def only(headers: Headers, name: bytes) -> str | None:
-    """The value of a header, None without it. Raises Refused if it occurs twice."""
+    """The value of a header; None if it is missing. Raises Refused if it occurs twice."""
     found = [value for own, value in headers if own == name]
     if len(found) > 1:
         raise Refused(400, "header", f"{name.decode()} occurs twice")
@@ -150,7 +150,7 @@ def only(headers: Headers, name: bytes) -> str | None:
 
 
 def _password(kind: str, text: str) -> str:
-    """The password of HTTP Basic, "" for what is none."""
+    """The password of HTTP Basic; "" if the header has another form."""
     try:
         data = base64.b64decode(text, validate=True) if kind.lower() == "basic" else b""
     except (binascii.Error, ValueError):

@@ -59,7 +59,7 @@ Sample = tuple[Labels, Any]
 
 
 def text(state: Facts | None, counts: Counts) -> str:
-    """All metrics; without a controller that ticks only those of the door."""
+    """All metrics. Without a controller that ticks, only the metrics of the door."""
     is_up = state is not None and state["is_live"]
     lines = list(_family("up", "gauge", "1: the controller ticks", [({}, is_up)]))
     if state is not None and is_up:
@@ -147,7 +147,7 @@ def _scaled(value: Any, divisor: float) -> float | None:
 
 
 def _family(name: str, kind: str, words: str, samples: Iterable[Sample]) -> Iterator[str]:
-    """The lines of one metric; none while no value is known."""
+    """The lines of one metric. No lines while no value is known."""
     known = [(labels, value) for labels, value in samples if value is not None]
     if known:
         yield f"# HELP firebreak_{name} {words}."

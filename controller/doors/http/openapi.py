@@ -1,4 +1,4 @@
-"""The description of the interface for programs, OpenAPI 3.1, made of the forms that check it."""
+"""The description of the interface for programs, OpenAPI 3.1, made from the forms that check it."""
 
 from typing import Any
 
@@ -82,7 +82,7 @@ def _content(kind: str, form: str) -> Json:
 
 
 def _form(form: Form) -> Json:
-    """The schema of a form of whole numbers, names and flags."""
+    """The JSON schema for a form of whole numbers, names and flags."""
     needed = [name for name, field in form.items() if field.default is REQUIRED]
     own = {name: _field(field) for name, field in form.items()}
     return {"type": "object", "additionalProperties": False, "required": needed, "properties": own}
@@ -101,7 +101,7 @@ def _object(kinds: dict[str, str]) -> Json:
 
 
 def _moved(value: Any) -> Any:
-    """The schema with its references into components."""
+    """The schema, with its references moved into components."""
     if isinstance(value, dict):
         return {key: _moved(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What the door answers: facts, metrics, the page, hints and questions."""
+"""The answers of the door: facts, metrics, the page, hints and questions."""
 
 import asyncio
 import importlib.resources
@@ -23,11 +23,11 @@ from controller.system import clock, json_text
 
 API = "/api/v1/"
 FACTS = ("why", "alarms", "events", "trend", "plan", "devices", "links", "racks", "map")
-DATED = ("events", "trend", "plan")  # each row has its time, so they may be old
+DATED = ("events", "trend", "plan")  # their rows have times, so they may be old
 TREND, SPANS_S = f"{API}trend", ("600", "3600", "21600")
-KEPT_US = 500_000  # all clients of half a second get the same facts
+KEPT_US = 500_000  # all clients within half a second get the same facts
 PAGE_FILES = "controller.doors.http", "page"
-# code of the loop's answer: status; another refusal is 409
+# {code of the loop's answer: HTTP status}; any other refusal is 409
 STATUS = {
     h.ROLE: 403,
     h.RATE: 429,
@@ -37,7 +37,7 @@ Make = Callable[[Request], Awaitable[Answer]]
 
 
 class Pages:
-    """The answers of one door. streams_max: readers of the stream."""
+    """The answers of one door."""
 
     def __init__(self, house: House, stream: Stream, counts: Counts) -> None:
         self._house, self._stream, self._counts = house, stream, counts
@@ -53,7 +53,7 @@ class Pages:
         self._post: dict[str, Make] = {f"{API}hints": self._hint, f"{API}ask": self._ask}
 
     async def answer(self, request: Request) -> Answer:
-        """Raises Refused."""
+        """The answer to a request. Raises Refused."""
         own = self._get if request.method == "GET" else self._post
         make = own.get(request.path)
         if make is None:
@@ -81,7 +81,7 @@ class Pages:
         return Answer(200, b"retry: 2000\n\n", "text/event-stream", (), self._stream.events())
 
     async def _page(self, request: Request) -> Answer:
-        """One of FACTS, made at most once in KEPT_US for all clients."""
+        """One of FACTS. It is made at most once in KEPT_US, for all clients."""
         name, span_s = request.path.removeprefix(API), _span_s(request)
         async with self._locks[name]:
             made_us, answer = self._kept.get(f"{name} {span_s}", (-KEPT_US, None))

@@ -1,7 +1,7 @@
-"""Server-sent events: the state once, then what changed of it, as JSON merge patches (RFC 7386).
+"""Server-sent events: first the whole state, then its changes as JSON merge patches (RFC 7386).
 
-A merge patch has no null as a value: a name that is removed is unknown. So a reader treats a name
-that is missing as null.
+A merge patch cannot set a value to null: it removes the name. So a reader must treat a missing name
+as null.
 """
 
 import json
@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator
 
 from controller.doors.feed import Feed
 
-TROUBLE_READINGS = 5  # one of so many readings says again that no controller is there
+TROUBLE_READINGS = 5  # readings after which the stream says again that no controller answers
 
 
 class Stream:
-    """All events of one door."""
+    """The event streams of one door."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed, self.clients = feed, 0
@@ -43,5 +43,5 @@ class Stream:
 
 
 def event(name: str, data: object) -> bytes:
-    """One event; JSON has no line end in it."""
+    """One event. The JSON contains no line end, which would end the event."""
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

@@ -1,5 +1,5 @@
-"""One client: each message is answered before the next one is read. So every buffer is bounded to
-one message, and a client that sends too much delays only itself.
+"""One client. Each of its messages is answered before the next one is read. So every buffer holds
+at most one message, and a client that sends too much delays only itself.
 
 The door has no keys and no rights: it can only pass on what a source has signed.
 """
@@ -22,13 +22,13 @@ from controller.hints.client import ANSWER_S, sender
 from controller.hints.no_answer import code_of, problem
 from controller.system import sockets
 
-# the longest wait for room in the queue of the loop; the door serves no client meanwhile
+# longest wait for room in the loop's queue; meanwhile the door serves no client
 SEND_S = 0.1
 FULL = "The queue of hints is full: a sender sends too many."
 
 
 async def ready(descriptor: int, is_write: bool = False) -> None:
-    """Wait until bytes of a descriptor can be read, or written."""
+    """Wait until a descriptor can be read, or written."""
     loop, event = asyncio.get_running_loop(), asyncio.Event()
     add, remove = (
         (loop.add_writer, loop.remove_writer) if is_write else (loop.add_reader, loop.remove_reader)
@@ -52,9 +52,9 @@ class Client:
         feed: Feed | None = None,
         alive: Callable[[], None] = lambda: None,
     ) -> None:
-        """read: bytes that have come, b"" at the end. form: the framing, or None to recognise it by
-        the first byte. feed: of states for a client that subscribes; None on a line too slow for
-        them. alive: called when the client has sent bytes, or taken news.
+        """read: returns bytes that have come, b"" at the end. form: the framing; None: the first
+        byte shows it. feed: states for a client that subscribes; None on a line that is too slow.
+        alive: called when the client has sent bytes or taken a message.
         """
         self._directory, self._read, self._write = run_directory, read, write
         self._framing, self._feed, self._alive = form, feed, alive
@@ -74,7 +74,9 @@ class Client:
             self._socket.close()
 
     async def _served(self, form: Framing) -> bool:
-        """Answer the whole messages that have come. False if the next one cannot be found."""
+        """Answer the whole messages that have come. False if the start of the next cannot be
+        found.
+        """
         try:
             while (message := form.take()) is not framing.NOT_YET:
                 await self._write(form.packed(await self._answer(message)))
@@ -84,7 +86,7 @@ class Client:
         return True
 
     async def _came(self) -> bytes:
-        """More bytes, b"" at the end; a subscriber gets its news meanwhile."""
+        """More bytes, or b"" at the end. Meanwhile a subscriber gets its messages."""
         if self._subscription is None or self._framing is None:
             return await self._read()
         reading = asyncio.ensure_future(self._read())
@@ -99,10 +101,10 @@ class Client:
             reading.cancel()
 
     async def _answer(self, message: Message | None) -> Message:
-        """The answer of the loop, or of the door itself."""
+        """The answer, from the loop or from the door itself."""
         try:
             if message == messages.HEAD:
-                # the recorder writes it into the run directory
+                # the recorder writes the head into the run directory
                 return messages.record_head(self._directory)
             if message is not None and message.keys() == {"ask"}:
                 return await asking.asked(self._directory, message["ask"])
@@ -113,7 +115,7 @@ class Client:
             return problem(h.NOT_UNDERSTOOD, str(error))
 
     def _subscribed(self, message: Message) -> Message:
-        """Begin, or with null end, a subscription."""
+        """Begin a subscription; null ends it."""
         if self._feed is None:
             raise ConfigError("subscribe: not on a serial line; allowed on the socket")
         is_end = message == {"subscribe": None}
@@ -121,7 +123,7 @@ class Client:
         return {"subscribed": message["subscribe"]}
 
     async def _exchanged(self, data: bytes, message: Message) -> Message:
-        """The loop's answer to a datagram, or why none came."""
+        """The loop's answer to a datagram, or the reason why none came."""
         try:
             with sockets.short(os.path.join(self._directory, "hints.sock")) as name:
                 self._socket.sendto(data, name)

@@ -1,4 +1,4 @@
-"""The door: one UNIX stream socket and, if the table names it, one serial line."""
+"""The local door: one UNIX stream socket and, if the table names it, one serial line."""
 
 import asyncio
 import collections
@@ -17,7 +17,7 @@ from controller.system.paths import say
 from drivers.buses.serial_port import SerialPort, SerialPortError
 
 IDLE_US = 300_000_000  # a connection that is silent for longer makes room for a new one
-PERIOD_S = 0.1  # of the state, for those who subscribe
+PERIOD_S = 0.1  # period of the state for clients that subscribe
 READ_BYTES = 4096
 SERIAL_RETRY_S = 0.2
 
@@ -72,11 +72,11 @@ class Door:
         self.counts[cause] += 1
 
     def _victim(self, newcomer: Connection) -> Connection | None:
-        """The connection that makes room for a new one.
+        """The connection that makes room for a new one, or None.
 
-        Candidates are the connections silent for IDLE_US, else those of the user, then of the
-        process, that holds more than the new one's owner would hold. The one silent for longest is
-        closed.
+        First, connections that were silent for IDLE_US. Else connections of the user, or else of
+        the process, that holds more than the owner of the new one would hold. Among these, the
+        connection that was silent for longest.
         """
         held, now_us = list(self.listener.connections), clock.now_us()
         found = [each for each in held if now_us - each.asked_us >= IDLE_US]

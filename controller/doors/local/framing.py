@@ -1,9 +1,9 @@
-"""Splits a stream of bytes into messages: JSON lines or msgpack, recognised by the first byte.
+"""Splits a stream of bytes into messages: JSON lines or msgpack. The first byte shows which.
 
-JSON: one object per line; an empty line ends a line of noise. msgpack: one map after the other, or
-each map after its length (four bytes, big-endian). A map never begins with 0x00, and a length below
-16 MB always does. A JSON line that is too long is dropped up to its end. Wrong msgpack ends the
-connection, because the next map cannot be found.
+JSON: one object per line; an empty line ends noise that came before. msgpack: maps one after the
+other, or each map after its length (four bytes, big-endian). A map never begins with 0x00, and a
+length below 16 MB always does. A JSON line that is too long is dropped up to its end. Wrong msgpack
+ends the connection, because the next map cannot be found.
 """
 
 import json
@@ -20,16 +20,16 @@ MESSAGE_BYTES_MAX = 8192  # a schedule of 96 slots has at most 5 000 bytes as JS
 LENGTH = struct.Struct(">I")
 _MAPS = (*range(0x80, 0x90), 0xDE, 0xDF)
 _BLANK = b" \t\r\n"
-_WRONG_INPUT = (ValueError, msgpack.UnpackException)  # of json and msgpack
+_WRONG_INPUT = (ValueError, msgpack.UnpackException)  # raised by json and msgpack
 
-Message = dict[str, Any]  # as json or msgpack decoded it: keys and values are not checked
+Message = dict[str, Any]  # decoded, but its keys and values are not checked
 
 
 class _NotYet(Enum):
     NOT_YET = 0
 
 
-NOT_YET = _NotYet.NOT_YET  # no message has arrived whole
+NOT_YET = _NotYet.NOT_YET  # no whole message has arrived
 Taken = Message | None | _NotYet
 
 
@@ -49,7 +49,7 @@ class Framing(ABC):
 
     @abstractmethod
     def take(self) -> Taken:
-        """The next message, None for wrong input, NOT_YET; StreamError: the stream is lost."""
+        """The next message; None for wrong input; NOT_YET. StreamError if the stream is lost."""
 
     @abstractmethod
     def packed(self, message: Message) -> bytes:
@@ -75,7 +75,7 @@ class JsonLines(Framing):
                 return self._parsed(line)
 
     def _overlong(self) -> None | _NotYet:
-        """Drop a line that is too long before its end arrives, and report it once."""
+        """Drop a line that is too long before its end arrives. Report it once."""
         reported = self._skipping
         if len(self._rest) <= MESSAGE_BYTES_MAX and not reported:
             return NOT_YET

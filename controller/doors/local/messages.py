@@ -1,5 +1,5 @@
-"""Converts a message of a client to a datagram for the loop, and the answer to a dict. The sender
-computes the MAC over the datagram; the door has no key.
+"""Converts a client's message to a datagram for the loop, and the answer to a dict. The sender of
+the message has computed the MAC of the datagram, because the door has no key.
 """
 
 import contextlib
@@ -41,13 +41,15 @@ _SCHEDULE: Form = {
 }
 _SLOT_RANGES = (*[(-(2**31) + 1, 2**31 - 1)] * 3, _U16)
 HEAD = {"head": True}
-OTHERS = ("hello", "status", "schedule")  # messages of one key
+OTHERS = ("hello", "status", "schedule")  # messages with only this key
 
 
 def datagram(message: Message | None) -> bytes:
-    """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, or of the fields of a
-    hint or, with `slots`, of a schedule. Raises ConfigError, also for None. nonce, mac: hex or
-    bytes. Without `kind` that of the quantity counts, without `purpose` or `start_ms` 0.
+    """The datagram of {"hello": NAME}, {"status": NAME}, {"schedule": NAME}, of the fields of a
+    hint or, with `slots`, of a schedule. nonce, mac: hex or bytes.
+
+    Without `kind`, the kind of the quantity counts; without `purpose` or `start_ms`, 0. Raises
+    ConfigError, also for None.
     """
     if message is None:
         raise ConfigError("")
@@ -87,7 +89,7 @@ def _schedule(message: Message) -> bytes:
 
 
 def _slot(values: object, number: int) -> Slot:
-    """values: in the order of Slot; None for a power without a bound."""
+    """values: in the order of Slot. None stands for a power without a bound."""
     if not isinstance(values, list) or len(values) != len(Slot._fields):
         raise ValueError(f"slot {number} is not a list of {', '.join(Slot._fields)}")
     found = []
@@ -101,7 +103,7 @@ def _slot(values: object, number: int) -> Slot:
 
 
 def record_head(run_directory: str) -> Message:
-    """The answer to HEAD: number and hash of the newest event of the record, None without one."""
+    """The answer to HEAD: number and hash of the record's newest event; None without an event."""
     published = head.read(run_directory)
     return {"id": published.get("id"), "hash": published.get("hash")}
 

@@ -1,6 +1,7 @@
-"""`subscribe`: a client of the door gets the state, then what changes of it.
+"""`subscribe`: a client of the door gets the whole state, then its changes.
 
-A client that reads slowly gets fewer patches, each from what it got last, and delays nobody else.
+A client that reads slowly gets fewer patches. Each patch starts from what the client got last, so
+the client delays nobody else.
 """
 
 from controller.doors.feed import Feed
@@ -15,7 +16,7 @@ SUBSCRIBE: Form = {"subscribe": choice((PAGE,)), "period_ms": integer(*PERIOD_MS
 
 
 class Subscription:
-    """When the next message of one subscriber may leave, and what it is."""
+    """Decides when the next message of one subscriber may leave, and makes it."""
 
     def __init__(self, feed: Feed, message: Message) -> None:
         """message: of the form SUBSCRIBE. Raises ConfigError, one line."""
@@ -29,8 +30,8 @@ class Subscription:
         return max(0.0, self._due_s - clock.uptime_s())
 
     async def next(self) -> Message | None:
-        """{state} at first, then {patch} (RFC 7386); None without a change. {trouble} is the whole
-        state without a controller.
+        """{state} at first, then {patch} (RFC 7386), or None if nothing changed. Without a
+        controller the whole state is {trouble}.
         """
         self._due_s = clock.uptime_s() + self._period_s
         state, before = await self._feed.fresh() or {"trouble": self._feed.trouble}, self._last

@@ -1,11 +1,11 @@
-"""Set-points of SunSpec models 704 and 715 as hints of one source.
+"""Set-points of SunSpec models 704 and 715, sent as hints of one source.
 
-A master writes registers one by one, in any order. So a set-point is stored first, without effect,
-and becomes a hint when its enable register is 1. The loop's answer decides: a refused write leaves
-everything as it was. Registers show what is in force by the state, never what was written.
+A master writes registers one by one, in any order. So a set-point is first stored without effect,
+and becomes a hint when its enable register is 1. The loop's answer decides: a refused write changes
+nothing. Registers show what is in force according to the state, never what was written.
 
-The door sends a hint again only when ControllerHb changes. So the set-point of a master that hangs
-ends with its validity, however long a reversion time the master asked for.
+The door sends a hint again only when ControllerHb changes. So the set-point of a master that has
+stopped working ends with its validity, however long a reversion time the master asked for.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ REFUSALS = {
     **{h.ROLE: FUNCTION, h.RATE: BUSY, h.BUSY: BUSY},
     **dict.fromkeys((h.WRONG_VALUE, h.VALID_SHORT, h.VALID_LONG), VALUE),
 }
-ALL_W = 1_000_000_000  # a cap that narrows nothing
-END_S = 1  # validity of a hint that ends another one
+ALL_W = 1_000_000_000  # a cap so high that it limits nothing
+END_S = 1  # validity of a hint that ends another hint
 VALID_S_MAX = 300
 HEARTBEAT = "715.ControllerHb"
 WATTS = 1  # WSetMod
-# {point that a master may set: lowest, highest number}
+# {point that a master may set: (lowest, highest number)}
 RANGES = {
     "704.WMaxLimPctEna": (0, 1),
     "704.WMaxLimPct": (0, 10_000),
@@ -44,7 +44,7 @@ FULL = 10_000  # 100 % in WSetPct and WMaxLimPct
 
 
 class Group(NamedTuple):
-    """Points that make one set-point, and the value that ends its hints."""
+    """Points that form one set-point, and the value of the hint that ends it."""
 
     prefix: str
     kind: int
@@ -57,7 +57,7 @@ SET = Group("704.WSet", h.REQUEST, ("power_W",), 0)
 
 
 class Held(NamedTuple):
-    """Hints in force by a master. until_s: end of its reversion time since the box started."""
+    """A master's hints in force. until_s: end of its reversion time, in s since the box started."""
 
     master: str
     hints: list[dict[str, Any]]
@@ -67,7 +67,9 @@ class Held(NamedTuple):
 
 
 class Shared:
-    """All masters of one source: what is held, and each answer until the state has it."""
+    """The state that all masters of one source share: hints in force, and each answer until the
+    state has it.
+    """
 
     def __init__(self, name: str, sender: Sender) -> None:
         self.name, self.sender = name, sender
@@ -77,7 +79,7 @@ class Shared:
 
 
 class Controls:
-    """The set-points of one master. valid_s_max: of the source, as the loop has it."""
+    """The set-points of one master. valid_s_max: the loop's limit for this source."""
 
     def __init__(self, master: str, shared: Shared, values: dict[str, Any]) -> None:
         self._master, self.shared = master, shared
@@ -90,17 +92,17 @@ class Controls:
         self.valid_s_max, self.rated_W = VALID_S_MAX, 0
 
     async def write(self, changes: dict[str, int], enabled: Callable[[], set[Group]]) -> int:
-        """Exception code of Modbus, OK if all is in force. enabled(): groups in force now."""
+        """Modbus exception code, or OK if all is in force. enabled(): groups that are in force."""
         ranges = [(name, RANGES[name]) for name in changes]
         if any([not low <= changes[name] <= high for name, (low, high) in ranges]):
             return VALUE
         async with self.shared.lock:
             if not self.shared.sender.has_room(_hints_max(changes)):
-                return BUSY  # before any of them: half of a write would stay in force
+                return BUSY  # before any hint, because half of a write would stay in force
             before, is_on = dict(self.stored), enabled()
             self.stored |= {name: value for name, value in changes.items() if name != HEARTBEAT}
             code = OK
-            for group in (LIMIT, SET):  # the one that narrows comes first
+            for group in (LIMIT, SET):  # the group that narrows comes first
                 if not code and any([name.startswith(group.prefix) for name in changes]):
                     code = await self._set(group, changes, group in is_on)
             if not code and HEARTBEAT in changes:
@@ -125,7 +127,7 @@ class Controls:
         return await self._hold(group, value_W)
 
     def _value_W(self, group: Group) -> int | None:
-        """The stored value; None without one."""
+        """The stored set-point, W; None if none is stored."""
         if group is SET and self.stored["704.WSetMod"] == WATTS:
             return self.stored.get("704.WSet")
         part = self.stored.get("704.WMaxLimPct" if group is LIMIT else "704.WSetPct")
@@ -146,7 +148,7 @@ class Controls:
         return code
 
     async def _beat(self, value: int) -> int:
-        """A changed heartbeat: tell the loop, and send again what this master holds."""
+        """Take a changed heartbeat: send it to the loop, and send this master's hints again."""
         if value == self.heartbeat:
             return OK
         uptime_s, valid_s = clock.uptime_s(), min(self._valid_s, self.valid_s_max)
@@ -162,7 +164,7 @@ class Controls:
         return OK
 
     async def _renew(self, group: Group, held: Held, uptime_s: float) -> int:
-        """Send a hint again when a third of its validity has passed, and never after its end."""
+        """Send a hint again if a third of its validity has passed, but never after its end."""
         end_s = held.sent_s + held.valid_s
         if uptime_s >= min(end_s, held.until_s):
             del self.shared.held[group]
@@ -181,7 +183,7 @@ class Controls:
         return {"quantity": quantity, "value_W": value_W, "is_exact": is_exact}
 
     async def _say(self, kind: int, hints: list[dict[str, Any]], valid_s: int) -> int:
-        """Send hints. The exception code of the first refusal ends it."""
+        """Send hints until one is refused. Returns the exception code of this refusal, or OK."""
         if not may(self._may, kind):
             return FUNCTION
         for each in hints:
@@ -196,7 +198,7 @@ class Controls:
 
 
 def _hints_max(changes: dict[str, int]) -> int:
-    """The most hints that a write may send; a heartbeat may renew all."""
+    """The most hints that a write may cause. A heartbeat may renew all hints."""
     is_beat = HEARTBEAT in changes
     touched = [
         group

@@ -1,8 +1,8 @@
-"""The door: who connects, what each request reads or writes, and the file's limits on both.
+"""The Modbus door: who connects, what each request reads or writes, and the file's limits on both.
 
-A frame: transaction (kept in the answer), protocol 0, length, unit, PDU. The requests of a client
-are answered one after the other, so pipelined ones keep their order, also behind a write that waits
-for the loop: what the client sends meanwhile waits in the kernel.
+A frame: transaction (repeated in the answer), protocol 0, length, unit, PDU. A client's requests
+are answered one after the other, so they keep their order even if a write waits for the loop.
+Meanwhile the client's further requests wait in the kernel.
 """
 
 import asyncio
@@ -33,11 +33,12 @@ from controller.system import caught, clock
 from controller.system.paths import say
 
 HEAD = struct.Struct(">HHHB")
-DIRECT = 0, 255  # a server on TCP itself (Modbus Messaging on TCP/IP, Implementation Guide 1.0b)
-LENGTH_MAX = 254  # unit and a PDU of 253 bytes
-HALF_S = 5.0  # for the rest of a frame
-START_S = 1.0  # a write waits so long for a state
-OLD_S = 1.0  # the first client after a pause waits for a reading
+# units that mean the server itself (Modbus Messaging on TCP/IP, Implementation Guide 1.0b)
+DIRECT = 0, 255
+LENGTH_MAX = 254  # unit id, and a PDU of 253 bytes
+HALF_S = 5.0  # longest time for the rest of a frame
+START_S = 1.0  # longest time for which a write waits for a state
+OLD_S = 1.0  # after a pause, the first client waits for a new reading
 READ, WRITE_ONE, WRITE = 3, 6, 16
 READ_MAX, WRITE_MAX = 125, 123
 ADDRESS, NO_UNIT = 2, 0x0B
@@ -57,7 +58,7 @@ LINES_MAX = 20
 
 
 class Door:
-    """One door with all its connections. `counts`: how often each cause came."""
+    """One door with all its connections. `counts`: {cause: how often it occurred}."""
 
     def __init__(self, house: House, name: str, values: Values) -> None:
         self._house, self._title, self._values = house, f"modbus.{name}", values
@@ -77,7 +78,7 @@ class Door:
         )
 
     async def run(self) -> None:
-        """Serve until cancelled; then the totals are one line."""
+        """Serve until cancelled. Then log the totals in one line."""
         followed = asyncio.create_task(self._follow())
         try:
             await self.listener.run()
@@ -88,15 +89,17 @@ class Door:
                 say(f"door {self._title}: closed; since it opened {totals}")
 
     async def _follow(self) -> None:
-        """Keep the state new while somebody is connected."""
+        """Keep the state fresh while a client is connected."""
         while True:
             is_used = bool(self.listener.connections)
             await (self._house.feed.changed() if is_used else asyncio.sleep(OLD_S))
 
     def _victim(self, newcomer: Connection) -> Connection | None:
-        """The stranger who is silent for longest, for a listed client; without strangers, its own
-        connection that is. With TLS every newcomer may be listed, so strangers who begin handshakes
-        keep no place either.
+        """The connection that makes room for a new one, or None.
+
+        For a client that the file lists: the stranger that was silent for longest, else its own
+        connection that was. With TLS every newcomer may be listed, so strangers that only begin
+        handshakes must make room too.
         """
         if not self._tls and newcomer.client not in self._controls:
             return None
@@ -106,7 +109,7 @@ class Door:
         return min(strangers or own, key=lambda each: each.asked_us, default=None)
 
     async def talk(self, connection: Connection) -> None:
-        """Serve one client. With TLS it is the common name of its certificate. Raises Dropped."""
+        """Serve one client. With TLS, its certificate's common name counts. Raises Dropped."""
         if self._tls is not None:
             connection.client = _common_name(connection.writer.get_extra_info("peercert"))
         if connection.client not in self._controls and self._values["others"] == "none":
@@ -138,13 +141,13 @@ class Door:
         self._count(WORDS.get(cause, cause), connection.client)
 
     def _count(self, cause: str, client: str) -> None:
-        """Count a cause; its first one is a line."""
+        """Count a cause. The first time, log a line."""
         self.counts[cause] += 1
         if self.counts[cause] == 1:
             say(f"door {self._title}: client {client!r} {cause}; more of this are only counted")
 
     async def _answer(self, client: str, unit: int, pdu: bytes) -> bytes:
-        """The PDU of the answer to a PDU."""
+        """The PDU that answers a PDU."""
         function = pdu[0]
         if unit not in (self._values["unit"], *DIRECT):
             return self._refused(client, function, NO_UNIT, "asks for an unknown unit")
@@ -180,7 +183,7 @@ class Door:
         return pdu[:5]
 
     async def _write(self, client: str, pdu: bytes) -> tuple[int, str]:
-        """(exception code, cause)."""
+        """(exception code, cause) of a write."""
         written = _registers_of(pdu)
         if written is None:
             return VALUE, "sends a wrong write"
@@ -210,7 +213,7 @@ class Door:
         return code, CAUSES.get(code, "")
 
     def _registers(self, client: str) -> bytes | bytearray:
-        """All registers as this client sees them."""
+        """All registers, as this client sees them."""
         state = self._house.feed.live
         if state is None:
             return TEMPLATE
@@ -222,13 +225,13 @@ class Door:
         return put(bytearray(self._base[1]), own)
 
     def _valid_s_max(self, source: str) -> int:
-        """How long a hint of the source may be valid."""
+        """The longest validity of a hint of this source."""
         known = hint_statistics.of_source(self._house.run_directory, source)
         return int(known["valid_s_max"]) if known else VALID_S_MAX
 
 
 def _registers_of(pdu: bytes) -> tuple[int, bytes] | None:
-    """(first register, bytes) of a write; None for a wrong one."""
+    """(first register, bytes) of a write; None if the write is wrong."""
     if pdu[0] == WRITE_ONE:
         return (int.from_bytes(pdu[1:3], "big"), pdu[3:5]) if len(pdu) == 5 else None
     if len(pdu) < 6:
@@ -239,7 +242,7 @@ def _registers_of(pdu: bytes) -> tuple[int, bytes] | None:
 
 
 def _common_name(certificate: dict[str, Any] | None) -> str:
-    """The one common name of a certificate; empty without exactly one."""
+    """The common name of a certificate; "" if it has none or several."""
     parts = [pair for part in (certificate or {}).get("subject", ()) for pair in part]
     names = [value for key, value in parts if key == "commonName"]
     return names[0] if len(names) == 1 else ""

@@ -35,7 +35,7 @@ FORM: Form = {
 
 
 def check(settings: Settings, path: Path, values: Values) -> None:
-    """Refuse what no form can see. Raises ConfigError."""
+    """Refuse values that a form of one key cannot judge. Raises ConfigError."""
     if str(address(values["listen"]) or "") != values["listen"]:
         refuse(settings.path, (*path, "listen"), "is no IP address")
     together(settings.path, path, values, *TLS)
@@ -53,7 +53,7 @@ def check(settings: Settings, path: Path, values: Values) -> None:
 
 
 def exposure(settings: Settings, path: Path, values: Values) -> list[Exposure]:
-    """One row for readers, and one for each master."""
+    """One row for readers, and one row for each master."""
     where = place(values["listen"], values["port"])
     has_tls = bool(values["certificate"])
     encryption, proof = ("TLS", "certificate") if has_tls else ("no", "address only: UNPROVED")

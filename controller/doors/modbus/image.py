@@ -1,7 +1,7 @@
-"""Registers as bytes: where each point lies, and a value in SI units as its registers.
+"""Registers as bytes: the place of each point, and the conversion from SI units to registers.
 
-A value that is unknown, or does not fit into its registers, reads "not implemented", as SunSpec has
-it for each type. It is never 0 and never the largest value that fits.
+A value that is unknown, or does not fit into its registers, reads "not implemented", which SunSpec
+defines for each type. It never reads 0 or the largest value that fits.
 """
 
 import re
@@ -17,7 +17,7 @@ END = 0xFFFF
 
 
 class Point(NamedTuple):
-    """at: its first register; scale: power of ten; access: ! and ? as in points.py."""
+    """One point. at: first register; scale: power of ten; access: "!" or "?", see points.py."""
 
     name: str
     at: int
@@ -27,7 +27,7 @@ class Point(NamedTuple):
     access: str
 
     def packed(self, value: Value) -> bytes:
-        """A value in the unit of the point: W, Wh, V, A, %, degC times 10 ** -scale."""
+        """The bytes for a value in the unit of the point (W, Wh, V, A, %, degC) x 10 ** -scale."""
         size = 2 * self.registers
         if self.kind == "s":
             text = str("" if value is None else value).encode("ascii", "replace")
@@ -40,14 +40,14 @@ class Point(NamedTuple):
         return none.to_bytes(size, "big")
 
     def number(self, data: bytes) -> int | None:
-        """The number of its registers; None for "not implemented"."""
+        """The number in its registers; None for "not implemented"."""
         if data == self.packed(None):
             return None
         return int.from_bytes(data, "big", signed=self.kind in "if")
 
 
 def scaled(value: int | None, point: Point, unit_exponent: int = 0) -> int | None:
-    """`value` x 10**unit_exponent in the unit of the point, rounded; mW: -3."""
+    """`value` x 10**unit_exponent, converted to the unit of the point and rounded. For mW: -3."""
     if value is None:
         return None
     shift = unit_exponent - point.scale
@@ -82,7 +82,7 @@ STARTS = {point.at: name for name, point in POINTS.items()}
 
 
 def listed() -> list[str]:
-    """A line for each point: first register, name, registers, type, unit; !: a master sets it."""
+    """A line per point: first register, name, registers, type, unit; "!" if a master sets it."""
     return [
         f"{at} {name:22} {registers:2} {kind} 10^{scale} {access.strip('?')}".rstrip()
         for name, (_, at, registers, kind, scale, access) in POINTS.items()
@@ -99,15 +99,15 @@ def put(data: bytearray, values: Mapping[str, Value]) -> bytearray:
 
 
 def part(data: bytes | bytearray, first: int, count: int) -> bytes | None:
-    """The bytes of registers; None if the door lacks one of them."""
+    """The bytes of these registers; None if the door lacks one of them."""
     if first < BASE or first + count > BASE + REGISTERS:
         return None
     return bytes(data[2 * (first - BASE) : 2 * (first - BASE + count)])
 
 
 def covered(first: int, data: bytes) -> Iterable[tuple[str, Point, bytes]] | None:
-    """(name, point, bytes) of each point that a write covers; None if it covers half a point, or a
-    register without a point.
+    """(name, point, bytes) of each point that a write covers. None if the write covers half a point
+    or a register without a point.
     """
     found, at = [], 0
     while at < len(data):

@@ -1,4 +1,4 @@
-"""Models 704 and 715 as they read back: what is in force of a source, never what was asked."""
+"""Read-back of models 704 and 715: what is in force for a source, never what was asked."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ LASTING = ("valid", "resting")
 
 
 class InForce(NamedTuple):
-    """is_on: a hint holds, not a fallback; left_s: how long."""
+    """is_on: a hint is in force, not a fallback; left_s: time until it ends."""
 
     value_W: int
     is_on: bool
@@ -20,7 +20,7 @@ class InForce(NamedTuple):
 
 
 def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
-    """A quantity of a source; None if nothing holds."""
+    """What is in force for a quantity of a source; None if nothing is."""
     for each in state["hints"]:
         if (each["source"], each["quantity"]) == (source, quantity):
             value_W, is_on = each["value_W"], each["state"] in LASTING
@@ -31,14 +31,16 @@ def of(state: Facts, source: str | None, quantity: str) -> InForce | None:
 
 
 def _reached_W(state: Facts, source: str | None, value_W: int) -> int:
-    """The part of a request that acts: 0 if another source comes first, or it waits."""
+    """The part of a request that acts. 0 if another source comes first, or if the request waits."""
     if state["binding_sources"]["control"] != source:
         return 0
     return int(min(max(value_W, state["available_low_W"]), state["available_high_W"]))
 
 
 def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> InForce | None:
-    """The loop's answer while the state is older, else `of`. began_s: of reading the state."""
+    """The loop's answer while the state is older than that answer; else what `of` gives. began_s:
+    when the state was read.
+    """
     found = of(state, controls.shared.name, quantity)
     answered_s, value_W, left_s = controls.shared.answers.get(quantity, (0.0, None, 0))
     if answered_s < began_s:
@@ -49,7 +51,7 @@ def newest(state: Facts, began_s: float, controls: Controls, quantity: str) -> I
 
 
 def enabled(state: Facts, began_s: float, controls: Controls) -> set[Group]:
-    """Groups with a hint in force."""
+    """The groups that have a hint in force."""
     found = {each: newest(state, began_s, controls, each.quantities[-1]) for each in (LIMIT, SET)}
     return {group for group, value in found.items() if value and value.is_on}
 
@@ -57,7 +59,7 @@ def enabled(state: Facts, began_s: float, controls: Controls) -> set[Group]:
 def points(
     state: Facts, began_s: float, controls: Controls | None, valid_s: int
 ) -> dict[str, Value]:
-    """Points for a master; for a client without a source those of the source that binds."""
+    """Points for a master. A client without a source gets those of the source that binds."""
     if controls is None:
         binding = state["binding_sources"]
         limit = of(state, binding["discharge_W_max"], LIMIT.quantities[-1])
@@ -65,7 +67,7 @@ def points(
         return _shown(state["rated_W"], limit, asked, {}, valid_s)
     asked = newest(state, began_s, controls, SET.quantities[-1])
     limits = [newest(state, began_s, controls, each) for each in LIMIT.quantities]
-    # one is told for both directions: the wider one; none, if one direction is not limited
+    # Both directions share one register. It has the wider limit, or none if one is not limited.
     known = [each for each in limits if each is not None]
     limit = max(known, key=lambda each: each.value_W) if len(known) == len(limits) else None
     shown = _shown(state["rated_W"], limit, asked, controls.stored, valid_s)
@@ -104,7 +106,7 @@ def _of(stored: Mapping[str, int], name: str) -> int | None:
 
 
 def _percent(value_W: int, rated_W: int) -> int | None:
-    """Hundredths of a percent of the rating, at most 100 %."""
+    """The power in hundredths of a percent of the rating, at most 100 %."""
     if not rated_W:
         return None
     part = (abs(value_W) * FULL + rated_W // 2) // rated_W

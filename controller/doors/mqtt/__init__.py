@@ -1,1 +1,1 @@
-"""MQTT: state, events and alarms to a broker, hints from it."""
+"""MQTT: sends state, events and alarms to a broker, and takes hints from it."""

@@ -1,8 +1,8 @@
-"""The commands of one topic: a message becomes a hint or a question, and its answer goes back.
+"""The commands of one topic. A message becomes a hint or a question, and its answer is sent back.
 
-The thread of the connection calls `take`, everything else runs in asyncio. A source that floods
-fills only its own queue, and no hint waits for a question. A repeated id gets the first answer, so
-that no hint is sent twice.
+The thread of the connection calls `take`; everything else runs in asyncio. A source that sends too
+much fills only its own queue, and no hint waits behind a question. A repeated id gets the first
+answer again, so that no hint is sent twice.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ VERBS = ("hint", "ask")
 BYTES_MAX = 4096
 WAITING_MAX = 20
 LATE_US = 5_000_000  # a command that waited longer is not taken
-KEPT_US = 300_000_000  # how long an id keeps its answer
+KEPT_US = 300_000_000  # time for which the answer to an id is kept
 MORE_PER_MIN = 60  # commands above hints_per_min_max; more are counted and not answered
 ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 ID_WORDS = "id: is missing or wrong; allowed 1 to 64 letters, digits, _ . and - in quotes"
@@ -41,7 +41,7 @@ class Command(NamedTuple):
 
 
 class Desk:
-    """`take` each message of one source and one of VERBS, and `run` until cancelled."""
+    """Takes the messages of one source and one of VERBS by `take`. Call `run` once."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Desk:
         base: str,
         counts: collections.Counter[str],
     ) -> None:
-        """base: of the topics; counts: what happened, by a word."""
+        """base: begin of all topics; counts: {word for what happened: how often}."""
         self._run_directory, self._sender, self._counts = run_directory, sender, counts
         self._verb = verb
         self._replies = f"{base}/reply/{sender.source.name}/"
@@ -62,7 +62,7 @@ class Desk:
         self._asks_us, self._all_us = Recent(), Recent()
 
     def take(self, message: Message) -> None:
-        """Queue a message; called in the thread of the connection."""
+        """Put a message into the queue. Called in the thread of the connection."""
         if message.is_retained:
             self._counts["retained"] += 1
         elif len(message.payload) > BYTES_MAX:
@@ -74,7 +74,7 @@ class Desk:
             self._loop.call_soon_threadsafe(self._woken.set)
 
     async def run(self, reply: Reply) -> None:
-        """Serve one command after the other. reply(source, topic, answer, correlation)."""
+        """Serve commands one after the other. reply(source, topic, answer, correlation)."""
         fault = caught.Last(f"a command of {self._sender.source.name} is not served", 5)
         while True:
             await self._woken.wait()
@@ -104,7 +104,7 @@ class Desk:
         reply(source, topic, {"id": name or None, **answer}, message.correlation)
 
     async def _answer(self, command: Command, fields: Answer) -> Answer:
-        """The answer to a command that has not come before."""
+        """The answer to a command with a new id."""
         expires_s = command.message.expires_s
         late_us = LATE_US if expires_s is None else min(LATE_US, expires_s * 1_000_000)
         if clock.now_us() - command.came_us >= late_us:
@@ -127,12 +127,12 @@ class Desk:
         return found
 
     def _refused(self, line: str) -> Answer:
-        """The answer to what is no command."""
+        """The answer to a message that is no command."""
         self._counts["not_understood"] += 1
         return problem(h.NOT_UNDERSTOOD, line)
 
     def _before(self, name: str, digest: bytes) -> Answer | None:
-        """The first answer to this id."""
+        """The first answer to this id; None if the id is new."""
         now_us = clock.now_us()
         while self._given and now_us - next(iter(self._given.values()))[0] >= KEPT_US:
             self._given.popitem(last=False)
@@ -146,13 +146,13 @@ class Desk:
         return problem(h.NOT_UNDERSTOOD, line)
 
     def _place(self, response: str) -> str:
-        """The response topic of MQTT 5 if it lies below that of the source's replies, else ''."""
+        """The response topic of MQTT 5 if it lies below the source's reply topic, else ''."""
         is_own = response.startswith(self._replies) and len(response) <= 256
         return response if is_own and not set(response) & set("+#\0") else ""
 
 
 def _named(value: object) -> tuple[str, Answer]:
-    """The id of a command, "" for a wrong one, and its other fields."""
+    """The id of a command ("" if it is wrong), and its other fields."""
     if not isinstance(value, dict):
         return "", {}
     name = value.pop("id", None)

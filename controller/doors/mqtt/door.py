@@ -1,4 +1,6 @@
-"""The door: holds its connections to the broker, and connects again after growing pauses."""
+"""The MQTT door: holds its connections to the broker. After a loss it connects again, after growing
+pauses.
+"""
 
 import asyncio
 import collections
@@ -16,7 +18,7 @@ from controller.system.paths import plain
 from controller.system.secret_file import secret
 
 PAUSE_S, PAUSE_S_MAX = 1.0, 60.0
-STEADY_US = 60_000_000  # a connection that lasted so long begins with the shortest pause again
+STEADY_US = 60_000_000  # after a connection of this length, the next pause is the shortest
 FAREWELL_S = 2.0
 CHECK_S = 1.0
 
@@ -40,8 +42,8 @@ class Door:
         self._links: dict[str, Link] = {}
 
     async def run(self) -> None:
-        """Serve until cancelled. Each source has a connection of its own, so that a broker drops
-        only its own messages when it floods.
+        """Serve until cancelled. Each source has its own connection: if it sends too much, the
+        broker drops only its messages.
         """
         sources = self._values["sources"]
         calls = [
@@ -58,7 +60,7 @@ class Door:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _keep(self, use: Callable[[Link], Awaitable[None]], source: str = "") -> None:
-        """Hold one connection: that of a source, or the one of all that leaves."""
+        """Hold one connection: that of a source, or with source "" the one that publishes."""
         pause_s = PAUSE_S
         while True:
             began_us = clock.now_us()
@@ -70,7 +72,7 @@ class Door:
             pause_s = min(PAUSE_S_MAX, 2 * pause_s)
 
     async def _connected(self, use: Callable[[Link], Awaitable[None]], source: str) -> str:
-        """One connection from begin to end. Returns why it ended."""
+        """Run one connection from begin to end. Returns why it ended."""
         link = Link(self._broker(source), self._heard)
         try:
             await link.open()
@@ -89,7 +91,7 @@ class Door:
         return "ended"
 
     async def _listen(self, link: Link) -> None:
-        """The connection of a source. Raises Lost."""
+        """Watch the connection of a source. Raises Lost."""
         while True:
             link.check()
             await asyncio.wait((link.lost,), timeout=CHECK_S)
@@ -100,14 +102,16 @@ class Door:
             await asyncio.wait_for(answer, FAREWELL_S)
 
     def _heard(self, message: Message) -> None:
-        """Called in the thread of the connection."""
+        """Take a message; called in the thread of the connection."""
         if message.topic in self._desks:
             self._desks[message.topic].take(message)
         else:
             self.counts["foreign"] += 1
 
     def _reply(self, source: str, topic: str, answer: Answer, correlation: bytes | None) -> None:
-        """An answer that cannot leave is counted: the same command again brings it."""
+        """Send an answer. If it cannot be sent, only count it, because a repeated command brings it
+        again.
+        """
         try:
             done = self._links[source].publish(topic, text(answer), correlation=correlation)
         except (KeyError, Lost):
@@ -120,7 +124,9 @@ class Door:
             self.counts["unanswered"] += 1
 
     def _broker(self, source: str) -> Broker:
-        """Read the files anew, since certificates are renewed. Raises DoorError, OSError."""
+        """Place and login, read from the files each time, because certificates are renewed. Raises
+        DoorError, OSError.
+        """
         values, name = self._values, f"firebreak-{self._values['cabinet']}-{self._name}"
         return Broker(
             values["host"],

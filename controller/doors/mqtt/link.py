@@ -1,9 +1,9 @@
-"""One connection to a broker: paho-mqtt's client, stepped in a thread of its own.
+"""One connection to a broker: the client of paho-mqtt, stepped in a thread of this module.
 
-The library's own thread dies at an exception and keeps a queue over a reconnect. So each connection
-is a new client whose `loop` this module calls: nothing is queued while the door is offline, and
-whatever a broker sends ends at most this connection. All methods but `_step` and the callbacks
-belong to the thread of asyncio.
+The library's own thread ends at an exception, and keeps its queue over a reconnect. So here each
+connection is a new client whose `loop` this module calls. Nothing is queued while the door is
+offline, and whatever a broker sends ends at most this connection. All methods belong to the thread
+of asyncio, except `_step` and the callbacks.
 """
 
 import asyncio
@@ -25,23 +25,23 @@ from controller.system import caught, clock
 from controller.system.paths import why
 
 PACKET_BYTES_MAX = 65_536
-UNDER_WAY_MAX = 10  # QoS 1 messages, each way; the smallest number of the usual brokers
-UNREAD_MAX = 1000  # packets that a broker sends while it takes none
+UNDER_WAY_MAX = 10  # QoS 1 messages in each direction; the smallest limit of the usual brokers
+UNREAD_MAX = 1000  # packets that a broker may send while it takes none
 UNANSWERED_MAX = 100  # publishes that a broker has not acknowledged
 CONNECT_S = 5.0
 OPEN_S = 15.0
 ANSWER_US = 30_000_000
 STEP_S = 1.0
 CLOSE_S = 3.0  # the thread ends within a step, but not if the library waits for the broker
-REFUSED = 128  # this reason code and those above
+REFUSED = 128  # this reason code and all above it mean a refusal
 
 
 class Lost(Exception):
-    """The connection is gone, or never came; one line says why."""
+    """The connection is lost, or never came about. One line says why."""
 
 
 class Broker(NamedTuple):
-    """The place and the login. topics: to subscribe to; will: topic of the last will, or ''."""
+    """Place and login of a broker. topics: to subscribe to; will: topic of the last will, or ''."""
 
     host: str
     port: int
@@ -55,7 +55,7 @@ class Broker(NamedTuple):
 
 
 class Message(NamedTuple):
-    """A message from the broker. expires_s: left by the broker's count; None without one."""
+    """A message from the broker. expires_s: time left by the broker's count, or None."""
 
     topic: str
     payload: bytes
@@ -66,7 +66,9 @@ class Message(NamedTuple):
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
-    """What wakes the client's thread; the library's own pair opens a TCP port for an instant."""
+    """Sockets that wake the client's thread; the library's own pair opens a TCP port for a
+    moment.
+    """
     ends = socket.socketpair()
     for end in ends:
         end.setblocking(False)
@@ -93,7 +95,7 @@ class Client(mqtt.Client):
 
 
 class Link:
-    """`open`, then `publish` until `lost` has a line, then `close`."""
+    """Call `open`, then `publish` until `lost` has a line, then `close`."""
 
     def __init__(self, broker: Broker, heard: Callable[[Message], None]) -> None:
         """heard: gets each message, in the thread of the connection; it must not raise."""
@@ -130,7 +132,7 @@ class Link:
         client.on_socket_open = lambda *given: given[-1].setsockopt(
             socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
         )
-        # With this callback the library writes in `loop` alone, never in the thread that publishes.
+        # With this callback the library writes only in `loop`, never in the thread that publishes.
         client.on_socket_register_write = lambda *_: None
         return client
 
@@ -153,7 +155,7 @@ class Link:
     def publish(
         self, topic: str, payload: str, retain: bool = False, correlation: bytes | None = None
     ) -> asyncio.Future[int]:
-        """Publish with QoS 1; the result: the broker's reason code. Raises Lost."""
+        """Publish with QoS 1. The result is the broker's reason code. Raises Lost."""
         if self.lost.done() or len(self._waiting) >= UNANSWERED_MAX:
             raise Lost("the broker takes no messages")
         properties = None
@@ -166,7 +168,7 @@ class Link:
         return answer
 
     def check(self) -> None:
-        """Raises Lost if the connection is gone, or a publish has waited too long."""
+        """Raise Lost if the connection is lost, or a publish has waited too long."""
         if self.lost.done():
             raise Lost(self.lost.result())
         oldest = next(iter(self._waiting.values()), None)
@@ -186,7 +188,7 @@ class Link:
     # In the thread of the connection
 
     def _step(self) -> str:
-        """The whole life of the connection; why it ended."""
+        """Run the connection for its whole life. Returns why it ended."""
         effect = f"the broker {self.place} sends what is no MQTT"
         with caught.Last(effect, told=self._note):
             try:
@@ -217,7 +219,7 @@ class Link:
         self._client.connect(broker.host, broker.port, broker.keepalive_s, properties=wanted)
 
     def _turn(self) -> bool:
-        """Wait for packets and write those that wait. True at the end of the connection."""
+        """Wait for packets, and write those that wait. True if the connection has ended."""
         is_lost = self._client.loop(STEP_S) != mqtt.MQTT_ERR_SUCCESS
         if not self._client.want_write():
             self._unread = 0

@@ -1,4 +1,6 @@
-"""The messages that leave: state, main values, alarms, events, and whether all that is alive."""
+"""The messages that are sent unasked: state, main values, alarms, events, and whether the
+controller is alive.
+"""
 
 import asyncio
 import collections
@@ -25,15 +27,15 @@ VALUES = (
     "held_15min_high_W",
     "temperature_ddegC_max",
 )
-# They change in every reading, and nothing with them.
+# These change in every reading. They alone cause no new message.
 RUNNING = frozenset(
     "sequence uptime_ms utc_us utc_text utc_uncertainty_us age_ms clear_for_ms loop valid_s left_s "
     "start_s next_token_ms reserve_in_s".split()
 )
-ALARMS_S = 1.0  # they leave at once, whatever period_s is
+ALARMS_S = 1.0  # period of alarms, which do not wait for period_s
 COUNTS_US = 10_000_000
 BATCH = 20
-AGAIN_US = 60_000_000  # after a broker has refused an event
+AGAIN_US = 60_000_000  # pause after a broker has refused an event
 
 
 def text(value: object) -> str:
@@ -42,15 +44,15 @@ def text(value: object) -> str:
 
 
 def steady(value: Any) -> Any:
-    """The value without RUNNING."""
+    """The value without the names in RUNNING."""
     if isinstance(value, dict):
         return {name: steady(each) for name, each in value.items() if name not in RUNNING}
     return [steady(each) for each in value] if isinstance(value, list) else value
 
 
 class Outlet:
-    """The messages that one door publishes by itself. `position`: number of the last event that a
-    broker has acknowledged; it outlives a connection.
+    """The messages that one door sends unasked. `position`: number of the last event that a broker
+    has acknowledged; it is kept over reconnects.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Outlet:
             await self._send_events(link)
 
     async def _send_events(self, link: Link) -> None:
-        """Send what is new, in order; what is not acknowledged is sent again."""
+        """Send new events in order. Events without an acknowledgement are sent again."""
         position = self.position or 0
         page = await self._feed.page("events")
         new = [each for each in page["events"] if (each.get("id") or 0) > position]
@@ -126,8 +128,8 @@ class Outlet:
 
 
 class Retained:
-    """The retained topics of one connection: each is sent when it has changed and its last message
-    is acknowledged, so that a slow broker gets fewer messages and no queue.
+    """The retained topics of one connection. A topic is sent when it has changed and its last
+    message is acknowledged, so a slow broker gets fewer messages and no queue.
     """
 
     def __init__(self, link: Link, base: str, counts: collections.Counter[str]) -> None:
@@ -136,7 +138,7 @@ class Retained:
         self._under_way: set[str] = set()
 
     def state(self, facts: Facts | None, trouble: str) -> None:
-        """The whole state and each main value; `null` is unknown."""
+        """Send the whole state and each main value; `null` means unknown."""
         whole = facts or {"is_live": False, "trouble": trouble}
         self.put("state", text(whole), text(steady(whole)))
         for name in VALUES:
@@ -146,7 +148,7 @@ class Retained:
         self.put("value/alarms", text(count))
 
     def put(self, topic: str, payload: str, key: str | None = None) -> None:
-        """Publish if the key (by default the payload) differs from that of the last one."""
+        """Publish if the key (by default the payload) differs from the last one sent."""
         key = payload if key is None else key
         if topic in self._under_way or self._sent.get(topic) == key:
             return

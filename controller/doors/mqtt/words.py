@@ -1,8 +1,8 @@
-"""Failures between the door and a broker, in words of this project."""
+"""Failures between the door and a broker, in plain words."""
 
 import ssl
 
-CODES = {  # MQTT 5; the library converts those of 3.1.1
+CODES = {  # of MQTT 5; the library converts the codes of 3.1.1
     128: "without a reason",
     129: "it found a malformed packet",
     130: "it found a protocol error",
@@ -22,7 +22,7 @@ CODES = {  # MQTT 5; the library converts those of 3.1.1
     152: "its administrator closed the connection",
     159: "too many connections in a short time",
 }
-VERIFY = {  # OpenSSL's numbers
+VERIFY = {  # error numbers of OpenSSL
     9: "is not valid yet; is the clock of this box right",
     10: "has expired",
     18: "is not signed by the site's CA",

@@ -1,8 +1,9 @@
 """Day-ahead prices of an ENTSO-E document (Publication_MarketDocument, type A44).
 
-A document may have several series. Those of a continuous market (contract other than A01) and of a
-second auction (a higher classification sequence) are left out. Of two steps the finer one counts.
-In a series of curve type A03 a position that is left out has the price before it.
+A document may have several series. Series of a continuous market (contract other than A01) and of a
+second auction (a higher classification sequence) are left out. If two series give a price for the
+same quarter, the one with the shorter step counts. In a series of curve type A03, a missing
+position has the price of the position before it.
 """
 
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from controller.series.meaning import Asked, taken
 from controller.series.refusal import SeriesError, shown
 from controller.series.units import PER_MWH, PRICE
 
-QUARTERS = {"PT15M": 1, "PT30M": 2, "PT60M": 4, "PT1H": 4}  # of each resolution
+QUARTERS = {"PT15M": 1, "PT30M": 2, "PT60M": 4, "PT1H": 4}  # {resolution: quarters of an hour}
 QUARTERS_MAX = 400 * 96  # of a period
 QUARTERS_SUM_MAX = 2 * QUARTERS_MAX  # of all periods: a year in two steps
 TAGS_MAX = 100_000  # a document of 1 MiB of prices has 84 000
@@ -25,13 +26,13 @@ Element = ElementTree.Element
 
 
 class Period(NamedTuple):
-    """start: first quarter since 1970; step: quarters of each of `steps`; curve: of its series."""
+    """A Period of a series."""
 
     block: Element
-    start: int
-    step: int
-    steps: int
-    curve: str
+    start: int  # its first quarter since 1970
+    step: int  # quarters of a step
+    steps: int  # number of steps
+    curve: str  # curve type
 
 
 def parsed(data: bytes, currency: str, made_s: float) -> Points:
@@ -59,7 +60,7 @@ def parsed(data: bytes, currency: str, made_s: float) -> Points:
 
 
 def _root(data: bytes) -> Element:
-    """The document. It may define no entities, which could grow without a bound."""
+    """The document. It may define no entities, because they can grow without a bound."""
     if b"<!DOCTYPE" in data or b"\0" in data:
         raise SeriesError("has a DOCTYPE or is no UTF-8: allowed is a plain ENTSO-E document")
     if data.count(b"<") > TAGS_MAX:

@@ -1,6 +1,6 @@
 """One answer of an HTTP source, with bounds of time and size.
 
-A redirect is not followed, since it could lead from an allowed address to another. No message
+A redirect is not followed, because it could lead to an address that is not allowed. No message
 repeats the address, because a key may be a part of it.
 """
 
@@ -65,7 +65,7 @@ def fetched(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> bytes:
 
 
 def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
-    """The address with the key, and with yesterday's begin and tomorrow's end in UTC."""
+    """The address with the key, the begin of yesterday and the end of tomorrow, in UTC."""
     now = datetime.fromtimestamp(now_s, zone)
     url = str(keys["url"])
     for name, days in (("{start}", -1), ("{end}", 2)):
@@ -81,7 +81,7 @@ def _filled(keys: Mapping[str, Any], zone: tzinfo, now_s: float) -> str:
 
 
 class _Ended(request.AbstractHTTPHandler):
-    """The kind of link that `do_open` gets opens its socket by connect."""
+    """A handler whose connections open their socket by `connect`, which ends them in time."""
 
     def __init__(self, connect: deadline.Connect) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Secure(_Ended, request.HTTPSHandler):
 
 class _Stay(request.HTTPRedirectHandler):
     def redirect_request(self, *given: Any) -> None:
-        """None: the answer counts as an error."""
+        """Return None, so that urllib reports a redirect as an error."""
 
 
 def _answer(url: str, is_near: bool, timeout_s: float) -> bytes:

@@ -1,6 +1,7 @@
-"""Held: the good values of one feed, their age, and the lines about it.
+"""The good values of one feed that the planner holds, their age, and messages about the feed.
 
-new values -> good values of before, until max_age_h -> unknown: the day before counts
+If new values fail, the last good values count until max_age_h. After that the future is unknown,
+and the planner takes the day before.
 """
 
 import math
@@ -14,35 +15,35 @@ from controller.system.paths import one_line
 from controller.system.utc import elapsed_s
 from drivers.plausible import EXACT, PV, Margin, is_faint, plausible
 
-KEPT_PARTS = 2  # windows of values: those of now stay while the clock is ahead for a moment
-EARLY_S = 300.0  # another machine's clock may be ahead by so much
+KEPT_PARTS = 2  # windows of values: a clock that is ahead for a moment must not drop those of now
+EARLY_S = 300.0  # the clock of another machine may be ahead by so much (assumed)
 HOUR_S = 3600.0
 Rating = tuple[float, Margin]
 NO_POWER: Rating = math.inf, EXACT
 
 
 class Held:
-    """values: by quarter of an hour since 1970. Times `uptime_s` are of the monotonic clock: the
-    clock of the day may be set by days, and then no value would be read for as long.
+    """values: {quarter of an hour since 1970: value}. uptime_s: monotonic clock. If the wall clock
+    is set back by days, a reader that waits by it reads nothing for days.
     """
 
     def __init__(self, feed: Feed, rating: Rating = NO_POWER) -> None:
-        """rating: of a feed of powers, with its margin."""
+        """rating: highest power of a feed of powers, with its margin."""
         self._rating = rating
         self.feed, self.values = feed, dict[int, float]()
-        # when the newest were made, and when they were last asked for
+        # monotonic times: when the newest values were made, and when the feed was last read
         self._made_uptime_s = self._tried_s = -math.inf
-        self._offset_s = 0.0  # of the clock of the day when they were last asked for
+        self._offset_s = 0.0  # of the wall clock at the last reading
         self._error, self._doubts = "", list[str]()
         self._last = Last("its reader failed", told=self._fail)
 
     def update(self, first: int, count: int, now_s: float, uptime_s: float) -> list[str]:
-        """Read what is new in these quarters. Lines: what is wrong, how old the values are. now_s:
-        the time for which they are wanted.
+        """Read new values of these quarters. Returns lines about faults and the age of the values.
+        now_s: UTC of the reading.
         """
         end = now_s // QUARTER_S if self.feed.format == "recorder" else math.inf
-        # later ones are of a clock that was ahead: nobody has measured them
-        # without a bound of their times: the clock may be wrong now
+        # The recorder cannot have measured a value after now_s: its clock was ahead. No other value
+        # is dropped by its time, because the clock may be wrong now.
         newest = sorted(self.values.items())[-KEPT_PARTS * count :]
         self.values = {at: each for at, each in newest if at < end}
         offset_s = elapsed_s(uptime_s, now_s)
@@ -63,7 +64,7 @@ class Held:
         return uptime_s - self._made_uptime_s > self.feed.max_age_s
 
     def window(self, first: int, count: int, now_s: float, uptime_s: float) -> list[float]:
-        """The values of these quarters, NaN where unknown; old ones say nothing of the future."""
+        """The values of these quarters; NaN: unknown. Old values say nothing of the future."""
         end = now_s // QUARTER_S if self.is_old(uptime_s) else math.inf
         quarters = range(first, first + count)
         return [self.values.get(at, math.nan) if at < end else math.nan for at in quarters]

@@ -1,7 +1,7 @@
-"""The load that a plan of jobs tells: base_W, and the power of the jobs that run.
+"""The load by a plan of jobs: base_W, plus the power of the jobs that run.
 
-Times of the file count from `begin`, a local time; by default from the begin of the day on which
-the file was written. The plan tells nothing beyond the end of its last job.
+Times in the file count from `begin`, a local time. By default it is the begin of the day on which
+the file was written. After the end of the last job, the load is unknown.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Rows of a JSON text. The site file says where they lie.
 
-list = "data.prices" is the way to a list of objects or lists, or to an object of columns of equal
-length. time and value are the way within an entry, or the names of the columns.
+list = "data.prices" is the way to a list of objects or lists. It may also lead to an object of
+columns of equal length. time and value are ways within an entry, or names of columns.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from controller.system import json_text
 def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     """The points of a JSON text. SeriesError: one line."""
     names, unit = (feed.keys["time"], feed.keys["value"]), unit_of(feed.kind, feed.keys["unit"])
-    assert unit is not None  # of a checked site file
+    assert unit is not None  # site_file.py has checked it
 
     zones = [feed.zone]
 
     def checked(found: dict[str, Any]) -> dict[str, Any]:
         if feed.kind == "prices":
             money.check("the text", found.items(), feed.currency, unit)
-        with contextlib.suppress(KeyError, SeriesError):  # no zone, or a short name as EST5
+        with contextlib.suppress(KeyError, SeriesError):  # without a zone, or with a name as EST5
             zones.append(times.zone_of(_text(found["timezone"])))
         return found
 
@@ -35,7 +35,7 @@ def parsed(data: bytes, feed: Feed, made_s: float) -> Points:
     except ValueError:
         raise SeriesError("not whole JSON in UTF-8") from None
     rows = list(_rows(_at(content, feed.keys["list"]), *names))
-    if rows and rows[0][1] > rows[-1][1]:  # the newest first
+    if rows and rows[0][1] > rows[-1][1]:  # the text has the newest row first
         rows.reverse()
     return of_readings(rows, feed._replace(zone=zones[-1]), unit, names, made_s)
 
@@ -67,5 +67,5 @@ def _at(found: Any, way: str, where: str = "the text") -> Any:
 
 
 def _text(value: Any) -> str:
-    """A cell; true and lists are neither numbers nor times."""
+    """A value as a cell; empty for true and lists, which are neither numbers nor times."""
     return str(value) if isinstance(value, (str, int, float)) and value is not True else ""

@@ -1,7 +1,7 @@
-"""Points: the one form of what a feed gives, and its quarters of an hour.
+"""Points: the values of any feed in one form, and their means over quarters of an hour.
 
-A value holds until the next one. Where a row is missing, the value before it holds for the shorter
-step beside it only, so that a hole stays a hole: unknown, never zero.
+A value holds until the next one. If a row is missing, the value before it holds only as long as the
+shorter step beside it. So a hole stays a hole: it is unknown, and never zero.
 """
 
 import math
@@ -17,7 +17,7 @@ from controller.series.refusal import SeriesError, shown
 from controller.series.units import AIR, POWER, PRICE, SUN, Quantity, Unit
 
 QUARTER_S = 900
-KNOWN_PART = 0.5  # of a quarter of an hour: below it, the mean is unknown
+KNOWN_PART = 0.5  # if less of a quarter of an hour is known, its mean is unknown
 ROWS_MAX = 100_000  # a year of quarters of an hour has 35 136
 _GRAMS = ["g/kWh", "gCO2/kWh", "gCO2eq/kWh", "g_per_kWh", "gCO2_per_kWh", "kg/MWh", "kg_per_MWh"]
 CARBON = Quantity("carbon", "g/kWh", 0.0, 5000.0, dict.fromkeys(_GRAMS, Unit("g/kWh", 1.0)))
@@ -26,15 +26,16 @@ HOURS = Quantity("hours of a warning", "h", 0.0, 168.0, {"h": Unit("h", 1.0)})
 _OTHERS = {"prices": PRICE, "weather": SUN, "air": AIR, "carbon": CARBON, "warnings": HOURS}
 QUANTITIES = POWERS | _OTHERS
 WARNED = "allowed are hours up to 168, 0 to withdraw it, or an end after the begin"
-NO_ORDER = math.inf, -math.inf  # of times: warnings may come in any
+NO_ORDER = math.inf, -math.inf  # warnings may have their times in any order
 WARNINGS_MAX, WRONG_MAX, UNKNOWN_H, EVER_S, HOUR_S = 1000, 5, 24.0, 1e11, 3600.0
-MAY_BE_EITHER = ("load", "pv", "weather")  # means, of which sources give begins or ends
+# A time of these kinds is the begin or the end of a mean, which depends on the source.
+MAY_BE_EITHER = ("load", "pv", "weather")
 ABOVE_ZERO = ("pv", "weather")  # an instrument reads a little below 0 at night
 Reading = tuple[str, str, str]  # place for messages, as "line 7"; time; value
 
 
 class Feed(NamedTuple):
-    """A table [feed.NAME]. zone: of times without an offset; keys: of its format."""
+    """A table [feed.NAME]. zone: for times without an offset; keys: those of its format."""
 
     name: str
     kind: str
@@ -55,7 +56,7 @@ class Span(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Values, each from utc_s on for its step_s. made_s: when they were made; doubts: lines."""
+    """Values; each holds from utc_s on for step_s. made_s: when they were made; doubts: lines."""
 
     utc_s: array
     values: array
@@ -65,7 +66,7 @@ class Points(NamedTuple):
 
 
 def unit_of(kind: str, name: str) -> Unit | None:
-    """The unit that a name shows, or that is the whole name; None: none of this kind."""
+    """The unit in a name, or the name itself as a unit; None: no unit of this kind."""
     return price_unit(name) if kind == "prices" else QUANTITIES[kind].unit_of(f"x {name}")
 
 
@@ -77,7 +78,7 @@ def of_readings(
     made_s: float,
     has_comma: bool = False,
 ) -> Points:
-    """Points of rows in order of time. names: of time and value. SeriesError: one line."""
+    """Points of rows in order of time. names: columns of time and value. SeriesError: one line."""
     if feed.kind == "warnings":
         return _warned(readings, feed, made_s)
     clock, quantity = times.TimeCells(feed.zone, name=names[0]), QUANTITIES[feed.kind]
@@ -112,9 +113,9 @@ def of_readings(
 
 
 def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
-    """Points above 0 where an outage is warned of, and 0 everywhere else. The rows are all that is
-    in force; of one begin the last row counts. A wrong row is a line, and counts if its begin is
-    known: leaving it out would make a storm look safe.
+    """Points above 0 where a row warns of an outage, and 0 everywhere else. The rows are all
+    warnings in force. If two rows have the same begin, the last one counts. A wrong row makes a
+    line. It still counts if its begin is known: leaving it out would make a storm look safe.
     """
     lasts_s, doubts = dict[float, float](), list[str]()
     for where, time, cell in readings:
@@ -136,7 +137,7 @@ def _warned(readings: Iterable[Reading], feed: Feed, made_s: float) -> Points:
 
 
 def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
-    """Hours of a warning by a cell with them or with its end; NaN: unknown."""
+    """Hours of a warning by a cell with its hours or its end; NaN: unknown."""
     hours = table.number(cell, False)
     try:
         return (_moments_s(cell, zone)[1] - begin_s) / HOUR_S if math.isnan(hours) else hours
@@ -145,8 +146,8 @@ def _hours(cell: str, begin_s: float, zone: tzinfo) -> float:
 
 
 def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
-    """A time, and the later one of an hour that exists twice. One that the clock leaves out counts
-    as an hour later. SeriesError: no time.
+    """The earlier and the later moment of a local time that exists twice, else the same one twice.
+    A local time that the clock skips counts as an hour later. SeriesError: no time.
     """
     first_s = times.TimeCells(zone, NO_ORDER)(cell)
     moments_s = first_s, first_s + HOUR_S
@@ -155,7 +156,7 @@ def _moments_s(cell: str, zone: tzinfo) -> tuple[float, float]:
 
 
 def of_quarters(values: Mapping[float, float], made_s: float, doubts: Sequence[str] = ()) -> Points:
-    """Points of values by the begin of their quarter of an hour."""
+    """Points of {begin of a quarter of an hour: value}."""
     utc_s = array("d", sorted(values))
     found = array("d", [values[each] for each in utc_s])
     return _points(utc_s, found, array("d", [QUARTER_S]) * len(utc_s), made_s, doubts)
@@ -169,7 +170,7 @@ def _points(
 
 
 def slots(found: Points, start_s: float, count: int) -> list[float]:
-    """The mean of each quarter of an hour from start_s on; NaN where it is unknown."""
+    """The mean of each quarter of an hour from start_s on; NaN: unknown."""
     sums, known_s = [0.0] * count, [0.0] * count
     for at_s, value, step_s in zip(found.utc_s, found.values, found.step_s):
         for slot, part_s in parts_s(at_s - start_s, at_s + step_s - start_s, count):
@@ -180,8 +181,8 @@ def slots(found: Points, start_s: float, count: int) -> list[float]:
 
 
 def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, float]]:
-    """(quarter of an hour, its time) between two times, of the first `count`, from which both
-    count.
+    """(quarter of an hour, its seconds between the two times), only for the first `count` quarters.
+    Both times count from the begin of quarter 0.
     """
     for slot in range(max(0, int(begin_s // QUARTER_S)), min(count, math.ceil(end_s / QUARTER_S))):
         slot_s = slot * QUARTER_S
@@ -189,7 +190,7 @@ def parts_s(begin_s: float, end_s: float, count: int) -> Iterator[tuple[int, flo
 
 
 def merged(files: Sequence[tuple[str, Points]], span: Span, zone: tzinfo) -> Points:
-    """Points of several files, oldest first, in these quarters: the later file counts."""
+    """Points of several files, oldest first: the later file counts."""
     kept, doubts = dict[float, float](), list[str]()
     for name, found in files:
         replaced = []

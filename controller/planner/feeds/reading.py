@@ -1,4 +1,4 @@
-"""Reading of one feed by the adapter of its format: a file, a folder of files, an address."""
+"""Reading of one feed, from a file, a folder or an address, by the adapter of its format."""
 
 import os
 
@@ -7,24 +7,24 @@ from controller.planner.feeds.points import Feed, Points, Span, merged
 from controller.series.refusal import SeriesError
 from controller.system import regular_file
 
-FILES_MAX = 32  # of a folder, the newest
+FILES_MAX = 32  # newest files of a folder that are read
 ENDINGS = {
     "csv": (".csv", ".csv.gz"),
     "jobs": (".csv", ".csv.gz"),
     "json": (".json",),
     "entsoe_xml": (".xml",),
 }
-# Rows of prices are read line by line; jobs, and the trees of the others, are held as a whole.
+# A csv is read line by line. Files of other formats are held in memory, so they must be smaller.
 TREES = ("json", "entsoe_xml")
 BYTES_MAX = {"csv": 16 << 20, "jobs": 1 << 20, "json": 1 << 20, "entsoe_xml": 1 << 20}
 
 
 def read(feed: Feed, span: Span) -> Points:
-    """Points that the source has now. SeriesError: one line."""
+    """The points that the source has now. SeriesError: one line."""
     if feed.format == "recorder":
         return record.read(feed.keys["path"], feed.kind, span)
     if feed.keys.get("url"):
-        from controller.planner.feeds import fetch  # 8 MiB, which a site of files saves
+        from controller.planner.feeds import fetch  # takes 8 MiB, which a site with files saves
 
         return _parsed(feed, fetch.fetched(feed.keys, feed.zone, span.now_s), span.now_s)
     path = feed.keys["path"]
@@ -32,7 +32,7 @@ def read(feed: Feed, span: Span) -> Points:
 
 
 def _of_folder(feed: Feed, folder: str, span: Span) -> Points:
-    """The newest files; a bad one is named and left out."""
+    """Points of the newest files. A bad file is left out, with a line that names it."""
     found, bad = list[tuple[str, Points]](), list[str]()
     for path in _newest(folder, ENDINGS[feed.format]):
         try:

@@ -1,10 +1,13 @@
-"""Load and PV of the recorder's `quarters.csv`. The load is that without a scheduler's lowering."""
+"""Load and PV from the recorder's `quarters.csv`.
+
+The load is the wanted one, before a scheduler lowered it on request.
+"""
 
 from controller.planner.feeds.points import QUARTER_S, Points, Span, of_quarters
 from controller.recorder import quarters
 from controller.series.refusal import SeriesError
 
-VALUES = {"load": 1, "pv": 2}  # places in a Quarter
+VALUES = {"load": 1, "pv": 2}  # index of each value in a Quarter
 
 
 def read(path: str, kind: str, span: Span) -> Points:

@@ -1,6 +1,6 @@
-"""Rows of a CSV file or its gzip: one column with times, one with values.
+"""Rows of a CSV file, also gzipped: one column with times, one with values.
 
-A last line without an end may be cut in the middle of a number, so it does not count.
+A last line without a line end may be cut in the middle of a number, so it does not count.
 """
 
 import os
@@ -45,14 +45,14 @@ def _readings(
 
 def _is_cut(path: str) -> bool:
     with open(path, "rb") as file:
-        if file.read(2) in (b"", GZIP):  # whose end has a sum
+        if file.read(2) in (b"", GZIP):  # a gzip file ends with a checksum
             return False
         file.seek(-1, os.SEEK_END)
         return file.read(1) not in LINE_ENDS
 
 
 def _column(found: table.Table, feed: Feed, at: tuple[int, ...]) -> tuple[int, Unit]:
-    """The place and unit of the values: the named column, else the only one with such a unit."""
+    """Index and unit of the values: of the named column, else of the only one with such a unit."""
     named, given = feed.keys["column"], feed.keys["unit"]
     others = [place for place in range(len(found.names)) if place not in at]
     fits = [place for place in others if unit_of(feed.kind, found.names[place])]

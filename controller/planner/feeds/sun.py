@@ -1,7 +1,7 @@
-"""PV from irradiance: a factor learnt from the last measured days, or a clear sky times it.
+"""PV from irradiance: the irradiance times a factor that is learnt from the last measured days.
 
-The factor of a weather feed holds what the plant makes of 1 W/m2. That of the clear sky holds the
-recent clearness too.
+The irradiance is that of a weather feed or of a clear sky. With a clear sky, the factor also
+contains how clear the last days were.
 """
 
 import math
@@ -11,10 +11,10 @@ from controller.planner.feeds.points import QUARTER_S
 
 J2000_S = 946_728_000  # 2000-01-01 12:00 UTC, s since 1970
 DAY_S = 86_400
-USUAL = 0.8  # of the rated power at 1000 W/m2, before anything is measured
-LOW_W_PER_M2 = 50.0  # below it, an instrument and a low sun say little
-LEARNT_SLOTS = 3 * 96
-LEAST_SLOTS = 16  # of daylight, to learn from
+USUAL = 0.8  # part of the rated power at 1000 W/m2, before anything is measured (assumed)
+LOW_W_PER_M2 = 50.0  # measurements below it are too uncertain to learn from (assumed)
+LEARNT_SLOTS = 3 * 96  # three days
+LEAST_SLOTS = 16  # slots of daylight that are needed to learn the factor
 
 
 def clear_W_per_m2(at_s: float, latitude_deg: float, longitude_deg: float) -> float:
@@ -43,8 +43,8 @@ def clear_sky(start_s: float, count: int, place: tuple[float, float]) -> list[fl
 def estimated(
     measured_W: Sequence[float], sun_W_per_m2: Sequence[float], rated_W: float, default: float
 ) -> list[float]:
-    """PV of each slot by its irradiance; NaN where it is unknown. default: part of the rated power
-    at 1000 W/m2 before anything is measured; NaN: none. A rated power of 0 is no bound.
+    """PV of each slot by its irradiance; NaN: unknown. default: part of the rated power at 1000
+    W/m2 before anything is measured; NaN: none. A rated power of 0 sets no upper bound.
     """
     recent = list(zip(measured_W, sun_W_per_m2))[-LEARNT_SLOTS:]
     pairs = [(own_W, each) for own_W, each in recent if own_W == own_W and each > LOW_W_PER_M2]

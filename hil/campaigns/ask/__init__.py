@@ -1,1 +1,1 @@
-"""The answer of `firebreak ask` against a simulation of the job."""
+"""Compares the answer of `firebreak ask` with a simulation of the job."""

@@ -1,4 +1,4 @@
-"""`python -m hil trials ask`: random jobs, the answer of `firebreak ask`, and the simulated job."""
+"""`python -m hil trials ask`: compares answers of `firebreak ask` with the simulated jobs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ from hil.engine.arguments import whole
 from hil.runner import options, report
 
 RIGHT_PERMILLE_MIN = 950
-PART = 50  # jobs of one case
+PART = 50  # jobs in one case
 
 
 class Ask(Trial):
-    """Met without a yes that was short, and with 95 % of right answers."""
+    """Met if no yes was short, and at least 95 % of the answers are right."""
 
     words = "random jobs: the answer of firebreak ask against what happens then"
     mode = "chain only, 1 s"
@@ -22,7 +22,7 @@ class Ask(Trial):
     }
 
     def draw(self) -> list[range]:
-        """Parts of the numbers of the jobs."""
+        """The numbers of the jobs, in parts."""
         numbers = range(self.given.count)
         return [numbers[first : first + PART] for first in range(0, len(numbers), PART)]
 
@@ -62,13 +62,13 @@ def summary(played: list[job.Outcome]) -> dict:
 
 
 def is_met(document: dict) -> bool:
-    """No yes was short, and enough answers are right."""
+    """True if no yes was short, and enough answers are right."""
     enough = document["right"] * 1000 >= RIGHT_PERMILLE_MIN * document["known"] > 0
     return enough and not document["false_yes"]
 
 
 def lines(document: dict) -> list[str]:
-    """The table of outcomes, and what was missing."""
+    """The table of outcomes, and lines about what was missing."""
     rows = [(*name.split(", "), str(count)) for name, count in sorted(document["outcomes"].items())]
     strict = Counter([" + ".join(whats) for _, *whats in document["false_no"]])
     short = ", ".join(map(str, document["false_yes"])) or "-"
@@ -85,6 +85,6 @@ def _counts(of: Counter[str]) -> str:
 
 
 def verdict(document: dict) -> str:
-    """How many known answers were right."""
+    """A text: how many known answers were right."""
     share = f", {100 * document['right'] / document['known']:.1f} %" if document["known"] else ""
     return f"{document['right']} of {document['known']} known answers right{share}"

@@ -1,9 +1,9 @@
 """A trial: a random cabinet and connection, an answer, and the job in chain-only mode at 1 s.
 
-A job is short in one of three cases. The import of a second is above a limit of the connection.
-The mean import of an interval is above the limit of peak shaving. An obligation takes energy at or
-below the peaks reserve or the reserve of a slot. Losses, temperatures and BMS of the simulation are
-not those of the forecast (hil/values/lumped.py).
+A job is short in three cases: the import of a second is above a limit of the connection; the mean
+import of an interval is above the limit of peak shaving; an obligation takes energy at or below the
+reserve for peaks or the reserve of a slot. Losses, temperatures and BMS of the simulation differ
+from those of the forecast (hil/values/lumped.py).
 """
 
 import functools
@@ -25,15 +25,15 @@ from controller.state.forecast import Job
 from hil.systems import sized
 from hil.systems.member import ChainMember
 
-BEGIN_S = 1_780_000_000 // 900 * 900  # UTC, at the begin of an interval
+BEGIN_S = 1_780_000_000 // 900 * 900  # UTC, where an interval begins
 RATED_W, ENERGY_WH, CONNECTION_W = 250_000, 645_000, 500_000
 BEFORE_S, SAMPLE_S = 300, 10
 INTERVAL_S = 900
-METER_W = 200  # set-points are whole quanta of 100 W, and meters whole W
+METER_W = 200  # set-points are multiples of 100 W, and meters show whole W
 
 
 class Draw(NamedTuple):
-    """The draw of a trial. load: base_W, part of it that swings, period_s, is a square wave."""
+    """What is drawn for a trial. load: (base_W, part that swings, period_s, is a square wave)."""
 
     control: tuple[tuple[str, int], ...]
     soc: float
@@ -43,12 +43,12 @@ class Draw(NamedTuple):
     hint_W: int | None
     step: tuple[int, int] | None
     is_blind: bool
-    begin_min: int  # within an interval of peak shaving
+    begin_min: int  # minutes of the present interval of peak shaving that have passed
     job: Job
 
 
 class Outcome(NamedTuple):
-    """The answer, and why the simulated job was short: "" if it was not."""
+    """The answer, and why the simulated job was short ("" if it was not)."""
 
     number: int
     answer: str
@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
 
 
 def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
-    """The same for the same arguments. minutes: longest job."""
+    """Draw a trial; equal arguments give an equal one. minutes: length of the longest job."""
     rng = random.Random(f"{seed} {number}")
     peak_W = rng.choice((OFF_W, OFF_W, OFF_W, 270_000, 340_000, 410_000))
     control = (
@@ -92,7 +92,7 @@ def drawn(seed: int, number: int, minutes: int = 60) -> Draw:
 
 @functools.cache
 def config_of(control: tuple[tuple[str, int], ...], folder: str) -> Config:
-    """A cabinet of one unit with three racks; control: keys of [control]; folder: for its files."""
+    """A cabinet with one unit of three racks. control: keys of [control]; folder: for its files."""
     size = sized.Size(1, 3, RATED_W, ENERGY_WH, CONNECTION_W, 0, dict(control))
     return sized.load(size, Path(tempfile.mkdtemp(dir=folder)), 100)
 
@@ -101,7 +101,7 @@ class Trial:
     """A cabinet on a connection, second by second. Powers in W."""
 
     def __init__(self, draw: Draw, folder: str) -> None:
-        """folder: for files, removed by the caller."""
+        """folder: for files; the caller removes it."""
         self.draw, self.settings = draw, dict(draw.control)
         self.load_W = self.job_W = self.grid_W = 0.0
         members: list[ChainMember] = []
@@ -122,7 +122,7 @@ class Trial:
         self._begin_s = BEGIN_S + draw.begin_min * 60
         plant = {"air_degC": draw.degC, "ambient_degC": draw.degC}
         self.member = ChainMember(config, self._site, draw.soc, self._begin_s, plant)
-        self.member.clock_off_s = -1.0  # it is asked at the end of a second
+        self.member.clock_off_s = -1.0  # the question comes at the end of a second
         self._used_Ws = draw.load[0] * draw.begin_min * 60
         stored_peak = self._begin_s // 60, round(self._used_Ws / 3600)
         self.member.image.put("peak", stored_peak)
@@ -132,7 +132,9 @@ class Trial:
 
     @property
     def end_s(self) -> int:
-        """End of the job, from now; with peak shaving of the interval in which the job ends."""
+        """End of the job, in s from now. With peak shaving, the end of the interval in which the
+        job ends.
+        """
         end_s = self.draw.job.at_s + self.draw.job.for_s
         now_s = self._begin_s + self.member.now_s
         is_off = self.settings["peak_import_W_max"] == OFF_W
@@ -144,7 +146,7 @@ class Trial:
         return base_W * (1 + part * (math.copysign(1, wave) if is_square else wave))
 
     def second(self) -> str:
-        """Let a second pass. Returns why it was short, or ""."""
+        """Let a second pass. Returns why the job was short in it, or ""."""
         member, now_s, hint_W = self.member, self.member.now_s, self.draw.hint_W
         self._site.load_power_W = self._load_at(now_s) + self.job_W + self._step_W(now_s)
         if hint_W and now_s % 100 == 0:
@@ -190,7 +192,7 @@ class Trial:
 
 
 def run(folder: str, seed: int, number: int, minutes: int = 60) -> Outcome:
-    """Ask, then simulate the job. folder: for files, removed by the caller."""
+    """Ask, then simulate the job. folder: for files; the caller removes it."""
     draw = drawn(seed, number, minutes)
     trial, job = Trial(draw, folder), draw.job
     for _ in range(BEFORE_S):

@@ -1,1 +1,1 @@
-"""Benchmarks: each a budget of the design beside its figure and its rival."""
+"""Benchmarks: each shows a budget of the design beside its figure and its rival."""

@@ -1,6 +1,6 @@
 """`python -m hil bench ...`: measures what the design promises on this machine.
 
-Exit codes: 0 measured and every budget met, 1 one is not met, 2 wrong input, 3 could not measure.
+Exit codes: 0 measured and all budgets met; 1 a budget is not met; 2 wrong input; 3 not measured.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from hil.engine.arguments import number, whole
 from hil.runner import options, report
 from hil.runner.cases import Runner, in_turn
 
-# Module of this folder: what it measures.
+# {module of this folder: what it measures}
 BENCHMARKS = {
     "step": "one step of the kernel, 1, 3 and 16 racks; instructions on MicroPython",
     "loop": "how late the loop wakes up, beside cyclictest; idle and under CPU stress",
@@ -39,7 +39,7 @@ BENCHMARKS = {
 }
 MODULES = {"loop": "lateness"}
 PAGE = "BENCHMARKS.md"
-# Options of a benchmark: what its function takes, and the keywords of argparse.
+# {option of a benchmark: argument of its function, and keywords of argparse}
 SECONDS = {"dest": "seconds", "type": number(1, 604_800), "help": "(%(default)g)"}
 COUNT = {"type": whole(1, 10_000), "default": 200, "help": "how many (%(default)s)"}
 ONE = {"--cabinet": {"metavar": "FILE", "help": "of this cabinet alone"}}
@@ -88,7 +88,7 @@ EVERYTHING = {
     "--short": options.flag("minutes instead of hours: to try it out"),
     "--resume": options.KEPT["--resume"],
 }
-# Length of each benchmark for `all`, and for a short trial with --short.
+# {benchmark: (option, length for `all`, length with --short)}
 LENGTHS = {
     "loop": ("--for", "300", "10"),
     "stop": ("--count", "200", "3"),
@@ -114,7 +114,7 @@ def add(commands: Any) -> None:
 
 
 def _benchmark(name: str, given: argparse.Namespace) -> int:
-    """Run one benchmark; its module is imported here because most commands need none of it."""
+    """Run one benchmark. Its module is imported here, because most commands do not need it."""
     module = importlib.import_module(f"hil.campaigns.benchmarks.{MODULES.get(name, name)}")
     wanted = inspect.signature(module.run).parameters
     order = {key: vars(given)[key] for key in wanted if key in given}
@@ -122,18 +122,18 @@ def _benchmark(name: str, given: argparse.Namespace) -> int:
 
 
 def measure(name: str, given: argparse.Namespace, run: Callable[[], document.Measured]) -> int:
-    """Print the lines of a benchmark, write its JSON. The exit code. Raises OSError."""
+    """Print the lines of a benchmark and write its JSON. Returns the exit code. Raises OSError."""
     try:
         found = run()
     except (JournalError, ConfigError) as error:
         return report.refuse("bench", error)
-    except (RuntimeError, ValueError) as error:  # a wire, a child process; each says one line
+    except (RuntimeError, ValueError) as error:  # of a wire or a child process, each one line
         return report.refuse("bench", error, report.NO_START)
     return document.finish(document.document(name, _again(name, given), found), given)
 
 
 def _again(name: str, given: argparse.Namespace) -> str:
-    """The command that measures it again."""
+    """The command that repeats the measurement."""
     words: list[str] = []
     if name in LENGTHS:
         option = LENGTHS[name][0]

@@ -1,4 +1,4 @@
-"""Contacts and frames for channel B from a seed, equal on CPython and MicroPython."""
+"""Draws contacts and frames for channel B from a seed, equal on CPython and MicroPython."""
 
 from array import array
 
@@ -17,17 +17,17 @@ try:
 except ImportError:
 
     def heap_lock() -> None:
-        """CPython has no heap to lock."""
+        """Do nothing, because CPython has no heap to lock."""
 
     def heap_unlock() -> None:
-        """CPython has no heap to unlock."""
+        """Do nothing, because CPython has no heap to unlock."""
 
 
 TICK_MS = 20
 ALL_CLOSED = sc.RELAY_BIT - 1
-# steps: undisturbed (long enough for a reset), and with a disturbance after them
+# steps of a cycle without a disturbance (enough for a reset), and of the whole cycle
 CALM, CYCLE = 320, 400
-CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # what is disturbed in a cycle
+CONTACTS, SILENCE, NOISE, START, RELAY = range(5)  # kinds of disturbance
 
 
 def default_image(
@@ -54,7 +54,7 @@ def default_image(
 
 
 class Course:
-    """Draws what comes next: `elapsed`, `contacts` and the bytes in `line` (its first `length`)."""
+    """Draws the next step: `elapsed`, `contacts`, and the first `length` bytes of `line`."""
 
     def __init__(self, seed: int, image: "array[int]") -> None:
         self.draws = array("i", [seed & 0xFFFFF])
@@ -65,12 +65,12 @@ class Course:
         self.kind, self.opinion = -1, 0
 
     def draw(self, below: int) -> int:
-        """The next number, 0 <= n < below."""
+        """The next drawn number n, 0 <= n < below."""
         self.draws[0] = (self.draws[0] * 741 + 2731) & 0xFFFFF
         return (self.draws[0] >> 3) % below
 
     def next(self, second: sc.Second) -> None:
-        """The next step for `second`, whose relay and reports are followed."""
+        """Draw the next step for `second`, whose relay and reports this course follows."""
         self.count += 1
         at = self.count % CYCLE
         if at == CALM:
@@ -87,12 +87,12 @@ class Course:
         self._write(disturbed)
 
     def turn(self, second: sc.Second) -> None:
-        """The next step, played."""
+        """Draw the next step and play it."""
         self.next(second)
         play(second, self.elapsed, self.contacts, self.line, self.length)
 
     def _touch(self, second: sc.Second, at: int, disturbed: int) -> None:
-        """Contacts chatter, one opens after a silence, or the mirror contact is wrong."""
+        """Let contacts chatter, open one after a silence, or make the mirror contact wrong."""
         if disturbed == CONTACTS and not self.draw(12):
             self.contacts ^= 1 << self.draw(len(sc.CONTACT_NAMES))
         elif disturbed == START:
@@ -104,7 +104,7 @@ class Course:
             self.contacts |= sc.RELAY_BIT
 
     def _order(self, second: sc.Second) -> None:
-        """Now and then a reset of an operator, right (with the key turned) or wrong."""
+        """Sometimes send a reset of an operator, right (with the key turned) or wrong."""
         frame, shown = self.sender.frame, second.sender.frame
         ask = self.draw(90)
         if ask < 3 and second.latch_level and not frame.get(f.RESET_KIND):
@@ -117,7 +117,7 @@ class Course:
             self.contacts &= ~sc.KEY_BIT
 
     def _write(self, disturbed: int) -> None:
-        """Every other step a frame, in NOISE with wrong bytes, bits or opinions."""
+        """Write a frame in every other step; under NOISE with wrong bytes, bits or opinions."""
         noise = disturbed == NOISE
         if not noise or not self.draw(60):
             self.opinion = 1 << self.draw(len(f.SHARED)) if noise else 0
@@ -142,7 +142,7 @@ class Course:
 
 
 def play(second: sc.Second, elapsed: int, contacts: int, line: bytearray, length: int) -> None:
-    """Bytes, then one step."""
+    """Give the bytes to `second`, then step it."""
     second.receive(line, length)
     second.step(elapsed, contacts)
     if second.frame_due:
@@ -150,7 +150,7 @@ def play(second: sc.Second, elapsed: int, contacts: int, line: bytearray, length
 
 
 def digest(value: int, second: sc.Second) -> int:
-    """CRC-30 register after everything that carries over in `second`, and its frame."""
+    """CRC-30 register after all state of `second`, and its frame."""
     for block in second.blocks:  # type: ignore[attr-defined]
         for word in block:
             value = crc.add_word(value, word)
@@ -166,7 +166,7 @@ def digest(value: int, second: sc.Second) -> int:
 
 
 def walk(seed: int, steps: int, image: "array[int]") -> tuple[int, list[int]]:
-    """Steps of one course. Returns the digest over all, and the count of each reason."""
+    """Play the steps of one course. Returns the digest of all, and the count of each reason."""
     second, way = sc.Second(image, 0), Course(seed, image)
     second.blocks = second.kernel.state_blocks()  # type: ignore[attr-defined]
     value, reasons = crc.START, array("i", [0] * len(pe.REASONS))

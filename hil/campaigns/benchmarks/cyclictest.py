@@ -1,4 +1,4 @@
-"""cyclictest (rt-tests), the rival of the loop's punctuality: same period and priority."""
+"""cyclictest (rt-tests), the rival in punctuality of the loop: equal period and priority."""
 
 import json
 import os
@@ -15,16 +15,18 @@ NAME = "cyclictest"
 MISSING = (
     "cyclictest is not installed, so there is nothing to compare with: apt-get install rt-tests"
 )
-STALL_PARTS = 4  # a wake-up that is later than a quarter of the period: the host is to blame
+STALL_PARTS = 4  # a wake-up later than a quarter of the period is a stall of the host
 END_S = 10
 
 
 class Cyclictest:
-    """Runs cyclictest; then `result`: {p50, p99, p99_9, max, cycles, stalls}, us, else `notes`."""
+    """Runs cyclictest. Then `result` is {p50, p99, p99_9, max, cycles, stalls} in us, or `notes`
+    says why there is none.
+    """
 
     def __init__(self, program: str = NAME, tick_ms: int = 20, core: int | None = None) -> None:
-        """tick_ms: between two wake-ups, as in the loop beside it. core: of the loop, where a
-        priority above the loop's keeps the loop's own ticks out of the figures.
+        """tick_ms: time between two wake-ups, as in the loop. core: that of the loop. On the loop's
+        core it runs above the loop's priority, so that ticks of the loop do not delay it.
         """
         self.program, self._tick_ms = program, tick_ms
         self._core = [] if core is None else [f"--affinity={core}"]
@@ -75,17 +77,17 @@ class Cyclictest:
         self._folder.cleanup()
 
     def value(self, name: str) -> int | None:
-        """A figure of the result, None without one."""
+        """A figure of the result; None without a result."""
         return self.result[name] if self.result else None
 
 
 def parse(report: dict[str, Any], tick_ms: int = 20) -> dict[str, int]:
-    """Percentiles from cyclictest's JSON report. ValueError: it counted nothing; KeyError."""
+    """Percentiles from cyclictest's JSON report. ValueError if it counted nothing; KeyError."""
     thread = report["thread"]["0"]
     cycles, max_us = thread["cycles"], thread["max"]
     late_us = [int(us) for us, count in thread["histogram"].items() for _ in range(count)]
     stall_us = tick_ms * 1000 // STALL_PARTS
-    late_us += [max_us] * (cycles - len(late_us))  # beyond the histogram
+    late_us += [max_us] * (cycles - len(late_us))  # those beyond the histogram
     return {
         "p50": percentile(late_us, 500),
         "p99": percentile(late_us, 990),

@@ -1,7 +1,7 @@
-"""One benchmark's result: a JSON document of a fixed form, checked when it is written and read.
+"""The result of one benchmark: a JSON document, whose form is checked at each write and read.
 
-Each figure may have a rival measured at the same time, and a budget of `budgets.toml`. Ratio, limit
-and verdict follow from these, so a figure that was edited by hand is refused.
+A figure may have a rival that was measured at the same time, and a budget of `budgets.toml`. Ratio,
+limit and verdict follow from these, so a figure that was edited by hand is refused.
 """
 
 import argparse
@@ -39,7 +39,7 @@ FIGURE_FIELDS: dict[str, Any] = {
     "limit": (int, float, OR_NONE),
     "met": (bool, OR_NONE),
 }
-GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # the others follow
+GIVEN = ("what", "value", "unit", "rival", "rival_value", "budget")  # these give the others
 PERCENTILES = {"p50": 500, "p99": 990, "maximum": 1000}
 Path = str | os.PathLike[str]
 Figure = dict[str, Any]
@@ -50,7 +50,8 @@ Number = TypeVar("Number", int, float)
 class Budget(NamedTuple):
     """The limit: max(`fixed`, `factor` x rival), in the unit of the figure.
 
-    text: as the design says it; at_least: the figure must reach it; without: why it has no figure.
+    text: as in the design; at_least: the figure must reach the limit, not stay below it; without:
+    why the budget has no figure.
     """
 
     what: str
@@ -77,11 +78,11 @@ class Measured(NamedTuple):
 
 
 class ResultError(ValueError):
-    """A file that is no result; one line."""
+    """A file that is no result. One line."""
 
 
 def limit(budget: Budget, rival_value: float | None) -> float | None:
-    """The limit in the figure's unit; None when it needs a rival that was not there."""
+    """The limit in the figure's unit; None if it needs a rival that was not measured."""
     parts = [] if budget.fixed is None else [budget.fixed]
     if budget.factor is not None and rival_value is not None:
         parts.append(budget.factor * rival_value)
@@ -89,7 +90,7 @@ def limit(budget: Budget, rival_value: float | None) -> float | None:
 
 
 def _is_met(budget: Budget, value: float | None, bound: float | None) -> bool | None:
-    """None when there is nothing to judge by."""
+    """True or False; None if value or limit is missing."""
     if bound is None or value is None:
         return None
     return value >= bound if budget.at_least else value <= bound
@@ -128,7 +129,7 @@ def spread(
     budget: str | None = None,
     names: Iterable[str] = tuple(PERCENTILES),
 ) -> list[Figure]:
-    """Figures of these percentiles; the budget is that of the second. Nothing without values."""
+    """Figures of these percentiles; the second one has the budget. [] without values."""
     return [
         figure(
             f"{what}, {name} of {len(values)}",
@@ -144,7 +145,7 @@ def spread(
 
 
 def document(benchmark: str, command: str, found: Measured) -> Document:
-    """The whole document. command: how to measure it again."""
+    """The whole document. command: repeats the measurement."""
     return {
         "schema": SCHEMA,
         "benchmark": benchmark,
@@ -160,7 +161,7 @@ def document(benchmark: str, command: str, found: Measured) -> Document:
 
 
 def check(doc: Document, where: Path) -> Document:
-    """The document. ResultError: it has not the form, or a figure does not add up."""
+    """Return the document. ResultError if its form is wrong or a figure does not follow."""
     _check_fields(doc, FIELDS, where)
     if doc["schema"] != SCHEMA:
         raise ResultError(f"{where}: schema {doc['schema']}, this program reads {SCHEMA}")
@@ -192,7 +193,7 @@ def _check_fields(table: object, fields: dict[str, Any], where: Path) -> None:
 
 
 def finish(doc: Document, given: argparse.Namespace) -> int:
-    """Write the document where given.json asks, print it. 1: a budget is not met, else 0."""
+    """Write the document to given.json if set, and print it. Returns 1 if a budget is not met."""
     doc["beside"] = given.beside
     if given.json:
         write(given.json, doc)
@@ -214,7 +215,7 @@ def _text(value: object) -> str:
 
 
 def read(path: Path) -> Document:
-    """A checked document. ResultError: not readable, or not a document."""
+    """The checked document in a file. ResultError if it cannot be read or is no document."""
     try:
         with open(path, encoding="utf-8") as file:
             doc = json.load(file)
@@ -224,7 +225,9 @@ def read(path: Path) -> Document:
 
 
 def percentile(values: Iterable[Number], permille: int) -> Number:
-    """Smallest of the values that `permille` of them do not exceed. ValueError without values."""
+    """The smallest value that at least `permille` of the values do not exceed. ValueError if
+    none.
+    """
     ordered = sorted(values)
     if not ordered:
         raise ValueError("no values")
@@ -251,7 +254,7 @@ def _line(each: Figure) -> str:
 
 
 def number(value: float | None) -> str:
-    """A figure with as many digits as mean something; "-" for none."""
+    """A figure with its significant digits; "-" for None."""
     if value is None:
         return "-"
     return f"{value:.3g}" if abs(value) < 100 and value % 1 else f"{value:,.0f}".replace(",", " ")

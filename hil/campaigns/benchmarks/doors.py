@@ -1,7 +1,8 @@
-"""`python -m hil bench doors`: what the doors cost the loop, and what comes in through them.
+"""`python -m hil bench doors`: what the doors cost the loop, and how fast hints pass through them.
 
-The rig's controller in real time: without doors, with doors idle, at load, and killed; hints
-through each door to the wire. What was taken, the loop's own counters say.
+The rig's controller runs in real time: without doors, with idle doors, with doors at load, and
+while doors are killed. Then hints go through each door, timed to the wire. The loop's own counters
+say which hints were taken.
 """
 
 import json
@@ -23,12 +24,12 @@ from hil.engine.rig import Rig, RigError
 
 SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
 IDLE, LOADED = "doors idle", "doors at load"
-LOAD = "hil.campaigns.benchmarks.doors_load"  # the clients, in a process of their own
-LOW = ("nice", "-n", "19")  # the load comes from other machines
+LOAD = "hil.campaigns.benchmarks.doors_load"  # the clients, in their own process
+LOW = ("nice", "-n", "19")  # on a site, the load would come from other machines
 
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:
-    """The findings; seconds of each phase. Raises RigError, OSError."""
+    """The findings. seconds: length of each phase. Raises RigError, OSError."""
     played: list[Course] = []
 
     def made(rig: Rig) -> Course:
@@ -44,7 +45,7 @@ def run(seconds: float = 300.0, seed: int = 1) -> Measured:
 
 
 class Course(course.Course):
-    """Plays all of it, then `measured`."""
+    """Plays all phases; then call `measured`."""
 
     def __init__(self, rig: Rig, seconds: float, seed: int) -> None:
         super().__init__(rig)
@@ -56,7 +57,7 @@ class Course(course.Course):
         self._odd_places: list[str] = []
 
     def measured(self, delays_us: dict[str, list[int | None]], priority: str) -> Measured:
-        """The findings. delays_us: of each way."""
+        """The findings. delays_us: {way: delays of its hints}."""
         budget, figures = judged("lateness_idle", priority), []
         for name, phase in self._phases.items():
             figures += figures_of(f"loop lateness, {name}", phase.loop, phase.rival, budget)
@@ -93,7 +94,7 @@ class Course(course.Course):
             self._doors.stop()
 
     def _opened(self) -> None:
-        """Wait until every door grants something."""
+        """Wait until every door grants a hint."""
 
         def granted() -> bool:
             if trouble := self._doors.trouble():
@@ -148,7 +149,7 @@ class Course(course.Course):
             process.end(load)
 
     def _killed(self, phase: report.Phase) -> None:
-        """Each kind in turn, then all together; away for a third of its turn."""
+        """Kill the doors, each kind in turn, then all. They are away for a third of each turn."""
         third_s = self._seconds / (len(KINDS) + 1) / 3
         for kinds in [*[(kind,) for kind in KINDS], KINDS]:
             self.wait(third_s)
@@ -160,7 +161,7 @@ class Course(course.Course):
             self.wait(third_s)
 
     def _asked(self) -> None:
-        """Requests one way and the other, each at a random phase of the tick."""
+        """Request power in alternating directions, each at a random phase of the tick."""
         phase, sign = random.Random(self._seed), 1
         with doors_clients.clients(self._doors.folder, SOURCES[0]) as made:
             for way in self._rounds * (report.DATAGRAM, *report.DOORS):

@@ -1,4 +1,4 @@
-"""Clients of the doors, by bytes: what each sends, and whether the loop granted it."""
+"""Clients of the doors that send bytes and find whether the loop granted the request."""
 
 import contextlib
 import http.client
@@ -34,7 +34,7 @@ def power(value_W: int) -> bytes:
 
 
 def hint(value_W: int) -> dict[str, Any]:
-    """The same as JSON."""
+    """The request for a power as JSON."""
     return {"quantity": "power_W", "value_W": value_W, "valid_s": 60}
 
 
@@ -55,20 +55,20 @@ def connected(
 
 
 class Modbus:
-    """A master; with a context by TLS."""
+    """A Modbus master; with a context it uses TLS."""
 
     def __init__(self, source: str, context: ssl.SSLContext | None = None) -> None:
         self.link = connected("tls" if context else "modbus", ADDRESSES[source], context)
         self._file = self.link.makefile("rb")
 
     def ask(self, value_W: int) -> bool:
-        """True if it was granted."""
+        """True if the request was granted."""
         self.link.sendall(frame(power(value_W)))
         return not answer(self._file)[0] & REFUSED
 
 
 def answer(file: BinaryIO) -> bytes:
-    """The PDU of an answer. ConnectionError: the door has closed."""
+    """The PDU of an answer. ConnectionError if the door has closed."""
     head = file.read(7)
     if data := file.read(struct.unpack(">HHHB", head)[2] - 1) if len(head) == 7 else b"":
         return data
@@ -84,7 +84,7 @@ class Http:
         self.link.connect()
 
     def ask(self, value_W: int) -> bool:
-        """True if it was granted."""
+        """True if the request was granted."""
         self.link.request("POST", "/api/v1/hints", json.dumps(hint(value_W)), self._headers)
         with self.link.getresponse() as reply:
             return bool(json.loads(reply.read()).get("granted"))
@@ -98,7 +98,7 @@ class Mqtt:
         self._file = opened(self.link, source, f"{BASE}/reply/{source}/#")
 
     def ask(self, value_W: int) -> bool:
-        """True if it was granted."""
+        """True if the request was granted."""
         self._count += 1
         command = {"id": f"{id(self)}.{self._count}", **hint(value_W)}
         self.link.sendall(publish(self._source, json.dumps(command).encode()))
@@ -118,7 +118,7 @@ def packet(head: int, body: bytes) -> bytes:
 
 
 def text(words: str) -> bytes:
-    """A text with its length."""
+    """A text with its length before it."""
     return struct.pack(">H", len(words)) + words.encode()
 
 
@@ -129,7 +129,7 @@ def opening(name: str, topic: str) -> bytes:
 
 
 def opened(link: socket.socket, name: str, topic: str) -> BinaryIO:
-    """What comes from the broker, behind its answers to `opening`."""
+    """The stream of what comes from the broker after its answers to `opening`."""
     file = link.makefile("rb")
     link.sendall(opening(name, topic))
     read(file), read(file)
@@ -142,7 +142,7 @@ def publish(source: str, payload: bytes) -> bytes:
 
 
 def read(file: BinaryIO) -> tuple[int, bytes]:
-    """(kind, body) of the next packet. ConnectionError: the broker has closed."""
+    """(kind, body) of the next packet. ConnectionError if the broker has closed."""
     head, length, shift = file.read(1), 0, 0
     while head:
         (byte,) = file.read(1)

@@ -1,7 +1,7 @@
 """Load of `bench doors` in its own process: 50 masters at 1 Hz, 50 MQTT clients, 20 streams.
 
-`python -m hil.campaigns.benchmarks.doors_load SECONDS FOLDER` prints what it got, as JSON. A client
-whose door has gone comes again.
+`python -m hil.campaigns.benchmarks.doors_load SECONDS FOLDER` prints the results as JSON. A client
+connects again if its door has gone.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ MASTERS, SECURED, LISTENERS, STREAMS = 40, 10, 50, 20
 READS = [
     struct.pack(">BHH", 3, FIRST + at, min(125, REGISTERS - at)) for at in range(0, REGISTERS, 125)
 ]
-BEAT_S = 10.0  # of each MQTT client's heartbeat: 300 a minute in all
+BEAT_S = 10.0  # period of each MQTT client's heartbeat: 300 a minute together
 AGAIN_S = 0.5
 GET = b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
 Work = Callable[[int, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -32,7 +32,7 @@ times_ms: list[float] = []
 
 
 async def again(work: Work, number: int, port: str, tls: ssl.SSLContext | None = None) -> None:
-    """One client, for ever."""
+    """Run one client; connect again after each loss."""
     while True:
         await asyncio.sleep(AGAIN_S + number / 50)
         try:
@@ -46,7 +46,7 @@ async def again(work: Work, number: int, port: str, tls: ssl.SSLContext | None =
 
 
 async def master(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads all registers and writes its heartbeat once a second."""
+    """Read all registers and write the heartbeat, once a second."""
     while True:
         began_ns = timing.now_ns()
         beat = struct.pack(">I", began_ns // 1_000_000_000 % 2**31)
@@ -61,11 +61,11 @@ async def master(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWri
 
 
 async def listener(number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hears every topic, and sends a heartbeat now and then."""
+    """Listen to every topic, and send a heartbeat now and then."""
     writer.write(c.opening(f"load{number}", f"{c.BASE}/#"))
     due_ns = timing.now_ns() + round(
         number / LISTENERS * BEAT_S * 1e9
-    )  # the loop takes 10 a second
+    )  # the loop accepts 10 a second
     while data := await reader.read(65_536):
         counts["MQTT bytes"] += len(data)
         if timing.now_ns() >= due_ns:
@@ -75,14 +75,14 @@ async def listener(number: int, reader: asyncio.StreamReader, writer: asyncio.St
 
 
 async def stream(_: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Reads server-sent events."""
+    """Read server-sent events."""
     writer.write(GET)
     while line := await reader.readline():
         counts["HTTP events"] += line.startswith(b"event: ")
 
 
 async def main(seconds: float, folder: pathlib.Path) -> None:
-    """Run for so long."""
+    """Run all clients for this time."""
     secured = "tls", c.tls(folder, SOURCES[0])
     calls = [again(master, number, "modbus") for number in range(MASTERS)]
     calls += [again(master, number, *secured) for number in range(SECURED)]

@@ -1,4 +1,4 @@
-"""Doors of `bench doors`: each kind in a process of its own; beside them broker and mail relay."""
+"""The doors of `bench doors`, one process for each kind, with a broker and a mail relay."""
 
 import contextlib
 import os
@@ -17,10 +17,10 @@ from hil.engine import processes
 from hil.engine.rig import RigError
 
 HOST = "127.0.0.1"
-SOURCES = ("scheduler", "site_ems")  # the second one finds out whether every door is open
+SOURCES = ("scheduler", "site_ems")  # the second one is used to find whether all doors are open
 ADDRESSES = dict(zip(SOURCES, (HOST, "127.0.0.3")))
 FILE = pathlib.Path(__file__).with_name("doors.toml")
-KINDS = tuple([kind for kind in settings.KINDS if kind != "local"])  # `bench hint` has it
+KINDS = tuple([kind for kind in settings.KINDS if kind != "local"])  # `bench hint` measures local
 PORTS = {"mqtt": 18830, "http": 18831, "modbus": 18832, "tls": 18833, "relay": 18834}  # of FILE
 NEEDED = {"mosquitto": "mosquitto", "openssl": "openssl", "nice": "coreutils"}
 NEW_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split()
@@ -54,7 +54,7 @@ class Relay(socketserver.StreamRequestHandler):
 
 
 class Doors(processes.Processes):
-    """All of them, below the priority of the loop as on a box, and a recorder."""
+    """All doors, at a lower priority than the loop as on a box, and a recorder."""
 
     before = ("nice", "-n", "15")  # as in firebreak-doors@.service
 
@@ -71,7 +71,7 @@ class Doors(processes.Processes):
             shutil.copy(os.path.join(state, "keys", f"{name}.key"), self.folder)
 
     def start(self) -> None:
-        """Start what is there without doors too: recorder, broker, relay."""
+        """Start the programs that also run without doors: recorder, broker, relay."""
         self.begin("recorder", "record", "run", *self._where[:4])
         config = self.folder / "mosquitto.conf"
         config.write_text(BROKER, encoding="ascii")
@@ -81,11 +81,11 @@ class Doors(processes.Processes):
         threading.Thread(target=self._relay.serve_forever, daemon=True).start()
 
     def open(self, kind: str) -> None:
-        """Start the process of a kind."""
+        """Start the process for a kind of doors."""
         self.begin(kind, "doors", kind, self._file, *self._where)
 
     def kill(self, kind: str) -> None:
-        """End it at once."""
+        """Kill the process for a kind of doors."""
         self.running[kind].kill()
         self.running[kind].wait()
 
@@ -101,7 +101,7 @@ class Doors(processes.Processes):
         return out
 
     def stop(self) -> None:
-        """End all."""
+        """End all processes."""
         super().stop()
         self._relay.shutdown()
         self._relay.server_close()
@@ -109,7 +109,7 @@ class Doors(processes.Processes):
 
 
 def _certificates(folder: pathlib.Path) -> None:
-    """NAME.crt and NAME.pem of the authority, the door, its clients."""
+    """Make NAME.crt and NAME.pem for the authority, the door and its clients."""
     (folder / "door.ext").write_text(f"subjectAltName=IP:{HOST}\n", encoding="ascii")
     by_site = "-CA site.crt -CAkey site.pem -CAcreateserial -extfile door.ext".split()
     for name in ("site", "door", *SOURCES):
@@ -127,7 +127,7 @@ def _openssl(folder: pathlib.Path, *words: str) -> None:
 
 
 def until(is_so: Callable[[], Any], what: str) -> None:
-    """Wait until it is so. RigError after 60 s."""
+    """Wait until is_so() is true. RigError after 60 s."""
     ends_ns = timing.now_ns() + 60_000_000_000
     while timing.now_ns() < ends_ns:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The figures of `bench doors`, made of what its course has found."""
+"""The figures of `bench doors`, made from the findings of its course."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from hil.campaigns.benchmarks.document import PERCENTILES, Figure, figure, perce
 from hil.campaigns.benchmarks.rig import SETTLED_S, Sample
 
 DATAGRAM = "datagram"
-DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # those of alarms only send
+DOORS = ("MQTT", "Modbus", "Modbus TLS", "HTTP")  # doors for alarms only send, so they are not here
 HIDES = (
     "the doors have nice 15 as in their unit; the load, with nice 19, and the broker "
     "share the cores with them, so a door's times are those of less than one core; the loop "
@@ -19,7 +19,9 @@ HIDES = (
 
 
 class Phase:
-    """memory: samples of each process; share_pct: of a core, where no process was replaced."""
+    """One phase. memory: {process: samples}; share_pct: {process: share of a core}, without
+    processes that were replaced.
+    """
 
     def __init__(self) -> None:
         self.memory: defaultdict[str, list[Sample]] = defaultdict(list)
@@ -29,7 +31,7 @@ class Phase:
 
 
 def processes(name: str, phase: Phase) -> list[Figure]:
-    """Memory, growth and use of a core of each process."""
+    """Memory, its growth, and share of a core, for each process."""
     figures = []
     for what, samples in phase.memory.items():
         resident_MiB, own_MiB = [
@@ -47,8 +49,8 @@ def processes(name: str, phase: Phase) -> list[Figure]:
 
 
 def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
-    """Growth from the second quarter of the samples to the last one, by their medians. None for a
-    short time: the history that a door keeps is full after a minute.
+    """Growth of the medians from the second quarter of the samples to the last one. None if the
+    time is too short: the history that a door keeps is full only after a minute.
     """
     if samples[-1][0] < SETTLED_S:
         return None
@@ -61,7 +63,7 @@ def growth_kB_per_h(samples: Sequence[Sample]) -> float | None:
 
 
 def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
-    """Each way beside the datagram."""
+    """Figures of each way, beside the datagram as rival."""
     figures: list[Figure] = []
     missed = 0
     first_ms = [us / 1000 for us in delays_us[DATAGRAM] if us is not None]
@@ -76,7 +78,7 @@ def hints(delays_us: Mapping[str, Sequence[int | None]]) -> list[Figure]:
 def beside(
     what: str, values_ms: Sequence[float], rival: str | None, rival_ms: Sequence[float]
 ) -> Iterable[Figure]:
-    """p50 and p99, each beside the rival's."""
+    """p50 and p99 beside those of the rival."""
     for name in ("p50", "p99") if values_ms else ():
         own, other = [
             round(percentile(each, PERCENTILES[name]), 1) if each else None

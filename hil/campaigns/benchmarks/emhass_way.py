@@ -1,12 +1,12 @@
-"""EMHASS as a way to plan: its optimization with prices, forecasts and battery of the planner, and
-the same layer below. Its program knows no losses of idle converters.
+"""EMHASS as a way to plan. It optimizes with prices, forecasts and battery of the planner, above
+the same lower layer. Its program does not model losses of idle converters.
 
-Tuned: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear and
-the worth of the last energy are those of the planner. Its peak: a demand charge for the judged days
-on what exceeds the month's peak so far; the peak of its plan is the cap of the layer. Our cap: the
-planner's cap costs nothing, and a kW above it some months' charge. The layer gets that cap, and the
-part of the band that the planner keeps for it is not in the plan. EMHASS has as many charges as the
-tariff.
+Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear
+and the value of the last energy are the planner's. "Own peak": EMHASS pays a demand charge for the
+judged days on what exceeds the month's peak so far, and the peak of its plan is the cap for the
+lower layer. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
+some months. The lower layer then gets the planner's cap, and EMHASS must not use the part of the
+band that the planner keeps for this layer. EMHASS has as many charges as the tariff.
 """
 
 import json
@@ -31,9 +31,9 @@ from controller.planner.rows import row_of
 from controller.planner.tariff import MONTH_S
 
 COUNT = 2 * SLOTS_PER_DAY
-DEAR = 100.0  # money per kW above our cap: some months' charge
-GAPS = 1e-4, 1e-6  # of the cost: of its own peak, and where that cost has the cap times DEAR
-LEAST = 1e-4  # money per kWh: the worth of the last energy is a factor of the last price
+DEAR = 100.0  # money per kW above our cap: the charge of some months
+GAPS = 1e-4, 1e-6  # share of the cost: with its own peak; with our cap, whose cost contains DEAR
+LEAST = 1e-4  # money per kWh: the value of the last energy is a factor of the last price
 SLOTS = pd.date_range("2026-01-01", periods=COUNT, freq=f"{round(SLOT_S)}s", tz="UTC")
 LOGGER = logging.getLogger("emhass")
 LOGGER.setLevel(logging.CRITICAL)
@@ -49,11 +49,11 @@ class Emhass:
         self.failed = 0
 
     def begin(self, known: Known) -> None:
-        """Once a night: the cap of the day."""
+        """Compute the cap of the day; called once a night."""
         self._daily.begin(known)
 
     def __call__(self, known: Known) -> list[Row]:
-        """The rows of a schedule from this slot on."""
+        """The rows of a schedule, from this slot on."""
         site, low_J, free_W = self._site, self._site.store.low_J, [*known.peaks_W]
         if self._has_our_cap:
             free_W = self._daily.planned(known).held_W
@@ -79,7 +79,7 @@ class Emhass:
         free_W: Sequence[float],
         low_J: float,
     ) -> list[float]:
-        """The battery's power by slot; no plan: 0."""
+        """The battery's power in each slot; 0 if there is no plan."""
         site, store = self._site, self._site.store
         rates = tuple(
             [
@@ -112,7 +112,7 @@ class Emhass:
 
 
 def _program(site: Site, rates: Sequence[float], gap: float, low_J: float) -> Optimization:
-    """EMHASS's own defaults, but for these keys."""
+    """EMHASS's program with its own defaults, except for these keys."""
     store = site.store
     conf = json.loads(files("emhass").joinpath("data/config_defaults.json").read_text())
     conf |= {
@@ -122,15 +122,15 @@ def _program(site: Site, rates: Sequence[float], gap: float, low_J: float) -> Op
         "number_of_deferrable_loads": 0,
         "num_threads": 1,
         "lp_solver_mip_rel_gap": gap,
-        "lp_solver_timeout": 3600,  # of the wall clock: a busy machine must not cut a plan short
-        "capacity_cost_per_kw": [*rates],  # of one it takes the number
+        "lp_solver_timeout": 3600,  # of the wall clock, so that a busy machine cuts no plan short
+        "capacity_cost_per_kw": [*rates],  # for a single rate EMHASS takes the number
         "maximum_power_from_grid": planning.CAP_PART * site.import_W,
         "maximum_power_to_grid": site.export_W,
         "compute_curtailment": True,
         "set_use_battery": True,
         "weight_battery_discharge": store.wear_per_kWh,
         "battery_charge_power_max": store.charge_W,
-        "battery_discharge_power_max": store.discharge_W / store.one_way,  # of its DC side
+        "battery_discharge_power_max": store.discharge_W / store.one_way,  # on its DC side
         "battery_charge_efficiency": store.one_way,
         "battery_discharge_efficiency": store.one_way,
         "battery_nominal_energy_capacity": site.full_J / J_PER_WH,

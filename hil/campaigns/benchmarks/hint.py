@@ -1,8 +1,8 @@
 """`python -m hil bench hint`: from a hint's datagram to the last byte of the set-point it changes.
 
-A source requests power in one direction and in the other, each time at another phase of the tick.
-The answer is the first set-point on the converter's wire that has moved as requested. The budget is
-the sum of the wait for a tick, the tick, and the bus.
+A source requests power in alternating directions, each time at another phase of the tick. The
+answer is the first set-point on the converter's wire that has moved as requested. The budget is the
+sum of the wait for a tick, the tick, and the time on the bus.
 """
 
 import random
@@ -24,7 +24,7 @@ from hil.engine.rig import Rig
 from hil.observer.beats import SETPOINT, unpacked
 
 SOURCE = "scheduler"
-FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet is up; 20 kW at the source's 25 kW/s take 0.8 s
+FIRST_S, CYCLE_S = 20.0, 2.0  # the cabinet runs by then; 20 kW at 25 kW/s take 0.8 s
 NO_ANSWER_US = 1_000_000
 SCENARIO = """name = "run"
 title = "Load and battery at rest"
@@ -56,13 +56,13 @@ def run(count: int = 200, seed: int = 1) -> Measured:
 
 
 def allowed_us(config: configuration.Config) -> int:
-    """2 ticks, the longest exchange in flight, the frame."""
+    """The budget: 2 ticks, the longest exchange in progress, and the frame."""
     parts = bus_times.hint_latency(config, bus_times.schedule(config), 0)
     return sum([part.time_us for part in parts])
 
 
 class Sender:
-    """Sends a hint every CYCLE_S. `sent`: (monotonic ns, +1 or -1) of each taken one."""
+    """Sends a hint every CYCLE_S. `sent`: (monotonic ns, +1 or -1) for each hint that was taken."""
 
     def __init__(self, count: int, seed: int) -> None:
         self._count, self._phase = count, random.Random(seed)
@@ -70,18 +70,18 @@ class Sender:
         self.sent: list[tuple[int, int]] = []
 
     def see(self, rig: Rig, shown: dict[str, Any]) -> None:
-        """A view: a dict with elapsed_s."""
+        """Send a hint if one is due. shown: a view, with elapsed_s."""
         if self._count and shown["elapsed_s"] >= self._due_s:
             self._due_s += CYCLE_S
             self._count -= 1
-            timing.wait_s(self._phase.random() * 0.02)  # hints meet every phase of the tick
+            timing.wait_s(self._phase.random() * 0.02)  # so that hints meet every phase of a tick
             if at_ns := request(rig, self._sign * 10_000):
                 self.sent.append((at_ns, self._sign))
             self._sign = -self._sign
 
 
 def request(rig: Rig, value_W: int) -> int | None:
-    """When a request of SOURCE left as a datagram, monotonic ns; None if it was not taken."""
+    """Send a request of SOURCE. Returns when it left, monotonic ns; None if it was not taken."""
     with HintClient(rig.directory) as client:
         welcome = client.hello(SOURCE)
         if welcome is None:
@@ -94,7 +94,7 @@ def request(rig: Rig, value_W: int) -> int | None:
 
 
 def delays_us(content: dict[str, Any], sent: Iterable[tuple[int, int]]) -> list[int | None]:
-    """Time from each sent hint to the set-point it moved; None: none within NO_ANSWER_US."""
+    """Time from each hint to the set-point that it moved; None if none moved in NO_ANSWER_US."""
     times_us = unpacked(content["beats"])[SETPOINT]
     values_W = np.frombuffer(content["setpoints_W"], np.int64)
     return [
@@ -108,7 +108,7 @@ def _delay_us(times_us: np.ndarray, values_W: np.ndarray, at_us: int, sign: int)
     last = int(np.searchsorted(times_us, at_us + NO_ANSWER_US, "right"))
     if not 0 < first < last:
         return None
-    # at rest the set-point goes in steps of 200 W, after a request in steps of 500 W at least
+    # without a request the set-point moves in steps of 200 W, after one by at least 500 W
     moved = np.flatnonzero(sign * (values_W[first:last] - values_W[first - 1]) >= 300)
     return int(times_us[first + moved[0]]) - at_us if len(moved) else None
 

@@ -1,21 +1,21 @@
 """The kernel with the inputs of a healthy, running cabinet, on CPython and MicroPython.
 
-As on a board, the heap is locked in a step; so the search for free memory on a used heap (2.9 of
-4.6 million instructions) is not counted. The module imports only safety.
+As on a board, the heap is locked during a step. So the search for free memory on a used heap (2.9
+of 4.6 million instructions) is not counted. The module imports only safety.
 """
 
 from array import array
 
 try:
     from hil.campaigns.benchmarks.course import default_image, heap_lock, heap_unlock
-except ImportError:  # MicroPython: both files are beside each other
+except ImportError:  # on MicroPython both files are in one folder
     from course import default_image, heap_lock, heap_unlock  # type: ignore[no-redef]
 
 from safety import signals as s
 from safety.kernel import Kernel
 
-START_STEPS = 1100  # 22 s: closed, and the limits recovered
-USUALLY_0 = ("test_request", "key_service_closed", "store_is_old")  # of the yes-or-no inputs
+START_STEPS = 1100  # 22 s: contactors closed, limits recovered
+USUALLY_0 = ("test_request", "key_service_closed", "store_is_old")  # yes-or-no inputs, healthy at 0
 HEALTHY = (
     (s.GAS_1_CALIBRATION_D, 90),
     (s.GAS_2_CALIBRATION_D, 90),
@@ -41,7 +41,7 @@ HEALTHY_RACK = (
 
 
 def fill(inp: "array[int]", layout: s.Layout) -> None:
-    """Healthy values into the inputs of a layout."""
+    """Write healthy values into the inputs of a layout."""
     for signal, row in enumerate(s.CABINET_INPUTS):
         inp[signal] = 1 if row[1] == "bool" and row[0] not in USUALLY_0 else 0
     for signal, value in HEALTHY:
@@ -57,7 +57,7 @@ def fill(inp: "array[int]", layout: s.Layout) -> None:
 
 
 def follow(inp: "array[int]", out: "array[int]", layout: s.Layout, number: int) -> None:
-    """Let the field answer the last outputs: relays and contactors follow, meters move."""
+    """Let the field follow the last outputs: relays, contactors and meters."""
     inp[s.GRID_RAW_HASH] = inp[s.LOAD_RAW_HASH] = number
     inp[s.ARMED_STORED] = out[s.ARM_REQUEST]
     inp[s.PERMIT_1_CLOSED] = out[s.PCS_ENABLE_OK] & ~out[s.WITHHOLD_ON]
@@ -70,7 +70,7 @@ def follow(inp: "array[int]", out: "array[int]", layout: s.Layout, number: int) 
 
 
 class Steps:
-    """A kernel to be stepped with every group fresh, which is the most work a step can have."""
+    """A kernel with every group fresh, which is the most work that a step can have."""
 
     def __init__(self, racks: int, modules: int) -> None:
         self.kernel = Kernel(default_image(1, racks, modules))
@@ -78,7 +78,7 @@ class Steps:
         fill(self.kernel.inp, self.kernel.layout)
 
     def prepare(self) -> None:
-        """Everything before a step: then `kernel.step(1)` is the step itself."""
+        """Prepare a step, so that `kernel.step(1)` is the step alone."""
         kernel = self.kernel
         self.number += 1
         follow(kernel.inp, kernel.out, kernel.layout, self.number)
@@ -86,7 +86,7 @@ class Steps:
             kernel.fresh[group] = 1
 
     def start(self) -> None:
-        """Step until the cabinet runs. ValueError when it does not."""
+        """Step until the cabinet runs. ValueError if it does not."""
         for _ in range(START_STEPS):
             self.prepare()
             self.kernel.step(1)

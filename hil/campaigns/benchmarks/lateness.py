@@ -1,7 +1,7 @@
 """`python -m hil bench loop`: how late the real loop wakes up, idle and under CPU stress.
 
-cyclictest measures what the machine itself holds back: on the same core in the same span of time.
-Its priority is one above the loop's, so that it preempts the loop and never waits for a tick.
+cyclictest measures the delay by the machine itself, on the same core at the same time. Its priority
+is one above the loop's, so that it preempts the loop and never waits for a tick.
 """
 
 import os
@@ -22,12 +22,12 @@ NO_FIFO = (
 )
 
 
-# Percentiles of the loop's statistics, and their words.
+# {percentile of the loop's statistics: its name in figures}
 SHOWN = {"p50": "p50", "p99": "p99", "p99_9": "p99.9", "max": "maximum"}
 
 
 def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
-    """The findings; seconds of each condition. cabinet: its file. Raises ConfigError."""
+    """The findings. seconds: of each condition; cabinet: its file. Raises ConfigError."""
     figures: list[Figure] = []
     config = configuration.load(cabinet)
     details: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
 
 
 def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
-    """Figures of the ticks of the next seconds. Beyond the histogram the whole run's maximum."""
+    """Figures of the ticks in the next seconds. Beyond the histogram: maximum of the whole run."""
     before = process.statistics()
     process.wait(seconds)
     after = process.statistics()
@@ -67,14 +67,14 @@ def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
 
 
 def judged(budget: str, priority: str) -> str | None:
-    """The budget, or None: it is one of a loop that has SCHED_FIFO."""
+    """The budget, or None if the loop lacks SCHED_FIFO, for which the budget is."""
     return budget if priority.startswith("SCHED_FIFO") else None
 
 
 def figures_of(
     what: str, found: dict[str, Any], rival: Cyclictest, budget: str | None = None
 ) -> list[Figure]:
-    """Percentiles beside cyclictest's, and missed ticks. budget: of p99.9."""
+    """Percentiles beside those of cyclictest, and missed ticks. budget: that of p99.9."""
     name, late_us = NAME if rival.result else None, found["lateness_us"]
     return [
         *[
@@ -105,6 +105,6 @@ def figures_of(
 
 
 def stall_figures(rival: Cyclictest) -> list[Figure]:
-    """The figure of a Cyclictest's longest stall, where there is one."""
+    """[the figure of a Cyclictest's longest stall], or [] if it has no result."""
     stall_us, what = rival.value("max"), "the host's own worst stall meanwhile (cyclictest)"
     return [] if stall_us is None else [figure(what, stall_us / 1000, "ms")]

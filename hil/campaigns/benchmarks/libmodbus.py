@@ -1,4 +1,4 @@
-"""The rival of the RTU engine: libmodbus (Debian libmodbus5) by ctypes, so without a compiler."""
+"""The rival of the RTU engine: libmodbus (Debian libmodbus5), used by ctypes without a compiler."""
 
 import ctypes
 import ctypes.util
@@ -15,11 +15,11 @@ MISSING = (
 
 
 class LibmodbusError(RuntimeError):
-    """libmodbus refused something, or read something else; one line."""
+    """libmodbus refused a call, or read wrong values. One line."""
 
 
 def load() -> Any:
-    """The library, or None when it is not installed."""
+    """The library; None if it is not installed."""
     name = ctypes.util.find_library("modbus")
     if name is None:
         return None
@@ -29,7 +29,7 @@ def load() -> Any:
 
 
 class Client:
-    """One open port, as a context; `read` is one whole transaction with the slave."""
+    """One open port, as a context. `read` does one whole transaction with the slave."""
 
     def __init__(self, library: Any, path: str, baud_Bd: int, gap_us: int) -> None:
         """gap_us: the silence before each transaction."""
@@ -50,7 +50,7 @@ class Client:
         self._library.modbus_free(self._context)
 
     def read(self) -> tuple[int, int]:
-        """One transaction after the silence: (when it was sent, how long it took) in ns."""
+        """Do one transaction after the silence. Returns (time of sending, duration) in ns."""
         select.select((), (), (), self._gap_us / 1e6)
         sent_ns = timing.now_ns()
         result = self._read(*self._reading)

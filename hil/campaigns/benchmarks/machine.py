@@ -1,4 +1,4 @@
-"""The machine of a figure: processor, kernel, build of Python, priority and pages of a process."""
+"""The machine on which a figure was measured: processor, kernel, Python, priority, memory pages."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Any
 from hil.engine.process_memory import field_of, read, status_kB
 
 PARTS = ("cpu", "cores", "kernel", "python", "load_average")
-# Lines of smaps, and where they belong.
+# {line of smaps: the sums to which it is added}
 _COUNTED = {
     "Private_Clean:": ("private",),
     "Private_Dirty:": ("private", "dirty"),
@@ -22,9 +22,9 @@ _POLICIES = {
 
 
 def describe() -> dict[str, Any]:
-    """{cpu, cores, kernel, python, load_average}: what the page says about the machine."""
+    """{cpu, cores, kernel, python, load_average}, as the page of results shows them."""
     uname = os.uname()
-    # a quarter faster with profile-guided optimisation
+    # profile-guided optimisation makes Python a quarter faster
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     flavour = next(
         (word for word in uname.version.split() if word.startswith("PREEMPT")),
@@ -47,7 +47,7 @@ def load_average() -> float:
 
 
 def priority(pid: int = 0) -> str:
-    """Text: "SCHED_FIFO 49, memory locked" or "ordinary priority, memory not locked"."""
+    """A text such as "SCHED_FIFO 49, memory locked" or "ordinary priority, memory not locked"."""
     policy = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK
     level = os.sched_getparam(pid).sched_priority
     locked_kB = status_kB(read(f"/proc/{pid or os.getpid()}/status"), "VmLck")
@@ -59,12 +59,12 @@ def priority(pid: int = 0) -> str:
 
 
 def cpu_ns(pid: int) -> int:
-    """How long a process has been on a core, ns."""
+    """Time that a process has spent on a core, ns."""
     return int((read(f"/proc/{pid}/schedstat") or "0").split()[0])
 
 
 def used_s(pid: int) -> float:
-    """How long all threads of a process have been on a core, s; those that have ended too."""
+    """Time that all threads of a process have spent on a core, s; ended threads count too."""
     words = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 

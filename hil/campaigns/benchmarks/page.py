@@ -21,7 +21,7 @@ def _order(doc: Document) -> tuple[int, str, str]:
 
 
 def _budgets(docs: list[Document]) -> list[tuple[str, ...]]:
-    """Rows of every budget of the design, with its figures or the reason for missing figures."""
+    """Rows for every budget of the design: its figures, or why it has none."""
     rows: list[tuple[str, ...]] = []
     for key, budget in BUDGETS.items():
         found = [each for doc in docs for each in doc["figures"] if each["budget"] == key]

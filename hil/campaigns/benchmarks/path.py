@@ -1,9 +1,9 @@
 """`python -m hil bench path`: how long a change of the load takes to the battery, in virtual time.
 
-Load tracking is replaced by a function that follows the last sample, so that no lead, filter or
-overshoot of it counts. The delay of an edge is the mean time of the battery's movement: the area
-between the load's step and the battery's answer, over the height of the step. Each edge comes at
-any moment of a tick and of the meter's refresh.
+Load tracking is replaced by a function that follows the last sample, so that leads, filters and
+overshoot do not count. The delay of an edge is the mean time of the battery's movement: the area
+between the step of the load and the battery's answer, divided by the height of the step. An edge
+comes at any moment of a tick and of the meter's refresh.
 """
 
 import bisect
@@ -24,13 +24,13 @@ from hil.engine.simulate import VirtualRig
 
 BASE_W, STEP_W = 200_000, 50_000  # a fifth of the rating of the example cabinet
 START_S = 40.0  # the contactors are closed and the grid meter is proven
-APART_US = 900_000, 1_300_000  # between two edges
-ANSWERED_MS = 800  # the battery has moved by then
-CABINETS = {"example": "", "fast": "short_path"}  # cabinet: its budget
+APART_US = 900_000, 1_300_000  # time between two edges
+ANSWERED_MS = 800  # by then the battery has moved
+CABINETS = {"example": "", "fast": "short_path"}  # {cabinet: its budget}
 
 
 def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured:
-    """The findings; count of edges of each cabinet. cabinet: a file, in place of CABINETS."""
+    """The findings. count: edges for each cabinet; cabinet: a file, instead of CABINETS."""
     figures: list[Figure] = []
     details: dict[str, Any] = {}
     files = {name: str(FOLDER / name / "cabinet.toml") for name in CABINETS}
@@ -48,7 +48,7 @@ def run(count: int = 200, seed: int = 1, cabinet: str | None = None) -> Measured
 
 
 class _Load:
-    """t_s -> W: BASE_W until START_S, then up and down by STEP_W at any moment."""
+    """t_s -> W: BASE_W until START_S; then up and down by STEP_W, at any moment."""
 
     def __init__(self, edges: int, seed: int) -> None:
         self.draw = random.Random(f"{seed}/path")
@@ -62,7 +62,7 @@ class _Load:
         return float(BASE_W + STEP_W * (self.passed(round(t_s * 1e6)) & 1))
 
     def passed(self, now_us: int) -> int:
-        """Number of edges until now_us."""
+        """Number of edges before or at now_us."""
         return bisect.bisect_right(self.edges_us, now_us)
 
 
@@ -86,7 +86,7 @@ def delays_ms(config: configuration.Config, edges: int, seed: int) -> list[float
 
 
 def _see_edges(meter: PowerMeter, load: _Load) -> None:
-    """Let a meter integrate up to each edge. The plant's load changes with the tick alone."""
+    """Let a meter integrate up to each edge, because the plant's load changes only at ticks."""
     integrate = meter.tick
 
     def tick(now_us: int) -> None:
@@ -100,7 +100,7 @@ def _see_edges(meter: PowerMeter, load: _Load) -> None:
 
 
 def follow(known: Known, found: Found, elapsed_ticks: int) -> tuple[FastRequest]:
-    """The battery takes what the load has above BASE_W."""
+    """Request that the battery takes the load above BASE_W."""
     power_W = 0 if found.load_W is None else found.load_W - BASE_W
     return (FastRequest(power_W, reasons.LOAD_TRACKING),)
 

@@ -1,7 +1,8 @@
 """`python -m hil bench planner`: the planner beside rules and perfect foresight.
 
-Each way to plan has a process of its own on the same month, so its memory is its own. EMHASS has an
-environment of its own too, where a person has made it: it wants an older numpy than the rig.
+Each way to plan runs in its own process on the same month, so that its memory can be measured.
+EMHASS also has its own Python environment, if a person has made one, because it needs an older
+numpy than the rig.
 """
 
 import json
@@ -36,12 +37,12 @@ RIVAL_PYTHON = ROOT / "build" / "rivals" / "bin" / "python"
 MISSING = "not installed: python3 -m venv build/rivals && build/rivals/bin/pip install '.[rivals]'"
 COLUMNS = ("share %", "peak kW", "cycles", "p50 ms", "p99 ms", "MiB", "over cap", "over grid kWh")
 ROW = "{:<24} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>13}".format
-NOTHING = "nothing"  # a process without a way to plan: what Python takes itself
-Found = dict[str, dict[str, float]]  # figures of a month by way
+NOTHING = "nothing"  # a process without a way to plan: the memory of Python itself
+Found = dict[str, dict[str, float]]  # {way: figures of a month}
 
 
 def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
-    """The findings. data: folder of measured series. Raises RuntimeError: one line."""
+    """The findings. data: folder of measured series. RuntimeError: one line."""
     figures, notes, details = list[Figure](), list[str](), dict[str, Any]()
     cases = [_case(*each, days=days, seed=seed, data=data) for each in MONTHS]
     months = [_of_month(case) for case in cases]
@@ -61,7 +62,7 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
 def _case(
     name: str, variant: str, month: int, tariff: str = "", *, days: int, seed: int, data: str | None
 ) -> Case:
-    """A month of a system. tariff: an example of the planner in place of its own."""
+    """A month of a system. tariff: an example of the planner, instead of the system's own."""
     if data:
         case = measured.month(data, (name, variant), month, days, seed, None)
     else:
@@ -73,7 +74,7 @@ def _case(
 
 
 def _of_month(case: Case) -> Found:
-    """Figures of each way that needs nothing more."""
+    """Figures of perfect foresight, and of each way that needs no other program."""
     best = foresight.optimum(case.site, case.past, back_tests.BEGIN * case.site.full_J)
     return {"perfect foresight": _measures(case, best), **{way: _played(way, case) for way in WAYS}}
 
@@ -92,7 +93,7 @@ def _played(way: str, case: Case) -> dict[str, float]:
 
 
 def _child(python: str, way: str, case: Case) -> dict[str, Any]:
-    """The line that a process of this way writes. Raises RuntimeError."""
+    """The result that a process of this way prints. Raises RuntimeError."""
     start, *series = case.past
     text = json.dumps([case.site, [start.isoformat(), *series], case.is_told])
     done = subprocess.run(
@@ -129,7 +130,7 @@ def _share(found: Found, way: str) -> float | None:
 
 
 def _table(head: str, found: Found) -> list[str]:
-    """All ways beside each other; a "-" where nothing is measured."""
+    """All ways beside each other; "-" if a figure is missing."""
     lines = [ROW(head, *COLUMNS)]
     for way, own in found.items():
         keys = ("cut_kW", "cycles", "p50_ms", "p99_ms", "MiB", "over_cap_kWh", "over_grid_kWh")

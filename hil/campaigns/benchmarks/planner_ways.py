@@ -1,6 +1,5 @@
-"""The process of one way to plan, for `bench planner`: a month in, what came of it out, as JSON.
-
-It imports only what its way needs, because its memory is measured.
+"""The process of one way to plan, for `bench planner`. It reads a month and prints the result, both
+as JSON. It imports only what its way needs, because its memory is measured.
 """
 
 import json
@@ -13,11 +12,11 @@ from typing import Any
 from hil.campaigns.benchmarks import timing
 from hil.engine.process_memory import read, status_kB
 
-TOLD_SLOTS = 192  # of a load to come that is known
+TOLD_SLOTS = 192  # slots of future load, if the load is known
 
 
 def main(name: str) -> dict[str, Any]:
-    """What came of it, CPU time of each plan, the cap of each slot, memory."""
+    """The result, CPU time of each plan, the cap of each slot, and memory."""
     if name == "nothing":
         return {"kB": _memory_kB()}
     from controller.planner import backtest
@@ -34,7 +33,7 @@ def main(name: str) -> dict[str, Any]:
     def timed(known: Any) -> Any:
         at = len(known.past_load_W)
         known = known._replace(load_W=given.load_W[at : at + TOLD_SLOTS] if is_told else ())
-        if hasattr(way, "begin"):  # once a night
+        if hasattr(way, "begin"):  # called once a night
             way.begin(known)
         begun_ns = timing.cpu_ns()
         rows = way(known)
@@ -78,7 +77,7 @@ WAYS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _memory_kB() -> int:
-    """The most that this process had."""
+    """The largest memory of this process so far, kB."""
     return status_kB(read("/proc/self/status"), "VmHWM")
 
 

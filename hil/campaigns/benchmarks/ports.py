@@ -1,4 +1,4 @@
-"""The TCP and UDP sockets of a process, by /proc: what a port scan of its box finds."""
+"""The TCP and UDP sockets of a process, from /proc: what a port scan of its box would find."""
 
 import ipaddress
 import os
@@ -8,21 +8,21 @@ from typing import NamedTuple
 from hil.engine.process_memory import read
 
 FILES = ("tcp", "tcp6", "udp", "udp6")
-LISTEN, UNCONNECTED = "0A", "07"  # states; a UDP socket that waits for anybody is unconnected
+LISTEN, UNCONNECTED = "0A", "07"  # states; a UDP socket open to every sender is unconnected
 
 
 class Places(NamedTuple):
-    """ADDRESS:PORT. connects: the far ends of connections that the process has begun."""
+    """Places as ADDRESS:PORT. connects: far ends of connections that the process has begun."""
 
     listens: set[str]
     connects: set[str]
 
 
 def places(pid: int) -> Places:
-    """Where a process listens, and where it connects to."""
+    """Where a process listens, and to which places it connects."""
     before = _inodes(pid)
     sockets = _sockets(pid)
-    inodes = before | _inodes(pid)  # one that was opened meanwhile is in one of them
+    inodes = before | _inodes(pid)  # a socket that was opened meanwhile is in one of both
     own = [row for row in sockets if row[0] in inodes]
     listens = {local for _, local, _, is_open in own if is_open}
     pairs = [(local, far) for _, local, far, is_open in own if not is_open]
@@ -44,7 +44,7 @@ def _inodes(pid: int) -> set[str]:
 
 
 def _sockets(pid: int) -> list[tuple[str, str, str, bool]]:
-    """(inode, local place, far place, waits for anybody) of the network that the process sees."""
+    """(inode, local place, far place, open to every sender) in the network of the process."""
     rows = [
         line.split() for name in FILES for line in read(f"/proc/{pid}/net/{name}").splitlines()[1:]
     ]
@@ -54,7 +54,7 @@ def _sockets(pid: int) -> list[tuple[str, str, str, bool]]:
 
 
 def _place(text: str) -> str:
-    """The place in the kernel's words of 4 bytes, each in the machine's order."""
+    """The place in the kernel's text: words of 4 bytes, each in the machine's byte order."""
     words, port = text.split(":")
     data = bytes.fromhex(words)
     count = len(data) // 4

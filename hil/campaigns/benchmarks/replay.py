@@ -1,4 +1,4 @@
-"""How fast a journal is replayed, every byte compared: a part of `python -m hil bench rig`."""
+"""How fast a journal is replayed with every byte compared; a part of `python -m hil bench rig`."""
 
 from controller.journal import replay
 from controller.journal.ring import JournalReader
@@ -8,11 +8,11 @@ from safety import parameters as p
 
 
 class NotReplayedError(RuntimeError):
-    """The journal does not give the same bytes, so its speed says nothing; one line."""
+    """The replay gave other bytes, so its speed means nothing. One line."""
 
 
 def figures_of(path: str, rounds: int = 3) -> list[Figure]:
-    """Figures of the quickest replay of a journal, which must give the same bytes."""
+    """Figures of the quickest replay of a journal. The replay must give the same bytes."""
     watches = []
     for _ in range(rounds):
         with timing.Stopwatch() as watch:

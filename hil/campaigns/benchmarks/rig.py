@@ -19,10 +19,10 @@ from hil.engine.simulate import VirtualRig
 from hil.loads.selection import load_of
 from hil.scenarios import scenario
 
-SETTLED_S = 60.0  # the memory of the first minute is that of the start
+SETTLED_S = 60.0  # memory during the first minute belongs to the start
 VIRTUAL_S, VIRTUAL_ROUNDS = 300.0, 3
 PATH_EDGES = 240
-EDGE_SAMPLES = 12  # growth is between the median of the first and of the last minute
+EDGE_SAMPLES = 12  # growth: from the median of the first minute to that of the last minute
 Sample = list[float]  # [s, rss_kB, anonymous_kB]
 Spent = tuple[float, float]  # (wall s, CPU s)
 
@@ -59,7 +59,7 @@ def run(seconds: float = 600.0, seed: int = 1) -> Measured:
 def real_time(
     config: Config, seconds: float, seed: int
 ) -> tuple[dict[str, Any], list[Sample], Cyclictest]:
-    """(document of the run, memory of the controller, the Cyclictest that ran beside it)."""
+    """(document of the run, memory of the controller, the Cyclictest that ran at the same time)."""
     samples: list[Sample] = []
 
     def see(rig: Rig, shown: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def real_time(
 
 
 def memory_figures(samples: list[Sample]) -> list[Figure]:
-    """Figures of the memory; growth counts from the end of the start."""
+    """Figures of the memory. Growth counts from the end of the start."""
     settled = [sample for sample in samples if sample[0] >= SETTLED_S]
     if len(settled) < 2 * EDGE_SAMPLES:
         return []
@@ -99,7 +99,7 @@ def _middle(rows: list[Sample], column: int) -> float:
 
 
 def virtual_figures(config: Config, seed: int) -> list[Figure]:
-    """Speed in virtual time, of a run, of all scenarios, and of a replay."""
+    """Speed in virtual time of a run and of all scenarios, and speed of a replay."""
     realtime.freeze_collector()
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
         path = os.path.join(folder, "journal")
@@ -121,7 +121,7 @@ def virtual_figures(config: Config, seed: int) -> list[Figure]:
 
 
 def path_figures(config: Config, seed: int) -> list[Figure]:
-    """Delays in ms of load steps of a fifth of the rating, with no control function in the way."""
+    """Delays in ms of load steps of a fifth of the rating, without control functions."""
     delays_ms = path.delays_ms(config, PATH_EDGES, seed)
     hold_ms = track_path.sample_ms(track_path.source(config)) / 2
     names = {"a change of the load": 0.0, "the middle of a meter's window": hold_ms}
@@ -144,7 +144,7 @@ def _watch(
     seed: int,
     journal: str | None = None,
 ) -> Spent:
-    """Time of one run in virtual time, its start not counted."""
+    """(wall s, CPU s) of one run in virtual time, without its start."""
     load = load_of({"duration_s": seconds, "seed": seed}, chosen)
     actions, soc_pct = (chosen.actions, chosen.soc_pct) if chosen else ((), 55)
     virtual = VirtualRig(config, load.power, seed, actions, {"soc": soc_pct / 100}, journal)
@@ -158,7 +158,7 @@ def _total(pairs: Sequence[Spent]) -> Spent:
 
 
 def _speeds(what: str, lasted_s: float, taken: Iterable[Spent]) -> list[Figure]:
-    """Figures of the quickest round: by the clock, which the budget means, and by a core."""
+    """Figures of the quickest round: by the clock, as the budget means it, and by CPU time."""
     wall_s, cpu_s = (min(each) for each in zip(*taken))
     return [
         figure(what, round(lasted_s / wall_s, 1), "x", budget="virtual_speed"),

@@ -1,9 +1,10 @@
 """`python -m hil bench rtu`: one Modbus RTU transaction (FC3 x 20) beside libmodbus, on one pty.
 
-Both masters take turns round by round, each transaction after the same silence; once with a slave
-that answers at once (the cost of the program), once paced to 19200 Bd (what is left of the wire). A
-cycle has the silence behind the reply too; libmodbus keeps none. Masters and slave have a core each
-where there are two: the scheduler's choice of a core moved a median by half.
+Both masters take turns, round by round, with an equal silence before each transaction. In one
+condition the slave answers at once (the cost of the program). In the other it is paced to 19200 Bd
+(what the program leaves of the wire). A cycle also contains the silence after the reply; libmodbus
+keeps none. Masters and slave have separate cores if there are two, because the scheduler's choice
+of a core moved a median by half.
 """
 
 import contextlib
@@ -22,22 +23,22 @@ from hil.campaigns import process
 from hil.campaigns.benchmarks import libmodbus, machine, rtu_slave, timing
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
-# The engine drops what comes before its request can have left the wire, so the fast wire is the
-# fastest there is.
+# The engine drops bytes that come before its request can have left the wire, so the fast condition
+# uses the highest baud rate.
 FAST_BD, PACED_BD = 4_000_000, 19_200
 STOP_S = 10
-Rounds = dict[str, list[dict[str, float]]]  # of each master, the quietest first
+Rounds = dict[str, list[dict[str, float]]]  # {master: its rounds, the quietest first}
 
 
 class RtuError(RuntimeError):
-    """The slave did not answer; one line."""
+    """The slave did not answer. One line."""
 
 
 class Engine:
-    """The engine of the controller as its loop drives it between two ticks."""
+    """The controller's engine, driven as by its loop between two ticks."""
 
     def __init__(self, path: str, baud_Bd: int) -> None:
-        # a busy machine may hold the slave back; that is no failure here
+        # a busy machine may delay the slave, which is no failure here
         self.port = RtuPort("bench", baud_Bd, first_byte_timeout_us=2_000_000)
         bus = Bus("bench", "rtu", port=path, baud_Bd=baud_Bd)
         self.wire = Wire(bus, self.port)
@@ -51,7 +52,7 @@ class Engine:
         self.wire.serial.close()
 
     def read(self) -> tuple[int, int]:
-        """One transaction after the silence: (when it was sent, how long it took) in ns."""
+        """Do one transaction after the silence. Returns (time of sending, duration) in ns."""
         fd = self.wire.serial.fileno()
         self._ended = False
         self.port.submit(self._request)
@@ -62,7 +63,7 @@ class Engine:
         while not self._ended:
             select.select([fd], (), (), max(0, self.port.wake_us - clock.now_us()) / 1e6)
             self.wire.take(clock.now_us())
-            self.wire.give(clock.now_us())  # ends it when the time-out is over
+            self.wire.give(clock.now_us())  # ends the request when its time-out is over
         return sent_ns, timing.now_ns() - sent_ns
 
     def _on_reply(self, pdu: bytes, now_us: int) -> None:
@@ -76,7 +77,7 @@ class Engine:
 
 @contextlib.contextmanager
 def slave(paced_Bd: int) -> Iterator[str]:
-    """Path of a pty with the slave behind it; paced_Bd 0: it answers at once."""
+    """Path of a pty with the slave behind it. paced_Bd 0: the slave answers at once."""
     master, tty_end = process.raw_pty()
     answering: Any = process.module(
         "hil.campaigns.benchmarks.rtu_slave",
@@ -103,7 +104,7 @@ def slave(paced_Bd: int) -> Iterator[str]:
 
 
 def run(count: int = 200, rounds: int = 12) -> Measured:
-    """The findings. count: transactions of each master and round; paced: a tenth of it."""
+    """The findings. count: transactions of each master per round; paced, a twentieth of them."""
     library, slow = libmodbus.load(), max(2, count // 20)
     realtime.prepare()
     fast = _compare(library, FAST_BD, 0, count, rounds)
@@ -118,7 +119,7 @@ def run(count: int = 200, rounds: int = 12) -> Measured:
 
 
 def _compare(library: Any, baud_Bd: int, paced_Bd: int, count: int, rounds: int) -> Rounds:
-    """{"engine" and "libmodbus": [round {median_us, p99_us, cycle_us}], quietest first}."""
+    """{"engine" and "libmodbus": [{median_us, p99_us, cycle_us} of a round], quietest first}."""
     found: Rounds = {"engine": [], "libmodbus": []}
     with slave(paced_Bd) as path:
         for _ in range(rounds):

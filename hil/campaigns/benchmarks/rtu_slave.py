@@ -24,14 +24,14 @@ REPLY = seal(
 
 
 def wire_us(baud_Bd: int) -> tuple[float, float]:
-    """(transaction, cycle) on the wire, us: the cycle has the gap behind the reply too."""
+    """(transaction, cycle) on the wire, us. The cycle also contains the gap after the reply."""
     character_us = CHARACTER_BITS * 1e6 / baud_Bd
     transaction_us = (REQUEST_BYTES + GAP_CHARACTERS + len(REPLY)) * character_us
     return transaction_us, transaction_us + GAP_CHARACTERS * character_us
 
 
 def pieces(reply: bytes, baud_Bd: int) -> list[tuple[int, bytes]]:
-    """[(ns after the request was handed over, bytes)] of a paced reply."""
+    """[(ns after the request was passed on, bytes)] of a paced reply."""
     character_ns = CHARACTER_BITS * 1e9 / baud_Bd
     begin_ns = (REQUEST_BYTES + GAP_CHARACTERS) * character_ns
     ends = [*range(PIECE_BYTES, len(reply), PIECE_BYTES), len(reply)]

@@ -1,5 +1,5 @@
-"""The real controller as a process on wires where no device answers: ptys, connections to a socket
-that nobody reads, and a virtual CAN bus.
+"""The real controller as a process on wires without answers: ptys, connections to a socket that
+nobody reads, and a virtual CAN bus.
 """
 
 import contextlib
@@ -20,16 +20,18 @@ from hil.engine import cabinet_file, run_directory
 
 
 class StartError(RuntimeError):
-    """The controller did not come up or did not last; one line."""
+    """The controller did not start, or ended early. One line."""
 
 
 class SilentCabinet(contextlib.ExitStack):
-    """A context: the controller ticks inside. first_tick_ms: from exec on; _cpu_ms: on a core."""
+    """A context inside which the controller ticks. first_tick_ms: time from exec to the first tick;
+    first_tick_cpu_ms: CPU time until then.
+    """
 
     def __init__(
         self, environment: Mapping[str, str] | None = None, file: str | pathlib.Path = EXAMPLE
     ) -> None:
-        """environment: of the process, this one's when None. file: of the cabinet."""
+        """environment: of the process; None: the present one. file: of the cabinet."""
         super().__init__()
         self._environment, self._file = environment, file
         self._masters: list[int] = []
@@ -92,23 +94,23 @@ class SilentCabinet(contextlib.ExitStack):
         self.first_tick_cpu_ms = machine.cpu_ns(self.pid) // 1_000_000
 
     def wait(self, seconds: float) -> None:
-        """Let it run so long. StartError when it ends meanwhile."""
+        """Let it run for this time. StartError if it ends meanwhile."""
         until_ns = timing.now_ns() + round(seconds * 1e9)
         while (left_s := (until_ns - timing.now_ns()) / 1e9) > 0:
             if self._process.poll() is not None:
                 words = f"the controller ended with {self._process.returncode}"
                 raise StartError(f"{words}: {run_directory.last_message(self.directory)}")
-            # the ptys hold some seconds of polls; nothing else needs them empty
+            # the ptys hold some seconds of polls, so emptying them once a second suffices
             timing.wait_s(min(left_s, 1.0))
             for master in select.select(self._masters, (), (), 0)[0]:
                 os.read(master, 65_536)
 
     def pin(self, core: int) -> None:
-        """Let the loop run on this core alone; its threads that store stay free."""
+        """Let the loop run only on this core. Its threads for storing stay free."""
         os.sched_setaffinity(self.pid, {core})
 
     def statistics(self) -> bytes:
-        """The file of controller.run.loop_statistics. StartError without one."""
+        """The content of loop.stats (controller.run.loop_statistics). StartError if missing."""
         found = loop_statistics.content(os.path.join(self.directory, "loop.stats"))
         if found is None:
             raise StartError("the controller does not tick")
@@ -119,5 +121,5 @@ class SilentCabinet(contextlib.ExitStack):
         return loop_statistics.read(os.path.join(self.directory, "loop.stats"))
 
     def priority(self) -> str:
-        """Text about priority and memory of the process."""
+        """A text about priority and locked memory of the process."""
         return machine.priority(self.pid)

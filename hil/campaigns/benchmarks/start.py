@@ -1,7 +1,7 @@
 """`python -m hil bench start`: time to the first tick, memory, time of `firebreak status`.
 
-Its memory is the private memory by the kernel (smaps, clean and dirty pages). The 64 MiB of the
-journal do not count, because all readers share that file.
+Memory is the private memory that the kernel reports (smaps, clean and dirty pages). The 64 MiB of
+the journal do not count, because all readers share that file.
 """
 
 import os
@@ -15,7 +15,7 @@ from hil.campaigns.benchmarks.document import Figure, Measured, figure, percenti
 from hil.campaigns.benchmarks.silent_cabinet import SilentCabinet, StartError
 
 SETTLED_S = 3.0
-Taken = tuple[int, int]  # (ms by the clock, ms on a core)
+Taken = tuple[int, int]  # (ms by the clock, ms of CPU time)
 
 
 def run(rounds: int = 5) -> Measured:

@@ -1,6 +1,6 @@
 """`python -m hil bench step`: time of a kernel step, and its instructions on MicroPython.
 
-The quietest of several rounds counts (the least median), because the kernel always does the same.
+The quietest round counts (the least median), because the kernel always does the same work.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ from controller.system.worded import counted
 from hil.campaigns.benchmarks import course, kernel_steps, machine, timing, wasm
 from hil.campaigns.benchmarks.document import Figure, Measured, figure, percentile
 
-# racks, modules per rack, budget
+# (racks, modules per rack, budget)
 TOPOLOGIES = ((1, 15, "step_1"), (3, 15, None), (16, 64, "step_16"))
 FUEL_TOPOLOGIES = ((1, 15), (16, 64))  # channel B has no racks: see python -m hil mcu
 FUEL_STEPS = 100
@@ -50,7 +50,7 @@ def run(rounds: int = 5, steps: int = 2000) -> Measured:
 
 
 def _rounds(racks: int, modules: int, rounds: int, steps: int) -> list[tuple[float, float]]:
-    """[(median, p99)] in us of one topology."""
+    """[(median, p99)] in us, for each round of one topology."""
     bench = kernel_steps.Steps(racks, modules)
     bench.start()
     rounds_ns = [[_step_ns(bench) for _ in range(steps)] for _ in range(rounds)]
@@ -77,7 +77,7 @@ def _instructions() -> list[Figure]:
 
 
 def _per_step(program: wasm.Program, racks: int, modules: int) -> int:
-    """Instructions of one step: begin and end of a run cancel out."""
+    """Instructions of one step. The begin and the end of a run cancel out."""
     prepared, stepped = (
         program.instructions(racks, modules, 2 * FUEL_STEPS, stepping)
         - program.instructions(racks, modules, FUEL_STEPS, stepping)

@@ -1,7 +1,7 @@
 """`python -m hil bench stop`: emergency stops in real time, from press to permit.
 
-The relay chain is bridged, so that the program alone must act. Each press comes at another phase of
-the tick. cyclictest runs meanwhile: its maximum is what the host itself held back.
+The relay chain is bridged, so that only the program acts. Each press comes at another phase of the
+tick. cyclictest runs meanwhile: its maximum is the delay by the host itself.
 """
 
 import random
@@ -15,8 +15,8 @@ from hil.campaigns.benchmarks.document import Figure, Measured, figure, spread
 from hil.campaigns.benchmarks.lateness import figures_of, stall_figures
 
 FIRST_S, CYCLE_S = 8.0, 11.0
-# After each press, s: the mushroom out, the key out of RUN, the reset (the cause must be clear for
-# 5 s), the key back, a start.
+# (s after each press, action): release the mushroom, turn the key out of RUN, reset (the cause must
+# be clear for 5 s), turn the key back, start.
 ACTIONS = (
     (0.0, 'do = "estop_press"'),
     (0.5, 'do = "estop_release"'),
@@ -37,12 +37,12 @@ at_s = 1
 do = "bridge_chain"
 """
 PERMITS = {"pcs_enable_on_sent": True, "pcs_enable_off_sent": False}
-EFFECTS = {  # event, words
+EFFECTS = {  # {name: (event, words)}
     "permit": ("pcs_enable_off_sent", "the last byte of the permit"),
     "relay": ("pcs_enable_off", "the relay of the PCS enable"),
     "pcs_frame": ("pcs_stop_sent", "the stop frame of the PCS"),
 }
-# ms of each press, by effect; None: it did not come before the next press
+# {effect: ms for each press}; None if the effect did not come before the next press
 Stops = dict[str, list[float | None]]
 
 
@@ -69,7 +69,7 @@ def run(count: int = 200, seed: int = 1) -> Measured:
 
 
 def scenario_text(count: int, seed: int) -> str:
-    """A scenario file: `count` presses, each with its release and reset."""
+    """A scenario file with `count` presses, each followed by release and reset."""
     phase = random.Random(seed)
     parts = [HEAD.format(duration_s=FIRST_S + count * CYCLE_S)]
     for number in range(count):
@@ -81,7 +81,7 @@ def scenario_text(count: int, seed: int) -> str:
 
 
 def reactions_ms(timeline: Iterable[Sequence[Any]]) -> Stops:
-    """Reactions of a timeline [[s, event, detail]]; a press without a permit is left out."""
+    """Reactions in a timeline [[s, event, detail]]. A press without a permit is left out."""
     out: Stops = {name: [] for name in EFFECTS}
     permitted, pressed_s = False, None
     for at_s, event, _ in timeline:
@@ -98,7 +98,7 @@ def reactions_ms(timeline: Iterable[Sequence[Any]]) -> Stops:
 
 
 def _not_answered(stops: Stops, count: int) -> list[str]:
-    """Lines about presses that do not count, or that should have had an effect and had none."""
+    """Lines about presses that do not count, and about presses without the expected effect."""
     uncounted = count - len(stops["permit"])
     lines = [f"{uncounted} presses came while no permit was given and do not count"]
     return lines[: uncounted > 0] + [
@@ -109,7 +109,9 @@ def _not_answered(stops: Stops, count: int) -> list[str]:
 
 
 def _other_trips(trips: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line that names what else has tripped, and when first: it costs presses."""
+    """[one line] that names other trips and when each came first, because they cost presses;
+    or [].
+    """
     first: dict[str, str] = {}
     for trip in trips:
         if trip["row"] != 1:

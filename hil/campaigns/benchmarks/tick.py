@@ -1,5 +1,5 @@
-"""`python -m hil bench tick`: what a whole tick of 10 ms costs with 3 and 16 racks, or that of a
-cabinet, beside devices in virtual time. Only this process's use of a core counts.
+"""`python -m hil bench tick`: the CPU time of a whole tick of 10 ms with 3 and 16 racks, or of a
+given cabinet, beside devices in virtual time. Only the CPU time of this process counts.
 """
 
 import tempfile
@@ -14,12 +14,12 @@ from hil.engine.simulate import VirtualRig
 from hil.systems import sized
 
 TICK_MS, CLOSED_S, SECONDS = 10, 8.0, 12.0
-# units, racks of each, budget
+# (units, racks in each, budget)
 TOPOLOGIES = ((1, 3, None), (1, 16, "tick_16"), (16, 1, None))
 
 
 def run(cabinet: str | None = None) -> Measured:
-    """The findings. cabinet: a file, in place of TOPOLOGIES. Raises ConfigError."""
+    """The findings. cabinet: a file, instead of TOPOLOGIES. Raises ConfigError."""
     realtime.freeze_collector()
     figures = []
     with tempfile.TemporaryDirectory(prefix="firebreak-bench-") as folder:
@@ -37,7 +37,7 @@ def run(cabinet: str | None = None) -> Measured:
 def _configs(
     cabinet: str | None, folder: Path
 ) -> Iterator[tuple[configuration.Config, str | None]]:
-    """Yield (Config, budget)."""
+    """Yield each (Config, budget)."""
     if cabinet:
         yield configuration.load(cabinet), None
         return
@@ -48,7 +48,7 @@ def _configs(
 
 
 def ticks_us(config: configuration.Config, folder: Path) -> list[float]:
-    """Use of a core of each tick, us, once the contactors are closed."""
+    """CPU time of each tick, us, from closed contactors on."""
     plant, journal = {"soc": 0.55}, str(folder / "journal")
     rig = VirtualRig(config, _load, 1, (), plant, journal).run(CLOSED_S)
     cabinet, taken_ns = rig.controller.cabinet, []

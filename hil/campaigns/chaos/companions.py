@@ -1,4 +1,4 @@
-"""The processes beside a controller, each started as on a cabinet, and ended by its handle."""
+"""The processes beside a controller. Each starts as on a cabinet, and is ended by its handle."""
 
 import json
 import os
@@ -19,17 +19,19 @@ Works = Callable[[], tuple[bool, str]]
 
 
 class Companion:
-    """One process that can be killed, stopped and started again; `start` comes first."""
+    """One process that can be killed, stopped and started again. Call `start` first."""
 
     def __init__(
         self, name: str, command: tuple[Any, ...], log_path: str, works: Works | None
     ) -> None:
-        """command: of `python -m`; works(): (ok, sentence) about its function."""
+        """command: words after `python -m`; works(): (ok, sentence) about whether the process
+        works.
+        """
         self.name, self.works = name, works
         self._command, self._log_path = command, log_path
 
     def start(self) -> None:
-        """Start the process, or start it again."""
+        """Start the process, or start it again after its end."""
         with open(self._log_path, "ab") as log:
             self._process = process.module(*self._command, stdout=log, stderr=log, process_group=0)
 
@@ -39,7 +41,7 @@ class Companion:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """kill -9, and wait for the end."""
+        """End it with kill -9, and wait until it has ended."""
         self.signal(signal.SIGKILL)
         self._process.wait()
 
@@ -53,16 +55,17 @@ class Companion:
         return text.splitlines()
 
     def end(self) -> None:
-        """End the process in order, or by force."""
+        """End the process in order, else by force."""
         if self.alive:
             self.signal(signal.SIGCONT)
             process.end(self._process)
 
 
 class Companions:
-    """A context: `recorder`, `gateway`, `reader`, `console` with its `terminal`, witnesses.
+    """A context with `recorder`, `gateway`, `reader`, `console` with its `terminal`, and witnesses.
 
-    `clock_offset_us`: a shared array of one number; `doors local`: path of the gateway's socket.
+    `clock_offset_us`: a shared array of one number; `doors local`: the path of the gateway's
+    socket.
     """
 
     def __init__(self, run_directory: str, state_directory: str, log_directory: str) -> None:
@@ -114,14 +117,14 @@ class Companions:
         self.terminal.__exit__()
 
     def take_stall_us(self) -> tuple[int, int]:
-        """(largest, sum) of the stalls of all cores since the last call."""
+        """(largest, sum) of all cores' stalls since the last call."""
         found = int(self._stall_us[:, 0].max()), int(self._stall_us[:, 1].sum())
         self._stall_us[:] = 0
         return found
 
 
 def gateway_works(path: str) -> tuple[bool, str]:
-    """(ok, sentence): the gateway passes a hello to the loop, and the answer back."""
+    """(ok, sentence): the gateway passes a hello to the loop, and its answer back."""
     try:
         with socket.socket(socket.AF_UNIX) as client, sockets.short(path) as name:
             client.settimeout(5.0)

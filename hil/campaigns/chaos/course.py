@@ -1,4 +1,4 @@
-"""The course of a run, in a thread beside the rig: calm, disturbance, calm, for each; figures."""
+"""The course of a run, in a thread beside the rig: each disturbance between two calms; figures."""
 
 import sys
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from hil.observer.beats import largest_gap_us
 
 PHASES = ("before", "during", "after")
 END = "end"
-Found = dict[str, Any]  # of a disturbance, plain data
+Found = dict[str, Any]  # figures of a disturbance, as plain data
 
 
 class Course(course.Course):
     """`taken`: [{name, alive, state, stall_us, stalled_us, counters: {phase: of Stage.counters},
-    notes: [(ok, sentence)]}] of the ended disturbances; `doing`: name of the present one.
+    notes: [(ok, sentence)]}] of the disturbances that have ended; `doing`: name of the present one.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Course(course.Course):
         stage = self._stage
         counters: Found = {}
         stage.notes = []
-        # A disturbance begins with a running cabinet, or a note reports that it does not run.
+        # The cabinet must run before a disturbance begins. If it does not, a note says so.
         if stage.state != "running":
             stage.note(*stage.runs_again())
         self._begin(name, "before", counters)
@@ -92,7 +92,7 @@ class Course(course.Course):
                 self._stage.note(*self._found(each.works))
 
     def _found(self, works: Works) -> tuple[bool, str]:
-        # time to start again on a busy machine
+        # the process may need this long to start again on a busy machine
         self._stage.wait_for(lambda: works()[0], 20.0)
         return works()
 
@@ -103,7 +103,7 @@ def mark(name: str, phase: str) -> str:
 
 
 def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
-    """Figures and verdicts. content: recording of the plant process with unpacked beats."""
+    """Figures and verdicts. content: what the plant process recorded, with unpacked beats."""
     taken = dict(taken)
     name, counters, notes = taken["name"], taken.pop("counters"), taken.pop("notes")
     times_us = {label: time_us for time_us, label, _ in content["timeline"]}
@@ -128,7 +128,7 @@ def judged(taken: Found, content: Found, disturbance: Disturbance) -> Found:
 
 
 def _wires(content: Found, spans_us: dict[str, tuple[int, int]]) -> Found:
-    """{trips, violations, gaps_ms} within the spans {phase: (us, us)}."""
+    """{trips, violations, gaps_ms} within these spans, {phase: (us, us)}."""
     begin_s, end_s = spans_us["during"][0] / 1e6, spans_us["after"][1] / 1e6
     return {
         "trips": [trip["stage"] for trip in content["trips"] if begin_s <= trip["t_s"] < end_s],

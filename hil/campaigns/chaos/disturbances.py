@@ -1,6 +1,6 @@
-"""The disturbances of `disturbances.toml`: the machine, and the processes beside the controller.
-
-A disturbance is a context that takes the Stage and may add notes: stage.note(ok, sentence).
+"""The disturbances of `disturbances.toml`. They act on the machine, or on processes beside the
+controller. A disturbance is a context that takes the Stage and may add notes to it by
+`stage.note(ok, sentence)`.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ Seen = Callable[[Counter[str]], tuple[bool, str]]
 
 
 class Disturbance(NamedTuple):
-    """what: a sentence; needs_mounts: needs small file systems; trips_right: expected trips;
-    gaps_right: gaps in the writes are allowed; coils_silent_ms: the coils may be silent for so
-    long; ends_running: the cabinet must run at the end.
+    """what: a sentence; needs_mounts: it needs small file systems; trips_right: trips to expect;
+    gaps_right: the writes may have gaps; coils_silent_ms: how long the coils may be silent;
+    ends_running: the cabinet must run at the end.
     """
 
     what: str
@@ -38,7 +38,7 @@ class Disturbance(NamedTuple):
 
 
 def _between(begin: Callable[[Stage], object], end: Callable[[Stage], object]) -> Act:
-    """begin(stage), and after the disturbance, or an interruption, end(stage)."""
+    """Calls begin(stage). After the disturbance, even if interrupted, calls end(stage)."""
 
     @contextlib.contextmanager
     def act(stage: Stage) -> Iterator[None]:
@@ -50,7 +50,9 @@ def _between(begin: Callable[[Stage], object], end: Callable[[Stage], object]) -
 
 
 def _beside(make: Callable[[Stage], Turns], seen: Seen) -> Act:
-    """make(stage): turns of a course.Background; seen(counts): (ok, sentence) at the end."""
+    """make(stage) gives turns of a course.Background; seen(counts) gives (ok, sentence) at the
+    end.
+    """
 
     @contextlib.contextmanager
     def act(stage: Stage) -> Iterator[None]:
@@ -85,7 +87,7 @@ def _stopped(name: str) -> Act:
 
 
 def _of_bad_hints(counts: Counter[str]) -> tuple[bool, str]:
-    """(ok, sentence): all bad hints were refused, all genuine hints were accepted."""
+    """(ok, sentence): all bad hints were refused and all genuine ones accepted."""
     bad, refused = counts["accepted"] - counts["taken"], counts["genuine"] - counts["taken"]
     return counts["sent"] > 0 and not bad and not refused, (
         f"{counts['sent']} bad hints sent, {bad} accepted; {refused} of {counts['genuine']} "
@@ -134,13 +136,13 @@ def _keeper(name: str) -> Act:
         stage.signal_keeper(signal.Signals[name])
         try:
             yield
-        finally:  # also after an interruption, because no other code resumes the keeper
+        finally:  # even after an interruption, because nothing else resumes the keeper
             stage.signal_keeper(signal.SIGCONT)
 
     return act
 
 
-# Word of the table: a function of the words after it that returns the context.
+# The first word in the table names the function. It takes the other words and gives the context.
 ACTS: dict[str, Callable[..., Act]] = {
     "killed": _killed,
     "stopped": _stopped,

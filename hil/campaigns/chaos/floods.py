@@ -1,4 +1,4 @@
-"""Floods from a seed, as turns of course.Background: CAN frames, hints, commands, files."""
+"""Floods drawn from a seed, as turns of course.Background: CAN frames, hints, commands, files."""
 
 import contextlib
 import itertools
@@ -21,15 +21,15 @@ from hil.campaigns.vm.slcan import connect
 from hil.devices.native_bms import NODE_STRIDE, crc8
 from hil.engine.rig import RigError
 
-# 3000 frames/s of 8 bytes, 0.27 ms each at 500 kbit/s: with the BMS's 8 %, the bus is 90 % busy
+# 3000 frames/s of 8 bytes, each 0.27 ms at 500 kbit/s. With the BMS's 8 %, the bus is 90 % busy.
 CAN_PACE_S, CAN_FRAMES = 0.01, 30
-CONNECTIONS = 24  # one and a half times the places of a gateway
+CONNECTIONS = 24  # one and a half times as many as a gateway accepts
 SEND_S, STANDARD_ID_MAX = 5, 0x7FF
 Frames = Iterator[tuple[int, bytes]]  # (id, data)
 
 
 def can(channel: str, seed: int, frames: Callable[[random.Random], Frames]) -> Turns:
-    """A CAN node that never stops sending. channel: host:port/name of the rig's CAN server."""
+    """A CAN node that sends without end. channel: host:port/name of the rig's CAN server."""
     made = frames(random.Random(seed))
     with connect(channel) as connection:
         wait = struct.pack("ll", SEND_S, 0)
@@ -46,7 +46,7 @@ def _line(can_id: int, data: bytes) -> bytes:
 
 
 def unknown_frames(draw: random.Random) -> Frames:
-    """Frames of unused standard ids, above those of every BMS."""
+    """Frames of unused standard ids, which are above the ids of every BMS."""
     while True:
         yield draw.randrange(0x400, 0x800), draw.randbytes(8)
 
@@ -56,12 +56,14 @@ def spoiled_frames(draw: random.Random) -> Frames:
     while True:
         can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
         body = draw.randbytes(7)
-        # the right CRC is this one with every bit inverted
+        # the right CRC is this one with all bits inverted
         yield can_id, body + bytes((crc8(body, crc8((can_id & 255, can_id >> 8))),))
 
 
 def malformed_frames(draw: random.Random) -> Frames:
-    """Frames of the racks' ids with a wrong length, and of 29-bit ids that end in these ids."""
+    """Frames of the racks' ids with a wrong length, and of 29-bit ids that end in the racks'
+    ids.
+    """
     while True:
         can_id = 0x100 + NODE_STRIDE * draw.randint(1, 3) + draw.randrange(9)
         yield draw.choice(
@@ -76,13 +78,13 @@ FRAMES = {"unknown": unknown_frames, "spoiled": spoiled_frames, "malformed": mal
 
 
 def _send(sender: socket.socket, path: str, data: bytes) -> None:
-    """Send to a socket of the controller; waits while its queue is full."""
+    """Send to a socket of the controller. Blocks while its queue is full."""
     with sockets.short(path) as name:
         sender.sendto(data, name)
 
 
 def senseless_commands(run_directory: str, seed: int) -> Turns:
-    """Commands without effect: resets of wrong causes, unknown commands, garbage of any length."""
+    """Commands without effect: resets of wrong causes, unknown commands, random bytes."""
     draw, path = random.Random(seed), os.path.join(run_directory, "command.sock")
     with datagram_socket(SEND_S) as sender:
         while True:
@@ -93,7 +95,7 @@ def senseless_commands(run_directory: str, seed: int) -> Turns:
 
 
 def senseless_command(draw: random.Random) -> bytes:
-    """A datagram that the controller must not act on: its number, then a command."""
+    """A datagram that the controller must not obey: its number, then a command."""
     what = draw.choice((operator_commands.REMOTE_RESET, operator_commands.KEY_RESET, 0, 6, 255))
     seen = [draw.randrange(first, end) for first, end in ((0, 100), (1, 2**30)) * 2]
     return draw.randbytes(operator_commands.NONCE.size) + draw.choice(
@@ -106,7 +108,9 @@ def senseless_command(draw: random.Random) -> bytes:
 
 
 def valid_hints(run_directory: str, key: bytes) -> Turns:
-    """A faulty source: right MAC, right sequence, far above its quota."""
+    """Hints of a faulty source: their MAC and sequence are right, but they are far above its
+    quota.
+    """
     path, sequence = os.path.join(run_directory, "hints.sock"), 0
     welcome: w.Welcome | None = None
     with datagram_socket(SEND_S) as sender:
@@ -145,7 +149,7 @@ def bad_hints(run_directory: str, keys: Mapping[str, bytes], seed: int) -> Turns
 
 
 def gateway(path: str, seed: int) -> Turns:
-    """More connections than the gateway has places; each sends garbage and reads nothing."""
+    """More connections than the gateway accepts. Each sends random bytes and reads nothing."""
     draw, connections = random.Random(seed), [_connected(path) for _ in range(CONNECTIONS)]
     try:
         while True:
@@ -165,7 +169,7 @@ def gateway(path: str, seed: int) -> Turns:
 
 
 def _connected(path: str) -> socket.socket:
-    """A new connection; a closed socket if the gateway accepts none now."""
+    """A new connection, or an unconnected socket if the gateway accepts none now."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     with contextlib.suppress(OSError), sockets.short(path) as name:
         made.connect(name)
@@ -173,7 +177,7 @@ def _connected(path: str) -> socket.socket:
 
 
 def senseless_bytes(draw: random.Random) -> bytes:
-    """Bytes without a valid hint: fragments, garbage, unsigned hints."""
+    """Bytes without a valid hint: fragments, random bytes, unsigned hints."""
     hint = {
         **{"source": SOURCE, "quantity": "charge_W_max", "value_W": 1000, "valid_ms": 5000},
         **{"nonce": draw.randbytes(w.NONCE_BYTES).hex(), "mac": draw.randbytes(w.MAC_BYTES).hex()},
@@ -191,7 +195,7 @@ def senseless_bytes(draw: random.Random) -> bytes:
 
 
 def inodes(directory: str) -> Turns:
-    """Use up all inodes of a folder's file system; remove the files at the end."""
+    """Use up all inodes of the folder's file system. Remove the files at the end."""
     made: list[str] = []
     try:
         while True:
@@ -209,7 +213,7 @@ def inodes(directory: str) -> Turns:
 
 
 def filling(directory: str) -> Turns:
-    """Keep a folder's file system full, also after others delete files; empty it at the end."""
+    """Keep the folder's file system full, even after others delete files. Empty it at the end."""
     path = os.path.join(directory, "filling")
     with open(path, "wb", buffering=0) as file:
         try:

@@ -1,4 +1,4 @@
-"""Memory pressure: `python -m ...memory_hog MEBIBYTES PARENT`; killed first without memory."""
+"""`python -m ...memory_hog MEBIBYTES PARENT`: takes memory. It is killed first if none is left."""
 
 import mmap
 import os

@@ -5,13 +5,13 @@ import ctypes
 import os
 from collections.abc import Iterator
 
-INODES = 4096  # few, to be used up quickly
+INODES = 4096  # so few that they are soon used up
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 0x40000, 2
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 
 
 def private_mounts() -> str | None:
-    """Enter a mount namespace that no other process sees. Returns None, or a line why it cannot."""
+    """Enter a mount namespace that no other process sees. Returns None, or why it is impossible."""
     try:
         _checked(LIBRARY.unshare(CLONE_NEWNS))
         _checked(LIBRARY.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None))
@@ -22,7 +22,7 @@ def private_mounts() -> str | None:
 
 @contextlib.contextmanager
 def small(path: str, size_MiB: int) -> Iterator[None]:
-    """A tmpfs of that size at a folder; open files outlast it. Raises OSError."""
+    """A tmpfs of this size at a folder. Open files stay usable after it. Raises OSError."""
     options = f"size={size_MiB}m,nr_inodes={INODES},mode=0700".encode()
     _checked(LIBRARY.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options))
     try:

@@ -1,4 +1,4 @@
-"""Disturbances by competition for memory, processors, journal and database."""
+"""Disturbances by processes that use the same memory, processors, journal and database."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def memory(stage: Stage) -> Iterator[None]:
 
 
 def memory_MiB(free_bytes: int) -> int:
-    """Memory that is safe to take on this machine: a quarter of the free memory, at most 2 GiB."""
+    """The memory that is safe to take: a quarter of the free memory, at most 2 GiB."""
     return min(2048, free_bytes // 4 >> 20)
 
 
@@ -67,7 +67,7 @@ def cpu(stage: Stage) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stalled_reader(stage: Stage) -> Iterator[None]:
-    """A reader that stops in the middle of the journal, continues later, and must lose nothing."""
+    """A reader that stops in the middle of the journal and later goes on. It must lose nothing."""
     reader = JournalReader(os.path.join(stage.directory, "journal"))
     frames = reader.frames()
     at = next(frames).sequence

@@ -1,7 +1,7 @@
-"""`firebreak record run` with a wall clock that can step: `shifted_clock FILE record run ...`.
+"""`shifted_clock FILE record run ...`: `firebreak record run` with a wall clock that can step.
 
-FILE holds one i64: the error of the wall clock, us, where the recorder reads it. The host's clock
-stays untouched: a time namespace cannot shift CLOCK_REALTIME.
+FILE holds one i64: the error of the recorder's wall clock, us. The host's clock stays untouched,
+because a time namespace cannot shift CLOCK_REALTIME.
 """
 
 import mmap

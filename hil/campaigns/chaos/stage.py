@@ -1,4 +1,4 @@
-"""The Stage of a disturbance: rig, companions, folders, the controller's counters."""
+"""The Stage of a disturbance: the rig, the companions, the folders, the controller's counters."""
 
 import contextlib
 import os
@@ -19,12 +19,12 @@ START_GUARD_S = 10.0  # the key is debounced, and a busy machine may be slow to 
 
 
 class Stage:
-    """The rig and the processes of a disturbance; `notes`: its (ok, sentence)."""
+    """The rig and the processes of a disturbance. `notes`: (ok, sentence) of each note."""
 
-    wait: Callable[[float], None]  # of the Course: wait(seconds), raises Over
+    wait: Callable[[float], None]  # wait(seconds) of the Course, which raises Over
 
     def __init__(self, rig: Rig, companions: Companions, seed: int) -> None:
-        """rig: started; companions: running."""
+        """rig and companions: already started."""
         self.rig, self.companions, self.seed = rig, companions, seed
         self.directory = rig.directory
         self.state_directory = os.path.join(rig.directory, "state")
@@ -39,7 +39,9 @@ class Stage:
         return self.rig.controller
 
     def see(self, shown: dict[str, Any]) -> None:
-        """Take a view of the plant process, which has the state in the controller's journal."""
+        """Take a view of the plant process, which contains the state from the controller's
+        journal.
+        """
         self.state = shown.get("state", self.state)
 
     def note(self, ok: object, sentence: str) -> None:
@@ -47,7 +49,7 @@ class Stage:
         self.notes.append((bool(ok), sentence))
 
     def wait_for(self, condition: Callable[[], bool], guard_s: float = 60.0) -> bool:
-        """Wait until condition(), at most guard_s (a restart takes 10 s). Its last value."""
+        """Wait for condition(), at most guard_s (a restart takes 10 s). Returns its last value."""
         for _ in range(round(guard_s / POLL_S)):
             if condition():
                 return True
@@ -55,18 +57,18 @@ class Stage:
         return condition()
 
     def mark(self, name: str) -> None:
-        """Put a mark on the timeline of the plant process, which has the clock of the wires."""
+        """Put a mark on the timeline of the plant process, whose clock is that of the wires."""
         self.rig.send({"what": "mark", "name": name})
 
     def act(self, what: str, **arguments: object) -> None:
-        """Apply an action of the scenarios now."""
+        """Apply an action of a scenario now."""
         self.rig.send({"what": "act", "do": what, "arguments": arguments})
 
     def runs_again(self) -> tuple[bool, str]:
         """(ok, sentence): the cabinet runs again, if necessary after a reset with the key and a
-        start. The key that leaves RUN puts the cabinet into standby, which only a start ends.
+        start. When the key leaves RUN, the cabinet goes to standby, which only a start ends.
         """
-        # the cause of a trip must be clear for 5 s
+        # the cause of a trip must be gone for 5 s
         if self.wait_for(lambda: self.state == "running", 6.0):
             return True, "runs again by itself"
         self.act("key", run=False)
@@ -81,17 +83,19 @@ class Stage:
         return ok, f"runs again after a reset with the key and a start: {answer.words()}"
 
     def _is_started(self) -> bool:
-        """Ask for a start. The controller refuses while it still reads the key out of RUN."""
+        """Ask for a start. The controller refuses it while it still reads that the key is out
+        of RUN.
+        """
         answer = operator_client.ask(self._socket, operator_commands.RUN)
         return answer == operator_commands.ACCEPTED
 
     def _reset(self) -> Any:
-        """command.Answer to a reset of the present causes."""
+        """The controller's answer to a reset of the present causes."""
         with contextlib.closing(snapshot.read(os.path.join(self.directory, "journal"))) as seen:
             return operator_client.reset(self._socket, operator_commands.KEY_RESET, *seen.causes)
 
     def counters(self) -> dict[str, Any]:
-        """{loop: bytes of loop.stats, memory_kB: private memory of the controller}."""
+        """{loop: bytes of loop.stats, memory_kB: the controller's private memory}."""
         return {
             "loop": loop_statistics.content(os.path.join(self.directory, "loop.stats")),
             "memory_kB": memory_kB(self.controller.pid)["anonymous"],
@@ -112,7 +116,7 @@ class Stage:
         return self._column("SELECT text FROM events WHERE kind = 'note' AND code = 'CLOCK'")
 
     def recorded_gap_ms(self) -> int | None:
-        """The longest time between two seconds of the history; None: fewer than two."""
+        """The longest time between two seconds of the history, or None if it has fewer than two."""
         uptimes_ms = self._column("SELECT uptime_ms FROM seconds ORDER BY uptime_ms")
         gaps_ms = [after - before for before, after in zip(uptimes_ms, uptimes_ms[1:])]
         return max(gaps_ms, default=None)
@@ -127,5 +131,5 @@ class Stage:
 
 
 def _proc(pid: int, name: str) -> str:
-    """A file of the main thread of a process."""
+    """The text of a file in /proc about the main thread of a process."""
     return read(f"/proc/{pid}/task/{pid}/{name}")

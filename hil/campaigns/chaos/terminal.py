@@ -1,4 +1,4 @@
-"""The technician's terminal at the serial console's line: reads, stops reading, or types fast."""
+"""The technician's terminal at the serial console. It reads, stops reading, or types fast."""
 
 import os
 import random
@@ -14,7 +14,9 @@ KEYS = b"0123456789?RAETKLnb \r\n\x1b[A\x03\x00\xff"
 
 
 class Terminal(Background):
-    """A pty (`slave_name`): reads the console's output while `reads` is set; sets `fresh`."""
+    """A pty (`slave_name`). While `reads` is set, it reads the console's output and sets
+    `fresh`.
+    """
 
     def __init__(self) -> None:
         super().__init__(self._reading())
@@ -43,7 +45,7 @@ class Terminal(Background):
             return 0
 
     def works(self) -> tuple[bool, str]:
-        """(ok, sentence): the console draws after a key."""
+        """(ok, sentence): the console draws its page after a key is typed."""
         self.fresh.clear()
         self.type(b"0")
         # the console draws once a second

@@ -1,7 +1,7 @@
-"""Judges the effect of a disturbance on the loop: pure functions of the figures, a sentence each.
+"""Judges the effect of a disturbance on the loop. Each function takes figures, gives sentences.
 
-Two kinds of deviations are excused: those that were as large in the calm before, and stalls of the
-machine itself (witness.py).
+Two kinds of deviations are excused: those that were as large in the calm before, and those caused
+by stalls of the machine itself (witness.py).
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from hil.campaigns.chaos.disturbances import Disturbance
 Figures = Mapping[str, Any]
 Sentence = tuple[bool, str]  # (ok, sentence)
 GROWTH_kB_MAX = 512
-# Timeouts of the receivers: set-point 4 s (an unchanged one is repeated every 2 s), heartbeat 5 s
-# (sent every second), coils 0.5 s, commands to racks 1 s. The limits are half of these, but above
-# the period of 2 s for the set-point.
+# Timeouts of the receivers: set-point 4 s (if unchanged, it is repeated every 2 s), heartbeat 5 s
+# (sent every second), coils 0.5 s, commands to racks 1 s. Each limit is half of its timeout, but
+# that of the set-point is longer than its period of 2 s.
 GAPS_ms_MAX = (("set-point", 2500), ("heartbeat", 2500), ("coils", 250), ("command", 500))
 
 
 def judged(figures: Figures, disturbance: Disturbance) -> list[Sentence]:
-    """The sentences of one Disturbance. figures: of course.judged."""
+    """The sentences about one Disturbance. figures: from course.judged."""
     growth_kB, alive = figures["growth_kB"], figures["alive"]
     found = [
         (alive, "controller alive" if alive else "the controller has ended"),
@@ -52,14 +52,16 @@ def _ticks(figures: Figures) -> Sentence:
     of_calm = in_calm * (during["ticks"] + after["ticks"])
     calm = f", {before['missed']} in the calm before" if in_calm else ""
     return (
-        # By the design, a stall of 5 ms may cost a tick.
+        # A stall of 5 ms may cost a tick, by the design.
         lost <= figures["stalled_us"] // 5000 + of_calm,
         f"{lost} ticks missed{calm}{_stalled(figures, lost)}",
     )
 
 
 def _lateness(figures: Figures) -> Sentence:
-    """Lateness p99: up to a quarter of a tick, or four times the calm, or the machine's stalls."""
+    """p99 of the lateness may be a quarter of a tick, 4 times that of the calm, or a stall's
+    length.
+    """
     before, during = (
         figures["loop"][phase]["lateness_us"]["p99"] for phase in ("before", "during")
     )
@@ -71,7 +73,7 @@ def _lateness(figures: Figures) -> Sentence:
 
 
 def _stalled(figures: Figures, is_needed: object) -> str:
-    """Text about the machine's stalls, if a figure passes only because of them."""
+    """A text about the machine's stalls, if a figure passes only because of them."""
     stall_ms, stalled_ms = figures["stall_us"] / 1000, figures["stalled_us"] / 1000
     words = f" (the machine itself stalled: longest {stall_ms:.1f} ms, in all {stalled_ms:.0f} ms)"
     return words if is_needed else ""

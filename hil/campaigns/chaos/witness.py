@@ -1,8 +1,8 @@
 """Measures stalls of the machine itself: `python -m hil.campaigns.chaos.witness FILE CORE PARENT`.
 
-On each core a witness runs just above the controller's priority, because a stall of a virtual core
-delays that core alone. Like the loop, it wakes and sends a byte through a pty. FILE holds two u64
-per core, us: the largest lateness, and the sum of those above STALL_US; the campaign resets them.
+A stall of a virtual core delays that core alone. So each core has a witness, just above the
+controller's priority, which wakes and sends a byte through a pty like the loop. FILE holds two u64
+per core, us: the largest lateness, and the sum of those above STALL_US. The campaign resets them.
 """
 
 import mmap
@@ -16,11 +16,11 @@ from hil.campaigns import process
 
 PERIOD_NS = 5_000_000
 STALLS = struct.Struct("<QQ")
-STALL_US = 5000  # a stall of the machine, by the design
+STALL_US = 5000  # by the design, a longer lateness is a stall of the machine
 
 
 def watch(path: str, core: int, parent: int) -> None:
-    """Runs until the parent process has ended."""
+    """Run until the parent process has ended."""
     with open(path, "r+b") as file:
         shown = mmap.mmap(file.fileno(), 0)
     os.sched_setaffinity(0, {core})
@@ -39,7 +39,7 @@ def watch(path: str, core: int, parent: int) -> None:
 
 
 def added(worst_us: int, sum_us: int, late_us: int) -> tuple[int, int]:
-    """(worst, sum) after one more lateness."""
+    """(worst, sum) after another lateness."""
     return max(worst_us, late_us), sum_us + (late_us if late_us > STALL_US else 0)
 
 

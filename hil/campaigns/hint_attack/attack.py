@@ -1,4 +1,6 @@
-"""Bad hints from a seed, with genuine ones between. The forger has the key of its source."""
+"""Bad hints drawn from a seed, with genuine ones between them. The forger knows its source's
+key.
+"""
 
 import os
 import random
@@ -18,7 +20,7 @@ GENUINE_EVERY = 500
 GENUINE_W = 400_000
 SEND_S = 60  # guards against a hang; sending takes milliseconds
 TOLD = *hint_statistics.TOTALS, "wrong_length", "wrong_magic", "unknown_source", "hellos", "unsent"
-SOURCE, LESSER = "site_ems", "scheduler"  # of the example site: roles grid_cap and request
+SOURCE, LESSER = "site_ems", "scheduler"  # sources of the example site: grid_cap and request
 VALID_MS = 60_000
 NONSENSE: tuple[dict[str, int], ...] = (
     {"kind": 0},
@@ -45,25 +47,25 @@ class Forger:
     """Makes bad datagrams of KINDS from a seed."""
 
     def __init__(self, seed: int, keys: Mapping[str, bytes]) -> None:
-        """keys: of the sources, by name."""
+        """keys: the key of each source, by its name."""
         self.random = random.Random(seed)
         self.keys = keys
         self.nonce, self.uptime_ms = bytes(8), 0
-        # It counts up, so that no hint is refused only because of its sequence.
+        # Each sequence counts up, so that no hint is refused only because of its sequence.
         self.sequences = dict.fromkeys(keys, 0)
-        # genuine datagrams as they went over the wire
+        # genuine datagrams, as they were sent
         self.recorded: list[bytes] = []
         self.recorded_sequence = 0
 
     def note(self, welcome: w.Welcome, genuine: bytes) -> None:
-        """Note overheard datagrams: the newest hello and the genuine hint after it."""
+        """Note overheard datagrams: the newest welcome and the genuine hint that followed it."""
         self.nonce, self.uptime_ms = welcome.nonce, welcome.uptime_ms
         self.sequences[SOURCE] = welcome.sequence + 1
         self.recorded_sequence = self.sequences[SOURCE]
         self.recorded.append(genuine)
 
     def make(self) -> tuple[str, bytes]:
-        """(kind, datagram) of the next bad hint."""
+        """The kind and the datagram of the next bad hint."""
         kind = self.random.choice(ORDER)
         return kind, KINDS[kind](self)
 
@@ -76,7 +78,7 @@ class Forger:
         return plain._replace(**changes)
 
     def signed(self, *source: str, **changes: Any) -> bytes:
-        """The same as a datagram with the MAC of the source."""
+        """The datagram of the source's next hint, with the source's MAC."""
         hint = self.hint(*source, **changes)
         return w.signed(hint, self.keys[hint.source])
 
@@ -121,7 +123,7 @@ ORDER = sorted(KINDS)
 
 
 def datagram_socket(send_s: int) -> socket.socket:
-    """A socket with an address for answers; only sending waits, at most send_s."""
+    """A socket with an address for answers. Only sending blocks, for at most send_s."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     made.bind("")
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", send_s, 0))
@@ -129,7 +131,7 @@ def datagram_socket(send_s: int) -> socket.socket:
 
 
 def drain(connection: socket.socket, size_bytes: int) -> bytes:
-    """A waiting datagram, or b"" without waiting."""
+    """The next datagram that has arrived, or b"" if there is none. It never blocks."""
     try:
         return connection.recv(size_bytes, socket.MSG_DONTWAIT)
     except BlockingIOError:
@@ -137,7 +139,7 @@ def drain(connection: socket.socket, size_bytes: int) -> bytes:
 
 
 class Attack:
-    """Sends `count` bad datagrams with genuine ones between; `figures` after `run`."""
+    """Sends `count` bad datagrams with genuine ones between them. Read `figures` after `run`."""
 
     def __init__(self, directory: str, keys: Mapping[str, bytes], count: int, seed: int) -> None:
         """directory: the controller's run directory."""
@@ -148,14 +150,14 @@ class Attack:
         self.genuine = self.genuine_taken = 0
 
     def run(self) -> None:
-        """Send all datagrams. RigError: the controller does not answer."""
+        """Send all datagrams. Raises RigError if the controller does not answer."""
         with HintClient(self.directory) as client, datagram_socket(SEND_S) as attacker:
             for number in range(self.count):
                 if number % GENUINE_EVERY == 0:
                     self._send_genuine(client)
                 kind, data = self.forger.make()
                 with sockets.short(os.path.join(self.directory, "hints.sock")) as name:
-                    # waits while the queue is full: the loop sets the pace
+                    # blocks while the queue is full: the control loop sets the pace
                     attacker.sendto(data, name)
                 self.sent[kind] += 1
                 self._count_replies(attacker)
@@ -186,7 +188,7 @@ class Attack:
         return found
 
     def figures(self) -> dict[str, Any]:
-        """Counts of the sent hints and their results."""
+        """The counts of the sent hints and of what became of them."""
         hints = self.statistics()
         return {
             "sent": sum(self.sent.values()),

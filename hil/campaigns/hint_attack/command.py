@@ -1,4 +1,4 @@
-"""`python -m hil trials hint-attack`: options, course beside the rig, report."""
+"""`python -m hil trials hint-attack`: its options, the attack beside the rig, and its report."""
 
 import os
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from hil.results.run_result import machine
 from hil.runner import options
 from hil.runner.cases import in_turn
 
-QUIET_S = 10.0  # before the attack, to measure the loop's lateness without it
+QUIET_S = 10.0  # before the attack, to measure how late the loop is without it
 READY_S = 0.1
 
 
 class Course(course.Course):
-    """A quiet phase, then the attack; `figures` afterwards."""
+    """A quiet phase, then the attack. Its results are in `figures` afterwards."""
 
     def __init__(self, rig: Rig, count: int, seed: int) -> None:
         super().__init__(rig)
@@ -50,7 +50,7 @@ class HintAttack(Trial):
     engine = staticmethod(in_turn)
 
     def draw(self) -> list[int]:
-        """One attack, of so many hints."""
+        """One attack, with the given count of hints."""
         return [self.given.count]
 
     def play(self, case: int) -> Found:

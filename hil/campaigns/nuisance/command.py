@@ -11,7 +11,7 @@ from hil.engine.arguments import number
 from hil.runner import options, report
 
 CONFIDENCE = 0.95
-CABINET_H = 24_000  # of 1000 cabinet-days
+CABINET_H = 24_000  # hours of 1000 days of a cabinet
 _CABINET = {"default": None, "help": "of the cabinet to simulate (that of the condition)"}
 
 
@@ -31,7 +31,9 @@ class Nuisance(Trial):
     }
 
     def draw(self) -> list[Course]:
-        """Every load in every condition. A cabinet of its own has those of the example cabinet."""
+        """Every load in every condition. A given cabinet has the conditions of the example
+        cabinet.
+        """
         given = self.given
         conditions = [
             name
@@ -95,7 +97,9 @@ def _group(played: list[Found], hours: float) -> Found:
 
 
 def mean_max(count: int) -> float:
-    """The highest mean of a Poisson distribution that gives `count` or less with 1 - CONFIDENCE."""
+    """The highest mean of a Poisson distribution that still gives `count` or less, at
+    CONFIDENCE.
+    """
     low, high = float(count), 10.0 + 2.0 * count
     while high - low > 1e-6:
         mean = (low + high) / 2
@@ -105,7 +109,7 @@ def mean_max(count: int) -> float:
 
 
 def table(document: Found) -> list[str]:
-    """Lines: per condition the trips of each kind, and the upper bound of their rate."""
+    """Lines: for each condition, the trips of each kind, and the upper bound of their rate."""
     rows = [
         (name, f"{group['hours']:.1f}")
         + tuple([f"{group[k]['count']}, {group[k]['per_1000_d_max']:.0f}" for k in courses.KINDS])

@@ -1,4 +1,4 @@
-"""One course: a sound cabinet with one load, byte by byte in virtual time; each trip is wrong."""
+"""One course: a sound cabinet with one load, byte by byte in virtual time. Every trip is wrong."""
 
 import functools
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from hil.scenarios.scenario import Action
 from safety import matrix, signals as s
 
 DERATED = (Action(60_000_000, "pcs_derate", "pcs_derate", {"unit": 1, "kW": 100.0}),)
-# name: (cabinet, keys of the plant's config, actions). Pylontech reports its values once a second;
-# the kernel's heating allows for 0.1 K of noise.
+# name: (cabinet, keys of the plant's config, actions). Pylontech reports its values once a second.
+# The kernel's heating feature allows for 0.1 K of noise.
 CONDITIONS: dict[str, tuple[Path, dict[str, float], tuple[Action, ...]]] = {
     "as built": (EXAMPLE, {}, ()),
     "noise, 42 degC": (EXAMPLE, {"sensor_noise_K": 0.1, "ambient_degC": 42.0}, ()),
@@ -30,29 +30,29 @@ KINDS = ("stops", "limits", "alarms")
 
 
 class Course(NamedTuple):
-    """condition: of CONDITIONS; file, column: of a measured load, None for the built-in job."""
+    """condition: of CONDITIONS; file, column: of a measured load; None for the built-in job."""
 
     condition: str
     file: str | None
     column: str | None
     duration_s: float
     seed: int
-    cabinet: str | None = None  # its file; None: that of the condition
+    cabinet: str | None = None  # its file; None: the cabinet of the condition
 
     @property
     def load(self) -> str:
-        """Name of the load."""
+        """The name of the load."""
         name = self.file and Path(self.file).name.partition(".")[0]
         return f"{name} {self.column}" if name else "training job"
 
     @property
     def name(self) -> str:
-        """Condition and load."""
+        """The condition and the load."""
         return f"{self.condition}: {self.load}"
 
 
 def measured(folder: str) -> list[tuple[str, str]]:
-    """[(file, column)] of each power column in the folder. LoadError: none, or no load."""
+    """[(file, column)] of each power column in the folder. Raises LoadError if none is a load."""
     files = [str(path) for path in sorted(Path(folder).glob("*.csv*"))]
     found = [(file, column) for file in files for column in reader.power_columns(file)]
     if not found:
@@ -63,7 +63,7 @@ def measured(folder: str) -> list[tuple[str, str]]:
 
 
 def kind_of(stage: str) -> str:
-    """Effect of a stage on the operation: of KINDS."""
+    """The effect of a stage on the operation, one of KINDS."""
     demand = BY_ID[stage][matrix.S_DEMAND]
     if demand[matrix.D_PCS]:
         return "stops"
@@ -71,7 +71,7 @@ def kind_of(stage: str) -> str:
 
 
 def run(course: Course) -> dict[str, Any]:
-    """Play the course: {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
+    """Play the course. Returns {"trips": [{row, stage, scope, t_s}], "is_running": at the end}."""
     path, plant_config, actions = CONDITIONS[course.condition]
     config = coverage.loaded(course.cabinet or str(path))
     power = power_of(course, config)
@@ -84,7 +84,7 @@ def run(course: Course) -> dict[str, Any]:
 
 
 def power_of(course: Course, config: Config) -> Callable[[float], Any]:
-    """t_s -> W, repeated; scaled where grid and battery do not fit the measured peak."""
+    """t_s -> W, repeated at its end. Scaled if grid and battery cannot carry the measured peak."""
     fits_W = peak_W(config)
     if course.file is None:
         return synthetic_load(course.seed, course.duration_s, fits_W, "training")

@@ -42,7 +42,7 @@ class Outages(Trial):
     }
 
     def draw(self) -> list[Course]:
-        """Runs of ten outages, the last one of the rest."""
+        """Runs of ten outages each. The last run has the rest."""
         given, left = self.given, self.given.count
         counts = [min(PER_RUN, left - first) for first in range(0, left, PER_RUN)]
         sizes = given.peak, given.open, given.transfer
@@ -78,7 +78,7 @@ class Outages(Trial):
 
 
 def line(outage: Found) -> str:
-    """One outage."""
+    """One outage as a line."""
     broken = ", ".join(outage["faults"]) or "ok"
     more = "; ".join([*outage["trips"], *[f"{n} stages at {at} s" for at, n in outage["shed"]]])
     return (
@@ -89,7 +89,7 @@ def line(outage: Found) -> str:
 
 
 def worst(outages: list[Found]) -> dict[str, Found]:
-    """{figure: its highest value with the run and the moment}."""
+    """{figure: its highest value, with the run and the moment of it}."""
     found = {}
     for key, *_ in WORST:
         one = max(outages, key=lambda each: each[key])
@@ -98,7 +98,7 @@ def worst(outages: list[Found]) -> dict[str, Found]:
 
 
 def lines(document: Found) -> list[str]:
-    """The closing lines."""
+    """The closing lines of the report."""
     outages, cpu_s = document["outages"], document["cpu_s"]
     counts = Counter([fault for each in outages for fault in each["faults"]])
     return [

@@ -1,4 +1,4 @@
-"""One run with several outages, byte by byte in virtual time, and what each did to the load."""
+"""One run with several outages, byte by byte in virtual time, and how each outage met the load."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -16,17 +16,17 @@ from hil.site.transfer_switch import TransferSwitch
 from safety import signals as s
 
 OUTAGE_S, RETURN_S, AFTER_S = 120.0, 10.0, 10.0
-CALM_S = 10.0, 40.0  # from the end of one outage to the next
+CALM_S = 10.0, 40.0  # between the end of an outage and the next one
 SOC = 0.35, 0.85
-AUXILIARY_W = 5000.0  # beside the load: those of the cabinet, and the charge of their UPS
-# An edge of the load that nobody foresees shows on the grid for a path delay. The set-point of the
-# return is within 1 % of the converters, until the meter has proven itself.
+AUXILIARY_W = 5000.0  # more than the load: the cabinet's auxiliaries, and the charge of their UPS
+# An unforeseen edge of the load shows on the grid for the delay of the path. After the return the
+# set-point may be off by 1 % of the converters' power, until the meter has proven itself.
 EDGE_S, PROOF_S, LESS_PARTS = 0.2, 2.5, 100
-CONVERTER_SHARE = 0.95  # of the converters' power, which the built-in load reaches
+CONVERTER_SHARE = 0.95  # of the converters' power: the peak of the built-in load
 
 
 class Course(NamedTuple):
-    """The outages of one run. peak_W: of the training job; None: as the converters carry it."""
+    """The outages of one run. peak_W: of the training job; None: what the converters can carry."""
 
     cabinet: str
     seed: int
@@ -78,8 +78,8 @@ def island_rig(
     plant: dict[str, Any],
     kind: type[VirtualRig] = VirtualRig,
 ) -> VirtualRig:
-    """A cabinet that can form on a site with a transfer switch. outages: (at_s, for_s); switch,
-    plant: what differs from the usual.
+    """A cabinet that can form an island, on a site with a transfer switch. outages: (at_s, for_s).
+    switch, plant: parameters that differ from their usual values.
     """
     grid = Grid(seed, config.cabinet["grid_import_W_max"], outages)
     site = Site(load, seed, grid, [TransferSwitch(switch)])
@@ -90,7 +90,7 @@ def island_rig(
 
 
 class Watch:
-    """Looks at each tick from the begin of an outage until some time after the return."""
+    """Looks at each tick from the start of an outage until some time after the grid's return."""
 
     def __init__(self, rig: VirtualRig, begin_s: float) -> None:
         self.rig, self.begin_s = rig, begin_s
@@ -98,7 +98,7 @@ class Watch:
         self.islands = 0
         self.stages, self.needless_W = self._stages(), 0.0
         self.shed_at: list[tuple[float, int]] = []
-        # highest import or export that lasts EDGE_S after the return, less what is allowed
+        # highest import or export that lasts EDGE_S after the return, minus the allowed power
         self.beyond_W = -1e9
         self.swing_W = 0.0
         self._grid_W: list[float] = []
@@ -109,12 +109,12 @@ class Watch:
         self.load_W = rig.plant.site.load_wanted_W
 
     def _stages(self) -> int:
-        """Open contacts of the load."""
+        """The number of open contacts of the load."""
         relays = [part for part in self.rig.plant.site.parts if part.kind == "load_shed"]
         return sum([part.asked.get("stages", 0) for part in relays])
 
     def see(self) -> None:
-        """Count one tick, after it."""
+        """Count the tick that has just ended."""
         site, tick_s = self.rig.plant.site, self.rig.tick_us / 1e6
         if not site.is_live:
             self.dark_s += tick_s
@@ -148,13 +148,13 @@ class Watch:
         self.swing_W = max(self.swing_W, abs(grid_W - self._grid_W[-ticks:][0]))
 
     def _less_W(self, ticks: int) -> float:
-        """What the set-point may be off, so many ticks after the return."""
+        """The power by which the set-point may be off, this many ticks after the return."""
         is_proven = ticks * self.rig.tick_us / 1e6 > PROOF_S
         return 0.0 if is_proven else sum(u.rated_W for u in self.rig.plant.site.units) / LESS_PARTS
 
     def figures(self) -> Found:
-        """Figures of this outage: load_W, soc at its begin; dark_s, islands; stages that were shed
-        [(s, stages)]; trips; beyond_W, swing_W (of 2 s) after the return.
+        """Figures of this outage: load_W and soc when it began; dark_s; islands; shed stages as
+        [(s, stages)]; trips; beyond_W and swing_W (in 2 s) after the return.
         """
         cabinet = self.rig.controller.cabinet
         return {
@@ -195,6 +195,6 @@ def _faults(watch: Watch, course: Course) -> dict[str, list[str]]:
 
 
 def _is_jump(shed: list[tuple[float, int]]) -> bool:
-    """Stages return one at a time."""
+    """True if several stages returned at once; they must return one at a time."""
     stages = [0, *[stages for _, stages in shed]]
     return any(before - after > 1 for before, after in zip(stages, stages[1:]))

@@ -1,5 +1,5 @@
-"""Islands until the backup reserve, in value mode: the battery alone, and with a generator set that
-the controller starts. The hours of the battery are compared with the arithmetic:
+"""Islands until the backup reserve, in value mode: on the battery alone, and with a generator set
+that the controller starts. The hours on the battery are compared with a calculation:
 
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
@@ -21,15 +21,15 @@ from hil.site.transfer_switch import TransferSwitch
 from hil.values.rig import TICK_MS, ValueRig
 
 GENSET_CABINET = str(FOLDER / "pv_genset" / "cabinet.toml")
-BEGIN_S = 100.0  # of the outage: the meter test is over
-AFTER_S = 120.0  # below the backup reserve: an island may use it
+BEGIN_S = 100.0  # start of the outage, when the meter test is over
+AFTER_S = 120.0  # time below the backup reserve, which an island may use
 HOURS_MAX, DARK_S_MAX = 12.0, 60.0
 NEVER_S = 1e6
 ERROR_PCT_MAX = 5.0
 
 
 class Island(NamedTuple):
-    """failed_starts: of the generator set; None: the island has none."""
+    """failed_starts: how often the generator set fails to start; None if the island has none."""
 
     name: str
     load_W: float
@@ -47,14 +47,14 @@ ISLANDS = (
 
 
 class Islands(Trial):
-    """Met if each island lasts as the arithmetic says, and keeps its promises."""
+    """Met if each island lasts as long as calculated, and keeps its promises."""
 
     words = "islands until the backup reserve, on the battery alone and with a generator set"
     mode = f"value, {TICK_MS} ms"
     own_options = options.CABINET
 
     def draw(self) -> Sequence[Island]:
-        """The islands. The cabinet of those with a generator set is shipped."""
+        """The islands. Those with a generator set run on a shipped cabinet."""
         for island in ISLANDS:
             coverage.loaded(self._cabinet(island))
         return ISLANDS
@@ -68,7 +68,7 @@ class Islands(Trial):
         return play(case, config, self.given.seed) | {"cpu_s": round(forks.cpu_s(), 1)}
 
     def line(self, found: Found) -> str:
-        """One island."""
+        """One island as a line."""
         broken = ", ".join(found["faults"]) or "ok"
         if "start_s_max" in found:
             text = (
@@ -136,7 +136,7 @@ def play(island: Island, config: Config, seed: int) -> Found:
 
 def _rig(island: Island, config: Config, seed: int) -> VirtualRig:
     outages = [(BEGIN_S, NEVER_S)]
-    # The controller calls the generator set, not the switch.
+    # The controller calls the generator set; the transfer switch never does.
     switch, plant = {"call_s": NEVER_S}, {"soc": island.soc}
     rig = island_rig(config, lambda t_s: island.load_W, seed, outages, switch, plant, ValueRig)
     for genset in rig.plant.site.gensets:
@@ -151,7 +151,7 @@ def _soc(rig: VirtualRig) -> float:
 def _of_battery(
     rig: VirtualRig, config: Config, island: Island, above: float, hours: float
 ) -> Found:
-    """Figures beside the arithmetic, and what follows."""
+    """Figures of an island on the battery, with the calculated hours, and what follows them."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
     rated_W = sum(unit.rated_W for unit in rig.plant.pcs)
@@ -177,7 +177,7 @@ def _efficiency(power_W: float, rated_W: float) -> float:
 def _of_genset(
     genset: Genset, called_s: float | None, carried_s: float | None, soc: float, backup: float
 ) -> Found:
-    """Its start beside the time that its own start needs."""
+    """The start of the generator set, and the longest time that it may take."""
     of, failed = genset.parameters, genset.parameters["failed_starts"]
     allowed_s = of["start_s"] + of["warm_up_s"] + failed * (of["start_s"] + of["rest_s"])
     start_s = carried_s - called_s if carried_s and called_s else None

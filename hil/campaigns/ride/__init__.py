@@ -1,1 +1,1 @@
-"""Sags of voltage and frequency by the ride-through curves of five codes."""
+"""Sags of voltage and frequency, drawn from the ride-through curves of five grid codes."""

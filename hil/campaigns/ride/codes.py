@@ -1,7 +1,7 @@
-"""Cases of a ride-through: sags of voltage and frequency, drawn from the curve of a code.
+"""Cases of a ride-through: sags of voltage and frequency, drawn from the curve of a grid code.
 
-The curves are the rules of `firebreak audit`. A code whose curve of the voltage is not known has
-that of CAISO, the longest known one; `borrowed` says so.
+The curves are the rules of `firebreak audit`. A code whose voltage curve is not known borrows the
+curve of CAISO, the longest known one; `is_borrowed` says so.
 """
 
 import random
@@ -11,23 +11,25 @@ from typing import Any, NamedTuple
 from controller.audit import rules
 
 TICK_S = 0.02
-# name of the shipped rule: nominal frequency of its grid, Hz
+# name of the shipped rule: nominal frequency of that grid, Hz
 CODES = {"ercot": 60.0, "caiso": 60.0, "eirgrid": 50.0, "aemc": 50.0, "ieso": 60.0}
 BORROWED = "caiso"
-LENGTH_S_MAX = 8.0  # of a sag that the curve allows for longer, and of several sags together
-PU_MAX = 1.25  # of a drawn over-voltage
-SEVERAL, SAGS, GAP_S = 0.3, (2, 3, 5, 20), (0.2, 1.0)  # share of cases with several sags; between
-RISE_HZ_PER_S = 2.0  # of a frequency whose rate is not limited
-OFF_HZ_MAX = 2.5  # of a frequency whose range is not limited
-# seen from the supply of the load: it draws on, falls with the voltage, or leaves below 0.7 pu
+LENGTH_S_MAX = 8.0  # limits one sag, even if the curve allows more, and all sags of a case together
+PU_MAX = 1.25  # limits a drawn over-voltage
+SEVERAL, SAGS, GAP_S = 0.3, (2, 3, 5, 20), (0.2, 1.0)  # share of cases with many sags; how many
+RISE_HZ_PER_S = 2.0  # where the code does not limit the rate of the frequency
+OFF_HZ_MAX = 2.5  # where the code does not limit the range of the frequency
+# what the load does in a sag: it draws on, falls with the voltage, or leaves below 0.7 pu
 HOLDS, FALLS, LEAVES = "holds", "falls", "leaves"
 LOADS = HOLDS, FALLS, LEAVES
 REQUESTS_kW = 0, 100, -100
-BEYOND = 1.3, 3.0  # times the allowed length, of a sag outside the curve
+BEYOND = 1.3, 3.0  # the length of a sag outside the curve, as a multiple of the allowed length
 
 
 class Sag(NamedTuple):
-    """One sag. kind: voltage (value: pu), frequency (value: Hz). rate_Hz_per_s: of its change."""
+    """One sag. value: pu if kind is voltage, Hz if it is frequency. rate_Hz_per_s: of its
+    slopes.
+    """
 
     kind: str
     at_s: float
@@ -37,30 +39,32 @@ class Sag(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Times count from the begin of the case. outside_s: first moment outside the curve."""
+    """Times count from the start of the case. outside_s: the first moment outside the curve."""
 
     code: str
     number: int
     sags: tuple[Sag, ...]
     load: str
     request_kW: int
-    wave: tuple[float, float]  # of the load: share of its power, period in s
+    wave: tuple[float, float]  # the load's wave: share of its power, period in s
     outside_s: float | None
 
     @property
     def name(self) -> str:
-        """Code and number."""
+        """Its code and its number."""
         return f"{self.code} {self.number}"
 
     @property
     def end_s(self) -> float:
-        """End of the last sag."""
+        """The end of the last sag."""
         last = self.sags[-1]
         return last.at_s + last.for_s
 
 
 def curve(code: str) -> dict[str, Any]:
-    """The values of its ride-through rule, with a curve of the voltage."""
+    """The values of the code's ride-through rule, with a voltage curve (a borrowed one if
+    needed).
+    """
     found = _values(code)
     if not found["voltage_pu_s"]:
         lowest_pu = found["normal_pu"][0]
@@ -70,7 +74,7 @@ def curve(code: str) -> dict[str, Any]:
 
 
 def is_borrowed(code: str) -> bool:
-    """Its own curve of the voltage is not known."""
+    """True if the code's own voltage curve is not known."""
     return not _values(code)["voltage_pu_s"]
 
 
@@ -79,7 +83,7 @@ def _values(code: str) -> dict[str, Any]:
 
 
 def drawn(code: str, number: int, seed: int, is_outside: bool) -> Case:
-    """A case of a code."""
+    """The case of a code with this number."""
     deal = random.Random(f"{seed}/ride/{code}/{number}")
     values, at_s = curve(code), _ticks(deal.uniform(2.0, 3.0))
     is_several = not is_outside and deal.random() < SEVERAL
@@ -123,14 +127,14 @@ def _sag(deal: random.Random, code: str, at_s: float, longest_s: float, is_outsi
 
 
 def _fitting(rows: Sequence[Sequence[float]], is_outside: bool) -> list[Sequence[float]]:
-    """Rows of a curve whose length can be drawn: inside, 0 s cannot; outside, long ones cannot."""
+    """The rows whose length can be drawn. Inside: not 0 s. Outside: shorter than LENGTH_S_MAX."""
     return [row for row in rows if (row[2] < LENGTH_S_MAX if is_outside else row[2] > 0)]
 
 
 def _length_s(deal: random.Random, most_s: float, is_outside: bool) -> float:
     if is_outside:
         return _ticks(max(0.2, most_s * deal.uniform(*BEYOND)))
-    return max(TICK_S, _ticks(deal.uniform(TICK_S, most_s) - TICK_S / 2))  # never above
+    return max(TICK_S, _ticks(deal.uniform(TICK_S, most_s) - TICK_S / 2))  # never above most_s
 
 
 def _slope(
@@ -145,7 +149,7 @@ def _slope(
 
 
 def _outside_s(sag: Sag, values: dict[str, Any]) -> float:
-    """The first moment outside the curve, of a sag that leaves it."""
+    """The first moment outside the curve, for a sag that leaves the curve."""
     if sag.kind == "frequency" and values["rate_Hz_per_s"]:
         return sag.at_s + values["rate_window_s"]
     key, normal = (
@@ -169,7 +173,7 @@ def voltage_pu(sags: Sequence[Sag], t_s: float) -> float:
 
 
 def frequency_Hz(sags: Sequence[Sag], nominal_Hz: float, t_s: float) -> float:
-    """The frequency at this time of the case: it rises and falls at the rate of the sag."""
+    """The frequency at this time of the case. It falls and rises at the rate of its sag."""
     for sag in sags:
         left_s = min(t_s - sag.at_s, sag.at_s + sag.for_s - t_s)
         if sag.kind == "frequency" and left_s > 0:

@@ -1,5 +1,5 @@
-"""`python -m hil trials ride`: sags inside the curves of five codes change nothing, those outside
-stop. Each case is played in a copy of a cabinet that runs.
+"""`python -m hil trials ride`: a sag inside the curve of a grid code changes nothing, a sag outside
+stops the power. Each case is played in a copy of a running cabinet.
 """
 
 from collections import Counter
@@ -33,14 +33,14 @@ COLUMNS = (
 
 
 class Ride(Trial):
-    """Met if each case is as its code asks."""
+    """Met if each case went as its code asks."""
 
     words = "sags of voltage and frequency by the ride-through curves of five codes"
     mode = BYTE
     own_options = {**options.CABINET, **count(100_000, 1000, "cases of all codes")}
 
     def draw(self) -> list[Case]:
-        """The codes in turn. A cabinet without the source of requests plays none."""
+        """Cases of the codes in turn. A cabinet without the source of requests plays no request."""
         given, source = self.given, start.REQUEST["source"]
         names = [*CODES]
         cases = []
@@ -61,7 +61,7 @@ class Ride(Trial):
         return course.play(case, self.started(case.request_kW, self._rig))
 
     def line(self, found: Found) -> str | None:
-        """A case with a fault."""
+        """A line for a case with faults."""
         if not found["faults"]:
             return None
         stages = ", ".join([f"{name} at {at_s} s" for name, at_s in found["stages"]]) or "no stage"
@@ -79,7 +79,7 @@ class Ride(Trial):
 
 
 def table(cases: Sequence[Case], found: Sequence[Found]) -> list[str]:
-    """Lines: a row for each code."""
+    """A table as lines, with a row for each code."""
     both = list(zip(cases, found))
     names = [name for name in CODES if any([case.code == name for case in cases])]
     rows = [_row(name, [pair for pair in both if pair[0].code == name]) for name in names]
@@ -113,7 +113,7 @@ def _told_s(case: Case, found: Found) -> float:
 
 
 def _wave_notes(config: Config, waves: int) -> list[str]:
-    """Cases in which a slow meter leaves the share of before unproven."""
+    """Says in how many cases a slow meter leaves it unproven that the power came back."""
     delay_ms = config.control[DELAY]
     if not waves:
         return []

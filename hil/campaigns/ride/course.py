@@ -1,7 +1,7 @@
 """One case in the rig, byte by byte in virtual time, and what the controller did in it.
 
-The converter gives at most its current: its power falls with the voltage. Its own protection is set
-to the curve of the code: it trips at the first moment outside. It is not simulated otherwise.
+The converter's current is limited, so its power falls with the voltage. Its own protection is set
+to the curve of the code: it trips at the first moment outside. The rest of it is not simulated.
 """
 
 import math
@@ -20,17 +20,17 @@ from hil.site.grid import PHASE_V, Grid
 from hil.site.site import Site
 from safety import signals as s
 
-BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load; of the connection at most
+BASE_W, BASE_SHARE = start.LOAD_W, 0.45  # the load, and its limit as a share of the connection
 BEFORE_S, BACK_S, AFTER_S, STILL_S = 1.0, 0.5, 2.5, 0.2
 BACK_SHARE, NOISE_SHARE, WAVE_SHARE, SEEN_S = 0.9, 0.01, 0.04, 0.1
 POWERS = "grid_W", "load_W"
 FULL_PU, LEAVES_PU = 0.9, 0.7
-TOLD, TOLD_S = "59d", 0.5  # the row of a converter that protects itself: debounce 200 ms, two reads
+TOLD, TOLD_S = "59d", 0.5  # row of a converter that protected itself: debounce 200 ms, two reads
 ACTS = {STOP: "stop", ISLAND: "island", SHED: "shed"}
 
 
 class Weather(Grid):
-    """A grid with the sags of a case. begin_s: of the case in the run."""
+    """A grid with the sags of a case. begin_s: when the case starts, in the time of the run."""
 
     case: Case | None = None
     begin_s, base_W = 0.0, float(BASE_W)
@@ -47,7 +47,7 @@ class Weather(Grid):
 
     @property
     def pu(self) -> float:
-        """The voltage, of nominal."""
+        """The voltage, as a share of nominal."""
         return codes.voltage_pu(self.case.sags, self._t_s()) if self.case else 1.0
 
     @property
@@ -63,7 +63,7 @@ class Weather(Grid):
         return codes.frequency_Hz(self.case.sags, codes.CODES[self.case.code], self._t_s())
 
     def load_W(self, t_s: float) -> float:
-        """The load, as its supply takes the sag."""
+        """The load, which follows the voltage as the case says."""
         if self.case is None:
             return self.base_W
         share, period_s = self.case.wave
@@ -77,7 +77,9 @@ class Weather(Grid):
 
 
 class Tick(NamedTuple):
-    """What is kept of a tick. t_s: of the case. seen: voltage and frequency of the grid meter."""
+    """What is kept of a tick. t_s: time of the case. seen: the grid meter's voltage and
+    frequency.
+    """
 
     t_s: float
     grid_W: float
@@ -88,7 +90,7 @@ class Tick(NamedTuple):
 
 
 def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
-    """A running cabinet at this power."""
+    """A running cabinet whose battery has the requested power."""
     weather = Weather(seed, config.cabinet["grid_import_W_max"])
     weather.base_W = min(BASE_W, BASE_SHARE * config.cabinet["grid_import_W_max"])
     site = Site(weather.load_W, seed, weather)
@@ -100,11 +102,11 @@ def started(config: Config, seed: int, request_kW: int) -> VirtualRig:
 
 
 def play(case: Case, rig: VirtualRig) -> Found:
-    """The figures of a case. rig: of `started`, at the power of the case."""
+    """The figures of a case. rig: from `started`, with the request of the case."""
     weather = rig.plant.site.grid
     assert isinstance(weather, Weather)  # `started` made it
     share, period_s = case.wave
-    # a cabinet without a fast meter leaves the wave on the grid: all of it counts as before
+    # without a fast meter the wave stays on the grid: its whole period counts as before the sag
     weather.case, weather.begin_s = case, rig.now_us / 1e6 + period_s * (share > WAVE_SHARE)
     trips = len(rig.trips.trips)
     ticks: list[Tick] = []
@@ -120,7 +122,7 @@ def play(case: Case, rig: VirtualRig) -> Found:
 
 
 def _protect(rig: VirtualRig, case: Case, weather: Weather) -> None:
-    """Give the converters the voltage of the next step; trip them outside the curve."""
+    """Limit the converters by the voltage of the next step; trip them outside the curve."""
     t_s = rig.now_us / 1e6 - weather.begin_s + rig.tick_us / 1e6
     is_outside = case.outside_s is not None and case.outside_s <= t_s < case.end_s
     for unit in rig.plant.pcs:
@@ -155,11 +157,11 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
 
 
 def figures(case: Case, ticks: list[Tick]) -> Found:
-    """acts: what was commanded, with its time after the begin of the first sag.
-    back_s: from the end of the last sag until the import is back for good; settled_s: until it is
-    near what it was, so the battery too. apart_pu: error of the lowest voltage that the meter saw.
-    stop_s: from the first moment outside until the battery gave nothing any more. is_wave: the
-    wave of the load was on the grid before.
+    """acts: what was commanded, with its time after the start of the first sag. back_s: how long
+    after the last sag the import was too low for the last time. settled_s: how long it was too low
+    or too high, which the battery can cause. apart_pu: error of the lowest voltage that the meter
+    saw. stop_s: from the first moment outside until the battery gave no more power. is_wave: the
+    wave of the load was on the grid before the sag.
     """
     begin_s = case.sags[0].at_s
     acts = {
@@ -186,7 +188,9 @@ def _apart_pu(case: Case, ticks: list[Tick]) -> float | None:
 
 
 def _is_wave(before: list[Tick]) -> bool:
-    """Half of what the load moved by was on the grid: a slow meter does not see it in time."""
+    """True if half of the load's movement was on the grid, because a slow meter sees it too
+    late.
+    """
     grid_W, load_W = ([getattr(t, name) for t in before] for name in POWERS)
     moved_W = max(load_W) - min(load_W)
     return moved_W > NOISE_SHARE * max(load_W) and 2 * (max(grid_W) - min(grid_W)) > moved_W
@@ -195,8 +199,8 @@ def _is_wave(before: list[Tick]) -> bool:
 def _back_s(
     before: list[Tick], after: list[Tick], is_wave: bool, end_s: float
 ) -> tuple[float, float]:
-    """Time until the import stays above its share of before; and within as much, both ways. A wave
-    that was on the grid before the sag may be there after it, and then be deeper. is_wave: such an
+    """(how long the import was below 90 % of what it was before, how long it was below or above). A
+    wave that was on the grid before the sag may be there after it, and deeper. So with is_wave the
     import is back where it follows the load.
     """
     tick_s = after[1].t_s - after[0].t_s
@@ -216,7 +220,7 @@ def _back_s(
 
 
 def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
-    """Time until the battery gives nothing, up to the end of the sag; None: it does not."""
+    """Time until the battery gives no power. None if it still does at the end of the sag."""
     fed = [t.t_s for t in ticks if outside_s <= t.t_s < end_s and abs(t.battery_W) > 1.0]
     if fed and fed[-1] >= end_s - 2 * (ticks[1].t_s - ticks[0].t_s):
         return None

@@ -27,7 +27,7 @@ DISARMED = "without the stage of each course: each must be found not met, or it 
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Returns 0 if every course is met (with --disarmed: none), else 1."""
+    """Returns 0 if every course is met (with --disarmed: if none is), else 1."""
     wanted = arguments.only or list(COURSES if arguments.disarmed else EVERY)
     refusal = _refusal(arguments, wanted)
     if refusal:
@@ -43,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
-    """Refusal of options that exclude each other, or None."""
+    """Why these options exclude each other, or None."""
     if arguments.cabinet != str(EXAMPLE) and (arguments.real or arguments.measured):
         return "--cabinet: --real and --measured are of the example cabinet; leave one out"
     if arguments.real and arguments.dask:
@@ -64,7 +64,9 @@ def _refusal(arguments: argparse.Namespace, wanted: list[str]) -> str | None:
 
 
 def _unknown(config: configuration.Config, wanted: list[str]) -> str | None:
-    """Refusal of a cabinet without a device or a source that these courses name, or None."""
+    """Why the cabinet does not fit, if it lacks a device or source that these courses name; or
+    None.
+    """
     courses = [EVERY[label] for label in wanted]
     acts = [do for each in courses for do in each.at_start + each.before + each.cause]
     named = {str(each.arguments["device"]) for each in acts if "device" in each.arguments}
@@ -106,7 +108,7 @@ def _run(config: configuration.Config, arguments: argparse.Namespace, wanted: li
 def _rows(
     runner: Runner, arguments: argparse.Namespace, labels: list[str], limits: Limits
 ) -> list[Row]:
-    """Rows in the order of the labels, each line printed as its course ends."""
+    """Rows in the order of the labels. Each line is printed when its course ends."""
     engine: Engine = on_processes
     row: Callable[[str], dict[str, Any]]
     if arguments.real:
@@ -128,7 +130,7 @@ def _rows(
 
 
 def _is_wrong(row: Row, limits: Limits, disarmed: bool) -> bool:
-    """True for "not met". If disarmed, True for "met", or if only the stage itself is missing."""
+    """True for "not met". If disarmed: true for "met", or if all effects came without the stage."""
     if not disarmed:
         return not row.is_met
     return row.is_met or verdict.comes_anyway(row.course, row.result, limits, row.wanted)

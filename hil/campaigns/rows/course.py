@@ -1,4 +1,4 @@
-"""One course as data: the cause of a stage, and its circumstances. Actions are as in a scenario."""
+"""One course as data: the cause that trips a stage, and its circumstances."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ DISCHARGE_kW = 200
 
 
 class Do(NamedTuple):
-    """An action of hil/scenarios/faults.py or of inside.py, at_s after the cause begins."""
+    """An action of hil/scenarios/faults.py or of inside.py, at_s after the start of the cause."""
 
     at_s: float
     do: str
@@ -24,30 +24,30 @@ class Do(NamedTuple):
 
     @property
     def words(self) -> str:
-        """The action as text of the table."""
+        """The action as the table shows it."""
         values = [f"{key}={value}" for key, value in self.arguments.items()]
         later = f" after {self.at_s:g} s" if self.at_s else ""
         return " ".join([self.do, *values]) + later
 
 
 def do(action: str, at_s: float = 0.0, /, **arguments: Any) -> Do:
-    """One Do."""
+    """Make one Do."""
     return Do(at_s, action, arguments)
 
 
 class Course(NamedTuple):
     """Trips one stage. Times are measured from the last action of `cause`.
 
-    - power_kW: requested all the time, > 0 discharges; soc_pct: at the start;
+    - power_kW: requested all the time, > 0 discharges; soc_pct: charge at the start;
     - at_start: actions before the first tick; before: actions settle_s before the cause; repair:
       actions before a new start is requested;
-    - seen: plant -> True when the sensor shows the cause, None: at once. That time counts for the
-      sensor;
+    - seen: plant -> True when the sensor shows the cause; None: it shows it at once. Effects are
+      measured from then on;
     - armed: stages that the example site does not arm; alone: stages that are disarmed, because
-      they trip too and have the same effects;
+      they would also trip, with the same effects;
     - starts: the course is a start, power never flows;
-    - behind: rows that trip earlier have all the effects already, so only the trip is checked;
-    - name: of a second course of a stage.
+    - behind: earlier rows already have all the effects, so only the trip is checked;
+    - name: of a second course of the same stage.
     """
 
     stage: str
@@ -72,7 +72,7 @@ class Course(NamedTuple):
 
     @property
     def asks(self) -> set[str]:
-        """Effects of the stage, in letters of the oracle."""
+        """The effects of the stage, in the oracle's letters."""
         return oracle.effects(self.stage)
 
     def does(self, action: str) -> bool:
@@ -91,12 +91,12 @@ class Course(NamedTuple):
 
     @property
     def ends_s(self) -> float:
-        """Time of the last action of the cause."""
+        """When the last action of the cause happens."""
         return max(each.at_s for each in self.cause)
 
     @property
     def how(self) -> str:
-        """The cause as text: its actions and the actions before."""
+        """The cause as text: its actions, and the actions before it."""
         prepared = ", ".join(each.words for each in self.at_start + self.before)
         notes = [f"before: {prepared}"] if prepared else []
         notes += [f"not armed: {', '.join(self.alone)}"] if self.alone else []

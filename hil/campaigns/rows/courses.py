@@ -15,7 +15,7 @@ ACTIONS, NAMES = ("at_start", "before", "repair"), ("armed", "alone")
 
 
 def _value(text: str) -> Any:
-    """A number, a flag or a table as Python writes it; else the text itself."""
+    """A number, a flag or a table, if the text is one in Python; else the text itself."""
     try:
         return ast.literal_eval(text)
     except (SyntaxError, ValueError):

@@ -1,7 +1,7 @@
-"""The effects of a row in the plant, with their times; the oracle demands them.
+"""The effects of a row, as the plant shows them, with their times. The oracle demands them.
 
-Two outputs have no wire: `maintenance` and `operator` inform a person. An inhibit of closing shows
-only when a start is requested.
+Two outputs have no wire: `maintenance` and `operator` only inform a person. An inhibit of closing
+shows only when a start is requested.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ PANEL, PRE_ALARM, SHUNT_TRIP, AUX_SHED = "fire panel", "pre-alarm", "shunt trip"
 
 
 class Coil(NamedTuple):
-    """A relay: letters in the oracle, name in the plant, acting level, output."""
+    """A relay: its letters in the oracle, its name in the plant, its acting level, its output."""
 
     letters: set[str]
     coil: str
@@ -40,12 +40,12 @@ COILS = {
 }
 OTHERS = {ENABLE: {"S"}, POWER: {"S", "R"}, OPENED: {"Z", "I"}, CHARGE: {"ich"}, DISCHARGE: {"idc"}}
 OPENS = {"Z", "I", "I0"}  # letters of the effects that open contactors
-# Effects that are on or off. Limits are not here: they also follow from measured values.
+# Effects that are on or off. Limits are not among them, since measured values also cause limits.
 DISCRETE = (ENABLE, POWER, OPENED, *COILS)
 
 
 def demanded(stage_id: str) -> list[str]:
-    """Names of a stage's demanded effects that the plant shows."""
+    """Names of the effects that a stage demands and the plant can show."""
     does = oracle.effects(stage_id)
     opens, moves = does & OPENS, not does & {"S", "R"}
     derates = [oracle.derate_pct(stage_id, way) for way in "cd"]
@@ -62,12 +62,12 @@ def demanded(stage_id: str) -> list[str]:
 
 
 def letters(effect: str) -> set[str]:
-    """Letters of the oracle that cause an effect, for its time."""
+    """The oracle's letters that cause an effect and give its time."""
     return COILS[effect].letters if effect in COILS else OTHERS.get(effect, set())
 
 
 def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
-    """{name: True while the plant shows it} of all effects, with the derate of the stage."""
+    """{name: True while the plant shows it} of all effects. DERATED is that of the stage."""
     rated_W = sum([pcs.rated_W for pcs in plant.pcs])
     power_W = sum([pcs.ac_power_W for pcs in plant.pcs])
     derate_pct = oracle.derate_pct(stage_id, "d" if power_W > 0 else "c")
@@ -75,7 +75,7 @@ def shown(plant: CabinetPlant, stage_id: str) -> dict[str, bool]:
     found = {
         ENABLE: not plant.relays.pcs_enable,
         POWER: abs(power_W) < zero_W,
-        # Only the breaker upstream disconnects a welded rack from the DC bus.
+        # A rack with welded contacts leaves the DC bus only by the breaker upstream.
         OPENED: plant.relays.breaker_open or not any([_is_on_bus(rack) for rack in plant.racks]),
         CHARGE: power_W > -zero_W,
         DISCHARGE: power_W < zero_W,
@@ -95,7 +95,7 @@ def asks_for_zero(names: Iterable[str], power_kW: float) -> bool:
 
 
 def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:
-    """A rack's limit allows no power in this direction, or will at the BMS's next update."""
+    """True if a rack's limit allows no power this way, or will do so when its BMS next updates."""
     way = int(power_kW > 0)
     return any(
         [
@@ -106,7 +106,7 @@ def racks_allow_none(plant: CabinetPlant, power_kW: float) -> bool:
 
 
 class Witness:
-    """`since_us`: begin of each effect that shows now, else None."""
+    """`since_us`: when each effect began that the plant shows now; None for the others."""
 
     def __init__(self, plant: CabinetPlant, stage_id: str, now_us: int) -> None:
         self._plant, self._stage = plant, stage_id
@@ -115,10 +115,10 @@ class Witness:
             name: now_us if is_shown[name] else None for name in is_shown
         }
         self.at_first = {name for name in is_shown if is_shown[name]}
-        self.unwanted: dict[str, int] = {}  # time of an effect that no active stage demanded
+        self.unwanted: dict[str, int] = {}  # when an effect came that no active stage demanded
 
     def see(self, now_us: int, allowed: set[str]) -> None:
-        """Sample the plant; allowed: demanded names of DISCRETE."""
+        """Look at the plant. allowed: names of DISCRETE that a stage demanded."""
         for name, is_shown in shown(self._plant, self._stage).items():
             if not is_shown:
                 self.since_us[name] = None

@@ -1,4 +1,4 @@
-"""Causes without a wire, applied inside the controller's process. The table marks them."""
+"""Causes without a wire, applied inside the controller's process. The table marks these courses."""
 
 import os
 import tempfile
@@ -14,21 +14,21 @@ COOL, HOT = b"45000", b"111000"  # thousandths of a degree, as the operating sys
 
 
 def flip_word(rig: Any) -> None:
-    """Flip a bit of the limit image in memory: of the wait for a fuse, not used in the course."""
+    """Flip a bit of the limit image in memory, in the wait for a fuse, which no course uses."""
     at = rig.config.image_map().cabinet + p.P_FUSE_WAIT_MS
     rig.controller.cabinet.core.kernel.image[at] ^= 1
 
 
 class _SelfTestOnRig(SelfTest):
-    """The controller's self-test with the rig's time."""
+    """The controller's self-test, with the rig's time."""
 
     def __init__(self, rig: Any, zone: str) -> None:
-        """zone: file with the processor's temperature."""
+        """zone: the file that holds the processor's temperature."""
         super().__init__(rig.controller.cabinet.core.kernel.state_blocks(), zones=zone)
         self._rig = rig
 
     def step(self, monotonic_us: int | None = None, raw_us: int | None = None) -> None:
-        """Run a slice; both clocks have the rig's time."""
+        """Run one slice. Both clocks show the rig's time."""
         super().step(self._rig.now_us, self._rig.now_us)
 
 
@@ -52,12 +52,12 @@ def hot_processor(rig: Any) -> None:
 
 
 def forget_obligations(rig: Any) -> None:
-    """Remove the obligations, as with a wrong model of the connection."""
+    """Remove the obligations, as a wrong model of the connection would."""
     rig.controller.cabinet.core.chain.obligations.add = lambda obligation: None
 
 
 def _end_meter_test(state: int, rig: Any) -> None:
-    """End the test of the grid meter as undecided or reversed."""
+    """End the grid meter's sign test with a bad result: undecided or reversed."""
     rig.controller.cabinet.core.functions["meter_sign"].out[0] = state
 
 

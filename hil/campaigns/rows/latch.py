@@ -6,7 +6,7 @@ from hil.campaigns.rows.course import Course, Do, do
 from hil.campaigns.rows.start import apply
 from hil.scenarios import faults
 
-CLEAR_S = 45.0  # slowest sensor of the plant, plus the 5 s until a cause counts as clear
+CLEAR_S = 45.0  # the plant's slowest sensor, plus 5 s until a cause counts as gone
 ANSWER_S = 2.0
 RELEASES = {
     "estop_press": "estop_release",
@@ -44,9 +44,8 @@ def undone(each: Do) -> Do | None:
 
 
 def freed(rig: Any, course: Course) -> dict[str, bool]:
-    """{kind of reset: the stage is clear after it}, in order of time; {}: the cause cannot end.
-
-    CLOSES: a rack gets a close command before the first reset.
+    """{kind of reset: True if the stage is clear after it}, in the order of time. Empty if the
+    cause cannot end. CLOSES: a rack gets a close command before the first reset.
     """
     if any(each.do not in faults.ACTIONS for each in course.before + course.cause):
         return {}
@@ -58,7 +57,7 @@ def freed(rig: Any, course: Course) -> dict[str, bool]:
     found[CLOSES] = "bms_close_sent" in events
     rig.controller.reset(REMOTE)
     found[REMOTE] = _is_free_after(rig, course, ANSWER_S)
-    apply(rig, do("key", run=False))  # a key reset requires the key out of RUN
+    apply(rig, do("key", run=False))  # a reset with the key requires the key out of RUN
     rig.run(rig.now_us / 1e6 + ANSWER_S)
     rig.controller.reset(KEY)
     found[KEY] = _is_free_after(rig, course, ANSWER_S)

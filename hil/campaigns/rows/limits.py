@@ -1,7 +1,7 @@
-"""Limits of each course: the shorter of the oracle's time and the site's time chain.
+"""Limits of each course: the shorter of the oracle's time and the time of the site's time chain.
 
-The chain has no assumptions about sensors: their lag is measured. In virtual time, times of the
-plant have the accuracy of one tick; in real processes all times have that of one step of the plant.
+The time chain assumes nothing about sensors, because their lag is measured. In virtual time, times
+of the plant are accurate to one tick; in real processes, all times to one step of the plant.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,20 +15,20 @@ from hil.campaigns.rows.course import Course, Do
 from safety import matrix as m
 
 PLANT_RAMP_MS = 100  # the simulated converter: rated power in 0.1 s
-# The contactors open at least this time after the permit: the observer's invariant.
+# The contactors open at least this long after the permit is dropped: the observer's invariant.
 ORDER_MS = 100
 
 
 class Limits:
-    """Limits of one site, in ms from the time when the sensor shows the cause."""
+    """Limits of one site, in ms after the sensor shows the cause."""
 
     def __init__(self, config: Config, step_ms: int = 0) -> None:
-        """step_ms: step of the plant process; 0 in virtual time."""
+        """step_ms: step of the plant process, or 0 in virtual time."""
         self.config, self.schedule = config, bus_times.schedule(config)
         self._seen_ms, self._sampled_ms = step_ms, step_ms or config.tick_ms
 
     def decision_ms(self, stage_id: str) -> int:
-        """Latest time until the stage is active."""
+        """Latest time at which the stage is active."""
         return self._decided_ms(stage_id) + self._seen_ms
 
     def _decided_ms(self, stage_id: str) -> int:
@@ -36,7 +36,9 @@ class Limits:
         return min(oracle.decision_ms(stage_id), sum(part.time_ms for part in parts))
 
     def earliest_ms(self, stage_id: str, cause: Iterable[Do]) -> int:
-        """Earliest time of the stage: debounce and silence since the last frame, less a step."""
+        """Earliest time of the stage: its debounce, and the silence since the last frame, less
+        a tick.
+        """
         parts = {part.what: part.time_ms for part in self._decision(stage_id)}
         period_ms = self._period_ms(cause)
         debounce_ms = self.config.stage_words[stage_id][2] * self.config.tick_ms
@@ -53,7 +55,7 @@ class Limits:
         return self._decided_ms(stage_id) + self._write_ms("pcs_enable_ok")
 
     def effect_ms(self, course: Course, effect: str) -> int:
-        """Latest time of an effect: by the time chain, the oracle, and the process safety time."""
+        """Latest time of an effect, by the time chain, the oracle and the process safety time."""
         stage_id = course.stage
         limits_ms = [self._chain_ms(stage_id, effect)]
         acts_ms = oracle.acts_ms(stage_id, effects.letters(effect))
@@ -81,16 +83,20 @@ class Limits:
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def held_ms(self, stage_id: str, effect: str) -> int:
-        """Earliest time of an effect after its stage (the fan waits for the agent), or 0."""
+        """Earliest time of an effect after its stage: the fan waits for the agent, others for
+        0 ms.
+        """
         return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
 
     def _held_ms(self, stage_id: str, effect: str) -> int:
-        """Hold-off of the fan for the agent, from the hazard analysis."""
+        """How long the fan waits for the agent, as the hazard analysis says."""
         waits = (stage_id, effect) == ("3", effects.FAN)
         return self.config.cabinet["agent_hold_off_ms"] if waits else 0
 
     def stopped_ms(self, course: Course, wanted: Sequence[str]) -> dict[str, tuple[int, int]]:
-        """{effect: (earliest, latest)} without the controller, from the open contact or its end."""
+        """{effect: (earliest, latest)} without the controller, after its contact opens or it
+        ends.
+        """
         tick_ms, lapse_ms = self.config.tick_ms, self.config.cabinet["permit_expiry_ms"]
         first_ms, last_ms = 0, time_chain.CONTACT_MS + tick_ms
         if effects.FAN in wanted:
@@ -102,7 +108,7 @@ class Limits:
         }
 
     def _coil_ms(self, stage_id: str, effect: str) -> int:
-        """Latest time of a coil. A coil with a hold-off comes with a periodic write."""
+        """Latest time of a coil. A coil that waits is written by a periodic write."""
         held_ms = self._held_ms(stage_id, effect)
         stops = "S" in oracle.effects(stage_id)
         return held_ms + self._write_ms(effects.COILS[effect].output, bool(held_ms) or not stops)
@@ -111,7 +117,9 @@ class Limits:
         return time_chain.decision(self.config, self.schedule, BY_ID[stage_id])
 
     def _opened_ms(self, stage_id: str, seen_ms: int, zero_ms: int) -> int:
-        """Latest opening of the contactors; rows that wait for zero current wait for its report."""
+        """Latest opening of the contactors. A row that waits for zero current waits for its
+        report.
+        """
         actuation_ms = self._write_ms("contactor_supply_ok") + time_chain.RELAY_MS
         waits_ms = time_chain.opening_ms(self.config, BY_ID[stage_id])
         if waits_ms is not None:
@@ -126,8 +134,8 @@ class Limits:
     def _connected_ms(self, output: str) -> int:
         """Time until a module takes the first write of a controller that has just started.
 
-        The time is one exchange in flight on its bus, a read of each module's inputs and of its
-        expiry (drivers/io.py), and one tick until the write.
+        This is the exchange in progress on its bus, a read of the inputs and of the expiry of each
+        module (drivers/io.py), and one tick until the write.
         """
         names = {output, f"!{output}"}
         (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}
@@ -136,12 +144,12 @@ class Limits:
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self) -> int:
-        """Tick to the last byte of a set-point: exchange in flight, period, own time."""
+        """Tick to a set-point's last byte: the exchange in progress, its period, its own time."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 
     def _period_ms(self, cause: Iterable[Do]) -> int:
-        """Longest age of the silenced device's last frame: its period; of a PCS, the slower."""
+        """Longest age of the silenced device's last frame, which is its slowest period."""
         names = {each.arguments.get("device") for each in cause}
         profiles = [device.profile for device in self.config.devices if device.name in names]
         periods_ms = [

@@ -13,7 +13,7 @@ from hil.campaigns.rows.watch import Result
 
 
 def figures(row: Row) -> dict[str, Any]:
-    """Figures of a course, from the sensor on. off: the last effect, energy first."""
+    """Figures of a course, timed from when the sensor showed the cause. off: of `_off`."""
     result, stage = row.result, row.course.stage
     name, off_ms = _off(result)
     return {
@@ -27,7 +27,7 @@ def figures(row: Row) -> dict[str, Any]:
 
 
 def _off(result: Result) -> tuple[str, float | None]:
-    """(effect, ms from the cause): open contactors, or zero power, or the slowest effect."""
+    """(effect, ms from the cause): open contactors; else zero power; else the slowest effect."""
     for name in (effects.OPENED, effects.POWER):
         if name in result.since_ms:
             return name, result.since_ms[name]
@@ -37,13 +37,13 @@ def _off(result: Result) -> tuple[str, float | None]:
 
 
 def _since(result: Result, time_ms: float | None) -> int | None:
-    """ms since the sensor showed the cause; 0: present before the cause, None: missing."""
+    """ms after the sensor showed the cause. 0: earlier than that; None: it never came."""
     after_ms = result.counted_ms(time_ms)
     return None if after_ms is None else max(0, round(after_ms))
 
 
 def keep(rows: Iterable[Row]) -> None:
-    """Update the figures of these courses in the file: one line each, in the order of EVERY."""
+    """Update the figures of these courses in the file. Each has a line, in the order of EVERY."""
     kept = json.loads(MEASURED.read_text(encoding="ascii"))
     kept |= {row.course.label: figures(row) for row in rows}
     lines = [f"{json.dumps(label)}: {json.dumps(kept[label])}" for label in EVERY if label in kept]

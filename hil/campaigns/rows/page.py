@@ -15,7 +15,7 @@ from safety import matrix as m
 
 
 def line(row: Row, limits: Limits) -> str:
-    """One line of the terminal for a course."""
+    """The line that the terminal shows for a course."""
     since_ms, stage = row.result.since_ms, row.course.stage
     ending = "met" if row.is_met else "NOT MET: " + "; ".join(row.complaints)
     if row.course.is_stopped:
@@ -28,7 +28,7 @@ def line(row: Row, limits: Limits) -> str:
 
 
 def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None) -> str:
-    """The Markdown page of all rows. not_done: {label: reason}, only of real processes."""
+    """The Markdown page of all rows. not_done: {label: reason}, for real processes only."""
     rows = sorted(rows, key=lambda row: list(EVERY).index(row.course.label))
     plain = [row for row in rows if not row.course.is_stopped]
     wired = [_wired(row, limits) for row in rows if row.course.is_stopped]
@@ -49,7 +49,7 @@ def page(rows: list[Row], limits: Limits, not_done: dict[str, str] | None = None
 
 
 def _each(rows: list[Row], words_of: Callable[[Row], Iterable[str]]) -> list[str]:
-    """One line for each row with a text."""
+    """A line for each row that has a text."""
     words = [(row.course.label, "; ".join(words_of(row))) for row in rows]
     return [f"- {label}: {own}" for label, own in words if own]
 
@@ -57,7 +57,7 @@ def _each(rows: list[Row], words_of: Callable[[Row], Iterable[str]]) -> list[str
 def document(
     rows: list[Row], limits: Limits, seed: int, not_done: dict[str, str] | None = None
 ) -> dict[str, Any]:
-    """The JSON document. not_done: {label: reason}, only of real processes."""
+    """The JSON document. not_done: {label: reason}, for real processes only."""
     found = {
         "command": "rows",
         "seed": seed,
@@ -119,7 +119,7 @@ def _cells(row: Row, limits: Limits) -> tuple[str, ...]:
 
 
 def _others(row: Row, limits: Limits) -> str:
-    """The slowest of the other effects, and all their names."""
+    """The time of the slowest of the other effects, and the names of all of them."""
     result, at_first = row.result, row.result.at_first
     own = (effects.ENABLE, effects.POWER, effects.OPENED)
     names = [name for name in row.wanted if name not in own]
@@ -153,7 +153,7 @@ def _wired(row: Row, limits: Limits) -> tuple[str, ...]:
 
 
 def _of(row: Row, time_ms: float | None, limit_ms: float) -> str:
-    """Measured / allowed, from the time when the sensor shows the cause."""
+    """The measured and the allowed time, after the sensor shows the cause."""
     return f"{_s(row.result.counted_ms(time_ms))} / {_s(limit_ms)}"
 
 

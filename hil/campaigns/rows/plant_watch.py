@@ -1,4 +1,6 @@
-"""A plant process that runs one course against the real controller; real.py's rig starts it."""
+"""A plant process that runs one course against the real controller. The rig of real.py starts
+it.
+"""
 
 import contextlib
 import os
@@ -21,11 +23,13 @@ from hil.wires.pty_wire import PtyWire
 from hil.wires.virtual import NEVER
 
 ALIVE_US = 1_000_000  # period of the sign of life to the rig
-FIRST_TICK_S_MAX = 60.0  # from the start of a controller, on a busy machine
+FIRST_TICK_S_MAX = 60.0  # after the start of a controller, on a busy machine
 
 
 class SecondChannel(PtyWire):
-    """Channel B (`device`, which has the faults) and its line: full duplex, without a baud rate."""
+    """Channel B and its line, which is full duplex, without a baud rate. `device` has the
+    faults.
+    """
 
     next_us = NEVER
 
@@ -40,7 +44,7 @@ class SecondChannel(PtyWire):
             self.device.receive(data)
 
     def step(self, now_us: int) -> None:
-        """Do all due steps, and send."""
+        """Do all steps that are due, and send."""
         self.device.advance(now_us)
         data = self.device.take()
         if data:
@@ -48,12 +52,12 @@ class SecondChannel(PtyWire):
 
 
 class SteppedRig:
-    """The rig of a course: a plant process with steps in real time. A cause is on no tick."""
+    """The rig of a course: a plant process that steps in real time. Causes fall between ticks."""
 
     tick_us = 0
 
     def __init__(self, of: Any) -> None:
-        """of: the PlantProcess."""
+        """of: its PlantProcess."""
         self._process = of
         self.config, self.cabinet, self.plant = of.config, of.cabinet, of.cabinet.plant
         self.observer, self.trips, self.controller = of.observer, of.trips, of.controller
@@ -77,7 +81,7 @@ class SteppedRig:
         return self._process.world
 
     def step(self) -> None:
-        """Serve the wires until the next step of the plant. Raises Over."""
+        """Serve the wires until the plant's next step. Raises Over."""
         before_us = self.now_us
         while self.now_us == before_us:
             self._process.turn()
@@ -86,13 +90,15 @@ class SteppedRig:
         self._process.note_step(self.now_us - before_us)
 
     def run(self, until_s: float) -> None:
-        """Step until the time until_s."""
+        """Step until the time is until_s."""
         while self.now_us < until_s * 1e6:
             self.step()
 
 
 class CoursePlantProcess(plant_process.PlantProcess):
-    """A plant process that plays one course, no scenario. `found`: its Result, None before."""
+    """A plant process that plays one course and no scenario. `found`: its Result, None until
+    then.
+    """
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
         super().__init__(order, connection)
@@ -145,7 +151,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
             each = each._replace(seen=lambda plant: self._has_ticked(before))
         self._step_us_max, loop = 0, self._loop_statistics()
         self.found = play.measured(rig, each, self._limits)
-        # A course with a stall causes missed ticks itself.
+        # A course with a stall misses ticks because of its own cause.
         after = None if each.does("controller_stall") else self._loop_statistics()
         self.machine = machine(self._step_us_max, loop, after)
 
@@ -163,7 +169,7 @@ class CoursePlantProcess(plant_process.PlantProcess):
     def _follow(self, now_us: int) -> None:
         before = self.seen_ino
         super()._follow(now_us)
-        # Mapping a journal takes long; that time does not count as a stall of the machine.
+        # Mapping a journal takes long. That time is not a stall of the machine.
         if self.seen_ino != before:
             self._own_steps = 2
 
@@ -188,7 +194,9 @@ class CoursePlantProcess(plant_process.PlantProcess):
 
 
 def machine(step_us_max: int, before: bytes | None, after: bytes | None) -> dict[str, float]:
-    """Delays by the machine: longest step here, bad ticks of the loop (after: None: not valid)."""
+    """Delays by the machine: the longest step here, the loop's bad ticks. No `after`: none
+    count.
+    """
     found: dict[str, float] = {"step_ms_max": round(step_us_max / 1000, 1), "bad_ticks": 0}
     if after is None:
         return found

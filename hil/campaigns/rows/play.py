@@ -11,11 +11,11 @@ from hil.campaigns.rows.start import apply, ask
 from hil.campaigns.rows.watch import HOLD_S, LAG_S_MAX, Result, Watch
 from hil.engine.simulate import VirtualRig
 
-TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other
-ENDED_S, ASKED_S = 8.0, 12.0  # a controlled stop; a start, which takes 3 s
-# With the controller stopped: after about 1 s converter and racks act without it.
+TURNED_S = 22.0  # from 200 kW in one direction to 200 kW in the other one
+ENDED_S, ASKED_S = 8.0, 12.0  # enough for a controlled stop, and for a start (3 s)
+# The wiring alone acts on converter and racks about 1 s after the controller has stopped.
 STAYS_S = 1.5
-# These come first, because a long course at the end would run alone.
+# These courses come first, because a long course would run alone at the end.
 LONG = ("6b", "46a", "46b", "45b", "45d", "17a", "17b", "17c", "42c", "38a")
 CLOSES, STAYS = "no closing", "no start"
 WIRED = (effects.ENABLE, effects.POWER, effects.OPENED)
@@ -23,17 +23,17 @@ LAPSED = (*WIRED, effects.FAN, effects.RED_LAMP, effects.PANEL, effects.AUX_SHED
 
 
 def ordered(labels: Sequence[str]) -> list[str]:
-    """The long ones come first."""
+    """The labels, with the long courses first."""
     return [each for each in LONG if each in labels] + [each for each in labels if each not in LONG]
 
 
 def work(
     limits: Limits, labels: Sequence[str], disarmed: bool = False, seed: int = 1
 ) -> Callable[[str], dict[str, Any]]:
-    """Function of a label that plays it in a process of its own and gives its plain Row.
+    """A function that plays the course of a label in its own process and returns its plain Row.
 
-    labels: of the courses whose starts are shared; a course without one starts by itself.
-    disarmed: each course runs with only its stage not armed.
+    labels: courses that share their starts; any other course starts by itself.
+    disarmed: in each course only its own stage is not armed.
     """
     config = limits.config
     starts: dict[str, VirtualRig] = {}
@@ -55,7 +55,7 @@ def work(
 
 
 def measured(rig: Any, course: Course, limits: Limits) -> Result:
-    """Run the course on a started rig; returns its Result."""
+    """Run the course on a started rig, and return its Result."""
     for each in course.before:
         apply(rig, each)
     ask(rig, course.power_kW, course.settle_s)
@@ -76,13 +76,13 @@ def measured(rig: Any, course: Course, limits: Limits) -> Result:
 
 
 def slowest_s(course: Course, limits: Limits) -> float:
-    """Time to wait for the slowest effect after the sensor shows the cause."""
+    """How long to wait for the slowest effect, after the sensor shows the cause."""
     names = (effects.OPENED, effects.CHARGE, *effects.COILS)
     return 2 * HOLD_S + max(limits.effect_ms(course, name) for name in names) / 1000
 
 
 def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
-    """Effects that must come: not those of a silenced module; when stopped, of the wiring."""
+    """Effects that must come: not those of a silenced module; without controller, the wiring's."""
     if course.is_stopped:
         return LAPSED if course.stage == "44c" else WIRED
     dead: set[str] = set()
@@ -94,10 +94,11 @@ def wanted(course: Course, devices: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _probed(rig: Any, course: Course) -> dict[str, bool]:
-    """{effect: True if it holds}: request the other direction, then a stop and a new start.
+    """{effect: True if it holds} when the other direction is requested, then a stop and a new
+    start.
 
-    After a restart, the modules' expiry has had the effects already. There the controller must not
-    start by itself.
+    After the controller's restart, the expiry of the modules has already caused the effects. Then
+    the controller must not start the cabinet by itself.
     """
     found: dict[str, bool] = {}
     limited = [name for name in effects.demanded(course.stage) if name in effects.LIMITED]
@@ -119,7 +120,7 @@ def _probed(rig: Any, course: Course) -> dict[str, bool]:
 
 
 def _stays_open(rig: Any) -> bool:
-    """True if no rack gets a close command in the time of a start."""
+    """True if no rack gets a close command in the time that a start takes."""
     before = len(rig.observer.timeline)
     rig.run(rig.now_us / 1e6 + ASKED_S)
     return all(name != "bms_close_sent" for _, name, _ in rig.observer.timeline[before:])

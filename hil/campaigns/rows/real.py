@@ -1,7 +1,7 @@
-"""The courses in real processes: one Rig per course, several at a time, each in a thread.
+"""The courses in real processes: one Rig for each course, several at a time, each in a thread.
 
-A course is repeated if the machine stalled. No configuration can disarm a required row: if a course
-has `alone` stages in virtual time, only the time of its own stage is proven here.
+A course is repeated if the machine stalled. No configuration can disarm a required row. So if a
+course has `alone` stages in virtual time, only the time of its own stage is proven here.
 """
 
 import contextlib
@@ -46,11 +46,11 @@ WHY_NOT = {
     "meter_50d": "the scenario meter_reversed does it at the start",
     "hot_processor": "the operating system reports the temperature of the real machine",
 }
-# A hazard analysis that demands the derate arms 46b. Row 51 has another site.
+# 46b is armed by a hazard analysis that demands the derate. Row 51 needs another site.
 CABINET_MORE: dict[tuple[str, ...], str] = {("46b",): "[hma]\nnoc_derate = true\n"}
 
 
-# In virtual time these disarm row 55.
+# In virtual time these courses disarm row 55.
 ROW_55_FIRST = dict.fromkeys(("35a", "35b"), "row 55 trips first: only one source reports it")
 
 
@@ -67,7 +67,7 @@ BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
 def site(directory: str) -> dict[str, str]:
-    """Part of an order: a copy of the example site with channel B, in this directory."""
+    """Part of an order: a copy of the example site in this directory, with channel B."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"
@@ -106,7 +106,9 @@ class CourseRig(Rig):
             super()._do_hint(message)
 
     def _command(self, give: Callable[[str], Any]) -> None:
-        """Send an operator's command; a controller that has just started must tick first."""
+        """Send an operator's command, after the first tick of a controller that has just
+        started.
+        """
         waiting = threading.Event()
         for _ in range(ASKS_MAX):
             if self._is_dead() or self._has_ticked():
@@ -126,7 +128,7 @@ class CourseRig(Rig):
 
 
 class Campaign:
-    """Runs courses; prints a line about each repeated one."""
+    """Runs courses. Prints a line about each repetition."""
 
     def __init__(self, limits: Limits, seed: int) -> None:
         self._limits, self._seed = limits, seed
@@ -134,11 +136,13 @@ class Campaign:
         self._interrupted = False
 
     def ordered(self, labels: Sequence[str]) -> list[str]:
-        """The longest come first."""
+        """The labels, with the longest course first."""
         return sorted(labels, key=lambda label: -duration_s(REAL[label], self._limits))
 
     def plain_row(self, label: str) -> dict[str, Any]:
-        """The plain Row of a course, after repetitions. RigError: its rig did not start."""
+        """The plain Row of a course, after repetitions. Raises RigError if its rig did not
+        start.
+        """
         return self.row(label).plain()
 
     def row(self, label: str) -> Row:
@@ -154,7 +158,7 @@ class Campaign:
             print(f"{label:11} {repeated[-1]}", flush=True)
 
     def on_threads(self, labels: Sequence[str], work: Work, workers: int) -> Results:
-        """Yield (place, work(label)) as they end: an engine of the runner."""
+        """Yield (place, work(label)) when a course ends. This is an engine of the runner."""
         pool = ThreadPoolExecutor(workers)
         try:
             begun = {pool.submit(work, label): place for place, label in enumerate(labels)}
@@ -188,7 +192,7 @@ class Campaign:
 
 
 def duration_s(each: Course, limits: Limits) -> float:
-    """Shortest duration of a course, for the order of begin."""
+    """The shortest duration of a course, to start the longest first."""
     started_s = start.start_duration_s(each) + each.settle_s + each.ends_s
     return started_s if each.is_stopped else started_s + limits.decision_ms(each.stage) / 1000
 
@@ -210,7 +214,7 @@ def ended_early(label: str, why: str) -> Row:
 
 
 def stall(machine: Mapping[str, float]) -> str:
-    """Text of the delays by the machine; empty: none."""
+    """The delays by the machine as text; empty if there are none."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
     words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
     return ", ".join(words + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))

@@ -1,4 +1,4 @@
-"""Conditions of the plant: its sensor shows the cause of a course. `courses.toml` names them."""
+"""Conditions under which the plant's sensor shows the cause of a course. See `courses.toml`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,12 +12,12 @@ Condition = Callable[[CabinetPlant], bool]
 
 
 def _suspicious(plant: CabinetPlant) -> bool:
-    """Two signs add up to the threshold of row 53."""
+    """Two signs together reach the threshold of row 53."""
     signs = round(max(plant.offgas_ppm)) * 5, round(max(plant.toxic_ppm)) * 2
     return sum(signs) >= 100 and min(signs) >= 25
 
 
-# Each reads its sensor in the resolution of the wire; the words after its name are its arguments.
+# Each reads its sensor in the resolution of the wire. The words after its name are arguments.
 PLAIN: dict[str, Callable[..., Any]] = {
     "module": lambda plant, degC: round(max(plant.racks[0].temperatures_degC), 1) >= degC,
     "cell_below": lambda plant, cell_V: plant.racks[0].cell_voltage_V_min < cell_V,
@@ -38,7 +38,7 @@ PLAIN: dict[str, Callable[..., Any]] = {
 
 
 class _ThirdTime:
-    """after_ms have passed since the condition became true for the third time; call every tick."""
+    """True after_ms after the condition became true for the third time. Call it on every tick."""
 
     def __init__(self, condition: Condition, after_ms: int = 0) -> None:
         self._condition, self._after_us = condition, after_ms * 1000
@@ -55,7 +55,7 @@ class _ThirdTime:
 
 
 class _Moved:
-    """The converter's DC current has changed by current_A since the first call."""
+    """True if the converter's DC current has changed by current_A since the first call."""
 
     def __init__(self, current_A: float) -> None:
         self._current_A = current_A
@@ -68,7 +68,7 @@ class _Moved:
         return abs(now_A - self._first_A) > self._current_A
 
 
-# Each keeps what it saw before.
+# These keep what they saw before.
 KEEPING: dict[str, Callable[..., Condition]] = {
     "third_fault": lambda: _ThirdTime(
         lambda plant: plant.racks[0].contactors.state == contactors.FAULT

@@ -20,17 +20,19 @@ from safety import matrix as m
 LOAD_W = 220_000.0
 HINT_S = 60.0
 REQUEST = {"source": "scheduler", "kind": "request", "quantity": "power_W", "valid_s": 119.0}
-# The test of the grid meter takes 16 s; limits recover by 5 % of rated per second; the request
-# ramps at 25 kW/s.
+# The test of the grid meter takes 16 s. Limits recover by 5 % of the rated power per second, and
+# the request ramps at 25 kW/s.
 START_S, GENTLE_START_S = 29.0, 23.0
-SETTLED_S = 4.0  # contactors closed
+SETTLED_S = 4.0  # until the contactors are closed
 SECOND_CHANNEL = "51"
 # The bytes of channel B move in memory, not over this port.
 CHANNEL_B = Bus("channel_b", "channel", "", "", 0, "/dev/null", 115_200, "8N1")
 
 
 def armed(config: Config, more: Iterable[str], less: Sequence[str]) -> Config:
-    """The configuration with `more` armed and `less` disarmed; row 51 has channel B."""
+    """The configuration with `more` armed and `less` disarmed. If row 51 is armed, with
+    channel B.
+    """
     image = config.safety_image[:]
     scopes = ((m.CABINET, 1), (m.UNIT, config.units), (m.RACK, config.racks))
     stages = [
@@ -56,7 +58,7 @@ def start_key(course: Course) -> str:
 def started(
     config: Config, course: Course, less: tuple[str, ...] = (), seed: int = 1
 ) -> VirtualRig:
-    """A VirtualRig whose cabinet runs at the course's power; less: disarmed stages."""
+    """A VirtualRig whose cabinet runs at the course's power. less: stages to disarm."""
     armed_here = armed(config, course.armed, less + course.alone)
     rig = VirtualRig(armed_here, load_W, seed, (), {"soc": course.soc_pct / 100})
     for each in course.at_start:
@@ -67,7 +69,7 @@ def started(
 
 
 def load_W(t_s: float) -> float:
-    """The constant load."""
+    """The load, which is constant."""
     return LOAD_W
 
 
@@ -79,7 +81,7 @@ def bring_up(rig: Any, course: Course) -> None:
 
 
 def start_duration_s(course: Course) -> float:
-    """Time until the course's power flows; 0 for a course that is the start itself."""
+    """The time until the course's power flows, or 0 if the course is the start itself."""
     if course.starts:
         return 0.0
     return START_S if abs(course.power_kW) > 100 else GENTLE_START_S
@@ -88,7 +90,7 @@ def start_duration_s(course: Course) -> float:
 def ask(
     rig: Any, power_kW: float, duration_s: float, causes: Iterable[Do] = (), wait_s: float = 0.0
 ) -> None:
-    """Request power from wait_s on for duration_s, and apply the causes at their times."""
+    """Request power for duration_s, starting after wait_s, and apply the causes at their times."""
     from_s = rig.now_us / 1e6 + wait_s
     request = REQUEST | {"value_W": power_kW * 1000}
     actions = [

@@ -1,4 +1,4 @@
-"""Judges the result of a course by the oracle and the site's time chain: one line per deviation."""
+"""Judges a course's result by the oracle and the site's time chain, with a line per deviation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,9 +14,10 @@ OPENED_UNDER_CURRENT = " opened at "  # in the observer's line
 
 
 class Row(NamedTuple):
-    """One ended course: the Course, its Result, demanded effects, deviations.
+    """One course that has ended. wanted: the demanded effects. complaints: the deviations.
 
-    In real processes also: delays by the machine, observer's events, a line per earlier attempt.
+    Only in real processes: delays by the machine, the observer's events, a line per earlier
+    attempt.
     """
 
     course: Course
@@ -29,7 +30,7 @@ class Row(NamedTuple):
 
     @property
     def is_met(self) -> bool:
-        """True without deviations."""
+        """True if there are no deviations."""
         return not self.complaints
 
     def plain(self) -> dict[str, Any]:
@@ -38,7 +39,7 @@ class Row(NamedTuple):
 
     @classmethod
     def of(cls, found: dict[str, Any], courses: Mapping[str, Course]) -> "Row":
-        """The Row of `plain` after it was read again. courses: {label: Course}."""
+        """Make the Row again from what `plain` gave. courses: {label: Course}."""
         course, result = courses[found["course"]], Result(**found["result"])
         return cls(**found | {"course": course, "result": result})
 
@@ -46,12 +47,12 @@ class Row(NamedTuple):
 def judged(
     course: Course, result: Result, limits: Limits, wanted: Sequence[str], **seen: Any
 ) -> Row:
-    """The Row of a Result. seen: its further fields."""
+    """The Row of a Result. seen: more fields of the Row."""
     return Row(course, result, wanted, complaints(course, result, limits, wanted), **seen)
 
 
 def complaints(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
-    """[line] of each deviation from the effects `wanted`, since the sensor showed the cause."""
+    """[line] for each deviation. Times count from when the sensor showed the cause."""
     if course.is_stopped:
         return _of_stopped(course, result, limits, wanted)
     decided_ms = result.counted_ms(result.stands_ms)
@@ -83,7 +84,7 @@ def _of_stopped(course: Course, result: Result, limits: Limits, wanted: Sequence
 
 
 def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> list[str]:
-    """[line] for each demanded effect that did not come in time, or did not hold."""
+    """[line] for each demanded effect that came too late or never, or that did not hold."""
     stage, lag_ms, since_ms = course.stage, result.lag_ms or 0, result.since_ms
     found = []
     was_off = effects.ENABLE in result.at_first or (since_ms.get(effects.ENABLE) or 0) < 0
@@ -96,7 +97,7 @@ def missing(course: Course, result: Result, limits: Limits, wanted: Sequence[str
 
 
 def _elsewhere(course: Course, result: Result) -> list[str]:
-    """[line] if the stage trips at the wrong place; causes of a rack or unit trip there."""
+    """[line] if the stage trips at the wrong place; a cause in a rack or unit must trip there."""
     whose, racks = oracle.scope(course.stage), _racks(course)
     own = [name.partition(" ") for name, _ in result.stood if name.split()[0] == course.stage]
     places = [place for _, _, place in own]
@@ -109,7 +110,7 @@ def _elsewhere(course: Course, result: Result) -> list[str]:
 
 
 def _racks(course: Course) -> set[str]:
-    """Names of the racks of the cause."""
+    """Names of the racks in which the cause lies."""
     numbers = [each.arguments.get("rack") for each in course.cause]
     devices = [each.arguments.get("device", "") for each in course.cause]
     numbers += [each.removeprefix("bms_") for each in devices if each.startswith("bms_")]
@@ -117,7 +118,7 @@ def _racks(course: Course) -> set[str]:
 
 
 def _freed(course: Course, freed: Mapping[str, bool]) -> list[str]:
-    """[line] if the stage cleared, or a rack closes, without the required reset."""
+    """[line] if the stage clears, or a rack closes, without the required reset."""
     stage_id, found = course.stage, []
     reset = oracle.ROWS[stage_id].reset
     if reset >= oracle.REMOTE and freed.get(latch.BY_ITSELF):
@@ -130,7 +131,7 @@ def _freed(course: Course, freed: Mapping[str, bool]) -> list[str]:
 
 
 def comes_anyway(course: Course, result: Result, limits: Limits, wanted: Sequence[str]) -> bool:
-    """All effects come although the stage is not armed. False for Course.behind."""
+    """True if all effects come without the stage, which is not armed. False for Course.behind."""
     if course.behind or not (wanted or result.after):
         return False
     return result.lag_ms is None or not missing(course, result, limits, wanted)
@@ -150,7 +151,7 @@ def _late(what: str, time_ms: float | None, limit_ms: float) -> list[str]:
 
 
 def _early(name: str, result: Result, held_ms: float) -> list[str]:
-    """[line] if an effect with a hold-off comes too early."""
+    """[line] if an effect that must wait comes too early."""
     came_ms, stands_ms = result.since_ms[name], result.stands_ms
     if not held_ms or came_ms is None or stands_ms is None:
         return []
@@ -166,7 +167,7 @@ def _g(time_ms: float) -> str:
 def asked_for(result: Result) -> list[str]:
     """The observer's lines about openings under current that an active row demanded.
 
-    After their time such rows open the contactors at any current. Only row 12 never does.
+    Once their time is over, such rows open the contactors at any current. Only row 12 never does.
     """
     stages = {name.partition(" ")[0] for name, _ in result.stood}
     if not any(oracle.effects(stage) & {"I", "Z"} for stage in stages):

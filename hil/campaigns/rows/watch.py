@@ -1,4 +1,4 @@
-"""Watches one course from outside, on every tick since its cause."""
+"""Watches one course from outside, on every tick after its cause."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 from hil.campaigns.rows import effects
 from hil.campaigns.rows.course import Course
 
-HOLD_S = 3.0  # an effect must last this long; a ramp to zero without a demand ends within it
-LAG_S_MAX = 240.0  # of a sensor of the plant
+HOLD_S = 3.0  # how long an effect must last, so that a ramp through zero does not count
+LAG_S_MAX = 240.0  # the longest lag of a sensor of the plant
 
 
 class Result(NamedTuple):
-    """Times in ms from the cause, as plain data; None: never.
+    """What a course did, as plain data. Times are ms after the cause; None: never.
 
     - lag_ms: until the sensor showed the cause; stands_ms: until the stage was active;
     - since_ms: {effect: ms}; at_first: effects present before the cause; unwanted: {effect: ms};
-    - after: {effect: True if it held at a request of the other direction or of a new start};
-    - stood: [(stage instance, ms)] of all trips; violations: lines of the observer;
-    - freed: of latch.py; empty: not tried.
+    - after: {effect: True if it held when the other direction or a new start was requested};
+    - stood: [(stage and its place, ms)] of all trips; violations: lines of the observer;
+    - freed: of latch.py; empty if it was not tried.
     """
 
     label: str
@@ -33,12 +33,12 @@ class Result(NamedTuple):
     freed: dict[str, bool] = {}
 
     def counted_ms(self, time_ms: float | None) -> float | None:
-        """A time since the sensor showed the cause; None: one of both is missing."""
+        """This time, counted from when the sensor showed the cause; None if either is missing."""
         return None if time_ms is None or self.lag_ms is None else time_ms - self.lag_ms
 
 
 class Watch:
-    """Call `see` on every tick since the cause; then `result`."""
+    """Call `see` on every tick after the cause, then `result`."""
 
     def __init__(self, rig: Any, course: Course, must_come: Sequence[str]) -> None:
         """must_come: names of the expected effects."""
@@ -88,7 +88,7 @@ class Watch:
     def _allow(self) -> None:
         """Allow effects that need no stage of this course.
 
-        These are effects of rows that were active before, of a dead or silenced module or channel
+        These are effects of rows that were already active, of a dead or silenced module or channel
         B, and the lamp for "no energy". Zero power is allowed if it follows from these, from a
         silenced converter or from the racks' limits.
         """
@@ -111,11 +111,11 @@ class Watch:
             self._allowed.update(effects.DISCRETE)
 
     def shown_us(self) -> int:
-        """Time when the sensor showed the cause; the latest possible if not yet."""
+        """When the sensor showed the cause. If it has not yet, the latest time at which it may."""
         return self.caused_us + round(LAG_S_MAX * 1e6) if self._seen_us is None else self._seen_us
 
     def complete(self) -> bool:
-        """True HOLD_S after the last expected effect."""
+        """True once HOLD_S have passed since the last expected effect."""
         since_us = [self._stands_us, *[self.witness.since_us[name] for name in self._wanted]]
         if None in since_us:
             self._done_us = None

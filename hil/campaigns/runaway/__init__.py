@@ -1,1 +1,1 @@
-"""Lead times of the rows before a thermal runaway, and false alarms."""
+"""How early the rows warn of a thermal runaway, and their false alarms."""

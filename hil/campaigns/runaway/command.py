@@ -1,5 +1,5 @@
-"""`python -m hil trials runaway`: lead time of every row before a thermal runaway, and its false
-alarms.
+"""`python -m hil trials runaway`: how early every row warns of a thermal runaway, and how often it
+gives a false alarm.
 """
 
 from collections import Counter
@@ -30,13 +30,13 @@ COLUMNS = (
     "false alarms by events, per 1000 d",
     "only load, per 1000 d",
 )
-DIGITS = 0, 0, 2, 0  # behind the point, from the median on
+DIGITS = 0, 0, 2, 0  # after the point, in the columns from the median on
 Pair = tuple[Course, Mapping[str, Any]]  # a course and its result
 Figures = dict[str, Any]
 
 
 class Runaway(Trial):
-    """A measurement: always met."""
+    """A measurement, so it is always met."""
 
     words = "lead time of each row before a thermal runaway, and its false alarms"
     mode = "the plant alone, the kernel's features at 1 s; no row acts"
@@ -52,7 +52,7 @@ class Runaway(Trial):
     }
 
     def draw(self) -> list[Course]:
-        """True runaways, then makers of false alarms."""
+        """The true runaways, then the courses with causes of false alarms."""
         given = self.given
         drawn = courses.drawn(given.seed, given.runaways, given.days, given.loads)
         self.start({each.base for each in drawn}, self._rig)
@@ -62,7 +62,7 @@ class Runaway(Trial):
         return watching.started(base, self.given.seed)
 
     def name(self, case: Course) -> str:
-        """The seed of a course is its own."""
+        """A course has a seed of its own, which is its name."""
         return f"course {case.seed}"
 
     def play(self, case: Course) -> Figures:
@@ -98,7 +98,7 @@ def judged(pairs: Sequence[Pair]) -> dict[str, Figures]:
 
 
 def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
-    """Lead times of the runaways that leave time; a missed one counts as 0 s."""
+    """Lead times of the runaways that start slowly. A missed one counts as 0 s."""
     leads_s: list[int] = []
     for course, found in pairs:
         end_s = found["runaway_s"]
@@ -114,8 +114,8 @@ def _leads(name: str, pairs: Sequence[Pair]) -> Figures:
 
 
 def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
-    """Expected false alarms in 1000 cabinet-days. makers: alarms of so many events; of the load
-    alone, and by noise, of so many hours.
+    """Expected false alarms in 1000 cabinet-days. makers: for each cause, its alarms, of how many
+    events; for the load alone and for each noise, of how many hours.
     """
     alarms, of = Counter[str](), Counter[str]()
     for course, found in pairs:
@@ -127,7 +127,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
             end_s = at_s + courses.WINDOW_S[course.kind]
             alarms[course.kind] += any([at_s < begin_s <= end_s for begin_s in begins])
             of[course.kind] += 1
-    # events of a maker in 1000 cabinet-days, or hours of the load alone
+    # events of each cause in 1000 cabinet-days; for the load alone, hours
     makers = {
         kind: {
             "alarms": alarms[kind],
@@ -141,7 +141,7 @@ def _false_alarms(name: str, pairs: Sequence[Pair]) -> Figures:
 
 
 def table(doc: Mapping[str, Any]) -> list[str]:
-    """Lines: every detector, then the alarms of some rows by their makers."""
+    """Lines: every detector, then the alarms of some rows by their causes."""
     detectors = doc["detectors"]
     shown = [detectors[name]["false_alarms"]["makers"] for name in BY_MAKER]
     by_maker = [

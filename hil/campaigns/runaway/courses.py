@@ -1,4 +1,4 @@
-"""True runaways, and makers (causes) of false alarms, drawn from a seed."""
+"""True runaways, and causes ("makers") of false alarms, drawn from a seed."""
 
 import math
 import pathlib
@@ -9,21 +9,21 @@ from typing import Any, NamedTuple
 from hil.loads import reader, trace as traces
 from hil.plant.cabinet import CabinetPlant
 
-MAKER_S = 1200.0  # of a course of makers
-FAULT_S = 60  # begin of a runaway's fault in its course
-SETTLE_S = 40  # first event of a maker: the kernel has at least 30 s of history
-# one sigma of a module's temperature; the kernel's heating allows for 0.1 K
+MAKER_S = 1200.0  # duration of a course of a maker
+FAULT_S = 60  # when the fault of a runaway begins in its course
+SETTLE_S = 40  # when a maker's first event happens: the kernel then has 30 s of history
+# One sigma of a module's temperature. The kernel's heating feature allows for 0.1 K.
 NOISES_K = (0.02, 0.05, 0.1)
-# on the hottest cell; four in a module; one in its middle
+# Sensors sit on the hottest cell, on four cells of a module, or on one in its middle.
 SENSOR_CELLS: tuple[tuple[int, ...], ...] = ((), (2, 6, 10, 14), (7,))
-# An external heater (C31); an internal short that warms its cell (assumed, no source).
+# An external heater (C31). An internal short that warms its cell (assumed, without a source).
 RATES_K_PER_MIN = {"heater": (4.0, 7.0), "short": (12.0, 60.0)}
 SUDDEN_DEGC = 165.0
 START_DEGC, TRIGGER_DEGC = 25.0, 160.0
 Steps = list[tuple[float, Callable[[CabinetPlant], object]]]  # (second, function of the plant)
 Load = Callable[[float], Any]  # second -> W
-SLOW = "heater", "short"  # a sudden runaway leaves no time for a lead
-KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # of each eight runaways
+SLOW = "heater", "short"  # only these leave time for a warning
+KINDS = *["heater"] * 4, *["short"] * 3, "sudden"  # eight runaways have these kinds
 LOAD_FILES = (
     ("gpt3_512xh100_2s.csv.gz", "ac_total_kW"),
     *(("lora_512xh100_2s.csv.gz", f"run0{number}_kW") for number in range(1, 6)),
@@ -48,7 +48,7 @@ def _logarithmic(deal: Random, low: float, high: float) -> float:
 
 
 def _for(at_s: float, for_s: float, act: Callable[[CabinetPlant, bool], object]) -> Steps:
-    """act(plant, True), and act(plant, False) for_s later."""
+    """Call act(plant, True) at at_s, and act(plant, False) for_s later."""
     return [(at_s, lambda plant: act(plant, True)), (at_s + for_s, lambda plant: act(plant, False))]
 
 
@@ -70,7 +70,7 @@ def _misread(deal: Random, at_s: float) -> Steps:
 
 
 def _stuck(deal: Random, at_s: float) -> Steps:
-    """A sensor repeats its last reading for minutes, then recovers."""
+    """A sensor repeats its last reading for minutes; then it is right again."""
     rack, module = _place(deal)
 
     def stick(plant: CabinetPlant, on: bool) -> None:
@@ -81,7 +81,7 @@ def _stuck(deal: Random, at_s: float) -> Steps:
 
 
 def _solvent(deal: Random, at_s: float) -> Steps:
-    """Painting or cleaning nearby: 2 to 60 ppm for minutes, one head more than the other."""
+    """Someone paints or cleans nearby: 2 to 60 ppm for minutes, more at one head than the other."""
     ppm, for_s = _logarithmic(deal, 2.0, 60.0), deal.uniform(20.0, 200.0)
     share = deal.random()
 
@@ -93,7 +93,7 @@ def _solvent(deal: Random, at_s: float) -> Steps:
 
 
 def _drift(deal: Random, at_s: float) -> Steps:
-    """The zero of one detector drifts within a course as far as in months."""
+    """The zero of one detector drifts in one course as far as it otherwise drifts in months."""
     offgas_ppm, toxic_ppm = deal.choice(
         ((deal.uniform(2.0, 18.0), 0.0), (0.0, deal.uniform(5.0, 45.0)))
     )
@@ -122,7 +122,7 @@ def _balancing(deal: Random, at_s: float) -> Steps:
 
 
 def _door(deal: Random, at_s: float) -> Steps:
-    """The door is open for two minutes; the air inside mixes with that of the hall."""
+    """The door is open for two minutes. The air inside mixes with the air of the hall."""
     hall_degC = deal.uniform(5.0, 40.0)
 
     def open_(plant: CabinetPlant, on: bool) -> None:
@@ -138,8 +138,8 @@ def _two(deal: Random, at_s: float) -> Steps:
     return steps + deal.choice((_zero, _misread, _balancing, _door))(deal, at_s + 10.0)
 
 
-# Maker, events per 1000 cabinet-days, seconds of observation per event. The rates are assumptions
-# without a source: a cabinet of 45 sensors, 5 detectors, one service visit per quarter.
+# Each maker: its function, events per 1000 cabinet-days, seconds of observation per event. The
+# rates are assumed, for a cabinet with 45 sensors, 5 detectors and one service visit per quarter.
 TABLE: dict[str, tuple[Callable[[Random, float], Steps], float, int]] = {
     "sensor_zero": (_zero, 3.0, 240),
     "sensor_invalid": (_invalid, 3.0, 180),
@@ -158,7 +158,9 @@ WINDOW_S = {name: seconds for name, (_, _, seconds) in TABLE.items()} | {"load":
 
 
 class Course(NamedTuple):
-    """kind: of KINDS, RATES, "load"; base: of BASES; events: of a maker, s; rack: of the fault."""
+    """kind: of KINDS, RATES, or "load"; base: of BASES; events: their times, s; rack: of the
+    fault.
+    """
 
     kind: str
     base: str
@@ -173,14 +175,14 @@ class Course(NamedTuple):
 
 
 def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None) -> list[Course]:
-    """Courses: `runaways` true runaways, and makers of false alarms for `days` in all."""
+    """`runaways` courses of true runaways, then courses of makers that last `days` in all."""
     loads = _traces(load_folder)
     found = []
     for at in range(runaways):
         turn, place = divmod(at, len(KINDS))
         number = turn * KINDS.count(KINDS[place]) + KINDS[:place].count(KINDS[place])
         found.append(_runaway(KINDS[place], f"{seed}/{KINDS[place]}/{number}", loads))
-    # half of the time only the load
+    # in half of the courses only the load varies
     kinds = [kind for maker in RATES for kind in (maker, "load")]
     count = math.ceil(days * 86_400.0 / MAKER_S)
     return found + [
@@ -190,7 +192,7 @@ def drawn(seed: int, runaways: int, days: float, load_folder: str | None = None)
 
 
 def _traces(folder: str | None) -> list[traces.Trace]:
-    """The measured loads of the folder, which begin again at their end. LoadError: it has none."""
+    """The folder's measured loads. Each restarts at its end. Raises LoadError if there are none."""
     if not folder:
         return []
     paths = [(pathlib.Path(folder, name), column) for name, column in LOAD_FILES]
@@ -201,7 +203,9 @@ def _traces(folder: str | None) -> list[traces.Trace]:
 
 
 def _load(deal: Random, loads: list[traces.Trace], seed: str) -> Load:
-    """A measured load from a random place on; synthetic in half of the courses, or without."""
+    """A measured load from a random moment on in half of the courses; a synthetic one in the
+    others.
+    """
     if loads and deal.random() < 0.5:
         trace, from_s = deal.choice(loads), deal.uniform(0.0, 3600.0)
         return lambda t_s: trace((t_s + from_s) % trace.duration_s)

@@ -1,7 +1,7 @@
-"""Trips of every row, and of row 53 with other numbers, computed from recorded features.
+"""Trips of every row, and of row 53 with other thresholds, computed from recorded features.
 
-A stage trips when its feature is at or beyond the threshold for its debounce, rounded up to whole
-seconds, and its gate is open. An unknown feature counts as not beyond.
+A stage trips when its gate is open and its feature has been at or beyond the threshold for the
+debounce, rounded up to whole seconds. An unknown feature counts as not beyond.
 """
 
 import math
@@ -17,15 +17,15 @@ from safety import matrix as m
 
 ROWS = (7, 8, 9, 10, 11, 12, 21, 22, 23, 24, 26, 34, 53)
 STAGES = tuple([stage for stage in m.STAGES if stage[m.S_ROW] in ROWS])
-GATE_STANDS_S = 60  # a row that gates another one stays active this time after its cause
+GATE_STANDS_S = 60  # how long a row that opens a gate stays active after its cause
 GATES = dict(m.ALERTS)
 Stage = tuple[Any, ...]
 Trips = np.ndarray  # bool: [rack, second]
-Found = dict[str, Trips]  # of each stage or detector
+Found = dict[str, Trips]  # the trips of each stage or detector
 
 SUSPICION = BY_ID["53"]
 SET_PCT, OWN_S = SUSPICION[m.S_SET], -(-SUSPICION[m.S_SET_MS] // 1000)
-# (threshold, debounce in s) beside those of row 53
+# (threshold, debounce in s), variants of row 53
 VARIANTS = [(pct, OWN_S) for pct in range(40, 201, 10)]
 VARIANTS += [(SET_PCT, held_s) for held_s in (1, 3, 5, 10, 20)]
 
@@ -42,9 +42,9 @@ def edges(values: np.ndarray) -> np.ndarray:
 
 
 def stage_trips(series: Series) -> Found:
-    """Trips of each stage of STAGES, by its id."""
+    """The trips of each stage of STAGES, by its id."""
     found: Found = {}
-    # stages that other rows gate come last
+    # stages that other rows gate come last, because they need the trips of those rows
     for stage in sorted(STAGES, key=lambda stage: bool(_gate_rows(stage))):
         trips = [_trips(stage, series, rack, found) for rack in series.racks]
         found[stage[m.S_ID]] = np.array(trips)
@@ -52,7 +52,7 @@ def stage_trips(series: Series) -> Found:
 
 
 def _gate_rows(stage: Stage) -> tuple[int, ...]:
-    """Rows of which one must be active; (): no gate. Row 24's gate is any sign of the cabinet."""
+    """One of these rows must be active; () means no gate. For row 24 these are all signs."""
     if stage[m.S_ROW] == 24:
         return GATES.get(m.F_ANY_SIGN, ())
     return GATES.get(stage[m.S_GATE], ()) if stage[m.S_SCOPE] == m.CABINET else ()
@@ -70,7 +70,7 @@ def _trips(stage: Stage, series: Series, rack: int, found: Mapping[str, Trips]) 
 
 
 def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np.ndarray:
-    """True if one of these rows was active in the second before."""
+    """True in each second in which one of these rows is active since an earlier second."""
     active = np.zeros(seconds + GATE_STANDS_S + 1, bool)
     names = [stage[m.S_ID] for stage in STAGES if stage[m.S_ROW] in rows]
     for name in [name for name in names if name in found]:
@@ -80,7 +80,7 @@ def _active(rows: Sequence[int], found: Mapping[str, Trips], seconds: int) -> np
 
 
 def detectors(series: Series) -> Found:
-    """Trips of each row ("row 7"), of all rows together, and of row 53 with other numbers."""
+    """Trips of each row ("row 7"), of all rows together, and of row 53 with other thresholds."""
     found = _of_rows(stage_trips(series))
     levels = [series.column(SUSPICION[m.S_FEATURE], rack) for rack in series.racks]
     for pct, held_s in VARIANTS:
@@ -90,7 +90,7 @@ def detectors(series: Series) -> Found:
 
 
 def _of_rows(trips: Mapping[str, Trips]) -> Found:
-    """A row trips with any of its stages; also "any row" and without 53."""
+    """Trips of each row: those of any of its stages. Also of "any row", with and without row 53."""
     found: Found = {}
     for stage in STAGES:
         name, each = f"row {stage[m.S_ROW]}", trips[stage[m.S_ID]]
@@ -102,7 +102,7 @@ def _of_rows(trips: Mapping[str, Trips]) -> Found:
 
 
 def begins(series: Series, course: Course) -> dict[str, list[int]]:
-    """{detector: the seconds at which it trips}. In a true runaway only the rack of the fault
+    """{detector: the seconds at which it trips}. In a true runaway only the rack with the fault
     counts.
     """
     racks = series.racks if course.rack is None else (course.rack,)

@@ -1,7 +1,7 @@
-"""A course in the simulated cabinet: the features of the kernel once a second, and the runaway.
+"""Plays a course in the simulated cabinet, and keeps the kernel's features of each second.
 
-After a start byte by byte, the plant alone runs, and once a second the devices' values go into the
-kernel's inputs. The controller does not act, so every row is judged on the same cabinet.
+The cabinet starts byte by byte. Then the plant alone runs, and once a second the devices' values
+go into the kernel's inputs. No action follows, so every row is judged on the same cabinet.
 """
 
 import random
@@ -21,17 +21,17 @@ from safety import matrix as m, signals as s
 from safety.features import Features
 
 PLANT_STEP_S = 0.2
-# Window of the load's mean; the battery carries the difference, as in load tracking.
+# Window of the load's mean. The battery carries the difference from it, as in load tracking.
 MEAN_S = 300.0
-START_S = 45.0  # contactors closed and limits recovered to rated
+START_S = 45.0  # the contactors are closed, and the limits are back at rated
 PARTS = round(1.0 / PLANT_STEP_S)
-AFTER_S = 60  # of a course after the first cell has run away
+AFTER_S = 60  # how long a course goes on after the first cell has run away
 UNKNOWN = -(1 << 30)
 
 
 class Series(NamedTuple):
-    """values: each feature of the kernel in each second, or UNKNOWN; rack_base: the first feature
-    of the first rack; runaway_s: None if no cell ran away.
+    """values: each feature of the kernel in each second, or UNKNOWN; rack_base: the place of the
+    first rack's first feature; runaway_s: when a cell ran away, None if none did.
     """
 
     values: np.ndarray
@@ -40,7 +40,7 @@ class Series(NamedTuple):
 
     @property
     def racks(self) -> range:
-        """The racks, from 0."""
+        """The racks, counted from 0."""
         return range((self.values.shape[1] - self.rack_base) // m.RACK_FEATURE_COUNT)
 
     def column(self, feature: int, rack: int | None) -> np.ndarray:
@@ -50,14 +50,14 @@ class Series(NamedTuple):
 
 
 def started(base: str, seed: int) -> VirtualRig:
-    """A cabinet after START_S under half load: contactors closed, every device heard."""
+    """A cabinet after START_S under half load: its contactors are closed, every device is heard."""
     config = configuration.load(str(EXAMPLE))
     plant_config = courses.BASES[base]
     return VirtualRig(config, lambda t_s: 200_000.0, seed, plant_config=plant_config).run(START_S)
 
 
 def watch(rig: VirtualRig, course: courses.Course) -> Series:
-    """Series of a course on a rig of `started`; seconds count from now."""
+    """The Series of a course on a rig of `started`. Its seconds count from now."""
     plant, features = rig.plant, rig.core.kernel.features
     for number, rack in enumerate(plant.racks):
         rack.sensor_noise_K = course.noise_K
@@ -84,10 +84,12 @@ def watch(rig: VirtualRig, course: courses.Course) -> Series:
 
 
 class Follow:
-    """Simple load tracking: the converter takes load minus mean, within the racks' limits."""
+    """Simple load tracking: the converters take the load minus its mean, within the racks'
+    limits.
+    """
 
     def __init__(self, load: Callable[[float], float]) -> None:
-        """load: second -> W."""
+        """load: gives the power in W at a second."""
         self._load, self._mean_W = load, load(0.0)
 
     def __call__(self, plant: CabinetPlant, now_s: float) -> None:
@@ -102,7 +104,9 @@ class Follow:
 
 
 def report(plant: CabinetPlant, features: Features) -> None:
-    """Write the devices' present values, in their resolution, to the kernel; advance a second."""
+    """Write the devices' present values, in their resolution, to the kernel. Advance it a
+    second.
+    """
     inp, layout = features.inp, features.layout
     lfl = 10.0 * plant.vent_lfl_share / METHANE_LFL_SHARE
     inp[s.GAS_1_LFL_PERMILLE], inp[s.GAS_2_LFL_PERMILLE] = [

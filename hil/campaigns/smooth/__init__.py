@@ -1,1 +1,1 @@
-"""How smooth load tracking makes the grid, beside other ways to follow a load."""
+"""Measures how smooth load tracking makes the grid, beside other ways to follow a load."""

@@ -1,8 +1,8 @@
-"""`--without PART`: what each part of load tracking earns, by playing the loads without it.
+"""`--without PART`: the worth of each part of load tracking, by playing the loads without it.
 
-A part is switched off by a replacement of its function in the process of the case, never by a
-setting of the product. Parts that act only on a stated range, a notice or a sag are not here: no
-load has those, and `--range-kW`, `--notices` and `trials ride` judge them.
+A part is switched off by replacing its function in the process of the case, never by a setting of
+the product. Parts that act only on a stated range, a notice or a sag are judged by `--range-kW`,
+`--notices` and `trials ride`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,9 +19,9 @@ from hil.campaigns.smooth.paths import PATHS
 from hil.campaigns.smooth.simulator import TICK_S
 from hil.runner.cases import Runner
 
-LENGTH_S = 600  # of each load
+LENGTH_S = 600  # part of each load that is played
 FIGURES = ("range_5s", "change_15s", "line", "rms_2s")
-DRAWN = 6  # spectra of each kind, as made loads
+DRAWN = 6  # drawn spectra of each kind, as loads of the group MADE
 MEASURED, HELD, MADE = "measured", "held", "made"
 
 
@@ -35,7 +35,7 @@ def _nothing(*_: Any) -> None:
 
 
 _CHOOSE = Repetition._choose
-PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its name, by what
+PARTS: dict[str, tuple[Any, str, Any]] = {  # {part: (owner, name in it, replacement)}
     "repetition": (Repetition, "learn", _nothing),
     "period kept": (Repetition, "_choose", _takes_next),
     "fine period": (repetition, "FINE_LAG_MS", 0),
@@ -48,7 +48,7 @@ PARTS: dict[str, tuple[Any, str, Any]] = {  # what is replaced: of what, its nam
 
 
 class Job(NamedTuple):
-    """A load of a group, W in each tick, with each of the parts off in turn."""
+    """A load, W in each tick, that is played with each of the parts off in turn."""
 
     name: str
     group: str
@@ -61,7 +61,7 @@ def run(
     sources: Sequence[loads.Source], paths: Sequence[str], parts: Sequence[str], seed: int,
     runner: Runner,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """A row for each part and group; prints them."""
+    """Print and return a row for each part and group."""
     every = [*_loads(sources), *_drawn(seed)]
     todo = [Job(*each, path, parts) for path in paths for each in every]
     found = runner.play(todo, played, name=lambda job: f"{job.name}, {job.path} ms")
@@ -94,7 +94,7 @@ def _drawn(seed: int) -> Iterator[tuple[str, str, np.ndarray]]:
 
 
 def played(job: Job) -> dict[str, list[float] | None]:
-    """{part: FIGURES without it less those with all parts, points}; None: the load is too short."""
+    """{part: FIGURES without it minus those with all parts, points}; None: a load is too short."""
     whole, found = _figures(job.load_W, job.path), dict[str, list[float] | None]()
     for name in job.parts:
         with without(name):
@@ -105,7 +105,7 @@ def played(job: Job) -> dict[str, list[float] | None]:
 
 
 def without(name: str) -> Any:
-    """Load tracking without this part, as a context."""
+    """A context in which load tracking has no such part."""
     return mock.patch.object(*PARTS[name])
 
 
@@ -116,7 +116,7 @@ def _figures(load_W: np.ndarray, path: str) -> list[float]:
 
 
 def _rows(part: str, group: str, found: Sequence[list[float] | None]) -> Iterator[dict[str, Any]]:
-    """One row, or none where no load is long enough."""
+    """One row, or none if no load is long enough."""
     points = np.array([each for each in found if each is not None])
     if len(points):
         named = {"mean": points.mean(axis=0), "costs": points.min(axis=0)}

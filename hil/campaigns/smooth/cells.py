@@ -1,4 +1,4 @@
-"""One load in each form on every path: load tracking ("ours") beside plain following."""
+"""One load in each kind on every path: load tracking ("ours") beside plain following."""
 
 from typing import NamedTuple
 
@@ -9,23 +9,21 @@ from hil.campaigns.smooth.paths import PATHS, Path
 from hil.results import ratio
 
 WAYS = ("ours", "plain")
-QUIET_kW = 1.0  # a load with a smaller range has none that could get less
+QUIET_kW = 1.0  # a load with a smaller range is too quiet to be made calmer
 
 
 class Cell(NamedTuple):
-    """source: the load; paths: names of PATHS; seed: of the jitter. is_joined: samples joined by
-    lines, else its other kinds; range_W_max: a stated 5 s range.
-    """
+    """A load that is played on paths."""
 
     source: loads.Source
-    paths: tuple
-    seed: int
-    is_joined: bool = False
-    range_W_max: int | None = None
+    paths: tuple  # names of PATHS
+    seed: int  # of the jitter
+    is_joined: bool = False  # true: only samples joined by lines; false: all other kinds
+    range_W_max: int | None = None  # a 5 s range that the site states
 
 
 def played(cell: Cell) -> list:
-    """Rows, one for each kind of the load and path: a dictionary of figures, as in the JSON."""
+    """A row of figures, as in the JSON, for each kind of the load and each path."""
     load, rows = loads.read(cell.source), []
     for kind in load.kinds:
         if (kind == loads.JOINED) != cell.is_joined:
@@ -71,8 +69,8 @@ def _row(load_W: np.ndarray, path: Path) -> dict:
 
 
 def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
-    """The same load with a stated 5 s range: 2 s residual, figures of the rules and the range
-    stated, %; length of the load's steepest edge, s.
+    """The load with a stated 5 s range: residual of 2 s, figures of the rules and stated range, %;
+    length of the load's steepest edge, s.
     """
     grid_W = followers.ours(load_W, path, followers.function(path, None, range_W_max)).grid_W
     peak_W = float(np.abs(load_W).max())
@@ -85,7 +83,9 @@ def _strict(load_W: np.ndarray, path: Path, range_W_max: int) -> dict:
 
 
 def rms_2s_pct(load_W: np.ndarray, grid_W: np.ndarray) -> float | None:
-    """Residual of the 2 s means, % of the load's; None: the load is too short or hardly moves."""
+    """Residual of the means of 2 s, % of the load's; None: the load is too short or hardly
+    moves.
+    """
     changes_W = [metrics.changes_W(power_W, 2) for power_W in (load_W, grid_W)]
     residual_pct = metrics.residual_pct(*changes_W)
     return None if residual_pct is None else residual_pct["rms"]

@@ -1,4 +1,4 @@
-"""`python -m hil smooth`: how smooth load tracking makes the grid beside each load."""
+"""`python -m hil smooth`: play loads with load tracking, and compare grid and load."""
 
 from argparse import Namespace
 from typing import Any
@@ -45,13 +45,13 @@ WORDS = "how smooth load tracking makes the grid beside each load; largest: of w
 
 
 def sources(arguments: Namespace) -> list:
-    """The loads. LoadError if a file has no power column, or --only names none."""
+    """The loads to play. LoadError: a file has no power column, or --only names no load."""
     built_in = [loads.Source("", name) for name in loads.BUILT_IN]
     return loads.chosen([*built_in, *loads.measured(arguments.loads)], arguments.only)
 
 
 def run(arguments: Namespace) -> int:
-    """Play all; MET if every figure is as the study expects and as the targets ask. InputError."""
+    """Play all loads. MET: every figure is as good as the study and the targets ask. InputError."""
     _refuse_what_has_no_effect(arguments)
     print(f"seed       {arguments.seed}", flush=True)
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
         document["rows"] = _rows(arguments, runner)
         means = rivals.means(document["rows"])
         print("\n".join(rivals.lines(means)), flush=True)
-        if not arguments.only:  # means of some loads say nothing
+        if not arguments.only:  # the targets are for the mean of all loads
             document["rivals"] = means
         if arguments.notices:
             document["notices"] = notices.run(arguments.delays, runner)
@@ -122,7 +122,8 @@ def _lines(rows: list) -> str | None:
     return "\n".join(map(table_line, rows)) or None
 
 
-# The 5 s range under a stated one: beside no battery on steps, on ramps; beside none stated
+# Limits of the range in 5 s under a stated one. Times that of the load, on steps and on ramps;
+# times that without a stated range. An edge of RAMP_S_MIN is a ramp.
 STEPS_MAX, RAMPS_MAX, KEPT_MAX, RAMP_S_MIN = 1.11, 1.25, 1.05, 0.25
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"
@@ -156,7 +157,7 @@ def _rules(row: dict) -> str:
 
 
 def _strict(row: dict) -> str:
-    """The price of the stated 5 s range."""
+    """The figures with the stated 5 s range."""
     if "strict" not in row:
         return ""
     rms = _pct(row["strict"], "rms_2s_pct").strip()
@@ -171,7 +172,7 @@ def _pct(residual: dict | None, figure: str) -> str:
 
 
 def misses(document: dict) -> list:
-    """Lines: what is worse than expected."""
+    """A line for each figure that is worse than expected."""
     found = []
     for row in document["rows"]:
         found += [
@@ -190,8 +191,9 @@ def _about(row: dict) -> str:
 
 
 def _missed_range(row: dict) -> list[str]:
-    """A stated range makes the grid worse: than the range and the load, or than stating none where
-    following keeps it. The promise for loads whose edges last RAMP_S_MIN is the weaker one.
+    """A line if the grid keeps neither the stated range nor that of the load, with a margin that is
+    larger for ramps. If load tracking keeps the range without stating it, stating it must do no
+    harm.
     """
     if row.get("strict", {}).get("rules", {}).get("range_5s") is None:
         return []

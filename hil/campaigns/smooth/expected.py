@@ -1,11 +1,11 @@
-"""The study's figures of each load, and which measured ones are worse."""
+"""Compares the figures of each load with those of the study."""
 
 import pathlib
 
 from controller.system import toml_text
 
 DATA = pathlib.Path(__file__).with_name("expected.toml")
-WITHIN = 1.0  # points; a line is an operator's limit and allows nothing
+WITHIN = 1.0  # allowed difference, points; a line has none, because an operator limits it
 
 
 def rows() -> dict:
@@ -15,7 +15,7 @@ def rows() -> dict:
 
 
 def measured(row: dict) -> dict:
-    """The figures of a row that the study names; None where the load has none."""
+    """The figures of a row that the study names; None: the load has no such figure."""
     ours, plain = row["ways"]["ours"], row["ways"]["plain"]
     two_s, ten_s = ours["residual_pct"]["2"], ours["residual_pct"]["10"]
     plain_2s = plain["residual_pct"]["2"]
@@ -30,7 +30,7 @@ def measured(row: dict) -> dict:
 
 
 def compared(row: dict) -> list:
-    """[{figure, expected, measured, is_met}] of a row that the study has; better is met."""
+    """[{figure, expected, measured, is_met}] of a row that the study has. A better value is met."""
     names = row["load"], row["kind"], row["path"]
     found, results = measured(row), []
     for figure, expected in rows().get(names, {}).items():

@@ -1,4 +1,4 @@
-"""The real control function, and what it is judged beside: plain following and simple rivals."""
+"""The real control function, and the followers that it is compared with."""
 
 import numpy as np
 
@@ -14,14 +14,14 @@ from hil.campaigns.smooth.paths import TICK_MS, Path
 from hil.campaigns.smooth.simulator import RATED_W, SOC_START, TICK_S, ENERGY_Wh
 
 SOC_TARGET_permille = 550
-SHARE = 0.25  # of the energy that the largest step costs
+SHARE = 0.25  # part of the energy that the largest step may cost
 STEP_S = SHARE * ENERGY_Wh * 3600 / RATED_W
-HIGH_PASS_S, RAMP_PER_S = 60.0, 0.002  # of the rivals
+HIGH_PASS_S, RAMP_PER_S = 60.0, 0.002  # settings of the rivals: time constant; part of peak per s
 
 
 def function(path: Path, believed_ms: int | None = None, range_W_max: int | None = None) -> Track:
-    """Load tracking as a site with this path has it. believed_ms: the delay in its settings;
-    range_W_max: the 5 s range that it states.
+    """Load tracking on a site with this path. believed_ms: path delay in its settings, if not that
+    of the path. range_W_max: 5 s range that it states.
     """
     settings = {row[0]: row[4] for row in parameters.CONTROL_PARAMETERS}
     settings |= {
@@ -37,10 +37,10 @@ def function(path: Path, believed_ms: int | None = None, range_W_max: int | None
 
 
 class Ours:
-    """The control function, with what it reads of a tick."""
+    """The control function as a follower."""
 
     def __init__(self, seen_W: np.ndarray, path: Path, track: Track | None = None) -> None:
-        """seen_W: in each tick; track: default: that of the path."""
+        """seen_W: in each tick. track: None for that of the path."""
         self._track = track or function(path)
         self._seen_W = np.rint(seen_W).astype(int).tolist()
         self._sample_ticks = path.sample_ticks
@@ -58,20 +58,21 @@ class Ours:
 
 
 def ours(load_W: np.ndarray, path: Path, track: Track | None = None) -> simulator.Result:
-    """The load beside the control function; track: default: that of the path."""
+    """The load beside the control function. track: None for that of the path."""
     return simulator.run(Ours(simulator.seen_W(load_W, path), path, track), load_W, path)
 
 
 def missing_W(soc: float) -> float:
-    """What a reference adds to bring the charge back, W."""
+    """Power that a reference adds to bring the charge back to its target, W."""
     away = SOC_TARGET_permille / 1000 - int(soc * 1000) / 1000
     return min(max(away * ENERGY_Wh * 3600 / STEP_S, -RATED_W), RATED_W)
 
 
 class Plain:
-    """The last value of the meter, less the slow reference R that the study gives.
+    """The last value of the meter minus the slow reference R of the study.
 
-    R' = (m + (E* - E) / T - R) / (T / 4); m' = (R - m) / (4 T); R is held in available power.
+    R' = (m + (E* - E) / T - R) / (T / 4); m' = (R - m) / (4 T). E* is the target of the energy E, T
+    is STEP_S. R stays within rated power of the load.
     """
 
     def __init__(self, seen_W: np.ndarray, path: Path):
@@ -83,7 +84,7 @@ class Plain:
         self._mean_W = self._reference_W - missing_W(SOC_START)
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
-        """The last value less the reference, W."""
+        """The last value minus the reference, W."""
         self._low_W += (self._seen_W[tick] - self._low_W) * self._filter
         aim_W = self._mean_W + missing_W(soc)
         reference_W = self._reference_W + (aim_W - self._reference_W) * self._fast
@@ -94,7 +95,7 @@ class Plain:
 
 
 class HighPass:
-    """The load less its mean of the last minute; the charge comes back by the mean."""
+    """The load minus its mean of about a minute. The mean also brings the charge back."""
 
     def __init__(self, seen_W: np.ndarray, peak_W: float):
         """seen_W: in each tick; peak_W: the load's highest power."""
@@ -102,7 +103,7 @@ class HighPass:
         self._step_W = RAMP_PER_S * peak_W * TICK_S
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
-        """The load less the reference, W."""
+        """The load minus the reference, W."""
         load_W = self._seen_W[tick]
         self._reference_W += self._moved_W(load_W + missing_W(soc) - self._reference_W)
         return load_W - self._reference_W

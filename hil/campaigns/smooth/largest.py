@@ -1,10 +1,11 @@
-"""One load behind every way to calm it: load tracking on two paths, capacitors at the racks.
+"""One load with each way to calm it: load tracking on two paths, and capacitors at the racks.
 
-The load is that of the GPUs, smoothed if asked. A capacitor (hil/site/racks.py) makes the power of
-the feed of it. The battery follows a meter at the feed, or at the racks. Then the capacitor covers
-its own lag, and load tracking believes in the rest of the path delay alone.
+The load is that of the GPUs, with their power smoothing if asked. A capacitor at the racks
+(hil/site/racks.py) changes it into the power of the feed. The battery follows a meter at the feed
+or at the racks. A capacitor behind the meter delays the feed, so load tracking is set to the rest
+of the path delay.
 
-The capacitor gives at most the load's peak, without losses: nobody states its efficiency. The
+The capacitor gives at most the load's peak. Its efficiency is unknown, so it has no losses. The
 battery of the simulator gives at most RATED_W and loses 1 - EFFICIENCY each way.
 """
 
@@ -24,34 +25,32 @@ from hil.site.racks import DEFAULTS, Capacitor, Smoothing
 NERC = "NERC's ramp"
 BUILT_IN = (NERC, "training")
 RISE_ms, REPEATS = 250, 8  # 640 s
-FROM_S = 10.0  # tracking and filters have begun
+FROM_S = 10.0  # judged from here on: tracking and filters have begun
 BELIEVED_MS_MIN = 20
 RACKS, FEED = "racks", "feed"
-ALONE = "alone"  # the way without anything
+ALONE = "alone"  # without battery and capacitor
 
 
 class Racks(NamedTuple):
-    """J_per_kW, floor_pct, ramp_pct_per_s, hysteresis_s: see hil/site/racks.py; of the highest
-    power of the load. meter: RACKS or FEED. range_pct: of the 5 s range that the site states.
-    """
+    """Settings at the racks (hil/site/racks.py). Percentages are of the load's highest power."""
 
     J_per_kW: float
     floor_pct: float
     ramp_pct_per_s: float
     hysteresis_s: float
-    meter: str
-    range_pct: float | None = None
+    meter: str  # RACKS or FEED
+    range_pct: float | None = None  # 5 s range that the site states
 
 
 class Way(NamedTuple):
-    """feed_W: what the battery calms, grid_W: what the grid sees, in each tick."""
+    """feed_W: load that the battery calms; grid_W: grid; in each tick."""
 
     feed_W: np.ndarray
     grid_W: np.ndarray
 
 
 class Case(NamedTuple):
-    """source: None for NERC's ramp; paths: names of PATHS."""
+    """A load to play. source: None for NERC's ramp; paths: names of PATHS."""
 
     source: loads.Source | None
     paths: tuple[str, ...]
@@ -78,7 +77,7 @@ class Played:
 
 
 def nerc_W() -> np.ndarray:
-    """NERC's ramp, mean power of each tick."""
+    """Mean power of NERC's ramp in each tick."""
     return np.tile(spectra.ramp_W(RISE_ms), REPEATS)
 
 
@@ -92,7 +91,7 @@ def load_of(source: loads.Source | None) -> tuple[str, np.ndarray]:
 
 
 def played(case: Case) -> dict:
-    """Figures of the load: ways: {way: {rule: largest site in MW}}; lost_pct: of its energy."""
+    """Figures of the load. ways: {way: {rule: largest site in MW}}; lost_pct: see lost_pct."""
     kind, gpus_W = load_of(case.source)
     ways = ways_of(gpus_W, case)
     return {
@@ -107,7 +106,7 @@ def played(case: Case) -> dict:
 
 
 def ways_of(gpus_W: np.ndarray, case: Case) -> dict[str, Way]:
-    """The ways to calm the load, by name."""
+    """{name: way to calm the load}."""
     smooth_W, feed_W = racks_W(gpus_W, case.racks)
     found = {ALONE: Way(gpus_W, gpus_W), "racks": Way(feed_W, feed_W)}
     for name in case.paths:
@@ -122,8 +121,8 @@ def ways_of(gpus_W: np.ndarray, case: Case) -> dict[str, Way]:
 
 
 def lost_pct(gpus_W: np.ndarray, ways: dict[str, Way], case: Case) -> dict[str, float]:
-    """Percent of the load's energy: kept up at the floor, withheld by its rates, lost in the
-    battery of each path.
+    """Percent of the load's energy: added (floor) and withheld by power smoothing, and lost in the
+    battery of each way.
     """
     added_W = ways[f"{case.paths[0]} ms"].feed_W - gpus_W
     found = {"floor": added_W.clip(0).sum(), "withheld": (-added_W).clip(0).sum()}
@@ -135,7 +134,7 @@ def lost_pct(gpus_W: np.ndarray, ways: dict[str, Way], case: Case) -> dict[str, 
 
 
 def racks_W(gpus_W: np.ndarray, racks: Racks) -> tuple[np.ndarray, np.ndarray]:
-    """(power of the GPUs behind their smoothing, power of the feed)."""
+    """(power of the GPUs after their smoothing, power of the feed)."""
     peak_W = float(gpus_W.max())
     rate_W_per_s = peak_W * racks.ramp_pct_per_s / 100
     given = DEFAULTS | {"rated_W": peak_W, "J_per_kW": racks.J_per_kW}
@@ -158,7 +157,7 @@ def _tracked(
 
 
 def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:
-    """{rule: the largest site in MW that passes}; None: the load is too short for it."""
+    """{rule: largest site in MW that passes}; None: the load is too short for the rule."""
     found = judge.audit(Played(gpus_W, grid_W), chosen_rules(), None)
     of_grid = [each for each in found.verdicts if each.series == judge.SERIES[GRID]]
     return {each.rule.title: each.site_MW_max for each in of_grid}
@@ -166,6 +165,6 @@ def sizes(gpus_W: np.ndarray, grid_W: np.ndarray) -> dict[str, float | None]:
 
 @functools.cache
 def chosen_rules() -> list[rules.Rule]:
-    """The shipped rules of a power."""
+    """The shipped rules that limit a power."""
     every = [rule for name in rules.usual() for rule in rules.load(name)]
     return [rule for rule in every if rule.quantity != rules.RIDE]

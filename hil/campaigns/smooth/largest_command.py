@@ -1,4 +1,4 @@
-"""`python -m hil smooth largest`: the largest site by rule, path and buffer."""
+"""`python -m hil smooth largest`: the largest site that each rule allows, by path and buffer."""
 
 from argparse import Namespace
 

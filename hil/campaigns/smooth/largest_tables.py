@@ -11,7 +11,7 @@ from hil.runner import report as tables
 
 WHOLE_MW, ANY_MW = 100, 1e5
 SMALLER = "<"
-Found = dict[str, Any]  # of a load, or of the worst one
+Found = dict[str, Any]  # figures of a load, or of the worst load
 
 
 def head(racks: Racks) -> list[str]:
@@ -52,8 +52,8 @@ def of_load(row: Found) -> str:
 
 
 def worst(rows: Sequence[Found]) -> dict[str, Found]:
-    """{rule: {way: {site_MW, load, smaller}}}: the load with the smallest site; smaller: loads
-    whose site is smaller than without anything. A load that is too short for a rule is left out.
+    """{rule: {way: {site_MW, load, smaller}}}. load: the one with the smallest site. smaller: loads
+    with a smaller site than alone. A load that is too short for a rule is left out.
     """
     found: dict[str, Found] = {}
     for rule in chosen_rules():
@@ -77,7 +77,7 @@ def _worst(rows: Sequence[Found], way: str, title: str) -> Found:
 
 
 def of_worst(worst: dict[str, Found], count: int) -> str:
-    """The table of the worst load under each rule, and which load that is."""
+    """The table of the worst load under each rule, with its name."""
     rows = []
     for rule in chosen_rules():
         found = worst[rule.title]
@@ -98,8 +98,8 @@ def _deciding(found: dict[str, Found]) -> str:
 
 
 def markdown(rows: Sequence[Found]) -> list[str]:
-    """The table of controller/audit/README.md: the smallest site of the built-in loads, in brackets
-    that of all loads. Bold: smaller than alone. A rule that no way changes is left out.
+    """The table of controller/audit/README.md: the smallest site of the built-in loads, and in
+    brackets that of all loads. Bold: smaller than alone. A rule that no way changes is left out.
     """
     built_in = [row for row in rows if row["load"] in BUILT_IN]
     ways = [*rows[0]["ways"]]
@@ -125,12 +125,12 @@ def _pair(found: Sequence[Found], name: str, rule: Rule) -> str:
 
 
 def is_smaller(size_MW: float | None, alone_MW: float | None) -> bool:
-    """Whether what calms the load makes its largest site smaller."""
+    """True if a way to calm the load makes its largest site smaller."""
     return size_MW is not None and alone_MW is not None and size_MW < 0.999 * alone_MW
 
 
 def plain(content: Any) -> Any:
-    """The document with the text "any" for a size without a bound: JSON has no infinity."""
+    """The document with "any" for a size without a bound, because JSON has no infinity."""
     if isinstance(content, dict):
         return {name: plain(each) for name, each in content.items()}
     if isinstance(content, list):
@@ -139,7 +139,7 @@ def plain(content: Any) -> Any:
 
 
 def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:
-    """none: no size passes; below, up to: only a site that the rule does not apply to."""
+    """A size as text. "none": no size passes. "below", "up to": where the rule begins."""
     mark = "" if not smaller else f" {SMALLER}" if smaller is True else f" {SMALLER}{smaller}"
     if size_MW is None:
         return "-"

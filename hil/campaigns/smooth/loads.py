@@ -1,4 +1,4 @@
-"""Measured loads as the mean power of every tick: held, interpolated, held with jittered times."""
+"""Loads as mean powers of each tick: samples held, held with jittered times, or joined by lines."""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from hil.loads.trace import LoadError, Trace, synthetic_load
 from hil.runner import options
 
 LENGTH_S = 3600.0  # a longer file ends here
-EDGE_S = 0.05  # of a held load
-JITTER = 0.35  # of the time between two samples, each way
-FINE_S = 0.2  # a file that is sampled as often is taken as it was measured
-SHORT_S, REPEATS = 20.0, 8  # a file shorter than this is played as often
+EDGE_S = 0.05  # length of an edge of a held load
+JITTER = 0.35  # part of the time between two samples, each way
+FINE_S = 0.2  # a file with samples this close or closer is played as it was measured
+SHORT_S, REPEATS = 20.0, 8  # a file shorter than SHORT_S is played REPEATS times
 PEAK_W = 150_000.0, 500_000.0  # a load whose peak lies between is not scaled
 SCALED_PEAK_W = 350_000.0
 FINE = ("as is",)
@@ -25,7 +25,7 @@ COARSE = ("held", "jit", "lin")
 JOINED = "lin"
 
 
-# kind of the synthetic cluster and its peak; all are as steep as a measured load
+# {name: (kind of the synthetic cluster, its peak, W)}; all are as steep as a measured load
 BUILT_IN = {
     "training": ("training", 284_000.0),
     "cluster": ("synthetic", 280_000.0),
@@ -62,7 +62,7 @@ def measured(folder: str | None) -> list[Source]:
 
 
 class Named(Protocol):
-    """What an option can choose."""
+    """Something that an option can choose."""
 
     @property
     def name(self) -> str:
@@ -73,7 +73,7 @@ _Chosen = TypeVar("_Chosen", bound=Named)
 
 
 def chosen(every: Sequence[_Chosen], parts: Sequence[str] | None) -> list[_Chosen]:
-    """Those whose name contains one of the parts of --only; None: all. LoadError: none does."""
+    """The items whose name contains one of the parts of --only; None: all. LoadError."""
     found = [each for each in every if not parts or any(part in each.name for part in parts)]
     if not found:
         allowed = ", ".join([each.name for each in every])
@@ -90,7 +90,7 @@ class Load(NamedTuple):
 
 
 def read(source: Source) -> Load:
-    """The column, scaled where its peak does not fit the cabinet. LoadError for a wrong file."""
+    """The column, scaled if its peak does not fit the cabinet. LoadError: a wrong file."""
     if not source.file:
         shape, peak_W = BUILT_IN[source.column]
         return Load(synthetic_load(BUILT_IN_SEED, LENGTH_S, peak_W, shape), 1.0, FINE)
@@ -104,7 +104,7 @@ def read(source: Source) -> Load:
 
 
 def ticks_W(load: Load, kind: str, seed: str) -> np.ndarray:
-    """Mean power of each tick, W; kind: one of load.kinds; seed: of the jitter."""
+    """Mean power of each tick, W. kind: one of load.kinds; seed: that of the jitter."""
     times_s, powers_W = np.array(load.trace.times_s), np.array(load.trace.powers_W) * load.scale
     if kind in ("held", "jit"):
         if kind == "jit":
@@ -124,7 +124,7 @@ def _jittered(times_s: np.ndarray, seed: str) -> np.ndarray:
 
 
 def _held(times_s: np.ndarray, powers_W: np.ndarray) -> tuple:
-    """Each sample holds until the next begins, which it does with an edge of EDGE_S."""
+    """Each sample holds until the next one begins. The change takes an edge of EDGE_S."""
     edge_s = np.minimum(EDGE_S, np.diff(times_s, append=math.inf)[1:])
     begun = np.stack([times_s[1:], times_s[1:] + edge_s], axis=1).ravel()
     levels = np.stack([powers_W[:-1], powers_W[1:]], axis=1).ravel()
@@ -132,7 +132,7 @@ def _held(times_s: np.ndarray, powers_W: np.ndarray) -> tuple:
 
 
 def _stepped(times_s: np.ndarray, powers_W: np.ndarray, steps: Sequence[int]) -> tuple:
-    """A sample behind a gap is reached with an edge, not by a line."""
+    """A sample after a gap is reached by an edge, not by a line."""
     where = np.array(steps, int)
     edge_s = np.minimum(EDGE_S, (times_s[where] - times_s[where - 1]) / 2)
     return np.insert(times_s, where, times_s[where] - edge_s), np.insert(

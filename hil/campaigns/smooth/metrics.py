@@ -1,4 +1,4 @@
-"""How much of a load's movement the grid still has."""
+"""Figures of the load's movement and of the part that the grid still has."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from hil.systems.series import blocks
 
 WINDOWS_S = (0.1, 1, 2, 10, 60, 300)
 FIGURES = ("rms", "p99", "max")
-EDGE_TICKS_MAX = 15  # edges of 0.25 s touch as many, wherever they begin
+EDGE_TICKS_MAX = 15  # an edge of 0.25 s touches at most so many ticks, wherever it begins
 STILL_W = 50.0  # a load whose means change by less (rms) has no residual
 RANGE_S = 300
 
@@ -19,7 +19,7 @@ def means_W(power_W: np.ndarray, window_s: float) -> np.ndarray:
 
 
 def changes_W(power_W: np.ndarray, window_s: float) -> dict | None:
-    """{rms, p99, max} of the changes of consecutive means, W; None with fewer than two means."""
+    """{rms, p99, max} of the changes between consecutive means, W; None: fewer than two means."""
     return figures_W(np.abs(np.diff(means_W(power_W, window_s))))
 
 
@@ -32,8 +32,8 @@ def figures_W(moved_W: np.ndarray) -> dict | None:
 
 
 def residual_pct(of_load: dict | None, of_grid: dict | None) -> dict | None:
-    """{figure: grid as % of load, None where the load hardly moves}; None for a load that is too
-    short or does not move.
+    """{figure: grid in % of the load; None: the load hardly moves in this figure}. None: the load
+    is too short or does not move.
     """
     if of_load is None or of_grid is None or of_load["rms"] < STILL_W:
         return None
@@ -49,7 +49,7 @@ def range_kW(power_W: np.ndarray, within_s: int = RANGE_S) -> float:
 
 
 def largest_range_W(power_W: np.ndarray, count: int) -> float:
-    """The largest range within any so many values; of all, if they are fewer; 0 of none."""
+    """The largest range within `count` consecutive values, or of all if there are fewer."""
     if not len(power_W):
         return 0.0
     highs_W, lows_W = [rolling_max(way * power_W, min(count, len(power_W))) for way in (1, -1)]
@@ -58,7 +58,7 @@ def largest_range_W(power_W: np.ndarray, count: int) -> float:
 
 def edge_s(power_W: np.ndarray) -> float:
     """Length of the steepest edge, s: the largest movement within 0.3 s divided by the steepest
-    slope; 0.3 stands for longer ones and for a load that does not move.
+    slope. 0.3 means a longer edge, or a load that does not move.
     """
     steepest_W = float(np.abs(np.diff(power_W)).max(initial=0.0))
     moved_W = largest_range_W(power_W, EDGE_TICKS_MAX + 1)

@@ -1,7 +1,7 @@
-"""Announced steps over the life of a source: what its notices saved less what they cost.
+"""Announced steps over the life of a source: the saving by its notices minus their cost.
 
-One wrong notice tells little. A source that is right while it is watched, and wrong when it acts,
-would cost a step each time. So sequences are played, and the worst moment of each is judged:
+A source that is right while it is watched, and wrong when its notices move the battery, would cost
+a step each time. So sequences of notices are played. The worst moment of each is judged:
 
     net = sum over notices of (error without the notice - error with it), in ms of the step
 """
@@ -17,7 +17,7 @@ from hil.campaigns.smooth.paths import PATHS, TICK_MS
 STEP_W, LEVEL_W, NOTICES = 100_000, 200_000, 200
 FROM_MS, UNTIL_MS = -400, 600
 NEVER, LATE = "never", 150
-# name: what the next notice is, by its number and whether its source is only watched
+# {name: function (number of the notice, its source is only watched) -> ms late, or NEVER}
 SEQUENCES: dict[str, Callable[[int, bool], str | int]] = {
     "always right": lambda number, is_watched: 0,
     "always 50 ms late": lambda number, is_watched: 50,
@@ -32,7 +32,7 @@ SEQUENCES: dict[str, Callable[[int, bool], str | int]] = {
 
 
 class Life(NamedTuple):
-    """acted: notices that moved the battery. net_ms: in the end; least_ms: at the worst moment."""
+    """acted: notices that moved the battery. net_ms: in the end. least_ms: at the worst time."""
 
     sequence: str
     acted: int
@@ -41,7 +41,7 @@ class Life(NamedTuple):
 
 
 def run(paths: tuple) -> list:
-    """Rows of the lives on each path; prints them."""
+    """Print and return the rows of the lives on each path."""
     print(f"life       {NOTICES} notices of one source: saved less lost, ms of the step")
     print(f"{'the step comes':22}{'ms':>5}{'acted':>8}{'in the end':>12}{'least':>8}{'bound':>8}")
     rows = []
@@ -60,7 +60,7 @@ def run(paths: tuple) -> list:
 
 
 def missed(life: Life, bound: float) -> list[str]:
-    """A life that lost more than the bound."""
+    """A line if the life lost more than the bound."""
     is_lost = life.least_ms < -bound
     return (
         [f"life, {life.sequence}: {life.least_ms:.0f} ms, at least {-bound:.0f} ms"]
@@ -86,13 +86,13 @@ def _life(name: str, delay_ms: int, sample_ms: int) -> Life:
 
 
 def bound_ms(delay_ms: int, sample_ms: int) -> float:
-    """The most that a source may lose: a wrong step, and one for each doubling of its notices."""
+    """Highest allowed loss: a wrong step, and one for each doubling of the notices."""
     wrong_ms = delay_ms + sample_ms + LATE_MS + TICK_MS
     return wrong_ms * (1 + math.log2(1 + NOTICES))
 
 
 def saved_ms(one: Announced, late: str | int, delay_ms: int, sample_ms: int) -> float:
-    """What one notice saved, ms of the step. The meter shows the load sample_ms later."""
+    """Saving by one notice, ms of the step. The meter shows the load sample_ms later."""
     times_ms = range(FROM_MS, UNTIL_MS, TICK_MS)
     load_W = [_load_W(at_ms, late) for at_ms in times_ms]
     behind, ahead = sample_ms // TICK_MS, (delay_ms - sample_ms) // TICK_MS

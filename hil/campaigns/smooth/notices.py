@@ -1,9 +1,8 @@
-"""Announced steps: what the grid sees of a step of 100 kW, by the error of its notice.
+"""Announced steps: the part of a step of 100 kW that reaches the grid, by the error of its notice.
 
-The step comes before, at or after the announced time, or not at all. Beside it: the same step
-without a notice. A new source is only watched; one that was right once acts, and may be late.
-Steps that come further off their time than the product allows are played too; their cost is
-printed and not judged.
+The step comes before, at or after the announced time, or not at all. The comparison is the step
+without a notice. A new source is only watched; one that was right once moves the battery. Steps
+further off their time than the product allows are printed, but not judged.
 """
 
 from typing import NamedTuple
@@ -19,18 +18,18 @@ from hil.runner.cases import Runner
 STEP_W, LEVEL_W = 100_000, 200_000
 BEFORE_S, AFTER_S = 5, 10
 EDGES_ms, PHASE_ms = (0, 100), 5
-LATE_ms = (-50, -20, 0, 20, 50)  # by which the step comes after its time
-FAR_ms = (-200, -150, -100, 100, 150, 200)  # further than it may be
+LATE_ms = (-50, -20, 0, 20, 50)  # delay of the step; below 0: early
+FAR_ms = (-200, -150, -100, 100, 150, 200)  # delays beyond those that the product allows
 UNANNOUNCED, WRONG = "none", "wrong"
 NEW, ONCE = "new", "right once"  # sources
-SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # of the step, in 2 s means
+SHARE_MAX_pct, JUDGED_DELAY_ms = 5.0, 250  # part of the step in 2 s means; longest judged path
 MEANS_S = 2.0
 VALID_MS = 1000
-ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # of the step, in the range
+ONE_PULSE_pct, NEAR_pct = 110.0, 1.0  # 5 s range: one pulse; tolerance
 
 
 class Job(NamedTuple):
-    """notice: UNANNOUNCED, WRONG, or by how many ms the step comes late."""
+    """A step to play. notice: UNANNOUNCED, WRONG, or the delay of the step in ms."""
 
     path: str
     edge_ms: int
@@ -39,7 +38,7 @@ class Job(NamedTuple):
 
 
 class Noticed(followers.Ours):
-    """The control function of a source that announces one step."""
+    """The control function with a source that announces one step."""
 
     def __init__(self, seen_W: np.ndarray, path: Path, at_ms: float | None, source: str) -> None:
         track = followers.function(path)
@@ -58,7 +57,7 @@ class Noticed(followers.Ours):
 
 
 def run(paths: tuple, runner: Runner) -> list:
-    """Rows of the worst phase; prints them."""
+    """Print and return the rows, each of the worst phase."""
     acting = [(notice, source) for source in (NEW, ONCE) for notice in (*LATE_ms, WRONG)]
     acting += [(notice, ONCE) for notice in FAR_ms]
     todo = [
@@ -110,7 +109,7 @@ def _line(row: dict) -> str:
 
 
 def step_W(edge_ms: float, phase_ms: float) -> np.ndarray:
-    """The load, W: the step begins phase_ms after BEFORE_S."""
+    """The load in each tick, W. The step begins phase_ms after BEFORE_S."""
     begin_s = BEFORE_S + phase_ms / 1000
     times_s = np.array([0.0, begin_s, begin_s + max(edge_ms, 1e-3) / 1000, begin_s + AFTER_S])
     powers_W = LEVEL_W + np.array([0.0, 0.0, STEP_W, STEP_W])
@@ -118,7 +117,7 @@ def step_W(edge_ms: float, phase_ms: float) -> np.ndarray:
 
 
 def played(job: Job) -> dict:
-    """One row: the worst of all phases of meter and 2 s means."""
+    """One row: the worst figures over all phases of the meter and of the 2 s means."""
     path = PATHS[job.path]
     found = [_figures(job, path, phase_ms) for phase_ms in range(0, path.sample_ms, PHASE_ms)]
     names = "change_2s_pct", "range_5s_pct", "pulse_ms"
@@ -154,8 +153,8 @@ def largest_change_W(power_W: np.ndarray) -> float:
 
 
 def _judge(rows: list) -> None:
-    """Mark what a row misses. A new source costs what silence costs. A source that acts leaves at
-    most 5 % in 2 s means, and one pulse, not two, where its step does not come.
+    """Add a line to each row that misses a target. A new source costs no more than no notice. A
+    source that acts leaves at most 5 % in 2 s means, and one pulse if its step does not come.
     """
     silent = _silent(rows)
     for row in rows:

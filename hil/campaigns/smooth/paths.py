@@ -7,12 +7,12 @@ TICK_MS = 20
 
 
 class Path(NamedTuple):
-    """sample_ms: window of the meter; dead_ms: until the converter acts; lag_ms: its constant."""
+    """A path. Its times add up to the path delay."""
 
     name: str
-    sample_ms: int
-    dead_ms: int
-    lag_ms: int
+    sample_ms: int  # window of the meter
+    dead_ms: int  # time until the converter acts
+    lag_ms: int  # time constant of the converter
 
     @property
     def delay_ms(self) -> int:
@@ -30,7 +30,7 @@ class Path(NamedTuple):
         return self.dead_ms // TICK_MS
 
 
-# Named by the delay in ms; "100f" has the meter of 20 ms that the example cabinet uses.
+# A name is the delay in ms. "100f" has the meter of 20 ms that the example cabinet uses.
 PATHS = {
     path.name: path
     for path in (
@@ -47,7 +47,7 @@ PATHS = {
 
 
 def paths(text: str) -> tuple[str, ...]:
-    """Names of PATHS, parted by commas: the type of an option."""
+    """Names of PATHS, separated by commas: the type of an option."""
     names = tuple(text.split(","))
     wrong = [name for name in names if name not in PATHS]
     if wrong:

@@ -1,15 +1,15 @@
-"""Does load tracking follow a load, or harm nobody? And is it ahead of simple rivals?
+"""Checks that load tracking follows each load or does no harm, and is better than simple rivals.
 
-Both at once exclude each other on steps that nobody foresees (second study of load tracking,
-chapter 2). So a load passes by one of two doors: its figures are at most those of plain following,
-or at most those without a battery. Ramps that joined samples make, and slow paths, are not judged.
+On steps that cannot be predicted, no battery can both follow the load and do no harm (second study
+of load tracking, chapter 2). So a load passes in one of two ways: its figures are at most those of
+plain following, or at most those without a battery. Joined samples and slow paths are not judged.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 FIGURES = ("range_5s", "change_15s", "line")
-WITHIN = 1.0  # points
+WITHIN = 1.0  # tolerance, points
 KINDS, PATHS = ("as is", "held"), ("50", "60", "100f")
 FOLLOWS, HARMLESS, NEITHER = "follows", "harms nobody", "neither"
 BESIDE = {"plain": FOLLOWS, "no_battery": HARMLESS}
@@ -20,11 +20,11 @@ OTHERS = {
     "no_battery": "no battery",
 }
 MEANS = {"range_5s": "range in 5 s", "line": "line", "rms_2s": "2 s rms"}
-Row = Mapping[str, Any]  # of a load, or of means
+Row = Mapping[str, Any]  # figures of a load, or their means
 
 
 def door(row: Row) -> str | None:
-    """The door by which a load passes; None: it is not judged."""
+    """The way in which a load passes, or NEITHER; None: it is not judged."""
     found = row["rules"]
     if row["kind"] not in KINDS or row["path"] not in PATHS or found["ours"]["line"] is None:
         return None
@@ -72,7 +72,7 @@ def lines(found: Sequence[Row]) -> list[str]:
 
 
 def missed(rows: Sequence[Row], found: Sequence[Row]) -> list[str]:
-    """Loads that pass by no door; means that a rival has better."""
+    """A line for each load that passes in neither way, and each mean that a rival has better."""
     return [
         f"{row['load']}, {row['kind']}, {row['path']} ms: neither follows nor harms nobody"
         for row in rows

@@ -1,8 +1,8 @@
 """Figures of a grid operator's rules: 5 s range, 15 s change, strongest line, ramp of 1 s.
 
-Powers are means of a tick, W; the filter has one pole, unless two are asked for. ERCOT limits the
-range, IESO change and lines (wordings read in a curated list, 2026), NVIDIA's test T4 the ramp
-(second-hand).
+Powers are means of a tick, W. The filter has one pole, unless two are asked for. ERCOT limits the
+range; IESO limits the change and lines (both read in a curated list, 2026). NVIDIA's test T4 limits
+the ramp (second-hand).
 """
 
 import numpy as np
@@ -14,13 +14,13 @@ from hil.campaigns.smooth.simulator import TICK_S
 
 LOW_Hz = 0.1  # power below it does not count in the 5 s range
 FROM_S = 10  # the figures begin here
-BAND_Hz = [LOW_Hz, 55.0]  # of ERCOT
+BAND_Hz = [LOW_Hz, 55.0]  # band of ERCOT's rule
 RANGE_S, CHANGE_S, RAMP_S, LINE_S = 5, 15, 1, 60
-DIGITS = {"range_5s": 1, "change_15s": 1, "line": 2, "t4": 1}  # printed of each figure
+DIGITS = {"range_5s": 1, "change_15s": 1, "line": 2, "t4": 1}  # {figure: printed decimals}
 
 
 def high_passed_W(power_W: np.ndarray) -> np.ndarray:
-    """Power above LOW_Hz; before its first tick the power was the same."""
+    """Power above LOW_Hz. The power before the first tick counts as that of the first tick."""
     keep = float(np.exp(-2 * np.pi * LOW_Hz * TICK_S))
     found, above, before = np.empty(len(power_W)), 0.0, float(power_W[0])
     for at, power in enumerate(power_W.tolist()):
@@ -31,7 +31,7 @@ def high_passed_W(power_W: np.ndarray) -> np.ndarray:
 
 
 def largest_range_W(power_W: np.ndarray, within_s: float) -> float:
-    """The largest range within any so many seconds."""
+    """The largest range within any within_s."""
     return metrics.largest_range_W(power_W, round(within_s / TICK_S))
 
 
@@ -41,7 +41,7 @@ def range_5s_W(power_W: np.ndarray) -> float:
 
 
 def ercot_range_W(power_W: np.ndarray, poles: int = 1) -> float:
-    """The largest range in 5 s as the audit measures ERCOT's: its text leaves the poles open."""
+    """The largest range in 5 s, as the audit measures ERCOT's. Its text leaves poles open."""
     measure = Range(RANGE_S, BAND_Hz, TICK_S, poles)
     measure.feed(Block(True, np.arange(len(power_W)) * TICK_S, {}), power_W)
     assert measure.worst is not None
@@ -49,7 +49,7 @@ def ercot_range_W(power_W: np.ndarray, poles: int = 1) -> float:
 
 
 def line_W(power_W: np.ndarray) -> float:
-    """Amplitude of the strongest line from LOW_Hz up, in Hann windows of 60 s, half of them new."""
+    """Amplitude of the strongest line from LOW_Hz up, in half overlapping Hann windows of 60 s."""
     ticks = min(round(LINE_S / TICK_S), len(power_W))
     shape = np.hanning(ticks)
     lowest = int(np.ceil(LOW_Hz * ticks * TICK_S))
@@ -62,7 +62,7 @@ def line_W(power_W: np.ndarray) -> float:
 
 
 def figures_pct(power_W: np.ndarray, peak_W: float) -> dict:
-    """{figure: % of the load's peak} from FROM_S on; all of a shorter load."""
+    """{figure: % of the load's peak} from FROM_S on; None: the load is too short."""
     judged_W = power_W[round(FROM_S / TICK_S) :]
     ramp = round(RAMP_S / TICK_S)
     if len(judged_W) < ramp + 1 or not peak_W:

@@ -1,4 +1,7 @@
-"""Load, meter, converter and battery at a tick of 20 ms; only the state of charge feeds back."""
+"""Simulates load, meter, converter and battery at a tick of 20 ms.
+
+Only the state of charge feeds back.
+"""
 
 import math
 from typing import NamedTuple, Protocol
@@ -10,7 +13,7 @@ from hil.systems.series import blocks
 
 RATED_W = 250_000
 ENERGY_Wh = 645_000
-EFFICIENCY = 0.97  # of cells and converter, each way
+EFFICIENCY = 0.97  # cells and converter, each way (assumed)
 SOC_START = 0.55
 TICK_S = TICK_MS / 1000
 ENERGY_J = ENERGY_Wh * 3600.0
@@ -20,11 +23,11 @@ class Follower(Protocol):
     """Decides the request of each tick."""
 
     def request_W(self, tick: int, soc: float, setpoint_W: float) -> float:
-        """tick: from 0; soc: 0 to 1; setpoint_W: the last one; W, > 0 discharges."""
+        """The request, W, > 0 discharges. tick: from 0; soc: 0 to 1; setpoint_W: the last one."""
 
 
 class Result(NamedTuple):
-    """grid_W, battery_W: means of each tick, W; soc: at the end of each tick, 0 to 1."""
+    """Results. grid_W, battery_W: mean of each tick, W; soc: at the end of each tick, 0 to 1."""
 
     grid_W: np.ndarray
     battery_W: np.ndarray
@@ -32,16 +35,16 @@ class Result(NamedTuple):
 
 
 def seen_W(load_W: np.ndarray, path: Path) -> np.ndarray:
-    """The load in each tick as the controller knows it, W: the meter's last whole window."""
+    """The load that the controller knows in each tick, W: the mean of the meter's last window."""
     values = np.append(load_W[:1], blocks(load_W, path.sample_ticks).mean(axis=1))
     return np.repeat(values, path.sample_ticks)[: len(load_W)]
 
 
 def run(follower: Follower, load_W: np.ndarray, path: Path) -> Result:
-    """Follow the load."""
+    """Let the follower calm the load."""
     ticks, dead = len(load_W), path.dead_ticks
     rest = math.exp(-TICK_MS / path.lag_ms)
-    held = path.lag_ms / TICK_MS * (1.0 - rest)  # share of the missing power, mean over the tick
+    held = path.lag_ms / TICK_MS * (1.0 - rest)  # mean share of the missing power in a tick
     sent, battery, soc = [0.0] * (ticks + dead), [0.0] * ticks, [0.0] * ticks
     charge, setpoint_W, state_W = SOC_START, 0.0, 0.0
     per_W = TICK_S / ENERGY_J

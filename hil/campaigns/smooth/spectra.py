@@ -1,9 +1,10 @@
-"""Spectra and ramps drawn from a seed, judged by the 5 s range that the grid keeps of the load's.
+"""Spectra and ramps drawn from a seed. The figure is the grid's range in 5 s over the load's.
 
-Tones, pairs and noise bands can be foreseen or left alone, so no battery may make them larger.
-Steps that nobody foresees cannot be followed and stay below the load at once: each edge shows
-twice. Their bound is twice the load's movement within 5 s. What is faster than half the meter's
-rate looks slower to the meter: the battery follows that alias, up to its height beside the load.
+Tones, pairs and noise bands can be predicted or left alone, so a battery may not make them larger.
+Steps that cannot be predicted reach the grid twice if the battery follows them: when the load
+moves, and when the battery answers. So their bound is twice the load's movement within 5 s. A
+movement faster than half the meter's rate looks slower to the meter. The battery follows this
+alias.
 """
 
 import math
@@ -42,7 +43,7 @@ def _noise_band(draw: Generator, t_s: np.ndarray) -> np.ndarray:
     low_Hz, high_Hz = sorted((_frequency(draw), _frequency(draw)))
     at_Hz = np.fft.rfftfreq(len(t_s), t_s[1] - t_s[0])
     parts = np.fft.rfft(draw.standard_normal(len(t_s)))
-    first = int(np.searchsorted(at_Hz, low_Hz))  # a narrow band still holds one line
+    first = int(np.searchsorted(at_Hz, low_Hz))  # so that a narrow band has at least one line
     is_in = (at_Hz >= low_Hz) & (at_Hz <= max(high_Hz, 1.05 * low_Hz, at_Hz[first]))
     noise = np.fft.irfft(parts * is_in, len(t_s))
     return noise / np.abs(noise).max()
@@ -53,7 +54,7 @@ def _square(draw: Generator, t_s: np.ndarray) -> np.ndarray:
 
 
 def _ends_s(draw: Generator) -> np.ndarray:
-    """Moments at which a load changes by chance."""
+    """Random moments at which a load changes."""
     mean_s = 1 / _frequency(draw)
     return np.cumsum(draw.exponential(mean_s, int(2 * SECONDS / mean_s) + 50))
 
@@ -77,21 +78,22 @@ KINDS: dict[str, Callable] = {
     "telegraph": _telegraph,
 }
 SMOOTH = ("tone", "pair", "noise band")
-NUMBER = 30  # of each kind
-STILL_W = 1000.0  # a load that moves by less for 10 s has no first ratio
-SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100  # of the first seed, of others
-BEYOND, BEYOND_PART = ", beyond", 0.01  # of the energy: so much is faster than the meter shows
-# Of the load's peak: a rise of 1.9 pu/s to 0.475 pu, 10 s later back, each 20 s. NERC measured the
-# first length; the others are as high.
+NUMBER = 30  # spectra of each kind
+STILL_W = 1000.0  # least movement for a ratio of the first 10 s
+# Highest ratios: of the first seed, and of other seeds. Slower paths are not judged.
+SMOOTH_MAX, ANY_MAX, JUDGED_DELAY_ms = 1.05, 1.08, 100
+BEYOND, BEYOND_PART = ", beyond", 0.01  # part of the energy that is too fast for the meter
+# The load rises by 0.475 of LEVEL_W, and falls 10 s later, each 20 s. NERC measured the rise
+# within 250 ms (1.9 pu/s).
 RAMPS_ms = (250, *range(300, 701, 50))
 RAMP_HIGH, RAMP_PEAK, RAMP_TURN_S, RAMP_TURNS = 0.475, 0.975, 20, 4
-# Its range in 5 s by the filter's poles, of which ERCOT's text does not say how many: at most what
-# plain following leaves.
+# {path delay: {poles of the filter: highest range in 5 s of a ramp, %}}: that of plain following.
+# ERCOT's text does not state the number of poles.
 RAMP_PCT_MAX = {60: {1: 12.6, 2: 13.1}, 100: {1: 21.0, 2: 21.7}}
 
 
 class Job(NamedTuple):
-    """One spectrum of a kind, or a ramp of so many ms, on one path."""
+    """A spectrum of a kind on one path. The number of a ramp is its length in ms."""
 
     kind: str
     number: int
@@ -100,7 +102,7 @@ class Job(NamedTuple):
 
 
 def run(paths: tuple, seed: int, runner: Runner, seeds: int = 1) -> list:
-    """Rows of each kind and each ramp on each path; prints them. seeds: so many from seed on."""
+    """Print and return a row for each kind and each ramp on each path. seeds: number of seeds."""
     todo = [
         Job(kind, at, path, seed + turn)
         for path in paths
@@ -132,7 +134,7 @@ def played(job: Job) -> dict:
     load_W = ramp_W(job.number) if is_ramp else power_W(job.kind, job.number, job.seed)
     grid_W = followers.ours(load_W, path).grid_W
     begin = round(rules.FROM_S / TICK_S)
-    # the filter of 0.1 Hz undershoots behind an edge that stays for one path delay
+    # An edge reaches the grid for one path delay. After it, the filter of 0.1 Hz undershoots.
     shown = 3 - math.exp(-2 * math.pi * rules.LOW_Hz * path.delay_ms / 1000)
     of_load_W, of_grid_W = rules.range_5s_W(load_W), rules.range_5s_W(grid_W)
     first_W = [
@@ -153,7 +155,7 @@ def played(job: Job) -> dict:
 
 
 def _is_beyond(load_W: np.ndarray, path: Path) -> bool:
-    """More than BEYOND_PART of the movement is faster than half the meter's rate."""
+    """True if more than BEYOND_PART of the movement is faster than half the meter's rate."""
     energy = np.abs(np.fft.rfft(load_W - load_W.mean())) ** 2
     is_fast = np.fft.rfftfreq(len(load_W), TICK_S) > 500 / path.sample_ms
     return bool(energy[is_fast].sum() > BEYOND_PART * energy.sum())
@@ -232,7 +234,7 @@ def _line(row: dict) -> str:
 
 
 def power_W(kind: str, number: int, seed: int) -> np.ndarray:
-    """Mean power of each tick, W."""
+    """Mean power of a spectrum in each tick, W."""
     draw = np.random.default_rng([seed, number, *kind.encode()])
     points_s = (np.arange(round(SECONDS / TICK_S) * SUBTICKS) + 0.5) * TICK_S / SUBTICKS
     shape = KINDS[kind](draw, points_s)

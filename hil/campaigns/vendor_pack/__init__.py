@@ -1,1 +1,1 @@
-"""`python -m hil vendor-pack`: what a GPU vendor's battery guide asks and this rig can answer."""
+"""`python -m hil vendor-pack`: the questions of a GPU vendor's battery guide that a rig answers."""

@@ -15,7 +15,7 @@ GRID_CAP_RANK = hint_codes.ROLES.index("grid_cap")
 
 
 class VendorPack(trials.Trial):
-    """Met if all that was played is met in all it asks."""
+    """Met if every played test is met."""
 
     words = "what a GPU vendor's battery guide asks: T1, T4, T6, T10, T11 in the rig"
     mode = trials.BYTE
@@ -28,7 +28,9 @@ class VendorPack(trials.Trial):
     }
 
     def draw(self) -> list[str]:
-        """The tests. WrongOptionError: the cabinet has no source for their hints."""
+        """The tests. Raises WrongOptionError if the cabinet has no source for the hints they
+        need.
+        """
         if not any([each.rank >= GRID_CAP_RANK for each in self.config.sources]):
             raise options.WrongOptionError(
                 f"--cabinet {self.given.cabinet}: has no source that may limit the import; T1 and "

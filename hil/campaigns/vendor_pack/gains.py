@@ -1,6 +1,6 @@
-"""The part of T12 that a controller has: each of its gains, limits and times.
+"""The part of T12 that concerns the controller: each of its gains, limits and times.
 
-The electric model and the impedance of the terminals are the converter maker's.
+The converter's maker has the rest: the electric model and the impedance at the terminals.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Gain(NamedTuple):
 
 
 def of_config(config: Config) -> list[Gain]:
-    """The parameters of [control], and the path of load tracking: typical times."""
+    """The parameters of [control], and the typical time of each part of the load tracking path."""
     units = {row[0]: row[1] for row in parameters.CONTROL_PARAMETERS}
     found = [Gain("tick_ms", config.tick_ms, "ms")]
     found += [Gain(name, value, units[name]) for name, value in config.control.items()]

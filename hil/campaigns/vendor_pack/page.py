@@ -1,4 +1,4 @@
-"""The pack as one HTML page, and the rows of each test as CSV."""
+"""The pack as one HTML page, and each test's rows as CSV."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from hil.campaigns.vendor_pack.gains import Gain
 COLOURS = "#0072b2", "#d55e00"
 COLUMNS_MAX = 900
 MET = {True: "met", False: "not all met"}
-# tests that no rig answers: (test, answer)
+# tests that no rig can answer: (test, answer)
 OTHERS = (
     ("T2", "hardware"),
     ("T3", "hardware"),
@@ -27,11 +27,11 @@ SOURCE = (
     "read; a third party's reading of v0.4 for the others. (?) marks what was not read in the "
     "document. Nothing here is a certificate: the cabinet is simulated."
 )
-Found = dict[str, Any]  # of verdicts.plain, or of all tests
+Found = dict[str, Any]  # what verdicts.plain gives for a test, or for each of them
 
 
 def html_page(found: dict[str, Found], about: str, numbers: Sequence[Gain]) -> str:
-    """The page. found: by test; about: of the run; numbers: of T12."""
+    """The page. found: {test: findings}; about: what the run was; numbers: those of T12."""
     blocks: list[Block] = [Heading(1, "Pack for the GPU vendor's battery guide"), Text(SOURCE)]
     blocks += [Text(about), Table(("test", "verdict", ""), _summary(found))]
     for name, each in found.items():
@@ -55,7 +55,7 @@ def _summary(found: dict[str, Found]) -> list[tuple[document.Cell, ...]]:
 
 
 def picture(found: Found) -> str:
-    """The drawn columns over the time, as SVG."""
+    """The chosen columns over time, as an SVG."""
     rows, columns = found["rows"], list(found["columns"])
     thin = rows[:: max(1, len(rows) // COLUMNS_MAX)]
     lines = [
@@ -66,7 +66,7 @@ def picture(found: Found) -> str:
 
 
 def csv_files(path: str, found: dict[str, Found], numbers: list[Gain]) -> list[tuple[str, str]]:
-    """[(path, content)] of the CSV of each test, beside the page."""
+    """[(path, content)] of the CSV files of all tests, beside the page."""
     stem = Path(path).with_suffix("")
     tables = {name: (each["columns"], _cells(each["rows"])) for name, each in found.items()}
     tables["T12"] = Gain._fields, _cells(numbers)
@@ -77,5 +77,5 @@ def csv_files(path: str, found: dict[str, Found], numbers: list[Gain]) -> list[t
 
 
 def _cells(rows: Iterable[Sequence[Any]]) -> list[list[str]]:
-    """Each number and each word as text."""
+    """Each number as text; words stay as they are."""
     return [[each if isinstance(each, str) else f"{each:g}" for each in row] for row in rows]

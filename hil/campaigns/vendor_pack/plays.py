@@ -1,4 +1,4 @@
-"""The runs behind the tests of the pack: byte mode in virtual time, T11 chain only."""
+"""The runs behind the tests of the pack: T11 in chain-only mode, all others in byte mode."""
 
 import copy
 import dataclasses
@@ -24,16 +24,16 @@ from hil.values.chain_only import ChainOnly
 from safety import signals as s
 
 START_S, SOC = selection.START_S, 0.55
-SHARES = (0.1, 0.5, 0.75, 1.0)  # of the rated power, T1
-HOLD_S = 6.0  # at each power
-STEPS = (0.1, 0.25, 0.5)  # of the rated power, T10
+SHARES = (0.1, 0.5, 0.75, 1.0)  # of the rated power, in T1
+HOLD_S = 6.0  # how long each power is held
+STEPS = (0.1, 0.25, 0.5)  # of the rated power, in T10
 BASE, STEP_S, OUTAGE_S = 0.1, 5.0, 60.0
 T4_S, T6_S, T11_H = 180.0, 30.0, 24
 T4_JOB_S, STEP_OF_JOB_S = 3600.0, 0.02
-BUFFER_J_per_kW = 54  # 65 J per GPU of 1.2 kW (second-hand, 2026)
-PATH_MS_MIN = schema.CONTROL["track_path_delay_ms"].allowed[0]  # left of it behind capacitors
+BUFFER_J_per_kW = 54  # 65 J per GPU of 1.2 kW (2026, from a secondary source)
+PATH_MS_MIN = schema.CONTROL["track_path_delay_ms"].allowed[0]  # of a path with capacitors
 VALID_MS = 119_000
-RESPONSE = 0.4  # of the rated power, T6
+RESPONSE = 0.4  # of the rated power, in T6
 Row = tuple[float, ...]
 Rows = list[Row]
 GRID = s.GRID_POWER_W
@@ -49,12 +49,12 @@ def _rated_W(config: Config) -> float:
 
 
 def _rig(config: Config, load: Callable[[float], Any], seed: int) -> VirtualRig:
-    """A cabinet that runs."""
+    """A running cabinet."""
     return VirtualRig(config, load, seed, (), {"soc": SOC}).run(START_S)
 
 
 def _source(config: Config, kind: int) -> Source:
-    """The source of the least role that may send hints of this kind."""
+    """The source with the lowest role that may send hints of this kind."""
     rank = hint_codes.ROLES.index(hint_codes.KINDS[kind])
     return min([each for each in config.sources if each.rank >= rank], key=lambda each: each.rank)
 
@@ -65,7 +65,7 @@ def _ask(rig: VirtualRig, kind: int, quantity: int, power_W: float) -> None:
 
 
 def _follow(rig: VirtualRig, end_s: float, row: Callable[[], Row]) -> Rows:
-    """A row for each tick, with its time first."""
+    """A row for each tick. It begins with the time."""
     rows: Rows = []
     while rig.now_us < round(end_s * 1e6):
         rig.step()
@@ -74,7 +74,7 @@ def _follow(rig: VirtualRig, end_s: float, row: Callable[[], Row]) -> Rows:
 
 
 def _t1(config: Config, seed: int) -> Found:
-    """Discharge at each share, then charge in a second run. The load of each leaves room for it."""
+    """Discharge at each share, then charge in a second run. Each run has a load that allows it."""
     rated_W = _rated_W(config)
     high_W = 1.12 * rated_W
     low_W = max(0.0, selection.connection_W(config, False)["import"] - 1.1 * rated_W)
@@ -89,7 +89,7 @@ def _t1(config: Config, seed: int) -> Found:
 def _shares(
     config: Config, seed: int, powers_W: Sequence[float], load_W: float
 ) -> tuple[Rows, list[float]]:
-    """(rows, end of each power) of requests one after the other."""
+    """(rows, the end of each power) of requests that follow each other."""
     ramp_W_per_s = _source(config, REQUEST).request_ramp_W_per_s
     rig = _rig(config, lambda t_s: load_W, seed)
     core, wanted_W, end_s = rig.core, 0.0, START_S
@@ -114,9 +114,9 @@ def _battery_W(rig: VirtualRig) -> float:
 
 
 def _t4(config: Config, seed: int) -> Found:
-    """Part of an hour of the built-in training job, around its largest change within the cabinet's
-    path: the grid sees an unannounced edge for so long. A cabinet without capacitors plays a second
-    time, with them: the lever of a site that misses the limit.
+    """Part of an hour of the built-in training job, around its largest change within the path delay
+    of the cabinet, for which the grid sees an unannounced edge. A cabinet without capacitors plays
+    it again with capacitors, because a site that misses the limit can add them.
     """
     job = synthetic_load(seed, T4_JOB_S, selection.peak_W(config), "training")
     path_s = config.control["track_path_delay_ms"] / 1000
@@ -148,7 +148,7 @@ def power_of(job: Callable[[float], Any], t_s: float) -> float:
 
 
 def sharpest_s(job: Callable[[float], Any], within_s: float) -> float:
-    """The time of the largest change of the job within within_s."""
+    """The time of the job's largest change within within_s."""
     times_s = np.arange(0.0, T4_JOB_S, STEP_OF_JOB_S)
     powers_W = np.array([power_of(job, t_s) for t_s in times_s])
     steps = max(1, round(within_s / STEP_OF_JOB_S))
@@ -156,7 +156,7 @@ def sharpest_s(job: Callable[[float], Any], within_s: float) -> float:
 
 
 def buffered(config: Config, J_per_kW: int) -> Config:
-    """The same cabinet beside racks with capacitors, its load meter at the racks."""
+    """The same cabinet with capacitors in the GPU racks, and its load meter at these racks."""
     topology = copy.deepcopy(config.topology)
     topology.required("meter_load").settings[schema.BUFFER] = J_per_kW
     found = dataclasses.replace(config, topology=topology)
@@ -166,7 +166,7 @@ def buffered(config: Config, J_per_kW: int) -> Config:
 
 
 def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple[Rows, np.ndarray]:
-    """(rows, what the rig recorded)."""
+    """(rows, what the rig's recorder has)."""
     rig = _rig(config, load, seed)
 
     def row() -> Row:
@@ -179,7 +179,7 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
 
 
 def _t6(config: Config, seed: int) -> Found:
-    """Fast: a limit of the import. Slow: a request, which rises at the ramp of its source."""
+    """The fast answer is a limit of the import; the slow one is a request, on its source's ramp."""
     load_W = 0.8 * config.cabinet["grid_import_W_max"]
     steps_W = RESPONSE * _rated_W(config)
 
@@ -197,7 +197,7 @@ def _t6(config: Config, seed: int) -> Found:
 
 
 def _t10(config: Config, seed: int) -> Found:
-    """Steps of the load in an island, one after the other, each back to the base."""
+    """Steps of the load in an island, each from the base power and back to it."""
     rated_W, begin_s = _rated_W(config), START_S + 2.0
     base_kW = BASE * rated_W / 1000
     steps: list[list[float]] = [[0.0, base_kW]]

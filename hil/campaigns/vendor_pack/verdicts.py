@@ -1,7 +1,7 @@
-"""What each run says: figures beside the guide's limits, and one line.
+"""What each run says: its figures, the guide's limits, and one line.
 
-T1 was read in the guide v1.0. The limits of the others are a third party's reading of v0.4: each is
-printed with (?).
+T1 follows the guide v1.0. The limits of the other tests are a third party's reading of v0.4, so
+each of them is printed with (?).
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,9 @@ Rows = Sequence[tuple[float, ...]]
 
 
 class Found(NamedTuple):
-    """Findings of a test. answers: [(what is asked, what there is, whether it is met)]. columns:
-    names of the values of a row, the time first; drawn: those of the picture, with their factor.
+    """Findings of a test. answers: [(what is asked, what was found, True if met)]. columns: names
+    of the values of a row, with the time first; drawn: the columns of the picture, with their
+    factor.
     """
 
     is_met: bool
@@ -35,12 +36,12 @@ class Found(NamedTuple):
 
 
 def _found(line: str, answers: list[tuple[str, str, bool]], *shown: Any) -> Found:
-    """Findings that are met if each answer is. shown: columns, rows, drawn."""
+    """Findings that are met if every answer is met. shown: columns, rows, drawn."""
     return Found(all([is_met for _, _, is_met in answers]), line, answers, *shown)
 
 
 def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
-    """Power at each share, at the terminals and as reported; then what is logged."""
+    """The power at each share, at the terminals and as reported; then what is logged."""
     control, reported, metered = _errors(rows, ends_s)
     flat = _longest_flat([row[5] for row in rows])
     gaps = sum([b[0] - a[0] > 1.5 * tick_ms / 1000 for a, b in zip(rows, rows[1:])])
@@ -82,8 +83,8 @@ def t1(rows: Rows, tick_ms: int, ends_s: Sequence[float]) -> Found:
 
 
 def _errors(rows: Rows, ends_s: Sequence[float]) -> tuple[list[float], ...]:
-    """Errors at each power, percent of the power: of the battery, the converter's report, the grid
-    meter.
+    """The errors of the battery, of the converter's report and of the grid meter, in percent, at
+    each power.
     """
     control, reported, metered = [], [], []
     for end_s in ends_s:
@@ -104,8 +105,8 @@ def _longest_flat(values: Sequence[float]) -> int:
 
 
 def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found:
-    """The ramp of the grid by the rule `nvidia_t4` of the audit; tracking as 1 s means of the
-    battery beside those of its set-point.
+    """Judges the grid's ramp by the rule `nvidia_t4` of the audit, and tracking by 1 s means of the
+    battery's power and its set-point.
     """
     found = judge.audit(RunSource(recorded, from_s), rules.load("nvidia_t4"), None)
     shares = {
@@ -135,7 +136,7 @@ def t4(rows: Rows, recorded: np.ndarray, from_s: float, rated_W: float) -> Found
 
 
 def t6(rows: Rows, load_W: float, less_W: float) -> Found:
-    """The time until the grid has fallen by less_W: by a limit, and by a request."""
+    """How long it takes until the grid has fallen by less_W, after a limit and after a request."""
     answers = []
     texts = []
     for at, asked, most_s in ((1, "fast: a limit of the import", FAST_S), (2, "slow", SLOW_S)):
@@ -156,7 +157,7 @@ def t6(rows: Rows, load_W: float, less_W: float) -> Found:
 
 
 def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: bool) -> Found:
-    """Whether the island carried each step."""
+    """Judges whether the island carried each step."""
     dark = [row for row in rows if not row[4] and row[0] >= moments_s[0]]
     short_W = max([row[1] - row[2] for row in rows if row[0] >= moments_s[0]])
     gap_ms = 1000 * sum([not row[4] for row in rows]) * (rows[1][0] - rows[0][0])
@@ -176,7 +177,7 @@ def t10(rows: Rows, moments_s: Sequence[float], stages: list[str], is_running: b
 
 
 def t11(rows: Rows, mode: str) -> Found:
-    """The charge of a day."""
+    """Judges how the charge changed in a day."""
     charges = [row[1] for row in rows]
     drift = 100 * (charges[-1] - charges[0])
     low, high = min(charges), max(charges)
@@ -198,6 +199,6 @@ def t11(rows: Rows, mode: str) -> Found:
 
 
 def plain(found: Found) -> dict[str, Any]:
-    """The findings as plain data, as the runner keeps them."""
+    """The findings as plain data, which the runner keeps."""
     rows = [[round(float(value), 6) for value in row] for row in found.rows]
     return found._asdict() | {"rows": rows}

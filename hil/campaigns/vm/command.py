@@ -1,4 +1,5 @@
-"""`./flash.sh vm-test`: the controller on a Debian in QEMU, hung, without power: 10 to 30 minutes.
+"""`./flash.sh vm-test`: tries the controller on a Debian in QEMU, with a hang and a power cut. It
+takes 10 to 30 minutes.
 
 Exit codes: 0 all checks passed, 1 one did not, 2 wrong input, 3 something is missing here.
 """
@@ -20,7 +21,7 @@ from hil.engine.rig import RigError
 from hil.runner import options, report
 
 NAME = "vm-test"
-# A check has not passed either when the answer of the box cannot be read: a word of its kernel
+# A check also fails if an answer of the box cannot be read, because its kernel has printed a word
 # among the lines.
 FAILURES = (RigError, OSError, ValueError, LookupError)
 NOT_ROOT = f"needs root, to make a disk with the owners of a real one: sudo ./flash.sh {NAME}"
@@ -31,7 +32,7 @@ CACHE: options.Options = {
         "help": "where disks are kept, up to 3 GB (%(default)s)",
     }
 }
-# In this order: each builds on the one before.
+# The order matters, because each check needs what the one before has left.
 CHECKS = (
     ("Debian base", image.base),
     ("install --root", image.installed),
@@ -95,7 +96,7 @@ def _test(cache: pathlib.Path, json_path: str | None) -> int:
 
 
 def _run(checks: report.Checks, lab: Lab) -> None:
-    """All checks; the first that fails ends the test."""
+    """Run all checks. The first that fails ends the test."""
     for position, (name, action) in enumerate(CHECKS):
         if not checks.check(name, functools.partial(action, lab), FAILURES):
             left = [other for other, _ in CHECKS[position + 1 :]]

@@ -25,6 +25,6 @@ def opens_doors(lab: Lab) -> str:
 
 
 def _state(lab: Lab) -> str:
-    """The answer, without a word of the shell before it; nothing while the door refuses."""
+    """The answer without the shell's own words, or "" while the door refuses."""
     code, text = lab.machine.run(f'python3 -c "{READ}" 2>/dev/null')
     return text.splitlines()[-1] if code == 0 else ""

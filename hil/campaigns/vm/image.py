@@ -1,6 +1,6 @@
-"""Makes the box's disk: a Debian base (kept), the installed controller, the scaffold of the test.
+"""Makes the box's disk: a Debian base (which is kept), the controller, the scaffold of the test.
 
-A check takes the Lab and returns what it found, or raises CheckError or ImageError.
+A check takes the Lab. It returns what it found, or raises CheckError or ImageError.
 """
 
 import contextlib
@@ -37,8 +37,8 @@ FREE_BYTES_MIN = 3 << 30
 SOURCE_IN_BOX = "opt/source"
 SOURCES = "flash.sh setup.cfg pyproject.toml requirements.lock README.md LICENSE".split()
 SOURCES += "safety controller drivers".split()
-# So long a step may take on a busy machine; idle, the base takes 70 s, the installation 60 s and
-# the others 20 s.
+# How long a step may take on a busy machine. On an idle one, the base takes 70 s, the installation
+# 60 s and each other step 20 s.
 LIMITS_S = {"mmdebstrap": 1800.0, "flash.sh install": 900.0}
 LIMIT_S, STOP_S = 300.0, 10.0
 CABINET = """schema = 1
@@ -49,16 +49,16 @@ name = "Box in QEMU"
 interface = "socketcan"
 channel = "can0"
 """
-OLDER = "0.0.1"  # version of the release that a rollback brings back
+OLDER = "0.0.1"  # version of the release to which a rollback returns
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.egg-info")
 
 
 class ImageError(RigError):
-    """The disk could not be made; one line."""
+    """The disk could not be made. The text is one line."""
 
 
 def base(lab: Lab) -> str:
-    """The Debian base, unpacked as a tree; the box itself makes its device nodes."""
+    """The Debian base, unpacked as a tree. The box itself will make its device nodes."""
     free = shutil.disk_usage(lab.cache).free
     if free < FREE_BYTES_MIN:
         raise ImageError(
@@ -81,7 +81,7 @@ def base(lab: Lab) -> str:
 
 
 def _install(source: pathlib.Path, tree: pathlib.Path) -> list[str]:
-    """`flash.sh install --doors` as a person would type it. Returns its lines."""
+    """Run `flash.sh install --doors` as a person would type it. Returns its lines."""
     command: list[str | pathlib.Path] = [source / "flash.sh", "install"]
     command += ["--doors", "--root", tree]
     code, out, err = _finished(command, "flash.sh install")
@@ -92,7 +92,7 @@ def _install(source: pathlib.Path, tree: pathlib.Path) -> list[str]:
 
 
 def installed(lab: Lab) -> str:
-    """A first installation into the tree: the same sources as an older version."""
+    """A first installation into the tree, of the same sources with an older version."""
     source = lab.cache / "older"
     shutil.rmtree(source, ignore_errors=True)
     _copy_sources(source)
@@ -103,7 +103,7 @@ def installed(lab: Lab) -> str:
 
 
 def upgraded(lab: Lab) -> str:
-    """The release of these sources over it keeps a file that its owner has changed."""
+    """A second installation, of the present version, keeps a file that its owner has changed."""
     owned = lab.tree / "etc/firebreak/example/site.toml"
     owned.write_text(owned.read_text() + "# mine\n")
     lines = _install(ROOT, lab.tree)
@@ -113,7 +113,7 @@ def upgraded(lab: Lab) -> str:
 
 
 def disk(lab: Lab) -> str:
-    """The scaffold, then disk.img, vmlinuz and initrd from the tree, which is removed."""
+    """Adds the scaffold, then makes disk.img, vmlinuz and initrd from the tree, and removes it."""
     _add_scaffold(lab.tree, lab.rig.wires["ports"], lab.cache / "work")
     (kernel,) = (lab.tree / "boot").glob("vmlinuz-*")
     (initrd,) = (lab.tree / "boot").glob("initrd.img-*")
@@ -128,7 +128,9 @@ def disk(lab: Lab) -> str:
 
 
 def cabinet_file(buses: Iterable[str]) -> str:
-    """cabinet.toml of the box: ports as its USB sockets come, its first CAN interface."""
+    """cabinet.toml of the box: its ports in the order of the USB sockets, its first CAN
+    interface.
+    """
     ports = [
         f"[bus.{bus}]\nport = {json.dumps(port_name(number))}\n"
         for number, bus in enumerate(buses, 1)
@@ -137,7 +139,7 @@ def cabinet_file(buses: Iterable[str]) -> str:
 
 
 def slower() -> dict[str, str]:
-    """{file: text} of slower.toml."""
+    """{file: text} of the files in slower.toml."""
     files = toml_text.read(HERE / "slower.toml")["file"]
     return {each["name"]: _replaced(ROOT / each["from"], each["replace"]) for each in files}
 
@@ -154,7 +156,9 @@ def _replaced(path: pathlib.Path, changes: Iterable[tuple[str, str]]) -> str:
 
 
 def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) -> None:
-    """Root shell, CAN, files of the cabinet, a first store, sources for a second installation."""
+    """Root shell, CAN, the cabinet's files, a first store, the sources for a second
+    installation.
+    """
     work.mkdir(exist_ok=True)
     for name, text in (slower() | {"cabinet.toml": cabinet_file(buses)}).items():
         (work / name).write_text(text, encoding="ascii")
@@ -164,7 +168,7 @@ def _add_scaffold(tree: pathlib.Path, buses: Iterable[str], work: pathlib.Path) 
 
 
 def _copy_sources(target: pathlib.Path) -> None:
-    """What `flash.sh install` reads."""
+    """Copy what `flash.sh install` reads."""
     target.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -185,7 +189,7 @@ def _run(command: Sequence[str | pathlib.Path], directory: pathlib.Path, name: s
 def _finished(
     command: Sequence[str | pathlib.Path], name: str, **options: Any
 ) -> tuple[int, str, str]:
-    """(exit code, stdout, stderr); the command ends with all that it has started."""
+    """(exit code, stdout, stderr). All processes of the command have ended then."""
     limit_s = LIMITS_S.get(name, LIMIT_S)
     process = subprocess.Popen(
         [str(word) for word in command],
@@ -210,7 +214,7 @@ def _finished(
 
 
 def _stopped(process: "subprocess.Popen[Any]") -> tuple[Any, ...]:
-    """Output of a process group that is ended, by SIGTERM first, so that it can unmount."""
+    """The output of a process group that this ends. SIGTERM comes first, so that it can unmount."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)

@@ -1,8 +1,8 @@
 #!/opt/firebreak/current/bin/python3
 """Runs in the box as `bench`, and prints one line of JSON.
 
-`state`: content of journal and statistics, or a traceback, whose last line the caller shows.
-`approve`: writes an approval of the limit image to the store, because the box has no key, and
+`state` prints what journal and statistics say, or a traceback, whose last line the caller shows.
+`approve` writes an approval of the limit image to the store, because the box has no key. It also
 accepts the units without a sign test.
 """
 
@@ -24,14 +24,14 @@ CABINET = "/etc/firebreak/cabinet/cabinet.toml"
 
 
 def state() -> dict[str, Any]:
-    """State, active stages and the loop's statistics of a running controller."""
+    """The state, the active stages and the loop's statistics of a running controller."""
     seen = snapshot.read(f"{RUN_DIRECTORY}/journal")
     loop = loop_statistics.read(f"{RUN_DIRECTORY}/loop.stats")
     return {"state": s.STATES[seen.out[s.STATE]], "standing": list(seen.standing), "loop": loop}
 
 
 def approve(path: str | os.PathLike[str], state_directory: str) -> int:
-    """Exit code. path: of cabinet.toml."""
+    """Approve the image. path: of cabinet.toml. Returns the exit code."""
     kept = two_copies.Store(state_directory)
     config = configuration.load(path)
     image = approval.packed(approval.of(config))

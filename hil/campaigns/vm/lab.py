@@ -1,4 +1,4 @@
-"""The box, the simulated cabinet it runs, and the shell that asks it."""
+"""The box, the simulated cabinet that it controls, and the shell that asks the box."""
 
 import json
 import pathlib
@@ -12,14 +12,14 @@ from hil.engine import forks
 from hil.runner.report import CheckError
 
 UNIT = "firebreak.service"
-# Stages after a stall of the emulator: silent devices, a step 0.5 s late, or three 0.1 s late.
+# A stall of the emulator trips these: silent devices, a step 0.5 s late, or three 0.1 s late.
 STALL_STAGES = set("40a 40b 40c 40d 40e 41a 41b 41c 49 50a 50b 14 44b 44g".split())
 START_S, RESTART_S = 300.0, 150.0
 POWER_S, STEADY_S, STALLS_MAX = 45.0, 3.0, 4
 OPEN_S = 30.0
 RUNNING = ["active", "running"]
 START = "runuser -u firebreak -- firebreak start"
-# A new store beside the record of a cabinet that has run asks for the key: it all goes.
+# A new store asks for the key if the record of an earlier run exists. So all files are removed.
 RECORDER = "firebreak-record.service"
 RENEW = (
     f"systemctl stop {UNIT} {RECORDER}; find /var/lib/firebreak -mindepth 1 -delete; runuser -u "
@@ -31,30 +31,30 @@ POLL_S = 0.3
 
 
 def open_(view: View) -> bool:
-    """All contactors of the plant are open."""
+    """True if all contactors of the plant are open."""
     return contactors(view) == ["open"]
 
 
 def powered(view: View) -> bool:
-    """All contactors are closed and power flows, either way."""
+    """True if all contactors are closed and power flows in either direction."""
     return contactors(view) == ["closed"] and abs(view["battery_W"]) > BATTERY_W_MIN
 
 
 class Lab:
-    """The box, the plant process and where the disk is made."""
+    """The box, its plant process, and the folder in which its disk is made."""
 
     def __init__(self, cache: pathlib.Path, machine: Machine, rig: VmRig) -> None:
         self.cache, self.machine, self.rig = cache, machine, rig
         self.tree = cache / "tree"
 
     def boot(self) -> None:
-        """Boot from power to a shell."""
+        """Turn the power on, and wait for a shell."""
         self.machine.power_on()
         self.rig.go(self.machine.process.pid)
         self.machine.wait_for_shell()
 
     def ask(self, command: str) -> str:
-        """Output of a command. CheckError: the command failed."""
+        """Output of a command in the box. Raises CheckError if the command fails."""
         code, text = self.machine.run(command)
         if code:
             raise CheckError(f"{command}: exit code {code}: {' '.join(text.split()[-40:])}")
@@ -67,7 +67,7 @@ class Lab:
         return [found[name] for name in names]
 
     def until(self, what: str, condition: Callable[[], Any], timeout_s: float) -> Any:
-        """condition() of the box, again and again, until it is true. Returns its value."""
+        """Call condition() again and again until it gives a true value. Returns that value."""
         until_s = forks.wall_s() + timeout_s
         while forks.wall_s() < until_s:
             value = condition()
@@ -77,7 +77,7 @@ class Lab:
         raise CheckError(f"not {what} after {timeout_s:.0f} s")
 
     def until_active(self, unit: str = UNIT) -> None:
-        """Wait for a unit."""
+        """Wait until a unit of systemd runs."""
 
         def is_running() -> bool:
             return self.shown("ActiveState", "SubState", unit=unit) == RUNNING
@@ -85,14 +85,14 @@ class Lab:
         self.until(f"active: {unit}", is_running, START_S)
 
     def state(self) -> dict[str, Any] | None:
-        """State from the controller's journal: {state, standing, loop}; None: no journal yet."""
+        """{state, standing, loop} from the controller's journal, or None if it has none yet."""
         code, text = self.machine.run("bench state")
         if code:
             return None
         return json.loads(text.splitlines()[-1])
 
     def seen(self) -> dict[str, Any]:
-        """The same. CheckError without a journal."""
+        """What `state` gives. Raises CheckError if there is no journal."""
         found = self.state()
         if found is None:
             raise CheckError("the controller has no journal yet")
@@ -103,19 +103,19 @@ class Lab:
         return {name.split(".")[0] for name in (self.state() or {"standing": ()})["standing"]}
 
     def until_open(self) -> float:
-        """Wait for the contactors of the plant; returns the seconds it took."""
+        """Wait until the plant's contactors are open. Returns how many seconds it took."""
         took_s = self.rig.wait(open_, OPEN_S)
         if took_s is None:
             raise CheckError(f"contactors open: not within {OPEN_S:.0f} s")
         return took_s
 
     def journal(self) -> str:
-        """The last words of the controller in the box's log."""
+        """The controller's last lines in the box's log."""
         text = self.machine.run(f"journalctl -u {UNIT} -n 3 -o cat --no-pager")[1]
         return text.replace("\n", " | ")
 
     def start(self) -> str:
-        """Start the cabinet, with a new store after a stall that latched. Returns the output."""
+        """Start the cabinet. If a stall has left a latch, with a new store. Returns the output."""
         output = ""
 
         def accepted() -> str:
@@ -137,11 +137,11 @@ class Lab:
             self.ask(RENEW)
 
     def until_powered(self) -> str:
-        """Wait until the contactors are closed and power flows, without a latch. Returns a line.
+        """Wait until the contactors are closed and power flows. Returns a line with the time.
 
         During a stall of 0.5 s the I/O modules are silent, so the cabinet trips, as required. Then
-        the box gets a new store, because it has three remote resets per hour and no key. The line
-        counts these stalls.
+        the box gets a new store, because it has no key and only three remote resets per hour. The
+        line counts these stalls.
         """
         began_s, rig = forks.wall_s(), self.rig
         for stalls in range(STALLS_MAX + 1):
@@ -157,7 +157,7 @@ class Lab:
         raise CheckError(f"no power, {STALLS_MAX + 1} times; state {self.state()}")
 
     def lateness(self) -> str:
-        """The loop's own figures in this emulated box: to be read, not judged."""
+        """The loop's own figures in this emulated box, for information only."""
         loop = self.seen()["loop"]
         late = loop["lateness_us"]
         return (

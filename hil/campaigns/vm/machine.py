@@ -1,4 +1,4 @@
-"""One box in QEMU: devices, root shell, and a power cut that is honest (written through)."""
+"""One box in QEMU: its devices, its root shell, and a real power cut, since writes go through."""
 
 import contextlib
 import os
@@ -15,28 +15,28 @@ from hil.campaigns import process
 from hil.engine.rig import RigError
 
 BOOT_S, COMMAND_S = 300.0, 180.0
-END_S = 30.0  # from a closed console to the end of QEMU
+END_S = 30.0  # after the console has closed, for QEMU to end
 USB_SLOT = "10"  # PCI slot of the USB controller, fixed so that the ports' names are known
 READ_BYTES = 65_536
-# Otherwise other processes make the box slow, and a stalled box trips. Where the kernel groups
-# processes by session (sched_autogroup), only the group counts against other sessions.
+# Without it other processes slow the box, and a stalled box trips. Where the kernel groups
+# processes by session (sched_autogroup), only the group's niceness counts against other sessions.
 NICENESS = -20
-# Of the main thread, which carries the serial lines. Otherwise this thread waits behind the virtual
-# processors (76 ms in 0.5 s, measured on 2 cores), and the devices of the box look silent.
+# The priority of QEMU's main thread, which carries the serial lines. Without it that thread waits
+# for the virtual processors (76 ms in 0.5 s, on 2 cores), and the box's devices look silent.
 LINES_PRIORITY = 50
 THREADS = 4  # main, RCU, two processors
 
 
 class MachineError(RigError):
-    """The box did not do what it was asked to; one line."""
+    """The box did not do what it should. The text is one line."""
 
 
 def port_name(socket_number: int) -> str:
-    """The stable name of the serial adapter in a USB socket (from 1)."""
+    """The stable name of the serial adapter in this USB socket (counted from 1)."""
     return f"/dev/serial/by-path/pci-0000:00:{USB_SLOT}.0-usb-0:{socket_number}:1.0-port0"
 
 
-# {0}: the folder of kernel, disk and console; {1}: can_line
+# {0}: the folder with kernel, disk and console; {1}: can_line
 QEMU = """
 -machine q35,accel=tcg
 -cpu max
@@ -67,14 +67,14 @@ PORT = """
 
 
 def arguments(directory: str, ports: Iterable[str], can_line: str) -> list[str]:
-    """Command line of QEMU. ports: of the plant process; can_line: tty of the SLCAN bridge."""
+    """QEMU's command line. ports: of the plant process; can_line: the tty of the SLCAN bridge."""
     text = QEMU.format(directory, can_line, USB_SLOT)
     text += "".join([PORT.format(number, port) for number, port in enumerate(ports, 1)])
     return ["nice", "-n", str(NICENESS), "qemu-system-x86_64", *process.options(text)]
 
 
 class Machine:
-    """Power and shell of the box. `power_on`, `run`, `cut_power`."""
+    """The power and the shell of the box: `power_on`, `run`, `cut_power`."""
 
     def __init__(self, directory: str, ports: Iterable[str], can_line: str) -> None:
         self.directory, self._arguments = directory, arguments(directory, ports, can_line)
@@ -84,7 +84,7 @@ class Machine:
         self._commands = 0
 
     def power_on(self) -> None:
-        """Start QEMU; returns at once."""
+        """Start QEMU, and return at once."""
         path = os.path.join(self.directory, "console.sock")
         if os.path.exists(path):
             os.unlink(path)
@@ -106,7 +106,9 @@ class Machine:
                 select.select((), (), (), 0.05)
 
     def _put_lines_first(self) -> None:
-        """Real-time priority for the main thread alone: its processors have begun without."""
+        """Give real-time priority to the main thread alone, after the processors' threads have
+        begun.
+        """
         until_s = time.monotonic() + COMMAND_S
         pid = self.process.pid
         while len(os.listdir(f"/proc/{pid}/task")) < THREADS:
@@ -115,7 +117,9 @@ class Machine:
         os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(LINES_PRIORITY))
 
     def _check(self, until_s: float, what: str) -> None:
-        """what: the words for the time being over."""
+        """Raise MachineError if QEMU has ended or the time is over. what: the words for the
+        latter.
+        """
         lines = self._heard.decode("utf-8", "replace").strip().splitlines() or ["nothing"]
         last = f"last words: {lines[-1]}"
         if self.process.poll() is not None:
@@ -127,7 +131,9 @@ class Machine:
             raise MachineError(f"{what}: the box does not answer; its {last}")
 
     def _expect(self, pattern: bytes, timeout_s: float, what: str) -> re.Match[bytes]:
-        """Read the console until the pattern comes. Returns its match, forgets all before."""
+        """Read the console until the pattern comes. Returns its match, and drops all text up
+        to it.
+        """
         until_s = time.monotonic() + timeout_s
         while True:
             match = re.search(pattern, self._heard)
@@ -150,7 +156,9 @@ class Machine:
         return data
 
     def _check_end(self) -> NoReturn:
-        """The console is closed: the process is ending, if it has not yet."""
+        """The console is closed, so QEMU has ended or will soon. Raises MachineError with the
+        reason.
+        """
         try:
             self.process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -161,11 +169,11 @@ class Machine:
         raise MachineError("the box has ended")
 
     def wait_for_shell(self) -> None:
-        """Wait until root's shell is there."""
+        """Wait for root's shell."""
         self._expect(rb"@shell@\r?\n", BOOT_S, "no shell")
 
     def run(self, command: str, timeout_s: float = COMMAND_S) -> tuple[int, str]:
-        """(exit code, text) of a shell command in the box. Raises MachineError when it hangs."""
+        """(exit code, text) of a shell command in the box. Raises MachineError if it hangs."""
         self._commands += 1
         mark = b"@%d@" % self._commands
         self._console.settimeout(timeout_s)
@@ -183,7 +191,7 @@ class Machine:
         return int(match[2]), match[1].decode("utf-8", "replace").replace("\r\n", "\n").strip()
 
     def cut_power(self) -> None:
-        """End the process without a word to the system in it."""
+        """End QEMU without a word to the system in it."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()

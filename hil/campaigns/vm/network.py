@@ -1,6 +1,6 @@
-"""The network of the controller's unit, as systemd and its kernel enforce it.
+"""The network of the controller's unit, as systemd and the kernel enforce it.
 
-A transient service tries to connect, with the settings of `firebreak.service` and those that
+A temporary service tries to connect, with the settings of `firebreak.service` and those that
 `firebreak check --drop-in` prints. The running controller is not disturbed.
 """
 
@@ -19,7 +19,7 @@ CONNECT = "import socket; socket.create_connection(('{address}', {port}), 3)"
 
 
 def opened(lab: Lab) -> str:
-    """The drop-in opens the configured address, and no other; without it none."""
+    """The configured address is reached with the drop-in, but no other; without it, none is."""
     settings = [
         line for line in lab.ask(DROP_IN).splitlines() if "=" in line[:40] and line[0] != "#"
     ]
@@ -39,7 +39,7 @@ def opened(lab: Lab) -> str:
 
 
 def _connects(lab: Lab, address: str, settings: list[str] | None) -> bool:
-    """True if a process with these settings of a unit reaches the address; None: without a unit."""
+    """True if a process with these settings of a unit reaches the address. None: it has no unit."""
     connect = f'python3 -c "{CONNECT.format(address=address, port=PORT)}"'
     if settings is not None:
         given = " ".join([f"-p '{each}'" for each in settings])

@@ -1,4 +1,4 @@
-"""The simulated cabinet for a controller that runs in a box: its wires and its plant process."""
+"""The simulated cabinet for a controller in a box: its wires and its plant process."""
 
 import select
 import subprocess
@@ -10,38 +10,40 @@ from hil.campaigns import order, process
 from hil.engine import forks
 from hil.engine.rig import HANG_GUARD_S, Rig, RigError
 
-DURATION_S = 7200  # of the recording; far more than the test needs
+DURATION_S = 7200  # of the recording, far more than the test needs
 SEED = 1
-View = dict[str, Any]  # of the plant process
-Condition = Callable[[View], bool]  # of a view
+View = dict[str, Any]  # a view of the plant process
+Condition = Callable[[View], bool]  # a question about a view
 
 
 def contactors(view: View) -> list[str]:
-    """States of the racks' contactors in a view, each once: ["closed"] when all are."""
+    """The states of the racks' contactors, each named once: ["closed"] if all are closed."""
     return sorted({rack[-1] for rack in view["racks"]})
 
 
 class VmRig(Rig):
-    """A rig whose controller is in the box; `start` gives `wires`."""
+    """A rig whose controller runs in the box. `start` makes `wires`."""
 
     def __init__(self, directory: str) -> None:
-        """directory: for the result."""
+        """directory: where the result goes."""
         config = configuration.load(order.EXAMPLE)
         super().__init__(order.made(config, DURATION_S, SEED, run_dir=directory), None, config)
         self.bridge: Any = None
 
     def _write_cabinet_file(self, wires: Any) -> None:
-        """The box has its own."""
+        """Nothing, because the box has its own cabinet file."""
 
     def _start_controller(self) -> None:
-        """Its init does."""
+        """Nothing, because the init of the box starts the controller."""
 
     def go(self, pid: int) -> None:
-        """Begin. pid: whose end is noticed. The CAN server answers from now on."""
+        """Begin: the CAN server answers from now on. pid: a process whose end the plant must
+        notice.
+        """
         self.send({"what": "go", "pid": pid})
 
     def open_can(self) -> str:
-        """Start the bridge from the plant process's CAN to a tty, which it returns."""
+        """Start the bridge from the plant process's CAN to a tty. Returns the tty's name."""
         self.bridge = process.module(
             "hil.campaigns.vm.slcan",
             *self.wires["cans"].values(),
@@ -58,7 +60,7 @@ class VmRig(Rig):
         return tty
 
     def views(self, timeout_s: float) -> Iterator[View]:
-        """The plant as it is from now on, ten times a second, until the time is over."""
+        """The present view of the plant, ten times a second, until the time is over."""
         while select.select([self.connection], (), (), 0)[0]:
             self._receive()
         until_s = forks.wall_s() + timeout_s
@@ -68,7 +70,7 @@ class VmRig(Rig):
                 yield message["view"]
 
     def wait(self, condition: Condition, timeout_s: float) -> float | None:
-        """Seconds until condition(view) held, None when it did not."""
+        """How many seconds it took until condition(view), or None if it never held."""
         began_s = forks.wall_s()
         for view in self.views(timeout_s):
             if condition(view):
@@ -76,11 +78,11 @@ class VmRig(Rig):
         return None
 
     def stays(self, condition: Condition, duration_s: float) -> bool:
-        """True when condition(view) held all the time."""
+        """True if condition(view) held all the time."""
         return all(condition(view) for view in self.views(duration_s))
 
     def violations(self) -> list[str]:
-        """End the recording; the observer's findings as lines."""
+        """End the recording. Returns the observer's findings as lines."""
         self.send({"what": "finish"})
         until_s = forks.wall_s() + HANG_GUARD_S
         while self._receive()["what"] != "done":

@@ -1,4 +1,4 @@
-"""Checks of a box that runs: service, rights, start; a hang, a power cut, a rollback, its end."""
+"""Checks of a running box: service, rights and start; a hang, a power cut, a rollback, its end."""
 
 import re
 
@@ -8,17 +8,17 @@ from hil.engine import forks
 from hil.runner.report import CheckError
 
 FIFO_PRIORITY = "49"
-ARMED_STAGE = "44c"  # the row that an ARMED store without CLEAN sets
+ARMED_STAGE = "44c"  # the row that trips if the store says ARMED without CLEAN
 STAYS_S = 8.0
 CURRENT = "/opt/firebreak/current"
 RESET = "runuser -u firebreak -- firebreak reset"
-# its last words: a remote one, no key is turned
+# its last words name a remote reset, because no key is turned
 RESET_CODE = re.compile(r": firebreak reset ([0-9A-F]{8})\s*$")
 CAN_WORDS = ("UP", "qlen 100", "restart-ms 100", "bitrate 500000")
 
 
 def boots(lab: Lab) -> str:
-    """Boots from power to a shell, on the real-time kernel."""
+    """The box boots from power to a shell, on the real-time kernel."""
     lab.boot()
     version = lab.ask("uname -rv")
     if "PREEMPT_RT" not in version:
@@ -36,7 +36,7 @@ def starts(lab: Lab) -> str:
 
 
 def can_interface(lab: Lab) -> str:
-    """The CAN interface has what field experience asks for (linux-can/can-utils #262, #400)."""
+    """The CAN interface is set as field experience asks (linux-can/can-utils #262, #400)."""
 
     def missing() -> list[str]:
         _, text = lab.machine.run("ip -d link show can0")
@@ -61,7 +61,7 @@ def port_names(lab: Lab) -> str:
 
 
 def rights(lab: Lab) -> str:
-    """Own user, FIFO priority, locked memory, no capability, memory below its limit."""
+    """The service has its own user, FIFO priority, locked memory, no capability, enough memory."""
     pid, memory, limit = lab.shown("MainPID", "MemoryCurrent", "MemoryMax")
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"stat -c %U /proc/{pid}")
@@ -86,7 +86,7 @@ def rights(lab: Lab) -> str:
 
 
 def stays_open(lab: Lab) -> str:
-    """A new, prepared cabinet keeps its contactors open before the first start."""
+    """A new, prepared cabinet keeps its contactors open until its first start."""
     lab.until("ticking", lab.state, RESTART_S)
     if not lab.rig.stays(open_, POWER_S):
         raise CheckError(f"a contactor closed without a start; state {lab.state()}")
@@ -94,12 +94,12 @@ def stays_open(lab: Lab) -> str:
 
 
 def closes(lab: Lab) -> str:
-    """The contactors close after a start without a latch, and power flows."""
+    """The contactors close and power flows, after a start that leaves no latch."""
     return f"{lab.start()}; {lab.until_powered()}; {lab.lateness()}"
 
 
 def hangs(lab: Lab) -> str:
-    """The watchdog kills a stopped process and starts it again; the outputs lapse."""
+    """The watchdog kills a stopped process and starts it again; meanwhile the outputs lapse."""
     pid, before = lab.shown("MainPID", "NRestarts")
     lab.ask(f"kill -STOP {pid}")
     opened_s = lab.until_open()
@@ -115,7 +115,7 @@ def hangs(lab: Lab) -> str:
 
 
 def latched(lab: Lab) -> str:
-    """The ARMED store without CLEAN is seen: its row is active and nothing closes."""
+    """The controller sees a store with ARMED and without CLEAN: the row trips, nothing closes."""
     lab.until("ticking", lab.state, RESTART_S)
     lab.until(f"latched {ARMED_STAGE}", lambda: ARMED_STAGE in lab.standing(), RESTART_S)
     if not lab.rig.stays(open_, STAYS_S):
@@ -127,13 +127,13 @@ def latched(lab: Lab) -> str:
 
 
 def resets(lab: Lab) -> str:
-    """One remote reset, and it runs again."""
+    """The cabinet runs again after one remote reset."""
     words = lab.until("reset", lambda: _reset(lab), RESTART_S)
     return f"{words}; {lab.until_powered()}"
 
 
 def _reset(lab: Lab) -> str | None:
-    """Reads the latches and names them: the controller refuses a reset of anything else."""
+    """Read the latches, then reset just these; the controller refuses a reset of any others."""
     _, seen = lab.machine.run(RESET)
     typed = RESET_CODE.search(seen)
     code, text = lab.machine.run(f"{RESET} {typed[1]}") if typed else (1, "")
@@ -141,7 +141,7 @@ def _reset(lab: Lab) -> str | None:
 
 
 def power_cut(lab: Lab) -> str:
-    """The plug is pulled under power, and the box boots from the same disk."""
+    """The power is cut while current flows. Then the box boots from the same disk."""
     lab.until_powered()
     lab.machine.cut_power()
     opened_s = lab.until_open()
@@ -155,7 +155,7 @@ def power_cut(lab: Lab) -> str:
 
 
 def stops_clean(lab: Lab) -> str:
-    """A controlled stop stores CLEAN: the next start needs no reset."""
+    """A controlled stop stores CLEAN, so the next start needs no reset."""
     lab.ask(f"systemctl stop {UNIT}")
     result, code = lab.shown("Result", "ExecMainStatus")
     if (result, code) != ("success", "0") or not lab.rig.stays(open_, 1.0):
@@ -165,7 +165,7 @@ def stops_clean(lab: Lab) -> str:
 
 
 def installs_live(lab: Lab) -> str:
-    """A second installation finds everything and leaves the controller running."""
+    """A second installation finds nothing to change and leaves the controller running."""
     (pid,) = lab.shown("MainPID")
     text = lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh install")
     if "unchanged" not in text or lab.shown("MainPID") != [pid]:
@@ -174,7 +174,9 @@ def installs_live(lab: Lab) -> str:
 
 
 def rolls_back(lab: Lab) -> str:
-    """The release before runs with the configuration and the state of now, and back again."""
+    """The earlier release runs with the present configuration and state; then the present one
+    again.
+    """
     now = lab.ask(f"readlink {CURRENT}")
     before = _rolled_back(lab, now)
     again = _rolled_back(lab, before)
@@ -184,7 +186,7 @@ def rolls_back(lab: Lab) -> str:
 
 
 def _rolled_back(lab: Lab, now: str) -> str:
-    """The release after `firebreak box rollback` and a restart; now: the one before it."""
+    """The release after `firebreak box rollback` and a restart. now: the release until then."""
     lab.ask("firebreak box rollback")
     found = lab.ask(f"readlink {CURRENT}")
     lab.ask(f"systemctl restart {UNIT} {RECORDER}")
@@ -198,7 +200,7 @@ def _rolled_back(lab: Lab, now: str) -> str:
 
 
 def uninstalls(lab: Lab) -> str:
-    """Gone but for configuration and state; with --purge, those too."""
+    """All is removed but configuration and state; --purge removes these too."""
     lab.ask(f"/{image.SOURCE_IN_BOX}/flash.sh uninstall")
     lab.ask("test -e /etc/firebreak/cabinet/cabinet.toml && test -e /var/lib/firebreak/store.a")
     lab.ask(

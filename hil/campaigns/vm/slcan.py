@@ -1,7 +1,7 @@
-"""Carries CAN frames between the plant process's CAN server and a serial line of the box (slcand).
+"""Carries CAN frames between the plant process's CAN server and the box's serial line (slcand).
 
-A frame is one line (LAWICEL): t + 3 hex digits of id + length + data, or T + 8 digits for a 29-bit
-id. Prints the tty for QEMU; runs until its standard input ends. A line that is not read is dropped.
+A frame is one line (LAWICEL): t + id in 3 hex digits + length + data; a 29-bit id has T + 8 digits.
+Prints the tty for QEMU, and runs until its standard input ends. Lines that nobody reads are lost.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _LINE = re.compile(rb"(?:t([0-9A-Fa-f]{3})|T([0-9A-Fa-f]{8}))([0-8])((?:[0-9A-Fa
 
 
 def line_of(word: bytes, data_hex: bytes) -> bytes:
-    """SLCAN line of a frame: its id as 3 or 8 hex digits, its data as hex."""
+    """The SLCAN line of a frame. word: its id in 3 or 8 hex digits."""
     return b"%c%s%d%s\r" % (
         b"T" if len(word) > 3 else b"t",
         word.upper(),
@@ -32,7 +32,7 @@ def line_of(word: bytes, data_hex: bytes) -> bytes:
 
 
 def send_command(line: bytes) -> bytes | None:
-    """socketcand `send` command of an SLCAN line, None if it is no data frame."""
+    """The socketcand `send` command of an SLCAN line, or None if that is no data frame."""
     found = _LINE.fullmatch(line)
     if not found or len(found[4]) != 2 * int(found[3]):
         return None
@@ -41,7 +41,7 @@ def send_command(line: bytes) -> bytes | None:
 
 
 def connect(channel: str) -> socket.socket:
-    """Socket in raw mode from host:port/name. Raises OSError."""
+    """A socket in raw mode for host:port/name. Raises OSError."""
     server, _, name = channel.rpartition("/")
     host, _, port = server.partition(":")
     connection = socket.create_connection((host, int(port)))
@@ -51,14 +51,14 @@ def connect(channel: str) -> socket.socket:
 
 
 class Bridge:
-    """`server`: socket of the CAN server; `master`: the pty of the box's serial line."""
+    """`server`: socket to the CAN server; `master`: the pty of the box's serial line."""
 
     def __init__(self, server: socket.socket, master: int) -> None:
         self.server, self.master = server, master
         self._heard, self._said = b"", b""
 
     def to_box(self) -> bool:
-        """Pass on what the server has. False when it has gone."""
+        """Pass on what the server sent. Returns False once the server has gone."""
         data = self.server.recv(READ_BYTES)
         *pieces, self._heard = (self._heard + data).split(b">")
         with contextlib.suppress(BlockingIOError):  # the box boots, or has no power
@@ -67,13 +67,13 @@ class Bridge:
         return bool(data)
 
     def from_box(self) -> None:
-        """Pass on what the box has sent."""
+        """Pass on what the box sent."""
         *lines, self._said = (self._said + os.read(self.master, READ_BYTES)).split(b"\r")
         self._said = self._said[-LINE_BYTES_MAX:]
         self.server.sendall(b"".join(filter(None, map(send_command, lines))))
 
     def carry(self, end: TextIO) -> None:
-        """Both ways until there is something to read at `end`, or the server has gone."""
+        """Pass on both ways, until `end` can be read or the server has gone."""
         ways: list[Any] = [self.server, self.master, end]
         with contextlib.suppress(ConnectionError):  # the plant process ends with bytes unread
             while True:
@@ -87,9 +87,9 @@ class Bridge:
 def main(argv: list[str]) -> int:
     """argv: HOST:PORT/NAME."""
     server = connect(argv[0])
-    # both are kept open here, so that the line survives a box that loses its power
+    # both stay open here, so that the line outlasts a box that loses its power
     master, slave = process.raw_pty()
-    realtime.prepare()  # a BMS is silent while this waits behind the box's processors
+    realtime.prepare()  # while this waits for the box's processors, every BMS is silent
     print(os.ttyname(slave), flush=True)
     Bridge(server, master).carry(sys.stdin)
     return 0

@@ -1,6 +1,6 @@
-"""Which process may touch what, read from the units, and whether an installed box agrees.
+"""Which process may touch what, as the units say, and whether an installed box agrees.
 
-The tables of SECURITY.md are made of this; `agrees` is a check of vm-test.
+The tables of SECURITY.md are made from this. `agrees` is a check of vm-test.
 """
 
 import re
@@ -18,11 +18,11 @@ from hil.campaigns.vm.lab import Lab
 from hil.engine.processes import ROOT
 from hil.runner.report import CheckError, table
 
-Found = dict[str, list[str]]  # {key: values} of a unit
+Found = dict[str, list[str]]  # {key: its values} of a unit
 Columns = dict[str, list[str]]  # {column of COLUMNS: words}
 UNITS = ROOT / "controller" / "systemd"
 USERS = UNITS / "firebreak.sysusers.conf"
-# access modes beside the devices; and the clock that ProtectClock= allows to read
+# access modes, which stand beside devices, and the clock that ProtectClock= allows to read
 NO_DEVICES = {"r", "rw", "char-rtc"}
 SYSTEM_FOLDERS = "/ /etc /etc/firebreak /opt /run /var /var/lib /usr/local/bin /home /root".split()
 COLUMNS = (
@@ -34,14 +34,14 @@ COLUMNS = (
     "capabilities",
     "families of sockets",
 )
-# what a box shows of a template
+# the instance of each template that a box shows
 INSTANCES = {
     "firebreak-can@.service": "can0",
     "firebreak-console@.service": "ttyS9",
     "firebreak-doors@.service": "http",
 }
 PLANNER, DOORS = ("firebreak-planner",) * 2, ("firebreak-doors",) * 2  # user and group
-# place: (user, group, mode, kind as find(1) says it, whom it is for)
+# place: (user, group, mode, kind as find(1) names it, who needs the place)
 PLACES = {
     RUN_DIRECTORY: (SERVICE, SERVICE, "751", "d", "the controller; readers list it"),
     f"{RUN_DIRECTORY}/journal": (SERVICE, SERVICE, "640", "f", "readers"),
@@ -63,12 +63,14 @@ PLACES = {
 
 
 def units() -> dict[str, Columns]:
-    """{unit's file name: {column: value}} of all services."""
+    """{file name of a unit: {column: value}} of all services."""
     return {path.name: row(settings(path.read_text())) for path in sorted(UNITS.glob("*.service"))}
 
 
 def settings(text: str) -> Found:
-    """{key: [values]} of a unit: a key given twice adds, an empty value takes back."""
+    """{key: [values]} of a unit. A repeated key adds values, an empty value removes the
+    earlier ones.
+    """
     found: Found = {}
     for line in text.replace("\\\n", " ").splitlines():
         key, is_setting, value = line.partition("=")
@@ -78,7 +80,7 @@ def settings(text: str) -> Found:
 
 
 def row(found: Found) -> Columns:
-    """One process's columns, each a sorted list of words; found: of `settings`."""
+    """The columns of one process, each a sorted list of words. found: from `settings`."""
     folders = [f"/run/{name}" for name in found.get("RuntimeDirectory", ())]
     folders += [f"/var/lib/{name}" for name in found.get("StateDirectory", ())]
     folders += [name.lstrip("-+") for name in found.get("ReadWritePaths", ())]
@@ -91,12 +93,12 @@ def row(found: Found) -> Columns:
 
 
 def memberships(user: str) -> list[str]:
-    """Groups of a user that the installer made it a member of: its services have them too."""
+    """Groups in which the installer has put a user. The user's services are in them too."""
     return re.findall(rf"(?m)^m {user} (\S+)$", USERS.read_text())
 
 
 def processes() -> list[str]:
-    """Lines of the table of processes."""
+    """The table of processes, as lines."""
     rows = [
         (f"`{name}`", *[" ".join(each) or "none" for each in one.values()])
         for name, one in units().items()
@@ -105,7 +107,7 @@ def processes() -> list[str]:
 
 
 def places() -> list[str]:
-    """Lines of the table of places."""
+    """The table of places, as lines."""
     rows = [
         (f"`{path}`", f"{user}:{group}", mode, whom)
         for path, (user, group, mode, _, whom) in PLACES.items()
@@ -114,7 +116,7 @@ def places() -> list[str]:
 
 
 def agrees(lab: Lab) -> str:
-    """Each place and each process of the box is what the tables say."""
+    """Each place and each process of the box is as the tables say."""
     wrong = [*_wrong_places(lab), *_wrong_processes(lab)]
     if wrong:
         raise CheckError(f"{len(wrong)}: {'; '.join(wrong)}")
@@ -150,7 +152,7 @@ def _wrong_processes(lab: Lab) -> Iterator[str]:
 
 
 def _wrong_process(lab: Lab, unit: str, pid: str, asked: Columns) -> Iterator[str]:
-    """Differences between a process that runs, as the kernel reports it, and its unit."""
+    """Differences between a running process, as the kernel reports it, and its unit."""
     status = dict(re.findall(r"(?m)^(\w+):\s*(.*)$", lab.ask(f"cat /proc/{pid}/status")))
     user = lab.ask(f"id -nu {status['Uid'].split()[0]}")
     numbers = " ".join({*status["Groups"].split(), status["Gid"].split()[0]})
@@ -166,7 +168,7 @@ def _wrong_process(lab: Lab, unit: str, pid: str, asked: Columns) -> Iterator[st
 
 
 def _writable(lab: Lab, pid: str, user: str) -> list[str]:
-    """Folders that a user may write to where the process sees them."""
+    """Folders in which a user may write, as the process sees them."""
     own = [path for path, (*_, kind, _) in PLACES.items() if kind == "d"]
     tried = " ".join([*own, *SYSTEM_FOLDERS])
     script = f"for each in {tried}; do test -w $each && echo $each; done; true"
@@ -176,5 +178,5 @@ def _writable(lab: Lab, pid: str, user: str) -> list[str]:
 
 
 def _parts(folders: list[str]) -> set[str]:
-    """Folders within others of the list."""
+    """The folders that lie within others of the list."""
     return {path for path in folders for other in folders if path.startswith(f"{other}/")}

@@ -1,4 +1,4 @@
-"""`python -m hil trials windows`: the mean import of 15 and of 30 minutes, over a quarter."""
+"""`python -m hil trials windows`: the mean import of each 15 and each 30 minutes of a quarter."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ from hil.engine.arguments import whole
 from hil.runner import options
 from hil.systems import run as system_run
 
-LIMIT_W = 470_000  # of the mean import
+LIMIT_W = 470_000  # for the mean import
 
 
 class Windows(Trial):
-    """Met if no interval is above the limit that could have been kept."""
+    """Met if no interval exceeds the limit, except where nothing could have kept it."""
 
     words = "peak shaving over a quarter, with restarts and clock errors"
     mode = system_run.MODE
     own_options = {"--days": options.value(whole(1, 366), "N", "(%(default)s)", 90)}
 
     def draw(self) -> tuple[int, ...]:
-        """Lengths of an interval, s."""
+        """The lengths of an interval, s."""
         return 900, 1800
 
     def play(self, case: int) -> Found:
@@ -39,7 +39,7 @@ class Windows(Trial):
 
 
 def lines(found: Found) -> list[str]:
-    """Lines of one length of interval."""
+    """Lines about one length of interval."""
     used = found["used_permille"]
     mean = "" if used is None else f"; {used / 10:g} % in intervals that needed the battery"
     return [

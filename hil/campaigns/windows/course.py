@@ -1,11 +1,10 @@
 """A quarter on a tariff with a demand charge, in chain-only mode at 1 s. The controller
 restarts, and its clock is silent, or wrong within the error that it states.
 
-The intervals are those of the true time. An interval counts as impossible in two cases. First, the
-energy above the reserve is short at its begin, with hysteresis and losses taken off. Second, a
-restart is in the interval, and the rest of the interval cannot make up for the import until then,
-even with all the power of the battery. While the clock is still unknown after the restart, no more
-than the limit at every moment counts as possible.
+Intervals follow the true time. An interval counts as impossible in two cases. First, at its start
+the energy above the reserve, less hysteresis and losses, is too low. Second, it contains a restart,
+and even the battery's full power in the rest of the interval cannot make up for the import before.
+While the clock is unknown after it, the controller need only keep the limit at each moment.
 """
 
 import random
@@ -24,28 +23,28 @@ from hil.systems.spec import Spec, of_table
 SITE = Path(__file__).parent / "site.toml"
 CLOCK = "clock_1"
 ROUNDING_W = 1.0
-ONE_WAY = 0.93  # part of the stored energy that reaches the connection
+ONE_WAY = 0.93  # the share of the stored energy that reaches the connection
 RESTARTS_PER_DAY = 2
-DOWN_S, BLIND_S = (5, 600), (0, 300)  # of a restart; then until the clock is known
-CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)  # how long a stated error holds; the error
+DOWN_S, BLIND_S = (5, 600), (0, 300)  # length of a restart; time until the clock is known
+CLOCK_S, ERROR_MS = (1800, 21_600), (300, 30_000)  # how long a clock's error lasts; the error
 
 
 class Restart(NamedTuple):
-    """The controller is down for down_s, then its clock is silent for blind_s."""
+    """The controller is down for down_s. Then its clock is silent for blind_s."""
 
     down_s: int
     blind_s: int
 
 
 class Clock(NamedTuple):
-    """The words of the clock are late by off_s, and state error_ms."""
+    """A clock whose messages are late by off_s and state the error error_ms."""
 
     off_s: float
     error_ms: int
 
 
 def restarts(seed: int, days: int) -> dict[int, Restart]:
-    """{second of the run: a restart}, at random moments."""
+    """{second of the run: a restart} at random moments."""
     rng = random.Random(f"{seed}/restarts")
     count = days * RESTARTS_PER_DAY
     moments = sorted(rng.sample(range(1, days * DAY_S), count))
@@ -53,7 +52,7 @@ def restarts(seed: int, days: int) -> dict[int, Restart]:
 
 
 def clocks(seed: int, days: int) -> dict[int, Clock]:
-    """{second of the run: the clock from there on}; the error lies within what it states."""
+    """{second of the run: the clock from then on}. Its true error is within the error it states."""
     rng, at_s, found = random.Random(f"{seed}/clocks"), 0, {}
     while at_s < days * DAY_S:
         error_ms = round(ERROR_MS[0] * (ERROR_MS[1] / ERROR_MS[0]) ** rng.random())
@@ -69,18 +68,18 @@ class Member(ChainMember):
 
     @property
     def is_down(self) -> bool:
-        """The controller does not run, so the converters are at 0."""
+        """True while the controller does not run, so that the converters are at 0."""
         return self.now_s < self._down_until_s
 
     @property
     def energy_Wh(self) -> float:
-        """That peak shaving may give from now on."""
+        """The energy that peak shaving may still give."""
         settings, soc = self.loop.settings, min([unit.battery.soc for unit in self.pcs])
         kept = settings["soc_reserve_backup_permille"] + settings["soc_reserve_hysteresis_permille"]
         return ONE_WAY * max(0.0, soc - kept / 1000) * settings["energy_Wh"]
 
     def restart(self, down_s: int) -> None:
-        """Forget all but what the store holds: the import of the interval."""
+        """Forget everything except what the store holds, which is the import of the interval."""
         before = self.loop.decision
         self._prepare()
         self.image.put("peak", before.control.functions["peak_shaving"].out)
@@ -99,13 +98,13 @@ class Member(ChainMember):
 
 
 class Quarter(run.Run):
-    """Each second: needed_W, the import with the battery at 0; able_W, what the battery can
-    give; energy_Wh, what it may give from now on. is_down: the controller does not run; is_blind:
-    its clock is unknown after a restart.
+    """What each second has. needed_W: the import if the battery gave nothing; able_W: what the
+    battery can give; energy_Wh: what it may still give; is_down: the controller does not run;
+    is_blind: its clock is unknown after a restart.
     """
 
     def __init__(self, spec: Spec, series: Series, site: Site, member: Member, seed: int) -> None:
-        """seed: of restarts and clocks."""
+        """seed: for the restarts and the clocks."""
         super().__init__(spec, series, before_of(spec, {}), site, [member])
         self.member: Member = member
         self._restarts, self._clocks = restarts(seed, spec.days), clocks(seed, spec.days)
@@ -115,7 +114,7 @@ class Quarter(run.Run):
         self.is_down, self.is_blind = np.zeros((2, count), bool)
 
     def second(self, second: int) -> None:
-        """One second, as of Run."""
+        """Play one second, as Run does."""
         member = self.member
         if restart := self._restarts.get(second):
             member.restart(restart.down_s)
@@ -135,7 +134,7 @@ class Quarter(run.Run):
 
 
 def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
-    """Ready to run."""
+    """A quarter that is ready to run."""
     table = toml_text.read(SITE) | {"days": days, "seed": seed}
     table["battery"]["control"] = {"peak_import_W_max": limit_W, "peak_interval_s": interval_s}
     table["schedule"] = {"is_trading": False}  # peak shaving alone keeps the limit
@@ -146,7 +145,7 @@ def quarter(seed: int, days: int, limit_W: int, interval_s: int) -> Quarter:
 
 
 def play(seed: int, days: int, limit_W: int, interval_s: int) -> dict[str, Any]:
-    """A quarter; plain data."""
+    """Play a quarter. Returns plain data."""
     played = quarter(seed, days, limit_W, interval_s)
     grid_W = played.all_days().seconds_W[1]
     found = judged(grid_W, played, limit_W, interval_s)
@@ -154,7 +153,7 @@ def play(seed: int, days: int, limit_W: int, interval_s: int) -> dict[str, Any]:
 
 
 def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict[str, Any]:
-    """Counts of intervals. grid_W: of each second, as the arrays of the quarter `of`."""
+    """Counts of intervals. grid_W: the import in each second; `of`: the quarter it belongs to."""
     mean_W, needed_W = [_means(np.maximum(0.0, each), interval_s) for each in (grid_W, of.needed_W)]
     energy_Wh, is_down = of.energy_Wh[::interval_s], of.is_down.reshape(-1, interval_s)
     least_W = needed_W - energy_Wh * 3600 / interval_s
@@ -181,7 +180,7 @@ def judged(grid_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> dict
 
 
 def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) -> int:
-    """Intervals that a battery could not keep either which always charges up to the limit."""
+    """How many intervals even a battery that always charges up to the limit could not keep."""
     stored_Wh = full_Wh = float(of.energy_Wh.max())
     count, rated_W = 0, float(of.able_W.max())
     for needed in needed_W.tolist():
@@ -193,8 +192,9 @@ def ideal_short(needed_W: np.ndarray, of: Any, limit_W: float, interval_s: int) 
 
 
 def _least_after(grid_W: np.ndarray, of: Any, is_down: np.ndarray, limit_W: float) -> np.ndarray:
-    """Mean import of each interval, W: as it was until the end of its last restart, but at most the
-    limit where the battery could have kept it; then with all its power; 0 without a restart.
+    """The lowest possible mean import of each interval with a restart, W; 0 for the others. Until
+    the end of its last restart it counts as it was, but no more than the limit where the battery
+    could have kept it. After that the battery gives all its power.
     """
     rest_W = np.maximum(0.0, of.needed_W - of.able_W)
     blind_W = np.maximum(rest_W, np.minimum(of.needed_W, limit_W))

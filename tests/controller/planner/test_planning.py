@@ -145,6 +145,13 @@ def test_a_cap_that_loses_more_than_it_saves_is_not_held(rate, is_held):
     assert (cap_W < 199e3) == is_held
 
 
+def test_a_cap_is_learnt_while_no_price_of_the_past_is_known():
+    site = charged(demand(9.0, NOON))
+    known = backtest.known_at(past(), 7 * SLOTS_PER_DAY, STORE.low_J, [0.0])
+    (cap_W,) = learnt.caps_of(site, known._replace(past_price_per_kWh=[]), TRADES)
+    assert cap_W == learnt.caps_of(site, known, TRADES)[0] < 200e3
+
+
 def test_the_last_day_of_a_month_knows_the_charge_of_the_next_one():
     winter = charged(demand(9.0, months=[1, 11])).tariff
     rates = {day: planning.rates_of(NEAR._replace(tariff=winter), datetime(2026, *day))

@@ -11,8 +11,8 @@ URL: the HTTP door, as http://127.0.0.1:8643. A loop of your own needs the class
             load.ends("checkpoint", load.step_s + write_s)
 
 Announce a step 0.5 s ahead or more. The battery moves with a step that comes within 50 ms of its
-time. A wrong notice moves the battery too. What a source has saved pays for it;
-without that it must be right before another one acts.
+time. A wrong notice moves the battery too. The credit that a source has earned by right notices
+pays for this. Without credit, a notice must come true before the next one acts.
 Nothing here waits for the door or stops the training: an error is one line on stderr.
 """
 
@@ -27,15 +27,15 @@ import urllib.parse
 
 EVENTS = "start", "checkpoint", "evaluation", "end"
 VALID_s, WAIT_s = 2, 5.0
-STEPS_KEPT = 8  # the mean of so many says how long a step takes
+STEPS_KEPT = 8  # the length of a step is the mean of so many steps
 
 
 class Announcer:
     """Callbacks of a training loop."""
 
     def __init__(self, url: str, token_file: str, changes_W: dict) -> None:
-        """changes_W: {event: W by which it moves the load}, above 0 when the load rises.
-        ValueError: no such event.
+        """changes_W: {event: W by which it moves the load}, above 0 if the load rises. ValueError:
+        there is no such event.
         """
         wrong = [event for event in changes_W if event not in EVENTS]
         if wrong:
@@ -43,32 +43,32 @@ class Announcer:
         self._url, self._token_file = urllib.parse.urlsplit(url), token_file
         self._changes_W = changes_W
         self._began_s: list[float] = []
-        self._way_s = 0.0  # of a message to the door
+        self._way_s = 0.0  # time of a message to the door
         self.answers: list[dict] = []
         self._todo: queue.Queue = queue.Queue()
         self._thread = threading.Thread(target=self._send_all, daemon=True)
         self._thread.start()
 
     def step(self) -> None:
-        """A step of the training begins."""
+        """Note that a step of the training begins."""
         self._began_s = [*self._began_s[-STEPS_KEPT:], time.monotonic()]
 
     @property
     def step_s(self) -> float:
-        """How long a step takes; 0 before the second one."""
+        """Length of a step; 0 before the second step."""
         spans = len(self._began_s) - 1
         return (self._began_s[-1] - self._began_s[0]) / spans if spans > 0 else 0.0
 
     def begins(self, event: str, in_s: float) -> None:
-        """The event begins in so many seconds."""
+        """Announce that the event begins in in_s seconds."""
         self._announce(event, 1, in_s)
 
     def ends(self, event: str, in_s: float) -> None:
-        """The event ends: the load comes back."""
+        """Announce that the event ends in in_s seconds: the load returns."""
         self._announce(event, -1, in_s)
 
     def _announce(self, event: str, sign: int, in_s: float) -> None:
-        """0 W would remove the step of that moment: an event without W is left out."""
+        """Send the step. An event without W is left out, because 0 W would remove a step."""
         if event in self._changes_W:
             self._todo.put((sign * self._changes_W[event], time.monotonic() + in_s))
         else:
@@ -76,11 +76,11 @@ class Announcer:
             print(f"announce_steps: {event}: given are {known}", file=sys.stderr)
 
     def withdraw(self, in_s: float) -> None:
-        """The step of that moment does not come."""
+        """Announce that the step of that moment does not come."""
         self._todo.put((0, time.monotonic() + in_s))
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send the waiting messages."""
         self._todo.put(None)
         self._thread.join(WAIT_s)
 
@@ -99,7 +99,7 @@ class Announcer:
         return http.client.HTTPConnection(host, port, timeout=WAIT_s)
 
     def _send(self, power_W: int, at_s: float) -> dict:
-        """The door's answer. Half of the last round trip is the way of this message."""
+        """Send and return the door's answer. The way of a message is half the last round trip."""
         with open(self._token_file, encoding="ascii") as file:
             token = file.readline().strip()
         link = self._link()

@@ -25,7 +25,7 @@ except ValueError:
 
 
 def ask(data: bytes) -> bytes:
-    """The answer to a datagram, at a socket of its own: no late answer to an earlier one."""
+    """The answer to a datagram. Each uses a new socket, so that no earlier answer can come late."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as link:
         link.bind("")  # an abstract address: the controller answers to no other
         for each in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
@@ -43,8 +43,8 @@ def hello() -> list:
 
 
 def send(run: list, kind: int, quantity: int, number_W: int) -> tuple[int, int, int]:
-    """(code, W in force, ms left) of one hint; run: of hello."""
-    run[SEQUENCE] += 1  # the next sequence, also after a hint that was refused or got no answer
+    """(code, W in force, ms left) for one hint. run: the result of hello."""
+    run[SEQUENCE] += 1  # the next sequence, even after a hint that was refused or not answered
     hint = struct.pack(
         "<4s16s8sQQBBHiI",
         b"FBH1",
@@ -76,7 +76,7 @@ while True:
         if code <= 10:
             was_taken, wait_s = True, valid_ms / 3000
             line = f"H{code}: in force {in_force_W} W{'' if left_ms else ', the fallback'}"
-        elif code <= 24:  # a restart, another program with the same source, or a jump of the clock
+        elif code <= 24:  # a restart, another program with the same source, or a clock that jumped
             run, wait_s = None, 0.2
         elif code <= 32:
             sys.exit(f"{line} for good: see the table of codes")
