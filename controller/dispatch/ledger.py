@@ -20,11 +20,11 @@ Pure: no clock, no input or output. Times are ms of one monotonic clock of the d
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from controller.hints.wire import COUNT_BITS, EPOCH_MAX, epoch_of
+
 WINDOW_MS = 2100  # a cabinet takes a hint until 2000 ms after it was sent, and 100 ms before
 VALID_MS = 60_000
 DRIFT_PERMILLE = 10  # by which the clock of a cabinet may be slower than that of the dispatcher
-COUNT_BITS = 32  # lower half of a sequence; the upper half is the epoch
-EPOCH_MAX = 2**31 - 1
 
 
 class Lent(NamedTuple):
@@ -109,7 +109,7 @@ class Ledger:
         another epoch, never asked for, or older than one that is known.
         """
         share, count = self.shares[at], sequence & (1 << COUNT_BITS) - 1
-        if sequence >> COUNT_BITS != self.epoch or not 0 < count <= self._count:
+        if epoch_of(sequence) != self.epoch or not 0 < count <= self._count:
             return False
         if sequence < share.answered:
             return False

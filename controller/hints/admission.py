@@ -11,13 +11,13 @@
 import hashlib
 import hmac
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
 from controller.hints import hint_statistics as st, schedule_wire as sw, wire as w
-from controller.hints.hint_check import Refusal, freshness, meaning, permitted, refusal
+from controller.hints.hint_check import Refusal, freshness, is_reading, meaning, permitted, refusal
 from controller.hints.later import Later
 from controller.hints.schedule_wire import Held, Schedule
 
@@ -49,11 +49,13 @@ class Account:
     The holder of an old key cannot use up the sequences of the new key, and none counts twice.
     """
 
-    __slots__ = ("source", "keys", "row", "sequences", "_taken_ms", "_next")
+    __slots__ = ("source", "keys", "row", "sequences", "_epochs", "_taken_ms", "_next")
 
-    def __init__(self, source: Source, keys: tuple[Key, ...], row: memoryview):
-        """row: the words of the source in the statistics."""
-        self.source, self.row = source, row
+    def __init__(
+        self, source: Source, keys: tuple[Key, ...], row: memoryview, epochs: Mapping[str, int]
+    ):
+        """row: the words of the source in the statistics. epochs: as kept, by `epoch_name`."""
+        self.source, self.row, self._epochs = source, row, epochs
         self.sequences: dict[bytes, int] = {}
         self._taken_ms = array("q", [-QUOTA_MS] * source.hints_per_s_max)
         self._next = 0
@@ -62,10 +64,25 @@ class Account:
     def set_keys(self, keys: tuple[Key, ...]) -> None:
         """Replace the keys; the statistics show the newest."""
         self.keys = keys
-        self.sequences = {each.key: self.sequences.get(each.key, 0) for each in keys}
+        self.sequences = {
+            each.key: max(
+                self.sequences.get(each.key, 0),
+                self._epochs.get(self.epoch_name(each), 0) << w.COUNT_BITS,
+            )
+            for each in keys
+        }
         newest = keys[0] if keys else Key(b"", 0, 0)
         self.row[st.KEY_FINGERPRINT], self.row[st.KEY_MADE_S] = newest.fingerprint, newest.made_s
         self.row[st.OLD_KEY_UNTIL_MS] = (keys[1].until_ms or 0) if len(keys) > 1 else 0
+
+    def epoch_name(self, key: Key) -> str:
+        """The name under which the epoch of a key is stored."""
+        return f"{self.source.name}.{key.fingerprint:08x}"
+
+    def epoch_names(self, key: bytes) -> list[str]:
+        """The names of all keys of the source, that of `key` first."""
+        ordered = sorted(self.keys, key=lambda each: each.key != key)
+        return [self.epoch_name(each) for each in ordered]
 
     def authenticate(self, signed: bytes | memoryview, mac: bytes, now_ms: int) -> bytes | None:
         """The key bytes that made `mac`, or None. The first use of a new key ends the old one."""
@@ -118,13 +135,16 @@ class Controller(NamedTuple):
 
     take(source index, kind, quantity, value_W, valid_ms, and start_ms of a step) returns None when
     the tick is full. take_schedule returns 0 or a refusal. state and held(source name, now_ms)
-    return the answers.
+    return the answers. keep_epoch(names, epoch) stores an epoch under the first name, and returns
+    True once it is on the disk. epochs: the stored ones by name.
     """
 
     take: Callable[..., int | None]
     take_schedule: Callable[[Source, Schedule], int]
     state: Callable[[str, int], w.State]
     held: Callable[[str, int], Held]
+    keep_epoch: Callable[[list[str], int], bool]
+    epochs: Mapping[str, int]
 
 
 class Admission:
@@ -142,7 +162,7 @@ class Admission:
         self.nonce, self._controller, self._common = nonce, controller, statistics.common
         self.later = Later(controller.take)
         self.accounts = [
-            Account(source, keys.get(source.name, ()), row)
+            Account(source, keys.get(source.name, ()), row, controller.epochs)
             for source, row in zip(sources, statistics.rows)
         ]
         self._by_name = {w.name_field(account.source.name): account for account in self.accounts}
@@ -222,15 +242,24 @@ class Admission:
             return refused
         if not account.within_quota(now_ms):
             return Refusal(h.RATE)
-        code = self._hand_over(source, hint, now_ms)
-        if h.taken(code):
+        code = self._before_use(account, key, hint) or self._hand_over(source, hint, now_ms)
+        if h.taken(code) or code == h.EPOCH_UNSTORED:
             account.note_taken(now_ms)
         return Refusal(code)
+
+    def _before_use(self, account: Account, key: bytes, hint: w.Hint | Schedule) -> int:
+        """EPOCH_UNSTORED while a restart could forget the epoch that a heartbeat begins; else 0."""
+        if isinstance(hint, Schedule) or not is_reading(hint):
+            return 0
+        epoch = w.epoch_of(hint.sequence)
+        is_kept = self._controller.keep_epoch(account.epoch_names(key), epoch)
+        return 0 if is_kept else h.EPOCH_UNSTORED
 
     def _hand_over(self, source: Source, hint: w.Hint | Schedule, now_ms: int) -> int:
         if isinstance(hint, Schedule):
             return self._controller.take_schedule(source, hint)
-        words: tuple[int, ...] = source.index, hint.kind, hint.quantity, hint.value_W, hint.valid_ms
+        quantity = 0 if hint.kind == h.HEARTBEAT else hint.quantity
+        words: tuple[int, ...] = source.index, hint.kind, quantity, hint.value_W, hint.valid_ms
         ahead_ms = hint.start_ms - now_ms
         if ahead_ms > 0 and hint.quantity != h.STEP_W:
             self.later.wait(words, hint.start_ms)

@@ -42,17 +42,23 @@ def freshness(hint: w.Hint | Schedule, nonce: bytes, last_sequence: int, now_ms:
 
 def meaning(hint: w.Hint, valid_s_max: int, now_ms: int) -> int:
     """0, or why the core cannot take kind, quantity, value, validity and start."""
-    low_W, high_W = _RANGES.get(hint.quantity, _UP_W)
     is_beat = hint.kind == h.HEARTBEAT
+    low_W, high_W = _RANGES.get(0 if is_beat else hint.quantity, _UP_W)
     start_ms_max = 0 if is_beat else now_ms + START_MS_MAX
     return first(
         (hint.kind not in h.KINDS, h.UNKNOWN_KIND),
-        (not h.fits(hint.kind, hint.quantity), h.WRONG_QUANTITY),
+        (not (h.fits(hint.kind, hint.quantity) or is_reading(hint)), h.WRONG_QUANTITY),
         (not low_W <= hint.value_W <= high_W, h.WRONG_VALUE),
+        (is_reading(hint) and w.epoch_of(hint.sequence) > w.EPOCH_MAX, h.WRONG_VALUE),
         (hint.valid_ms < w.VALID_MS_MIN, h.VALID_SHORT),
         (hint.valid_ms > valid_s_max * 1000, h.VALID_LONG),
         (hint.start_ms > start_ms_max, h.START_FAR),
     )
+
+
+def is_reading(hint: w.Hint) -> bool:
+    """True for a heartbeat that names a quantity: its answer reports the value in force."""
+    return hint.kind == h.HEARTBEAT and hint.quantity in h.QUANTITIES
 
 
 def permitted(role: str, kind: int, quantity: int) -> bool:
@@ -61,7 +67,7 @@ def permitted(role: str, kind: int, quantity: int) -> bool:
     """
     if kind in (h.REQUEST, h.EXACT):
         return _is_at_least(role, "request")
-    return quantity != h.EXPORT_W_MAX or obliges(role)
+    return kind == h.HEARTBEAT or quantity != h.EXPORT_W_MAX or obliges(role)
 
 
 def obliges(role: str) -> bool:

@@ -10,6 +10,7 @@ full, all senders wait. A sender that does not block gets a place only by chance
 """
 
 import os
+from collections.abc import Mapping
 from typing import Protocol
 
 from controller.config.configuration import Config
@@ -52,6 +53,13 @@ class Cabinet(Protocol):
     ) -> int | None:
         """Hand a hint to the next tick; None when that tick is full."""
 
+    @property
+    def epochs(self) -> Mapping[str, int]:
+        """The stored epochs of senders."""
+
+    def keep_epoch(self, names: list[str], epoch: int) -> bool:
+        """Store an epoch under the first name. True once it is on the disk."""
+
 
 class HintListener:
     """Serves `RUN_DIR/hints.sock` and writes `RUN_DIR/hints.stats`."""
@@ -71,7 +79,12 @@ class HintListener:
             keys,
             os.urandom(w.NONCE_BYTES),
             admission.Controller(
-                cabinet.request_hint, self._take_schedule, self._state, self._held
+                cabinet.request_hint,
+                self._take_schedule,
+                self._state,
+                self._held,
+                cabinet.keep_epoch,
+                cabinet.epochs,
             ),
             self.statistics,
         )

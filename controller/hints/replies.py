@@ -10,6 +10,8 @@ from controller.core.policies.notices import SAME_MS, Notices
 from controller.core.policies.schedule import Schedule
 from controller.hints import admission, hint_check, schedule_wire as sw, wire as w
 
+_AS_IS = h.NOTICE, h.HEARTBEAT  # the time left may be longer than the validity of the hint
+
 
 def reply(
     pending: admission.Pending, hint: w.Hint, core: Core, nonce: bytes, uptime_ms: int
@@ -22,6 +24,8 @@ def reply(
     else:
         value_W, valid_ms, entry_state = in_force(core, source.index, hint.quantity)
         code, granted_W = effect(core, source, hint, value_W, entry_state)
+        if hint.kind == h.HEARTBEAT:
+            code, granted_W = h.GRANTED, value_W
     fallback_W = source.fallback.get(hint.quantity)
     return w.Reply(
         source.name,
@@ -33,7 +37,7 @@ def reply(
         hint.quantity,
         hint.value_W,
         granted_W,
-        valid_ms if pending.code or hint.kind == h.NOTICE else min(hint.valid_ms, valid_ms),
+        valid_ms if pending.code or hint.kind in _AS_IS else min(hint.valid_ms, valid_ms),
         w.NOTHING_W if fallback_W is None else fallback_W,
         *_available(core.chain),
         *_end_reasons(core.chain),

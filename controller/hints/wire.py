@@ -26,6 +26,8 @@ NOTHING_W = -(2**31)  # no value: nothing in force, or no fallback
 VALUE_W_MAX = 1_000_000_000  # the core's bound
 VALID_MS_MIN = 1000
 SEQUENCE_MAX = 2**64 - 1
+COUNT_BITS = 32  # lower half of a sequence; the upper half is the epoch
+EPOCH_MAX = 2**31 - 1  # the stored record holds whole numbers up to this
 DATAGRAM_BYTES_MAX = 1500
 
 
@@ -104,6 +106,11 @@ _LENGTHS = {
     HINT2_MAGIC: HINT2.size,
     **dict.fromkeys((HELLO_MAGIC, STATUS_MAGIC, READ_MAGIC), HELLO.size),
 }
+
+
+def epoch_of(sequence: int) -> int:
+    """The epoch of a sequence: 0 from a sender that only counts."""
+    return sequence >> COUNT_BITS
 
 
 def mac(key: bytes, signed: bytes | memoryview) -> bytes:

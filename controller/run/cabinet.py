@@ -193,6 +193,18 @@ class Cabinet(Generic[K]):
         """Take a genuine hint in range for the next tick. Returns its slot; None: none is free."""
         return self.image.add_hint(*hint)
 
+    @property
+    def epochs(self) -> dict[str, int]:
+        """The stored epochs of senders, by their names."""
+        return self._records.epochs.highest
+
+    def keep_epoch(self, names: list[str], epoch: int) -> bool:
+        """Store the epoch of a sender under the first name. True once it is on the disk."""
+        records = self._records
+        if records.epochs.take(names, epoch):
+            records.epochs.submitted(names[0], records.submit())
+        return records.epochs.is_stored(names[0], self.keeper)
+
     def request_run(self, is_run: bool, is_awaited: bool = True) -> int:
         """Start for a person, or stop in a controlled way. A start is stored before it takes
         effect. A stop takes effect at once and lasts until a start. Returns a refusal of the start,

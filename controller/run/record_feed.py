@@ -13,6 +13,7 @@ from controller.core.base.instances import stage_instances
 from controller.core.core import Core
 from controller.core.image import ProcessImage, packed_name
 from controller.run.approval import Approval
+from controller.run.epochs import Epochs
 from controller.run.mark import Mark
 from controller.run.reset import Reset
 from controller.run.run_request import RunRequest
@@ -72,6 +73,7 @@ class RecordFeed:
         self.mark = Mark(record)
         # an unreadable store may be another cabinet's
         self._path_delay = UNMEASURED if loaded.state == UNREADABLE else record.path_delay
+        self.epochs = Epochs({} if loaded.state == UNREADABLE else record.epochs)
         self._path = approval.path_identity(config)
         image.put("path_delay", [delay_of(self._path_delay, self._path)])
         if loaded.state != UNREADABLE:
@@ -148,6 +150,7 @@ class RecordFeed:
             peak_minute=self._peak[0],
             peak_used_Wh=self._peak[1],
             written={name: each.kept for name, each in self._wear.items()},
+            epochs=dict(self.epochs.highest),
         )
 
     def _latches(self) -> dict[str, int]:

@@ -7,6 +7,7 @@ store. On the disk `values` maps names to whole numbers. Some names end in a tex
     approved_by.  person who approved the limit image
     path_delay.   path of the delay; the number is the delay
     written.      device with a budget of writes; the number is what drivers/wear.py keeps
+    epoch.        source and fingerprint of a key; the number is the highest epoch of its hints
 
 An older release drops the names of `values` that it does not know, and counts an unknown latch as
 lost. A change that an older release must not drop needs another FORM. The older release then
@@ -43,6 +44,7 @@ SAME = tuple(FIELDS)[:-1]  # as fields of a Record
 APPROVED = "approved"  # one more entry of bytes, once a limit image was approved
 CABINET, LOCKED_OUT, STOPPED = "cabinet.", "locked_out.", "stopped."  # a text follows
 APPROVED_BY, PATH_DELAY, WRITTEN = "approved_by.", "path_delay.", "written."
+EPOCH = "epoch."
 # fields that are in `values` under their own names
 NUMBERS = ("noc_verified", "trips", "changes", "peak_minute", "peak_used_Wh")
 AWAKE = (0, "")
@@ -61,7 +63,7 @@ class Record:
     the spent reset tokens. cabinets: two names if two stores were mixed. rest: (reason, person of a
     lock-out or ""). approved: bytes of approval.packed. changes: revision of run/mark.py.
     path_delay: (approval.path_identity, ms). peak_...: words of core/policies/peak_shaving.py.
-    written: by device, what drivers/wear.py keeps.
+    written: by device, what drivers/wear.py keeps. epochs: by Account.epoch_name in hints/.
     """
 
     armed: int = 0
@@ -80,6 +82,7 @@ class Record:
     peak_minute: int = 0
     peak_used_Wh: int = 0
     written: dict[str, int] = field(default_factory=dict)
+    epochs: dict[str, int] = field(default_factory=dict)
 
 
 def delay_of(measured: tuple[str, int], path: str) -> int:
@@ -99,6 +102,7 @@ def on_disk(record: Record) -> dict[str, Any]:
     if record.path_delay != UNMEASURED:
         values[PATH_DELAY + record.path_delay[0]] = record.path_delay[1]
     values |= {WRITTEN + name: kept for name, kept in record.written.items()}
+    values |= {EPOCH + name: epoch for name, epoch in record.epochs.items()}
     values |= {name: number for name in NUMBERS if (number := getattr(record, name))}
     more = {APPROVED: record.approved} if record.approved else {}
     return {name: getattr(record, name) for name in SAME} | {"values": values} | more
@@ -118,6 +122,7 @@ def in_memory(stored: dict[str, Any]) -> Record:
         path_delay=next(iter(_texts(values, PATH_DELAY)), UNMEASURED),
         **{name: values.get(name, 0) for name in NUMBERS},
         written=dict(_texts(values, WRITTEN)),
+        epochs=dict(_texts(values, EPOCH)),
     )
 
 
@@ -149,9 +154,14 @@ def union(one: Record, other: Record) -> Record:
         noc_verified=one.noc_verified | other.noc_verified,
         trips=max(one.trips, other.trips),
         changes=max(one.changes, other.changes),
-        written=one.written
-        | {name: max(kept, one.written.get(name, kept)) for name, kept in other.written.items()},
+        written=_higher(one.written, other.written),
+        epochs=_higher(one.epochs, other.epochs),
     )
+
+
+def _higher(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    """Both dicts, with the higher number of a name that both have."""
+    return one | {name: max(kept, one.get(name, kept)) for name, kept in other.items()}
 
 
 def _younger(one_ms: Iterable[int], other_ms: Iterable[int]) -> list[int]:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from controller.config.sources import Source
 from controller.core.base import hint_codes as h
 from controller.hints import admission as hints, hint_statistics, wire as w
+from controller.run.epochs import Epochs
 
 NONCE = bytes(range(8))
 NOW_MS = 1_000_000
@@ -34,12 +35,12 @@ class Statistics:
         self.rows = [[0] * len(hint_statistics.OWN) for _ in range(count)]
 
 
-def made(state=None, **settings):
+def made(state=None, stored=None, **settings):
     """(admission check, list of what it handed over, its statistics)."""
     given, configured = [], sources(**settings)
     statistics = Statistics(len(configured))
     keys = {source.name: (hints.key_of(key_bytes(source.index + 1), 5),) for source in configured}
-    place = SimpleNamespace(slots=8)
+    place = SimpleNamespace(slots=8, submitted=1, saved=1)
 
     def take(*words):
         if len(given) >= place.slots:
@@ -53,7 +54,16 @@ def made(state=None, **settings):
         schedules.append((source.name, schedule))
         return 0
 
-    controller = hints.Controller(take, take_schedule, state, None)
+    epochs = Epochs(stored or {})
+
+    def keep_epoch(names, epoch):
+        if epochs.take(names, epoch):
+            epochs.submitted(names[0], place.submitted)
+        return epochs.is_stored(names[0], SimpleNamespace(poll=lambda: place.saved))
+
+    controller = hints.Controller(
+        take, take_schedule, state, None, keep_epoch, epochs.highest
+    )
     check = hints.Admission(configured, keys, NONCE, controller, statistics)
     check.schedules = schedules
     check.place = place

@@ -23,7 +23,7 @@ KINDS = {
     NOTICE: "notice",
 }
 
-# Quantities, all W at the AC terminals. A heartbeat has none: 0.
+# Quantities, all W at the AC terminals. A heartbeat has 0, or the quantity that its answer reports.
 CHARGE_W_MAX, DISCHARGE_W_MAX, POWER_W, IMPORT_W_MAX, EXPORT_W_MAX = 1, 2, 3, 4, 5
 QUANTITIES = {
     CHARGE_W_MAX: "charge_W_max",
@@ -53,7 +53,7 @@ WRONG_LENGTH, WRONG_MAGIC, UNKNOWN_SOURCE, NO_KEY, BAD_MAC = 11, 12, 13, 14, 15
 # Refused: right key, but not taken.
 OTHER_BOOT, OLD_SEQUENCE, TOO_LATE, TOO_EARLY, UNKNOWN_KIND = range(21, 26)
 WRONG_QUANTITY, WRONG_VALUE, START_FAR, WRONG_SLOT = range(26, 30)
-VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE = range(30, 36)
+VALID_SHORT, VALID_LONG, ROLE, RATE, BUSY, OTHERS_SCHEDULE, EPOCH_UNSTORED = range(30, 37)
 # Used by the door `local`, which has no key, and by tools. The controller never sends them.
 NOT_UNDERSTOOD, NO_CONTROLLER, NO_ANSWER, CROWDED = range(41, 45)
 
@@ -98,10 +98,10 @@ TOO_EARLY | sent in the future | The hint says it was sent later than now. | Sen
   take nonce, uptime and sequence from the answer, sign again.
 UNKNOWN_KIND | unknown kind | There is no such kind of hint. | Send kind 1 .. 6.
 WRONG_QUANTITY | wrong quantity | The quantity does not belong to this kind. | cap: 1, 2; request,
-  exact: 3; grid_cap: 4, 5; heartbeat: 0; notice: 6, 7.
+  exact: 3; grid_cap: 4, 5; heartbeat: 0 .. 5; notice: 6, 7.
 WRONG_VALUE | value out of range | The value is outside what the quantity may be. | Send W: 0 ..
   10^9 for a maximum, -10^9 .. 10^9 for a request or a step, 0 for a heartbeat; 0 or 1 for a
-  negative price.
+  negative price. The epoch of a heartbeat with a quantity is below 2^31.
 START_FAR | starts too late | The hint begins more than an hour ahead, the schedule more than a week
   ahead, or a heartbeat has a start time. | Send it later, or send a schedule, whose start is in
   minutes since 1970; a heartbeat begins at once.
@@ -119,6 +119,8 @@ BUSY | busy | Too many hints came in this tick. | Send it again with the next se
 OTHERS_SCHEDULE | another's schedule | The schedule of a source that comes first is in force, and
   its heartbeat is valid. | Wait until that source ends its schedule, or change priority in
   site.toml.
+EPOCH_UNSTORED | epoch not stored yet | The heartbeat begins a new epoch, which is not on the disk
+  yet. | Send it again with the next sequence, after a second.
 NOT_UNDERSTOOD | not understood | The message is no hint, schedule, hello, status, head or ask as
   described. | Read controller/doors/local/SENDING.md.
 NO_CONTROLLER | no controller | No controller runs in the run directory. | See firebreak status.

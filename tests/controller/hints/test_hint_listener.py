@@ -33,7 +33,7 @@ class Sender:
         self.socket.setblocking(False)
         self.path = str(site.run_dir / "hints.sock")
 
-    def datagram(self, quantity, value_W=0, valid_ms=60_000, key=None, **fields):
+    def datagram(self, quantity, /, value_W=0, valid_ms=60_000, key=None, **fields):
         self.sequence += 1
         now_ms, kind = self.site.bench.now_us // 1000, h.KIND_OF[quantity]
         run = (self.source, self.site.listener.admission.nonce, self.sequence, now_ms)
@@ -53,7 +53,7 @@ class Sender:
                 assert None not in found
                 return found
 
-    def say(self, quantity, value_W=0, **fields):
+    def say(self, quantity, /, value_W=0, **fields):
         self.send(self.datagram(quantity, value_W, **fields))
         self.site.step()
         return self.heard()[0]

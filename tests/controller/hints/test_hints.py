@@ -200,7 +200,7 @@ POWER = {"kind": h.REQUEST, "quantity": h.POWER_W}
     {"sent_ms": 0}  h.TOO_LATE | {"sent_ms": HIGHEST}  h.TOO_EARLY
     {"kind": 0}  h.UNKNOWN_KIND | {"kind": 7}  h.UNKNOWN_KIND | {"kind": 255}  h.UNKNOWN_KIND
     {"kind": h.CAP}  h.WRONG_QUANTITY | {"quantity": 0}  h.WRONG_QUANTITY
-    {"quantity": 6}  h.WRONG_QUANTITY | {"kind": h.HEARTBEAT}  h.WRONG_QUANTITY
+    {"quantity": 6}  h.WRONG_QUANTITY | {"kind": h.HEARTBEAT}  h.WRONG_VALUE
     {**HEARTBEAT, "value_W": 400_000}  h.WRONG_VALUE | {**HEARTBEAT, "valid_ms": 0}  h.VALID_SHORT
     {**HEARTBEAT, "valid_ms": 1000}  0 | {**HEARTBEAT, "valid_ms": 300_001}  h.VALID_LONG
     {"value_W": -1}  h.WRONG_VALUE  # evcc-io/evcc issue 25545: a negative limit was taken
@@ -387,3 +387,78 @@ def test_during_a_rotation_the_key_in_use_signs_a_state(knowing):
     for later_ms, key in ((0, OLD), (hints.OLD_KEY_MS - 1, OLD), (hints.OLD_KEY_MS, NEW)):
         assert w.state_of(state(check, now_ms=NOW_MS + later_ms), key)
     assert by(check, 1, NEW) and w.state_of(state(check), NEW)
+
+
+def fence(epoch, count=1, **fields):
+    meant = {"kind": h.HEARTBEAT, "quantity": h.IMPORT_W_MAX, "value_W": 0, "valid_ms": 60_000}
+    return hint(sequence=epoch << w.COUNT_BITS | count, **(meant | fields))
+
+
+def fenced(stored=None, saved=1):
+    check, given, _ = hint_admission.made(stored=stored)
+    check.place.saved = saved
+    return check, given
+
+
+EPOCH_NAME = f"grid.{hints.key_of(OLD, 5).fingerprint:08x}"
+
+
+def test_a_heartbeat_that_reads_is_a_heartbeat_in_the_tick():
+    check, given = fenced()
+    assert tell(check, fence(3)) == [0]
+    assert [words[1:3] for words in given] == [(h.HEARTBEAT, 0)]
+
+
+@pytest.mark.parametrize("quantity", [*h.NOTICES, 8, 255])
+def test_a_heartbeat_reads_no_notice(check, quantity):
+    assert tell(check, fence(1, quantity=quantity)) == [h.WRONG_QUANTITY]
+
+
+@pytest.mark.parametrize(("epoch", "code"), [(2**31 - 1, 0), (2**31, h.WRONG_VALUE)])
+def test_an_epoch_fits_the_stored_record(check, epoch, code):
+    assert tell(check, fence(epoch)) == [code]
+
+
+def test_a_new_epoch_counts_once_it_is_stored():
+    check, given = fenced(saved=0)
+    assert tell(check, fence(2), fence(2, 2)) == [h.EPOCH_UNSTORED] * 2
+    assert not given
+    check.place.saved = 1
+    assert tell(check, fence(2, 3)) == [0]
+
+
+def test_an_epoch_that_is_not_stored_ends_the_earlier_one_at_once():
+    check, _ = fenced(saved=0)
+    assert tell(check, fence(2), hint(sequence=1 << w.COUNT_BITS | 9)) == [
+        h.EPOCH_UNSTORED,
+        h.OLD_SEQUENCE,
+    ]
+
+
+def test_a_new_epoch_uses_the_quota():
+    check, _, _ = hint_admission.made(hints_per_s_max=2)
+    check.place.saved = 0
+    assert tell(check, fence(1), fence(2), fence(3)) == [h.EPOCH_UNSTORED] * 2 + [h.RATE]
+
+
+@pytest.mark.parametrize("sequence", [1, 5 << w.COUNT_BITS])
+def test_a_restart_refuses_an_earlier_epoch(sequence):
+    check, _ = fenced({EPOCH_NAME: 5})
+    assert tell(check, hint(sequence=sequence)) == [h.OLD_SEQUENCE]
+    assert tell(check, hint(sequence=(5 << w.COUNT_BITS) + 1)) == [0]
+
+
+def test_a_sender_without_epochs_counts_from_1_after_a_restart():
+    check, _ = fenced()
+    assert tell(check, hint(sequence=2**40)) == [0]
+    check, _ = fenced()
+    assert tell(check, hint(sequence=1)) == [0]
+
+
+def test_the_epoch_belongs_to_the_key():
+    check, _ = fenced({EPOCH_NAME: 5, "grid.00000000": 9})
+    assert welcome(check).sequence == 5 << w.COUNT_BITS
+    rotate(check, NEW)
+    assert welcome(check).sequence == 5 << w.COUNT_BITS
+    assert by(check, 1, NEW)
+    assert welcome(check).sequence == 1

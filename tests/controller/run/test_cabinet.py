@@ -230,3 +230,24 @@ def test_a_lamp_test_takes_no_light_away():
     bench = running().trip()
     bench.cabinet.request_lamp_test()
     assert bench.out[s.LAMP_ON] and all(bench.tick().field.out[s.LAMP_ON] for _ in range(60))
+
+
+def test_an_epoch_is_stored_before_it_counts_and_kept_over_a_restart():
+    bench, names = Bench(found(two_copies.CLEAN)), ["fleet.0badcafe"]
+    cabinet, keeper = bench.cabinet, bench.cabinet.keeper
+    keeper.durable = len(keeper.records)
+    assert not cabinet.keep_epoch(names, 7)
+    assert keeper.records[-1].epochs == {"fleet.0badcafe": 7}
+    keeper.durable += 1
+    assert cabinet.keep_epoch(names, 7)
+    restarted = Bench(found(two_copies.CLEAN, epochs=keeper.records[-1].epochs)).cabinet
+    assert restarted.epochs == {"fleet.0badcafe": 7} and restarted.keep_epoch(names, 7)
+    assert Bench(found(two_copies.UNREADABLE, epochs={names[0]: 7})).cabinet.epochs == {}
+
+
+def test_the_epoch_of_a_key_that_has_gone_is_not_kept():
+    cabinet = Bench(found(two_copies.CLEAN, epochs={"fleet.1": 7, "other.1": 8})).cabinet
+    cabinet.keep_epoch(["fleet.2", "fleet.1"], 1)
+    assert cabinet.epochs == {"fleet.1": 7, "fleet.2": 1, "other.1": 8}
+    cabinet.keep_epoch(["fleet.2"], 2)
+    assert cabinet.epochs == {"fleet.2": 2, "other.1": 8}
