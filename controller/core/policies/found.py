@@ -51,6 +51,7 @@ class Found:
         load_W, load_source     power of the load, and where it comes from
         is_load_new             load_W comes from a reply of this tick
         connection_W            import with the battery at 0
+        part_W                  the same as far as hints limit it: the share of the load alone
         meter_off_W             grid meter, less what connection and set-point predict
     notices:
         is_price_negative       energy has a negative price
@@ -84,6 +85,7 @@ class Found:
         self.load_W: int | None = None
         self.is_load_new = False
         self.connection_W: int | None = None
+        self.part_W: int | None = None
         self.meter_off_W = 0
         self.is_price_negative = False
         self.notices: tuple[Any, ...] = ()

@@ -60,7 +60,7 @@ class HintTable(Function):
 
     state: State
     NAME, STAGE = "hint_table", BOUND
-    READS = ("connection_W", "full_Wh", "hints", "is_off_grid", "lifted", "soc_permille")
+    READS = ("full_Wh", "hints", "is_off_grid", "lifted", "part_W", "soc_permille")
     TEXTS = reasons.texts("""
         GRID_CAP_HINT | grid limit by hint | A hint, or the fallback of its source, limits the grid
           power of this site. | See page Sources for its source and validity.
@@ -106,7 +106,7 @@ class HintTable(Function):
         if found.lifted != self.state.lifted:
             self.state.lifted, self.state.due = found.lifted, 0
         self.take(inp, first, elapsed_ticks)
-        return self._answers(found.connection_W)
+        return self._answers(found.part_W)
 
     def _publish_remaining(self, known: Known, found: Found) -> None:
         """Publish the energy that is left, Wh; -1: unknown. It counts from the peaks reserve, off
@@ -249,21 +249,21 @@ class HintTable(Function):
             out[at + hint_outputs.F_VALID_S] = -(-left_ms // 1000)
             at += len(hint_outputs.OUTPUT_FIELDS)
 
-    def _answers(self, connection_W: int | None) -> Sequence[Answer]:
-        """connection_W: import of the site with the battery at 0, W; None if unknown."""
+    def _answers(self, part_W: int | None) -> Sequence[Answer]:
+        """part_W: import of this cabinet with its battery at 0, W; None if unknown."""
         tightest, in_force = self._tightest, self._tightest.in_force
-        answers: list[Answer] = [self._cap(connection_W)] if in_force & g.CAPS else []
-        if connection_W is not None and in_force & g.OBLIGATIONS:
+        answers: list[Answer] = [self._cap(part_W)] if in_force & g.CAPS else []
+        if part_W is not None and in_force & g.OBLIGATIONS:
             reason, quantum_W = reasons.GRID_CAP_HINT, self._settings["setpoint_quantum_W"]
             maxima = (tightest.value_W(g.IMPORT), reason), (tightest.value_W(g.EXPORT), reason)
-            answers.append(grid_obligation(GRID_CAP_HINT, connection_W, *maxima, quantum_W))
+            answers.append(grid_obligation(GRID_CAP_HINT, part_W, *maxima, quantum_W))
         return answers
 
-    def _cap(self, connection_W: int | None) -> Cap:
-        import_room_W = None if connection_W is None else -connection_W
+    def _cap(self, part_W: int | None) -> Cap:
+        import_room_W = None if part_W is None else -part_W
         narrowed, quantum_W = self._tightest.narrowed, self._settings["setpoint_quantum_W"]
         charge_W, by_charge = narrowed(g.CHARGE, g.NARROW_IMPORT, import_room_W, quantum_W)
-        discharge_W, by_discharge = narrowed(g.DISCHARGE, g.NARROW_EXPORT, connection_W, quantum_W)
+        discharge_W, by_discharge = narrowed(g.DISCHARGE, g.NARROW_EXPORT, part_W, quantum_W)
         self.out[hint_outputs.O_CHARGE_SOURCE] = by_charge
         self.out[hint_outputs.O_DISCHARGE_SOURCE] = by_discharge
         charge_reason = reasons.HINT_CAP if by_charge else reasons.NONE

@@ -14,7 +14,10 @@ T. Beside a load meter, the last reports of the PV inverters count at once, beca
 most of the sun away within 3 s.
 
 Cabinets on one connection see the same two meters. Each takes its share of both (share_permille),
-and of the limits of the connection, as if the rest were another site.
+and of the limits of the connection, as if the rest were another site. A cabinet does not know the
+batteries of the others. If it compared a hint with the grid meter, the tightest of several unequal
+import limits would hold the whole connection. So a hint limits its share of the load alone
+(part_W); the sender, who knows all batteries, watches the grid meter.
 """
 
 from typing import Any
@@ -67,7 +70,7 @@ class SiteLoad(Function):
         "is_meter_disputed",
         "setpoint_W",
     )
-    WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W")
+    WRITES = ("connection_W", "is_load_new", "load_W", "load_source", "meter_off_W", "part_W")
     PARAMETERS = (("load_meter_fitted", "bool", 0, 1, 1, "fixed"),)
     TEXTS = reasons.texts("""
         GRID_IMPORT | grid connection import | The grid connection may not import more than its
@@ -80,6 +83,7 @@ class SiteLoad(Function):
         self.state = State.zero()
         self._suns = setup.site.feeding(is_engine=False)
         self._settings = settings = setup.settings
+        self._is_whole = settings["share_permille"] == 1000
         self._others = low_pass(setup.tick_ms, OTHERS_MS)
         self._meter_off = low_pass(setup.tick_ms, METER_OFF_MS)
         delays_ms = CALCULATED_DELAYS * settings["track_path_delay_ms"]
@@ -93,10 +97,13 @@ class SiteLoad(Function):
         found.load_W = state.load_W if state.source else None
         is_measured = state.source == MEASURED
         found.is_load_new = known.is_load_meter_new if is_measured else known.is_grid_meter_new
-        found.connection_W, found.meter_off_W = None, 0
+        found.connection_W = found.part_W = None
+        found.meter_off_W = 0
         if not state.is_connection_known or known.grid_W is None:
             return (self._blind(),)
-        found.connection_W = state.connection_W
+        found.connection_W = found.part_W = state.connection_W
+        if is_measured and not self._is_whole:
+            found.part_W = state.load_W - state.sun_W
         off_W = known.grid_W + found.setpoint_W - found.connection_W
         found.meter_off_W = self._compared(off_W, elapsed_ticks)
         imported = settings["grid_import_W_max"], reasons.GRID_IMPORT
@@ -107,7 +114,7 @@ class SiteLoad(Function):
     def hold(self, known: Known, found: Found, elapsed_ticks: int) -> None:
         """See Function."""
         self.state.source = self.state.meter_off = 0
-        found.connection_W = found.load_W = None
+        found.connection_W = found.part_W = found.load_W = None
         found.meter_off_W = found.load_source = 0
 
     def _blind(self) -> Obligation:

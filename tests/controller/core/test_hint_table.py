@@ -47,7 +47,7 @@ class Bench:
     def tick(self, *hints, ticks=1, elapsed=1):
         for _ in range(ticks):
             self.chain.begin()
-            known = Tick(hints=(slots(*hints), 0), connection_W=self.connection_W)
+            known = Tick(hints=(slots(*hints), 0), part_W=self.connection_W)
             for answer in self.table.step(known, known, elapsed):
                 self.chain.take(answer)
             hints = ()

@@ -298,3 +298,21 @@ def test_a_report_above_the_rating_counts_as_the_rating():
     unit = WithSun()
     unit.settled(400_000, 350_000, 50_000)
     assert unit.step_in_sun(400_000, 350_000, 2**31 - 1)[3] == pytest.approx(-100_000, abs=2000)
+
+
+@cases("""
+    share_permille  load_W  part_W
+    1000  800_000  600_000  # grid + battery
+    250   800_000  200_000  # its share, whatever the others do
+    250   None     200_000  # grid + battery
+""")
+def test_a_hint_of_a_cabinet_with_a_share_limits_its_share_of_the_load(
+    share_permille, load_W, part_W
+):
+    """Two unequal limits would else fight about one grid meter, and the tighter one win."""
+    function = site_load.SiteLoad(setup(share_permille=share_permille))
+    known = Tick(load_meter_W=load_W, grid_W=150_000, battery_W=50_000)
+    if share_permille == 1000:
+        known.grid_W = 550_000
+    function.step(known, known, 1)
+    assert known.part_W == part_W
