@@ -55,7 +55,7 @@ SIMULATED = "N. N., simulation, 2026-01-01: every device of this configuration i
 
 class Size(NamedTuple):
     """Sizes of a system. energy_Wh: of all units; control: keys of [control]; devices: tables of
-    site devices.
+    site devices. sources: more tables of sources of hints.
     """
 
     units: int
@@ -67,6 +67,7 @@ class Size(NamedTuple):
     control: dict[str, int] = {}
     devices: dict[str, dict[str, Any]] = {}
     can_form: bool = False
+    sources: dict[str, dict[str, Any]] = {}
 
     @property
     def power_W(self) -> int:
@@ -152,7 +153,7 @@ def _fill(size: Size, type_: dict, site: dict, cabinet: dict) -> None:
     cabinet["name"] = f"{size.units} x {size.rated_W // 1000} kW"
     limits = {"grid_import_W_max": size.import_W, "grid_export_W_max": size.export_W}
     site["control"] |= limits | size.control
-    site["source"] = {"planner": PLANNER}
+    site["source"] = {"planner": PLANNER, **size.sources}
     for name in ("meter_grid", "meter_load"):
         site["device"][name]["profile"] = f"{METER}.toml"
     _wire(size, type_, site, cabinet)

@@ -1,0 +1,283 @@
+"""The dispatcher without its transport: reports and answers in, signed datagrams out.
+
+A value that falls is sent at once. A value that rises is sent as far as the ledger has room, so it
+waits for the answers to the others' lowerings. Each cabinet gets its value and a heartbeat again
+every RENEW_MS, since a hint lasts a minute. Pure: the caller gives the time.
+"""
+
+import collections
+import random
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from controller.core.base import hint_codes as h
+from controller.dispatch import targets
+from controller.dispatch.exchange import Exchange
+from controller.dispatch.fleet import Cabinet, Fleet
+from controller.dispatch.ledger import Ledger
+from controller.dispatch.report import NOTHING, Report
+
+RENEW_MS = 20_000
+PLAN_MS = 500  # between two plans
+AGAIN_MS = 1500  # a hint that nobody has answered is sent again
+SILENT_MS = 20_000  # a cabinet that has not reported for so long counts as silent
+STEP_PERMILLE = 5  # of the mean share: smaller changes are not sent
+UNSEEN_MS = 10_000  # time constant of the import that no cabinet's load contains
+Sent = tuple[str, bytes]  # name of a cabinet, datagram
+
+
+class Member:
+    """What the dispatcher knows of one cabinet. load_W: the last known import without battery."""
+
+    def __init__(self, cabinet: Cabinet, source: str) -> None:
+        self.cabinet, self.exchange = cabinet, Exchange(source, cabinet.key)
+        self.report, self.reported_ms = NOTHING, float("-inf")
+        self.load_W = cabinet.fallback_W
+        self.value_W = cabinet.fallback_W  # the last value sent
+        self.beat_ms = self.hint_ms = float("-inf")
+        self.is_answered = True  # the last hint
+        self.is_mismatched = ""
+
+    @property
+    def problem(self) -> str:
+        """Why the cabinet cannot be trusted to keep its value; else empty."""
+        return self.exchange.problem or self.is_mismatched
+
+    def is_live(self, now_ms: float) -> bool:
+        """True while the cabinet reports."""
+        return self.report.state is not None and now_ms - self.reported_ms < SILENT_MS
+
+
+class Stopped(NamedTuple):
+    """Why the dispatcher must end."""
+
+    name: str
+    words: str
+
+
+class Dispatcher:
+    """One fleet. `counts`: {word for what happened: how often}."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        epoch: int,
+        now_ms: float,
+        is_taken: bool = False,
+        without: Iterable[str] = (),
+        holds_back: bool = True,
+        seed: int | None = None,
+    ) -> None:
+        """is_taken: another dispatcher may still run. without: cabinets that a person has
+        disconnected; they hold nothing.
+        """
+        gone = set(without)
+        self.fleet = fleet
+        self.members = [Member(each, fleet.source) for each in fleet.cabinets]
+        self._live_here = [each for each in self.members if each.cabinet.name not in gone]
+        self._by_name = {each.cabinet.name: at for at, each in enumerate(self._live_here)}
+        self.ledger = Ledger(
+            fleet.connection_W,
+            [each.cabinet.fallback_W for each in self._live_here],
+            epoch,
+            now_ms,
+            is_taken,
+        )
+        self._planner = targets.Planner(len(self._live_here), holds_back)
+        self._targets = targets.Targets([each.value_W for each in self._live_here], 0, 0)
+        self._planned_ms = float("-inf")
+        self._unseen_W, self._seen_ms = 0.0, now_ms
+        self.counts: collections.Counter[str] = collections.Counter()
+        draw = random.Random(seed)
+        for each in self.members:
+            each.beat_ms = now_ms - draw.uniform(0, RENEW_MS)
+        self._is_begun = set[int]()
+
+    # -- what comes in
+
+    def hear_report(self, name: str, report: Report | None, now_ms: float) -> None:
+        """A report of a cabinet; None: a message that is no report."""
+        at = self._by_name.get(name)
+        if at is None or report is None:
+            self.counts["foreign_cabinet" if report else "wrong_report"] += 1
+            return
+        member = self._live_here[at]
+        member.report, member.reported_ms = report, now_ms
+        self.counts["reports"] += 1
+        load_W = self._load_W(member)
+        if load_W is not None:
+            member.load_W = load_W
+
+    def _load_W(self, member: Member) -> int | None:
+        """Import of a cabinet with its battery at 0, as the cabinet compares it with its limit."""
+        report = member.report
+        if not self.fleet.is_common:
+            if report.grid_W is None or report.battery_W is None:
+                return None
+            return report.grid_W + report.battery_W
+        if report.load_W is None:
+            return None
+        load_W = report.load_W - (report.pv_W or 0)
+        return load_W * member.cabinet.load_permille // 1000
+
+    def hear_answer(self, name: str, data: bytes, now_ms: float) -> None:
+        """A datagram that came as the answer of a cabinet."""
+        at = self._by_name.get(name)
+        heard = None if at is None else self._live_here[at].exchange.heard(data, now_ms)
+        if at is None or heard is None:
+            self.counts["foreign_answer"] += 1
+            return
+        member = self._live_here[at]
+        self.counts["answers"] += 1
+        if heard.fallback_W is not None and heard.fallback_W != member.cabinet.fallback_W:
+            member.is_mismatched = (
+                f"its fallback_import_W_max is {heard.fallback_W} W, and FLEET.toml says "
+                f"{member.cabinet.fallback_W}"
+            )
+        elif heard.fallback_W is not None:
+            member.is_mismatched = ""
+        if heard.counts and not member.problem:
+            self.ledger.answered(at, heard.sequence, heard.value_W, heard.left_ms, now_ms)
+            member.is_answered = True
+        elif not h.taken(heard.code):
+            self.counts[f"refused_{h.text(heard.code)[0].replace(' ', '_')}"] += 1
+            member.beat_ms = min(member.beat_ms, now_ms - RENEW_MS + AGAIN_MS)
+
+    @property
+    def deposed(self) -> str:
+        """Name of a cabinet that takes the hints of a later dispatcher; else empty."""
+        return next((m.cabinet.name for m in self.members if m.exchange.is_deposed), "")
+
+    # -- what goes out
+
+    def step(self, now_ms: float) -> list[Sent]:
+        """The datagrams to send now."""
+        self.ledger.forget_ended(now_ms)
+        if now_ms - self._planned_ms >= PLAN_MS:
+            self._planned_ms = now_ms
+            self._plan(now_ms)
+        found: list[Sent] = []
+        order = range(len(self._live_here))
+        lowered = [at for at in order if self._wanted_W(at) < self._live_here[at].value_W]
+        raised = [at for at in order if at not in set(lowered)]
+        for at in (*lowered, *raised):
+            found += self._sent(at, now_ms)
+        return found
+
+    def _wanted_W(self, at: int) -> int:
+        return self._targets.values_W[at]
+
+    def _sent(self, at: int, now_ms: float) -> list[Sent]:
+        """A heartbeat if one is due, and the value if it changes or must be renewed."""
+        member = self._live_here[at]
+        exchange, name = member.exchange, member.cabinet.name
+        found: list[Sent] = []
+        is_due = now_ms - member.beat_ms >= RENEW_MS
+        if is_due or (exchange.needs_clock(now_ms) and now_ms - member.beat_ms >= AGAIN_MS):
+            member.beat_ms = now_ms
+            found.append((name, exchange.heartbeat(self.ledger.next_sequence(), now_ms)))
+        if exchange.needs_clock(now_ms) or member.problem:
+            return found
+        value_W = self._next_W(at, now_ms)
+        if value_W is not None and self.ledger.fits(at, value_W, now_ms):
+            sequence = self.ledger.next_sequence()
+            self.ledger.sent(at, sequence, value_W, now_ms)
+            member.value_W, member.hint_ms, member.is_answered = value_W, now_ms, False
+            found.append((name, exchange.hint(sequence, value_W, now_ms)))
+        return found
+
+    def _next_W(self, at: int, now_ms: float) -> int | None:
+        """The value to send now; None: nothing is to be sent."""
+        member = self._live_here[at]
+        fallback_W, age_ms = member.cabinet.fallback_W, now_ms - member.hint_ms
+        wanted_W = min(max(self._wanted_W(at), fallback_W), self.ledger.most_W(at))
+        value_W = min(wanted_W, self.ledger.room_W(at, now_ms))
+        step_W = self.fleet.connection_W * STEP_PERMILLE // 1000 // len(self._live_here)
+        is_moved = abs(value_W - member.value_W) > step_W
+        if is_moved or age_ms >= RENEW_MS:
+            return value_W
+        if not member.is_answered and age_ms >= AGAIN_MS:
+            return member.value_W
+        return None
+
+    def _plan(self, now_ms: float) -> None:
+        """Find the targets from what is known now."""
+        views = [self._view(at, now_ms) for at in range(len(self._live_here))]
+        unseen_W = max(0, int(self._unseen(now_ms)))
+        self._targets = self._planner.step(views, self.fleet.connection_W - unseen_W)
+
+    def _view(self, at: int, now_ms: float) -> targets.View:
+        member = self._live_here[at]
+        report, is_live = member.report, member.is_live(now_ms)
+        load_W = member.load_W
+        if not is_live and self.fleet.is_common:
+            load_W = self._common_W(now_ms) * member.cabinet.load_permille // 1000
+        if not is_live:
+            load_W = max(load_W, self.ledger.hold_W(at, now_ms))
+        can_give = is_live and member.exchange.is_known and not member.problem
+        return targets.View(
+            load_W,
+            max(0, report.available_high_W or 0) if can_give else 0,
+            member.cabinet.fallback_W,
+            is_live,
+            member.cabinet.load_permille or 1,
+            report.soc_permille,
+            report.soh_permille,
+            report.temperature_ddegC,
+        )
+
+    def _common_W(self, now_ms: float) -> int:
+        """The common load as the cabinets that report see it: the highest; else the last known."""
+        seen = [
+            m.load_W * 1000 // m.cabinet.load_permille
+            for m in self._live_here
+            if m.cabinet.load_permille
+        ]
+        live = [
+            m.load_W * 1000 // m.cabinet.load_permille
+            for m in self._live_here
+            if m.cabinet.load_permille and m.is_live(now_ms)
+        ]
+        return max(live or seen, default=0)
+
+    def _unseen(self, now_ms: float) -> float:
+        """Import of a common connection that no cabinet's load contains, W, smoothed."""
+        passed_ms, self._seen_ms = now_ms - self._seen_ms, now_ms
+        live = [m.report for m in self._live_here if m.is_live(now_ms)]
+        grids_W = [each.grid_W for each in live if each.grid_W is not None]
+        if not self.fleet.is_common or not grids_W:
+            return self._unseen_W
+        batteries_W = sum([each.battery_W or 0 for each in live])
+        found_W = sorted(grids_W)[len(grids_W) // 2] + batteries_W - self._common_W(now_ms)
+        self._unseen_W += (found_W - self._unseen_W) * min(1.0, passed_ms / UNSEEN_MS)
+        return self._unseen_W
+
+    # -- what is shown
+
+    def facts(self, now_ms: float) -> dict[str, Any]:
+        """The state of the fleet in SI units."""
+        return {
+            "connection_W": self.fleet.connection_W,
+            "epoch": self.ledger.epoch,
+            "held_back_W": self._targets.held_W,
+            "short_W": self._targets.short_W,
+            "cabinets": {
+                each.cabinet.name: self._shown(at, now_ms)
+                for at, each in enumerate(self._live_here)
+            },
+            "counts": dict(self.counts),
+        }
+
+    def _shown(self, at: int, now_ms: float) -> dict[str, Any]:
+        member, share = self._live_here[at], self.ledger.shares[at]
+        left_ms = share.in_force.until_ms - now_ms
+        return {
+            "is_live": member.is_live(now_ms),
+            "share_W": share.in_force.value_W if left_ms > 0 else member.cabinet.fallback_W,
+            "left_s": max(0, int(left_ms // 1000)),
+            "target_W": self._wanted_W(at),
+            "hold_W": self.ledger.hold_W(at, now_ms),
+            "fallback_W": member.cabinet.fallback_W,
+            "load_W": member.load_W,
+            "problem": member.problem,
+        }

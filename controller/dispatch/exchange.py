@@ -1,0 +1,95 @@
+"""The conversation with one cabinet: signed hints out, checked answers in.
+
+Only answers with a right MAC to a hint of this dispatcher count: broker and door need not be
+trusted. A cabinet takes a hint until 2 s after its sent time, by the cabinet's own clock. That time
+is the uptime of the last answer plus what has passed here since, a little less, so that a fast
+clock here never makes a hint newer than it is.
+"""
+
+from typing import NamedTuple
+
+from controller.core.base import hint_codes as h
+from controller.dispatch.ledger import DRIFT_PERMILLE, VALID_MS
+from controller.hints import wire as w
+
+PENDING_MAX = 64  # hints without an answer; older ones are forgotten, the ledger still counts them
+UNKNOWN_NONCE = bytes(w.NONCE_BYTES)
+CLOCK_MS = 100_000  # after this time without an answer the clock of the cabinet is asked again
+LATER_SEEN_MAX = 3  # refusals in a row that only another sender can cause
+
+
+class Heard(NamedTuple):
+    """What an answer says. counts: the ledger may count it. code: of hint_codes."""
+
+    sequence: int
+    code: int
+    counts: bool
+    value_W: int
+    left_ms: int
+    fallback_W: int | None
+
+
+class Exchange:
+    """One cabinet. `problem`: one line while it cannot be lent to, else empty."""
+
+    def __init__(self, source: str, key: bytes) -> None:
+        self._source, self._key = source, key
+        self._nonce, self._uptime_ms, self._at_ms = UNKNOWN_NONCE, 0, 0.0
+        self._pending: dict[int, w.Hint] = {}
+        self._highest = self._later_seen = 0
+        self.is_known = False  # nonce and clock are those of an answer
+        self.problem = ""
+        self.is_deposed = False  # the cabinet takes hints of another dispatcher
+
+    def needs_clock(self, now_ms: float) -> bool:
+        """True while a hint would be refused for its time or its nonce."""
+        return not self.is_known or now_ms - self._at_ms > CLOCK_MS
+
+    def hint(self, sequence: int, value_W: int, now_ms: float) -> bytes:
+        """The datagram of an import limit."""
+        return self._signed(sequence, h.GRID_CAP, value_W, now_ms)
+
+    def heartbeat(self, sequence: int, now_ms: float) -> bytes:
+        """The datagram of a heartbeat that reads the import limit in force."""
+        return self._signed(sequence, h.HEARTBEAT, 0, now_ms)
+
+    def _signed(self, sequence: int, kind: int, value_W: int, now_ms: float) -> bytes:
+        passed_ms = (now_ms - self._at_ms) * (1000 - DRIFT_PERMILLE) // 1000
+        sent_ms = self._uptime_ms + int(passed_ms) if self.is_known else 0
+        run = self._source, self._nonce, sequence, sent_ms
+        made = w.Hint(*run, kind, h.IMPORT_W_MAX, 0, value_W, VALID_MS)
+        self._pending[sequence] = made
+        while len(self._pending) > PENDING_MAX:
+            del self._pending[next(iter(self._pending))]
+        self._highest = max(self._highest, sequence)
+        return w.signed(made, self._key)
+
+    def heard(self, data: bytes, now_ms: float) -> Heard | None:
+        """What a datagram says. None: it is no answer to a hint of this dispatcher."""
+        reply = w.reply_of(data, self._key)
+        if reply is None or reply.source != self._source:
+            return None
+        asked = self._pending.pop(reply.sequence, None)
+        if asked is None:
+            return None
+        self._nonce, self._uptime_ms, self._at_ms = reply.nonce, reply.uptime_ms, now_ms
+        self.is_known = True
+        self._judge(reply)
+        value_W, left_ms = reply.granted_W, reply.valid_ms
+        if reply.code == h.FALLBACK_RULES:  # a heartbeat will let the hint act
+            value_W, left_ms = max(value_W, asked.value_W), VALID_MS
+        fallback_W = None if reply.fallback_W == w.NOTHING_W else reply.fallback_W
+        counts = h.taken(reply.code) and not self.problem
+        return Heard(reply.sequence, reply.code, counts, value_W, left_ms, fallback_W)
+
+    def _judge(self, reply: w.Reply) -> None:
+        """Find out whether an import limit is kept there, and by whom."""
+        is_later = reply.code == h.OLD_SEQUENCE and reply.sequence >= self._highest
+        self._later_seen = self._later_seen + 1 if is_later else 0
+        self.is_deposed = self._later_seen >= LATER_SEEN_MAX
+        if reply.fallback_W == w.NOTHING_W:
+            self.problem = f"[source.{self._source}] of its site.toml lacks fallback_import_W_max"
+        elif reply.code in (h.CHARGING_ONLY, h.ROLE):
+            self.problem = f"[source.{self._source}] of its site.toml lacks the role grid_cap"
+        elif h.taken(reply.code):
+            self.problem = ""

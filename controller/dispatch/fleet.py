@@ -1,0 +1,135 @@
+"""FLEET.toml: the cabinets behind one connection, and the broker that reaches them.
+
+[fleet]
+connection_W = 6_000_000
+load = "common"            # or "own"
+[broker]                   # keys as in [mqtt.NAME] of doors.toml
+host = "broker.site"
+ca = "ca.pem"
+[cabinet.hall1]            # the name is that of the cabinet in the topics
+key = "hall1.key"
+fallback_W = 1_000_000
+load_permille = 250
+"""
+
+import os
+import re
+from typing import Any, NamedTuple
+
+from controller.doors.mqtt import form as mqtt_form
+from controller.doors.settings import NAME_WORDS, Settings, Values
+from controller.forms.field import Form, choice, integer, matching, text
+from controller.forms.reading import read, read_each, tables_of, unknown
+from controller.forms.refusal import refuse
+from controller.hints import key_file
+
+POWER_W_MAX = 1_000_000_000
+COMMON, OWN = "common", "own"
+PERMILLE = 1000
+FLEET: Form = {
+    "connection_W": integer(1, POWER_W_MAX, what="The most that all cabinets may import."),
+    "load": choice(
+        (COMMON, OWN),
+        OWN,
+        "common: all see the load meter of the site. own: each has meters of its own.",
+    ),
+    "source": matching(
+        re.compile(r"[A-Za-z0-9_-]{1,16}"),
+        "1 to 16 letters, digits, _ and -",
+        "fleet",
+        "[source.NAME] of each cabinet's site.toml, with the role grid_cap.",
+    ),
+    "answer_ms": integer(100, 60_000, 4000, "Time within which an answer usually comes."),
+}
+CABINET: Form = {
+    "key": text(what="File beside FLEET.toml with the key of the source at this cabinet."),
+    "fallback_W": integer(0, POWER_W_MAX, what="fallback_import_W_max of the source there."),
+    "load_permille": integer(0, PERMILLE, 0, "Part of a common load: share_permille there."),
+}
+BROKER: Form = {
+    name: field
+    for name, field in mqtt_form.FORM.items()
+    if name not in ("cabinet", "sources", "period_s", "events_max")
+}
+
+
+class Cabinet(NamedTuple):
+    """One cabinet of the fleet. load_permille: part of a common load; 0: it has its own load."""
+
+    name: str
+    key: bytes
+    fallback_W: int
+    load_permille: int
+
+
+class Fleet(NamedTuple):
+    """The whole file. broker: values of BROKER. folder: where the files it names lie."""
+
+    path: str
+    connection_W: int
+    is_common: bool
+    source: str
+    answer_ms: int
+    cabinets: tuple[Cabinet, ...]
+    broker: Values
+
+    def beside(self, name: str) -> str:
+        """The path of a file that FLEET.toml names."""
+        return os.path.join(os.path.dirname(os.path.abspath(self.path)), name)
+
+
+def load(path: str) -> Fleet:
+    """The checked file with its keys. ConfigError, KeyStoreError: one line."""
+    tables = tables_of(path, "the tables [fleet], [broker] and [cabinet.NAME]")
+    for kind in tables:
+        if kind not in ("fleet", "broker", "cabinet"):
+            unknown(path, (kind,), ("fleet", "broker", "cabinet"))
+    fleet = read(path, ("fleet",), tables.get("fleet", {}), FLEET)
+    broker = read(path, ("broker",), tables.get("broker", {}), BROKER)
+    rows = read_each(path, ("cabinet",), tables.get("cabinet", {}), CABINET)
+    _check(path, fleet, rows)
+    settings = Settings(path, {}, {})
+    mqtt_form.check(settings, ("broker",), {**broker, "sources": []})
+    found = Fleet(
+        path,
+        fleet["connection_W"],
+        fleet["load"] == COMMON,
+        fleet["source"],
+        fleet["answer_ms"],
+        (),
+        broker,
+    )
+    return found._replace(cabinets=tuple([_cabinet(found, *each) for each in rows.items()]))
+
+
+def _cabinet(fleet: Fleet, name: str, row: dict[str, Any]) -> Cabinet:
+    key_path = fleet.beside(row["key"])
+    with key_file.explained(key_path):
+        key, _ = key_file.read(key_path)
+    return Cabinet(name, key, row["fallback_W"], row["load_permille"])
+
+
+def _check(path: str, fleet: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    """Refuse a fleet whose sums do not keep the connection. Raises ConfigError."""
+    if not rows:
+        refuse(path, ("cabinet",), "is missing", "at least one [cabinet.NAME]")
+    for name in rows:
+        if not mqtt_form.NAME.fullmatch(name):
+            refuse(path, ("cabinet",), f"has the name {name[:40]!r}", NAME_WORDS)
+    fallbacks_W = sum([row["fallback_W"] for row in rows.values()])
+    if fallbacks_W > fleet["connection_W"]:
+        refuse(
+            path,
+            ("fleet", "connection_W"),
+            f"is {fleet['connection_W']} W, and the fallbacks of the cabinets sum to {fallbacks_W}",
+            "fallbacks that sum to at most the connection",
+        )
+    permille = sum([row["load_permille"] for row in rows.values()])
+    asked = PERMILLE if fleet["load"] == COMMON else 0
+    if permille != asked:
+        refuse(
+            path,
+            ("cabinet",),
+            f"has parts of the load that sum to {permille} permille",
+            f"exactly {asked} beside load = {fleet['load']!r}",
+        )

@@ -1,0 +1,138 @@
+"""How much each cabinet should import: what its load needs, less what its battery should give.
+
+    need      load of all, less the connection: what the batteries must give together
+    held back a cabinet that dies drops its discharge onto the grid within a tick, seconds before
+              the others can answer. So all give so much more that the largest discharge fits.
+    spare     what the load leaves of the connection; each cabinet gets a part for its charge
+
+The batteries share the discharge by energy, health and temperature, as the units of one cabinet do.
+A silent cabinet gives nothing, and its load counts whole. Pure: only integers, W.
+"""
+
+from array import array
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from controller.core.split import Split
+from controller.core.weights import Weights
+
+TURNS_MAX = 40  # of the search for the discharge; the change falls by 1/n in each turn
+SOC_UNKNOWN, SOH_UNKNOWN, DDEGC_UNKNOWN = 500, 0, 250
+
+
+class View(NamedTuple):
+    """What is known of a cabinet. load_W: its import with the battery at 0. discharge_W: what the
+    battery can give now, 0 from a silent cabinet. part: weight of its part of the spare.
+    """
+
+    load_W: int
+    discharge_W: int
+    fallback_W: int
+    is_live: bool
+    part: int
+    soc_permille: int | None = None
+    soh_permille: int | None = None
+    temperature_ddegC: int | None = None
+
+
+class Targets(NamedTuple):
+    """values_W: of each cabinet. held_W: the largest discharge, which is kept free. short_W: the
+    load that neither the connection nor the batteries can carry.
+    """
+
+    values_W: list[int]
+    held_W: int
+    short_W: int
+
+
+class Planner:
+    """The targets of one fleet. rated_W: largest discharge that each cabinet has ever shown."""
+
+    def __init__(self, count: int, holds_back: bool = True) -> None:
+        """holds_back: False leaves nothing free for a cabinet that dies."""
+        self._split, self._rated_W = Split(count), [1000] * count
+        self._weights = self._made()
+        self._holds_back = holds_back
+        self._none_W = array("i", [0] * count)
+
+    def _made(self) -> Weights:
+        return Weights(self._rated_W, tuple(range(len(self._rated_W))))
+
+    def step(self, views: Sequence[View], connection_W: int) -> Targets:
+        """The targets for what is known now. connection_W: less what no cabinet's load contains."""
+        given_W = self._discharges(views, connection_W)
+        held_W = max(given_W, default=0) if self._holds_back else 0
+        load_W = sum([each.load_W for each in views])
+        left_W = load_W - sum(given_W)
+        spare_W = max(0, connection_W - held_W - left_W)
+        more_W = _parts(spare_W, [each.part if each.is_live else 0 for each in views])
+        values_W = [
+            max(each.fallback_W, each.load_W - given + more)
+            for each, given, more in zip(views, given_W, more_W)
+        ]
+        over_W = sum(values_W) - (connection_W - held_W)
+        if over_W > 0:
+            values_W = self._lowered(views, values_W, over_W)
+        return Targets(values_W, held_W, max(0, left_W - connection_W))
+
+    def _lowered(self, views: Sequence[View], values_W: list[int], over_W: int) -> list[int]:
+        """The values less over_W, which a fallback or a missing battery made too much."""
+        room_W = [
+            max(0, value - each.fallback_W) if each.is_live else 0
+            for each, value in zip(views, values_W)
+        ]
+        self._split.step(over_W, self._none_W, array("i", room_W), room_weights(room_W))
+        return [value - less for value, less in zip(values_W, self._split.out)]
+
+    def _discharges(self, views: Sequence[View], connection_W: int) -> list[int]:
+        """What each battery should give: the need, and as much again as its largest part."""
+        need_W = sum([each.load_W for each in views]) - connection_W
+        if need_W <= 0:
+            return [0] * len(views)
+        weights = self._weighted(views)
+        room_W = array("i", [each.discharge_W for each in views])
+        total_W = need_W
+        for _ in range(TURNS_MAX if self._holds_back else 1):
+            self._split.step(total_W, self._none_W, room_W, weights)
+            wanted_W = need_W + max(self._split.out)
+            if not self._holds_back or wanted_W <= total_W or total_W >= sum(room_W):
+                break
+            total_W = min(wanted_W, sum(room_W))
+        self._split.step(min(total_W, sum(room_W)), self._none_W, room_W, weights)
+        return list(self._split.out)
+
+    def _weighted(self, views: Sequence[View]) -> list[int]:
+        """The weight of each battery's discharge."""
+        rated_W = [max(most, each.discharge_W) for most, each in zip(self._rated_W, views)]
+        if rated_W != self._rated_W:
+            self._rated_W, before = rated_W, self._weights.held
+            self._weights = self._made()
+            self._weights.held = before
+        self._weights.update(
+            [_or(each.soc_permille, SOC_UNKNOWN) for each in views],
+            [_or(each.temperature_ddegC, DDEGC_UNKNOWN) for each in views],
+            [_or(each.soh_permille, SOH_UNKNOWN) for each in views],
+        )
+        return self._weights.discharge
+
+
+def room_weights(room_W: Sequence[int]) -> list[int]:
+    """Weights in proportion to rooms, each at most 2^20."""
+    shift = max(0, max(room_W, default=0).bit_length() - 20)
+    return [each >> shift for each in room_W]
+
+
+def _parts(total_W: int, weights: Sequence[int]) -> list[int]:
+    """total_W in proportion to the weights, exact in its sum; nothing without any weight."""
+    whole, given_W, weight = sum(weights), 0, 0
+    found = []
+    for own in weights:
+        weight += own
+        part_W = total_W * weight // whole - given_W if whole else 0
+        given_W += part_W
+        found.append(part_W)
+    return found
+
+
+def _or(value: int | None, unknown: int) -> int:
+    return unknown if value is None else value

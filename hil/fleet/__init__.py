@@ -1,0 +1,1 @@
+"""A fleet in virtual time: several cabinets, a broker that loses messages, and a dispatcher."""

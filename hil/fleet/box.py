@@ -1,0 +1,133 @@
+"""Hints and reports of a controller in virtual time: what its hint socket and its MQTT door do."""
+
+import json
+import random
+from typing import Any
+
+from controller.core.base import hint_codes as h
+from controller.core.base.setpoint import O_AVAILABLE_HIGH_W, O_AVAILABLE_LOW_W
+from controller.hints import admission, hint_statistics, replies, wire as w
+from controller.run.cabinet import Cabinet
+from hil.engine.simulate import VirtualRig
+from safety import signals as s
+
+REPORT_MS, CHANGED_MS = 9000, 1000  # longest and shortest time between two reports
+CHANGED_PERMILLE = 10  # of the rated power
+
+
+class _Statistics:
+    """Counters in memory, as those of the socket's file."""
+
+    def __init__(self, sources: int) -> None:
+        self.common = memoryview(bytearray(8 * len(hint_statistics.COMMON))).cast("Q")
+        self.rows = [
+            memoryview(bytearray(8 * len(hint_statistics.OWN))).cast("Q") for _ in range(sources)
+        ]
+
+
+class Box:
+    """One cabinet's end of the broker. A restarted controller gets a new nonce."""
+
+    def __init__(self, rig: VirtualRig, keys: dict[str, bytes], draw: random.Random) -> None:
+        """keys: by source; draw: nonces and the phase of the reports."""
+        self.rig, self._keys, self._draw = rig, keys, draw
+        self._cabinet: Cabinet[Any] | None = None
+        self._admission: admission.Admission | None = None
+        self._reported: dict[str, Any] = {}
+        self._report_ms = 0.0
+
+    def _current(self) -> admission.Admission | None:
+        """The admission check of the controller that runs; None: it is dead."""
+        cabinet = self.rig.controller.cabinet
+        if cabinet is not self._cabinet:
+            self._cabinet = cabinet
+            self._admission = None if cabinet is None else self._made(cabinet)
+            self._report_ms = self._now_ms + self._draw.uniform(0, REPORT_MS)
+        return self._admission
+
+    def _made(self, cabinet: Cabinet[Any]) -> admission.Admission:
+        sources = cabinet.config.sources
+        keys = {name: (admission.key_of(key, 0),) for name, key in self._keys.items()}
+        controller = admission.Controller(
+            cabinet.request_hint,
+            lambda *_: h.BUSY,
+            lambda *_: _refused(),
+            lambda *_: _refused(),
+            cabinet.keep_epoch,
+            cabinet.epochs,
+        )
+        statistics: Any = _Statistics(len(sources))
+        nonce = self._draw.randbytes(w.NONCE_BYTES)
+        return admission.Admission(sources, keys, nonce, controller, statistics)
+
+    @property
+    def _now_ms(self) -> int:
+        return self.rig.now_us // 1000
+
+    def receive(self, data: bytes) -> bytes | None:
+        """Take a datagram. Returns the answer to a hello; the answer to a hint comes later."""
+        check = self._current()
+        return None if check is None else check.receive(data, "fleet", self._now_ms)
+
+    def answers(self) -> list[bytes]:
+        """The answers to the hints of the tick that ended."""
+        check = self._current()
+        if check is None or self._cabinet is None:
+            return []
+        check.later.begin(self._now_ms)
+        found = []
+        for each in check.pending:
+            assert isinstance(each.hint, w.Hint), "only hints are sent here"
+            core = self._cabinet.core
+            reply = replies.reply(each, each.hint, core, check.nonce, self._now_ms)
+            found.append(w.reply_bytes(reply, each.key))
+        check.pending.clear()
+        return found
+
+    def report(self) -> bytes | None:
+        """The report, if it has changed or is due."""
+        if self._current() is None or self._cabinet is None:
+            return None
+        since_ms = self._now_ms - self._report_ms
+        if since_ms < CHANGED_MS:
+            return None
+        now = reported(self._cabinet)
+        if since_ms < REPORT_MS and not self._is_changed(now):
+            return None
+        self._reported, self._report_ms = now, self._now_ms
+        return json.dumps(now).encode()
+
+    def _is_changed(self, now: dict[str, Any]) -> bool:
+        before = self._reported
+        step_W = sum(round(unit.rated_W) for unit in self.rig.plant.pcs) * CHANGED_PERMILLE // 1000
+        for name, value in now.items():
+            known = before.get(name)
+            if name.endswith("_W") and value is not None and known is not None:
+                if abs(value - known) > step_W:
+                    return True
+            elif name in ("state", "load_W", "grid_W") and value != known:
+                return True
+        return False
+
+
+def reported(cabinet: Cabinet[Any]) -> dict[str, Any]:
+    """The report of a controller, as the MQTT door makes it of the status."""
+    core = cabinet.core
+    known, out = core.control.known, core.chain.out
+    is_running = core.out[s.STATE] == s.RUNNING
+    degC, soc = known.module_temperature_ddegC, known.soc_permille
+    return {
+        "uptime_ms": 0,
+        "state": s.STATES[core.out[s.STATE]],
+        "battery_W": known.battery_W,
+        "grid_W": known.grid_meter_W,
+        "load_W": known.load_meter_W,
+        "available_low_W": out[O_AVAILABLE_LOW_W] if is_running else 0,
+        "available_high_W": out[O_AVAILABLE_HIGH_W] if is_running else 0,
+        "soc_permille": soc[0] if soc else None,
+        "temperature_ddegC": degC[1] if degC else None,
+    }
+
+
+def _refused() -> Any:
+    raise AssertionError("a dispatcher asks for no state and no schedule")
