@@ -87,6 +87,7 @@ class Dispatcher:
         self._targets = targets.Targets([each.value_W for each in self._live_here], 0, 0)
         self._planned_ms = float("-inf")
         self._unseen_W, self._seen_ms = 0.0, now_ms
+        self._peaks: collections.deque[tuple[int, int]] = collections.deque(maxlen=60)
         self.counts: collections.Counter[str] = collections.Counter()
         draw = random.Random(seed)
         for each in self.members:
@@ -204,7 +205,36 @@ class Dispatcher:
         """Find the targets from what is known now."""
         views = [self._view(at, now_ms) for at in range(len(self._live_here))]
         unseen_W = max(0, int(self._unseen(now_ms)))
-        self._targets = self._planner.step(views, self.fleet.connection_W - unseen_W)
+        self._note_peak(now_ms)
+        rise_W = self._rise_W(now_ms)
+        self._targets = self._planner.step(
+            views, self.fleet.connection_W - unseen_W, max(self.fleet.spare_W, rise_W)
+        )
+
+    def _note_peak(self, now_ms: float) -> None:
+        """Remember the highest common load of each minute of the last hour."""
+        if self.fleet.is_common and self._is_any_live(now_ms):
+            minute, load_W = int(now_ms // 60_000), self._common_W(now_ms)
+            if not self._peaks or self._peaks[-1][0] != minute:
+                self._peaks.append((minute, 0))
+            self._peaks[-1] = minute, max(self._peaks[-1][1], load_W)
+
+    def _rise_W(self, now_ms: float) -> int:
+        """What a rise of the load to its peak of the last hour would add where no battery gives: a
+        live cabinet answers its own part at once, and nobody answers that of a dead one.
+        """
+        if not self._peaks:
+            return 0
+        above_W = max(peak_W for _, peak_W in self._peaks) - self._common_W(now_ms)
+        dead = [
+            m.cabinet.load_permille
+            for m in self._live_here
+            if not m.is_live(now_ms) or (m.report.available_high_W or 0) <= 0
+        ]
+        return above_W * sum(dead) // 1000
+
+    def _is_any_live(self, now_ms: float) -> bool:
+        return any(m.is_live(now_ms) for m in self._live_here)
 
     def _view(self, at: int, now_ms: float) -> targets.View:
         member = self._live_here[at]

@@ -39,7 +39,7 @@ FLEET: Form = {
         "fleet",
         "[source.NAME] of each cabinet's site.toml, with the role grid_cap.",
     ),
-    "answer_ms": integer(100, 60_000, 4000, "Time within which an answer usually comes."),
+    "spare_W": integer(0, POWER_W_MAX, 0, "Kept free until batteries answer a step of the load."),
 }
 CABINET: Form = {
     "key": text(what="File beside FLEET.toml with the key of the source at this cabinet."),
@@ -69,7 +69,7 @@ class Fleet(NamedTuple):
     connection_W: int
     is_common: bool
     source: str
-    answer_ms: int
+    spare_W: int
     cabinets: tuple[Cabinet, ...]
     broker: Values
 
@@ -95,7 +95,7 @@ def load(path: str) -> Fleet:
         fleet["connection_W"],
         fleet["load"] == COMMON,
         fleet["source"],
-        fleet["answer_ms"],
+        fleet["spare_W"],
         (),
         broker,
     )

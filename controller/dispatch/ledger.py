@@ -11,8 +11,8 @@ late, doubled or overtaken, so what was sent is not what is in force:
     a reboot          the cabinet falls to its fallback, but its report alone frees nothing
 
 The hold of a cabinet is the highest import that any of its hints may still allow. A value is sent
-only if it and the holds of the others fit the connection. `tests/controller/dispatch/share_model.py`
-is a model of this rule that a model checker searches completely for two cabinets.
+only if it and the holds of the others fit the connection. A model checker searches a model of this
+rule completely for two cabinets (`tests/controller/dispatch/share_model.py`).
 
 Pure: no clock, no input or output. Times are ms of one monotonic clock of the dispatcher.
 """

@@ -58,10 +58,12 @@ class Planner:
     def _made(self) -> Weights:
         return Weights(self._rated_W, tuple(range(len(self._rated_W))))
 
-    def step(self, views: Sequence[View], connection_W: int) -> Targets:
-        """The targets for what is known now. connection_W: less what no cabinet's load contains."""
-        given_W = self._discharges(views, connection_W)
-        held_W = max(given_W, default=0) if self._holds_back else 0
+    def step(self, views: Sequence[View], connection_W: int, spare_W: int = 0) -> Targets:
+        """The targets for what is known now. connection_W: less what no cabinet's load contains.
+        spare_W: kept free at least.
+        """
+        given_W = self._discharges(views, connection_W, spare_W)
+        held_W = max(spare_W, *given_W) if self._holds_back else spare_W
         load_W = sum([each.load_W for each in views])
         left_W = load_W - sum(given_W)
         spare_W = max(0, connection_W - held_W - left_W)
@@ -76,25 +78,26 @@ class Planner:
         return Targets(values_W, held_W, max(0, left_W - connection_W))
 
     def _lowered(self, views: Sequence[View], values_W: list[int], over_W: int) -> list[int]:
-        """The values less over_W, which a fallback or a missing battery made too much."""
+        """The values less over_W, as far as fallbacks and batteries allow."""
+        least_W = [max(each.fallback_W, each.load_W - each.discharge_W) for each in views]
         room_W = [
-            max(0, value - each.fallback_W) if each.is_live else 0
-            for each, value in zip(views, values_W)
+            max(0, value - least) if each.is_live else 0
+            for each, value, least in zip(views, values_W, least_W)
         ]
         self._split.step(over_W, self._none_W, array("i", room_W), room_weights(room_W))
         return [value - less for value, less in zip(values_W, self._split.out)]
 
-    def _discharges(self, views: Sequence[View], connection_W: int) -> list[int]:
+    def _discharges(self, views: Sequence[View], connection_W: int, spare_W: int) -> list[int]:
         """What each battery should give: the need, and as much again as its largest part."""
         need_W = sum([each.load_W for each in views]) - connection_W
-        if need_W <= 0:
+        if need_W + spare_W <= 0:
             return [0] * len(views)
         weights = self._weighted(views)
         room_W = array("i", [each.discharge_W for each in views])
-        total_W = need_W
+        total_W = need_W + spare_W
         for _ in range(TURNS_MAX if self._holds_back else 1):
             self._split.step(total_W, self._none_W, room_W, weights)
-            wanted_W = need_W + max(self._split.out)
+            wanted_W = need_W + max(spare_W, *self._split.out)
             if not self._holds_back or wanted_W <= total_W or total_W >= sum(room_W):
                 break
             total_W = min(wanted_W, sum(room_W))

@@ -20,6 +20,7 @@ from hil.runner.cases import Engine, Runner, on_processes
 # name: (module in hil/campaigns/, class)
 TRIALS = {
     "ask": ("ask.command", "Ask"),
+    "fleet": ("fleet.command", "Fleet"),
     "hint-attack": ("hint_attack.command", "HintAttack"),
     "islands": ("outage.islands", "Islands"),
     "nuisance": ("nuisance.command", "Nuisance"),

@@ -47,7 +47,9 @@ class Box:
 
     def _made(self, cabinet: Cabinet[Any]) -> admission.Admission:
         sources = cabinet.config.sources
-        keys = {name: (admission.key_of(key, 0),) for name, key in self._keys.items()}
+        keys: dict[str, tuple[admission.Key, ...]] = {
+            name: (admission.key_of(key, 0),) for name, key in self._keys.items()
+        }
         controller = admission.Controller(
             cabinet.request_hint,
             lambda *_: h.BUSY,

@@ -27,6 +27,7 @@ class FleetPod(Pod):
         site: Site,
         configs: Sequence[Config],
         connection_W: int,
+        spare_W: int,
         is_common: bool,
         seed: int,
         soc: float,
@@ -34,7 +35,7 @@ class FleetPod(Pod):
         faults: Faults,
         holds_back: bool = True,
     ) -> None:
-        """connection_W: what the dispatcher shares."""
+        """connection_W, spare_W: what the dispatcher shares, and keeps free."""
         super().__init__(site, configs, seed, soc, ValueRig, plant)
         draw = random.Random(f"{seed}/fleet")
         self._draw, self._holds_back = draw, holds_back
@@ -43,7 +44,7 @@ class FleetPod(Pod):
             Cabinet(f"pod{number}", key, _fallback_W(config), _part(config, is_common))
             for number, (config, key) in enumerate(zip(configs, keys), 1)
         ]
-        self.fleet = Fleet("", connection_W, is_common, SOURCE, 4000, tuple(cabinets), {})
+        self.fleet = Fleet("", connection_W, is_common, SOURCE, spare_W, tuple(cabinets), {})
         self.broker = Broker(faults, draw)
         self.boxes = {
             cabinet.name: Box(member, {SOURCE: cabinet.key}, draw)

@@ -1,6 +1,6 @@
 """The share rule as a model for SPIN: `python -m tests.controller.dispatch.share_model` plays all.
 
-A case names a broken version of the rule ("ok": none) and its sizes; share_rule.pml.j2 is the model.
+A case names a broken version of the rule ("ok": none) and its sizes. Model: share_rule.pml.j2.
 """
 
 import itertools

@@ -91,7 +91,7 @@ class World:
     worst_W: int = 0
 
     def starts(self, taken=False):
-        """A dispatcher that remembers nothing; the earlier one runs on beside one that takes over."""
+        """A dispatcher that remembers nothing. The earlier one runs on beside a take-over."""
         self.epoch += 1
         fallbacks_W = [each.fallback_W for each in self.cabinets]
         made = self.make(CONNECTION_W, fallbacks_W, self.epoch, self.now_ms, taken)

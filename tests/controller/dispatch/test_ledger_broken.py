@@ -1,7 +1,7 @@
 """Each broken version of the share rule that a model checker found, as its counterexample.
 
-The shipped ledger keeps the connection in each of these courses of events; the broken version of the
-ledger, or of a cabinet, exceeds it in its own. Cabinet 0 first gets what can be lent.
+The shipped ledger keeps the connection in each of these courses of events. The broken version of
+the ledger, or of a cabinet, exceeds it in its own course. Cabinet 0 first gets what can be lent.
 """
 
 import pytest

@@ -1,0 +1,85 @@
+"""`python -m hil trials fleet`: jobs that move among cabinets, and pods that fail."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hil.campaigns.fleet import pods
+from hil.campaigns.trials import Found, Judged, Trial, count
+from hil.engine.arguments import whole
+from hil.fleet import jobs
+from hil.fleet.broker import Faults
+from hil.runner import options
+
+JOBS_HOURS, JOBS_COUNT = 3, 3
+SHORT_PERMILLE = 15.0
+PODS = 4, 8, 16
+COLUMNS = "  {:<34}{:>12}{:>11}{:>14}{:>12}{:>7}"
+
+
+class Fleet(Trial):
+    """Met if the connection keeps in each second that the pods can carry."""
+
+    words = "a dispatcher shares one connection among cabinets that fail"
+    mode = "value, 100 ms, with the kernel; broker and time are virtual"
+    own_options = count(1000, 5, "courses for each number of pods") | {
+        "--minutes": options.value(whole(1, 600), "MIN", "length of a course (%(default)s)", 60),
+        "--pods": options.value(whole(0, 64), "N", "only this many pods; 0: 4, 8 and 16", 0),
+    }
+
+    def draw(self) -> list[Any]:
+        """Seeds of the jobs, then the courses, each also with fixed parts."""
+        given = self.given
+        counts = (given.pods,) if given.pods else PODS
+        drawn = [
+            pods.drawn(each, number, given.seed, given.minutes * 60)
+            for each in counts
+            for number in range(1, given.count + 1)
+        ]
+        fixed = [each._replace(has_dispatcher=False) for each in drawn[: given.count]]
+        return [*[given.seed + number for number in range(JOBS_COUNT)], *drawn, *fixed]
+
+    def name(self, case: Any) -> str:
+        """See Trial."""
+        return f"jobs, seed {case}" if isinstance(case, int) else case.name
+
+    def play(self, case: Any) -> Found:
+        """See Trial."""
+        if isinstance(case, int):
+            found = jobs.played(case, JOBS_HOURS, Faults())._asdict()
+            return {"name": self.name(case), "is_of_jobs": True, **found}
+        return pods.played(case)
+
+    def line(self, found: Any) -> str | None:
+        """See Trial."""
+        return None
+
+    def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
+        """See Trial."""
+        of_jobs = [each for each in found if each.get("is_of_jobs")]
+        of_pods = [each for each in found if not each.get("is_of_jobs")]
+        lines = [
+            f"  {each['name']}: {each['short_permille'] / 10:.2f} % of the load short, fixed "
+            f"eighths {each['fixed_permille'] / 10:.0f} %, above the connection "
+            f"{each['above_W']} W"
+            for each in of_jobs
+        ]
+        head = "course", "highest MW", "s over", "most over kW", "s beyond", "trips"
+        lines.append(COLUMNS.format(*head))
+        lines += [
+            COLUMNS.format(
+                each["name"],
+                f"{each['highest_W'] / 1e6:.3f}",
+                each["seconds_over"],
+                f"{each['most_over_W'] / 1000:.0f}",
+                each["seconds_beyond"],
+                len(each["trips"]),
+            )
+            for each in of_pods
+        ]
+        led = [each for each in of_pods if "fixed" not in each["name"]]
+        over = sum(each["seconds_over"] for each in led)
+        is_met = over == 0 and all(
+            each["short_permille"] <= SHORT_PERMILLE and each["above_W"] <= 0 for each in of_jobs
+        )
+        verdict = f"{over} s above the connection that the remaining pods could have carried"
+        return Judged({"jobs": of_jobs, "courses": of_pods}, lines, verdict, is_met)

@@ -1,0 +1,180 @@
+"""The dispatcher beside stand-ins of cabinets: shares follow the load, and never exceed the
+connection, whatever the broker does.
+"""
+
+from fleet_world import World
+from hypothesis import given as for_all, settings, strategies as st
+
+from controller.core.base import hint_codes as h
+from controller.dispatch.report import report_of
+from controller.hints import wire as w
+from hil.fleet import jobs
+from hil.fleet.broker import Faults
+from tests.tables import cases
+
+LOADS_W = 2000, 300, 300
+
+
+def test_a_share_follows_the_load():
+    world = World().run(90, LOADS_W)
+    assert world.limits_W[0] >= 2000 and min(world.limits_W) >= 300
+    world.run(10, LOADS_W[::-1])
+    assert world.limits_W[2] >= 2000
+
+
+def test_it_waits_until_every_earlier_hint_has_run_out():
+    world = World().run(60, LOADS_W)
+    assert world.limits_W == [200, 200, 200]
+
+
+def test_shares_are_renewed_for_ever():
+    world = World(faults=Faults(0.05, 0.05, 50)).run(90, LOADS_W)
+    for _ in range(600):
+        world.run(1)
+        assert world.limits_W[0] >= 2000
+
+
+def test_shares_end_with_the_dispatcher():
+    world = World().run(90, LOADS_W)
+    world.dispatcher = None
+    world.run(63)
+    assert world.limits_W == [200, 200, 200]
+
+
+def test_a_restarted_dispatcher_takes_the_shares_over():
+    world = World().run(90, LOADS_W)
+    world.start()
+    world.run(90)
+    assert world.limits_W[0] >= 2000
+
+
+def test_a_restarted_cabinet_gets_its_share_again():
+    world = World().run(90, LOADS_W)
+    world.boxes[0].boot(world.now_ms)
+    world.run(1)
+    assert world.limits_W[0] == 200
+    world.run(25)
+    assert world.limits_W[0] >= 2000
+
+
+def test_an_earlier_dispatcher_ends_when_a_later_one_has_fenced_a_cabinet():
+    world = World().run(90, LOADS_W)
+    earlier = world.dispatcher
+    world.start(is_taken=True)
+    world.run(5)
+    world.dispatcher = earlier
+    for _ in range(300):
+        world.run(1)
+        if earlier.deposed:
+            break
+    assert earlier.deposed
+
+
+def test_a_silent_cabinet_counts_with_its_load():
+    world = World().run(90, LOADS_W)
+    world.silent.add("c0")
+    world.run(120)
+    assert sum(world.limits_W[1:]) <= 1000
+
+
+def test_a_message_of_a_megabyte_is_no_report():
+    world = World()
+    world.dispatcher.hear_report("c0", report_of(b"1" * 1_000_000), 0)
+    assert world.dispatcher.counts["wrong_report"] == 1
+
+
+def test_a_foreign_cabinet_and_a_foreign_answer_are_counted():
+    world = World().run(5, LOADS_W)
+    before = world.dispatcher.counts["foreign_answer"]
+    world.dispatcher.hear_answer("c9", b"", 0)
+    world.dispatcher.hear_answer("c0", b"x" * 116, 0)
+    assert world.dispatcher.counts["foreign_answer"] == before + 2
+
+
+def answer(world, sequence, **fields):
+    """A genuine answer of cabinet 0 to a sequence."""
+    reply = w.Reply(
+        *("fleet", b"n" * 8, sequence, 99_000, h.GRANTED, h.HEARTBEAT, h.IMPORT_W_MAX, 0, 200, 0),
+        *(200, 0, 0, 0, 0, 0, 0),
+    )
+    return w.reply_bytes(reply._replace(**fields), world.fleet.cabinets[0].key)
+
+
+def asked(world):
+    """The sequence of a heartbeat to cabinet 0."""
+    member = world.dispatcher.members[0]
+    sequence = world.dispatcher.ledger.next_sequence()
+    member.exchange.heartbeat(sequence, world.now_ms)
+    return sequence
+
+
+@cases("""
+    fields                                    problem
+    {"fallback_W": w.NOTHING_W}               "lacks fallback_import_W_max"
+    {"code": h.CHARGING_ONLY}                 "lacks the role grid_cap"
+    {"code": h.ROLE}                          "lacks the role grid_cap"
+    {"fallback_W": 900}                       "fallback_import_W_max is 900 W, and FLEET.toml says"
+""")
+def test_a_cabinet_that_cannot_keep_a_share_gets_none(fields, problem):
+    world = World().run(2, LOADS_W)
+    world.dispatcher.hear_answer("c0", answer(world, asked(world), **fields), world.now_ms)
+    assert problem in world.dispatcher.members[0].problem
+    world.silent = {"c0"}  # its real answers would mend it
+    world.broker.cut.add("c0")
+    world.run(90)
+    assert world.limits_W[0] == 200
+
+
+def test_an_answer_that_was_never_asked_for_changes_nothing():
+    world = World().run(2, LOADS_W)
+    known = world.dispatcher.ledger.shares[0].answered
+    world.dispatcher.hear_answer("c0", answer(world, 99 << 32 | 1), world.now_ms)
+    assert world.dispatcher.ledger.shares[0].answered == known
+
+
+def test_answers_of_an_overtaken_hint_depose_nobody():
+    world = World().run(5, LOADS_W)
+    for _ in range(5):
+        first, _ = asked(world), asked(world)
+        world.dispatcher.hear_answer("c0", answer(world, first, code=h.OLD_SEQUENCE), world.now_ms)
+    assert not world.dispatcher.deposed
+
+
+EVENTS = st.sampled_from(["load", "boot", "restart", "kill", "cut", "join", "down", "silent"])
+
+
+@settings(max_examples=30)
+@for_all(
+    st.lists(st.tuples(EVENTS, st.integers(0, 2), st.integers(1, 70)), max_size=8),
+    st.floats(0, 0.3),
+    st.floats(0, 0.3),
+    st.sampled_from([20.0, 300.0, 3000.0]),
+    st.integers(0, 99),
+)
+def test_the_connection_keeps(events, lost, doubled, delay_ms, seed):
+    world = World(faults=Faults(lost, doubled, delay_ms), seed=seed).run(70, LOADS_W)
+    for what, at, for_s in events:
+        name = world.boxes[at].name
+        if what == "load":
+            world.boxes[at].load_W = for_s * 40
+        elif what == "boot":
+            world.boxes[at].boot(world.now_ms)
+        elif what == "restart":
+            world.start()
+        elif what == "kill":
+            world.dispatcher = None
+        elif what == "cut":
+            world.broker.cut.add(name)
+        elif what == "join":
+            world.broker.cut.clear()
+            world.silent.clear()
+        elif what == "down":
+            world.broker.until_ms = world.now_ms + for_s * 1000
+        else:
+            world.silent.add(name)
+        world.run(for_s)
+
+
+def test_eight_cabinets_among_which_jobs_move():
+    found = jobs.played(1, 0.25, Faults())
+    assert found.short_permille < 15 < 300 < found.fixed_permille and found.above_W <= 0
