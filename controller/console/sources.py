@@ -1,4 +1,4 @@
-"""`firebreak sources`: shows sources of hints, counters and valid hints. Exit codes: see show.py."""
+"""`firebreak sources`: shows sources of hints and their valid hints. Exit codes: see show.py."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
-"""`firebreak test sign` and `test step`: make small steps of one converter in TEST mode, and show how
-the measured values follow.
+"""`firebreak test sign` and `test step`: make small steps of one converter in TEST mode, and show
+how the measured values follow.
 
 Both commands ask the running controller for the steps and read its journal. They touch no bus.
 """

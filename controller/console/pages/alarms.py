@@ -29,7 +29,7 @@ LOCKED = reasons.inhibit_code(start_checklist.I_LOCKED)
 
 
 def parts(facts: Facts) -> Parts:
-    """The overview, then the whole text of every alarm (state/alarms.py), the most dangerous first."""
+    """The overview, then each alarm (state/alarms.py) with its whole text, most dangerous first."""
     if not facts["standing"]:
         return [page(_no_alarm(facts))]
     blocks = [_detail(place, row, facts) for place, row in enumerate(facts["standing"], 1)]

@@ -222,7 +222,7 @@ class Export:
         return [*self._printed.decode("ascii", "replace").splitlines()[-8:], f"export: {end}"]
 
     def stop(self) -> None:
-        """Kill the export. This does not wait for its end, because the process may hang on a stick."""
+        """Kill the export. This does not wait, because the process may hang on a stick."""
         if self._process.poll() is None:
             self._process.kill()
         self._output.close()

@@ -1,4 +1,4 @@
-"""`firebreak console`: pages and actions on a terminal. `firebreak user`: the users of a console."""
+"""`firebreak console`: pages and actions on a terminal. `firebreak user`: users of the console."""
 
 import getpass
 import os

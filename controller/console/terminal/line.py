@@ -24,10 +24,10 @@ class LineError(Exception):
 
 
 class Line:
-    """An open line. pending: bytes that it has not accepted yet. is_gone: it was hung up or removed."""
+    """An open line. pending: bytes that it has not accepted yet. is_gone: hung up, or removed."""
 
     def __init__(self, path: str, baud: int | None = None) -> None:
-        """baud: speed of a serial line, None to keep the speed of the terminal. Raises LineError."""
+        """baud: speed of a serial line, or None for the terminal's own speed. Raises LineError."""
         self.path, self.pending, self.is_gone = path, b"", False
         self._descriptor = _opened(path)
         try:

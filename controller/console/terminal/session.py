@@ -90,7 +90,7 @@ class Session:
     # -- time
 
     def step(self, now_us: int) -> None:
-        """End an idle login, a break-glass login after the key is back in RUN, and an old question."""
+        """End an old question, an idle login, and break-glass if the key is in RUN again."""
         if self.question is not None and now_us - self.question.asked_us >= QUESTION_US:
             self.question = None
         if self.who is not None and now_us - self._key_us >= self._idle_us:

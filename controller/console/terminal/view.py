@@ -1,4 +1,4 @@
-"""Makes the pages of a controller for a terminal's screen. It finds a restarted controller again."""
+"""Makes the pages of a controller for a terminal, also after the controller has restarted."""
 
 import os
 import sqlite3
@@ -76,7 +76,7 @@ class View:
 
     @property
     def is_key_out(self) -> bool | None:
-        """True if the key is out of RUN. None while this is unknown or the controller is stopped."""
+        """True if the key is out of RUN. None if this is unknown or the controller is stopped."""
         if self._watch is None or not self._watch.is_live:
             return None
         shadow = self._watch.shadow
