@@ -39,7 +39,7 @@ CURVES = "voltage_pu_s", "frequency_Hz_s", "rate_Hz_per_s"  # inside them, comma
 SERIES = {LOAD: "load alone", GRID: "with battery"}
 MET, BROKEN, REFUSED, BELOW, NOTHING = "met", "NOT MET", "refused", "does not apply", "not judged"
 W_PER_MW = 1e6
-NEAR = 1.01  # a meter may be slower than a rule needs by less than 1 %
+NEAR = 1.01  # a meter that is at most 1 % slower than a rule needs is accepted
 # Below this correlation of the changes of load and battery in a second, the battery acts in the
 # wrong direction.
 CHANGE_S, AGAINST = 1.0, -0.3

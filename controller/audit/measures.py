@@ -23,7 +23,7 @@ POLES = {1: "one pole", 2: "two poles"}
 
 
 def of_rule(rule: Rule, step_s: float) -> dict[str, Measure]:
-    """{interpretation: its measure} of a rule. A rule with one interpretation has the name ""."""
+    """{interpretation: its measure} of a rule."""
     values, quantity = rule.values, rule.quantity
     if quantity == RIDE:
         return {"": Rides(values, step_s)}

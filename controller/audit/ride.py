@@ -60,7 +60,7 @@ class Undisturbed:
 
 
 def _newest(times_s: np.ndarray, is_one: np.ndarray, before_s: float) -> np.ndarray:
-    """At each sample, the time of the newest marked sample up to it."""
+    """The time of the newest marked sample at each sample. before_s: used if there is none."""
     marked_s = np.where(is_one, times_s, before_s)
     return np.maximum(np.maximum.accumulate(marked_s), before_s)
 

@@ -21,7 +21,7 @@ STEP_S_MIN = 1e-4  # limits memory: each window of a rule keeps one value for ea
 LOST_PERCENT_MAX = 20.0
 BRIDGED_MAX = 1 << 20  # limits memory: most lost samples that are bridged in one piece
 UNEVEN = 0.05  # steps that differ from the usual one by a smaller share count as even
-LEVELS_MIN = 8  # a square or a staircase has fewer different values than a meter
+LEVELS_MIN = 8  # a square wave or a staircase has fewer different values than a meter gives
 Values = dict[str, np.ndarray]
 
 

@@ -29,7 +29,7 @@ from controller.series.refusal import SeriesError, at_cell, listed, shown
 from controller.series.table import Row, Table
 from controller.series.units import POWER
 
-ROWS, CELLS = 1 << 16, 1 << 18  # most in a piece; both are limits, as a file may have 1000 columns
+ROWS, CELLS = 1 << 16, 1 << 18  # most rows and cells of a piece; a file may have 1000 columns
 CELL_MAX = 32
 POWER_W_MAX = 1e10
 PLAIN = {VOLTAGE: 3.0, FREQUENCY: 100.0, COMMANDED: 7.0}

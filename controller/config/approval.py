@@ -35,7 +35,7 @@ class Approval(Protocol):
 
     @property
     def is_given(self) -> bool:
-        """True: the image that runs is the approved one."""
+        """True if the image that runs is the approved one."""
 
 
 def devices(config: Config) -> dict[str, int]:

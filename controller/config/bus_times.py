@@ -174,7 +174,7 @@ def pcs_stop_latency(config: Config, every: Schedule, unit: int) -> list[Latency
 
 
 def _stop_latency(config: Config, every: Schedule, device: Device, what: str) -> list[Latency]:
-    """Time from the slower contact to the last byte of this exchange of a device."""
+    """Time from the slower contact to the last byte of the exchange `what` of a device."""
     ways = [_input_latency(config, every, signal) for signal in ("estop_1_ok", "estop_2_ok")]
     slowest = max(ways, key=lambda parts: sum([part.time_us for part in parts]))
     own = exchange_of(every[device.bus], device, what)

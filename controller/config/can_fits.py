@@ -1,8 +1,8 @@
-"""Which profiles of a BMS fit the frames that were heard on a CAN bus, and why.
+"""Finds the profiles of a BMS that fit the frames on a CAN bus, and says why others do not fit.
 
 A profile fits when no forbidden id came and every required id came with an allowed length. In
-addition the driver of the box must have taken frames after its own checks: bytes, counters, ranges,
-two periods.
+addition its driver must have accepted frames after its own checks: bytes, counters, ranges, two
+periods.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -78,8 +78,8 @@ def heard(frames: Iterable[Frame]) -> list[Heard]:
 
 
 def fits(profiles: Iterable[Profile], frames: Iterable[Frame]) -> list[CanFit]:
-    """The fit of every profile. A profile with addresses has one fit for each node that fits; if
-    none fits, only the nearest one. `frames` is read several times.
+    """The fit of every profile. A profile with addresses has a fit for each node that fits. If no
+    node fits, it has only the nearest one. `frames` is read several times.
     """
     found: list[CanFit] = []
     ids = {each.can_id: each for each in heard(frames)}

@@ -125,7 +125,7 @@ def _read(
         layers.leave_out(chain, file, key)
     if tick_ms is not None:
         chain[0].content.setdefault("cabinet", {})["tick_ms"] = tick_ms
-    # only the type may offer optional equipment
+    # Without this empty list, a site could offer optional equipment. Only the type may do that.
     chain[0].content.setdefault("optional_equipment", [])
     chemistry = hma.chemistry_of(chain)
     values = Values(layers.merge(chain, chemistry), chain[-1].file, chemistry)

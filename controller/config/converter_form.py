@@ -29,7 +29,7 @@ WEAR: dict[str, forms.Field] = {
 UNBOUNDED = {"stored": forms.choice((wear.NO, wear.NOT_STATED), wear.NOT_STATED)}
 OWN_STORED: dict[str, forms.Field] = {"stored": _stored(None)}
 TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", "float32", "float64")
-POSITIVE = ("discharge", "charge", "both")  # what a register counts as positive
+POSITIVE = ("discharge", "charge", "both")  # the direction that a register counts as positive
 SEQUENCES = ("setpoint", "setup", "start", "stop")
 ORDERS = dict.fromkeys(("word_order", "byte_order"), forms.choice(("big", "little"), "big"))
 
@@ -65,9 +65,10 @@ SETTINGS: dict[str, forms.Field] = {
     "heartbeat_ms_max": forms.integer(200, 60_000, 1500),
     **TIMES,
     "repeat_ms": forms.integer(0, 600_000),  # period to repeat all set-point frames; 0: never
-    "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames, but not before a 0
+    "setpoint_pause_ms": forms.integer(0, 5000, 0),  # between two frames; a power of 0 never waits
     "read_back": forms.flag(),  # the registers of the set-point can be read with function 3
-    "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),  # its restart event
+    # the messages that restart the watchdog of the device
+    "watchdog": forms.choice(("none", "setpoint", "heartbeat", "reads")),
     "watchdog_s": forms.number(0, 86_400),  # after this time the device does what `on_loss` says
     "on_loss": forms.text(),
     "holds_faults": forms.flag(False),  # the device shows a fault until [[start]] clears it

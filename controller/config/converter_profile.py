@@ -177,7 +177,7 @@ def _check_idle(file: str, frames: list[SetpointFrame]) -> None:
     """Refuse an idle mode that is also a mode of charge or discharge, in two cases.
 
     First: another frame has a magnitude, so the power would go the wrong way for one frame.
-    Second: a frame or value after the mode has this direction's number, so the old number acts.
+    Second: a later frame has this direction's number, so the new mode would use the old number.
     """
     for at, frame in enumerate(frames, 1):
         others = [each.role for one in frames if one is not frame for each in one.values]

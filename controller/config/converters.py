@@ -59,8 +59,8 @@ def lacks_of(topology: Topology, unit: int) -> list[str]:
 
 
 def check(values: Values, config: Config) -> None:
-    """Refuse a converter that lacks something which nobody has accepted. Also refuse a rating that
-    its registers cannot hold, and load tracking that would wear out its flash.
+    """Refuse a converter that lacks equipment, unless a person has accepted that. Also refuse a
+    rating that its registers cannot hold, and load tracking that would wear out its flash.
     """
     accepted = config.topology.not_fitted
     for device in [each for each in config.devices if each.role == "pcs"]:
@@ -80,8 +80,8 @@ def _is_tracked(config: Config, device: Device) -> bool:
 
 
 def _check_stop(values: Values, config: Config, device: Device) -> None:
-    """Refuse a converter without a watchdog if there is no channel B. If the controller dies, no
-    frame stops the converter: only channel B removes the permit.
+    """Refuse a converter without watchdog and enable input if there is no channel B. If the
+    controller dies, only channel B stops such a converter.
     """
     if not config.topology.second_channel:
         problem = f'is "none", and nothing stops device.{device.name} if the controller dies'

@@ -123,7 +123,7 @@ def _check_cells(values: Values, config: Config) -> None:
 
 
 def _check_fault_contact(values: Values, config: Config) -> None:
-    """Require a fault contact by wire of a BMS that is slow or reports no cell voltages."""
+    """Require a hard-wired fault contact of a BMS that is slow or reports no cell voltages."""
     bms = [device for device in config.devices if device.role == "bms"]
     for device in bms if config.topology.not_fitted.get("bms_fault") else ():
         why = ""

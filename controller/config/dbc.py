@@ -21,7 +21,7 @@ _SIGNAL = re.compile(
     r"SG_ +(\w+)(?: +(M|m\d{1,9}))? *: *(\d{1,3}) *\| *(\d{1,3}) *@ *([01]) *([+-]) *"
     rf"\( *{_NUMBER} *, *{_NUMBER} *\) *\[[^\]]*\] *\"\" .*"
 )
-# A later line about a signal above: such a signal (extended multiplexing, float) cannot be read.
+# A later line about a signal: extended multiplexing or a float, which this file cannot read.
 _LATER = re.compile(r"(?:SG_MUL_VAL_|SIG_VALTYPE_) +(\d{1,10}) +(\w+) .*")
 _ENTRY = re.compile(r"(?:BO_|SG_|SG_MUL_VAL_|SIG_VALTYPE_) ")
 

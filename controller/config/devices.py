@@ -174,7 +174,7 @@ def _profile(values: Values, name: str, role: str) -> Profile:
 
 
 def facts_of(role: str) -> list[str]:
-    """Keys that the data sheet of a device with this role states, instead of its profile."""
+    """Keys that a file may state for a device with this role, in place of its profile."""
     return [key for key, (_, of_roles) in schema.FACTS_OF_DEVICE.items() if role in of_roles]
 
 

@@ -103,7 +103,7 @@ def _rows(stages: Iterable[tuple]) -> tuple[int, ...]:
 
 
 def rows_of_input(name: str) -> tuple[int, ...]:
-    """rows_of the equipment that this contact belongs to."""
+    """Sorted numbers of the rows that need the equipment with this contact."""
     return rows_of((*of_signal(name), name)[0])
 
 

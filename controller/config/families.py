@@ -244,7 +244,7 @@ def _register_pcs_requests(device: Device, driver: RegisterPcs) -> list[Sent]:
     """
     writes = driver.writer.all_of_zero()
     pause_ms = max(device.setpoint_ms, device.profile.settings["setpoint_pause_ms"])
-    period_us = len(writes) * pause_ms * 1000  # because each frame waits for the one before
+    period_us = len(writes) * pause_ms * 1000  # each frame waits for the frame before it
     names = [SETPOINT, *[f"{SETPOINT} {number}" for number in range(2, len(writes) + 1)]]
     found = [(name, each, period_us) for name, each in zip(names, writes)]
     found += [_read(*each) for each in (*driver.periodic(), *_serial(device))]

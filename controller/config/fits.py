@@ -134,7 +134,7 @@ def _meter(fit: Fit, read: Read) -> None:
         fit.values.append(f"power {shelf.inp[0]} W")
     try:
         slow = _numbers(fit, meter_reads.slow_names(registers, settings), read)
-    except Unfit:  # this value is only for a page
+    except Unfit:  # slow values are only for a page, so a missing one does not count
         return
     for name, value in slow.items():
         _judge_number(fit, registers[name], value)

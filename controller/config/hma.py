@@ -1,7 +1,7 @@
 """Reads [hma], the facts of the hazard mitigation analysis, and checks what follows from them.
 
-Rows need these facts. A fact that comes from a report has no default: with a default, a site could
-run although nobody has read the report.
+Rows need these facts. A fact that comes from a report has no default. With a default, a site could
+run before a person has read the report.
 """
 
 from collections.abc import Container, Iterator, Mapping
@@ -155,8 +155,8 @@ def _check_noc(values: Values, not_fitted: dict[str, str]) -> None:
 
 
 def _check_hard_wired(values: Values, not_fitted: dict[str, str]) -> None:
-    """Require that the file names every row that must act by wire, and that each has a contact. A
-    later layer than the one that says "not fitted" may not name the row of that contact.
+    """Require that the file names every row that must act by wire, and that each has a contact. If
+    a layer says that a contact is not fitted, this layer and later ones may not name its row.
     """
     path = ("hma", "hard_wired_rows")
     second_channel = values.get("cabinet", "second_channel") == "fitted"

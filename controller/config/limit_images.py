@@ -56,7 +56,7 @@ def _integers(
 
 
 def fitted(topology: Topology) -> Numbers:
-    """{parameter of the cabinet: bool or count}: what follows from the devices and [not_fitted]."""
+    """{name: bool or count} of the cabinet's parameters that follow from the devices."""
     roles = [device.role for device in topology.devices]
     absent = topology.not_fitted
     bms = [each.profile for each in topology.devices if each.role == "bms"]

@@ -1,4 +1,4 @@
-"""Checks which registers of a meter's profile need each other, and which checks are missing."""
+"""Checks that the registers of a meter's profile fit together, and lists checks that it lacks."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

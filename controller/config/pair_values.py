@@ -127,7 +127,7 @@ def _whole(config: Config) -> Table:
         each["cells"] * each["charge_end_mV"] * each["rated_current_mA"]
         for each in config.rack_tables
     ]
-    # temperatures below which a device does not cool the cells; None: it cools none at all
+    # for each device, the temperature below which it does not cool cells; None: it never does
     cooled_ddegC = [each.settings.get("cells_stop_ddegC") for each in config.devices]
     return {
         "cooling_ddegC": min([each for each in cooled_ddegC if each is not None], default=None),

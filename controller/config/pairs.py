@@ -25,8 +25,8 @@ MILDER = "the milder reaction comes first"
 TAPER = "a taper begins before it ends"
 SAME_MOMENT = "it would start and stop at the same moment"
 NO_DISTANCE = "start and stop are the same: without a distance it switches at each small change"
-# 5 % of the rated current (safety/still.py) times 0.18 mohm at 280 Ah (hil/plant/cells.py): the
-# voltage of a cell moves by 2.52 mV times current per capacity. The kernel counts whole mV.
+# A cell of 280 Ah has 0.18 mohm (hil/plant/cells.py). So 5 % of the rated current (safety/still.py)
+# moves its voltage by 2.52 mV x rated current in A / capacity in Ah. The kernel counts whole mV.
 STILL = (
     "5 % of the rated current moves a cell by less than 1 mV, so row 54 may stop a sound rack, or "
     "take a frozen BMS for sound; ask for unfiltered cell voltages in 1 mV, raise bms_still_ms"
@@ -207,7 +207,7 @@ def _broken(values: Values, config: Config) -> Iterator[tuple[Pair, Number, Numb
 
 
 def _is_meant(pair: Pair, low: Number, high: Number) -> bool:
-    """True if the numbers of a broken pair are intended: both are defaults, the larger power is 0,
+    """True if the numbers of a broken pair are intended: both are defaults, the second power is 0,
     or a later layer has tightened the second number.
     """
     is_default = low.rank < 0 and high.rank < 0

@@ -26,7 +26,7 @@ DIRECTIONS = ("read", "write")  # "write" may be read back as well
 
 
 def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
-    """(lowest raw value, highest raw value, why) of a register. is_masked: of its masked bits."""
+    """(lowest raw value, highest raw value, why) of a register. is_masked: after its mask."""
     kind, mask = fields["type"], fields.get("mask", 0)
     size = 1 << 16 * ALL_TYPES[kind][1]
     if is_masked and mask:
@@ -236,8 +236,8 @@ OPTIONAL = {
 
 
 PROVEN = ("simulated only", "hardware")
-# What proves the register map: a reading of a real device, a reading in a document, only a reading
-# that was made from the map, nothing.
+# The proof of the register map: a reading of a real device, a reading in a document, a reading that
+# was only made from the map, or none.
 EVIDENCE = ("captured", "documented", "constructed", "none")
 MAP_ONLY = EVIDENCE[2:]
 TABLES = ("settings", "registers", "identity", "fault_bits", "heartbeat", *can_form.TABLES)

@@ -73,7 +73,7 @@ def _checked(path: pathlib.Path, data: Table) -> Profile:
     if family == "meter":
         meter_profile.check(file, settings, registers)
     elif family not in (form.SITE_DEVICE, form.REGISTER_BMS):
-        # site_devices.py knows the names of its role
+        # for a site device, site_devices.py checks the names by its role
         optional: Names = form.OPTIONAL.get(family, ())
         if family == form.REGISTER_PCS:
             optional = converter_profile.optional(registers)
@@ -199,8 +199,8 @@ def _register(models: list[Wanted], name: str, fields: Table) -> Register:
 
 
 def _check_site(file: str, path: Path, fields: Table) -> None:
-    """Check a generic register. Refuse functions that do not fit its type, a scale of 0, which
-    loses the value, and a unit other than that of its name, such as kW, which would count as W.
+    """Check a generic register. Refuse functions that do not fit its type, and a scale of 0, which
+    loses the value. Refuse a unit that its name does not have: kW would count as W.
     """
     for raws in ("invalid", "values"):
         _check_raws(file, path, raws, fields)

@@ -15,11 +15,10 @@ BUDGETS = (
     ("cabinet", "meter_silent_ms", 500, 3, ("meter_grid", "meter_load")),
     ("cabinet", "gas_silent_ms", 3000, 3, equipment.GAS_ROLES),
     ("cabinet", "monitor_silent_ms", 10_000, 3, ("climate", "ups")),
-    # No silence, but also periods of a device: row 39 acts on a contactor that does not follow
-    # after two reports of its BMS.
+    # The next two are no silences, but they also follow from the period of a device. Row 39 needs
+    # two reports of a BMS to see that a contactor does not follow.
     ("cabinet", "contactor_report_ms", 600, 2, ("bms",)),
-    # No silence either: row 54 acts on five reports with the same values although the current has
-    # changed.
+    # Row 54 needs five reports with the same values, although the current has changed.
     ("cabinet", "bms_still_ms", 10_000, 5, ("bms",)),
     ("unit", "pcs_ramp_ms", 2000, 3, ("pcs",)),
     ("unit", "pcs_stop_ms", 3000, 5, ("pcs",)),

@@ -1,8 +1,8 @@
 """States of the stage instances of a site: armed, or the reason why an instance is not armed.
 
-An instance is armed unless one of its signals is missing. A device may not report the signal: then
-the BMS's own protection replaces the stage (by_bms of its record), or a person accepts the loss. Or
-the equipment is not fitted, which a person also accepts.
+An instance is armed unless one of its signals is missing. If a BMS does not report the signal, its
+own protection replaces the stage (by_bms of the record), or a person has accepted the loss. If the
+equipment is not fitted, a person has accepted that.
 """
 
 from collections.abc import Iterable

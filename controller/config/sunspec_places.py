@@ -80,8 +80,8 @@ def check_factors(
 
 
 def check_apart(file: str, registers: Mapping[str, Register]) -> None:
-    """Refuse two values that are read from one register, because one of the addresses is wrong. Two
-    values may share a register if they take bits of it, are states, or are the same quantity.
+    """Refuse two values in one register, because one of the addresses must be wrong. Two values may
+    share a register if they take bits of it, are states, or are the same quantity.
     """
     taken: dict[tuple[int, int], object] = {}
     for name, each in registers.items():

@@ -100,7 +100,7 @@ def _fact(taper: Taper, ends: list[Ends], nmc: list[Ends] | None = None) -> dict
 
 
 def _ends(racks: Sequence[Mapping[str, int]], image: Image) -> list[list[Ends]]:
-    """For each taper, the sorted different (full, none) of the racks on which it acts."""
+    """[sorted different (full, none) of the racks on which a taper acts], one for each taper."""
     moved = tapers.temperature_tapers(*image)
     found = []
     for taper in TAPERS:

@@ -5,7 +5,7 @@ from controller.rows import matrix_words, records
 from safety import matrix
 
 LFP, NMC = "LFP", "NMC"  # chemistry: iron phosphate, nickel manganese cobalt oxide
-# Stages whose threshold is a parameter of [cabinet]; `clear` keeps its share of the threshold.
+# Stages whose threshold is a parameter of [cabinet]. `clear` stays the same part of the threshold.
 STAGE_SET_FROM = {name: stage.set_from for name, stage in records.STAGES.items() if stage.set_from}
 # (part of a feature's name, low, high): how far a file may tighten a stage on the feature. The
 # first part that fits counts. A stage that trips at or above its threshold may go down to `low`,

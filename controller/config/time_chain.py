@@ -52,9 +52,9 @@ LINK_BAUD_BD = 115_200  # used for a site without channel B
 # Scans of the limit image and of the clocks. A change just after a scan is found by the next scan.
 SCANS = 2
 # safety/gas.py and heating.py compute some features once a second, so a change just after one
-# second is found in the next one. Row 53 adds its signs in every frame, so it waits at most for
-# row 22's sign, which comes once a second. Row 24 compares every frame with three remembered
-# seconds, so it does not wait.
+# second is found in the next one. Row 53 adds its signs with every frame, and row 22's sign comes
+# once a second: a value waits for one of the two, never for both. Row 24 compares every frame with
+# three remembered seconds, of which one is always 2 to 3 s old.
 SECOND_MS = 1000
 
 
@@ -130,7 +130,7 @@ def opening_ms(config: Config, stage: tuple) -> int | None:
 
 
 def opened_ms(config: Config, schedule: Schedule, stage: tuple) -> int | None:
-    """Longest time from the cause, or from the begin of its ramp, to open contactors, or None."""
+    """Longest time from the cause, or from the start of its ramp, to open contactors, or None."""
     wait_ms = opening_ms(config, stage)
     if wait_ms is None:
         return None
@@ -209,7 +209,9 @@ def _silence_ms(config: Config, stage: tuple) -> int:
 
 
 def _device_ms(schedule: Schedule, device: Device, what: str = "") -> int:
-    """Period and worst case of a device's slowest read, or of its read `what` if it has one."""
+    """Period plus longest time, ms, of a device's read `what`. Without such a read, of its slowest
+    one.
+    """
     exchanges = schedule[device.bus]
     own = [one for one in exchanges if one.device == device.name]
     named = [one for one in own if what and one.what.startswith(what)]

@@ -18,7 +18,7 @@ from controller.config.values import Values
 TICK_TYPICAL_US = 1000
 # Power ramps, so a larger step takes longer. The typical step is a fifth of the rating.
 TYPICAL_STEP_PERMILLE = 200
-ROOM_PERMILLE = 200  # a measured delay may lie this far below the least or above the greatest
+ROOM_PERMILLE = 200  # a measured delay may be this far outside of the computed delays
 SAMPLE, DELAY = "track_sample_ms", "track_path_delay_ms"
 LAG, RAMP = "track_lag_ms", "ramp"
 DELAY_MIN, DELAY_MAX = f"{DELAY}_min", f"{DELAY}_max"

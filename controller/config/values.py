@@ -23,7 +23,7 @@ class Values:
         self.chemistry = chemistry
 
     def spec(self, path: Path) -> Field:
-        """Field of the key at `path`. KeyError for an unknown key."""
+        """Field of the key at `path`. Raises KeyError for an unknown key."""
         found = schema.spec_of(path, self.chemistry)
         if found is None:
             raise KeyError(path)

@@ -9,7 +9,8 @@ keeps the latches and the lock-out, and the cabinet needs the key and a new appr
 checked before the first file is written, so that a refusal leaves nothing half done. The store is
 written last. So if a restore breaks off, the same command later puts back the missing files.
 
-A new backup is read back as a restore would read it, because a fault in it must show now.
+A new backup is read back at once, in the same way as by a restore. Otherwise a fault would show
+only when the backup is needed.
 
 Root keeps its rights for the configuration, which contains a key of the planner's user. In the
 state folder, root works as the service's user.
@@ -210,8 +211,8 @@ def _put(each: Kept, path: str, is_left: bool, is_dry: bool) -> str:
 
 
 def _make_folders(path: str, is_dry: bool) -> None:
-    """Make missing folders. Each gets the owner of the folder above it. Nobody else may read the
-    folders of keys and users.
+    """Make missing folders. Each gets the owner of the folder above it. Only this owner may read
+    the folders of keys and users.
     """
     if os.path.isdir(path):
         return

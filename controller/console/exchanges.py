@@ -46,8 +46,8 @@ class Exchanges:
         self._exchange: Exchange | None = None
 
     def take(self, at_us: int, direction: str, data: bytes) -> Iterable[Told]:
-        """The values or failures that a frame completes. A new request makes the request before it
-        a failure, unless that one had a good reply.
+        """The values or failures that a frame completes. A request without a good reply becomes a
+        failure when the next request comes.
         """
         if direction == REQUEST:
             found = self.end()

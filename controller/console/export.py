@@ -1,4 +1,4 @@
-"""`firebreak record export`: writes the record of a time range to files, such as on a USB stick."""
+"""`firebreak record export`: writes the record of a time range to files, as on a USB stick."""
 
 import errno
 import os

@@ -1,7 +1,7 @@
 """`firebreak start`, `stop`, `lock-out`, `test lamp` and `test power`.
 
 Every user who may write to the command socket may give these commands. For a lock-out, a person
-must also prove the identity.
+must also prove his or her identity.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """Proves the identity of a person at a shell.
 
-An operator gives the own login name, which the operating system proves. A person who works as the
-controller's user gives the password of the serial console. Break-glass works only at the serial
-console, because a shell does not see the key.
+The name of an operator must be the login name, which the operating system proves. A person who
+works as the controller's user gives the password of the serial console. Break-glass works only at
+the serial console, because a shell does not see the key.
 """
 
 import getpass

@@ -1,8 +1,8 @@
 """`firebreak bus probe BUS`: finds the devices that answer on a bus, and the profiles that fit
 them. The command only reads.
 
-Exit codes: 0 a device answers and a profile fits it, 1 no device answers or no profile fits, 2
-wrong input, 3 the port does not exist or another program holds it.
+Exit codes: 0 a device answers and a profile fits it; 1 no device answers or no profile fits; 2
+wrong input; 3 the port does not exist or another program holds it.
 """
 
 import argparse

@@ -73,7 +73,7 @@ def _states(each: Facts) -> Iterator[str]:
 
 
 def _counted(each: Facts) -> str:
-    """": 3 of 12 values": how many of the values that rows and actuators use are proven."""
+    """How many of the values that rows and actuators use are proven, in words."""
     number, every = len(each["evidence_of"]), len(each["rested_on"])
     return f": {number} of {every} values" if number or not each["map_only"] else ""
 

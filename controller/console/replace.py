@@ -222,7 +222,7 @@ def _hold(arguments: Namespace, unit: int) -> None:
 
 
 def _check_cancel(facts: Facts, serial: str) -> None:
-    """End the command if another device already answers, because its tests would be forgotten."""
+    """End the command if a new device answers already: its tests would be forgotten."""
     before = facts["serial_before"]
     if serial and before and serial != before:
         line = f"{facts['device']} has the serial number {serial}, before {before}: it is exchanged"

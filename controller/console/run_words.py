@@ -13,7 +13,8 @@ from safety import matrix as m, signals as s
 CLOSES = "it closes once the checklist is complete"
 OPENS = "it ramps to zero and opens"
 STAYS_OPEN = "the contactors are open and stay open"
-START_IT = "start it with `firebreak start`"  # removing a lock must not start: 29 CFR 1910.147
+# The end of a lock-out must not start the cabinet: 29 CFR 1910.147.
+START_IT = "start it with `firebreak start`"
 ROWS_NAMED = 3
 
 

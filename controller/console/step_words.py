@@ -22,7 +22,7 @@ READINGS = (
 )
 METER = "Only the grid meter disagrees: turn its current transformers or phases, or its sign."
 BATTERY = "Only the BMS disagrees: see the sign of the current in its profile."
-ODD = READINGS, BATTERY, METER  # converter, racks or meter against both others
+ODD = READINGS, BATTERY, METER  # converter, racks or meter disagrees with the other two
 UNTOLD = (
     "Converter and racks disagree, and no grid meter tells which is right: test again with a "
     "steadier load."

@@ -120,8 +120,8 @@ def _of_debian(name: str, installed: Sequence[str]) -> Facts:
 def _dependencies(
     packages: dict[str, Package], runs: set[str], refs: dict[str, str]
 ) -> list[Facts]:
-    """The packages that each package needs, from the "via" lines of the lock. The program itself
-    needs a package without such a line.
+    """The packages that each package needs, from the "via" lines of the lock. If a package has no
+    such line, the program itself needs it.
     """
     vias = {name: package.via for name, package in packages.items()}
     own = [

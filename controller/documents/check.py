@@ -84,7 +84,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _checked(path: str, state_directory: str) -> str:
-    """The report about a file. For a refused file, print what can be printed and raise ConfigError."""
+    """The report about a file. For a refused file, print some tables, then raise ConfigError."""
     try:
         config, doubts = configuration.with_doubts(path)
     except ConfigError:

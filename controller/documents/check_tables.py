@@ -23,8 +23,8 @@ from controller.documents.document import wrapped
 from controller.store import stored_record, two_copies
 from controller.system.paths import ascii_only
 
-# With the swinging load of the example site, the direction of a grid meter was proven with a
-# refresh up to this time, but not with 500 ms.
+# Longest refresh with which the test of a grid meter's direction was decided beside the swinging
+# load of the example site. With 500 ms it stayed undecided.
 TESTED_MS = 250
 RANGE = "range_5s_W_max"
 

@@ -114,7 +114,7 @@ def _hard_wired(made: Facts) -> list[Block]:
 
 
 def _not_fitted(tests: list[Facts]) -> list[Block]:
-    """Each effect that armed stages demand, but for which this site has no output, once."""
+    """Each effect without an output on this site, with the armed stages that demand it."""
     stages: dict[tuple[str, str], list[str]] = {}
     for test in tests:
         for each in test["demands_not_fitted"]:

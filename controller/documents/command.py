@@ -16,7 +16,7 @@ from controller.system import cli
 from controller.system.cli import Ended, Option
 from controller.system.paths import DONE, NO_START, NOT_DONE, WRONG_INPUT, say
 
-OFFICE = "controller.siting"  # a separate package
+OFFICE = "controller.siting"  # part of the separate package firebreak-office
 SITE = cli.option("--site", metavar="FILE", required=True)
 FACT_HEADERS = ("key", "fact", "source and clause", "confidence")
 Found = Any  # facts of a document, or the blocks of a document that has only tables

@@ -1,8 +1,8 @@
 """Makes the commissioning report to sign, from configuration, proof tests and store.
 
-It has the hashes of the files, the result of each test of the checklist, the rows that are not
-armed with the reasons, the approval of the limit image, the audit of the site's plan, and all open
-points.
+It has the hashes of the files, the result of each test of the checklist, and the rows that are not
+armed, with reasons. It also has the approval of the limit image, the audit of the site's plan, and
+all open points.
 """
 
 import hashlib

@@ -95,7 +95,7 @@ def fuse(found: Config | None = None) -> Facts:
 
 
 def breaker(found: Config | None = None) -> Facts:
-    """The facts of the wait for the breaker: rows 1 to 3 may not open contactors during row 12."""
+    """The facts of the wait for the breaker: during row 12, rows 1 to 3 open contactors later."""
     stages: tuple[tuple, ...] = m.STAGES
     rows = sorted({stage[m.S_ROW] for stage in stages if stage[m.S_DEMAND][m.D_REMOVAL]})
     return {

@@ -67,8 +67,8 @@ def site(found: Config, lines: Iterable[str] = ()) -> Facts:
 
 
 def times(stage: tuple, found: Config, schedule: Schedule) -> dict[str, int | None]:
-    """latest_ms: until power is zero, or outputs have followed. held_latest_ms: until the fan runs
-    that has waited for the agent.
+    """The longest times of a stage. latest_ms: until power is zero, or outputs have followed.
+    held_latest_ms: until a fan runs that has waited for the agent, or None.
     """
     held = time_chain.held_chain(found, schedule, stage)
     return {

@@ -43,8 +43,8 @@ def names_nothing(text: str) -> bool:
 
 
 def lacks_of_acceptance(text: str) -> str:
-    """What an acceptance lacks: a date in the form 2026-03-01, or a text beside the date. "" if it
-    lacks nothing.
+    """A complaint about an acceptance without a date in the form 2026-03-01, or without a text
+    beside the date. "" for a good one.
     """
     if not any(map(_is_day, _DAY.findall(text))):
         return "names no date"

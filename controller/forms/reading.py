@@ -55,7 +55,7 @@ def read_variant(
     forms: Mapping[str, Form],
     common: Form = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """As `read`, if the value of `key` in the table selects the form. common: keys of all forms."""
+    """Read a table whose form the value of `key` selects, see `read`. common: keys of all forms."""
     kind = {key: choice(forms)}
     given = table if isinstance(table, dict) else {}
     name = read(file, path, {key: given[key]} if key in given else {}, kind)[key]

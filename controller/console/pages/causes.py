@@ -18,7 +18,7 @@ STATE_WORDS = {"fallback": "its fallback", "resting": "paused by its energy quot
 
 
 def short(reason: Facts | None, cause: Facts | None) -> str:
-    """A reason in the chain's table: its name and its most important number."""
+    """The text of a reason in a table: its name and its most important number."""
     if reason is None:
         return "not acting"
     name = f"{reason['label']} {reason['name']}"
@@ -104,7 +104,7 @@ def _value(entry: Facts) -> str:
 
 
 def then(entry: Facts) -> str:
-    """What follows when a hint expires, or what ends its fallback if that is active already."""
+    """Words about what follows when a hint expires, or what ends a fallback that is active."""
     if entry["state"] == "fallback":
         return "until heartbeat and hint" if entry["is_heartbeat_owed"] else "until a hint comes"
     if entry["fallback_W"] is None:

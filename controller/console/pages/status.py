@@ -103,7 +103,7 @@ def _safety(facts: Facts) -> list[str]:
 
 
 def gas(facts: Facts) -> list[str]:
-    """The readings of combustible gas. Vapour, hydrogen and CO only if a detector is not at 0."""
+    """The readings of combustible gas. Vapour, hydrogen and CO are added unless all are 0."""
     found = [scaled(value, 10) for value in facts["gas_lfl_permille"]]
     words = [f"Gas {' '.join(found)} %LFL"] if found else []
     for name, values in (("Vapour", facts["vapour_ppm"]), ("H2/CO", facts["toxic_ppm"])):
@@ -256,8 +256,8 @@ def _foot(facts: Facts) -> list[str]:
 
 
 def _due(facts: Facts) -> list[str]:
-    """The next proof test and the next gas calibration, the earlier one first, then the sign tests.
-    The later one is shown only if it is near.
+    """The next proof test and the next gas calibration, the earlier one first. The later one is
+    left out unless it is near. The sign tests follow.
     """
     tests = facts.get("proof_tests")
     sign = sign_tests.summary(tests["signs"]) if tests else ""

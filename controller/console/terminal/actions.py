@@ -82,7 +82,7 @@ class Actions:
         return self._ask(now_us, who, "Start", "START", send, then)
 
     def stop(self, now_us: int, who: str) -> str:
-        """A controlled stop; then the cabinet is in standby."""
+        """Make a controlled stop. The cabinet is then in standby."""
         send = partial(operator_client.ask, self._socket, operator_commands.STOP)
         then = partial(run_words.of_stop, self._run_directory)
         return self._ask(now_us, who, "Stop", "STOP", send, lambda: f": {then()}")

@@ -79,7 +79,7 @@ class Line:
             return None
 
     def drop(self) -> None:
-        """Discard pending bytes, here and in the kernel."""
+        """Discard pending bytes, here and in the operating system."""
         self.pending = b""
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(self._descriptor, termios.TCOFLUSH)

@@ -86,7 +86,7 @@ class Console:
             self._excuse(now_us)
 
     def _excuse(self, now_us: int) -> None:
-        """After an exception, end the question, so that the person can press another key."""
+        """End the question after an exception, so that the person can press another key."""
         if self._last.is_caught:
             self._session.question, self._session.seen, self._page = None, None, None
             self._session.say("This has failed; the log of this console says where.", now_us)

@@ -185,8 +185,8 @@ def _cut(head: list[str], body: list[str], part: int) -> Page:
 
 
 def fitted(body: list[str]) -> list[str]:
-    """The lines without as many empty and dividing lines as needed to fit a screen. They are
-    dropped from the end. If the lines cannot fit, all stay.
+    """Drop empty and dividing lines, from the end, until the lines fit a screen. If they cannot
+    fit, return all lines.
     """
     kept = list(body)
     for index in range(len(body) - 1, -1, -1):

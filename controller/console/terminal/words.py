@@ -21,7 +21,7 @@ PAGES = {
     "P": "plan",
     "?": "help",
 }
-# columns of the page of tests where a folded line continues
+# On the page of tests, columns at which a folded line continues.
 WORDS_AT, HAND_AT, ROW_WORDS_AT = 21, 26, 42
 MENU = "0 Status 1 Why 2 Alarms 3 Racks 4 Links 5 Hints 6 Trend 7 Tests D Devices ?Help"
 HEAD = [spread("Firebreak", "serial console"), RULE]
