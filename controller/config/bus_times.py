@@ -54,7 +54,7 @@ Schedule = Mapping[str, Sequence[Exchange]]  # bus name: its exchanges
 
 
 def can_frame_us(data_bytes: int, bitrate_bps: int) -> int:
-    """Time of an 11-bit frame with its intermission and the most stuff bits."""
+    """Time of a frame with an 11-bit id, its intermission and the most possible stuff bits."""
     bits = 47 + 8 * data_bytes + (33 + 8 * data_bytes) // 4
     return -(-bits * 1_000_000 // bitrate_bps)
 

@@ -38,7 +38,7 @@ class Frames(Changes):
         self._messages = Messages(profile, node, {CELLS: cells, TEMPERATURES: modules})
 
     def take(self, time_us: int, can_id: int, data: bytes) -> list[Found]:
-        """Take a frame of the bus, and return what it has changed."""
+        """Take a frame of the bus, and return the values and refusals that it has changed."""
         bad, misfit = self.device.bad_frames, self.device.misfit
         if not self.device.on_frame(can_id, data, time_us):
             if len(self.others) < OTHERS_MAX:

@@ -22,7 +22,7 @@ ALL_TYPES: dict[str, tuple[str, int, int | None]] = TYPES | LONG_TYPES
 FLOATS = ("float32", "float64")
 # Types of a generic device, without the types that only SunSpec uses.
 SITE_TYPES = ("u16", "s16", "u32", "s32", "u64", "s64", *FLOATS, "bit")
-DIRECTIONS = ("read", "write")  # "write" may be read back as well
+DIRECTIONS = ("read", "write")  # a register with "write" may also be read back
 
 
 def raw_range(fields: dict[str, Any], is_masked: bool) -> tuple[int, int, str]:
@@ -175,7 +175,7 @@ FAMILIES: dict[str, dict[str, forms.Field]] = {
     "meter": {
         "phases": forms.choice((0, 1, 2, 3)),  # 0: the meter has only a total power
         "nominal_voltage_V": forms.number(50, 1000, None),
-        # each value is the mean over this time, and stays valid for this time
+        # each value of the meter is a mean over this time, and the next one comes after this time
         "refresh_ms": forms.integer(5, 60_000),
         "power_tolerance_permille": forms.integer(10, 500),
         "power_tolerance_W": forms.number(0, 10_000),

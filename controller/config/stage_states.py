@@ -112,7 +112,7 @@ def _absent(feature: Feature, stage: tuple, not_fitted: dict[str, str]) -> str:
     """Name of the equipment that this feature of a cabinet's stage lacks, or ""."""
     if feature.votes:
         missing = next((name for name in feature.votes if not_fitted.get(name) == ""), "")
-        if missing:  # the other detectors may be enough, but nobody has accepted a vote of fewer
+        if missing:  # the other detectors may be enough, but no person has accepted fewer of them
             return missing
         if smoke_zones(not_fitted) + ("heat" not in not_fitted) >= stage[matrix.S_SET]:
             return ""

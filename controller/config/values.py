@@ -65,7 +65,7 @@ class Values:
         refuse(self.file(*path), path, problem, allowed, equipment=equipment)
 
     def not_accepted(self, name: str, problem: str) -> NoReturn:
-        """Refuse absent equipment, because nobody has accepted its absence."""
+        """Refuse absent equipment, because no person has accepted its absence."""
         path = ("not_fitted", name)
         self.refuse(path, f"is missing: {problem}", self.spec(path).allowed[1], (name,))
 

@@ -160,8 +160,8 @@ def _check_possible(planned: Plan, row: str, reaction_ms: int, result: str) -> N
 
 
 def note_hash(run_directory: str, record: proof_lines.Record) -> None:
-    """Send the hash of the ledger to the recorder. Without it, nobody could see that the newest
-    lines of the ledger were removed.
+    """Send the hash of the ledger to the recorder. Otherwise a removal of the newest lines of the
+    ledger would not show.
     """
     text = f"row {record.row} {record.result}, record {record.number}, {record.hash}"
     try:

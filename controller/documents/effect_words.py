@@ -28,7 +28,7 @@ def effects(stage: tuple, found: Config | None = None) -> list[str]:
 def absent(stage: tuple, found: Config | None = None) -> list[dict[str, str]]:
     """[{effect, equipment, accepted_by}] of a stage's demands without an output on this site.
 
-    accepted_by is "" if nobody has accepted this. The file is then refused.
+    accepted_by is "" if no person has accepted this. The file is then refused.
     """
     if not found:
         return []

@@ -56,7 +56,7 @@ def _overview(facts: Facts) -> list[str]:
             *_start(facts),
             last(typed(facts["reset"])),
         ]
-        room = HEIGHT - 1 - len(top) - len(below)  # the serial console has one line less
+        room = HEIGHT - 1 - len(top) - len(below)  # a page of the serial console is a line shorter
         if room >= OTHERS_LINES_MIN:
             break
     others = _others(facts, max(OTHERS_LINES_MIN, min(room, OTHERS_LINES_MAX)))
