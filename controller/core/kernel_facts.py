@@ -1,4 +1,5 @@
-"""Facts of the kernel, beyond its outputs, for pages and messages. Nothing here changes it."""
+"""Facts about the kernel beyond its outputs, for pages and messages. No method changes the kernel.
+"""
 
 from collections.abc import Sequence
 
@@ -12,7 +13,7 @@ _TESTED_TICKS = 1  # place in permit.tried: how long TEST mode has run
 
 
 class KernelFacts:
-    """Units, racks, modules and instances count from 0; `group` is one of the layout."""
+    """Units, racks, modules and instances count from 0; `group` is a signal group of the layout."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel, self._map = kernel, kernel.bounds.map
@@ -28,7 +29,9 @@ class KernelFacts:
         return self._ages.ticks[group]
 
     def is_frozen(self, group: int) -> bool:
-        """True if a meter repeats the same words, off the grid too; False for every other group."""
+        """True if a meter has repeated the same words for too long, also off the grid. False for
+        every group that is no meter.
+        """
         if group not in METERS:
             return False
         pace = self._kernel.features.pace
@@ -78,25 +81,27 @@ class KernelFacts:
         return value[at + m.F_TEMPERATURE_DDEGC_MIN], value[at + m.F_TEMPERATURE_DDEGC_MAX]
 
     def temperature_tapers_ddegC(self, way: int) -> Sequence[tuple[int, int]]:
-        """(full at, none at) of the hottest and of the coldest module."""
+        """(full power at, no power at): first for the hottest, then for the coldest module."""
         return self._kernel.bounds.racks.tapers[way]
 
     def oldest_reading_ddegC(self, rack: int, module: int) -> int:
-        """Oldest of the kept seconds of a module; heating.NO_HISTORY_DDEGC without one."""
+        """Oldest temperature in the history of a module; heating.NO_HISTORY_DDEGC without a
+        history.
+        """
         kept = self._kernel.features.racks.heating
         first = (rack * self._kernel.layout.modules + module) * heating.HISTORY_S
         return kept.history[first + kept.place[rack * 2]]
 
     def kept_s(self, rack: int) -> int:
-        """Age of the oldest kept second; 0 without the temperatures of every module."""
+        """Length of the history with the temperatures of every module."""
         return self._kernel.features.racks.heating.whole_s[rack]
 
     def resets(self) -> tuple[int, int]:
-        """(remote resets that are left of this hour, allowed in an hour)."""
+        """(remote resets left in this hour, remote resets allowed per hour)."""
         return self._kernel.latches.left(), self._kernel.latches.allowed
 
     def tokens_back_ms(self) -> list[int]:
-        """Time until each remote reset of the last hour no longer counts, the first one first."""
+        """Time until each remote reset of the last hour no longer counts, shortest first."""
         rules = self._kernel.latches
         spent = [rules.hour_ticks - age for age in rules.token_age if age < rules.hour_ticks]
         return [ticks * self.tick_ms for ticks in sorted(spent)]
@@ -127,7 +132,7 @@ class KernelFacts:
         return bool(self._kernel.evaluator.latched[instance])
 
     def clear_for_ms(self, instance: int) -> int:
-        """Time since the cause has been gone; 0 while it is present."""
+        """Time for which the cause has been gone; 0 while it is present."""
         clear_ticks = self._kernel.evaluator.clear_count[instance]
         return 0 if self.is_active(instance) else clear_ticks * self.tick_ms
 

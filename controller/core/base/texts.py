@@ -15,5 +15,5 @@ def table(text: str) -> list[list[str]]:
 
 
 def of_codes(codes: dict[str, int], text: str) -> dict[int, Text]:
-    """Text of each code. codes: by the name in the first cell."""
+    """Text of each code. codes: {name in the first cell: code}."""
     return {codes[key]: (name, sentence, remedy) for key, name, sentence, remedy in table(text)}
