@@ -108,7 +108,8 @@ def output_names(source_count: int) -> list:
 
 
 def built(setup: c.Setup) -> dict[str, Any]:
-    """Build all functions for a contract.Setup. Returns {name: function} in the order of FUNCTIONS.
+    """Build all functions for a contract.Setup. Returns {name: function} in the order
+    of FUNCTIONS.
     """
     for function in FUNCTIONS:
         setup.functions[function.NAME] = function(setup)

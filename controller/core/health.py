@@ -70,7 +70,8 @@ class Health:
         return self.state[S_POWER_W]
 
     def step(self, rack: int, now: int | None) -> None:
-        """Take the SOH of the rack whose turn it is. now: permille; 0 or None if it reports none.
+        """Take the SOH of the rack whose turn it is. now: permille; 0 or None if it
+        reports none.
         """
         state, at = self.state, S_LOWEST + rack
         state[S_RACK] = (rack + 1) % self._racks

@@ -28,7 +28,8 @@ class InUse:
     """
 
     def __init__(self, rated_W: list[int], least_permille: int):
-        """least_permille: least power of a unit relative to its rating; 0: all units stay in use.
+        """least_permille: least power of a unit relative to its rating; 0: all units
+        stay in use.
         """
         self._rated_W, self._least_permille = rated_W, least_permille
         self._is_off = not least_permille or len(rated_W) == 1
@@ -55,7 +56,8 @@ class InUse:
         return [weight if mask >> unit & 1 else 0 for unit, weight in enumerate(weights)]
 
     def _choose(self, weights: list[int], room_W: Sequence[int]) -> None:
-        """Choose the fewest units that carry the largest power, beginning with the highest weight.
+        """Choose the fewest units that carry the largest power, beginning with the
+        highest weight.
         """
         state, rated_W = self.state, self._rated_W
         mask, count = state[S_MASK], state[S_MASK].bit_count()

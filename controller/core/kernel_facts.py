@@ -1,4 +1,5 @@
-"""Facts about the kernel beyond its outputs, for pages and messages. No method changes the kernel.
+"""Facts about the kernel beyond its outputs, for pages and messages. No method changes
+the kernel.
 """
 
 from collections.abc import Sequence

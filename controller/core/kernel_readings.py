@@ -66,7 +66,8 @@ class KernelReadings:
         )
 
     def limit(self) -> Limit:
-        """Sum of the units' limits. Each direction has the reason of the unit that withholds most.
+        """Sum of the units' limits. Each direction has the reason of the unit that
+        withholds most.
         """
         out, at = self._out, self._kernel.layout.unit_output
         for unit, first in enumerate(self._limits_at):
@@ -90,7 +91,8 @@ class KernelReadings:
         return shared + sum(self.charge_W) - sum([self.charge_W[unit] for unit in forming])
 
     def _withholding(self, limits_W: array) -> int:
-        """The unit whose limit is farthest below its rated power; the first if several are equal.
+        """The unit whose limit is farthest below its rated power; the first if
+        several are equal.
         """
         left_W = [*map(sub, limits_W, self._rated_W)]
         return left_W.index(min(left_W))

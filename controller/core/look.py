@@ -20,7 +20,8 @@ LIVE_PERMILLE = 500  # of the nominal voltage; a live bus has more on each phase
 
 
 class Look:
-    """Call it once a tick. It also updates the weights of the units from the readings of the racks.
+    """Call it once a tick. It also updates the weights of the units from the readings
+    of the racks.
     """
 
     def __init__(

@@ -44,7 +44,8 @@ class Split:
         return sum(out)
 
     def _pour(self, left_W: int, weights: list[int]) -> int:
-        """Divide left_W among the units with room and weight. Returns the power that did not fit.
+        """Divide left_W among the units with room and weight. Returns the power that
+        did not fit.
         """
         room_W, is_open = self._room_W, self._open
         for unit, weight in enumerate(weights):

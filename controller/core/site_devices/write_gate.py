@@ -61,7 +61,8 @@ class WriteGate:
             self._form = self._profile._replace(address=address, scale=scale)
 
     def check(self, frame: bytes, low: int, high: int) -> int:
-        """reasons.NONE if a whole RTU frame asks for a value within low .. high, else the reason.
+        """reasons.NONE if a whole RTU frame asks for a value within low .. high, else
+        the reason.
         """
         code = self._code_of_form(frame)
         if code != reasons.NONE:
@@ -72,7 +73,8 @@ class WriteGate:
         return reasons.NONE
 
     def value(self, frame: bytes) -> int | None:
-        """The value that a frame of the right form asks for; None if the raw value has no meaning.
+        """The value that a frame of the right form asks for; None if the raw value has
+        no meaning.
         """
         form, content = self._form, frame[self._head_bytes() + 1 : -CRC_BYTES]
         if form.function == COIL:
