@@ -5,12 +5,9 @@ panel. The naive way asks once and assumes that the engine runs. So a start has 
 
     OFF --> STARTING --> RUNNING      the engine reports that it runs, or gives power
                |            |
-                          +-- WAITING <+         it does not run within start_s_max, or it stopped
-                          by itself;
-                                 |               it starts again after start_again_s, up to
-                                 starts_max times
-                               FAILED            on the grid; off the grid it tries again every
-                               FAILED_MS
+               +-- WAITING <+         it does not run within start_s_max, or stopped by itself;
+                      |               next start after start_again_s, starts_max times in all
+                    FAILED            on the grid; off the grid it tries again every FAILED_MS
 
 While the set is not in automatic mode, or an emergency stop is active, no start is counted.
 """

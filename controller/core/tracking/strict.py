@@ -13,8 +13,8 @@ is 1.2 at g = 1.8. So the factor 4/5 keeps a fifth in reserve.
 A choice of the judge is proven, and then followed without this share, in two cases:
 
 1. The range that it has left on the grid is at most W. It is also clearly less than the load's
-range, or at most half of W, so that the next swing may be twice as large. A choice that shows steps
-twice leaves more than the load's range.
+   range, or at most half of W, so that the next swing may be twice as large. A choice that shows
+   steps twice leaves more than the load's range.
 2. It has left at most half of the load's range for 20 s, even if this is above W.
 
 Only the parts of the powers above 0.1 Hz count. Source: second study of load tracking, chapters 2
