@@ -27,7 +27,7 @@ def facts(
     recorded: record.Record | None = None,
     replacing: list[str] | None = None,
 ) -> Facts:
-    """The page `alarms` as plain data. recorded: shows when a row began that is older than the
+    """The page `alarms` as plain data. recorded: gives the start of a row that is older than the
     journal; replacing: see proof_tests.facts.
     """
     found = [rows.row_of(shadow, name, history) for name in shadow.standing]

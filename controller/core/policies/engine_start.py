@@ -63,8 +63,8 @@ class EngineStart:
             state.found_ms = max(0, state.found_ms - passed_ms) if is_running > 0 else 0
 
     def find(self, is_running: int | None, passed_ms: int) -> None:
-        """After the controller's start, want a set that already runs or gives power. The report of
-        its power may come later.
+        """Want a set that already runs or gives power at the controller's start. The report of its
+        power may come later.
         """
         state, device = self.state, self.device
         is_found = bool(is_running) or is_loaded(device)

@@ -28,5 +28,5 @@ class FanBoost(TwoPoints):
     def signs(
         self, known: Known, found: Found, settings: dict[str, int]
     ) -> tuple[bool | None, ...]:
-        """See Function."""
+        """See TwoPoints."""
         return warm(known.unit_temperature_ddegC, settings, settings["fan_unit"])

@@ -51,8 +51,8 @@ class Formed(Function):
         self._fall_W = max(1, fall_W_per_s * setup.tick_ms // 1000)
 
     def step(self, known: Known, found: Found, elapsed_ticks: int) -> tuple[Answer, ...]:
-        """In an island a request and an obligation; back on the grid an obligation until the rest
-        of the set-point is 0.
+        """Request and obligation in an island. Back on the grid: an obligation, until the rest of
+        the set-point is 0.
         """
         state, code = self.state, reasons.FORMED
         found.formed_W = known.shown_W if found.is_forming else None

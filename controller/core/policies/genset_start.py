@@ -5,12 +5,11 @@ state of charge and off at a high one. On a bus without a forming converter this
 source. The engine would also get the whole load at once, and soot below its least load.
 
     start   low state of charge, black start, or an island lacks power (shed.py). engine_start.py
-                has the phases of a start
-        stop    high state of charge while the battery alone can carry the load; after an outage as
-                soon as the grid is certain; never while no other source carries the bus
-        load    in steps after accept_after_s. The battery gives the rest, or charges until the set
-        has
-                its least load. This is an obligation while no converter forms the voltage
+            has the phases of a start
+    stop    high state of charge while the battery alone can carry the load; after an outage as
+            soon as the grid is certain; never while no other source carries the bus
+    load    in steps after accept_after_s. The battery gives the rest, or charges until the set has
+            its least load. This is an obligation while no converter forms the voltage
 """
 
 from controller.core.base import reasons
@@ -93,7 +92,7 @@ class GensetStart(Function):
         answers: list[Answer | ForDevice] = []
         passed_ms, found.genset_W = elapsed_ticks * self._tick_ms, 0
         is_called = found.mode == BLACK_START or found.is_off_grid and found.is_set_needed
-        is_other = found.is_forming or not found.is_off_grid  # another source surely carries the bus
+        is_other = found.is_forming or not found.is_off_grid  # another source certainly is there
         may_stop = found.mode != RETURN and is_other and not found.is_carried_by_sets
         for engine in self.engines:
             is_running = runs(engine.device)

@@ -7,7 +7,7 @@ and a quota:
 
     operator > lowest priority number > schedule whose band excludes 0
     power    changes by at most request_ramp_W_per_s, from the power that the limits allow
-        bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
+    bucket   fills with the power of the request, drains half of energy_Wh_per_h_max in an hour
 
 A request that ends goes to zero at the same ramp. The bucket holds half of energy_Wh_per_h_max and
 drains the other half in an hour, so no hour gets more than energy_Wh_per_h_max. If a request and

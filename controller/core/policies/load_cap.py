@@ -6,9 +6,9 @@ takes seconds to lower its load, so it would be asked for the same power many ti
 gets time to follow:
 
     obligations need more than the battery can give, for ASK_MS  --> ask for the rest
-        they need discharge, and the state of charge is low          --> ask for all of it
-        after a request                  --> wait follow_s, until the meter shows the lower load
-        room for 1.1 times the requests, for RETURN_MS               --> ask the last device for 0
+    they need discharge, and the state of charge is low          --> ask for all of it
+    after a request                  --> wait follow_s, until the meter shows the lower load
+    room for 1.1 times the requests, for RETURN_MS               --> ask the last device for 0
 
 Only the grid meter shows that the load is lower. A promise of the scheduler does not count: the
 battery keeps the limits as if there were no request. Off the grid, or while the power of the
