@@ -41,7 +41,9 @@ def _counters(path: str) -> Facts | None:
 
 
 class Watch:
-    """`update`, then `facts(page)`. `is_live`: a new tick came. JournalError: no controller."""
+    """Reads the pages: call `update`, then `facts(page)`. `is_live`: a new tick came. JournalError:
+    no controller.
+    """
 
     def __init__(
         self, run_directory: str, state_directory: str, clocks: utc.Clocks | None = None
