@@ -189,8 +189,8 @@ class PcsChannel:
             self._stop(now_us)
 
     def _judge(self, pcs: RegisterPcs, setpoint_W: int) -> None:
-        """Let a converter that holds 0 W start again after a refusal. Show a spent budget of
-        starts.
+        """Let a converter that holds 0 W start again after a refusal. Report a spent budget of
+        writes.
         """
         if pcs.is_at_zero:
             self.gate_verdict = reasons.NONE

@@ -151,7 +151,9 @@ class RecordFeed:
         )
 
     def _latches(self) -> dict[str, int]:
-        """{name: number} of the latches that no pending reset clears; highest: the first-out."""
+        """{name: number} of the latches that no pending reset clears. The first-out has the highest
+        number.
+        """
         evaluator, cleared = self._core.kernel.evaluator, self.reset.cleared.chosen
         kept = [
             index
