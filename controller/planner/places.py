@@ -19,7 +19,7 @@ from controller.system.local_days import (
     slot_of,
 )
 
-Bills = tuple[bool, ...]  # of one slot: whether each demand charge counts in it
+Bills = tuple[bool, ...]  # for one slot: True for each demand charge that bills it
 
 
 class Place(NamedTuple):
