@@ -1,5 +1,5 @@
 """The deterministic core: kernel, control and set-point chain over one frozen process image.
-Integers in, integers out.
+Its inputs and outputs are integers.
 
 The core reads no clock and does no I/O. Replay relies on this: the same images and inputs give the
 same outputs. `out` holds the kernel's outputs, the chain's trace, the words that functions publish,
@@ -105,8 +105,8 @@ class Core:
         return self.out[self.setpoint_at : self.standing_at]
 
     def _name_standing(self) -> None:
-        """Write a bit for each stage instance that is active or latched. The bits can change only
-        together with the cause mask.
+        """Write a bit for each stage instance that is active or latched. While the cause mask stays
+        the same, no bit changes.
         """
         evaluator, out = self.kernel.evaluator, self.out
         self._mask = self.kernel.out[s.CAUSE_MASK]

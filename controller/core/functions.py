@@ -67,7 +67,7 @@ TEXTS = {code: text for function in FUNCTIONS for code, text in function.TEXTS.i
 
 
 def in_turn(functions: Iterable[Any]) -> list[Any]:
-    """Sorted by stage, within a stage in the order of FUNCTIONS."""
+    """Return the functions sorted by stage; within a stage they keep the order of FUNCTIONS."""
     return sorted(functions, key=lambda function: function.STAGE)
 
 

@@ -66,7 +66,7 @@ class Health:
 
     @property
     def power_W(self) -> int:
-        """Largest power that the units should carry, each way."""
+        """Largest power that the units should carry, equal for charge and discharge."""
         return self.state[S_POWER_W]
 
     def step(self, rack: int, now: int | None) -> None:

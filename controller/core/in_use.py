@@ -23,8 +23,8 @@ S_LEFT_MS, S_PEAK_W, S_CARRIES_W, S_MASK = range(4)
 
 
 class InUse:
-    """`state`: time to the next choice, peak since the last choice, power above which units return,
-    mask of the units in use.
+    """`state`: time to the next choice, peak since the last choice, power above which units are
+    taken into use again, mask of the units in use.
     """
 
     def __init__(self, rated_W: list[int], least_permille: int):

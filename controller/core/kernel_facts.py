@@ -22,7 +22,7 @@ class KernelFacts:
         self.tick_ms = kernel.image[p.H_TICK_MS]
 
     def is_silent(self, group: int) -> bool:
-        """True if the group has no news within its budget."""
+        """True if the last news of the group is older than its budget."""
         return not self._ages.known(group)
 
     def age_ticks(self, group: int) -> int:
@@ -43,7 +43,7 @@ class KernelFacts:
         return bool(self._ages.seen[group])
 
     def is_expected(self, group: int) -> bool:
-        """The cabinet has a device for the group."""
+        """True if the cabinet has a device for the group."""
         return bool(self._ages.expected[group])
 
     def budget_ms(self, group: int) -> int:
@@ -55,7 +55,7 @@ class KernelFacts:
         return self._ages.oldest_ticks[1 + rack] * self.tick_ms
 
     def is_off_grid(self) -> bool:
-        """Contact of the transfer switch, debounced."""
+        """True if the debounced contact of the transfer switch reports "off the grid"."""
         return self._kernel.features.pace.source.is_off_grid()
 
     def limit_W(self, unit: int, way: int, number: int) -> int:
@@ -67,7 +67,7 @@ class KernelFacts:
         return self._kernel.bounds.rack_limit[rack * rack_limits.RACK_LIMITS + word]
 
     def is_online(self, rack: int) -> bool:
-        """The rack shares the current of its unit."""
+        """True if the rack shares the current of its unit."""
         return bool(self.rack_limit(rack, rack_limits.RL_CLOSED))
 
     def unit_of(self, rack: int) -> int:
@@ -116,7 +116,7 @@ class KernelFacts:
         return self._kernel.latches.clear_ticks * self.tick_ms
 
     def is_key_out(self) -> bool:
-        """The key switch is out of RUN."""
+        """True if the key switch is not in RUN."""
         return bool(self._kernel.features.fire.key_is_out())
 
     def test_left_ms(self) -> int:
@@ -125,11 +125,11 @@ class KernelFacts:
         return max(0, permit.test_ticks - permit.tried[_TESTED_TICKS]) * self.tick_ms
 
     def is_active(self, instance: int) -> bool:
-        """The cause of a stage instance is present."""
+        """True if the cause of a stage instance is present."""
         return bool(self._kernel.evaluator.active[instance])
 
     def is_latched(self, instance: int) -> bool:
-        """The stage instance holds until a reset."""
+        """True if the stage instance stays active until a reset."""
         return bool(self._kernel.evaluator.latched[instance])
 
     def clear_for_ms(self, instance: int) -> int:
@@ -138,7 +138,7 @@ class KernelFacts:
         return 0 if self.is_active(instance) else clear_ticks * self.tick_ms
 
     def is_armed(self, instance: int) -> bool:
-        """The stage instance is evaluated on this site."""
+        """True if the stage instance is evaluated on this site."""
         return bool(self._image[self._map.armed + instance])
 
     def cabinet_parameter(self, index: int) -> int:

@@ -86,7 +86,7 @@ class Obligations:
 
 
 class Cap(NamedTuple):
-    """A cap narrows requests, W >= 0 each way."""
+    """A cap narrows requests. Its powers for charge and for discharge are W >= 0."""
 
     charge_W_max: int
     charge_reason: int

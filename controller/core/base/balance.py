@@ -14,8 +14,8 @@ reported the import. So each signal is compared with the others:
        Of grid meter and load meter the one that shows the smaller import is then wrong.
 
 An unknown power may have any value within its range. So with few measurements the sum always
-closes, and the check finds nothing. All powers in W. Pure: no time, no memory; the caller decides
-for how long a contradiction must last (policies/site_balance.py).
+closes, and the check finds nothing. All powers are in W. The check has no memory. Its caller
+(policies/site_balance.py) decides for how long a contradiction must last.
 """
 
 from typing import NamedTuple
@@ -40,8 +40,8 @@ class Source(NamedTuple):
     power_W: int | None
     rated_W: int
     runs: int | None = None  # as a set reports it
-    is_due: bool = False  # it has been asked to run for so long that it should give power
-    is_warming: bool = False  # it has just come up as asked, and need not give power yet
+    is_due: bool = False  # it was asked to run long ago, so it should give power by now
+    is_warming: bool = False  # it has just started as asked, and need not give power yet
 
 
 class Readings(NamedTuple):
@@ -105,7 +105,7 @@ def gives(source: Source) -> bool:
 
 
 def judge(site: Readings) -> Verdict:
-    """The signals that the others contradict at this moment."""
+    """Find the signals that other signals contradict at this moment."""
     wrong, site = _out_of_range(site)
     if site.is_off_grid:
         contact = _contact(site)
@@ -125,7 +125,7 @@ def judge(site: Readings) -> Verdict:
 
 
 def meters(site: Readings) -> int:
-    """Bit of the meter that the other meter contradicts on the grid; 0: none."""
+    """Bit of the meter (grid or load) that the other meter contradicts on the grid; 0: none."""
     low_W, high_W = _sum_W(_terms(site))
     if high_W < -site.connection_W:
         return 1 << GRID
@@ -133,14 +133,16 @@ def meters(site: Readings) -> int:
 
 
 def carries(site: Readings) -> bool:
-    """True if generator sets give power, and no known grid could replace them."""
+    """True if generator sets give power off the grid. If the grid meter is silent, the site counts
+    as off the grid when the powers add up to 0 without the grid.
+    """
     if not any(map(gives, site.sets)):
         return False
     return site.is_off_grid or site.grid_W is None and closes(site._replace(grid_W=0))
 
 
 def closes(site: Readings) -> bool:
-    """Whether the powers can add up to 0 within their tolerances."""
+    """True if the powers can add up to 0 within their tolerances."""
     low_W, high_W = _sum_W(_terms(site))
     return low_W <= 0 <= high_W
 

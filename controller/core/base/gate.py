@@ -4,7 +4,7 @@ from controller.core.base import reasons
 
 
 def _crc_table() -> tuple[int, ...]:
-    """CRC-16/MODBUS (0x8005 reflected), one value per byte, by long division of the byte alone."""
+    """Table of CRC-16/MODBUS (polynomial 0x8005, reflected): the remainder of each byte."""
     table = []
     for byte in range(256):
         remainder = byte

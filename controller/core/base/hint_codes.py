@@ -7,7 +7,7 @@ the datagrams.
 
 from controller.core.base.texts import Text, of_codes
 
-# Slots of the process image for new hints, and the words of one slot.
+# Number of slots for new hints in the process image, and the words of one slot.
 HINT_SLOTS = 8
 SLOT = ("source", "kind", "quantity", "value_W", "valid_ms", "start_ms")
 SLOT_WORDS = len(SLOT)

@@ -36,7 +36,7 @@ INHIBIT, LOCKED_OUT, SECOND_CHANNEL, CAUSE = 700, 718, 719, 720
 # Code 712 keeps its old meaning "key not in RUN", so the kernel's reason 12 has another code now.
 _OTHER_INHIBITS = {12: LOCKED_OUT, 18: SECOND_CHANNEL, 19: CAUSE}
 ROW = 800
-# of policies/modes.py, in the order of its modes
+# the modes of the site, in the order of policies/modes.py
 MODE_GRID, MODE_HAND_OVER, MODE_ISLAND, MODE_BLACK_START, MODE_RETURN = range(901, 906)
 MODE = MODE_GRID
 # a signal that the others contradict (policies/site_balance.py)

@@ -7,8 +7,8 @@ Text = tuple[str, str, str]  # name, sentence, remedy of a code
 
 
 def table(text: str) -> list[list[str]]:
-    """The cells of each row. A line that begins with a space continues the one before, and one that
-    begins with # is a remark.
+    """The cells of each row. A line that begins with a space continues the line before. A line
+    that begins with # is a remark.
     """
     entries = [" ".join(entry.split()) for entry in re.split(r"\n(?! )", dedent(text).strip())]
     return [[cell.strip() for cell in one.split("|")] for one in entries if one and one[0] != "#"]

@@ -9,7 +9,7 @@ limits, obligations, requests), and one chain combines them:
                    +-- answers ---+-->  chain (../base/setpoint.py)  -->  set-point, reason
 
 A function is a class in `policies/` with one row in `functions.py`. In each tick `control.py` gives
-it what the tick knows (Known) and what the functions before it have found (Found).
+it the values of the tick (Known) and the findings of the functions before it (Found).
 """
 
 from array import array

@@ -40,7 +40,7 @@ class State(Words):
     ms: int  # time in this phase; before the set has reported: since the start of the controller
     starts: int
     run_ms: int  # time for which the engine has run; MS_MAX if it was found running
-    found_ms: int  # time for which an engine that was found running is still asked to run on
+    found_ms: int  # time for which an engine that was found running must still run
     away_ms: int  # time for which the set has not been ready
 
 

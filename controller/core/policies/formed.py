@@ -6,8 +6,8 @@ once.
 
     island   set-point = power of the converters that have shown that they form (../units.py)
     return   the set-point falls no faster than the rated power in FALL_S or setpoint_ramp_W_per_s,
-             until tracking, schedule or reserve ask for no less. Without this obligation each of
-             them may ask for 0 at once
+             until tracking, schedule or reserve ask for at least this power. Without this
+             obligation each of them may ask for 0 at once
     charge   charging first grows for SHOW_MS. Otherwise the grid meter stays at 0 W and shows no
              grid, and site_balance.py keeps the generator set running
 """

@@ -17,7 +17,7 @@ class Known(NamedTuple):
 
     # the state of the kernel
     is_running: bool = False
-    is_stopped_by_person: bool = False  # only a person's start can follow
+    is_stopped_by_person: bool = False  # the cabinet runs again only after a person's start
     is_estop: bool = False  # an emergency stop is active or latched (rows 1a to 1c)
     is_short: bool = False  # a converter gives less power than its set-point (row 56b)
     limit: Limit = Limit(0, reasons.NONE, 0, reasons.NONE)  # sum of all units
@@ -29,7 +29,7 @@ class Known(NamedTuple):
     shown_W: int | None = None
     load_meter_W: int | None = None
     is_load_meter_new: bool = False  # a reply of this meter arrived in this tick
-    grid_meter_W: int | None = None  # also of a meter that is not proven
+    grid_meter_W: int | None = None  # the reading, even if the meter is not proven
     is_grid_meter_new: bool = False
     grid_W: int | None = None  # this cabinet's share, by a proven meter
     battery_W: int | None = None

@@ -48,7 +48,7 @@ REPAID_PART = 4  # a debt is paid within a quarter of the interval
 SLEW_PART = 10  # largest correction: 1/10 of the passed time; an error above READING_MS is a step
 HOUR_MS, MINUTE_MS, DAY_MS = 3_600_000, 60_000, 86_400_000
 
-# Words for the store: minute since 1970; import of its interval until then, rounded up
+# Words for the store: minute since 1970; import of the interval up to this minute, rounded up
 O_MINUTE, O_USED_WH = range(2)
 
 

@@ -9,8 +9,8 @@ So opening and closing both wait, and closing needs more room:
 
 Stages come back one at a time; each waits until the device reports the stage before. In an island
 PV power makes no room, because a cloud can take it away within seconds, and then the bus fails.
-While the missing power or the PV power is unknown, as in an island whose source no device reports,
-the stages stay.
+The stages stay while the missing power or the PV power is unknown. An example is an island whose
+source no device reports.
 
 Off the grid stages are also shed by the state of charge, from `island_soc_permille` on, so that the
 battery carries the other loads longer. They come back HYSTERESIS_PERMILLE above their levels. A

@@ -45,7 +45,7 @@ LEAK_PARTS = 4  # the timer runs back slowly, because a jumping signal is someti
 OTHERS_MS = 30_000  # time constant of the draw that no meter sees
 CALM_MS = 3000  # largest age of a device's reading (records.STALE)
 STILL_MS = 1000  # within this time a working meter shows another power
-# If the grid meter shows no power for so long, the grid may have failed and the contact of the
+# If the grid meter shows no power for this time, the grid may have failed and the contact of the
 # transfer switch be broken. But sets that carry the load can also hold a sound grid at 0.
 QUIET_MS = 60_000
 MS_MAX = 1_000_000_000

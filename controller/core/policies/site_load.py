@@ -1,10 +1,9 @@
 """The power of the load, and the import of the connection with the battery at zero.
 
 The load meter is fast but sees the load alone. The naive way adds grid and battery. This sum
-includes all of the connection, but its two parts are measured at different moments, so each
-movement of the
-battery leaves an error. Fed back at full speed, the error oscillates (victronenergy/venus issue
-1657: -4000 .. +3000 W).
+includes all of the connection, but its two parts are measured at different moments. So each
+movement of the battery leaves an error. Fed back at full speed, the error oscillates
+(victronenergy/venus issue 1657: -4000 .. +3000 W).
 
     import with the battery at 0 = load meter - PV + low-pass of (grid + battery - load meter + PV)
                                    fast              slow: what the load meter does not see

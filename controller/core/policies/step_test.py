@@ -2,8 +2,8 @@
 
 Load tracking also runs in TEST mode, and would hide the step. So the step is an obligation. It has
 the lowest rank, because it must break no limit of the connection, and must wait for the grid
-meter's own test.
-The kernel bounds the power at 5 % of the rating. run/step_request.py ends a request in time.
+meter's own test. The kernel bounds the power at 5 % of the rating. run/step_request.py ends a
+request in time.
 """
 
 from array import array

@@ -263,7 +263,7 @@ class Track(Function):
 
 
 def _is_surplus(found: Found) -> bool:
-    """True if the battery must charge in addition to the request, or may not give all of it."""
+    """True if the battery must charge more than requested, or may not give the whole request."""
     return found.left_high_W < 0
 
 

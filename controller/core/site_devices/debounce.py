@@ -39,7 +39,7 @@ class Debounce:
         return reported if value == NONE else value
 
     def take(self, reported: int, now_ms: int, silence_ms: int) -> None:
-        """Take a report, which came `silence_ms` after the one before."""
+        """Take a report, which came `silence_ms` after the previous report."""
         value, since_ms, flaps_ms = self._state[self._words]
         flaps_ms = max(0, flaps_ms - silence_ms)
         if value == NONE or silence_ms >= self._stale_ms:

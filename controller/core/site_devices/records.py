@@ -24,7 +24,7 @@ class Signal(NamedTuple):
     # margin of a power relative to the parameter `rating` (drivers/plausible.py), or None
     margin: plausible.Margin | None = None
     rating: str = "rated_W"
-    # a state counts after it has been reported for so long (debounce.py); 0: at once
+    # time after which a reported state counts (debounce.py); 0: at once
     settle_ms: int = 0
 
     def bounds(self, settings: dict[str, int]) -> tuple[int, int]:

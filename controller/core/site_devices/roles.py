@@ -19,7 +19,7 @@ from drivers import plausible
 
 STAGES_MAX = 8
 # A device is read once a second. One wrong reading, or a contact that bounces for a second, then
-# looks like a state of up to 2 s. "Not ready" is less urgent than "stopped", so it waits longer.
+# looks like a state of up to 2 s. "Not ready" is less urgent than "stopped", so its time is longer.
 READY_MS, RUNNING_MS = 3000, 2000
 ON_LINE, ON_BATTERY, BYPASS, OFF = range(4)  # states of a UPS
 

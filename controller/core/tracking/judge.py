@@ -26,7 +26,7 @@ from controller.core.tracking.samples import FRACTION
 from controller.core.tracking.strict import NO_RULE_W, Strict
 
 ABOVE_MS = 1592  # time constant of 0.1 Hz: 1 / (2 pi * 0.1 Hz)
-# Time constants: of the gains; of the energy with which a gain is compared.
+# Time constants of the gains, and of the energy with which a gain is compared.
 JUDGED_MS, LAGGED_MS = 10_000, 1000
 STILL_MS_MIN, STILL_MS_MAX = 1000, 30_000
 UP_MS, STRICT_UP_MS, DOWN_MS = 300, 2500, 60

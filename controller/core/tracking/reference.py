@@ -17,9 +17,9 @@ from controller.core.base.integers import approach, within
 MILLI = 1000
 QUICK_PART, MEAN_TIMES = 4, 4  # time constants T / 4 and 4 T
 
-# R_HELD_MS rises four times as fast while the reference is held as it falls otherwise.
+# R_HELD_MS rises by 4 ms in each ms of a hold, and falls by 1 ms in each other ms.
 LONG_HELD_MS = 4000  # one second of hold; after a longer hold the grid keeps its power
-CLOSED_MS = 2000  # after so long without available power the reference begins anew
+CLOSED_MS = 2000  # after this time without available power the reference begins anew
 
 R_WANTED, R_MEAN, R_BASE, R_FREE, R_OWNER, R_MISSING = range(6)
 R_LOW, R_HIGH, R_HELD_MS, R_CLOSED_MS = range(6, 10)
