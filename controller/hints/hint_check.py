@@ -13,7 +13,7 @@ _UP_W, _BOTH_WAYS_W = (0, w.VALUE_W_MAX), (-w.VALUE_W_MAX, w.VALUE_W_MAX)
 # (lowest, highest) value of a quantity; other quantities have _UP_W
 _RANGES = {0: (0, 0), h.POWER_W: _BOTH_WAYS_W, h.STEP_W: _BOTH_WAYS_W, h.PRICE_IS_NEGATIVE: (0, 1)}
 # of a schedule
-START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds is later
+START_MIN_MAX = 68_374_080  # year 2100, in minutes since 1970; a start in seconds is beyond it
 AHEAD_MIN_MAX = 7 * 1440  # longest time until a schedule begins
 GRID_CAP, HIGH = 1, 3  # places in schedule_wire.FIELDS, from 1
 # (lowest, highest) of each field of a slot; a power may be OPEN_W too

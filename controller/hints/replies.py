@@ -205,7 +205,9 @@ def held(
 
 
 def is_held_by_better(source: Source, core: Core, sources: tuple[Source, ...]) -> bool:
-    """True while the schedule of a source that comes first may act: operators, then low numbers."""
+    """True while the schedule of a source with a higher rank may act. Operators rank first, then
+    sources by rising priority number.
+    """
     holder = core.functions[Schedule.NAME].holder
     return holder >= 0 and _order(sources[holder]) < _order(source)
 

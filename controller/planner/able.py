@@ -1,9 +1,9 @@
-"""The battery of a plan: energy and power as the cabinet reports them, at most as in the file.
+"""The battery of a plan: energy and power that the cabinet reports, at most those of the file.
 
 A plan for a new battery promises a cap that a worn battery cannot hold. So each plan is made for
 the energy and the power that the cabinet reports now. The habit and the cap of a day, and the
-accounts, use the median of the last two days instead, so that a rack that is out of service for an
-hour does not change them.
+accounts, use the median of the last two days instead. So they do not change while a rack is out of
+service for an hour.
 """
 
 import math

@@ -21,7 +21,7 @@ def optimum(site: Site, past: Past, stored_J: float) -> Outcome:
     with one demand charge, 98 % with two and 94 % with three.
     """
     found, most_W = _Foresight(site, past, stored_J), CAP_PART * site.import_W
-    rise_W = site.store.charge_W * (found.count > 1)  # a cheap peak may rise for a dear one
+    rise_W = site.store.charge_W * (found.count > 1)  # a cheap peak rises so that a dear one falls
     bounds_W = [
         (max(0.0, min(each_W, most_W) - site.store.discharge_W), min(each_W + rise_W, most_W))
         for each_W in found.peaks_W()

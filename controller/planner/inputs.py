@@ -2,8 +2,8 @@
 
 An unknown value never counts as zero. It is taken from another feed of its kind, otherwise from the
 day before. A site has no PV if the file has neither a feed of PV nor pv_rated_W. Without a feed of
-prices its energy costs the adder alone. `read` raises nothing: each problem is one line of
-`doubts`.
+prices, energy costs only the adder of the tariff. `read` raises nothing: each problem is one line
+of `doubts`.
 """
 
 import math

@@ -29,7 +29,7 @@ class Place(NamedTuple):
     is_working: bool
 
     def bills(self, charges: Sequence[Charge]) -> Bills:
-        """Whether each demand charge bills this place in the months of the charge."""
+        """True for each demand charge that bills this place in the months of the charge."""
         return tuple([each.counts(self.is_working, self.slot // HOUR_SLOTS) for each in charges])
 
 

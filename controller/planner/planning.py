@@ -1,4 +1,4 @@
-"""One schedule: from the past, the forecast and the caps to the plan and its rows.
+"""One schedule: a plan and its rows, made from the past, the forecast and the caps.
 
 The value of a plan depends on cap and reserve, not on forecasts. The cap is the lowest import that
 a part of the battery would have held in the last days, or the peak that the month already has. A

@@ -1,9 +1,9 @@
 """The reserve: energy that each slot keeps, so that the battery can carry the load in an outage.
 
-A state of charge alone does not show for how many hours it lasts: 60 % may carry the load of a
-night twice as long as that of a day. So the need of a moment is the deepest fall of the stored
-energy in the hours after it. The fall follows from the forecast of load less PV, with losses and
-idle converters. A solar surplus is stored meanwhile.
+A state of charge alone does not show for how many hours it lasts. At 60 % a battery may carry the
+load of a night twice as long as the load of a day. So the need of a moment is the deepest fall of
+the stored energy in the hours after it. The fall follows from the forecast of load less PV, with
+losses and idle converters. A solar surplus is stored meanwhile.
 """
 
 import math

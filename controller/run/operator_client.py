@@ -150,7 +150,7 @@ def _answer(client: socket.socket, owner: int, number: bytes) -> Data:
 
 
 def _has_form(data: bytes) -> bool:
-    """Whether an answer has the length of its form. Only the answer to a read contains data."""
+    """True if an answer has the length of its form. Only the answer to a read contains data."""
     size = commands.ANSWER.size
     is_read = data[4:5] == bytes((tool_read.DATA,))
     return len(data) == size or is_read and size < len(data) <= size + FRAME_BYTES_MAX

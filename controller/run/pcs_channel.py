@@ -163,7 +163,7 @@ class PcsChannel:
             self.submit(request)
 
     def _is_due(self, setpoint_W: int, out: Sequence[int], now_us: int) -> bool:
-        """Whether a changed set-point is sent now."""
+        """True if a changed set-point is sent now."""
         is_due = now_us >= self.due_us - self._early_us
         if is_due or self.sent_W is None:
             return is_due

@@ -23,7 +23,7 @@ from drivers.wear import DAY_MIN, Wear
 from safety import signals as s
 from safety.kernel import Kernel
 
-TRIPS_UNSTORED_MAX = 1024  # while a slow disk takes seconds: every stage a few times (assumed)
+TRIPS_UNSTORED_MAX = 1024  # trips while a slow disk stores: each stage a few times (assumed)
 KEEP_MS = 600_000  # the longest time between two records (chosen by the project)
 
 

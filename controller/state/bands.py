@@ -1,6 +1,6 @@
 """RMS power of load, grid and battery in three bands of frequency, over the last minute.
 
-A reply that repeats the value before it does not count as a sample, because the steps of a meter
+A reply that repeats the previous value does not count as a sample. Otherwise the steps of a meter
 that holds its value would add power to the upper band. So a frozen meter gives no samples. A band
 is observable up to a third of the sample rate. The loop never computes these powers.
 """
