@@ -4,7 +4,7 @@ The naive way adds the step to the guess at its time and removes it when the met
 A step that comes 50 ms late then moves the battery three times. So the guess has a bound until the
 load itself has moved:
 
-    guess >= load before + step   (<= if the load falls), until the load has come so far
+    guess >= load before + step   (<= if the load falls), until the load has reached this value
 
     before      acts                            watched until here
     --|-----------|-------------|----------------|--> time
