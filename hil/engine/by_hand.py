@@ -88,7 +88,7 @@ class Menu:
         self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
-        """Act on the keys, and return the menu's part of the view. KeyboardInterrupt: key END."""
+        """Act on the keys. Returns the menu's part of the view. Key END: KeyboardInterrupt."""
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])

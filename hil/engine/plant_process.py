@@ -30,7 +30,7 @@ from hil.wires.virtual import RealWire
 
 SAMPLE_US = 20_000
 VIEW_US = 100_000
-FAULTLESS = ("hint", "reset", "run_request")  # actions that bring about no trip
+FAULTLESS = ("hint", "reset", "run_request")  # actions that cause no trip
 Plugs = dict[str, dict[str, str]]  # {foreign bus: its keys in the cabinet's file}
 RESULT = "plant.result"
 
@@ -102,7 +102,7 @@ class PlantProcess(WiredCabinet, PlantLoop):
         self._hear()
 
     def _act(self, now_us: int) -> None:
-        # Not tied to the plant's step, because a person may press at any phase of the tick.
+        # An action does not wait for the plant's step: a person may press at any phase of the tick.
         for action in self.clockwork.apply(now_us):
             self._note(action.do, now_us)
 

@@ -44,7 +44,7 @@ class Member(WiredCabinet):
 
     @property
     def shown(self) -> tuple[str, str | None]:
-        """(state, result of the meter test) from the journal; without a journal it is dead."""
+        """(state, result of the meter test) from the journal; ("dead", None) without a journal."""
         seen = self.snapshot
         if seen is None:
             return "dead", None

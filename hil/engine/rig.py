@@ -1,8 +1,8 @@
 """The rig in real time: the real controller, on ptys and a CAN server of a simulated cabinet.
 
-This process starts both, shows the screen and acts as the operator of a scenario. At the end it
-stops the controller first, while the plant process still serves the wires. It ends only processes
-that it has started.
+This process starts controller and plant, shows the screen and acts as the operator of a scenario.
+At the end it stops the controller first, while the plant process still serves the wires. It ends
+only processes that it has started.
 """
 
 import contextlib
@@ -223,7 +223,7 @@ def start_controller(directory: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
 def end_plant(
     process: subprocess.Popen[bytes] | None, connection: socket.socket, seconds: float
 ) -> None:
-    """Have a plant process end, within `seconds`."""
+    """Ask a plant process to end, and kill it after `seconds`."""
     if process is not None:
         connection.setblocking(False)
         with contextlib.suppress(OSError):  # it has ended or does not read; wait kills it

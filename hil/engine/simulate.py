@@ -34,7 +34,7 @@ class VirtualRig:
     """One run. Call `run` or `step`, then read `recorder`, `observer` and `trips`."""
 
     MODE = "byte"  # printed beside each figure
-    POD_TICK_MS: int | None = None  # tick in a pod that sets none; None: as the cabinet's file says
+    POD_TICK_MS: int | None = None  # tick of a pod if none is asked for; None: that of the file
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class VirtualRig:
         journal_path: str | None = None,
         site: Site | None = None,
     ) -> None:
-        """load: t_s -> W; actions: in order of time; site: to join, with a load of its own."""
+        """load: t_s -> W; actions: in order of time; site: a Site to join, with its own load."""
         self.config = config
         self.tick_us = config.tick_ms * 1000
         self.now_us = 0

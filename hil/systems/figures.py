@@ -1,4 +1,4 @@
-"""The figures of a system's run, each asked, reached, with a bound, and without the system.
+"""Figures of a system's run: asked, reached, a bound, and the value without the system.
 
 Each figure is a function of a Result that returns (reached, bound, without). Physics or arithmetic
 sets the bound. None: not known in this run.
@@ -96,9 +96,10 @@ def _mode_of(name: str) -> str:
 
 
 def bills(result: Result) -> tuple[tariff.Bill, tariff.Bill, tariff.Bill]:
-    """(with the system and the fuel of its set, without battery, without battery and PV). Load and
-    PV are those of each second, because samples of a minute miss the swings of a training job, and
-    means miss clouds. A load that yields gets its energy later, at the mean price.
+    """Bills with the system and the fuel of its generator set; without battery; without battery
+    and PV. Load and PV are those of each second, because samples of a minute miss the swings of a
+    training job, and means miss clouds. A load that yields gets its energy later, at the mean
+    price.
     """
     series, spec = result.series, result.spec
     with_it, *others = [
@@ -173,7 +174,7 @@ def energy_cost_cut(result: Result) -> Found:
 
 
 def shifted_price_cut(result: Result) -> Found:
-    """Price of a kWh that the battery shifted, against the price when it was used; with losses.
+    """Cut of the price of a shifted kWh: as bought, with losses, against the price when it is used.
 
     Energy from PV or into the grid has the feed-in price. If the battery ends the run with less
     energy, it buys the difference at the mean price of charging. Bound: the same energy, at rated
@@ -200,7 +201,7 @@ def shifted_price_cut(result: Result) -> Found:
 
 
 def _worth(all_kWh: np.ndarray, grid_kWh: np.ndarray, price: np.ndarray, feed_in: float) -> float:
-    """Money for all_kWh: grid_kWh of it have their price, the rest has the feed-in."""
+    """Money for all_kWh: grid_kWh at the price of their slot, the rest at the feed-in price."""
     return float((grid_kWh * price).sum() + ((all_kWh - grid_kWh) * feed_in).sum())
 
 

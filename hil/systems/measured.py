@@ -1,8 +1,8 @@
 """Months of measured series, from a folder beside the project (`data/README.md` there).
 
-Load: the share of running GPUs of a cluster, times the capacity in a system's file. Each day is one
-of the same weekday. Sun: the irradiance of a typical year. Prices: those of an exchange in their
-own year, so that weekdays fit.
+Load: the share of running GPUs of a cluster, times the capacity in a system's file. Each day is a
+measured day of the same weekday. Sun: the irradiance of a typical year. Prices come from an
+exchange, and a month takes the year of the prices, so that weekdays fit.
 """
 
 from datetime import datetime, timedelta

@@ -27,7 +27,7 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S, SETTLED_S = 20.0, 60  # a cabinet runs by then; its start no longer shows on the grid
+START_S, SETTLED_S = 20.0, 60  # the cabinet runs; its start no longer shows on the grid
 # The cells of the plant differ, those of a lumped battery do not. A fuller plant would trip row 34.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
@@ -93,7 +93,7 @@ def played(spec: Spec, inputs: Inputs, one: Minutes) -> Played:
 
 
 def _wait_for_start(pod: LivePod) -> None:
-    """Limit load and sun until the cabinet runs: in the run it had run already."""
+    """Limit load and sun until the cabinet runs, because in the run it was running already."""
     site, import_W = pod.site, pod.members[0].config.cabinet["grid_import_W_max"]
     load = site.load
     assert load is not None, "the file of a system has [load]"

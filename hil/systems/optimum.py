@@ -83,8 +83,8 @@ def _model(result: Result) -> Model:
 
 
 def _solver() -> Any:
-    """A solver that prints nothing. The first one in a process writes a banner to file descriptor
-    1, so that is redirected meanwhile.
+    """A solver that prints nothing. The first solver in a process writes a banner to file
+    descriptor 1, so descriptor 1 is redirected meanwhile.
     """
     sys.stdout.flush()
     kept = os.dup(1)
