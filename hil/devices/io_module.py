@@ -21,7 +21,7 @@ EXPIRY_ms_max = 60_000
 
 
 class Map(NamedTuple):
-    """Addresses of the first input, the first coil and the expiry. own: values that follow it."""
+    """Addresses of the first input, the first coil and the expiry. own: registers after the expiry."""
 
     inputs: int = 0
     coils: int = 0

@@ -15,7 +15,7 @@ from hil.plant.cabinet import CabinetPlant
 
 SECOND_US = 1_000_000
 RUNNING, THROTTLED = 3, 4
-# {state of the plant: profile states with the same meaning}; the first that the profile has counts
+# {state of the plant: profile states with the same meaning, the best first}
 STANDS_FOR = {0: (0, 7, 1), 1: (1, 7, 0), 2: (2, 7, 1, 3), 3: (3,), 4: (4, 3), 5: (5, 3), 6: (6, 0)}
 STANDS_FOR |= {7: (7, 1, 0)}
 WRITES = (registers.WRITE_REGISTER, registers.WRITE_REGISTERS)

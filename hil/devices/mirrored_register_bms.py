@@ -125,7 +125,7 @@ class MirroredRegisterBms(RegisterDevice):
 
 
 def _exponent(name: str) -> int:
-    """Exponent of the scale factor that these values in V, A or % share."""
+    """Exponent of the scale factor for values in V, A or %. Cell values have a finer one."""
     return -3 if name.startswith("cell_") else -1
 
 

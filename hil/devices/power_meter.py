@@ -136,8 +136,9 @@ class PowerMeter(RegisterDevice):
 
 
 class FastMeter(PowerMeter):
-    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml). 26 registers without a
-    gap: voltage, current, power and power factor of three phases, and frequency; new every 20 ms.
+    """The project's fast meter (drivers/profiles/firebreak_fast_meter.toml). It has 26 registers
+    without a gap: voltage, current, power and power factor of three phases, and frequency. Their
+    values are new every 20 ms.
     """
 
     TURNAROUND_US = 2000

@@ -17,7 +17,7 @@ MISSING = "--audit: install the package firebreak-office"
 
 
 class RunSource:
-    """Load, grid, voltage, frequency and commands of the plant in each tick, from a time on."""
+    """Load, grid, voltage, frequency and commands of the plant in each tick from from_s on."""
 
     path, meter_s, begin_utc_s = "this run", 1e-3, None  # no row repeats a measured value
 

@@ -74,8 +74,8 @@ def series_of(spec: Spec, inputs: Inputs, sample_s: int = SAMPLE_S) -> Series:
 
 def before_of(spec: Spec, inputs: Inputs) -> Series:
     """The days before a run, from which a planner learns. They have their own sun, air, working
-    days and random draws. A file of powers has no earlier days, so its first days count; prices
-    before a file are unknown.
+    days and random draws. A file of powers has no earlier days, so its first days are taken.
+    Prices before the begin of a file are unknown.
     """
     start = spec.start - timedelta(days=BEFORE_DAYS)
     earlier = spec.begun(start, BEFORE_DAYS, spec.seed ^ EARLIER)

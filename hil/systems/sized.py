@@ -86,8 +86,8 @@ class Size(NamedTuple):
 
     @property
     def rated_current_A(self) -> float:
-        """Rated current of a rack: for its share of the unit at the lowest cell voltage, with a
-        margin.
+        """Rated current of a rack: the current of its share of the unit at the lowest cell voltage,
+        times CURRENT_MARGIN.
         """
         return self.rated_W / self.racks_per_unit / (CELLS * CELL_V_MIN) * CURRENT_MARGIN
 

@@ -248,7 +248,7 @@ def faults_of(devices: Collection[str], schedule: Table) -> list[str]:
 
 
 def _check_faults(file: str, number: int, figure: Table, can: list[str]) -> None:
-    """Refuse a fault that the system cannot have, that must both break and be survived, or whose
+    """Refuse a fault that the system cannot have, a fault in both lists, and any fault if the
     figure is not a promise.
     """
     if figure["asked"] is None:
