@@ -22,8 +22,8 @@ PROTECTIONS = (3.65, 2.80, 55.0, 0.0)
 ALARMS = (3.60, 2.85, 52.0, 3.0)
 
 # Place of each flag: byte and bit in 0x359 (V1.2, 2018-04-08), number of the bit pair in 0x35A
-# (V1.3). Order: high V, low V, hot, cold, discharge current, charge current, system error. In 0x359,
-# bytes 0 and 1 hold protections, bytes 2 and 3 alarms.
+# (V1.3). Order: high V, low V, hot, cold, discharge current, charge current, system error.
+# In 0x359, bytes 0 and 1 hold protections, bytes 2 and 3 alarms.
 FLAGS = ((0, 1, 1), (0, 2, 2), (0, 3, 3), (0, 4, 4), (0, 7, 7), (1, 0, 8), (1, 3, 11))
 PAIR_GENERAL, PAIR_ACTIVE, PAIR_QUIET = 0, 0b01, 0b10
 CHARGE_ENABLE, DISCHARGE_ENABLE = 0x80, 0x40  # 0x35C byte 0

@@ -92,8 +92,8 @@ def unpacked(content: dict[str, bytes]) -> dict[str, np.ndarray]:
 
 
 def largest_gap_us(times_us: np.ndarray, from_us: int, to_us: int) -> int:
-    """The largest gap between sorted beats, us, of those that touch [from_us, to_us]. Where no beat
-    lies outside, the edge of that interval counts as a beat.
+    """The largest gap between sorted beats that touches [from_us, to_us], us. If no beat lies
+    outside on one side, the edge of the interval on that side counts as a beat.
     """
     first = max(0, int(np.searchsorted(times_us, from_us, "left")) - 1)
     after = int(np.searchsorted(times_us, to_us, "right")) + 1

@@ -1,6 +1,4 @@
-"""Site devices that act on a cabinet's air: its fans, and its heater, which is an auxiliary of the
-cabinet.
-"""
+"""Site devices that act on a cabinet's air: its fans and its heater, which is an auxiliary."""
 
 from collections.abc import Iterable
 
@@ -51,7 +49,7 @@ def heater_W(parts: Iterable[SitePart]) -> float:
 
 
 def colder_K(parts: Iterable[SitePart]) -> float:
-    """How far the air's set-point is below its usual value, K: as far as the chiller's water."""
+    """Reduction of the air's set-point, K. It equals that of the chiller's water."""
     return max([part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0)
 
 

@@ -1,6 +1,4 @@
-"""Parts of the load: relays that shed stages, a scheduler that lowers load, the meter of a
-branch.
-"""
+"""Parts of the load: relays that shed stages, a scheduler that lowers load, a branch meter."""
 
 from hil.site.part import SitePart, towards
 

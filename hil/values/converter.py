@@ -1,5 +1,4 @@
-"""A converter for coarse ticks, read directly from the simulated device once its driver has set it
-up.
+"""A converter for coarse ticks, read directly from the simulated device after its set-up.
 
 Start-up, start, stop and heartbeat use frames. Set-points and readings do not, while the device is
 sound and the set-point is within limits and rating.

@@ -42,7 +42,7 @@ def _trace() -> Trace:
 
 
 def swing(t_s: float) -> float:
-    """A sawtooth of 2 s, as inference has it."""
+    """A square wave with a period of 2 s, like the load of inference."""
     return 180_000.0 + 60_000.0 * (t_s % 2.0 < 1.0)
 
 

@@ -1,4 +1,5 @@
 """The field side of a cabinet in value mode, with the methods of controller.run.field.Field.
+
 Drivers and simulated devices are those of byte mode; frames pass between them at once.
 """
 
