@@ -141,11 +141,12 @@ def drawn_jobs(
 
     Lengths are log-uniform, powers uniform. With 15 min to 7 d, 2 to 32 of 856 GPUs, a use of 65 %,
     a swing of 0.3 and a weekend of 0.8, the power resembles that of Helios in May 2020 without days
-    that have a gap. These jobs against Helios: load factor 0.69 against 0.77; highest by lowest
-    hour of a day 1.30 against 1.23; weekend by working day 0.96 against 0.99; correlation over 1, 4
-    and 12 h 0.95, 0.85 and 0.6 against 0.96, 0.87 and 0.67; 99 % of the steps of a minute below 3.0
-    against 3.2 % of the peak. A run of a system prints these numbers for its own load
-    (hil/systems/sizing.py).
+    that have a gap. These jobs / Helios (hil/systems/sizing.py prints such numbers for a run):
+
+    - load factor: 0.69 / 0.77;
+    - highest by lowest hour of a day: 1.30 / 1.23; weekend by working day: 0.96 / 0.99;
+    - correlation over 1, 4 and 12 h: 0.95, 0.85, 0.6 / 0.96, 0.87, 0.67;
+    - 99 % of the steps of a minute are below this percentage of the peak: 3.0 / 3.2.
     """
     deal = random.Random(f"{seed}/jobs")
     shortest_s, longest_s = for_s

@@ -129,7 +129,7 @@ class Observer(WireWitness):
             self._event(now_us, "contactors_open")
 
     def _opened(self, now_us: int, rack: int) -> None:
-        """Check the current that the contactor broke, by the last sample. Up to 5 % of rated is 0."""
+        """Check the current that the contactor broke (last sample). Up to 5 % of rated is zero."""
         current_A = self._currents_A[rack] if self._currents_A else 0.0
         self._event(now_us, "contactor_open", f"rack {rack + 1} at {current_A:.1f} A")
         if abs(current_A) > 0.05 * self.wiring.rack_rated_A[rack] and not self._uncontrolled:

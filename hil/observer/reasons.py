@@ -1,7 +1,7 @@
 """Conditions that must not last while the cabinet stays on, judged ten times a second.
 
-A condition may last until its row must have acted, which the oracle knows. If that row is not the
-one that must act first, the limit is the process safety time of the hazard.
+A condition may last as long as the oracle gives its row to act. If another row must act first, the
+limit is the process safety time of the hazard.
 """
 
 from collections.abc import Callable

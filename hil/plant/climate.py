@@ -25,7 +25,7 @@ def saturation_g_per_m3(degC: float) -> float:
 
 
 class Climate:
-    """`air_degC`, and the contacts `hvac_ok`, `leak_ok` and `coolant_ok`. A scenario sets faults."""
+    """`air_degC`, and the contacts `hvac_ok`, `leak_ok`, `coolant_ok`. A scenario sets faults."""
 
     def __init__(self, config: CabinetConfig) -> None:
         """config: config.CabinetConfig."""

@@ -1,5 +1,6 @@
-"""Scenario files: schema, strict loader, stepped load. `python -m hil keys scenario` prints all
-keys.
+"""Scenario files: schema, strict loader, stepped load.
+
+`python -m hil keys scenario` prints all keys.
 """
 
 import difflib

@@ -56,7 +56,8 @@ class Smoothing:
 
 
 class Capacitor:
-    """energy_J: stored energy; full at 0 W, empty at rated power. Its power is a share of the rating.
+    """energy_J: stored energy; full at 0 W, empty at rated power. It gives at most a share of rated
+    power.
     """
 
     def __init__(self, parameters: Mapping[str, float]) -> None:

@@ -1,4 +1,4 @@
-"""cyclictest (rt-tests), the rival in punctuality of the loop: equal period and priority."""
+"""cyclictest (rt-tests), the rival for the loop's punctuality, with the same period."""
 
 import json
 import os
@@ -82,12 +82,12 @@ class Cyclictest:
 
 
 def parse(report: dict[str, Any], tick_ms: int = 20) -> dict[str, int]:
-    """Percentiles from cyclictest's JSON report. ValueError if it counted nothing; KeyError."""
+    """Percentiles from cyclictest's JSON report. Raises KeyError, or ValueError without cycles."""
     thread = report["thread"]["0"]
     cycles, max_us = thread["cycles"], thread["max"]
     late_us = [int(us) for us, count in thread["histogram"].items() for _ in range(count)]
     stall_us = tick_ms * 1000 // STALL_PARTS
-    late_us += [max_us] * (cycles - len(late_us))  # those beyond the histogram
+    late_us += [max_us] * (cycles - len(late_us))  # cycles beyond the histogram
     return {
         "p50": percentile(late_us, 500),
         "p99": percentile(late_us, 990),

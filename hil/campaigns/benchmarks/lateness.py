@@ -56,7 +56,7 @@ def run(seconds: float = 60, cabinet: str | pathlib.Path = EXAMPLE) -> Measured:
 
 
 def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
-    """Figures of the ticks in the next seconds. Beyond the histogram: maximum of the whole run."""
+    """Figures of the next seconds. A maximum beyond the histogram is that of the whole run."""
     before = process.statistics()
     process.wait(seconds)
     after = process.statistics()
@@ -67,7 +67,7 @@ def _measured(process: SilentCabinet, seconds: float) -> dict[str, Any]:
 
 
 def judged(budget: str, priority: str) -> str | None:
-    """The budget, or None if the loop lacks SCHED_FIFO, for which the budget is."""
+    """The budget, or None if the loop lacks SCHED_FIFO, which the budget assumes."""
     return budget if priority.startswith("SCHED_FIFO") else None
 
 

@@ -62,7 +62,7 @@ def run(seed: int = 1, days: int = 28, data: str | None = None) -> Measured:
 def _case(
     name: str, variant: str, month: int, tariff: str = "", *, days: int, seed: int, data: str | None
 ) -> Case:
-    """A month of a system. tariff: an example of the planner, instead of the system's own."""
+    """A month of a system. tariff: name of an example of the planner, or the system's own."""
     if data:
         case = measured.month(data, (name, variant), month, days, seed, None)
     else:

@@ -1,5 +1,6 @@
-"""The real controller as a process on wires without answers: ptys, connections to a socket that
-nobody reads, and a virtual CAN bus.
+"""The real controller as a process on wires without answers.
+
+The wires are ptys, connections to a socket that is never read, and a virtual CAN bus.
 """
 
 import contextlib
