@@ -143,7 +143,7 @@ class Emulator:
         self.ask("system_reset")
 
     def printed(self) -> str:
-        """The console's text once the program has printed `end`. EmulatorError: it took too long."""
+        """The console's text once the program has printed `end`. EmulatorError if it is late."""
         until_s = time.monotonic() + HANG_GUARD_S * 4
         while True:
             printed = pathlib.Path(self._printed).read_text(encoding="utf-8", errors="replace")

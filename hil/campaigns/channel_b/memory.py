@@ -52,7 +52,7 @@ class Memory:
         return self._words[IMAGE : IMAGE + self.read(IMAGE_BYTES)]
 
     def forget(self) -> None:
-        """Reset the state to that before the first run: no latch, no run that the watchdog ended."""
+        """Reset the state to that before the first run: no latch, and no hang noted."""
         for place in (LATCH_LEVEL, KEPT_COUNT, KEPT_DIGEST, RUNNING, HANG, OUTPUT):
             self.write(place, 0)
         self.write(CONTACTS, ALL_CLOSED)

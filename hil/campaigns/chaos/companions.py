@@ -1,4 +1,4 @@
-"""The processes beside a controller. Each starts as on a cabinet, and is ended by its handle."""
+"""The processes beside a controller, started as on a box and ended by their handles."""
 
 import json
 import os
@@ -55,7 +55,7 @@ class Companion:
         return text.splitlines()
 
     def end(self) -> None:
-        """End the process in order, else by force."""
+        """End the process by SIGTERM, or kill it if that takes too long."""
         if self.alive:
             self.signal(signal.SIGCONT)
             process.end(self._process)

@@ -1,6 +1,7 @@
-"""The disturbances of `disturbances.toml`. They act on the machine, or on processes beside the
-controller. A disturbance is a context that takes the Stage and may add notes to it by
-`stage.note(ok, sentence)`.
+"""The disturbances of `disturbances.toml`.
+
+They act on the machine, or on processes beside the controller. A disturbance is a context that
+takes the Stage and may add notes to it by `stage.note(ok, sentence)`.
 """
 
 import contextlib

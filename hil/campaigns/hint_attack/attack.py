@@ -1,5 +1,6 @@
-"""Bad hints drawn from a seed, with genuine ones between them. The forger knows its source's
-key.
+"""Bad hints drawn from a seed, with genuine ones between them.
+
+The forger knows its source's key.
 """
 
 import os
@@ -188,7 +189,7 @@ class Attack:
         return found
 
     def figures(self) -> dict[str, Any]:
-        """The counts of the sent hints and of what became of them."""
+        """The counts of the sent hints and of the controller's answers."""
         hints = self.statistics()
         return {
             "sent": sum(self.sent.values()),

@@ -1,5 +1,7 @@
-"""Islands until the backup reserve, in value mode: on the battery alone, and with a generator set
-that the controller starts. The hours on the battery are compared with a calculation:
+"""Islands until the backup reserve, in value mode.
+
+An island runs on the battery alone, or with a generator set that the controller starts. The hours
+on the battery are compared with a calculation:
 
     energy above the backup reserve x efficiency of the converter / (load + auxiliaries)
 """
