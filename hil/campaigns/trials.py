@@ -86,7 +86,7 @@ class Trial:
         """The text to print when this result has come, or None for no text."""
 
     def judge(self, cases: Sequence[Any], found: list[Any]) -> Judged:
-        """What the results mean. They are in the order of the cases."""
+        """Judge the results, which are in the order of the cases."""
         raise NotImplementedError
 
 

@@ -18,7 +18,7 @@ from safety import signals as s
 OUTAGE_S, RETURN_S, AFTER_S = 120.0, 10.0, 10.0
 CALM_S = 10.0, 40.0  # between the end of an outage and the next one
 SOC = 0.35, 0.85
-AUXILIARY_W = 5000.0  # power beside the load: the cabinet's auxiliaries, and the charge of their UPS
+AUXILIARY_W = 5000.0  # power beside the load: the cabinet's auxiliaries, the charge of their UPS
 # An unforeseen edge of the load shows on the grid for the delay of the path. After the return the
 # set-point may be off by 1 % of the converters' power, until the meter has proven itself.
 EDGE_S, PROOF_S, LESS_PARTS = 0.2, 2.5, 100

@@ -153,7 +153,7 @@ def _soc(rig: VirtualRig) -> float:
 def _of_battery(
     rig: VirtualRig, config: Config, island: Island, above: float, hours: float
 ) -> Found:
-    """Figures of an island on the battery, with the calculated hours, and what follows them."""
+    """Figures of an island on the battery: hours, calculated hours, and the time after them."""
     energy_Wh = config.control["energy_Wh"] * above
     power_W = island.load_W + rig.plant.config.aux_W
     rated_W = sum(unit.rated_W for unit in rig.plant.pcs)

@@ -84,7 +84,7 @@ class CourseRig(Rig):
     def __init__(self, config: Config, each: Course, seed: int, directory: str) -> None:
         order = orders.made(
             config,
-            1.0,  # of a load that start.py replaces
+            1.0,  # length of a load that start.py replaces
             seed,
             run_dir=directory,
             plant=PLANT,

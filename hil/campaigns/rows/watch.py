@@ -11,7 +11,7 @@ LAG_S_MAX = 240.0  # the longest lag of a sensor of the plant
 
 
 class Result(NamedTuple):
-    """What a course did, as plain data. Times are ms after the cause; None: never.
+    """Results of a course as plain data. Times are ms after the cause; None: never.
 
     - lag_ms: until the sensor showed the cause; stands_ms: until the stage was active;
     - since_ms: {effect: ms}; at_first: effects present before the cause; unwanted: {effect: ms};

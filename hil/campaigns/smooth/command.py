@@ -51,7 +51,9 @@ def sources(arguments: Namespace) -> list:
 
 
 def run(arguments: Namespace) -> int:
-    """Play all loads. MET: every figure is as good as the study and the targets ask. InputError."""
+    """Play all loads. Returns MET if every figure is as good as the study and the targets ask.
+    Raises InputError.
+    """
     _refuse_what_has_no_effect(arguments)
     print(f"seed       {arguments.seed}", flush=True)
     document = {"seed": arguments.seed, "delays": list(arguments.delays)}
@@ -122,8 +124,8 @@ def _lines(rows: list) -> str | None:
     return "\n".join(map(table_line, rows)) or None
 
 
-# Limits of the range in 5 s under a stated one. Times that of the load, on steps and on ramps;
-# times that without a stated range. An edge of RAMP_S_MIN is a ramp.
+# Limits of the 5 s range if the site states one: factors on the range of the load, for steps and
+# for ramps; factor on the range without a statement. An edge of RAMP_S_MIN or longer is a ramp.
 STEPS_MAX, RAMPS_MAX, KEPT_MAX, RAMP_S_MIN = 1.11, 1.25, 1.05, 0.25
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"

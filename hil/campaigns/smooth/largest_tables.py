@@ -52,8 +52,8 @@ def of_load(row: Found) -> str:
 
 
 def worst(rows: Sequence[Found]) -> dict[str, Found]:
-    """{rule: {way: {site_MW, load, smaller}}}. load: the one with the smallest site. smaller: loads
-    with a smaller site than alone. A load that is too short for a rule is left out.
+    """{rule: {way: {site_MW, load, smaller}}}. load: the load with the smallest site. smaller:
+    loads with a smaller site than alone. A load that is too short for a rule is left out.
     """
     found: dict[str, Found] = {}
     for rule in chosen_rules():

@@ -32,7 +32,7 @@ SEQUENCES: dict[str, Callable[[int, bool], str | int]] = {
 
 
 class Life(NamedTuple):
-    """acted: notices that moved the battery. net_ms: in the end. least_ms: at the worst time."""
+    """acted: notices that moved the battery; net_ms: saving in the end; least_ms: lowest saving."""
 
     sequence: str
     acted: int

@@ -57,7 +57,7 @@ class Noticed(followers.Ours):
 
 
 def run(paths: tuple, runner: Runner) -> list:
-    """Print and return the rows, each of the worst phase."""
+    """Print and return the rows. Each row has the figures of the worst phase."""
     acting = [(notice, source) for source in (NEW, ONCE) for notice in (*LATE_ms, WRONG)]
     acting += [(notice, ONCE) for notice in FAR_ms]
     todo = [
@@ -153,8 +153,8 @@ def largest_change_W(power_W: np.ndarray) -> float:
 
 
 def _judge(rows: list) -> None:
-    """Add a line to each row that misses a target. A new source costs no more than no notice. A
-    source that acts leaves at most 5 % in 2 s means, and one pulse if its step does not come.
+    """Add a line to each row that misses a target. A new source must cost no more than no notice.
+    A source that acts may leave 5 % in 2 s means, and one pulse if its step does not come.
     """
     silent = _silent(rows)
     for row in rows:
