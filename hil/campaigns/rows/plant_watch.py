@@ -1,5 +1,4 @@
-"""A plant process that runs one course against the real controller. The rig of real.py starts it.
-"""
+"""A plant process that runs one course against the real controller; real.py starts it."""
 
 import contextlib
 import os

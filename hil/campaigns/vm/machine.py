@@ -1,5 +1,4 @@
-"""One box in QEMU: devices, root shell, and power cuts. Disk writes go through, so a cut is real.
-"""
+"""One box in QEMU: devices, root shell, and power cuts, which lose no disk write."""
 
 import contextlib
 import os
