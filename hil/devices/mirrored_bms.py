@@ -34,7 +34,7 @@ class MirroredBms(SimulatedBms):
             rack.command_close(True)
 
     def receive(self, can_id: int, data: bytes, now_us: int) -> None:
-        """Close at the first command; with a close command in the profile, as each command asks."""
+        """Take a command. If the profile has no close command, the first command closes."""
         if self.deaf or can_id not in self.command_ids:
             return
         row = list(self._sent.values())[self.command_ids.index(can_id)]

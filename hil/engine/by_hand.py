@@ -72,8 +72,9 @@ def fitting(config: Config) -> tuple[Item, ...]:
 
 
 class Menu:
-    """Turns keys into messages to the plant process: send(message). read(): keys pressed since the
-    last call. welcome: lines about the programs beside the rig, with their addresses.
+    """Turns pressed keys into messages, and sends them to the plant process by `send`.
+
+    read(): the keys pressed since its last call. welcome: lines about the programs beside the rig.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class Menu:
         self._welcome, self._open = list(welcome), ""
 
     def turn(self) -> dict[str, Any]:
-        """Act on the keys. Returns the menu's part of the view. Key END: KeyboardInterrupt."""
+        """Act on the keys; END raises KeyboardInterrupt. Returns the menu's part of the view."""
         for key in self._read():
             self._press(key)
         active = "".join([f" {key}" for key in self._active])

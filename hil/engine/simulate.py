@@ -26,7 +26,7 @@ from safety import signals as s
 
 # Every tick is recorded, because the worst moment of the grid and the bands need that rate.
 RECORD_US = 20_000
-METER_TESTS = "proven", "testing", "undecided", "reversed"  # by meter_sign.O_RESULT
+METER_TESTS = "proven", "testing", "undecided", "reversed"  # names for meter_sign.O_RESULT
 HOTTEST_US = 500_000  # often enough: the plant refreshes each module once a second
 
 
@@ -147,8 +147,8 @@ class VirtualRig:
         self.cabinet.tick(now_us, self.controller.can)
 
     def _carry(self, channel_b: VirtualChannelB, now_us: int) -> None:
-        """Carry bytes between the channels: whole frames of 5 ms, within the tick that sent
-        them.
+        """Carry whole frames between the channels. A frame takes 5 ms, so it arrives within the
+        tick that sent it.
         """
         channel_b.advance(now_us)
         line = channel_b.take()

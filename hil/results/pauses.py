@@ -3,8 +3,8 @@
 If the machine runs the plant process or the controller too late, devices fall silent or permits
 expire although nothing has a fault. One long pause does that, and several short ones too, because
 the delays of a device's answers add up. So all gaps within the shortest silence budget count
-together. A run with a pause does not count. A shorter pause is enough to explain a trip of silence,
-because the poll and a time-out take the rest of the budget.
+together. A run with a pause does not count. A shorter pause already explains the trip of a silent
+device, because the poll and a time-out take the rest of the budget.
 """
 
 from collections.abc import Mapping, Sequence

@@ -45,7 +45,7 @@ class Outcome:
             self.exit_code = INTERRUPTED
 
     def lines(self) -> list[str]:
-        """Closing lines, then the scenario's expectations; without a scenario those not met."""
+        """Closing lines, then all expectations; without a scenario, only those that are not met."""
         lines = words.closing_lines(self.doc)
         lines += words.planner_lines(self.doc.get("planner"))
         lines += [f"controller {line}" for line in self.doc.get("controller_messages", ())]

@@ -5,7 +5,7 @@ kept in a file as it comes. So an interrupted run goes on with `--resume FILE`:
 
     cases --> processes of this machine, or workers of dask --> file --> results in order
 
-A result is plain data. A command gets it as JSON gives it back, also without a resumed run.
+A result is plain data. A command gets each result as it is read back from JSON.
 """
 
 import argparse

@@ -59,7 +59,7 @@ def number(value: float | None) -> str:
 
 
 def reached(figure: Mapping[str, Any]) -> str:
-    """The reached value. A narrow miss has enough digits to show it, as 100.069 of 100."""
+    """The reached value, with enough digits to show a narrow miss, for example 100.069 of 100."""
     text = number(figure.get("reached"))
     is_hidden = figure.get("is_met") is False and text == number(figure["asked"])
     return f"{figure['reached']:,.6g}" if is_hidden else text

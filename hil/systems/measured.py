@@ -78,7 +78,7 @@ def _with_jobs(part: np.ndarray, weekday: int) -> np.ndarray:
 
 @cache
 def _gpus(folder: str) -> np.ndarray:
-    """Part of the cluster that runs, in a row for each day. A gap keeps the value before it."""
+    """Share of the GPUs that run, in a row for each day. A gap takes the value before it."""
     path, column, whole = GPUS
     found = np.array(_column(f"{folder}/{path}", column))
     for at in np.flatnonzero(found <= 0):

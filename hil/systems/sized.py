@@ -45,7 +45,7 @@ PER_CABINET = {
     "fan_W": 350.0,
     "ups_Wh": 6000.0,
 }
-LEAST = 0.1  # lowest value of each, in its unit
+LEAST = 0.1  # lowest value of each key of PER_CABINET, in the unit of the key
 COP = 3.0  # coefficient of performance of the cooling (assumed)
 CELL_NOISE_V = 0.0007  # noise of the voltages that a BMS reports (project)
 CURRENT_MARGIN = 1.15  # rating of a rack over the current for its share of the unit (assumed)

@@ -63,7 +63,7 @@ def _unserved(result: Result) -> list[str]:
 
 def _missed_cap(result: Result) -> list[str]:
     """Slots whose mean is above the cap of the schedule. A slot counts if the schedule acted in
-    each of its seconds, and the battery had more to give: charge, and power within its limits.
+    each of its seconds, and if the battery could have given more (charge left, power below limits).
     Slots of events are named separately, and count even if the battery had no more to give.
     """
     is_event = np.zeros(len(result.grid_W), bool)

@@ -33,7 +33,7 @@ METER_W = 200  # set-points are multiples of 100 W, and meters show whole W
 
 
 class Draw(NamedTuple):
-    """What is drawn for a trial. load: (base_W, part that swings, period_s, is a square wave)."""
+    """The random values of a trial. load: (base_W, swinging part, period_s, is a square wave)."""
 
     control: tuple[tuple[str, int], ...]
     soc: float

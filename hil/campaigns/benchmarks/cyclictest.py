@@ -20,8 +20,8 @@ END_S = 10
 
 
 class Cyclictest:
-    """Runs cyclictest. Then `result` is {p50, p99, p99_9, max, cycles, stalls} in us, or `notes`
-    says why there is none.
+    """Runs cyclictest. Afterwards there is a `result` in us {p50, p99, p99_9, max, cycles, stalls},
+    or a line in `notes` says why the result is missing.
     """
 
     def __init__(self, program: str = NAME, tick_ms: int = 20, core: int | None = None) -> None:

@@ -5,8 +5,8 @@ program does not model losses of idle converters.
 
 Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear
 and the value of the last energy are the planner's. "Own peak": EMHASS pays a demand charge for the
-judged days on what exceeds the month's peak so far, and the peak of its plan is the cap for the
-lower layer. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
+judged days on import above the month's peak so far. The lower layer gets the peak of EMHASS's plan
+as its cap. "Our cap": power up to the planner's cap is free, and a kW above it costs the charge of
 some months. The lower layer then gets the planner's cap, and EMHASS must not use the part of the
 band that the planner keeps for this layer. EMHASS has as many charges as the tariff.
 """

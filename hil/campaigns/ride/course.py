@@ -107,7 +107,7 @@ def play(case: Case, rig: VirtualRig) -> Found:
     weather = rig.plant.site.grid
     assert isinstance(weather, Weather)  # `started` made it
     share, period_s = case.wave
-    # without a fast meter the wave stays on the grid: its whole period counts as before the sag
+    # a slow meter leaves the wave on the grid, so a whole period is watched before the sag
     weather.case, weather.begin_s = case, rig.now_us / 1e6 + period_s * (share > WAVE_SHARE)
     trips = len(rig.trips.trips)
     ticks: list[Tick] = []

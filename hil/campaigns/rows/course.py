@@ -41,13 +41,13 @@ class Course(NamedTuple):
     - power_kW: requested all the time, > 0 discharges; soc_pct: charge at the start;
     - at_start: actions before the first tick; before: actions settle_s before the cause; repair:
       actions before a new start is requested;
-    - seen: plant -> True when the sensor shows the cause; None: it shows it at once. Effects are
-      measured from then on;
+    - seen: plant -> True when the sensor shows the cause; None: at once. Effects are measured
+      from then on;
     - armed: stages to arm that the example site does not arm; alone: stages to disarm, because
         they would also trip, with the same effects;
     - starts: the course is a start, power never flows;
     - behind: earlier rows already have all the effects, so only the trip is checked;
-    - name: of a second course of the same stage.
+    - name: given to a second course of the same stage.
     """
 
     stage: str

@@ -83,8 +83,8 @@ class Limits:
         return zero_ms if effect == effects.POWER else self._opened_ms(stage_id, seen_ms, zero_ms)
 
     def held_ms(self, stage_id: str, effect: str) -> int:
-        """Earliest time of an effect after its stage: the fan waits for the extinguishing agent,
-        other effects for 0 ms.
+        """Earliest time of an effect after its stage. Only the fan waits, for the extinguishing
+        agent.
         """
         return max(0, self._held_ms(stage_id, effect) - self._seen_ms)
 
@@ -144,7 +144,7 @@ class Limits:
         return -(-(in_flight_us + 2 * sum(reads_us)) // 1000) + self.config.tick_ms
 
     def _setpoint_ms(self) -> int:
-        """Tick to a set-point's last byte: the exchange in progress, its period, its own time."""
+        """Time from the tick to a set-point's last byte: three times the longest exchange."""
         buses = {device.bus for device in self.config.devices if device.role == "pcs"}
         return -(-3 * max(one.time_us for bus in buses for one in self.schedule[bus]) // 1000)
 

@@ -214,7 +214,7 @@ def ended_early(label: str, why: str) -> Row:
 
 
 def stall(machine: Mapping[str, float]) -> str:
-    """The delays by the machine as text; empty if there are none."""
+    """The delays by the machine as text; empty without such delays."""
     step_ms, bad_ticks = machine.get("step_ms_max", 0), machine.get("bad_ticks", 0)
     words = [f"the plant process for {step_ms:g} ms"] if step_ms > STALL_ms else []
     return ", ".join(words + ([f"the loop in {bad_ticks} ticks"] if bad_ticks else []))

@@ -124,8 +124,9 @@ def _lines(rows: list) -> str | None:
     return "\n".join(map(table_line, rows)) or None
 
 
-# Limits of the 5 s range if the site states one: factors on the range of the load, for steps and
-# for ramps; factor on the range without a statement. An edge of RAMP_S_MIN or longer is a ramp.
+# Limits of the 5 s range if the site states one. Factors on the range of the load: STEPS_MAX and
+# RAMPS_MAX; factor on the range without a statement: KEPT_MAX. A ramp is an edge of RAMP_S_MIN or
+# longer.
 STEPS_MAX, RAMPS_MAX, KEPT_MAX, RAMP_S_MIN = 1.11, 1.25, 1.05, 0.25
 HEAD = (
     f"{'':38}{'kind':6}{'ms':>5}{'scale':>7}  2 s rms, % of the load: ours, plain;"

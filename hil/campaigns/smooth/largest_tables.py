@@ -139,7 +139,7 @@ def plain(content: Any) -> Any:
 
 
 def _cell(size_MW: float | None, rule: Rule, smaller: int) -> str:
-    """A size as text. "none": no size passes. "below", "up to": where the rule begins."""
+    """A size as text. "none": no size passes. "below", "up to": the size where the rule begins."""
     mark = "" if not smaller else f" {SMALLER}" if smaller is True else f" {SMALLER}{smaller}"
     if size_MW is None:
         return "-"

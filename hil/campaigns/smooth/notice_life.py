@@ -86,7 +86,7 @@ def _life(name: str, delay_ms: int, sample_ms: int) -> Life:
 
 
 def bound_ms(delay_ms: int, sample_ms: int) -> float:
-    """Highest allowed loss: a wrong step, and one for each doubling of the notices."""
+    """Highest allowed loss, ms: a wrong step, and one more for each doubling of the notices."""
     wrong_ms = delay_ms + sample_ms + LATE_MS + TICK_MS
     return wrong_ms * (1 + math.log2(1 + NOTICES))
 

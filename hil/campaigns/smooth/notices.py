@@ -78,7 +78,7 @@ def run(paths: tuple, runner: Runner) -> list:
 
 
 def _worst_lines(rows: list) -> list[str]:
-    """One line for each path: the largest 5 s range that a step far off its time leaves."""
+    """One line for each path: the largest 5 s range, if a step comes far too early or late."""
     found: dict[str, list] = {}
     for row in rows:
         if row["notice"] in FAR_ms:
