@@ -1,7 +1,7 @@
 """The oracle: effects and times of each row, for the campaigns and the observer.
 
-It reads the rows as designed (oracle.toml) and safety/hazards/log.toml. It never reads the shipped
-table, because a mistake there would then be expected.
+The oracle reads the rows as designed (oracle.toml) and safety/hazards/log.toml. The shipped table
+is never read, because a mistake there would then be expected.
 """
 
 import pathlib

@@ -1,6 +1,6 @@
 """A simulated site device that encodes its values by the driver's own profile (it mirrors it).
 
-It shares the profile's TOML with the driver, but no code. A wrong address in the profile is wrong
+Device and driver share the profile's TOML, but no code. A wrong address in the profile is wrong
 here too, so a run proves the wiring, not the decoding.
 """
 

@@ -1,7 +1,7 @@
 """A rack BMS on CAN that encodes the values which the driver's profile decodes.
 
-It shares no code with the driver. A mistake in the profile is in both, so a run proves the wiring,
-not the decoding.
+This BMS and the driver share no code. A mistake in the profile is in both, so a run proves the
+wiring, not the decoding.
 """
 
 from typing import Any

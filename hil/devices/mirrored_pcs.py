@@ -1,7 +1,6 @@
 """A simulated converter that answers by the driver's profile, with the plant's converter behind it.
 
-It shares the profile's TOML with the driver, but no code: a run proves the wiring, not the
-decoding.
+Device and driver share the profile's TOML, but no code: a run proves the wiring, not the decoding.
 """
 
 import struct

@@ -1,7 +1,6 @@
 """A rack BMS with registers that answers by the driver's profile, with the plant's rack behind it.
 
-It shares the profile's TOML with the driver, but no code: a run proves the wiring, not the
-decoding.
+Device and driver share the profile's TOML, but no code: a run proves the wiring, not the decoding.
 """
 
 import struct

@@ -1,7 +1,8 @@
 """A Modbus RTU slave without I/O: it takes bytes and returns replies, each with its time.
 
-Source: "MODBUS over Serial Line" V1.02, section 2.5.1. It finds a frame by length and CRC at any
-offset, because a pty does not keep the gap of 3.5 characters. A longer gap ends a partial frame.
+Source: "MODBUS over Serial Line" V1.02, section 2.5.1. The slave finds a frame by length and CRC at
+any offset, because a pty does not keep the gap of 3.5 characters. A longer gap ends a partial
+frame.
 """
 
 import contextlib

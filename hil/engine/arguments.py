@@ -1,4 +1,4 @@
-"""Types of the arguments of `python -m hil`. They refuse a wrong value before anything runs."""
+"""Types of the arguments of `python -m hil`, which refuse a wrong value before anything runs."""
 
 import argparse
 import contextlib

@@ -131,8 +131,8 @@ class Menu:
 
 @contextlib.contextmanager
 def keyboard() -> Iterator[Callable[[], str] | None]:
-    """Context that gives read(), which returns the keys pressed since the last call. It gives None
-    if this process has no terminal or is in the background.
+    """Context that gives read(), which returns the keys pressed since the last call. `read` gives
+    None if this process has no terminal or is in the background.
     """
     is_ours = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
     if not is_ours or os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():

@@ -1,8 +1,9 @@
 """The plant process: the simulated cabinet in real time, behind ptys and a CAN server.
 
-rig.py starts it with one end of a socket pair. It sends the names of its wires and waits for the
-process id of the controller. Then it runs scenario and observer, with ten views a second. At the
-end it writes its recording, and serves the wires until the rig ends it. It never imports a driver.
+rig.py starts it with one end of a socket pair. This process sends the names of its wires and waits
+for the process id of the controller. Then scenario and observer run, with ten views a second. At
+the end this process writes its recording, and serves the wires until the rig ends the process. No
+driver is ever imported here.
 """
 
 import os

@@ -1,7 +1,7 @@
 """The plant process of a pod in real time: the site, and each cabinet's devices behind their wires.
 
-After the duration it only serves the wires until the rig says `end`. Then it writes the document
-and the page.
+After the duration this process only serves the wires until the rig says `end`, then writes the
+document and the page.
 """
 
 import json

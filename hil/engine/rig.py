@@ -1,8 +1,8 @@
 """The rig in real time: the real controller, on ptys and a CAN server of a simulated cabinet.
 
 This process starts controller and plant, shows the screen and acts as the operator of a scenario.
-At the end it stops the controller first, while the plant process still serves the wires. It ends
-only processes that it has started.
+At the end the controller stops first, while the plant process still serves the wires. This process
+ends only processes that it has started.
 """
 
 import contextlib

@@ -50,7 +50,7 @@ class VirtualClock(SiteClock):
 
 
 class MemoryStore:
-    """Replaces the disk. It keeps the last record, acknowledges at once and survives a kill."""
+    """Replaces the disk: keeps the last record, acknowledges at once and survives a kill."""
 
     def __init__(self, record: Record) -> None:
         """record: stored record of a cabinet that is ready to run."""

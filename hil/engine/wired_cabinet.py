@@ -134,9 +134,7 @@ class WiredCabinet(JournalWatch):
 
 
 class PlantLoop:
-    """Clock and loop of a plant process. It has one site, and serves its cabinets on their
-    wires.
-    """
+    """Clock and loop of a plant process, which serves the cabinets of one site on their wires."""
 
     pauses: Pauses
 

@@ -119,7 +119,7 @@ class Pattern(NamedTuple):
     time_of_day_s: float = 0.0  # at the first second
 
     def rate(self, time_s: float) -> float:
-        """The rate at this time. Its mean over a week is 1."""
+        """The rate at this time, whose mean over a week is 1."""
         days, of_day_s = divmod(self.time_of_day_s + time_s, DAY_S)
         phase = 2 * math.pi * (of_day_s - BUSIEST_S) / DAY_S
         is_weekend = (self.weekday + int(days)) % 7 >= 5

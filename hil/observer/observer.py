@@ -1,8 +1,8 @@
 """The observer keeps a timeline of events from wires and plant, and checks invariants.
 
-It decodes frames with struct only, because a fault in `drivers` must not hide from it. It never
-reads the controller. Times are us from the start of the run. README.md explains the events;
-hil/scenarios/expectations.py lists their names.
+The observer decodes frames with struct only, because a fault in `drivers` must not hide from it.
+The observer never reads the controller. Times are us from the start of the run. README.md explains
+the events; hil/scenarios/expectations.py lists their names.
 """
 
 from collections.abc import Sequence

@@ -103,7 +103,7 @@ class Reasons:
         return ["power that worsens a violation of the grid connection"] if is_worse else []
 
     def _unheard(self, now_us: int, wires: WireWitness, unit: UnitWitness) -> list[str]:
-        """Conditions of a silent device. Their time counts from the device's last frame."""
+        """Conditions of a silent device, whose time counts from the device's last frame."""
         found = []
         heard_us = {
             "energy with a silent BMS": min([wires.bms_us[rack] for rack in unit.wiring.racks]),

@@ -1,7 +1,7 @@
 """Temperature and humidity of the cabinet's air, with cooling, coolant and water on the floor.
 
-The cooling keeps the air within a kelvin of its set-point, as far as its power suffices. It dries
-the air down to the dew point of its coil.
+The cooling keeps the air within a kelvin of its set-point, as far as its power suffices. The
+cooling dries the air down to the dew point of its coil.
 """
 
 import math

@@ -15,7 +15,7 @@ from hil.results import ratio
 MEAN_US = 1_000_000
 WITHIN_S = 300
 MOMENT_US = 2_000_000
-NEAR_US = 500_000  # load and battery movements this long before and after it belong to it
+NEAR_US = 500_000  # movements this long before and after the worst moment belong to it
 SEARCH_US = 10_000_000  # the return of the grid is searched for this long
 # AS_BAD: share of the largest change. ALIKE: share of the largest change of the same duration.
 AS_BAD, ALIKE = 0.8, 0.95

@@ -9,7 +9,7 @@ UNHEARD_S = 60.0  # after this time without a request, the relay opens
 
 
 class Heater(SitePart):
-    """All of its power warms the air. It draws nothing while the site has no voltage."""
+    """A heater whose whole power warms the air. Without voltage of the site, no power is drawn."""
 
     kind = "heater"
     UNHEARD_S = UNHEARD_S
@@ -49,7 +49,7 @@ def heater_W(parts: Iterable[SitePart]) -> float:
 
 
 def colder_K(parts: Iterable[SitePart]) -> float:
-    """Reduction of the air's set-point, K. It equals that of the chiller's water."""
+    """Reduction of the air's set-point, K. The chiller's water is colder by the same amount."""
     return max([part.colder_K for part in parts if isinstance(part, Chiller)], default=0.0)
 
 

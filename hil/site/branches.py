@@ -10,7 +10,7 @@ class LoadShed(SitePart):
 
     @property
     def open_W(self) -> float:
-        """Power of the stages that are switched off, W. It counts while the site is dark, too."""
+        """Power of the stages that are switched off, W, also while the site is dark."""
         return self.asked.get("stages", 0) * self.parameters["stage_W"]
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

@@ -14,7 +14,7 @@ class SitePart:
 
     UNHEARD_S = math.inf  # after this time without a request it returns to its own value
     kind, text = "", ""  # its role, and its name on pages
-    FEEDS = GIVES_WAY = False  # it gives power to the site; it gives less if there is a surplus
+    FEEDS = GIVES_WAY = False  # the part gives power; the part gives less in a surplus
     FLOW = "shed"  # the flow of account.FLOWS that counts `sheds_W`
     DEFAULTS: Mapping[str, float] = {}
 

@@ -1,7 +1,7 @@
 """The transfer switch of a site.
 
-It opens when the grid is lost, and calls the generator set. It closes again, synchronised, when the
-grid has been present for a while.
+The switch opens when the grid is lost, and calls the generator set. The switch closes again,
+synchronised, when the grid has been present for a while.
 """
 
 from hil.site.part import SitePart

@@ -21,7 +21,7 @@ EUR = {"EUR": 1.0, "USD": 0.9, "CNY": 0.13}  # exchange rates (assumed), to add 
 
 
 class Watched:
-    """The planner as a way to plan. It keeps its caps and the CPU time of each plan."""
+    """The planner as a way to plan, which keeps its caps and the CPU time of each plan."""
 
     def __init__(self, case: Case, habit: Habit | None = None) -> None:
         self._daily = Daily(case.site, habit)

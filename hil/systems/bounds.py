@@ -1,7 +1,7 @@
 """Bounds of figures: results of an ideal battery whose owner knows the future.
 
-The ideal battery has no losses, except for the cost of the energy. No real run can be better than a
-bound. A bound that is too good is still true, but it says less.
+The ideal battery has no losses; only the bound of the energy's cost counts losses. No real run can
+be better than a bound. A bound that is too good is still true, but it says less.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from hil.systems.sender import J_PER_WH, Sender
 from hil.systems.series import SLOT_S, blocks
 from hil.systems.spec import Spec
 
-HALVINGS = 24  # the search ends less than 1 W above the bound, in 16 MW
+HALVINGS = 24  # 16 MW, halved so often, is less than 1 W
 
 
 def _store(spec: Spec) -> Store:

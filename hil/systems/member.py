@@ -111,7 +111,7 @@ class ChainMember:
             unit.can_form = False
 
     def come(self, soc: float) -> None:
-        """Bring the cabinet back with this charge, 0 to 1. Its controller starts anew."""
+        """Bring the cabinet back with this charge, 0 to 1, and start its controller anew."""
         self.is_here = True
         forming = self._config.topology.forming
         for unit, battery, forms in zip(self.pcs, self._start(soc), forming):

@@ -1,7 +1,7 @@
 """Minutes of a system with its kernel: value mode around each event that the system claims.
 
 The rest of a run is in chain-only mode. That mode has no kernel, so it trips nothing and transfers
-nothing. So all figures of an outage come from this module. It plays cabinet, kernel and site from
+nothing. So all figures of an outage come from this module. Cabinet, kernel and site are played from
 LEAD_S before the loss of the grid until AFTER_S after its return, with the charge of that moment.
 """
 

@@ -79,7 +79,7 @@ def tariff_of(path: str) -> dict[str, Any]:
 
 
 def begun(name: str, variant: str, first: datetime, days: int, seed: int) -> specs.Spec:
-    """A system without events. It begins BEFORE_DAYS before the first day that is judged."""
+    """A system without events that begins BEFORE_DAYS before the first day that is judged."""
     start = first - timedelta(days=BEFORE_DAYS)
     return specs.load(name, variant).begun(start, BEFORE_DAYS + days, seed)
 

@@ -1,8 +1,8 @@
 """Sends a system's schedule: the planner of the box, with the knowledge in the system's file.
 
-It learns from the days before the run. It knows the prices of today, and from 13:00 on those of
-tomorrow. It knows events and outages after they are announced. It knows the load of the next
-`notice_min`, or the whole load to come.
+The planner learns from the days before the run. The planner knows the prices of today, and from
+13:00 on also of tomorrow. Events and outages are known after they are announced. The load is known
+for the next `notice_min`, or completely.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """A configuration of any size, made from the shipped cabinet of three units.
 
-It has up to 16 units of one rating and 16 racks. A unit above 250 kW represents several real ones,
-and figures of such a configuration are labelled "aggregate". Racks keep their 240 cells in series.
-Their capacity follows from the energy.
+The configuration has up to 16 units of one rating and 16 racks. A unit above 250 kW represents
+several real ones, and figures of such a configuration are labelled "aggregate". Racks keep their
+240 cells in series. The capacity of a rack follows from the energy.
 """
 
 from pathlib import Path

@@ -157,8 +157,8 @@ class Spec(NamedTuple):
         return SEASONS[(middle.month % 12 // 3 + 2 * is_south) % len(SEASONS)]
 
     def begun(self, start: datetime, days: int, seed: int) -> "Spec":
-        """The system with another first day, which sets its sun, air and working days. It has no
-        outages and events.
+        """The system with another first day, which sets its sun, air and working days. This system
+        has no outages and events.
         """
         site = _with_days(self.site, start)
         return self._replace(

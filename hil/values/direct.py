@@ -130,7 +130,7 @@ class DirectMeter:
         driver._fresh[driver._group] = 1
 
     def _direct(self) -> bool:
-        """True if the meter is sound. The plant then gives its power, so it integrates nothing."""
+        """True if the meter is sound. Then the plant gives the power without integration."""
         device = self._device
         is_direct = (
             is_sound(device, self._line)

@@ -125,7 +125,7 @@ class ValueField(Field):
             self.pcs[-1] = cast(PcsChannel, direct)
 
     def _port(self, bus: str) -> ValuePort:
-        """The ValuePort of a bus. It replaces the port for bytes."""
+        """The ValuePort of a bus, which replaces the port for bytes."""
         if bus not in self._ports:
             slave, line = self._cabinet.slaves[bus], self._lines[bus]
             self._ports[bus] = ValuePort(self.ports[bus], slave, line)

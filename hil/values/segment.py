@@ -1,7 +1,7 @@
 """One part of a long run, in one of the modes.
 
-It starts LEAD_S early, so that the cabinet has started and load tracking has settled. No figure
-counts this lead.
+The part starts LEAD_S early, so that the cabinet has started and load tracking has settled. No
+figure counts this lead.
 """
 
 from collections.abc import Callable

@@ -149,7 +149,7 @@ class Course(course.Course):
             process.end(load)
 
     def _killed(self, phase: report.Phase) -> None:
-        """Kill the doors, each kind in turn, then all. They are away for a third of each turn."""
+        """Kill each kind of doors in turn, then all, each time for a third of the turn."""
         third_s = self._seconds / (len(KINDS) + 1) / 3
         for kinds in [*[(kind,) for kind in KINDS], KINDS]:
             self.wait(third_s)

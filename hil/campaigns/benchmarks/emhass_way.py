@@ -1,6 +1,6 @@
 """EMHASS as a way to plan, to compare it with the planner.
 
-It optimizes with prices, forecasts and battery of the planner, above the same lower layer. Its
+EMHASS optimizes with prices, forecasts and battery of the planner, above the same lower layer. Its
 program does not model losses of idle converters.
 
 Settings: a plan of 48 h, a program that is built once, a small gap, the peak counted by slot. Wear

@@ -1,6 +1,6 @@
 """`python -m hil bench tick`: the CPU time of a whole tick of 10 ms with 3 and 16 racks.
 
-It can also measure a given cabinet. The devices run in virtual time. Other programs of the machine
+A given cabinet can be measured, too. The devices run in virtual time. Other programs of the machine
 do not count.
 """
 

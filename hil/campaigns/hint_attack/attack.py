@@ -132,7 +132,7 @@ def datagram_socket(send_s: int) -> socket.socket:
 
 
 def drain(connection: socket.socket, size_bytes: int) -> bytes:
-    """The next datagram that has arrived, or b"" if there is none. It never blocks."""
+    """The next datagram that has arrived, or b"" without one. Never blocks."""
     try:
         return connection.recv(size_bytes, socket.MSG_DONTWAIT)
     except BlockingIOError:

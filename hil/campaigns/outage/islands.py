@@ -56,7 +56,7 @@ class Islands(Trial):
     own_options = options.CABINET
 
     def draw(self) -> Sequence[Island]:
-        """The islands. Those with a generator set run on a shipped cabinet."""
+        """The islands. An island with a generator set runs on a shipped cabinet."""
         for island in ISLANDS:
             coverage.loaded(self._cabinet(island))
         return ISLANDS

@@ -174,7 +174,7 @@ def voltage_pu(sags: Sequence[Sag], t_s: float) -> float:
 
 
 def frequency_Hz(sags: Sequence[Sag], nominal_Hz: float, t_s: float) -> float:
-    """The frequency at this time of the case. It falls and rises at the rate of its sag."""
+    """The frequency at this time of the case, which falls and rises at the rate of its sag."""
     for sag in sags:
         left_s = min(t_s - sag.at_s, sag.at_s + sag.for_s - t_s)
         if sag.kind == "frequency" and left_s > 0:

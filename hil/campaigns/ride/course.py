@@ -1,8 +1,8 @@
 """Plays one case in the rig, byte by byte in virtual time, and judges what the controller did.
 
-The converter's current is limited, so its power falls with the voltage. Its own protection is set
-to the curve of the code: it trips at the first moment outside. Nothing else of the protection is
-simulated.
+The converter's current is limited, so its power falls with the voltage. The converter's own
+protection is set to the curve of the code, and trips at the first moment outside. Nothing else of
+the protection is simulated.
 """
 
 import math

@@ -134,8 +134,8 @@ class Limits:
     def _connected_ms(self, output: str) -> int:
         """Time until a module takes the first write of a controller that has just started.
 
-        This is the exchange in progress on its bus, a read of the inputs and of the expiry of each
-        module (drivers/io.py), and one tick until the write.
+        The time contains the exchange in progress on the module's bus, a read of the inputs and of
+        the expiry of each module (drivers/io.py), and one tick until the write.
         """
         names = {output, f"!{output}"}
         (bus,) = {device.bus for device in self.config.devices if names & set(device.outputs)}

@@ -1,7 +1,7 @@
 """The courses in real processes: one Rig for each course, several at a time, each in a thread.
 
-A course is repeated if the machine stalled. No configuration can disarm a required row. So if a
-course has `alone` stages in virtual time, only the time of its own stage is proven here.
+A course is repeated if the machine stalled. No configuration can disarm a required row, so the
+`alone` stages of a course stay armed here. Such a course proves only the time of its own stage.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ BESIDE = {label: EVERY[label].alone for label in REAL if EVERY[label].alone}
 
 
 def site(directory: str) -> dict[str, str]:
-    """Part of an order: a copy of the example site in this directory, with channel B."""
+    """Copy the example site into this directory, with channel B. Returns part of an order."""
     folder = pathlib.Path(directory, "sites")
     shutil.copytree(SITES, folder)
     path, cabinet = folder / "types" / TYPE, folder / "example" / "cabinet.toml"

@@ -88,9 +88,9 @@ class Watch:
     def _allow(self) -> None:
         """Allow effects that need no stage of this course.
 
-        These are effects of rows that were already active, of a dead or silenced module or channel
-        B, and the lamp for "no energy". Zero power is allowed if it follows from these, from a
-        silenced converter or from the racks' limits.
+        Allowed are effects of rows that were already active, of a dead or silenced module or
+        channel B, and the lamp for "no energy". Zero power is allowed if it follows from these,
+        from a silenced converter or from the racks' limits.
         """
         if not self._tripped and not self._allowed:
             for name in self._rig.trips.active():

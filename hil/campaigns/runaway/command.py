@@ -1,6 +1,6 @@
 """`python -m hil trials runaway`: lead time of each row before a thermal runaway.
 
-It also measures how often each row gives a false alarm.
+The trial also measures how often each row gives a false alarm.
 """
 
 from collections import Counter

@@ -57,7 +57,7 @@ def started(base: str, seed: int) -> VirtualRig:
 
 
 def watch(rig: VirtualRig, course: courses.Course) -> Series:
-    """The Series of a course on a rig of `started`. Its seconds count from now."""
+    """The Series of a course on a rig of `started`, with seconds that count from now."""
     plant, features = rig.plant, rig.core.kernel.features
     for number, rack in enumerate(plant.racks):
         rack.sensor_noise_K = course.noise_K

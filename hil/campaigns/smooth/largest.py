@@ -5,8 +5,8 @@ The load is that of the GPUs, with their power smoothing if asked. A capacitor a
 or at the racks. A capacitor behind the meter delays the feed, so load tracking is set to the rest
 of the path delay.
 
-The capacitor gives at most the load's peak. Its efficiency is unknown, so it has no losses. The
-battery of the simulator gives at most RATED_W and loses 1 - EFFICIENCY each way.
+The capacitor gives at most the load's peak. The efficiency of a capacitor is unknown, so no losses
+are assumed. The battery of the simulator gives at most RATED_W and loses 1 - EFFICIENCY each way.
 """
 
 import functools

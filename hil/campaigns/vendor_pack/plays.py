@@ -65,7 +65,7 @@ def _ask(rig: VirtualRig, kind: int, quantity: int, power_W: float) -> None:
 
 
 def _follow(rig: VirtualRig, end_s: float, row: Callable[[], Row]) -> Rows:
-    """A row for each tick. It begins with the time."""
+    """A row for each tick, which begins with the time."""
     rows: Rows = []
     while rig.now_us < round(end_s * 1e6):
         rig.step()

@@ -1,6 +1,7 @@
 """Makes the box's disk: a Debian base (which is kept), the controller, the scaffold of the test.
 
-A check takes the Lab. It returns what it found, or raises CheckError or ImageError.
+A check takes the Lab. The check returns a text about its findings, or raises CheckError or
+ImageError.
 """
 
 import contextlib

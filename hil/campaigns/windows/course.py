@@ -53,7 +53,7 @@ def restarts(seed: int, days: int) -> dict[int, Restart]:
 
 
 def clocks(seed: int, days: int) -> dict[int, Clock]:
-    """{second of the run: the clock from then on}. Its true error is within the error it states."""
+    """{second of the run: the clock from then on}, with a true error within the stated error."""
     rng, at_s, found = random.Random(f"{seed}/clocks"), 0, {}
     while at_s < days * DAY_S:
         error_ms = round(ERROR_MS[0] * (ERROR_MS[1] / ERROR_MS[0]) ** rng.random())
