@@ -49,7 +49,7 @@ class Asked:
 
     @property
     def power_W(self) -> float | None:
-        """None if a register was not yet written or the words have no meaning."""
+        """The requested power, W; None if a register is not yet written, or without a meaning."""
         found: dict[str, float] = {}
         for frame in self.frames:
             at = frame["address"]

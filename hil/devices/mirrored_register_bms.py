@@ -124,7 +124,7 @@ class MirroredRegisterBms(RegisterDevice):
 
 
 def _exponent(name: str) -> int:
-    """Exponent of the scale factor for values in V, A or %. Cell values have a finer one."""
+    """Exponent of the scale factor for values in V, A or %. Cell values have a finer exponent."""
     return -3 if name.startswith("cell_") else -1
 
 

@@ -107,7 +107,7 @@ def _sizes(config: Config) -> dict[str, Any]:
 
 
 def _feed(config: Config, load: Callable[[float], Any] | None) -> Callable[[float], Any] | None:
-    """The load. If the load meter measures behind the load's capacitors, they are added to it."""
+    """The load, with capacitors added if the load meter measures behind them."""
     meter = config.topology.device("meter_load")
     J_per_kW = meter.settings.get(schema.BUFFER, 0) if meter else 0
     if load is None or not J_per_kW:

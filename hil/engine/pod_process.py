@@ -56,7 +56,7 @@ class PodProcess(PlantLoop):
     """Site and members on one clock, which starts at `go`. pod_command.document reads it."""
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:
-        """order: made by pod_rig.py; connection: the socket to it."""
+        """order: made by pod_rig.py; connection: the socket to pod_rig.py."""
         self.order = order
         path, seed = order["file"], order["seed"]
         tables, configs = description.read(path), pod.member_configs(path)

@@ -47,7 +47,7 @@ class Rig(ScenarioOperator):
     """One run in real time: `start`, `run`, `outcome`."""
 
     def __init__(self, order: dict, scenario: Scenario | None, config: Config) -> None:
-        """order: for the plant process. Its `plant` names the module of that process, and
+        """order: for the plant process. Key `plant` names the module of that process, and
         `cabinet_more` is text for the end of the cabinet's file.
         """
         self.order, self.scenario, self.config = order, scenario, config

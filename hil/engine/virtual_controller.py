@@ -140,7 +140,7 @@ class VirtualController:
         self.store.record = replace(self.store.record, approved=OTHER_IMAGE)
 
     def reset(self, by: str) -> None:
-        """Request a reset of only the present causes. A killed controller ignores it."""
+        """Request a reset of only the present causes. A killed controller ignores the request."""
         if self.cabinet is None:
             return
         core = self.cabinet.core

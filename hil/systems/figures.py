@@ -129,7 +129,7 @@ def peak_cut(result: Result) -> Found:
 
 
 def purchase_cut(result: Result) -> Found:
-    """Cut of the purchased energy. Bound: all PV, generator set and first stored energy is used."""
+    """Cut of the purchased energy. Bound: all PV, fuel and first charge is used."""
     load_W, bought_W = result.series.load_W.sum(), np.maximum(0.0, result.grid_W).sum()
     least_W = (bounds.net_W(result) - _start_W(result)).sum()
     reached, bound = [
@@ -174,7 +174,7 @@ def energy_cost_cut(result: Result) -> Found:
 
 
 def shifted_price_cut(result: Result) -> Found:
-    """Cut of the price of a shifted kWh: as bought, with losses, against the price when it is used.
+    """How much cheaper a shifted kWh was bought, losses included, than at the time of its use.
 
     Energy from PV or into the grid has the feed-in price. If the battery ends the run with less
     energy, it buys the difference at the mean price of charging. Bound: the same energy, at rated

@@ -132,9 +132,7 @@ class Trial:
 
     @property
     def end_s(self) -> int:
-        """End of the job, in s from now. With peak shaving, the end of the interval in which the
-        job ends.
-        """
+        """End of the job, in s from now; with peak shaving, the end of the job's last interval."""
         end_s = self.draw.job.at_s + self.draw.job.for_s
         now_s = self._begin_s + self.member.now_s
         is_off = self.settings["peak_import_W_max"] == OFF_W

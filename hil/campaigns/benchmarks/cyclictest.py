@@ -25,8 +25,9 @@ class Cyclictest:
     """
 
     def __init__(self, program: str = NAME, tick_ms: int = 20, core: int | None = None) -> None:
-        """tick_ms: time between two wake-ups, as in the loop. core: that of the loop. On the loop's
-        core it runs above the loop's priority, so that ticks of the loop do not delay it.
+        """tick_ms: time between two wake-ups, as in the loop. core: the core of the loop. There
+        cyclictest runs above the loop's priority, so that ticks of the loop do not delay the
+        measurement.
         """
         self.program, self._tick_ms = program, tick_ms
         self._core = [] if core is None else [f"--affinity={core}"]

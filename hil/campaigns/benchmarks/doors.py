@@ -1,8 +1,8 @@
 """`python -m hil bench doors`: what the doors cost the loop, and how fast hints pass through them.
 
 The rig's controller runs in real time: without doors, with idle doors, with doors at load, and
-while doors are killed. Then hints go through each door, timed to the wire. The loop's own counters
-say which hints were taken.
+while doors are killed. Then hints go through each door, and their times to the wire are measured.
+The loop's own counters say which hints were taken.
 """
 
 import json
@@ -25,7 +25,7 @@ from hil.engine.rig import Rig, RigError
 SETTLE_S, RAMP_S, SAMPLES = 5.0, 3.0, 40
 IDLE, LOADED = "doors idle", "doors at load"
 LOAD = "hil.campaigns.benchmarks.doors_load"  # the clients, in their own process
-LOW = ("nice", "-n", "19")  # on a site, the load would come from other machines
+LOW = ("nice", "-n", "19")  # least priority, because on a site other machines make the load
 
 
 def run(seconds: float = 300.0, seed: int = 1) -> Measured:

@@ -156,7 +156,7 @@ def _make(cache: Path, source: Path, stage: Path) -> Path:
 def _run(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str] | None = None
 ) -> str:
-    """Output of a command. FirmwareError with its last line when it fails."""
+    """Output of a command. If the command fails, FirmwareError has the last line."""
     words = [str(word) for word in command]
     try:
         done = subprocess.run(

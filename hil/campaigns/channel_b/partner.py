@@ -23,10 +23,10 @@ class TrialError(RuntimeError):
 
 
 class Partner:
-    """`sending`: False makes channel A silent; `vote`: its permit."""
+    """`sending`: False makes channel A silent; `vote`: the permit of channel A."""
 
     def __init__(self, board: Emulator | Standin, image: "array[int]") -> None:
-        """board: it has been started."""
+        """board: already started."""
         self.board, self.tick_s = board, image[p.H_TICK_MS] / 1000
         self.sender = c.Sender(f.CHANNEL_A, p.image_crc(image), pe.table_crc())
         self.receiver = c.Receiver(f.CHANNEL_B)
@@ -104,7 +104,7 @@ class Partner:
         return taken_s
 
     def begin(self, number: int = 0) -> None:
-        """Start anew until both channels permit. Each number ends at another phase of the tick."""
+        """Start anew until both channels permit, with each number at another phase of the tick."""
         self.board.memory.forget()
         self.receiver.forget()
         self.sending, self.vote = True, 0

@@ -38,7 +38,9 @@ class Board(loop.Board):
         return self._memory.image()
 
     def remembered(self) -> tuple[int, int, int]:
-        """(latch level, count and digest of channel A's store); after a watchdog >= REMOTE."""
+        """(latch level, count and digest of channel A's store). After a reset by the watchdog, the
+        level is at least REMOTE.
+        """
         read = self._memory.read
         level = max(read(mem.LATCH_LEVEL), m.REMOTE if read(mem.RUNNING) else 0)
         return level, read(mem.KEPT_COUNT), read(mem.KEPT_DIGEST)

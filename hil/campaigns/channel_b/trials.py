@@ -54,7 +54,7 @@ def several(partner: Partner, trial: Callable[[Partner, int], Found], count: int
 
 
 def estop(partner: Partner, number: int) -> float:
-    """Time from an E-stop at channel B alone, channel A stopped, to the fallen permit, s."""
+    """Time from an E-stop at channel B, while channel A is silent, to the fallen permit, s."""
     partner.begin(number)
     partner.board.memory.write(mem.CONTACTS, mem.ALL_CLOSED & ~1)
     partner.sending = False

@@ -1,4 +1,4 @@
-"""Judges the effect of a disturbance on the loop. Each function takes figures, gives sentences.
+"""Judges the effect of a disturbance on the loop. Each function takes figures and gives sentences.
 
 Two kinds of deviations are excused: those that were as large in the calm before, and those caused
 by stalls of the machine itself (witness.py).

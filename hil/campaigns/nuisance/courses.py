@@ -84,8 +84,8 @@ def run(course: Course) -> dict[str, Any]:
 
 
 def power_of(course: Course, config: Config) -> Callable[[float], Any]:
-    """t_s -> W, repeated at its end. Scaled to peak_W, unless the peak is between it and the
-    limit of the connection.
+    """t_s -> W; the trace repeats after its end. The load is scaled to peak_W, unless its peak is
+    between peak_W and the limit of the connection.
     """
     fits_W = peak_W(config)
     if course.file is None:

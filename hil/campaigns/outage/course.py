@@ -26,7 +26,9 @@ CONVERTER_SHARE = 0.95  # peak of the built-in load, as a share of the converter
 
 
 class Course(NamedTuple):
-    """The outages of one run. peak_W: of the training job; None: what the converters can carry."""
+    """The outages of one run. peak_W: of the training job; None: the highest that the converters
+    carry.
+    """
 
     cabinet: str
     seed: int

@@ -31,7 +31,7 @@ ERROR_PCT_MAX = 5.0
 
 
 class Island(NamedTuple):
-    """failed_starts: how often the generator set fails to start; None if the island has none."""
+    """failed_starts: how often the generator set fails to start; None: the island has no set."""
 
     name: str
     load_W: float

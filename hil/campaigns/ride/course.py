@@ -159,10 +159,10 @@ def _tick(rig: VirtualRig, t_s: float) -> Tick:
 
 def figures(case: Case, ticks: list[Tick]) -> Found:
     """acts: what was commanded, with its time after the start of the first sag. back_s: time from
-    the last sag until the import was no longer too low. settled_s: time until it was neither too
-    low nor too high, which the battery can cause. apart_pu: error of the lowest voltage that the
-    meter saw. stop_s: from the first moment outside until the battery gave no more power. is_wave:
-    the wave of the load was on the grid before the sag.
+    the last sag until the import was no longer too low. settled_s: time until the import was also
+    not too high, which the battery can cause. apart_pu: error of the lowest voltage that the meter
+    saw. stop_s: from the first moment outside until the battery gave no more power. is_wave: the
+    wave of the load was on the grid before the sag.
     """
     begin_s = case.sags[0].at_s
     acts = {
@@ -221,7 +221,7 @@ def _back_s(
 
 
 def _stop_s(ticks: list[Tick], outside_s: float, end_s: float) -> float | None:
-    """Time until the battery gives no power. None if it still does at the end of the sag."""
+    """Time until the battery gives no power. None: it still gives power at the end."""
     fed = [t.t_s for t in ticks if outside_s <= t.t_s < end_s and abs(t.battery_W) > 1.0]
     if fed and fed[-1] >= end_s - 2 * (ticks[1].t_s - ticks[0].t_s):
         return None

@@ -94,8 +94,8 @@ class SteppedRig:
 
 
 class CoursePlantProcess(plant_process.PlantProcess):
-    """A plant process that plays one course and no scenario. `found`: its Result, None until
-    then.
+    """A plant process that plays one course and no scenario. `found`: the Result of the course,
+    None before its end.
     """
 
     def __init__(self, order: dict[str, Any], connection: socket.socket) -> None:

@@ -111,7 +111,7 @@ class Watch:
             self._allowed.update(effects.DISCRETE)
 
     def shown_us(self) -> int:
-        """When the sensor showed the cause. If it has not yet, the latest time at which it may."""
+        """Time at which the sensor showed the cause; before that, the latest possible time."""
         return self.caused_us + round(LAG_S_MAX * 1e6) if self._seen_us is None else self._seen_us
 
     def complete(self) -> bool:

@@ -194,9 +194,9 @@ def _about(row: dict) -> str:
 
 
 def _missed_range(row: dict) -> list[str]:
-    """A line if the grid keeps neither the stated range nor that of the load, with a margin that is
-    larger for ramps. If load tracking keeps the range without stating it, stating it must do no
-    harm.
+    """A line if the grid's 5 s range is above its limit. The limit is the stated range, or the
+    range of the load with a margin (larger for ramps) if that is higher. If load tracking keeps the
+    range without the statement, the statement must do no harm.
     """
     if row.get("strict", {}).get("rules", {}).get("range_5s") is None:
         return []

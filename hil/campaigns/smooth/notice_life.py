@@ -17,7 +17,8 @@ from hil.campaigns.smooth.paths import PATHS, TICK_MS
 STEP_W, LEVEL_W, NOTICES = 100_000, 200_000, 200
 FROM_MS, UNTIL_MS = -400, 600
 NEVER, LATE = "never", 150
-# {name: function (number of the notice, its source is only watched) -> ms late, or NEVER}
+# {name: function (number of the notice, True while the source is only watched) -> ms late, or
+# NEVER}
 SEQUENCES: dict[str, Callable[[int, bool], str | int]] = {
     "always right": lambda number, is_watched: 0,
     "always 50 ms late": lambda number, is_watched: 50,

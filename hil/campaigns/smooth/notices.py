@@ -1,8 +1,8 @@
 """Announced steps: the part of a step of 100 kW that reaches the grid, by the error of its notice.
 
 The step comes before, at or after the announced time, or not at all. The comparison is the step
-without a notice. A new source is only watched; one that was right once moves the battery. Steps
-further off their time than the product allows are printed, but not judged.
+without a notice. A new source is only watched; a source that was right once moves the battery.
+Steps further off their time than the product allows are printed, but not judged.
 """
 
 from typing import NamedTuple

@@ -179,7 +179,7 @@ def _t4_rows(config: Config, load: Callable[[float], float], seed: int) -> tuple
 
 
 def _t6(config: Config, seed: int) -> Found:
-    """Play a fast answer, a limit of the import, and a slow one, a request on its ramp."""
+    """Play a fast answer (a limit of the import), and a slow one (a request on its ramp)."""
     load_W = 0.8 * config.cabinet["grid_import_W_max"]
     steps_W = RESPONSE * _rated_W(config)
 

@@ -33,7 +33,7 @@ CACHE: options.Options = {
         "help": "where disks are kept, up to 3 GB (%(default)s)",
     }
 }
-# The order matters, because each check needs what the one before has left.
+# The order matters, because each check begins with the box as the check before has left it.
 CHECKS = (
     ("Debian base", image.base),
     ("install --root", image.installed),

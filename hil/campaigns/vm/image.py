@@ -215,7 +215,7 @@ def _finished(
 
 
 def _stopped(process: "subprocess.Popen[Any]") -> tuple[Any, ...]:
-    """End a process group. Returns its output. SIGTERM comes first, so that it can unmount."""
+    """End a process group and return its output; SIGTERM comes first, so that it can unmount."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
