@@ -25,7 +25,7 @@ class RunSource:
         self._rows = rows[rows["t_us"] >= from_s * 1e6]
 
     def pieces(self) -> Iterator["Piece"]:
-        """See Source. Two rows with the same time count once."""
+        """See `Source`. Two rows with the same time count once."""
         from controller.audit.samples import COMMANDED, FREQUENCY, GRID, LOAD, VOLTAGE, Piece
 
         for first in range(0, len(self._rows), ROWS):

@@ -38,7 +38,9 @@ class Checks:
     def check(
         self, name: str, action: Callable[[], str], failures: tuple[type[Exception], ...]
     ) -> bool:
-        """Call action() -> detail. Returns True if it passed; failures: exceptions of a failure."""
+        """Call action() -> detail. Returns True if it passed; failures: exceptions that mean a
+        failed check.
+        """
         expected: tuple[type[Exception], ...] = (CheckError, *failures)
         began_s = forks.wall_s()
         try:

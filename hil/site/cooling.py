@@ -22,8 +22,8 @@ class Cooling:
         self._has_begun = False
 
     def step(self, dt_s: float, heat_W: float, outside_degC: float, is_live: bool = True) -> None:
-        """Advance by dt_s. A run begins in a steady state. Without voltage it stops, and it
-        restarts from 0 W.
+        """Advance by dt_s. A run begins in a steady state. Without voltage the cooling stops, and
+        later restarts from 0 W.
         """
         wanted_W = heat_W * share_of_heat(self.water_degC, outside_degC)
         before_W = self.power_W if self._has_begun else wanted_W

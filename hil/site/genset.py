@@ -44,7 +44,7 @@ class Genset(SitePart):
 
     @property
     def capacity_W(self) -> float:
-        """The most power that it carries alone."""
+        """The highest power that the set carries alone."""
         return self.parameters["rated_W"] if self.state == LOADED else 0.0
 
     def _move(self, time_s: float, dt_s: float, load_W: float) -> None:

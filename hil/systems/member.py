@@ -161,8 +161,8 @@ class ChainMember:
         """Ignore that the site's voltage has come or gone, because the auxiliaries have a UPS."""
 
     def advance(self, dt_s: float, now_us: int) -> None:
-        """Make a second: take the energy of the last one, then decide. The last member starts the
-        decisions of all members, so that no meter shows a decision of this second.
+        """Advance by a second: take the energy of the last second, then decide. The last member
+        starts the decisions of all members, so that no meter shows a decision of this second.
         """
         self.now_s += 1
         if self.is_here:

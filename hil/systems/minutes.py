@@ -27,7 +27,7 @@ from safety import signals as s
 
 MODE = f"{ValueRig.MODE}, {TICK_MS} ms, with the kernel"
 LEAD_S, AFTER_S = 90, 120
-START_S, SETTLED_S = 20.0, 60  # the cabinet runs; its start no longer shows on the grid
+START_S, SETTLED_S = 20.0, 60  # until the cabinet runs; until its start no longer shows on the grid
 # The cells of the plant differ, those of a lumped battery do not. A fuller plant would trip row 34.
 SOC_MAX = 0.97
 OUTAGE_S = 600  # length of the drawn outages
@@ -172,7 +172,7 @@ class Watch:
         self._event_W: list[tuple[float, float]] = []  # load and grid of each tick of the event
 
     def see(self, is_event: bool) -> None:
-        """Count the tick that ended. is_event: it belongs to the minutes that were asked for."""
+        """Count the tick that ended. is_event: the tick belongs to the minutes that were asked for."""
         site, dt_s = self.pod.site, self.pod.tick_us / 1e6
         wanted_W, missing_W = site.load_wanted_W, _missing_W(site)
         needed_W = min(wanted_W, self.critical_W or wanted_W)

@@ -205,7 +205,7 @@ def _bill(result: Result) -> list[list[str]]:
 
 def balance(result: Result) -> dict[str, float]:
     """Energies of the run, MWh. The sum that came in equals the sum that went out. The losses of
-    the battery and the change of its charge are parts of it.
+    the battery and the change of its charge are parts of the sums.
     """
     found = {name: J * MWH_PER_J for name, J in result.account.items()}
     gained = result.gained_Wh / 1e6

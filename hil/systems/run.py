@@ -85,7 +85,7 @@ def run(spec: Spec, inputs: Inputs | None = None) -> Result:
 
 
 def members_of(spec: Spec, site: Site, kind: type[Kind]) -> list[Kind]:
-    """The controllers of a system, joined to its site. kind: ChainMember or a class of it."""
+    """The controllers of a system, joined to its site. kind: ChainMember or a subclass."""
     begin_s = round((spec.start - datetime(1970, 1, 1)).total_seconds())
     soc = spec.soc_permille / 1000
     members = []

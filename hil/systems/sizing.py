@@ -15,7 +15,7 @@ from hil.systems.series import HOUR_SLOTS, SLOT_S, SLOTS_PER_DAY
 from hil.systems.spec import Spec
 
 SLOT_H, MINUTE_S = SLOT_S / 3600, 60
-STEP_SHARE = 99  # this percentage of the changes from one minute to the next is smaller
+STEP_SHARE = 99  # percent of the changes from minute to minute that are smaller
 KW = 1000.0
 
 
