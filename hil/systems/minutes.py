@@ -172,7 +172,7 @@ class Watch:
         self._event_W: list[tuple[float, float]] = []  # load and grid of each tick of the event
 
     def see(self, is_event: bool) -> None:
-        """Count the tick that ended. is_event: the tick belongs to the minutes that were asked for."""
+        """Count the tick that ended. is_event: the tick is in the minutes that were asked for."""
         site, dt_s = self.pod.site, self.pod.tick_us / 1e6
         wanted_W, missing_W = site.load_wanted_W, _missing_W(site)
         needed_W = min(wanted_W, self.critical_W or wanted_W)

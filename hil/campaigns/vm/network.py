@@ -19,7 +19,7 @@ CONNECT = "import socket; socket.create_connection(('{address}', {port}), 3)"
 
 
 def opened(lab: Lab) -> str:
-    """With the drop-in, only the configured address is reached; without it, no address."""
+    """Only the configured address is reached with the drop-in; no address without the drop-in."""
     settings = [
         line for line in lab.ask(DROP_IN).splitlines() if "=" in line[:40] and line[0] != "#"
     ]
