@@ -139,9 +139,9 @@ def drawn_jobs(
 ) -> Iterator[Job]:
     """Endless jobs whose mean power is use_W. The first ones are older than the run.
 
-    Lengths are log-uniform, powers uniform. With 15 min to 7 d, 2 to 32 of 856 GPUs, a use of 65 %,
-    a swing of 0.3 and a weekend of 0.8, the power resembles that of Helios in May 2020 without days
-    that have a gap. These jobs / Helios (hil/systems/sizing.py prints such numbers for a run):
+    Lengths are log-uniform, powers uniform. The power resembles that of Helios in May 2020, without
+    days that have a gap, for these parameters: 15 min to 7 d, 2 to 32 of 856 GPUs, use 65 %, swing
+    0.3, weekend 0.8. These jobs / Helios (hil/systems/sizing.py prints such numbers for a run):
 
     - load factor: 0.69 / 0.77;
     - highest by lowest hour of a day: 1.30 / 1.23; weekend by working day: 0.96 / 0.99;

@@ -1,9 +1,9 @@
 """Skips the kernel while nothing happens. Use it only for energy, never for times of rows.
 
-The kernel steps at least once a second. It steps at once if a contact, a state, a fault bit or a
-request changes. It steps in each tick while a stage is active or counts, a limit recovers, or the
-cabinet does not run. A step covers all ticks that were skipped before. The thresholds of rows 44b
-and 44g (late steps) are raised.
+The kernel steps at least once a second. A step follows at once if a contact, a state, a fault bit
+or a request changes. Each tick has a step while a stage is active or counts, a limit recovers, or
+the cabinet does not run. A step covers all ticks that were skipped before. The thresholds of rows
+44b and 44g (late steps) are raised.
 """
 
 from collections.abc import Sequence
