@@ -97,8 +97,7 @@ class Kept:
             self._file.flush()
 
     def close(self, is_over: bool) -> None:
-        """Close the file, and remove a temporary file without a use. is_over: the run is complete.
-        """
+        """Close the file, and remove a useless temporary file. is_over: the run is complete."""
         self._file.close()
         if not self._is_asked and (is_over or not (self.results or self._has_errors)):
             os.unlink(self._path)
